@@ -1,0 +1,111 @@
+//! An echo server (RFC 862) on the reactor: what comes is sent back, in bounded memory.
+//!
+//! `cargo run --example echo -- 127.0.0.1:7007`, then `nc 127.0.0.1 7007`.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::Duration;
+
+use tidegate::reactor::{
+    Active, App, Arena, Budget, Event, Id, Io, Listener, Reactor, Token, Wake, Why,
+};
+
+const IDLE: Duration = Duration::from_secs(60);
+const MAX_CLIENTS: usize = 1000;
+
+/// The whole program: the reactor is handed `&mut` to it on each turn.
+struct Echo {
+    gates: Arena<Gate>,
+    clients: Arena<Client>,
+}
+
+struct Gate(Listener);
+
+struct Client {
+    io: Io,
+    buffer: Vec<u8>,
+    sent: usize,
+}
+
+impl Active for Gate {
+    const KIND: u8 = 0;
+}
+impl Active for Client {
+    const KIND: u8 = 1;
+}
+
+impl App for Echo {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+        let Event::Drive(token, why) = event else { return };
+        if let Some(id) = token.id::<Gate>() {
+            self.accept(reactor, id);
+        } else if let Some(id) = token.id::<Client>()
+            && let Some(client) = self.clients.get_mut(id)
+        {
+            let idle = why.contains(Why::TIMER);
+            if idle || client.drive(reactor, token).is_err() {
+                reactor.close(client.io);
+                self.clients.remove(id);
+                self.gates.iter_mut().for_each(|(_, gate)| gate.0.resume(reactor));
+            }
+        }
+    }
+}
+
+impl Echo {
+    fn accept(&mut self, reactor: &mut Reactor<()>, id: Id<Gate>) {
+        let Some(Gate(listener)) = self.gates.get_mut(id) else { return };
+        let mut connections = Vec::new();
+        listener.accept(reactor, MAX_CLIENTS - self.clients.len(), &mut connections);
+        reactor.set_deadline(id.token(), listener.next_deadline());
+        for (io, _) in connections {
+            let client = self.clients.insert(Client { io, buffer: Vec::new(), sent: 0 });
+            reactor.set_owner(io, client.token());
+        }
+    }
+}
+
+impl Client {
+    /// Reads when everything is sent, sends when something is not; an error ends the connection.
+    fn drive(&mut self, reactor: &mut Reactor<()>, token: Token) -> io::Result<()> {
+        let mut budget = Budget::default();
+        reactor.set_deadline(token, Some(reactor.now().mono + IDLE));
+        while !budget.is_spent() {
+            if self.sent < self.buffer.len() {
+                let unsent = IoSlice::new(&self.buffer[self.sent..]);
+                let Poll::Ready(sent) = reactor.send(self.io, &[unsent]) else { return Ok(()) };
+                self.sent += sent?;
+                budget.spend_out(self.sent);
+            } else {
+                self.sent = 0;
+                self.buffer.clear();
+                self.buffer.reserve(16 * 1024);
+                match reactor.recv(self.io, &mut self.buffer) {
+                    Poll::Pending => {
+                        self.buffer = Vec::new(); // an idle client holds no memory
+                        return Ok(());
+                    }
+                    Poll::Ready(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Poll::Ready(received) => budget.spend_in(received?),
+                }
+            }
+        }
+        reactor.wake(token);
+        Ok(())
+    }
+}
+
+fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7007".into());
+    let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+    let mut reactor = Reactor::new()?;
+    let mut echo = Echo { gates: Arena::new(), clients: Arena::new() };
+    let gate = echo
+        .gates
+        .try_insert_with(|id| Listener::bind(&mut reactor, address, id.token()).map(Gate))?;
+    println!("listening {}", echo.gates.get(gate).expect("just inserted").0.address());
+    reactor.run(&mut echo)
+}

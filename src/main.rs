@@ -1,0 +1,5 @@
+//! The `tidegate` command.
+
+fn main() {
+    println!("tidegate {}", env!("CARGO_PKG_VERSION"));
+}

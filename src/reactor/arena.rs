@@ -1,0 +1,301 @@
+//! Storage for objects that come and go, named by ids that never mean two of them.
+//!
+//! A slab reuses the key freed last first, so a key alone may come to mean the next object. An
+//! [`Id`] carries a generation beside the index; one that outlived its object finds nothing.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+
+use slab::Slab;
+
+/// Something the reactor can drive: it has a kind, so that its ids can become [`Token`]s.
+pub trait Active {
+    /// What tells this type's tokens from those of the other types of one application: below
+    /// [`Token::KINDS`], and its own.
+    const KIND: u8;
+}
+
+/// The name of one object in one [`Arena`], for as long as the object lives.
+pub struct Id<T> {
+    index: u32,
+    generation: u32,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Id<T> {
+    /// The object's place in its arena, reused after it is gone.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    pub(super) const fn from_parts(index: u32, generation: u32) -> Self {
+        Self { index, generation, of: PhantomData }
+    }
+
+    pub(super) const fn generation(self) -> u32 {
+        self.generation
+    }
+
+    /// The same name in an arena of another type, for who hides what it stores.
+    pub(super) const fn retyped<U>(self) -> Id<U> {
+        Id::from_parts(self.index, self.generation)
+    }
+}
+
+impl<T: Active> Id<T> {
+    /// The name by which timers, wakes and readiness know the object.
+    #[must_use]
+    pub const fn token(self) -> Token {
+        const { assert!((T::KIND as usize) < Token::KINDS, "a kind is below Token::KINDS") };
+        Token::new(T::KIND, self.index, self.generation)
+    }
+}
+
+impl<T> Clone for Id<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Id<T> {}
+impl<T> PartialEq for Id<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.index, self.generation) == (other.index, other.generation)
+    }
+}
+impl<T> Eq for Id<T> {}
+impl<T> Hash for Id<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.index, self.generation).hash(state);
+    }
+}
+impl<T> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.index, self.generation)
+    }
+}
+
+/// The name of an active object of any kind: generation, kind and index in one word.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(u64);
+
+impl Token {
+    /// How many kinds of objects one application may have.
+    pub const KINDS: usize = 16;
+    const INDEX_BITS: u32 = 28;
+    const INDEX_MASK: u64 = (1 << Self::INDEX_BITS) - 1;
+
+    const fn new(kind: u8, index: u32, generation: u32) -> Self {
+        Self(
+            (generation as u64) << 32
+                | (kind as u64) << Self::INDEX_BITS
+                | (index as u64 & Self::INDEX_MASK),
+        )
+    }
+
+    /// The [`Active::KIND`] of the object meant.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "masked to 4 bits")]
+    pub const fn kind(self) -> u8 {
+        ((self.0 >> Self::INDEX_BITS) & 0xf) as u8
+    }
+
+    /// The id behind the token, if it names a `T`.
+    #[must_use]
+    pub fn id<T: Active>(self) -> Option<Id<T>> {
+        (self.kind() == T::KIND).then(|| Id::from_parts(self.index(), self.generation()))
+    }
+
+    pub(super) const fn index(self) -> u32 {
+        (self.0 & Self::INDEX_MASK) as u32
+    }
+
+    pub(super) const fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}.{}", self.kind(), self.index(), self.generation())
+    }
+}
+
+/// Objects of one type, each under its own [`Id`].
+#[derive(Debug)]
+pub struct Arena<T> {
+    slots: Slab<(u32, T)>,
+    next_generation: u32,
+}
+
+impl<T> Default for Arena<T> {
+    fn default() -> Self {
+        Self { slots: Slab::new(), next_generation: 0 }
+    }
+}
+
+impl<T> Arena<T> {
+    /// An empty arena.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes `object` in and names it.
+    ///
+    /// # Panics
+    /// With 2²⁸ objects in the arena: a bound of its owner is missing.
+    pub fn insert(&mut self, object: T) -> Id<T> {
+        self.insert_with(|_| object)
+    }
+
+    /// Takes in the object that `make` builds, which may need to know its own name.
+    ///
+    /// # Panics
+    /// As [`insert`](Self::insert).
+    pub fn insert_with(&mut self, make: impl FnOnce(Id<T>) -> T) -> Id<T> {
+        let Ok(id) = self.try_insert_with(|id| Ok::<_, Infallible>(make(id)));
+        id
+    }
+
+    /// As [`insert_with`](Self::insert_with), for what may fail to be built.
+    ///
+    /// # Errors
+    /// That of `make`; the arena is as it was then.
+    ///
+    /// # Panics
+    /// As [`insert`](Self::insert).
+    pub fn try_insert_with<E>(
+        &mut self,
+        make: impl FnOnce(Id<T>) -> Result<T, E>,
+    ) -> Result<Id<T>, E> {
+        let entry = self.slots.vacant_entry();
+        let index = u32::try_from(entry.key()).ok().filter(|&i| u64::from(i) < Token::INDEX_MASK);
+        let id = Id::from_parts(index.expect("an arena has a bound"), self.next_generation);
+        entry.insert((id.generation, make(id)?));
+        self.next_generation = self.next_generation.wrapping_add(1);
+        Ok(id)
+    }
+
+    /// The object, or `None` once it is gone.
+    #[must_use]
+    pub fn get(&self, id: Id<T>) -> Option<&T> {
+        self.slots.get(id.index()).filter(|slot| slot.0 == id.generation).map(|slot| &slot.1)
+    }
+
+    /// The object, or `None` once it is gone.
+    pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
+        self.slots
+            .get_mut(id.index())
+            .filter(|slot| slot.0 == id.generation)
+            .map(|slot| &mut slot.1)
+    }
+
+    /// Takes the object out; its id finds nothing from then on.
+    pub fn remove(&mut self, id: Id<T>) -> Option<T> {
+        self.get(id)?;
+        Some(self.slots.remove(id.index()).1)
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// All objects with their names, in the order of their places.
+    #[expect(clippy::cast_possible_truncation, reason = "insert bounds the index")]
+    pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
+        self.slots.iter().map(|(i, (generation, t))| (Id::from_parts(i as u32, *generation), t))
+    }
+
+    /// All objects with their names, to change.
+    #[expect(clippy::cast_possible_truncation, reason = "insert bounds the index")]
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Id<T>, &mut T)> {
+        self.slots.iter_mut().map(|(i, (generation, t))| (Id::from_parts(i as u32, *generation), t))
+    }
+}
+
+/// A value beside each token's object, kept by someone who does not own the objects.
+///
+/// A place belongs to the newest generation that has asked for it: an older token is stale and gets
+/// nothing, a newer one begins with the default.
+#[derive(Debug)]
+pub(super) struct TokenMap<S> {
+    kinds: [Vec<(u32, S)>; Token::KINDS],
+}
+
+impl<S: Default> TokenMap<S> {
+    pub(super) fn new() -> Self {
+        Self { kinds: std::array::from_fn(|_| Vec::new()) }
+    }
+
+    pub(super) fn get_mut(&mut self, token: Token) -> Option<&mut S> {
+        let places = &mut self.kinds[usize::from(token.kind())];
+        let index = token.index() as usize;
+        if index >= places.len() {
+            places.resize_with(index + 1, || (token.generation(), S::default()));
+        }
+        let place = &mut places[index];
+        let age = token.generation().wrapping_sub(place.0);
+        if age != 0 {
+            if age > u32::MAX / 2 {
+                return None;
+            }
+            *place = (token.generation(), S::default());
+        }
+        Some(&mut place.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Thing;
+    impl Active for Thing {
+        const KIND: u8 = 5;
+    }
+
+    #[test]
+    fn an_id_that_outlived_its_object_finds_nothing() {
+        let mut arena = Arena::new();
+        let first = arena.insert("first");
+        assert_eq!(arena.remove(first), Some("first"));
+        let second = arena.insert("second");
+        assert_eq!(first.index(), second.index(), "the slab reuses the place");
+        assert_eq!(arena.get(first), None);
+        assert_eq!(arena.remove(first), None);
+        assert_eq!(arena.get(second), Some(&"second"));
+    }
+
+    #[test]
+    fn a_token_leads_back_to_its_id_and_to_no_other_kind() {
+        struct Other;
+        impl Active for Other {
+            const KIND: u8 = 6;
+        }
+        let mut arena = Arena::new();
+        arena.insert(Thing);
+        let id = arena.insert(Thing);
+        assert_eq!(id.token().id::<Thing>(), Some(id));
+        assert_eq!(id.token().id::<Other>(), None);
+    }
+
+    #[test]
+    fn a_place_belongs_to_the_newest_generation_that_asked() {
+        let mut map = TokenMap::<u32>::new();
+        let (old, new) = (Token::new(1, 7, u32::MAX), Token::new(1, 7, 2));
+        *map.get_mut(old).unwrap() = 9;
+        assert_eq!(map.get_mut(new), Some(&mut 0), "a newer one begins anew, across the wrap");
+        assert_eq!(map.get_mut(old), None, "the older one is stale from then on");
+    }
+}

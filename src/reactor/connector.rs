@@ -1,0 +1,145 @@
+//! Connecting to the first of several addresses that answers, within one deadline.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::Reactor;
+use super::arena::Token;
+use super::transport::Io;
+
+/// Attempts on a list of addresses, in its order.
+///
+/// The next address is tried when the ones before have failed, or have not answered for the stagger
+/// (RFC 8305 §5); none is given up before the deadline. Owned by the object that wants the
+/// connection, which drives it and, if it loses interest, cancels it.
+#[derive(Debug)]
+pub struct Connector {
+    owner: Token,
+    waiting: VecDeque<SocketAddr>,
+    attempts: Vec<(Io, SocketAddr)>,
+    stagger: Duration,
+    next_attempt: Instant,
+    deadline: Instant,
+    failed: Option<(SocketAddr, io::Error)>,
+}
+
+/// Why no address could be connected to.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// There was no address.
+    NoAddress,
+    /// The deadline has passed with attempts under way.
+    TimedOut,
+    /// All attempts failed; this is the last.
+    Failed(SocketAddr, io::Error),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAddress => f.write_str("no address to connect to"),
+            Self::TimedOut => f.write_str("no connection within the time allowed"),
+            Self::Failed(address, error) => write!(f, "{address}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl Connector {
+    /// Will try `addresses` in their order for `owner`, which is to drive it now.
+    pub fn new(
+        owner: Token,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        now: Instant,
+        stagger: Duration,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            owner,
+            waiting: addresses.into_iter().collect(),
+            attempts: Vec::new(),
+            stagger,
+            next_attempt: now,
+            deadline: now + timeout,
+            failed: None,
+        }
+    }
+
+    /// Goes on as far as it can: a connection, an error, or `Pending` until one of its sockets is
+    /// ready or [`next_deadline`](Self::next_deadline) has come.
+    pub fn drive<M>(
+        &mut self,
+        reactor: &mut Reactor<M>,
+    ) -> Poll<Result<(Io, SocketAddr), ConnectError>> {
+        let now = reactor.now().mono;
+        if let Some(connected) = self.check_attempts(reactor) {
+            self.cancel(reactor);
+            return Poll::Ready(Ok(connected));
+        }
+        if now >= self.deadline {
+            let under_way = !self.attempts.is_empty();
+            self.cancel(reactor);
+            return Poll::Ready(Err(self.error(under_way)));
+        }
+        while !self.waiting.is_empty() && (self.attempts.is_empty() || now >= self.next_attempt) {
+            self.attempt_next(reactor, now);
+        }
+        if self.attempts.is_empty() { Poll::Ready(Err(self.error(false))) } else { Poll::Pending }
+    }
+
+    /// When to drive it again at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Instant {
+        if self.waiting.is_empty() { self.deadline } else { self.next_attempt.min(self.deadline) }
+    }
+
+    /// Closes what it has begun.
+    pub fn cancel<M>(&mut self, reactor: &mut Reactor<M>) {
+        for (io, _) in self.attempts.drain(..) {
+            reactor.close(io);
+        }
+    }
+
+    /// The attempt that has succeeded, taken out; those that have failed are closed.
+    fn check_attempts<M>(&mut self, reactor: &mut Reactor<M>) -> Option<(Io, SocketAddr)> {
+        let mut next = 0;
+        while next < self.attempts.len() {
+            let (io, address) = self.attempts[next];
+            match reactor.connected(io) {
+                Poll::Pending => next += 1,
+                Poll::Ready(Ok(())) => return Some(self.attempts.swap_remove(next)),
+                Poll::Ready(Err(error)) => {
+                    reactor.close(io);
+                    self.attempts.remove(next);
+                    self.failed = Some((address, error));
+                    self.next_attempt = reactor.now().mono;
+                }
+            }
+        }
+        None
+    }
+
+    fn attempt_next<M>(&mut self, reactor: &mut Reactor<M>, now: Instant) {
+        let Some(address) = self.waiting.pop_front() else { return };
+        match reactor.connect(address, self.owner) {
+            Ok(io) => {
+                self.attempts.push((io, address));
+                self.next_attempt = now + self.stagger;
+            }
+            Err(error) => self.failed = Some((address, error)),
+        }
+    }
+
+    fn error(&mut self, timed_out: bool) -> ConnectError {
+        match self.failed.take() {
+            _ if timed_out => ConnectError::TimedOut,
+            Some((address, error)) => ConnectError::Failed(address, error),
+            None => ConnectError::NoAddress,
+        }
+    }
+}

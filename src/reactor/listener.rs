@@ -1,0 +1,144 @@
+//! Accepting connections as fast as they can be borne, and no faster.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::arena::Token;
+use super::transport::Io;
+use super::{Reactor, Wake};
+
+/// Connections taken in one drive; the rest waits for the next turn.
+const BATCH: usize = 64;
+/// How long to leave the backlog alone when the process or the machine is out of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A listening socket with its own idea of when to accept.
+///
+/// After an accept fails for want of descriptors, no event tells when there are some again; so the
+/// listener pauses and tries anew by the clock. At a cap of its owner it stops until told to resume.
+#[derive(Debug)]
+pub struct Listener {
+    io: Io,
+    address: SocketAddr,
+    owner: Token,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Accepting,
+    Paused { until: Instant },
+    Full,
+}
+
+/// How a batch of accepts ended.
+#[derive(Debug)]
+pub enum Accepted {
+    /// Nobody waits any more.
+    Drained,
+    /// There may be more; the owner is driven again in the next turn.
+    More,
+    /// The owner's room is used up; nothing is accepted until [`Listener::resume`].
+    Full,
+    /// There are no descriptors (or no memory for a socket): free some. Accepting pauses until
+    /// [`Listener::next_deadline`].
+    Exhausted(io::Error),
+}
+
+impl Listener {
+    /// Listens on `address` for the object `owner`.
+    ///
+    /// # Errors
+    /// As `bind(2)`.
+    pub fn bind<M>(
+        reactor: &mut Reactor<M>,
+        address: SocketAddr,
+        owner: Token,
+    ) -> io::Result<Self> {
+        let io = reactor.listen(address, owner)?;
+        Self::on(reactor, io, owner)
+    }
+
+    /// Takes over a listener opened elsewhere.
+    ///
+    /// # Errors
+    /// As [`Reactor::adopt`].
+    pub fn adopt<M>(
+        reactor: &mut Reactor<M>,
+        listener: TcpListener,
+        owner: Token,
+    ) -> io::Result<Self> {
+        let io = reactor.adopt(listener, owner)?;
+        Self::on(reactor, io, owner)
+    }
+
+    fn on<M>(reactor: &Reactor<M>, io: Io, owner: Token) -> io::Result<Self> {
+        let address = reactor.local_address(io)?;
+        Ok(Self { io, address, owner, state: State::Accepting })
+    }
+
+    /// The address listened on, with the port the system picked if 0 was asked for.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes up to 64 connections, and no more than `room`, into `accepted`.
+    pub fn accept<M>(
+        &mut self,
+        reactor: &mut Reactor<M>,
+        room: usize,
+        accepted: &mut Vec<(Io, SocketAddr)>,
+    ) -> Accepted {
+        match self.state {
+            State::Full => return Accepted::Full,
+            State::Paused { until } if until > reactor.now().mono => return Accepted::Drained,
+            _ => self.state = State::Accepting,
+        }
+        for _ in 0..BATCH {
+            if accepted.len() >= room {
+                self.state = State::Full;
+                return Accepted::Full;
+            }
+            match reactor.accept(self.io) {
+                Poll::Pending => return Accepted::Drained,
+                Poll::Ready(Ok(connection)) => accepted.push(connection),
+                Poll::Ready(Err(error)) if is_exhaustion(&error) => {
+                    self.state = State::Paused { until: reactor.now().mono + PAUSE };
+                    return Accepted::Exhausted(error);
+                }
+                Poll::Ready(Err(_)) => {} // that one connection failed before it was accepted
+            }
+        }
+        reactor.wake(self.owner);
+        Accepted::More
+    }
+
+    /// Ends [`Accepted::Full`].
+    pub fn resume(&mut self, reactor: &mut impl Wake) {
+        if self.state == State::Full {
+            self.state = State::Accepting;
+            reactor.wake(self.owner);
+        }
+    }
+
+    /// When the owner is to be driven to try again.
+    #[must_use]
+    pub const fn next_deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Paused { until } => Some(until),
+            State::Accepting | State::Full => None,
+        }
+    }
+
+    /// Stops listening; who is in the backlog is reset.
+    pub fn close<M>(self, reactor: &mut Reactor<M>) {
+        reactor.close(self.io);
+    }
+}
+
+fn is_exhaustion(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+}

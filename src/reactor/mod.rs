@@ -1,0 +1,432 @@
+//! A single-threaded reactor: sockets, deadlines, wakes, mail and signals, one turn at a time.
+//!
+//! The program is one value that implements [`App`] and is lent to each [`turn`](Reactor::turn).
+//! It keeps its objects in [`Arena`]s; an object that has sockets or deadlines is
+//! [`Active`], and the [`Token`] made from its [`Id`] is the one name by which readiness,
+//! timers and wakes know it. Whatever happens, the object is *driven*: it looks at its own state
+//! and at its sockets, does what it can, and says when it wants to be driven again at the latest.
+//!
+//! One turn: poll, collect readiness, signals, mail, due deadlines, then drive those concerned,
+//! each once. Whoever is woken after it was driven waits for the next turn, which polls without
+//! waiting. So a drive that is redundant is harmless, and only a missing one could be a bug.
+//!
+//! * Readiness is sticky: two bits a socket, set by events, cleared when an operation would block.
+//!   There is no interest to declare and to forget.
+//! * A socket belongs to the object named by its owner token; [`Reactor::set_owner`] hands it on.
+//! * Nothing is global: several reactors live in one process, each on its own thread or embedded
+//!   in another loop by [`Reactor::descriptor`] and [`Reactor::next_deadline`].
+//! * Time comes from a [`Clock`] and the network from a [`Transport`], so a whole program runs on
+//!   virtual time (`VirtualClock`) and on a simulated network (feature `sim`).
+
+mod arena;
+mod clock;
+mod connector;
+mod listener;
+mod mailbox;
+mod os;
+mod ready;
+mod runq;
+mod signal;
+#[cfg(feature = "sim")]
+pub mod sim;
+mod sockets;
+mod tcp;
+mod timer;
+mod transport;
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::RawFd;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+pub use arena::{Active, Arena, Id, Token};
+pub use clock::{Clock, Now, SystemClock, VirtualClock};
+pub use connector::{ConnectError, Connector};
+pub use listener::{Accepted, Listener};
+pub use mailbox::Mailbox;
+pub use os::raise_descriptor_limit;
+pub use ready::{Budget, Ready};
+pub use runq::{RunQueue, Why};
+pub use tcp::TcpTransport;
+pub use timer::TimerQueue;
+pub use transport::{Io, Report, Socket, Transport};
+
+use signal::Signals;
+use sockets::Sockets;
+
+/// A program on a reactor.
+pub trait App {
+    /// What other threads may send it; see [`Mailbox`].
+    type Mail: Send + 'static;
+
+    /// Called for everything that happens.
+    fn handle(&mut self, reactor: &mut Reactor<Self::Mail>, event: Event<Self::Mail>);
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event<M> {
+    /// The object named is to be driven. If it is gone, there is nothing to do.
+    Drive(Token, Why),
+    /// Another thread has sent something.
+    Mail(M),
+    /// A signal has come that was asked for with [`Reactor::watch_signals`].
+    Signal(i32),
+}
+
+/// Who can have an object driven. Passive objects that several active ones share are given this,
+/// not the reactor.
+pub trait Wake {
+    /// Has the object named driven soon.
+    fn wake(&mut self, token: Token);
+}
+
+/// What one turn did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Reports of readiness, signals and mail.
+    pub events: usize,
+    /// Objects driven.
+    pub driven: usize,
+}
+
+impl Turn {
+    /// Whether nothing happened.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.events == 0 && self.driven == 0
+    }
+}
+
+/// The loop and what it knows of sockets, deadlines and wakes.
+#[derive(Debug)]
+pub struct Reactor<M> {
+    transport: Box<dyn Transport>,
+    clock: Box<dyn Clock>,
+    now: Now,
+    sockets: Sockets,
+    run: RunQueue,
+    timers: TimerQueue,
+    mailbox: Mailbox<M>,
+    signals: Option<Signals>,
+    reports: Vec<Report>,
+    mail: VecDeque<M>,
+    stopped: bool,
+}
+
+impl<M> Reactor<M> {
+    /// A reactor on TCP and the machine's clocks.
+    ///
+    /// # Errors
+    /// As [`TcpTransport::new`].
+    pub fn new() -> io::Result<Self> {
+        Ok(Self::with(Box::new(TcpTransport::new()?), Box::new(SystemClock)))
+    }
+
+    /// A reactor on any network and any clock.
+    #[must_use]
+    pub fn with(transport: Box<dyn Transport>, clock: Box<dyn Clock>) -> Self {
+        Self {
+            now: clock.now(),
+            mailbox: Mailbox::new(transport.waker()),
+            transport,
+            clock,
+            sockets: Sockets::default(),
+            run: RunQueue::default(),
+            timers: TimerQueue::default(),
+            signals: None,
+            reports: Vec::new(),
+            mail: VecDeque::new(),
+            stopped: false,
+        }
+    }
+
+    /// Turns until [`stop`](Self::stop) is called.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn run<A: App<Mail = M>>(&mut self, app: &mut A) -> io::Result<()> {
+        self.stopped = false;
+        while !self.stopped {
+            self.turn(app, None)?;
+        }
+        Ok(())
+    }
+
+    /// Makes [`run`](Self::run) return after the current turn.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Waits until something happens, `timeout` at the longest (without end if `None`), and lets
+    /// `app` handle it.
+    ///
+    /// # Errors
+    /// If the poll itself fails; nothing a peer does makes it.
+    pub fn turn<A: App<Mail = M>>(
+        &mut self,
+        app: &mut A,
+        timeout: Option<Duration>,
+    ) -> io::Result<Turn> {
+        let timeout = self.poll_timeout(timeout);
+        let mut reports = std::mem::take(&mut self.reports);
+        let polled = self.transport.poll(&mut reports, timeout);
+        self.now = self.clock.now();
+        let mut turn = Turn { events: reports.len(), driven: 0 };
+        let noticed = reports.contains(&Report::Notice);
+        for report in reports.drain(..) {
+            if let Report::Ready(io, ready) = report {
+                self.note_ready(io, ready);
+            }
+        }
+        self.reports = reports;
+        polled?;
+
+        if noticed {
+            while let Some(signal) = self.signals.as_mut().and_then(Signals::next) {
+                app.handle(self, Event::Signal(signal));
+            }
+        }
+        if self.mailbox.is_waiting() {
+            let mut mail = std::mem::take(&mut self.mail);
+            self.mailbox.take(&mut mail);
+            turn.events += mail.len();
+            for mail in mail.drain(..) {
+                app.handle(self, Event::Mail(mail));
+            }
+            self.mail = mail;
+        }
+        while let Some(token) = self.timers.pop_due(self.now.mono) {
+            self.run.wake(token, Why::TIMER);
+        }
+        self.transport.shuffle(self.run.current_mut());
+        while let Some((token, why)) = self.run.pop() {
+            turn.driven += 1;
+            app.handle(self, Event::Drive(token, why));
+        }
+        self.run.end_turn();
+        Ok(turn)
+    }
+
+    /// When the next turn should come at the latest, if nothing happens before; `None` if only an
+    /// event can bring one. The turn may come early and find nothing due.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if !self.run.is_empty() || self.mailbox.is_waiting() {
+            return Some(self.now.mono);
+        }
+        self.timers.next()
+    }
+
+    /// The descriptor that becomes readable when a turn would find something, for embedding in
+    /// another loop. A simulated network has none.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<RawFd> {
+        self.transport.descriptor()
+    }
+
+    /// The time at which this turn began.
+    #[must_use]
+    pub const fn now(&self) -> Now {
+        self.now
+    }
+
+    /// A sender to this reactor, for other threads.
+    #[must_use]
+    pub fn mailbox(&self) -> Mailbox<M> {
+        self.mailbox.clone()
+    }
+
+    /// Has `signals` delivered as [`Event::Signal`] instead of their usual effect. They are blocked
+    /// in this thread, and in those it starts from now on, until the reactor is dropped.
+    ///
+    /// # Errors
+    /// If a number is no signal, if called a second time, or on a simulated network.
+    pub fn watch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
+        if self.signals.is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let signals = Signals::new(signals)?;
+        self.transport.watch(signals.descriptor())?;
+        self.signals = Some(signals);
+        Ok(())
+    }
+
+    /// Sets when the object named is to be driven at the latest, or that no time will do it; what
+    /// was set before is forgotten. Costs next to nothing if the time only moves later.
+    pub fn set_deadline(&mut self, token: Token, deadline: Option<Instant>) {
+        self.timers.set(token, deadline);
+    }
+
+    fn poll_timeout(&self, limit: Option<Duration>) -> Option<Duration> {
+        let Some(deadline) = self.next_deadline() else { return limit };
+        let until = deadline.saturating_duration_since(self.clock.now().mono);
+        Some(limit.map_or(until, |limit| limit.min(until)))
+    }
+}
+
+/// Sockets.
+impl<M> Reactor<M> {
+    /// Listens on `address`; `owner` is driven when there are connections to accept.
+    ///
+    /// # Errors
+    /// As `bind(2)`.
+    pub fn listen(&mut self, address: SocketAddr, owner: Token) -> io::Result<Io> {
+        let io = self.transport.listen(address)?;
+        self.sockets.insert(io, Ready::NONE, Some(owner));
+        Ok(io)
+    }
+
+    /// Takes in a listener opened elsewhere, such as one inherited from a service manager.
+    ///
+    /// # Errors
+    /// If it cannot be made nonblocking or registered.
+    pub fn adopt(&mut self, listener: TcpListener, owner: Token) -> io::Result<Io> {
+        let io = self.transport.adopt(listener)?;
+        self.sockets.insert(io, Ready::NONE, Some(owner));
+        Ok(io)
+    }
+
+    /// Takes a connection from a listener. It has no owner yet; see [`set_owner`](Self::set_owner).
+    pub fn accept(&mut self, listener: Io) -> Poll<io::Result<(Io, SocketAddr)>> {
+        let accepted = self.attempt(listener, Ready::READABLE, |net| net.accept(listener));
+        if let Poll::Ready(Ok((io, _))) = accepted {
+            self.sockets.insert(io, Ready::READABLE.union(Ready::WRITABLE), None);
+        }
+        accepted
+    }
+
+    /// Begins to connect; `owner` is driven when [`connected`](Self::connected) has an answer.
+    ///
+    /// # Errors
+    /// As `connect(2)`, for what is known at once.
+    pub fn connect(&mut self, address: SocketAddr, owner: Token) -> io::Result<Io> {
+        let io = self.transport.connect(address)?;
+        self.sockets.insert(io, Ready::NONE, Some(owner));
+        Ok(io)
+    }
+
+    /// How a begun connect stands.
+    pub fn connected(&mut self, io: Io) -> Poll<io::Result<()>> {
+        self.attempt(io, Ready::WRITABLE, |net| net.connected(io))
+    }
+
+    /// Appends to `into` what can be read, up to its spare capacity, which must not be empty.
+    /// `Ok(0)` is the end of the stream.
+    pub fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        let room = into.capacity() - into.len();
+        debug_assert!(room > 0, "a read needs room");
+        let received = self.attempt(io, Ready::READABLE, |net| net.recv(io, into));
+        if let Poll::Ready(Ok(n)) = received
+            && n < room
+            && let Some(state) = self.sockets.get_mut(io)
+            && !state.ready.contains(Ready::CLOSED)
+        {
+            // Drained: the kernel tells when more comes. It would not tell of an end that came
+            // with these bytes, but then the event said so.
+            state.ready = state.ready.without(Ready::READABLE);
+        }
+        received
+    }
+
+    /// Writes from the slices in their order, as much as there is room for.
+    pub fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let sent = self.attempt(io, Ready::WRITABLE, |net| net.send(io, from));
+        if let Poll::Ready(Ok(n)) = sent
+            && n < from.iter().map(|slice| slice.len()).sum()
+            && let Some(state) = self.sockets.get_mut(io)
+        {
+            state.ready = state.ready.without(Ready::WRITABLE); // full: the kernel tells of room
+        }
+        sent
+    }
+
+    /// Ends the stream to the peer; its own may go on.
+    ///
+    /// # Errors
+    /// As `shutdown(2)`.
+    pub fn shutdown(&mut self, io: Io) -> io::Result<()> {
+        self.transport.shutdown(io)
+    }
+
+    /// Closes the socket; what was written is still delivered. Closing twice does nothing.
+    pub fn close(&mut self, io: Io) {
+        self.sockets.remove(io);
+        self.transport.close(io);
+    }
+
+    /// Closes a connection so that the peer sees a reset and cannot take what it has for whole.
+    pub fn reset(&mut self, io: Io) {
+        self.sockets.remove(io);
+        self.transport.reset(io);
+    }
+
+    /// Hands a socket to another object, which is driven if the socket is ready for anything.
+    pub fn set_owner(&mut self, io: Io, owner: Token) {
+        if let Some(state) = self.sockets.get_mut(io) {
+            state.owner = Some(owner);
+            if state.ready != Ready::NONE {
+                self.run.wake(owner, Why::READY);
+            }
+        }
+    }
+
+    /// What the socket is known to be ready for.
+    #[must_use]
+    pub fn ready(&self, io: Io) -> Ready {
+        self.sockets.get(io).map_or(Ready::NONE, |state| state.ready)
+    }
+
+    /// The address of this side of a socket.
+    ///
+    /// # Errors
+    /// As `getsockname(2)`.
+    pub fn local_address(&self, io: Io) -> io::Result<SocketAddr> {
+        self.transport.local_address(io)
+    }
+
+    /// How many sockets are open.
+    #[must_use]
+    pub const fn open_sockets(&self) -> usize {
+        self.sockets.open()
+    }
+
+    fn attempt<T>(
+        &mut self,
+        io: Io,
+        needs: Ready,
+        operation: impl FnOnce(&mut dyn Transport) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        let Some(state) = self.sockets.get_mut(io) else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        if !state.ready.contains(needs) {
+            return Poll::Pending;
+        }
+        match operation(&mut *self.transport) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                state.ready = state.ready.without(needs);
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        }
+    }
+
+    fn note_ready(&mut self, io: Io, ready: Ready) {
+        if let Some(state) = self.sockets.get_mut(io) {
+            let fresh = ready.without(state.ready);
+            state.ready = state.ready.union(ready);
+            if let Some(owner) = state.owner.filter(|_| fresh != Ready::NONE) {
+                self.run.wake(owner, Why::READY);
+            }
+        }
+    }
+}
+
+impl<M> Wake for Reactor<M> {
+    fn wake(&mut self, token: Token) {
+        self.run.wake(token, Why::WAKE);
+    }
+}

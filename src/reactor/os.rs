@@ -1,0 +1,91 @@
+//! Every `unsafe` of the crate: what the safe wrappers of the system do not offer.
+#![allow(unsafe_code)]
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+
+use socket2::SockRef;
+
+/// Receives into the spare capacity of `into`, without clearing that memory first.
+pub(super) fn recv(socket: &impl AsFd, into: &mut Vec<u8>) -> io::Result<usize> {
+    let received = SockRef::from(socket).recv(into.spare_capacity_mut())?;
+    let length = into.len() + received;
+    // SAFETY: `recv` has initialised the first `received` bytes of the spare capacity, which begins
+    // at `into.len()`, and cannot have received more than it was given room for.
+    unsafe { into.set_len(length) };
+    Ok(received)
+}
+
+/// Sends from all slices in one call. `writev` would raise SIGPIPE in the host program when the
+/// peer is gone; this returns `EPIPE`.
+pub(super) fn send(socket: &impl AsFd, from: &[IoSlice<'_>]) -> io::Result<usize> {
+    SockRef::from(socket).send_vectored_with_flags(from, libc::MSG_NOSIGNAL)
+}
+
+/// The calling thread's blocked signals as they were, restored when dropped.
+pub(super) struct SignalMask(libc::sigset_t);
+
+impl SignalMask {
+    /// Blocks `signals` in the calling thread and in those it starts from now on.
+    pub(super) fn block(signals: &[i32]) -> io::Result<(Self, OwnedFd)> {
+        let set = signal_set(signals)?;
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: both pointers are to signal sets that live through the call.
+        let error =
+            unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, before.as_mut_ptr()) };
+        if error != 0 {
+            return Err(io::Error::from_raw_os_error(error));
+        }
+        // SAFETY: pthread_sigmask succeeded, so it has written the former mask.
+        let mask = Self(unsafe { before.assume_init() });
+        // SAFETY: `set` is an initialised signal set; -1 asks for a new descriptor.
+        let fd =
+            unsafe { libc::signalfd(-1, &raw const set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: signalfd returned a descriptor that nobody else owns.
+        Ok((mask, unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+}
+
+impl Drop for SignalMask {
+    fn drop(&mut self) {
+        // SAFETY: the mask was written by pthread_sigmask; the former one is not asked for.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut());
+        }
+    }
+}
+
+fn signal_set(signals: &[i32]) -> io::Result<libc::sigset_t> {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: the pointer is to memory for one signal set, which sigemptyset initialises.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: sigemptyset has initialised it and does not fail.
+    let mut set = unsafe { set.assume_init() };
+    for &signal in signals {
+        // SAFETY: `set` is initialised; a number that is no signal is refused with EINVAL.
+        if unsafe { libc::sigaddset(&raw mut set, signal) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(set)
+}
+
+/// The soft limit of open descriptors (`RLIMIT_NOFILE`), raised to the hard one if it can be.
+///
+/// # Errors
+/// As `getrlimit(2)`.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to an rlimit that lives through the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let wanted = libc::rlimit { rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max };
+    // SAFETY: the pointer is to an initialised rlimit that lives through the call.
+    let raised = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) } == 0;
+    Ok(if raised { wanted.rlim_cur } else { limit.rlim_cur })
+}

@@ -1,0 +1,43 @@
+//! Signals as events. Nothing process-wide is touched until they are asked for.
+//!
+//! The signals are blocked in the calling thread and read from a `signalfd`, so no handler is
+//! installed and no other code of the process is interrupted. Threads started *before* keep their
+//! own mask and may still take the signal the default way: ask first, start threads afterwards.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, RawFd};
+
+use super::os::SignalMask;
+
+/// The signals a reactor listens to; the mask is restored when this is dropped.
+pub(super) struct Signals {
+    file: File,
+    _mask: SignalMask,
+}
+
+impl Signals {
+    pub(super) fn new(signals: &[i32]) -> io::Result<Self> {
+        let (mask, fd) = SignalMask::block(signals)?;
+        Ok(Self { file: File::from(fd), _mask: mask })
+    }
+
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+
+    /// The next one that has come, if any.
+    pub(super) fn next(&mut self) -> Option<i32> {
+        let mut info = [0; size_of::<libc::signalfd_siginfo>()];
+        self.file.read_exact(&mut info).ok()?;
+        let (number, _) = info.split_first_chunk()?; // ssi_signo is the first field
+        Some(u32::from_ne_bytes(*number).cast_signed())
+    }
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Signals").field(&self.file).finish()
+    }
+}

@@ -1,0 +1,79 @@
+//! The handle on a simulated network that tests hold.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::world::World;
+use super::{Faults, Rng, SimTransport};
+use crate::reactor::Reactor;
+use crate::reactor::clock::VirtualClock;
+
+/// A simulated network. Clones are the same network.
+#[derive(Clone, Debug)]
+pub struct Network(Arc<Mutex<World>>);
+
+/// How connects to an address end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// By who listens there (or refused, if nobody does), after this time beside the latency.
+    Answer(Duration),
+    /// Refused, whoever listens.
+    Refuse,
+    /// Never: the packets are lost.
+    Silence,
+}
+
+impl Default for Fate {
+    fn default() -> Self {
+        Self::Answer(Duration::ZERO)
+    }
+}
+
+impl Network {
+    /// A network whose faults follow from `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(World::new(seed))))
+    }
+
+    /// A host on this network: a reactor whose connections come from `address`. It can listen on
+    /// any address.
+    #[must_use]
+    pub fn reactor<M>(&self, address: IpAddr, faults: Faults) -> Reactor<M> {
+        let host = self.world().add_host(address, faults);
+        Reactor::with(Box::new(SimTransport::new(self.clone(), host)), Box::new(self.clock()))
+    }
+
+    /// The clock of all hosts.
+    #[must_use]
+    pub fn clock(&self) -> VirtualClock {
+        self.world().clock.clone()
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, time: Duration) {
+        self.clock().advance(time);
+    }
+
+    /// When the next thing under way arrives.
+    #[must_use]
+    pub fn next_arrival(&self) -> Option<Instant> {
+        self.world().next_arrival()
+    }
+
+    /// Decides how connects to `address` end from now on.
+    pub fn set_fate(&self, address: SocketAddr, fate: Fate) {
+        self.world().fates.insert(address, fate);
+    }
+
+    /// A generator of its own for the test, which follows from the seed too.
+    #[must_use]
+    pub fn fork_rng(&self) -> Rng {
+        Rng::new(self.world().rng.next())
+    }
+
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

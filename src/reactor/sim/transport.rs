@@ -1,0 +1,106 @@
+//! One host's view of the simulated network.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Network;
+use crate::reactor::arena::Token;
+use crate::reactor::clock::Clock;
+use crate::reactor::transport::{Io, Report, Transport};
+
+/// The transport of one simulated host.
+#[derive(Debug)]
+pub struct SimTransport {
+    network: Network,
+    host: usize,
+}
+
+impl SimTransport {
+    pub(super) const fn new(network: Network, host: usize) -> Self {
+        Self { network, host }
+    }
+}
+
+impl Transport for SimTransport {
+    fn poll(&mut self, reports: &mut Vec<Report>, timeout: Option<Duration>) -> io::Result<()> {
+        let mut world = self.network.world();
+        world.poll(self.host, reports);
+        if reports.is_empty() && timeout != Some(Duration::ZERO) {
+            let deadline = timeout.map(|timeout| world.clock.now().mono + timeout);
+            let next = world.next_arrival();
+            if let Some(at) = next.into_iter().chain(deadline).min() {
+                world.clock.advance_to(at);
+                world.poll(self.host, reports);
+            }
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self, address: SocketAddr) -> io::Result<Io> {
+        self.network.world().listen(self.host, address)
+    }
+
+    fn adopt(&mut self, _listener: TcpListener) -> io::Result<Io> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn accept(&mut self, listener: Io) -> io::Result<(Io, SocketAddr)> {
+        self.network.world().accept(self.host, listener)
+    }
+
+    fn connect(&mut self, address: SocketAddr) -> io::Result<Io> {
+        self.network.world().connect(self.host, address)
+    }
+
+    fn connected(&mut self, io: Io) -> io::Result<()> {
+        self.network.world().connected(io)
+    }
+
+    fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<usize> {
+        self.network.world().recv(self.host, io, into)
+    }
+
+    fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes: Vec<u8> = from.iter().flat_map(|slice| slice.iter().copied()).collect();
+        self.network.world().send(self.host, io, &bytes)
+    }
+
+    fn shutdown(&mut self, io: Io) -> io::Result<()> {
+        self.network.world().shutdown(io)
+    }
+
+    fn close(&mut self, io: Io) {
+        self.network.world().close(io, false);
+    }
+
+    fn reset(&mut self, io: Io) {
+        self.network.world().close(io, true);
+    }
+
+    fn local_address(&self, io: Io) -> io::Result<SocketAddr> {
+        self.network.world().local_address(io)
+    }
+
+    fn waker(&self) -> Option<Arc<mio::Waker>> {
+        None
+    }
+
+    fn watch(&mut self, _descriptor: RawFd) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        None
+    }
+
+    fn shuffle(&mut self, run: &mut VecDeque<Token>) {
+        let mut world = self.network.world();
+        if world.hosts[self.host].faults.shuffle {
+            world.rng.shuffle(run.make_contiguous());
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The transport over TCP: mio's epoll below, socket options where they are inherited.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token as Key, Waker};
+use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
+
+use super::arena::{Arena, Id};
+use super::os;
+use super::ready::Ready;
+use super::transport::{Io, Report, Transport};
+
+/// How many connections the kernel keeps for a listener until they are accepted.
+const BACKLOG: i32 = 4096;
+/// Unsent bytes in a connection's kernel buffer above which it is not writable. Without it one
+/// reader that stalls holds megabytes of kernel memory.
+const UNSENT_LOW_WATER: u32 = 128 * 1024;
+/// Events taken from the kernel in one poll; the rest comes with the next.
+const EVENTS: usize = 256;
+/// No socket has this key: an arena's index stays far below.
+const NOTICE: Key = Key(usize::MAX);
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// Sockets of the operating system.
+#[derive(Debug)]
+pub struct TcpTransport {
+    poll: Poll,
+    events: Events,
+    sockets: Arena<Open>,
+    waker: Arc<Waker>,
+}
+
+#[derive(Debug)]
+enum Open {
+    Listener(TcpListener),
+    /// An accepted connection is made known to epoll when an operation first would block: one that
+    /// is answered and closed at once never is.
+    Stream {
+        stream: TcpStream,
+        registered: bool,
+    },
+}
+
+impl TcpTransport {
+    /// A transport with no sockets yet.
+    ///
+    /// # Errors
+    /// As `epoll_create1(2)` and `eventfd(2)`.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), NOTICE)?);
+        Ok(Self { poll, events: Events::with_capacity(EVENTS), sockets: Arena::new(), waker })
+    }
+
+    /// Takes a socket in and registers it, unless that can wait.
+    fn open(&mut self, socket: Open, interest: Option<Interest>) -> io::Result<Io> {
+        let id = self.sockets.insert(socket);
+        let registry = self.poll.registry();
+        let registered = match (self.sockets.get_mut(id), interest) {
+            (Some(Open::Listener(listener)), Some(interest)) => {
+                registry.register(listener, key(id.retyped()), interest)
+            }
+            (Some(Open::Stream { stream, .. }), Some(interest)) => {
+                registry.register(stream, key(id.retyped()), interest)
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = registered {
+            self.sockets.remove(id);
+            return Err(error);
+        }
+        Ok(id.retyped())
+    }
+
+    fn stream(&self, io: Io) -> io::Result<&TcpStream> {
+        match self.sockets.get(io.retyped()) {
+            Some(Open::Stream { stream, .. }) => Ok(stream),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Runs `operation` on a connection; one that moved less than `room` or would block leaves the
+    /// connection registered, so that the kernel tells when there is more to do.
+    fn transfer(
+        &mut self,
+        io: Io,
+        room: usize,
+        mut operation: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let Some(Open::Stream { stream, registered }) = self.sockets.get_mut(io.retyped()) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let moved = loop {
+            match operation(stream) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                moved => break moved,
+            }
+        };
+        let wait = match &moved {
+            Ok(moved) => *moved < room,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        if wait && !*registered {
+            self.poll.registry().register(stream, key(io), BOTH)?;
+            *registered = true;
+        }
+        moved
+    }
+}
+
+impl Transport for TcpTransport {
+    fn poll(&mut self, reports: &mut Vec<Report>, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            Err(_) => return Ok(()), // a signal for another part of the program: an early return
+            Ok(()) => {}
+        }
+        reports.extend(self.events.iter().map(report));
+        Ok(())
+    }
+
+    fn listen(&mut self, address: SocketAddr) -> io::Result<Io> {
+        let socket =
+            RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?; // or it would collide with the same port of IPv4
+        }
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        self.adopt(socket.into())
+    }
+
+    fn adopt(&mut self, listener: std::net::TcpListener) -> io::Result<Io> {
+        listener.set_nonblocking(true)?;
+        let socket = SockRef::from(&listener);
+        // Accepted connections inherit both, which saves two calls for each.
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)?;
+        self.open(Open::Listener(TcpListener::from_std(listener)), Some(Interest::READABLE))
+    }
+
+    fn accept(&mut self, listener: Io) -> io::Result<(Io, SocketAddr)> {
+        let Some(Open::Listener(listener)) = self.sockets.get(listener.retyped()) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let (stream, peer) = listener.accept()?;
+        Ok((self.open(Open::Stream { stream, registered: false }, None)?, peer))
+    }
+
+    fn connect(&mut self, address: SocketAddr) -> io::Result<Io> {
+        let domain = Domain::for_address(address);
+        let socket = RawSocket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        socket.set_tcp_nodelay(true)?;
+        match socket.connect(&address.into()) {
+            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+            _ => {}
+        }
+        let stream = TcpStream::from_std(socket.into());
+        self.open(Open::Stream { stream, registered: true }, Some(BOTH))
+    }
+
+    fn connected(&mut self, io: Io) -> io::Result<()> {
+        let stream = self.stream(io)?;
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<usize> {
+        let room = into.capacity() - into.len();
+        self.transfer(io, room, |stream| os::recv(stream, into))
+    }
+
+    fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize> {
+        let offered = from.iter().map(|slice| slice.len()).sum();
+        self.transfer(io, offered, |stream| os::send(stream, from))
+    }
+
+    fn shutdown(&mut self, io: Io) -> io::Result<()> {
+        self.stream(io)?.shutdown(std::net::Shutdown::Write)
+    }
+
+    fn close(&mut self, io: Io) {
+        self.sockets.remove(io.retyped()); // closing a descriptor takes it out of the epoll set
+    }
+
+    fn reset(&mut self, io: Io) {
+        if let Ok(stream) = self.stream(io) {
+            // If it cannot be set, the peer sees an ordinary close, and that is all there is to do.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+        self.close(io);
+    }
+
+    fn local_address(&self, io: Io) -> io::Result<SocketAddr> {
+        match self.sockets.get(io.retyped()) {
+            Some(Open::Listener(listener)) => listener.local_addr(),
+            Some(Open::Stream { stream, .. }) => stream.local_addr(),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn waker(&self) -> Option<Arc<Waker>> {
+        Some(Arc::clone(&self.waker))
+    }
+
+    fn watch(&mut self, descriptor: RawFd) -> io::Result<()> {
+        self.poll.registry().register(&mut SourceFd(&descriptor), NOTICE, Interest::READABLE)
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        Some(self.poll.as_raw_fd())
+    }
+}
+
+fn key(io: Io) -> Key {
+    Key((io.generation() as usize) << 32 | io.index())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves of what `key` has joined")]
+fn report(event: &Event) -> Report {
+    let key = event.token();
+    if key == NOTICE {
+        return Report::Notice;
+    }
+    let bits = [
+        (event.is_readable(), Ready::READABLE),
+        (event.is_writable(), Ready::WRITABLE),
+        (event.is_read_closed(), Ready::CLOSED.union(Ready::READABLE)),
+        (event.is_error(), Ready::ERROR.union(Ready::READABLE).union(Ready::WRITABLE)),
+    ];
+    let ready = bits.iter().filter(|bit| bit.0).fold(Ready::NONE, |ready, bit| ready.union(bit.1));
+    Report::Ready(Id::from_parts(key.0 as u32, (key.0 >> 32) as u32), ready)
+}

@@ -1,0 +1,147 @@
+//! One deadline per object, cheap to move.
+//!
+//! An idle timeout moves on every byte, and almost never fires. So the queue is lazy: each object
+//! has at most one live entry, which is a lower bound of its deadline. A deadline that moves later
+//! touches nothing; the entry surfaces early and is pushed back then.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Instant;
+
+use super::arena::{Token, TokenMap};
+
+/// The deadlines of all objects.
+#[derive(Debug)]
+pub struct TimerQueue {
+    heap: BinaryHeap<Reverse<(Instant, Token)>>,
+    slots: TokenMap<Slot>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    deadline: Option<Instant>,
+    /// When the live entry of the heap will surface; entries with another time are dead.
+    entry: Option<Instant>,
+}
+
+impl Default for TimerQueue {
+    fn default() -> Self {
+        Self { heap: BinaryHeap::new(), slots: TokenMap::new() }
+    }
+}
+
+impl TimerQueue {
+    /// Sets when `token` is due, or that it is not; what was set before is forgotten.
+    pub fn set(&mut self, token: Token, deadline: Option<Instant>) {
+        let Some(slot) = self.slots.get_mut(token) else { return };
+        slot.deadline = deadline;
+        if let Some(at) = deadline
+            && slot.entry.is_none_or(|entry| at < entry)
+        {
+            slot.entry = Some(at);
+            self.heap.push(Reverse((at, token)));
+        }
+    }
+
+    /// The next token whose deadline is not after `now`. Its deadline is unset.
+    pub fn pop_due(&mut self, now: Instant) -> Option<Token> {
+        while let Some(&Reverse((at, token))) = self.heap.peek()
+            && at <= now
+        {
+            self.heap.pop();
+            let Some(slot) = self.slots.get_mut(token).filter(|slot| slot.entry == Some(at)) else {
+                continue;
+            };
+            slot.entry = slot.deadline;
+            match slot.deadline {
+                Some(deadline) if deadline > now => self.heap.push(Reverse((deadline, token))),
+                Some(_) => {
+                    *slot = Slot::default();
+                    return Some(token);
+                }
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// A time before which nothing is due: a lower bound, seldom the deadline itself.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reactor::arena::{Active, Arena};
+    use crate::reactor::clock::{Clock, SystemClock};
+    use std::time::Duration;
+
+    struct Thing;
+    impl Active for Thing {
+        const KIND: u8 = 0;
+    }
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn a_deadline_fires_once_and_not_before_its_time() {
+        let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
+        let token = Arena::new().insert(Thing).token();
+        queue.set(token, Some(start + seconds(5)));
+        assert_eq!(queue.pop_due(start + seconds(4)), None);
+        assert_eq!(queue.pop_due(start + seconds(5)), Some(token));
+        assert_eq!(queue.pop_due(start + seconds(9)), None);
+        assert_eq!(queue.next(), None);
+    }
+
+    #[test]
+    fn a_deadline_moved_later_leaves_one_entry_however_often_it_moves() {
+        let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
+        let token = Arena::new().insert(Thing).token();
+        for n in 1..1000 {
+            queue.set(token, Some(start + seconds(n)));
+        }
+        assert_eq!(queue.heap.len(), 1);
+        assert_eq!(queue.pop_due(start + seconds(998)), None, "it surfaced early and went back");
+        assert_eq!(queue.next(), Some(start + seconds(999)));
+    }
+
+    #[test]
+    fn a_deadline_moved_earlier_fires_at_the_earlier_time_only() {
+        let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
+        let token = Arena::new().insert(Thing).token();
+        queue.set(token, Some(start + seconds(9)));
+        queue.set(token, Some(start + seconds(3)));
+        assert_eq!(queue.pop_due(start + seconds(3)), Some(token));
+        assert_eq!(queue.pop_due(start + seconds(9)), None, "the dead entry is dropped");
+    }
+
+    #[test]
+    fn a_deadline_that_was_unset_does_not_fire() {
+        let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
+        let token = Arena::new().insert(Thing).token();
+        queue.set(token, Some(start + seconds(1)));
+        queue.set(token, None);
+        assert_eq!(queue.pop_due(start + seconds(2)), None);
+        queue.set(token, Some(start + seconds(3)));
+        assert_eq!(queue.pop_due(start + seconds(3)), Some(token));
+    }
+
+    #[test]
+    fn the_next_owner_of_a_place_is_not_driven_by_a_deadline_it_did_not_set() {
+        let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
+        let mut arena = Arena::new();
+        let old = arena.insert(Thing);
+        queue.set(old.token(), Some(start + seconds(1)));
+        arena.remove(old);
+        let new = arena.insert(Thing);
+        queue.set(new.token(), Some(start + seconds(5)));
+        assert_eq!(queue.pop_due(start + seconds(4)), None);
+        assert_eq!(queue.pop_due(start + seconds(5)), Some(new.token()));
+    }
+}

@@ -1,0 +1,119 @@
+//! What a reactor asks of a network: the seam between it and either TCP or a simulation.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::arena::{Id, Token};
+use super::ready::Ready;
+
+/// Marks the ids of sockets; see [`Io`].
+#[derive(Debug)]
+pub enum Socket {}
+
+/// The name of a socket: a connection or a listener. One that was closed finds nothing, and every
+/// operation on it says [`io::ErrorKind::NotConnected`].
+pub type Io = Id<Socket>;
+
+/// One report of a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A socket became ready.
+    Ready(Io, Ready),
+    /// The waker was woken, or a watched descriptor became readable.
+    Notice,
+}
+
+/// A network of sockets with edge-triggered readiness.
+///
+/// Everything is nonblocking: what cannot be done now is [`io::ErrorKind::WouldBlock`], and a
+/// report follows once it can. A transport owes a report for each of these and for nothing less:
+/// `WouldBlock`, a read that filled less than the room it was given (more has come since), a write
+/// that took less than it was offered (there is room again).
+pub trait Transport: fmt::Debug {
+    /// Waits up to `timeout` (without end if `None`) for reports, and adds them to `reports`.
+    /// May return early with none.
+    ///
+    /// # Errors
+    /// Only if the network as a whole has failed.
+    fn poll(&mut self, reports: &mut Vec<Report>, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Opens a listening socket.
+    ///
+    /// # Errors
+    /// As `bind(2)` and `listen(2)`.
+    fn listen(&mut self, address: SocketAddr) -> io::Result<Io>;
+
+    /// Takes in a socket that listens already, as one inherited from a service manager.
+    ///
+    /// # Errors
+    /// If it cannot be registered, or where there are no such sockets.
+    fn adopt(&mut self, listener: std::net::TcpListener) -> io::Result<Io>;
+
+    /// Takes one connection from a listener's backlog. It counts as readable and writable.
+    ///
+    /// # Errors
+    /// As `accept(2)`.
+    fn accept(&mut self, listener: Io) -> io::Result<(Io, SocketAddr)>;
+
+    /// Begins to connect; the socket is reported writable when that has come to its end.
+    ///
+    /// # Errors
+    /// As `connect(2)`, except that `EINPROGRESS` is success.
+    fn connect(&mut self, address: SocketAddr) -> io::Result<Io>;
+
+    /// How a begun connect stands: `Ok` once connected, `WouldBlock` while it is under way.
+    ///
+    /// # Errors
+    /// Why the connect failed.
+    fn connected(&mut self, io: Io) -> io::Result<()>;
+
+    /// Appends to `into` what can be read, up to its spare capacity. 0 is the end of the stream.
+    ///
+    /// # Errors
+    /// As `recv(2)`.
+    fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<usize>;
+
+    /// Writes from the slices in their order, as much as there is room for. Never raises SIGPIPE.
+    ///
+    /// # Errors
+    /// As `sendmsg(2)`.
+    fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Ends the stream to the peer; its own may go on.
+    ///
+    /// # Errors
+    /// As `shutdown(2)`.
+    fn shutdown(&mut self, io: Io) -> io::Result<()>;
+
+    /// Closes the socket. What was written is still delivered.
+    fn close(&mut self, io: Io);
+
+    /// Closes a connection so that the peer sees a reset, and drops what was written.
+    fn reset(&mut self, io: Io);
+
+    /// The address on this side.
+    ///
+    /// # Errors
+    /// As `getsockname(2)`.
+    fn local_address(&self, io: Io) -> io::Result<SocketAddr>;
+
+    /// What ends a poll from another thread, if this transport can block.
+    fn waker(&self) -> Option<Arc<mio::Waker>>;
+
+    /// Reports a [`Report::Notice`] when `descriptor` becomes readable.
+    ///
+    /// # Errors
+    /// As `epoll_ctl(2)`, or [`io::ErrorKind::Unsupported`].
+    fn watch(&mut self, descriptor: RawFd) -> io::Result<()>;
+
+    /// The descriptor that becomes readable when a poll would report something, for embedding.
+    fn descriptor(&self) -> Option<RawFd>;
+
+    /// A simulation's chance to change the order in which objects are driven.
+    fn shuffle(&mut self, _run: &mut VecDeque<Token>) {}
+}
