@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::{
-    Active, App, Arena, Budget, Event, Id, Io, Listener, Reactor, Token, Wake, Why,
+    Accepted, Active, App, Arena, Budget, Event, Id, Io, Listener, Reactor, Token, Wake, Why,
 };
 
 const IDLE: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ impl App for Echo {
         } else if let Some(id) = token.id::<Client>()
             && let Some(client) = self.clients.get_mut(id)
         {
-            let idle = why.contains(Why::TIMER);
+            let idle = why == Why::TIMER;
             if idle || client.drive(reactor, token).is_err() {
                 reactor.close(client.io);
                 self.clients.remove(id);
@@ -59,7 +59,11 @@ impl Echo {
     fn accept(&mut self, reactor: &mut Reactor<()>, id: Id<Gate>) {
         let Some(Gate(listener)) = self.gates.get_mut(id) else { return };
         let mut connections = Vec::new();
-        listener.accept(reactor, MAX_CLIENTS - self.clients.len(), &mut connections);
+        let room = MAX_CLIENTS - self.clients.len();
+        let accepted = listener.accept(reactor, room, &mut connections);
+        if let Accepted::Exhausted(error) | Accepted::Failed(error) = accepted {
+            eprintln!("cannot accept for now: {error}");
+        }
         reactor.set_deadline(id.token(), listener.next_deadline());
         for (io, _) in connections {
             let client = self.clients.insert(Client { io, buffer: Vec::new(), sent: 0 });
@@ -77,8 +81,9 @@ impl Client {
             if self.sent < self.buffer.len() {
                 let unsent = IoSlice::new(&self.buffer[self.sent..]);
                 let Poll::Ready(sent) = reactor.send(self.io, &[unsent]) else { return Ok(()) };
-                self.sent += sent?;
-                budget.spend_out(self.sent);
+                let sent = sent?;
+                self.sent += sent;
+                budget.spend_out(sent);
             } else {
                 self.sent = 0;
                 self.buffer.clear();

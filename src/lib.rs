@@ -4,5 +4,18 @@
 //! programs on. With feature `proxy` it is the proxy as a library as well; feature `sim` adds a
 //! simulated network, so that either can be tested without sockets and without waiting.
 
+#[cfg(feature = "proxy")]
+pub mod access;
+#[cfg(feature = "proxy")]
+pub mod cache;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod config;
+pub mod dns;
+#[cfg(feature = "proxy")]
+pub mod http;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 pub mod reactor;
 pub mod time;

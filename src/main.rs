@@ -1,5 +1,7 @@
 //! The `tidegate` command.
 
-fn main() {
-    println!("tidegate {}", env!("CARGO_PKG_VERSION"));
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tidegate::cli::main()
 }

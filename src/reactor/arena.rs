@@ -97,7 +97,6 @@ impl Token {
 
     /// The [`Active::KIND`] of the object meant.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 4 bits")]
     pub const fn kind(self) -> u8 {
         ((self.0 >> Self::INDEX_BITS) & 0xf) as u8
     }
@@ -127,12 +126,13 @@ impl fmt::Debug for Token {
 #[derive(Debug)]
 pub struct Arena<T> {
     slots: Slab<(u32, T)>,
-    next_generation: u32,
+    /// How often each place was used, which is the generation of its next object.
+    uses: Vec<u32>,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
-        Self { slots: Slab::new(), next_generation: 0 }
+        Self { slots: Slab::new(), uses: Vec::new() }
     }
 }
 
@@ -173,9 +173,14 @@ impl<T> Arena<T> {
     ) -> Result<Id<T>, E> {
         let entry = self.slots.vacant_entry();
         let index = u32::try_from(entry.key()).ok().filter(|&i| u64::from(i) < Token::INDEX_MASK);
-        let id = Id::from_parts(index.expect("an arena has a bound"), self.next_generation);
+        let index = index.expect("an arena has a bound");
+        if self.uses.len() <= entry.key() {
+            self.uses.resize(entry.key() + 1, 0);
+        }
+        let uses = &mut self.uses[entry.key()];
+        let id = Id::from_parts(index, *uses);
+        *uses = uses.wrapping_add(1); // even if `make` fails: it may have passed the id on
         entry.insert((id.generation, make(id)?));
-        self.next_generation = self.next_generation.wrapping_add(1);
         Ok(id)
     }
 
@@ -230,21 +235,37 @@ impl<T> Arena<T> {
 /// nothing, a newer one begins with the default.
 #[derive(Debug)]
 pub(super) struct TokenMap<S> {
-    kinds: [Vec<(u32, S)>; Token::KINDS],
+    kinds: [Vec<Option<(u32, S)>>; Token::KINDS],
+    places: usize,
 }
 
 impl<S: Default> TokenMap<S> {
     pub(super) fn new() -> Self {
-        Self { kinds: std::array::from_fn(|_| Vec::new()) }
+        Self { kinds: std::array::from_fn(|_| Vec::new()), places: 0 }
+    }
+
+    /// How many places there are: a bound of those that [`iter`](Self::iter) finds.
+    pub(super) const fn places(&self) -> usize {
+        self.places
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Token, &S)> {
+        self.kinds.iter().zip(0..).flat_map(|(places, kind)| {
+            places.iter().zip(0..).filter_map(move |(place, index)| {
+                let (generation, value) = place.as_ref()?;
+                Some((Token::new(kind, index, *generation), value))
+            })
+        })
     }
 
     pub(super) fn get_mut(&mut self, token: Token) -> Option<&mut S> {
         let places = &mut self.kinds[usize::from(token.kind())];
         let index = token.index() as usize;
         if index >= places.len() {
-            places.resize_with(index + 1, || (token.generation(), S::default()));
+            self.places += index + 1 - places.len();
+            places.resize_with(index + 1, || None); // whoever asks first owns it, however old
         }
-        let place = &mut places[index];
+        let place = places[index].get_or_insert_with(|| (token.generation(), S::default()));
         let age = token.generation().wrapping_sub(place.0);
         if age != 0 {
             if age > u32::MAX / 2 {
@@ -288,6 +309,39 @@ mod tests {
         let id = arena.insert(Thing);
         assert_eq!(id.token().id::<Thing>(), Some(id));
         assert_eq!(id.token().id::<Other>(), None);
+    }
+
+    #[test]
+    fn a_place_that_nobody_asked_for_is_open_to_any_generation() {
+        let mut map = TokenMap::<u32>::new();
+        assert!(map.get_mut(Token::new(1, 7, 5)).is_some());
+        assert!(map.get_mut(Token::new(1, 3, 2)).is_some(), "older, and the first at its place");
+        let found: Vec<Token> = map.iter().map(|(token, _)| token).collect();
+        assert_eq!(found, [Token::new(1, 3, 2), Token::new(1, 7, 5)]);
+        assert_eq!(map.places(), 8);
+    }
+
+    #[test]
+    fn a_generation_counts_the_uses_of_its_own_place() {
+        // A counter shared by all places would make an id at one long left alone look old.
+        let mut arena = Arena::new();
+        let (busy, seldom) = (arena.insert(0), arena.insert(0));
+        arena.remove(seldom);
+        arena.remove(busy);
+        for n in 1..100 {
+            let id = arena.insert(n);
+            assert_eq!(id.index(), busy.index());
+            arena.remove(id);
+        }
+        arena.insert(100);
+        assert_eq!(arena.insert(101), Id::from_parts(1, seldom.generation() + 1));
+    }
+
+    #[test]
+    fn an_id_whose_object_failed_to_be_built_names_no_other() {
+        let mut arena = Arena::new();
+        let told = arena.try_insert_with(Err::<(), _>).unwrap_err();
+        assert_ne!(arena.insert(()), told);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Connector {
 pub enum ConnectError {
     /// There was no address.
     NoAddress,
-    /// The deadline has passed with attempts under way.
+    /// The deadline has passed with attempts under way, or before the first.
     TimedOut,
     /// All attempts failed; this is the last.
     Failed(SocketAddr, io::Error),
@@ -82,9 +82,9 @@ impl Connector {
             return Poll::Ready(Ok(connected));
         }
         if now >= self.deadline {
-            let under_way = !self.attempts.is_empty();
+            let unanswered = !self.attempts.is_empty() || !self.waiting.is_empty();
             self.cancel(reactor);
-            return Poll::Ready(Err(self.error(under_way)));
+            return Poll::Ready(Err(self.error(unanswered)));
         }
         while !self.waiting.is_empty() && (self.attempts.is_empty() || now >= self.next_attempt) {
             self.attempt_next(reactor, now);

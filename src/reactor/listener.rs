@@ -36,7 +36,7 @@ enum State {
 /// How a batch of accepts ended.
 #[derive(Debug)]
 pub enum Accepted {
-    /// Nobody waits any more.
+    /// Nobody waits any more, or accepting is paused.
     Drained,
     /// There may be more; the owner is driven again in the next turn.
     More,
@@ -45,6 +45,9 @@ pub enum Accepted {
     /// There are no descriptors (or no memory for a socket): free some. Accepting pauses until
     /// [`Listener::next_deadline`].
     Exhausted(io::Error),
+    /// The listener has failed, as one does that was shut down by who else has it. Accepting
+    /// pauses as well: the error would be the same for as long as the cause lasts.
+    Failed(io::Error),
 }
 
 impl Listener {
@@ -85,7 +88,7 @@ impl Listener {
         self.address
     }
 
-    /// Takes up to 64 connections, and no more than `room`, into `accepted`.
+    /// Takes up to 64 connections into `accepted`, until that holds `room`.
     pub fn accept<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -105,11 +108,12 @@ impl Listener {
             match reactor.accept(self.io) {
                 Poll::Pending => return Accepted::Drained,
                 Poll::Ready(Ok(connection)) => accepted.push(connection),
-                Poll::Ready(Err(error)) if is_exhaustion(&error) => {
+                Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
+                Poll::Ready(Err(error)) => {
                     self.state = State::Paused { until: reactor.now().mono + PAUSE };
-                    return Accepted::Exhausted(error);
+                    let exhausted = is_exhaustion(&error);
+                    return if exhausted { Accepted::Exhausted } else { Accepted::Failed }(error);
                 }
-                Poll::Ready(Err(_)) => {} // that one connection failed before it was accepted
             }
         }
         reactor.wake(self.owner);
@@ -137,6 +141,24 @@ impl Listener {
     pub fn close<M>(self, reactor: &mut Reactor<M>) {
         reactor.close(self.io);
     }
+}
+
+/// Whether only the connection that was to be accepted has failed, while it waited.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    let of_network = [
+        libc::ECONNABORTED,
+        libc::EHOSTDOWN,
+        libc::EHOSTUNREACH,
+        libc::EINTR,
+        libc::ENETDOWN,
+        libc::ENETUNREACH,
+        libc::ENONET,
+        libc::ENOPROTOOPT,
+        libc::EOPNOTSUPP,
+        libc::EPROTO,
+        libc::ETIMEDOUT,
+    ];
+    error.raw_os_error().is_some_and(|code| of_network.contains(&code))
 }
 
 fn is_exhaustion(error: &io::Error) -> bool {

@@ -25,6 +25,7 @@ mod listener;
 mod mailbox;
 mod os;
 mod ready;
+mod resolver;
 mod runq;
 mod signal;
 #[cfg(feature = "sim")]
@@ -48,6 +49,7 @@ pub use listener::{Accepted, Listener};
 pub use mailbox::Mailbox;
 pub use os::raise_descriptor_limit;
 pub use ready::{Budget, Ready};
+pub use resolver::SystemResolver;
 pub use runq::{RunQueue, Why};
 pub use tcp::TcpTransport;
 pub use timer::TimerQueue;
@@ -221,7 +223,8 @@ impl<M> Reactor<M> {
     }
 
     /// The descriptor that becomes readable when a turn would find something, for embedding in
-    /// another loop. A simulated network has none.
+    /// another loop. A simulated network has none. A turn takes 256 events at most: where the other
+    /// loop is edge-triggered, turn until [`Turn::is_idle`].
     #[must_use]
     pub fn descriptor(&self) -> Option<RawFd> {
         self.transport.descriptor()
@@ -258,6 +261,12 @@ impl<M> Reactor<M> {
     /// was set before is forgotten. Costs next to nothing if the time only moves later.
     pub fn set_deadline(&mut self, token: Token, deadline: Option<Instant>) {
         self.timers.set(token, deadline);
+    }
+
+    /// How many wakes were for an object whose place belongs to another by now. They do no harm.
+    #[must_use]
+    pub const fn stale_wakes(&self) -> u64 {
+        self.run.stale()
     }
 
     fn poll_timeout(&self, limit: Option<Duration>) -> Option<Duration> {
@@ -322,10 +331,10 @@ impl<M> Reactor<M> {
         if let Poll::Ready(Ok(n)) = received
             && n < room
             && let Some(state) = self.sockets.get_mut(io)
-            && !state.ready.contains(Ready::CLOSED)
+            && !state.ready.intersects(Ready::CLOSED.union(Ready::URGENT))
         {
             // Drained: the kernel tells when more comes. It would not tell of an end that came
-            // with these bytes, but then the event said so.
+            // with these bytes, nor of those behind an urgent mark, but then the event said so.
             state.ready = state.ready.without(Ready::READABLE);
         }
         received

@@ -23,7 +23,8 @@ pub(super) fn send(socket: &impl AsFd, from: &[IoSlice<'_>]) -> io::Result<usize
     SockRef::from(socket).send_vectored_with_flags(from, libc::MSG_NOSIGNAL)
 }
 
-/// The calling thread's blocked signals as they were, restored when dropped.
+/// Signals blocked in the calling thread that were not before. They are unblocked when this is
+/// dropped, and no others, so that several reactors of one thread may be dropped in any order.
 pub(super) struct SignalMask(libc::sigset_t);
 
 impl SignalMask {
@@ -38,7 +39,11 @@ impl SignalMask {
             return Err(io::Error::from_raw_os_error(error));
         }
         // SAFETY: pthread_sigmask succeeded, so it has written the former mask.
-        let mask = Self(unsafe { before.assume_init() });
+        let before = unsafe { before.assume_init() };
+        let mut fresh = signals.to_vec();
+        // SAFETY: `before` is an initialised signal set.
+        fresh.retain(|&signal| unsafe { libc::sigismember(&raw const before, signal) } == 0);
+        let mask = Self(signal_set(&fresh)?);
         // SAFETY: `set` is an initialised signal set; -1 asks for a new descriptor.
         let fd =
             unsafe { libc::signalfd(-1, &raw const set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) };
@@ -52,9 +57,9 @@ impl SignalMask {
 
 impl Drop for SignalMask {
     fn drop(&mut self) {
-        // SAFETY: the mask was written by pthread_sigmask; the former one is not asked for.
+        // SAFETY: the set is initialised; the former mask is not asked for.
         unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut());
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const self.0, std::ptr::null_mut());
         }
     }
 }

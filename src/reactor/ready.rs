@@ -4,8 +4,9 @@ use std::fmt;
 
 /// Readiness of a socket. Bits are set by events and cleared by an operation that would block.
 ///
-/// [`CLOSED`](Self::CLOSED) and [`ERROR`](Self::ERROR) are hints: what they mean is said by the
-/// operation that follows, so they come with both of the other bits.
+/// The other three are hints, and stay: what they mean is said by the operation that follows, so
+/// [`CLOSED`](Self::CLOSED) and [`URGENT`](Self::URGENT) come with `READABLE`,
+/// [`ERROR`](Self::ERROR) with both.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ready(u8);
 
@@ -20,6 +21,8 @@ impl Ready {
     pub const CLOSED: Self = Self(4);
     /// The socket has failed.
     pub const ERROR: Self = Self(8);
+    /// The peer has sent urgent data (RFC 6093): a read stops short at its mark.
+    pub const URGENT: Self = Self(16);
 
     /// Whether all of `other` is set.
     #[must_use]
@@ -31,6 +34,12 @@ impl Ready {
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Whether any of `other` is set.
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// What is here and not in `other`.
@@ -47,6 +56,7 @@ impl fmt::Debug for Ready {
             (Self::WRITABLE, "WRITABLE"),
             (Self::CLOSED, "CLOSED"),
             (Self::ERROR, "ERROR"),
+            (Self::URGENT, "URGENT"),
         ];
         f.debug_set().entries(names.iter().filter(|n| self.contains(n.0)).map(|n| n.1)).finish()
     }

@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use super::os::SignalMask;
 
-/// The signals a reactor listens to; the mask is restored when this is dropped.
+/// The signals a reactor listens to; they are unblocked when this is dropped.
 pub(super) struct Signals {
     file: File,
     _mask: SignalMask,

@@ -26,7 +26,7 @@ const UNSENT_LOW_WATER: u32 = 128 * 1024;
 const EVENTS: usize = 256;
 /// No socket has this key: an arena's index stays far below.
 const NOTICE: Key = Key(usize::MAX);
-const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+const ALL: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 /// Sockets of the operating system.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl TcpTransport {
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         };
         if wait && !*registered {
-            self.poll.registry().register(stream, key(io), BOTH)?;
+            self.poll.registry().register(stream, key(io), ALL)?;
             *registered = true;
         }
         moved
@@ -164,7 +164,7 @@ impl Transport for TcpTransport {
             _ => {}
         }
         let stream = TcpStream::from_std(socket.into());
-        self.open(Open::Stream { stream, registered: true }, Some(BOTH))
+        self.open(Open::Stream { stream, registered: true }, Some(ALL))
     }
 
     fn connected(&mut self, io: Io) -> io::Result<()> {
@@ -196,7 +196,11 @@ impl Transport for TcpTransport {
     }
 
     fn close(&mut self, io: Io) {
-        self.sockets.remove(io.retyped()); // closing a descriptor takes it out of the epoll set
+        // Closing the only descriptor of a socket takes it out of the epoll set; a listener that
+        // was inherited may have others.
+        if let Some(Open::Listener(mut listener)) = self.sockets.remove(io.retyped()) {
+            let _ = self.poll.registry().deregister(&mut listener);
+        }
     }
 
     fn reset(&mut self, io: Io) {
@@ -242,6 +246,7 @@ fn report(event: &Event) -> Report {
         (event.is_readable(), Ready::READABLE),
         (event.is_writable(), Ready::WRITABLE),
         (event.is_read_closed(), Ready::CLOSED.union(Ready::READABLE)),
+        (event.is_priority(), Ready::URGENT.union(Ready::READABLE)),
         (event.is_error(), Ready::ERROR.union(Ready::READABLE).union(Ready::WRITABLE)),
     ];
     let ready = bits.iter().filter(|bit| bit.0).fold(Ready::NONE, |ready, bit| ready.union(bit.1));

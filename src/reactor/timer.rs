@@ -2,13 +2,17 @@
 //!
 //! An idle timeout moves on every byte, and almost never fires. So the queue is lazy: each object
 //! has at most one live entry, which is a lower bound of its deadline. A deadline that moves later
-//! touches nothing; the entry surfaces early and is pushed back then.
+//! touches nothing; the entry surfaces early and is pushed back then. One that moves earlier, or
+//! whose object is gone, leaves a dead entry; when those are the most, they are swept out.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
 use super::arena::{Token, TokenMap};
+
+/// Below this many entries it does not matter how many are dead.
+const FEW: usize = 64;
 
 /// The deadlines of all objects.
 #[derive(Debug)]
@@ -40,6 +44,7 @@ impl TimerQueue {
         {
             slot.entry = Some(at);
             self.heap.push(Reverse((at, token)));
+            self.sweep();
         }
     }
 
@@ -63,6 +68,16 @@ impl TimerQueue {
             }
         }
         None
+    }
+
+    /// Rebuilds the heap from the live entries once most of it is dead, so that its size follows
+    /// from the number of objects and not from how often their deadlines moved or how many came
+    /// and went before their deadlines did.
+    fn sweep(&mut self) {
+        if self.heap.len() > FEW + 2 * self.slots.places() {
+            let entries = self.slots.iter().filter_map(|(token, slot)| Some((slot.entry?, token)));
+            self.heap = entries.map(Reverse).collect();
+        }
     }
 
     /// A time before which nothing is due: a lower bound, seldom the deadline itself.
@@ -130,6 +145,28 @@ mod tests {
         assert_eq!(queue.pop_due(start + seconds(2)), None);
         queue.set(token, Some(start + seconds(3)));
         assert_eq!(queue.pop_due(start + seconds(3)), Some(token));
+    }
+
+    #[test]
+    fn dead_entries_are_swept_out_before_they_are_many() {
+        let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
+        let mut arena = Arena::new();
+        let (far, near) = (start + seconds(3600), start + seconds(1));
+        for _ in 0..1000 {
+            let brief = arena.insert(Thing);
+            queue.set(brief.token(), Some(far)); // left behind when the object goes
+            arena.remove(brief);
+        }
+        let token = arena.insert(Thing).token();
+        for n in 0..1000 {
+            queue.set(token, Some(far));
+            queue.set(token, Some(start + Duration::from_millis(n)));
+            assert_eq!(queue.pop_due(start + Duration::from_millis(n)), Some(token));
+        }
+        assert!(queue.heap.len() <= FEW + 2, "{}", queue.heap.len());
+        queue.set(token, Some(near));
+        assert_eq!(queue.pop_due(far), Some(token));
+        assert_eq!(queue.pop_due(far), None);
     }
 
     #[test]

@@ -1,1 +1,16 @@
 //! The reactor through its public interface, on a simulated network and on loopback.
+#![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
+
+mod connector;
+mod echo;
+mod embed;
+mod listener;
+mod loopback;
+mod mailbox;
+mod signals;
+mod sigpipe;
+mod sim;
+mod stations;
+mod support;
+mod timers;
+mod turn;

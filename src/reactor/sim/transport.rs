@@ -30,7 +30,8 @@ impl Transport for SimTransport {
         let mut world = self.network.world();
         world.poll(self.host, reports);
         if reports.is_empty() && timeout != Some(Duration::ZERO) {
-            let deadline = timeout.map(|timeout| world.clock.now().mono + timeout);
+            let now = world.clock.now().mono;
+            let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
             let next = world.next_arrival();
             if let Some(at) = next.into_iter().chain(deadline).min() {
                 world.clock.advance_to(at);

@@ -294,7 +294,10 @@ impl World {
             return self.establish(to.retyped(), address);
         }
         let Ok(stream) = self.stream_mut(to.retyped()) else {
-            return; // closed in the meantime; `send` answers later bytes with a reset
+            if matches!(what, Payload::Data(_)) {
+                self.reset_peer(to.retyped());
+            }
+            return;
         };
         let wakes = match what {
             Payload::Data(bytes) => {
@@ -340,6 +343,17 @@ impl World {
             stream.peer = Some(server);
             stream.state = State::Open;
             stream.owed = stream.owed.union(Ready::WRITABLE);
+        }
+    }
+
+    /// Answers bytes that came to a socket closed in the meantime.
+    fn reset_peer(&mut self, gone: Io) {
+        let sender = self.sockets.iter().find_map(|(id, socket)| match socket {
+            SimSocket::Stream(stream) if stream.peer == Some(gone) => Some(id.retyped()),
+            _ => None,
+        });
+        if let Some(sender) = sender {
+            self.send_packet(sender, sender, Default::default(), Payload::Reset);
         }
     }
 

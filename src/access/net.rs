@@ -1,0 +1,116 @@
+//! Ranges of addresses, as people write them.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// A range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+///
+/// An IPv4-mapped IPv6 range or address is the IPv4 one it maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cidr {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Cidr {
+    /// The range of the first `prefix` bits of `address`; `None` if it has fewer, or if bits
+    /// beyond them are set.
+    #[must_use]
+    pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
+        let (address, prefix) = match address {
+            IpAddr::V6(v6) if prefix >= 96 => match v6.to_ipv4_mapped() {
+                Some(v4) => (IpAddr::V4(v4), prefix - 96),
+                None => (address, prefix),
+            },
+            _ => (address, prefix),
+        };
+        let range = Self { address, prefix };
+        (prefix <= width(address) && masked(address, prefix) == bits(address)).then_some(range)
+    }
+
+    /// Whether `address` lies within. An IPv4-mapped address counts as what it maps.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_ipv4() == self.address.is_ipv4()
+            && masked(address, self.prefix) == bits(self.address)
+    }
+}
+
+const fn width(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// The address as the high bits of a number.
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+fn masked(address: IpAddr, prefix: u8) -> u128 {
+    let low = 128 - u32::from(prefix);
+    bits(address).checked_shr(low).and_then(|high| high.checked_shl(low)).unwrap_or(0)
+}
+
+impl FromStr for Cidr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let address: IpAddr =
+            address.parse().map_err(|_| format!("'{address}' is no IP address"))?;
+        let prefix = match prefix {
+            None => width(address),
+            Some(digits) => digits
+                .parse()
+                .ok()
+                .filter(|&prefix| prefix <= width(address))
+                .ok_or_else(|| format!("'/{digits}' is no prefix of {address}"))?,
+        };
+        Self::new(address, prefix)
+            .ok_or_else(|| format!("'{text}' has bits set beyond its prefix of {prefix}"))
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.prefix == width(self.address) {
+            write!(f, "{}", self.address)
+        } else {
+            write!(f, "{}/{}", self.address, self.prefix)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contains(range: &str, address: &str) -> bool {
+        range.parse::<Cidr>().unwrap().contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn a_range_contains_what_shares_its_prefix() {
+        assert!(contains("10.0.0.0/8", "10.255.0.1"));
+        assert!(!contains("10.0.0.0/8", "11.0.0.1"));
+        assert!(contains("0.0.0.0/0", "255.1.2.3"));
+        assert!(!contains("0.0.0.0/0", "::1"), "families are apart");
+        assert!(contains("::/0", "2001:db8::1"));
+        assert!(contains("127.0.0.1", "::ffff:127.0.0.1"), "mapped is what it maps");
+        assert!(contains("::ffff:10.0.0.0/104", "10.1.2.3"));
+        assert!(contains("fe80::/10", "febf::1") && !contains("fe80::/10", "fec0::1"));
+    }
+
+    #[test]
+    fn what_is_no_range_is_said_to_be_none() {
+        for text in ["", "10.0.0.0/33", "10.0.0.1/8", "host", "10.0.0.0/-1", "::1/129", "1.2.3/8"] {
+            assert!(text.parse::<Cidr>().is_err(), "{text}");
+        }
+        assert_eq!("192.0.2.0/24".parse::<Cidr>().unwrap().to_string(), "192.0.2.0/24");
+        assert_eq!("::1".parse::<Cidr>().unwrap().to_string(), "::1");
+    }
+}

@@ -1,0 +1,171 @@
+//! What a host in a URL means, before any name is looked up.
+//!
+//! The system's resolver reads `127.1`, `0x7f.1`, `017700000001` and `2130706433` as addresses. So
+//! that no such spelling slips through as a name, whatever looks like a number is read here, by
+//! the rules of `inet_aton(3)`, or refused.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// A host, read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// An address, however it was spelled.
+    Address(IpAddr),
+    /// A name to look up: lower case, without a trailing dot.
+    Name(String),
+}
+
+/// Why a host cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpellingError {
+    /// Its last label is a number, and it is no IPv4 address.
+    Number,
+    /// A label is empty or longer than 63 characters, or the name is longer than 253.
+    Label,
+    /// An IPv6 address that is none.
+    Brackets,
+}
+
+impl fmt::Display for SpellingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Number => "the host ends in a number and is no IPv4 address",
+            Self::Label => "a part of the host name is empty or too long",
+            Self::Brackets => "what stands in brackets is no IPv6 address",
+        })
+    }
+}
+
+impl std::error::Error for SpellingError {}
+
+impl Host {
+    /// Reads a host as it stands in a URL.
+    ///
+    /// # Errors
+    /// If it could be neither an address nor a name.
+    pub fn parse(text: &str) -> Result<Self, SpellingError> {
+        if let Some(inner) = text.strip_prefix('[') {
+            let address = inner.strip_suffix(']').and_then(|inner| inner.parse().ok());
+            return address.map(|v6| Self::Address(IpAddr::V6(v6))).ok_or(SpellingError::Brackets);
+        }
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let valid = |label: &str| !label.is_empty() && label.len() <= 63;
+        if name.len() > 253 || !name.split('.').all(valid) {
+            return Err(SpellingError::Label);
+        }
+        let last = name.rsplit('.').next().unwrap_or_default();
+        if looks_numeric(last) {
+            return parse_v4(name).map(|v4| Self::Address(v4.into())).ok_or(SpellingError::Number);
+        }
+        Ok(Self::Name(name.to_ascii_lowercase()))
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(IpAddr::V6(v6)) => write!(f, "[{v6}]"),
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Whether some resolver might take the label for a number.
+fn looks_numeric(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    label.bytes().all(|b| b.is_ascii_digit())
+        || hex.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// One to four numbers, decimal, octal or hexadecimal; the last fills all bytes that are left.
+fn parse_v4(text: &str) -> Option<Ipv4Addr> {
+    let parts: Option<Vec<u64>> = text.split('.').map(parse_number).collect();
+    let parts = parts.filter(|parts| parts.len() <= 4)?;
+    let (&last, bytes) = parts.split_last()?;
+    let last_bits = 8 * (4 - u32::try_from(bytes.len()).ok()?);
+    if bytes.iter().any(|&byte| byte > 255) || last >= 1 << last_bits {
+        return None;
+    }
+    let high = bytes.iter().fold(0, |high, byte| high << 8 | byte);
+    u32::try_from(high << last_bits | last).ok().map(Ipv4Addr::from)
+}
+
+fn parse_number(text: &str) -> Option<u64> {
+    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let (digits, radix) = match hex {
+        Some("") => ("0", 16), // as inet_aton has it
+        Some(digits) => (digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    let plain = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    u64::from_str_radix(digits, radix).ok().filter(|_| plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> String {
+        match Host::parse(text) {
+            Ok(Host::Address(address)) => address.to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_is_read_as_it() {
+        for text in [
+            "127.0.0.1",
+            "127.0.0.1.",
+            "127.1",
+            "127.0.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "017700000001",
+            "0177.0.0.1",
+            "0177.0x0.0.01",
+            "0X7F.0.0.1",
+            "127.0.0.0x1",
+            "0x7f.0x1",
+        ] {
+            assert_eq!(address(text), "127.0.0.1", "{text}");
+        }
+        assert_eq!(address("0"), "0.0.0.0");
+        assert_eq!(address("[::ffff:127.0.0.1]"), "::ffff:127.0.0.1");
+        assert_eq!(address("4294967295"), "255.255.255.255");
+    }
+
+    #[test]
+    fn what_ends_in_a_number_and_is_no_address_is_refused() {
+        for text in [
+            "1.2.3.4.5",
+            "256.0.0.1",
+            "1.2.3.256",
+            "4294967296",
+            "08.1.1.1",
+            "a.1",
+            "1..2",
+            "0x100000000",
+            "1.2.0x10000",
+            "example.0x",
+        ] {
+            assert!(Host::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_lower_case_without_the_trailing_dot() {
+        assert_eq!(Host::parse("Example.COM."), Ok(Host::Name("example.com".into())));
+        assert_eq!(Host::parse("1.example"), Ok(Host::Name("1.example".into())));
+        assert_eq!(Host::parse("0x7f.example"), Ok(Host::Name("0x7f.example".into())));
+        assert_eq!(Host::parse("a..b"), Err(SpellingError::Label));
+        assert_eq!(Host::parse("."), Err(SpellingError::Label));
+        assert_eq!(Host::parse("a.."), Err(SpellingError::Label));
+        assert_eq!(Host::parse(&"a".repeat(64)), Err(SpellingError::Label));
+        assert_eq!(Host::parse("[::1"), Err(SpellingError::Brackets));
+    }
+}

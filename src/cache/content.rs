@@ -1,0 +1,82 @@
+//! Bytes of content, shared between the response that brought them and the cache that keeps them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A sealed piece of content. Clones share the bytes.
+type Chunk = Arc<Vec<u8>>;
+
+/// Consecutive bytes in sealed pieces, from some offset on. Clones share the bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    start: u64,
+    end: u64,
+    /// Each with its offset.
+    pieces: VecDeque<(u64, Chunk)>,
+}
+
+impl Content {
+    /// The offset of the first byte that is here.
+    #[must_use]
+    pub const fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The offset one past the last byte.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Adds `bytes` at the end, if there are any, and gives back the room they do not fill.
+    pub fn push(&mut self, mut bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            bytes.shrink_to_fit();
+            self.pieces.push_back((self.end, Arc::new(bytes)));
+            let (at, chunk) = &self.pieces[self.pieces.len() - 1];
+            self.end = at + chunk.len() as u64;
+        }
+    }
+
+    /// Lets go of pieces that end at or before `offset`. A buffer that nobody else holds is handed
+    /// back for another use.
+    pub fn release(&mut self, offset: u64) -> Option<Vec<u8>> {
+        let mut buffer = None;
+        while let Some((at, chunk)) = self.pieces.front()
+            && at + chunk.len() as u64 <= offset
+        {
+            self.start = at + chunk.len() as u64;
+            buffer = self.pieces.pop_front().and_then(|(_, chunk)| Arc::try_unwrap(chunk).ok());
+        }
+        buffer
+    }
+
+    /// With nothing here, goes on at `offset`.
+    pub fn restart(&mut self, offset: u64) {
+        debug_assert!(self.pieces.is_empty());
+        (self.start, self.end) = (offset, offset);
+    }
+
+    /// The bytes from `offset` on, piece by piece.
+    pub fn from(&self, offset: u64) -> impl Iterator<Item = &[u8]> {
+        let first = self.pieces.partition_point(|(at, chunk)| at + chunk.len() as u64 <= offset);
+        self.pieces.range(first..).map(move |(at, chunk)| {
+            let skip = offset.saturating_sub(*at);
+            &chunk[usize::try_from(skip).unwrap_or(usize::MAX)..]
+        })
+    }
+
+    /// Whether nothing is here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// What it takes of memory beside the bytes themselves.
+    #[must_use]
+    pub fn overhead(&self) -> usize {
+        // A Vec behind two counters, on the heap, and its own allocation, rounded up.
+        const EACH: usize = size_of::<(u64, Chunk)>() + size_of::<Vec<u8>>() + 16 + 2 * 16;
+        self.pieces.capacity() * size_of::<(u64, Chunk)>() + self.pieces.len() * EACH
+    }
+}

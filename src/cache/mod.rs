@@ -1,0 +1,246 @@
+//! The cache: which responses are stored, for how long, and what is under way (RFC 9111).
+//!
+//! Policy and storage only. It knows no socket and no clock, and of a fetch no more than an opaque
+//! value `F` that its owner gave when it began: whoever asks for what is on its way gets that.
+
+mod busy;
+mod content;
+mod control;
+mod key;
+mod object;
+mod policy;
+mod store;
+mod vary;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::http::{Method, Name, RequestHead, cond};
+
+pub use busy::Ticket;
+pub use content::Content;
+pub use control::{RequestControl, ResponseControl, Scope};
+pub use key::{CacheKey, KeyMaker};
+pub use object::Object;
+pub use policy::{Freshness, NotStored, Use, may_store};
+pub use vary::Selection;
+
+use busy::BusyTable;
+use store::Store;
+
+/// The bounds of a cache.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheLimits {
+    /// Bytes for everything: stored, under way, evicted but in use; heads, keys and index too.
+    pub memory: usize,
+    /// Bytes of the largest object's content.
+    pub object: u64,
+    /// How long a key whose response could not be stored is remembered, so that requests for it
+    /// are not made to wait for each other.
+    pub hit_for_miss: Duration,
+}
+
+/// What the cache has for a request.
+#[derive(Debug)]
+pub enum Lookup<F> {
+    /// A response that may be served, and why.
+    Hit(Arc<Object>, Use),
+    /// A response that has to be validated first, and why.
+    Stale(Arc<Object>, Use),
+    /// The response is on its way, as this fetch of its owner.
+    Busy(F),
+    /// Nothing.
+    Miss(Missing),
+}
+
+/// Why there is nothing for a request (RFC 9211 §2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Nothing is stored for the URI.
+    Uri,
+    /// What is stored for the URI was selected by other requests.
+    Vary,
+    /// The method's responses are not stored.
+    Method,
+    /// The request asks not to be answered from, or stored in, a cache.
+    Request,
+    /// There is no cache.
+    Bypass,
+}
+
+/// Stored responses, and those on their way.
+#[derive(Debug)]
+pub struct Cache<F> {
+    limits: CacheLimits,
+    keys: KeyMaker,
+    store: Store,
+    busy: BusyTable<F>,
+    /// Bytes of content under way that are kept.
+    under_way: usize,
+}
+
+/// What a cache holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// URIs with something stored.
+    pub entries: usize,
+    /// Bytes held, of all kinds.
+    pub bytes: usize,
+    /// Entries dropped to make room.
+    pub evicted: u64,
+}
+
+impl<F: Copy> Cache<F> {
+    /// An empty cache; one with no memory stores nothing.
+    #[must_use]
+    pub fn new(limits: CacheLimits, keys: KeyMaker) -> Self {
+        Self { limits, keys, store: Store::new(), busy: BusyTable::new(), under_way: 0 }
+    }
+
+    /// Changes the bounds, and shrinks to them.
+    pub fn set_limits(&mut self, limits: CacheLimits) {
+        self.limits = limits;
+        self.make_room(0);
+    }
+
+    /// Makes keys.
+    #[must_use]
+    pub const fn keys(&self) -> &KeyMaker {
+        &self.keys
+    }
+
+    /// Whether anything can be stored.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.limits.memory > 0
+    }
+
+    /// What there is for `request`, whose target URI is `key`.
+    pub fn look_up(&mut self, key: &CacheKey, request: &RequestHead, now: Instant) -> Lookup<F> {
+        if !self.is_on() {
+            return Lookup::Miss(Missing::Bypass);
+        }
+        if !matches!(request.method(), Method::Get | Method::Head) {
+            return Lookup::Miss(Missing::Method);
+        }
+        let control = RequestControl::of(request.fields());
+        let variants = self.store.get(key);
+        let missing = if variants.is_empty() { Missing::Uri } else { Missing::Vary };
+        let known = variants.first().map(|object| &object.selection);
+        let selected = variants.iter().find(|object| object.selection.fits(request.fields()));
+        let selected =
+            selected.map(|object| (Arc::clone(object), object.freshness.judge(&control, now)));
+        if let Some((object, usable @ (Use::Fresh | Use::Stale))) = selected {
+            return Lookup::Hit(object, usable);
+        }
+        if may_share(request, &control)
+            && let Some(fetch) = self.busy.fetch_for(key, request, known)
+        {
+            return Lookup::Busy(fetch);
+        }
+        match selected {
+            Some((object, usable)) => Lookup::Stale(object, usable),
+            None if control.no_cache || control.no_store => Lookup::Miss(Missing::Request),
+            None => Lookup::Miss(missing),
+        }
+    }
+
+    /// Says that `fetch` is under way for `request`: the others may join it, unless this request's
+    /// response might be for nobody else, or lately was.
+    pub fn begin(
+        &mut self,
+        key: &CacheKey,
+        request: &Rc<RequestHead>,
+        fetch: F,
+        now: Instant,
+    ) -> Ticket {
+        let control = RequestControl::of(request.fields());
+        let joinable = self.is_on()
+            && may_share(request, &control)
+            && !cond::is_conditional(request.fields())
+            && !self.busy.is_marked(key, now);
+        self.busy.begin(key, request, joinable.then_some(fetch))
+    }
+
+    /// Whether the fetch's content may be kept as it comes: if the whole is expected to be of this
+    /// `length`, and may be stored as far as the cache is concerned.
+    #[must_use]
+    pub const fn has_room_for(&self, length: Option<u64>) -> bool {
+        let length = match length {
+            Some(length) => length,
+            None => 0,
+        };
+        self.is_on() && length <= self.limits.object
+    }
+
+    /// Counts `held` bytes of a fetch's content that are kept, instead of the `before` that were.
+    /// Whether they may be: not past the largest object, nor past half of the memory for all that
+    /// is under way.
+    pub fn keep(&mut self, before: usize, held: usize) -> bool {
+        self.under_way = self.under_way - before + held;
+        let fits = held as u64 <= self.limits.object && self.under_way <= self.limits.memory / 2;
+        if fits {
+            self.make_room(0);
+        }
+        fits
+    }
+
+    /// Ends a fetch whose response cannot be stored, or did not come whole.
+    pub fn abandon(&mut self, ticket: Ticket) {
+        self.busy.end(ticket);
+    }
+
+    /// Nobody joins the fetch from now on, and for a while nobody waits for another one of its key:
+    /// its response is not for sharing.
+    pub fn mark_unshared(&mut self, ticket: Ticket, now: Instant) {
+        self.busy.mark(ticket, now + self.limits.hit_for_miss);
+    }
+
+    /// Ends a fetch with a response to store.
+    pub fn complete(&mut self, ticket: Ticket, object: &Arc<Object>) {
+        if let Some(key) = self.busy.end(ticket) {
+            self.busy.unmark(&key);
+            self.make_room(object.weight());
+            self.store.insert(key, Arc::clone(object));
+            self.make_room(0);
+        }
+    }
+
+    /// Removes what is stored for a URI, as a successful unsafe request does (RFC 9111 §4.4).
+    pub fn invalidate(&mut self, key: &CacheKey) -> bool {
+        self.store.remove(key)
+    }
+
+    fn make_room(&mut self, weight: usize) {
+        let others = weight + self.under_way + self.busy.weight();
+        self.store.shrink_to(self.limits.memory.saturating_sub(others));
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        CacheStats {
+            entries: self.store.len(),
+            bytes: self.store.bytes() + self.under_way + self.busy.weight(),
+            evicted: self.store.evicted(),
+        }
+    }
+
+    /// Panics if its books do not agree.
+    pub fn check(&self) {
+        self.store.check();
+        let stats = self.stats();
+        assert!(stats.bytes <= self.limits.memory || stats.entries == 0, "within its bytes");
+    }
+}
+
+/// Whether a request may be answered with the response to another one that is not there yet.
+fn may_share(request: &RequestHead, control: &RequestControl) -> bool {
+    request.method() == Method::Get
+        && !control.no_cache
+        && !control.no_store
+        && !request.fields().has(Name::Authorization)
+        && !request.fields().has(Name::Range)
+        && !cond::guards_a_change(request.fields())
+}

@@ -1,0 +1,56 @@
+//! A stored response: immutable, shared with those it is being sent to.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::http::{Fields, Status};
+
+use super::content::Content;
+use super::policy::Freshness;
+use super::vary::Selection;
+
+/// A whole response. Updating one, after a 304, makes another that shares its content.
+#[derive(Debug)]
+pub struct Object {
+    /// The status.
+    pub status: Status,
+    /// The head as it is sent, without what depends on the moment (`Age`) and without the empty
+    /// line.
+    pub head: Fields,
+    /// All of the content.
+    pub content: Content,
+    /// How fresh it is.
+    pub freshness: Freshness,
+    /// Which requests it answers.
+    pub selection: Selection,
+}
+
+impl Object {
+    /// How many bytes the content has.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        self.content.end()
+    }
+
+    /// What it takes of memory, with the content and what the allocator adds.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const ITSELF: usize = size_of::<Object>() + 2 * size_of::<usize>() + 3 * 16;
+        let content = usize::try_from(self.content.end()).unwrap_or(usize::MAX);
+        ITSELF
+            .saturating_add(content)
+            .saturating_add(self.content.overhead() + self.head.weight() + self.selection.weight())
+    }
+
+    /// Whether it can be used without asking the origin, whatever the request says; for reports.
+    #[must_use]
+    pub fn is_fresh(&self, now: Instant) -> bool {
+        self.freshness.time_to_live(now) > 0
+    }
+}
+
+/// One worker may hand objects to another.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Arc<Object>>();
+};

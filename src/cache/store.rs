@@ -1,0 +1,126 @@
+//! Stored responses within a number of bytes, the least recently used going first.
+
+use std::sync::{Arc, Weak};
+
+use lru::LruCache;
+
+use super::key::{BuildCarried, CacheKey};
+use super::object::Object;
+
+/// How many responses one URI may have, selected by different requests.
+const MAX_VARIANTS: usize = 32;
+/// What an entry takes beside its key and objects: node, table slot, their allocations.
+const ENTRY_WEIGHT: usize = 160;
+
+/// Objects by key, in the order of their last use.
+#[derive(Debug)]
+pub(super) struct Store {
+    entries: LruCache<CacheKey, Entry, BuildCarried>,
+    /// Bytes of all entries.
+    stored: usize,
+    /// Evicted objects that somebody is still being sent, and their bytes.
+    detached: Vec<(Weak<Object>, usize)>,
+    detached_bytes: usize,
+    evicted: u64,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// The newest first.
+    variants: Vec<Arc<Object>>,
+    weight: usize,
+}
+
+impl Store {
+    pub(super) fn new() -> Self {
+        Self {
+            entries: LruCache::unbounded_with_hasher(BuildCarried::default()),
+            stored: 0,
+            detached: Vec::new(),
+            detached_bytes: 0,
+            evicted: 0,
+        }
+    }
+
+    /// The variants stored under `key`, which counts as used.
+    pub(super) fn get(&mut self, key: &CacheKey) -> &[Arc<Object>] {
+        self.entries.get(key).map_or(&[], |entry| &entry.variants)
+    }
+
+    /// Stores `object`, in place of the one that answers the same requests.
+    pub(super) fn insert(&mut self, key: CacheKey, object: Arc<Object>) {
+        let key_weight = ENTRY_WEIGHT + key.weight();
+        let mut entry = self.take(&key);
+        entry.variants.retain(|old| old.selection != object.selection);
+        entry.variants.insert(0, object);
+        entry.variants.truncate(MAX_VARIANTS);
+        entry.weight = key_weight + entry.variants.iter().map(|v| v.weight() + 8).sum::<usize>();
+        self.stored += entry.weight;
+        self.entries.put(key, entry);
+    }
+
+    /// Removes what is stored under `key`; whether there was something.
+    pub(super) fn remove(&mut self, key: &CacheKey) -> bool {
+        !self.take(key).variants.is_empty()
+    }
+
+    fn take(&mut self, key: &CacheKey) -> Entry {
+        let entry = self.entries.pop(key).unwrap_or_default();
+        self.stored -= entry.weight;
+        self.detach(&entry);
+        entry
+    }
+
+    /// Drops the least recently used entries until at most `limit` bytes are held.
+    pub(super) fn shrink_to(&mut self, limit: usize) {
+        if self.bytes() > limit {
+            self.sweep_detached();
+        }
+        while self.bytes() > limit
+            && let Some((_, entry)) = self.entries.pop_lru()
+        {
+            self.stored -= entry.weight;
+            self.evicted += 1;
+            self.detach(&entry);
+        }
+    }
+
+    /// Objects in use outlive their entry, and count until they are dropped.
+    fn detach(&mut self, entry: &Entry) {
+        for object in entry.variants.iter().filter(|object| Arc::strong_count(object) > 1) {
+            let weight = object.weight();
+            self.detached.push((Arc::downgrade(object), weight));
+            self.detached_bytes += weight;
+        }
+    }
+
+    fn sweep_detached(&mut self) {
+        let mut bytes = 0;
+        self.detached.retain(|(object, weight)| {
+            let alive = object.strong_count() > 0;
+            bytes += if alive { *weight } else { 0 };
+            alive
+        });
+        self.detached_bytes = bytes;
+    }
+
+    /// Bytes held: stored, or evicted and not yet let go of.
+    pub(super) const fn bytes(&self) -> usize {
+        self.stored + self.detached_bytes
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Panics if its books do not agree.
+    pub(super) fn check(&self) {
+        let weights = self.entries.iter().map(|(_, entry)| entry.weight).sum::<usize>();
+        assert_eq!(weights, self.stored, "stored bytes are counted");
+        assert!(self.entries.iter().all(|(_, entry)| !entry.variants.is_empty()));
+    }
+}

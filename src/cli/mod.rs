@@ -1,0 +1,63 @@
+//! The `tidegate` command: arguments in, an exit code out.
+
+mod args;
+mod log_writer;
+mod run;
+
+use std::process::ExitCode;
+
+use crate::config::{Options, read_file};
+
+use args::Invocation;
+
+/// For bad usage and bad configuration.
+const USAGE: u8 = 2;
+
+/// Runs the command with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    match args::parse() {
+        Invocation::Run { args, print_config: false } => run::run(&args),
+        Invocation::Run { args, print_config: true } => match args.options() {
+            Ok(options) => {
+                print!("{}", options.to_file());
+                ExitCode::SUCCESS
+            }
+            Err(message) => refuse(&message),
+        },
+        Invocation::Check { file } => match check(&file) {
+            Ok(()) => {
+                println!("{file}: ok");
+                ExitCode::SUCCESS
+            }
+            Err(message) => refuse(&message),
+        },
+    }
+}
+
+/// Reads a file and everything that follows from it, without opening anything.
+fn check(file: &str) -> Result<(), String> {
+    let options = load(file)?;
+    options.settings("tidegate").map(drop)
+}
+
+fn load(file: &str) -> Result<Options, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let mut options = Options::default();
+    read_file(&mut options, file, &text).map_err(|error| error.to_string())?;
+    Ok(options)
+}
+
+fn refuse(message: &str) -> ExitCode {
+    complain(message);
+    ExitCode::from(USAGE)
+}
+
+/// Says on standard error what is wrong; a rendered error says so itself.
+fn complain(message: &str) {
+    if message.starts_with("error") {
+        eprintln!("{message}");
+    } else {
+        eprintln!("error: {message}");
+    }
+}

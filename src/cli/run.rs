@@ -1,0 +1,203 @@
+//! `tidegate run`: the proxy with its signals, its banner and its log.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use crate::config::Options;
+use crate::proxy::units::Unit;
+use crate::proxy::{Command, LogSink, Mail, Surroundings, ThreadedResolver, Worker};
+use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
+
+use super::args::RunArgs;
+use super::log_writer::LogWriter;
+use super::{complain, refuse};
+
+/// Descriptors for what is neither a client nor its origin: listeners, logs, files.
+const SPARE_DESCRIPTORS: u64 = 64;
+
+/// Runs the proxy until it is told to stop.
+pub(super) fn run(args: &RunArgs) -> ExitCode {
+    let options = match args.options() {
+        Ok(options) => options,
+        Err(message) => return refuse(&message),
+    };
+    let secret = match Secret::draw() {
+        Ok(secret) => secret,
+        Err(error) => return fail(&format!("no random numbers: {error}")),
+    };
+    if let Err(message) = options.settings(&secret.pseudonym) {
+        return refuse(&message);
+    }
+    match Program::start(args.clone(), &options, secret) {
+        Ok((mut program, mut reactor)) => match program.turn_until_over(&mut reactor) {
+            Ok(code) => code,
+            Err(error) => fail(&error.to_string()),
+        },
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    complain(message);
+    ExitCode::FAILURE
+}
+
+/// What must differ from process to process, and what nobody outside may know.
+#[derive(Clone, Debug)]
+struct Secret {
+    keys: [u64; 2],
+    pseudonym: String,
+}
+
+impl Secret {
+    fn draw() -> io::Result<Self> {
+        let mut bytes = [0; 20];
+        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        let (keys, name) = bytes.split_at(16);
+        let key = |at: usize| keys[at..at + 8].iter().fold(0, |key, &b| key << 8 | u64::from(b));
+        let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Self { keys: [key(0), key(8)], pseudonym: format!("tidegate-{name}") })
+    }
+}
+
+/// The proxy, and how it was started.
+struct Program {
+    worker: Worker,
+    args: RunArgs,
+    pseudonym: String,
+    interrupted: bool,
+}
+
+impl Program {
+    fn start(
+        args: RunArgs,
+        options: &Options,
+        secret: Secret,
+    ) -> io::Result<(Self, Reactor<Mail>)> {
+        let descriptors = raise_descriptor_limit()?;
+        let mut reactor = Reactor::new()?;
+        // Before any thread is started, so that none of them takes a signal.
+        reactor.watch_signals(&[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1])?;
+        let settings = options.settings(&secret.pseudonym).map_err(io::Error::other)?;
+        let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
+        let log: Box<dyn LogSink> =
+            Box::new(LogWriter::start(options.access_log.clone(), waiting)?);
+        let resolver = ThreadedResolver::new(settings.limits.resolver_threads, reactor.mailbox());
+        let surroundings = Surroundings { resolver: Box::new(resolver), log, secret: secret.keys };
+        let mut worker = Worker::new(settings, surroundings, clients_for(descriptors));
+        let mut addresses = Vec::new();
+        for address in options.listeners() {
+            let bound = worker.listen(&mut reactor, address);
+            let error = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
+            addresses.push(bound.map_err(error)?);
+        }
+        eprint!("{}", banner(options, &addresses));
+        for address in &addresses {
+            eprintln!("listening {address}");
+        }
+        let pseudonym = secret.pseudonym;
+        Ok((Self { worker, args, pseudonym, interrupted: false }, reactor))
+    }
+
+    fn turn_until_over(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<ExitCode> {
+        while !self.worker.is_over() {
+            reactor.turn(self, None)?;
+        }
+        if self.worker.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        for line in self.worker.describe() {
+            eprintln!("still open: {line}");
+        }
+        Ok(if self.interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn signal(&mut self, signal: i32, reactor: &mut Reactor<Mail>) {
+        match signal {
+            libc::SIGHUP => self.reload(reactor),
+            libc::SIGUSR1 => self.worker.command(Command::Reopen, reactor),
+            libc::SIGINT if self.worker.is_draining() => {
+                self.interrupted = true;
+                self.worker.command(Command::Stop, reactor);
+            }
+            _ => {
+                eprintln!("draining {} open connections", self.worker.open());
+                self.worker.command(Command::Drain, reactor);
+            }
+        }
+    }
+
+    /// Reads everything again; what is wrong is said, and the settings stay as they were.
+    fn reload(&mut self, reactor: &mut Reactor<Mail>) {
+        self.worker.command(Command::Reopen, reactor);
+        let settings = self.args.options().and_then(|options| options.settings(&self.pseudonym));
+        match settings {
+            Ok(settings) => {
+                self.worker.command(Command::Reload(Box::new(settings)), reactor);
+                eprintln!("reloaded");
+            }
+            Err(message) => {
+                complain(&message);
+                eprintln!("not reloaded: the settings stay as they were");
+            }
+        }
+    }
+}
+
+impl App for Program {
+    type Mail = Mail;
+
+    fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
+        match event {
+            Event::Signal(signal) => self.signal(signal, reactor),
+            event => self.worker.handle(reactor, event),
+        }
+    }
+}
+
+/// How many clients so many descriptors bear: each may need a second one for its origin.
+fn clients_for(descriptors: u64) -> usize {
+    let pairs = descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2;
+    usize::try_from(pairs.max(1)).unwrap_or(usize::MAX)
+}
+
+fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
+    let kind = if options.to.is_some() { "reverse" } else { "forward" };
+    let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
+    let mut lines =
+        vec![format!("tidegate {}  {kind} proxy on http://{first}", env!("CARGO_PKG_VERSION"))];
+    if let Some((url, _)) = &options.to {
+        lines.push(format!("  origin   {url}"));
+    }
+    lines.push(match options.cache_memory {
+        Some(size) => format!("  cache    memory {}", spaced(&size.write())),
+        None => "  cache    off".into(),
+    });
+    if options.to.is_none() {
+        let others: Vec<String> =
+            options.clients.iter().map(|range| format!(", {range}")).collect();
+        let only = if others.is_empty() { " only" } else { "" };
+        lines.push(format!("  clients  this machine{only}{}", others.concat()));
+        lines.push(
+            "  denied   loopback, private, link-local and other special destinations \
+             (allow with --allow-destination)"
+                .into(),
+        );
+        for rule in &options.destinations.rules {
+            lines.push(format!("  allowed  {rule}"));
+        }
+        lines.push(format!("  try      curl -x http://{first} http://example.com/ -I"));
+    } else {
+        lines.push(format!("  try      curl http://{first}/ -I"));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// `256MiB` as `256 MiB`.
+fn spaced(size: &str) -> String {
+    let digits = size.find(|c: char| !c.is_ascii_digit()).unwrap_or(size.len());
+    format!("{} {}", &size[..digits], &size[digits..])
+}

@@ -1,0 +1,143 @@
+//! The configuration file: TOML with the options' names, and a table of limits.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::proxy::Limits;
+
+use super::diagnose::ConfigError;
+use super::options::{OPTIONS, Options};
+
+/// Reads what `text`, the content of the file called `name`, says into `options`.
+///
+/// # Errors
+/// The first thing that is wrong, with its place.
+pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), ConfigError> {
+    let error = |span: Range<usize>, message: String, help: Option<String>| ConfigError {
+        file: name.to_owned(),
+        text: text.to_owned(),
+        span,
+        message,
+        help,
+    };
+    let table = DeTable::parse(text).map_err(|toml| {
+        let span = toml.span().unwrap_or(0..text.len().min(1));
+        error(span, toml.message().to_owned(), None)
+    })?;
+    for (key, value) in table.get_ref() {
+        let (span, key) = (key.span(), key.get_ref().as_ref());
+        if let ("limits", DeValue::Table(limits)) = (key, value.get_ref()) {
+            for (key, value) in limits {
+                let (name, text) = (key.get_ref().as_ref(), scalar(value.get_ref()));
+                match text.map(|text| options.limits.set(name, &text)) {
+                    Some(Ok(())) => {}
+                    Some(Err(None)) => {
+                        let message = format!("there is no limit '{name}'");
+                        return Err(error(key.span(), message, suggestion(name, Limits::NAMES)));
+                    }
+                    Some(Err(Some(expected))) => {
+                        return Err(error(value.span(), format!("expected {expected}"), None));
+                    }
+                    None => {
+                        return Err(error(value.span(), "expected one value".into(), None));
+                    }
+                }
+            }
+            continue;
+        }
+        let Some(option) = Options::find(key) else {
+            let known: Vec<&str> =
+                OPTIONS.iter().map(|option| option.name).chain(["limits"]).collect();
+            let message = format!("there is no option '{key}'");
+            return Err(error(span, message, suggestion(key, &known)));
+        };
+        let values = match value.get_ref() {
+            DeValue::Array(values) if option.many => values.iter().collect(),
+            _ => vec![value],
+        };
+        for value in values {
+            let Some(text) = scalar(value.get_ref()) else {
+                let message = format!("expected {}", option.value);
+                return Err(error(value.span(), message, None));
+            };
+            let set = (option.set)(options, &text);
+            set.map_err(|message| error(value.span(), message, None))?;
+        }
+    }
+    Ok(())
+}
+
+/// A value as it would stand on the command line.
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.as_ref().to_owned()),
+        DeValue::Integer(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(value) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+fn suggestion(wrong: &str, known: &[&str]) -> Option<String> {
+    let close = known.iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name));
+    let (distance, name) = close.min()?;
+    let likely = distance <= 2.max(name.len() / 3);
+    likely.then(|| format!("did you mean '{name}'?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Options, String> {
+        let mut options = Options::default();
+        let read = read_file(&mut options, "t.toml", text);
+        read.map(|()| options).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_file_says_what_the_command_line_could() {
+        let options = read(
+            "listen = ['127.0.0.1:1', '[::1]:2']\ncache-memory = \"1GiB\"\nmax-clients = 7\n\
+             allow-client = '192.0.2.0/24'\n[limits]\nidle-timeout = '5s'\nfields = 64\n",
+        )
+        .unwrap();
+        assert_eq!(options.listen.len(), 2);
+        assert_eq!(options.limits.max_clients, Some(7));
+        assert_eq!(options.limits.idle_timeout.as_secs(), 5);
+        assert_eq!(options.limits.fields, 64);
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read() {
+        let before = read("to = 'http://h.test'\nvia = 'x'\n[limits]\nupload = '1MiB'").unwrap();
+        let after = read(&before.to_file()).unwrap();
+        assert_eq!(before.to_file(), after.to_file());
+    }
+
+    #[test]
+    fn an_unknown_key_is_shown_with_its_place_and_a_guess() {
+        let error = read("listen = '127.0.0.1:1'\ncache-memroy = '1GiB'\n").unwrap_err();
+        assert!(error.contains("t.toml:2:1"), "{error}");
+        assert!(error.contains("^^^^^^^^^^^^"), "{error}");
+        assert!(error.contains("did you mean 'cache-memory'?"), "{error}");
+        let error = read("[limits]\nidle-timout = '5s'\n").unwrap_err();
+        assert!(error.contains("did you mean 'idle-timeout'?"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_shown_with_its_place() {
+        for (text, expected) in [
+            ("cache-memory = 'lots'", "t.toml:1:16"),
+            ("listen = ['127.0.0.1:1', 'here']", "t.toml:1:26"),
+            ("listen = 1.5", "expected ADDR:PORT"),
+            ("[limits]\nfields = 'x'", "expected a number"),
+            ("[limits]\nfields = []", "expected one value"),
+            ("to = ['http://h']", "expected URL"),
+            ("a = ", "t.toml:1:"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

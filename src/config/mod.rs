@@ -1,0 +1,9 @@
+//! What can be configured: one table of options, read from the command line and from a file alike.
+
+mod diagnose;
+mod file;
+mod options;
+
+pub use diagnose::ConfigError;
+pub use file::read_file;
+pub use options::{LogTarget, OPTIONS, OptionSpec, Options};

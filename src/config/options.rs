@@ -1,0 +1,402 @@
+//! The table of options. Each row is an option of the command line and a key of the file.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::access::{Cidr, DestinationPolicy, DestinationRule};
+use crate::http::hop;
+use crate::proxy::units::{Bytes, Unit};
+use crate::proxy::{Limits, LogFormat, ReverseOrigin, Settings};
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// To standard output.
+    Stdout,
+    /// To a file, appended.
+    File(String),
+    /// Nowhere.
+    Off,
+}
+
+impl fmt::Display for LogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stdout => "-",
+            Self::File(path) => path,
+            Self::Off => "off",
+        })
+    }
+}
+
+/// Everything that was said, and defaults for what was not.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// The URL of the origin to serve, as it was given, and read.
+    pub to: Option<(String, ReverseOrigin)>,
+    /// Bytes for the cache.
+    pub cache_memory: Option<Bytes>,
+    /// Bytes of the largest object stored.
+    pub cache_object_max: Option<Bytes>,
+    /// Rules for destinations.
+    pub destinations: DestinationPolicy,
+    /// Clients beyond this machine.
+    pub clients: Vec<Cidr>,
+    /// Proxies whose word on their clients is taken.
+    pub trusted_proxies: Vec<Cidr>,
+    /// Where the access log goes.
+    pub access_log: LogTarget,
+    /// How its lines look.
+    pub log_format: LogFormat,
+    /// The name in `Via`.
+    pub via: Option<String>,
+    /// Every bound and timeout.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            to: None,
+            cache_memory: Some(Bytes(256 << 20)),
+            cache_object_max: None,
+            destinations: DestinationPolicy::default(),
+            clients: Vec::new(),
+            trusted_proxies: Vec::new(),
+            access_log: LogTarget::Stdout,
+            log_format: LogFormat::Human,
+            via: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// Its name: `--name` on the command line, `name` in the file.
+    pub name: &'static str,
+    /// Its letter.
+    pub short: Option<char>,
+    /// What its value is called.
+    pub value: &'static str,
+    /// Whether it may be given several times, each adding to the others.
+    pub many: bool,
+    /// What it does.
+    pub help: &'static str,
+    /// Takes one value.
+    pub set: fn(&mut Options, &str) -> Result<(), String>,
+    /// Its values, as they could be given; none if there is none by default.
+    pub get: fn(&Options) -> Vec<String>,
+}
+
+const fn one(
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+    set: fn(&mut Options, &str) -> Result<(), String>,
+    get: fn(&Options) -> Vec<String>,
+) -> OptionSpec {
+    OptionSpec { name, short: None, value, many: false, help, set, get }
+}
+
+const fn many(spec: OptionSpec) -> OptionSpec {
+    OptionSpec { many: true, ..spec }
+}
+
+/// All options, in the order in which help shows them.
+pub const OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        short: Some('l'),
+        ..many(one(
+            "listen",
+            "ADDR:PORT",
+            "Listen here; port 0 picks one [default: 127.0.0.1:3128]",
+            |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
+            |o| texts(&o.listen),
+        ))
+    },
+    one(
+        "to",
+        "URL",
+        "Be a reverse proxy: every listener serves this origin",
+        |o, text| ReverseOrigin::parse(text).map(|origin| o.to = Some((text.to_owned(), origin))),
+        |o| o.to.iter().map(|(text, _)| text.clone()).collect(),
+    ),
+    one(
+        "cache-memory",
+        "SIZE|off",
+        "Memory for the cache, all it holds [default: 256MiB]",
+        |o, text| unit(text).map(|size| o.cache_memory = size),
+        |o| vec![o.cache_memory.write()],
+    ),
+    one(
+        "cache-object-max",
+        "SIZE",
+        "Largest object stored [default: an eighth of the cache]",
+        |o, text| unit(text).map(|size| o.cache_object_max = Some(size)),
+        |o| o.cache_object_max.iter().map(Unit::write).collect(),
+    ),
+    many(one(
+        "allow-destination",
+        "RULE",
+        "Allow special addresses: a CIDR or address; HOST or *.DOMAIN for its private addresses; \
+         HOST=CIDR while it resolves into that range",
+        |o, text| text.parse().map(|rule| o.destinations.rules.push(rule)),
+        |o| o.destinations.rules.iter().map(DestinationRule::to_string).collect(),
+    )),
+    one(
+        "allow-port",
+        "LIST",
+        "Ports that requests may go to [default: 80,443,1025-65535]",
+        |o, text| text.parse().map(|ports| o.destinations.ports = ports),
+        |o| vec![o.destinations.ports.to_string()],
+    ),
+    one(
+        "allow-connect-port",
+        "LIST",
+        "Ports that CONNECT may go to [default: 443]",
+        |o, text| text.parse().map(|ports| o.destinations.connect_ports = ports),
+        |o| vec![o.destinations.connect_ports.to_string()],
+    ),
+    many(one(
+        "allow-client",
+        "CIDR",
+        "Clients that may use a forward proxy, beside this machine",
+        |o, text| push(&mut o.clients, text, "a CIDR or address"),
+        |o| texts(&o.clients),
+    )),
+    many(one(
+        "trusted-proxy",
+        "CIDR",
+        "Proxies whose X-Forwarded-* and Forwarded are believed and extended (with --to)",
+        |o, text| push(&mut o.trusted_proxies, text, "a CIDR or address"),
+        |o| texts(&o.trusted_proxies),
+    )),
+    one(
+        "access-log",
+        "-|FILE|off",
+        "Where a line for every request goes [default: -, standard output]",
+        |o, text| {
+            o.access_log = match text {
+                "" => return Err("expected -, a file or off".into()),
+                "-" => LogTarget::Stdout,
+                "off" => LogTarget::Off,
+                path => LogTarget::File(path.to_owned()),
+            };
+            Ok(())
+        },
+        |o| vec![o.access_log.to_string()],
+    ),
+    one(
+        "log-format",
+        "FORMAT",
+        "How its lines look: human, combined, squid or json [default: human]",
+        |o, text| text.parse().map(|format| o.log_format = format),
+        |o| vec![o.log_format.to_string()],
+    ),
+    one(
+        "via",
+        "NAME",
+        "The name in Via, by which loops are seen [default: a random one]",
+        |o, text| match hop::is_pseudonym(text) {
+            true => {
+                o.via = Some(text.to_owned());
+                Ok(())
+            }
+            false => Err(format!("'{text}' is no token: letters, digits, '-', '.' and '_'")),
+        },
+        |o| o.via.iter().cloned().collect(),
+    ),
+    one(
+        "max-clients",
+        "N",
+        "Open clients at a time [default: what RLIMIT_NOFILE bears]",
+        |o, text| unit(text).map(|n| o.limits.max_clients = Some(n)),
+        |o| o.limits.max_clients.iter().map(Unit::write).collect(),
+    ),
+    one(
+        "connect-timeout",
+        "TIME",
+        "For connecting to an origin, with the look-up of its name [default: 10s]",
+        |o, text| unit(text).map(|time| o.limits.connect_timeout = time),
+        |o| vec![o.limits.connect_timeout.write()],
+    ),
+    one(
+        "origin-timeout",
+        "TIME",
+        "For an origin's first byte, and between bytes [default: 60s]",
+        |o, text| unit(text).map(|time| o.limits.origin_timeout = time),
+        |o| vec![o.limits.origin_timeout.write()],
+    ),
+    one(
+        "header-timeout",
+        "TIME",
+        "For a whole request head [default: 15s]",
+        |o, text| unit(text).map(|time| o.limits.header_timeout = time),
+        |o| vec![o.limits.header_timeout.write()],
+    ),
+    one(
+        "idle-timeout",
+        "TIME",
+        "For a kept-alive client that asks for nothing [default: 60s]",
+        |o, text| unit(text).map(|time| o.limits.idle_timeout = time),
+        |o| vec![o.limits.idle_timeout.write()],
+    ),
+    one(
+        "drain-timeout",
+        "TIME",
+        "For what is in flight when the proxy is told to stop [default: 30s]",
+        |o, text| unit(text).map(|time| o.limits.drain_timeout = time),
+        |o| vec![o.limits.drain_timeout.write()],
+    ),
+];
+
+fn push<T: FromStr>(list: &mut Vec<T>, text: &str, expected: &str) -> Result<(), String> {
+    list.push(text.parse().map_err(|_| format!("'{text}' is not {expected}"))?);
+    Ok(())
+}
+
+fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+fn unit<T: Unit>(text: &str) -> Result<T, String> {
+    T::read(text).ok_or_else(|| format!("'{text}' is not {}", T::EXPECTED))
+}
+
+impl Options {
+    /// The option called `name`.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static OptionSpec> {
+        OPTIONS.iter().find(|option| option.name == name)
+    }
+
+    /// The addresses to listen on.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<SocketAddr> {
+        if self.listen.is_empty() {
+            return vec![SocketAddr::from(([127, 0, 0, 1], 3128))];
+        }
+        self.listen.clone()
+    }
+
+    /// What a proxy is made from. `pseudonym` is the name in `Via` if none was given.
+    ///
+    /// # Errors
+    /// What does not go together, and what to do about it.
+    pub fn settings(&self, pseudonym: &str) -> Result<Settings, String> {
+        self.check()?;
+        let memory = self.cache_memory.map_or(0, |size| size.0);
+        Ok(Settings {
+            limits: self.limits.clone(),
+            via: self.via.clone().unwrap_or_else(|| pseudonym.to_owned()),
+            name: self.via.clone().unwrap_or_else(|| "tidegate".to_owned()),
+            destinations: self.destinations.clone(),
+            clients: self.clients.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
+            reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
+            cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
+            cache_object_max: self.cache_object_max.map(|size| size.0),
+            log: (self.access_log != LogTarget::Off).then_some(self.log_format),
+        })
+    }
+
+    /// What could be dangerous is refused with the reason, not done and warned of.
+    fn check(&self) -> Result<(), String> {
+        let beyond = self.listeners().into_iter().find(|address| !address.ip().is_loopback());
+        if let (None, true, Some(address)) = (&self.to, self.clients.is_empty(), beyond) {
+            return Err(format!(
+                "{address} is open to other machines, and no rule says which of them may use this \
+                 forward proxy; add --allow-client CIDR, or listen on 127.0.0.1"
+            ));
+        }
+        let zero = |name, time: Duration| match time.is_zero() {
+            true => Err(format!("{name} must be longer than 0s")),
+            false => Ok(()),
+        };
+        zero("connect-timeout", self.limits.connect_timeout)?;
+        zero("origin-timeout", self.limits.origin_timeout)?;
+        zero("header-timeout", self.limits.header_timeout)?;
+        zero("idle-timeout", self.limits.idle_timeout)
+    }
+
+    /// The configuration file that says all of this.
+    #[must_use]
+    pub fn to_file(&self) -> String {
+        let mut out = String::new();
+        let quoted = |text: &String| format!("{:?}", text); // escapes as TOML's basic strings do
+        for option in OPTIONS.iter().filter(|option| !is_limit(option.name)) {
+            let mut values = (option.get)(self);
+            if option.name == "listen" {
+                values = texts(&self.listeners());
+            }
+            let values: Vec<String> = values.iter().map(quoted).collect();
+            match (option.many, values.as_slice()) {
+                (true, values) => {
+                    out.push_str(&format!("{} = [{}]\n", option.name, values.join(", ")));
+                }
+                (false, [value]) => out.push_str(&format!("{} = {value}\n", option.name)),
+                (false, _) => {}
+            }
+        }
+        out.push_str("\n[limits]\n");
+        for (name, value, reason) in self.limits.table() {
+            out.push_str(&format!("# {reason}\n{name} = {}\n", quoted(&value)));
+        }
+        out
+    }
+}
+
+/// Whether an option is also a limit, which files have in a table of their own.
+fn is_limit(name: &str) -> bool {
+    Limits::NAMES.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forward_proxy_is_not_opened_to_others_by_accident() {
+        let mut options = Options::default();
+        assert!(options.settings("p").is_ok());
+        options.listen = vec!["0.0.0.0:3128".parse().unwrap()];
+        assert!(options.settings("p").unwrap_err().contains("--allow-client"));
+        options.clients = vec!["192.0.2.0/24".parse().unwrap()];
+        assert!(options.settings("p").is_ok());
+        options.clients.clear();
+        let origin = ReverseOrigin::parse("http://127.0.0.1:8080").unwrap();
+        options.to = Some(("http://127.0.0.1:8080".into(), origin));
+        assert!(options.settings("p").is_ok(), "a reverse proxy is for everybody");
+    }
+
+    #[test]
+    fn every_value_that_is_shown_can_be_given() {
+        let mut options = Options::default();
+        for (name, text) in [
+            ("listen", "[::1]:0"),
+            ("to", "http://h.test/base"),
+            ("cache-object-max", "1MiB"),
+            ("allow-destination", "h.test=10.0.0.0/8"),
+            ("allow-client", "192.0.2.0/24"),
+            ("trusted-proxy", "::1"),
+            ("via", "edge-1"),
+            ("max-clients", "100"),
+        ] {
+            (Options::find(name).unwrap().set)(&mut options, text).unwrap();
+        }
+        for option in OPTIONS {
+            let values = (option.get)(&options);
+            assert!(!values.is_empty(), "{}", option.name);
+            let mut other = Options::default();
+            values.iter().for_each(|value| (option.set)(&mut other, value).unwrap());
+            assert_eq!((option.get)(&other), values, "{}", option.name);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Validators and preconditions (RFC 9110 §8.8 and §13).
+
+use std::time::SystemTime;
+
+use super::date;
+use super::fields::{Fields, Name};
+use super::list::Elements;
+
+/// An entity tag: weak or not, and its opaque part with the quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntityTag<'a> {
+    /// Whether it stands for bytes that mean the same rather than are the same.
+    pub weak: bool,
+    /// The part that is compared.
+    pub opaque: &'a [u8],
+}
+
+impl<'a> EntityTag<'a> {
+    /// Reads one tag; `None` if it is malformed.
+    #[must_use]
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let (weak, opaque) = match text.strip_prefix(b"W/") {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let inner = opaque.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        let valid = |&b: &u8| b == 0x21 || (0x23..=0x7e).contains(&b) || b >= 0x80;
+        inner.iter().all(valid).then_some(Self { weak, opaque })
+    }
+
+    /// Whether both stand for the same bytes (§8.8.3.2).
+    #[must_use]
+    pub fn matches_strongly(self, other: Self) -> bool {
+        !self.weak && !other.weak && self.opaque == other.opaque
+    }
+
+    /// Whether both stand for the same, or for what means the same.
+    #[must_use]
+    pub fn matches_weakly(self, other: Self) -> bool {
+        self.opaque == other.opaque
+    }
+}
+
+/// The validators of a selected representation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Validators<'a> {
+    /// Its entity tag.
+    pub tag: Option<EntityTag<'a>>,
+    /// When it was last modified.
+    pub modified: Option<SystemTime>,
+    /// When it was sent: what decides whether a date is a strong validator.
+    pub date: Option<SystemTime>,
+}
+
+impl<'a> Validators<'a> {
+    /// Those of a response with these fields.
+    #[must_use]
+    pub fn of(fields: &'a Fields) -> Self {
+        Self {
+            tag: fields.only(Name::ETag).and_then(EntityTag::parse),
+            modified: fields.only(Name::LastModified).and_then(date::parse),
+            date: fields.only(Name::Date).and_then(date::parse),
+        }
+    }
+
+    /// Whether a GET or HEAD with these preconditions is answered with 304: the client has the
+    /// representation already (§13.2.2, steps 3 and 4).
+    #[must_use]
+    pub fn not_modified(&self, request: &Fields) -> bool {
+        if request.has(Name::IfNoneMatch) {
+            return request.all(Name::IfNoneMatch).any(|list| self.is_named_in(list));
+        }
+        let since = request.only(Name::IfModifiedSince).and_then(date::parse);
+        since.is_some_and(|since| self.modified.is_some_and(|modified| modified <= since))
+    }
+
+    fn is_named_in(&self, list: &[u8]) -> bool {
+        list.trim_ascii() == b"*"
+            || Elements::of(list)
+                .filter_map(EntityTag::parse)
+                .any(|named| self.tag.is_some_and(|tag| tag.matches_weakly(named)))
+    }
+
+    /// Whether `If-Range`, if there is one, lets a range be answered (§13.1.5): by a strong tag, or
+    /// by exactly the date of a last modification at least a second before the response.
+    #[must_use]
+    pub fn range_applies(&self, request: &Fields) -> bool {
+        if !request.has(Name::IfRange) {
+            return true;
+        }
+        let Some(condition) = request.only(Name::IfRange) else { return false };
+        if let Some(named) = EntityTag::parse(condition) {
+            return self.tag.is_some_and(|tag| tag.matches_strongly(named));
+        }
+        let (Some(named), Some(modified)) = (date::parse(condition), self.modified) else {
+            return false;
+        };
+        let age = self.date.and_then(|date| date.duration_since(modified).ok());
+        named == modified && age.is_some_and(|age| age.as_secs() >= 1)
+    }
+}
+
+/// Whether a request makes its answer depend on a state that only the origin knows for sure:
+/// `If-Match` and `If-Unmodified-Since` guard changes, a cache does not judge them.
+#[must_use]
+pub fn guards_a_change(request: &Fields) -> bool {
+    request.has(Name::IfMatch) || request.has(Name::IfUnmodifiedSince)
+}
+
+/// Whether a request asks for an answer only if something has changed.
+#[must_use]
+pub fn is_conditional(request: &Fields) -> bool {
+    request.has(Name::IfNoneMatch) || request.has(Name::IfModifiedSince)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(lines: &[(&str, &str)]) -> Fields {
+        let mut fields = Fields::default();
+        lines.iter().for_each(|(name, value)| fields.push(name.as_bytes(), value.as_bytes()));
+        fields
+    }
+
+    const MODIFIED: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
+    const LATER: &str = "Thu, 01 Jan 2026 00:00:05 GMT";
+
+    #[test]
+    fn tags_are_quoted_and_may_be_weak() {
+        assert_eq!(EntityTag::parse(b"\"a\""), Some(EntityTag { weak: false, opaque: b"\"a\"" }));
+        assert_eq!(EntityTag::parse(b"W/\"\""), Some(EntityTag { weak: true, opaque: b"\"\"" }));
+        for text in ["a", "\"a", "w/\"a\"", "\"a\"b\"", "\"a b\"", ""] {
+            assert_eq!(EntityTag::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly_and_hides_if_modified_since() {
+        let response = fields(&[("ETag", "W/\"a\""), ("Last-Modified", MODIFIED)]);
+        let validators = Validators::of(&response);
+        let not_modified = |lines: &[_]| validators.not_modified(&fields(lines));
+        assert!(not_modified(&[("If-None-Match", "\"b\", \"a\"")]));
+        assert!(not_modified(&[("If-None-Match", "\"b\""), ("If-None-Match", "W/\"a\"")]));
+        assert!(not_modified(&[("If-None-Match", "*")]));
+        assert!(!not_modified(&[("If-None-Match", "\"b\""), ("If-Modified-Since", MODIFIED)]));
+        assert!(not_modified(&[("If-Modified-Since", LATER)]));
+        assert!(!not_modified(&[("If-Modified-Since", "Wed, 31 Dec 2025 23:59:59 GMT")]));
+        assert!(!not_modified(&[("If-Modified-Since", "yesterday")]));
+    }
+
+    #[test]
+    fn if_range_needs_a_strong_tag_or_an_old_enough_exact_date() {
+        let response = fields(&[("ETag", "\"a\""), ("Last-Modified", MODIFIED), ("Date", LATER)]);
+        let applies =
+            |value| Validators::of(&response).range_applies(&fields(&[("If-Range", value)]));
+        assert!(applies("\"a\""));
+        assert!(!applies("W/\"a\""));
+        assert!(!applies("\"b\""));
+        assert!(applies(MODIFIED));
+        assert!(!applies(LATER));
+        let fresh = fields(&[("Last-Modified", MODIFIED), ("Date", MODIFIED)]);
+        assert!(!Validators::of(&fresh).range_applies(&fields(&[("If-Range", MODIFIED)])));
+        assert!(Validators::of(&fresh).range_applies(&fields(&[])));
+    }
+}

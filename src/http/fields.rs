@@ -1,0 +1,319 @@
+//! Field lines: kept as they came, found by name (RFC 9110 §5).
+
+use std::fmt;
+
+use super::list::Elements;
+
+macro_rules! names {
+    ($($variant:ident $name:literal;)*) => {
+        /// A field name this crate acts on.
+        #[allow(missing_docs, reason = "each is the field of its name")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Name { $($variant,)* Other }
+
+        impl Name {
+            /// As it is usually spelled; of [`Name::Other`] nothing.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* Self::Other => "" }
+            }
+
+            const ALL: &'static [Self] = &[$(Self::$variant,)*];
+        }
+    };
+}
+
+names! {
+    Accept "Accept";
+    AcceptRanges "Accept-Ranges";
+    Age "Age";
+    Authorization "Authorization";
+    CacheControl "Cache-Control";
+    CacheStatus "Cache-Status";
+    Connection "Connection";
+    ContentEncoding "Content-Encoding";
+    ContentLength "Content-Length";
+    ContentLocation "Content-Location";
+    ContentRange "Content-Range";
+    ContentType "Content-Type";
+    Cookie "Cookie";
+    Date "Date";
+    ETag "ETag";
+    Expect "Expect";
+    Expires "Expires";
+    Forwarded "Forwarded";
+    Host "Host";
+    IfMatch "If-Match";
+    IfModifiedSince "If-Modified-Since";
+    IfNoneMatch "If-None-Match";
+    IfRange "If-Range";
+    IfUnmodifiedSince "If-Unmodified-Since";
+    KeepAlive "Keep-Alive";
+    LastModified "Last-Modified";
+    Location "Location";
+    MaxForwards "Max-Forwards";
+    Pragma "Pragma";
+    ProxyAuthenticate "Proxy-Authenticate";
+    ProxyAuthorization "Proxy-Authorization";
+    ProxyConnection "Proxy-Connection";
+    ProxyStatus "Proxy-Status";
+    Range "Range";
+    Referer "Referer";
+    SetCookie "Set-Cookie";
+    Te "TE";
+    Trailer "Trailer";
+    TransferEncoding "Transfer-Encoding";
+    Upgrade "Upgrade";
+    UserAgent "User-Agent";
+    Vary "Vary";
+    Via "Via";
+    XForwardedFor "X-Forwarded-For";
+    XForwardedHost "X-Forwarded-Host";
+    XForwardedProto "X-Forwarded-Proto";
+}
+
+/// The known names by their length, so that few are compared.
+const BY_LENGTH: [([Name; MAX_SAME_LENGTH], usize); MAX_LENGTH + 1] = {
+    let mut table = [([Name::Other; MAX_SAME_LENGTH], 0); MAX_LENGTH + 1];
+    let mut i = 0;
+    while i < Name::ALL.len() {
+        let row = &mut table[Name::ALL[i].as_str().len()];
+        row.0[row.1] = Name::ALL[i];
+        row.1 += 1;
+        i += 1;
+    }
+    table
+};
+const MAX_LENGTH: usize = 19;
+const MAX_SAME_LENGTH: usize = 8;
+
+impl Name {
+    /// The name spelled so, in any case.
+    #[must_use]
+    pub fn from_bytes(name: &[u8]) -> Self {
+        let Some((row, count)) = BY_LENGTH.get(name.len()) else { return Self::Other };
+        let found = row[..*count].iter().find(|n| n.as_str().as_bytes().eq_ignore_ascii_case(name));
+        found.copied().unwrap_or(Self::Other)
+    }
+
+    const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+}
+
+/// A part of a head's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    /// Where `part`, a subslice of `whole`, stands in it.
+    pub(super) fn of(part: &[u8], whole: &[u8]) -> Self {
+        let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+        debug_assert!(start + part.len() <= whole.len());
+        Self::new(start, part.len())
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "heads are limited far below 4 GiB")]
+    const fn new(start: usize, len: usize) -> Self {
+        Self { start: start as u32, len: len as u32 }
+    }
+
+    pub(super) fn within(self, whole: &[u8]) -> &[u8] {
+        &whole[self.start as usize..][..self.len as usize]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Line {
+    id: Name,
+    name: Span,
+    value: Span,
+}
+
+/// One field line.
+#[derive(Clone, Copy)]
+pub struct Field<'a> {
+    /// The name, if it is known.
+    pub id: Name,
+    /// The name as it was spelled.
+    pub name: &'a [u8],
+    /// The value, without white space around it.
+    pub value: &'a [u8],
+}
+
+impl Field<'_> {
+    /// Whether its name is `name`, in any case.
+    #[must_use]
+    pub const fn is_named(&self, name: &[u8]) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name.escape_ascii(), self.value.escape_ascii())
+    }
+}
+
+/// Field lines in the order in which they came, repeated ones included, spelled as they were.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// The bytes the lines are parts of; those of a head hold its start line too.
+    pub(super) bytes: Vec<u8>,
+    lines: Vec<Line>,
+    /// Which known names occur, to answer quickly for those that do not.
+    present: u64,
+}
+
+impl Fields {
+    /// The lines `headers`, which are parts of `bytes`.
+    pub(super) fn from_parsed(bytes: Vec<u8>, headers: &[(Span, Span)]) -> Self {
+        let mut fields = Self { lines: Vec::with_capacity(headers.len()), present: 0, bytes };
+        for &(name, value) in headers {
+            let id = Name::from_bytes(name.within(&fields.bytes));
+            fields.present |= id.bit();
+            fields.lines.push(Line { id, name, value });
+        }
+        fields
+    }
+
+    /// Lines that follow `start`, which is a start line with its CR LF, or nothing.
+    #[must_use]
+    pub fn after(start: &[u8]) -> Self {
+        Self { bytes: start.to_vec(), lines: Vec::new(), present: 0 }
+    }
+
+    /// Adds a line at the end. What it is given has been checked before.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.bytes.len();
+        [name, b": ", value, b"\r\n"].iter().for_each(|part| self.bytes.extend_from_slice(part));
+        let (id, value_at) = (Name::from_bytes(name), start + name.len() + 2);
+        self.present |= id.bit();
+        self.lines.push(Line {
+            id,
+            name: Span::new(start, name.len()),
+            value: Span::new(value_at, value.len()),
+        });
+    }
+
+    /// What comes before the first line: the start line with its CR LF, or nothing.
+    #[must_use]
+    pub fn start_line(&self) -> &[u8] {
+        let end = self.lines.first().map_or(self.bytes.len(), |line| line.name.start as usize);
+        &self.bytes[..end]
+    }
+
+    /// The lines as they are sent, behind the start line if there is one. Of a head that was
+    /// received, its empty line too.
+    #[must_use]
+    pub fn wire(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Gives back the room that is not filled.
+    pub fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.lines.shrink_to_fit();
+    }
+
+    /// What it takes of memory on the heap.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.bytes.capacity() + self.lines.capacity() * size_of::<Line>() + 2 * 16
+    }
+
+    /// All lines, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Field<'_>> + Clone {
+        self.lines.iter().map(|line| Field {
+            id: line.id,
+            name: line.name.within(&self.bytes),
+            value: line.value.within(&self.bytes),
+        })
+    }
+
+    /// How many lines there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Whether there is a line of this name.
+    #[must_use]
+    pub const fn has(&self, id: Name) -> bool {
+        self.present & id.bit() != 0
+    }
+
+    /// The value of the first line of this name.
+    #[must_use]
+    pub fn get(&self, id: Name) -> Option<&[u8]> {
+        self.all(id).next()
+    }
+
+    /// The value of the one line of this name; none if there are several.
+    #[must_use]
+    pub fn only(&self, id: Name) -> Option<&[u8]> {
+        let mut all = self.all(id);
+        all.next().filter(|_| all.next().is_none())
+    }
+
+    /// The values of all lines of this name.
+    pub fn all(&self, id: Name) -> impl Iterator<Item = &[u8]> + Clone {
+        let lines = if self.has(id) { self.lines.as_slice() } else { &[] };
+        lines.iter().filter(move |line| line.id == id).map(|line| line.value.within(&self.bytes))
+    }
+
+    /// The values of all lines whose name is spelled so, in any case.
+    pub fn all_named<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + Clone {
+        self.iter().filter(move |field| field.is_named(name)).map(|field| field.value)
+    }
+
+    /// The elements of a list that may stand on several lines (RFC 9110 §5.6.1).
+    pub fn elements(&self, id: Name) -> impl Iterator<Item = &[u8]> + Clone {
+        self.all(id).flat_map(Elements::of)
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_name_is_found_in_any_case() {
+        for &name in Name::ALL {
+            assert_eq!(Name::from_bytes(name.as_str().to_ascii_lowercase().as_bytes()), name);
+            assert_eq!(Name::from_bytes(name.as_str().to_ascii_uppercase().as_bytes()), name);
+        }
+        assert_eq!(Name::from_bytes(b"X-Forwarded"), Name::Other);
+        assert_eq!(Name::from_bytes(b"a-name-longer-than-any-of-the-known-ones"), Name::Other);
+        assert!(Name::ALL.len() < 64, "each has a bit");
+    }
+
+    #[test]
+    fn lines_keep_order_spelling_and_repetition() {
+        let mut fields = Fields::default();
+        fields.push(b"set-COOKIE", b"a=1");
+        fields.push(b"X-Else", b"");
+        fields.push(b"Set-Cookie", b"b=2");
+        let lines: Vec<String> = fields.iter().map(|field| format!("{field:?}")).collect();
+        assert_eq!(lines, ["set-COOKIE: a=1", "X-Else: ", "Set-Cookie: b=2"]);
+        assert_eq!(fields.all(Name::SetCookie).collect::<Vec<_>>(), [b"a=1", b"b=2"]);
+        assert_eq!(fields.only(Name::SetCookie), None);
+        assert_eq!(fields.get(Name::Date), None);
+    }
+}

@@ -1,0 +1,101 @@
+//! Comma-separated lists with quoted strings (RFC 9110 §5.6).
+
+/// The elements of one list, trimmed; empty ones are passed over. A comma within a quoted string
+/// separates nothing, and a string that does not end takes the rest of the list with it.
+#[derive(Clone, Debug)]
+pub struct Elements<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Elements<'a> {
+    /// The elements of `list`.
+    #[must_use]
+    pub const fn of(list: &'a [u8]) -> Self {
+        Self { rest: list }
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while !self.rest.is_empty() {
+            let end = unquoted(self.rest, b',').unwrap_or(self.rest.len());
+            let element = self.rest[..end].trim_ascii();
+            self.rest = self.rest.get(end + 1..).unwrap_or_default();
+            if !element.is_empty() {
+                return Some(element);
+            }
+        }
+        None
+    }
+}
+
+/// Where `wanted` first stands in `text` outside of quoted strings.
+#[must_use]
+pub fn unquoted(text: &[u8], wanted: u8) -> Option<usize> {
+    let mut quoted = false;
+    let mut escaped = false;
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if byte == wanted && !quoted => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether `text` is a token (RFC 9110 §5.6.2).
+#[must_use]
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// Whether `byte` may stand in a token.
+#[must_use]
+pub const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elements(list: &str) -> Vec<&str> {
+        Elements::of(list.as_bytes()).map(|e| std::str::from_utf8(e).unwrap()).collect()
+    }
+
+    #[test]
+    fn elements_are_trimmed_and_empty_ones_passed_over() {
+        assert_eq!(elements("a, b ,,\t c,"), ["a", "b", "c"]);
+        assert_eq!(elements(""), [""; 0]);
+        assert_eq!(elements(" , "), [""; 0]);
+    }
+
+    #[test]
+    fn a_quoted_comma_separates_nothing() {
+        assert_eq!(elements(r#"a="1,2", b"#), [r#"a="1,2""#, "b"]);
+        assert_eq!(elements(r#"a="\",", b"#), [r#"a="\",""#, "b"]);
+        assert_eq!(elements(r#"a="open, b"#), [r#"a="open, b"#]);
+    }
+}

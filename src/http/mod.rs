@@ -1,0 +1,41 @@
+//! HTTP/1.x without I/O: bytes in, events out, and heads written back (RFC 9110, RFC 9112).
+//!
+//! Nothing here knows a socket, a clock or randomness. A [`ServerCodec`] reads what clients send, a
+//! [`ClientCodec`] what origins answer; both give the same events however the bytes are split.
+//! Messages are kept as they came: order, spelling and repetition of fields survive.
+//!
+//! Framing is strict: what two parsers could read two ways is a [`Refusal`], never repaired.
+
+mod body;
+mod chunked;
+mod client;
+pub mod cond;
+pub mod date;
+mod encode;
+mod fields;
+mod framing;
+mod head;
+pub mod hop;
+pub mod list;
+mod method;
+mod parse;
+pub mod range;
+mod refusal;
+mod server;
+mod status;
+mod target;
+mod version;
+
+pub use chunked::{Chunked, ChunkedDecoder, write_chunk_size};
+pub use client::{ClientCodec, FromOrigin};
+pub use encode::{HeadWriter, write_last_chunk};
+pub use fields::{Field, Fields, Name};
+pub use framing::Framing;
+pub use head::{RequestHead, ResponseHead};
+pub use method::Method;
+pub use parse::{HeadLimits, MAX_FIELDS};
+pub use refusal::Refusal;
+pub use server::{FromClient, ServerCodec};
+pub use status::Status;
+pub use target::{Authority, Form};
+pub use version::Version;

@@ -1,0 +1,305 @@
+//! Message heads: found in the stream line by line, then parsed once, strictly.
+//!
+//! httparse reads the grammar; the rules on top of it are ours: CR LF only, no folds, limits, the
+//! version, the target, exactly one `Host`, and a framing that can be read one way only.
+
+use std::mem::MaybeUninit;
+
+use super::fields::{Fields, Name, Span};
+use super::framing;
+use super::head::{RequestHead, ResponseHead};
+use super::list::is_token_byte;
+use super::method::Method;
+use super::refusal::Refusal;
+use super::status::Status;
+use super::target::{Authority, Target};
+use super::version::Version;
+
+/// The most field lines any limit can allow.
+pub const MAX_FIELDS: usize = 512;
+
+/// What a head may be long. Each bound keeps a peer from filling memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// Bytes of the start line, without its CR LF.
+    pub start_line: usize,
+    /// Bytes of one field line, without its CR LF.
+    pub field: usize,
+    /// Field lines; at most [`MAX_FIELDS`].
+    pub fields: usize,
+    /// Bytes of the whole head.
+    pub head: usize,
+    /// Bytes of all chunk extensions of a message.
+    pub chunk_extensions: usize,
+    /// Whether targets may hold the characters that RFC 3986 forbids and that have one meaning
+    /// only: ``"<>\^`{|}``.
+    pub relaxed_target: bool,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self {
+            start_line: 8 * 1024 + 64, // a target of 8,000 octets and more, as RFC 9112 §3 asks
+            field: 8 * 1024,
+            fields: 128,
+            head: 64 * 1024,
+            chunk_extensions: 4 * 1024,
+            relaxed_target: false,
+        }
+    }
+}
+
+/// What is looked for in the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    RequestHead,
+    ResponseHead,
+    Trailers,
+}
+
+/// Finds the end of a head, in as many pieces as it comes in. The same bytes lead to the same
+/// answer however they are split.
+#[derive(Clone, Debug)]
+pub(super) struct Scanner {
+    section: Section,
+    /// Where the line begins that is not complete yet.
+    line: usize,
+    /// How far that line was searched for its end.
+    searched: usize,
+    lines: usize,
+}
+
+impl Scanner {
+    pub(super) const fn new(section: Section) -> Self {
+        Self { section, line: 0, searched: 0, lines: 0 }
+    }
+
+    /// How long the section at the start of `input` is, with its empty line, once it is complete.
+    /// `input` begins with the same bytes on each call.
+    pub(super) fn scan(
+        &mut self,
+        input: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<Option<usize>, Refusal> {
+        while let Some(end) = memchr::memchr(b'\n', &input[self.searched..]) {
+            let line_end = self.searched + end;
+            let line = &input[self.line..line_end];
+            self.check_start(line)?;
+            let Some(line) = line.strip_suffix(b"\r") else { return Err(Refusal::BareLf) };
+            self.check_length(line.len(), line_end + 1, limits)?;
+            self.line = line_end + 1;
+            self.searched = self.line;
+            if line.is_empty() {
+                return Ok(Some(self.line));
+            }
+            self.lines += 1;
+        }
+        let line = &input[self.line..];
+        self.check_start(line)?;
+        // A CR at the end may belong to the line's end.
+        let length = line.strip_suffix(b"\r").unwrap_or(line).len();
+        self.check_length(length, input.len(), limits)?;
+        self.searched = input.len();
+        Ok(None)
+    }
+
+    /// What can be said of a line from its first byte.
+    fn check_start(&self, line: &[u8]) -> Result<(), Refusal> {
+        let Some(&first) = line.first() else { return Ok(()) };
+        match (self.section, self.is_start_line()) {
+            (Section::RequestHead, true) if first == b'\r' => Ok(()), // an empty line, see scan_head
+            (Section::RequestHead, true) if !is_token_byte(first) && first != b'\n' => {
+                Err(Refusal::NotHttp)
+            }
+            (Section::ResponseHead, true) if first != b'H' => Err(Refusal::StatusLine),
+            (_, false) if matches!(first, b' ' | b'\t') => Err(Refusal::ObsFold),
+            _ => Ok(()),
+        }
+    }
+
+    const fn is_start_line(&self) -> bool {
+        self.lines == 0 && !matches!(self.section, Section::Trailers)
+    }
+
+    fn check_length(
+        &self,
+        line: usize,
+        section: usize,
+        limits: &HeadLimits,
+    ) -> Result<(), Refusal> {
+        let field_lines = match self.section {
+            Section::Trailers => self.lines + 1,
+            Section::RequestHead | Section::ResponseHead => self.lines,
+        };
+        if self.is_start_line() && line > limits.start_line {
+            Err(Refusal::TargetTooLong)
+        } else if !self.is_start_line() && line > limits.field {
+            Err(Refusal::FieldTooLong)
+        } else if line > 0 && field_lines > limits.fields {
+            Err(Refusal::TooManyFields)
+        } else if section > limits.head {
+            Err(Refusal::HeadTooLarge)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+type Headers<'h, 'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
+
+/// Parses a complete request head, empty line included.
+pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, Refusal> {
+    let mut bytes = bytes.to_vec();
+    let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
+    let version_at = line_end.checked_sub("HTTP/1.1".len()).ok_or(Refusal::RequestLine)?;
+    let version = take_version(&mut bytes[version_at..line_end], Refusal::RequestLine)?;
+
+    let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut request = httparse::Request::new(&mut []);
+    let parsed = request.parse_with_uninit_headers(&bytes, &mut headers);
+    complete(parsed, bytes.len(), Refusal::RequestLine)?;
+    let (Some(method_name), Some(target)) = (request.method, request.path) else {
+        return Err(Refusal::RequestLine);
+    };
+    let method = Method::from_name(method_name.as_bytes());
+    let target = Target::parse(target.as_bytes(), &bytes, method, limits.relaxed_target)?;
+    let method_name = Span::of(method_name.as_bytes(), &bytes);
+    let spans = spans(request.headers, &bytes);
+
+    let fields = Fields::from_parsed(bytes, &spans);
+    check_host(version, &fields)?;
+    check_expectation(version, &fields)?;
+    let framing = framing::of_request(method, version, &fields)?;
+    Ok(RequestHead { method, method_name, target, version, fields, framing })
+}
+
+/// Parses a complete response head, empty line included, as the answer to a request with `method`.
+pub(super) fn response(bytes: &[u8], method: Method) -> Result<ResponseHead, Refusal> {
+    let mut bytes = bytes.to_vec();
+    let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
+    let version_end = "HTTP/1.1".len().min(line_end);
+    let version = take_version(&mut bytes[..version_end], Refusal::StatusLine)?;
+
+    let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+        &mut response,
+        &bytes,
+        &mut headers,
+    );
+    complete(parsed, bytes.len(), Refusal::StatusLine)?;
+    let status = response.code.and_then(Status::new).ok_or(Refusal::StatusLine)?;
+    // httparse drops a reason phrase that is not ASCII; it is passed on as it came.
+    let reason = bytes[..line_end].get("HTTP/1.1 200 ".len()..).unwrap_or_default();
+    let reason = Span::of(if reason.is_empty() { &bytes[..0] } else { reason }, &bytes);
+    let spans = spans(response.headers, &bytes);
+
+    let fields = Fields::from_parsed(bytes, &spans);
+    let framing = framing::of_response(method, status, version, &fields)?;
+    Ok(ResponseHead { version, status, reason, fields, framing })
+}
+
+/// Parses complete trailers, empty line included (RFC 9112 §7.1.2).
+pub(super) fn trailers(bytes: &[u8]) -> Result<Fields, Refusal> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let parsed = match httparse::parse_headers(bytes, &mut headers) {
+        Ok(httparse::Status::Complete((_, parsed))) => parsed,
+        Ok(httparse::Status::Partial) => return Err(Refusal::FieldName),
+        Err(error) => return Err(refusal_of(error, Refusal::FieldName)),
+    };
+    let spans = spans(parsed, bytes);
+    let fields = Fields::from_parsed(bytes.to_vec(), &spans);
+    if fields.iter().any(|field| is_forbidden_in_trailers(field.id)) {
+        return Err(Refusal::Trailer);
+    }
+    Ok(fields)
+}
+
+/// Fields that decide framing, routing, authentication or caching before the content is read.
+const fn is_forbidden_in_trailers(id: Name) -> bool {
+    matches!(
+        id,
+        Name::TransferEncoding
+            | Name::ContentLength
+            | Name::Host
+            | Name::Connection
+            | Name::Te
+            | Name::Trailer
+            | Name::Upgrade
+            | Name::Expect
+            | Name::MaxForwards
+            | Name::Authorization
+            | Name::ProxyAuthorization
+            | Name::ProxyAuthenticate
+            | Name::SetCookie
+            | Name::Cookie
+            | Name::CacheControl
+            | Name::ContentEncoding
+            | Name::ContentType
+            | Name::ContentRange
+    )
+}
+
+/// Reads the version in a start line, and writes 1.1 over a higher minor version: as such it is
+/// processed (RFC 9110 §2.5).
+fn take_version(name: &mut [u8], start_line: Refusal) -> Result<Version, Refusal> {
+    let [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = name else { return Err(start_line) };
+    match (&*major, &*minor) {
+        (b'1', b'0') => Ok(Version::Http10),
+        (b'1', b'1'..=b'9') => {
+            *minor = b'1';
+            Ok(Version::Http11)
+        }
+        (b'0'..=b'9', b'0'..=b'9') => Err(Refusal::Version),
+        _ => Err(start_line),
+    }
+}
+
+fn complete(
+    parsed: httparse::Result<usize>,
+    length: usize,
+    start_line: Refusal,
+) -> Result<(), Refusal> {
+    match parsed {
+        Ok(httparse::Status::Complete(n)) if n == length => Ok(()),
+        Ok(_) => Err(start_line),
+        Err(error) => Err(refusal_of(error, start_line)),
+    }
+}
+
+const fn refusal_of(error: httparse::Error, start_line: Refusal) -> Refusal {
+    match error {
+        httparse::Error::HeaderName => Refusal::FieldName,
+        httparse::Error::HeaderValue => Refusal::FieldValue,
+        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
+        _ => start_line,
+    }
+}
+
+fn spans(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Vec<(Span, Span)> {
+    let span = |h: &httparse::Header<'_>| {
+        // httparse gives an empty value a place of its own.
+        let value = if h.value.is_empty() { &bytes[..0] } else { h.value };
+        (Span::of(h.name.as_bytes(), bytes), Span::of(value, bytes))
+    };
+    headers.iter().map(span).collect()
+}
+
+/// RFC 9112 §3.2: exactly one valid `Host` with HTTP/1.1, at most one with 1.0. It may be empty,
+/// for targets without an authority.
+fn check_host(version: Version, fields: &Fields) -> Result<(), Refusal> {
+    let mut hosts = fields.all(Name::Host);
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::Http11 => Err(Refusal::MissingHost),
+        (None, _) => Ok(()),
+        (Some(_), Some(_)) => Err(Refusal::RepeatedHost),
+        (Some(b""), None) => Ok(()),
+        (Some(host), None) => Authority::parse(host).map(drop).map_err(|_| Refusal::InvalidHost),
+    }
+}
+
+/// RFC 9110 §10.1.1: `100-continue` is the only expectation there is, and HTTP/1.0 has none.
+fn check_expectation(version: Version, fields: &Fields) -> Result<(), Refusal> {
+    let known = fields.elements(Name::Expect).all(|e| e.eq_ignore_ascii_case(b"100-continue"));
+    if known || version == Version::Http10 { Ok(()) } else { Err(Refusal::Expectation) }
+}

@@ -1,0 +1,103 @@
+//! Status codes (RFC 9110 §15).
+
+use std::fmt;
+
+/// A status code: three digits, 100 to 599.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Status(u16);
+
+macro_rules! statuses {
+    ($($name:ident $code:literal $reason:literal;)*) => {
+        #[allow(missing_docs, reason = "each is the status of its name")]
+        impl Status {
+            $(pub const $name: Self = Self($code);)*
+
+            /// The reason phrase that the specifications give it, or none.
+            #[must_use]
+            pub const fn reason(self) -> &'static str {
+                match self.0 {
+                    $($code => $reason,)*
+                    _ => "",
+                }
+            }
+        }
+    };
+}
+
+statuses! {
+    CONTINUE 100 "Continue";
+    SWITCHING_PROTOCOLS 101 "Switching Protocols";
+    PROCESSING 102 "Processing";
+    EARLY_HINTS 103 "Early Hints";
+    OK 200 "OK";
+    NO_CONTENT 204 "No Content";
+    PARTIAL_CONTENT 206 "Partial Content";
+    NOT_MODIFIED 304 "Not Modified";
+    BAD_REQUEST 400 "Bad Request";
+    FORBIDDEN 403 "Forbidden";
+    METHOD_NOT_ALLOWED 405 "Method Not Allowed";
+    PROXY_AUTHENTICATION_REQUIRED 407 "Proxy Authentication Required";
+    REQUEST_TIMEOUT 408 "Request Timeout";
+    PRECONDITION_FAILED 412 "Precondition Failed";
+    CONTENT_TOO_LARGE 413 "Content Too Large";
+    URI_TOO_LONG 414 "URI Too Long";
+    RANGE_NOT_SATISFIABLE 416 "Range Not Satisfiable";
+    EXPECTATION_FAILED 417 "Expectation Failed";
+    REQUEST_HEADER_FIELDS_TOO_LARGE 431 "Request Header Fields Too Large";
+    INTERNAL_SERVER_ERROR 500 "Internal Server Error";
+    NOT_IMPLEMENTED 501 "Not Implemented";
+    BAD_GATEWAY 502 "Bad Gateway";
+    SERVICE_UNAVAILABLE 503 "Service Unavailable";
+    GATEWAY_TIMEOUT 504 "Gateway Timeout";
+    HTTP_VERSION_NOT_SUPPORTED 505 "HTTP Version Not Supported";
+}
+
+impl Status {
+    /// The status of that code, if there can be one: 100 to 599.
+    #[must_use]
+    pub const fn new(code: u16) -> Option<Self> {
+        if code >= 100 && code <= 599 { Some(Self(code)) } else { None }
+    }
+
+    /// The code.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        self.0
+    }
+
+    /// Whether another response to the same request follows (1xx).
+    #[must_use]
+    pub const fn is_interim(self) -> bool {
+        self.0 < 200
+    }
+
+    /// Whether a response with it never has content, whatever its fields say (RFC 9112 §6.3).
+    #[must_use]
+    pub const fn is_bodiless(self) -> bool {
+        self.is_interim() || self.0 == 204 || self.0 == 304
+    }
+
+    /// Whether the request succeeded (2xx).
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        self.0 / 100 == 2
+    }
+
+    /// Whether the server failed (5xx).
+    #[must_use]
+    pub const fn is_server_error(self) -> bool {
+        self.0 / 100 == 5
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,251 @@
+//! The four forms of request target (RFC 9112 §3.2), split without rewriting a byte.
+
+use super::fields::Span;
+use super::method::Method;
+use super::refusal::Refusal;
+
+/// Which form a target has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `/path?query`, to an origin.
+    Origin,
+    /// `http://host/path?query`, to a proxy.
+    Absolute,
+    /// `host:port`, with CONNECT.
+    Authority,
+    /// `*`, with OPTIONS.
+    Asterisk,
+}
+
+/// A host and perhaps a port, as in a target or a `Host` field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authority<'a> {
+    /// A name, an IPv4 address, or an IPv6 address in brackets; spelled as it came.
+    pub host: &'a str,
+    /// The port, 1 to 65535, if there is one.
+    pub port: Option<u16>,
+}
+
+impl<'a> Authority<'a> {
+    /// Reads `host [":" port]` (RFC 3986 §3.2, without userinfo). An empty port counts as none.
+    ///
+    /// # Errors
+    /// [`Refusal::UserInfo`] or [`Refusal::Authority`].
+    pub fn parse(text: &'a [u8]) -> Result<Self, Refusal> {
+        if text.contains(&b'@') {
+            return Err(Refusal::UserInfo);
+        }
+        let text = std::str::from_utf8(text).map_err(|_| Refusal::Authority)?;
+        let host_end = if text.starts_with('[') {
+            text.find(']').map_or(text.len(), |bracket| bracket + 1)
+        } else {
+            text.find(':').unwrap_or(text.len())
+        };
+        let (host, rest) = text.split_at(host_end);
+        let port = match rest.strip_prefix(':') {
+            None if rest.is_empty() => None,
+            Some("") => None,
+            Some(digits) => Some(parse_port(digits)?),
+            None => return Err(Refusal::Authority),
+        };
+        if is_host(host) { Ok(Self { host, port }) } else { Err(Refusal::Authority) }
+    }
+}
+
+fn parse_port(digits: &str) -> Result<u16, Refusal> {
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    let port = digits.parse().ok().filter(|&port| plain && port > 0);
+    port.ok_or(Refusal::Authority)
+}
+
+/// A name of letters, digits and `-._~`, or an IPv6 address in brackets. What RFC 3986 allows
+/// beyond that (percent-encoding, sub-delimiters) names no host that could be reached, and different
+/// programs would look for different ones.
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    !host.is_empty()
+        && host.len() <= 255
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
+}
+
+/// Where the parts of a target stand within its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) form: Form,
+    pub(super) whole: Span,
+    pub(super) scheme: Span,
+    pub(super) host: Span,
+    pub(super) port: Option<u16>,
+    /// From the path on; of an absolute target it may be empty or begin with the query.
+    pub(super) path: Span,
+}
+
+impl Target {
+    /// Splits `text`, a part of `head`, as the target of a request with `method`.
+    ///
+    /// `relaxed` lets the characters pass that RFC 3986 forbids and some programs send all the same
+    /// (``"<>\^`{|}``); they have one meaning only, themselves.
+    pub(super) fn parse(
+        text: &[u8],
+        head: &[u8],
+        method: Method,
+        relaxed: bool,
+    ) -> Result<Self, Refusal> {
+        if !text.iter().all(|&b| is_target_byte(b) || (relaxed && is_relaxed_byte(b))) {
+            return Err(Refusal::Target);
+        }
+        let empty = Span::default();
+        let whole = Span::of(text, head);
+        let split =
+            Self { form: Form::Origin, whole, scheme: empty, host: empty, port: None, path: whole };
+        if method == Method::Connect {
+            let authority = Authority::parse(text).map_err(|_| Refusal::TargetForm)?;
+            let port = Some(authority.port.ok_or(Refusal::Authority)?);
+            let host = Span::of(authority.host.as_bytes(), head);
+            return Ok(Self { form: Form::Authority, host, port, path: empty, ..split });
+        }
+        if text.starts_with(b"/") {
+            return Ok(split);
+        }
+        if text == b"*" {
+            let allowed = method == Method::Options;
+            return if allowed {
+                Ok(Self { form: Form::Asterisk, ..split })
+            } else {
+                Err(Refusal::TargetForm)
+            };
+        }
+        let scheme_end = scheme_end(text).ok_or(Refusal::TargetForm)?;
+        let after = &text[scheme_end + 3..];
+        let authority_end =
+            after.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(after.len());
+        let authority = Authority::parse(&after[..authority_end])?;
+        Ok(Self {
+            form: Form::Absolute,
+            scheme: Span::of(&text[..scheme_end], head),
+            host: Span::of(authority.host.as_bytes(), head),
+            port: authority.port,
+            path: Span::of(&after[authority_end..], head),
+            ..split
+        })
+    }
+}
+
+/// Where the scheme of `scheme://…` ends.
+fn scheme_end(text: &[u8]) -> Option<usize> {
+    let end = text.iter().position(|&b| b == b':')?;
+    let valid = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    let is_scheme = text[..end].iter().all(valid) && text.first()?.is_ascii_alphabetic();
+    (is_scheme && text[end..].starts_with(b"://")).then_some(end)
+}
+
+/// The characters of RFC 3986 §2 without `#`: a target has no fragment.
+const fn is_target_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b':'
+                | b'/'
+                | b'?'
+                | b'['
+                | b']'
+                | b'@'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b'%'
+        )
+}
+
+const fn is_relaxed_byte(byte: u8) -> bool {
+    matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(method: Method, text: &str) -> Result<(Form, String, Option<u16>, String), Refusal> {
+        let head = text.as_bytes();
+        let target = Target::parse(head, head, method, false)?;
+        let text = |span: Span| String::from_utf8(span.within(head).to_vec()).unwrap();
+        Ok((target.form, text(target.host), target.port, text(target.path)))
+    }
+
+    #[test]
+    fn the_four_forms_are_told_apart() {
+        let get = |text| parse(Method::Get, text).unwrap();
+        assert_eq!(get("/a?b"), (Form::Origin, "".into(), None, "/a?b".into()));
+        assert_eq!(get("http://h.test/a"), (Form::Absolute, "h.test".into(), None, "/a".into()));
+        assert_eq!(get("http://h:81?q"), (Form::Absolute, "h".into(), Some(81), "?q".into()));
+        assert_eq!(get("http://[::1]:8/"), (Form::Absolute, "[::1]".into(), Some(8), "/".into()));
+        assert_eq!(get("http://h:/"), (Form::Absolute, "h".into(), None, "/".into()));
+        let connect = parse(Method::Connect, "h.test:443").unwrap();
+        assert_eq!(connect, (Form::Authority, "h.test".into(), Some(443), "".into()));
+        assert_eq!(parse(Method::Options, "*").unwrap().0, Form::Asterisk);
+    }
+
+    #[test]
+    fn a_form_that_does_not_go_with_its_method_is_refused() {
+        for (method, text) in [
+            (Method::Get, "*"),
+            (Method::Get, "h.test:443"),
+            (Method::Get, "h.test"),
+            (Method::Connect, "/a"),
+            (Method::Connect, "http://h.test/"),
+            (Method::Connect, "*"),
+        ] {
+            assert_eq!(parse(method, text), Err(Refusal::TargetForm), "{method:?} {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_or_port_is_refused() {
+        for text in [
+            "http:///",
+            "http://?q",
+            "http://:80/",
+            "http://h:0/",
+            "http://h:65536/",
+            "http://h:+8/",
+            "http://h:8a/",
+            "http://[::1/",
+            "http://[::1]8/",
+            "http://[v1.x]/",
+            "http://a%62c/",
+            "http://h,i/",
+            "http://[1.2.3.4]/",
+            "http://[fe80::1%25eth0]/",
+            "http://h:80:80/",
+        ] {
+            assert_eq!(parse(Method::Get, text), Err(Refusal::Authority), "{text}");
+        }
+        assert_eq!(parse(Method::Connect, "h.test"), Err(Refusal::Authority));
+        assert_eq!(parse(Method::Get, "http://u:p@h/"), Err(Refusal::UserInfo));
+    }
+
+    #[test]
+    fn what_no_url_may_hold_is_refused_unless_relaxed() {
+        for byte in [b'"', b'<', b'>', b'\\', b'^', b'`', b'{', b'|', b'}'] {
+            let text = [b"/a", &[byte][..], b"b"].concat();
+            assert_eq!(Target::parse(&text, &text, Method::Get, false), Err(Refusal::Target));
+            assert!(Target::parse(&text, &text, Method::Get, true).is_ok());
+        }
+        for text in [&b"/a#b"[..], b"/\xc3\xa4", b"/a\tb", b"/\x7f"] {
+            assert_eq!(Target::parse(text, text, Method::Get, true), Err(Refusal::Target));
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! One body, many cursors: content on its way from one writer to any number of readers.
+//!
+//! A fetch appends to a body; each client, and the cache, reads at its own offset. Collapsing,
+//! streaming while storing, backpressure and telling everybody of a failure all follow from that.
+//! The writer may run ahead of its readers by a window. What gates it is the *slowest* reader if
+//! what was read is let go, and the *fastest* if everything is kept anyway: then a slow reader
+//! costs nobody anything. With no reader left, content that is kept flows freely.
+//!
+//! The same structure carries request bodies up, with the client as the writer.
+
+use std::io;
+use std::task::Poll;
+
+use slab::Slab;
+
+use crate::cache::Content;
+use crate::http::Fields;
+use crate::reactor::{Io, Reactor, Token, Wake};
+
+use super::error::ExchangeError;
+use super::slices::Slices;
+
+/// How far content has come. It only rises.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    /// More may come.
+    Streaming,
+    /// All has come; these are the trailers.
+    Complete(Option<Fields>),
+    /// No more will come, and what came is not the whole.
+    Failed(ExchangeError),
+}
+
+/// What becomes of content that every reader has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retain {
+    /// It is kept: it may be stored, or sent again.
+    All,
+    /// It is let go.
+    Behind,
+}
+
+/// A reader's place in the list of readers.
+pub(super) type ReaderKey = usize;
+
+#[derive(Debug)]
+struct Reader {
+    at: u64,
+    token: Token,
+    /// Whether it has seen all there is and waits to be woken.
+    parked: bool,
+}
+
+/// Content between a writer and its readers.
+#[derive(Debug)]
+pub(super) struct Body {
+    state: State,
+    length: Option<u64>,
+    retain: Retain,
+    window: u64,
+    writer: Token,
+    writer_parked: bool,
+    readers: Slab<Reader>,
+    /// What is sealed; the tail follows it.
+    sealed: Content,
+    tail: Vec<u8>,
+    /// How large the next buffer is, if the length is not known: it grows with what comes.
+    capacity: usize,
+}
+
+/// The smallest and the largest buffer that content is received into.
+const FIRST_CHUNK: usize = 4 * 1024;
+const LARGEST_CHUNK: usize = 64 * 1024;
+
+impl Body {
+    /// Content that `writer` will append, of this length if it is known. The writer may be `window`
+    /// bytes ahead of its readers.
+    pub(super) fn new(writer: Token, length: Option<u64>, retain: Retain, window: u64) -> Self {
+        Self {
+            state: State::Streaming,
+            length,
+            retain,
+            window,
+            writer,
+            writer_parked: false,
+            readers: Slab::new(),
+            sealed: Content::default(),
+            tail: Vec::new(),
+            capacity: FIRST_CHUNK,
+        }
+    }
+
+    pub(super) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(super) const fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    pub(super) const fn set_length(&mut self, length: Option<u64>) {
+        self.length = length;
+    }
+
+    pub(super) const fn retain(&self) -> Retain {
+        self.retain
+    }
+
+    /// The offset one past the last byte that has come.
+    pub(super) const fn end(&self) -> u64 {
+        self.sealed.end() + self.tail.len() as u64
+    }
+
+    /// How many bytes are held in memory, with room not filled.
+    pub(super) const fn held(&self) -> u64 {
+        self.sealed.end() - self.sealed.start() + self.tail.capacity() as u64
+    }
+
+    pub(super) fn has_readers(&self) -> bool {
+        !self.readers.is_empty()
+    }
+
+    /// Whether nobody has anything to do with it any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.readers.is_empty() && !matches!(self.state, State::Streaming)
+    }
+}
+
+/// The writer's side.
+impl Body {
+    /// How many bytes may be appended now. With none, the writer is woken when there are some.
+    pub(super) fn room(&mut self) -> u64 {
+        let room = match self.gate() {
+            Some(gate) => self.window.saturating_sub(self.end() - gate),
+            None => self.window,
+        };
+        self.writer_parked = room == 0;
+        room
+    }
+
+    /// The offset of the reader that the writer must not outrun.
+    fn gate(&self) -> Option<u64> {
+        let offsets = self.readers.iter().map(|(_, reader)| reader.at);
+        match self.retain {
+            Retain::All => offsets.max(),
+            Retain::Behind => offsets.min(),
+        }
+    }
+
+    /// A buffer to append to directly, with room for at least one byte;
+    /// [`appended`](Self::appended) is to be called then.
+    pub(super) fn tail(&mut self) -> &mut Vec<u8> {
+        if self.tail.len() == self.tail.capacity() && !self.tail.is_empty() {
+            self.sealed.push(std::mem::take(&mut self.tail));
+        }
+        if self.tail.is_empty() {
+            let left = self.length.map(|length| length.saturating_sub(self.end()));
+            let left = left.map(|left| usize::try_from(left).unwrap_or(usize::MAX));
+            let wanted = left.unwrap_or(self.capacity).clamp(1, LARGEST_CHUNK);
+            self.tail.reserve_exact(wanted);
+        }
+        &mut self.tail
+    }
+
+    /// Says that bytes were appended to the tail.
+    pub(super) fn appended(&mut self, wake: &mut impl Wake) {
+        if self.tail.len() == self.tail.capacity() {
+            self.capacity = LARGEST_CHUNK.min(4 * self.capacity);
+        }
+        self.wake_readers(wake);
+    }
+
+    /// Appends a copy of `bytes`.
+    pub(super) fn push(&mut self, mut bytes: &[u8], wake: &mut impl Wake) {
+        while !bytes.is_empty() {
+            let tail = self.tail();
+            let n = bytes.len().min(tail.capacity() - tail.len());
+            tail.extend_from_slice(&bytes[..n]);
+            bytes = &bytes[n..];
+            self.appended(wake);
+        }
+    }
+
+    /// Ends it, well or badly. A second end changes nothing.
+    pub(super) fn finish(&mut self, state: State, wake: &mut impl Wake) {
+        if matches!(self.state, State::Streaming) {
+            self.state = state;
+            self.wake_readers(wake);
+        }
+    }
+
+    /// Lets go of what was read, now and from now on.
+    pub(super) fn let_go(&mut self) {
+        self.retain = Retain::Behind;
+        self.release();
+    }
+
+    /// Everything that has come, from the first byte, to be kept elsewhere.
+    pub(super) fn content(&mut self) -> Content {
+        debug_assert!(self.sealed.start() == 0, "all of it is still here");
+        self.sealed.push(std::mem::take(&mut self.tail));
+        self.sealed.clone()
+    }
+
+    pub(super) fn wake_readers(&mut self, wake: &mut impl Wake) {
+        for (_, reader) in &mut self.readers {
+            if std::mem::take(&mut reader.parked) {
+                wake.wake(reader.token);
+            }
+        }
+    }
+}
+
+/// A reader's side.
+impl Body {
+    /// Adds a reader at the start, if the start is still here. It is woken until it
+    /// [`park`](Self::park)s and when there is more after that.
+    pub(super) fn attach(&mut self, token: Token) -> Option<ReaderKey> {
+        (self.sealed.start() == 0)
+            .then(|| self.readers.insert(Reader { at: 0, token, parked: true }))
+    }
+
+    /// How many bytes are there that the reader has not read.
+    pub(super) fn available(&self, key: ReaderKey) -> u64 {
+        self.end() - self.readers[key].at
+    }
+
+    /// Adds the next bytes for the reader, at most `max` of them, to a gathered write; says how
+    /// many.
+    pub(super) fn peek<'a>(&'a self, key: ReaderKey, max: u64, into: &mut Slices<'a>) -> u64 {
+        let at = self.readers[key].at;
+        let n = into.push_from(self.sealed.from(at), max);
+        if at + n < self.sealed.end() || into.is_full() {
+            return n;
+        }
+        let skip = usize::try_from(at + n - self.sealed.end()).unwrap_or(usize::MAX);
+        n + into.push_from(std::iter::once(&self.tail[skip..]), max - n)
+    }
+
+    /// Says that the reader has read `n` more bytes.
+    pub(super) fn advance(&mut self, key: ReaderKey, n: u64, wake: &mut impl Wake) {
+        self.readers[key].at += n;
+        debug_assert!(self.readers[key].at <= self.end());
+        self.release();
+        self.wake_writer(wake);
+    }
+
+    /// Has the reader woken when there is more, or the end.
+    pub(super) fn park(&mut self, key: ReaderKey) {
+        self.readers[key].parked = true;
+    }
+
+    /// Puts the reader back to the start, if that is still here.
+    pub(super) fn rewind(&mut self, key: ReaderKey) -> bool {
+        let possible = self.sealed.start() == 0;
+        if possible {
+            self.readers[key].at = 0;
+        }
+        possible
+    }
+
+    /// Takes the reader away.
+    pub(super) fn detach(&mut self, key: ReaderKey, wake: &mut impl Wake) {
+        self.readers.remove(key);
+        self.release();
+        if self.readers.is_empty() {
+            self.writer_parked = true; // the writer decides whether to go on for nobody
+        }
+        self.wake_writer(wake);
+    }
+
+    /// Wakes a writer that waits for room, if there is some worth a read.
+    fn wake_writer(&mut self, wake: &mut impl Wake) {
+        let gap = self.gate().map_or(0, |gate| self.end() - gate);
+        if self.writer_parked && gap <= self.window / 2 {
+            self.writer_parked = false;
+            wake.wake(self.writer);
+        }
+    }
+
+    /// Lets go of what all readers have read, if it need not be kept.
+    fn release(&mut self) {
+        if self.retain == Retain::All {
+            return;
+        }
+        let Some(gate) = self.gate() else { return };
+        let buffer = self.sealed.release(gate);
+        if let Some(mut buffer) = buffer.filter(|_| self.tail.capacity() == 0) {
+            buffer.clear();
+            self.tail = buffer;
+        }
+        if self.sealed.is_empty() && gate == self.end() {
+            self.sealed.restart(gate);
+            self.tail.clear();
+        }
+    }
+
+    /// Panics if its books do not agree.
+    pub(super) fn check(&self) {
+        for (_, reader) in &self.readers {
+            let here = self.sealed.start()..=self.end();
+            assert!(here.contains(&reader.at), "a reader is within the body");
+        }
+        if let (Some(length), State::Complete(_)) = (self.length, &self.state) {
+            assert_eq!(self.end(), length, "a complete body has its length");
+        }
+    }
+}
+
+/// Receives into a body directly, if the next `left` bytes of the stream are content and fill the
+/// room there is; `None` if they might not.
+pub(super) fn receive_into<M>(
+    body: &mut Body,
+    left: u64,
+    io: Io,
+    reactor: &mut Reactor<M>,
+) -> Option<Poll<io::Result<usize>>> {
+    if left == 0 {
+        return None;
+    }
+    let tail = body.tail();
+    if (tail.capacity() - tail.len()) as u64 > left {
+        return None;
+    }
+    let received = reactor.recv(io, tail);
+    if received.is_ready() {
+        body.appended(reactor);
+    }
+    Some(received)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+//! The side of an exchange that faces a client.
+//!
+//! A client connection is driven through named steps, one function each, in [`steps`](super::steps):
+//!
+//! ```text
+//! receive ── route ──┬── lookup ──┬── wait ──┬── deliver ── transmit ── finish ── receive …
+//!                    │            └──────────┘                            └── close
+//!                    ├── connect ── (a tunnel takes the connection)
+//!                    └── (an answer of our own) ── finish
+//! ```
+//!
+//! It meets the fetch only in passive objects: a [`Reply`](super::reply::Reply) that the fetch
+//! brings, and a [`Body`] in which the request's content goes up.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::{CacheKey, Object};
+use crate::http::{Method, RequestHead, ServerCodec};
+use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Token, Wake};
+
+use super::body::{Body, ReaderKey};
+use super::buffers::Input;
+use super::dial::Dial;
+use super::error::ExchangeError;
+use super::fetch::Fetch;
+use super::journal::{Journal, Outcome};
+use super::outgoing::{Coding, Outgoing};
+use super::reply::Reply;
+use super::respond::{self, Frame};
+use super::route::Route;
+use super::status_fields::CacheStatus;
+use super::steps;
+use super::tunnel::Tunnel;
+use super::worker::{Core, Mail};
+
+/// A connection to a client.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) id: Id<Self>,
+    pub(super) io: Io,
+    pub(super) address: SocketAddr,
+    pub(super) codec: ServerCodec,
+    pub(super) input: Input,
+    pub(super) output: Outgoing,
+    pub(super) step: Step,
+    pub(super) exchange: Option<Box<Exchange>>,
+    /// When the current step is given up.
+    pub(super) deadline: Option<Instant>,
+    /// When the first byte of the head came that is being received.
+    pub(super) head_began: Option<Instant>,
+    /// Until when it may ask for nothing.
+    pub(super) idle_until: Option<Instant>,
+    /// After the end of what is sent, how much was read and dropped.
+    pub(super) lingered: Option<u64>,
+}
+
+impl Active for Client {
+    const KIND: u8 = 1;
+}
+
+/// Where a client connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A request head comes in, or none yet.
+    Receive,
+    /// Decides where the request goes.
+    Route,
+    /// Connects to the destination of a CONNECT.
+    Connect,
+    /// Asks the cache.
+    Lookup,
+    /// A response is on its way.
+    Wait,
+    /// Its head is written, in the form that this client understands.
+    Deliver,
+    /// Its content is sent.
+    Transmit,
+    /// The exchange is written down; the connection is kept or closed.
+    Finish,
+    /// What is left is sent; what still comes is read and dropped, so that the answer is not lost
+    /// to a reset.
+    Close,
+}
+
+/// What a step has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Go(Step),
+    /// Something has to happen first.
+    Park,
+    /// The connection is over.
+    Gone,
+    /// The connection belongs to a tunnel now.
+    HandedOver,
+}
+
+/// One request and its response.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) request: Rc<RequestHead>,
+    pub(super) journal: Journal,
+    pub(super) route: Option<Rc<Route>>,
+    pub(super) key: Option<CacheKey>,
+    /// Whether the connection is kept after it, as far as is known.
+    pub(super) persistent: bool,
+    pub(super) upload: Upload,
+    pub(super) source: Source,
+    pub(super) cache_status: CacheStatus,
+    /// The connection that a CONNECT asks for, coming about.
+    pub(super) dial: Option<Dial>,
+    /// Interim responses passed on.
+    pub(super) interims: usize,
+    /// How often it has waited for another's fetch in vain.
+    pub(super) disappointed: u32,
+    pub(super) coding: Coding,
+    /// Whether the end of the content has been put into the output.
+    pub(super) ended: bool,
+    /// Whether only the end of the connection tells the client where the content ends.
+    pub(super) until_close: bool,
+    /// Whether the content stopped before its end.
+    pub(super) cut_short: bool,
+}
+
+/// The content of the request, on its way up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upload {
+    /// It has all come, or there is none.
+    Done,
+    /// It was not asked for: nobody has wanted it so far.
+    Unread,
+    /// It goes into this body.
+    Into(Id<Body>),
+}
+
+/// Where the response comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    None,
+    /// A stored object: the content from the first offset up to the second.
+    Stored {
+        object: Arc<Object>,
+        at: u64,
+        end: u64,
+    },
+    /// A response on its way.
+    Reply {
+        id: Id<Reply>,
+        reader: ReaderKey,
+        leader: bool,
+    },
+}
+
+/// What a client may use while it is driven.
+#[derive(Debug)]
+pub(super) struct ClientCx<'a> {
+    pub(super) reactor: &'a mut Reactor<Mail>,
+    pub(super) core: &'a mut Core,
+    pub(super) fetches: &'a mut Arena<Fetch>,
+    pub(super) tunnels: &'a mut Arena<Tunnel>,
+    pub(super) budget: Budget,
+}
+
+impl ClientCx<'_> {
+    pub(super) fn now(&self) -> Instant {
+        self.reactor.now().mono
+    }
+}
+
+impl Client {
+    /// A connection that was just accepted, and has until `idle_until` to ask for something.
+    pub(super) const fn new(
+        id: Id<Self>,
+        io: Io,
+        address: SocketAddr,
+        idle_until: Instant,
+    ) -> Self {
+        Self {
+            id,
+            io,
+            address,
+            codec: ServerCodec::new(),
+            input: Input::new(),
+            output: Outgoing::new(),
+            step: Step::Receive,
+            exchange: None,
+            deadline: None,
+            head_began: None,
+            idle_until: Some(idle_until),
+            lingered: None,
+        }
+    }
+
+    /// Goes from step to step until something has to happen first.
+    pub(super) fn drive(&mut self, cx: &mut ClientCx<'_>) -> Next {
+        let now = cx.now();
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            self.deadline = None;
+            if self.time_is_up(cx) == Next::Gone {
+                return Next::Gone;
+            }
+        }
+        loop {
+            let next = match self.step {
+                Step::Receive => steps::receive(self, cx),
+                Step::Route => steps::route(self, cx),
+                Step::Connect => steps::connect(self, cx),
+                Step::Lookup => steps::lookup(self, cx),
+                Step::Wait => steps::wait(self, cx),
+                Step::Deliver => steps::deliver(self, cx),
+                Step::Transmit => steps::transmit(self, cx),
+                Step::Finish => steps::finish(self, cx),
+                Step::Close => steps::close(self, cx),
+            };
+            match next {
+                Next::Go(step) => self.step = step,
+                Next::Park => break,
+                Next::Gone | Next::HandedOver => return next,
+            }
+            if cx.budget.is_spent() {
+                break;
+            }
+        }
+        if cx.budget.is_spent() {
+            cx.reactor.wake(self.token());
+        }
+        cx.reactor.set_deadline(self.token(), self.deadline);
+        Next::Park
+    }
+
+    pub(super) const fn token(&self) -> Token {
+        self.id.token()
+    }
+
+    /// The step's deadline has passed.
+    fn time_is_up(&mut self, cx: &mut ClientCx<'_>) -> Next {
+        match self.step {
+            Step::Receive if self.head_began.is_none() => Next::Gone, // idle for too long
+            Step::Receive => {
+                self.step = steps::refuse(self, &ExchangeError::HeadTimeout, cx);
+                Next::Park
+            }
+            Step::Wait => {
+                self.step = self.fail(&ExchangeError::UploadTimeout, cx);
+                Next::Park
+            }
+            _ => Next::Gone, // it takes no bytes, or does not leave
+        }
+    }
+
+    /// Whether it has asked for nothing since its last answer.
+    pub(super) const fn is_idle(&self) -> bool {
+        matches!(self.step, Step::Receive) && self.head_began.is_none()
+    }
+
+    /// One line about what it is at.
+    pub(super) fn describe(&self) -> String {
+        let url = self.exchange.as_ref().map_or("", |exchange| &exchange.journal.url);
+        format!("client {} in {:?} {url}", self.address, self.step)
+    }
+
+    /// Answers with an error if nothing was answered yet, and otherwise ends the connection so that
+    /// the client sees that the response is not whole. Returns the step to go on with.
+    pub(super) fn fail(&mut self, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
+        self.leave(cx, error);
+        let settings = Rc::clone(&cx.core.settings);
+        let Some(exchange) = &mut self.exchange else { return Step::Close };
+        let denied = error.is_denial();
+        exchange.journal.outcome = if denied { Outcome::Denied } else { Outcome::Error };
+        exchange.journal.reason = Some(error.reason());
+        exchange.cache_status.stored = false;
+        exchange.cache_status.detail = Some(if denied { "denied" } else { "error" });
+        exchange.persistent &= exchange.upload == Upload::Done;
+        let frame = Frame {
+            name: &settings.name,
+            now: cx.reactor.now(),
+            head_only: exchange.request.method() == Method::Head,
+            close: !exchange.persistent,
+            cache_status: &exchange.cache_status,
+        };
+        let (status, sent) = respond::error(self.output.bytes(), error, frame);
+        exchange.journal.status = Some(status);
+        exchange.journal.sent = sent;
+        Step::Finish
+    }
+
+    /// Lets go of whatever the exchange reads from or writes to: what `error` says becomes of an
+    /// upload that is not whole.
+    pub(super) fn leave(&mut self, cx: &mut ClientCx<'_>, error: &ExchangeError) {
+        self.leave_upload(cx, error);
+        let Some(exchange) = &mut self.exchange else { return };
+        if let Source::Reply { id, reader, .. } = exchange.source {
+            cx.core.leave_reply(id, reader, cx.reactor);
+        }
+        exchange.source = Source::None;
+        if let Some(mut dial) = exchange.dial.take() {
+            dial.cancel(cx.reactor);
+        }
+    }
+
+    /// Gives up the content of the request, if it is still on its way.
+    pub(super) fn leave_upload(&mut self, cx: &mut ClientCx<'_>, error: &ExchangeError) {
+        let Some(exchange) = &mut self.exchange else { return };
+        if let Upload::Into(id) = exchange.upload {
+            cx.core.end_upload(id, error, cx.reactor);
+            exchange.upload = Upload::Unread;
+        }
+    }
+
+    /// The connection is over: lets go of everything, and writes down an exchange that was not
+    /// finished.
+    pub(super) fn end(mut self, cx: &mut ClientCx<'_>) {
+        self.leave(cx, &ExchangeError::ClientGone);
+        let reset = match self.exchange.take() {
+            Some(mut exchange) => {
+                exchange.journal.reason.get_or_insert_with(|| ExchangeError::ClientGone.reason());
+                cx.core.log.record(&exchange.journal, &cx.core.settings, cx.reactor.now());
+                exchange.cut_short && exchange.until_close
+            }
+            None => false,
+        };
+        self.input.release(&mut cx.core.buffers);
+        if reset {
+            cx.reactor.reset(self.io);
+        } else {
+            cx.reactor.close(self.io);
+        }
+    }
+}

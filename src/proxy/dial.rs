@@ -1,0 +1,129 @@
+//! A connection to a destination: looked up, judged, dialled, all within one deadline.
+//!
+//! The addresses that are judged are the addresses that are dialled; there is no second look-up
+//! between the two.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::access::{Denial, Host};
+use crate::dns::{Answer, Lookup};
+use crate::reactor::{ConnectError, Connector, Reactor, Token};
+
+use super::error::ExchangeError;
+use super::limits::Limits;
+use super::pool::OriginConnection;
+use super::route::Route;
+use super::settings::Settings;
+use super::worker::{Core, Mail};
+
+/// A connection coming about, for the object that drives it.
+#[derive(Debug)]
+pub(super) struct Dial {
+    owner: Token,
+    route: Rc<Route>,
+    deadline: Instant,
+    connector: Option<Connector>,
+}
+
+impl Dial {
+    pub(super) fn new(owner: Token, route: Rc<Route>, limits: &Limits, now: Instant) -> Self {
+        Self { owner, route, deadline: now + limits.connect_timeout, connector: None }
+    }
+
+    /// Goes on as far as it can: a connection, an error, or `Pending` until the owner is driven.
+    pub(super) fn drive(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) -> Poll<Result<OriginConnection, ExchangeError>> {
+        let now = reactor.now().mono;
+        if self.connector.is_none() {
+            let Poll::Ready(addresses) = self.addresses(reactor, core)? else {
+                let late = now >= self.deadline;
+                return if late {
+                    Poll::Ready(Err(ExchangeError::NameTimeout))
+                } else {
+                    Poll::Pending
+                };
+            };
+            let left = self.deadline.saturating_duration_since(now);
+            let stagger = core.settings.limits.connect_stagger;
+            self.connector = Some(Connector::new(self.owner, addresses, now, stagger, left));
+        }
+        let Some(connector) = &mut self.connector else { return Poll::Pending };
+        let Poll::Ready(connected) = connector.drive(reactor) else { return Poll::Pending };
+        Poll::Ready(match connected {
+            Ok((io, address)) => Ok(OriginConnection { io, address, opened: now, reused: false }),
+            Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
+            Err(ConnectError::Failed(at, error)) => Err(ExchangeError::Connect(at, error.kind())),
+            Err(ConnectError::NoAddress) => Err(ExchangeError::Name("no address".into())),
+        })
+    }
+
+    /// The addresses that may be dialled, once they are known.
+    fn addresses(
+        &self,
+        reactor: &Reactor<Mail>,
+        core: &mut Core,
+    ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
+        let addresses: Answer = match &self.route.host {
+            Host::Address(address) => Ok([*address].into()),
+            Host::Name(name) => match core.names.look_up(name, self.owner, reactor.now().mono) {
+                Lookup::Known(answer) => answer,
+                Lookup::Waiting => return Poll::Pending,
+                Lookup::Ask => {
+                    core.resolver.ask(name);
+                    return Poll::Pending;
+                }
+                Lookup::Overloaded => return Poll::Ready(Err(ExchangeError::Overloaded)),
+            },
+        };
+        Poll::Ready(match addresses {
+            Err(error) => Err(ExchangeError::Name(error.to_string())),
+            Ok(addresses) => {
+                allowed(&addresses, &self.route, &core.settings).map_err(ExchangeError::Denied)
+            }
+        })
+    }
+
+    /// When it is to be driven again at the latest.
+    pub(super) fn next_deadline(&self) -> Instant {
+        self.connector.as_ref().map_or(self.deadline, Connector::next_deadline)
+    }
+
+    /// Closes what it has begun.
+    pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>) {
+        if let Some(mut connector) = self.connector.take() {
+            connector.cancel(reactor);
+        }
+    }
+}
+
+/// Those of `addresses` that may be dialled; if there are none, why not the first.
+fn allowed(
+    addresses: &[IpAddr],
+    route: &Route,
+    settings: &Settings,
+) -> Result<Vec<SocketAddr>, Denial> {
+    let judge = |address| match route.judged {
+        true => settings.destinations.judge_address(&route.host, address),
+        false => Ok(()),
+    };
+    let mut denial = None;
+    let mut allowed = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        match judge(address) {
+            Ok(()) => allowed.push(SocketAddr::new(address, route.port)),
+            Err(denied) => {
+                denial.get_or_insert(denied);
+            }
+        }
+    }
+    match denial {
+        Some(denial) if allowed.is_empty() => Err(denial),
+        _ => Ok(allowed),
+    }
+}

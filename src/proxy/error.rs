@@ -1,0 +1,235 @@
+//! What can go wrong in an exchange, and what the client is told: one table.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use crate::access::Denial;
+use crate::http::{Refusal, Status};
+
+/// Why an exchange failed.
+#[derive(Clone, Debug)]
+pub(super) enum ExchangeError {
+    /// The client's request breaks a rule of HTTP.
+    Refused(Refusal),
+    /// The request is well-formed but not for this proxy.
+    Unserved(Unserved),
+    /// The destination is not allowed.
+    Denied(Denial),
+    /// The client itself is not allowed.
+    ClientDenied,
+    /// The request has been here before.
+    Loop,
+    /// The client did not send its head in time.
+    HeadTimeout,
+    /// The client did not go on sending content.
+    UploadTimeout,
+    /// The client left, or its stream ended, before its request was whole.
+    ClientGone,
+    /// The request's content is larger than it may be.
+    UploadTooLarge,
+    /// The name has no address.
+    Name(String),
+    /// No address was found in time.
+    NameTimeout,
+    /// No connection came about.
+    Connect(SocketAddr, io::ErrorKind),
+    /// No connection came about in time.
+    ConnectTimeout,
+    /// The origin closed or reset the connection before its response was whole.
+    OriginGone,
+    /// The origin was silent for too long.
+    OriginTimeout,
+    /// The origin's response breaks a rule of HTTP.
+    BadResponse(Refusal),
+    /// The origin sent more interim responses than are passed on.
+    TooManyInterims,
+    /// The origin switched to a protocol it was not asked for.
+    UnaskedUpgrade,
+    /// Too much is going on.
+    Overloaded,
+    /// Only a stored response was wanted (RFC 9111 §5.2.1.7), and there is none.
+    OnlyIfCached,
+}
+
+/// What this proxy does not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unserved {
+    /// An origin-form target on a forward listener.
+    OriginForm,
+    /// `https://` in an absolute-form target.
+    Https,
+    /// Another scheme.
+    Scheme,
+    /// CONNECT on a reverse listener.
+    Connect,
+    /// A host that is neither address nor name.
+    Host,
+}
+
+/// What the client, the log and `Proxy-Status` (RFC 9209 §2.3) say of an error.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Verdict {
+    pub(super) status: Status,
+    /// The error type of RFC 9209.
+    pub(super) kind: &'static str,
+}
+
+impl ExchangeError {
+    pub(super) const fn verdict(&self) -> Verdict {
+        let (status, kind) = match self {
+            Self::Refused(refusal) => (refusal.status(), "http_request_error"),
+            Self::Unserved(unserved) => (unserved.status(), "http_request_error"),
+            Self::Denied(Denial::Port { .. }) | Self::ClientDenied => {
+                (Status::FORBIDDEN, "http_request_denied")
+            }
+            Self::Denied(Denial::Address { .. }) => {
+                (Status::FORBIDDEN, "destination_ip_prohibited")
+            }
+            Self::Loop => (Status::BAD_GATEWAY, "proxy_loop_detected"),
+            Self::HeadTimeout | Self::UploadTimeout => {
+                (Status::REQUEST_TIMEOUT, "connection_read_timeout")
+            }
+            Self::ClientGone => (Status::BAD_REQUEST, "http_request_error"),
+            Self::UploadTooLarge => (Status::CONTENT_TOO_LARGE, "http_request_error"),
+            Self::Name(_) => (Status::BAD_GATEWAY, "dns_error"),
+            Self::NameTimeout => (Status::GATEWAY_TIMEOUT, "dns_timeout"),
+            Self::Connect(_, io::ErrorKind::ConnectionRefused) => {
+                (Status::BAD_GATEWAY, "connection_refused")
+            }
+            Self::Connect(..) => (Status::BAD_GATEWAY, "destination_ip_unroutable"),
+            Self::ConnectTimeout => (Status::GATEWAY_TIMEOUT, "connection_timeout"),
+            Self::OriginGone => (Status::BAD_GATEWAY, "connection_terminated"),
+            Self::OriginTimeout => (Status::GATEWAY_TIMEOUT, "http_response_timeout"),
+            Self::BadResponse(Refusal::UnknownTransferEncoding) => {
+                (Status::BAD_GATEWAY, "http_response_transfer_coding")
+            }
+            Self::BadResponse(Refusal::HeadTooLarge | Refusal::TooManyFields) => {
+                (Status::BAD_GATEWAY, "http_response_header_section_size")
+            }
+            Self::BadResponse(Refusal::FieldTooLong) => {
+                (Status::BAD_GATEWAY, "http_response_header_size")
+            }
+            Self::BadResponse(Refusal::Truncated) => {
+                (Status::BAD_GATEWAY, "http_response_incomplete")
+            }
+            Self::BadResponse(_) | Self::TooManyInterims => {
+                (Status::BAD_GATEWAY, "http_protocol_error")
+            }
+            Self::UnaskedUpgrade => (Status::BAD_GATEWAY, "http_upgrade_failed"),
+            Self::Overloaded => (Status::SERVICE_UNAVAILABLE, "proxy_internal_error"),
+            Self::OnlyIfCached => (Status::GATEWAY_TIMEOUT, "proxy_internal_response"),
+        };
+        Verdict { status, kind }
+    }
+
+    /// A short word for the log and for `details` in `Proxy-Status`.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Refused(refusal) | Self::BadResponse(refusal) => refusal.name().into(),
+            Self::Unserved(unserved) => unserved.name().into(),
+            Self::Denied(denial) => denial.rule(),
+            Self::ClientDenied => "client".into(),
+            Self::Loop => "loop".into(),
+            Self::HeadTimeout => "header-timeout".into(),
+            Self::UploadTimeout => "upload-timeout".into(),
+            Self::ClientGone => "client-gone".into(),
+            Self::UploadTooLarge => "upload".into(),
+            Self::Name(_) => "name".into(),
+            Self::NameTimeout => "name-timeout".into(),
+            Self::Connect(..) => "connect".into(),
+            Self::ConnectTimeout => "connect-timeout".into(),
+            Self::OriginGone => "origin-gone".into(),
+            Self::OriginTimeout => "origin-timeout".into(),
+            Self::TooManyInterims => "interims".into(),
+            Self::UnaskedUpgrade => "upgrade".into(),
+            Self::Overloaded => "overloaded".into(),
+            Self::OnlyIfCached => "only-if-cached".into(),
+        }
+    }
+
+    /// Whether the answer is a refusal of this proxy's rules, which operators look for.
+    pub(super) const fn is_denial(&self) -> bool {
+        matches!(self, Self::Denied(_) | Self::ClientDenied | Self::Loop)
+    }
+
+    /// Whether another fetch, by somebody who waited for this one, may do better.
+    pub(super) const fn is_retryable(&self) -> bool {
+        matches!(self, Self::OriginGone | Self::ClientGone | Self::UploadTimeout)
+    }
+}
+
+impl Unserved {
+    const fn status(self) -> Status {
+        match self {
+            Self::OriginForm | Self::Host => Status::BAD_REQUEST,
+            Self::Https | Self::Scheme => Status::NOT_IMPLEMENTED,
+            Self::Connect => Status::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::OriginForm => "origin-form",
+            Self::Https => "https",
+            Self::Scheme => "scheme",
+            Self::Connect => "connect",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// What happened and what to do about it, as sentences for the body of the answer.
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "{}.", refusal.text()),
+            Self::Unserved(unserved) => f.write_str(match unserved {
+                Unserved::OriginForm => {
+                    "this is a forward proxy, and the request names no host in its first line. \
+                     Configure it as a proxy (curl -x), or start tidegate with --to URL to have it \
+                     serve one origin."
+                }
+                Unserved::Https => {
+                    "https:// is not fetched on a client's behalf. Ask for a tunnel with CONNECT, \
+                     as clients do when this proxy is set for https too."
+                }
+                Unserved::Scheme => "only http:// URLs are fetched.",
+                Unserved::Connect => "a reverse proxy makes no tunnels.",
+                Unserved::Host => "the host is neither a name nor an address.",
+            }),
+            Self::Denied(denial) => {
+                write!(f, "{denial}; rule '{}'. To allow it: {}", denial.rule(), denial.remedy())
+            }
+            Self::ClientDenied => f.write_str(
+                "this client may not use the proxy; rule 'client'. To allow it: --allow-client CIDR",
+            ),
+            Self::Loop => f.write_str("the request has passed this proxy before (see Via)."),
+            Self::HeadTimeout => f.write_str("the request head did not come in time."),
+            Self::UploadTimeout => f.write_str("the request's content stopped coming."),
+            Self::ClientGone => f.write_str("the request ended before it was whole."),
+            Self::UploadTooLarge => {
+                f.write_str("the request's content is larger than is accepted (limits.upload).")
+            }
+            Self::Name(error) => write!(f, "the host's name cannot be resolved: {error}."),
+            Self::NameTimeout => f.write_str("the host's name was not resolved in time."),
+            Self::Connect(address, kind) => write!(f, "no connection to {address}: {kind}."),
+            Self::ConnectTimeout => f.write_str("no connection to the origin came about in time."),
+            Self::OriginGone => {
+                f.write_str("the origin closed the connection before its response was whole.")
+            }
+            Self::OriginTimeout => f.write_str("the origin did not answer in time."),
+            Self::BadResponse(refusal) => {
+                write!(f, "the origin's response is not well-formed: {}.", refusal.text())
+            }
+            Self::TooManyInterims => f.write_str("the origin sent too many interim responses."),
+            Self::UnaskedUpgrade => {
+                f.write_str("the origin switched to a protocol it was not asked for.")
+            }
+            Self::Overloaded => f.write_str("the proxy has too much to do; try again later."),
+            Self::OnlyIfCached => {
+                f.write_str("only a stored response was asked for, and none can be used.")
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The side of an exchange that faces an origin.
+//!
+//! A fetch is driven through named steps, one function each, in [`fetch_steps`](super::fetch_steps):
+//!
+//! ```text
+//! acquire ── send ── head ── content ── end
+//!    └──────── once more, on a new connection, if a reused one was dead
+//! ```
+//!
+//! It is begun by a client and outlives it if somebody else reads, or if what it brings is worth
+//! storing. It knows no client: it fills a [`Reply`].
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::{CacheKey, Object, Ticket};
+use crate::http::{ClientCodec, Framing, Method, RequestHead};
+use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
+
+use super::body::{Body, ReaderKey, Retain, State};
+use super::buffers::Input;
+use super::dial::Dial;
+use super::error::ExchangeError;
+use super::fetch_steps as steps;
+use super::forward;
+use super::outgoing::{Coding, Outgoing};
+use super::pool::OriginConnection;
+use super::reply::Reply;
+use super::route::Route;
+use super::worker::{Core, Mail};
+
+/// What a client wants fetched.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) request: Rc<RequestHead>,
+    pub(super) route: Rc<Route>,
+    pub(super) key: CacheKey,
+    pub(super) client: SocketAddr,
+    /// A stored response to be validated.
+    pub(super) validate: Option<Arc<Object>>,
+    /// The body in which the request's content comes.
+    pub(super) upload: Option<Id<Body>>,
+}
+
+/// A request to an origin, and its response.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    pub(super) id: Id<Self>,
+    pub(super) order: Order,
+    pub(super) ticket: Ticket,
+    pub(super) reply: Id<Reply>,
+    pub(super) step: Step,
+    pub(super) dial: Option<Dial>,
+    pub(super) connection: Option<OriginConnection>,
+    pub(super) output: Outgoing,
+    pub(super) reader: Option<ReaderKey>,
+    /// Whether the whole request is in the output, or has left.
+    pub(super) request_ended: bool,
+    /// Whether the origin takes no more of the request; its answer may still come.
+    pub(super) sending_failed: bool,
+    pub(super) codec: ClientCodec,
+    pub(super) input: Input,
+    pub(super) interims: usize,
+    /// When the request was sent.
+    pub(super) sent_at: Instant,
+    /// Bytes of content that the cache has counted as kept.
+    pub(super) kept: usize,
+    pub(super) tried_again: bool,
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Active for Fetch {
+    const KIND: u8 = 2;
+}
+
+/// Where a fetch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Gets a connection, from the pool or a new one.
+    Acquire,
+    /// The head of the request is written.
+    Send,
+    /// The response's head is waited for, while the request's content goes out.
+    Head,
+    /// Content comes in.
+    Content,
+}
+
+/// What a step has led to.
+#[derive(Debug)]
+pub(super) enum Next {
+    Go(Step),
+    /// Something has to happen first.
+    Park,
+    /// The response is complete.
+    Done,
+    Failed(ExchangeError),
+}
+
+/// What a fetch may use while it is driven.
+#[derive(Debug)]
+pub(super) struct FetchCx<'a> {
+    pub(super) reactor: &'a mut Reactor<Mail>,
+    pub(super) core: &'a mut Core,
+    pub(super) budget: Budget,
+}
+
+impl Fetch {
+    /// Begins a fetch; its reply is there at once, for whoever wants to read it.
+    pub(super) fn begin(
+        order: Order,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+        fetches: &mut Arena<Self>,
+    ) -> Id<Reply> {
+        let now = reactor.now().mono;
+        let may_store = core.cache.is_on() && order.request.method() == Method::Get;
+        let retain = if may_store { Retain::All } else { Retain::Behind };
+        let window = core.settings.limits.window.0;
+        let mut reply = None;
+        let id = fetches.insert_with(|id| {
+            let new = core.replies.insert(Reply::new(id.token(), retain, window));
+            reply = Some(new);
+            let ticket = core.cache.begin(&order.key, &order.request, new, now);
+            let upload = order.upload.and_then(|upload| core.uploads.get_mut(upload));
+            Self {
+                id,
+                ticket,
+                reply: new,
+                step: Step::Acquire,
+                dial: None,
+                connection: None,
+                output: Outgoing::new(),
+                reader: upload.and_then(|body| body.attach(id.token())),
+                request_ended: false,
+                sending_failed: false,
+                codec: ClientCodec::new(order.request.method()),
+                input: Input::new(),
+                interims: 0,
+                sent_at: now,
+                kept: 0,
+                tried_again: false,
+                deadline: None,
+                order,
+            }
+        });
+        reactor.wake(id.token());
+        reply.expect("made with the fetch")
+    }
+
+    /// Goes from step to step until something has to happen first; false once it is over.
+    pub(super) fn drive(&mut self, cx: &mut FetchCx<'_>) -> bool {
+        if !self.is_wanted(cx.core) {
+            self.fail(&ExchangeError::ClientGone, cx);
+            return false;
+        }
+        loop {
+            let next = match self.step {
+                _ if self.is_late(cx) => Next::Failed(ExchangeError::OriginTimeout),
+                Step::Acquire => steps::acquire(self, cx),
+                Step::Send => steps::send(self, cx),
+                Step::Head => steps::head(self, cx),
+                Step::Content => steps::content(self, cx),
+            };
+            match next {
+                Next::Go(step) => self.step = step,
+                Next::Park => break,
+                Next::Done => {
+                    steps::end(self, cx);
+                    return false;
+                }
+                Next::Failed(error) if self.may_try_again(&error, cx) => self.try_again(cx),
+                Next::Failed(error) => {
+                    self.fail(&error, cx);
+                    return false;
+                }
+            }
+            if cx.budget.is_spent() {
+                break;
+            }
+        }
+        if cx.budget.is_spent() {
+            cx.reactor.wake(self.token());
+        }
+        cx.reactor.set_deadline(self.token(), self.deadline);
+        true
+    }
+
+    pub(super) const fn token(&self) -> Token {
+        self.id.token()
+    }
+
+    fn is_late(&self, cx: &FetchCx<'_>) -> bool {
+        self.step != Step::Acquire
+            && self.deadline.is_some_and(|deadline| cx.reactor.now().mono >= deadline)
+    }
+
+    /// Whether somebody reads, or what is left is little enough to be stored for those to come.
+    fn is_wanted(&self, core: &Core) -> bool {
+        let Some(reply) = core.replies.get(self.reply) else { return false };
+        if reply.body.has_readers() {
+            return true;
+        }
+        let left = reply.body.length().map(|length| length - reply.body.end());
+        reply.brought.is_some()
+            && reply.body.retain() == Retain::All
+            && left.is_some_and(|left| left <= core.settings.limits.finish.0)
+    }
+
+    /// A request lost with a connection that was used before is sent once more, if that can do no
+    /// harm and nothing was answered (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
+    fn may_try_again(&self, error: &ExchangeError, cx: &mut FetchCx<'_>) -> bool {
+        let lost = matches!(error, ExchangeError::OriginGone)
+            && matches!(self.step, Step::Send | Step::Head)
+            && self.connection.is_some_and(|connection| connection.reused);
+        let unanswered = self.input.is_empty() && self.interims == 0;
+        lost && unanswered
+            && !self.tried_again
+            && self.order.request.method().is_idempotent()
+            && self.rewind_upload(cx)
+    }
+
+    fn rewind_upload(&self, cx: &mut FetchCx<'_>) -> bool {
+        match (self.order.upload, self.reader) {
+            (Some(upload), Some(reader)) => {
+                cx.core.uploads.get_mut(upload).is_some_and(|body| body.rewind(reader))
+            }
+            (None, _) => true,
+            (Some(_), None) => false,
+        }
+    }
+
+    fn try_again(&mut self, cx: &mut FetchCx<'_>) {
+        self.drop_connection(cx);
+        self.tried_again = true;
+        self.request_ended = false;
+        self.sending_failed = false;
+        self.output = Outgoing::new();
+        self.codec = ClientCodec::new(self.order.request.method());
+        self.step = Step::Acquire;
+        self.deadline = None;
+    }
+
+    pub(super) fn drop_connection(&mut self, cx: &mut FetchCx<'_>) {
+        if let Some(connection) = self.connection.take() {
+            cx.reactor.close(connection.io);
+        }
+        if let Some(mut dial) = self.dial.take() {
+            dial.cancel(cx.reactor);
+        }
+    }
+
+    /// Ends it badly: every reader sees that, and nothing of it is stored.
+    fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
+        cx.core.cache.keep(self.kept, 0);
+        cx.core.cache.abandon(self.ticket);
+        if let Some(reply) = cx.core.replies.get_mut(self.reply) {
+            reply.body.finish(State::Failed(error.clone()), cx.reactor);
+        }
+        self.let_go(cx);
+    }
+
+    /// Lets go of what it holds.
+    pub(super) fn let_go(&mut self, cx: &mut FetchCx<'_>) {
+        self.drop_connection(cx);
+        self.input.release(&mut cx.core.buffers);
+        if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
+            cx.core.leave_upload(upload, reader, cx.reactor);
+        }
+        cx.core.release_reply(self.reply);
+    }
+
+    /// How the request's content is framed.
+    pub(super) fn request_coding(&self) -> Coding {
+        match self.order.request.framing() {
+            Framing::Chunked => Coding::Chunked,
+            _ => Coding::Identity,
+        }
+    }
+
+    pub(super) fn write_head(&mut self, core: &Core) {
+        let order = &self.order;
+        let head = forward::request_head(
+            &order.request,
+            &order.route,
+            order.client,
+            order.validate.as_deref(),
+            &core.settings,
+        );
+        self.output.bytes().extend_from_slice(&head);
+    }
+}

@@ -1,0 +1,36 @@
+//! Acquire: a connection to the origin, one that is idle or a new one.
+
+use std::rc::Rc;
+use std::task::Poll;
+
+use super::super::dial::Dial;
+use super::super::fetch::{Fetch, FetchCx, Next, Step};
+
+/// Gets a connection. A request that was lost on an idle one gets a new one.
+pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    let token = fetch.token();
+    if fetch.dial.is_none() && !fetch.tried_again {
+        let idle = cx.core.pool.take(&fetch.order.route.origin, cx.reactor);
+        if let Some(connection) = idle {
+            cx.reactor.set_owner(connection.io, token);
+            fetch.connection = Some(connection);
+            return Next::Go(Step::Send);
+        }
+    }
+    let (limits, now) = (&cx.core.settings.limits, cx.reactor.now().mono);
+    let dial = fetch
+        .dial
+        .get_or_insert_with(|| Dial::new(token, Rc::clone(&fetch.order.route), limits, now));
+    match dial.drive(cx.reactor, cx.core) {
+        Poll::Pending => {
+            fetch.deadline = Some(dial.next_deadline());
+            Next::Park
+        }
+        Poll::Ready(Err(error)) => Next::Failed(error),
+        Poll::Ready(Ok(connection)) => {
+            fetch.dial = None;
+            fetch.connection = Some(connection);
+            Next::Go(Step::Send)
+        }
+    }
+}

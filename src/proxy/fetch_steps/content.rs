@@ -1,0 +1,101 @@
+//! Content: it goes into the reply's body as fast as that has room.
+
+use std::task::Poll;
+
+use crate::http::{FromOrigin, Refusal};
+
+use super::super::body::{Retain, State, receive_into};
+use super::super::error::ExchangeError;
+use super::super::fetch::{Fetch, FetchCx, Next};
+use super::push_request;
+
+/// Moves content until all has come, nobody has room, or there is no more yet.
+pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    if let Err(error) = push_request(fetch, cx) {
+        return Next::Failed(error);
+    }
+    let Some(connection) = fetch.connection else { return Next::Failed(ExchangeError::OriginGone) };
+    let timeout = cx.core.settings.limits.origin_timeout;
+    loop {
+        let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
+            return Next::Failed(ExchangeError::ClientGone);
+        };
+        let body = &mut reply.body;
+        let ended = fetch.codec.content_left() == 0 && fetch.input.is_empty();
+        if !ended && body.room() == 0 {
+            fetch.deadline = None; // the readers are what is waited for
+            return Next::Park;
+        }
+        match fetch.codec.decode(fetch.input.unread(), &cx.core.heads) {
+            Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
+            Ok((used, Some(FromOrigin::Content(range)))) => {
+                body.push(&fetch.input.unread()[range], cx.reactor);
+                fetch.input.consume(used);
+                account(fetch, cx);
+                continue;
+            }
+            Ok((used, Some(FromOrigin::End(trailers)))) => {
+                fetch.input.consume(used);
+                body.finish(State::Complete(trailers), cx.reactor);
+                return Next::Done;
+            }
+            Ok((used, _)) => fetch.input.consume(used),
+        }
+        if cx.budget.is_spent() {
+            return Next::Park;
+        }
+        let left = fetch.codec.content_left();
+        let received = match receive_into(body, left, connection.io, cx.reactor) {
+            Some(received) => {
+                if let Poll::Ready(Ok(n)) = received {
+                    fetch.codec.skip_content(n as u64);
+                    account(fetch, cx);
+                }
+                received
+            }
+            None => fetch.input.receive(cx.reactor, connection.io, &mut cx.core.buffers),
+        };
+        match received {
+            Poll::Pending => {
+                fetch.input.release(&mut cx.core.buffers);
+                fetch.deadline.get_or_insert(cx.reactor.now().mono + timeout);
+                return Next::Park;
+            }
+            Poll::Ready(Ok(0)) => return end_of_stream(fetch, cx),
+            Poll::Ready(Ok(n)) => {
+                cx.budget.spend_in(n);
+                fetch.deadline = Some(cx.reactor.now().mono + timeout);
+            }
+            Poll::Ready(Err(_)) => return Next::Failed(ExchangeError::OriginGone),
+        }
+    }
+}
+
+/// The origin has closed: that ends a response without a length, and cuts any other short.
+fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    match fetch.codec.end_of_stream() {
+        Ok(_) => {
+            if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
+                reply.body.finish(State::Complete(None), cx.reactor);
+            }
+            Next::Done
+        }
+        Err(_) => Next::Failed(ExchangeError::BadResponse(Refusal::Truncated)),
+    }
+}
+
+/// Counts what is kept for the cache; once that is too much, the content is only passed on.
+fn account(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
+    let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
+    if reply.body.retain() == Retain::Behind {
+        return;
+    }
+    let held = usize::try_from(reply.body.held()).unwrap_or(usize::MAX);
+    let before = std::mem::replace(&mut fetch.kept, held);
+    if !cx.core.cache.keep(before, held) {
+        reply.body.let_go();
+        cx.core.cache.keep(held, 0);
+        fetch.kept = 0;
+        cx.core.cache.mark_unshared(fetch.ticket, cx.reactor.now().mono);
+    }
+}

@@ -1,0 +1,13 @@
+//! The steps of a fetch, one function each.
+
+mod acquire;
+mod content;
+mod end;
+mod head;
+mod send;
+
+pub(super) use acquire::acquire;
+pub(super) use content::content;
+pub(super) use end::end;
+pub(super) use head::head;
+pub(super) use send::{push_request, send};

@@ -1,0 +1,89 @@
+//! Send: the request goes out, its content as it comes from the client.
+
+use std::task::Poll;
+
+use super::super::body::State;
+use super::super::error::ExchangeError;
+use super::super::fetch::{Fetch, FetchCx, Next, Step};
+use super::super::outgoing::Supply;
+
+/// Writes the head, and sends what there is.
+pub(in super::super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    fetch.write_head(cx.core);
+    fetch.request_ended = fetch.order.upload.is_none();
+    fetch.sent_at = cx.reactor.now().mono;
+    fetch.deadline = Some(fetch.sent_at + cx.core.settings.limits.origin_timeout);
+    Next::Go(Step::Head)
+}
+
+/// Sends as much of the request as there is and the origin takes. An origin that takes no more may
+/// still have answered.
+///
+/// # Errors
+/// If the client does not bring all of the content.
+pub(in super::super) fn push_request(
+    fetch: &mut Fetch,
+    cx: &mut FetchCx<'_>,
+) -> Result<(), ExchangeError> {
+    let Some(connection) = fetch.connection else { return Ok(()) };
+    while !fetch.sending_failed && !cx.budget.is_spent() {
+        if fetch.output.is_between_frames() && !fetch.request_ended {
+            plan(fetch, cx)?;
+        }
+        if fetch.output.is_empty() {
+            return {
+                park(fetch, cx);
+                Ok(())
+            };
+        }
+        let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get(upload));
+        let supply = match (body, fetch.reader) {
+            (Some(body), Some(reader)) => Supply::Body(body, reader),
+            _ => Supply::Nothing,
+        };
+        let sent = match fetch.output.send(cx.reactor, connection.io, supply) {
+            Poll::Pending => return Ok(()),
+            Poll::Ready(Err(_)) => {
+                fetch.sending_failed = true;
+                return Ok(());
+            }
+            Poll::Ready(Ok(sent)) => sent,
+        };
+        cx.budget.spend_out(sent.bytes);
+        let now = cx.reactor.now().mono;
+        fetch.deadline = Some(now + cx.core.settings.limits.origin_timeout);
+        let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
+        if let (Some(body), Some(reader)) = (body, fetch.reader) {
+            body.advance(reader, sent.content, cx.reactor);
+        }
+    }
+    Ok(())
+}
+
+/// Plans the next frame of content.
+fn plan(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<(), ExchangeError> {
+    let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get(upload));
+    let (Some(body), Some(reader)) = (body, fetch.reader) else {
+        return Err(ExchangeError::ClientGone);
+    };
+    let end = match body.state() {
+        State::Streaming => None,
+        State::Complete(trailers) => Some(trailers.as_ref()),
+        State::Failed(error) => return Err(error.clone()),
+    };
+    fetch.request_ended = fetch.output.plan(fetch.request_coding(), body.available(reader), end);
+    Ok(())
+}
+
+/// All there is has left. If more is to come from the client, the origin is not what is waited for.
+fn park(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
+    fetch.output.release();
+    if fetch.request_ended {
+        return;
+    }
+    let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
+    if let (Some(body), Some(reader)) = (body, fetch.reader) {
+        body.park(reader);
+        fetch.deadline = None;
+    }
+}

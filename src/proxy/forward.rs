@@ -1,0 +1,268 @@
+//! Heads as they are passed on: without what concerned the last connection, with what this hop adds.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::cache::Object;
+use crate::http::hop::{self, Hop};
+use crate::http::{
+    Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead, Status, Version, date,
+};
+use crate::time::Now;
+
+use super::route::{Route, max_forwards};
+use super::settings::{ReverseOrigin, Settings};
+
+/// The head of a request to an origin.
+pub(super) fn request_head(
+    request: &RequestHead,
+    route: &Route,
+    client: SocketAddr,
+    validate: Option<&Object>,
+    settings: &Settings,
+) -> Vec<u8> {
+    let fields = request.fields();
+    let hop = Hop::of(request.version(), fields);
+    let reverse = settings.reverse.is_some();
+    let mut out = Vec::with_capacity(request.wire_length() + 256);
+    let mut head = HeadWriter::request(&mut out, request.method_name(), &route.target);
+    if !fields.has(Name::Host) {
+        head.field("Host", route.host_field.as_bytes());
+    }
+    for field in fields.iter() {
+        match field.id {
+            Name::Host => {
+                head.field("Host", route.host_field.as_bytes());
+            }
+            Name::MaxForwards => forward_limit(&mut head, request),
+            // HTTP/1.0 knows no expectations; one is ignored, not passed on.
+            Name::Expect if request.version() == Version::Http10 => {}
+            Name::IfNoneMatch | Name::IfModifiedSince | Name::Range | Name::IfRange
+                if validate.is_some() => {}
+            Name::XForwardedFor
+            | Name::XForwardedHost
+            | Name::XForwardedProto
+            | Name::Forwarded
+                if reverse => {}
+            _ if hop.ends_here(&field) => {}
+            _ => {
+                head.copy(&field);
+            }
+        }
+    }
+    if let Some(object) = validate {
+        ask_whether_still_valid(&mut head, object);
+    }
+    if reverse {
+        forwarded(&mut head, fields, client.ip(), route, settings);
+    }
+    head.via(request.version(), &settings.via);
+    if request.framing() == Framing::Chunked {
+        head.field("Transfer-Encoding", b"chunked");
+    }
+    if asks_for_websocket(request) {
+        head.field("Connection", b"Upgrade").field("Upgrade", b"websocket");
+    }
+    head.end();
+    out
+}
+
+/// Whether a request asks to switch to WebSocket, the one upgrade that is passed on (RFC 6455 §4.1).
+pub(super) fn asks_for_websocket(request: &RequestHead) -> bool {
+    request.method() == Method::Get
+        && request.version() == Version::Http11
+        && request.framing() == Framing::None
+        && hop::is_websocket(request.fields())
+        && Hop::of(request.version(), request.fields()).upgrade
+}
+
+/// RFC 9110 §7.6.2: one less on TRACE and OPTIONS; on other methods it is passed on as it came.
+fn forward_limit(head: &mut HeadWriter<'_>, request: &RequestHead) {
+    let limited = matches!(request.method(), Method::Options | Method::Trace);
+    match max_forwards(request) {
+        Some(hops) if limited => {
+            head.number("Max-Forwards", hops.saturating_sub(1));
+        }
+        _ => {
+            for value in request.fields().all(Name::MaxForwards) {
+                head.field("Max-Forwards", value);
+            }
+        }
+    }
+}
+
+/// RFC 9111 §4.3.1: by the validators that were stored.
+fn ask_whether_still_valid(head: &mut HeadWriter<'_>, object: &Object) {
+    if let Some(tag) = object.head.only(Name::ETag) {
+        head.field("If-None-Match", tag);
+    }
+    if let Some(modified) = object.head.only(Name::LastModified) {
+        head.field("If-Modified-Since", modified);
+    }
+}
+
+/// Tells the origin who asked. What the client itself says of that is believed and extended only
+/// if it is a trusted proxy.
+fn forwarded(
+    head: &mut HeadWriter<'_>,
+    fields: &Fields,
+    client: IpAddr,
+    route: &Route,
+    settings: &Settings,
+) {
+    let trusted = settings.trusts(client);
+    let client = client.to_canonical();
+    let before = |id| fields.all(id).filter(|_| trusted).collect::<Vec<_>>().join(&b", "[..]);
+    let extend = |id, ours: &str| match before(id) {
+        list if list.is_empty() => ours.as_bytes().to_vec(),
+        list => [&list[..], b", ", ours.as_bytes()].concat(),
+    };
+    let keep = |id, ours: &str| match before(id) {
+        value if value.is_empty() => ours.as_bytes().to_vec(),
+        value => value,
+    };
+    head.field("X-Forwarded-For", &extend(Name::XForwardedFor, &client.to_string()));
+    head.field("X-Forwarded-Proto", &keep(Name::XForwardedProto, "http"));
+    head.field("X-Forwarded-Host", &keep(Name::XForwardedHost, &route.host_field));
+    let node = match client {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("\"[{v6}]\""), // RFC 7239 §6
+    };
+    let host = &route.host_field;
+    let element = format!("for={node};host=\"{host}\";proto=http");
+    head.field("Forwarded", &extend(Name::Forwarded, &element));
+}
+
+/// A response's head as it is passed on and stored, without the empty line and without what each
+/// answer has of its own: `Age` is kept as it came, for the answers that it came with.
+pub(super) fn response_fields(
+    response: &ResponseHead,
+    route: &Route,
+    settings: &Settings,
+    now: Now,
+) -> Fields {
+    let (fields, status) = (response.fields(), response.status());
+    let hop = Hop::of(response.version(), fields);
+    let mut start_line = Vec::with_capacity(64);
+    HeadWriter::response(&mut start_line, status, response.reason());
+    let mut out = Fields::after(&start_line);
+    for field in fields.iter() {
+        match field.id {
+            Name::ContentLength if status.code() == 204 || status.is_interim() => {}
+            Name::Location | Name::ContentLocation if settings.reverse.is_some() => {
+                let origin = settings.reverse.as_ref();
+                let value = origin.and_then(|origin| map_back(field.value, origin, route));
+                out.push(field.name, value.as_deref().unwrap_or(field.value));
+            }
+            _ if hop.ends_here(&field) => {}
+            _ => out.push(field.name, field.value),
+        }
+    }
+    if response.framing() == Framing::Close {
+        // A coding that this proxy cannot undo ends with the connection, here as there.
+        fields
+            .all(Name::TransferEncoding)
+            .for_each(|coding| out.push(b"Transfer-Encoding", coding));
+    }
+    if !fields.has(Name::Date) && !status.is_interim() {
+        out.push(b"Date", date::format(now.wall).as_bytes()); // RFC 9110 §6.6.1
+    }
+    let via = format!("{} {}", response.version().number(), settings.via);
+    out.push(b"Via", via.as_bytes());
+    out
+}
+
+/// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
+/// length is known.
+pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
+    let mut out = Fields::after(passed_on.start_line());
+    for field in passed_on.iter().filter(|field| field.id != Name::Age) {
+        out.push(field.name, field.value);
+    }
+    if !passed_on.has(Name::ContentLength) && status.code() != 204 {
+        out.push(b"Content-Length", length.to_string().as_bytes());
+    }
+    out.shrink();
+    out
+}
+
+/// The stored head after a 304: what it brought replaces what was there (RFC 9111 §3.2).
+pub(super) fn updated_fields(stored: &Object, not_modified: &Fields) -> Fields {
+    let mut out = Fields::after(stored.head.start_line());
+    let kept = |id| {
+        matches!(
+            id,
+            Name::ContentLength | Name::ContentEncoding | Name::ContentRange | Name::ContentType
+        )
+    };
+    for field in stored.head.iter() {
+        if kept(field.id) || not_modified.all_named(field.name).next().is_none() {
+            out.push(field.name, field.value);
+        }
+    }
+    for field in not_modified.iter().filter(|field| !kept(field.id) && field.id != Name::Age) {
+        out.push(field.name, field.value);
+    }
+    out.shrink();
+    out
+}
+
+/// The location that a client knows for one that the origin named: a URL of the origin, or a path,
+/// below the prefix. `None` if it is to be left as it is.
+fn map_back(location: &[u8], origin: &ReverseOrigin, route: &Route) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(location).ok()?;
+    let path = match text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")) {
+        Some(_) => {
+            let rest = &text[7..];
+            let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+            let ours = [&origin.authority, &route.authority, &route.host_field];
+            ours.iter().any(|ours| ours.eq_ignore_ascii_case(authority)).then_some(path)?
+        }
+        None if text.starts_with('/') && !text.starts_with("//") => text,
+        None => return None,
+    };
+    let below = path.strip_prefix(origin.prefix.as_str())?;
+    match below.as_bytes().first() {
+        None => Some(b"/".to_vec()),
+        Some(b'/') => Some(below.as_bytes().to_vec()),
+        Some(b'?' | b'#') => Some(format!("/{below}").into_bytes()),
+        Some(_) => None, // another path that only begins like the prefix
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Host;
+
+    #[test]
+    fn locations_below_the_prefix_are_mapped_back() {
+        let origin = ReverseOrigin::parse("http://app.test:81/base").unwrap();
+        let route = Route {
+            host: Host::Name("app.test".into()),
+            port: 81,
+            origin: super::super::pool::OriginKey { authority: "app.test:81".into() },
+            target: "/base/x".into(),
+            host_field: "www.test".into(),
+            authority: "www.test".into(),
+            path: "/x".into(),
+            judged: false,
+        };
+        let mapped = |location: &str| {
+            let mapped = map_back(location.as_bytes(), &origin, &route);
+            mapped.map(|value| String::from_utf8(value).unwrap())
+        };
+        assert_eq!(mapped("http://app.test:81/base/y?z").as_deref(), Some("/y?z"));
+        assert_eq!(mapped("http://WWW.test/base").as_deref(), Some("/"));
+        assert_eq!(mapped("/base/y").as_deref(), Some("/y"));
+        assert_eq!(mapped("/base?q").as_deref(), Some("/?q"));
+        for left in [
+            "/based",
+            "http://other.test/base/y",
+            "y",
+            "//app.test:81/base/",
+            "https://app.test:81/base/",
+        ] {
+            assert_eq!(mapped(left), None, "{left}");
+        }
+    }
+}

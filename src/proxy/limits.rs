@@ -1,0 +1,160 @@
+//! Every bound and timeout, each with its default and its reason.
+
+use std::time::Duration;
+
+use crate::http::{HeadLimits, MAX_FIELDS};
+
+use super::units::{Bytes, Unit};
+
+macro_rules! limits {
+    ($($(#[doc = $reason:literal])+ $field:ident $name:literal: $type:ty = $default:expr;)*) => {
+        /// The bounds of a proxy. None can be exceeded by anything a peer does.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Limits { $($(#[doc = $reason])+ pub $field: $type,)* }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// The names of all limits.
+            pub const NAMES: &'static [&'static str] = &[$($name,)*];
+
+            /// Sets the limit called `name` from text.
+            ///
+            /// # Errors
+            /// What was expected instead; `None` if there is no such limit.
+            pub fn set(&mut self, name: &str, text: &str) -> Result<(), Option<&'static str>> {
+                match name {
+                    $($name => {
+                        let value = <$type as Unit>::read(text);
+                        self.$field = value.ok_or(Some(<$type as Unit>::EXPECTED))?;
+                    })*
+                    _ => return Err(None),
+                }
+                Ok(())
+            }
+
+            /// Every limit's name, value and reason.
+            #[must_use]
+            pub fn table(&self) -> Vec<(&'static str, String, &'static str)> {
+                vec![$(($name, Unit::write(&self.$field), concat!($($reason),+).trim_ascii()),)*]
+            }
+        }
+    };
+}
+
+const fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const fn kib(n: u64) -> Bytes {
+    Bytes(n * 1024)
+}
+
+limits! {
+    /// Open clients; beyond, accepting waits. `off` is what the descriptors (RLIMIT_NOFILE) bear.
+    max_clients "max-clients": Option<usize> = None;
+    /// A whole request head, from its first byte: one that trickles in holds a connection.
+    header_timeout "header-timeout": Duration = seconds(15);
+    /// A kept-alive client that asks for nothing.
+    idle_timeout "idle-timeout": Duration = seconds(60);
+    /// Between two bytes of a request's content.
+    upload_timeout "upload-timeout": Duration = seconds(60);
+    /// A client that takes no bytes of its response.
+    send_timeout "send-timeout": Duration = seconds(60);
+    /// All attempts to connect to an origin, with the look-up of its name.
+    connect_timeout "connect-timeout": Duration = seconds(10);
+    /// An origin's first byte, and between two of them.
+    origin_timeout "origin-timeout": Duration = seconds(60);
+    /// A tunnel in which nothing moves.
+    tunnel_timeout "tunnel-timeout": Duration = seconds(15 * 60);
+    /// Answers in flight when a drain begins.
+    drain_timeout "drain-timeout": Duration = seconds(30);
+    /// A client that is told why before it has sent all: how long its rest is read and dropped.
+    linger_timeout "linger-timeout": Duration = seconds(2);
+    /// Between attempts on the addresses of one name (RFC 8305 §5).
+    connect_stagger "connect-stagger": Duration = Duration::from_millis(250);
+    /// How long addresses of a name are kept.
+    name_ttl "name-ttl": Duration = seconds(30);
+    /// How long it is kept that a name has none.
+    name_failure_ttl "name-failure-ttl": Duration = seconds(5);
+    /// Names kept, and names asked at a time.
+    names "names": usize = 10_000;
+    /// Threads that wait for the system's resolver.
+    resolver_threads "resolver-threads": usize = 4;
+    /// The request line. RFC 9112 §3 asks for 8,000 octets at least.
+    request_line "request-line": Bytes = Bytes(8 * 1024 + 64);
+    /// One field line.
+    field "field": Bytes = kib(8);
+    /// Field lines of a message.
+    fields "fields": usize = 128;
+    /// A whole head, or a trailer section.
+    head "head": Bytes = kib(64);
+    /// All chunk extensions of a message.
+    chunk_extensions "chunk-extensions": Bytes = kib(4);
+    /// Whether targets may hold ``"<>\^`{|}``, which no URL may and some programs send.
+    relaxed_target "relaxed-target": bool = false;
+    /// Interim responses to one request.
+    interims "interims": usize = 16;
+    /// The content of one request.
+    upload "upload": Option<Bytes> = None;
+    /// How far one side of an exchange may be read ahead of the other.
+    window "window": Bytes = kib(128);
+    /// Content of a request up to which it is kept to be sent again.
+    replay "replay": Bytes = kib(64);
+    /// Idle connections to one origin.
+    origin_idle "origin-idle": usize = 512;
+    /// Idle connections to all origins.
+    pool "pool": usize = 2048;
+    /// How long a connection to an origin is kept idle.
+    pool_idle "pool-idle": Duration = seconds(30);
+    /// How old a connection to an origin may become.
+    pool_age "pool-age": Duration = seconds(60 * 60);
+    /// How long requests for a key whose response could not be stored do not wait for each other.
+    hit_for_miss "hit-for-miss": Duration = seconds(30);
+    /// Content that is still fetched to be stored when nobody reads it any more.
+    finish "finish": Bytes = kib(64);
+    /// Access log lines that wait for a slow disk; beyond, they are dropped and counted.
+    log_buffer "log-buffer": Bytes = kib(1024);
+}
+
+impl Limits {
+    /// What bounds a message head.
+    #[must_use]
+    pub fn of_heads(&self) -> HeadLimits {
+        let size = |bytes: Bytes| usize::try_from(bytes.0).unwrap_or(usize::MAX);
+        HeadLimits {
+            start_line: size(self.request_line),
+            field: size(self.field),
+            fields: self.fields.min(MAX_FIELDS),
+            head: size(self.head),
+            chunk_extensions: size(self.chunk_extensions),
+            relaxed_target: self.relaxed_target,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_set_by_the_text_that_the_table_shows() {
+        let mut limits = Limits::default();
+        for (name, text, reason) in limits.table() {
+            assert_eq!(limits.set(name, &text), Ok(()), "{name}");
+            assert!(reason.ends_with('.'), "{name} has a reason");
+        }
+        assert_eq!(limits, Limits::default());
+        assert_eq!(limits.set("nonsense", "1"), Err(None));
+        assert_eq!(limits.set("idle-timeout", "soon"), Err(Some(Duration::EXPECTED)));
+    }
+
+    #[test]
+    fn the_defaults_of_the_parser_are_those_of_the_proxy() {
+        assert_eq!(Limits::default().of_heads(), HeadLimits::default());
+    }
+}

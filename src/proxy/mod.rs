@@ -1,0 +1,31 @@
+//! The proxy: the one module that knows everything, and that parses nothing itself.
+
+mod body;
+mod buffers;
+mod client;
+mod dial;
+mod error;
+mod fetch;
+mod fetch_steps;
+mod forward;
+mod journal;
+mod limits;
+mod log;
+mod outgoing;
+mod pool;
+mod reply;
+mod respond;
+mod route;
+mod settings;
+mod slices;
+mod status_fields;
+mod steps;
+mod tunnel;
+pub mod units;
+mod worker;
+
+pub use journal::{LogFormat, Outcome};
+pub use limits::Limits;
+pub use log::{LogSink, NoLog};
+pub use settings::{ReverseOrigin, Settings};
+pub use worker::{Command, Mail, Resolver, Surroundings, ThreadedResolver, Worker};

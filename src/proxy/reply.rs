@@ -1,0 +1,70 @@
+//! A response on its way: where the fetch that brings it and those who wait for it meet.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cache::{Freshness, NotStored, Object, Selection};
+use crate::http::{Fields, Framing, Status};
+use crate::reactor::{Token, Wake};
+
+use super::body::{Body, Retain};
+use super::pool::OriginConnection;
+
+/// The head of a response as it is passed on, and for whom it is.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: Status,
+    /// Start line and fields, without the empty line.
+    pub(super) head: Fields,
+    /// How the origin told the end of the content.
+    pub(super) framing: Framing,
+    /// Whom it may be shared with, and whether it is to be stored.
+    pub(super) storing: Result<Selection, NotStored>,
+    pub(super) freshness: Freshness,
+    pub(super) origin: Option<SocketAddr>,
+}
+
+/// What a fetch has brought.
+#[derive(Clone, Debug)]
+pub(super) enum Brought {
+    /// A response; its content follows in the body.
+    Response(Rc<Answer>),
+    /// Word that a stored response still holds.
+    Stored(Arc<Object>),
+    /// A 101, whose head this is: the connection is to be taken over.
+    Switched(Rc<Fields>),
+}
+
+/// A response on its way.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) body: Body,
+    pub(super) brought: Option<Brought>,
+    /// Interim responses in their order; whoever waits passes them on.
+    pub(super) interims: Vec<Rc<Fields>>,
+    /// After a switch, the connection and what came on it behind the head.
+    pub(super) switched: Option<(OriginConnection, Vec<u8>)>,
+}
+
+impl Reply {
+    /// A response that `fetch` will bring.
+    pub(super) fn new(fetch: Token, retain: Retain, window: u64) -> Self {
+        Self {
+            body: Body::new(fetch, None, retain, window),
+            brought: None,
+            interims: Vec::new(),
+            switched: None,
+        }
+    }
+
+    pub(super) fn bring(&mut self, brought: Brought, wake: &mut impl Wake) {
+        self.brought = Some(brought);
+        self.body.wake_readers(wake);
+    }
+
+    pub(super) fn bring_interim(&mut self, head: Fields, wake: &mut impl Wake) {
+        self.interims.push(Rc::new(head));
+        self.body.wake_readers(wake);
+    }
+}

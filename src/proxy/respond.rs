@@ -1,0 +1,90 @@
+//! Answers of the proxy's own: errors with their reason, and what is asked of the proxy itself.
+
+use crate::http::{HeadWriter, Method, Name, RequestHead, Status, Version, date};
+use crate::time::Now;
+
+use super::error::ExchangeError;
+use super::status_fields::{CacheStatus, ProxyStatus};
+
+/// Methods that a forward proxy passes on, for `Allow`.
+const FORWARD_METHODS: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT";
+const REVERSE_METHODS: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE";
+
+/// What an answer says beside its status and text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame<'a> {
+    /// The name this proxy goes by.
+    pub(super) name: &'a str,
+    pub(super) now: Now,
+    /// Whether the request was HEAD, whose answer has no content.
+    pub(super) head_only: bool,
+    /// Whether the connection is closed after it.
+    pub(super) close: bool,
+    pub(super) cache_status: &'a CacheStatus,
+}
+
+/// Writes the answer to an exchange that failed; returns its status and the length of its content.
+pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) -> (Status, u64) {
+    let verdict = error.verdict();
+    let status = verdict.status;
+    let text = format!("{} {}\n\n{}: {error}\n", status, status.reason(), frame.name);
+    let mut head = begin(out, status, frame);
+    let details = ProxyStatus { error: verdict.kind, details: &error.reason() };
+    head.field("Proxy-Status", details.write(frame.name).as_bytes());
+    head.field("Cache-Control", b"no-store");
+    if status == Status::METHOD_NOT_ALLOWED {
+        head.field("Allow", REVERSE_METHODS);
+    }
+    let length = end(head, "text/plain; charset=utf-8", text.as_bytes(), frame);
+    (status, length)
+}
+
+/// Answers OPTIONS and TRACE that go no further.
+pub(super) fn here(
+    out: &mut Vec<u8>,
+    request: &RequestHead,
+    forward: bool,
+    frame: Frame<'_>,
+) -> (Status, u64) {
+    let mut head = begin(out, Status::OK, frame);
+    let length = if request.method() == Method::Trace {
+        end(head, "message/http", &echo(request), frame)
+    } else {
+        head.field("Allow", if forward { FORWARD_METHODS } else { REVERSE_METHODS });
+        end(head, "", b"", frame)
+    };
+    (Status::OK, length)
+}
+
+fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWriter<'a> {
+    let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
+    head.field("Date", date::format(frame.now.wall).as_bytes());
+    head.field("Cache-Status", frame.cache_status.write(frame.name).as_bytes());
+    head
+}
+
+fn end(mut head: HeadWriter<'_>, kind: &str, content: &[u8], frame: Frame<'_>) -> u64 {
+    if !kind.is_empty() {
+        head.field("Content-Type", kind.as_bytes());
+    }
+    head.number("Content-Length", content.len() as u64);
+    if frame.close {
+        head.field("Connection", b"close");
+    }
+    head.end();
+    if frame.head_only {
+        return 0;
+    }
+    head.content(content);
+    content.len() as u64
+}
+
+/// The request as it came, without what is secret (RFC 9110 §9.3.8).
+fn echo(request: &RequestHead) -> Vec<u8> {
+    let version = if request.version() == Version::Http10 { "1.0" } else { "1.1" };
+    let line = format!("{} {} HTTP/{version}\r\n", request.method_name(), request.target());
+    let mut out = line.into_bytes();
+    let secret = |id| matches!(id, Name::Authorization | Name::ProxyAuthorization | Name::Cookie);
+    HeadWriter::resume(&mut out).copy_if(request.fields(), |field| !secret(field.id)).end();
+    out
+}

@@ -1,0 +1,136 @@
+//! How a proxy was set up: immutable, replaced as a whole on reload.
+
+use std::net::IpAddr;
+
+use crate::access::{Cidr, DestinationPolicy, Host};
+use crate::http::{Authority, HeadLimits};
+
+use super::journal::LogFormat;
+use super::limits::Limits;
+
+/// The settings of a proxy.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Every bound and timeout.
+    pub limits: Limits,
+    /// The name in `Via`, by which loops are seen: a token that no other proxy on the way has.
+    pub via: String,
+    /// The name in `Cache-Status` and `Proxy-Status`.
+    pub name: String,
+    /// Where forward requests may go.
+    pub destinations: DestinationPolicy,
+    /// Who may use a forward proxy, beside this machine itself.
+    pub clients: Vec<Cidr>,
+    /// Whose word on the client behind them is taken, on reverse listeners.
+    pub trusted_proxies: Vec<Cidr>,
+    /// The origin that all listeners serve; a forward proxy has none.
+    pub reverse: Option<ReverseOrigin>,
+    /// Bytes for the cache; 0 switches it off.
+    pub cache_memory: usize,
+    /// Bytes of the largest object stored; `None` is an eighth of the cache.
+    pub cache_object_max: Option<u64>,
+    /// How access log lines look; `None` for none.
+    pub log: Option<LogFormat>,
+}
+
+impl Settings {
+    /// A forward proxy with all defaults, called `via`.
+    #[must_use]
+    pub fn forward(via: &str) -> Self {
+        Self {
+            limits: Limits::default(),
+            via: via.to_owned(),
+            name: "tidegate".to_owned(),
+            destinations: DestinationPolicy::default(),
+            clients: Vec::new(),
+            trusted_proxies: Vec::new(),
+            reverse: None,
+            cache_memory: 256 << 20,
+            cache_object_max: None,
+            log: Some(LogFormat::Human),
+        }
+    }
+
+    /// Bytes of the largest object that is stored.
+    #[must_use]
+    pub fn object_max(&self) -> u64 {
+        self.cache_object_max.unwrap_or(self.cache_memory as u64 / 8)
+    }
+
+    /// Whether `client` may use this proxy.
+    #[must_use]
+    pub fn admits(&self, client: IpAddr) -> bool {
+        self.reverse.is_some()
+            || client.to_canonical().is_loopback()
+            || self.clients.iter().any(|range| range.contains(client))
+    }
+
+    /// Whether what `client` says of the client behind it is believed.
+    #[must_use]
+    pub fn trusts(&self, client: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|range| range.contains(client))
+    }
+
+    pub(super) fn of_heads(&self) -> HeadLimits {
+        self.limits.of_heads()
+    }
+}
+
+/// The origin of a reverse proxy: `--to http://host:port/prefix`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReverseOrigin {
+    /// What to resolve or connect to.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
+    /// Host and port, without a default port.
+    pub authority: String,
+    /// The path before every path asked for; empty, or begins with `/` and does not end in one.
+    pub prefix: String,
+}
+
+impl ReverseOrigin {
+    /// Reads the URL of an origin.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        let lower = url.to_ascii_lowercase();
+        if lower.starts_with("https://") {
+            return Err("origins behind TLS come with a later version; use http://".into());
+        }
+        let rest = lower.strip_prefix("http://").map(|rest| &url[url.len() - rest.len()..]);
+        let rest = rest.ok_or_else(|| format!("'{url}' does not begin with http://"))?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if path.contains(['?', '#', ' ']) {
+            return Err(format!("'{path}' is not a path prefix: no query, fragment or space"));
+        }
+        let parsed = Authority::parse(authority.as_bytes());
+        let parsed = parsed.map_err(|_| format!("'{authority}' is not HOST or HOST:PORT"))?;
+        let host = Host::parse(parsed.host).map_err(|error| format!("'{authority}': {error}"))?;
+        let port = parsed.port.unwrap_or(80);
+        let authority = authority_text(&host, port, 80);
+        Ok(Self { host, port, authority, prefix: path.trim_end_matches('/').to_owned() })
+    }
+}
+
+/// Host and port as they stand in URLs, without the scheme's default port.
+pub(super) fn authority_text(host: &Host, port: u16, default_port: u16) -> String {
+    if port == default_port { host.to_string() } else { format!("{host}:{port}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_read_from_its_url() {
+        let origin = ReverseOrigin::parse("http://App.Example:8080/base/").unwrap();
+        assert_eq!(origin.authority, "app.example:8080");
+        assert_eq!((origin.port, origin.prefix.as_str()), (8080, "/base"));
+        assert_eq!(ReverseOrigin::parse("HTTP://127.1/").unwrap().authority, "127.0.0.1");
+        for url in ["https://h/", "h:80", "http://", "http://h/?q", "http://u@h/", "ftp://h/"] {
+            assert!(ReverseOrigin::parse(url).is_err(), "{url}");
+        }
+    }
+}

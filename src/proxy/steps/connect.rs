@@ -1,0 +1,41 @@
+//! Connect: a CONNECT request gets its connection, and then steps aside (RFC 9110 §9.3.6).
+
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::http::{HeadWriter, Status};
+
+use super::super::client::{Client, ClientCx, Next, Step};
+use super::super::dial::Dial;
+use super::super::status_fields::CacheStatus;
+use super::super::tunnel::Tunnel;
+
+/// Connects; once that has come about, a tunnel takes both connections.
+pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    let token = client.token();
+    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
+    let Some(route) = exchange.route.clone() else { return Next::Go(Step::Route) };
+    let now = cx.reactor.now().mono;
+    let limits = &cx.core.settings.limits;
+    let dial = exchange.dial.get_or_insert_with(|| Dial::new(token, route, limits, now));
+    match dial.drive(cx.reactor, cx.core) {
+        Poll::Pending => {
+            cx.reactor.set_deadline(token, Some(dial.next_deadline()));
+            client.deadline = Some(dial.next_deadline());
+            Next::Park
+        }
+        Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
+        Poll::Ready(Ok(connection)) => {
+            exchange.dial = None;
+            exchange.journal.status = Some(Status::OK);
+            let settings = Rc::clone(&cx.core.settings);
+            let cache_status = CacheStatus { detail: Some("tunnel"), ..Default::default() };
+            let mut greeting = Vec::new();
+            HeadWriter::response(&mut greeting, Status::OK, b"Connection established")
+                .field("Cache-Status", cache_status.write(&settings.name).as_bytes())
+                .end();
+            Tunnel::open(client, connection, greeting, Vec::new(), cx);
+            Next::HandedOver
+        }
+    }
+}

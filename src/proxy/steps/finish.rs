@@ -1,0 +1,56 @@
+//! Finish and Close: the exchange is written down, the connection kept or ended well.
+
+use std::task::Poll;
+
+use super::super::client::{Client, ClientCx, Next, Step, Upload};
+use super::super::error::ExchangeError;
+use super::flush;
+
+/// At most this much is read and dropped from a client that was answered before it was done.
+const MAX_LINGER: u64 = 256 * 1024;
+
+/// Writes the exchange down. A request whose content was not read to its end leaves nothing in the
+/// stream that could be understood.
+pub(in super::super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    client.leave(cx, &ExchangeError::ClientGone);
+    let Some(exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
+    cx.core.log.record(&exchange.journal, &cx.core.settings, cx.reactor.now());
+    let keep = exchange.persistent && exchange.upload == Upload::Done;
+    Next::Go(if keep { Step::Receive } else { Step::Close })
+}
+
+/// Sends what is left, says that nothing follows, and reads on for a moment: closing with unread
+/// bytes would reset the connection, and the answer with it.
+pub(in super::super) fn close(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    match flush(client, cx) {
+        Poll::Pending => return Next::Park,
+        Poll::Ready(Err(_)) => return Next::Gone,
+        Poll::Ready(Ok(())) => {}
+    }
+    let limits = &cx.core.settings.limits;
+    if client.lingered.is_none() {
+        if cx.reactor.shutdown(client.io).is_err() {
+            return Next::Gone;
+        }
+        client.lingered = Some(0);
+        client.deadline = Some(cx.reactor.now().mono + limits.linger_timeout);
+    }
+    loop {
+        let unread = client.input.unread().len();
+        client.input.consume(unread);
+        match client.input.receive(cx.reactor, client.io, &mut cx.core.buffers) {
+            Poll::Pending => {
+                client.input.release(&mut cx.core.buffers);
+                return Next::Park;
+            }
+            Poll::Ready(Ok(0) | Err(_)) => return Next::Gone,
+            Poll::Ready(Ok(n)) => {
+                let lingered = client.lingered.get_or_insert(0);
+                *lingered += n as u64;
+                if *lingered > MAX_LINGER {
+                    return Next::Gone;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Lookup: from the cache, from a fetch that is under way, or by a fetch of its own.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cache::{Lookup, Missing, Object, RequestControl, Use};
+use crate::reactor::Id;
+
+use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
+use super::super::error::ExchangeError;
+use super::super::fetch::{Fetch, Order};
+use super::super::forward;
+use super::super::journal::Outcome;
+use super::super::reply::Reply;
+use super::super::status_fields::Forwarded;
+use super::upload::begin_upload;
+
+/// How often a client waits for another's fetch in vain before it begins one of its own.
+const MAX_DISAPPOINTMENTS: u32 = 2;
+
+/// Finds out where the response comes from.
+pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
+    let Some(route) = exchange.route.clone() else { return Next::Go(Step::Route) };
+    let key = exchange
+        .key
+        .get_or_insert_with(|| cx.core.cache.keys().key("http", &route.authority, &route.path));
+    let upgrade = forward::asks_for_websocket(&exchange.request);
+    let found = if upgrade {
+        Lookup::Miss(Missing::Method)
+    } else {
+        cx.core.cache.look_up(key, &exchange.request, cx.reactor.now().mono)
+    };
+    match found {
+        Lookup::Hit(object, usable) => {
+            let stale = usable == Use::Stale;
+            exchange.journal.outcome = if stale { Outcome::Stale } else { Outcome::Hit };
+            exchange.cache_status.hit = true;
+            serve(exchange, object);
+            Next::Go(Step::Deliver)
+        }
+        Lookup::Busy(reply)
+            if exchange.disappointed < MAX_DISAPPOINTMENTS && join(client, reply, cx) =>
+        {
+            Next::Go(Step::Wait)
+        }
+        Lookup::Stale(object, usable) => {
+            let asked = usable == Use::ValidateForRequest;
+            fetch(
+                client,
+                Some(object),
+                if asked { Forwarded::Request } else { Forwarded::Stale },
+                cx,
+            )
+        }
+        Lookup::Busy(_) => fetch(client, None, Forwarded::Missing(Missing::Uri), cx),
+        Lookup::Miss(missing) => fetch(client, None, Forwarded::Missing(missing), cx),
+    }
+}
+
+/// Has the response come from a stored object.
+pub(super) fn serve(exchange: &mut Exchange, object: Arc<Object>) {
+    let end = object.length();
+    exchange.source = Source::Stored { object, at: 0, end };
+}
+
+/// Waits for a response that was asked for by somebody else; whether that can be.
+fn join(client: &mut Client, id: Id<Reply>, cx: &mut ClientCx<'_>) -> bool {
+    let token = client.token();
+    let Some(exchange) = &mut client.exchange else { return false };
+    let reply = cx.core.replies.get_mut(id);
+    let Some(reader) = reply.and_then(|reply| reply.body.attach(token)) else { return false };
+    exchange.source = Source::Reply { id, reader, leader: false };
+    exchange.journal.outcome = Outcome::Miss;
+    exchange.cache_status.collapsed = true;
+    exchange.cache_status.forwarded = Some(Forwarded::Missing(Missing::Uri));
+    true
+}
+
+fn fetch(
+    client: &mut Client,
+    validate: Option<Arc<Object>>,
+    forwarded: Forwarded,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
+    let only_if_cached = RequestControl::of(exchange.request.fields()).only_if_cached;
+    exchange.cache_status.forwarded = Some(forwarded);
+    if only_if_cached {
+        return Next::Go(client.fail(&ExchangeError::OnlyIfCached, cx));
+    }
+    let (Some(route), Some(key)) = (exchange.route.clone(), exchange.key.clone()) else {
+        return Next::Go(Step::Route);
+    };
+    let outcome = if matches!(forwarded, Forwarded::Missing(Missing::Method | Missing::Bypass)) {
+        Outcome::Pass
+    } else {
+        Outcome::Miss
+    };
+    exchange.journal.outcome = outcome;
+    exchange.cache_status.collapsed = false;
+    let upload = begin_upload(exchange, client.id.token(), cx.core);
+    let order = Order {
+        request: Rc::clone(&exchange.request),
+        route,
+        key,
+        client: client.address,
+        validate,
+        upload,
+    };
+    let id = Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
+    let reply = cx.core.replies.get_mut(id);
+    if let Some(reader) = reply.and_then(|reply| reply.body.attach(client.id.token())) {
+        exchange.source = Source::Reply { id, reader, leader: true };
+    }
+    Next::Go(Step::Wait)
+}

@@ -1,0 +1,21 @@
+//! The steps of a request on the client's side, one function each.
+
+mod connect;
+mod deliver;
+mod finish;
+mod lookup;
+mod receive;
+mod route;
+mod transmit;
+mod upload;
+mod wait;
+
+pub(super) use connect::connect;
+pub(super) use deliver::deliver;
+pub(super) use finish::{close, finish};
+pub(super) use lookup::lookup;
+pub(super) use receive::{receive, refuse};
+pub(super) use route::route;
+pub(super) use transmit::{flush, transmit};
+pub(super) use upload::pump;
+pub(super) use wait::wait;

@@ -1,0 +1,139 @@
+//! Receive: a request head comes in.
+
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::http::hop::Hop;
+use crate::http::{Framing, FromClient, RequestHead, Version};
+
+use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
+use super::super::error::ExchangeError;
+use super::super::journal::{Journal, Outcome};
+use super::super::outgoing::Coding;
+use super::super::respond::{self, Frame};
+use super::super::status_fields::CacheStatus;
+use super::flush;
+
+/// Answers to pipelined requests gather up to this many bytes before they are sent.
+const GATHER: usize = 64 * 1024;
+
+/// Takes the next request head. Answers that were gathered leave before anything is waited for.
+pub(in super::super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    loop {
+        if client.output.waiting() < GATHER && !client.input.is_empty() {
+            client.head_began.get_or_insert(cx.reactor.now().mono);
+            match client.codec.decode(client.input.unread(), &cx.core.heads) {
+                Ok((used, event)) => {
+                    client.input.consume(used);
+                    if let Some(FromClient::Request(head)) = event {
+                        begin(client, *head, cx);
+                        return Next::Go(Step::Route);
+                    }
+                }
+                Err(refusal) => {
+                    return Next::Go(refuse(client, &ExchangeError::Refused(refusal), cx));
+                }
+            }
+        }
+        if !client.output.is_empty() {
+            match flush(client, cx) {
+                Poll::Pending => return Next::Park,
+                Poll::Ready(Err(_)) => return Next::Gone,
+                Poll::Ready(Ok(())) => continue,
+            }
+        }
+        if cx.core.draining && client.head_began.is_none() {
+            return Next::Gone;
+        }
+        match client.input.receive(cx.reactor, client.io, &mut cx.core.buffers) {
+            Poll::Ready(Ok(0)) => return end_of_stream(client, cx),
+            Poll::Ready(Ok(n)) => cx.budget.spend_in(n),
+            Poll::Ready(Err(_)) => return Next::Gone,
+            Poll::Pending => return park(client, cx),
+        }
+    }
+}
+
+/// Waits for more, in as little memory as can be, and for a limited time.
+fn park(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    client.input.release(&mut cx.core.buffers);
+    client.output.release();
+    let limits = &cx.core.settings.limits;
+    client.deadline = Some(match client.head_began {
+        Some(began) => began + limits.header_timeout,
+        None => *client.idle_until.get_or_insert(cx.reactor.now().mono + limits.idle_timeout),
+    });
+    Next::Park
+}
+
+/// The client has closed its side: between requests that is the end, within a head it is a request
+/// that was never whole.
+fn end_of_stream(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    if client.head_began.is_none() {
+        return Next::Gone;
+    }
+    Next::Go(refuse(client, &ExchangeError::ClientGone, cx))
+}
+
+fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
+    let now = cx.reactor.now();
+    let mut journal = Journal::new(now, client.address);
+    let hop = Hop::of(head.version(), head.fields());
+    // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
+    let kept = head.version() == Version::Http11 || cx.core.settings.reverse.is_some();
+    let persistent = hop.persistent && kept && !cx.core.draining;
+    let upload = if head.framing() == Framing::None { Upload::Done } else { Upload::Unread };
+    drop(hop);
+    let request = Rc::new(head);
+    journal.request = Some(Rc::clone(&request));
+    journal.url = request.target().into();
+    client.head_began = None;
+    client.idle_until = None;
+    client.deadline = None;
+    client.exchange = Some(Box::new(Exchange {
+        request,
+        journal,
+        route: None,
+        key: None,
+        persistent,
+        upload,
+        source: Source::None,
+        cache_status: CacheStatus::default(),
+        dial: None,
+        interims: 0,
+        disappointed: 0,
+        coding: Coding::Identity,
+        ended: false,
+        until_close: false,
+        cut_short: false,
+    }));
+}
+
+/// Answers what is no request, writes it down, and closes: nothing after it has a meaning.
+pub(in super::super) fn refuse(
+    client: &mut Client,
+    error: &ExchangeError,
+    cx: &mut ClientCx<'_>,
+) -> Step {
+    let now = cx.reactor.now();
+    let mut journal = Journal::new(now, client.address);
+    let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
+    let shown = &first_line.unwrap_or_default()[..first_line.map_or(0, |line| line.len().min(200))];
+    journal.url = String::from_utf8_lossy(shown).into();
+    journal.outcome = Outcome::Error;
+    journal.reason = Some(error.reason());
+    let settings = &cx.core.settings;
+    let cache_status = CacheStatus { detail: Some("error"), ..Default::default() };
+    let frame = Frame {
+        name: &settings.name,
+        now,
+        head_only: false,
+        close: true,
+        cache_status: &cache_status,
+    };
+    let (status, sent) = respond::error(client.output.bytes(), error, frame);
+    journal.status = Some(status);
+    journal.sent = sent;
+    cx.core.log.record(&journal, settings, now);
+    Step::Close
+}

@@ -1,0 +1,138 @@
+//! Transmit: content goes to the client as it is there.
+
+use std::io;
+use std::task::Poll;
+
+use super::super::body::State;
+use super::super::client::{Client, ClientCx, Next, Source, Step};
+use super::super::error::ExchangeError;
+use super::super::outgoing::Supply;
+use super::super::worker::Core;
+use super::pump;
+
+/// Sends until all has left, the client takes no more, or there is no more yet.
+pub(in super::super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    if let Err(error) = pump(client, cx) {
+        // The answer came before all of the request; what is left of that is dropped.
+        client.leave_upload(cx, &error);
+    }
+    loop {
+        if client.output.is_between_frames() && !plan(client, cx) {
+            return cut_short(client, cx);
+        }
+        let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
+        if client.output.is_empty() {
+            if exchange.ended {
+                return Next::Go(Step::Finish);
+            }
+            if let Source::Reply { id, reader, .. } = exchange.source
+                && let Some(reply) = cx.core.replies.get_mut(id)
+            {
+                reply.body.park(reader);
+            }
+            client.deadline = None; // the fetch has deadlines of its own
+            return Next::Park;
+        }
+        if cx.budget.is_spent() {
+            return Next::Park; // drive() sees to another turn
+        }
+        match send(client, cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Next::Gone,
+            Poll::Pending => {
+                let timeout = cx.core.settings.limits.send_timeout;
+                client.deadline = Some(cx.reactor.now().mono + timeout);
+                return Next::Park;
+            }
+        }
+    }
+}
+
+/// Plans the next frame; false if the content has failed.
+fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
+    let Some(exchange) = &mut client.exchange else { return true };
+    if exchange.ended {
+        return true;
+    }
+    let coding = exchange.coding;
+    let (available, end) = match &exchange.source {
+        Source::None => (0, Some(None)),
+        Source::Stored { at, end, .. } => (end - at, Some(None)),
+        &Source::Reply { id, reader, .. } => {
+            let Some(reply) = cx.core.replies.get(id) else { return false };
+            let end = match reply.body.state() {
+                State::Streaming => None,
+                State::Complete(trailers) => Some(trailers.as_ref()),
+                State::Failed(_) => return false,
+            };
+            (reply.body.available(reader), end)
+        }
+    };
+    exchange.ended = client.output.plan(coding, available, end);
+    true
+}
+
+/// One write; content that left is accounted for.
+fn send(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
+    let Some(exchange) = &mut client.exchange else { return Poll::Ready(Ok(())) };
+    let supply = supply(&exchange.source, cx.core);
+    let Poll::Ready(sent) = client.output.send(cx.reactor, client.io, supply)? else {
+        return Poll::Pending;
+    };
+    cx.budget.spend_out(sent.bytes);
+    exchange.journal.sent += sent.content;
+    match &mut exchange.source {
+        Source::None => {}
+        Source::Stored { at, .. } => *at += sent.content,
+        &mut Source::Reply { id, reader, .. } => {
+            if let Some(reply) = cx.core.replies.get_mut(id) {
+                reply.body.advance(reader, sent.content, cx.reactor);
+            }
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+fn supply<'a>(source: &'a Source, core: &'a Core) -> Supply<'a> {
+    match source {
+        Source::None => Supply::Nothing,
+        Source::Stored { object, at, .. } => Supply::Object(object, *at),
+        Source::Reply { id, reader, .. } => match core.replies.get(*id) {
+            Some(reply) => Supply::Body(&reply.body, *reader),
+            None => Supply::Nothing,
+        },
+    }
+}
+
+/// The content has failed in the middle: the client must see that it is not whole. A length or
+/// chunks show that when the connection ends; otherwise only a reset does.
+fn cut_short(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    let Some(exchange) = &mut client.exchange else { return Next::Gone };
+    let error = match &exchange.source {
+        Source::Reply { id, .. } => {
+            match cx.core.replies.get(*id).map(|reply| reply.body.state()) {
+                Some(State::Failed(error)) => error.clone(),
+                _ => ExchangeError::OriginGone,
+            }
+        }
+        _ => ExchangeError::OriginGone,
+    };
+    exchange.journal.reason = Some(error.reason());
+    exchange.cut_short = true;
+    Next::Gone
+}
+
+/// Sends what waits in the output, without content.
+pub(in super::super) fn flush(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
+    while !client.output.is_empty() {
+        match client.output.send(cx.reactor, client.io, Supply::Nothing)? {
+            Poll::Ready(sent) => cx.budget.spend_out(sent.bytes),
+            Poll::Pending => {
+                let timeout = cx.core.settings.limits.send_timeout;
+                client.deadline = Some(cx.reactor.now().mono + timeout);
+                return Poll::Pending;
+            }
+        }
+    }
+    Poll::Ready(Ok(()))
+}

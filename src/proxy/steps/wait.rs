@@ -1,0 +1,120 @@
+//! Wait: a response is on its way, to this client's own request or to one like it.
+
+use std::task::Poll;
+
+use crate::http::{Status, Version};
+use crate::reactor::Ready;
+
+use super::super::body::State;
+use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
+use super::super::error::ExchangeError;
+use super::super::journal::Outcome;
+use super::super::reply::{Brought, Reply};
+use super::super::tunnel::Tunnel;
+use super::lookup::serve;
+use super::{flush, pump};
+
+/// Passes interim responses on as they come, and goes on when there is a final one that is for this
+/// client.
+pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    if let Err(error) = pump(client, cx) {
+        return Next::Go(client.fail(&error, cx));
+    }
+    if cx.reactor.ready(client.io).contains(Ready::ERROR) {
+        return Next::Gone; // reset: nobody is there to be answered
+    }
+    if relay_interims(client, cx).is_err() {
+        return Next::Gone;
+    }
+    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
+    let Source::Reply { id, reader, leader } = exchange.source else {
+        return Next::Go(Step::Lookup);
+    };
+    let Some(reply) = cx.core.replies.get_mut(id) else { return Next::Go(Step::Lookup) };
+
+    match what_came(reply, exchange, leader) {
+        Came::Nothing => {
+            reply.body.park(reader);
+            Next::Park
+        }
+        Came::NotForUs => {
+            exchange.disappointed += 1;
+            exchange.source = Source::None;
+            cx.core.leave_reply(id, reader, cx.reactor);
+            Next::Go(Step::Lookup)
+        }
+        Came::Failure(error) => Next::Go(client.fail(&error, cx)),
+        Came::Response => Next::Go(Step::Deliver),
+        Came::Stored(object) => {
+            exchange.journal.outcome = Outcome::Revalidated;
+            exchange.cache_status.origin_status = Some(Status::NOT_MODIFIED);
+            serve(exchange, object);
+            cx.core.leave_reply(id, reader, cx.reactor);
+            Next::Go(Step::Deliver)
+        }
+        Came::Switch => match Tunnel::switch(client, id, reader, cx) {
+            true => Next::HandedOver,
+            false => Next::Go(client.fail(&ExchangeError::OriginGone, cx)),
+        },
+    }
+}
+
+enum Came {
+    Nothing,
+    /// Something that this request does not select, or may not have.
+    NotForUs,
+    Failure(ExchangeError),
+    Response,
+    Stored(std::sync::Arc<crate::cache::Object>),
+    Switch,
+}
+
+fn what_came(reply: &Reply, exchange: &Exchange, leader: bool) -> Came {
+    let fields = exchange.request.fields();
+    match (&reply.brought, reply.body.state()) {
+        (None, State::Failed(error)) if leader || !error.is_retryable() => {
+            Came::Failure(error.clone())
+        }
+        (None, State::Failed(_)) => Came::NotForUs,
+        (None, _) => Came::Nothing,
+        (Some(Brought::Response(answer)), _) => {
+            let shared = answer.storing.as_ref().is_ok_and(|selection| selection.fits(fields));
+            if leader || shared { Came::Response } else { Came::NotForUs }
+        }
+        (Some(Brought::Stored(object)), _) => {
+            let fits = leader || object.selection.fits(fields);
+            if fits { Came::Stored(object.clone()) } else { Came::NotForUs }
+        }
+        (Some(Brought::Switched(_)), _) => {
+            if leader {
+                Came::Switch
+            } else {
+                Came::NotForUs
+            }
+        }
+    }
+}
+
+/// Interim responses that have come since, for clients that know them (RFC 9110 §15.2).
+fn relay_interims(client: &mut Client, cx: &mut ClientCx<'_>) -> std::io::Result<()> {
+    let Some(exchange) = &mut client.exchange else { return Ok(()) };
+    if let Source::Reply { id, .. } = exchange.source
+        && let Some(reply) = cx.core.replies.get(id)
+    {
+        let new = reply.interims.get(exchange.interims..).unwrap_or_default();
+        exchange.interims = reply.interims.len();
+        if exchange.request.version() == Version::Http11 {
+            for head in new {
+                client.output.bytes().extend_from_slice(head.wire());
+                client.output.bytes().extend_from_slice(b"\r\n");
+            }
+        }
+    }
+    if client.output.is_empty() {
+        return Ok(());
+    }
+    match flush(client, cx) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Ok(()),
+    }
+}

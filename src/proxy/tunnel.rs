@@ -1,0 +1,198 @@
+//! Two connections joined: bytes go both ways as they are, each way ending on its own.
+
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::http::Status;
+use crate::reactor::{Active, Budget, Id, Io, Reactor, Token, Wake};
+
+use super::body::ReaderKey;
+use super::client::{Client, ClientCx};
+use super::journal::{Journal, Outcome};
+use super::pool::OriginConnection;
+use super::reply::{Brought, Reply};
+use super::worker::{Core, Mail};
+
+/// How much is read at a time; memory is held only while bytes are in it.
+const BUFFER: usize = 32 * 1024;
+
+/// A tunnel.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    id: Id<Self>,
+    client: Io,
+    origin: Io,
+    up: Pipe,
+    down: Pipe,
+    journal: Journal,
+    /// When it is closed if nothing moves until then.
+    deadline: Instant,
+}
+
+impl Active for Tunnel {
+    const KIND: u8 = 3;
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Pipe {
+    bytes: Vec<u8>,
+    sent: usize,
+    /// Whether the source has ended.
+    ended: bool,
+    /// Whether the sink was told so.
+    closed: bool,
+}
+
+impl Tunnel {
+    /// Joins a client's connection with an origin's. The client is told `greeting` first; what has
+    /// come from either side already goes on its way.
+    pub(super) fn open(
+        client: &mut Client,
+        connection: OriginConnection,
+        greeting: Vec<u8>,
+        from_origin: Vec<u8>,
+        cx: &mut ClientCx<'_>,
+    ) {
+        let Some(exchange) = client.exchange.take() else { return };
+        let mut journal = exchange.journal;
+        journal.outcome = Outcome::Tunnel;
+        journal.origin = Some(connection.address);
+        let from_client = std::mem::take(&mut client.input).into_rest();
+        let deadline = cx.now() + cx.core.settings.limits.tunnel_timeout;
+        let (io, origin) = (client.io, connection.io);
+        let id = cx.tunnels.insert_with(|id| Self {
+            id,
+            client: io,
+            origin,
+            up: Pipe::with(from_client),
+            down: Pipe::with([greeting, from_origin].concat()),
+            journal,
+            deadline,
+        });
+        cx.reactor.set_owner(io, id.token());
+        cx.reactor.set_owner(origin, id.token());
+        cx.reactor.wake(id.token());
+    }
+
+    /// Joins a client with the origin that has switched protocols for it; false if that is gone.
+    pub(super) fn switch(
+        client: &mut Client,
+        id: Id<Reply>,
+        reader: ReaderKey,
+        cx: &mut ClientCx<'_>,
+    ) -> bool {
+        let Some(reply) = cx.core.replies.get_mut(id) else { return false };
+        let (Some((connection, rest)), Some(Brought::Switched(head))) =
+            (reply.switched.take(), &reply.brought)
+        else {
+            return false;
+        };
+        let head = Rc::clone(head);
+        cx.core.leave_reply(id, reader, cx.reactor);
+        if let Some(exchange) = &mut client.exchange {
+            exchange.source = super::client::Source::None;
+            exchange.journal.status = Some(Status::SWITCHING_PROTOCOLS);
+        }
+        // Interim responses that still wait go before it.
+        let mut greeting = client.output.take_waiting();
+        greeting.extend_from_slice(head.wire());
+        greeting.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        Self::open(client, connection, greeting, rest, cx);
+        true
+    }
+
+    /// Moves bytes both ways; false if it is over.
+    pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &Core) -> bool {
+        let now = reactor.now().mono;
+        if now >= self.deadline {
+            self.journal.reason = Some("tunnel-timeout".into());
+            return false;
+        }
+        let mut budget = Budget::default();
+        let up = self.up.pump(self.client, self.origin, &mut budget, reactor);
+        let down = self.down.pump(self.origin, self.client, &mut budget, reactor);
+        match (up, down) {
+            (Ok(up), Ok(down)) => {
+                self.journal.sent += up + down;
+                if up + down > 0 {
+                    self.deadline = now + core.settings.limits.tunnel_timeout;
+                }
+            }
+            _ => return false, // reset by either side: the other learns it by the close
+        }
+        if self.up.closed && self.down.closed {
+            return false;
+        }
+        if budget.is_spent() {
+            reactor.wake(self.token());
+        }
+        reactor.set_deadline(self.token(), Some(self.deadline));
+        true
+    }
+
+    const fn token(&self) -> Token {
+        self.id.token()
+    }
+
+    /// One line about it.
+    pub(super) fn describe(&self) -> String {
+        format!("tunnel {} to {}", self.journal.client, self.journal.url)
+    }
+
+    /// Closes both connections and writes the tunnel down.
+    pub(super) fn end(self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        reactor.close(self.client);
+        reactor.close(self.origin);
+        core.log.record(&self.journal, &core.settings, reactor.now());
+    }
+}
+
+impl Pipe {
+    const fn with(bytes: Vec<u8>) -> Self {
+        Self { bytes, sent: 0, ended: false, closed: false }
+    }
+
+    /// Moves what can be moved; says how many bytes were sent.
+    fn pump(
+        &mut self,
+        source: Io,
+        sink: Io,
+        budget: &mut Budget,
+        reactor: &mut Reactor<Mail>,
+    ) -> io::Result<u64> {
+        let mut moved = 0;
+        while !self.closed && !budget.is_spent() {
+            if self.sent < self.bytes.len() {
+                let Poll::Ready(sent) =
+                    reactor.send(sink, &[IoSlice::new(&self.bytes[self.sent..])])?
+                else {
+                    break;
+                };
+                self.sent += sent;
+                moved += sent as u64;
+                budget.spend_out(sent);
+                continue;
+            }
+            self.bytes.clear();
+            self.sent = 0;
+            if self.ended {
+                self.closed = true;
+                reactor.shutdown(sink)?;
+                break;
+            }
+            self.bytes.reserve_exact(BUFFER);
+            match reactor.recv(source, &mut self.bytes)? {
+                Poll::Pending => {
+                    self.bytes = Vec::new();
+                    break;
+                }
+                Poll::Ready(0) => self.ended = true,
+                Poll::Ready(n) => budget.spend_in(n),
+            }
+        }
+        Ok(moved)
+    }
+}

@@ -1,0 +1,484 @@
+//! The proxy as a program on a reactor: its arenas, and who is driven with what.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::cache::{Cache, CacheLimits, KeyMaker};
+use crate::dns::{Answer, NameError, NameLimits, Names};
+use crate::http::HeadLimits;
+use crate::reactor::{
+    Accepted, Active, App, Arena, Budget, Event, Id, Io, Listener, Mailbox, Reactor,
+    SystemResolver, Token, Wake,
+};
+
+use super::body::{Body, ReaderKey, State};
+use super::buffers::Buffers;
+use super::client::{Client, ClientCx, Next};
+use super::error::ExchangeError;
+use super::fetch::{Fetch, FetchCx};
+use super::log::{AccessLog, LogSink};
+use super::pool::{Idle, Pool};
+use super::reply::Reply;
+use super::settings::Settings;
+use super::tunnel::Tunnel;
+
+/// What other threads, and the program around the proxy, tell it.
+#[derive(Debug)]
+pub enum Mail {
+    /// The answer to a question about a name.
+    Resolved(String, io::Result<Vec<IpAddr>>),
+    /// Something to do.
+    Command(Command),
+}
+
+/// What a proxy can be told while it runs.
+#[derive(Debug)]
+pub enum Command {
+    /// Take no new clients, finish what is in flight, then stop.
+    Drain,
+    /// Stop at once.
+    Stop,
+    /// Go on with other settings.
+    Reload(Box<Settings>),
+    /// Open the access log anew.
+    Reopen,
+}
+
+/// Looks names up, without blocking; answers come as [`Mail::Resolved`].
+pub trait Resolver: std::fmt::Debug {
+    /// Asks for the addresses of `name`.
+    fn ask(&mut self, name: &str);
+}
+
+/// The system's resolver, on threads.
+#[derive(Debug)]
+pub struct ThreadedResolver {
+    threads: SystemResolver,
+    mailbox: Mailbox<Mail>,
+}
+
+impl ThreadedResolver {
+    /// At most `threads` look-ups at a time, answered through `mailbox`.
+    #[must_use]
+    pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
+        Self { threads: SystemResolver::new(threads), mailbox }
+    }
+}
+
+impl Resolver for ThreadedResolver {
+    fn ask(&mut self, name: &str) {
+        if let Err(error) = self.threads.ask(name, &self.mailbox, Mail::Resolved) {
+            self.mailbox.send(Mail::Resolved(name.to_owned(), Err(error)));
+        }
+    }
+}
+
+/// What the proxy needs from outside.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Looks names up.
+    pub resolver: Box<dyn Resolver>,
+    /// Takes access log lines.
+    pub log: Box<dyn LogSink>,
+    /// A number that nobody outside can know.
+    pub secret: [u64; 2],
+}
+
+/// A caching proxy.
+#[derive(Debug)]
+pub struct Worker {
+    gates: Arena<Gate>,
+    clients: Arena<Client>,
+    fetches: Arena<Fetch>,
+    tunnels: Arena<Tunnel>,
+    core: Core,
+    housekeeping: Id<Housekeeping>,
+    max_clients: usize,
+    drain_until: Option<Instant>,
+    stopped: bool,
+}
+
+/// What all sides of all exchanges share: passive objects, and the settings.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) settings: Rc<Settings>,
+    pub(super) heads: HeadLimits,
+    pub(super) cache: Cache<Id<Reply>>,
+    pub(super) replies: Arena<Reply>,
+    pub(super) uploads: Arena<Body>,
+    pub(super) pool: Pool,
+    pub(super) names: Names<Token>,
+    pub(super) resolver: Box<dyn Resolver>,
+    pub(super) log: AccessLog,
+    pub(super) buffers: Buffers,
+    pub(super) draining: bool,
+}
+
+/// A listener.
+#[derive(Debug)]
+struct Gate(Listener);
+
+impl Active for Gate {
+    const KIND: u8 = 0;
+}
+
+/// Driven once after the others of a turn, if there is something to clear up.
+#[derive(Debug)]
+struct Housekeeping;
+
+impl Active for Housekeeping {
+    const KIND: u8 = 5;
+}
+
+impl Worker {
+    /// A proxy that listens nowhere yet. `max_clients` holds unless the settings say otherwise.
+    #[must_use]
+    pub fn new(settings: Settings, surroundings: Surroundings, max_clients: usize) -> Self {
+        let limits = &settings.limits;
+        let names = NameLimits {
+            answer: limits.name_ttl,
+            failure: limits.name_failure_ttl,
+            names: limits.names,
+        };
+        let keys = KeyMaker::new(surroundings.secret);
+        Self {
+            gates: Arena::new(),
+            clients: Arena::new(),
+            fetches: Arena::new(),
+            tunnels: Arena::new(),
+            housekeeping: Arena::new().insert(Housekeeping),
+            max_clients: limits.max_clients.unwrap_or(max_clients),
+            drain_until: None,
+            stopped: false,
+            core: Core {
+                heads: settings.of_heads(),
+                cache: Cache::new(cache_limits(&settings), keys),
+                replies: Arena::new(),
+                uploads: Arena::new(),
+                pool: Pool::default(),
+                names: Names::new(names),
+                resolver: surroundings.resolver,
+                log: AccessLog::new(surroundings.log),
+                buffers: Buffers::default(),
+                draining: false,
+                settings: Rc::new(settings),
+            },
+        }
+    }
+
+    /// Listens on `address`; says which one that is, if the port was 0.
+    ///
+    /// # Errors
+    /// As `bind(2)`.
+    pub fn listen(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        address: SocketAddr,
+    ) -> io::Result<SocketAddr> {
+        let id = self
+            .gates
+            .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate))?;
+        Ok(self.gates.get(id).map_or(address, |gate| gate.0.address()))
+    }
+
+    /// Serves a listener that was opened elsewhere.
+    ///
+    /// # Errors
+    /// If it cannot be registered.
+    pub fn adopt(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        listener: TcpListener,
+    ) -> io::Result<SocketAddr> {
+        let address = listener.local_addr()?;
+        self.gates
+            .try_insert_with(|id| Listener::adopt(reactor, listener, id.token()).map(Gate))?;
+        Ok(address)
+    }
+
+    /// Does as told.
+    pub fn command(&mut self, command: Command, reactor: &mut Reactor<Mail>) {
+        match command {
+            Command::Drain => self.drain(reactor),
+            Command::Stop => self.stopped = true,
+            Command::Reload(settings) => self.reload(*settings),
+            Command::Reopen => self.core.log.reopen(),
+        }
+    }
+
+    /// Whether it has nothing more to do: it was stopped, or drained and is empty.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.stopped || (self.core.draining && self.is_empty())
+    }
+
+    /// Whether it was told to drain.
+    #[must_use]
+    pub const fn is_draining(&self) -> bool {
+        self.core.draining
+    }
+
+    /// Clients and tunnels that are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.clients.len() + self.tunnels.len()
+    }
+
+    /// Access log lines that were dropped because the sink had no room.
+    #[must_use]
+    pub const fn dropped_log_lines(&self) -> u64 {
+        self.core.log.dropped()
+    }
+
+    /// What is still going on, one line each; for a drain that takes too long.
+    #[must_use]
+    pub fn describe(&self) -> Vec<String> {
+        let clients = self.clients.iter().map(|(_, client)| client.describe());
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.describe());
+        clients.chain(tunnels).collect()
+    }
+
+    /// Panics if the books of any part do not agree; for simulations.
+    pub fn check(&self) {
+        self.core.cache.check();
+        self.core.pool.check();
+        self.core.replies.iter().for_each(|(_, reply)| reply.body.check());
+        self.core.uploads.iter().for_each(|(_, body)| body.check());
+    }
+
+    /// Whether nothing is left of any exchange; listeners and idle connections to origins may be.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+            && self.fetches.is_empty()
+            && self.tunnels.is_empty()
+            && self.core.replies.is_empty()
+            && self.core.uploads.is_empty()
+    }
+
+    /// Idle connections to origins.
+    #[must_use]
+    pub fn pooled(&self) -> usize {
+        self.core.pool.len()
+    }
+
+    /// What the cache holds.
+    #[must_use]
+    pub fn cache_stats(&self) -> crate::cache::CacheStats {
+        self.core.cache.stats()
+    }
+
+    fn drain(&mut self, reactor: &mut Reactor<Mail>) {
+        if std::mem::replace(&mut self.core.draining, true) {
+            return;
+        }
+        let until = reactor.now().mono + self.core.settings.limits.drain_timeout;
+        self.drain_until = Some(until);
+        reactor.set_deadline(self.housekeeping.token(), Some(until));
+        let gates: Vec<_> = self.gates.iter().map(|(id, _)| id).collect();
+        for id in gates {
+            self.accept(id, reactor); // who is in the backlog already is served
+            if let Some(gate) = self.gates.remove(id) {
+                gate.0.close(reactor);
+            }
+        }
+        self.core.pool.clear(reactor);
+        self.clients.iter().for_each(|(id, _)| reactor.wake(id.token()));
+    }
+
+    fn reload(&mut self, settings: Settings) {
+        self.core.heads = settings.of_heads();
+        self.core.cache.set_limits(cache_limits(&settings));
+        if let Some(max_clients) = settings.limits.max_clients {
+            self.max_clients = max_clients;
+        }
+        self.core.settings = Rc::new(settings);
+    }
+
+    fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) {
+        let Some(Gate(listener)) = self.gates.get_mut(id) else { return };
+        let room = self.max_clients.saturating_sub(self.clients.len() + self.tunnels.len());
+        let mut accepted = Vec::new();
+        let ended = listener.accept(reactor, room, &mut accepted);
+        reactor.set_deadline(id.token(), listener.next_deadline());
+        for (io, address) in accepted {
+            self.add_client(io, address, reactor);
+        }
+        if let Accepted::Exhausted(_) = ended {
+            self.shed(reactor);
+        }
+    }
+
+    fn add_client(&mut self, io: Io, address: SocketAddr, reactor: &mut Reactor<Mail>) {
+        let until = reactor.now().mono + self.core.settings.limits.header_timeout;
+        let id = self.clients.insert_with(|id| Client::new(id, io, address, until));
+        reactor.set_owner(io, id.token());
+    }
+
+    /// Closes idle connections for want of descriptors, those idle for longest first.
+    fn shed(&mut self, reactor: &mut Reactor<Mail>) {
+        const COUNT: usize = 32;
+        self.core.pool.shed(COUNT, reactor);
+        let idle = self.clients.iter().filter(|(_, client)| client.is_idle());
+        let mut idle: Vec<_> = idle.map(|(id, client)| (client.idle_until, id)).collect();
+        idle.sort_unstable_by_key(|&(until, _)| until);
+        for (_, id) in idle.into_iter().take(COUNT) {
+            if let Some(client) = self.clients.remove(id) {
+                reactor.close(client.io);
+            }
+        }
+    }
+
+    fn drive_client(&mut self, id: Id<Client>, reactor: &mut Reactor<Mail>) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let mut cx = ClientCx {
+            reactor,
+            core: &mut self.core,
+            fetches: &mut self.fetches,
+            tunnels: &mut self.tunnels,
+            budget: Budget::default(),
+        };
+        match client.drive(&mut cx) {
+            Next::Gone => {
+                if let Some(client) = self.clients.remove(id) {
+                    client.end(&mut cx);
+                }
+                self.make_room(reactor);
+            }
+            Next::HandedOver => {
+                self.clients.remove(id);
+            }
+            Next::Go(_) | Next::Park => {}
+        }
+    }
+
+    fn drive_fetch(&mut self, id: Id<Fetch>, reactor: &mut Reactor<Mail>) {
+        let Some(fetch) = self.fetches.get_mut(id) else { return };
+        let mut cx = FetchCx { reactor, core: &mut self.core, budget: Budget::default() };
+        if !fetch.drive(&mut cx) {
+            self.fetches.remove(id);
+        }
+    }
+
+    fn drive_tunnel(&mut self, id: Id<Tunnel>, reactor: &mut Reactor<Mail>) {
+        let Some(tunnel) = self.tunnels.get_mut(id) else { return };
+        if !tunnel.drive(reactor, &self.core) {
+            if let Some(tunnel) = self.tunnels.remove(id) {
+                tunnel.end(reactor, &mut self.core);
+            }
+            self.make_room(reactor);
+        }
+    }
+
+    /// A client has gone: those who wait to be accepted may come, once there is some room.
+    fn make_room(&mut self, reactor: &mut Reactor<Mail>) {
+        if self.clients.len() + self.tunnels.len() < self.max_clients - self.max_clients / 10 {
+            self.gates.iter_mut().for_each(|(_, gate)| gate.0.resume(reactor));
+        }
+    }
+
+    fn resolved(
+        &mut self,
+        name: &str,
+        addresses: io::Result<Vec<IpAddr>>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        let answer: Answer = match addresses {
+            Ok(addresses) if addresses.is_empty() => Err(NameError("no address".into())),
+            Ok(addresses) => Ok(addresses.into()),
+            Err(error) => Err(NameError(error.to_string())),
+        };
+        for waiter in self.core.names.answered(name, answer, reactor.now().mono) {
+            reactor.wake(waiter);
+        }
+    }
+
+    fn keep_house(&mut self, reactor: &Reactor<Mail>) {
+        self.core.log.flush();
+        if self.drain_until.is_some_and(|until| reactor.now().mono >= until) {
+            self.stopped = true;
+        }
+    }
+}
+
+impl App for Worker {
+    type Mail = Mail;
+
+    fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
+        match event {
+            Event::Mail(Mail::Resolved(name, addresses)) => {
+                self.resolved(&name, addresses, reactor);
+            }
+            Event::Mail(Mail::Command(command)) => self.command(command, reactor),
+            Event::Signal(_) => {} // the program around it turns signals into commands
+            Event::Drive(token, _) => {
+                if let Some(id) = token.id::<Client>() {
+                    self.drive_client(id, reactor);
+                } else if let Some(id) = token.id::<Fetch>() {
+                    self.drive_fetch(id, reactor);
+                } else if let Some(id) = token.id::<Idle>() {
+                    self.core.pool.drive(id, reactor);
+                } else if let Some(id) = token.id::<Tunnel>() {
+                    self.drive_tunnel(id, reactor);
+                } else if let Some(id) = token.id::<Gate>() {
+                    self.accept(id, reactor);
+                } else {
+                    self.keep_house(reactor);
+                }
+            }
+        }
+        if self.core.log.has_lines() {
+            reactor.wake(self.housekeeping.token());
+        }
+    }
+}
+
+impl Core {
+    /// A reader leaves a response that is on its way.
+    pub(super) fn leave_reply(&mut self, id: Id<Reply>, reader: ReaderKey, wake: &mut impl Wake) {
+        if let Some(reply) = self.replies.get_mut(id) {
+            reply.body.detach(reader, wake);
+        }
+        self.release_reply(id);
+    }
+
+    /// Drops a response on its way once nobody has anything to do with it.
+    pub(super) fn release_reply(&mut self, id: Id<Reply>) {
+        if self.replies.get(id).is_some_and(|reply| reply.body.is_over()) {
+            self.replies.remove(id);
+        }
+    }
+
+    /// A fetch leaves the content of its request.
+    pub(super) fn leave_upload(&mut self, id: Id<Body>, reader: ReaderKey, wake: &mut impl Wake) {
+        if let Some(body) = self.uploads.get_mut(id) {
+            body.detach(reader, wake);
+        }
+        self.release_upload(id);
+    }
+
+    /// A client brings no more of its request's content.
+    pub(super) fn end_upload(&mut self, id: Id<Body>, error: &ExchangeError, wake: &mut impl Wake) {
+        if let Some(body) = self.uploads.get_mut(id) {
+            body.finish(State::Failed(error.clone()), wake);
+        }
+        self.release_upload(id);
+    }
+
+    /// Drops the content of a request once nobody has anything to do with it.
+    pub(super) fn release_upload(&mut self, id: Id<Body>) {
+        if self.uploads.get(id).is_some_and(Body::is_over) {
+            self.uploads.remove(id);
+        }
+    }
+}
+
+fn cache_limits(settings: &Settings) -> CacheLimits {
+    CacheLimits {
+        memory: settings.cache_memory,
+        object: settings.object_max(),
+        hit_for_miss: settings.limits.hit_for_miss,
+    }
+}

@@ -1,0 +1,197 @@
+//! Connecting to the first of several addresses that answers.
+
+use std::net::{SocketAddr, TcpListener};
+use std::task::Poll;
+use std::time::Duration;
+
+use tidegate::reactor::sim::{Fate, Faults, Network};
+use tidegate::reactor::{ConnectError, Connector, Io, Listener, Token, Why};
+
+use crate::support::{Host, LOOPBACK, Log, address, millis, sim_log, tcp_log, tokens};
+
+const STAGGER: Duration = millis(250);
+const TIMEOUT: Duration = millis(2000);
+
+/// Three addresses of a server that listens on all of them.
+fn addresses() -> [SocketAddr; 3] {
+    [1, 2, 3].map(|last| address(last, 80))
+}
+
+struct Scene {
+    network: Network,
+    client: Host<Log>,
+    /// Keeps its listeners open.
+    _server: Host<Log>,
+    connector: Connector,
+    owner: Token,
+}
+
+type Outcome = Result<(Io, SocketAddr), ConnectError>;
+
+impl Scene {
+    /// A client that is about to connect to the addresses, whose fates are given.
+    fn new(fates: [Fate; 3]) -> Self {
+        let network = Network::new(0);
+        let [gate, owner] = tokens();
+        let mut server = sim_log(&network, 1, Faults::NONE);
+        for (at, fate) in addresses().into_iter().zip(fates) {
+            Listener::bind(&mut server.reactor, at, gate).unwrap();
+            network.set_fate(at, fate);
+        }
+        let client = sim_log(&network, 9, Faults::NONE);
+        let now = client.reactor.now().mono;
+        let connector = Connector::new(owner, addresses(), now, STAGGER, TIMEOUT);
+        Self { network, client, _server: server, connector, owner }
+    }
+
+    fn drive(&mut self) -> Poll<Outcome> {
+        self.connector.drive(&mut self.client.reactor)
+    }
+
+    /// Drives the connector as its owner would until it has come to an end; how long that took.
+    fn outcome(&mut self) -> (Outcome, Duration) {
+        let start = self.client.reactor.now().mono;
+        for _ in 0..100 {
+            if let Poll::Ready(outcome) = self.drive() {
+                return (outcome, self.client.reactor.now().mono - start);
+            }
+            let deadline = self.connector.next_deadline();
+            self.client.reactor.set_deadline(self.owner, Some(deadline));
+            self.client.reactor.turn(&mut self.client.app, None).unwrap();
+        }
+        panic!("it never ends");
+    }
+
+    #[track_caller]
+    fn expect_connected(&mut self, to: SocketAddr, after: Duration) {
+        let (outcome, took) = self.outcome();
+        let (io, connected) = outcome.unwrap();
+        assert_eq!((connected, took), (to, after));
+        assert_eq!(self.client.reactor.open_sockets(), 1, "the others are closed");
+        self.client.reactor.close(io);
+    }
+}
+
+const ANSWER: Fate = Fate::Answer(Duration::ZERO);
+
+#[test]
+fn the_first_address_is_taken_if_it_answers() {
+    let mut scene = Scene::new([ANSWER; 3]);
+    assert!(scene.drive().is_pending());
+    assert_eq!(scene.client.reactor.open_sockets(), 1, "one at a time");
+    assert_eq!(scene.client.drives(), [(scene.owner, Why::READY)]);
+    scene.expect_connected(addresses()[0], Duration::ZERO);
+}
+
+#[test]
+fn after_a_refusal_the_next_address_is_tried_at_once() {
+    Scene::new([Fate::Refuse, Fate::Refuse, ANSWER])
+        .expect_connected(addresses()[2], Duration::ZERO);
+}
+
+#[test]
+fn after_silence_the_next_address_is_tried_when_the_stagger_has_passed() {
+    let mut scene = Scene::new([Fate::Silence, ANSWER, ANSWER]);
+    assert!(scene.drive().is_pending());
+    assert_eq!(scene.connector.next_deadline(), scene.client.reactor.now().mono + STAGGER);
+    scene.expect_connected(addresses()[1], STAGGER);
+}
+
+#[test]
+fn a_silent_attempt_goes_on_and_wins_if_it_is_answered_late() {
+    let late = Fate::Answer(millis(700));
+    let mut scene = Scene::new([late, Fate::Silence, Fate::Silence]);
+    scene.expect_connected(addresses()[0], millis(700));
+}
+
+#[test]
+fn a_refusal_while_others_are_silent_brings_the_next_forward() {
+    let refused_late = Fate::Refuse;
+    let mut scene = Scene::new([Fate::Silence, refused_late, ANSWER]);
+    scene.expect_connected(addresses()[2], STAGGER);
+}
+
+#[test]
+fn at_the_deadline_all_attempts_are_closed_and_not_before() {
+    let mut scene = Scene::new([Fate::Silence; 3]);
+    assert!(scene.drive().is_pending());
+    for under_way in [1, 2, 3, 3, 3, 3, 3, 3] {
+        assert!(scene.drive().is_pending());
+        assert_eq!(scene.client.reactor.open_sockets(), under_way);
+        scene.network.advance(STAGGER);
+        scene.client.turn();
+    }
+    assert!(matches!(scene.drive(), Poll::Ready(Err(ConnectError::TimedOut))));
+    assert_eq!(scene.client.reactor.open_sockets(), 0);
+}
+
+#[test]
+fn the_deadline_holds_while_addresses_are_left() {
+    let mut scene = Scene::new([Fate::Silence; 3]);
+    let now = scene.client.reactor.now().mono;
+    scene.connector = Connector::new(scene.owner, addresses(), now, TIMEOUT, millis(300));
+    let (outcome, took) = scene.outcome();
+    assert!(matches!(outcome, Err(ConnectError::TimedOut)));
+    assert_eq!(took, millis(300));
+    assert_eq!(scene.client.reactor.open_sockets(), 0);
+}
+
+#[test]
+fn the_last_refusal_is_told_when_all_have_refused() {
+    let mut scene = Scene::new([Fate::Refuse; 3]);
+    let (Err(ConnectError::Failed(at, error)), _) = scene.outcome() else { panic!("refused") };
+    assert_eq!(at, addresses()[2]);
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(scene.client.reactor.open_sockets(), 0);
+}
+
+#[test]
+fn no_address_and_no_time_are_told_apart() {
+    let mut scene = Scene::new([ANSWER; 3]);
+    let now = scene.client.reactor.now().mono;
+    scene.connector = Connector::new(scene.owner, [], now, STAGGER, TIMEOUT);
+    assert!(matches!(scene.drive(), Poll::Ready(Err(ConnectError::NoAddress))));
+    scene.connector = Connector::new(scene.owner, addresses(), now, STAGGER, Duration::ZERO);
+    assert!(matches!(scene.drive(), Poll::Ready(Err(ConnectError::TimedOut))));
+}
+
+#[test]
+fn want_of_descriptors_is_an_error_of_the_attempt() {
+    let mut scene = Scene::new([ANSWER; 3]);
+    let none_left = Faults { sockets: 0, ..Faults::NONE };
+    scene.client = sim_log(&scene.network, 8, none_left);
+    let (Err(ConnectError::Failed(_, error)), _) = scene.outcome() else { panic!("exhausted") };
+    assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+}
+
+#[test]
+fn who_loses_interest_cancels_what_is_under_way() {
+    let mut scene = Scene::new([Fate::Silence; 3]);
+    assert!(scene.drive().is_pending());
+    scene.network.advance(STAGGER);
+    scene.client.turn();
+    assert!(scene.drive().is_pending());
+    assert_eq!(scene.client.reactor.open_sockets(), 2);
+    scene.connector.cancel(&mut scene.client.reactor);
+    assert_eq!(scene.client.reactor.open_sockets(), 0);
+}
+
+#[test]
+fn over_tcp_a_refused_address_is_followed_by_the_next() {
+    let closed = TcpListener::bind(LOOPBACK).unwrap().local_addr().unwrap();
+    let open = TcpListener::bind(LOOPBACK).unwrap();
+    let at = open.local_addr().unwrap();
+    let mut host = tcp_log();
+    let [owner] = tokens();
+    let now = host.reactor.now().mono;
+    let mut connector = Connector::new(owner, [closed, at], now, STAGGER, TIMEOUT);
+    host.turn_until(|host| match connector.drive(&mut host.reactor) {
+        Poll::Ready(outcome) => {
+            assert_eq!(outcome.unwrap().1, at);
+            true
+        }
+        Poll::Pending => false,
+    });
+    assert_eq!(host.reactor.open_sockets(), 1);
+    open.accept().unwrap();
+}

@@ -1,0 +1,144 @@
+//! Several reactors in one process, and one within another loop.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll};
+use tidegate::reactor::sim::Rng;
+use tidegate::reactor::{App, Clock, Event, Listener, Reactor, VirtualClock};
+
+use crate::stations::Station;
+use crate::support::{Host, LONG, LOOPBACK, Log, millis, settle, tcp_log, tcp_reactor, tokens};
+
+#[test]
+fn the_descriptor_becomes_readable_when_a_turn_would_find_something() {
+    let mut host = tcp_log();
+    let [gate] = tokens();
+    let at = Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap().address();
+    settle(&mut [&mut host]);
+    let mut outer = Poll::new().unwrap();
+    let descriptor = host.reactor.descriptor().unwrap();
+    let registry = outer.registry();
+    registry.register(&mut SourceFd(&descriptor), mio::Token(7), Interest::READABLE).unwrap();
+    assert!(!becomes_readable(&mut outer, Duration::ZERO));
+
+    let _client = TcpStream::connect(at).unwrap();
+    assert!(becomes_readable(&mut outer, LONG));
+    assert_eq!(host.drives().len(), 1);
+
+    settle(&mut [&mut host]);
+    host.reactor.mailbox().send(());
+    assert!(becomes_readable(&mut outer, LONG));
+    settle(&mut [&mut host]);
+    assert_eq!(host.app.mail.len(), 1);
+    assert!(!becomes_readable(&mut outer, Duration::ZERO));
+}
+
+fn becomes_readable(poll: &mut Poll, within: Duration) -> bool {
+    let mut events = Events::with_capacity(4);
+    poll.poll(&mut events, Some(within)).unwrap();
+    events.iter().any(mio::event::Event::is_readable)
+}
+
+#[test]
+fn another_loop_need_only_heed_the_deadline_and_the_descriptor() {
+    let clock = VirtualClock::default();
+    let mut host: Host<Log> = Host::new(tcp_reactor(&clock), Log::default());
+    let [token] = tokens();
+    host.reactor.set_deadline(token, Some(clock.now().mono + millis(50)));
+    assert_eq!(host.reactor.next_deadline(), Some(clock.now().mono + millis(50)));
+    assert_eq!(host.drives(), []);
+    clock.advance_to(host.reactor.next_deadline().unwrap());
+    assert_eq!(host.drives().len(), 1);
+    host.reactor.mailbox().send(());
+    assert_eq!(host.reactor.next_deadline(), Some(clock.now().mono), "mail is due at once");
+}
+
+#[test]
+fn reactors_of_one_thread_keep_to_their_own_sockets() {
+    let (mut a, mut b) = (tcp_log(), tcp_log());
+    let [gate] = tokens();
+    let listen = |host: &mut Host<Log>| Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap();
+    let (at_a, at_b) = (listen(&mut a), listen(&mut b));
+    let _client = TcpStream::connect(at_b.address()).unwrap();
+    b.turn_until(|host| !host.app.driven.is_empty());
+    settle(&mut [&mut a, &mut b]);
+    assert_eq!((a.app.driven.len(), b.app.driven.len()), (0, 1));
+    drop(b);
+    let _client = TcpStream::connect(at_a.address()).unwrap();
+    a.turn_until(|host| !host.app.driven.is_empty());
+}
+
+/// A station that other threads can tell to stop.
+struct Stoppable(Station);
+
+impl App for Stoppable {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+        match event {
+            Event::Mail(()) => reactor.stop(),
+            other => self.0.handle(reactor, other),
+        }
+    }
+}
+
+#[test]
+fn reactors_run_in_threads_of_their_own() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let servers = [1, 2].map(|seed| {
+        let tell = tell.clone();
+        thread::spawn(move || {
+            let mut reactor = Reactor::new().unwrap();
+            let mut station = Stoppable(Station::new(Rng::new(seed)));
+            let at = station.0.listen(&mut reactor, LOOPBACK);
+            tell.send((at, reactor.mailbox())).unwrap();
+            reactor.run(&mut station).unwrap();
+            station.0.ended
+        })
+    });
+    for (at, mailbox) in told.iter().take(servers.len()) {
+        let mut client = TcpStream::connect(at).unwrap();
+        client.set_read_timeout(Some(LONG)).unwrap();
+        client.write_all(b"across threads").unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut echo = String::new();
+        client.read_to_string(&mut echo).unwrap();
+        assert_eq!(echo, "across threads");
+        mailbox.send(());
+    }
+    assert_eq!(servers.map(|server| server.join().unwrap()), [1, 1]);
+}
+
+#[test]
+fn a_listener_opened_elsewhere_is_taken_in() {
+    let opened = TcpListener::bind(LOOPBACK).unwrap();
+    let at = opened.local_addr().unwrap();
+    let mut host = tcp_log();
+    let [gate] = tokens();
+    let mut listener = Listener::adopt(&mut host.reactor, opened, gate).unwrap();
+    assert_eq!(listener.address(), at);
+    let client = TcpStream::connect(at).unwrap();
+    host.turn_until(|host| !host.app.driven.is_empty());
+    let mut accepted = Vec::new();
+    listener.accept(&mut host.reactor, 10, &mut accepted);
+    let [(_, peer)] = accepted[..] else { panic!("{accepted:?}") };
+    assert_eq!(peer, client.local_addr().unwrap());
+}
+
+#[test]
+fn a_closed_listener_that_others_still_have_wakes_nobody() {
+    let opened = TcpListener::bind(LOOPBACK).unwrap();
+    let at = opened.local_addr().unwrap();
+    let mut host = tcp_log();
+    let [gate] = tokens();
+    let shared = opened.try_clone().unwrap();
+    let listener = Listener::adopt(&mut host.reactor, shared, gate).unwrap();
+    listener.close(&mut host.reactor);
+    let _client = TcpStream::connect(at).unwrap();
+    let turn = host.reactor.turn(&mut host.app, Some(Duration::ZERO)).unwrap();
+    assert!(turn.is_idle(), "{turn:?}");
+}

@@ -1,0 +1,165 @@
+//! Accepting: in batches, up to a cap, and through a want of descriptors.
+
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
+use std::task::Poll;
+
+use tidegate::reactor::sim::{Faults, Network};
+use tidegate::reactor::{Accepted, Io, Listener, Token, Why};
+
+use crate::support::{Host, LOOPBACK, Log, address, millis, read, sim_log, tcp_log, tokens};
+
+/// A simulated server that listens, and a client.
+struct Scene {
+    network: Network,
+    server: Host<Log>,
+    client: Host<Log>,
+    listener: Listener,
+    gate: Token,
+    accepted: Vec<(Io, std::net::SocketAddr)>,
+}
+
+impl Scene {
+    fn new(faults: Faults) -> Self {
+        let network = Network::new(0);
+        let mut server = sim_log(&network, 1, faults);
+        let client = sim_log(&network, 2, Faults::NONE);
+        let [gate] = tokens();
+        let listener = Listener::bind(&mut server.reactor, address(1, 80), gate).unwrap();
+        Self { network, server, client, listener, gate, accepted: Vec::new() }
+    }
+
+    /// Connects so many clients; who is driven on the server then.
+    fn connect(&mut self, count: usize) -> Vec<(Token, Why)> {
+        for _ in 0..count {
+            self.client.reactor.connect(address(1, 80), self.gate).unwrap();
+        }
+        self.server.drives()
+    }
+
+    fn accept(&mut self, room: usize) -> Accepted {
+        let accepted = self.listener.accept(&mut self.server.reactor, room, &mut self.accepted);
+        let deadline = self.listener.next_deadline();
+        self.server.reactor.set_deadline(self.gate, deadline);
+        accepted
+    }
+
+    /// Closes one of the accepted connections.
+    fn close_one(&mut self) {
+        let (io, _) = self.accepted.pop().unwrap();
+        self.server.reactor.close(io);
+    }
+}
+
+#[test]
+fn a_long_backlog_is_taken_in_batches_of_64_a_turn() {
+    let mut scene = Scene::new(Faults::NONE);
+    assert_eq!(scene.connect(150), [(scene.gate, Why::READY)]);
+    assert!(matches!(scene.accept(1000), Accepted::More));
+    assert_eq!(scene.accepted.len(), 64);
+    assert_eq!(scene.server.drives(), [(scene.gate, Why::WAKE)]);
+    assert!(matches!(scene.accept(1000), Accepted::More));
+    assert_eq!(scene.accepted.len(), 128);
+    assert_eq!(scene.server.drives(), [(scene.gate, Why::WAKE)]);
+    assert!(matches!(scene.accept(1000), Accepted::Drained));
+    assert_eq!(scene.accepted.len(), 150);
+    assert_eq!(scene.server.drives(), []);
+}
+
+#[test]
+fn a_full_house_accepts_again_when_it_is_told_to_resume() {
+    let mut scene = Scene::new(Faults::NONE);
+    scene.connect(5);
+    assert!(matches!(scene.accept(3), Accepted::Full));
+    assert_eq!(scene.accepted.len(), 3);
+    scene.close_one();
+    assert!(matches!(scene.accept(3), Accepted::Full), "not before it is told to");
+    assert_eq!(scene.accepted.len(), 2);
+    assert_eq!(scene.connect(1), [], "who comes now waits as well");
+    scene.listener.resume(&mut scene.server.reactor);
+    assert_eq!(scene.server.drives(), [(scene.gate, Why::WAKE)]);
+    assert!(matches!(scene.accept(10), Accepted::Drained));
+    assert_eq!(scene.accepted.len(), 6 - 1);
+    scene.listener.resume(&mut scene.server.reactor);
+    assert_eq!(scene.server.drives(), [], "it was not full");
+    assert_eq!(scene.connect(1), [(scene.gate, Why::READY)]);
+}
+
+#[test]
+fn want_of_descriptors_pauses_accepting_for_100_ms_and_no_longer() {
+    let mut scene = Scene::new(Faults { sockets: 3, ..Faults::NONE });
+    let start = scene.server.reactor.now().mono;
+    scene.connect(4);
+    let Accepted::Exhausted(error) = scene.accept(10) else { panic!("there were too many") };
+    assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+    assert_eq!(scene.accepted.len(), 2, "beside the listener");
+    assert_eq!(scene.listener.next_deadline(), Some(start + millis(100)));
+
+    scene.close_one();
+    scene.network.advance(millis(99));
+    assert_eq!(scene.server.drives(), []);
+    assert!(matches!(scene.accept(10), Accepted::Drained), "even if it is driven");
+    assert_eq!(scene.accepted.len(), 1);
+
+    scene.network.advance(millis(1));
+    assert_eq!(scene.server.drives(), [(scene.gate, Why::TIMER)]);
+    assert!(matches!(scene.accept(10), Accepted::Exhausted(_)), "one more was taken");
+    assert_eq!(scene.accepted.len(), 2);
+
+    scene.close_one();
+    scene.close_one();
+    scene.network.advance(millis(100));
+    assert_eq!(scene.server.drives(), [(scene.gate, Why::TIMER)]);
+    assert!(matches!(scene.accept(10), Accepted::Drained));
+    assert_eq!(scene.accepted.len(), 1);
+}
+
+#[test]
+fn a_listener_that_was_shut_down_elsewhere_is_tried_by_the_clock_only() {
+    let opened = TcpListener::bind(LOOPBACK).unwrap();
+    let mut host = tcp_log();
+    let [gate] = tokens();
+    let shared = opened.try_clone().unwrap();
+    let mut listener = Listener::adopt(&mut host.reactor, shared, gate).unwrap();
+    shut_down(&opened);
+    host.turn_until(|host| !host.app.driven.is_empty());
+    let accepted = listener.accept(&mut host.reactor, 10, &mut Vec::new());
+    assert!(matches!(accepted, Accepted::Failed(_)), "{accepted:?}");
+    assert_eq!(listener.next_deadline(), Some(host.reactor.now().mono + millis(100)));
+    assert_eq!(host.drives(), [], "it does not keep the loop busy");
+}
+
+#[expect(unsafe_code, reason = "the standard library does not offer this for listeners")]
+fn shut_down(listener: &TcpListener) {
+    // SAFETY: the descriptor belongs to `listener`, so it is open.
+    assert_eq!(unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) }, 0);
+}
+
+#[test]
+fn a_closed_listener_resets_who_waits_and_refuses_who_comes() {
+    let mut scene = Scene::new(Faults::NONE);
+    let [owner] = tokens();
+    let waiting = scene.client.reactor.connect(address(1, 80), owner).unwrap();
+    scene.server.turn();
+    scene.client.turn();
+    assert!(matches!(scene.client.reactor.connected(waiting), Poll::Ready(Ok(()))));
+    scene.listener.close(&mut scene.server.reactor);
+    assert_eq!(scene.server.reactor.open_sockets(), 0);
+    let late = scene.client.reactor.connect(address(1, 80), owner).unwrap();
+    scene.client.turn();
+    let Poll::Ready(Err(reset)) = read(&mut scene.client.reactor, waiting, 10) else { panic!() };
+    assert_eq!(reset.kind(), std::io::ErrorKind::ConnectionReset);
+    let Poll::Ready(Err(refused)) = scene.client.reactor.connected(late) else { panic!() };
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn two_listeners_cannot_have_one_address() {
+    let mut host = tcp_log();
+    let [gate] = tokens();
+    let first = Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap();
+    assert_ne!(first.address().port(), 0, "the system picked one");
+    let error = Listener::bind(&mut host.reactor, first.address(), gate).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert_eq!(host.reactor.open_sockets(), 1);
+}

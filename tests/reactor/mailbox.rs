@@ -1,0 +1,100 @@
+//! Mail from other threads.
+
+use std::thread;
+
+use tidegate::reactor::{App, Event, Mailbox, Reactor};
+
+use crate::support::{Host, Log, tcp_reactor};
+
+/// Waits for mail without end: if the sender did not wake it, the test would hang.
+fn receive<M: Send + 'static>(reactor: &mut Reactor<M>, count: usize) -> Vec<M> {
+    let mut log = Log::default();
+    while log.mail.len() < count {
+        reactor.turn(&mut log, None).unwrap();
+    }
+    log.mail
+}
+
+#[test]
+fn mail_ends_a_turn_that_waits() {
+    let rounds = 2000;
+    let mut here: Reactor<Mailbox<u32>> = Reactor::new().unwrap();
+    let to_here = here.mailbox();
+    let player = thread::spawn(move || {
+        let mut there: Reactor<u32> = Reactor::new().unwrap();
+        for round in 0..rounds {
+            to_here.send(there.mailbox());
+            assert_eq!(receive(&mut there, 1), [round]);
+        }
+    });
+    for round in 0..rounds {
+        let [back] = &receive(&mut here, 1)[..] else { panic!("more than was sent") };
+        back.send(round);
+    }
+    player.join().unwrap();
+}
+
+#[test]
+fn mail_of_many_senders_is_complete_and_keeps_the_order_of_each() {
+    let (senders, each) = (8, 2000);
+    let mut reactor = Reactor::new().unwrap();
+    let threads: Vec<_> = (0..senders)
+        .map(|sender| {
+            let mailbox = reactor.mailbox();
+            thread::spawn(move || (0..each).for_each(|number| mailbox.send((sender, number))))
+        })
+        .collect();
+    let mail = receive(&mut reactor, senders * each);
+    for sender in 0..senders {
+        let numbers = mail.iter().filter(|mail| mail.0 == sender).map(|mail| mail.1);
+        assert!(numbers.eq(0..each), "sender {sender}");
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Answers each number but 0 with the one below.
+#[derive(Default)]
+struct CountDown(Vec<u32>);
+
+impl App for CountDown {
+    type Mail = u32;
+
+    fn handle(&mut self, reactor: &mut Reactor<u32>, event: Event<u32>) {
+        if let Event::Mail(number) = event {
+            self.0.push(number);
+            if number > 0 {
+                reactor.mailbox().send(number - 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn mail_sent_while_mail_is_handled_comes_in_the_next_turn() {
+    let mut host = Host::new(tcp_reactor(&Default::default()), CountDown::default());
+    host.reactor.mailbox().send(3);
+    for turns in 1..=4 {
+        host.turn();
+        assert_eq!(host.app.0.len(), turns);
+    }
+    assert_eq!(host.app.0, [3, 2, 1, 0]);
+}
+
+#[test]
+fn mail_comes_on_a_simulated_network_too() {
+    let network = tidegate::reactor::sim::Network::new(0);
+    let mut reactor = network.reactor([192, 0, 2, 1].into(), tidegate::reactor::sim::Faults::NONE);
+    reactor.mailbox().send("hello");
+    assert_eq!(receive(&mut reactor, 1), ["hello"]);
+}
+
+#[test]
+fn mail_to_a_reactor_that_is_gone_is_dropped_with_its_mailbox() {
+    let letter = std::sync::Arc::new(());
+    let reactor = Reactor::new().unwrap();
+    let mailbox = reactor.mailbox();
+    drop(reactor);
+    mailbox.send(letter.clone());
+    drop(mailbox);
+    assert_eq!(std::sync::Arc::strong_count(&letter), 1);
+}

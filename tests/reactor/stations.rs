@@ -1,0 +1,198 @@
+//! A program for the tests: it echoes what callers send, and calls others with data of its own.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::Duration;
+
+use tidegate::reactor::sim::Rng;
+use tidegate::reactor::{
+    Active, App, Arena, Budget, Connector, Event, Io, Listener, Reactor, Token, Wake,
+};
+
+const STAGGER: Duration = Duration::from_millis(250);
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How much an echo holds back before it stops reading.
+const HELD: usize = 8 * 1024;
+
+pub(crate) struct Station {
+    gates: Arena<Gate>,
+    streams: Arena<Stream>,
+    /// For the sizes of reads.
+    rng: Rng,
+    /// What each caller's stream has received until its end.
+    pub(crate) heard: Vec<Vec<u8>>,
+    /// How many streams have ended, of either sort.
+    pub(crate) ended: usize,
+}
+
+struct Gate(Listener);
+
+/// One connection: an echo sends what it receives, a call keeps it.
+struct Stream {
+    phase: Phase,
+    echoes: bool,
+    unsent: Vec<u8>,
+    received: Vec<u8>,
+    input_ended: bool,
+    output_ended: bool,
+}
+
+enum Phase {
+    Connecting(Connector),
+    Open(Io),
+}
+
+impl Active for Gate {
+    const KIND: u8 = 0;
+}
+impl Active for Stream {
+    const KIND: u8 = 1;
+}
+
+impl App for Station {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+        let Event::Drive(token, _) = event else { return };
+        if let Some(Gate(listener)) = token.id().and_then(|id| self.gates.get_mut(id)) {
+            let mut accepted = Vec::new();
+            listener.accept(reactor, usize::MAX, &mut accepted);
+            for (io, _) in accepted {
+                let stream = self.streams.insert(Stream::new(Phase::Open(io), true, Vec::new()));
+                reactor.set_owner(io, stream.token());
+            }
+        } else if let Some(id) = token.id()
+            && let Some(stream) = self.streams.get_mut(id)
+            && let Some(io) = stream.drive(reactor, token, &mut self.rng).expect("no errors here")
+        {
+            reactor.close(io);
+            self.ended += 1;
+            let stream = self.streams.remove(id).expect("it was just driven");
+            if !stream.echoes {
+                self.heard.push(stream.received);
+            }
+        }
+    }
+}
+
+impl Station {
+    pub(crate) fn new(rng: Rng) -> Self {
+        let (gates, streams) = (Arena::new(), Arena::new());
+        Self { gates, streams, rng, heard: Vec::new(), ended: 0 }
+    }
+
+    /// Echoes who calls on `address`; the address with the port.
+    pub(crate) fn listen(&mut self, reactor: &mut Reactor<()>, address: SocketAddr) -> SocketAddr {
+        let bind = |id: tidegate::reactor::Id<Gate>| {
+            Listener::bind(reactor, address, id.token()).map(Gate)
+        };
+        let gate = self.gates.try_insert_with(bind).unwrap();
+        self.gates.get(gate).unwrap().0.address()
+    }
+
+    pub(crate) fn stop_listening(&mut self, reactor: &mut Reactor<()>) {
+        let ids: Vec<_> = self.gates.iter().map(|(id, _)| id).collect();
+        for Gate(listener) in ids.into_iter().filter_map(|id| self.gates.remove(id)) {
+            listener.close(reactor);
+        }
+    }
+
+    /// Sends `data` to `address` and keeps what comes back.
+    pub(crate) fn call(&mut self, reactor: &mut Reactor<()>, address: SocketAddr, data: Vec<u8>) {
+        let now = reactor.now().mono;
+        let stream = self.streams.insert_with(|id| {
+            let connector = Connector::new(id.token(), [address], now, STAGGER, TIMEOUT);
+            Stream::new(Phase::Connecting(connector), false, data)
+        });
+        reactor.wake(stream.token());
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.streams.is_empty()
+    }
+}
+
+impl Stream {
+    const fn new(phase: Phase, echoes: bool, unsent: Vec<u8>) -> Self {
+        let received = Vec::new();
+        Self { phase, echoes, unsent, received, input_ended: false, output_ended: false }
+    }
+
+    /// Does what it can; the socket, once both directions have ended.
+    fn drive(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        token: Token,
+        rng: &mut Rng,
+    ) -> io::Result<Option<Io>> {
+        let Some(io) = self.connected(reactor, token) else { return Ok(None) };
+        let mut budget = Budget::default();
+        while self.write(reactor, io, &mut budget)? | self.read(reactor, io, rng, &mut budget)? {
+            if budget.is_spent() {
+                reactor.wake(token);
+                break;
+            }
+        }
+        Ok((self.input_ended && self.output_ended).then_some(io))
+    }
+
+    fn connected(&mut self, reactor: &mut Reactor<()>, token: Token) -> Option<Io> {
+        if let Phase::Connecting(connector) = &mut self.phase {
+            let Poll::Ready(connected) = connector.drive(reactor) else {
+                reactor.set_deadline(token, Some(connector.next_deadline()));
+                return None;
+            };
+            reactor.set_deadline(token, None);
+            self.phase = Phase::Open(connected.expect("somebody listens").0);
+        }
+        match self.phase {
+            Phase::Open(io) => Some(io),
+            Phase::Connecting(_) => None,
+        }
+    }
+
+    /// Whether it has written or has ended its output.
+    fn write(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        io: Io,
+        budget: &mut Budget,
+    ) -> io::Result<bool> {
+        if self.unsent.is_empty() {
+            let ends = !self.output_ended && (self.input_ended || !self.echoes);
+            if ends {
+                reactor.shutdown(io)?;
+                self.output_ended = true;
+            }
+            return Ok(ends);
+        }
+        let (front, back) = self.unsent.split_at(self.unsent.len() / 2);
+        let slices = [IoSlice::new(front), IoSlice::new(back)];
+        let Poll::Ready(sent) = reactor.send(io, &slices) else { return Ok(false) };
+        let sent = sent?;
+        self.unsent.drain(..sent);
+        budget.spend_out(sent);
+        Ok(true)
+    }
+
+    /// Whether it has read something or the end.
+    fn read(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        io: Io,
+        rng: &mut Rng,
+        budget: &mut Budget,
+    ) -> io::Result<bool> {
+        if self.input_ended || self.echoes && self.unsent.len() >= HELD {
+            return Ok(false);
+        }
+        let into = if self.echoes { &mut self.unsent } else { &mut self.received };
+        into.reserve(1 + rng.below(HELD));
+        let Poll::Ready(received) = reactor.recv(io, into) else { return Ok(false) };
+        let received = received?;
+        self.input_ended = received == 0;
+        budget.spend_in(received);
+        Ok(true)
+    }
+}

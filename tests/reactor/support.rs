@@ -1,0 +1,219 @@
+//! What the tests share: programs that record, hosts turned together, and waiting that is bounded.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tidegate::reactor::sim::{Faults, Network};
+use tidegate::reactor::{
+    Active, App, Arena, Event, Io, Reactor, TcpTransport, Token, Turn, VirtualClock, Why,
+};
+
+/// Something to be driven, when it does not matter what.
+pub(crate) struct Thing;
+
+impl Active for Thing {
+    const KIND: u8 = 0;
+}
+
+/// The tokens of so many things.
+pub(crate) fn tokens<const N: usize>() -> [Token; N] {
+    let mut arena = Arena::new();
+    std::array::from_fn(|_| arena.insert(Thing).token())
+}
+
+/// A program that only writes down what happens.
+#[derive(Debug)]
+pub(crate) struct Log<M = ()> {
+    pub(crate) driven: Vec<(Token, Why)>,
+    pub(crate) mail: Vec<M>,
+    pub(crate) signals: Vec<i32>,
+}
+
+impl<M> Default for Log<M> {
+    fn default() -> Self {
+        Self { driven: Vec::new(), mail: Vec::new(), signals: Vec::new() }
+    }
+}
+
+impl<M: Send + 'static> App for Log<M> {
+    type Mail = M;
+
+    fn handle(&mut self, _: &mut Reactor<M>, event: Event<M>) {
+        match event {
+            Event::Drive(token, why) => self.driven.push((token, why)),
+            Event::Mail(mail) => self.mail.push(mail),
+            Event::Signal(signal) => self.signals.push(signal),
+        }
+    }
+}
+
+/// A program that is one function, called for each drive.
+pub(crate) struct Driven<F>(pub(crate) F);
+
+impl<F: FnMut(&mut Reactor<()>, Token, Why)> App for Driven<F> {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+        if let Event::Drive(token, why) = event {
+            (self.0)(reactor, token, why);
+        }
+    }
+}
+
+/// A reactor and the program on it.
+pub(crate) struct Host<A: App> {
+    pub(crate) reactor: Reactor<A::Mail>,
+    pub(crate) app: A,
+}
+
+impl<A: App> Host<A> {
+    pub(crate) const fn new(reactor: Reactor<A::Mail>, app: A) -> Self {
+        Self { reactor, app }
+    }
+
+    /// A turn that does not wait.
+    pub(crate) fn turn(&mut self) -> Turn {
+        self.reactor.turn(&mut self.app, Some(Duration::ZERO)).unwrap()
+    }
+
+    /// Turns until `done`, on a network that needs its time. It fails rather than hangs.
+    pub(crate) fn turn_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..PATIENCE {
+            if done(self) {
+                return;
+            }
+            self.reactor.turn(&mut self.app, Some(MOMENT)).unwrap();
+        }
+        panic!("this will not happen any more");
+    }
+}
+
+impl<M: Send + 'static> Host<Log<M>> {
+    /// One turn, and who was driven in it.
+    pub(crate) fn drives(&mut self) -> Vec<(Token, Why)> {
+        self.app.driven.clear();
+        self.turn();
+        self.app.driven.clone()
+    }
+}
+
+/// How often, and for how long, a test on real sockets waits for the kernel.
+const PATIENCE: u32 = 5000;
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// Longer than anything takes that happens at all.
+pub(crate) const LONG: Duration = Duration::from_secs(10);
+
+/// Hosts of different programs, to be turned together.
+pub(crate) trait Turns {
+    fn turn_now(&mut self) -> Turn;
+    fn wait(&mut self);
+    fn next_deadline(&self) -> Option<Instant>;
+}
+
+impl<A: App> Turns for Host<A> {
+    fn turn_now(&mut self) -> Turn {
+        self.turn()
+    }
+
+    fn wait(&mut self) {
+        self.reactor.turn(&mut self.app, Some(MOMENT)).unwrap();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.reactor.next_deadline()
+    }
+}
+
+/// Turns all hosts until nothing happens on any.
+pub(crate) fn settle(hosts: &mut [&mut dyn Turns]) {
+    for _ in 0..1_000_000 {
+        let turns: Vec<Turn> = hosts.iter_mut().map(|host| host.turn_now()).collect();
+        if turns.iter().all(Turn::is_idle) {
+            return;
+        }
+    }
+    panic!("the hosts keep each other busy");
+}
+
+/// Turns the hosts of a simulated network, and lets its time pass, until nothing will ever happen.
+pub(crate) fn simulate(network: &Network, hosts: &mut [&mut dyn Turns]) {
+    for _ in 0..1_000_000 {
+        settle(hosts);
+        let deadlines = hosts.iter().filter_map(|host| host.next_deadline());
+        let Some(next) = deadlines.chain(network.next_arrival()).min() else { return };
+        network.clock().advance_to(next);
+    }
+    panic!("the simulation does not end");
+}
+
+/// Turns two hosts on loopback alternately until `done`; when both are idle, what is under way in
+/// the kernel is waited for.
+pub(crate) fn exchange<A: App, B: App>(
+    a: &mut Host<A>,
+    b: &mut Host<B>,
+    done: impl Fn(&A, &B) -> bool,
+) {
+    for _ in 0..PATIENCE {
+        settle(&mut [a, b]);
+        if done(&a.app, &b.app) {
+            return;
+        }
+        a.wait();
+    }
+    panic!("the exchange has come to a standstill");
+}
+
+/// A host on loopback, on a time of its own, with a program that records.
+pub(crate) fn tcp_log() -> Host<Log> {
+    Host::new(tcp_reactor(&VirtualClock::default()), Log::default())
+}
+
+pub(crate) fn tcp_reactor<M>(clock: &VirtualClock) -> Reactor<M> {
+    Reactor::with(Box::new(TcpTransport::new().unwrap()), Box::new(clock.clone()))
+}
+
+/// A host of a simulated network, with a program that records.
+pub(crate) fn sim_log(network: &Network, last: u8, faults: Faults) -> Host<Log> {
+    Host::new(network.reactor(address(last, 0).ip(), faults), Log::default())
+}
+
+/// An address of the simulated network (RFC 5737).
+pub(crate) const fn address(last: u8, port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), port)
+}
+
+/// Any free port of loopback.
+pub(crate) const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+pub(crate) const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// What an operation that cannot wait any more has given.
+#[track_caller]
+pub(crate) fn ready<T>(poll: Poll<std::io::Result<T>>) -> T {
+    match poll {
+        Poll::Ready(result) => result.unwrap(),
+        Poll::Pending => panic!("it would block"),
+    }
+}
+
+/// Reads once, with room for `room` bytes.
+pub(crate) fn read<M>(
+    reactor: &mut Reactor<M>,
+    io: Io,
+    room: usize,
+) -> Poll<std::io::Result<Vec<u8>>> {
+    let mut bytes = Vec::with_capacity(room);
+    reactor.recv(io, &mut bytes).map_ok(|_| bytes)
+}
+
+/// Writes all of `bytes`, for which there must be room.
+#[track_caller]
+pub(crate) fn write<M>(reactor: &mut Reactor<M>, io: Io, bytes: &[u8]) {
+    let sent = ready(reactor.send(io, &[std::io::IoSlice::new(bytes)]));
+    assert_eq!(sent, bytes.len());
+}

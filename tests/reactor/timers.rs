@@ -1,0 +1,142 @@
+//! Deadlines on virtual time.
+
+use std::time::Duration;
+
+use tidegate::reactor::sim::{Faults, Network};
+use tidegate::reactor::{Arena, Clock, Reactor, Wake, Why};
+
+use crate::support::{Driven, Host, Log, Thing, millis, sim_log, tcp_reactor, tokens};
+
+#[test]
+fn a_deadline_drives_its_object_once_when_its_time_has_come() {
+    let (network, mut host) = host();
+    let [token] = tokens();
+    let start = host.reactor.now().mono;
+    host.reactor.set_deadline(token, Some(start + millis(100)));
+    network.advance(millis(99));
+    assert_eq!(host.drives(), []);
+    network.advance(millis(1));
+    assert_eq!(host.drives(), [(token, Why::TIMER)]);
+    network.advance(millis(1000));
+    assert_eq!(host.drives(), []);
+}
+
+#[test]
+fn a_deadline_that_keeps_moving_later_fires_after_the_last_move() {
+    let (network, mut host) = host();
+    let [token] = tokens();
+    for _ in 0..100 {
+        let now = host.reactor.now().mono;
+        host.reactor.set_deadline(token, Some(now + millis(100)));
+        network.advance(millis(99));
+        assert_eq!(host.drives(), []);
+    }
+    network.advance(millis(1));
+    assert_eq!(host.drives(), [(token, Why::TIMER)]);
+}
+
+#[test]
+fn next_deadline_is_a_lower_bound_that_turns_bring_up_to_date() {
+    let (network, mut host) = host();
+    let [token] = tokens();
+    let start = host.reactor.now().mono;
+    assert_eq!(host.reactor.next_deadline(), None);
+    host.reactor.set_deadline(token, Some(start + millis(100)));
+    assert_eq!(host.reactor.next_deadline(), Some(start + millis(100)));
+    host.reactor.set_deadline(token, Some(start + millis(500)));
+    assert_eq!(host.reactor.next_deadline(), Some(start + millis(100)), "nothing was touched");
+    network.advance(millis(100));
+    assert_eq!(host.drives(), []);
+    assert_eq!(host.reactor.next_deadline(), Some(start + millis(500)));
+    host.reactor.set_deadline(token, Some(start + millis(200)));
+    assert_eq!(host.reactor.next_deadline(), Some(start + millis(200)), "earlier counts at once");
+    host.reactor.set_deadline(token, None);
+    network.advance(millis(500));
+    assert_eq!(host.drives(), []);
+    assert_eq!(host.reactor.next_deadline(), None);
+}
+
+#[test]
+fn next_deadline_is_now_while_somebody_waits_to_be_driven() {
+    let (_, mut host) = host();
+    let [token] = tokens();
+    host.reactor.set_deadline(token, Some(host.reactor.now().mono + millis(100)));
+    host.reactor.wake(token);
+    assert_eq!(host.reactor.next_deadline(), Some(host.reactor.now().mono));
+    host.turn();
+    assert_ne!(host.reactor.next_deadline(), Some(host.reactor.now().mono));
+}
+
+#[test]
+fn a_turn_that_may_wait_lets_virtual_time_pass_to_the_deadline_and_no_further() {
+    let (network, mut host) = host();
+    let [token] = tokens();
+    let start = network.clock().now().mono;
+    host.reactor.set_deadline(token, Some(start + millis(1234)));
+    let turn = host.reactor.turn(&mut host.app, None).unwrap();
+    assert_eq!(turn.driven, 1);
+    assert_eq!(network.clock().now().mono, start + millis(1234));
+}
+
+#[test]
+fn a_turn_over_tcp_ends_at_the_deadline_though_it_may_wait_longer() {
+    let mut reactor: Reactor<()> = Reactor::new().unwrap();
+    let [token] = tokens();
+    reactor.set_deadline(token, Some(reactor.now().mono + millis(5)));
+    let mut log = Log::default();
+    while log.driven.is_empty() {
+        reactor.turn(&mut log, Some(Duration::from_secs(600))).unwrap();
+    }
+    assert_eq!(log.driven, [(token, Why::TIMER)]);
+}
+
+#[test]
+fn a_deadline_that_has_passed_already_drives_in_the_next_turn() {
+    let mut host = Host::new(
+        tcp_reactor(&tidegate::reactor::VirtualClock::default()),
+        Driven(|reactor: &mut Reactor<()>, token, _| {
+            reactor.set_deadline(token, Some(reactor.now().mono));
+        }),
+    );
+    let [token] = tokens();
+    host.reactor.wake(token);
+    for _ in 0..5 {
+        assert_eq!(host.reactor.turn(&mut host.app, None).unwrap().driven, 1);
+    }
+}
+
+#[test]
+fn a_deadline_of_an_object_that_is_gone_does_not_drive_the_next_at_its_place() {
+    let (network, mut host) = host();
+    let mut arena = Arena::new();
+    let old = arena.insert(Thing);
+    let start = host.reactor.now().mono;
+    host.reactor.set_deadline(old.token(), Some(start + millis(10)));
+    arena.remove(old);
+    let new = arena.insert(Thing);
+    host.reactor.set_deadline(new.token(), Some(start + millis(20)));
+    network.advance(millis(10));
+    assert_eq!(host.drives(), []);
+    network.advance(millis(10));
+    assert_eq!(host.drives(), [(new.token(), Why::TIMER)]);
+}
+
+#[test]
+fn a_jump_of_the_wall_clock_moves_no_deadline() {
+    let (network, mut host) = host();
+    let [token] = tokens();
+    host.reactor.set_deadline(token, Some(host.reactor.now().mono + millis(10)));
+    let wall = host.reactor.now().wall;
+    network.clock().set_wall(wall + Duration::from_secs(86_400));
+    assert_eq!(host.drives(), []);
+    assert_eq!(host.reactor.now().wall, wall + Duration::from_secs(86_400));
+    network.clock().set_wall(wall);
+    network.advance(millis(10));
+    assert_eq!(host.drives(), [(token, Why::TIMER)]);
+    assert_eq!(host.reactor.now().wall, wall + millis(10));
+}
+
+fn host() -> (Network, Host<Log>) {
+    let network = Network::new(0);
+    (network.clone(), sim_log(&network, 1, Faults::NONE))
+}
