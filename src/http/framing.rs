@@ -29,6 +29,12 @@ impl Framing {
             Self::Chunked | Self::Close => None,
         }
     }
+
+    /// Whether there is content, as far as is known beforehand.
+    #[must_use]
+    pub const fn has_content(self) -> bool {
+        !matches!(self, Self::None | Self::Length(0))
+    }
 }
 
 /// The framing of a request.
@@ -45,8 +51,7 @@ pub(super) fn of_request(
         Coding::Other => return Err(Refusal::UnknownTransferEncoding),
         Coding::None => content_length(fields)?.map_or(Framing::None, Framing::Length),
     };
-    let has_content = !matches!(framing, Framing::None | Framing::Length(0));
-    if has_content && matches!(method, Method::Trace | Method::Connect) {
+    if framing.has_content() && matches!(method, Method::Trace | Method::Connect) {
         return Err(Refusal::Content);
     }
     Ok(framing)

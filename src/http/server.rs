@@ -11,11 +11,12 @@ use super::refusal::Refusal;
 /// What a client has sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FromClient {
-    /// The head of a request. Its content, if any, follows.
+    /// The head of a request. If its framing says that it has content, that follows, and its end;
+    /// otherwise this is all of the request.
     Request(Box<RequestHead>),
     /// Content stands at this range of the input.
     Content(Range<usize>),
-    /// The request is complete; these were its trailers.
+    /// The content is complete; these were its trailers.
     End(Option<Fields>),
 }
 
@@ -89,7 +90,10 @@ impl ServerCodec {
             };
             if length > 2 {
                 let head = parse::request(&input[start..start + length], limits)?;
-                self.state = State::Body(BodyDecoder::new(head.framing()));
+                self.state = match head.framing().has_content() {
+                    true => State::Body(BodyDecoder::new(head.framing())),
+                    false => HEAD,
+                };
                 return Ok((start + length, Some(FromClient::Request(Box::new(head)))));
             }
             // One empty line before a request is passed over (RFC 9112 §2.2).

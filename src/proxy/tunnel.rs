@@ -29,6 +29,8 @@ pub(super) struct Tunnel {
     journal: Journal,
     /// When it is closed if nothing moves until then.
     deadline: Instant,
+    /// Whether either side was reset.
+    broken: bool,
 }
 
 impl Active for Tunnel {
@@ -71,6 +73,7 @@ impl Tunnel {
             down: Pipe::with([greeting, from_origin].concat()),
             journal,
             deadline,
+            broken: false,
         });
         cx.reactor.set_owner(io, id.token());
         cx.reactor.set_owner(origin, id.token());
@@ -121,7 +124,10 @@ impl Tunnel {
                     self.deadline = now + core.settings.limits.tunnel_timeout;
                 }
             }
-            _ => return false, // reset by either side: the other learns it by the close
+            _ => {
+                self.broken = true;
+                return false;
+            }
         }
         if self.up.closed && self.down.closed {
             return false;
@@ -144,8 +150,10 @@ impl Tunnel {
 
     /// Closes both connections and writes the tunnel down.
     pub(super) fn end(self, reactor: &mut Reactor<Mail>, core: &mut Core) {
-        reactor.close(self.client);
-        reactor.close(self.origin);
+        for io in [self.client, self.origin] {
+            // Half of something must not look like all of it.
+            if self.broken { reactor.reset(io) } else { reactor.close(io) }
+        }
         core.log.record(&self.journal, &core.settings, reactor.now());
     }
 }

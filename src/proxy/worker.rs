@@ -70,7 +70,8 @@ impl ThreadedResolver {
 impl Resolver for ThreadedResolver {
     fn ask(&mut self, name: &str) {
         if let Err(error) = self.threads.ask(name, &self.mailbox, Mail::Resolved) {
-            self.mailbox.send(Mail::Resolved(name.to_owned(), Err(error)));
+            // If that is full, the look-up ends by its deadline.
+            let _ = self.mailbox.send(Mail::Resolved(name.to_owned(), Err(error)));
         }
     }
 }

@@ -13,7 +13,8 @@ use slab::Slab;
 /// Something the reactor can drive: it has a kind, so that its ids can become [`Token`]s.
 pub trait Active {
     /// What tells this type's tokens from those of the other types of one application: below
-    /// [`Token::KINDS`], and its own.
+    /// [`Token::KINDS`], and its own. All objects of one kind that one reactor drives are in one
+    /// arena: what tells two of them apart is their place in it and how often that was used.
     const KIND: u8;
 }
 
@@ -39,8 +40,10 @@ impl<T> Id<T> {
         self.generation
     }
 
-    /// The same name in an arena of another type, for who hides what it stores.
-    pub(super) const fn retyped<U>(self) -> Id<U> {
+    /// The same name in an arena of another type: how a transport names its sockets without
+    /// showing what it stores.
+    #[must_use]
+    pub const fn retyped<U>(self) -> Id<U> {
         Id::from_parts(self.index, self.generation)
     }
 }

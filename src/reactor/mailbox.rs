@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The sending side; clones send to the same reactor. What is sent after the reactor is gone is
-/// dropped with the mailbox.
+/// How much mail waits at the most. A loop that is behind by so much will not catch up.
+const CAPACITY: usize = 1 << 16;
+
+/// The sending side; clones send to the same reactor.
 pub struct Mailbox<M>(Arc<Shared<M>>);
 
 struct Shared<M> {
-    queue: Mutex<VecDeque<M>>,
+    /// `None` once the reactor is gone.
+    queue: Mutex<Option<VecDeque<M>>>,
     /// Whether the queue holds anything, to be asked without the lock.
     waiting: AtomicBool,
     waker: Option<Arc<mio::Waker>>,
@@ -18,31 +21,47 @@ struct Shared<M> {
 
 impl<M> Mailbox<M> {
     pub(super) fn new(waker: Option<Arc<mio::Waker>>) -> Self {
-        let queue = Mutex::new(VecDeque::new());
+        let queue = Mutex::new(Some(VecDeque::new()));
         Self(Arc::new(Shared { queue, waiting: AtomicBool::new(false), waker }))
     }
 
     /// Queues `mail` for the reactor's next turn, and ends its poll if it is in one.
-    pub fn send(&self, mail: M) {
-        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.push_back(mail);
+    ///
+    /// # Errors
+    /// Gives `mail` back if the reactor is gone, or if 65,536 others wait already.
+    pub fn send(&self, mail: M) -> Result<(), M> {
+        match self.lock().as_mut().filter(|queue| queue.len() < CAPACITY) {
+            Some(queue) => queue.push_back(mail),
+            None => return Err(mail),
+        }
         if !self.0.waiting.swap(true, Ordering::AcqRel)
             && let Some(waker) = &self.0.waker
         {
             // It can only fail for want of kernel memory; the next turn finds the mail anyway.
             let _ = waker.wake();
         }
+        Ok(())
     }
 
     pub(super) fn is_waiting(&self) -> bool {
         self.0.waiting.load(Ordering::Acquire)
     }
 
-    /// Takes all that has come. The reactor's own; `into` is empty and keeps its capacity.
+    /// Takes all that has come. The reactor's own; `into` is empty and lends its capacity.
     pub(super) fn take(&self, into: &mut VecDeque<M>) {
-        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.waiting.store(false, Ordering::Release);
-        std::mem::swap(&mut *queue, into);
+        if let Some(queue) = self.lock().as_mut() {
+            self.0.waiting.store(false, Ordering::Release);
+            std::mem::swap(queue, into);
+        }
+    }
+
+    /// Nobody will take any more.
+    pub(super) fn close(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<VecDeque<M>>> {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -71,6 +71,10 @@ pub trait App {
 #[derive(Debug)]
 pub enum Event<M> {
     /// The object named is to be driven. If it is gone, there is nothing to do.
+    ///
+    /// A socket that became ready is reported once. Whoever is driven operates on it until that is
+    /// `Pending`, or remembers that it did not, and wakes itself or goes on when something else has
+    /// happened.
     Drive(Token, Why),
     /// Another thread has sent something.
     Mail(M),
@@ -99,6 +103,12 @@ impl Turn {
     #[must_use]
     pub const fn is_idle(&self) -> bool {
         self.events == 0 && self.driven == 0
+    }
+}
+
+impl<M> Drop for Reactor<M> {
+    fn drop(&mut self) {
+        self.mailbox.close();
     }
 }
 
@@ -324,9 +334,12 @@ impl<M> Reactor<M> {
 
     /// Appends to `into` what can be read, up to its spare capacity, which must not be empty.
     /// `Ok(0)` is the end of the stream.
+    ///
+    /// # Panics
+    /// If `into` has no spare capacity.
     pub fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         let room = into.capacity() - into.len();
-        debug_assert!(room > 0, "a read needs room");
+        assert!(room > 0, "a read without room would look like the end of the stream");
         let received = self.attempt(io, Ready::READABLE, |net| net.recv(io, into));
         if let Poll::Ready(Ok(n)) = received
             && n < room

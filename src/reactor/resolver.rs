@@ -84,7 +84,9 @@ impl Shared {
         while let Some(name) = self.next() {
             let addresses = (name.as_str(), 0).to_socket_addrs();
             let addresses = addresses.map(|list| list.map(|address| address.ip()).collect());
-            mailbox.send(wrap(name, addresses));
+            if mailbox.send(wrap(name, addresses)).is_err() {
+                return; // nobody wants to know
+            }
         }
     }
 

@@ -34,18 +34,16 @@ pub struct TcpTransport {
     poll: Poll,
     events: Events,
     sockets: Arena<Open>,
+    /// Accepted connections that epoll does not know yet. It is told before the next poll; those
+    /// that were answered and closed until then it never needs to know.
+    accepted: Vec<Io>,
     waker: Arc<Waker>,
 }
 
 #[derive(Debug)]
 enum Open {
     Listener(TcpListener),
-    /// An accepted connection is made known to epoll when an operation first would block: one that
-    /// is answered and closed at once never is.
-    Stream {
-        stream: TcpStream,
-        registered: bool,
-    },
+    Stream(TcpStream),
 }
 
 impl TcpTransport {
@@ -56,67 +54,55 @@ impl TcpTransport {
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), NOTICE)?);
-        Ok(Self { poll, events: Events::with_capacity(EVENTS), sockets: Arena::new(), waker })
+        let events = Events::with_capacity(EVENTS);
+        Ok(Self { poll, events, sockets: Arena::new(), accepted: Vec::new(), waker })
     }
 
-    /// Takes a socket in and registers it, unless that can wait.
-    fn open(&mut self, socket: Open, interest: Option<Interest>) -> io::Result<Io> {
-        let id = self.sockets.insert(socket);
-        let registry = self.poll.registry();
-        let registered = match (self.sockets.get_mut(id), interest) {
-            (Some(Open::Listener(listener)), Some(interest)) => {
-                registry.register(listener, key(id.retyped()), interest)
-            }
-            (Some(Open::Stream { stream, .. }), Some(interest)) => {
-                registry.register(stream, key(id.retyped()), interest)
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = registered {
-            self.sockets.remove(id);
+    /// Takes a socket in and registers it.
+    fn open(&mut self, socket: Open) -> io::Result<Io> {
+        let io = self.sockets.insert(socket).retyped();
+        if let Err(error) = self.register(io) {
+            self.sockets.remove(io.retyped());
             return Err(error);
         }
-        Ok(id.retyped())
+        Ok(io)
+    }
+
+    fn register(&mut self, io: Io) -> io::Result<()> {
+        let registry = self.poll.registry();
+        match self.sockets.get_mut(io.retyped()) {
+            Some(Open::Listener(listener)) => {
+                registry.register(listener, key(io), Interest::READABLE)
+            }
+            Some(Open::Stream(stream)) => registry.register(stream, key(io), ALL),
+            None => Ok(()), // closed already
+        }
+    }
+
+    fn register_accepted(&mut self, reports: &mut Vec<Report>) {
+        let mut accepted = std::mem::take(&mut self.accepted);
+        for io in accepted.drain(..) {
+            if self.register(io).is_err() {
+                // No event would ever come for it. Its owner is to look at it, and give it up.
+                self.reset(io);
+                reports.push(Report::Ready(io, Ready::ERROR.union(Ready::READABLE)));
+            }
+        }
+        self.accepted = accepted;
     }
 
     fn stream(&self, io: Io) -> io::Result<&TcpStream> {
         match self.sockets.get(io.retyped()) {
-            Some(Open::Stream { stream, .. }) => Ok(stream),
+            Some(Open::Stream(stream)) => Ok(stream),
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
-    }
-
-    /// Runs `operation` on a connection; one that moved less than `room` or would block leaves the
-    /// connection registered, so that the kernel tells when there is more to do.
-    fn transfer(
-        &mut self,
-        io: Io,
-        room: usize,
-        mut operation: impl FnMut(&TcpStream) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        let Some(Open::Stream { stream, registered }) = self.sockets.get_mut(io.retyped()) else {
-            return Err(io::ErrorKind::NotConnected.into());
-        };
-        let moved = loop {
-            match operation(stream) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                moved => break moved,
-            }
-        };
-        let wait = match &moved {
-            Ok(moved) => *moved < room,
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-        };
-        if wait && !*registered {
-            self.poll.registry().register(stream, key(io), ALL)?;
-            *registered = true;
-        }
-        moved
     }
 }
 
 impl Transport for TcpTransport {
     fn poll(&mut self, reports: &mut Vec<Report>, timeout: Option<Duration>) -> io::Result<()> {
+        self.register_accepted(reports);
+        let timeout = if reports.is_empty() { timeout } else { Some(Duration::ZERO) };
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()), // a signal for another part of the program: an early return
@@ -144,7 +130,7 @@ impl Transport for TcpTransport {
         // Accepted connections inherit both, which saves two calls for each.
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)?;
-        self.open(Open::Listener(TcpListener::from_std(listener)), Some(Interest::READABLE))
+        self.open(Open::Listener(TcpListener::from_std(listener)))
     }
 
     fn accept(&mut self, listener: Io) -> io::Result<(Io, SocketAddr)> {
@@ -152,19 +138,21 @@ impl Transport for TcpTransport {
             return Err(io::ErrorKind::NotConnected.into());
         };
         let (stream, peer) = listener.accept()?;
-        Ok((self.open(Open::Stream { stream, registered: false }, None)?, peer))
+        let io = self.sockets.insert(Open::Stream(stream)).retyped();
+        self.accepted.push(io);
+        Ok((io, peer))
     }
 
     fn connect(&mut self, address: SocketAddr) -> io::Result<Io> {
         let domain = Domain::for_address(address);
         let socket = RawSocket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)?;
         match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
             _ => {}
         }
-        let stream = TcpStream::from_std(socket.into());
-        self.open(Open::Stream { stream, registered: true }, Some(ALL))
+        self.open(Open::Stream(TcpStream::from_std(socket.into())))
     }
 
     fn connected(&mut self, io: Io) -> io::Result<()> {
@@ -182,13 +170,13 @@ impl Transport for TcpTransport {
     }
 
     fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<usize> {
-        let room = into.capacity() - into.len();
-        self.transfer(io, room, |stream| os::recv(stream, into))
+        let stream = self.stream(io)?;
+        uninterrupted(|| os::recv(stream, into))
     }
 
     fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize> {
-        let offered = from.iter().map(|slice| slice.len()).sum();
-        self.transfer(io, offered, |stream| os::send(stream, from))
+        let stream = self.stream(io)?;
+        uninterrupted(|| os::send(stream, from))
     }
 
     fn shutdown(&mut self, io: Io) -> io::Result<()> {
@@ -214,7 +202,7 @@ impl Transport for TcpTransport {
     fn local_address(&self, io: Io) -> io::Result<SocketAddr> {
         match self.sockets.get(io.retyped()) {
             Some(Open::Listener(listener)) => listener.local_addr(),
-            Some(Open::Stream { stream, .. }) => stream.local_addr(),
+            Some(Open::Stream(stream)) => stream.local_addr(),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -229,6 +217,15 @@ impl Transport for TcpTransport {
 
     fn descriptor(&self) -> Option<RawFd> {
         Some(self.poll.as_raw_fd())
+    }
+}
+
+fn uninterrupted(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }
 

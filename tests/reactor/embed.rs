@@ -30,7 +30,7 @@ fn the_descriptor_becomes_readable_when_a_turn_would_find_something() {
     assert_eq!(host.drives().len(), 1);
 
     settle(&mut [&mut host]);
-    host.reactor.mailbox().send(());
+    host.reactor.mailbox().send(()).unwrap();
     assert!(becomes_readable(&mut outer, LONG));
     settle(&mut [&mut host]);
     assert_eq!(host.app.mail.len(), 1);
@@ -53,7 +53,7 @@ fn another_loop_need_only_heed_the_deadline_and_the_descriptor() {
     assert_eq!(host.drives(), []);
     clock.advance_to(host.reactor.next_deadline().unwrap());
     assert_eq!(host.drives().len(), 1);
-    host.reactor.mailbox().send(());
+    host.reactor.mailbox().send(()).unwrap();
     assert_eq!(host.reactor.next_deadline(), Some(clock.now().mono), "mail is due at once");
 }
 
@@ -108,7 +108,7 @@ fn reactors_run_in_threads_of_their_own() {
         let mut echo = String::new();
         client.read_to_string(&mut echo).unwrap();
         assert_eq!(echo, "across threads");
-        mailbox.send(());
+        mailbox.send(()).unwrap();
     }
     assert_eq!(servers.map(|server| server.join().unwrap()), [1, 1]);
 }

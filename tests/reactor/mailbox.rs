@@ -23,13 +23,13 @@ fn mail_ends_a_turn_that_waits() {
     let player = thread::spawn(move || {
         let mut there: Reactor<u32> = Reactor::new().unwrap();
         for round in 0..rounds {
-            to_here.send(there.mailbox());
+            to_here.send(there.mailbox()).unwrap();
             assert_eq!(receive(&mut there, 1), [round]);
         }
     });
     for round in 0..rounds {
         let [back] = &receive(&mut here, 1)[..] else { panic!("more than was sent") };
-        back.send(round);
+        back.send(round).unwrap();
     }
     player.join().unwrap();
 }
@@ -41,7 +41,9 @@ fn mail_of_many_senders_is_complete_and_keeps_the_order_of_each() {
     let threads: Vec<_> = (0..senders)
         .map(|sender| {
             let mailbox = reactor.mailbox();
-            thread::spawn(move || (0..each).for_each(|number| mailbox.send((sender, number))))
+            thread::spawn(move || {
+                (0..each).for_each(|number| mailbox.send((sender, number)).unwrap());
+            })
         })
         .collect();
     let mail = receive(&mut reactor, senders * each);
@@ -63,7 +65,7 @@ impl App for CountDown {
         if let Event::Mail(number) = event {
             self.0.push(number);
             if number > 0 {
-                reactor.mailbox().send(number - 1);
+                reactor.mailbox().send(number - 1).unwrap();
             }
         }
     }
@@ -72,7 +74,7 @@ impl App for CountDown {
 #[test]
 fn mail_sent_while_mail_is_handled_comes_in_the_next_turn() {
     let mut host = Host::new(tcp_reactor(&Default::default()), CountDown::default());
-    host.reactor.mailbox().send(3);
+    host.reactor.mailbox().send(3).unwrap();
     for turns in 1..=4 {
         host.turn();
         assert_eq!(host.app.0.len(), turns);
@@ -84,17 +86,24 @@ fn mail_sent_while_mail_is_handled_comes_in_the_next_turn() {
 fn mail_comes_on_a_simulated_network_too() {
     let network = tidegate::reactor::sim::Network::new(0);
     let mut reactor = network.reactor([192, 0, 2, 1].into(), tidegate::reactor::sim::Faults::NONE);
-    reactor.mailbox().send("hello");
+    reactor.mailbox().send("hello").unwrap();
     assert_eq!(receive(&mut reactor, 1), ["hello"]);
 }
 
 #[test]
-fn mail_to_a_reactor_that_is_gone_is_dropped_with_its_mailbox() {
-    let letter = std::sync::Arc::new(());
+fn mail_to_a_reactor_that_is_gone_comes_back() {
     let reactor = Reactor::new().unwrap();
     let mailbox = reactor.mailbox();
     drop(reactor);
-    mailbox.send(letter.clone());
-    drop(mailbox);
-    assert_eq!(std::sync::Arc::strong_count(&letter), 1);
+    assert_eq!(mailbox.send("letter"), Err("letter"));
+}
+
+#[test]
+fn a_mailbox_has_a_bound() {
+    let mut reactor = Reactor::new().unwrap();
+    let mailbox = reactor.mailbox();
+    let sent = (0..1 << 20).take_while(|&number| mailbox.send(number).is_ok()).count();
+    assert_eq!(sent, 1 << 16);
+    assert_eq!(receive(&mut reactor, sent).len(), sent);
+    assert_eq!(mailbox.send(0), Ok(()), "there is room again");
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::http::hop::Hop;
-use crate::http::{Framing, FromClient, RequestHead, Version};
+use crate::http::{FromClient, RequestHead, Version};
 
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
 use super::super::error::ExchangeError;
@@ -82,7 +82,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
     let kept = head.version() == Version::Http11 || cx.core.settings.reverse.is_some();
     let persistent = hop.persistent && kept && !cx.core.draining;
-    let upload = if head.framing() == Framing::None { Upload::Done } else { Upload::Unread };
+    let upload = if head.framing().has_content() { Upload::Unread } else { Upload::Done };
     drop(hop);
     let request = Rc::new(head);
     journal.request = Some(Rc::clone(&request));
