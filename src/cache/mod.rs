@@ -160,7 +160,9 @@ impl<F: Copy> Cache<F> {
             && may_share(request, &control)
             && !cond::is_conditional(request.fields())
             && !self.busy.is_marked(key, now);
-        self.busy.begin(key, request, joinable.then_some(fetch))
+        let ticket = self.busy.begin(key, request, joinable.then_some(fetch));
+        self.make_room(0);
+        ticket
     }
 
     /// Whether the fetch's content may be kept as it comes: if the whole is expected to be of this
@@ -195,6 +197,7 @@ impl<F: Copy> Cache<F> {
     /// its response is not for sharing.
     pub fn mark_unshared(&mut self, ticket: Ticket, now: Instant) {
         self.busy.mark(ticket, now + self.limits.hit_for_miss);
+        self.make_room(0);
     }
 
     /// Ends a fetch with a response to store.

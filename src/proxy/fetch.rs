@@ -192,6 +192,11 @@ impl Fetch {
         self.id.token()
     }
 
+    /// One line about what it is at.
+    pub(super) fn describe(&self) -> String {
+        format!("fetch {} in {:?}", self.order.route.url(), self.step)
+    }
+
     fn is_late(&self, cx: &FetchCx<'_>) -> bool {
         self.step != Step::Acquire
             && self.deadline.is_some_and(|deadline| cx.reactor.now().mono >= deadline)

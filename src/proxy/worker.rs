@@ -238,7 +238,8 @@ impl Worker {
     pub fn describe(&self) -> Vec<String> {
         let clients = self.clients.iter().map(|(_, client)| client.describe());
         let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.describe());
-        clients.chain(tunnels).collect()
+        let fetches = self.fetches.iter().map(|(_, fetch)| fetch.describe());
+        clients.chain(tunnels).chain(fetches).collect()
     }
 
     /// Panics if the books of any part do not agree; for simulations.

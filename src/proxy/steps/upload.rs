@@ -49,7 +49,10 @@ pub(in super::super) fn pump(
             client.deadline = Some(cx.reactor.now().mono + timeout);
         }
         Ok(Progress::Held) => client.deadline = None,
-        Err(_) => exchange.upload = Upload::Unread,
+        Err(error) => {
+            exchange.upload = Upload::Unread;
+            cx.core.end_upload(id, error, cx.reactor);
+        }
     }
     moved.map(drop)
 }

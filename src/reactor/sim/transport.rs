@@ -66,8 +66,7 @@ impl Transport for SimTransport {
     }
 
     fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize> {
-        let bytes: Vec<u8> = from.iter().flat_map(|slice| slice.iter().copied()).collect();
-        self.network.world().send(self.host, io, &bytes)
+        self.network.world().send(self.host, io, from)
     }
 
     fn shutdown(&mut self, io: Io) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -212,7 +212,8 @@ impl World {
         Ok(n)
     }
 
-    pub(super) fn send(&mut self, host: usize, io: Io, bytes: &[u8]) -> io::Result<usize> {
+    pub(super) fn send(&mut self, host: usize, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize> {
+        let offered: usize = from.iter().map(|slice| slice.len()).sum();
         let (hesitates, short) = (self.hesitates(host), self.falls_short(host));
         let cut = self.rng.next();
         let stream = self.stream_mut(io)?;
@@ -230,27 +231,27 @@ impl World {
         let Some(peer) = peer else {
             // Nobody is there any more; the answer to these bytes will be a reset.
             self.send_packet(io, io, Default::default(), Payload::Reset);
-            return Ok(bytes.len());
+            return Ok(offered);
         };
         let receiver = self.stream_mut(peer)?;
         let room = receiver.window.saturating_sub(receiver.held);
-        let mut n = bytes.len().min(room);
+        let mut n = offered.min(room);
         if short && n > 0 {
             n = shorten(n, cut);
         }
         receiver.held += n;
         let stream = self.stream_mut(io)?;
-        if n < bytes.len() {
+        if n < offered {
             if n < room {
                 stream.owed = stream.owed.union(Ready::WRITABLE);
             } else {
                 stream.wants_room = true;
             }
         }
-        if n == 0 && !bytes.is_empty() {
+        if n == 0 && offered > 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.send_packet(io, peer, Default::default(), Payload::Data(bytes[..n].to_vec()));
+        self.send_packet(io, peer, Default::default(), Payload::Data(first(from, n)));
         Ok(n)
     }
 
@@ -458,6 +459,15 @@ impl SimSocket {
             Self::Stream(stream) => (stream.host, &mut stream.owed),
         }
     }
+}
+
+/// The first `n` bytes of the slices.
+fn first(from: &[IoSlice<'_>], n: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(n);
+    for slice in from {
+        bytes.extend_from_slice(&slice[..slice.len().min(n - bytes.len())]);
+    }
+    bytes
 }
 
 /// At least one of `n` bytes.

@@ -1,0 +1,152 @@
+//! One request and what its answer must be.
+
+use tidegate::http::{Method, Name, ResponseHead, write_chunk_size, write_last_chunk};
+use tidegate::reactor::sim::Rng;
+
+use crate::origin::sum;
+use crate::plan::{KINDS, Plan};
+
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    pub(crate) bytes: Vec<u8>,
+    expected: Expected,
+}
+
+enum Expected {
+    /// The content of a plan, of a kind, or none of it.
+    Content { plan: usize, kind: &'static str, head_only: bool },
+    /// Bytes of it, both ends included; all of it will do.
+    Part { plan: usize, kind: &'static str, first: usize, last: usize },
+    /// Exactly this.
+    Text(Vec<u8>),
+    /// An answer of the proxy with this status.
+    Refusal(u16),
+}
+
+impl Ask {
+    pub(crate) fn draw(plans: &[Plan], rng: &mut Rng) -> Self {
+        let plan = rng.below(plans.len());
+        let kind = *rng.pick(&KINDS);
+        let (path, length) = (&plans[plan].path, plans[plan].length);
+        let kind_line = if kind.is_empty() { String::new() } else { format!("X-Kind: {kind}\r\n") };
+        let head = |method: &str, more: &str| {
+            format!(
+                "{method} http://o.test{path} HTTP/1.1\r\nHost: o.test\r\n{kind_line}{more}\r\n"
+            )
+        };
+        match rng.below(20) {
+            0 => Self::new(
+                Method::Head,
+                head("HEAD", ""),
+                Expected::Content { plan, kind, head_only: true },
+            ),
+            1..=3 if length > 0 => {
+                let first = rng.below(length);
+                let last = first + rng.below(length - first);
+                let range = format!("Range: bytes={first}-{last}\r\n");
+                Self::new(
+                    Method::Get,
+                    head("GET", &range),
+                    Expected::Part { plan, kind, first, last },
+                )
+            }
+            4 | 5 => Self::upload(rng),
+            6 => {
+                let denied =
+                    "GET http://denied.test/ HTTP/1.1\r\nHost: denied.test\r\n\r\n".to_owned();
+                Self::new(Method::Get, denied, Expected::Refusal(403))
+            }
+            7 => {
+                let nowhere = "GET http://nowhere.test/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
+                Self::new(Method::Get, nowhere, Expected::Refusal(502))
+            }
+            8 => {
+                let reload = head("GET", "Cache-Control: no-cache\r\n");
+                Self::new(Method::Get, reload, Expected::Content { plan, kind, head_only: false })
+            }
+            _ => Self::new(
+                Method::Get,
+                head("GET", ""),
+                Expected::Content { plan, kind, head_only: false },
+            ),
+        }
+    }
+
+    fn new(method: Method, head: String, expected: Expected) -> Self {
+        Self { method, bytes: head.into_bytes(), expected }
+    }
+
+    fn upload(rng: &mut Rng) -> Self {
+        let length = *rng.pick(&[0, 10, 5000, 100_000]);
+        let content: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
+        let (method, name) = *rng.pick(&[(Method::Post, "POST"), (Method::Put, "PUT")]);
+        let head = format!("{name} http://o.test/up HTTP/1.1\r\nHost: o.test\r\n");
+        let text = format!("{} {}", content.len(), sum(&content));
+        let mut bytes = head.into_bytes();
+        if rng.percent(50) {
+            bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+            for chunk in content.chunks(1000) {
+                write_chunk_size(&mut bytes, chunk.len());
+                bytes.extend_from_slice(chunk);
+                bytes.extend_from_slice(b"\r\n");
+            }
+            write_last_chunk(&mut bytes, None);
+        } else {
+            bytes.extend_from_slice(format!("Content-Length: {length}\r\n\r\n").as_bytes());
+            bytes.extend_from_slice(&content);
+        }
+        Self { method, bytes, expected: Expected::Text(text.into_bytes()) }
+    }
+
+    /// A tunnel to an echo; what is sent through it goes with the request.
+    pub(crate) fn tunnel(rng: &mut Rng) -> Self {
+        let length = *rng.pick(&[0, 10, 50_000]);
+        let content: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
+        let mut bytes = b"CONNECT o.test:443 HTTP/1.1\r\nHost: o.test:443\r\n\r\n".to_vec();
+        bytes.extend_from_slice(&content);
+        Self { method: Method::Connect, bytes, expected: Expected::Text(content) }
+    }
+
+    /// Whether the answer is what was asked for, as far as it has come. An error of the proxy is
+    /// judged when it is whole.
+    pub(crate) fn judge_prefix(&self, head: &ResponseHead, content: &[u8], plans: &[Plan]) {
+        if !is_own_error(head) {
+            let whole = self.whole(head, plans);
+            assert!(whole.starts_with(content), "no byte is wrong, however far it comes");
+        }
+    }
+
+    /// Judges a whole answer; whether it is what was asked for, or else an error of the proxy.
+    pub(crate) fn judge_whole(&self, head: &ResponseHead, content: &[u8], plans: &[Plan]) -> bool {
+        if let Expected::Refusal(status) = self.expected {
+            assert_eq!(head.status().code(), status);
+            return true;
+        }
+        if is_own_error(head) {
+            assert!(matches!(head.status().code(), 502 | 504), "{head:?}");
+            return false;
+        }
+        let whole = self.whole(head, plans);
+        assert_eq!(content.len(), whole.len(), "what looks whole is whole: {head:?}");
+        assert_eq!(content, whole);
+        true
+    }
+
+    fn whole<'a>(&'a self, head: &ResponseHead, plans: &'a [Plan]) -> &'a [u8] {
+        match &self.expected {
+            Expected::Content { head_only: true, .. } | Expected::Refusal(_) => &[],
+            Expected::Content { plan, kind, .. } => plans[*plan].content(kind),
+            Expected::Part { plan, kind, .. } if head.status().code() == 200 => {
+                plans[*plan].content(kind)
+            }
+            Expected::Part { plan, kind, first, last } => {
+                &plans[*plan].content(kind)[*first..=*last]
+            }
+            Expected::Text(text) => text,
+        }
+    }
+}
+
+fn is_own_error(head: &ResponseHead) -> bool {
+    head.fields().has(Name::ProxyStatus)
+}

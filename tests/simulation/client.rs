@@ -1,0 +1,217 @@
+//! A scripted client: it asks, sometimes leaves, and judges every answer it gets.
+
+use std::io::IoSlice;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tidegate::http::{ClientCodec, FromOrigin, HeadLimits, Method, Name, ResponseHead};
+use tidegate::reactor::sim::Rng;
+use tidegate::reactor::{Active, Id, Io, Reactor};
+
+use crate::ask::Ask;
+use crate::plan::Plan;
+
+/// What became of the answers, over all clients.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) whole: usize,
+    /// Cut short in the middle.
+    pub(crate) cut: usize,
+    /// Closed before an answer began.
+    pub(crate) unanswered: usize,
+    pub(crate) refused: usize,
+    pub(crate) left: usize,
+    pub(crate) hits: usize,
+    pub(crate) collapsed: usize,
+    pub(crate) tunnels: usize,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.whole += other.whole;
+        self.cut += other.cut;
+        self.unanswered += other.unanswered;
+        self.refused += other.refused;
+        self.left += other.left;
+        self.hits += other.hits;
+        self.collapsed += other.collapsed;
+        self.tunnels += other.tunnels;
+    }
+}
+
+pub(crate) struct SimClient {
+    pub(crate) id: Id<Self>,
+    pub(crate) io: Io,
+    asks: Vec<Ask>,
+    /// The one that is being answered.
+    current: usize,
+    output: Vec<u8>,
+    input: Vec<u8>,
+    codec: ClientCodec,
+    head: Option<Box<ResponseHead>>,
+    content: Vec<u8>,
+    /// Leaves once it has received so much.
+    patience: usize,
+    resets: bool,
+    /// Reads nothing before.
+    reads_from: Instant,
+    half_closes: bool,
+}
+
+impl Active for SimClient {
+    const KIND: u8 = 10;
+}
+
+enum Flow {
+    Again,
+    Wait,
+    Done,
+}
+
+impl SimClient {
+    pub(crate) fn new(id: Id<Self>, io: Io, plans: &[Plan], rng: &mut Rng, now: Instant) -> Self {
+        let tunnel = rng.percent(10);
+        let count = if tunnel { 1 } else { 1 + rng.below(4) };
+        let mut asks: Vec<Ask> = (0..count)
+            .map(|_| if tunnel { Ask::tunnel(rng) } else { Ask::draw(plans, rng) })
+            .collect();
+        let pipelined = rng.percent(30);
+        let mut output = std::mem::take(&mut asks[0].bytes);
+        if pipelined {
+            asks.iter_mut().for_each(|ask| output.append(&mut ask.bytes));
+        }
+        let slow = if rng.percent(15) { rng.next() % 5000 } else { 0 };
+        Self {
+            id,
+            io,
+            codec: ClientCodec::new(asks[0].method),
+            half_closes: tunnel || (pipelined && rng.percent(20)),
+            asks,
+            current: 0,
+            output,
+            input: Vec::new(),
+            head: None,
+            content: Vec::new(),
+            patience: if rng.percent(15) { rng.below(100_000) } else { usize::MAX },
+            resets: rng.percent(50),
+            reads_from: now + Duration::from_millis(slow),
+        }
+    }
+
+    /// False once the client is done.
+    pub(crate) fn drive(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        plans: &[Plan],
+        tally: &mut Tally,
+    ) -> bool {
+        loop {
+            match self.go_on(reactor, plans, tally) {
+                Flow::Again => {}
+                Flow::Wait => return true,
+                Flow::Done => break,
+            }
+        }
+        if self.resets {
+            reactor.reset(self.io);
+        } else {
+            reactor.close(self.io);
+        }
+        false
+    }
+
+    fn go_on(&mut self, reactor: &mut Reactor<()>, plans: &[Plan], tally: &mut Tally) -> Flow {
+        match reactor.connected(self.io) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Flow::Done,
+            Poll::Pending => {}
+        }
+        self.send(reactor);
+        if reactor.now().mono < self.reads_from {
+            reactor.set_deadline(self.id.token(), Some(self.reads_from));
+            return Flow::Wait;
+        }
+        if self.input.len() + self.content.len() > self.patience {
+            tally.left += 1;
+            return Flow::Done;
+        }
+        match self.understand(plans, tally) {
+            Flow::Wait => self.receive(reactor, plans, tally),
+            flow => flow,
+        }
+    }
+
+    fn send(&mut self, reactor: &mut Reactor<()>) {
+        while !self.output.is_empty()
+            && let Poll::Ready(sent) = reactor.send(self.io, &[IoSlice::new(&self.output)])
+        {
+            match sent {
+                Ok(n) => drop(self.output.drain(..n)),
+                Err(_) => self.output.clear(), // an answer may have come all the same
+            }
+        }
+        if self.output.is_empty() && std::mem::take(&mut self.half_closes) {
+            let _ = reactor.shutdown(self.io);
+        }
+    }
+
+    fn receive(&mut self, reactor: &mut Reactor<()>, plans: &[Plan], tally: &mut Tally) -> Flow {
+        self.input.reserve(8192);
+        match reactor.recv(self.io, &mut self.input) {
+            Poll::Pending => return Flow::Wait,
+            Poll::Ready(Ok(n)) if n > 0 => return Flow::Again,
+            Poll::Ready(Ok(_)) if self.codec.end_of_stream().is_ok() => {
+                self.judge_whole(plans, tally);
+            }
+            Poll::Ready(_) if self.head.is_some() => tally.cut += 1,
+            Poll::Ready(_) => tally.unanswered += 1,
+        }
+        Flow::Done
+    }
+
+    /// Takes the next event of the input.
+    fn understand(&mut self, plans: &[Plan], tally: &mut Tally) -> Flow {
+        let decoded = self.codec.decode(&self.input, &HeadLimits::default());
+        let (used, event) = decoded.expect("the proxy sends well-formed answers");
+        let progress = used > 0 || event.is_some();
+        let ended = matches!(event, Some(FromOrigin::End(_)));
+        match event {
+            Some(FromOrigin::Interim(head)) => assert_eq!(head.status().code(), 103),
+            Some(FromOrigin::Response(head)) => self.head = Some(head),
+            Some(FromOrigin::Content(range)) => {
+                self.content.extend_from_slice(&self.input[range]);
+                let head = self.head.as_ref().expect("content follows a head");
+                self.asks[self.current].judge_prefix(head, &self.content, plans);
+            }
+            Some(FromOrigin::End(_)) | None => {}
+        }
+        self.input.drain(..used);
+        if ended {
+            self.judge_whole(plans, tally);
+            return self.next_ask();
+        }
+        if progress { Flow::Again } else { Flow::Wait }
+    }
+
+    fn judge_whole(&self, plans: &[Plan], tally: &mut Tally) {
+        let head = self.head.as_ref().expect("an end follows a head");
+        let served = self.asks[self.current].judge_whole(head, &self.content, plans);
+        let status = head.fields().all(Name::CacheStatus).last().unwrap_or_default();
+        let says = |word: &[u8]| status.windows(word.len()).any(|window| window == word);
+        tally.whole += usize::from(served);
+        tally.refused += usize::from(!served);
+        tally.hits += usize::from(says(b"; hit"));
+        tally.collapsed += usize::from(says(b"; collapsed"));
+        tally.tunnels += usize::from(self.asks[self.current].method == Method::Connect);
+    }
+
+    fn next_ask(&mut self) -> Flow {
+        self.current += 1;
+        self.content.clear();
+        self.head = None;
+        let Some(ask) = self.asks.get_mut(self.current) else { return Flow::Done };
+        self.output.append(&mut ask.bytes);
+        self.codec = ClientCodec::new(ask.method);
+        Flow::Again
+    }
+}

@@ -1,0 +1,199 @@
+//! A scripted origin: whole answers, late ones, and some that stop in the middle.
+
+use std::io::IoSlice;
+use std::task::Poll;
+use std::time::Instant;
+
+use tidegate::http::{FromClient, HeadLimits, Method, Name, RequestHead, ServerCodec};
+use tidegate::reactor::sim::Rng;
+use tidegate::reactor::{Active, Id, Io, Reactor};
+
+use crate::plan::{Caching, Framing, Plan};
+
+/// How often of a hundred an answer is cut short.
+const CUT: u32 = 5;
+/// How often of a hundred it comes late.
+const LATE: u32 = 20;
+
+pub(crate) struct OriginConnection {
+    pub(crate) id: Id<Self>,
+    pub(crate) io: Io,
+    codec: ServerCodec,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    request: Option<Box<RequestHead>>,
+    received: Vec<u8>,
+    /// Nothing is sent before.
+    not_before: Option<Instant>,
+    close_after: bool,
+    reset_after: bool,
+    /// A tunnel: what comes is sent back.
+    echoes: bool,
+}
+
+impl Active for OriginConnection {
+    const KIND: u8 = 9;
+}
+
+impl OriginConnection {
+    pub(crate) fn new(id: Id<Self>, io: Io, echoes: bool) -> Self {
+        Self {
+            id,
+            io,
+            codec: ServerCodec::new(),
+            input: Vec::new(),
+            output: Vec::new(),
+            request: None,
+            received: Vec::new(),
+            not_before: None,
+            close_after: false,
+            reset_after: false,
+            echoes,
+        }
+    }
+
+    /// False once the connection is over.
+    pub(crate) fn drive(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        plans: &[Plan],
+        rng: &mut Rng,
+    ) -> bool {
+        loop {
+            if let Some(at) = self.not_before {
+                if reactor.now().mono < at {
+                    reactor.set_deadline(self.id.token(), Some(at));
+                    return true;
+                }
+                self.not_before = None;
+            }
+            if !self.output.is_empty() {
+                match reactor.send(self.io, &[IoSlice::new(&self.output)]) {
+                    Poll::Ready(Ok(n)) => drop(self.output.drain(..n)),
+                    Poll::Ready(Err(_)) => return self.end(reactor),
+                    Poll::Pending => return true,
+                }
+                continue;
+            }
+            if self.close_after {
+                return self.end(reactor);
+            }
+            if self.understand(reactor, plans, rng) {
+                continue;
+            }
+            self.input.reserve(4096);
+            match reactor.recv(self.io, &mut self.input) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(n)) if n > 0 => {}
+                Poll::Ready(_) if self.echoes => self.close_after = true,
+                Poll::Ready(_) => return self.end(reactor),
+            }
+        }
+    }
+
+    fn end(&self, reactor: &mut Reactor<()>) -> bool {
+        if self.reset_after {
+            reactor.reset(self.io);
+        } else {
+            reactor.close(self.io);
+        }
+        false
+    }
+
+    /// Takes the next event of the input; false if more is needed.
+    fn understand(&mut self, reactor: &Reactor<()>, plans: &[Plan], rng: &mut Rng) -> bool {
+        if self.echoes {
+            self.output = std::mem::take(&mut self.input);
+            return !self.output.is_empty();
+        }
+        let decoded = self.codec.decode(&self.input, &HeadLimits::default());
+        let (used, event) = decoded.expect("the proxy sends well-formed requests");
+        match event {
+            Some(FromClient::Request(head)) => {
+                let complete = !head.framing().has_content();
+                self.request = Some(head);
+                if complete {
+                    self.answer(reactor, plans, rng);
+                }
+            }
+            Some(FromClient::Content(range)) => self.received.extend_from_slice(&self.input[range]),
+            Some(FromClient::End(_)) => self.answer(reactor, plans, rng),
+            None if used == 0 => return false,
+            None => {}
+        }
+        self.input.drain(..used);
+        true
+    }
+
+    fn answer(&mut self, reactor: &Reactor<()>, plans: &[Plan], rng: &mut Rng) {
+        let request = self.request.take().expect("an answer follows a request");
+        let received = std::mem::take(&mut self.received);
+        if !request.method().is_safe() {
+            let text = format!("{} {}", received.len(), sum(&received));
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+            self.output.extend_from_slice(head.as_bytes());
+        } else {
+            let plan = plans.iter().find(|plan| plan.path == request.path_and_query());
+            self.answer_with(plan.expect("clients ask for what there is"), &request);
+        }
+        if rng.percent(CUT) {
+            self.output.truncate(rng.below(self.output.len()));
+            // An end is how some answers end well; a reset never is.
+            self.reset_after = self.close_after || rng.percent(50);
+            self.close_after = true;
+        }
+        if rng.percent(LATE) {
+            let late = std::time::Duration::from_millis(rng.next() % 2000);
+            self.not_before = Some(reactor.now().mono + late);
+        }
+        if rng.percent(20) {
+            let hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+            self.output.splice(..0, hints.iter().copied());
+        }
+    }
+
+    fn answer_with(&mut self, plan: &Plan, request: &RequestHead) {
+        let fields = plan.caching_fields();
+        let tag = plan.tag();
+        if plan.caching == Caching::Validated
+            && request.fields().get(Name::IfNoneMatch) == Some(tag.as_bytes())
+        {
+            let head = format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n");
+            self.output.extend_from_slice(head.as_bytes());
+            return;
+        }
+        let kind = request.fields().all_named(b"X-Kind").next().unwrap_or_default();
+        let content = plan.content(std::str::from_utf8(kind).unwrap_or_default());
+        let framing = match plan.framing {
+            Framing::Length => format!("Content-Length: {}\r\n", content.len()),
+            Framing::Chunked => "Transfer-Encoding: chunked\r\n".to_owned(),
+            Framing::Close => String::new(),
+        };
+        let head = format!("HTTP/1.1 200 OK\r\n{fields}{framing}\r\n");
+        self.output.extend_from_slice(head.as_bytes());
+        if request.method() == Method::Head {
+            self.close_after = plan.framing == Framing::Close;
+            return;
+        }
+        match plan.framing {
+            Framing::Length => self.output.extend_from_slice(content),
+            Framing::Close => {
+                self.output.extend_from_slice(content);
+                self.close_after = true;
+            }
+            Framing::Chunked => {
+                for chunk in content.chunks(3000) {
+                    tidegate::http::write_chunk_size(&mut self.output, chunk.len());
+                    self.output.extend_from_slice(chunk);
+                    self.output.extend_from_slice(b"\r\n");
+                }
+                tidegate::http::write_last_chunk(&mut self.output, None);
+            }
+        }
+    }
+}
+
+/// Tells contents apart.
+pub(crate) fn sum(content: &[u8]) -> u64 {
+    content.iter().fold(7, |sum: u64, &byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
+}

@@ -1,0 +1,195 @@
+//! A proxy, its clients and its origins on one simulated network, turned by one thread.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tidegate::proxy::{Command, Mail, NoLog, Resolver, Settings, Surroundings, Worker};
+use tidegate::reactor::sim::{Faults, Network, Rng};
+use tidegate::reactor::{
+    Active, App, Arena, Clock, Event, Io, Listener, Mailbox, Reactor, Token, Wake,
+};
+
+use crate::client::{SimClient, Tally};
+use crate::origin::OriginConnection;
+use crate::plan::Plan;
+
+const PROXY: &str = "203.0.113.1:3128";
+const ORIGIN: &str = "198.51.100.1";
+
+/// Knows three names; one is allowed, one is not, one does not exist.
+#[derive(Debug)]
+struct Hosts(Mailbox<Mail>);
+
+impl Resolver for Hosts {
+    fn ask(&mut self, name: &str) {
+        let address = |text: &str| Ok(vec![text.parse::<IpAddr>().unwrap()]);
+        let answer = match name {
+            "o.test" => address(ORIGIN),
+            "denied.test" => address("10.0.0.1"),
+            _ => Err(std::io::Error::other("no such name")),
+        };
+        self.0.send(Mail::Resolved(name.to_owned(), answer)).unwrap();
+    }
+}
+
+/// Everybody but the proxy.
+struct Peers {
+    gates: Arena<Gate>,
+    origins: Arena<OriginConnection>,
+    clients: Arena<SimClient>,
+    plans: Vec<Plan>,
+    rng: Rng,
+    tally: Tally,
+}
+
+struct Gate {
+    listener: Listener,
+    echoes: bool,
+}
+
+impl Active for Gate {
+    const KIND: u8 = 8;
+}
+
+impl App for Peers {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+        let Event::Drive(token, _) = event else { return };
+        if let Some(id) = token.id::<Gate>() {
+            self.accept(reactor, token);
+            let _ = id;
+        } else if let Some(id) = token.id::<OriginConnection>() {
+            if let Some(origin) = self.origins.get_mut(id)
+                && !origin.drive(reactor, &self.plans, &mut self.rng)
+            {
+                self.origins.remove(id);
+            }
+        } else if let Some(id) = token.id::<SimClient>()
+            && let Some(client) = self.clients.get_mut(id)
+            && !client.drive(reactor, &self.plans, &mut self.tally)
+        {
+            self.clients.remove(id);
+        }
+    }
+}
+
+impl Peers {
+    fn accept(&mut self, reactor: &mut Reactor<()>, token: Token) {
+        let Some(gate) = token.id().and_then(|id| self.gates.get_mut(id)) else { return };
+        let mut accepted = Vec::new();
+        gate.listener.accept(reactor, usize::MAX, &mut accepted);
+        for (io, _) in accepted {
+            let echoes = gate.echoes;
+            let id = self.origins.insert_with(|id| OriginConnection::new(id, io, echoes));
+            reactor.set_owner(io, id.token());
+        }
+    }
+
+    fn listen(&mut self, reactor: &mut Reactor<()>, port: u16, echoes: bool) {
+        let address = SocketAddr::new(ORIGIN.parse().unwrap(), port);
+        self.gates
+            .try_insert_with(|id| {
+                let listener = Listener::bind(reactor, address, id.token())?;
+                Ok::<_, std::io::Error>(Gate { listener, echoes })
+            })
+            .unwrap();
+    }
+
+    fn add_client(&mut self, reactor: &mut Reactor<()>) {
+        let now = reactor.now().mono;
+        let (plans, rng) = (&self.plans, &mut self.rng);
+        let mut connect = |token| -> Io { reactor.connect(PROXY.parse().unwrap(), token).unwrap() };
+        let id =
+            self.clients.insert_with(|id| SimClient::new(id, connect(id.token()), plans, rng, now));
+        reactor.wake(id.token());
+    }
+}
+
+/// One simulation, from the first client to an empty proxy.
+pub(crate) fn simulate(seed: u64) -> Tally {
+    let network = Network::new(seed);
+    let mut rng = network.fork_rng();
+    let mut proxy: Reactor<Mail> =
+        network.reactor("203.0.113.1".parse().unwrap(), faults(&mut rng));
+    let mut outside: Reactor<()> =
+        network.reactor("198.51.100.7".parse().unwrap(), faults(&mut rng));
+    let mut worker = worker(&proxy, &mut rng);
+    worker.listen(&mut proxy, PROXY.parse().unwrap()).unwrap();
+
+    let plans = (0..6).map(|number| Plan::draw(number, &mut rng)).collect();
+    let mut peers = Peers {
+        gates: Arena::new(),
+        origins: Arena::new(),
+        clients: Arena::new(),
+        plans,
+        rng: rng.clone(),
+        tally: Tally::default(),
+    };
+    peers.listen(&mut outside, 80, false);
+    peers.listen(&mut outside, 443, true);
+
+    let mut coming = 5 + rng.below(25);
+    let mut draining = false;
+    for _ in 0..200_000 {
+        let quiet = turn(&mut proxy, &mut worker, &mut outside, &mut peers);
+        if coming > 0 && (quiet || rng.percent(10)) {
+            peers.add_client(&mut outside);
+            coming -= 1;
+            continue;
+        }
+        if !quiet {
+            continue;
+        }
+        if coming == 0 && !draining && (peers.clients.is_empty() || rng.percent(2)) {
+            draining = true;
+            worker.command(Command::Drain, &mut proxy);
+            continue;
+        }
+        if worker.is_over() {
+            break;
+        }
+        pass_time(&network, &proxy, &outside);
+    }
+    assert!(worker.is_over() && worker.is_empty(), "{worker:#?}");
+    assert_eq!(proxy.open_sockets(), 0, "nothing is left open");
+    peers.tally
+}
+
+fn turn(
+    proxy: &mut Reactor<Mail>,
+    worker: &mut Worker,
+    outside: &mut Reactor<()>,
+    peers: &mut Peers,
+) -> bool {
+    let here = proxy.turn(worker, Some(Duration::ZERO)).unwrap();
+    let there = outside.turn(peers, Some(Duration::ZERO)).unwrap();
+    worker.check();
+    here.is_idle() && there.is_idle()
+}
+
+/// Nothing happens any more: lets time pass until something does.
+fn pass_time(network: &Network, proxy: &Reactor<Mail>, outside: &Reactor<()>) {
+    let next = [network.next_arrival(), proxy.next_deadline(), outside.next_deadline()];
+    let next = next.into_iter().flatten().min().expect("somebody waits for something");
+    network.clock().advance_to(next.max(network.clock().now().mono + Duration::from_micros(1)));
+}
+
+fn faults(rng: &mut Rng) -> Faults {
+    if rng.percent(30) { Faults::NONE } else { Faults::SOME }
+}
+
+fn worker(reactor: &Reactor<Mail>, rng: &mut Rng) -> Worker {
+    let mut settings = Settings::forward("sim");
+    settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
+    settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
+    settings.cache_memory = *rng.pick(&[0, 50_000, 300_000, 10 << 20]);
+    settings.cache_object_max = Some(settings.cache_memory as u64 / 2);
+    settings.limits.window = tidegate::proxy::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
+    let surroundings = Surroundings {
+        resolver: Box::new(Hosts(reactor.mailbox())),
+        log: Box::new(NoLog),
+        secret: [rng.next(), rng.next()],
+    };
+    Worker::new(settings, surroundings, 1000)
+}
