@@ -30,11 +30,19 @@ pub(super) enum BodyStep {
 }
 
 impl BodyDecoder {
-    pub(super) const fn new(framing: Framing) -> Self {
+    pub(super) const fn of_request(framing: Framing) -> Self {
+        Self::new(framing, ChunkedDecoder::new())
+    }
+
+    pub(super) const fn of_response(framing: Framing) -> Self {
+        Self::new(framing, ChunkedDecoder::of_response())
+    }
+
+    const fn new(framing: Framing, chunked: ChunkedDecoder) -> Self {
         match framing {
             Framing::None => Self::Length(0),
             Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunked(ChunkedDecoder::new()),
+            Framing::Chunked => Self::Chunked(chunked),
             Framing::Close => Self::Close,
         }
     }

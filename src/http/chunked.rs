@@ -12,8 +12,10 @@ use super::refusal::Refusal;
 #[derive(Clone, Debug)]
 pub struct ChunkedDecoder {
     state: State,
-    /// Bytes of extensions seen so far.
+    /// Bytes of extensions so far, less those of content.
     extensions: usize,
+    /// Whether white space may follow a size although no extension comes.
+    padding: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +62,14 @@ impl ChunkedDecoder {
     /// A decoder at the start of a body.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: State::Size { size: 0, digits: 0 }, extensions: 0 }
+        Self { state: State::Size { size: 0, digits: 0 }, extensions: 0, padding: false }
+    }
+
+    /// A decoder at the start of a response's body. It bears spaces between a size and CR LF: some
+    /// servers pad with them, and nobody takes them for something else.
+    #[must_use]
+    pub const fn of_response() -> Self {
+        Self { padding: true, ..Self::new() }
     }
 
     /// How many of the next bytes are content of the current chunk.
@@ -135,7 +144,10 @@ impl ChunkedDecoder {
             (&(State::Size { size, .. } | State::Extension { size }), b'\r') => {
                 State::SizeLf { size }
             }
-            (State::Size { .. } | State::Extension { .. }, b'\n') => return Err(Refusal::BareLf),
+            (&State::Gap { size }, b'\r') if self.padding => State::SizeLf { size },
+            (State::Size { .. } | State::Gap { .. } | State::Extension { .. }, b'\n') => {
+                return Err(Refusal::BareLf);
+            }
             (State::Size { .. }, _) => return Err(Refusal::ChunkSize),
             (State::Gap { .. }, _) => return Err(Refusal::ChunkExtension),
             (&State::Extension { size }, _) if byte == b'\t' || !byte.is_ascii_control() => {
@@ -143,7 +155,11 @@ impl ChunkedDecoder {
             }
             (State::Extension { .. }, _) => return Err(Refusal::ChunkExtension),
             (State::SizeLf { size: 0 }, b'\n') => State::Trailers(Scanner::new(Section::Trailers)),
-            (&State::SizeLf { size: left }, b'\n') => State::Content { left },
+            (&State::SizeLf { size: left }, b'\n') => {
+                let credit = usize::try_from(left).unwrap_or(usize::MAX);
+                self.extensions = self.extensions.saturating_sub(credit);
+                State::Content { left }
+            }
             (State::SizeLf { .. }, _) => return Err(Refusal::ChunkSize),
             (State::ContentCr, b'\r') => State::ContentLf,
             (State::ContentLf, b'\n') => State::Size { size: 0, digits: 0 },
@@ -179,9 +195,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    type Decoded = Result<(Vec<u8>, Option<Vec<u8>>), Refusal>;
+
     /// All content and the trailers, with the input cut at `cuts`.
-    fn decode(input: &[u8], cuts: &[usize]) -> Result<(Vec<u8>, Option<Vec<u8>>), Refusal> {
-        let mut decoder = ChunkedDecoder::new();
+    fn decode(input: &[u8], cuts: &[usize]) -> Decoded {
+        decode_with(ChunkedDecoder::new(), input, cuts)
+    }
+
+    fn decode_with(mut decoder: ChunkedDecoder, input: &[u8], cuts: &[usize]) -> Decoded {
         let (mut content, mut used) = (Vec::new(), 0);
         for &cut in cuts.iter().chain([&input.len()]) {
             loop {
@@ -218,6 +239,8 @@ mod tests {
             (b"5;a\nhello\r\n", Refusal::BareLf),
             (b"5\rhello\r\n", Refusal::ChunkSize),
             (b"5 \r\nhello\r\n", Refusal::ChunkExtension),
+            (b"5 \nhello\r\n", Refusal::BareLf),
+            (b"5 0\r\nhello\r\n", Refusal::ChunkExtension),
             (b"5;a\x00\r\nhello\r\n", Refusal::ChunkExtension),
             (b"5\r\nhello\n", Refusal::ChunkEnd),
             (b"5\r\nhelloX\r\n", Refusal::ChunkEnd),
@@ -232,9 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn only_a_response_may_pad_its_chunk_sizes() {
+        let body = b"5 \t\r\nhello\r\n0   \r\n\r\n";
+        let (content, _) = decode_with(ChunkedDecoder::of_response(), body, &[]).unwrap();
+        assert_eq!(content, b"hello");
+        assert_eq!(decode(body, &[]), Err(Refusal::ChunkExtension));
+    }
+
+    #[test]
     fn extensions_have_a_bound_over_the_whole_message() {
         let chunk = [b"1;", "x".repeat(1000).as_bytes(), b"\r\na\r\n"].concat();
         assert_eq!(decode(&chunk.repeat(5), &[]), Err(Refusal::ChunkExtensionTooLong));
+    }
+
+    #[test]
+    fn content_makes_up_for_extensions() {
+        let chunk = format!("400;{}\r\n{}\r\n", "x".repeat(1000), "a".repeat(0x400));
+        let body = format!("{}0\r\n\r\n", chunk.repeat(9));
+        assert!(decode(body.as_bytes(), &[]).is_ok());
     }
 
     proptest! {

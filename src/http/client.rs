@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::body::{BodyDecoder, BodyStep};
 use super::fields::Fields;
+use super::framing::{Framing, announces_forbidden_content};
 use super::head::ResponseHead;
 use super::hop::Hop;
 use super::method::Method;
@@ -32,6 +33,8 @@ pub struct ClientCodec {
     /// The method of the request that is being answered: it decides whether there is content.
     method: Method,
     reusable: bool,
+    /// Whether bytes may follow that no head announced rightly.
+    doubtful: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -47,7 +50,7 @@ impl ClientCodec {
     /// A codec for the answer to a request with `method`.
     #[must_use]
     pub const fn new(method: Method) -> Self {
-        Self { state: HEAD, method, reusable: false }
+        Self { state: HEAD, method, reusable: false, doubtful: false }
     }
 
     /// Reads from `input` up to the next event, and says how many bytes were used; without an event
@@ -83,24 +86,27 @@ impl ClientCodec {
     }
 
     fn take_head(&mut self, head: ResponseHead) -> FromOrigin {
-        if head.status().is_interim() && head.status() != Status::SWITCHING_PROTOCOLS {
+        let status = head.status();
+        self.doubtful |= announces_forbidden_content(status, head.fields());
+        let switches = status == Status::SWITCHING_PROTOCOLS
+            || (self.method == Method::Connect && status.is_success());
+        if status.is_interim() && !switches {
             self.state = HEAD;
             return FromOrigin::Interim(Box::new(head));
         }
-        let body = BodyDecoder::new(head.framing());
-        let ends_by_itself = !matches!(body, BodyDecoder::Close);
+        let ends_by_itself = head.framing() != Framing::Close && !switches && !self.doubtful;
         self.reusable = ends_by_itself && Hop::of(head.version(), head.fields()).persistent;
-        self.state = State::Body(body);
+        self.state = State::Body(BodyDecoder::of_response(head.framing()));
         FromOrigin::Response(Box::new(head))
     }
 
-    /// The origin has ended its stream: the end of a response that ends so, and otherwise an
-    /// error.
+    /// The origin has ended its stream: the end of a response of which nothing is missing, and
+    /// otherwise an error.
     ///
     /// # Errors
     /// [`Refusal::Truncated`].
     pub const fn end_of_stream(&mut self) -> Result<FromOrigin, Refusal> {
-        if matches!(self.state, State::Body(BodyDecoder::Close)) {
+        if matches!(self.state, State::Body(BodyDecoder::Close | BodyDecoder::Length(0))) {
             self.state = State::End;
             return Ok(FromOrigin::End(None));
         }
@@ -108,7 +114,8 @@ impl ClientCodec {
     }
 
     /// Whether the response is complete and the connection can take another request, provided that
-    /// no input is left.
+    /// no input is left. It cannot after a tunnel or another protocol has begun, and after a 1xx or
+    /// 204 that announced content: that may yet come.
     #[must_use]
     pub const fn is_reusable(&self) -> bool {
         self.reusable && matches!(self.state, State::End)

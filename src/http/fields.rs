@@ -134,6 +134,26 @@ struct Line {
     value: Span,
 }
 
+/// Lines of a head, found before its bytes are handed over.
+#[derive(Debug)]
+pub(super) struct Lines {
+    lines: Vec<Line>,
+    present: u64,
+}
+
+impl Lines {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self { lines: Vec::with_capacity(capacity), present: 0 }
+    }
+
+    /// Adds a line whose parts are parts of `bytes`.
+    pub(super) fn add(&mut self, name: &[u8], value: &[u8], bytes: &[u8]) {
+        let id = Name::from_bytes(name);
+        self.present |= id.bit();
+        self.lines.push(Line { id, name: Span::of(name, bytes), value: Span::of(value, bytes) });
+    }
+}
+
 /// One field line.
 #[derive(Clone, Copy)]
 pub struct Field<'a> {
@@ -170,15 +190,9 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The lines `headers`, which are parts of `bytes`.
-    pub(super) fn from_parsed(bytes: Vec<u8>, headers: &[(Span, Span)]) -> Self {
-        let mut fields = Self { lines: Vec::with_capacity(headers.len()), present: 0, bytes };
-        for &(name, value) in headers {
-            let id = Name::from_bytes(name.within(&fields.bytes));
-            fields.present |= id.bit();
-            fields.lines.push(Line { id, name, value });
-        }
-        fields
+    /// Lines found in `bytes`.
+    pub(super) fn of(bytes: Vec<u8>, Lines { lines, present }: Lines) -> Self {
+        Self { bytes, lines, present }
     }
 
     /// Lines that follow `start`, which is a start line with its CR LF, or nothing.
@@ -203,7 +217,10 @@ impl Fields {
     /// What comes before the first line: the start line with its CR LF, or nothing.
     #[must_use]
     pub fn start_line(&self) -> &[u8] {
-        let end = self.lines.first().map_or(self.bytes.len(), |line| line.name.start as usize);
+        let end = match self.lines.first() {
+            Some(line) => line.name.start as usize,
+            None => memchr::memchr(b'\n', &self.bytes).map_or(self.bytes.len(), |lf| lf + 1),
+        };
         &self.bytes[..end]
     }
 

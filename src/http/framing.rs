@@ -1,6 +1,7 @@
 //! How long a message is: RFC 9112 §6, and what is refused rather than guessed.
 
 use super::fields::{Fields, Name};
+use super::list::is_token;
 use super::method::Method;
 use super::refusal::Refusal;
 use super::status::Status;
@@ -67,15 +68,25 @@ pub(super) fn of_response(
     version: Version,
     fields: &Fields,
 ) -> Result<Framing, Refusal> {
-    if status.is_bodiless() {
-        return Ok(Framing::None); // by its status alone (RFC 9112 §6.3, rule 1)
+    if method == Method::Connect && status.is_success() {
+        return Ok(Framing::None); // a tunnel, whatever the fields say (RFC 9112 §6.3, rule 2)
     }
     let framing = match transfer_encoding(version, fields)? {
         Coding::Chunked => Framing::Chunked,
         Coding::Other => Framing::Close,
         Coding::None => content_length(fields)?.map_or(Framing::Close, Framing::Length),
     };
-    Ok(if method == Method::Head { Framing::None } else { framing })
+    let bodiless = method == Method::Head || status.is_bodiless(); // rule 1
+    Ok(if bodiless { Framing::None } else { framing })
+}
+
+/// Whether a response announces content that its status forbids (RFC 9110 §8.6, RFC 9112 §6.1).
+/// Such a sender may send it all the same, and then it stands where the next response should.
+pub(super) fn announces_forbidden_content(status: Status, fields: &Fields) -> bool {
+    let forbidden = status.is_interim() || status == Status::NO_CONTENT;
+    let length = fields.get(Name::ContentLength);
+    forbidden
+        && (fields.has(Name::TransferEncoding) || length.is_some_and(|n| decimal(n) != Some(0)))
 }
 
 enum Coding {
@@ -96,22 +107,33 @@ fn transfer_encoding(version: Version, fields: &Fields) -> Result<Coding, Refusa
         return Err(Refusal::TwoLengths);
     }
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    let codings: Vec<&[u8]> = fields.elements(Name::TransferEncoding).collect();
+    // Beside empty elements or lines, `chunked` is found by some and overlooked by others.
+    if fields.only(Name::TransferEncoding).is_some_and(is_chunked) {
+        return Ok(Coding::Chunked);
+    }
+    let codings: Option<Vec<_>> = fields.elements(Name::TransferEncoding).map(coding).collect();
+    let codings = codings.ok_or(Refusal::TransferEncoding)?;
     let Some((last, others)) = codings.split_last() else { return Err(Refusal::TransferEncoding) };
-    if others.iter().any(|coding| is_chunked(coding)) || !codings.iter().all(|c| is_coding(c)) {
+    if others.iter().any(|other| is_chunked(other.name)) {
         return Err(Refusal::TransferEncoding);
     }
-    match (is_chunked(last), others.is_empty()) {
-        (true, true) => Ok(Coding::Chunked),
-        (true, false) => Err(Refusal::UnknownTransferEncoding),
-        (false, _) => Ok(Coding::Other),
+    match is_chunked(last.name) {
+        false => Ok(Coding::Other),
+        true if others.is_empty() || last.has_parameters => Err(Refusal::TransferEncoding),
+        true => Err(Refusal::UnknownTransferEncoding),
     }
 }
 
+struct NamedCoding<'a> {
+    name: &'a [u8],
+    has_parameters: bool,
+}
+
 /// A token, perhaps with parameters.
-fn is_coding(element: &[u8]) -> bool {
+fn coding(element: &[u8]) -> Option<NamedCoding<'_>> {
     let end = element.iter().position(|&b| b == b';').unwrap_or(element.len());
-    super::list::is_token(element[..end].trim_ascii_end())
+    let name = element[..end].trim_ascii_end();
+    is_token(name).then_some(NamedCoding { name, has_parameters: end < element.len() })
 }
 
 fn content_length(fields: &Fields) -> Result<Option<u64>, Refusal> {

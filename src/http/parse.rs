@@ -5,7 +5,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::fields::{Fields, Name, Span};
+use super::fields::{Fields, Lines, Name, Span};
 use super::framing;
 use super::head::{RequestHead, ResponseHead};
 use super::list::is_token_byte;
@@ -29,7 +29,7 @@ pub struct HeadLimits {
     pub fields: usize,
     /// Bytes of the whole head.
     pub head: usize,
-    /// Bytes of all chunk extensions of a message.
+    /// Bytes of all chunk extensions of a message, beyond as many as its content has.
     pub chunk_extensions: usize,
     /// Whether targets may hold the characters that RFC 3986 forbids and that have one meaning
     /// only: ``"<>\^`{|}``.
@@ -76,17 +76,20 @@ impl Scanner {
 
     /// How long the section at the start of `input` is, with its empty line, once it is complete.
     /// `input` begins with the same bytes on each call.
+    ///
+    /// Of several rules that are broken, the one counts that the fewest bytes show: so the answer
+    /// does not depend on how many come at once. The checks stand in that order.
     pub(super) fn scan(
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
     ) -> Result<Option<usize>, Refusal> {
-        while let Some(end) = memchr::memchr(b'\n', &input[self.searched..]) {
+        let within = &input[..input.len().min(limits.head)];
+        while let Some(end) = memchr::memchr(b'\n', &within[self.searched..]) {
             let line_end = self.searched + end;
-            let line = &input[self.line..line_end];
-            self.check_start(line)?;
+            let line = &within[self.line..line_end];
+            self.check(line, limits)?;
             let Some(line) = line.strip_suffix(b"\r") else { return Err(Refusal::BareLf) };
-            self.check_length(line.len(), line_end + 1, limits)?;
             self.line = line_end + 1;
             self.searched = self.line;
             if line.is_empty() {
@@ -94,23 +97,35 @@ impl Scanner {
             }
             self.lines += 1;
         }
-        let line = &input[self.line..];
+        self.check(&within[self.line..], limits)?;
+        self.searched = within.len();
+        if within.len() < input.len() { Err(Refusal::HeadTooLarge) } else { Ok(None) }
+    }
+
+    /// What can be said of a line before its LF has come.
+    fn check(&self, line: &[u8], limits: &HeadLimits) -> Result<(), Refusal> {
         self.check_start(line)?;
         // A CR at the end may belong to the line's end.
         let length = line.strip_suffix(b"\r").unwrap_or(line).len();
-        self.check_length(length, input.len(), limits)?;
-        self.searched = input.len();
-        Ok(None)
+        match (self.section, self.is_start_line()) {
+            (Section::RequestHead, true) if length > limits.start_line => {
+                Err(Refusal::TargetTooLong)
+            }
+            (_, true) if length > limits.start_line => Err(Refusal::StatusLineTooLong),
+            (_, false) if length > 0 && self.fields() >= limits.fields => {
+                Err(Refusal::TooManyFields)
+            }
+            (_, false) if length > limits.field => Err(Refusal::FieldTooLong),
+            _ => Ok(()),
+        }
     }
 
     /// What can be said of a line from its first byte.
     fn check_start(&self, line: &[u8]) -> Result<(), Refusal> {
         let Some(&first) = line.first() else { return Ok(()) };
         match (self.section, self.is_start_line()) {
-            (Section::RequestHead, true) if first == b'\r' => Ok(()), // an empty line, see scan_head
-            (Section::RequestHead, true) if !is_token_byte(first) && first != b'\n' => {
-                Err(Refusal::NotHttp)
-            }
+            (Section::RequestHead, true) if first == b'\r' => Ok(()), // an empty line, see decode_head
+            (Section::RequestHead, true) if !is_token_byte(first) => Err(Refusal::NotHttp),
             (Section::ResponseHead, true) if first != b'H' => Err(Refusal::StatusLine),
             (_, false) if matches!(first, b' ' | b'\t') => Err(Refusal::ObsFold),
             _ => Ok(()),
@@ -121,26 +136,11 @@ impl Scanner {
         self.lines == 0 && !matches!(self.section, Section::Trailers)
     }
 
-    fn check_length(
-        &self,
-        line: usize,
-        section: usize,
-        limits: &HeadLimits,
-    ) -> Result<(), Refusal> {
-        let field_lines = match self.section {
-            Section::Trailers => self.lines + 1,
-            Section::RequestHead | Section::ResponseHead => self.lines,
-        };
-        if self.is_start_line() && line > limits.start_line {
-            Err(Refusal::TargetTooLong)
-        } else if !self.is_start_line() && line > limits.field {
-            Err(Refusal::FieldTooLong)
-        } else if line > 0 && field_lines > limits.fields {
-            Err(Refusal::TooManyFields)
-        } else if section > limits.head {
-            Err(Refusal::HeadTooLarge)
-        } else {
-            Ok(())
+    /// Complete field lines so far.
+    const fn fields(&self) -> usize {
+        match self.section {
+            Section::Trailers => self.lines,
+            Section::RequestHead | Section::ResponseHead => self.lines.saturating_sub(1),
         }
     }
 }
@@ -157,16 +157,16 @@ pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, 
     let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut request = httparse::Request::new(&mut []);
     let parsed = request.parse_with_uninit_headers(&bytes, &mut headers);
-    complete(parsed, bytes.len(), Refusal::RequestLine)?;
+    complete(parsed, bytes.len(), request_line_refusal(&bytes[..line_end]))?;
     let (Some(method_name), Some(target)) = (request.method, request.path) else {
         return Err(Refusal::RequestLine);
     };
     let method = Method::from_name(method_name.as_bytes());
     let target = Target::parse(target.as_bytes(), &bytes, method, limits.relaxed_target)?;
     let method_name = Span::of(method_name.as_bytes(), &bytes);
-    let spans = spans(request.headers, &bytes);
+    let lines = lines(request.headers, &bytes);
 
-    let fields = Fields::from_parsed(bytes, &spans);
+    let fields = Fields::of(bytes, lines);
     check_host(version, &fields)?;
     check_expectation(version, &fields)?;
     let framing = framing::of_request(method, version, &fields)?;
@@ -192,9 +192,9 @@ pub(super) fn response(bytes: &[u8], method: Method) -> Result<ResponseHead, Ref
     // httparse drops a reason phrase that is not ASCII; it is passed on as it came.
     let reason = bytes[..line_end].get("HTTP/1.1 200 ".len()..).unwrap_or_default();
     let reason = Span::of(if reason.is_empty() { &bytes[..0] } else { reason }, &bytes);
-    let spans = spans(response.headers, &bytes);
+    let lines = lines(response.headers, &bytes);
 
-    let fields = Fields::from_parsed(bytes, &spans);
+    let fields = Fields::of(bytes, lines);
     let framing = framing::of_response(method, status, version, &fields)?;
     Ok(ResponseHead { version, status, reason, fields, framing })
 }
@@ -207,33 +207,53 @@ pub(super) fn trailers(bytes: &[u8]) -> Result<Fields, Refusal> {
         Ok(httparse::Status::Partial) => return Err(Refusal::FieldName),
         Err(error) => return Err(refusal_of(error, Refusal::FieldName)),
     };
-    let spans = spans(parsed, bytes);
-    let fields = Fields::from_parsed(bytes.to_vec(), &spans);
+    let fields = Fields::of(bytes.to_vec(), lines(parsed, bytes));
     if fields.iter().any(|field| is_forbidden_in_trailers(field.id)) {
         return Err(Refusal::Trailer);
     }
     Ok(fields)
 }
 
-/// Fields that decide framing, routing, authentication or caching before the content is read.
+/// Fields that have done their work before the content is read: those of framing, routing, the
+/// connection, authentication, request modifiers, response controls and content format. Whoever
+/// merges trailers into the head would have them take effect after all (RFC 9110 §6.5.1).
 const fn is_forbidden_in_trailers(id: Name) -> bool {
     matches!(
         id,
         Name::TransferEncoding
             | Name::ContentLength
-            | Name::Host
-            | Name::Connection
-            | Name::Te
             | Name::Trailer
+            | Name::Host
+            | Name::Via
+            | Name::Forwarded
+            | Name::XForwardedFor
+            | Name::XForwardedHost
+            | Name::XForwardedProto
+            | Name::Connection
+            | Name::KeepAlive
+            | Name::ProxyConnection
+            | Name::Te
             | Name::Upgrade
-            | Name::Expect
-            | Name::MaxForwards
             | Name::Authorization
             | Name::ProxyAuthorization
             | Name::ProxyAuthenticate
             | Name::SetCookie
             | Name::Cookie
+            | Name::Expect
+            | Name::MaxForwards
+            | Name::Pragma
+            | Name::Range
+            | Name::IfMatch
+            | Name::IfNoneMatch
+            | Name::IfModifiedSince
+            | Name::IfUnmodifiedSince
+            | Name::IfRange
             | Name::CacheControl
+            | Name::Age
+            | Name::Date
+            | Name::Expires
+            | Name::Location
+            | Name::Vary
             | Name::ContentEncoding
             | Name::ContentType
             | Name::ContentRange
@@ -253,6 +273,13 @@ fn take_version(name: &mut [u8], start_line: Refusal) -> Result<Version, Refusal
         (b'0'..=b'9', b'0'..=b'9') => Err(Refusal::Version),
         _ => Err(start_line),
     }
+}
+
+/// Of a request line that httparse could not read. It takes a target for text only if that is
+/// UTF-8; other bytes beyond ASCII are as wrong there.
+fn request_line_refusal(line: &[u8]) -> Refusal {
+    let behind_method = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
+    if line[behind_method..].is_ascii() { Refusal::RequestLine } else { Refusal::Target }
 }
 
 fn complete(
@@ -276,13 +303,14 @@ const fn refusal_of(error: httparse::Error, start_line: Refusal) -> Refusal {
     }
 }
 
-fn spans(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Vec<(Span, Span)> {
-    let span = |h: &httparse::Header<'_>| {
+fn lines(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Lines {
+    let mut lines = Lines::with_capacity(headers.len());
+    for header in headers {
         // httparse gives an empty value a place of its own.
-        let value = if h.value.is_empty() { &bytes[..0] } else { h.value };
-        (Span::of(h.name.as_bytes(), bytes), Span::of(value, bytes))
-    };
-    headers.iter().map(span).collect()
+        let value = if header.value.is_empty() { &bytes[..0] } else { header.value };
+        lines.add(header.name.as_bytes(), value, bytes);
+    }
+    lines
 }
 
 /// RFC 9112 §3.2: exactly one valid `Host` with HTTP/1.1, at most one with 1.0. It may be empty,

@@ -54,6 +54,8 @@ refusals! {
     Version "version" HTTP_VERSION_NOT_SUPPORTED "only HTTP/1.0 and HTTP/1.1 are spoken here";
     /// The request line is longer than the limit.
     TargetTooLong "target-too-long" URI_TOO_LONG "the request line is longer than this proxy reads (limits.request-line)";
+    /// The status line is longer than the limit.
+    StatusLineTooLong "status-line-too-long" BAD_GATEWAY "the status line is longer than this proxy reads (limits.request-line)";
     /// One field line is longer than the limit.
     FieldTooLong "field-too-long" REQUEST_HEADER_FIELDS_TOO_LARGE "one header field is longer than this proxy reads (limits.field)";
     /// There are more field lines than the limit.
@@ -88,8 +90,9 @@ refusals! {
     TwoLengths "content-length-and-transfer-encoding" BAD_REQUEST "Content-Length and Transfer-Encoding come together, so the length can be read two ways";
     /// `Transfer-Encoding` with HTTP/1.0 (RFC 9112 §6.1).
     OldTransferEncoding "transfer-encoding-in-http-1.0" BAD_REQUEST "Transfer-Encoding comes with HTTP/1.0, which does not have it";
-    /// `chunked` more than once or not last, or the list cannot be read.
-    TransferEncoding "transfer-encoding" BAD_REQUEST "the Transfer-Encoding field cannot be read, or does not end in one 'chunked'";
+    /// `chunked` more than once, not last, with parameters or beside empty elements; or the list
+    /// cannot be read.
+    TransferEncoding "transfer-encoding" BAD_REQUEST "the Transfer-Encoding field is neither 'chunked' nor a list that can be read one way only";
     /// A transfer coding other than `chunked` (RFC 9112 §6.1).
     UnknownTransferEncoding "unknown-transfer-encoding" NOT_IMPLEMENTED "the only transfer coding understood is 'chunked'";
     /// A method whose requests have no content came with some.

@@ -35,6 +35,7 @@ statuses! {
     NOT_MODIFIED 304 "Not Modified";
     BAD_REQUEST 400 "Bad Request";
     FORBIDDEN 403 "Forbidden";
+    NOT_FOUND 404 "Not Found";
     METHOD_NOT_ALLOWED 405 "Method Not Allowed";
     PROXY_AUTHENTICATION_REQUIRED 407 "Proxy Authentication Required";
     REQUEST_TIMEOUT 408 "Request Timeout";

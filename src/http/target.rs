@@ -101,7 +101,10 @@ impl Target {
         let split =
             Self { form: Form::Origin, whole, scheme: empty, host: empty, port: None, path: whole };
         if method == Method::Connect {
-            let authority = Authority::parse(text).map_err(|_| Refusal::TargetForm)?;
+            if text.starts_with(b"/") || text == b"*" || scheme_end(text).is_some() {
+                return Err(Refusal::TargetForm);
+            }
+            let authority = Authority::parse(text)?;
             let port = Some(authority.port.ok_or(Refusal::Authority)?);
             let host = Span::of(authority.host.as_bytes(), head);
             return Ok(Self { form: Form::Authority, host, port, path: empty, ..split });
@@ -233,7 +236,10 @@ mod tests {
         ] {
             assert_eq!(parse(Method::Get, text), Err(Refusal::Authority), "{text}");
         }
-        assert_eq!(parse(Method::Connect, "h.test"), Err(Refusal::Authority));
+        for text in ["h.test", "h.test:", "h.test:0", "h.test:99999", "h.test:443/", "h,i:443"] {
+            assert_eq!(parse(Method::Connect, text), Err(Refusal::Authority), "{text}");
+        }
+        assert_eq!(parse(Method::Connect, "u@h.test:443"), Err(Refusal::UserInfo));
         assert_eq!(parse(Method::Get, "http://u:p@h/"), Err(Refusal::UserInfo));
     }
 
