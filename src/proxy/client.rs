@@ -272,7 +272,7 @@ impl Client {
         exchange.journal.reason = Some(error.reason());
         exchange.cache_status.stored = false;
         exchange.cache_status.detail = Some(if denied { "denied" } else { "error" });
-        exchange.persistent &= exchange.upload == Upload::Done;
+        exchange.persistent &= exchange.upload == Upload::Done && !cx.core.draining;
         let frame = Frame {
             name: &settings.name,
             now: cx.reactor.now(),

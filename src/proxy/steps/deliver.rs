@@ -19,6 +19,7 @@ const COPIED: u64 = 4 * 1024;
 /// Writes the head, and says where its content comes from.
 pub(in super::super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
+    exchange.persistent &= !cx.core.draining;
     match &exchange.source {
         Source::Stored { object, .. } => {
             let object = Arc::clone(object);

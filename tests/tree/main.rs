@@ -1,0 +1,128 @@
+//! The source tree keeps its own rules: which module may know which, and what stands nowhere.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which modules each module may use, beside itself and `time`.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("time", &[]),
+    ("dns", &[]),
+    ("http", &[]),
+    ("reactor", &["dns"]),
+    ("cache", &["http"]),
+    ("auth", &["http"]),
+    ("access", &["http"]),
+    ("proxy", &["access", "auth", "cache", "dns", "http", "reactor"]),
+    ("config", &["access", "auth", "http", "proxy"]),
+    ("cli", &["config", "proxy", "reactor"]),
+];
+
+/// Modules that see no socket, clock, thread or file.
+const SANS_IO: &[&str] = &["http", "cache", "access", "auth", "dns"];
+
+/// All Rust files below `folder`, with their text.
+fn sources(folder: &str) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.insert(path, text);
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+/// The module of `src` that a file belongs to; none for `lib.rs` and `main.rs`.
+fn module_of(path: &Path) -> Option<String> {
+    let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    let first = Path::new(inside.components().next().unwrap().as_os_str());
+    let module = first.file_stem().unwrap().to_str().unwrap();
+    (!matches!(module, "lib" | "main")).then(|| module.to_owned())
+}
+
+/// The code of a file, without its tests and without comments.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let lines = code.lines().map(|line| line.split("//").next().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn modules_use_only_what_is_below_them() {
+    let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (path, text) in sources("src") {
+        let Some(module) = module_of(&path) else { continue };
+        let below = allowed.get(module.as_str()).expect("every module has its row");
+        for used in code(&text).split("crate::").skip(1) {
+            let used: String =
+                used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if used != module && used != "time" && !below.contains(&used.as_str()) {
+                wrong.push(format!("{} uses crate::{used}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_is_sans_io_knows_no_io() {
+    let forbidden = [
+        "std::net::Tcp",
+        "std::net::Udp",
+        "std::fs",
+        "std::io::Read",
+        "std::thread",
+        "mio::",
+        "socket2::",
+        "libc::",
+        "Instant::now",
+        "SystemTime::now",
+        "RandomState",
+    ];
+    for (path, text) in sources("src") {
+        if module_of(&path).is_some_and(|module| SANS_IO.contains(&module.as_str())) {
+            let code = code(&text);
+            let found = forbidden.iter().find(|word| code.contains(**word));
+            assert_eq!(found, None, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_stands_in_one_file() {
+    for (path, text) in sources("src") {
+        let lifts_the_ban = text.contains("allow(unsafe_code)");
+        assert_eq!(lifts_the_ban, path.ends_with("reactor/os.rs"), "{}", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_shared_behind_the_compilers_back() {
+    let forbidden = ["Rc<RefCell", "thread_local!", "static mut", "todo!(", "unimplemented!("];
+    for (path, text) in sources("src") {
+        let found = forbidden.iter().find(|word| text.contains(**word));
+        assert_eq!(found, None, "{}", path.display());
+    }
+}
+
+#[test]
+fn no_test_is_switched_off_and_none_sleeps() {
+    for (path, text) in sources("src").into_iter().chain(sources("tests")) {
+        if path.ends_with("tree/main.rs") {
+            continue;
+        }
+        assert!(!text.contains("#[ignore"), "{}", path.display());
+        assert!(!text.contains("thread::sleep"), "{}", path.display());
+    }
+}
