@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use crate::config::Options;
 use crate::proxy::units::Unit;
@@ -68,6 +69,8 @@ struct Program {
     args: RunArgs,
     pseudonym: String,
     interrupted: bool,
+    /// How many dropped log lines were reported, and when.
+    reported: Option<(u64, Instant)>,
 }
 
 impl Program {
@@ -98,12 +101,14 @@ impl Program {
             eprintln!("listening {address}");
         }
         let pseudonym = secret.pseudonym;
-        Ok((Self { worker, args, pseudonym, interrupted: false }, reactor))
+        let program = Self { worker, args, pseudonym, interrupted: false, reported: None };
+        Ok((program, reactor))
     }
 
     fn turn_until_over(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<ExitCode> {
         while !self.worker.is_over() {
             reactor.turn(self, None)?;
+            self.report_dropped_lines(reactor);
         }
         if self.worker.is_empty() {
             return Ok(ExitCode::SUCCESS);
@@ -112,6 +117,17 @@ impl Program {
             eprintln!("still open: {line}");
         }
         Ok(if self.interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// Says, once in a while, that the access log is not complete.
+    fn report_dropped_lines(&mut self, reactor: &Reactor<Mail>) {
+        const INTERVAL: Duration = Duration::from_secs(10);
+        let (dropped, now) = (self.worker.dropped_log_lines(), reactor.now().mono);
+        let due = self.reported.is_none_or(|(_, at)| now.duration_since(at) >= INTERVAL);
+        if dropped > self.reported.map_or(0, |(before, _)| before) && due {
+            eprintln!("the access log is too slow: {dropped} lines dropped so far");
+            self.reported = Some((dropped, now));
+        }
     }
 
     fn signal(&mut self, signal: i32, reactor: &mut Reactor<Mail>) {

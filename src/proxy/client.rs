@@ -246,7 +246,8 @@ impl Client {
                 self.step = self.fail(&ExchangeError::UploadTimeout, cx);
                 Next::Park
             }
-            _ => Next::Gone, // it takes no bytes, or does not leave
+            Step::Connect => Next::Park, // the dial sees to that
+            _ => Next::Gone,             // it takes no bytes, or does not leave
         }
     }
 
@@ -319,7 +320,12 @@ impl Client {
                 cx.core.log.record(&exchange.journal, &cx.core.settings, cx.reactor.now());
                 exchange.cut_short && exchange.until_close
             }
-            None => false,
+            None => {
+                if self.head_began.is_some() {
+                    steps::record_refused(&self, &ExchangeError::ClientGone, None, cx);
+                }
+                false
+            }
         };
         self.input.release(&mut cx.core.buffers);
         if reset {

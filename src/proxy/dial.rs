@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::access::{Denial, Host};
 use crate::dns::{Answer, Lookup};
-use crate::reactor::{ConnectError, Connector, Reactor, Token};
+use crate::reactor::{ConnectError, Connector, Reactor, Token, is_exhaustion};
 
 use super::error::ExchangeError;
 use super::limits::Limits;
@@ -58,6 +58,9 @@ impl Dial {
         Poll::Ready(match connected {
             Ok((io, address)) => Ok(OriginConnection { io, address, opened: now, reused: false }),
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
+            Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
+                Err(ExchangeError::Overloaded)
+            }
             Err(ConnectError::Failed(at, error)) => Err(ExchangeError::Connect(at, error.kind())),
             Err(ConnectError::NoAddress) => Err(ExchangeError::Name("no address".into())),
         })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::access::Denial;
 use crate::http::{Refusal, Status};
@@ -17,7 +17,7 @@ pub(super) enum ExchangeError {
     /// The destination is not allowed.
     Denied(Denial),
     /// The client itself is not allowed.
-    ClientDenied,
+    ClientDenied(IpAddr),
     /// The request has been here before.
     Loop,
     /// The client did not send its head in time.
@@ -80,7 +80,7 @@ impl ExchangeError {
         let (status, kind) = match self {
             Self::Refused(refusal) => (refusal.status(), "http_request_error"),
             Self::Unserved(unserved) => (unserved.status(), "http_request_error"),
-            Self::Denied(Denial::Port { .. }) | Self::ClientDenied => {
+            Self::Denied(Denial::Port { .. }) | Self::ClientDenied(_) => {
                 (Status::FORBIDDEN, "http_request_denied")
             }
             Self::Denied(Denial::Address { .. }) => {
@@ -129,7 +129,7 @@ impl ExchangeError {
             Self::Refused(refusal) | Self::BadResponse(refusal) => refusal.name().into(),
             Self::Unserved(unserved) => unserved.name().into(),
             Self::Denied(denial) => denial.rule(),
-            Self::ClientDenied => "client".into(),
+            Self::ClientDenied(_) => "client".into(),
             Self::Loop => "loop".into(),
             Self::HeadTimeout => "header-timeout".into(),
             Self::UploadTimeout => "upload-timeout".into(),
@@ -150,7 +150,7 @@ impl ExchangeError {
 
     /// Whether the answer is a refusal of this proxy's rules, which operators look for.
     pub(super) const fn is_denial(&self) -> bool {
-        matches!(self, Self::Denied(_) | Self::ClientDenied | Self::Loop)
+        matches!(self, Self::Denied(_) | Self::ClientDenied(_) | Self::Loop)
     }
 
     /// Whether another fetch, by somebody who waited for this one, may do better.
@@ -201,8 +201,9 @@ impl fmt::Display for ExchangeError {
             Self::Denied(denial) => {
                 write!(f, "{denial}; rule '{}'. To allow it: {}", denial.rule(), denial.remedy())
             }
-            Self::ClientDenied => f.write_str(
-                "this client may not use the proxy; rule 'client'. To allow it: --allow-client CIDR",
+            Self::ClientDenied(client) => write!(
+                f,
+                "{client} may not use this proxy; rule 'client'. To allow it: --allow-client {client}"
             ),
             Self::Loop => f.write_str("the request has passed this proxy before (see Via)."),
             Self::HeadTimeout => f.write_str("the request head did not come in time."),

@@ -52,7 +52,7 @@ pub(super) fn route(
     settings: &Settings,
 ) -> Result<Routed, ExchangeError> {
     if !settings.admits(client) {
-        return Err(ExchangeError::ClientDenied);
+        return Err(ExchangeError::ClientDenied(client.to_canonical()));
     }
     if hop::has_passed(request.fields(), &settings.via) {
         return Err(ExchangeError::Loop);

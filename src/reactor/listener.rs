@@ -161,6 +161,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| of_network.contains(&code))
 }
 
-fn is_exhaustion(error: &io::Error) -> bool {
+/// Whether an error says that the process or the machine has no descriptors, or no memory for a
+/// socket, to be had: closing something helps.
+#[must_use]
+pub fn is_exhaustion(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }

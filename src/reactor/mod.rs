@@ -45,7 +45,7 @@ use std::time::{Duration, Instant};
 pub use arena::{Active, Arena, Id, Token};
 pub use clock::{Clock, Now, SystemClock, VirtualClock};
 pub use connector::{ConnectError, Connector};
-pub use listener::{Accepted, Listener};
+pub use listener::{Accepted, Listener, is_exhaustion};
 pub use mailbox::Mailbox;
 pub use os::raise_descriptor_limit;
 pub use ready::{Budget, Ready};

@@ -160,7 +160,7 @@ impl SimClient {
         match reactor.recv(self.io, &mut self.input) {
             Poll::Pending => return Flow::Wait,
             Poll::Ready(Ok(n)) if n > 0 => return Flow::Again,
-            Poll::Ready(Ok(_)) if self.codec.end_of_stream().is_ok() => {
+            Poll::Ready(Ok(_)) if self.in_tunnel() || self.codec.end_of_stream().is_ok() => {
                 self.judge_whole(plans, tally);
             }
             Poll::Ready(_) if self.head.is_some() => tally.cut += 1,
@@ -171,6 +171,10 @@ impl SimClient {
 
     /// Takes the next event of the input.
     fn understand(&mut self, plans: &[Plan], tally: &mut Tally) -> Flow {
+        if self.in_tunnel() {
+            self.content.append(&mut self.input);
+            return Flow::Wait;
+        }
         let decoded = self.codec.decode(&self.input, &HeadLimits::default());
         let (used, event) = decoded.expect("the proxy sends well-formed answers");
         let progress = used > 0 || event.is_some();
@@ -191,6 +195,12 @@ impl SimClient {
             return self.next_ask();
         }
         if progress { Flow::Again } else { Flow::Wait }
+    }
+
+    /// Whether what comes is no HTTP any more.
+    fn in_tunnel(&self) -> bool {
+        let connected = self.head.as_ref().is_some_and(|head| head.status().is_success());
+        connected && self.asks[self.current].method == Method::Connect
     }
 
     fn judge_whole(&self, plans: &[Plan], tally: &mut Tally) {

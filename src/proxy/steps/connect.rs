@@ -20,7 +20,6 @@ pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> N
     let dial = exchange.dial.get_or_insert_with(|| Dial::new(token, route, limits, now));
     match dial.drive(cx.reactor, cx.core) {
         Poll::Pending => {
-            cx.reactor.set_deadline(token, Some(dial.next_deadline()));
             client.deadline = Some(dial.next_deadline());
             Next::Park
         }

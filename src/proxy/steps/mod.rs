@@ -14,7 +14,7 @@ pub(super) use connect::connect;
 pub(super) use deliver::deliver;
 pub(super) use finish::{close, finish};
 pub(super) use lookup::lookup;
-pub(super) use receive::{receive, refuse};
+pub(super) use receive::{receive, record_refused, refuse};
 pub(super) use route::route;
 pub(super) use transmit::{flush, transmit};
 pub(super) use upload::pump;

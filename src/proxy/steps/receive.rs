@@ -4,11 +4,11 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::http::hop::Hop;
-use crate::http::{FromClient, RequestHead, Version};
+use crate::http::{FromClient, RequestHead, Status, Version};
 
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
 use super::super::error::ExchangeError;
-use super::super::journal::{Journal, Outcome};
+use super::super::journal::Journal;
 use super::super::outgoing::Coding;
 use super::super::respond::{self, Frame};
 use super::super::status_fields::CacheStatus;
@@ -115,25 +115,39 @@ pub(in super::super) fn refuse(
     error: &ExchangeError,
     cx: &mut ClientCx<'_>,
 ) -> Step {
-    let now = cx.reactor.now();
-    let mut journal = Journal::new(now, client.address);
-    let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
-    let shown = &first_line.unwrap_or_default()[..first_line.map_or(0, |line| line.len().min(200))];
-    journal.url = String::from_utf8_lossy(shown).into();
-    journal.outcome = Outcome::Error;
-    journal.reason = Some(error.reason());
     let settings = &cx.core.settings;
     let cache_status = CacheStatus { detail: Some("error"), ..Default::default() };
     let frame = Frame {
         name: &settings.name,
-        now,
+        now: cx.reactor.now(),
         head_only: false,
         close: true,
         cache_status: &cache_status,
     };
-    let (status, sent) = respond::error(client.output.bytes(), error, frame);
-    journal.status = Some(status);
-    journal.sent = sent;
-    cx.core.log.record(&journal, settings, now);
+    let answered = respond::error(client.output.bytes(), error, frame);
+    record_refused(client, error, Some(answered), cx);
+    client.head_began = None;
     Step::Close
+}
+
+/// Writes down what was no request, or not all of one, with the beginning of what came.
+pub(in super::super) fn record_refused(
+    client: &Client,
+    error: &ExchangeError,
+    answered: Option<(Status, u64)>,
+    cx: &mut ClientCx<'_>,
+) {
+    const SHOWN: usize = 200;
+    let now = cx.reactor.now();
+    let mut journal = Journal::new(now, client.address);
+    let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
+    let first_line = first_line.unwrap_or_default();
+    let shown = &first_line[..first_line.len().min(SHOWN)];
+    journal.url = String::from_utf8_lossy(shown).into();
+    journal.reason = Some(error.reason());
+    if let Some((status, sent)) = answered {
+        journal.status = Some(status);
+        journal.sent = sent;
+    }
+    cx.core.log.record(&journal, &cx.core.settings, now);
 }
