@@ -93,7 +93,8 @@ impl ChunkedDecoder {
     }
 
     /// Decodes from `input` up to the next content or the end, and says how many bytes were used.
-    /// Trailers are used only once they are complete: what was not used comes again.
+    /// Trailers are used only once they are complete: what was not used comes again. Behind the end
+    /// nothing is used, and it is told again, without trailers.
     ///
     /// # Errors
     /// Whatever RFC 9112 §7.1 does not allow, and what is beyond `limits`.
@@ -103,6 +104,9 @@ impl ChunkedDecoder {
         limits: &HeadLimits,
     ) -> Result<(usize, Chunked), Refusal> {
         let mut at = 0;
+        if matches!(self.state, State::End) {
+            return Ok((0, Chunked::End(0..0)));
+        }
         while let Some(&byte) = input.get(at) {
             if let State::Content { left } = self.state {
                 let available = (input.len() - at) as u64;
@@ -251,6 +255,17 @@ mod tests {
             (b"0\r\n A: b\r\n\r\n", Refusal::ObsFold),
         ] {
             assert_eq!(decode(body, &[]), Err(refusal), "{}", body.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn behind_the_end_nothing_is_used() {
+        let mut decoder = ChunkedDecoder::new();
+        let decoded = decoder.decode(b"0\r\n\r\nnext", &HeadLimits::default());
+        assert_eq!(decoded, Ok((5, Chunked::End(3..5))));
+        for input in [&b"next"[..], b""] {
+            let decoded = decoder.decode(input, &HeadLimits::default());
+            assert_eq!(decoded, Ok((0, Chunked::End(0..0))));
         }
     }
 

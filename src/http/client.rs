@@ -66,7 +66,7 @@ impl ClientCodec {
         match &mut self.state {
             State::Head(scanner) => {
                 let Some(length) = scanner.scan(input, limits)? else { return Ok((0, None)) };
-                let head = parse::response(&input[..length], self.method)?;
+                let head = parse::response(&input[..length], self.method, limits)?;
                 Ok((length, Some(self.take_head(head))))
             }
             State::Body(body) => {

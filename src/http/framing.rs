@@ -111,29 +111,18 @@ fn transfer_encoding(version: Version, fields: &Fields) -> Result<Coding, Refusa
     if fields.only(Name::TransferEncoding).is_some_and(is_chunked) {
         return Ok(Coding::Chunked);
     }
-    let codings: Option<Vec<_>> = fields.elements(Name::TransferEncoding).map(coding).collect();
-    let codings = codings.ok_or(Refusal::TransferEncoding)?;
+    // No coding has parameters, and with them some find a 'chunked' that others do not.
+    let codings: Vec<&[u8]> = fields.elements(Name::TransferEncoding).collect();
     let Some((last, others)) = codings.split_last() else { return Err(Refusal::TransferEncoding) };
-    if others.iter().any(|other| is_chunked(other.name)) {
+    let readable = codings.iter().all(|coding| is_token(coding));
+    if !readable || others.iter().any(|coding| is_chunked(coding)) {
         return Err(Refusal::TransferEncoding);
     }
-    match is_chunked(last.name) {
+    match is_chunked(last) {
         false => Ok(Coding::Other),
-        true if others.is_empty() || last.has_parameters => Err(Refusal::TransferEncoding),
+        true if others.is_empty() => Err(Refusal::TransferEncoding),
         true => Err(Refusal::UnknownTransferEncoding),
     }
-}
-
-struct NamedCoding<'a> {
-    name: &'a [u8],
-    has_parameters: bool,
-}
-
-/// A token, perhaps with parameters.
-fn coding(element: &[u8]) -> Option<NamedCoding<'_>> {
-    let end = element.iter().position(|&b| b == b';').unwrap_or(element.len());
-    let name = element[..end].trim_ascii_end();
-    is_token(name).then_some(NamedCoding { name, has_parameters: end < element.len() })
 }
 
 fn content_length(fields: &Fields) -> Result<Option<u64>, Refusal> {

@@ -120,14 +120,17 @@ impl Scanner {
         }
     }
 
-    /// What can be said of a line from its first byte.
+    /// What can be said of a line from its first bytes.
     fn check_start(&self, line: &[u8]) -> Result<(), Refusal> {
         let Some(&first) = line.first() else { return Ok(()) };
         match (self.section, self.is_start_line()) {
-            (Section::RequestHead, true) if first == b'\r' => Ok(()), // an empty line, see decode_head
+            // Of an empty line, which decode_head looks after, this is all before the LF.
+            (Section::RequestHead, true) if line == b"\r" => Ok(()),
+            (Section::RequestHead, true) if first == b'\r' => Err(Refusal::RequestLine),
             (Section::RequestHead, true) if !is_token_byte(first) => Err(Refusal::NotHttp),
             (Section::ResponseHead, true) if first != b'H' => Err(Refusal::StatusLine),
             (_, false) if matches!(first, b' ' | b'\t') => Err(Refusal::ObsFold),
+            (_, false) if first == b'\r' && line.len() > 1 => Err(Refusal::FieldName),
             _ => Ok(()),
         }
     }
@@ -169,12 +172,17 @@ pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, 
     let fields = Fields::of(bytes, lines);
     check_host(version, &fields)?;
     check_expectation(version, &fields)?;
+    check_options(&fields, limits)?;
     let framing = framing::of_request(method, version, &fields)?;
     Ok(RequestHead { method, method_name, target, version, fields, framing })
 }
 
 /// Parses a complete response head, empty line included, as the answer to a request with `method`.
-pub(super) fn response(bytes: &[u8], method: Method) -> Result<ResponseHead, Refusal> {
+pub(super) fn response(
+    bytes: &[u8],
+    method: Method,
+    limits: &HeadLimits,
+) -> Result<ResponseHead, Refusal> {
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
     let version_end = "HTTP/1.1".len().min(line_end);
@@ -195,6 +203,7 @@ pub(super) fn response(bytes: &[u8], method: Method) -> Result<ResponseHead, Ref
     let lines = lines(response.headers, &bytes);
 
     let fields = Fields::of(bytes, lines);
+    check_options(&fields, limits)?;
     let framing = framing::of_response(method, status, version, &fields)?;
     Ok(ResponseHead { version, status, reason, fields, framing })
 }
@@ -330,4 +339,28 @@ fn check_host(version: Version, fields: &Fields) -> Result<(), Refusal> {
 fn check_expectation(version: Version, fields: &Fields) -> Result<(), Refusal> {
     let known = fields.elements(Name::Expect).all(|e| e.eq_ignore_ascii_case(b"100-continue"));
     if known || version == Version::Http10 { Ok(()) } else { Err(Refusal::Expectation) }
+}
+
+fn check_options(fields: &Fields, limits: &HeadLimits) -> Result<(), Refusal> {
+    let options = |value: &[u8]| 1 + memchr::memchr_iter(b',', value).count();
+    let options: usize = fields.all(Name::Connection).map(options).sum();
+    if options > limits.fields { Err(Refusal::TooManyOptions) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_of_a_head_is_looked_at_twice_for_its_end() {
+        let head = format!("GET / HTTP/1.1\r\n{}\r\n", "A: bcdefghijklmnop\r\n".repeat(20));
+        let mut scanner = Scanner::new(Section::RequestHead);
+        for have in 0..head.len() {
+            let found = scanner.scan(&head.as_bytes()[..have], &HeadLimits::default());
+            assert_eq!(found, Ok(None));
+            assert_eq!(scanner.searched, have, "the next search begins behind all that is known");
+        }
+        let found = scanner.scan(head.as_bytes(), &HeadLimits::default());
+        assert_eq!(found, Ok(Some(head.len())));
+    }
 }

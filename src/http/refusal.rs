@@ -60,6 +60,9 @@ refusals! {
     FieldTooLong "field-too-long" REQUEST_HEADER_FIELDS_TOO_LARGE "one header field is longer than this proxy reads (limits.field)";
     /// There are more field lines than the limit.
     TooManyFields "too-many-fields" REQUEST_HEADER_FIELDS_TOO_LARGE "there are more header fields than this proxy reads (limits.fields)";
+    /// `Connection` names more options than there may be fields: looking for each in each would be
+    /// dear.
+    TooManyOptions "too-many-connection-options" REQUEST_HEADER_FIELDS_TOO_LARGE "the Connection field names more fields than this proxy reads (limits.fields)";
     /// The whole head is longer than the limit.
     HeadTooLarge "head-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE "the header section is longer than this proxy reads (limits.head)";
     /// A field line continues the one before (RFC 9112 §5.2).

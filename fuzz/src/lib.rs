@@ -1,0 +1,21 @@
+//! What must hold for any input of the HTTP parsers. Each fuzz target is one of these functions; the
+//! tests of the proxy call them too, on the corpora, with a stable compiler.
+
+pub mod chunked;
+pub mod heads;
+pub mod reference;
+pub mod stream;
+pub mod target;
+
+/// What holds for any input.
+pub type Rule = fn(&[u8]);
+
+/// The targets, by the names of their programs and corpora.
+pub const TARGETS: [(&str, Rule); 6] = [
+    ("request_head", heads::request),
+    ("response_head", heads::response),
+    ("chunked", chunked::rules),
+    ("target", target::rules),
+    ("server_codec", stream::server_rules),
+    ("client_codec", stream::client_rules),
+];

@@ -1,0 +1,277 @@
+//! The rules for heads a second time: slow, simple, and without the crate's own parts.
+
+/// What the start of a stream is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reading<T> {
+    Head { head: T, length: usize },
+    Incomplete,
+    Refused,
+}
+
+/// How a message is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    None,
+    Length(u64),
+    Chunked,
+    Close,
+}
+
+/// A field line.
+pub type Line = (Vec<u8>, Vec<u8>);
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request {
+    pub method: String,
+    pub target: String,
+    pub minor: u8,
+    pub lines: Vec<Line>,
+    pub framing: Framing,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Response {
+    pub minor: u8,
+    pub status: u16,
+    pub reason: Vec<u8>,
+    pub lines: Vec<Line>,
+    pub framing: Framing,
+}
+
+/// The request at the start of `input`, after at most one empty line.
+pub fn request(input: &[u8]) -> Reading<Request> {
+    let skipped = if input.starts_with(b"\r\n") { 2 } else { 0 };
+    match section(&input[skipped..]) {
+        None => Reading::Incomplete,
+        Some(section) => match parse_request(section) {
+            Some(head) => Reading::Head { head, length: skipped + section.len() + 4 },
+            None => Reading::Refused,
+        },
+    }
+}
+
+/// The response at the start of `input`, to GET or to HEAD.
+pub fn response(input: &[u8], to_head: bool) -> Reading<Response> {
+    match section(input) {
+        None => Reading::Incomplete,
+        Some(section) => match parse_response(section, to_head) {
+            Some(head) => Reading::Head { head, length: section.len() + 4 },
+            None => Reading::Refused,
+        },
+    }
+}
+
+/// What comes before the first empty line.
+fn section(input: &[u8]) -> Option<&[u8]> {
+    let end = input.windows(4).position(|four| four == b"\r\n\r\n")?;
+    Some(&input[..end])
+}
+
+fn parse_request(section: &[u8]) -> Option<Request> {
+    let (start, lines) = split_lines(section, 8 * 1024 + 64)?;
+    let start = String::from_utf8(start).ok()?;
+    let [method, target, version] = start.split(' ').collect::<Vec<_>>().try_into().ok()?;
+    let minor = minor_version(version.as_bytes())?;
+    let valid = is_token(method.as_bytes()) && is_target(target.as_bytes(), method);
+    if !valid || !has_good_host(&lines, minor) || !has_good_expectation(&lines, minor) {
+        return None;
+    }
+    let framing = match transfer_encoding(&lines, minor)? {
+        Some(Framing::Close) => return None,
+        Some(framing) => framing,
+        None => content_length(&lines)?.map_or(Framing::None, Framing::Length),
+    };
+    let content = !matches!(framing, Framing::None | Framing::Length(0));
+    if content && matches!(method, "TRACE" | "CONNECT") {
+        return None;
+    }
+    Some(Request { method: method.into(), target: target.into(), minor, lines, framing })
+}
+
+fn parse_response(section: &[u8], to_head: bool) -> Option<Response> {
+    let (start, lines) = split_lines(section, 8 * 1024 + 64)?;
+    let minor = minor_version(start.get(..8)?)?;
+    let (code, reason) = match &start[8..] {
+        [b' ', a, b, c] => ([*a, *b, *c], &[][..]),
+        [b' ', a, b, c, b' ', reason @ ..] => ([*a, *b, *c], reason),
+        _ => return None,
+    };
+    let status: u16 = std::str::from_utf8(&code).ok()?.parse().ok()?;
+    if !code.iter().all(u8::is_ascii_digit)
+        || !(100..600).contains(&status)
+        || !reason.iter().all(|&b| is_text(b))
+    {
+        return None;
+    }
+    let mut framing = match transfer_encoding(&lines, minor)? {
+        Some(framing) => framing,
+        None => content_length(&lines)?.map_or(Framing::Close, Framing::Length),
+    };
+    if to_head || status < 200 || status == 204 || status == 304 {
+        framing = Framing::None;
+    }
+    Some(Response { minor, status, reason: reason.to_vec(), lines, framing })
+}
+
+/// The start line and the field lines, if they are well-formed and not too long.
+fn split_lines(section: &[u8], start_line: usize) -> Option<(Vec<u8>, Vec<Line>)> {
+    if section.len() + 4 > 64 * 1024 {
+        return None;
+    }
+    let mut lines = Vec::new();
+    let mut rest = section;
+    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
+        lines.push(&rest[..end]);
+        rest = &rest[end + 2..];
+    }
+    lines.push(rest);
+    if lines.iter().any(|line| line.iter().any(|b| matches!(b, b'\r' | b'\n' | 0))) {
+        return None;
+    }
+    let (start, fields) = lines.split_first()?;
+    if start.len() > start_line || fields.len() > 128 {
+        return None;
+    }
+    let fields: Option<Vec<Line>> = fields.iter().map(|line| field(line)).collect();
+    let fields = fields?;
+    let options =
+        values(&fields, "connection").iter().flat_map(|v| v.split(|&b| b == b',')).count();
+    (options <= 128).then(|| (start.to_vec(), fields))
+}
+
+fn field(line: &[u8]) -> Option<Line> {
+    let colon = line.iter().position(|&b| b == b':')?;
+    let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
+    let valid = line.len() <= 8 * 1024 && is_token(name) && value.iter().all(|&b| is_text(b));
+    valid.then(|| (name.to_vec(), value.to_vec()))
+}
+
+fn minor_version(version: &[u8]) -> Option<u8> {
+    let minor = version.strip_prefix(b"HTTP/1.")?;
+    match minor {
+        [b'0'] => Some(0),
+        [b'1'..=b'9'] => Some(1),
+        _ => None,
+    }
+}
+
+fn values<'a>(lines: &'a [Line], name: &str) -> Vec<&'a [u8]> {
+    let named = lines.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
+    named.map(|(_, value)| value.as_slice()).collect()
+}
+
+fn has_good_host(lines: &[Line], minor: u8) -> bool {
+    match values(lines, "host")[..] {
+        [] => minor == 0,
+        [host] => host.is_empty() || is_authority(host),
+        _ => false,
+    }
+}
+
+fn has_good_expectation(lines: &[Line], minor: u8) -> bool {
+    let all = values(lines, "expect").join(&b',');
+    let mut elements = all.split(|&b| b == b',').map(trim).filter(|e| !e.is_empty());
+    minor == 0 || elements.all(|e| e.eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// `Some(None)` if there is none.
+fn transfer_encoding(lines: &[Line], minor: u8) -> Option<Option<Framing>> {
+    let all = values(lines, "transfer-encoding");
+    if all.is_empty() {
+        return Some(None);
+    }
+    if minor == 0 || !values(lines, "content-length").is_empty() {
+        return None;
+    }
+    if all.len() == 1 && all[0].eq_ignore_ascii_case(b"chunked") {
+        return Some(Some(Framing::Chunked));
+    }
+    let all = all.join(&b',');
+    let names: Vec<Vec<u8>> = all
+        .split(|&b| b == b',')
+        .map(trim)
+        .filter(|element| !element.is_empty())
+        .map(<[u8]>::to_ascii_lowercase)
+        .collect();
+    let readable = names.iter().all(|name| is_token(name));
+    let other = readable && !names.is_empty() && !names.contains(&b"chunked".to_vec());
+    other.then_some(Some(Framing::Close))
+}
+
+/// `Some(None)` if there is none.
+fn content_length(lines: &[Line]) -> Option<Option<u64>> {
+    match values(lines, "content-length")[..] {
+        [] => Some(None),
+        [digits] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
+            let length: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+            Some(Some(length.cast_unsigned()))
+        }
+        _ => None,
+    }
+}
+
+/// A target of a request with `method`.
+pub fn is_target(target: &[u8], method: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&b);
+    if !target.iter().all(|&b| allowed(b)) {
+        return false;
+    }
+    if method == "CONNECT" {
+        return is_authority(target)
+            && target.last().is_some_and(|last| last.is_ascii_digit())
+            && target
+                .iter()
+                .rposition(|&b| b == b':')
+                .is_some_and(|colon| target[colon..].iter().all(|&b| b != b']'));
+    }
+    if target == b"*" {
+        return method == "OPTIONS";
+    }
+    target.starts_with(b"/") || is_absolute(target)
+}
+
+fn is_absolute(target: &[u8]) -> bool {
+    let Some(end) = target.windows(3).position(|three| three == b"://") else { return false };
+    let (scheme, rest) = (&target[..end], &target[end + 3..]);
+    let path = rest.iter().position(|&b| b == b'/' || b == b'?').unwrap_or(rest.len());
+    scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|&b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        && is_authority(&rest[..path])
+}
+
+/// A host, and perhaps a port.
+pub fn is_authority(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else { return false };
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (text, ""),
+    };
+    let port_is_good = port.is_empty()
+        || (port.bytes().all(|b| b.is_ascii_digit())
+            && port.parse::<u128>().is_ok_and(|port| (1..=65535).contains(&port)));
+    let host_is_good = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            (1..=255).contains(&host.len())
+                && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+        }
+    };
+    port_is_good && host_is_good
+}
+
+fn is_token(text: &[u8]) -> bool {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.iter().all(|&b| good(b))
+}
+
+/// What may stand in a field value or a reason phrase.
+const fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}

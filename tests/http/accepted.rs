@@ -1,0 +1,311 @@
+//! What is accepted, and how it is understood: the near side of the rules.
+
+use tidegate::http::{Form, Framing, HeadLimits, Method, Name, Status, Version};
+
+use super::rules::stream::{Ending, Event};
+use super::support::{
+    chunked, from_client, from_origin, ok, post, request, response, response_to, values, with_line,
+};
+
+#[test]
+fn one_empty_line_before_each_request_is_passed_over() {
+    let stream =
+        b"\r\nGET /1 HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n\r\n";
+    let run = from_client(stream, &HeadLimits::default());
+    assert_eq!(run.events.len(), 2);
+    assert_eq!(run.ending, Ending::Pending(stream.len()));
+}
+
+#[test]
+fn a_minor_version_above_1_counts_as_1() {
+    for minor in 1..=9 {
+        let head = request(&with_line(&format!("GET / HTTP/1.{minor}"))).unwrap();
+        assert_eq!(head.version(), Version::Http11);
+        let head = response(format!("HTTP/1.{minor} 200 OK\r\n\r\n").as_bytes()).unwrap();
+        assert_eq!(head.version(), Version::Http11);
+    }
+    assert_eq!(request(b"GET / HTTP/1.0\r\n\r\n").unwrap().version(), Version::Http10);
+}
+
+#[test]
+fn methods_are_tokens_and_case_matters() {
+    for (name, method) in [
+        ("GET", Method::Get),
+        ("get", Method::Extension),
+        ("M-SEARCH", Method::Extension),
+        ("!#$%&'*+-.^_`|~09azAZ", Method::Extension),
+        ("PATCH", Method::Patch),
+    ] {
+        let head = request(&with_line(&format!("{name} / HTTP/1.1"))).unwrap();
+        assert_eq!((head.method(), head.method_name()), (method, name));
+    }
+}
+
+#[test]
+fn absolute_targets_are_split_as_they_are_spelled() {
+    for (target, scheme, host, port, path) in [
+        ("http://h.test", "http", "h.test", None, ""),
+        ("http://h.test/", "http", "h.test", None, "/"),
+        ("HTTP://H.Test:8080/a?b", "HTTP", "H.Test", Some(8080), "/a?b"),
+        ("http://h?q=/@:", "http", "h", None, "?q=/@:"),
+        ("http://h:/", "http", "h", None, "/"),
+        ("http://h:00080/", "http", "h", Some(80), "/"),
+        ("http://[2001:DB8::1]:81/", "http", "[2001:DB8::1]", Some(81), "/"),
+        ("http://[::ffff:127.0.0.1]", "http", "[::ffff:127.0.0.1]", None, ""),
+        ("http://h//a/../b/./%2e%2E;c=d//", "http", "h", None, "//a/../b/./%2e%2E;c=d//"),
+        ("http://h/http://i/", "http", "h", None, "/http://i/"),
+        ("https://h/", "https", "h", None, "/"),
+        ("urn+x-1.0://h_1~.-/", "urn+x-1.0", "h_1~.-", None, "/"),
+        ("http://127.1/", "http", "127.1", None, "/"),
+        ("http://h/a[]=1:@!$&'()*+,;=", "http", "h", None, "/a[]=1:@!$&'()*+,;="),
+    ] {
+        let head = request(&with_line(&format!("GET {target} HTTP/1.1"))).unwrap();
+        assert_eq!((head.form(), head.target(), head.scheme()), (Form::Absolute, target, scheme));
+        let authority = head.authority().unwrap();
+        assert_eq!((authority.host, authority.port), (host, port), "{target}");
+        assert_eq!(head.path_and_query(), path, "{target}");
+    }
+}
+
+#[test]
+fn the_other_forms_have_no_scheme() {
+    for (line, form, authority) in [
+        ("GET /a?b HTTP/1.1", Form::Origin, None),
+        ("GET //h/a HTTP/1.1", Form::Origin, None),
+        ("GET /http://h/ HTTP/1.1", Form::Origin, None),
+        ("OPTIONS * HTTP/1.1", Form::Asterisk, None),
+        ("CONNECT h:443 HTTP/1.1", Form::Authority, Some(("h", Some(443)))),
+        ("CONNECT [::1]:443 HTTP/1.1", Form::Authority, Some(("[::1]", Some(443)))),
+    ] {
+        let head = request(&with_line(line)).unwrap();
+        assert_eq!((head.form(), head.scheme()), (form, ""), "{line}");
+        assert_eq!(head.authority().map(|a| (a.host, a.port)), authority, "{line}");
+    }
+}
+
+#[test]
+fn hosts_may_be_empty_or_have_an_empty_port() {
+    for host in
+        ["", "h", "h:", "h:80", "h:00443", "H.Test.", "127.0.0.1", "[::1]", "[::1]:80", "a_b"]
+    {
+        let bytes = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let head = request(bytes.as_bytes()).unwrap();
+        assert_eq!(values(head.fields(), Name::Host), [host]);
+    }
+}
+
+#[test]
+fn a_host_has_at_most_255_bytes() {
+    let host = "h".repeat(255);
+    assert!(request(&with_line(&format!("GET http://{host}/ HTTP/1.1"))).is_ok());
+    assert!(request(&with_line(&format!("GET http://{host}h/ HTTP/1.1"))).is_err());
+}
+
+#[test]
+fn http_1_0_needs_no_host_and_knows_no_expectations() {
+    let head = request(b"GET / HTTP/1.0\r\nExpect: anything\r\n\r\n").unwrap();
+    assert!(!head.fields().has(Name::Host));
+}
+
+#[test]
+fn the_expectation_is_known_in_any_case_and_may_be_repeated() {
+    for lines in [
+        &b"Expect: 100-Continue\r\n"[..],
+        b"Expect: 100-continue,, 100-CONTINUE\r\n",
+        b"Expect:\r\n",
+    ] {
+        assert!(request(&post(lines)).is_ok());
+    }
+}
+
+#[test]
+fn values_may_hold_any_text_and_lose_only_the_white_space_around_them() {
+    let all: Vec<u8> = (0u8..=255).filter(|&b| b == b'\t' || (b >= b' ' && b != 0x7f)).collect();
+    let value = [b"x", &all[..], b"x"].concat();
+    let line = [b"A:\t  ", &value[..], b" \t \r\n"].concat();
+    let head = request(&post(&line)).unwrap();
+    assert_eq!(head.fields().all_named(b"a").collect::<Vec<_>>(), [&value[..]]);
+    let head = response(&ok(&line)).unwrap();
+    assert_eq!(head.fields().all_named(b"a").collect::<Vec<_>>(), [&value[..]]);
+}
+
+#[test]
+fn each_byte_may_stand_in_a_name_or_a_value_or_is_refused() {
+    for byte in 0..=255u8 {
+        let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let name = ok(&[b"A", &[byte][..], b"B: c\r\n"].concat());
+        assert_eq!(response(&name).is_ok(), token || byte == b':', "{byte:#x} in a name");
+        let text = byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+        let value = ok(&[b"A: b", &[byte][..], b"c\r\n"].concat());
+        assert_eq!(response(&value).is_ok(), text, "{byte:#x} in a value");
+        let method = [b"G", &[byte][..], b"T / HTTP/1.1\r\nHost: h\r\n\r\n"].concat();
+        assert_eq!(request(&method).is_ok(), token, "{byte:#x} in a method");
+    }
+}
+
+#[test]
+fn the_framing_of_requests_is_told_by_one_field() {
+    for (lines, framing) in [
+        (&b""[..], Framing::None),
+        (b"Content-Length: 0\r\n", Framing::Length(0)),
+        (b"content-length:5\r\n", Framing::Length(5)),
+        (b"Content-Length: \t007 \r\n", Framing::Length(7)),
+        (b"Content-Length: 9223372036854775807\r\n", Framing::Length(i64::MAX.cast_unsigned())),
+        (b"Transfer-Encoding: chunked\r\n", Framing::Chunked),
+        (b"TRANSFER-ENCODING:\tCHUNKED\t\r\n", Framing::Chunked),
+        (b"Content_Length: 5\r\nX-Transfer-Encoding: chunked\r\n", Framing::None),
+    ] {
+        assert_eq!(request(&post(lines)).unwrap().framing(), framing, "{}", lines.escape_ascii());
+    }
+}
+
+#[test]
+fn any_method_but_trace_and_connect_may_have_content() {
+    for method in ["GET", "HEAD", "DELETE", "OPTIONS", "POST", "get", "PROPFIND"] {
+        let stream = format!("{method} / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi");
+        assert_eq!(from_client(stream.as_bytes(), &HeadLimits::default()).content(), b"hi");
+    }
+    for line in ["TRACE / HTTP/1.1", "CONNECT h:443 HTTP/1.1"] {
+        let bytes = format!("{line}\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+        assert!(!request(bytes.as_bytes()).unwrap().framing().has_content());
+    }
+}
+
+#[test]
+fn the_framing_of_responses_follows_status_method_and_fields() {
+    let framing = |method, bytes: &[u8]| response_to(method, bytes).unwrap().framing();
+    let long = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    assert_eq!(framing(Method::Get, long), Framing::Length(5));
+    assert_eq!(framing(Method::Head, long), Framing::None);
+    assert_eq!(framing(Method::Connect, long), Framing::None);
+    assert_eq!(framing(Method::Get, b"HTTP/1.1 200 OK\r\n\r\n"), Framing::Close);
+    assert_eq!(framing(Method::Get, b"HTTP/1.0 200 OK\r\n\r\n"), Framing::Close);
+    assert_eq!(framing(Method::Get, &ok(b"Transfer-Encoding: Chunked\r\n")), Framing::Chunked);
+    for status in ["100", "101", "102", "103", "199", "204", "304"] {
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: 5\r\n\r\n");
+        assert_eq!(framing(Method::Get, head.as_bytes()), Framing::None, "{status}");
+    }
+    for status in ["205", "400", "407", "500"] {
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: 5\r\n\r\n");
+        assert_eq!(framing(Method::Get, head.as_bytes()), Framing::Length(5), "{status}");
+    }
+    let refused = b"HTTP/1.1 407 X\r\nContent-Length: 5\r\n\r\n";
+    assert_eq!(framing(Method::Connect, refused), Framing::Length(5), "no tunnel");
+}
+
+#[test]
+fn the_answer_to_connect_may_say_anything_of_its_length() {
+    for lines in [
+        &b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"[..],
+        b"Content-Length: x\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n",
+    ] {
+        let head = response_to(Method::Connect, &ok(lines)).unwrap();
+        assert_eq!(head.framing(), Framing::None);
+    }
+}
+
+#[test]
+fn a_coding_that_is_not_chunked_ends_with_the_connection() {
+    for coding in ["gzip", "identity", "xchunked", "gzip, deflate", "gzip , ,br"] {
+        let bytes = ok(format!("Transfer-Encoding: {coding}\r\n").as_bytes());
+        assert_eq!(response(&bytes).unwrap().framing(), Framing::Close, "{coding}");
+    }
+}
+
+#[test]
+fn status_and_reason_are_taken_as_they_are() {
+    for (line, status, reason) in [
+        (&b"HTTP/1.1 200 OK"[..], 200, &b"OK"[..]),
+        (b"HTTP/1.1 200", 200, b""),
+        (b"HTTP/1.1 200 ", 200, b""),
+        (b"HTTP/1.1 599  so\tit goes ", 599, b" so\tit goes "),
+        (b"HTTP/1.0 404 Nicht gefunden \xe4\xff", 404, b"Nicht gefunden \xe4\xff"),
+        (b"HTTP/1.1 100 200 OK", 100, b"200 OK"),
+        (b"HTTP/1.1 299 HTTP/1.1 500", 299, b"HTTP/1.1 500"),
+    ] {
+        let head = response(&[line, b"\r\n\r\n"].concat()).unwrap();
+        assert_eq!(head.status(), Status::new(status).unwrap());
+        assert_eq!(head.reason(), reason);
+    }
+}
+
+#[test]
+fn chunk_sizes_may_have_zeros_any_case_and_extensions() {
+    let body = b"00000000000005\r\nhello\r\nA;x\r\n0123456789\r\n1 ; a = \"b;\\\"\" ;c\r\n!\r\n\
+                 1\t;\xff\t\r\n!\r\n000;last\r\n\r\n";
+    let run = from_client(&chunked(body), &HeadLimits::default());
+    assert_eq!(run.content(), b"hello0123456789!!");
+    assert_eq!(run.events.last(), Some(&Event::End(None)));
+}
+
+#[test]
+fn trailers_keep_order_and_spelling() {
+    let body = b"0\r\nX-b: 1\r\nx-A:\t2 \r\nX-B: \r\nETag: W\r\n\r\n";
+    let run = from_client(&chunked(body), &HeadLimits::default());
+    let Some(Event::End(Some(trailers))) = run.events.last() else { panic!("{run:?}") };
+    let lines: Vec<String> = trailers.iter().map(|field| format!("{field:?}")).collect();
+    assert_eq!(lines, ["X-b: 1", "x-A: 2", "X-B: ", "ETag: W"]);
+    assert_eq!(trailers.start_line(), b"");
+}
+
+#[test]
+fn the_largest_chunk_has_a_size_that_fits() {
+    let head = ok(b"Transfer-Encoding: chunked\r\n");
+    let stream = [&head, &b"7fffffffffffffff\r\nabc"[..]].concat();
+    assert_eq!(from_origin(Method::Get, &stream, &HeadLimits::default()).content(), b"abc");
+}
+
+#[test]
+fn interim_responses_come_before_the_final_one() {
+    let stream = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n\
+                   HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    let run = from_origin(Method::Get, stream, &HeadLimits::default());
+    let statuses: Vec<u16> = run
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Interim(head) | Event::Response(head) => Some(head.status().code()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(statuses, [100, 103, 102, 200]);
+    assert_eq!(run.content(), b"hi");
+}
+
+#[test]
+fn pipelined_requests_come_one_after_the_other() {
+    let stream = b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\n\
+                   POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\n\
+                   POST /3 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n\
+                   POST /4 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n\
+                   CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n\x16\x03";
+    let run = from_client(stream, &HeadLimits::default());
+    let targets: Vec<&str> = run
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Request(head) => Some(head.target()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(targets, ["/1", "/2", "/3", "/4", "h:443"]);
+    assert_eq!(run.content(), b"GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(run.ending, Ending::Left(stream.len() - 2));
+}
+
+#[test]
+fn relaxed_targets_hold_what_some_programs_send() {
+    let relaxed = HeadLimits { relaxed_target: true, ..HeadLimits::default() };
+    let targets = ["/a\"<>\\^`{|}b", "http://h/?{a|b}"];
+    for target in targets {
+        let bytes = with_line(&format!("GET {target} HTTP/1.1"));
+        let run = from_client(&bytes, &relaxed);
+        let [Event::Request(head)] = &run.events[..] else { panic!("{run:?}") };
+        assert_eq!(head.target(), target);
+    }
+    for target in ["/#a", "/\u{e4}", "http://u@h/", "http://h\\i/", "http://h{/"] {
+        let bytes = with_line(&format!("GET {target} HTTP/1.1"));
+        assert!(matches!(from_client(&bytes, &relaxed).ending, Ending::Refused(_)), "{target}");
+    }
+}

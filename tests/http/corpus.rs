@@ -1,0 +1,65 @@
+//! The corpora of the fuzz targets, replayed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use super::rules::TARGETS;
+
+fn directory(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(path)
+}
+
+fn names_in(path: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(directory(path)).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn replay(target: &str) {
+    let (_, rule) = TARGETS.iter().find(|(name, _)| *name == target).unwrap();
+    let corpus = format!("corpus/{target}");
+    let files = names_in(&corpus);
+    assert!(!files.is_empty(), "fuzz/{corpus} is empty");
+    for file in files {
+        println!("fuzz/{corpus}/{file}"); // shown if the rule fails
+        rule(&fs::read(directory(&corpus).join(file)).unwrap());
+    }
+}
+
+#[test]
+fn request_heads_keep_the_rules() {
+    replay("request_head");
+}
+
+#[test]
+fn response_heads_keep_the_rules() {
+    replay("response_head");
+}
+
+#[test]
+fn chunked_bodies_keep_the_rules() {
+    replay("chunked");
+}
+
+#[test]
+fn targets_keep_the_rules() {
+    replay("target");
+}
+
+#[test]
+fn client_streams_keep_the_rules() {
+    replay("server_codec");
+}
+
+#[test]
+fn origin_streams_keep_the_rules() {
+    replay("client_codec");
+}
+
+#[test]
+fn each_target_is_a_program_and_has_a_corpus() {
+    let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert!(names_in("corpus").is_superset(&targets));
+    let programs: BTreeSet<String> = targets.iter().map(|name| format!("{name}.rs")).collect();
+    assert!(names_in("fuzz_targets").is_superset(&programs));
+}

@@ -1,0 +1,98 @@
+//! Fields are kept as they came: order, spelling, repetition.
+
+use tidegate::http::{Field, Fields, Name};
+
+use super::support::{fields, ok, post, request, response};
+
+const LINES: &[u8] = b"sEt-CoOkIe: a=1, b\r\nX-Empty:\r\nACCEPT: text/html ,  */*\r\n\
+                       Set-Cookie:b=2\r\nx-empty: \t\r\nAccept: image/png\r\n";
+
+fn shown(fields: &Fields) -> Vec<String> {
+    fields.iter().map(|field| format!("{field:?}")).collect()
+}
+
+#[test]
+fn a_request_keeps_its_fields_as_they_came() {
+    let head = request(&post(LINES)).unwrap();
+    let expected = [
+        "Host: h.test",
+        "sEt-CoOkIe: a=1, b",
+        "X-Empty: ",
+        "ACCEPT: text/html ,  */*",
+        "Set-Cookie: b=2",
+        "x-empty: ",
+        "Accept: image/png",
+    ];
+    assert_eq!(shown(head.fields()), expected);
+    assert_eq!(head.fields().wire(), post(LINES));
+    assert_eq!(head.fields().start_line(), b"POST /upload HTTP/1.1\r\n");
+}
+
+#[test]
+fn a_response_keeps_its_fields_as_they_came() {
+    let head = response(&ok(LINES)).unwrap();
+    assert_eq!(head.fields().len(), 6);
+    assert_eq!(head.fields().wire(), ok(LINES));
+    assert_eq!(head.fields().start_line(), b"HTTP/1.1 200 OK\r\n");
+}
+
+#[test]
+fn the_start_line_is_found_although_no_field_follows() {
+    let head = response(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+    assert!(head.fields().is_empty());
+    assert_eq!(head.fields().start_line(), b"HTTP/1.1 200 OK\r\n");
+    assert_eq!(Fields::after(b"HTTP/1.1 200 OK\r\n").start_line(), b"HTTP/1.1 200 OK\r\n");
+    assert_eq!(Fields::default().start_line(), b"");
+}
+
+#[test]
+fn fields_are_found_by_name_in_any_case() {
+    let head = response(&ok(LINES)).unwrap();
+    let fields = head.fields();
+    assert_eq!(fields.get(Name::SetCookie), Some(&b"a=1, b"[..]));
+    assert_eq!(fields.all(Name::Accept).count(), 2);
+    assert_eq!(fields.only(Name::Accept), None);
+    assert_eq!(fields.all_named(b"X-EMPTY").collect::<Vec<_>>(), [b"", b""]);
+    assert!(!fields.has(Name::Host));
+    let accepted: Vec<&[u8]> = fields.elements(Name::Accept).collect();
+    assert_eq!(accepted, [&b"text/html"[..], b"*/*", b"image/png"]);
+}
+
+#[test]
+fn a_name_that_only_resembles_a_known_one_is_another() {
+    for name in [
+        "Content_Length",
+        "Content-Lengt",
+        "Content-Length1",
+        "ContentLength",
+        "Hos",
+        "\u{212a}eep",
+    ] {
+        assert_eq!(Name::from_bytes(name.as_bytes()), Name::Other, "{name}");
+    }
+}
+
+#[test]
+fn lines_can_be_added_behind_a_start_line() {
+    let mut fields = Fields::after(b"HTTP/1.1 200 OK\r\n");
+    fields.push(b"a", b"1");
+    fields.push(b"ETag", b"");
+    assert_eq!(fields.wire(), b"HTTP/1.1 200 OK\r\na: 1\r\nETag: \r\n");
+    assert_eq!(fields.get(Name::ETag), Some(&b""[..]));
+    fields.shrink();
+    assert!(fields.weight() >= fields.wire().len());
+}
+
+#[test]
+fn fields_with_other_bytes_are_other_fields() {
+    let one = fields(&[("A", "b"), ("C", "d")]);
+    assert_eq!(one, fields(&[("A", "b"), ("C", "d")]));
+    assert_ne!(one, fields(&[("C", "d"), ("A", "b")]), "their order counts");
+    assert_ne!(one, fields(&[("a", "b"), ("C", "d")]), "their spelling counts");
+}
+
+#[test]
+fn control_bytes_of_a_value_are_escaped_when_shown() {
+    let field = Field { id: Name::Other, name: b"A", value: b"\xe4\x1b[31m" };
+    assert_eq!(format!("{field:?}"), "A: \\xe4\\x1b[31m");
+}

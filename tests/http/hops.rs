@@ -1,0 +1,83 @@
+//! What concerns one connection only, and how a message says where it has been.
+
+use tidegate::http::hop::{self, Hop};
+use tidegate::http::{Fields, Version};
+
+use super::support::fields;
+
+/// The names of what is passed on.
+fn passed(fields: &Fields) -> Vec<String> {
+    let hop = Hop::of(Version::Http11, fields);
+    let passed = fields.iter().filter(|field| !hop.ends_here(field));
+    passed.map(|field| String::from_utf8(field.name.to_vec()).unwrap()).collect()
+}
+
+#[test]
+fn fields_of_a_connection_end_here_by_their_names() {
+    let all = fields(&[
+        ("Connection", ""),
+        ("Proxy-Connection", "keep-alive"),
+        ("Keep-Alive", "timeout=5"),
+        ("TE", "trailers"),
+        ("Transfer-Encoding", "chunked"),
+        ("Upgrade", "h2c"),
+        ("Proxy-Authorization", "Basic x"),
+        ("Proxy-Authenticate", "Basic"),
+        ("Trailer", "X"),
+        ("Authorization", "Basic y"),
+        ("X-Keep-Alive", ""),
+    ]);
+    assert_eq!(passed(&all), ["Trailer", "Authorization", "X-Keep-Alive"]);
+}
+
+#[test]
+fn what_connection_names_on_any_line_and_in_any_case_ends_here() {
+    let all = fields(&[
+        ("a-B", "1"),
+        ("Connection", ", A-b ,,keep-alive"),
+        ("A-B", "2"),
+        ("CONNECTION", "c"),
+        ("C", "3"),
+        ("D", "4"),
+    ]);
+    assert_eq!(passed(&all), ["D"]);
+}
+
+#[test]
+fn options_of_a_connection_are_known_in_any_case() {
+    let of = |version, value| Hop::of(version, &fields(&[("Connection", value)])).persistent;
+    assert!(!of(Version::Http11, "CLOSE"));
+    assert!(!of(Version::Http11, "x,,Close "));
+    assert!(of(Version::Http11, "closed"));
+    assert!(of(Version::Http10, "KEEP-ALIVE"));
+    assert!(!of(Version::Http10, "keep-alive, close"));
+    assert!(Hop::of(Version::Http11, &fields(&[("Connection", "a, upGRADE")])).upgrade);
+    assert!(!Hop::of(Version::Http11, &fields(&[("Upgrade", "websocket")])).upgrade);
+}
+
+#[test]
+fn an_upgrade_to_several_protocols_is_not_one_to_websocket() {
+    assert!(hop::is_websocket(&fields(&[("Upgrade", " WEBSOCKET ,")])));
+    assert!(!hop::is_websocket(&fields(&[("Upgrade", "websocket/13")])));
+    assert!(!hop::is_websocket(&fields(&[("Upgrade", "websocket"), ("Upgrade", "h2c")])));
+    assert!(!hop::is_websocket(&fields(&[("Upgrade", "")])));
+}
+
+#[test]
+fn a_pseudonym_is_the_second_word_of_an_element() {
+    let passed = |via, name| hop::has_passed(&fields(&[("Via", via)]), name);
+    assert!(passed("1.1 gate", "GATE"));
+    assert!(passed("1.0 other:80 (gate), HTTP/1.1\tgate", "gate"));
+    assert!(!passed("1.0 other (gate)", "gate"));
+    assert!(!passed("gate", "gate"));
+    assert!(!passed("1.1 gate2, 1.1 agate", "gate"));
+    assert!(!hop::has_passed(&fields(&[]), "gate"));
+}
+
+#[test]
+fn a_pseudonym_is_one_token() {
+    assert!(hop::is_pseudonym("tidegate-1"));
+    for name in ["", "a b", "a,b", "a(b)", "h:80", "\u{e4}", "a\r\n"] {
+        assert!(!hop::is_pseudonym(name), "{name:?}");
+    }
+}

@@ -1,0 +1,21 @@
+//! HTTP/1.x through its public interface: bytes in, events out, and heads written back.
+#![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
+
+mod accepted;
+mod corpus;
+mod dates;
+mod fields;
+mod generate;
+mod hops;
+mod limits;
+mod preconditions;
+mod ranges;
+mod refusals;
+mod reuse;
+mod round_trip;
+/// What the fuzz targets assert, for these tests too.
+#[allow(unreachable_pub, reason = "it is public in a crate of its own")]
+#[path = "../../fuzz/src/lib.rs"]
+mod rules;
+mod split;
+mod support;

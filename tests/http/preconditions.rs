@@ -1,0 +1,100 @@
+//! Validators and preconditions, where lists, repetition and malformed values meet.
+
+use tidegate::http::Fields;
+use tidegate::http::cond::{EntityTag, Validators, guards_a_change, is_conditional};
+
+use super::support::fields;
+
+const MODIFIED: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
+
+fn not_modified(response: &[(&str, &str)], request: &[(&str, &str)]) -> bool {
+    let response: Fields = fields(response);
+    Validators::of(&response).not_modified(&fields(request))
+}
+
+#[test]
+fn tags_are_compared_strongly_or_weakly() {
+    let tag = |text: &'static str| EntityTag::parse(text.as_bytes()).unwrap();
+    for (one, other, strongly, weakly) in [
+        ("\"1\"", "\"1\"", true, true),
+        ("W/\"1\"", "W/\"1\"", false, true),
+        ("W/\"1\"", "\"1\"", false, true),
+        ("W/\"1\"", "W/\"2\"", false, false),
+        ("\"a\"", "\"A\"", false, false),
+    ] {
+        assert_eq!(tag(one).matches_strongly(tag(other)), strongly, "{one} {other}");
+        assert_eq!(tag(other).matches_weakly(tag(one)), weakly, "{one} {other}");
+    }
+}
+
+#[test]
+fn what_is_no_tag_is_not_taken_for_one() {
+    for text in
+        [&b"\""[..], b"W/", b"W/\"", b"\"a", b"a\"", b"\"\x7f\"", b"\"\t\"", b" \"a\"", b"*"]
+    {
+        assert_eq!(EntityTag::parse(text), None, "{}", text.escape_ascii());
+    }
+    assert!(EntityTag::parse(b"\"\xe4!#~\\\"").is_some());
+}
+
+#[test]
+fn a_malformed_tag_in_a_list_hides_no_other() {
+    let response = [("ETag", "\"a\"")];
+    assert!(not_modified(&response, &[("If-None-Match", "x, , \"a\"")]));
+    assert!(!not_modified(&response, &[("If-None-Match", "a, 'a', \"a")]));
+    assert!(!not_modified(&response, &[("If-None-Match", "")]));
+    assert!(!not_modified(&response, &[("If-None-Match", "\"*\"")]));
+}
+
+#[test]
+fn a_tag_with_a_comma_is_one_tag() {
+    assert!(not_modified(&[("ETag", "\"a,b\"")], &[("If-None-Match", "\"x\", \"a,b\"")]));
+    assert!(!not_modified(&[("ETag", "\"b\"")], &[("If-None-Match", "\"a,\"b\"\"")]));
+}
+
+#[test]
+fn a_response_with_two_tags_or_dates_has_none() {
+    let two_tags = [("ETag", "\"a\""), ("ETag", "\"a\"")];
+    assert!(!not_modified(&two_tags, &[("If-None-Match", "\"a\"")]));
+    assert!(not_modified(&two_tags, &[("If-None-Match", "*")]));
+    let two_dates = [("Last-Modified", MODIFIED), ("Last-Modified", MODIFIED)];
+    assert!(!not_modified(&two_dates, &[("If-Modified-Since", MODIFIED)]));
+}
+
+#[test]
+fn a_date_is_compared_to_the_second_and_a_repeated_one_ignored() {
+    let response = [("Last-Modified", MODIFIED)];
+    assert!(not_modified(&response, &[("If-Modified-Since", MODIFIED)]));
+    assert!(not_modified(&response, &[("If-Modified-Since", "Thursday, 01-Jan-26 00:00:00 GMT")]));
+    let twice = [("If-Modified-Since", MODIFIED), ("If-Modified-Since", MODIFIED)];
+    assert!(!not_modified(&response, &twice));
+    assert!(!not_modified(&[], &[("If-Modified-Since", MODIFIED)]));
+    assert!(!not_modified(&response, &[]));
+}
+
+#[test]
+fn a_range_applies_only_if_its_condition_can_be_judged() {
+    let response = fields(&[("ETag", "W/\"a\""), ("Last-Modified", MODIFIED)]);
+    let applies = |lines: &[(&str, &str)]| Validators::of(&response).range_applies(&fields(lines));
+    assert!(applies(&[]));
+    assert!(!applies(&[("If-Range", "W/\"a\"")]), "a weak tag names no bytes");
+    assert!(!applies(&[("If-Range", "\"a\"")]));
+    assert!(!applies(&[("If-Range", MODIFIED)]), "without Date nobody knows how old it was");
+    assert!(!applies(&[("If-Range", "soon")]));
+    assert!(!applies(&[("If-Range", MODIFIED), ("If-Range", MODIFIED)]));
+}
+
+#[test]
+fn preconditions_are_told_apart_by_what_they_guard() {
+    for name in ["If-Match", "If-Unmodified-Since"] {
+        assert!(
+            guards_a_change(&fields(&[(name, "x")])) && !is_conditional(&fields(&[(name, "x")]))
+        );
+    }
+    for name in ["If-None-Match", "If-Modified-Since"] {
+        assert!(
+            is_conditional(&fields(&[(name, "x")])) && !guards_a_change(&fields(&[(name, "x")]))
+        );
+    }
+    assert!(!is_conditional(&fields(&[("If-Range", "x")])));
+}
