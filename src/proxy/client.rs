@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use crate::cache::{CacheKey, Object};
 use crate::http::{Method, RequestHead, ServerCodec};
-use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Token, Wake};
+use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::body::{Body, ReaderKey};
 use super::buffers::Input;
@@ -51,6 +51,8 @@ pub(super) struct Client {
     pub(super) deadline: Option<Instant>,
     /// When the first byte of the head came that is being received.
     pub(super) head_began: Option<Instant>,
+    /// When it was accepted, or the last exchange was over.
+    pub(super) idle_since: Instant,
     /// Until when it may ask for nothing.
     pub(super) idle_until: Option<Instant>,
     /// After the end of what is sent, how much was read and dropped.
@@ -120,8 +122,6 @@ pub(super) struct Exchange {
     pub(super) ended: bool,
     /// Whether only the end of the connection tells the client where the content ends.
     pub(super) until_close: bool,
-    /// Whether the content stopped before its end.
-    pub(super) cut_short: bool,
 }
 
 /// The content of the request, on its way up.
@@ -170,11 +170,12 @@ impl ClientCx<'_> {
 }
 
 impl Client {
-    /// A connection that was just accepted, and has until `idle_until` to ask for something.
+    /// A connection that was accepted `now`, and has until `idle_until` to ask for something.
     pub(super) const fn new(
         id: Id<Self>,
         io: Io,
         address: SocketAddr,
+        now: Instant,
         idle_until: Instant,
     ) -> Self {
         Self {
@@ -188,6 +189,7 @@ impl Client {
             exchange: None,
             deadline: None,
             head_began: None,
+            idle_since: now,
             idle_until: Some(idle_until),
             lingered: None,
         }
@@ -247,13 +249,24 @@ impl Client {
                 Next::Park
             }
             Step::Connect => Next::Park, // the dial sees to that
-            _ => Next::Gone,             // it takes no bytes, or does not leave
+            Step::Transmit => {
+                if let Some(exchange) = &mut self.exchange {
+                    exchange.journal.reason = Some("send-timeout".into());
+                }
+                Next::Gone
+            }
+            _ => Next::Gone, // it does not leave
         }
     }
 
     /// Whether it has asked for nothing since its last answer.
     pub(super) const fn is_idle(&self) -> bool {
         matches!(self.step, Step::Receive) && self.head_began.is_none()
+    }
+
+    /// Whether the connection was reset: nobody is there to be answered.
+    pub(super) fn is_reset(&self, cx: &ClientCx<'_>) -> bool {
+        cx.reactor.ready(self.io).contains(Ready::ERROR)
     }
 
     /// One line about what it is at.
@@ -310,6 +323,14 @@ impl Client {
         }
     }
 
+    /// There is no time for what is left of it.
+    pub(super) fn give_up(mut self, cx: &mut ClientCx<'_>) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.journal.reason = Some("drain-timeout".into());
+        }
+        self.end(cx);
+    }
+
     /// The connection is over: lets go of everything, and writes down an exchange that was not
     /// finished.
     pub(super) fn end(mut self, cx: &mut ClientCx<'_>) {
@@ -318,7 +339,7 @@ impl Client {
             Some(mut exchange) => {
                 exchange.journal.reason.get_or_insert_with(|| ExchangeError::ClientGone.reason());
                 cx.core.log.record(&exchange.journal, &cx.core.settings, cx.reactor.now());
-                exchange.cut_short && exchange.until_close
+                exchange.until_close
             }
             None => {
                 if self.head_began.is_some() {

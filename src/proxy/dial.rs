@@ -3,6 +3,7 @@
 //! The addresses that are judged are the addresses that are dialled; there is no second look-up
 //! between the two.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::task::Poll;
@@ -61,6 +62,9 @@ impl Dial {
             Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
                 Err(ExchangeError::Overloaded)
             }
+            Err(ConnectError::Failed(_, error)) if is_ours(&error) => {
+                Err(ExchangeError::Overloaded)
+            }
             Err(ConnectError::Failed(at, error)) => Err(ExchangeError::Connect(at, error.kind())),
             Err(ConnectError::NoAddress) => Err(ExchangeError::Name("no address".into())),
         })
@@ -103,6 +107,12 @@ impl Dial {
             connector.cancel(reactor);
         }
     }
+}
+
+/// Whether a connect has failed for want of something here, whoever it was for.
+fn is_ours(error: &io::Error) -> bool {
+    let wants = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    error.raw_os_error().is_some_and(|code| wants.contains(&code))
 }
 
 /// Those of `addresses` that may be dialled; if there are none, why not the first.

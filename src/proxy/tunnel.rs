@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use crate::http::Status;
-use crate::reactor::{Active, Budget, Id, Io, Reactor, Token, Wake};
+use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::body::ReaderKey;
 use super::client::{Client, ClientCx};
@@ -122,6 +122,9 @@ impl Tunnel {
                 self.journal.sent += up + down;
                 if up + down > 0 {
                     self.deadline = now + core.settings.limits.tunnel_timeout;
+                } else if self.is_reset(reactor) {
+                    self.broken = true; // unnoticed by reading, while the other side takes nothing
+                    return false;
                 }
             }
             _ => {
@@ -139,6 +142,10 @@ impl Tunnel {
         true
     }
 
+    fn is_reset(&self, reactor: &Reactor<Mail>) -> bool {
+        [self.client, self.origin].iter().any(|&io| reactor.ready(io).contains(Ready::ERROR))
+    }
+
     const fn token(&self) -> Token {
         self.id.token()
     }
@@ -146,6 +153,13 @@ impl Tunnel {
     /// One line about it.
     pub(super) fn describe(&self) -> String {
         format!("tunnel {} to {}", self.journal.client, self.journal.url)
+    }
+
+    /// There is no time for what is left of it.
+    pub(super) fn give_up(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        self.journal.reason = Some("drain-timeout".into());
+        self.broken = true;
+        self.end(reactor, core);
     }
 
     /// Closes both connections and writes the tunnel down.

@@ -204,7 +204,7 @@ impl Worker {
         match command {
             Command::Drain => self.drain(reactor),
             Command::Stop => self.stopped = true,
-            Command::Reload(settings) => self.reload(*settings),
+            Command::Reload(settings) => self.reload(*settings, reactor),
             Command::Reopen => self.core.log.reopen(),
         }
     }
@@ -272,6 +272,27 @@ impl Worker {
         self.core.cache.stats()
     }
 
+    /// Ends whatever is left, after a drain that took too long, and writes it down. Nobody is left
+    /// to take a part of something for the whole.
+    pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
+        let clients: Vec<_> = self.clients.iter().map(|(id, _)| id).collect();
+        let mut cx = ClientCx {
+            reactor,
+            core: &mut self.core,
+            fetches: &mut self.fetches,
+            tunnels: &mut self.tunnels,
+            budget: Budget::default(),
+        };
+        for client in clients.into_iter().filter_map(|id| self.clients.remove(id)) {
+            client.give_up(&mut cx);
+        }
+        let tunnels: Vec<_> = self.tunnels.iter().map(|(id, _)| id).collect();
+        for tunnel in tunnels.into_iter().filter_map(|id| self.tunnels.remove(id)) {
+            tunnel.give_up(reactor, &mut self.core);
+        }
+        self.core.log.flush();
+    }
+
     fn drain(&mut self, reactor: &mut Reactor<Mail>) {
         if std::mem::replace(&mut self.core.draining, true) {
             return;
@@ -281,7 +302,7 @@ impl Worker {
         reactor.set_deadline(self.housekeeping.token(), Some(until));
         let gates: Vec<_> = self.gates.iter().map(|(id, _)| id).collect();
         for id in gates {
-            self.accept(id, reactor); // who is in the backlog already is served
+            while self.accept(id, reactor) {} // who is in the backlog already is served
             if let Some(gate) = self.gates.remove(id) {
                 gate.0.close(reactor);
             }
@@ -290,17 +311,20 @@ impl Worker {
         self.clients.iter().for_each(|(id, _)| reactor.wake(id.token()));
     }
 
-    fn reload(&mut self, settings: Settings) {
+    fn reload(&mut self, settings: Settings, reactor: &mut Reactor<Mail>) {
+        self.core.pool.clear(reactor); // its connections were allowed by other rules
         self.core.heads = settings.of_heads();
         self.core.cache.set_limits(cache_limits(&settings));
         if let Some(max_clients) = settings.limits.max_clients {
             self.max_clients = max_clients;
         }
         self.core.settings = Rc::new(settings);
+        self.make_room(reactor);
     }
 
-    fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) {
-        let Some(Gate(listener)) = self.gates.get_mut(id) else { return };
+    /// Takes some of those who wait; whether there may be more.
+    fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) -> bool {
+        let Some(Gate(listener)) = self.gates.get_mut(id) else { return false };
         let room = self.max_clients.saturating_sub(self.clients.len() + self.tunnels.len());
         let mut accepted = Vec::new();
         let ended = listener.accept(reactor, room, &mut accepted);
@@ -311,22 +335,25 @@ impl Worker {
         if let Accepted::Exhausted(_) = ended {
             self.shed(reactor);
         }
+        matches!(ended, Accepted::More)
     }
 
     fn add_client(&mut self, io: Io, address: SocketAddr, reactor: &mut Reactor<Mail>) {
-        let until = reactor.now().mono + self.core.settings.limits.header_timeout;
-        let id = self.clients.insert_with(|id| Client::new(id, io, address, until));
+        let now = reactor.now().mono;
+        let until = now + self.core.settings.limits.header_timeout;
+        let id = self.clients.insert_with(|id| Client::new(id, io, address, now, until));
         reactor.set_owner(io, id.token());
     }
 
-    /// Closes idle connections for want of descriptors, those idle for longest first.
+    /// Closes some idle connections for want of descriptors, those idle for longest first.
     fn shed(&mut self, reactor: &mut Reactor<Mail>) {
-        const COUNT: usize = 32;
-        self.core.pool.shed(COUNT, reactor);
+        let some = |idle: usize| idle.div_ceil(8).min(32);
+        self.core.pool.shed(some(self.core.pool.len()), reactor);
         let idle = self.clients.iter().filter(|(_, client)| client.is_idle());
-        let mut idle: Vec<_> = idle.map(|(id, client)| (client.idle_until, id)).collect();
-        idle.sort_unstable_by_key(|&(until, _)| until);
-        for (_, id) in idle.into_iter().take(COUNT) {
+        let mut idle: Vec<_> = idle.map(|(id, client)| (client.idle_since, id)).collect();
+        idle.sort_unstable_by_key(|&(since, _)| since);
+        let count = some(idle.len());
+        for (_, id) in idle.into_iter().take(count) {
             if let Some(client) = self.clients.remove(id) {
                 reactor.close(client.io);
             }

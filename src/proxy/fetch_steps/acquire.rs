@@ -29,6 +29,7 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         Poll::Ready(Err(error)) => Next::Failed(error),
         Poll::Ready(Ok(connection)) => {
             fetch.dial = None;
+            fetch.deadline = None; // it was the dial's
             fetch.connection = Some(connection);
             Next::Go(Step::Send)
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::cache::{self, Freshness, NotStored, Object, Selection};
-use crate::http::{FromOrigin, Method, ResponseHead, Status};
+use crate::http::{FromOrigin, Method, ResponseHead, Status, hop};
 
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
@@ -151,7 +151,7 @@ fn still_valid(
 
 /// The origin speaks WebSocket from here on; whoever asked for that takes the connection.
 fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    if !forward::asks_for_websocket(&fetch.order.request) {
+    if !forward::asks_for_websocket(&fetch.order.request) || !hop::is_websocket(head.fields()) {
         return Next::Failed(ExchangeError::UnaskedUpgrade);
     }
     let now = cx.reactor.now();

@@ -26,6 +26,7 @@ pub(in super::super) fn push_request(
     cx: &mut FetchCx<'_>,
 ) -> Result<(), ExchangeError> {
     let Some(connection) = fetch.connection else { return Ok(()) };
+    let timeout = cx.core.settings.limits.origin_timeout;
     while !fetch.sending_failed && !cx.budget.is_spent() {
         if fetch.output.is_between_frames() && !fetch.request_ended {
             plan(fetch, cx)?;
@@ -42,7 +43,10 @@ pub(in super::super) fn push_request(
             _ => Supply::Nothing,
         };
         let sent = match fetch.output.send(cx.reactor, connection.io, supply) {
-            Poll::Pending => return Ok(()),
+            Poll::Pending => {
+                fetch.deadline.get_or_insert(cx.reactor.now().mono + timeout);
+                return Ok(());
+            }
             Poll::Ready(Err(_)) => {
                 fetch.sending_failed = true;
                 return Ok(());
@@ -51,7 +55,7 @@ pub(in super::super) fn push_request(
         };
         cx.budget.spend_out(sent.bytes);
         let now = cx.reactor.now().mono;
-        fetch.deadline = Some(now + cx.core.settings.limits.origin_timeout);
+        fetch.deadline = Some(now + timeout);
         let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
         if let (Some(body), Some(reader)) = (body, fetch.reader) {
             body.advance(reader, sent.content, cx.reactor);

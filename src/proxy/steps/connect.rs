@@ -12,6 +12,9 @@ use super::super::tunnel::Tunnel;
 
 /// Connects; once that has come about, a tunnel takes both connections.
 pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    if client.is_reset(cx) {
+        return Next::Gone;
+    }
     let token = client.token();
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let Some(route) = exchange.route.clone() else { return Next::Go(Step::Route) };

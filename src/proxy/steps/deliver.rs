@@ -8,7 +8,8 @@ use crate::http::cond::Validators;
 use crate::http::range::{self, ByteRange};
 use crate::http::{Framing, HeadWriter, Method, Name, Status, Version};
 
-use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
+use super::super::body::State;
+use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
 use super::super::outgoing::Coding;
 use super::super::reply::{Answer, Brought};
 
@@ -19,15 +20,23 @@ const COPIED: u64 = 4 * 1024;
 /// Writes the head, and says where its content comes from.
 pub(in super::super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    exchange.persistent &= !cx.core.draining;
+    // An answer that comes before all of the request says that the rest may not be read
+    // (RFC 9110 §10.1.1).
+    exchange.persistent &= !cx.core.draining && exchange.upload == Upload::Done;
     match &exchange.source {
         Source::Stored { object, .. } => {
             let object = Arc::clone(object);
             deliver_stored(client, &object, cx)
         }
         &Source::Reply { id, .. } => {
-            let brought = cx.core.replies.get(id).and_then(|reply| reply.brought.as_ref());
-            let Some(Brought::Response(answer)) = brought else { return Next::Go(Step::Wait) };
+            let Some(reply) = cx.core.replies.get(id) else { return Next::Go(Step::Wait) };
+            if let State::Failed(error) = reply.body.state() {
+                let error = error.clone(); // it can still be told, since nothing else was
+                return Next::Go(client.fail(&error, cx));
+            }
+            let Some(Brought::Response(answer)) = &reply.brought else {
+                return Next::Go(Step::Wait);
+            };
             let answer = Rc::clone(answer);
             deliver_streamed(client, &answer, cx)
         }

@@ -15,6 +15,7 @@ pub(in super::super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     client.leave(cx, &ExchangeError::ClientGone);
     let Some(exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
     cx.core.log.record(&exchange.journal, &cx.core.settings, cx.reactor.now());
+    client.idle_since = cx.now();
     let keep = exchange.persistent && exchange.upload == Upload::Done;
     Next::Go(if keep { Step::Receive } else { Step::Close })
 }

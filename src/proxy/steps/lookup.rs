@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{Lookup, Missing, Object, RequestControl, Use};
+use crate::http::cond::Validators;
 use crate::reactor::Id;
 
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
@@ -48,7 +49,7 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
             let asked = usable == Use::ValidateForRequest;
             fetch(
                 client,
-                Some(object),
+                can_be_validated(&object).then_some(object),
                 if asked { Forwarded::Request } else { Forwarded::Stale },
                 cx,
             )
@@ -56,6 +57,13 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
         Lookup::Busy(_) => fetch(client, None, Forwarded::Missing(Missing::Uri), cx),
         Lookup::Miss(missing) => fetch(client, None, Forwarded::Missing(missing), cx),
     }
+}
+
+/// Whether the origin can be asked if it still holds. If not, the client's own conditions are what
+/// it is asked.
+fn can_be_validated(object: &Object) -> bool {
+    let validators = Validators::of(&object.head);
+    validators.tag.is_some() || validators.modified.is_some()
 }
 
 /// Has the response come from a stored object.

@@ -42,13 +42,11 @@ pub(in super::super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> N
                 Poll::Ready(Ok(())) => continue,
             }
         }
-        if cx.core.draining && client.head_began.is_none() {
-            return Next::Gone;
-        }
         match client.input.receive(cx.reactor, client.io, &mut cx.core.buffers) {
             Poll::Ready(Ok(0)) => return end_of_stream(client, cx),
             Poll::Ready(Ok(n)) => cx.budget.spend_in(n),
             Poll::Ready(Err(_)) => return Next::Gone,
+            Poll::Pending if cx.core.draining && client.head_began.is_none() => return Next::Gone,
             Poll::Pending => return park(client, cx),
         }
     }
@@ -105,7 +103,6 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
         coding: Coding::Identity,
         ended: false,
         until_close: false,
-        cut_short: false,
     }));
 }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::http::Method;
 
-use super::super::client::{Client, ClientCx, Next, Step};
+use super::super::client::{Client, ClientCx, Next, Step, Upload};
 use super::super::error::ExchangeError;
 use super::super::journal::Outcome;
 use super::super::respond::{self, Frame};
@@ -40,6 +40,7 @@ fn answer_here(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
     let Some(exchange) = &mut client.exchange else { return Step::Close };
     let settings = &cx.core.settings;
     exchange.cache_status.detail = Some("own");
+    exchange.persistent &= exchange.upload == Upload::Done;
     let frame = Frame {
         name: &settings.name,
         now: cx.reactor.now(),

@@ -17,7 +17,8 @@ pub(in super::super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> 
         client.leave_upload(cx, &error);
     }
     loop {
-        if client.output.is_between_frames() && !plan(client, cx) {
+        let failed = client.output.is_between_frames() && !plan(client, cx);
+        if failed && client.output.is_empty() {
             return cut_short(client, cx);
         }
         let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
@@ -31,24 +32,24 @@ pub(in super::super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> 
                 reply.body.park(reader);
             }
             client.deadline = None; // the fetch has deadlines of its own
-            return Next::Park;
+            return if client.is_reset(cx) { Next::Gone } else { Next::Park };
         }
         if cx.budget.is_spent() {
             return Next::Park; // drive() sees to another turn
         }
         match send(client, cx) {
-            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Ok(())) => client.deadline = None,
             Poll::Ready(Err(_)) => return Next::Gone,
             Poll::Pending => {
                 let timeout = cx.core.settings.limits.send_timeout;
-                client.deadline = Some(cx.reactor.now().mono + timeout);
+                client.deadline.get_or_insert(cx.reactor.now().mono + timeout);
                 return Next::Park;
             }
         }
     }
 }
 
-/// Plans the next frame; false if the content has failed.
+/// Plans the next frame; false if the content has failed, and what came before that has left.
 fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
     let Some(exchange) = &mut client.exchange else { return true };
     if exchange.ended {
@@ -60,12 +61,13 @@ fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
         Source::Stored { at, end, .. } => (end - at, Some(None)),
         &Source::Reply { id, reader, .. } => {
             let Some(reply) = cx.core.replies.get(id) else { return false };
+            let available = reply.body.available(reader);
             let end = match reply.body.state() {
-                State::Streaming => None,
                 State::Complete(trailers) => Some(trailers.as_ref()),
-                State::Failed(_) => return false,
+                State::Failed(_) if available == 0 => return false,
+                State::Streaming | State::Failed(_) => None,
             };
-            (reply.body.available(reader), end)
+            (available, end)
         }
     };
     exchange.ended = client.output.plan(coding, available, end);
@@ -118,7 +120,6 @@ fn cut_short(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         _ => ExchangeError::OriginGone,
     };
     exchange.journal.reason = Some(error.reason());
-    exchange.cut_short = true;
     Next::Gone
 }
 

@@ -43,10 +43,13 @@ pub(in super::super) fn pump(
     let moved = pump_into(client, id, cx);
     let Some(exchange) = &mut client.exchange else { return Ok(()) };
     match &moved {
-        Ok(Progress::Done) => exchange.upload = Upload::Done,
+        Ok(Progress::Done) => {
+            exchange.upload = Upload::Done;
+            client.deadline = None;
+        }
         Ok(Progress::Waits) => {
             let timeout = cx.core.settings.limits.upload_timeout;
-            client.deadline = Some(cx.reactor.now().mono + timeout);
+            client.deadline.get_or_insert(cx.reactor.now().mono + timeout);
         }
         Ok(Progress::Held) => client.deadline = None,
         Err(error) => {
@@ -112,7 +115,10 @@ fn pump_into(
         match received {
             Poll::Pending => return Ok(Progress::Waits),
             Poll::Ready(Ok(0)) => return Err(ExchangeError::Refused(Refusal::Truncated)),
-            Poll::Ready(Ok(n)) => cx.budget.spend_in(n),
+            Poll::Ready(Ok(n)) => {
+                cx.budget.spend_in(n);
+                client.deadline = None;
+            }
             Poll::Ready(Err(_)) => return Err(ExchangeError::ClientGone),
         }
     }

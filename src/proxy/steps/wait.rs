@@ -3,7 +3,6 @@
 use std::task::Poll;
 
 use crate::http::{Status, Version};
-use crate::reactor::Ready;
 
 use super::super::body::State;
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
@@ -20,8 +19,8 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
     if let Err(error) = pump(client, cx) {
         return Next::Go(client.fail(&error, cx));
     }
-    if cx.reactor.ready(client.io).contains(Ready::ERROR) {
-        return Next::Gone; // reset: nobody is there to be answered
+    if client.is_reset(cx) {
+        return Next::Gone;
     }
     if relay_interims(client, cx).is_err() {
         return Next::Gone;

@@ -1,0 +1,479 @@
+//! Reads a scenario: the form that `README.md` describes, line by line.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use tidegate::proxy::units::{Bytes, Unit};
+use tidegate::reactor::sim::Fate;
+
+/// A scenario file, read.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    pub(crate) simulation_only: bool,
+    pub(crate) no_faults: bool,
+    pub(crate) setup: Vec<At<Setup>>,
+    pub(crate) steps: Vec<At<Step>>,
+}
+
+/// Something, and the line it stands in.
+#[derive(Clone, Debug)]
+pub(crate) struct At<T> {
+    pub(crate) line: usize,
+    pub(crate) what: T,
+}
+
+/// What is so from the start.
+#[derive(Clone, Debug)]
+pub(crate) enum Setup {
+    /// A setting of the proxy, by the name of its option or limit.
+    Set(String, String),
+    Origin {
+        name: String,
+        at: Option<SocketAddr>,
+        manner: Manner,
+    },
+    /// Where clients connect from.
+    Clients(IpAddr),
+    /// How many sockets the proxy may have.
+    Sockets(usize),
+    /// How many bytes a connection holds on its way.
+    Window(usize),
+}
+
+/// How an origin takes connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Accepts,
+    /// Nobody listens.
+    Refuses,
+    /// As the simulated network has it.
+    Fate(Fate),
+}
+
+/// A connection, by the letter or name of its kind and its number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) number: u32,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.name, self.number)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Bytes that are sent: several pieces that leave together.
+    Send(Vec<Peer>, Vec<Written>),
+    Expect(Vec<Peer>, Expected),
+    Do(Vec<Peer>, Action),
+    Is(Vec<Peer>, State),
+    Trailers(Vec<Peer>, Vec<String>),
+    Wait(Duration),
+    /// The wall clock jumps forward or back.
+    Jump(i8, Duration),
+    Host(String, Vec<String>),
+    Asked(String, usize),
+    Connections(String, u32),
+    Pooled(usize),
+    Cached(usize),
+    Log(String),
+    /// Another setting, from now on.
+    Reload(String, String),
+    Drain,
+    GiveUp,
+    Pause(bool),
+    ProxyIs(String),
+}
+
+/// What is written: a message, or bytes as they are.
+#[derive(Clone, Debug)]
+pub(crate) enum Written {
+    Message(Message),
+    Raw(String),
+}
+
+/// A head, and with the empty line behind it, content.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Message {
+    pub(crate) head: Vec<String>,
+    pub(crate) content: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Expected {
+    /// A message with these lines among others, in this order; a line `!Name` must not be there.
+    Message(Message),
+    /// A message with this head and no other line.
+    Exactly(Message),
+    /// Content that goes on so.
+    More(String),
+    /// Content that ends so.
+    Last(String),
+    Raw(String),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    Connect,
+    Close,
+    HalfClose,
+    Reset,
+    /// Reads no more than so many bytes.
+    Stall(usize),
+    Resume,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The connection is there, and nothing has come that no step has named.
+    Quiet,
+    /// The other side has ended its stream.
+    Closed,
+    /// The other side has reset the connection.
+    Reset,
+    /// One of the two.
+    Gone,
+    /// What was to be sent has not all been taken.
+    Blocked,
+}
+
+/// What is wrong with a scenario, and in which line.
+pub(crate) type Wrong = (usize, String);
+
+impl Scenario {
+    /// Reads the file at `path`.
+    pub(crate) fn read(path: &Path) -> Result<Self, Wrong> {
+        let text = std::fs::read_to_string(path).map_err(|error| (0, error.to_string()))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Self::parse(&name, &text)
+    }
+
+    pub(crate) fn parse(name: &str, text: &str) -> Result<Self, Wrong> {
+        let mut scenario = Self {
+            name: name.to_owned(),
+            simulation_only: false,
+            no_faults: false,
+            setup: Vec::new(),
+            steps: Vec::new(),
+        };
+        for At { line, what } in repeated(text)? {
+            scenario.take(line, &what).map_err(|wrong| (line, wrong))?;
+        }
+        let faulty = scenario.setup.iter().find(|setup| setup.what.is_simulated());
+        match faulty.filter(|_| !scenario.simulation_only) {
+            Some(setup) => Err((setup.line, "this needs 'simulation only' at the top".into())),
+            None => Ok(scenario),
+        }
+    }
+
+    fn take(&mut self, line: usize, text: &str) -> Result<(), String> {
+        if text.starts_with([' ', '\t']) {
+            let last = self.steps.last_mut().ok_or("there is nothing this goes on with")?;
+            return last.what.go_on(text.trim_start());
+        }
+        if let Some((who, arrow, rest)) = split_arrow(text) {
+            return self.transfer(line, &peers(who)?, arrow, rest);
+        }
+        let words = text.split(" #").next().unwrap_or_default().trim_end();
+        match (words, setup(words)?, self.steps.is_empty()) {
+            ("simulation only", _, true) => self.simulation_only = true,
+            ("no faults", _, true) => self.no_faults = true,
+            (_, Some(what), true) => self.setup.push(At { line, what }),
+            (_, Some(_), false) => return Err("this comes before the first step".into()),
+            _ => self.steps.push(At { line, what: step(words)? }),
+        }
+        Ok(())
+    }
+
+    fn transfer(
+        &mut self,
+        line: usize,
+        who: &[Peer],
+        arrow: &str,
+        rest: &str,
+    ) -> Result<(), String> {
+        let message = || Message { head: vec![rest.to_owned()], content: None };
+        let what = match arrow {
+            ">" => Step::Send(who.to_vec(), vec![Written::Message(message())]),
+            ">>" => Step::Send(who.to_vec(), vec![Written::Raw(rest.to_owned())]),
+            "<" => Step::Expect(who.to_vec(), Expected::Message(message())),
+            "<=" => Step::Expect(who.to_vec(), Expected::Exactly(message())),
+            "<+" => Step::Expect(who.to_vec(), Expected::More(rest.to_owned())),
+            "<." => Step::Expect(who.to_vec(), Expected::Last(rest.to_owned())),
+            "<<" => Step::Expect(who.to_vec(), Expected::Raw(rest.to_owned())),
+            _ => {
+                let Some(Step::Send(same, written)) = self.steps.last_mut().map(|s| &mut s.what)
+                else {
+                    return Err("nothing was sent that this could follow".into());
+                };
+                if same != who {
+                    return Err("another peer has sent before".into());
+                }
+                written.push(Written::Message(message()));
+                return Ok(());
+            }
+        };
+        self.steps.push(At { line, what });
+        Ok(())
+    }
+}
+
+impl Setup {
+    /// Whether only the simulated network can do it.
+    const fn is_simulated(&self) -> bool {
+        match self {
+            Self::Clients(_) | Self::Sockets(_) | Self::Window(_) => true,
+            Self::Origin { at, manner, .. } => at.is_some() || matches!(manner, Manner::Fate(_)),
+            Self::Set(..) => false,
+        }
+    }
+}
+
+impl Step {
+    /// Takes a line that goes on with this step.
+    fn go_on(&mut self, text: &str) -> Result<(), String> {
+        let arrow_end = text.find(|c| !matches!(c, '<' | '>')).unwrap_or(text.len());
+        let (arrow, rest) = text.split_at(arrow_end);
+        let rest = rest.strip_prefix(' ').unwrap_or(rest);
+        match (self, arrow) {
+            (Self::Send(_, written), ">") => match written.last_mut() {
+                Some(Written::Message(message)) => message.go_on(rest),
+                _ => return Err("raw bytes go on with '>>'".into()),
+            },
+            (Self::Send(_, written), ">>") => match written.last_mut() {
+                Some(Written::Raw(raw)) => raw.push_str(rest),
+                _ => return Err("a message goes on with '>'".into()),
+            },
+            (Self::Expect(_, Expected::Message(message) | Expected::Exactly(message)), "<") => {
+                message.go_on(rest);
+            }
+            (Self::Expect(_, Expected::More(text) | Expected::Last(text)), "<")
+            | (Self::Expect(_, Expected::Raw(text)), "<<") => text.push_str(rest),
+            (Self::Trailers(_, trailers), "<") => trailers.push(rest.to_owned()),
+            _ => return Err(format!("'{text}' does not go on with the line before")),
+        }
+        Ok(())
+    }
+}
+
+impl Message {
+    fn go_on(&mut self, text: &str) {
+        match &mut self.content {
+            Some(content) => content.push_str(text),
+            None if text.is_empty() => self.content = Some(String::new()),
+            None => self.head.push(text.to_owned()),
+        }
+    }
+}
+
+/// All lines with their numbers, without those that are empty or comments, and with what stands
+/// between `repeat N` and `end` so many times.
+fn repeated(text: &str) -> Result<Vec<At<String>>, Wrong> {
+    let mut lines = Vec::new();
+    let mut block: Option<(usize, usize, usize)> = None;
+    for (line, text) in text.lines().enumerate().map(|(n, text)| (n + 1, text)) {
+        match (text.strip_prefix("repeat "), &block) {
+            (Some(times), None) => {
+                let times = times.trim().parse().map_err(|_| (line, "how often?".to_owned()))?;
+                block = Some((line, times, lines.len()));
+            }
+            (Some(_), Some(_)) => return Err((line, "a 'repeat' within another".into())),
+            (None, &Some((_, times, from))) if text == "end" => {
+                let body: Vec<At<String>> = lines.drain(from..).collect();
+                for n in 1..=times {
+                    let turn = |at: &At<String>| At {
+                        line: at.line,
+                        what: at.what.replace("{#}", &n.to_string()),
+                    };
+                    lines.extend(body.iter().map(turn));
+                }
+                block = None;
+            }
+            _ if text.trim().is_empty() || text.starts_with('#') => {}
+            _ => lines.push(At { line, what: text.to_owned() }),
+        }
+    }
+    match block {
+        Some((line, ..)) => Err((line, "this 'repeat' has no 'end'".into())),
+        None => Ok(lines),
+    }
+}
+
+const ARROWS: [&str; 8] = [">", ">>", "+>", "<", "<=", "<+", "<.", "<<"];
+
+/// Who, which way, and what.
+fn split_arrow(text: &str) -> Option<(&str, &str, &str)> {
+    let at = text.find(['<', '>', '+'])?;
+    let (who, rest) = text.split_at(at);
+    let (arrow, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    (who.ends_with(' ') && ARROWS.contains(&arrow)).then_some((who.trim_end(), arrow, rest))
+}
+
+/// `c1 c2 o1`, and ranges as `c1-c9`.
+fn peers(text: &str) -> Result<Vec<Peer>, String> {
+    let mut all = Vec::new();
+    for word in text.split_whitespace() {
+        let (first, last) = word.split_once('-').unwrap_or((word, word));
+        let (first, last) = (peer(first)?, peer(last)?);
+        let one = |number| Peer { name: first.name.clone(), number };
+        all.extend((first.number..=last.number).map(one));
+    }
+    if all.is_empty() { Err(format!("'{text}' is nobody")) } else { Ok(all) }
+}
+
+fn peer(word: &str) -> Result<Peer, String> {
+    let digits = word.find(|c: char| c.is_ascii_digit()).unwrap_or(word.len());
+    let (name, number) = word.split_at(digits);
+    let number = number.parse().ok().filter(|_| !name.is_empty());
+    let number = number.ok_or_else(|| format!("'{word}' is no connection, such as c1"))?;
+    Ok(Peer { name: name.to_owned(), number })
+}
+
+fn setup(text: &str) -> Result<Option<Setup>, String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    Ok(Some(match words.as_slice() {
+        ["set", name, value] => Setup::Set((*name).to_owned(), (*value).to_owned()),
+        ["origin", name, rest @ ..] => origin(name, rest)?,
+        ["clients", "at", address] => Setup::Clients(value(address)?),
+        ["sockets", number] => Setup::Sockets(value(number)?),
+        ["window", size] => Setup::Window(size_of(size)?),
+        _ => return Ok(None),
+    }))
+}
+
+fn origin(name: &str, rest: &[&str]) -> Result<Setup, String> {
+    if name == "c" || !name.bytes().all(|b| b.is_ascii_lowercase()) {
+        return Err(format!("'{name}' is no name for an origin"));
+    }
+    let (at, rest) = match rest {
+        ["at", address, rest @ ..] => (Some(value(address)?), rest),
+        _ => (None, rest),
+    };
+    let manner = match rest {
+        [] => Manner::Accepts,
+        ["refuses"] => Manner::Refuses,
+        ["silent"] => Manner::Fate(Fate::Silence),
+        ["late", time] => Manner::Fate(Fate::Answer(time_of(time)?)),
+        _ => return Err(format!("an origin is not '{}'", rest.join(" "))),
+    };
+    Ok(Setup::Origin { name: name.to_owned(), at, manner })
+}
+
+fn step(text: &str) -> Result<Step, String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    Ok(match words.as_slice() {
+        ["wait", time] => Step::Wait(time_of(time)?),
+        ["clock", by] => {
+            let (sign, time) = by.split_at(1);
+            Step::Jump(if sign == "-" { -1 } else { 1 }, time_of(time)?)
+        }
+        ["host", name, answer @ ..] => {
+            Step::Host((*name).to_owned(), answer.iter().map(|&word| word.to_owned()).collect())
+        }
+        ["asked", name, times] => Step::Asked((*name).to_owned(), value(times)?),
+        ["connections", origin, number] => Step::Connections((*origin).to_owned(), value(number)?),
+        ["pooled", number] => Step::Pooled(value(number)?),
+        ["cached", number] => Step::Cached(value(number)?),
+        ["log", ..] => Step::Log(text["log".len()..].trim().to_owned()),
+        ["reload", name, value] => Step::Reload((*name).to_owned(), (*value).to_owned()),
+        ["drain"] => Step::Drain,
+        ["proxy", "pauses"] => Step::Pause(true),
+        ["proxy", "goes", "on"] => Step::Pause(false),
+        ["proxy", "gives", "up"] => Step::GiveUp,
+        ["proxy", "is", state @ ("over" | "empty")] => Step::ProxyIs((*state).to_owned()),
+        [who @ .., "is" | "are", state] => Step::Is(peers(&who.join(" "))?, state_of(state)?),
+        [who @ .., "trailers"] => Step::Trailers(peers(&who.join(" "))?, Vec::new()),
+        [who @ .., "stalls" | "stall", "after", size] => {
+            Step::Do(peers(&who.join(" "))?, Action::Stall(size_of(size)?))
+        }
+        [who @ .., action] => Step::Do(peers(&who.join(" "))?, action_of(action)?),
+        [] => return Err("this is no step".into()),
+    })
+}
+
+fn action_of(word: &str) -> Result<Action, String> {
+    Ok(match word.strip_suffix('s').unwrap_or(word) {
+        "connect" => Action::Connect,
+        "close" => Action::Close,
+        "half-close" => Action::HalfClose,
+        "reset" => Action::Reset,
+        "stall" => Action::Stall(0),
+        "read" => Action::Resume,
+        _ => return Err(format!("'{word}' is nothing to do")),
+    })
+}
+
+fn state_of(word: &str) -> Result<State, String> {
+    Ok(match word {
+        "quiet" => State::Quiet,
+        "closed" => State::Closed,
+        "reset" => State::Reset,
+        "gone" => State::Gone,
+        "blocked" => State::Blocked,
+        _ => return Err(format!("'{word}' is nothing to be")),
+    })
+}
+
+fn value<T: std::str::FromStr>(word: &str) -> Result<T, String> {
+    word.parse().map_err(|_| format!("'{word}' is not what stands here"))
+}
+
+fn time_of(word: &str) -> Result<Duration, String> {
+    Duration::read(word).ok_or_else(|| format!("'{word}' is not {}", Duration::EXPECTED))
+}
+
+fn size_of(word: &str) -> Result<usize, String> {
+    let size = Bytes::read(word).and_then(|size| usize::try_from(size.0).ok());
+    size.ok_or_else(|| format!("'{word}' is not {}", Bytes::EXPECTED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> Wrong {
+        Scenario::parse("test", text).unwrap_err()
+    }
+
+    #[test]
+    fn messages_go_on_and_what_follows_the_empty_line_is_content() {
+        let text = "c1 c3-c4 > PUT / HTTP/1.1\n   > A: 1\n   >\n   > ab\n   > cd\nc1 <. x\n";
+        let scenario = Scenario::parse("test", text).unwrap();
+        let [send, expect] = scenario.steps.as_slice() else { panic!("two steps") };
+        let Step::Send(who, written) = &send.what else { panic!("a send") };
+        assert_eq!(who.iter().map(|peer| peer.number).collect::<Vec<_>>(), [1, 3, 4]);
+        let [Written::Message(message)] = written.as_slice() else { panic!("one message") };
+        assert_eq!(message.head, ["PUT / HTTP/1.1", "A: 1"]);
+        assert_eq!(message.content.as_deref(), Some("abcd"));
+        assert_eq!(expect.line, 6);
+        assert!(matches!(&expect.what, Step::Expect(_, Expected::Last(text)) if text == "x"));
+    }
+
+    #[test]
+    fn blocks_are_repeated_with_their_number() {
+        let scenario = Scenario::parse("test", "repeat 3\nc{#} connects\nend\n").unwrap();
+        let numbers = scenario.steps.iter().map(|step| match &step.what {
+            Step::Do(who, Action::Connect) => who[0].number,
+            _ => 0,
+        });
+        assert_eq!(numbers.collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_its_line() {
+        assert_eq!(wrong("\nnonsense\n").0, 2);
+        assert_eq!(wrong("wait 1s\nset a b\n").0, 2);
+        assert_eq!(wrong("wait soon").0, 1);
+        assert_eq!(wrong("repeat 2\nwait 1s\n").0, 1);
+        assert_eq!(wrong("  > alone").0, 1);
+        assert_eq!(wrong("c1 > a\nc2 +> b").0, 2);
+        assert_eq!(wrong("c1 >> a\n   > b").0, 2);
+        assert!(wrong("origin o silent").1.contains("simulation only"));
+    }
+}

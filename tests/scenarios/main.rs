@@ -1,0 +1,88 @@
+#![doc = include_str!("README.md")]
+#![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
+
+mod form;
+mod incoming;
+mod peers;
+mod play;
+mod settings;
+mod stage;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use form::Scenario;
+use play::{Failure, play};
+use stage::Medium;
+
+/// How many seeds each scenario is played with over the simulated network.
+const SEEDS: u64 = 6;
+
+#[test]
+fn over_the_simulated_network() {
+    let only = number("TIDEGATE_SEED");
+    let seeds = only.map_or(0..number("TIDEGATE_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
+    let media = seeds.map(|seed| Medium::Simulation { seed, faults: seed > 0 });
+    let media: Vec<Medium> = media.collect();
+    play_all(|scenario| match scenario.no_faults {
+        true => vec![Medium::Simulation { seed: 0, faults: false }],
+        false => media.clone(),
+    });
+}
+
+#[test]
+fn over_loopback() {
+    play_all(|scenario| if scenario.simulation_only { vec![] } else { vec![Medium::Loopback] });
+}
+
+/// Plays every scenario over the media that suit it, and reports those that fail.
+fn play_all(media: impl Fn(&Scenario) -> Vec<Medium>) {
+    let only = std::env::var("TIDEGATE_SCENARIO").ok();
+    let mut failures = Vec::new();
+    for path in files() {
+        let scenario = match Scenario::read(&path) {
+            Ok(scenario) => scenario,
+            Err((line, what)) => {
+                failures.push(format!("{}:{line}: {what}", path.display()));
+                continue;
+            }
+        };
+        if only.as_ref().is_some_and(|only| *only != scenario.name) {
+            continue;
+        }
+        let failed = media(&scenario).into_iter().find_map(|medium| {
+            play(&scenario, medium).err().map(|failure| report(&path, &scenario, medium, &failure))
+        });
+        failures.extend(failed);
+    }
+    assert!(failures.is_empty(), "\n\n{}\n", failures.join("\n\n"));
+}
+
+fn files() -> Vec<PathBuf> {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|p| p.extension().is_some_and(|e| e == "txt")).collect();
+    files.sort();
+    files
+}
+
+fn report(path: &Path, scenario: &Scenario, medium: Medium, failure: &Failure) -> String {
+    let path = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display();
+    let name = &scenario.name;
+    let how = match medium {
+        Medium::Loopback => format!("over loopback: TIDEGATE_SCENARIO={name}"),
+        Medium::Simulation { seed, .. } => {
+            format!("over the simulated network: TIDEGATE_SCENARIO={name} TIDEGATE_SEED={seed}")
+        }
+    };
+    format!("{path}:{}: {}\n({how})", failure.line, failure.what)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
+#[test]
+fn there_are_scenarios() {
+    assert!(files().len() >= 60);
+}

@@ -1,0 +1,222 @@
+//! Clients and origins that do as a scenario says: a program on a reactor of its own.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::Poll;
+
+use tidegate::reactor::{Active, App, Arena, Event, Id, Io, Listener, Reactor, Token, Wake};
+
+use super::form::{Action, Peer};
+use super::incoming::{End, Incoming};
+
+/// All clients and origins of a scenario.
+#[derive(Default)]
+pub(crate) struct Peers {
+    gates: Arena<Gate>,
+    streams: Arena<Stream>,
+    names: BTreeMap<Peer, Id<Stream>>,
+    accepted: HashMap<String, u32>,
+}
+
+/// An origin that listens.
+struct Gate {
+    listener: Listener,
+    origin: String,
+}
+
+/// One side of a connection.
+struct Stream {
+    io: Option<Io>,
+    connected: bool,
+    unsent: VecDeque<u8>,
+    /// Whether its output ends when all is sent.
+    ends: bool,
+    /// How many bytes it still reads.
+    appetite: usize,
+    pub(crate) incoming: Incoming,
+}
+
+impl Active for Gate {
+    const KIND: u8 = 0;
+}
+impl Active for Stream {
+    const KIND: u8 = 1;
+}
+
+impl App for Peers {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+        let Event::Drive(token, _) = event else { return };
+        if let Some(gate) = token.id() {
+            self.accept(gate, reactor);
+        } else if let Some(stream) = token.id().and_then(|id| self.streams.get_mut(id)) {
+            stream.drive(reactor);
+        }
+    }
+}
+
+impl Peers {
+    /// Has the origin called `name` listen on `address`; the address with its port.
+    pub(crate) fn listen(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        name: &str,
+        address: SocketAddr,
+    ) -> io::Result<SocketAddr> {
+        let bind = |id: Id<Gate>| {
+            let listener = Listener::bind(reactor, address, id.token())?;
+            Ok::<_, io::Error>(Gate { listener, origin: name.to_owned() })
+        };
+        let gate = self.gates.try_insert_with(bind)?;
+        Ok(self.gates.get(gate).map_or(address, |gate| gate.listener.address()))
+    }
+
+    fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<()>) {
+        let Some(gate) = self.gates.get_mut(id) else { return };
+        let mut accepted = Vec::new();
+        gate.listener.accept(reactor, usize::MAX, &mut accepted);
+        for (io, _) in accepted {
+            let number = self.accepted.entry(gate.origin.clone()).or_default();
+            *number += 1;
+            let peer = Peer { name: gate.origin.clone(), number: *number };
+            let stream = self.streams.insert(Stream::new(io, true));
+            reactor.set_owner(io, stream.token());
+            self.names.insert(peer, stream);
+        }
+    }
+
+    /// Connects `client` to `address`, unless it is connected or was.
+    pub(crate) fn connect(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        client: &Peer,
+        address: SocketAddr,
+    ) -> io::Result<()> {
+        if self.names.contains_key(client) {
+            return Ok(());
+        }
+        let connect =
+            |id: Id<Stream>| reactor.connect(address, id.token()).map(|io| Stream::new(io, false));
+        let stream = self.streams.try_insert_with(connect)?;
+        self.names.insert(client.clone(), stream);
+        Ok(())
+    }
+
+    /// Sends `bytes` behind all that was to be sent before.
+    pub(crate) fn send(&mut self, reactor: &mut Reactor<()>, peer: &Peer, bytes: &[u8]) {
+        if let Some((token, stream)) = self.stream(peer) {
+            stream.unsent.extend(bytes);
+            reactor.wake(token);
+        }
+    }
+
+    pub(crate) fn act(&mut self, reactor: &mut Reactor<()>, peer: &Peer, action: Action) {
+        let Some((token, stream)) = self.stream(peer) else { return };
+        match action {
+            Action::Connect => {}
+            Action::Close => {
+                if let Some(io) = stream.io.take() {
+                    reactor.close(io);
+                }
+            }
+            Action::Reset => {
+                if let Some(io) = stream.io.take() {
+                    reactor.reset(io);
+                }
+            }
+            Action::HalfClose => stream.ends = true,
+            Action::Stall(bytes) => stream.appetite = bytes,
+            Action::Resume => stream.appetite = usize::MAX,
+        }
+        reactor.wake(token);
+    }
+
+    /// What `peer` has received, if there is or was such a connection.
+    pub(crate) fn incoming(&mut self, peer: &Peer) -> Option<&mut Incoming> {
+        self.stream(peer).map(|(_, stream)| &mut stream.incoming)
+    }
+
+    /// How many bytes of `peer` were not taken yet.
+    pub(crate) fn unsent(&mut self, peer: &Peer) -> usize {
+        self.stream(peer).map_or(0, |(_, stream)| stream.unsent.len())
+    }
+
+    /// Whether `peer` has neither closed nor reset its connection itself.
+    pub(crate) fn is_open(&mut self, peer: &Peer) -> bool {
+        self.stream(peer).is_some_and(|(_, stream)| stream.io.is_some())
+    }
+
+    fn stream(&mut self, peer: &Peer) -> Option<(Token, &mut Stream)> {
+        let id = *self.names.get(peer)?;
+        self.streams.get_mut(id).map(|stream| (id.token(), stream))
+    }
+
+    /// How many connections an origin has accepted.
+    pub(crate) fn accepted(&self, origin: &str) -> u32 {
+        self.accepted.get(origin).copied().unwrap_or(0)
+    }
+
+    /// All connections there are or were.
+    pub(crate) fn all(&self) -> Vec<Peer> {
+        self.names.keys().cloned().collect()
+    }
+}
+
+impl Stream {
+    fn new(io: Io, connected: bool) -> Self {
+        Self {
+            io: Some(io),
+            connected,
+            unsent: VecDeque::new(),
+            ends: false,
+            appetite: usize::MAX,
+            incoming: Incoming::default(),
+        }
+    }
+
+    /// Sends and receives all it can.
+    fn drive(&mut self, reactor: &mut Reactor<()>) {
+        let Some(io) = self.io else { return };
+        if !self.connected {
+            match reactor.connected(io) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) => self.connected = true,
+                Poll::Ready(Err(_)) => return self.incoming.end = Some(End::Reset),
+            }
+        }
+        self.write(reactor, io);
+        self.read(reactor, io);
+    }
+
+    fn write(&mut self, reactor: &mut Reactor<()>, io: Io) {
+        while !self.unsent.is_empty() {
+            let (front, back) = self.unsent.as_slices();
+            match reactor.send(io, &[IoSlice::new(front), IoSlice::new(back)]) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(n)) => drop(self.unsent.drain(..n)),
+                // Whoever is not there any more is seen when reading.
+                Poll::Ready(Err(_)) => self.unsent.clear(),
+            }
+        }
+        if std::mem::take(&mut self.ends) {
+            let _ = reactor.shutdown(io);
+        }
+    }
+
+    fn read(&mut self, reactor: &mut Reactor<()>, io: Io) {
+        while self.appetite > 0 && self.incoming.end.is_none() {
+            let mut bytes = Vec::with_capacity(self.appetite.min(64 * 1024));
+            match reactor.recv(io, &mut bytes) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(0)) => self.incoming.end = Some(End::Closed),
+                Poll::Ready(Err(_)) => self.incoming.end = Some(End::Reset),
+                Poll::Ready(Ok(n)) => {
+                    self.incoming.receive(&bytes);
+                    self.appetite = self.appetite.saturating_sub(n);
+                }
+            }
+        }
+    }
+}

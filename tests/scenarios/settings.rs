@@ -1,0 +1,43 @@
+//! The settings of a scenario's proxy, by the names that options and limits have.
+
+use std::str::FromStr;
+
+use tidegate::proxy::units::{Bytes, Unit};
+use tidegate::proxy::{ReverseOrigin, Settings};
+
+/// The name in `Via`.
+pub(crate) const PSEUDONYM: &str = "gate";
+
+/// Sets what is called `name`.
+pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(), String> {
+    match name {
+        "to" => settings.reverse = Some(ReverseOrigin::parse(text)?),
+        "via" => settings.via = text.to_owned(),
+        "cache-memory" => settings.cache_memory = size(text)?.map_or(0, |bytes| bytes),
+        "cache-object-max" => settings.cache_object_max = size(text)?.map(|bytes| bytes as u64),
+        "allow-destination" => settings.destinations.rules.push(text.parse()?),
+        "allow-port" => settings.destinations.ports = text.parse()?,
+        "allow-connect-port" => settings.destinations.connect_ports = text.parse()?,
+        "allow-client" => settings.clients.push(parse(text)?),
+        "trusted-proxy" => settings.trusted_proxies.push(parse(text)?),
+        "log-format" => settings.log = Some(text.parse()?),
+        _ => {
+            let limit = settings.limits.set(name, text);
+            limit.map_err(|expected| match expected {
+                Some(expected) => format!("'{text}' is not {expected}"),
+                None => format!("there is no setting '{name}'"),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// A size, or `off`.
+fn size(text: &str) -> Result<Option<usize>, String> {
+    let size = Option::<Bytes>::read(text).ok_or_else(|| format!("'{text}' is no size"))?;
+    Ok(size.map(|bytes| usize::try_from(bytes.0).unwrap_or(usize::MAX)))
+}
+
+fn parse<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("'{text}' is no address or range"))
+}

@@ -1,0 +1,280 @@
+//! Where a scenario is played: the proxy on one reactor, its peers on another, and the time of both.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, SystemTime};
+
+use tidegate::proxy::{Command, LogSink, Mail, Resolver, Settings, Surroundings, Worker};
+use tidegate::reactor::sim::{Fate, Faults, Network};
+use tidegate::reactor::{Clock, Reactor, TcpTransport, VirtualClock};
+
+use super::peers::Peers;
+
+/// What a scenario is played over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// The simulated network, whose faults follow from the seed. Seed 0 has none.
+    Simulation {
+        seed: u64,
+        faults: bool,
+    },
+    Loopback,
+}
+
+/// Both reactors, and what lies between and around them.
+pub(crate) struct Stage {
+    network: Option<Network>,
+    pub(crate) clock: VirtualClock,
+    proxy: Reactor<Mail>,
+    pub(crate) worker: Worker,
+    /// Whether the proxy gets no turns.
+    pub(crate) paused: bool,
+    pub(crate) peer_reactor: Reactor<()>,
+    pub(crate) peers: Peers,
+    questions: Receiver<String>,
+    log: Receiver<String>,
+    /// Log lines that no step has taken.
+    pub(crate) lines: Vec<String>,
+    /// The addresses of names, or why there are none.
+    pub(crate) hosts: HashMap<String, Vec<String>>,
+    /// How often each name was asked for.
+    pub(crate) asked: HashMap<String, usize>,
+}
+
+/// Both reactors, before there is a proxy on one.
+pub(crate) struct Ground {
+    network: Option<Network>,
+    clock: VirtualClock,
+    proxy: Reactor<Mail>,
+    pub(crate) peer_reactor: Reactor<()>,
+    pub(crate) peers: Peers,
+}
+
+/// What a scenario says of the network.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terrain {
+    pub(crate) clients: IpAddr,
+    pub(crate) sockets: usize,
+    pub(crate) window: Option<usize>,
+}
+
+impl Default for Terrain {
+    fn default() -> Self {
+        Self { clients: HERE, sockets: usize::MAX, window: None }
+    }
+}
+
+/// Where everything is, unless a scenario of the simulation says otherwise.
+pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Where the proxy listens in the simulation.
+const PORT: u16 = 3128;
+/// As much as the kernel keeps connections waiting before anybody calls that a failure, in polls.
+const PATIENCE: u32 = 5000;
+const MOMENT: Duration = Duration::from_millis(1);
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+/// What is under way in the simulation for longer is waited for by the scenario itself.
+const SOON: Duration = MOMENT;
+/// A scenario that is not settled after so many turns never will be.
+const MOST_TURNS: u32 = 200_000;
+
+/// What goes wrong though nothing may come of it: short reads and writes, late and spurious
+/// readiness, any order of driving.
+fn mild(terrain: &Terrain) -> Faults {
+    Faults {
+        latency: Duration::from_micros(1)..Duration::from_micros(100),
+        window: terrain.window.map_or(2_000..40_000, |window| window..window + 1),
+        spurious: 2, // with hundreds of connections more would never let them settle
+        ..Faults::SOME
+    }
+}
+
+fn perfect(terrain: &Terrain) -> Faults {
+    let window = terrain.window.unwrap_or(64 * 1024);
+    Faults { window: window..window + 1, ..Faults::NONE }
+}
+
+impl Ground {
+    pub(crate) fn new(medium: Medium, terrain: &Terrain) -> io::Result<Self> {
+        match medium {
+            Medium::Simulation { seed, faults } => {
+                let faults = if faults { mild(terrain) } else { perfect(terrain) };
+                let network = Network::new(seed);
+                let of_proxy = Faults { sockets: terrain.sockets, ..faults.clone() };
+                let faults = Faults { spurious: 0, ..faults };
+                Ok(Self {
+                    clock: network.clock(),
+                    proxy: network.reactor(HERE, of_proxy),
+                    peer_reactor: network.reactor(terrain.clients, faults),
+                    peers: Peers::default(),
+                    network: Some(network),
+                })
+            }
+            Medium::Loopback => {
+                let clock = VirtualClock::default();
+                let transport = || TcpTransport::new().map(Box::new);
+                Ok(Self {
+                    network: None,
+                    proxy: Reactor::with(transport()?, Box::new(clock.clone())),
+                    peer_reactor: Reactor::with(transport()?, Box::new(clock.clone())),
+                    peers: Peers::default(),
+                    clock,
+                })
+            }
+        }
+    }
+
+    /// Decides how connects to `address` end, where the network is simulated.
+    pub(crate) fn set_fate(&self, address: SocketAddr, fate: Fate) {
+        if let Some(network) = &self.network {
+            network.set_fate(address, fate);
+        }
+    }
+
+    /// Puts a proxy on its reactor; the address on which it listens.
+    pub(crate) fn open(mut self, settings: Settings) -> io::Result<(Stage, SocketAddr)> {
+        let (asker, questions) = channel();
+        let (writer, log) = channel();
+        let surroundings = Surroundings {
+            resolver: Box::new(Asker(asker)),
+            log: Box::new(Lines(writer)),
+            secret: [1, 2],
+        };
+        let mut worker = Worker::new(settings, surroundings, 1000);
+        let port = if self.network.is_some() { PORT } else { 0 };
+        let address = worker.listen(&mut self.proxy, SocketAddr::new(HERE, port))?;
+        let stage = Stage {
+            network: self.network,
+            clock: self.clock,
+            proxy: self.proxy,
+            worker,
+            paused: false,
+            peer_reactor: self.peer_reactor,
+            peers: self.peers,
+            questions,
+            log,
+            lines: Vec::new(),
+            hosts: HashMap::new(),
+            asked: HashMap::new(),
+        };
+        Ok((stage, address))
+    }
+}
+
+impl Stage {
+    pub(crate) fn wall(&self) -> SystemTime {
+        self.clock.now().wall
+    }
+
+    /// How often something that is expected is waited for: the simulation has no surprises.
+    pub(crate) const fn patience(&self) -> u32 {
+        if self.network.is_some() { 0 } else { PATIENCE }
+    }
+
+    /// Turns both reactors until nothing happens on either, and nothing is under way between them.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..MOST_TURNS {
+            if self.turn(NOW) {
+                continue;
+            }
+            let soon = self.clock.now().mono + SOON;
+            let arrival = self.network.as_ref().and_then(Network::next_arrival);
+            let Some(arrival) = arrival.filter(|&at| at <= soon) else { return };
+            self.clock.advance_to(arrival);
+        }
+        panic!("the proxy and its peers keep each other busy");
+    }
+
+    /// The same where the kernel may be late: what it owes is given a moment to come.
+    pub(crate) fn settle_well(&mut self) {
+        self.settle();
+        if self.network.is_none() {
+            while self.turn(Some(MOMENT)) {
+                self.settle();
+            }
+        }
+    }
+
+    /// A turn of both; whether anything has happened.
+    fn turn(&mut self, timeout: Option<Duration>) -> bool {
+        self.answer();
+        let mut idle = true;
+        if !self.paused {
+            idle = self.proxy.turn(&mut self.worker, timeout).unwrap().is_idle();
+            self.worker.check();
+        }
+        idle &= self.peer_reactor.turn(&mut self.peers, timeout).unwrap().is_idle();
+        self.take_log();
+        !idle
+    }
+
+    /// Lets time pass, from deadline to deadline.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.settle_well();
+        let end = self.clock.now().mono + time;
+        let arrival = |stage: &Self| stage.network.as_ref().and_then(Network::next_arrival);
+        while let Some(next) = self.proxy.next_deadline().into_iter().chain(arrival(self)).min()
+            && next <= end
+            && !self.paused
+        {
+            self.clock.advance_to(next);
+            self.settle_well();
+        }
+        self.clock.advance_to(end);
+        self.settle_well();
+    }
+
+    /// Answers what the proxy has asked its resolver.
+    fn answer(&mut self) {
+        for name in self.questions.try_iter() {
+            *self.asked.entry(name.clone()).or_default() += 1;
+            let answer = self.hosts.get(&name).map(Vec::as_slice).unwrap_or_default();
+            let answer = match answer {
+                [word] if word == "silent" => continue,
+                [] => Err(io::Error::other("no such host")),
+                [word] if word == "fails" => Err(io::Error::other("no such host")),
+                addresses => Ok(addresses.iter().filter_map(|text| text.parse().ok()).collect()),
+            };
+            self.proxy.mailbox().send(Mail::Resolved(name, answer)).unwrap();
+        }
+    }
+
+    /// Tells the proxy what to do, as a signal would.
+    pub(crate) fn command(&self, command: Command) {
+        self.proxy.mailbox().send(Mail::Command(command)).unwrap();
+    }
+
+    pub(crate) fn give_up(&mut self) {
+        self.worker.give_up(&mut self.proxy);
+    }
+
+    fn take_log(&mut self) {
+        for lines in self.log.try_iter() {
+            self.lines.extend(lines.lines().map(str::to_owned));
+        }
+    }
+}
+
+/// Hands questions on to the stage.
+#[derive(Debug)]
+struct Asker(Sender<String>);
+
+impl Resolver for Asker {
+    fn ask(&mut self, name: &str) {
+        let _ = self.0.send(name.to_owned());
+    }
+}
+
+/// Hands log lines on to the stage.
+#[derive(Debug)]
+struct Lines(Sender<String>);
+
+impl LogSink for Lines {
+    fn write(&mut self, lines: &str) -> bool {
+        self.0.send(lines.to_owned()).is_ok()
+    }
+
+    fn reopen(&mut self) {}
+}
