@@ -19,3 +19,8 @@ pub mod http;
 pub mod proxy;
 pub mod reactor;
 pub mod time;
+
+/// The README's program is compiled and run with the other examples of the documentation.
+#[cfg(all(doctest, feature = "proxy"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

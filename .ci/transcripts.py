@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Runs the shell blocks of a Markdown file as a reader would, in their order.
+
+A ```sh block whose command goes on running is started in the background and waited for until it
+says 'listening'; a ```console block holds commands behind '$ ' and what they print, where [..]
+stands for anything in a line and a line '...' for any lines. Lines that match --skip are not run.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import threading
+
+
+def blocks(text):
+    return re.findall(r"^```(sh|console)\n(.*?)^```", text, re.M | re.S)
+
+
+def run_block(command, servers):
+    """Runs a block to its end, or until it listens."""
+    process = subprocess.Popen(["bash", "-ec", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               start_new_session=True)
+    for line in process.stdout:
+        print("   ", line, end="")
+        if line.startswith("listening "):
+            servers.append(process)
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return
+    if process.wait():
+        sys.exit(f"failed: {command}")
+
+
+def as_pattern(expected):
+    parts = [".*" if line == "..." else re.escape(line).replace(r"\[\.\.\]", ".*") for line in expected]
+    pattern = ""
+    for line, part in zip(expected, parts):
+        pattern += r"(?:.*\n)*?" if line == "..." else part + r"\n"
+    return pattern
+
+
+def run_console(block):
+    for step in re.split(r"^\$ ", block, flags=re.M)[1:]:
+        command, *expected = step.rstrip("\n").split("\n")
+        print("   $", command)
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+        printed = done.stdout.replace("\r", "")
+        if printed and not printed.endswith("\n"):
+            printed += "\n"
+        # An answer to HEAD ends in an empty line, which Markdown does not show.
+        if not re.fullmatch(as_pattern(expected) + r"\n?", printed):
+            sys.exit(f"$ {command}\nexpected:\n" + "\n".join(expected) + f"\nprinted:\n{printed}{done.stderr}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file")
+    parser.add_argument("--skip", default="^$", help="commands not to run")
+    args = parser.parse_args()
+    servers = []
+    try:
+        for kind, block in blocks(open(args.file).read()):
+            print(f"{args.file}: {block.splitlines()[0]}", flush=True)
+            if kind == "console":
+                run_console(block)
+            elif not re.search(args.skip, block, re.M):
+                run_block(block, servers)
+    finally:
+        for server in servers:
+            subprocess.run(["kill", "--", f"-{server.pid}"], check=False)
+            server.wait()
+
+
+main()
