@@ -5,24 +5,29 @@ use std::task::Poll;
 
 use crate::reactor::{Io, Reactor};
 
-/// The size of a receive buffer.
-const SIZE: usize = 16 * 1024;
 /// Empty buffers kept for the next who needs one.
 const SPARE: usize = 64;
 
-/// Empty buffers, the one used last on top, since it is still in the processor's cache.
-#[derive(Debug, Default)]
-pub(super) struct Buffers(Vec<Vec<u8>>);
+/// Empty buffers of one size, the one used last on top, since it is still in the processor's cache.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    size: usize,
+    spare: Vec<Vec<u8>>,
+}
 
 impl Buffers {
-    fn take(&mut self) -> Vec<u8> {
-        self.0.pop().unwrap_or_else(|| Vec::with_capacity(SIZE))
+    pub(super) const fn of(size: usize) -> Self {
+        Self { size, spare: Vec::new() }
     }
 
-    fn give_back(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() == SIZE && self.0.len() < SPARE {
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.size))
+    }
+
+    pub(super) fn give_back(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() == self.size && self.spare.len() < SPARE {
             buffer.clear();
-            self.0.push(buffer);
+            self.spare.push(buffer);
         }
     }
 }
@@ -70,7 +75,7 @@ impl Input {
         } else if self.bytes.len() == self.bytes.capacity() {
             self.bytes.drain(..self.start);
             self.start = 0;
-            self.bytes.reserve(SIZE);
+            self.bytes.reserve(buffers.size);
         }
         reactor.recv(io, &mut self.bytes)
     }

@@ -55,6 +55,8 @@ pub(super) struct Client {
     pub(super) idle_since: Instant,
     /// Until when it may ask for nothing.
     pub(super) idle_until: Option<Instant>,
+    /// Whether it has said that it asks for nothing else, and all it asked for was read.
+    pub(super) is_done: bool,
     /// After the end of what is sent, how much was read and dropped.
     pub(super) lingered: Option<u64>,
 }
@@ -106,6 +108,8 @@ pub(super) struct Exchange {
     pub(super) journal: Journal,
     pub(super) route: Option<Rc<Route>>,
     pub(super) key: Option<CacheKey>,
+    /// Whether the client asks for nothing after it.
+    pub(super) is_last: bool,
     /// Whether the connection is kept after it, as far as is known.
     pub(super) persistent: bool,
     pub(super) upload: Upload,
@@ -191,6 +195,7 @@ impl Client {
             head_began: None,
             idle_since: now,
             idle_until: Some(idle_until),
+            is_done: false,
             lingered: None,
         }
     }

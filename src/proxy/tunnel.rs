@@ -9,14 +9,12 @@ use crate::http::Status;
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::body::ReaderKey;
+use super::buffers::Buffers;
 use super::client::{Client, ClientCx};
 use super::journal::{Journal, Outcome};
 use super::pool::OriginConnection;
 use super::reply::{Brought, Reply};
 use super::worker::{Core, Mail};
-
-/// How much is read at a time; memory is held only while bytes are in it.
-const BUFFER: usize = 32 * 1024;
 
 /// A tunnel.
 #[derive(Debug)]
@@ -40,6 +38,7 @@ impl Active for Tunnel {
 /// One direction.
 #[derive(Debug)]
 struct Pipe {
+    /// What was received; no memory is held while that is nothing.
     bytes: Vec<u8>,
     sent: usize,
     /// Whether the source has ended.
@@ -108,15 +107,16 @@ impl Tunnel {
     }
 
     /// Moves bytes both ways; false if it is over.
-    pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &Core) -> bool {
+    pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
         let now = reactor.now().mono;
         if now >= self.deadline {
             self.journal.reason = Some("tunnel-timeout".into());
             return false;
         }
         let mut budget = Budget::default();
-        let up = self.up.pump(self.client, self.origin, &mut budget, reactor);
-        let down = self.down.pump(self.origin, self.client, &mut budget, reactor);
+        let buffers = &mut core.tunnel_buffers;
+        let up = self.up.pump(self.client, self.origin, &mut budget, buffers, reactor);
+        let down = self.down.pump(self.origin, self.client, &mut budget, buffers, reactor);
         match (up, down) {
             (Ok(up), Ok(down)) => {
                 self.journal.sent += up + down;
@@ -183,37 +183,36 @@ impl Pipe {
         source: Io,
         sink: Io,
         budget: &mut Budget,
+        buffers: &mut Buffers,
         reactor: &mut Reactor<Mail>,
     ) -> io::Result<u64> {
         let mut moved = 0;
         while !self.closed && !budget.is_spent() {
             if self.sent < self.bytes.len() {
-                let Poll::Ready(sent) =
-                    reactor.send(sink, &[IoSlice::new(&self.bytes[self.sent..])])?
-                else {
-                    break;
-                };
+                let slice = IoSlice::new(&self.bytes[self.sent..]);
+                let Poll::Ready(sent) = reactor.send(sink, &[slice])? else { return Ok(moved) };
                 self.sent += sent;
                 moved += sent as u64;
                 budget.spend_out(sent);
-                continue;
-            }
-            self.bytes.clear();
-            self.sent = 0;
-            if self.ended {
+            } else if self.ended {
                 self.closed = true;
                 reactor.shutdown(sink)?;
-                break;
-            }
-            self.bytes.reserve_exact(BUFFER);
-            match reactor.recv(source, &mut self.bytes)? {
-                Poll::Pending => {
-                    self.bytes = Vec::new();
-                    break;
+            } else {
+                self.sent = 0;
+                self.bytes.clear();
+                if self.bytes.capacity() == 0 {
+                    self.bytes = buffers.take();
                 }
-                Poll::Ready(0) => self.ended = true,
-                Poll::Ready(n) => budget.spend_in(n),
+                match reactor.recv(source, &mut self.bytes)? {
+                    Poll::Pending => break,
+                    Poll::Ready(0) => self.ended = true,
+                    Poll::Ready(n) => budget.spend_in(n),
+                }
             }
+        }
+        if self.sent == self.bytes.len() {
+            buffers.give_back(std::mem::take(&mut self.bytes));
+            self.sent = 0;
         }
         Ok(moved)
     }

@@ -24,6 +24,11 @@ use super::reply::Reply;
 use super::settings::Settings;
 use super::tunnel::Tunnel;
 
+/// The size of a buffer into which messages are received.
+const RECEIVED: usize = 16 * 1024;
+/// The size of a buffer for what passes through a tunnel.
+const TUNNELLED: usize = 64 * 1024;
+
 /// What other threads, and the program around the proxy, tell it.
 #[derive(Debug)]
 pub enum Mail {
@@ -114,6 +119,7 @@ pub(super) struct Core {
     pub(super) resolver: Box<dyn Resolver>,
     pub(super) log: AccessLog,
     pub(super) buffers: Buffers,
+    pub(super) tunnel_buffers: Buffers,
     pub(super) draining: bool,
 }
 
@@ -162,7 +168,8 @@ impl Worker {
                 names: Names::new(names),
                 resolver: surroundings.resolver,
                 log: AccessLog::new(surroundings.log),
-                buffers: Buffers::default(),
+                buffers: Buffers::of(RECEIVED),
+                tunnel_buffers: Buffers::of(TUNNELLED),
                 draining: false,
                 settings: Rc::new(settings),
             },
@@ -393,7 +400,7 @@ impl Worker {
 
     fn drive_tunnel(&mut self, id: Id<Tunnel>, reactor: &mut Reactor<Mail>) {
         let Some(tunnel) = self.tunnels.get_mut(id) else { return };
-        if !tunnel.drive(reactor, &self.core) {
+        if !tunnel.drive(reactor, &mut self.core) {
             if let Some(tunnel) = self.tunnels.remove(id) {
                 tunnel.end(reactor, &mut self.core);
             }

@@ -16,16 +16,19 @@ pub(in super::super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     let Some(exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
     cx.core.log.record(&exchange.journal, &cx.core.settings, cx.reactor.now());
     client.idle_since = cx.now();
-    let keep = exchange.persistent && exchange.upload == Upload::Done;
+    let read = exchange.upload == Upload::Done;
+    let keep = exchange.persistent && read;
+    client.is_done = exchange.is_last && read && client.input.is_empty();
     Next::Go(if keep { Step::Receive } else { Step::Close })
 }
 
 /// Sends what is left, says that nothing follows, and reads on for a moment: closing with unread
-/// bytes would reset the connection, and the answer with it.
+/// bytes would reset the connection, and the answer with it. A client that is done sends none.
 pub(in super::super) fn close(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     match flush(client, cx) {
         Poll::Pending => return Next::Park,
         Poll::Ready(Err(_)) => return Next::Gone,
+        Poll::Ready(Ok(())) if client.is_done => return Next::Gone,
         Poll::Ready(Ok(())) => {}
     }
     let limits = &cx.core.settings.limits;

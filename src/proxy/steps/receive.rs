@@ -80,6 +80,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
     let kept = head.version() == Version::Http11 || cx.core.settings.reverse.is_some();
     let persistent = hop.persistent && kept && !cx.core.draining;
+    let is_last = !hop.persistent;
     let upload = if head.framing().has_content() { Upload::Unread } else { Upload::Done };
     drop(hop);
     let request = Rc::new(head);
@@ -93,6 +94,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
         journal,
         route: None,
         key: None,
+        is_last,
         persistent,
         upload,
         source: Source::None,
