@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
@@ -9,7 +10,7 @@ use siphasher::sip::SipHasher13;
 #[derive(Clone, PartialEq, Eq)]
 pub struct CacheKey {
     hash: u64,
-    uri: Box<str>,
+    uri: Arc<str>,
 }
 
 impl CacheKey {
@@ -21,8 +22,8 @@ impl CacheKey {
 
     /// What it takes of memory on the heap.
     #[must_use]
-    pub const fn weight(&self) -> usize {
-        self.uri.len() + 16
+    pub fn weight(&self) -> usize {
+        self.uri.len() + 2 * size_of::<usize>() + 16
     }
 }
 
@@ -51,13 +52,12 @@ impl KeyMaker {
         Self { hasher: SipHasher13::new_with_keys(secret[0], secret[1]) }
     }
 
-    /// The key of `scheme://authority path?query`; the parts are normalised already.
+    /// The key of a target URI, which is normalised already.
     #[must_use]
-    pub fn key(&self, scheme: &str, authority: &str, path_and_query: &str) -> CacheKey {
-        let uri = [scheme, "://", authority, path_and_query].concat();
+    pub fn key(&self, uri: &Arc<str>) -> CacheKey {
         let mut hasher = self.hasher;
         hasher.write(uri.as_bytes());
-        CacheKey { hash: hasher.finish(), uri: uri.into() }
+        CacheKey { hash: hasher.finish(), uri: Arc::clone(uri) }
     }
 }
 

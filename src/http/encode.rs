@@ -1,5 +1,8 @@
 //! Writing heads.
 
+use std::fmt;
+use std::io::Write;
+
 use super::fields::{Field, Fields, Name};
 use super::status::Status;
 use super::version::Version;
@@ -49,6 +52,29 @@ impl<'a> HeadWriter<'a> {
         self
     }
 
+    /// Writes a line whose value is made of text.
+    pub fn text(&mut self, name: &str, value: fmt::Arguments<'_>) -> &mut Self {
+        self.list(name, [].into_iter(), value)
+    }
+
+    /// Writes a line with a list: `elements`, and one more at its end.
+    pub fn list<'v>(
+        &mut self,
+        name: &str,
+        elements: impl Iterator<Item = &'v [u8]>,
+        last: fmt::Arguments<'_>,
+    ) -> &mut Self {
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b": ");
+        for element in elements {
+            self.out.extend_from_slice(element);
+            self.out.extend_from_slice(b", ");
+        }
+        let _ = self.out.write_fmt(last); // writing to a Vec does not fail
+        self.out.extend_from_slice(b"\r\n");
+        self
+    }
+
     /// Writes a line as it came.
     pub fn copy(&mut self, field: &Field<'_>) -> &mut Self {
         self.line(field.name, field.value);
@@ -70,11 +96,7 @@ impl<'a> HeadWriter<'a> {
 
     /// Adds this hop to the path the message has come (RFC 9110 §7.6.3).
     pub fn via(&mut self, received: Version, pseudonym: &str) -> &mut Self {
-        self.out.extend_from_slice(b"Via: ");
-        for part in [received.number(), " ", pseudonym, "\r\n"] {
-            self.out.extend_from_slice(part.as_bytes());
-        }
-        self
+        self.text("Via", format_args!("{} {pseudonym}", received.number()))
     }
 
     /// Appends content behind the head.

@@ -195,10 +195,11 @@ impl Fields {
         Self { bytes, lines, present }
     }
 
-    /// Lines that follow `start`, which is a start line with its CR LF, or nothing.
+    /// Lines that follow `start`, which is a start line with its CR LF, or nothing. Its capacity is
+    /// used for the lines, of which there will be about `count`.
     #[must_use]
-    pub fn after(start: &[u8]) -> Self {
-        Self { bytes: start.to_vec(), lines: Vec::new(), present: 0 }
+    pub fn after(start: Vec<u8>, count: usize) -> Self {
+        Self { bytes: start, lines: Vec::with_capacity(count), present: 0 }
     }
 
     /// Adds a line at the end. What it is given has been checked before.

@@ -276,7 +276,7 @@ impl Client {
 
     /// One line about what it is at.
     pub(super) fn describe(&self) -> String {
-        let url = self.exchange.as_ref().map_or("", |exchange| &exchange.journal.url);
+        let url = self.exchange.as_ref().map_or("", |exchange| exchange.journal.url());
         format!("client {} in {:?} {url}", self.address, self.step)
     }
 

@@ -194,7 +194,7 @@ impl Fetch {
 
     /// One line about what it is at.
     pub(super) fn describe(&self) -> String {
-        format!("fetch {} in {:?}", self.order.route.url(), self.step)
+        format!("fetch {} in {:?}", self.order.route.uri, self.step)
     }
 
     fn is_late(&self, cx: &FetchCx<'_>) -> bool {
@@ -287,13 +287,13 @@ impl Fetch {
 
     pub(super) fn write_head(&mut self, core: &Core) {
         let order = &self.order;
-        let head = forward::request_head(
+        forward::request_head(
+            self.output.bytes(),
             &order.request,
             &order.route,
             order.client,
             order.validate.as_deref(),
             &core.settings,
         );
-        self.output.bytes().extend_from_slice(&head);
     }
 }

@@ -12,26 +12,27 @@ use crate::time::Now;
 use super::route::{Route, max_forwards};
 use super::settings::{ReverseOrigin, Settings};
 
-/// The head of a request to an origin.
+/// Writes the head of a request to an origin.
 pub(super) fn request_head(
+    out: &mut Vec<u8>,
     request: &RequestHead,
     route: &Route,
     client: SocketAddr,
     validate: Option<&Object>,
     settings: &Settings,
-) -> Vec<u8> {
+) {
     let fields = request.fields();
     let hop = Hop::of(request.version(), fields);
     let reverse = settings.reverse.is_some();
-    let mut out = Vec::with_capacity(request.wire_length() + 256);
-    let mut head = HeadWriter::request(&mut out, request.method_name(), &route.target);
+    out.reserve(request.wire_length() + 256);
+    let mut head = HeadWriter::request(out, request.method_name(), route.target());
     if !fields.has(Name::Host) {
-        head.field("Host", route.host_field.as_bytes());
+        head.field("Host", route.host_field().as_bytes());
     }
     for field in fields.iter() {
         match field.id {
             Name::Host => {
-                head.field("Host", route.host_field.as_bytes());
+                head.field("Host", route.host_field().as_bytes());
             }
             Name::MaxForwards => forward_limit(&mut head, request),
             // HTTP/1.0 knows no expectations; one is ignored, not passed on.
@@ -63,7 +64,6 @@ pub(super) fn request_head(
         head.field("Connection", b"Upgrade").field("Upgrade", b"websocket");
     }
     head.end();
-    out
 }
 
 /// Whether a request asks to switch to WebSocket, the one upgrade that is passed on (RFC 6455 §4.1).
@@ -111,25 +111,23 @@ fn forwarded(
 ) {
     let trusted = settings.trusts(client);
     let client = client.to_canonical();
-    let before = |id| fields.all(id).filter(|_| trusted).collect::<Vec<_>>().join(&b", "[..]);
-    let extend = |id, ours: &str| match before(id) {
-        list if list.is_empty() => ours.as_bytes().to_vec(),
-        list => [&list[..], b", ", ours.as_bytes()].concat(),
+    let before = |id| fields.all(id).filter(|value| trusted && !value.is_empty());
+    let host = route.host_field();
+    head.list("X-Forwarded-For", before(Name::XForwardedFor), format_args!("{client}"));
+    head.field("X-Forwarded-Proto", before(Name::XForwardedProto).next().unwrap_or(b"http"));
+    let first_host = before(Name::XForwardedHost).next();
+    head.field("X-Forwarded-Host", first_host.unwrap_or(host.as_bytes()));
+    let forwarded = before(Name::Forwarded);
+    match client {
+        IpAddr::V4(v4) => {
+            head.list("Forwarded", forwarded, format_args!("for={v4};host=\"{host}\";proto=http"))
+        }
+        // RFC 7239 §6
+        IpAddr::V6(v6) => {
+            let element = format_args!("for=\"[{v6}]\";host=\"{host}\";proto=http");
+            head.list("Forwarded", forwarded, element)
+        }
     };
-    let keep = |id, ours: &str| match before(id) {
-        value if value.is_empty() => ours.as_bytes().to_vec(),
-        value => value,
-    };
-    head.field("X-Forwarded-For", &extend(Name::XForwardedFor, &client.to_string()));
-    head.field("X-Forwarded-Proto", &keep(Name::XForwardedProto, "http"));
-    head.field("X-Forwarded-Host", &keep(Name::XForwardedHost, &route.host_field));
-    let node = match client {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => format!("\"[{v6}]\""), // RFC 7239 §6
-    };
-    let host = &route.host_field;
-    let element = format!("for={node};host=\"{host}\";proto=http");
-    head.field("Forwarded", &extend(Name::Forwarded, &element));
 }
 
 /// A response's head as it is passed on and stored, without the empty line and without what each
@@ -142,15 +140,16 @@ pub(super) fn response_fields(
 ) -> Fields {
     let (fields, status) = (response.fields(), response.status());
     let hop = Hop::of(response.version(), fields);
-    let mut start_line = Vec::with_capacity(64);
+    let mut start_line = Vec::with_capacity(response.wire_length() + 128);
     HeadWriter::response(&mut start_line, status, response.reason());
-    let mut out = Fields::after(&start_line);
+    let mut out = Fields::after(start_line, fields.len() + 2);
     for field in fields.iter() {
         match field.id {
             Name::ContentLength if status.code() == 204 || status.is_interim() => {}
             Name::Location | Name::ContentLocation if settings.reverse.is_some() => {
+                let known_as = [route.authority(), route.host_field()];
                 let origin = settings.reverse.as_ref();
-                let value = origin.and_then(|origin| map_back(field.value, origin, route));
+                let value = origin.and_then(|origin| map_back(field.value, origin, known_as));
                 out.push(field.name, value.as_deref().unwrap_or(field.value));
             }
             _ if hop.ends_here(&field) => {}
@@ -174,7 +173,7 @@ pub(super) fn response_fields(
 /// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
 /// length is known.
 pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
-    let mut out = Fields::after(passed_on.start_line());
+    let mut out = Fields::after(passed_on.start_line().to_vec(), passed_on.len() + 1);
     for field in passed_on.iter().filter(|field| field.id != Name::Age) {
         out.push(field.name, field.value);
     }
@@ -187,7 +186,7 @@ pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> 
 
 /// The stored head after a 304: what it brought replaces what was there (RFC 9111 §3.2).
 pub(super) fn updated_fields(stored: &Object, not_modified: &Fields) -> Fields {
-    let mut out = Fields::after(stored.head.start_line());
+    let mut out = Fields::after(stored.head.start_line().to_vec(), stored.head.len());
     let kept = |id| {
         matches!(
             id,
@@ -207,15 +206,16 @@ pub(super) fn updated_fields(stored: &Object, not_modified: &Fields) -> Fields {
 }
 
 /// The location that a client knows for one that the origin named: a URL of the origin, or a path,
-/// below the prefix. `None` if it is to be left as it is.
-fn map_back(location: &[u8], origin: &ReverseOrigin, route: &Route) -> Option<Vec<u8>> {
+/// below the prefix; the origin may also use a name that it is `known_as` to the client. `None` if
+/// it is to be left as it is.
+fn map_back(location: &[u8], origin: &ReverseOrigin, known_as: [&str; 2]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(location).ok()?;
     let path = match text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")) {
         Some(_) => {
             let rest = &text[7..];
             let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-            let ours = [&origin.authority, &route.authority, &route.host_field];
-            ours.iter().any(|ours| ours.eq_ignore_ascii_case(authority)).then_some(path)?
+            let ours = |ours: &str| ours.eq_ignore_ascii_case(authority);
+            (ours(&origin.authority) || known_as.into_iter().any(ours)).then_some(path)?
         }
         None if text.starts_with('/') && !text.starts_with("//") => text,
         None => return None,
@@ -232,23 +232,12 @@ fn map_back(location: &[u8], origin: &ReverseOrigin, route: &Route) -> Option<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Host;
 
     #[test]
     fn locations_below_the_prefix_are_mapped_back() {
         let origin = ReverseOrigin::parse("http://app.test:81/base").unwrap();
-        let route = Route {
-            host: Host::Name("app.test".into()),
-            port: 81,
-            origin: super::super::pool::OriginKey { authority: "app.test:81".into() },
-            target: "/base/x".into(),
-            host_field: "www.test".into(),
-            authority: "www.test".into(),
-            path: "/x".into(),
-            judged: false,
-        };
         let mapped = |location: &str| {
-            let mapped = map_back(location.as_bytes(), &origin, &route);
+            let mapped = map_back(location.as_bytes(), &origin, ["www.test", "www.test:80"]);
             mapped.map(|value| String::from_utf8(value).unwrap())
         };
         assert_eq!(mapped("http://app.test:81/base/y?z").as_deref(), Some("/y?z"));

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http::{Fields, Name, RequestHead, Status, date};
@@ -71,8 +72,8 @@ pub(super) struct Journal {
     pub(super) client: SocketAddr,
     /// The head, unless it was never whole.
     pub(super) request: Option<Rc<RequestHead>>,
-    /// The URL asked for, as far as it is known.
-    pub(super) url: Rc<str>,
+    /// The URL asked for, if it is not the request's target as it came.
+    pub(super) url: Option<Arc<str>>,
     pub(super) outcome: Outcome,
     pub(super) status: Option<Status>,
     /// Bytes of content sent to the client, or of both directions of a tunnel.
@@ -89,13 +90,19 @@ impl Journal {
             started,
             client,
             request: None,
-            url: "-".into(),
+            url: None,
             outcome: Outcome::Error,
             status: None,
             sent: 0,
             origin: None,
             reason: None,
         }
+    }
+
+    /// The URL asked for, as far as it is known.
+    pub(super) fn url(&self) -> &str {
+        let target = self.request.as_ref().map(|head| head.target());
+        self.url.as_deref().or(target).unwrap_or("-")
     }
 
     /// One line for the log, with its line end.
@@ -166,7 +173,7 @@ impl Line<'_> {
         write!(out, "{:02}:{:02}:{:02} ", time.hour, time.minute, time.second)?;
         write!(out, "{:>3} {:<11} ", Code(journal.status), journal.outcome.name())?;
         write!(out, "{:>7} {:>7} ", Elapsed(self.elapsed()), Size(journal.sent))?;
-        write!(out, "{:<15} {:<7} {}", self.client(), self.method(), Escaped(&journal.url))?;
+        write!(out, "{:<15} {:<7} {}", self.client(), self.method(), Escaped(journal.url()))?;
         match &journal.reason {
             Some(reason) => write!(out, "  [{}]", Escaped(reason)),
             None => Ok(()),
@@ -188,7 +195,7 @@ impl Line<'_> {
             time.second
         )?;
         let version = journal.request.as_ref().map_or("1.1", |head| head.version().number());
-        write!(out, "{} {} HTTP/{version}\" ", self.method(), Escaped(&journal.url))?;
+        write!(out, "{} {} HTTP/{version}\" ", self.method(), Escaped(journal.url()))?;
         write!(out, "{} {} ", Code(journal.status), journal.sent)?;
         write!(out, "\"{}\" \"{}\"", self.field(Name::Referer), self.field(Name::UserAgent))
     }
@@ -200,7 +207,7 @@ impl Line<'_> {
         write!(out, "{}.{:03} ", ended.as_secs(), ended.subsec_millis())?;
         write!(out, "{:>6} {} ", self.elapsed().as_millis(), self.client())?;
         write!(out, "{}/{status:03} {} ", journal.outcome.squid_name(), journal.sent)?;
-        write!(out, "{} {} - ", self.method(), Escaped(&journal.url))?;
+        write!(out, "{} {} - ", self.method(), Escaped(journal.url()))?;
         match journal.origin {
             Some(origin) => write!(out, "HIER_DIRECT/{} -", origin.ip()),
             None => out.write_str("HIER_NONE/- -"),
@@ -212,7 +219,7 @@ impl Line<'_> {
         let time = journal.started.since_epoch();
         write!(out, "{{\"time\":{}.{:03},", time.as_secs(), time.subsec_millis())?;
         write!(out, "\"client\":\"{}\",\"method\":{},", self.client(), Quoted(self.method()))?;
-        write!(out, "\"url\":{},", Quoted(&journal.url))?;
+        write!(out, "\"url\":{},", Quoted(journal.url()))?;
         match journal.status {
             Some(status) => write!(out, "\"status\":{status},")?,
             None => out.write_str("\"status\":null,")?,

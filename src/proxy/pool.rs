@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready};
@@ -14,7 +14,7 @@ use super::worker::Mail;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct OriginKey {
     /// Host and port, host in lower case.
-    pub(super) authority: Rc<str>,
+    pub(super) authority: Arc<str>,
 }
 
 /// A connection to an origin, with its history.

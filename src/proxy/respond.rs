@@ -30,7 +30,7 @@ pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) 
     let text = format!("{} {}\n\n{}: {error}\n", status, status.reason(), frame.name);
     let mut head = begin(out, status, frame);
     let details = ProxyStatus { error: verdict.kind, details: &error.reason() };
-    head.field("Proxy-Status", details.write(frame.name).as_bytes());
+    details.write_to(&mut head, frame.name);
     head.field("Cache-Control", b"no-store");
     if status == Status::METHOD_NOT_ALLOWED {
         head.field("Allow", REVERSE_METHODS);
@@ -59,7 +59,7 @@ pub(super) fn here(
 fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWriter<'a> {
     let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
     head.field("Date", date::format(frame.now.wall).as_bytes());
-    head.field("Cache-Status", frame.cache_status.write(frame.name).as_bytes());
+    frame.cache_status.write_to(&mut head, frame.name);
     head
 }
 

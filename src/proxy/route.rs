@@ -1,7 +1,9 @@
 //! Where a request goes: read from its target, its Host and the settings. Pure.
 
+use std::fmt::Write;
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::access::Host;
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
@@ -17,20 +19,32 @@ pub(super) struct Route {
     pub(super) host: Host,
     pub(super) port: u16,
     pub(super) origin: OriginKey,
-    /// The target sent to the origin.
-    pub(super) target: String,
-    /// The Host sent to the origin.
-    pub(super) host_field: String,
-    /// The target URI: the cache's key and what the log shows. Authority, then path and query.
-    pub(super) authority: String,
-    pub(super) path: String,
+    /// The target URI, normalised: the cache's key and what the log shows. For CONNECT host and port.
+    pub(super) uri: Arc<str>,
+    /// Where in it the authority stands; path and query follow.
+    authority: Range<usize>,
+    /// The target sent to the origin, if it is not path and query.
+    target: Option<String>,
+    /// The Host sent to the origin, if it is not the authority.
+    host_field: Option<String>,
     /// Whether destinations are judged: a reverse proxy's origin was chosen by its operator.
     pub(super) judged: bool,
 }
 
 impl Route {
-    pub(super) fn url(&self) -> String {
-        format!("http://{}{}", self.authority, self.path)
+    /// Host and port of the target URI.
+    pub(super) fn authority(&self) -> &str {
+        &self.uri[self.authority.clone()]
+    }
+
+    /// The target sent to the origin.
+    pub(super) fn target(&self) -> &str {
+        self.target.as_deref().unwrap_or_else(|| &self.uri[self.authority.end..])
+    }
+
+    /// The Host sent to the origin.
+    pub(super) fn host_field(&self) -> &str {
+        self.host_field.as_deref().unwrap_or_else(|| self.authority())
     }
 }
 
@@ -98,17 +112,20 @@ fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, Exchang
         let judged = settings.destinations.judge_address(&host, address);
         judged.map_err(ExchangeError::Denied)?;
     }
-    let default_port = if connect { 0 } else { 80 };
-    let text = authority_text(&host, port, default_port);
-    let path = if connect { String::new() } else { path_of(request) };
+    let text = authority_text(&host, port, (!connect).then_some(80));
+    let (uri, span) = if connect {
+        (Arc::from(text.as_str()), 0..text.len())
+    } else {
+        target_uri(&text, request.path_and_query())
+    };
     let route = Route {
-        origin: OriginKey { authority: Rc::from(text.as_str()) },
-        target: target_of(request, &path),
-        host_field: host_field(&authority),
+        target: asks_about_all(request).then(|| "*".to_owned()),
+        host_field: host_field(&authority, &text),
+        origin: OriginKey { authority: text.into() },
         host,
         port,
-        authority: text,
-        path,
+        uri,
+        authority: span,
         judged: true,
     };
     Ok(if connect { Routed::Tunnel(route) } else { Routed::Fetch(route) })
@@ -121,48 +138,54 @@ fn to_origin(request: &RequestHead, origin: &ReverseOrigin) -> Result<Route, Exc
     }
     let named = request.fields().get(Name::Host).and_then(|host| Authority::parse(host).ok());
     let asked = request.authority().or(named);
-    let path = path_of(request);
+    let text = asked.map_or_else(|| origin.authority.to_string(), |asked| normalized(&asked));
+    let (uri, span) = target_uri(&text, request.path_and_query());
     let target = match request.form() {
-        Form::Asterisk => "*".to_owned(),
-        _ => format!("{}{path}", origin.prefix),
+        Form::Asterisk => Some("*".to_owned()),
+        _ if origin.prefix.is_empty() => None,
+        _ => Some([origin.prefix.as_str(), &uri[span.end..]].concat()),
     };
-    let authority = asked.map_or_else(|| origin.authority.clone(), |asked| normalized(&asked));
     Ok(Route {
-        origin: OriginKey { authority: Rc::from(origin.authority.as_str()) },
+        origin: OriginKey { authority: Arc::clone(&origin.authority) },
         host: origin.host.clone(),
         port: origin.port,
         target,
-        host_field: asked.map_or_else(|| origin.authority.clone(), |asked| host_field(&asked)),
-        authority,
-        path,
+        host_field: asked.and_then(|asked| host_field(&asked, &text)),
+        uri,
+        authority: span,
         judged: false,
     })
 }
 
-/// Path and query; a path that is missing is `/` (RFC 9110 §4.2.3).
-fn path_of(request: &RequestHead) -> String {
-    let path = request.path_and_query();
-    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+/// The URI, and where its authority stands. A path that is missing is `/` (RFC 9110 §4.2.3).
+fn target_uri(authority: &str, path_and_query: &str) -> (Arc<str>, Range<usize>) {
+    const SCHEME: &str = "http://";
+    let slash = if path_and_query.starts_with('/') { "" } else { "/" };
+    let uri = [SCHEME, authority, slash, path_and_query].concat();
+    (uri.into(), SCHEME.len()..SCHEME.len() + authority.len())
 }
 
 /// RFC 9112 §3.2.4: OPTIONS for a URL without a path and query asks about the origin as a whole.
-fn target_of(request: &RequestHead, path: &str) -> String {
-    let whole = request.method() == Method::Options && request.path_and_query().is_empty();
-    if whole { "*".to_owned() } else { path.to_owned() }
+fn asks_about_all(request: &RequestHead) -> bool {
+    request.method() == Method::Options && request.path_and_query().is_empty()
 }
 
-/// RFC 9112 §3.2.2: whatever Host came with an absolute target, the target's authority replaces it.
-fn host_field(authority: &Authority<'_>) -> String {
-    match authority.port {
-        Some(port) => format!("{}:{port}", authority.host),
-        None => authority.host.to_owned(),
-    }
+/// RFC 9112 §3.2.2: whatever Host came with an absolute target, the target's authority replaces it,
+/// as it was spelled. `None` if that is `normalized`.
+fn host_field(authority: &Authority<'_>, normalized: &str) -> Option<String> {
+    let Authority { host, port } = authority;
+    let spelled = match port {
+        None if *host == normalized => return None,
+        None => (*host).to_owned(),
+        Some(port) => format!("{host}:{port}"),
+    };
+    (spelled != normalized).then_some(spelled)
 }
 
 fn normalized(authority: &Authority<'_>) -> String {
-    let host = authority.host.to_ascii_lowercase();
-    match authority.port {
-        Some(port) if port != 80 => format!("{host}:{port}"),
-        _ => host,
+    let mut text = authority.host.to_ascii_lowercase();
+    if let Some(port) = authority.port.filter(|&port| port != 80) {
+        let _ = write!(text, ":{port}"); // writing to a String does not fail
     }
+    text
 }

@@ -1,6 +1,7 @@
 //! How a proxy was set up: immutable, replaced as a whole on reload.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
 use crate::http::{Authority, HeadLimits};
@@ -84,7 +85,7 @@ pub struct ReverseOrigin {
     /// The port.
     pub port: u16,
     /// Host and port, without a default port.
-    pub authority: String,
+    pub authority: Arc<str>,
     /// The path before every path asked for; empty, or begins with `/` and does not end in one.
     pub prefix: String,
 }
@@ -109,14 +110,14 @@ impl ReverseOrigin {
         let parsed = parsed.map_err(|_| format!("'{authority}' is not HOST or HOST:PORT"))?;
         let host = Host::parse(parsed.host).map_err(|error| format!("'{authority}': {error}"))?;
         let port = parsed.port.unwrap_or(80);
-        let authority = authority_text(&host, port, 80);
+        let authority = authority_text(&host, port, Some(80)).into();
         Ok(Self { host, port, authority, prefix: path.trim_end_matches('/').to_owned() })
     }
 }
 
-/// Host and port as they stand in URLs, without the scheme's default port.
-pub(super) fn authority_text(host: &Host, port: u16, default_port: u16) -> String {
-    if port == default_port { host.to_string() } else { format!("{host}:{port}") }
+/// Host and port as they stand in URLs, without the scheme's default port if it has one.
+pub(super) fn authority_text(host: &Host, port: u16, default_port: Option<u16>) -> String {
+    if Some(port) == default_port { host.to_string() } else { format!("{host}:{port}") }
 }
 
 #[cfg(test)]
@@ -126,9 +127,9 @@ mod tests {
     #[test]
     fn an_origin_is_read_from_its_url() {
         let origin = ReverseOrigin::parse("http://App.Example:8080/base/").unwrap();
-        assert_eq!(origin.authority, "app.example:8080");
+        assert_eq!(&*origin.authority, "app.example:8080");
         assert_eq!((origin.port, origin.prefix.as_str()), (8080, "/base"));
-        assert_eq!(ReverseOrigin::parse("HTTP://127.1/").unwrap().authority, "127.0.0.1");
+        assert_eq!(ReverseOrigin::parse("HTTP://127.1/").unwrap().authority.as_ref(), "127.0.0.1");
         for url in ["https://h/", "h:80", "http://", "http://h/?q", "http://u@h/", "ftp://h/"] {
             assert!(ReverseOrigin::parse(url).is_err(), "{url}");
         }

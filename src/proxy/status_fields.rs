@@ -1,9 +1,9 @@
 //! `Cache-Status` (RFC 9211) and `Proxy-Status` (RFC 9209): what happened, in structured fields.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use crate::cache::Missing;
-use crate::http::{Status, list};
+use crate::http::{HeadWriter, Status, list};
 
 /// What this cache did for a response.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,34 +44,37 @@ impl Forwarded {
 }
 
 impl CacheStatus {
-    /// The field's value: one list member.
-    pub(super) fn write(&self, name: &str) -> String {
-        let mut out = item(name);
+    /// Adds the field: one list member.
+    pub(super) fn write_to(&self, head: &mut HeadWriter<'_>, name: &str) {
+        head.text("Cache-Status", format_args!("{}{self}", Item(name)));
+    }
+}
+
+/// The parameters.
+impl fmt::Display for CacheStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.hit {
-            out.push_str("; hit");
+            f.write_str("; hit")?;
         }
         if let Some(forwarded) = self.forwarded {
-            out.push_str("; fwd=");
-            out.push_str(forwarded.token());
+            write!(f, "; fwd={}", forwarded.token())?;
         }
-        // Writing to a String does not fail.
         if let Some(status) = self.origin_status {
-            let _ = write!(out, "; fwd-status={status}");
+            write!(f, "; fwd-status={status}")?;
         }
         if let Some(ttl) = self.ttl {
-            let _ = write!(out, "; ttl={ttl}");
+            write!(f, "; ttl={ttl}")?;
         }
         if self.stored {
-            out.push_str("; stored");
+            f.write_str("; stored")?;
         }
         if self.collapsed {
-            out.push_str("; collapsed");
+            f.write_str("; collapsed")?;
         }
-        if let Some(detail) = self.detail {
-            out.push_str("; detail=");
-            out.push_str(detail);
+        match self.detail {
+            Some(detail) => write!(f, "; detail={detail}"),
+            None => Ok(()),
         }
-        out
     }
 }
 
@@ -84,48 +87,68 @@ pub(super) struct ProxyStatus<'a> {
 }
 
 impl ProxyStatus<'_> {
-    /// The field's value: one list member.
-    pub(super) fn write(&self, name: &str) -> String {
-        format!("{}; error={}; details={}", item(name), self.error, string(self.details))
+    /// Adds the field: one list member.
+    pub(super) fn write_to(&self, head: &mut HeadWriter<'_>, name: &str) {
+        let (name, details) = (Item(name), Quoted(self.details));
+        head.text("Proxy-Status", format_args!("{name}; error={}; details={details}", self.error));
     }
 }
 
 /// A name as a token if it is one for structured fields (RFC 9651 §3.3.4), else as a string.
-fn item(name: &str) -> String {
-    let token =
-        name.starts_with(|c: char| c.is_ascii_alphabetic()) && list::is_token(name.as_bytes());
-    if token { name.to_owned() } else { string(name) }
+struct Item<'a>(&'a str);
+
+impl fmt::Display for Item<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alphabetic = self.0.starts_with(|c: char| c.is_ascii_alphabetic());
+        if alphabetic && list::is_token(self.0.as_bytes()) {
+            f.write_str(self.0)
+        } else {
+            Quoted(self.0).fmt(f)
+        }
+    }
 }
 
 /// A string (RFC 9651 §3.3.3); what it may not hold is left out.
-fn string(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars().filter(|c| matches!(c, ' '..='~')) {
-        if matches!(c, '"' | '\\') {
-            out.push('\\');
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for c in self.0.chars().filter(|c| matches!(c, ' '..='~')) {
+            if matches!(c, '"' | '\\') {
+                f.write_char('\\')?;
+            }
+            f.write_char(c)?;
         }
-        out.push(c);
+        f.write_char('"')
     }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn written(write: impl Fn(&mut HeadWriter<'_>)) -> String {
+        let mut out = Vec::new();
+        write(&mut HeadWriter::resume(&mut out));
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
     fn members_are_written_as_the_specifications_have_them() {
         let hit = CacheStatus { hit: true, ttl: Some(-5), ..Default::default() };
-        assert_eq!(hit.write("tidegate"), "tidegate; hit; ttl=-5");
+        let line = written(|head| hit.write_to(head, "tidegate"));
+        assert_eq!(line, "Cache-Status: tidegate; hit; ttl=-5\r\n");
         let miss = CacheStatus {
             forwarded: Some(Forwarded::Missing(Missing::Uri)),
             stored: true,
             collapsed: true,
             ..Default::default()
         };
-        assert_eq!(miss.write("1st"), "\"1st\"; fwd=uri-miss; stored; collapsed");
+        let line = written(|head| miss.write_to(head, "1st"));
+        assert_eq!(line, "Cache-Status: \"1st\"; fwd=uri-miss; stored; collapsed\r\n");
         let error = ProxyStatus { error: "dns_error", details: "a \"b\"\n\u{e4}" };
-        assert_eq!(error.write("t"), "t; error=dns_error; details=\"a \\\"b\\\"\"");
+        let line = written(|head| error.write_to(head, "t"));
+        assert_eq!(line, "Proxy-Status: t; error=dns_error; details=\"a \\\"b\\\"\"\r\n");
     }
 }

@@ -152,7 +152,7 @@ impl Tunnel {
 
     /// One line about it.
     pub(super) fn describe(&self) -> String {
-        format!("tunnel {} to {}", self.journal.client, self.journal.url)
+        format!("tunnel {} to {}", self.journal.client, self.journal.url())
     }
 
     /// There is no time for what is left of it.

@@ -41,7 +41,10 @@ fn the_start_line_is_found_although_no_field_follows() {
     let head = response(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
     assert!(head.fields().is_empty());
     assert_eq!(head.fields().start_line(), b"HTTP/1.1 200 OK\r\n");
-    assert_eq!(Fields::after(b"HTTP/1.1 200 OK\r\n").start_line(), b"HTTP/1.1 200 OK\r\n");
+    assert_eq!(
+        Fields::after(b"HTTP/1.1 200 OK\r\n".to_vec(), 0).start_line(),
+        b"HTTP/1.1 200 OK\r\n"
+    );
     assert_eq!(Fields::default().start_line(), b"");
 }
 
@@ -74,7 +77,7 @@ fn a_name_that_only_resembles_a_known_one_is_another() {
 
 #[test]
 fn lines_can_be_added_behind_a_start_line() {
-    let mut fields = Fields::after(b"HTTP/1.1 200 OK\r\n");
+    let mut fields = Fields::after(b"HTTP/1.1 200 OK\r\n".to_vec(), 1);
     fields.push(b"a", b"1");
     fields.push(b"ETag", b"");
     assert_eq!(fields.wire(), b"HTTP/1.1 200 OK\r\na: 1\r\nETag: \r\n");

@@ -33,9 +33,10 @@ pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> N
             let settings = Rc::clone(&cx.core.settings);
             let cache_status = CacheStatus { detail: Some("tunnel"), ..Default::default() };
             let mut greeting = Vec::new();
-            HeadWriter::response(&mut greeting, Status::OK, b"Connection established")
-                .field("Cache-Status", cache_status.write(&settings.name).as_bytes())
-                .end();
+            let mut head =
+                HeadWriter::response(&mut greeting, Status::OK, b"Connection established");
+            cache_status.write_to(&mut head, &settings.name);
+            head.end();
             Tunnel::open(client, connection, greeting, Vec::new(), cx);
             Next::HandedOver
         }

@@ -16,6 +16,8 @@ use super::super::reply::{Answer, Brought};
 /// Content up to this many bytes is copied behind its head: that costs less than another slice, and
 /// lets answers to pipelined requests leave together.
 const COPIED: u64 = 4 * 1024;
+/// About as many bytes are added to each head.
+const ADDED: usize = 160;
 
 /// Writes the head, and says where its content comes from.
 pub(in super::super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
@@ -62,6 +64,7 @@ fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>)
     exchange.coding = if chunked { Coding::Chunked } else { Coding::Identity };
 
     let out = client.output.bytes();
+    out.reserve(answer.head.wire().len() + ADDED);
     out.extend_from_slice(answer.head.wire());
     let mut head = HeadWriter::resume(out);
     if chunked {
@@ -89,7 +92,9 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
     let head_only = exchange.request.method() == Method::Head;
     let (at, end) = if head_only { (0, 0) } else { (at, end) };
 
+    let copied = if end - at <= COPIED { usize::try_from(end - at).unwrap_or(0) } else { 0 };
     let out = client.output.bytes();
+    out.reserve(object.head.wire().len() + ADDED + copied);
     if form == Form::Whole {
         out.extend_from_slice(object.head.wire());
     } else {
@@ -175,7 +180,7 @@ fn copy_content(out: &mut Vec<u8>, object: &Object, at: u64, end: u64) {
 
 /// What every answer ends with.
 fn end_head(mut head: HeadWriter<'_>, exchange: &Exchange, name: &str) {
-    head.field("Cache-Status", exchange.cache_status.write(name).as_bytes());
+    exchange.cache_status.write_to(&mut head, name);
     if !exchange.persistent {
         head.field("Connection", b"close");
     } else if exchange.request.version() == Version::Http10 {

@@ -23,9 +23,7 @@ const MAX_DISAPPOINTMENTS: u32 = 2;
 pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let Some(route) = exchange.route.clone() else { return Next::Go(Step::Route) };
-    let key = exchange
-        .key
-        .get_or_insert_with(|| cx.core.cache.keys().key("http", &route.authority, &route.path));
+    let key = exchange.key.get_or_insert_with(|| cx.core.cache.keys().key(&route.uri));
     let upgrade = forward::asks_for_websocket(&exchange.request);
     let found = if upgrade {
         Lookup::Miss(Missing::Method)

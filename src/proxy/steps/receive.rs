@@ -85,7 +85,6 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     drop(hop);
     let request = Rc::new(head);
     journal.request = Some(Rc::clone(&request));
-    journal.url = request.target().into();
     client.head_began = None;
     client.idle_until = None;
     client.deadline = None;
@@ -142,7 +141,7 @@ pub(in super::super) fn record_refused(
     let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();
     let shown = &first_line[..first_line.len().min(SHOWN)];
-    journal.url = String::from_utf8_lossy(shown).into();
+    journal.url = Some(String::from_utf8_lossy(shown).into());
     journal.reason = Some(error.reason());
     if let Some((status, sent)) = answered {
         journal.status = Some(status);

@@ -1,6 +1,7 @@
 //! Route: decides what becomes of a request.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::http::Method;
 
@@ -23,12 +24,12 @@ pub(in super::super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
         Err(error) => Next::Go(client.fail(&error, cx)),
         Ok(Routed::Here) => Next::Go(answer_here(client, cx)),
         Ok(Routed::Fetch(route)) => {
-            exchange.journal.url = route.url().into();
+            exchange.journal.url = Some(Arc::clone(&route.uri));
             exchange.route = Some(Rc::new(route));
             Next::Go(Step::Lookup)
         }
         Ok(Routed::Tunnel(route)) => {
-            exchange.journal.url = route.authority.as_str().into();
+            exchange.journal.url = Some(Arc::clone(&route.uri));
             exchange.journal.outcome = Outcome::Tunnel;
             exchange.route = Some(Rc::new(route));
             Next::Go(Step::Connect)
