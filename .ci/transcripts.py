@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the shell blocks of a Markdown file as a reader would, in their order.
+"""Runs the shell blocks of Markdown files as a reader would, in their order.
 
 A ```sh block whose command goes on running is started in the background and waited for until it
 says 'listening'; a ```console block holds commands behind '$ ' and what they print, where [..]
@@ -54,13 +54,13 @@ def run_console(block):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("file")
+    parser.add_argument("files", nargs="+")
     parser.add_argument("--skip", default="^$", help="commands not to run")
     args = parser.parse_args()
     servers = []
     try:
-        for kind, block in blocks(open(args.file).read()):
-            print(f"{args.file}: {block.splitlines()[0]}", flush=True)
+        for file, (kind, block) in [(file, found) for file in args.files for found in blocks(open(file).read())]:
+            print(f"{file}: {block.splitlines()[0]}", flush=True)
             if kind == "console":
                 run_console(block)
             elif not re.search(args.skip, block, re.M):

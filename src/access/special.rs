@@ -1,8 +1,8 @@
 //! The special-purpose addresses, none of which is a destination unless allowed.
 //!
-//! From IANA's IPv4 and IPv6 Special-Purpose Address Registries as of 2025-10-09, and the
-//! multicast and reserved blocks of the address space registries. An IPv6 address that embeds an
-//! IPv4 address is judged by that one too.
+//! From IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its successors), and
+//! the multicast and reserved blocks of the address space registries. An IPv6 address that embeds
+//! an IPv4 address is judged by that one too.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
