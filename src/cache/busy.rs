@@ -36,6 +36,8 @@ struct Busy<F> {
     key: CacheKey,
     request: Rc<RequestHead>,
     fetch: Option<F>,
+    /// Whether the URI's resource was changed since it began.
+    outdated: bool,
 }
 
 impl<F: Copy> BusyTable<F> {
@@ -62,7 +64,10 @@ impl<F: Copy> BusyTable<F> {
             self.joinable.entry(key.clone()).or_default().push(number);
         }
         self.key_bytes += key.weight();
-        self.tickets.insert(number, Busy { key: key.clone(), request: Rc::clone(request), fetch });
+        self.tickets.insert(
+            number,
+            Busy { key: key.clone(), request: Rc::clone(request), fetch, outdated: false },
+        );
         Ticket(number)
     }
 
@@ -76,9 +81,7 @@ impl<F: Copy> BusyTable<F> {
     ) -> Option<F> {
         let numbers = self.joinable.get(key)?;
         let busy = numbers.iter().filter_map(|number| self.tickets.get(number));
-        let alike = |busy: &&Busy<F>| {
-            known.is_none_or(|known| known.agree(busy.request.fields(), request.fields()))
-        };
+        let alike = |busy: &&Busy<F>| known.is_none_or(|known| known.agree(&busy.request, request));
         busy.filter(alike).find_map(|busy| busy.fetch)
     }
 
@@ -101,6 +104,19 @@ impl<F: Copy> BusyTable<F> {
             }
         }
         joinable
+    }
+
+    /// Says that the resource of `key` has changed: nobody joins the fetches that are under way.
+    pub(super) fn outdate(&mut self, key: &CacheKey) {
+        self.joinable.remove(key);
+        for busy in self.tickets.values_mut().filter(|busy| busy.key == *key) {
+            (busy.fetch, busy.outdated) = (None, true);
+        }
+    }
+
+    /// Whether the resource has changed since the fetch began.
+    pub(super) fn is_outdated(&self, ticket: Ticket) -> bool {
+        self.tickets.get(&ticket.0).is_some_and(|busy| busy.outdated)
     }
 
     /// Nobody joins the fetch; if others could have, nobody joins one of its key before `until`.

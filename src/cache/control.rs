@@ -7,7 +7,7 @@ use crate::http::list::{self, Elements};
 use crate::http::{Fields, Name};
 
 /// Larger numbers of seconds mean this one (RFC 9111 §1.2.2).
-const MAX_SECONDS: u64 = 1 << 31;
+pub(super) const MAX_SECONDS: u64 = 1 << 31;
 
 /// A directive that may name fields, as `private="set-cookie"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,26 +45,45 @@ pub struct ResponseControl {
 }
 
 impl ResponseControl {
-    /// Reads all `Cache-Control` lines of a response.
+    /// Reads all `Cache-Control` lines of a response. One with a string that does not end could say
+    /// anything, also `no-store`.
     #[must_use]
     pub fn of(fields: &Fields) -> Self {
         let mut control = Self::default();
         for directive in directives(fields) {
-            match directive.name().as_slice() {
-                b"no-store" => control.no_store = true,
-                b"no-cache" => control.no_cache = directive.scope(control.no_cache),
-                b"private" => control.private = directive.scope(control.private),
-                b"public" => control.public = true,
-                b"must-revalidate" => control.must_revalidate = true,
-                b"proxy-revalidate" => control.proxy_revalidate = true,
-                b"must-understand" => control.must_understand = true,
-                b"max-age" => control.max_age = Some(directive.at_most(control.max_age)),
-                b"s-maxage" => control.s_maxage = Some(directive.at_most(control.s_maxage)),
+            match directive.known() {
+                Known::NoStore => control.no_store = true,
+                Known::NoCache => control.no_cache = directive.scope(control.no_cache),
+                Known::Private => control.private = directive.scope(control.private),
+                Known::Public => control.public = true,
+                Known::MustRevalidate => control.must_revalidate = true,
+                Known::ProxyRevalidate => control.proxy_revalidate = true,
+                Known::MustUnderstand => control.must_understand = true,
+                Known::MaxAge => control.max_age = Some(directive.at_most(control.max_age)),
+                Known::SMaxage => control.s_maxage = Some(directive.at_most(control.s_maxage)),
                 _ => {}
             }
         }
+        if !fields.all(Name::CacheControl).all(list::is_terminated) {
+            (control.no_store, control.must_understand) = (true, false);
+        }
         control
     }
+
+    /// Whether some fields are not for everybody, or not without validation.
+    #[must_use]
+    pub fn withholds(&self) -> bool {
+        self.private == Scope::Fields || self.no_cache == Scope::Fields
+    }
+}
+
+/// The names of fields that `private` or `no-cache` withhold from everybody else: stored without
+/// them, the rest of the response can be used (RFC 9111 §5.2.2.4, §5.2.2.7).
+pub fn withheld(fields: &Fields) -> impl Iterator<Item = &[u8]> {
+    directives(fields)
+        .filter(|directive| matches!(directive.known(), Known::Private | Known::NoCache))
+        .filter_map(|directive| unquoted(directive.value?))
+        .flat_map(Elements::of)
 }
 
 /// What a request says of the responses it accepts.
@@ -95,22 +114,59 @@ impl RequestControl {
             return control;
         }
         for directive in directives(fields) {
-            match directive.name().as_slice() {
-                b"no-store" => control.no_store = true,
-                b"no-cache" => control.no_cache = true,
-                b"only-if-cached" => control.only_if_cached = true,
-                b"max-age" => control.max_age = Some(directive.at_most(control.max_age)),
-                b"min-fresh" => control.min_fresh = Some(directive.seconds().unwrap_or_default()),
-                b"max-stale" if directive.value.is_none() => {
+            match directive.known() {
+                Known::NoStore => control.no_store = true,
+                Known::NoCache => control.no_cache = true,
+                Known::OnlyIfCached => control.only_if_cached = true,
+                Known::MaxAge => control.max_age = Some(directive.at_most(control.max_age)),
+                Known::MinFresh => {
+                    control.min_fresh = Some(directive.seconds().unwrap_or(Duration::MAX));
+                }
+                Known::MaxStale if directive.value.is_none() => {
                     control.max_stale = Some(Duration::MAX);
                 }
-                b"max-stale" => control.max_stale = Some(directive.seconds().unwrap_or_default()),
+                Known::MaxStale => {
+                    control.max_stale = Some(directive.seconds().unwrap_or_default());
+                }
                 _ => {}
             }
         }
         control
     }
 }
+
+/// The directives with a meaning here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    MaxAge,
+    SMaxage,
+    NoCache,
+    NoStore,
+    Private,
+    Public,
+    MustRevalidate,
+    ProxyRevalidate,
+    MustUnderstand,
+    OnlyIfCached,
+    MinFresh,
+    MaxStale,
+    Other,
+}
+
+const KNOWN: [(&[u8], Known); 12] = [
+    (b"max-age", Known::MaxAge),
+    (b"s-maxage", Known::SMaxage),
+    (b"no-cache", Known::NoCache),
+    (b"no-store", Known::NoStore),
+    (b"private", Known::Private),
+    (b"public", Known::Public),
+    (b"must-revalidate", Known::MustRevalidate),
+    (b"proxy-revalidate", Known::ProxyRevalidate),
+    (b"must-understand", Known::MustUnderstand),
+    (b"only-if-cached", Known::OnlyIfCached),
+    (b"min-fresh", Known::MinFresh),
+    (b"max-stale", Known::MaxStale),
+];
 
 struct Directive<'a> {
     name: &'a [u8],
@@ -129,20 +185,16 @@ fn directives(fields: &Fields) -> impl Iterator<Item = Directive<'_>> {
     })
 }
 
-impl Directive<'_> {
-    fn name(&self) -> Vec<u8> {
-        self.name.to_ascii_lowercase()
+impl<'a> Directive<'a> {
+    fn known(&self) -> Known {
+        let known = KNOWN.iter().find(|(name, _)| self.name.eq_ignore_ascii_case(name));
+        known.map_or(Known::Other, |&(_, known)| known)
     }
 
     /// The value as seconds, plain or quoted; `None` if it is no number.
     fn seconds(&self) -> Option<Duration> {
         let value = self.value?;
-        let digits = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
-        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        let seconds = std::str::from_utf8(digits).ok()?.parse().unwrap_or(MAX_SECONDS);
-        Some(Duration::from_secs(seconds.min(MAX_SECONDS)))
+        seconds(unquoted(value).unwrap_or(value))
     }
 
     /// The smaller of this value and one read before; what is no number counts as zero.
@@ -152,22 +204,41 @@ impl Directive<'_> {
     }
 
     fn scope(&self, before: Scope) -> Scope {
-        let named = self.value.is_some_and(|value| value.len() > 2 && value.starts_with(b"\""));
-        if named && before != Scope::All { Scope::Fields } else { Scope::All }
+        let mut named = self.value.and_then(unquoted).map(Elements::of);
+        let names_some = named.as_mut().is_some_and(|names| names.next().is_some());
+        if names_some && before != Scope::All { Scope::Fields } else { Scope::All }
     }
+}
+
+/// What stands between two quotes.
+fn unquoted(value: &[u8]) -> Option<&[u8]> {
+    value.strip_prefix(b"\"")?.strip_suffix(b"\"")
+}
+
+/// A non-negative number of seconds (RFC 9111 §1.2.2).
+pub(super) fn seconds(digits: &[u8]) -> Option<Duration> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let seconds = std::str::from_utf8(digits).ok()?.parse().unwrap_or(MAX_SECONDS);
+    Some(Duration::from_secs(seconds.min(MAX_SECONDS)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn response(values: &[&str]) -> ResponseControl {
+    fn lines(values: &[&str]) -> Fields {
         let mut fields = Fields::default();
         values.iter().for_each(|value| fields.push(b"Cache-Control", value.as_bytes()));
-        ResponseControl::of(&fields)
+        fields
     }
 
-    fn seconds(n: u64) -> Option<Duration> {
+    fn response(values: &[&str]) -> ResponseControl {
+        ResponseControl::of(&lines(values))
+    }
+
+    fn secs(n: u64) -> Option<Duration> {
         Some(Duration::from_secs(n))
     }
 
@@ -175,7 +246,7 @@ mod tests {
     fn directives_are_read_in_any_case_quoted_or_not_on_any_line() {
         let control = response(&["No-Store, MAX-AGE=\"5\"", "x=\"max-age=9, public\", s-maxage=7"]);
         assert!(control.no_store && !control.public);
-        assert_eq!((control.max_age, control.s_maxage), (seconds(5), seconds(7)));
+        assert_eq!((control.max_age, control.s_maxage), (secs(5), secs(7)));
     }
 
     #[test]
@@ -183,10 +254,10 @@ mod tests {
         for value in
             ["max-age=", "max-age=-1", "max-age=1.5", "max-age=a", "max-age", "max-age=1 2"]
         {
-            assert_eq!(response(&[value]).max_age, seconds(0), "{value}");
+            assert_eq!(response(&[value]).max_age, secs(0), "{value}");
         }
-        assert_eq!(response(&["max-age=99999999999999999999"]).max_age, seconds(MAX_SECONDS));
-        assert_eq!(response(&["max-age=9, max-age=5"]).max_age, seconds(5), "the smaller counts");
+        assert_eq!(response(&["max-age=99999999999999999999"]).max_age, secs(MAX_SECONDS));
+        assert_eq!(response(&["max-age=9, max-age=5"]).max_age, secs(5), "the smaller counts");
     }
 
     #[test]
@@ -196,6 +267,15 @@ mod tests {
         assert_eq!(response(&["private=\"\""]).private, Scope::All, "naming nothing is no limit");
         assert_eq!(response(&["private=\"a\", private"]).private, Scope::All);
         assert_eq!(response(&["no-cache=set-cookie"]).no_cache, Scope::All);
+        let fields = lines(&["Private=\"A, b\", x=\"c\"", "no-cache=\"d\", no-cache"]);
+        assert_eq!(withheld(&fields).collect::<Vec<_>>(), [&b"A"[..], b"b", b"d"]);
+    }
+
+    #[test]
+    fn behind_a_string_without_end_anything_may_stand() {
+        assert!(response(&["max-age=60, x=\", private"]).no_store);
+        assert!(response(&["max-age=60", "x=\"\\\""]).no_store);
+        assert!(!response(&["max-age=60, x=\"\\\"\""]).no_store);
     }
 
     #[test]
@@ -206,6 +286,6 @@ mod tests {
         fields.push(b"Cache-Control", b"max-stale, min-fresh=3");
         let control = RequestControl::of(&fields);
         assert!(!control.no_cache);
-        assert_eq!((control.max_stale, control.min_fresh), (Some(Duration::MAX), seconds(3)));
+        assert_eq!((control.max_stale, control.min_fresh), (Some(Duration::MAX), secs(3)));
     }
 }

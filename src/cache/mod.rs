@@ -20,10 +20,10 @@ use crate::http::{Method, Name, RequestHead, cond};
 
 pub use busy::Ticket;
 pub use content::Content;
-pub use control::{RequestControl, ResponseControl, Scope};
+pub use control::{RequestControl, ResponseControl, Scope, withheld};
 pub use key::{CacheKey, KeyMaker};
 pub use object::Object;
-pub use policy::{Freshness, NotStored, Use, may_store};
+pub use policy::{Freshness, NotStored, Response, Storable, Use, still_storable, storable};
 pub use vary::Selection;
 
 use busy::BusyTable;
@@ -128,7 +128,7 @@ impl<F: Copy> Cache<F> {
         let variants = self.store.get(key);
         let missing = if variants.is_empty() { Missing::Uri } else { Missing::Vary };
         let known = variants.first().map(|object| &object.selection);
-        let selected = variants.iter().find(|object| object.selection.fits(request.fields()));
+        let selected = variants.iter().find(|object| object.selection.fits(request));
         let selected =
             selected.map(|object| (Arc::clone(object), object.freshness.judge(&control, now)));
         if let Some((object, usable @ (Use::Fresh | Use::Stale))) = selected {
@@ -202,6 +202,9 @@ impl<F: Copy> Cache<F> {
 
     /// Ends a fetch with a response to store.
     pub fn complete(&mut self, ticket: Ticket, object: &Arc<Object>) {
+        if self.busy.is_outdated(ticket) {
+            return self.abandon(ticket);
+        }
         if let Some(key) = self.busy.end(ticket) {
             self.busy.unmark(&key);
             self.make_room(object.weight());
@@ -210,9 +213,17 @@ impl<F: Copy> Cache<F> {
         }
     }
 
-    /// Removes what is stored for a URI, as a successful unsafe request does (RFC 9111 §4.4).
+    /// Removes what is stored for a URI, as a successful unsafe request does (RFC 9111 §4.4). What is
+    /// on its way for it is from before that, too: nobody joins it, and it is not stored.
     pub fn invalidate(&mut self, key: &CacheKey) -> bool {
+        self.busy.outdate(key);
         self.store.remove(key)
+    }
+
+    /// Forgets what is stored for a URI: it turned out not to be for everybody, or to be something
+    /// else.
+    pub fn forget(&mut self, key: &CacheKey) {
+        self.store.remove(key);
     }
 
     fn make_room(&mut self, weight: usize) {
@@ -243,6 +254,7 @@ fn may_share(request: &RequestHead, control: &RequestControl) -> bool {
     request.method() == Method::Get
         && !control.no_cache
         && !control.no_store
+        && !request.framing().has_content()
         && !request.fields().has(Name::Authorization)
         && !request.fields().has(Name::Range)
         && !cond::guards_a_change(request.fields())

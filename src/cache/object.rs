@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::http::{Fields, Status};
+use crate::http::{Fields, RequestHead, Status};
 
 use super::content::Content;
 use super::policy::Freshness;
@@ -42,10 +42,10 @@ impl Object {
             .saturating_add(self.content.overhead() + self.head.weight() + self.selection.weight())
     }
 
-    /// Whether it can be used without asking the origin, whatever the request says; for reports.
+    /// Whether `request`, which it was not fetched for, may be answered with it.
     #[must_use]
-    pub fn is_fresh(&self, now: Instant) -> bool {
-        self.freshness.time_to_live(now) > 0
+    pub fn answers(&self, request: &RequestHead, now: Instant) -> bool {
+        self.freshness.allows(request, now) && self.selection.fits(request)
     }
 }
 

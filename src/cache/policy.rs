@@ -1,12 +1,13 @@
 //! Whether a response may be stored, how long it is fresh, and when it may be used (RFC 9111).
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::http::cond::Validators;
-use crate::http::{Fields, Framing, Method, Name, RequestHead, ResponseHead, Status, date};
+use crate::http::cond::{self, Validators};
+use crate::http::{Fields, Method, Name, RequestHead, Status, date};
 use crate::time::Now;
 
-use super::control::{RequestControl, ResponseControl, Scope};
+use super::control::{RequestControl, ResponseControl, Scope, seconds};
+use super::vary::Selection;
 
 /// No response is assumed fresh for longer than this without saying so (RFC 9111 §4.2.2).
 const MAX_HEURISTIC: Duration = Duration::from_secs(24 * 60 * 60);
@@ -14,7 +15,7 @@ const MAX_HEURISTIC: Duration = Duration::from_secs(24 * 60 * 60);
 /// Why a response was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotStored {
-    /// The request's method is not GET.
+    /// The request's method is not GET, or it has content.
     Method,
     /// The request or the response says `no-store`.
     NoStore,
@@ -26,7 +27,7 @@ pub enum NotStored {
     Status,
     /// It has neither freshness nor a validator, so that it could never be used.
     Useless,
-    /// It was selected by something no request shows (`Vary: *`).
+    /// It was selected by something no request shows (`Vary: *`), or by too much.
     VaryAll,
     /// It sets a cookie, and does not say how long it is fresh.
     Cookie,
@@ -88,16 +89,12 @@ pub enum Use {
 
 impl Freshness {
     /// Decides on a response that came at `now` to a request sent at `sent`.
-    #[must_use]
-    pub fn of(response: &Fields, status: Status, sent: Instant, now: Now) -> Self {
-        let control = ResponseControl::of(response);
-        let expired = Duration::ZERO;
-        let lifetime = explicit_lifetime(response, &control, now)
-            .unwrap_or_else(|| heuristic_lifetime(response, status, now).unwrap_or(expired));
+    fn of(response: &Response<'_>, control: &ResponseControl, explicit: Option<Duration>) -> Self {
+        let lifetime = explicit.or_else(|| heuristic_lifetime(response, control));
         Self {
-            received: now.mono,
-            initial_age: initial_age(response, sent, now),
-            lifetime,
+            received: response.now.mono,
+            initial_age: initial_age(response),
+            lifetime: lifetime.unwrap_or_default(),
             always_validate: control.no_cache == Scope::All,
             never_stale: control.must_revalidate
                 || control.proxy_revalidate
@@ -118,9 +115,11 @@ impl Freshness {
         seconds(self.lifetime) - seconds(self.age(now))
     }
 
-    /// Makes it stale from now on.
-    pub fn expire(&mut self) {
-        self.lifetime = Duration::ZERO;
+    /// Whether `request` may be answered without asking the origin.
+    #[must_use]
+    pub fn allows(&self, request: &RequestHead, now: Instant) -> bool {
+        let control = RequestControl::of(request.fields());
+        matches!(self.judge(&control, now), Use::Fresh | Use::Stale)
     }
 
     /// What a request that says `control` may do with it.
@@ -144,25 +143,72 @@ impl Freshness {
     }
 }
 
-/// Whether the response to a request may be stored (RFC 9111 §3).
+/// A response as it came, or as it is after a 304.
+#[derive(Clone, Copy, Debug)]
+pub struct Response<'a> {
+    /// The status.
+    pub status: Status,
+    /// The fields.
+    pub fields: &'a Fields,
+    /// Whether its content has a transfer coding that cannot be undone here.
+    pub is_coded: bool,
+    /// When the request was sent.
+    pub sent: Instant,
+    /// When the response came.
+    pub now: Now,
+}
+
+/// How a response may be stored.
+#[derive(Clone, Debug)]
+pub struct Storable {
+    /// How fresh it is.
+    pub freshness: Freshness,
+    /// Which requests it answers.
+    pub selection: Selection,
+    /// Whether some of its fields are for the one who asked for it only.
+    pub withholds: bool,
+}
+
+impl Storable {
+    /// Whether there can be requests that the response, as it comes, may answer.
+    #[must_use]
+    pub fn answers_some(&self, now: Instant) -> bool {
+        let use_of_it = self.freshness.judge(&RequestControl::default(), now);
+        !self.withholds && use_of_it == Use::Fresh
+    }
+
+    /// Whether the response, as it comes, may answer another request that waits for it.
+    #[must_use]
+    pub fn answers(&self, request: &RequestHead, now: Instant) -> bool {
+        !self.withholds && self.freshness.allows(request, now) && self.selection.fits(request)
+    }
+}
+
+/// Whether and how the response to a request may be stored (RFC 9111 §3).
 ///
 /// # Errors
 /// Why not.
-pub fn may_store(
-    request: &RequestHead,
-    response: &ResponseHead,
-    now: Now,
-) -> Result<(), NotStored> {
-    let (fields, status) = (response.fields(), response.status());
-    let control = ResponseControl::of(fields);
-    if request.method() != Method::Get {
-        return Err(NotStored::Method);
+pub fn storable(request: &RequestHead, response: &Response<'_>) -> Result<Storable, NotStored> {
+    if request.method() != Method::Get || request.framing().has_content() {
+        return Err(NotStored::Method); // what content of a GET means is not part of the key
     }
+    still_storable(request, response)
+}
+
+/// The same for a stored response as a 304 has updated it, in answer to a GET or HEAD.
+///
+/// # Errors
+/// Why not.
+pub fn still_storable(
+    request: &RequestHead,
+    response: &Response<'_>,
+) -> Result<Storable, NotStored> {
+    let (fields, status) = (response.fields, response.status);
+    let control = ResponseControl::of(fields);
     if RequestControl::of(request.fields()).no_store {
         return Err(NotStored::NoStore);
     }
-    let understood = is_understood(status);
-    if control.must_understand && !understood {
+    if control.must_understand && !is_understood(status) {
         return Err(NotStored::Status);
     }
     if control.no_store && !control.must_understand {
@@ -175,16 +221,13 @@ pub fn may_store(
     if request.fields().has(Name::Authorization) && !shared {
         return Err(NotStored::Authorization);
     }
-    if status == Status::NOT_MODIFIED {
+    if status == Status::NOT_MODIFIED || depends_on_conditions(request.fields(), status) {
         return Err(NotStored::Status);
     }
-    if status == Status::PARTIAL_CONTENT
-        || fields.has(Name::ContentRange)
-        || (fields.has(Name::TransferEncoding) && response.framing() == Framing::Close)
-    {
+    if status == Status::PARTIAL_CONTENT || response.is_coded {
         return Err(NotStored::Partial);
     }
-    let explicit = explicit_lifetime(fields, &control, now);
+    let explicit = explicit_lifetime(response, &control);
     if explicit.is_none() {
         if !(allows_heuristics(status) || control.public) {
             return Err(NotStored::Status);
@@ -193,38 +236,52 @@ pub fn may_store(
             return Err(NotStored::Cookie);
         }
     }
-    let validators = Validators::of(fields);
-    let lifetime = explicit.or_else(|| heuristic_lifetime(fields, status, now));
-    let can_be_fresh = lifetime.is_some_and(|lifetime| !lifetime.is_zero());
-    if !can_be_fresh && validators.tag.is_none() && validators.modified.is_none() {
+    let freshness = Freshness::of(response, &control, explicit);
+    if freshness.lifetime.is_zero() && !Validators::of(fields).is_some() {
         return Err(NotStored::Useless);
     }
-    if fields.elements(Name::Vary).any(|name| name == b"*") {
-        return Err(NotStored::VaryAll);
+    let selection = Selection::of(fields, request).ok_or(NotStored::VaryAll)?;
+    Ok(Storable { freshness, selection, withholds: control.withholds() })
+}
+
+/// Whether a request has got `status` for a precondition, range or expectation of its own, which
+/// others do not have.
+fn depends_on_conditions(request: &Fields, status: Status) -> bool {
+    match status.code() {
+        412 => cond::guards_a_change(request) || cond::is_conditional(request),
+        416 => request.has(Name::Range),
+        417 => request.has(Name::Expect),
+        _ => false,
     }
-    Ok(())
 }
 
 /// The lifetime that the response gives itself (§4.2.1). A date that cannot be read is past.
-fn explicit_lifetime(fields: &Fields, control: &ResponseControl, now: Now) -> Option<Duration> {
+fn explicit_lifetime(response: &Response<'_>, control: &ResponseControl) -> Option<Duration> {
+    let fields = response.fields;
     control.s_maxage.or(control.max_age).or_else(|| {
         fields.has(Name::Expires).then(|| {
             let expires = fields.only(Name::Expires).and_then(date::parse);
-            let sent = fields.only(Name::Date).and_then(date::parse).unwrap_or(now.wall);
-            expires.and_then(|at| at.duration_since(sent).ok()).unwrap_or_default()
+            let lifetime = expires.and_then(|at| at.duration_since(response.date()).ok());
+            lifetime.unwrap_or_default()
         })
     })
 }
 
 /// A tenth of the time since it was last modified (§4.2.2).
-fn heuristic_lifetime(fields: &Fields, status: Status, now: Now) -> Option<Duration> {
-    let modified = fields.only(Name::LastModified).and_then(date::parse)?;
-    let control = ResponseControl::of(fields);
-    if !(allows_heuristics(status) || control.public) || fields.has(Name::Expires) {
+fn heuristic_lifetime(response: &Response<'_>, control: &ResponseControl) -> Option<Duration> {
+    if !(allows_heuristics(response.status) || control.public) {
         return None;
     }
-    let sent = fields.only(Name::Date).and_then(date::parse).unwrap_or(now.wall);
-    Some((sent.duration_since(modified).unwrap_or_default() / 10).min(MAX_HEURISTIC))
+    let modified = response.fields.only(Name::LastModified).and_then(date::parse)?;
+    let unmodified = response.date().duration_since(modified).unwrap_or_default();
+    Some((unmodified / 10).min(MAX_HEURISTIC))
+}
+
+impl Response<'_> {
+    /// When it was sent, as far as is known.
+    fn date(&self) -> SystemTime {
+        self.fields.only(Name::Date).and_then(date::parse).unwrap_or(self.now.wall)
+    }
 }
 
 /// RFC 9110 §15.1: the status codes that are heuristically cacheable.
@@ -238,13 +295,10 @@ const fn is_understood(status: Status) -> bool {
 }
 
 /// RFC 9111 §4.2.3: by the clock, and by what the hops before us counted plus the time it took.
-fn initial_age(fields: &Fields, sent: Instant, now: Now) -> Duration {
-    let date = fields.only(Name::Date).and_then(date::parse);
-    let apparent = date.and_then(|date| now.wall.duration_since(date).ok()).unwrap_or_default();
-    let age = fields.get(Name::Age).and_then(|value| {
-        std::str::from_utf8(value).ok()?.parse::<u64>().ok().filter(|_| value[0] != b'+')
-    });
-    let delay = now.mono.saturating_duration_since(sent);
-    let counted = Duration::from_secs(age.unwrap_or(0).min(1 << 31)) + delay;
-    apparent.max(counted)
+fn initial_age(response: &Response<'_>) -> Duration {
+    let apparent = response.now.wall.duration_since(response.date()).unwrap_or_default();
+    let delay = response.now.mono.saturating_duration_since(response.sent);
+    // Of several values the first counts, and one that is no number does not (§5.1).
+    let age = response.fields.elements(Name::Age).next().and_then(seconds);
+    apparent.max(age.unwrap_or_default() + delay)
 }

@@ -63,6 +63,25 @@ impl<'a> Validators<'a> {
         }
     }
 
+    /// Whether there is one by which the origin could be asked.
+    #[must_use]
+    pub const fn is_some(&self) -> bool {
+        self.tag.is_some() || self.modified.is_some()
+    }
+
+    /// Whether a 304 with `fields` is about the representation that has these (RFC 9111 §4.3.4): a
+    /// strong tag must be the same, any other validator must mean the same.
+    #[must_use]
+    pub fn are_those_of(&self, fields: &Fields) -> bool {
+        let named = Validators::of(fields);
+        match (named.tag, self.tag) {
+            (Some(named), Some(tag)) if named.weak => named.matches_weakly(tag),
+            (Some(named), Some(tag)) => named.matches_strongly(tag),
+            (Some(named), None) => named.weak,
+            (None, _) => named.modified.is_none() || named.modified == self.modified,
+        }
+    }
+
     /// Whether a GET or HEAD with these preconditions is answered with 304: the client has the
     /// representation already (§13.2.2, steps 3 and 4).
     #[must_use]

@@ -34,18 +34,37 @@ impl<'a> Iterator for Elements<'a> {
 /// Where `wanted` first stands in `text` outside of quoted strings.
 #[must_use]
 pub fn unquoted(text: &[u8], wanted: u8) -> Option<usize> {
-    let mut quoted = false;
-    let mut escaped = false;
-    for (at, &byte) in text.iter().enumerate() {
+    let mut quotes = Quotes::default();
+    text.iter().position(|&byte| !quotes.passes(byte) && byte == wanted)
+}
+
+/// Whether every quoted string in `text` has its end.
+#[must_use]
+pub fn is_terminated(text: &[u8]) -> bool {
+    let mut quotes = Quotes::default();
+    text.iter().for_each(|&byte| _ = quotes.passes(byte));
+    !quotes.open
+}
+
+/// Follows quoted strings byte by byte (RFC 9110 §5.6.4).
+#[derive(Default)]
+struct Quotes {
+    open: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    /// Whether `byte` belongs to a quoted string, its quotes included.
+    fn passes(&mut self, byte: u8) -> bool {
+        let was_open = self.open;
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            _ if byte == wanted && !quoted => return Some(at),
+            _ if self.escaped => self.escaped = false,
+            b'\\' if self.open => self.escaped = true,
+            b'"' => self.open = !self.open,
             _ => {}
         }
+        was_open || self.open
     }
-    None
 }
 
 /// Whether `text` is a token (RFC 9110 §5.6.2).

@@ -20,6 +20,7 @@ pub mod list;
 mod method;
 mod parse;
 pub mod range;
+pub mod reference;
 mod refusal;
 mod server;
 mod status;

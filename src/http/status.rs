@@ -84,10 +84,10 @@ impl Status {
         self.0 / 100 == 2
     }
 
-    /// Whether the server failed (5xx).
+    /// Whether the client is sent elsewhere, or to what it has (3xx).
     #[must_use]
-    pub const fn is_server_error(self) -> bool {
-        self.0 / 100 == 5
+    pub const fn is_redirection(self) -> bool {
+        self.0 / 100 == 3
     }
 }
 

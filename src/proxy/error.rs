@@ -65,6 +65,8 @@ pub(super) enum Unserved {
     Connect,
     /// A host that is neither address nor name.
     Host,
+    /// A path with `..` where a prefix of the origin's paths is served.
+    DotSegments,
 }
 
 /// What the client, the log and `Proxy-Status` (RFC 9209 §2.3) say of an error.
@@ -162,7 +164,7 @@ impl ExchangeError {
 impl Unserved {
     const fn status(self) -> Status {
         match self {
-            Self::OriginForm | Self::Host => Status::BAD_REQUEST,
+            Self::OriginForm | Self::Host | Self::DotSegments => Status::BAD_REQUEST,
             Self::Https | Self::Scheme => Status::NOT_IMPLEMENTED,
             Self::Connect => Status::METHOD_NOT_ALLOWED,
         }
@@ -175,6 +177,7 @@ impl Unserved {
             Self::Scheme => "scheme",
             Self::Connect => "connect",
             Self::Host => "host",
+            Self::DotSegments => "dot-segments",
         }
     }
 }
@@ -197,6 +200,9 @@ impl fmt::Display for ExchangeError {
                 Unserved::Scheme => "only http:// URLs are fetched.",
                 Unserved::Connect => "a reverse proxy makes no tunnels.",
                 Unserved::Host => "the host is neither a name nor an address.",
+                Unserved::DotSegments => {
+                    "the path climbs with '..', which could leave what is served here."
+                }
             }),
             Self::Denied(denial) => {
                 write!(f, "{denial}; rule '{}'. To allow it: {}", denial.rule(), denial.remedy())

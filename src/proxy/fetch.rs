@@ -240,11 +240,16 @@ impl Fetch {
     fn try_again(&mut self, cx: &mut FetchCx<'_>) {
         self.drop_connection(cx);
         self.tried_again = true;
+        self.restart();
+        self.step = Step::Acquire;
+    }
+
+    /// Forgets what was sent and received of it.
+    pub(super) fn restart(&mut self) {
         self.request_ended = false;
         self.sending_failed = false;
         self.output = Outgoing::new();
         self.codec = ClientCodec::new(self.order.request.method());
-        self.step = Step::Acquire;
         self.deadline = None;
     }
 

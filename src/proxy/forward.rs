@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::cache::Object;
+use crate::cache::{self, Object};
 use crate::http::hop::{self, Hop};
 use crate::http::{
-    Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead, Status, Version, date,
+    Field, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead, Status, Version,
+    date,
 };
 use crate::time::Now;
 
@@ -34,16 +35,12 @@ pub(super) fn request_head(
             Name::Host => {
                 head.field("Host", route.host_field().as_bytes());
             }
-            Name::MaxForwards => forward_limit(&mut head, request),
+            Name::MaxForwards => forward_limit(&mut head, request, &field),
             // HTTP/1.0 knows no expectations; one is ignored, not passed on.
             Name::Expect if request.version() == Version::Http10 => {}
             Name::IfNoneMatch | Name::IfModifiedSince | Name::Range | Name::IfRange
                 if validate.is_some() => {}
-            Name::XForwardedFor
-            | Name::XForwardedHost
-            | Name::XForwardedProto
-            | Name::Forwarded
-                if reverse => {}
+            name if reverse && tells_of_client(name) => {}
             _ if hop.ends_here(&field) => {}
             _ => {
                 head.copy(&field);
@@ -76,16 +73,14 @@ pub(super) fn asks_for_websocket(request: &RequestHead) -> bool {
 }
 
 /// RFC 9110 §7.6.2: one less on TRACE and OPTIONS; on other methods it is passed on as it came.
-fn forward_limit(head: &mut HeadWriter<'_>, request: &RequestHead) {
+fn forward_limit(head: &mut HeadWriter<'_>, request: &RequestHead, field: &Field<'_>) {
     let limited = matches!(request.method(), Method::Options | Method::Trace);
     match max_forwards(request) {
         Some(hops) if limited => {
             head.number("Max-Forwards", hops.saturating_sub(1));
         }
         _ => {
-            for value in request.fields().all(Name::MaxForwards) {
-                head.field("Max-Forwards", value);
-            }
+            head.copy(field);
         }
     }
 }
@@ -170,12 +165,26 @@ pub(super) fn response_fields(
     out
 }
 
+/// Whether a response was selected by what this proxy itself says of its clients.
+pub(super) fn varies_by_client(fields: &Fields) -> bool {
+    fields.elements(Name::Vary).any(|name| tells_of_client(Name::from_bytes(name)))
+}
+
+const fn tells_of_client(name: Name) -> bool {
+    matches!(
+        name,
+        Name::XForwardedFor | Name::XForwardedHost | Name::XForwardedProto | Name::Forwarded
+    )
+}
+
 /// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
 /// length is known.
 pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
     let mut out = Fields::after(passed_on.start_line().to_vec(), passed_on.len() + 1);
     for field in passed_on.iter().filter(|field| field.id != Name::Age) {
-        out.push(field.name, field.value);
+        if !cache::withheld(passed_on).any(|name| field.is_named(name)) {
+            out.push(field.name, field.value);
+        }
     }
     if !passed_on.has(Name::ContentLength) && status.code() != 204 {
         out.push(b"Content-Length", length.to_string().as_bytes());
@@ -199,7 +208,9 @@ pub(super) fn updated_fields(stored: &Object, not_modified: &Fields) -> Fields {
         }
     }
     for field in not_modified.iter().filter(|field| !kept(field.id) && field.id != Name::Age) {
-        out.push(field.name, field.value);
+        if !cache::withheld(not_modified).any(|name| field.is_named(name)) {
+            out.push(field.name, field.value);
+        }
     }
     out.shrink();
     out
@@ -221,11 +232,13 @@ fn map_back(location: &[u8], origin: &ReverseOrigin, known_as: [&str; 2]) -> Opt
         None => return None,
     };
     let below = path.strip_prefix(origin.prefix.as_str())?;
-    match below.as_bytes().first() {
-        None => Some(b"/".to_vec()),
-        Some(b'/') => Some(below.as_bytes().to_vec()),
-        Some(b'?' | b'#') => Some(format!("/{below}").into_bytes()),
-        Some(_) => None, // another path that only begins like the prefix
+    match below.as_bytes() {
+        [] => Some(b"/".to_vec()),
+        // What begins with two of them names a host (RFC 3986 §4.2), also with a backslash for one.
+        [b'/', b'/' | b'\\', ..] => Some(["/.", below].concat().into_bytes()),
+        [b'/', ..] => Some(below.as_bytes().to_vec()),
+        [b'?' | b'#', ..] => Some(["/", below].concat().into_bytes()),
+        _ => None, // another path that only begins like the prefix
     }
 }
 
@@ -244,6 +257,8 @@ mod tests {
         assert_eq!(mapped("http://WWW.test/base").as_deref(), Some("/"));
         assert_eq!(mapped("/base/y").as_deref(), Some("/y"));
         assert_eq!(mapped("/base?q").as_deref(), Some("/?q"));
+        assert_eq!(mapped("/base//other.test/").as_deref(), Some("/.//other.test/"));
+        assert_eq!(mapped("/base/\\other.test/").as_deref(), Some("/./\\other.test/"));
         for left in [
             "/based",
             "http://other.test/base/y",

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{Freshness, NotStored, Object, Selection};
+use crate::cache::{NotStored, Object, Storable};
 use crate::http::{Fields, Framing, Status};
 use crate::reactor::{Token, Wake};
 
@@ -20,8 +20,7 @@ pub(super) struct Answer {
     /// How the origin told the end of the content.
     pub(super) framing: Framing,
     /// Whom it may be shared with, and whether it is to be stored.
-    pub(super) storing: Result<Selection, NotStored>,
-    pub(super) freshness: Freshness,
+    pub(super) storing: Result<Storable, NotStored>,
     pub(super) origin: Option<SocketAddr>,
 }
 
@@ -30,8 +29,8 @@ pub(super) struct Answer {
 pub(super) enum Brought {
     /// A response; its content follows in the body.
     Response(Rc<Answer>),
-    /// Word that a stored response still holds.
-    Stored(Arc<Object>),
+    /// Word that a stored response still holds; it may be for the one who asked only.
+    Stored { object: Arc<Object>, shared: bool },
     /// A 101, whose head this is: the connection is to be taken over.
     Switched(Rc<Fields>),
 }

@@ -37,6 +37,11 @@ impl Route {
         &self.uri[self.authority.clone()]
     }
 
+    /// Scheme and authority of the target URI.
+    pub(super) fn root(&self) -> &str {
+        &self.uri[..self.authority.end]
+    }
+
     /// The target sent to the origin.
     pub(super) fn target(&self) -> &str {
         self.target.as_deref().unwrap_or_else(|| &self.uri[self.authority.end..])
@@ -75,7 +80,7 @@ pub(super) fn route(
         return Ok(Routed::Here);
     }
     match &settings.reverse {
-        Some(origin) => to_origin(request, origin).map(Routed::Fetch),
+        Some(origin) => to_origin(request, origin, settings.trusts(client)).map(Routed::Fetch),
         None => forward(request, settings),
     }
 }
@@ -116,11 +121,11 @@ fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, Exchang
     let (uri, span) = if connect {
         (Arc::from(text.as_str()), 0..text.len())
     } else {
-        target_uri(&text, request.path_and_query())
+        target_uri("http", &text, request.path_and_query())
     };
     let route = Route {
         target: asks_about_all(request).then(|| "*".to_owned()),
-        host_field: host_field(&authority, &text),
+        host_field: None,
         origin: OriginKey { authority: text.into() },
         host,
         port,
@@ -132,14 +137,29 @@ fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, Exchang
 }
 
 /// For the origin behind a reverse proxy: the client's Host is kept, the prefix put before the path.
-fn to_origin(request: &RequestHead, origin: &ReverseOrigin) -> Result<Route, ExchangeError> {
+/// What a trusted proxy says it was asked for is what the client knows the resource as.
+fn to_origin(
+    request: &RequestHead,
+    origin: &ReverseOrigin,
+    trusted: bool,
+) -> Result<Route, ExchangeError> {
     if request.method() == Method::Connect {
         return Err(ExchangeError::Unserved(Unserved::Connect));
     }
-    let named = request.fields().get(Name::Host).and_then(|host| Authority::parse(host).ok());
-    let asked = request.authority().or(named);
-    let text = asked.map_or_else(|| origin.authority.to_string(), |asked| normalized(&asked));
-    let (uri, span) = target_uri(&text, request.path_and_query());
+    if !origin.prefix.is_empty() && climbs(request.path_and_query()) {
+        return Err(ExchangeError::Unserved(Unserved::DotSegments));
+    }
+    let fields = request.fields();
+    let said = |name| fields.elements(name).next().filter(|_| trusted);
+    let authority = |value| Authority::parse(value).ok();
+    let asked = request.authority().or_else(|| fields.get(Name::Host).and_then(authority));
+    let host = asked.map_or_else(|| origin.authority.to_string(), |asked| normalized(&asked, 80));
+    let https = said(Name::XForwardedProto).is_some_and(|s| s.eq_ignore_ascii_case(b"https"));
+    let (scheme, port) = if https { ("https", 443) } else { ("http", 80) };
+    let public = said(Name::XForwardedHost).and_then(authority);
+    let public = public.map(|public| normalized(&public, port));
+    let (uri, span) =
+        target_uri(scheme, public.as_deref().unwrap_or(&host), request.path_and_query());
     let target = match request.form() {
         Form::Asterisk => Some("*".to_owned()),
         _ if origin.prefix.is_empty() => None,
@@ -150,19 +170,28 @@ fn to_origin(request: &RequestHead, origin: &ReverseOrigin) -> Result<Route, Exc
         host: origin.host.clone(),
         port: origin.port,
         target,
-        host_field: asked.and_then(|asked| host_field(&asked, &text)),
+        host_field: public.map(|_| host),
         uri,
         authority: span,
         judged: false,
     })
 }
 
+/// Whether a path has a segment `..`, also with percent-encoded dots (RFC 3986 §6.2.2).
+fn climbs(path_and_query: &str) -> bool {
+    let path = path_and_query.split('?').next().unwrap_or_default();
+    path.split(['/', '\\']).any(|segment| {
+        let segment = segment.replace("%2e", ".").replace("%2E", ".");
+        segment == ".."
+    })
+}
+
 /// The URI, and where its authority stands. A path that is missing is `/` (RFC 9110 §4.2.3).
-fn target_uri(authority: &str, path_and_query: &str) -> (Arc<str>, Range<usize>) {
-    const SCHEME: &str = "http://";
+fn target_uri(scheme: &str, authority: &str, path_and_query: &str) -> (Arc<str>, Range<usize>) {
     let slash = if path_and_query.starts_with('/') { "" } else { "/" };
-    let uri = [SCHEME, authority, slash, path_and_query].concat();
-    (uri.into(), SCHEME.len()..SCHEME.len() + authority.len())
+    let uri = [scheme, "://", authority, slash, path_and_query].concat();
+    let start = scheme.len() + "://".len();
+    (uri.into(), start..start + authority.len())
 }
 
 /// RFC 9112 §3.2.4: OPTIONS for a URL without a path and query asks about the origin as a whole.
@@ -170,21 +199,11 @@ fn asks_about_all(request: &RequestHead) -> bool {
     request.method() == Method::Options && request.path_and_query().is_empty()
 }
 
-/// RFC 9112 §3.2.2: whatever Host came with an absolute target, the target's authority replaces it,
-/// as it was spelled. `None` if that is `normalized`.
-fn host_field(authority: &Authority<'_>, normalized: &str) -> Option<String> {
-    let Authority { host, port } = authority;
-    let spelled = match port {
-        None if *host == normalized => return None,
-        None => (*host).to_owned(),
-        Some(port) => format!("{host}:{port}"),
-    };
-    (spelled != normalized).then_some(spelled)
-}
-
-fn normalized(authority: &Authority<'_>) -> String {
+/// In lower case, without the default port: what differs in nothing else is the same
+/// (RFC 9110 §4.2.3), for the cache and so for the origin.
+fn normalized(authority: &Authority<'_>, default_port: u16) -> String {
     let mut text = authority.host.to_ascii_lowercase();
-    if let Some(port) = authority.port.filter(|&port| port != 80) {
+    if let Some(port) = authority.port.filter(|&port| port != default_port) {
         let _ = write!(text, ":{port}"); // writing to a String does not fail
     }
     text

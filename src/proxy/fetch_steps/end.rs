@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::Object;
+use crate::cache::{Object, Storable};
 
 use super::super::body::{Retain, State};
 use super::super::fetch::{Fetch, FetchCx};
@@ -39,12 +39,11 @@ pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
 /// The object to store, if the response was for storing and all of it was kept.
 fn to_store(reply: &mut Reply) -> Option<Object> {
     let Some(Brought::Response(answer)) = reply.brought.clone() else { return None };
-    let selection = answer.storing.clone().ok()?;
+    let Storable { freshness, selection, .. } = answer.storing.clone().ok()?;
     if reply.body.retain() == Retain::Behind {
         return None;
     }
     let content = reply.body.content();
     let head = forward::stored_fields(&answer.head, answer.status, content.end());
-    let (status, freshness) = (answer.status, answer.freshness);
-    Some(Object { status, head, content, freshness, selection })
+    Some(Object { status: answer.status, head, content, freshness, selection })
 }

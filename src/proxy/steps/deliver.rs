@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::cache::Object;
 use crate::http::cond::Validators;
 use crate::http::range::{self, ByteRange};
-use crate::http::{Framing, HeadWriter, Method, Name, Status, Version};
+use crate::http::{Framing, HeadWriter, Method, Name, Refusal, Status, Version};
 
 use super::super::body::State;
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
+use super::super::error::ExchangeError;
 use super::super::outgoing::Coding;
 use super::super::reply::{Answer, Brought};
 
@@ -57,6 +58,12 @@ fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>)
     let has_content = answer.framing != Framing::None;
     // Without a length and without chunks, the end of the content is the end of the connection.
     let coded = answer.head.has(Name::TransferEncoding);
+    if coded && !http11 {
+        // RFC 9112 §6.1: HTTP/1.0 knows no transfer codings, and this one cannot be undone here.
+        return Next::Go(
+            client.fail(&ExchangeError::BadResponse(Refusal::UnknownTransferEncoding), cx),
+        );
+    }
     let until_close = has_content && answer.framing.length().is_none() && (coded || !http11);
     exchange.until_close = until_close;
     exchange.persistent &= !until_close;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::http::hop::Hop;
-use crate::http::{FromClient, RequestHead, Status, Version};
+use crate::http::{FromClient, Method, RequestHead, Status, Version};
 
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
 use super::super::error::ExchangeError;
@@ -79,6 +79,8 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     let hop = Hop::of(head.version(), head.fields());
     // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
     let kept = head.version() == Version::Http11 || cx.core.settings.reverse.is_some();
+    // Behind a CONNECT that is refused may stand what was meant for the tunnel.
+    let kept = kept && head.method() != Method::Connect;
     let persistent = hop.persistent && kept && !cx.core.draining;
     let is_last = !hop.persistent;
     let upload = if head.framing().has_content() { Upload::Unread } else { Upload::Done };

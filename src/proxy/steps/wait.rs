@@ -1,11 +1,14 @@
 //! Wait: a response is on its way, to this client's own request or to one like it.
 
+use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
-use crate::http::{Status, Version};
+use crate::cache::{Object, Storable};
+use crate::http::{RequestHead, Status, Version};
 
 use super::super::body::State;
-use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
+use super::super::client::{Client, ClientCx, Next, Source, Step};
 use super::super::error::ExchangeError;
 use super::super::journal::Outcome;
 use super::super::reply::{Brought, Reply};
@@ -31,7 +34,7 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
     };
     let Some(reply) = cx.core.replies.get_mut(id) else { return Next::Go(Step::Lookup) };
 
-    match what_came(reply, exchange, leader) {
+    match what_came(reply, &exchange.request, leader, cx.reactor.now().mono) {
         Came::Nothing => {
             reply.body.park(reader);
             Next::Park
@@ -64,12 +67,11 @@ enum Came {
     NotForUs,
     Failure(ExchangeError),
     Response,
-    Stored(std::sync::Arc<crate::cache::Object>),
+    Stored(Arc<Object>),
     Switch,
 }
 
-fn what_came(reply: &Reply, exchange: &Exchange, leader: bool) -> Came {
-    let fields = exchange.request.fields();
+fn what_came(reply: &Reply, request: &RequestHead, leader: bool, now: Instant) -> Came {
     match (&reply.brought, reply.body.state()) {
         (None, State::Failed(error)) if leader || !error.is_retryable() => {
             Came::Failure(error.clone())
@@ -77,12 +79,13 @@ fn what_came(reply: &Reply, exchange: &Exchange, leader: bool) -> Came {
         (None, State::Failed(_)) => Came::NotForUs,
         (None, _) => Came::Nothing,
         (Some(Brought::Response(answer)), _) => {
-            let shared = answer.storing.as_ref().is_ok_and(|selection| selection.fits(fields));
-            if leader || shared { Came::Response } else { Came::NotForUs }
+            let answers = |storable: &Storable| storable.answers(request, now);
+            let shared = leader || answer.storing.as_ref().is_ok_and(answers);
+            if shared { Came::Response } else { Came::NotForUs }
         }
-        (Some(Brought::Stored(object)), _) => {
-            let fits = leader || object.selection.fits(fields);
-            if fits { Came::Stored(object.clone()) } else { Came::NotForUs }
+        (Some(Brought::Stored { object, shared }), _) => {
+            let shared = leader || (*shared && object.answers(request, now));
+            if shared { Came::Stored(Arc::clone(object)) } else { Came::NotForUs }
         }
         (Some(Brought::Switched(_)), _) => {
             if leader {
