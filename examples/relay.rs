@@ -109,6 +109,7 @@ impl Relay {
                 let pair = self.pairs.insert(Pair::new(client, target)).token();
                 reactor.set_owner(client, pair);
                 reactor.set_owner(target, pair);
+                reactor.wake(pair);
             }
             Err(error) => {
                 eprintln!("cannot connect: {error}");

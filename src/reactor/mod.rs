@@ -385,11 +385,13 @@ impl<M> Reactor<M> {
         self.transport.reset(io);
     }
 
-    /// Hands a socket to another object, which is driven if the socket is ready for anything.
+    /// Hands a socket to another object. That is driven if something has come which it could miss:
+    /// there may be something to read, or the socket has failed. Room to write is no reason, since
+    /// nearly every socket has it: whoever has something to write does so, or is woken.
     pub fn set_owner(&mut self, io: Io, owner: Token) {
         if let Some(state) = self.sockets.get_mut(io) {
             state.owner = Some(owner);
-            if state.ready != Ready::NONE {
+            if state.ready.without(Ready::WRITABLE) != Ready::NONE {
                 self.run.wake(owner, Why::READY);
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Arena, Budget, Id, Io, Reactor, Token, Wake, Why};
+use tidegate::reactor::{Arena, Budget, Id, Io, Reactor, Ready, Token, Wake, Why};
 
 use crate::support::{Driven, Host, Log, Thing, address, read, ready, sim_log, tokens, write};
 
@@ -152,6 +152,31 @@ fn read_within_budget(reactor: &mut Reactor<()>, token: Token, io: Io, into: &mu
         into.extend(bytes);
     }
     reactor.wake(token);
+}
+
+#[test]
+fn a_socket_that_changes_hands_drives_its_new_owner_only_for_what_that_could_miss() {
+    let network = Network::new(1);
+    let mut peer = sim_log(&network, 2, Faults::NONE);
+    let mut host = sim_log(&network, 1, Faults::NONE);
+    let [gate, first, second] = tokens();
+    let listener = host.reactor.listen(address(1, 80), gate).unwrap();
+    let out = peer.reactor.connect(address(1, 80), gate).unwrap();
+    peer.turn();
+    host.turn();
+    let (io, _) = ready(host.reactor.accept(listener));
+    host.reactor.set_owner(io, first);
+    assert_eq!(host.drives(), [(first, Why::READY)], "nobody has looked at it yet");
+
+    assert!(read(&mut host.reactor, io, 10).is_pending());
+    assert!(host.reactor.ready(io).contains(Ready::WRITABLE));
+    host.reactor.set_owner(io, second);
+    assert_eq!(host.drives(), [], "there is nothing but room to write");
+
+    write(&mut peer.reactor, out, b"a word");
+    assert_eq!(host.drives(), [(second, Why::READY)]);
+    host.reactor.set_owner(io, first);
+    assert_eq!(host.drives(), [(first, Why::READY)], "nobody has read it yet");
 }
 
 #[test]
