@@ -188,11 +188,7 @@ impl<M> Reactor<M> {
         self.now = self.clock.now();
         let mut turn = Turn { events: reports.len(), driven: 0 };
         let noticed = reports.contains(&Report::Notice);
-        for report in reports.drain(..) {
-            if let Report::Ready(io, ready) = report {
-                self.note_ready(io, ready);
-            }
-        }
+        self.note(&mut reports);
         self.reports = reports;
         polled?;
 
@@ -219,6 +215,10 @@ impl<M> Reactor<M> {
             app.handle(self, Event::Drive(token, why));
         }
         self.run.end_turn();
+        let mut reports = std::mem::take(&mut self.reports);
+        self.transport.end_turn(&mut reports);
+        self.note(&mut reports);
+        self.reports = reports;
         Ok(turn)
     }
 
@@ -435,6 +435,15 @@ impl<M> Reactor<M> {
                 Poll::Pending
             }
             result => Poll::Ready(result),
+        }
+    }
+
+    /// Takes in what a transport has reported.
+    fn note(&mut self, reports: &mut Vec<Report>) {
+        for report in reports.drain(..) {
+            if let Report::Ready(io, ready) = report {
+                self.note_ready(io, ready);
+            }
         }
     }
 

@@ -34,7 +34,7 @@ pub struct TcpTransport {
     poll: Poll,
     events: Events,
     sockets: Arena<Open>,
-    /// Accepted connections that epoll does not know yet. It is told before the next poll; those
+    /// Accepted connections that epoll does not know yet. It is told at the end of the turn; those
     /// that were answered and closed until then it never needs to know.
     accepted: Vec<Io>,
     waker: Arc<Waker>,
@@ -101,7 +101,7 @@ impl TcpTransport {
 
 impl Transport for TcpTransport {
     fn poll(&mut self, reports: &mut Vec<Report>, timeout: Option<Duration>) -> io::Result<()> {
-        self.register_accepted(reports);
+        self.register_accepted(reports); // between two turns
         let timeout = if reports.is_empty() { timeout } else { Some(Duration::ZERO) };
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -217,6 +217,10 @@ impl Transport for TcpTransport {
 
     fn descriptor(&self) -> Option<RawFd> {
         Some(self.poll.as_raw_fd())
+    }
+
+    fn end_turn(&mut self, reports: &mut Vec<Report>) {
+        self.register_accepted(reports);
     }
 }
 

@@ -114,6 +114,10 @@ pub trait Transport: fmt::Debug {
     /// The descriptor that becomes readable when a poll would report something, for embedding.
     fn descriptor(&self) -> Option<RawFd>;
 
+    /// Everybody was driven; somebody else may wait on the descriptor now. Does what was put off
+    /// until then, and adds to `reports` what has failed of it.
+    fn end_turn(&mut self, _reports: &mut Vec<Report>) {}
+
     /// A simulation's chance to change the order in which objects are driven.
     fn shuffle(&mut self, _run: &mut VecDeque<Token>) {}
 }

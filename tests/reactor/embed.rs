@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::RawFd;
 use std::thread;
 use std::time::Duration;
 
@@ -55,6 +56,43 @@ fn another_loop_need_only_heed_the_deadline_and_the_descriptor() {
     assert_eq!(host.drives().len(), 1);
     host.reactor.mailbox().send(()).unwrap();
     assert_eq!(host.reactor.next_deadline(), Some(clock.now().mono), "mail is due at once");
+}
+
+#[test]
+fn another_loop_hears_of_a_connection_that_was_just_accepted() {
+    let station = Station::new(Rng::new(0));
+    let mut host = Host::new(tcp_reactor(&VirtualClock::default()), station);
+    let at = host.app.listen(&mut host.reactor, LOOPBACK);
+    let mut client = TcpStream::connect(at).unwrap();
+    client.set_read_timeout(Some(LONG)).unwrap();
+    turn_when_told(&mut host);
+    client.write_all(b"hello").unwrap();
+    turn_when_told(&mut host);
+    let mut echo = [0; 5];
+    client.read_exact(&mut echo).unwrap();
+    assert_eq!(&echo, b"hello");
+}
+
+/// Turns a reactor as a loop on poll(2) would: once something has come, for as long as the
+/// descriptor or the deadline says so.
+fn turn_when_told<A: App>(host: &mut Host<A>) {
+    let descriptor = host.reactor.descriptor().unwrap();
+    assert!(is_readable(descriptor, LONG), "nobody was told");
+    while is_readable(descriptor, Duration::ZERO)
+        || host.reactor.next_deadline().is_some_and(|at| at <= host.reactor.now().mono)
+    {
+        host.turn();
+    }
+}
+
+#[expect(unsafe_code, reason = "the standard library has no poll(2)")]
+fn is_readable(descriptor: RawFd, within: Duration) -> bool {
+    let mut asked = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+    let millis = i32::try_from(within.as_millis()).unwrap();
+    // SAFETY: the pointer is to one pollfd, which lives through the call.
+    let count = unsafe { libc::poll(&raw mut asked, 1, millis) };
+    assert!(count >= 0);
+    count > 0
 }
 
 #[test]
