@@ -25,7 +25,8 @@ impl<M> Mailbox<M> {
         Self(Arc::new(Shared { queue, waiting: AtomicBool::new(false), waker }))
     }
 
-    /// Queues `mail` for the reactor's next turn, and ends its poll if it is in one.
+    /// Queues `mail` for the reactor's next turn, and ends its poll if it is in one. A turn handles
+    /// 256 at most.
     ///
     /// # Errors
     /// Gives `mail` back if the reactor is gone, or if 65,536 others wait already.
@@ -47,11 +48,16 @@ impl<M> Mailbox<M> {
         self.0.waiting.load(Ordering::Acquire)
     }
 
-    /// Takes all that has come. The reactor's own; `into` is empty and lends its capacity.
-    pub(super) fn take(&self, into: &mut VecDeque<M>) {
+    /// Takes what has come first, at most `most`. The reactor's own; `into` is empty and lends its
+    /// capacity.
+    pub(super) fn take(&self, into: &mut VecDeque<M>, most: usize) {
         if let Some(queue) = self.lock().as_mut() {
-            self.0.waiting.store(false, Ordering::Release);
-            std::mem::swap(queue, into);
+            if queue.len() <= most {
+                std::mem::swap(queue, into);
+            } else {
+                into.extend(queue.drain(..most));
+            }
+            self.0.waiting.store(!queue.is_empty(), Ordering::Release);
         }
     }
 

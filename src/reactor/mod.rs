@@ -58,6 +58,9 @@ pub use transport::{Io, Report, Socket, Transport};
 use signal::Signals;
 use sockets::Sockets;
 
+/// Mail handled in one turn; the rest comes with the next, which does not wait.
+const MAIL: usize = 256;
+
 /// A program on a reactor.
 pub trait App {
     /// What other threads may send it; see [`Mailbox`].
@@ -92,7 +95,7 @@ pub trait Wake {
 /// What one turn did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
-    /// Reports of readiness, signals and mail.
+    /// Sockets that were reported, signals, and mail.
     pub events: usize,
     /// Objects driven.
     pub driven: usize,
@@ -186,20 +189,20 @@ impl<M> Reactor<M> {
         let mut reports = std::mem::take(&mut self.reports);
         let polled = self.transport.poll(&mut reports, timeout);
         self.now = self.clock.now();
-        let mut turn = Turn { events: reports.len(), driven: 0 };
-        let noticed = reports.contains(&Report::Notice);
-        self.note(&mut reports);
+        let (ready, noticed) = self.note(&mut reports);
+        let mut turn = Turn { events: ready, driven: 0 };
         self.reports = reports;
         polled?;
 
         if noticed {
             while let Some(signal) = self.signals.as_mut().and_then(Signals::next) {
+                turn.events += 1;
                 app.handle(self, Event::Signal(signal));
             }
         }
         if self.mailbox.is_waiting() {
             let mut mail = std::mem::take(&mut self.mail);
-            self.mailbox.take(&mut mail);
+            self.mailbox.take(&mut mail, MAIL);
             turn.events += mail.len();
             for mail in mail.drain(..) {
                 app.handle(self, Event::Mail(mail));
@@ -226,10 +229,7 @@ impl<M> Reactor<M> {
     /// event can bring one. The turn may come early and find nothing due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        if !self.run.is_empty() || self.mailbox.is_waiting() {
-            return Some(self.now.mono);
-        }
-        self.timers.next()
+        if self.has_work() { Some(self.now.mono) } else { self.timers.next() }
     }
 
     /// The descriptor that becomes readable when a turn would find something, for embedding in
@@ -279,8 +279,16 @@ impl<M> Reactor<M> {
         self.run.stale()
     }
 
+    /// Whether there is something to do without an event.
+    fn has_work(&self) -> bool {
+        !self.run.is_empty() || self.mailbox.is_waiting()
+    }
+
     fn poll_timeout(&self, limit: Option<Duration>) -> Option<Duration> {
-        let Some(deadline) = self.next_deadline() else { return limit };
+        if limit == Some(Duration::ZERO) || self.has_work() {
+            return Some(Duration::ZERO);
+        }
+        let Some(deadline) = self.timers.next() else { return limit };
         let until = deadline.saturating_duration_since(self.clock.now().mono);
         Some(limit.map_or(until, |limit| limit.min(until)))
     }
@@ -438,13 +446,20 @@ impl<M> Reactor<M> {
         }
     }
 
-    /// Takes in what a transport has reported.
-    fn note(&mut self, reports: &mut Vec<Report>) {
+    /// Takes in what a transport has reported: how many sockets, and whether there is mail or a
+    /// signal.
+    fn note(&mut self, reports: &mut Vec<Report>) -> (usize, bool) {
+        let (mut sockets, mut noticed) = (0, false);
         for report in reports.drain(..) {
-            if let Report::Ready(io, ready) = report {
-                self.note_ready(io, ready);
+            match report {
+                Report::Ready(io, ready) => {
+                    self.note_ready(io, ready);
+                    sockets += 1;
+                }
+                Report::Notice => noticed = true,
             }
         }
+        (sockets, noticed)
     }
 
     fn note_ready(&mut self, io: Io, ready: Ready) {

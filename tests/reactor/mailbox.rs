@@ -83,6 +83,20 @@ fn mail_sent_while_mail_is_handled_comes_in_the_next_turn() {
 }
 
 #[test]
+fn a_turn_handles_256_and_the_next_does_not_wait_for_the_rest() {
+    let mut host = Host::new(tcp_reactor(&Default::default()), Log::default());
+    let mailbox = host.reactor.mailbox();
+    (0..600).for_each(|number| mailbox.send(number).unwrap());
+    for (events, after) in [(256, true), (256, true), (88, false)] {
+        assert_eq!(host.reactor.turn(&mut host.app, None).unwrap().events, events);
+        let due = host.reactor.next_deadline() == Some(host.reactor.now().mono);
+        assert_eq!(due, after);
+    }
+    assert!(host.app.mail.iter().copied().eq(0..600));
+    assert!(host.turn().is_idle());
+}
+
+#[test]
 fn mail_comes_on_a_simulated_network_too() {
     let network = tidegate::reactor::sim::Network::new(0);
     let mut reactor = network.reactor([192, 0, 2, 1].into(), tidegate::reactor::sim::Faults::NONE);

@@ -1,11 +1,13 @@
 //! Deadlines on virtual time.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Arena, Clock, Reactor, Wake, Why};
+use tidegate::reactor::{Arena, Clock, Now, Reactor, TcpTransport, VirtualClock, Wake, Why};
 
-use crate::support::{Driven, Host, Log, Thing, millis, sim_log, tcp_reactor, tokens};
+use crate::support::{Driven, Host, LONG, Log, Thing, millis, sim_log, tcp_reactor, tokens};
 
 #[test]
 fn a_deadline_drives_its_object_once_when_its_time_has_come() {
@@ -93,7 +95,7 @@ fn a_turn_over_tcp_ends_at_the_deadline_though_it_may_wait_longer() {
 #[test]
 fn a_deadline_that_has_passed_already_drives_in_the_next_turn() {
     let mut host = Host::new(
-        tcp_reactor(&tidegate::reactor::VirtualClock::default()),
+        tcp_reactor(&VirtualClock::default()),
         Driven(|reactor: &mut Reactor<()>, token, _| {
             reactor.set_deadline(token, Some(reactor.now().mono));
         }),
@@ -102,6 +104,36 @@ fn a_deadline_that_has_passed_already_drives_in_the_next_turn() {
     host.reactor.wake(token);
     for _ in 0..5 {
         assert_eq!(host.reactor.turn(&mut host.app, None).unwrap().driven, 1);
+    }
+}
+
+/// Counts how often it is read.
+#[derive(Debug, Default)]
+struct Counted {
+    clock: VirtualClock,
+    reads: Rc<Cell<u32>>,
+}
+
+impl Clock for Counted {
+    fn now(&self) -> Now {
+        self.reads.set(self.reads.get() + 1);
+        self.clock.now()
+    }
+}
+
+#[test]
+fn the_clock_is_read_once_in_a_turn_that_does_not_wait() {
+    let clock = Counted::default();
+    let reads = Rc::clone(&clock.reads);
+    let transport = Box::new(TcpTransport::new().unwrap());
+    let mut host: Host<Log> = Host::new(Reactor::with(transport, Box::new(clock)), Log::default());
+    let [token, other] = tokens();
+    host.reactor.set_deadline(other, Some(host.reactor.now().mono + LONG));
+    for timeout in [None, Some(Duration::ZERO)] {
+        host.reactor.wake(token);
+        reads.set(0);
+        host.reactor.turn(&mut host.app, timeout).unwrap();
+        assert_eq!(reads.get(), 1, "{timeout:?}");
     }
 }
 
