@@ -55,12 +55,15 @@ pub enum Command {
 pub trait Resolver: std::fmt::Debug {
     /// Asks for the addresses of `name`.
     fn ask(&mut self, name: &str);
+
+    /// Nobody waits for the addresses of `name` any more. The answer may come nevertheless.
+    fn forget(&mut self, _name: &str) {}
 }
 
 /// The system's resolver, on threads.
 #[derive(Debug)]
 pub struct ThreadedResolver {
-    threads: SystemResolver,
+    threads: SystemResolver<Mail>,
     mailbox: Mailbox<Mail>,
 }
 
@@ -68,16 +71,20 @@ impl ThreadedResolver {
     /// At most `threads` look-ups at a time, answered through `mailbox`.
     #[must_use]
     pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
-        Self { threads: SystemResolver::new(threads), mailbox }
+        Self { threads: SystemResolver::new(threads, mailbox.clone(), Mail::Resolved), mailbox }
     }
 }
 
 impl Resolver for ThreadedResolver {
     fn ask(&mut self, name: &str) {
-        if let Err(error) = self.threads.ask(name, &self.mailbox, Mail::Resolved) {
+        if let Err(error) = self.threads.ask(name) {
             // If that is full, the look-up ends by its deadline.
             let _ = self.mailbox.send(Mail::Resolved(name.to_owned(), Err(error)));
         }
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.threads.forget(name);
     }
 }
 

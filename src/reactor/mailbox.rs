@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How much mail waits at the most. A loop that is behind by so much will not catch up.
 const CAPACITY: usize = 1 << 16;
@@ -16,13 +16,16 @@ struct Shared<M> {
     queue: Mutex<Option<VecDeque<M>>>,
     /// Whether the queue holds anything, to be asked without the lock.
     waiting: AtomicBool,
+    /// Told when a queue that was full is so no more.
+    room: Condvar,
     waker: Option<Arc<mio::Waker>>,
 }
 
 impl<M> Mailbox<M> {
     pub(super) fn new(waker: Option<Arc<mio::Waker>>) -> Self {
         let queue = Mutex::new(Some(VecDeque::new()));
-        Self(Arc::new(Shared { queue, waiting: AtomicBool::new(false), waker }))
+        let waiting = AtomicBool::new(false);
+        Self(Arc::new(Shared { queue, waiting, room: Condvar::new(), waker }))
     }
 
     /// Queues `mail` for the reactor's next turn, and ends its poll if it is in one. A turn handles
@@ -35,13 +38,36 @@ impl<M> Mailbox<M> {
             Some(queue) => queue.push_back(mail),
             None => return Err(mail),
         }
+        self.announce();
+        Ok(())
+    }
+
+    /// As [`send`](Self::send), but waits for room. For other threads only: in the reactor's own it
+    /// would wait for ever.
+    ///
+    /// # Errors
+    /// Gives `mail` back if the reactor is gone.
+    pub fn send_when_room(&self, mail: M) -> Result<(), M> {
+        let is_full = |queue: &mut Option<VecDeque<M>>| {
+            queue.as_ref().is_some_and(|queue| queue.len() >= CAPACITY)
+        };
+        let waited = self.0.room.wait_while(self.lock(), is_full);
+        match waited.unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(queue) => queue.push_back(mail),
+            None => return Err(mail),
+        }
+        self.announce();
+        Ok(())
+    }
+
+    /// Says that there is mail, unless that was said and nobody has come for it.
+    fn announce(&self) {
         if !self.0.waiting.swap(true, Ordering::AcqRel)
             && let Some(waker) = &self.0.waker
         {
             // It can only fail for want of kernel memory; the next turn finds the mail anyway.
             let _ = waker.wake();
         }
-        Ok(())
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -52,6 +78,9 @@ impl<M> Mailbox<M> {
     /// capacity.
     pub(super) fn take(&self, into: &mut VecDeque<M>, most: usize) {
         if let Some(queue) = self.lock().as_mut() {
+            if queue.len() >= CAPACITY {
+                self.0.room.notify_all();
+            }
             if queue.len() <= most {
                 std::mem::swap(queue, into);
             } else {
@@ -64,6 +93,7 @@ impl<M> Mailbox<M> {
     /// Nobody will take any more.
     pub(super) fn close(&self) {
         *self.lock() = None;
+        self.0.room.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<VecDeque<M>>> {

@@ -1,6 +1,7 @@
 //! Looking names up with the system's resolver, which blocks, on a few threads beside the loop.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,100 +9,231 @@ use std::thread;
 
 use super::mailbox::Mailbox;
 
-/// `getaddrinfo(3)` on up to a few threads, started when they are needed. Honours whatever the
-/// system is set up to ask. Answers come as mail; a question cannot be taken back.
-#[derive(Debug)]
-pub struct SystemResolver {
-    shared: Arc<Shared>,
-    max_threads: usize,
-}
+/// Names that wait for a thread at the most. Who came behind so many would have given up before.
+const WAITING: usize = 1024;
+/// How many threads there may be for each one asked for, with those that are left at questions
+/// nobody wants the answers of: `getaddrinfo(3)` cannot be told to stop.
+const LEFT_BEHIND: usize = 8;
 
-#[derive(Debug, Default)]
-struct Shared {
+/// `getaddrinfo(3)` on up to a few threads, started when they are needed. Honours whatever the
+/// system is set up to ask. Answers come as mail.
+///
+/// Names that take long hold up the others only for as long as somebody waits for them: see
+/// [`forget`](Self::forget).
+#[derive(Debug)]
+pub struct SystemResolver<M>(Arc<Shared<M>>);
+
+/// What makes the mail that brings an answer.
+type Wrap<M> = fn(String, io::Result<Vec<IpAddr>>) -> M;
+type LookUp = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+
+struct Shared<M> {
     queue: Mutex<Queue>,
     more: Condvar,
+    mailbox: Mailbox<M>,
+    wrap: Wrap<M>,
+    look_up: Box<LookUp>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
-    names: VecDeque<String>,
+    max_threads: usize,
+    /// Names that no thread is at yet.
+    waiting: VecDeque<String>,
+    /// Names that threads are at.
+    begun: Vec<Question>,
     threads: usize,
     idle: usize,
     closed: bool,
 }
 
-impl SystemResolver {
-    /// A resolver of at most `max_threads` threads; none is started yet.
+#[derive(Debug)]
+struct Question {
+    name: String,
+    withdrawn: bool,
+}
+
+impl<M: Send + 'static> SystemResolver<M> {
+    /// A resolver that works on `max_threads` questions at a time; no thread is started yet. Its
+    /// answers are sent to `mailbox`, as the mail that `wrap` makes of them.
     #[must_use]
-    pub fn new(max_threads: usize) -> Self {
-        Self { shared: Arc::default(), max_threads: max_threads.max(1) }
+    pub fn new(
+        max_threads: usize,
+        mailbox: Mailbox<M>,
+        wrap: fn(String, io::Result<Vec<IpAddr>>) -> M,
+    ) -> Self {
+        Self::with(max_threads, mailbox, wrap, Box::new(ask_system))
     }
 
-    /// Asks for the addresses of `name`; `wrap` makes the mail that brings them.
+    fn with(max_threads: usize, mailbox: Mailbox<M>, wrap: Wrap<M>, look_up: Box<LookUp>) -> Self {
+        let queue = Mutex::new(Queue {
+            max_threads: max_threads.max(1),
+            waiting: VecDeque::new(),
+            begun: Vec::new(),
+            threads: 0,
+            idle: 0,
+            closed: false,
+        });
+        Self(Arc::new(Shared { queue, more: Condvar::new(), mailbox, wrap, look_up }))
+    }
+
+    /// Asks for the addresses of `name`. If that is being asked already, one answer is for both.
     ///
     /// # Errors
-    /// If no thread can be started and none is there.
-    pub fn ask<M: Send + 'static>(
-        &self,
-        name: &str,
-        mailbox: &Mailbox<M>,
-        wrap: fn(String, io::Result<Vec<IpAddr>>) -> M,
-    ) -> io::Result<()> {
-        let mut queue = self.shared.lock();
-        queue.names.push_back(name.to_owned());
-        self.shared.more.notify_one();
-        if queue.names.len() <= queue.idle || queue.threads >= self.max_threads {
+    /// If no thread can be started and none is there, or [`io::ErrorKind::ResourceBusy`] if 1,024
+    /// names wait already. No answer comes then.
+    pub fn ask(&self, name: &str) -> io::Result<()> {
+        let mut queue = self.0.lock();
+        if queue.is_asked_again(name) {
             return Ok(());
         }
-        let (shared, mailbox) = (Arc::clone(&self.shared), mailbox.clone());
-        let thread = thread::Builder::new().name("resolver".into());
-        match thread.spawn(move || shared.work(&mailbox, wrap)) {
-            Ok(_) => queue.threads += 1,
-            Err(_) if queue.threads > 0 => {} // the others will come to it
-            Err(error) => {
-                queue.names.pop_back();
-                return Err(error);
-            }
+        if queue.waiting.len() >= WAITING {
+            let busy = "too many names are waiting to be looked up";
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, busy));
+        }
+        queue.waiting.push_back(name.to_owned());
+        self.0.more.notify_one();
+        let started = self.start_thread(&mut queue);
+        if started.is_err() && queue.threads == 0 {
+            queue.waiting.pop_back();
+            return started;
+        }
+        Ok(()) // if none was started, the others will come to it
+    }
+
+    /// Says that nobody waits for the addresses of `name` any more. If no thread is at it yet, none
+    /// will be. One that is cannot be stopped, and the answer comes all the same; but another may
+    /// be started in its place, so that the names behind it do not wait for it.
+    pub fn forget(&self, name: &str) {
+        let mut queue = self.0.lock();
+        queue.waiting.retain(|waiting| waiting != name);
+        if let Some(question) = queue.begun.iter_mut().find(|question| question.name == name) {
+            question.withdrawn = true;
+        }
+        let _ = self.start_thread(&mut queue); // if that fails, the others will come to them
+    }
+
+    /// Starts a thread if there is something for it to do.
+    fn start_thread(&self, queue: &mut Queue) -> io::Result<()> {
+        if queue.wants_thread() {
+            let shared = Arc::clone(&self.0);
+            thread::Builder::new()
+                .name("resolver".into())
+                .spawn(move || Thread::new(shared).work())?;
+            queue.threads += 1;
         }
         Ok(())
     }
 }
 
-impl Drop for SystemResolver {
+impl<M> Drop for SystemResolver<M> {
     /// Lets the threads end once they have finished what they are at.
     fn drop(&mut self) {
-        self.shared.lock().closed = true;
-        self.shared.more.notify_all();
+        self.0.lock().closed = true;
+        self.0.more.notify_all();
     }
 }
 
-impl Shared {
+impl Queue {
+    /// Whether `name` is being asked already; somebody waits for it again, then.
+    fn is_asked_again(&mut self, name: &str) -> bool {
+        if let Some(question) = self.begun.iter_mut().find(|question| question.name == name) {
+            question.withdrawn = false;
+            return true;
+        }
+        self.waiting.iter().any(|waiting| waiting == name)
+    }
+
+    /// Threads that are not left at a question which was withdrawn.
+    fn threads_of_use(&self) -> usize {
+        self.threads - self.begun.iter().filter(|question| question.withdrawn).count()
+    }
+
+    fn wants_thread(&self) -> bool {
+        self.waiting.len() > self.idle
+            && self.threads_of_use() < self.max_threads
+            && self.threads < self.max_threads.saturating_mul(LEFT_BEHIND)
+    }
+
+    /// The name that was waiting for longest is begun.
+    fn begin(&mut self) -> Option<String> {
+        let name = self.waiting.pop_front()?;
+        self.begun.push(Question { name: name.clone(), withdrawn: false });
+        Some(name)
+    }
+
+    fn end(&mut self, name: &str) {
+        self.begun.retain(|question| question.name != name);
+    }
+}
+
+impl<M> Shared<M> {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn work<M>(&self, mailbox: &Mailbox<M>, wrap: fn(String, io::Result<Vec<IpAddr>>) -> M) {
+/// A thread, which is counted until it ends, however it does.
+struct Thread<M> {
+    shared: Arc<Shared<M>>,
+    counted: bool,
+}
+
+impl<M> Thread<M> {
+    const fn new(shared: Arc<Shared<M>>) -> Self {
+        Self { shared, counted: true }
+    }
+
+    fn work(&mut self) {
         while let Some(name) = self.next() {
-            let addresses = (name.as_str(), 0).to_socket_addrs();
-            let addresses = addresses.map(|list| list.map(|address| address.ip()).collect());
-            if mailbox.send(wrap(name, addresses)).is_err() {
-                return; // nobody wants to know
+            let Shared { mailbox, wrap, look_up, .. } = &*self.shared;
+            let addresses = look_up(&name);
+            // Before the answer is sent: whoever asks again after that needs another.
+            self.shared.lock().end(&name);
+            if mailbox.send_when_room(wrap(name, addresses)).is_err() {
+                return; // the reactor is gone
             }
         }
     }
 
-    fn next(&self) -> Option<String> {
-        let mut queue = self.lock();
-        loop {
-            if queue.closed {
-                return None;
-            }
-            if let Some(name) = queue.names.pop_front() {
+    /// The next name to look up; none if this thread is needed no more.
+    fn next(&mut self) -> Option<String> {
+        let mut queue = self.shared.lock();
+        if queue.threads_of_use() > queue.max_threads {
+            // Counted out in the same moment, or another would find one too many as well.
+            queue.threads -= 1;
+            self.counted = false;
+            return None;
+        }
+        while !queue.closed {
+            if let Some(name) = queue.begin() {
                 return Some(name);
             }
             queue.idle += 1;
-            queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.shared.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
             queue.idle -= 1;
+        }
+        None
+    }
+}
+
+impl<M> Drop for Thread<M> {
+    fn drop(&mut self) {
+        if self.counted {
+            self.shared.lock().threads -= 1;
         }
     }
 }
+
+impl<M> fmt::Debug for Shared<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
+
+fn ask_system(name: &str) -> io::Result<Vec<IpAddr>> {
+    Ok((name, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
+}
+
+#[cfg(test)]
+mod tests;
