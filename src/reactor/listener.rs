@@ -77,9 +77,14 @@ impl Listener {
         Self::on(reactor, io, owner)
     }
 
-    fn on<M>(reactor: &Reactor<M>, io: Io, owner: Token) -> io::Result<Self> {
-        let address = reactor.local_address(io)?;
-        Ok(Self { io, address, owner, state: State::Accepting })
+    fn on<M>(reactor: &mut Reactor<M>, io: Io, owner: Token) -> io::Result<Self> {
+        match reactor.local_address(io) {
+            Ok(address) => Ok(Self { io, address, owner, state: State::Accepting }),
+            Err(error) => {
+                reactor.close(io);
+                Err(error)
+            }
+        }
     }
 
     /// The address listened on, with the port the system picked if 0 was asked for.
@@ -88,7 +93,7 @@ impl Listener {
         self.address
     }
 
-    /// Takes up to 64 connections into `accepted`, until that holds `room`.
+    /// Appends up to 64 connections to `accepted`, but no more than there is `room` for.
     pub fn accept<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -100,8 +105,9 @@ impl Listener {
             State::Paused { until } if until > reactor.now().mono => return Accepted::Drained,
             _ => self.state = State::Accepting,
         }
+        let before = accepted.len();
         for _ in 0..BATCH {
-            if accepted.len() >= room {
+            if accepted.len() - before >= room {
                 self.state = State::Full;
                 return Accepted::Full;
             }

@@ -1,12 +1,14 @@
 //! Accepting: in batches, up to a cap, and through a want of descriptors.
 
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::task::Poll;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Accepted, Io, Listener, Token, Why};
+use tidegate::reactor::{Accepted, Io, Listener, Reactor, TcpTransport, Token, VirtualClock, Why};
 
+use crate::nameless::Nameless;
 use crate::support::{Host, LOOPBACK, Log, address, millis, read, sim_log, tcp_log, tokens};
 
 /// A simulated server that listens, and a client.
@@ -86,6 +88,16 @@ fn a_full_house_accepts_again_when_it_is_told_to_resume() {
 }
 
 #[test]
+fn room_is_for_those_who_come_not_for_those_who_are_there() {
+    let mut scene = Scene::new(Faults::NONE);
+    scene.connect(3);
+    assert!(matches!(scene.accept(2), Accepted::Full));
+    scene.listener.resume(&mut scene.server.reactor);
+    assert!(matches!(scene.accept(2), Accepted::Drained));
+    assert_eq!(scene.accepted.len(), 3);
+}
+
+#[test]
 fn want_of_descriptors_pauses_accepting_for_100_ms_and_no_longer() {
     let mut scene = Scene::new(Faults { sockets: 3, ..Faults::NONE });
     let start = scene.server.reactor.now().mono;
@@ -148,9 +160,19 @@ fn a_closed_listener_resets_who_waits_and_refuses_who_comes() {
     let late = scene.client.reactor.connect(address(1, 80), owner).unwrap();
     scene.client.turn();
     let Poll::Ready(Err(reset)) = read(&mut scene.client.reactor, waiting, 10) else { panic!() };
-    assert_eq!(reset.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(reset.kind(), ErrorKind::ConnectionReset);
     let Poll::Ready(Err(refused)) = scene.client.reactor.connected(late) else { panic!() };
-    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_listener_whose_address_cannot_be_told_is_closed() {
+    let transport = Box::new(Nameless(TcpTransport::new().unwrap()));
+    let mut reactor: Reactor<()> = Reactor::with(transport, Box::new(VirtualClock::default()));
+    let [gate] = tokens();
+    let error = Listener::bind(&mut reactor, LOOPBACK, gate).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Other);
+    assert_eq!(reactor.open_sockets(), 0);
 }
 
 #[test]
@@ -160,6 +182,6 @@ fn two_listeners_cannot_have_one_address() {
     let first = Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap();
     assert_ne!(first.address().port(), 0, "the system picked one");
     let error = Listener::bind(&mut host.reactor, first.address(), gate).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert_eq!(host.reactor.open_sockets(), 1);
 }

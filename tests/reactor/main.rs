@@ -7,6 +7,7 @@ mod embed;
 mod listener;
 mod loopback;
 mod mailbox;
+mod nameless;
 mod resolver;
 mod signals;
 mod sigpipe;

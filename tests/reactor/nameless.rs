@@ -1,0 +1,78 @@
+//! TCP whose sockets cannot tell their addresses; all else is as it is.
+
+use std::io::{Error, IoSlice, Result};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate::reactor::{Io, Report, TcpTransport, Transport};
+
+#[derive(Debug)]
+pub(crate) struct Nameless(pub(crate) TcpTransport);
+
+impl Transport for Nameless {
+    fn local_address(&self, _: Io) -> Result<SocketAddr> {
+        Err(Error::other("no name"))
+    }
+
+    fn poll(&mut self, reports: &mut Vec<Report>, timeout: Option<Duration>) -> Result<()> {
+        self.0.poll(reports, timeout)
+    }
+
+    fn listen(&mut self, address: SocketAddr) -> Result<Io> {
+        self.0.listen(address)
+    }
+
+    fn adopt(&mut self, listener: TcpListener) -> Result<Io> {
+        self.0.adopt(listener)
+    }
+
+    fn accept(&mut self, listener: Io) -> Result<(Io, SocketAddr)> {
+        self.0.accept(listener)
+    }
+
+    fn connect(&mut self, address: SocketAddr) -> Result<Io> {
+        self.0.connect(address)
+    }
+
+    fn connected(&mut self, io: Io) -> Result<()> {
+        self.0.connected(io)
+    }
+
+    fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> Result<usize> {
+        self.0.recv(io, into)
+    }
+
+    fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> Result<usize> {
+        self.0.send(io, from)
+    }
+
+    fn shutdown(&mut self, io: Io) -> Result<()> {
+        self.0.shutdown(io)
+    }
+
+    fn close(&mut self, io: Io) {
+        self.0.close(io);
+    }
+
+    fn reset(&mut self, io: Io) {
+        self.0.reset(io);
+    }
+
+    fn waker(&self) -> Option<Arc<mio::Waker>> {
+        self.0.waker()
+    }
+
+    fn watch(&mut self, descriptor: RawFd) -> Result<()> {
+        self.0.watch(descriptor)
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        self.0.descriptor()
+    }
+
+    fn end_turn(&mut self, reports: &mut Vec<Report>) {
+        self.0.end_turn(reports);
+    }
+}
