@@ -38,7 +38,7 @@ mod transport;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -236,7 +236,7 @@ impl<M> Reactor<M> {
     /// another loop. A simulated network has none. A turn takes 256 events at most: where the other
     /// loop is edge-triggered, turn until [`Turn::is_idle`].
     #[must_use]
-    pub fn descriptor(&self) -> Option<RawFd> {
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.transport.descriptor()
     }
 

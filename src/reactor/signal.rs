@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::os::SignalMask;
 
@@ -23,8 +23,8 @@ impl Signals {
         Ok(Self { file: File::from(fd), _mask: mask })
     }
 
-    pub(super) fn descriptor(&self) -> RawFd {
-        self.file.as_raw_fd()
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// The next one that has come, if any.

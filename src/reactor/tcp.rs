@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,12 +211,16 @@ impl Transport for TcpTransport {
         Some(Arc::clone(&self.waker))
     }
 
-    fn watch(&mut self, descriptor: RawFd) -> io::Result<()> {
-        self.poll.registry().register(&mut SourceFd(&descriptor), NOTICE, Interest::READABLE)
+    fn watch(&mut self, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        self.poll.registry().register(
+            &mut SourceFd(&descriptor.as_raw_fd()),
+            NOTICE,
+            Interest::READABLE,
+        )
     }
 
-    fn descriptor(&self) -> Option<RawFd> {
-        Some(self.poll.as_raw_fd())
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.poll.registry().as_fd())
     }
 
     fn end_turn(&mut self, reports: &mut Vec<Report>) {

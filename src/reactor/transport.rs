@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,10 +109,10 @@ pub trait Transport: fmt::Debug {
     ///
     /// # Errors
     /// As `epoll_ctl(2)`, or [`io::ErrorKind::Unsupported`].
-    fn watch(&mut self, descriptor: RawFd) -> io::Result<()>;
+    fn watch(&mut self, descriptor: BorrowedFd<'_>) -> io::Result<()>;
 
     /// The descriptor that becomes readable when a poll would report something, for embedding.
-    fn descriptor(&self) -> Option<RawFd>;
+    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 
     /// Everybody was driven; somebody else may wait on the descriptor now. Does what was put off
     /// until then, and adds to `reports` what has failed of it.

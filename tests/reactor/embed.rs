@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::thread;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn the_descriptor_becomes_readable_when_a_turn_would_find_something() {
     let at = Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap().address();
     settle(&mut [&mut host]);
     let mut outer = Poll::new().unwrap();
-    let descriptor = host.reactor.descriptor().unwrap();
+    let descriptor = host.reactor.descriptor().unwrap().as_raw_fd();
     let registry = outer.registry();
     registry.register(&mut SourceFd(&descriptor), mio::Token(7), Interest::READABLE).unwrap();
     assert!(!becomes_readable(&mut outer, Duration::ZERO));
@@ -76,9 +76,9 @@ fn another_loop_hears_of_a_connection_that_was_just_accepted() {
 /// Turns a reactor as a loop on poll(2) would: once something has come, for as long as the
 /// descriptor or the deadline says so.
 fn turn_when_told<A: App>(host: &mut Host<A>) {
-    let descriptor = host.reactor.descriptor().unwrap();
-    assert!(is_readable(descriptor, LONG), "nobody was told");
-    while is_readable(descriptor, Duration::ZERO)
+    let is_told = |host: &Host<A>, within| is_readable(host.reactor.descriptor().unwrap(), within);
+    assert!(is_told(host, LONG), "nobody was told");
+    while is_told(host, Duration::ZERO)
         || host.reactor.next_deadline().is_some_and(|at| at <= host.reactor.now().mono)
     {
         host.turn();
@@ -86,8 +86,8 @@ fn turn_when_told<A: App>(host: &mut Host<A>) {
 }
 
 #[expect(unsafe_code, reason = "the standard library has no poll(2)")]
-fn is_readable(descriptor: RawFd, within: Duration) -> bool {
-    let mut asked = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+fn is_readable(descriptor: BorrowedFd<'_>, within: Duration) -> bool {
+    let mut asked = libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     let millis = i32::try_from(within.as_millis()).unwrap();
     // SAFETY: the pointer is to one pollfd, which lives through the call.
     let count = unsafe { libc::poll(&raw mut asked, 1, millis) };

@@ -2,7 +2,7 @@
 
 use std::io::{Error, IoSlice, Result};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,11 +64,11 @@ impl Transport for Nameless {
         self.0.waker()
     }
 
-    fn watch(&mut self, descriptor: RawFd) -> Result<()> {
+    fn watch(&mut self, descriptor: BorrowedFd<'_>) -> Result<()> {
         self.0.watch(descriptor)
     }
 
-    fn descriptor(&self) -> Option<RawFd> {
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.0.descriptor()
     }
 
