@@ -13,8 +13,10 @@ use slab::Slab;
 /// Something the reactor can drive: it has a kind, so that its ids can become [`Token`]s.
 pub trait Active {
     /// What tells this type's tokens from those of the other types of one application: below
-    /// [`Token::KINDS`], and its own. All objects of one kind that one reactor drives are in one
-    /// arena: what tells two of them apart is their place in it and how often that was used.
+    /// [`Token::KINDS`], and its own. Nothing checks the latter: of two types with one kind, each
+    /// would be driven for what happens to the other. All objects of one kind that one reactor
+    /// drives are in one arena: what tells two of them apart is their place in it and how often
+    /// that was used.
     const KIND: u8;
 }
 
@@ -42,8 +44,7 @@ impl<T> Id<T> {
 
     /// The same name in an arena of another type: how a transport names its sockets without
     /// showing what it stores.
-    #[must_use]
-    pub const fn retyped<U>(self) -> Id<U> {
+    pub(super) const fn retyped<U>(self) -> Id<U> {
         Id::from_parts(self.index, self.generation)
     }
 }

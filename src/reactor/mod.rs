@@ -50,13 +50,14 @@ pub use mailbox::Mailbox;
 pub use os::raise_descriptor_limit;
 pub use ready::{Budget, Ready};
 pub use resolver::SystemResolver;
-pub use runq::{RunQueue, Why};
+pub use runq::Why;
 pub use tcp::TcpTransport;
-pub use timer::TimerQueue;
 pub use transport::{Io, Report, Socket, Transport};
 
+use runq::RunQueue;
 use signal::Signals;
 use sockets::Sockets;
+use timer::TimerQueue;
 
 /// Mail handled in one turn; the rest comes with the next, which does not wait.
 const MAIL: usize = 256;
@@ -75,9 +76,10 @@ pub trait App {
 pub enum Event<M> {
     /// The object named is to be driven. If it is gone, there is nothing to do.
     ///
-    /// A socket that became ready is reported once. Whoever is driven operates on it until that is
-    /// `Pending`, or remembers that it did not, and wakes itself or goes on when something else has
-    /// happened.
+    /// A socket that became ready is reported once, not for as long as it is. So operate on it until
+    /// that is `Pending`: then there will be another report. Whoever stops before, because its
+    /// [`Budget`] is spent, wakes itself; one that waits for something else first, as for room where
+    /// the bytes are to go, goes on when it is driven for that.
     Drive(Token, Why),
     /// Another thread has sent something.
     Mail(M),

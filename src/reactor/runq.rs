@@ -37,7 +37,7 @@ impl fmt::Debug for Why {
 
 /// Two queues, swapped at the end of a turn.
 #[derive(Debug)]
-pub struct RunQueue {
+pub(super) struct RunQueue {
     current: VecDeque<Token>,
     next: VecDeque<Token>,
     slots: TokenMap<Slot>,
@@ -67,7 +67,7 @@ impl Default for RunQueue {
 
 impl RunQueue {
     /// Has `token` driven: in this turn, or in the next if it has been already.
-    pub fn wake(&mut self, token: Token, why: Why) {
+    pub(super) fn wake(&mut self, token: Token, why: Why) {
         let Some(slot) = self.slots.get_mut(token) else {
             self.stale += 1;
             return;
@@ -81,7 +81,7 @@ impl RunQueue {
     }
 
     /// The next to drive in this turn, and why.
-    pub fn pop(&mut self) -> Option<(Token, Why)> {
+    pub(super) fn pop(&mut self) -> Option<(Token, Why)> {
         while let Some(token) = self.current.pop_front() {
             if let Some(slot) = self.slots.get_mut(token) {
                 slot.queued = false;
@@ -94,26 +94,24 @@ impl RunQueue {
     }
 
     /// Ends the turn: what waited for the next one is current now.
-    pub fn end_turn(&mut self) {
+    pub(super) fn end_turn(&mut self) {
         debug_assert!(self.current.is_empty());
         std::mem::swap(&mut self.current, &mut self.next);
         self.turn = self.turn.checked_add(1).unwrap_or(1);
     }
 
     /// Whether nobody waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.current.is_empty() && self.next.is_empty()
     }
 
     /// How many wakes were for objects whose place belongs to another by now.
-    #[must_use]
-    pub const fn stale(&self) -> u64 {
+    pub(super) const fn stale(&self) -> u64 {
         self.stale
     }
 
     /// Those that wait in this turn, for a simulation to shuffle.
-    pub fn current_mut(&mut self) -> &mut VecDeque<Token> {
+    pub(super) fn current_mut(&mut self) -> &mut VecDeque<Token> {
         &mut self.current
     }
 }

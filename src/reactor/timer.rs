@@ -16,7 +16,7 @@ const FEW: usize = 64;
 
 /// The deadlines of all objects.
 #[derive(Debug)]
-pub struct TimerQueue {
+pub(super) struct TimerQueue {
     heap: BinaryHeap<Reverse<(Instant, Token)>>,
     slots: TokenMap<Slot>,
 }
@@ -36,7 +36,7 @@ impl Default for TimerQueue {
 
 impl TimerQueue {
     /// Sets when `token` is due, or that it is not; what was set before is forgotten.
-    pub fn set(&mut self, token: Token, deadline: Option<Instant>) {
+    pub(super) fn set(&mut self, token: Token, deadline: Option<Instant>) {
         let Some(slot) = self.slots.get_mut(token) else { return };
         slot.deadline = deadline;
         if let Some(at) = deadline
@@ -49,7 +49,7 @@ impl TimerQueue {
     }
 
     /// The next token whose deadline is not after `now`. Its deadline is unset.
-    pub fn pop_due(&mut self, now: Instant) -> Option<Token> {
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Token> {
         while let Some(&Reverse((at, token))) = self.heap.peek()
             && at <= now
         {
@@ -81,8 +81,7 @@ impl TimerQueue {
     }
 
     /// A time before which nothing is due: a lower bound, seldom the deadline itself.
-    #[must_use]
-    pub fn next(&self) -> Option<Instant> {
+    pub(super) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 }

@@ -34,6 +34,8 @@ pub enum Report {
 /// report follows once it can. A transport owes a report for each of these and for nothing less:
 /// `WouldBlock`, a read that filled less than the room it was given (more has come since), a write
 /// that took less than it was offered (there is room again).
+///
+/// The names of sockets are given by the transports of this crate; another wraps one of them.
 pub trait Transport: fmt::Debug {
     /// Waits up to `timeout` (without end if `None`) for reports, and adds them to `reports`.
     /// May return early with none.
