@@ -15,7 +15,8 @@ use super::transport::Io;
 ///
 /// The next address is tried when the ones before have failed, or have not answered for the stagger
 /// (RFC 8305 §5); none is given up before the deadline. Owned by the object that wants the
-/// connection, which drives it and, if it loses interest, cancels it.
+/// connection, which drives it and, if it loses interest, [`cancel`](Self::cancel)s it: one that is
+/// dropped while it is `Pending` leaves its sockets open in the reactor.
 #[derive(Debug)]
 pub struct Connector {
     owner: Token,

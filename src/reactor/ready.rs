@@ -74,11 +74,17 @@ pub struct Budget {
 impl Default for Budget {
     /// 64 KiB in, 128 KiB out, 16 operations.
     fn default() -> Self {
-        Self { bytes_in: 64 * 1024, bytes_out: 128 * 1024, operations: 16 }
+        Self::new(64 * 1024, 128 * 1024, 16)
     }
 }
 
 impl Budget {
+    /// So many bytes in and out, and so many operations.
+    #[must_use]
+    pub const fn new(bytes_in: usize, bytes_out: usize, operations: u32) -> Self {
+        Self { bytes_in, bytes_out, operations }
+    }
+
     /// Counts a read of `bytes` bytes.
     pub fn spend_in(&mut self, bytes: usize) {
         self.bytes_in = self.bytes_in.saturating_sub(bytes);
@@ -114,6 +120,12 @@ mod tests {
         assert!(!bytes.is_spent());
         bytes.spend_in(100);
         assert!(bytes.is_spent());
+
+        let mut own = Budget::new(usize::MAX, 10, 2);
+        own.spend_out(9);
+        assert!(!own.is_spent());
+        own.spend_in(1);
+        assert!(own.is_spent());
 
         let mut operations = Budget::default();
         (0..15).for_each(|_| operations.spend_operation());
