@@ -66,7 +66,7 @@ impl Connector {
             attempts: Vec::new(),
             stagger,
             next_attempt: now,
-            deadline: now + timeout,
+            deadline: after(now, timeout),
             failed: None,
         }
     }
@@ -130,7 +130,7 @@ impl Connector {
         match reactor.connect(address, self.owner) {
             Ok(io) => {
                 self.attempts.push((io, address));
-                self.next_attempt = now + self.stagger;
+                self.next_attempt = after(now, self.stagger);
             }
             Err(error) => self.failed = Some((address, error)),
         }
@@ -143,4 +143,10 @@ impl Connector {
             None => ConnectError::NoAddress,
         }
     }
+}
+
+/// `time` after `now`. One beyond what an [`Instant`] can hold means 'never', which a century is.
+fn after(now: Instant, time: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    now.checked_add(time).unwrap_or_else(|| now + CENTURY)
 }

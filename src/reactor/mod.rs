@@ -383,7 +383,8 @@ impl<M> Reactor<M> {
         self.transport.shutdown(io)
     }
 
-    /// Closes the socket; what was written is still delivered. Closing twice does nothing.
+    /// Closes the socket; what was written is still delivered, unless something had come that was
+    /// not read: the peer sees a reset then (RFC 9293 §3.6.1). Closing twice does nothing.
     pub fn close(&mut self, io: Io) {
         self.sockets.remove(io);
         self.transport.close(io);

@@ -92,7 +92,8 @@ pub trait Transport: fmt::Debug {
     /// As `shutdown(2)`.
     fn shutdown(&mut self, io: Io) -> io::Result<()>;
 
-    /// Closes the socket. What was written is still delivered.
+    /// Closes the socket. What was written is still delivered, unless something had come that was
+    /// not read: the peer sees a reset then.
     fn close(&mut self, io: Io);
 
     /// Closes a connection so that the peer sees a reset, and drops what was written.

@@ -195,3 +195,17 @@ fn over_tcp_a_refused_address_is_followed_by_the_next() {
     assert_eq!(host.reactor.open_sockets(), 1);
     open.accept().unwrap();
 }
+
+#[test]
+fn a_time_beyond_all_bounds_is_never() {
+    let network = Network::new(0);
+    network.set_fate(address(1, 80), Fate::Silence);
+    let mut client = sim_log(&network, 9, Faults::NONE);
+    let ([owner], now) = (tokens(), client.reactor.now().mono);
+    let (to, forever) = ([address(1, 80), address(2, 80)], Duration::MAX);
+    let mut connector = Connector::new(owner, to, now, forever, forever);
+    network.advance(Duration::from_secs(86_400));
+    assert!(connector.drive(&mut client.reactor).is_pending());
+    assert!(connector.next_deadline() > now + Duration::from_secs(365 * 86_400));
+    assert_eq!(client.reactor.open_sockets(), 1, "the second is not tried before the first fails");
+}
