@@ -10,7 +10,7 @@ use tidegate::reactor::{Io, Listener, Ready, Why};
 use crate::support::{Host, LONG, LOOPBACK, Log, read, ready, settle, tcp_log, tokens, write};
 
 /// An accepted connection whose owner was driven, and the client at its other end. Nothing was
-/// done on the connection yet, so epoll does not know it.
+/// done on the connection yet.
 fn accepted() -> (Host<Log>, Io, TcpStream) {
     let mut host = tcp_log();
     let [gate, owner] = tokens();
@@ -31,7 +31,7 @@ fn accepted() -> (Host<Log>, Io, TcpStream) {
     (host, io, client)
 }
 
-/// The same, known to epoll since a read would have blocked.
+/// The same, after a read that would have blocked.
 fn watched() -> (Host<Log>, Io, TcpStream) {
     let (mut host, io, client) = accepted();
     assert!(read(&mut host.reactor, io, 10).is_pending());
