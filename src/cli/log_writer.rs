@@ -1,7 +1,8 @@
 //! The thread that writes the access log: a disk that hangs holds nobody up.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,21 +12,29 @@ use std::time::Duration;
 use crate::config::LogTarget;
 use crate::proxy::LogSink;
 
+use super::say::say;
+
 /// How long a log that cannot be written may hold up the end of the process.
 const LAST_FLUSH: Duration = Duration::from_secs(1);
+/// Larger buffers are not used again.
+const BUFFER: usize = 64 * 1024;
 
 /// Hands lines to a thread, and counts how many bytes wait there.
 #[derive(Debug)]
 pub(super) struct LogWriter {
-    sender: Option<Sender<Job>>,
+    jobs: Sender<Job>,
     waiting: Arc<AtomicUsize>,
     capacity: usize,
+    /// Buffers whose lines were written.
+    emptied: Receiver<String>,
     ended: Receiver<()>,
 }
 
+#[derive(Debug)]
 enum Job {
     Write(String),
     Reopen,
+    End,
 }
 
 impl LogWriter {
@@ -34,28 +43,68 @@ impl LogWriter {
     /// # Errors
     /// If the file cannot be opened, or the thread not be started.
     pub(super) fn start(target: LogTarget, capacity: usize) -> io::Result<Self> {
-        let mut output = open(&target)?;
+        let mut log = Log { output: open(&target)?, target, trouble: false, lost: 0 };
         let (sender, jobs) = channel();
+        let (empty, emptied) = channel();
         let (end, ended) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let written = Arc::clone(&waiting);
         thread::Builder::new().name("access-log".into()).spawn(move || {
             for job in jobs {
                 match job {
-                    Job::Write(lines) => {
-                        // A full disk loses lines; there is nobody to be told but the disk.
-                        let _ = output.write_all(lines.as_bytes()).and_then(|()| output.flush());
+                    Job::Write(mut lines) => {
+                        log.write(&lines);
                         written.fetch_sub(lines.len(), Ordering::Relaxed);
+                        lines.clear();
+                        let _ = empty.send(lines); // if nobody takes it, it is dropped
                     }
-                    Job::Reopen => match open(&target) {
-                        Ok(new) => output = new,
-                        Err(error) => eprintln!("the access log cannot be reopened: {error}"),
-                    },
+                    Job::Reopen => log.reopen(log.target.clone()),
+                    Job::End => break,
                 }
             }
+            log.report();
             drop(end);
         })?;
-        Ok(Self { sender: Some(sender), waiting, capacity, ended })
+        Ok(Self { jobs: sender, waiting, capacity, emptied, ended })
+    }
+}
+
+/// The thread's side: where the lines go, and what became of them.
+struct Log {
+    target: LogTarget,
+    output: Box<dyn Write + Send>,
+    /// Whether it was said that lines cannot be written.
+    trouble: bool,
+    /// Lines that could not be written.
+    lost: usize,
+}
+
+impl Log {
+    fn write(&mut self, lines: &str) {
+        let written = self.output.write_all(lines.as_bytes()).and_then(|()| self.output.flush());
+        if let Err(error) = written {
+            self.lost += lines.lines().count();
+            if !mem::replace(&mut self.trouble, true) {
+                say(format_args!("the access log cannot be written, lines are lost: {error}"));
+            }
+        }
+    }
+
+    fn reopen(&mut self, target: LogTarget) {
+        match open(&target) {
+            Ok(output) => {
+                self.report();
+                *self = Self { target, output, trouble: false, lost: 0 };
+            }
+            Err(error) => say(format_args!("the access log stays where it was: {error}")),
+        }
+    }
+
+    /// Says how many lines were lost.
+    fn report(&self) {
+        if self.lost > 0 {
+            say(format_args!("{} lines of the access log were lost", self.lost));
+        }
     }
 }
 
@@ -63,38 +112,38 @@ fn open(target: &LogTarget) -> io::Result<Box<dyn Write + Send>> {
     Ok(match target {
         LogTarget::Stdout => Box::new(io::stdout()),
         LogTarget::Off => Box::new(io::sink()),
-        LogTarget::File(path) => Box::new(append(path)?),
+        LogTarget::File(path) => {
+            let opened = OpenOptions::new().create(true).append(true).open(path);
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+            Box::new(opened.map_err(named)?)
+        }
     })
 }
 
-fn append(path: &str) -> io::Result<File> {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
-    opened.map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
-}
-
 impl LogSink for LogWriter {
-    fn write(&mut self, lines: &str) -> bool {
-        let waiting = self.waiting.fetch_add(lines.len(), Ordering::Relaxed);
-        let fits = waiting + lines.len() <= self.capacity;
-        let sent = fits
-            && self.sender.as_ref().is_some_and(|s| s.send(Job::Write(lines.to_owned())).is_ok());
+    fn write(&mut self, lines: &mut String) -> bool {
+        let size = lines.len();
+        let waiting = self.waiting.fetch_add(size, Ordering::Relaxed);
+        let sent = waiting + size <= self.capacity && {
+            let emptied = self.emptied.try_iter().find(|buffer| buffer.capacity() <= BUFFER);
+            let lines = mem::replace(lines, emptied.unwrap_or_default());
+            self.jobs.send(Job::Write(lines)).is_ok()
+        };
         if !sent {
-            self.waiting.fetch_sub(lines.len(), Ordering::Relaxed);
+            self.waiting.fetch_sub(size, Ordering::Relaxed);
         }
         sent
     }
 
     fn reopen(&mut self) {
-        if let Some(sender) = &self.sender {
-            let _ = sender.send(Job::Reopen); // without the thread there is nothing to reopen
-        }
+        let _ = self.jobs.send(Job::Reopen); // without the thread there is nothing to reopen
     }
 }
 
 impl Drop for LogWriter {
     /// Lets the thread write what waits, unless that takes too long.
     fn drop(&mut self) {
-        self.sender = None;
+        let _ = self.jobs.send(Job::End);
         let _ = self.ended.recv_timeout(LAST_FLUSH);
     }
 }

@@ -3,12 +3,15 @@
 mod args;
 mod log_writer;
 mod run;
+mod say;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::{Options, read_file};
 
 use args::Invocation;
+use say::complain;
 
 /// For bad usage and bad configuration.
 const USAGE: u8 = 2;
@@ -19,17 +22,11 @@ pub fn main() -> ExitCode {
     match args::parse() {
         Invocation::Run { args, print_config: false } => run::run(&args),
         Invocation::Run { args, print_config: true } => match args.options() {
-            Ok(options) => {
-                print!("{}", options.to_file());
-                ExitCode::SUCCESS
-            }
+            Ok(options) => print(&options.to_file()),
             Err(message) => refuse(&message),
         },
         Invocation::Check { file } => match check(&file) {
-            Ok(()) => {
-                println!("{file}: ok");
-                ExitCode::SUCCESS
-            }
+            Ok(()) => print(&format!("{file}: ok\n")),
             Err(message) => refuse(&message),
         },
     }
@@ -48,16 +45,20 @@ fn load(file: &str) -> Result<Options, String> {
     Ok(options)
 }
 
+/// Prints what was asked for.
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("standard output: {error}")),
+    }
+}
+
 fn refuse(message: &str) -> ExitCode {
     complain(message);
     ExitCode::from(USAGE)
 }
 
-/// Says on standard error what is wrong; a rendered error says so itself.
-fn complain(message: &str) {
-    if message.starts_with("error") {
-        eprintln!("{message}");
-    } else {
-        eprintln!("error: {message}");
-    }
+fn fail(message: &str) -> ExitCode {
+    complain(message);
+    ExitCode::FAILURE
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 
 use super::args::RunArgs;
 use super::log_writer::LogWriter;
-use super::{complain, refuse};
+use super::say::{complain, say};
+use super::{fail, refuse};
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -32,17 +34,9 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
         return refuse(&message);
     }
     match Program::start(args.clone(), &options, secret) {
-        Ok((mut program, mut reactor)) => match program.turn_until_over(&mut reactor) {
-            Ok(code) => code,
-            Err(error) => fail(&error.to_string()),
-        },
+        Ok((program, reactor)) => program.turn_until_over(reactor),
         Err(error) => fail(&error.to_string()),
     }
-}
-
-fn fail(message: &str) -> ExitCode {
-    complain(message);
-    ExitCode::FAILURE
 }
 
 /// What must differ from process to process, and what nobody outside may know.
@@ -96,27 +90,39 @@ impl Program {
             let error = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
             addresses.push(bound.map_err(error)?);
         }
-        eprint!("{}", banner(options, &addresses));
+        say(banner(options, &addresses));
         for address in &addresses {
-            eprintln!("listening {address}");
+            say(format_args!("listening {address}"));
         }
         let pseudonym = secret.pseudonym;
         let program = Self { worker, args, pseudonym, interrupted: false, reported: None };
         Ok((program, reactor))
     }
 
-    fn turn_until_over(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<ExitCode> {
+    /// Serves until it is over, and writes down whatever was still going on then.
+    fn turn_until_over(mut self, reactor: Reactor<Mail>) -> ExitCode {
+        // Never dropped: its signals stay blocked until the process has ended, so that one that
+        // comes late does not end it before the log is written.
+        let mut reactor = ManuallyDrop::new(reactor);
+        let turned = self.turn(&mut reactor);
+        for line in self.worker.describe() {
+            say(format_args!("still open: {line}"));
+        }
+        let empty = self.worker.is_empty();
+        self.worker.give_up(&mut reactor);
+        match turned {
+            Err(error) => fail(&error.to_string()),
+            Ok(()) if self.interrupted && !empty => ExitCode::FAILURE,
+            Ok(()) => ExitCode::SUCCESS,
+        }
+    }
+
+    fn turn(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<()> {
         while !self.worker.is_over() {
             reactor.turn(self, None)?;
             self.report_dropped_lines(reactor);
         }
-        if self.worker.is_empty() {
-            return Ok(ExitCode::SUCCESS);
-        }
-        for line in self.worker.describe() {
-            eprintln!("still open: {line}");
-        }
-        Ok(if self.interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(())
     }
 
     /// Says, once in a while, that the access log is not complete.
@@ -125,7 +131,7 @@ impl Program {
         let (dropped, now) = (self.worker.dropped_log_lines(), reactor.now().mono);
         let due = self.reported.is_none_or(|(_, at)| now.duration_since(at) >= INTERVAL);
         if dropped > self.reported.map_or(0, |(before, _)| before) && due {
-            eprintln!("the access log is too slow: {dropped} lines dropped so far");
+            say(format_args!("the access log is too slow: {dropped} lines dropped so far"));
             self.reported = Some((dropped, now));
         }
     }
@@ -139,7 +145,7 @@ impl Program {
                 self.worker.command(Command::Stop, reactor);
             }
             _ => {
-                eprintln!("draining {} open connections", self.worker.open());
+                say(format_args!("draining {} open connections", self.worker.open()));
                 self.worker.command(Command::Drain, reactor);
             }
         }
@@ -152,11 +158,11 @@ impl Program {
         match settings {
             Ok(settings) => {
                 self.worker.command(Command::Reload(Box::new(settings)), reactor);
-                eprintln!("reloaded");
+                say("reloaded");
             }
             Err(message) => {
                 complain(&message);
-                eprintln!("not reloaded: the settings stay as they were");
+                say("not reloaded: the settings stay as they were");
             }
         }
     }
@@ -208,7 +214,6 @@ fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
     } else {
         lines.push(format!("  try      curl http://{first}/ -I"));
     }
-    lines.push(String::new());
     lines.join("\n")
 }
 

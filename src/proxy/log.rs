@@ -8,8 +8,9 @@ use crate::time::Now;
 
 /// Takes whole lines; never blocks.
 pub trait LogSink: fmt::Debug {
-    /// Takes `lines`, or says that there is no room for them.
-    fn write(&mut self, lines: &str) -> bool;
+    /// Takes `lines`, perhaps leaving an empty buffer in their place, or says that there is no room
+    /// for them. What is left in `lines` is dropped.
+    fn write(&mut self, lines: &mut String) -> bool;
 
     /// Opens its file anew, if it has one, after a rotation.
     fn reopen(&mut self);
@@ -20,7 +21,7 @@ pub trait LogSink: fmt::Debug {
 pub struct NoLog;
 
 impl LogSink for NoLog {
-    fn write(&mut self, _lines: &str) -> bool {
+    fn write(&mut self, _lines: &mut String) -> bool {
         true
     }
 
@@ -53,7 +54,7 @@ impl AccessLog {
     /// Hands what was gathered to the sink. What it has no room for is dropped and counted.
     pub(super) fn flush(&mut self) {
         if !self.lines.is_empty() {
-            if !self.sink.write(&self.lines) {
+            if !self.sink.write(&mut self.lines) {
                 self.dropped += self.gathered;
             }
             self.lines.clear();
@@ -73,5 +74,12 @@ impl AccessLog {
     /// How many lines there was no room for.
     pub(super) const fn dropped(&self) -> u64 {
         self.dropped
+    }
+}
+
+impl Drop for AccessLog {
+    /// What was over after the last flush is written down, too.
+    fn drop(&mut self) {
+        self.flush();
     }
 }

@@ -22,7 +22,7 @@ DEADLINE = 60  # seconds that anything may take before the test has failed
 class Proxy:
     """A running tidegate."""
 
-    def __init__(self, *args, listen="127.0.0.1:0", wrap=()):
+    def __init__(self, *args, listen="127.0.0.1:0", wrap=(), read_on=True):
         self.log = tempfile.TemporaryFile("w+")
         argv = [*wrap, BINARY, "--listen", listen, *args]
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=subprocess.PIPE, text=True)
@@ -36,6 +36,9 @@ class Proxy:
         host, port = self.banner[-1].split()[1].rsplit(":", 1)
         self.address, self.port = host, int(port)
         self.said = []
+        if not read_on:
+            self.process.stderr.close()
+            return
         self.reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr), daemon=True)
         self.reader.start()
 
@@ -55,8 +58,9 @@ class Proxy:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
-        self.reader.join(DEADLINE)
-        self.process.stderr.close()
+        if not self.process.stderr.closed:
+            self.reader.join(DEADLINE)
+            self.process.stderr.close()
         return code
 
     def lines(self):

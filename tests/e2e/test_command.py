@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from harness import BINARY, DEADLINE, Case, connect
+from harness import BINARY, DEADLINE, Case, connect, content
 
 
 class Usage(Case):
@@ -119,6 +119,35 @@ class Signals(Case):
         urls = [json.loads(file.read_text())["url"] for file in (log.with_suffix(".1"), log)]
         self.assertEqual(urls, ["http://10.0.0.1/a", "http://10.0.0.1/b"])
 
+    def test_what_a_drain_cuts_off_is_written_down(self):
+        for again in [False, True]:
+            with self.subTest(interrupted_again=again):
+                origin = self.start_origin()
+                log = self.folder() / "access.log"
+                timeout = "1m" if again else "100ms"
+                proxy = self.start_forward("--access-log", str(log), "--drain-timeout", timeout)
+                busy = self.connect(proxy)
+                busy.sendall(f"POST {origin.url}/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234".encode())
+                self.wait_until(lambda: origin.counts)
+                proxy.signal(signal.SIGINT)
+                if again:
+                    self.wait_until(lambda: any("draining" in line for line in proxy.said))
+                    proxy.signal(signal.SIGINT)
+                self.assertEqual(proxy.process.wait(DEADLINE), 1 if again else 0)
+                self.assertIn("[drain-timeout]", log.read_text())
+
+    def test_a_signal_that_comes_late_does_not_end_the_last_flush(self):
+        proxy = self.start_forward()
+        for _ in range(20):
+            proxy.signal(signal.SIGTERM)
+        self.assertEqual(proxy.process.wait(DEADLINE), 0)
+
+    def test_a_proxy_goes_on_when_nobody_reads_what_it_says(self):
+        origin, proxy = self.start_origin(), self.start_forward(read_on=False)
+        proxy.signal(signal.SIGHUP)
+        self.assertEqual(self.curl("-x", proxy.url, origin.url + "/bytes/3"), content(3))
+        self.assertEqual(proxy.stop(), 0)
+
     def wait_until(self, holds):
         end = time.monotonic() + DEADLINE
         while not holds():
@@ -127,6 +156,15 @@ class Signals(Case):
 
 
 class Logs(Case):
+    def test_lines_that_cannot_be_written_are_counted(self):
+        proxy = self.start_proxy("--access-log", "/dev/full")
+        for _ in range(2):
+            self.curl("-x", proxy.url, "http://10.0.0.1/")
+        proxy.stop()
+        said = "".join(proxy.said)
+        self.assertEqual(said.count("the access log cannot be written"), 1, said)
+        self.assertIn("2 lines of the access log were lost", said)
+
     def lines(self, form):
         origin = self.start_origin()
         proxy = self.start_forward("--log-format", form)

@@ -272,8 +272,8 @@ impl Resolver for Asker {
 struct Lines(Sender<String>);
 
 impl LogSink for Lines {
-    fn write(&mut self, lines: &str) -> bool {
-        self.0.send(lines.to_owned()).is_ok()
+    fn write(&mut self, lines: &mut String) -> bool {
+        self.0.send(std::mem::take(lines)).is_ok()
     }
 
     fn reopen(&mut self) {}
