@@ -315,7 +315,7 @@ impl Client {
         }
         exchange.source = Source::None;
         if let Some(mut dial) = exchange.dial.take() {
-            dial.cancel(cx.reactor);
+            dial.cancel(cx.reactor, cx.core);
         }
     }
 

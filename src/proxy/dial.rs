@@ -101,8 +101,11 @@ impl Dial {
         self.connector.as_ref().map_or(self.deadline, Connector::next_deadline)
     }
 
-    /// Closes what it has begun.
-    pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>) {
+    /// Closes what it has begun, and waits for nothing any more.
+    pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if let Host::Name(name) = &self.route.host {
+            core.leave_name(name, &self.owner);
+        }
         if let Some(mut connector) = self.connector.take() {
             connector.cancel(reactor);
         }

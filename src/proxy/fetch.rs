@@ -258,7 +258,7 @@ impl Fetch {
             cx.reactor.close(connection.io);
         }
         if let Some(mut dial) = self.dial.take() {
-            dial.cancel(cx.reactor);
+            dial.cancel(cx.reactor, cx.core);
         }
     }
 

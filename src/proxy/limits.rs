@@ -81,8 +81,11 @@ limits! {
     name_ttl "name-ttl": Duration = seconds(30);
     /// How long it is kept that a name has none.
     name_failure_ttl "name-failure-ttl": Duration = seconds(5);
-    /// Names kept, and names asked at a time.
+    /// Names kept.
     names "names": usize = 10_000;
+    /// Names asked for at a time; the resolver's threads take them in turn. Beyond, requests for
+    /// other names fail at once: waiting in so long a queue they would only fail later.
+    names_asked "names-asked": usize = 256;
     /// Threads that wait for the system's resolver.
     resolver_threads "resolver-threads": usize = 4;
     /// The request line. RFC 9112 §3 asks for 8,000 octets at least.

@@ -18,6 +18,7 @@ use super::buffers::Buffers;
 use super::client::{Client, ClientCx, Next};
 use super::error::ExchangeError;
 use super::fetch::{Fetch, FetchCx};
+use super::limits::Limits;
 use super::log::{AccessLog, LogSink};
 use super::pool::{Idle, Pool};
 use super::reply::Reply;
@@ -56,8 +57,12 @@ pub trait Resolver: std::fmt::Debug {
     /// Asks for the addresses of `name`.
     fn ask(&mut self, name: &str);
 
-    /// Nobody waits for the addresses of `name` any more. The answer may come nevertheless.
-    fn forget(&mut self, _name: &str) {}
+    /// Takes a question back, as nobody wants to know any more. Whether that could be done: then
+    /// no answer comes.
+    fn forget(&mut self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
 }
 
 /// The system's resolver, on threads.
@@ -83,8 +88,8 @@ impl Resolver for ThreadedResolver {
         }
     }
 
-    fn forget(&mut self, name: &str) {
-        self.threads.forget(name);
+    fn forget(&mut self, name: &str) -> bool {
+        self.threads.forget(name)
     }
 }
 
@@ -151,11 +156,6 @@ impl Worker {
     #[must_use]
     pub fn new(settings: Settings, surroundings: Surroundings, max_clients: usize) -> Self {
         let limits = &settings.limits;
-        let names = NameLimits {
-            answer: limits.name_ttl,
-            failure: limits.name_failure_ttl,
-            names: limits.names,
-        };
         let keys = KeyMaker::new(surroundings.secret);
         Self {
             gates: Arena::new(),
@@ -172,7 +172,7 @@ impl Worker {
                 replies: Arena::new(),
                 uploads: Arena::new(),
                 pool: Pool::default(),
-                names: Names::new(names),
+                names: Names::new(name_limits(limits)),
                 resolver: surroundings.resolver,
                 log: AccessLog::new(surroundings.log),
                 buffers: Buffers::of(RECEIVED),
@@ -329,6 +329,7 @@ impl Worker {
         self.core.pool.clear(reactor); // its connections were allowed by other rules
         self.core.heads = settings.of_heads();
         self.core.cache.set_limits(cache_limits(&settings));
+        self.core.names.set_limits(name_limits(&settings.limits));
         if let Some(max_clients) = settings.limits.max_clients {
             self.max_clients = max_clients;
         }
@@ -479,6 +480,14 @@ impl App for Worker {
 }
 
 impl Core {
+    /// `waiter` does not need the addresses of `name` any more. A question that nobody waits for
+    /// does not keep others from being asked.
+    pub(super) fn leave_name(&mut self, name: &str, waiter: &Token) {
+        if self.names.leave(name, waiter) && self.resolver.forget(name) {
+            self.names.forget(name);
+        }
+    }
+
     /// A reader leaves a response that is on its way.
     pub(super) fn leave_reply(&mut self, id: Id<Reply>, reader: ReaderKey, wake: &mut impl Wake) {
         if let Some(reply) = self.replies.get_mut(id) {
@@ -515,6 +524,15 @@ impl Core {
         if self.uploads.get(id).is_some_and(Body::is_over) {
             self.uploads.remove(id);
         }
+    }
+}
+
+const fn name_limits(limits: &Limits) -> NameLimits {
+    NameLimits {
+        answer: limits.name_ttl,
+        failure: limits.name_failure_ttl,
+        names: limits.names,
+        asked: limits.names_asked,
     }
 }
 

@@ -103,14 +103,17 @@ impl<M: Send + 'static> SystemResolver<M> {
 
     /// Says that nobody waits for the addresses of `name` any more. If no thread is at it yet, none
     /// will be. One that is cannot be stopped, and the answer comes all the same; but another may
-    /// be started in its place, so that the names behind it do not wait for it.
-    pub fn forget(&self, name: &str) {
+    /// be started in its place, so that the names behind it do not wait for it. Whether none was at
+    /// it, so that no answer comes.
+    pub fn forget(&self, name: &str) -> bool {
         let mut queue = self.0.lock();
+        let waited = queue.waiting.len();
         queue.waiting.retain(|waiting| waiting != name);
         if let Some(question) = queue.begun.iter_mut().find(|question| question.name == name) {
             question.withdrawn = true;
         }
         let _ = self.start_thread(&mut queue); // if that fails, the others will come to them
+        queue.waiting.len() < waited
     }
 
     /// Starts a thread if there is something for it to do.
