@@ -3,7 +3,6 @@
 //! The addresses that are judged are the addresses that are dialled; there is no second look-up
 //! between the two.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::task::Poll;
@@ -27,11 +26,14 @@ pub(super) struct Dial {
     route: Rc<Route>,
     deadline: Instant,
     connector: Option<Connector>,
+    /// Whether idle connections were closed to have descriptors for this one.
+    made_room: bool,
 }
 
 impl Dial {
     pub(super) fn new(owner: Token, route: Rc<Route>, limits: &Limits, now: Instant) -> Self {
-        Self { owner, route, deadline: now + limits.connect_timeout, connector: None }
+        let deadline = now + limits.connect_timeout;
+        Self { owner, route, deadline, connector: None, made_room: false }
     }
 
     /// Goes on as far as it can: a connection, an error, or `Pending` until the owner is driven.
@@ -60,9 +62,11 @@ impl Dial {
             Ok((io, address)) => Ok(OriginConnection { io, address, opened: now, reused: false }),
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
             Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
-                Err(ExchangeError::Overloaded)
-            }
-            Err(ConnectError::Failed(_, error)) if is_ours(&error) => {
+                if !self.made_room && core.pool.shed_some(reactor) {
+                    self.made_room = true;
+                    self.connector = None;
+                    return self.drive(reactor, core);
+                }
                 Err(ExchangeError::Overloaded)
             }
             Err(ConnectError::Failed(at, error)) => Err(ExchangeError::Connect(at, error.kind())),
@@ -110,12 +114,6 @@ impl Dial {
             connector.cancel(reactor);
         }
     }
-}
-
-/// Whether a connect has failed for want of something here, whoever it was for.
-fn is_ours(error: &io::Error) -> bool {
-    let wants = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
-    error.raw_os_error().is_some_and(|code| wants.contains(&code))
 }
 
 /// Those of `addresses` that may be dialled; if there are none, why not the first.

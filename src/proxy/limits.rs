@@ -110,8 +110,9 @@ limits! {
     replay "replay": Bytes = kib(64);
     /// Idle connections to one origin.
     origin_idle "origin-idle": usize = 512;
-    /// Idle connections to all origins.
-    pool "pool": usize = 2048;
+    /// Idle connections to all origins. `off` is one for every four descriptors (RLIMIT_NOFILE), at
+    /// most 2048.
+    pool "pool": Option<usize> = None;
     /// How long a connection to an origin is kept idle.
     pool_idle "pool-idle": Duration = seconds(30);
     /// How old a connection to an origin may become.

@@ -40,13 +40,25 @@ impl Active for Idle {
 }
 
 /// Idle connections by origin, the one used last first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pool {
     idle: Arena<Idle>,
     by_origin: HashMap<OriginKey, Vec<Id<Idle>>>,
+    /// How many are kept at most.
+    bound: usize,
 }
 
 impl Pool {
+    /// An empty pool for at most `bound` connections.
+    pub(super) fn new(bound: usize) -> Self {
+        Self { idle: Arena::new(), by_origin: HashMap::new(), bound }
+    }
+
+    /// Changes how many connections are kept, from now on.
+    pub(super) const fn set_bound(&mut self, bound: usize) {
+        self.bound = bound;
+    }
+
     /// A connection to `origin` that is still good, as far as can be seen.
     pub(super) fn take(
         &mut self,
@@ -81,7 +93,7 @@ impl Pool {
     ) {
         let now = reactor.now().mono;
         let until = (now + limits.pool_idle).min(connection.opened + limits.pool_age);
-        let full = self.idle.len() >= limits.pool
+        let full = self.idle.len() >= self.bound
             || self.by_origin.get(origin).is_some_and(|list| list.len() >= limits.origin_idle);
         if full || now >= until || !is_quiet(connection.io, reactor) {
             reactor.close(connection.io);
@@ -107,11 +119,13 @@ impl Pool {
         all.into_iter().for_each(|id| self.drop_idle(id, reactor));
     }
 
-    /// Closes up to `count` of those idle for longest, for want of descriptors.
-    pub(super) fn shed(&mut self, count: usize, reactor: &mut Reactor<Mail>) {
+    /// Closes some of those idle for longest, for want of descriptors; whether there were any.
+    pub(super) fn shed_some(&mut self, reactor: &mut Reactor<Mail>) -> bool {
+        let count = self.idle.len().div_ceil(8).min(32);
         let mut oldest: Vec<_> = self.idle.iter().map(|(id, idle)| (idle.until, id)).collect();
         oldest.sort_unstable_by_key(|&(until, _)| until);
         oldest.into_iter().take(count).for_each(|(_, id)| self.drop_idle(id, reactor));
+        count > 0
     }
 
     fn drop_idle(&mut self, id: Id<Idle>, reactor: &mut Reactor<Mail>) {

@@ -114,6 +114,8 @@ pub struct Worker {
     core: Core,
     housekeeping: Id<Housekeeping>,
     max_clients: usize,
+    /// How many clients there is room for, where the settings do not say.
+    bearable: usize,
     drain_until: Option<Instant>,
     stopped: bool,
 }
@@ -152,9 +154,10 @@ impl Active for Housekeeping {
 }
 
 impl Worker {
-    /// A proxy that listens nowhere yet. `max_clients` holds unless the settings say otherwise.
+    /// A proxy that listens nowhere yet. There is room for `bearable` clients and as many
+    /// connections to origins; that bounds both, unless the settings say otherwise.
     #[must_use]
-    pub fn new(settings: Settings, surroundings: Surroundings, max_clients: usize) -> Self {
+    pub fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
         let limits = &settings.limits;
         let keys = KeyMaker::new(surroundings.secret);
         Self {
@@ -163,7 +166,8 @@ impl Worker {
             fetches: Arena::new(),
             tunnels: Arena::new(),
             housekeeping: Arena::new().insert(Housekeeping),
-            max_clients: limits.max_clients.unwrap_or(max_clients),
+            max_clients: limits.max_clients.unwrap_or(bearable),
+            bearable,
             drain_until: None,
             stopped: false,
             core: Core {
@@ -171,7 +175,7 @@ impl Worker {
                 cache: Cache::new(cache_limits(&settings), keys),
                 replies: Arena::new(),
                 uploads: Arena::new(),
-                pool: Pool::default(),
+                pool: Pool::new(pool_bound(limits, bearable)),
                 names: Names::new(name_limits(limits)),
                 resolver: surroundings.resolver,
                 log: AccessLog::new(surroundings.log),
@@ -330,9 +334,8 @@ impl Worker {
         self.core.heads = settings.of_heads();
         self.core.cache.set_limits(cache_limits(&settings));
         self.core.names.set_limits(name_limits(&settings.limits));
-        if let Some(max_clients) = settings.limits.max_clients {
-            self.max_clients = max_clients;
-        }
+        self.core.pool.set_bound(pool_bound(&settings.limits, self.bearable));
+        self.max_clients = settings.limits.max_clients.unwrap_or(self.bearable);
         self.core.settings = Rc::new(settings);
         self.make_room(reactor);
     }
@@ -362,12 +365,11 @@ impl Worker {
 
     /// Closes some idle connections for want of descriptors, those idle for longest first.
     fn shed(&mut self, reactor: &mut Reactor<Mail>) {
-        let some = |idle: usize| idle.div_ceil(8).min(32);
-        self.core.pool.shed(some(self.core.pool.len()), reactor);
+        self.core.pool.shed_some(reactor);
         let idle = self.clients.iter().filter(|(_, client)| client.is_idle());
         let mut idle: Vec<_> = idle.map(|(id, client)| (client.idle_since, id)).collect();
         idle.sort_unstable_by_key(|&(since, _)| since);
-        let count = some(idle.len());
+        let count = idle.len().div_ceil(8).min(32);
         for (_, id) in idle.into_iter().take(count) {
             if let Some(client) = self.clients.remove(id) {
                 reactor.close(client.io);
@@ -525,6 +527,11 @@ impl Core {
             self.uploads.remove(id);
         }
     }
+}
+
+/// How many idle connections to origins are kept.
+fn pool_bound(limits: &Limits, bearable: usize) -> usize {
+    limits.pool.unwrap_or_else(|| (bearable / 2).min(2048))
 }
 
 const fn name_limits(limits: &Limits) -> NameLimits {
