@@ -150,6 +150,12 @@ impl<F: Copy> BusyTable<F> {
         marked.is_some()
     }
 
+    /// Forgets all of it. Tickets are never given out twice, so those that are still held name
+    /// nothing from then on.
+    pub(super) fn clear(&mut self) {
+        *self = Self { next: self.next, ..Self::new() };
+    }
+
     pub(super) fn weight(&self) -> usize {
         self.key_bytes + ENTRY_WEIGHT * (self.tickets.len() + self.marks.len())
     }

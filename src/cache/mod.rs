@@ -104,6 +104,13 @@ impl<F: Copy> Cache<F> {
         self.make_room(0);
     }
 
+    /// Forgets everything: what is stored, what was learnt, and what is under way, which nobody
+    /// joins any more and which is not stored when it has come.
+    pub fn clear(&mut self) {
+        self.store.clear();
+        self.busy.clear();
+    }
+
     /// Makes keys.
     #[must_use]
     pub const fn keys(&self) -> &KeyMaker {

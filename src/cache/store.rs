@@ -85,6 +85,14 @@ impl Store {
         }
     }
 
+    /// Drops all entries.
+    pub(super) fn clear(&mut self) {
+        while let Some((_, entry)) = self.entries.pop_lru() {
+            self.detach(&entry);
+        }
+        self.stored = 0;
+    }
+
     /// Objects in use outlive their entry, and count until they are dropped.
     fn detach(&mut self, entry: &Entry) {
         for object in entry.variants.iter().filter(|object| Arc::strong_count(object) > 1) {

@@ -34,7 +34,19 @@ pub(super) struct LogWriter {
 enum Job {
     Write(String),
     Reopen,
+    Redirect(LogTarget),
     End,
+}
+
+/// Has the lines go elsewhere.
+#[derive(Clone, Debug)]
+pub(super) struct LogControl(Sender<Job>);
+
+impl LogControl {
+    /// All lines from now on go to `target`, if it can be opened.
+    pub(super) fn redirect(&self, target: LogTarget) {
+        let _ = self.0.send(Job::Redirect(target)); // without the thread there is nothing to redirect
+    }
 }
 
 impl LogWriter {
@@ -59,6 +71,7 @@ impl LogWriter {
                         let _ = empty.send(lines); // if nobody takes it, it is dropped
                     }
                     Job::Reopen => log.reopen(log.target.clone()),
+                    Job::Redirect(target) => log.reopen(target),
                     Job::End => break,
                 }
             }
@@ -66,6 +79,11 @@ impl LogWriter {
             drop(end);
         })?;
         Ok(Self { jobs: sender, waiting, capacity, emptied, ended })
+    }
+
+    /// What directs it from outside.
+    pub(super) fn control(&self) -> LogControl {
+        LogControl(self.jobs.clone())
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use crate::config::Options;
 use crate::proxy::units::Unit;
-use crate::proxy::{Command, LogSink, Mail, Surroundings, ThreadedResolver, Worker};
+use crate::proxy::{Command, Limits, Mail, Surroundings, ThreadedResolver, Worker};
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 
 use super::args::RunArgs;
-use super::log_writer::LogWriter;
+use super::log_writer::{LogControl, LogWriter};
 use super::say::{complain, say};
 use super::{fail, refuse};
 
@@ -61,6 +61,9 @@ impl Secret {
 struct Program {
     worker: Worker,
     args: RunArgs,
+    /// The options that hold; of those that take a restart, what they were at the start.
+    options: Options,
+    log: LogControl,
     pseudonym: String,
     interrupted: bool,
     /// How many dropped log lines were reported, and when.
@@ -79,10 +82,11 @@ impl Program {
         reactor.watch_signals(&[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1])?;
         let settings = options.settings(&secret.pseudonym).map_err(io::Error::other)?;
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
-        let log: Box<dyn LogSink> =
-            Box::new(LogWriter::start(options.access_log.clone(), waiting)?);
+        let log = LogWriter::start(options.access_log.clone(), waiting)?;
+        let control = log.control();
         let resolver = ThreadedResolver::new(settings.limits.resolver_threads, reactor.mailbox());
-        let surroundings = Surroundings { resolver: Box::new(resolver), log, secret: secret.keys };
+        let surroundings =
+            Surroundings { resolver: Box::new(resolver), log: Box::new(log), secret: secret.keys };
         let mut worker = Worker::new(settings, surroundings, clients_for(descriptors));
         let mut addresses = Vec::new();
         for address in options.listeners() {
@@ -94,8 +98,15 @@ impl Program {
         for address in &addresses {
             say(format_args!("listening {address}"));
         }
-        let pseudonym = secret.pseudonym;
-        let program = Self { worker, args, pseudonym, interrupted: false, reported: None };
+        let program = Self {
+            worker,
+            args,
+            options: options.clone(),
+            log: control,
+            pseudonym: secret.pseudonym,
+            interrupted: false,
+            reported: None,
+        };
         Ok((program, reactor))
     }
 
@@ -154,10 +165,14 @@ impl Program {
     /// Reads everything again; what is wrong is said, and the settings stay as they were.
     fn reload(&mut self, reactor: &mut Reactor<Mail>) {
         self.worker.command(Command::Reopen, reactor);
-        let settings = self.args.options().and_then(|options| options.settings(&self.pseudonym));
-        match settings {
-            Ok(settings) => {
+        let options = self.args.options().and_then(|options| {
+            let settings = options.settings(&self.pseudonym)?;
+            Ok((options, settings))
+        });
+        match options {
+            Ok((options, settings)) => {
                 self.worker.command(Command::Reload(Box::new(settings)), reactor);
+                self.take_over(options);
                 say("reloaded");
             }
             Err(message) => {
@@ -165,6 +180,28 @@ impl Program {
                 say("not reloaded: the settings stay as they were");
             }
         }
+    }
+}
+
+impl Program {
+    /// Takes over what is no setting of the worker, and says what cannot be.
+    fn take_over(&mut self, new: Options) {
+        let old = &self.options;
+        let restarts = [
+            ("listen", old.listeners() != new.listeners()),
+            ("log-buffer", old.limits.log_buffer != new.limits.log_buffer),
+            ("resolver-threads", old.limits.resolver_threads != new.limits.resolver_threads),
+        ];
+        for (name, _) in restarts.into_iter().filter(|&(_, changed)| changed) {
+            say(format_args!("{name} has changed; that takes a restart"));
+        }
+        if old.access_log != new.access_log {
+            self.log.redirect(new.access_log.clone());
+        }
+        let listen = self.options.listeners();
+        let Limits { log_buffer, resolver_threads, .. } = self.options.limits;
+        let limits = Limits { log_buffer, resolver_threads, ..new.limits };
+        self.options = Options { listen, limits, ..new };
     }
 }
 

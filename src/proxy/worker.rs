@@ -332,6 +332,9 @@ impl Worker {
     fn reload(&mut self, settings: Settings, reactor: &mut Reactor<Mail>) {
         self.core.pool.clear(reactor); // its connections were allowed by other rules
         self.core.heads = settings.of_heads();
+        if settings.reverse != self.core.settings.reverse {
+            self.core.cache.clear(); // what another origin has said does not hold for this one
+        }
         self.core.cache.set_limits(cache_limits(&settings));
         self.core.names.set_limits(name_limits(&settings.limits));
         self.core.pool.set_bound(pool_bound(&settings.limits, self.bearable));

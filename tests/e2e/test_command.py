@@ -106,6 +106,25 @@ class Signals(Case):
         self.assertTrue(any(f"{file}:1:21" in line for line in proxy.said), proxy.said)
         self.assertEqual(status(), 200, "the old settings stay")
 
+    def test_a_reload_takes_over_what_it_can_and_says_what_takes_a_restart(self):
+        folder = self.folder()
+        file = folder / "tidegate.toml"
+        file.write_text(f'access-log = "{folder}/a.log"\n')
+        proxy = self.start_proxy("-c", str(file))
+        self.curl("-x", proxy.url, "http://10.0.0.1/a")
+        limits = '[limits]\nlog-buffer = "2MiB"\nresolver-threads = 2\n'
+        file.write_text(f'access-log = "{folder}/b.log"\nlog-format = "json"\n{limits}')
+        for count in [1, 2]:
+            proxy.signal(signal.SIGHUP)
+            self.wait_until(lambda: proxy.said.count("reloaded\n") == count)
+        self.curl("-x", proxy.url, "http://10.0.0.1/b")
+        proxy.stop()
+        self.assertTrue((folder / "a.log").read_text().endswith("http://10.0.0.1/a  [destination-private]\n"))
+        self.assertEqual(json.loads((folder / "b.log").read_text())["url"], "http://10.0.0.1/b")
+        for name in ["log-buffer", "resolver-threads"]:
+            self.assertEqual(proxy.said.count(f"{name} has changed; that takes a restart\n"), 2, proxy.said)
+        self.assertFalse([line for line in proxy.said if line.startswith("listen ")], proxy.said)
+
     def test_a_rotated_log_is_opened_anew(self):
         log = self.folder() / "access.log"
         proxy = self.start_proxy("--access-log", str(log), "--log-format", "json")
