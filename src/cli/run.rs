@@ -19,6 +19,8 @@ use super::{fail, refuse};
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
 const SPARE_DESCRIPTORS: u64 = 64;
+/// Fewer clients than this are hardly what anybody had in mind.
+const FEW_CLIENTS: usize = 64;
 
 /// Runs the proxy until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> ExitCode {
@@ -87,7 +89,13 @@ impl Program {
         let resolver = ThreadedResolver::new(settings.limits.resolver_threads, reactor.mailbox());
         let surroundings =
             Surroundings { resolver: Box::new(resolver), log: Box::new(log), secret: secret.keys };
-        let mut worker = Worker::new(settings, surroundings, clients_for(descriptors));
+        let clients = clients_for(descriptors);
+        if clients < FEW_CLIENTS {
+            say(format_args!(
+                "RLIMIT_NOFILE is {descriptors}: there are descriptors for {clients} clients only"
+            ));
+        }
+        let mut worker = Worker::new(settings, surroundings, clients);
         let mut addresses = Vec::new();
         for address in options.listeners() {
             let bound = worker.listen(&mut reactor, address);

@@ -46,6 +46,11 @@ pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), Co
             }
             continue;
         }
+        if key == "limits" {
+            let help = "limits stand below a line [limits], each as name = value";
+            let message = "expected a table of limits".to_owned();
+            return Err(error(value.span(), message, Some(help.into())));
+        }
         let Some(option) = Options::find(key) else {
             let known: Vec<&str> =
                 OPTIONS.iter().map(|option| option.name).chain(["limits"]).collect();
@@ -133,6 +138,11 @@ mod tests {
             ("listen = 1.5", "expected ADDR:PORT"),
             ("[limits]\nfields = 'x'", "expected a number"),
             ("[limits]\nfields = []", "expected one value"),
+            ("[limits]\nwindow = '0B'", "t.toml:2:10"),
+            ("[limits]\nfields = 600", "expected 512 or less"),
+            ("header-timeout = '0s'", "'0s' is not 1ms or more"),
+            ("limits = 5", "expected a table of limits"),
+            ("to = 'http://h/%zz'", "t.toml:1:6"),
             ("to = ['http://h']", "expected URL"),
             ("a = ", "t.toml:1:"),
         ] {

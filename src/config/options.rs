@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::time::Duration;
 
 use crate::access::{Cidr, DestinationPolicy, DestinationRule};
 use crate::http::hop;
@@ -217,42 +216,42 @@ pub const OPTIONS: &[OptionSpec] = &[
         "max-clients",
         "N",
         "Open clients at a time [default: what RLIMIT_NOFILE bears]",
-        |o, text| unit(text).map(|n| o.limits.max_clients = Some(n)),
+        |o, text| limit(o, "max-clients", text),
         |o| o.limits.max_clients.iter().map(Unit::write).collect(),
     ),
     one(
         "connect-timeout",
         "TIME",
         "For connecting to an origin, with the look-up of its name [default: 10s]",
-        |o, text| unit(text).map(|time| o.limits.connect_timeout = time),
+        |o, text| limit(o, "connect-timeout", text),
         |o| vec![o.limits.connect_timeout.write()],
     ),
     one(
         "origin-timeout",
         "TIME",
         "For an origin's first byte, and between bytes [default: 60s]",
-        |o, text| unit(text).map(|time| o.limits.origin_timeout = time),
+        |o, text| limit(o, "origin-timeout", text),
         |o| vec![o.limits.origin_timeout.write()],
     ),
     one(
         "header-timeout",
         "TIME",
         "For a whole request head [default: 15s]",
-        |o, text| unit(text).map(|time| o.limits.header_timeout = time),
+        |o, text| limit(o, "header-timeout", text),
         |o| vec![o.limits.header_timeout.write()],
     ),
     one(
         "idle-timeout",
         "TIME",
         "For a kept-alive client that asks for nothing [default: 60s]",
-        |o, text| unit(text).map(|time| o.limits.idle_timeout = time),
+        |o, text| limit(o, "idle-timeout", text),
         |o| vec![o.limits.idle_timeout.write()],
     ),
     one(
         "drain-timeout",
         "TIME",
         "For what is in flight when the proxy is told to stop [default: 30s]",
-        |o, text| unit(text).map(|time| o.limits.drain_timeout = time),
+        |o, text| limit(o, "drain-timeout", text),
         |o| vec![o.limits.drain_timeout.write()],
     ),
 ];
@@ -268,6 +267,11 @@ fn texts<T: ToString>(list: &[T]) -> Vec<String> {
 
 fn unit<T: Unit>(text: &str) -> Result<T, String> {
     T::read(text).ok_or_else(|| format!("'{text}' is not {}", T::EXPECTED))
+}
+
+fn limit(options: &mut Options, name: &str, text: &str) -> Result<(), String> {
+    let set = options.limits.set(name, text);
+    set.map_err(|expected| format!("'{text}' is not {}", expected.unwrap_or_default()))
 }
 
 impl Options {
@@ -316,14 +320,7 @@ impl Options {
                  forward proxy; add --allow-client CIDR, or listen on 127.0.0.1"
             ));
         }
-        let zero = |name, time: Duration| match time.is_zero() {
-            true => Err(format!("{name} must be longer than 0s")),
-            false => Ok(()),
-        };
-        zero("connect-timeout", self.limits.connect_timeout)?;
-        zero("origin-timeout", self.limits.origin_timeout)?;
-        zero("header-timeout", self.limits.header_timeout)?;
-        zero("idle-timeout", self.limits.idle_timeout)
+        Ok(())
     }
 
     /// The configuration file that says all of this.

@@ -1,4 +1,4 @@
-//! Every bound and timeout, each with its default and its reason.
+//! Every bound and timeout, each with its default, its reason, and what it can be set to.
 
 use std::time::Duration;
 
@@ -7,7 +7,11 @@ use crate::http::{HeadLimits, MAX_FIELDS};
 use super::units::{Bytes, Unit};
 
 macro_rules! limits {
-    ($($(#[doc = $reason:literal])+ $field:ident $name:literal: $type:ty = $default:expr;)*) => {
+    ($(
+        $(#[doc = $reason:literal])+
+        $field:ident $name:literal: $type:ty = $default:expr,
+            from $least:expr $(, up to $most:expr)?;
+    )*) => {
         /// The bounds of a proxy. None can be exceeded by anything a peer does.
         #[derive(Clone, Debug, PartialEq)]
         pub struct Limits { $($(#[doc = $reason])+ pub $field: $type,)* }
@@ -26,11 +30,11 @@ macro_rules! limits {
             ///
             /// # Errors
             /// What was expected instead; `None` if there is no such limit.
-            pub fn set(&mut self, name: &str, text: &str) -> Result<(), Option<&'static str>> {
+            pub fn set(&mut self, name: &str, text: &str) -> Result<(), Option<String>> {
                 match name {
                     $($name => {
-                        let value = <$type as Unit>::read(text);
-                        self.$field = value.ok_or(Some(<$type as Unit>::EXPECTED))?;
+                        let most: Option<$type> = None$(.or(Some($most)))?;
+                        self.$field = bounded(text, &$least, most.as_ref()).map_err(Some)?;
                     })*
                     _ => return Err(None),
                 }
@@ -46,6 +50,18 @@ macro_rules! limits {
     };
 }
 
+fn bounded<T: Unit>(text: &str, least: &T, most: Option<&T>) -> Result<T, String> {
+    let value = T::read(text).ok_or_else(|| T::EXPECTED.to_owned())?;
+    match most {
+        _ if !value.is_at_least(least) => Err(format!("{} or more", least.write())),
+        Some(most) if value > *most => Err(format!("{} or less", most.write())),
+        _ => Ok(value),
+    }
+}
+
+/// With no time at all, nothing could ever come in time.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
@@ -56,73 +72,73 @@ const fn kib(n: u64) -> Bytes {
 
 limits! {
     /// Open clients; beyond, accepting waits. `off` is what the descriptors (RLIMIT_NOFILE) bear.
-    max_clients "max-clients": Option<usize> = None;
+    max_clients "max-clients": Option<usize> = None, from Some(1);
     /// A whole request head, from its first byte: one that trickles in holds a connection.
-    header_timeout "header-timeout": Duration = seconds(15);
+    header_timeout "header-timeout": Duration = seconds(15), from SHORTEST;
     /// A kept-alive client that asks for nothing.
-    idle_timeout "idle-timeout": Duration = seconds(60);
+    idle_timeout "idle-timeout": Duration = seconds(60), from SHORTEST;
     /// Between two bytes of a request's content.
-    upload_timeout "upload-timeout": Duration = seconds(60);
+    upload_timeout "upload-timeout": Duration = seconds(60), from SHORTEST;
     /// A client that takes no bytes of its response.
-    send_timeout "send-timeout": Duration = seconds(60);
+    send_timeout "send-timeout": Duration = seconds(60), from SHORTEST;
     /// All attempts to connect to an origin, with the look-up of its name.
-    connect_timeout "connect-timeout": Duration = seconds(10);
+    connect_timeout "connect-timeout": Duration = seconds(10), from SHORTEST;
     /// An origin's first byte, and between two of them.
-    origin_timeout "origin-timeout": Duration = seconds(60);
+    origin_timeout "origin-timeout": Duration = seconds(60), from SHORTEST;
     /// A tunnel in which nothing moves.
-    tunnel_timeout "tunnel-timeout": Duration = seconds(15 * 60);
+    tunnel_timeout "tunnel-timeout": Duration = seconds(15 * 60), from SHORTEST;
     /// Answers in flight when a drain begins.
-    drain_timeout "drain-timeout": Duration = seconds(30);
+    drain_timeout "drain-timeout": Duration = seconds(30), from Duration::ZERO;
     /// A client that is told why before it has sent all: how long its rest is read and dropped.
-    linger_timeout "linger-timeout": Duration = seconds(2);
+    linger_timeout "linger-timeout": Duration = seconds(2), from Duration::ZERO;
     /// Between attempts on the addresses of one name (RFC 8305 §5).
-    connect_stagger "connect-stagger": Duration = Duration::from_millis(250);
+    connect_stagger "connect-stagger": Duration = Duration::from_millis(250), from Duration::from_millis(10);
     /// How long addresses of a name are kept.
-    name_ttl "name-ttl": Duration = seconds(30);
+    name_ttl "name-ttl": Duration = seconds(30), from Duration::ZERO;
     /// How long it is kept that a name has none.
-    name_failure_ttl "name-failure-ttl": Duration = seconds(5);
+    name_failure_ttl "name-failure-ttl": Duration = seconds(5), from Duration::ZERO;
     /// Names kept.
-    names "names": usize = 10_000;
+    names "names": usize = 10_000, from 1;
     /// Names asked for at a time; the resolver's threads take them in turn. Beyond, requests for
     /// other names fail at once: waiting in so long a queue they would only fail later.
-    names_asked "names-asked": usize = 256;
+    names_asked "names-asked": usize = 256, from 1;
     /// Threads that wait for the system's resolver.
-    resolver_threads "resolver-threads": usize = 4;
+    resolver_threads "resolver-threads": usize = 4, from 1, up to 64;
     /// The request line. RFC 9112 §3 asks for 8,000 octets at least.
-    request_line "request-line": Bytes = Bytes(8 * 1024 + 64);
+    request_line "request-line": Bytes = Bytes(8 * 1024 + 64), from Bytes(128);
     /// One field line.
-    field "field": Bytes = kib(8);
+    field "field": Bytes = kib(8), from Bytes(128);
     /// Field lines of a message.
-    fields "fields": usize = 128;
+    fields "fields": usize = 128, from 16, up to MAX_FIELDS;
     /// A whole head, or a trailer section.
-    head "head": Bytes = kib(64);
+    head "head": Bytes = kib(64), from kib(1);
     /// All chunk extensions of a message.
-    chunk_extensions "chunk-extensions": Bytes = kib(4);
+    chunk_extensions "chunk-extensions": Bytes = kib(4), from Bytes(0);
     /// Whether targets may hold ``"<>\^`{|}``, which no URL may and some programs send.
-    relaxed_target "relaxed-target": bool = false;
+    relaxed_target "relaxed-target": bool = false, from false;
     /// Interim responses to one request.
-    interims "interims": usize = 16;
+    interims "interims": usize = 16, from 0;
     /// The content of one request.
-    upload "upload": Option<Bytes> = None;
+    upload "upload": Option<Bytes> = None, from Some(Bytes(0));
     /// How far one side of an exchange may be read ahead of the other.
-    window "window": Bytes = kib(128);
+    window "window": Bytes = kib(128), from kib(1);
     /// Content of a request up to which it is kept to be sent again.
-    replay "replay": Bytes = kib(64);
+    replay "replay": Bytes = kib(64), from Bytes(0);
     /// Idle connections to one origin.
-    origin_idle "origin-idle": usize = 512;
+    origin_idle "origin-idle": usize = 512, from 0;
     /// Idle connections to all origins. `off` is one for every four descriptors (RLIMIT_NOFILE), at
     /// most 2048.
-    pool "pool": Option<usize> = None;
+    pool "pool": Option<usize> = None, from Some(0);
     /// How long a connection to an origin is kept idle.
-    pool_idle "pool-idle": Duration = seconds(30);
+    pool_idle "pool-idle": Duration = seconds(30), from Duration::ZERO;
     /// How old a connection to an origin may become.
-    pool_age "pool-age": Duration = seconds(60 * 60);
+    pool_age "pool-age": Duration = seconds(60 * 60), from Duration::ZERO;
     /// How long requests for a key whose response could not be stored do not wait for each other.
-    hit_for_miss "hit-for-miss": Duration = seconds(30);
+    hit_for_miss "hit-for-miss": Duration = seconds(30), from Duration::ZERO;
     /// Content that is still fetched to be stored when nobody reads it any more.
-    finish "finish": Bytes = kib(64);
+    finish "finish": Bytes = kib(64), from Bytes(0);
     /// Access log lines that wait for a slow disk; beyond, they are dropped and counted.
-    log_buffer "log-buffer": Bytes = kib(1024);
+    log_buffer "log-buffer": Bytes = kib(1024), from kib(4);
 }
 
 impl Limits {
@@ -154,7 +170,26 @@ mod tests {
         }
         assert_eq!(limits, Limits::default());
         assert_eq!(limits.set("nonsense", "1"), Err(None));
-        assert_eq!(limits.set("idle-timeout", "soon"), Err(Some(Duration::EXPECTED)));
+        assert_eq!(limits.set("idle-timeout", "soon"), Err(Some(Duration::EXPECTED.into())));
+    }
+
+    #[test]
+    fn no_limit_can_be_set_so_that_nothing_works() {
+        let mut limits = Limits::default();
+        for (name, text, expected) in [
+            ("window", "0B", "1KiB or more"),
+            ("fields", "0", "16 or more"),
+            ("fields", "600", "512 or less"),
+            ("head", "0B", "1KiB or more"),
+            ("names", "0", "1 or more"),
+            ("max-clients", "0", "1 or more"),
+            ("idle-timeout", "0s", "1ms or more"),
+            ("resolver-threads", "1000", "64 or less"),
+        ] {
+            assert_eq!(limits.set(name, text), Err(Some(expected.into())), "{name}");
+        }
+        assert_eq!(limits, Limits::default());
+        assert_eq!(limits.set("max-clients", "off"), Ok(()));
     }
 
     #[test]

@@ -103,8 +103,8 @@ impl ReverseOrigin {
         let rest = lower.strip_prefix("http://").map(|rest| &url[url.len() - rest.len()..]);
         let rest = rest.ok_or_else(|| format!("'{url}' does not begin with http://"))?;
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        if path.contains(['?', '#', ' ']) {
-            return Err(format!("'{path}' is not a path prefix: no query, fragment or space"));
+        if !is_path(path.as_bytes()) {
+            return Err(format!("'{path}' is not a path prefix, or not encoded as one"));
         }
         let parsed = Authority::parse(authority.as_bytes());
         let parsed = parsed.map_err(|_| format!("'{authority}' is not HOST or HOST:PORT"))?;
@@ -113,6 +113,25 @@ impl ReverseOrigin {
         let authority = authority_text(&host, port, Some(80)).into();
         Ok(Self { host, port, authority, prefix: path.trim_end_matches('/').to_owned() })
     }
+}
+
+/// Whether `path` is one as RFC 3986 §3.3 has it.
+fn is_path(path: &[u8]) -> bool {
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        rest = match (first, tail) {
+            (b'%', [high, low, tail @ ..]) if [high, low].iter().all(|b| b.is_ascii_hexdigit()) => {
+                tail
+            }
+            (b'/' | b'-' | b'.' | b'_' | b'~' | b':' | b'@', tail) => tail,
+            (b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=', _) => {
+                tail
+            }
+            (byte, tail) if byte.is_ascii_alphanumeric() => tail,
+            _ => return false,
+        };
+    }
+    true
 }
 
 /// Host and port as they stand in URLs, without the scheme's default port if it has one.
@@ -130,6 +149,12 @@ mod tests {
         assert_eq!(&*origin.authority, "app.example:8080");
         assert_eq!((origin.port, origin.prefix.as_str()), (8080, "/base"));
         assert_eq!(ReverseOrigin::parse("HTTP://127.1/").unwrap().authority.as_ref(), "127.0.0.1");
+        assert_eq!(ReverseOrigin::parse("http://h/a%20b/;c=1").unwrap().prefix, "/a%20b/;c=1");
+        for url in
+            ["http://h/%zz", "http://h/%2", "http://h/a b", "http://h/\u{e4}", "http://h/\r\n"]
+        {
+            assert!(ReverseOrigin::parse(url).is_err(), "{url}");
+        }
         for url in ["https://h/", "h:80", "http://", "http://h/?q", "http://u@h/", "ftp://h/"] {
             assert!(ReverseOrigin::parse(url).is_err(), "{url}");
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A value that stands as text in options and configuration files.
-pub trait Unit: Sized {
+pub trait Unit: Sized + PartialOrd {
     /// What is expected, for messages.
     const EXPECTED: &'static str;
 
@@ -12,6 +12,11 @@ pub trait Unit: Sized {
 
     /// Writes it so that [`read`](Self::read) gives it back.
     fn write(&self) -> String;
+
+    /// Whether it is no less than `least`.
+    fn is_at_least(&self, least: &Self) -> bool {
+        self >= least
+    }
 }
 
 /// A number of bytes.
@@ -96,6 +101,10 @@ impl<T: Unit> Unit for Option<T> {
 
     fn write(&self) -> String {
         self.as_ref().map_or_else(|| "off".into(), Unit::write)
+    }
+
+    fn is_at_least(&self, least: &Self) -> bool {
+        self.is_none() || self >= least
     }
 }
 

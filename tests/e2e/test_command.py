@@ -56,6 +56,11 @@ class Usage(Case):
         self.assertEqual(proxy.banner[-1], f"listening {proxy.address}:{proxy.port}")
 
 
+    def test_want_of_descriptors_is_said_at_the_start(self):
+        proxy = self.start_proxy(wrap=["sh", "-c", 'ulimit -n 80 && exec "$@"', "sh"])
+        self.assertIn("RLIMIT_NOFILE is 80: there are descriptors for 8 clients only", proxy.banner)
+
+
 class Signals(Case):
     def test_a_drain_finishes_what_is_in_flight(self):
         for number in [signal.SIGTERM, signal.SIGINT]:
