@@ -1,14 +1,18 @@
 //! What happened in one exchange, and how it is written down.
 
-use std::fmt::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::fmt::{self, Display, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http::{Fields, Name, RequestHead, Status, date};
+use crate::http::{Name, RequestHead, Status};
 use crate::time::Now;
+
+use super::log_text::{
+    Dates, around_secret, fill, push_escaped, push_number, push_quoted, push_right, push_url,
+};
 
 /// What became of a request: one word in the log, in `Cache-Status` and in the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +63,7 @@ impl Outcome {
             Self::Stale => "TCP_STALE_HIT",
             Self::Denied => "TCP_DENIED",
             Self::Tunnel => "TCP_TUNNEL",
-            Self::Own => "NONE_NONE",
-            Self::Error => "NONE_NONE",
+            Self::Own | Self::Error => "NONE_NONE",
         }
     }
 }
@@ -106,15 +109,14 @@ impl Journal {
     }
 
     /// One line for the log, with its line end.
-    pub(super) fn write(&self, format: LogFormat, now: Now, out: &mut String) {
+    pub(super) fn write(&self, format: LogFormat, now: Now, dates: &mut Dates, out: &mut String) {
         let line = Line { journal: self, now };
-        // Writing to a String does not fail.
-        let _ = match format {
-            LogFormat::Human => line.human(out),
-            LogFormat::Combined => line.combined(out),
+        match format {
+            LogFormat::Human => line.human(dates, out),
+            LogFormat::Combined => line.combined(dates, out),
             LogFormat::Squid => line.squid(out),
             LogFormat::Json => line.json(out),
-        };
+        }
         out.push('\n');
     }
 }
@@ -154,7 +156,7 @@ impl FromStr for LogFormat {
     }
 }
 
-impl fmt::Display for LogFormat {
+impl Display for LogFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = Self::NAMES.iter().find(|(_, format)| format == self);
         f.write_str(known.map_or("", |&(name, _)| name))
@@ -167,196 +169,187 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn human(&self, out: &mut String) -> fmt::Result {
+    fn human(&self, dates: &mut Dates, out: &mut String) {
         let journal = self.journal;
-        let time = Civil::of(journal.started.unix_seconds());
-        write!(out, "{:02}:{:02}:{:02} ", time.hour, time.minute, time.second)?;
-        write!(out, "{:>3} {:<11} ", Code(journal.status), journal.outcome.name())?;
-        write!(out, "{:>7} {:>7} ", Elapsed(self.elapsed()), Size(journal.sent))?;
-        write!(out, "{:<15} {:<7} {}", self.client(), self.method(), Escaped(journal.url()))?;
-        match &journal.reason {
-            Some(reason) => write!(out, "  [{}]", Escaped(reason)),
-            None => Ok(()),
-        }
-    }
-
-    fn combined(&self, out: &mut String) -> fmt::Result {
-        let journal = self.journal;
-        let time = Civil::of(journal.started.unix_seconds());
-        write!(
-            out,
-            "{} - - [{:02}/{}/{}:{:02}:{:02}:{:02} +0000] \"",
-            self.client(),
-            time.day,
-            time.month_name(),
-            time.year,
-            time.hour,
-            time.minute,
-            time.second
-        )?;
-        let version = journal.request.as_ref().map_or("1.1", |head| head.version().number());
-        write!(out, "{} {} HTTP/{version}\" ", self.method(), Escaped(journal.url()))?;
-        write!(out, "{} {} ", Code(journal.status), journal.sent)?;
-        write!(out, "\"{}\" \"{}\"", self.field(Name::Referer), self.field(Name::UserAgent))
-    }
-
-    fn squid(&self, out: &mut String) -> fmt::Result {
-        let journal = self.journal;
-        let ended = journal.started.since_epoch() + self.elapsed();
-        let status = journal.status.map_or(0, Status::code);
-        write!(out, "{}.{:03} ", ended.as_secs(), ended.subsec_millis())?;
-        write!(out, "{:>6} {} ", self.elapsed().as_millis(), self.client())?;
-        write!(out, "{}/{status:03} {} ", journal.outcome.squid_name(), journal.sent)?;
-        write!(out, "{} {} - ", self.method(), Escaped(journal.url()))?;
-        match journal.origin {
-            Some(origin) => write!(out, "HIER_DIRECT/{} -", origin.ip()),
-            None => out.write_str("HIER_NONE/- -"),
-        }
-    }
-
-    fn json(&self, out: &mut String) -> fmt::Result {
-        let journal = self.journal;
-        let time = journal.started.since_epoch();
-        write!(out, "{{\"time\":{}.{:03},", time.as_secs(), time.subsec_millis())?;
-        write!(out, "\"client\":\"{}\",\"method\":{},", self.client(), Quoted(self.method()))?;
-        write!(out, "\"url\":{},", Quoted(journal.url()))?;
+        out.push_str(dates.time(journal.started.unix_seconds()));
+        out.push(' ');
         match journal.status {
-            Some(status) => write!(out, "\"status\":{status},")?,
-            None => out.write_str("\"status\":null,")?,
+            Some(status) => push_right(out, status.code().into(), "", 3),
+            None => out.push_str("  -"),
         }
-        write!(out, "\"result\":\"{}\",", journal.outcome.name())?;
-        write!(out, "\"ms\":{:.3},", self.elapsed().as_secs_f64() * 1000.0)?;
-        write!(out, "\"bytes\":{}", journal.sent)?;
+        out.push(' ');
+        push_filled(out, journal.outcome.name(), 11);
+        let (elapsed, unit) = elapsed_in(self.elapsed());
+        push_right(out, elapsed, unit, 8);
+        let (size, unit) = size_in(journal.sent);
+        push_right(out, size, unit, 8);
+        out.push(' ');
+        let begin = out.len();
+        self.push_client(out);
+        fill(out, begin, 15);
+        out.push(' ');
+        push_filled(out, self.method(), 7);
+        out.push(' ');
+        self.push_url(out, push_escaped);
+        if let Some(reason) = &journal.reason {
+            out.push_str("  [");
+            push_escaped(out, reason);
+            out.push(']');
+        }
+    }
+
+    fn combined(&self, dates: &mut Dates, out: &mut String) {
+        let journal = self.journal;
+        self.push_client(out);
+        out.push_str(" - - [");
+        dates.push_apache(out, journal.started.unix_seconds());
+        out.extend(["] \"", self.method(), " "]);
+        self.push_url(out, push_url);
+        let version = journal.request.as_ref().map_or("1.1", |head| head.version().number());
+        out.extend([" HTTP/", version, "\" "]);
+        match journal.status {
+            Some(status) => push_number(out, status.code().into(), 3),
+            None => out.push('-'),
+        }
+        out.push(' ');
+        push_number(out, journal.sent, 1);
+        out.push_str(" \"");
+        push_escaped(out, self.field(Name::Referer));
+        out.push_str("\" \"");
+        push_escaped(out, self.field(Name::UserAgent));
+        out.push('"');
+    }
+
+    fn squid(&self, out: &mut String) {
+        let journal = self.journal;
+        push_seconds(out, journal.started.since_epoch() + self.elapsed());
+        push_right(out, millis(self.elapsed()), "", 7);
+        out.push(' ');
+        self.push_client(out);
+        out.extend([" ", journal.outcome.squid_name(), "/"]);
+        push_number(out, journal.status.map_or(0, |status| status.code().into()), 3);
+        out.push(' ');
+        push_number(out, journal.sent, 1);
+        out.extend([" ", self.method(), " "]);
+        self.push_url(out, push_url);
+        match journal.origin {
+            Some(origin) => {
+                out.push_str(" - HIER_DIRECT/");
+                push_display(out, origin.ip());
+                out.push_str(" -");
+            }
+            None => out.push_str(" - HIER_NONE/- -"),
+        }
+    }
+
+    fn json(&self, out: &mut String) {
+        let journal = self.journal;
+        out.push_str("{\"time\":");
+        push_seconds(out, journal.started.since_epoch());
+        out.push_str(",\"client\":\"");
+        self.push_client(out);
+        out.push_str("\",\"method\":");
+        push_quoted(out, self.method());
+        out.push_str(",\"url\":");
+        match self.around_secret() {
+            Some((before, after)) => push_quoted(out, &[before, MASK, after].concat()),
+            None => push_quoted(out, journal.url()),
+        }
+        out.push_str(",\"status\":");
+        match journal.status {
+            Some(status) => push_number(out, status.code().into(), 3),
+            None => out.push_str("null"),
+        }
+        out.extend([",\"result\":\"", journal.outcome.name(), "\",\"ms\":"]);
+        push_number(out, millis(self.elapsed()), 1);
+        out.push('.');
+        push_number(out, u64::from(self.elapsed().subsec_micros() % 1000), 3);
+        out.push_str(",\"bytes\":");
+        push_number(out, journal.sent, 1);
         if let Some(origin) = journal.origin {
-            write!(out, ",\"origin\":\"{origin}\"")?;
+            out.push_str(",\"origin\":\"");
+            push_display(out, origin);
+            out.push('"');
         }
         if let Some(reason) = &journal.reason {
-            write!(out, ",\"reason\":{}", Quoted(reason))?;
+            out.push_str(",\"reason\":");
+            push_quoted(out, reason);
         }
-        out.write_char('}')
+        out.push('}');
     }
 
     fn elapsed(&self) -> Duration {
         self.now.mono.saturating_duration_since(self.journal.started.mono)
     }
 
-    const fn client(&self) -> IpAddr {
-        self.journal.client.ip()
+    fn push_client(&self, out: &mut String) {
+        push_display(out, self.journal.client.ip());
     }
 
     fn method(&self) -> &str {
         self.journal.request.as_ref().map_or("-", |head| head.method_name())
     }
 
-    fn field(&self, name: Name) -> Escaped<'_> {
-        let fields: Option<&Fields> = self.journal.request.as_ref().map(|head| head.fields());
+    fn push_url(&self, out: &mut String, push: fn(&mut String, &str)) {
+        match self.around_secret() {
+            Some((before, after)) => {
+                push(out, before);
+                out.push_str(MASK);
+                push(out, after);
+            }
+            None => push(out, self.journal.url()),
+        }
+    }
+
+    /// What stands around the user and password of a request that was refused before it was read:
+    /// in others there are none.
+    fn around_secret(&self) -> Option<(&str, &str)> {
+        let unread = self.journal.request.is_none();
+        if unread { around_secret(self.journal.url()) } else { None }
+    }
+
+    fn field(&self, name: Name) -> &str {
+        let fields = self.journal.request.as_ref().map(|head| head.fields());
         let value = fields.and_then(|fields| fields.get(name));
-        Escaped(value.map_or("-", |value| std::str::from_utf8(value).unwrap_or("-")))
+        value.map_or("-", |value| std::str::from_utf8(value).unwrap_or("-"))
     }
 }
 
-struct Code(Option<Status>);
+/// What stands for a user and a password.
+const MASK: &str = "***";
 
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(status) => status.fmt(f),
-            None => f.pad("-"),
-        }
+fn push_display(out: &mut String, value: impl Display) {
+    let _ = write!(out, "{value}"); // writing to a String does not fail
+}
+
+fn push_filled(out: &mut String, text: &str, width: usize) {
+    let begin = out.len();
+    out.push_str(text);
+    fill(out, begin, width);
+}
+
+/// Seconds with three decimals.
+fn push_seconds(out: &mut String, time: Duration) {
+    push_number(out, time.as_secs(), 1);
+    out.push('.');
+    push_number(out, time.subsec_millis().into(), 3);
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn elapsed_in(time: Duration) -> (u64, &'static str) {
+    match millis(time) {
+        millis @ 0..10_000 => (millis, "ms"),
+        _ => (time.as_secs(), "s"),
     }
 }
 
-struct Elapsed(Duration);
-
-impl fmt::Display for Elapsed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.as_millis();
-        let text = match millis {
-            0..10_000 => format!("{millis}ms"),
-            _ => format!("{}s", millis / 1000),
-        };
-        f.pad(&text)
+const fn size_in(bytes: u64) -> (u64, &'static str) {
+    match bytes {
+        0..10_000 => (bytes, "B"),
+        10_000..10_240_000 => (bytes >> 10, "K"),
+        _ => (bytes >> 20, "M"),
     }
 }
-
-struct Size(u64);
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self.0 {
-            bytes @ 0..10_000 => format!("{bytes}B"),
-            bytes @ 10_000..10_240_000 => format!("{}K", bytes >> 10),
-            bytes => format!("{}M", bytes >> 20),
-        };
-        f.pad(&text)
-    }
-}
-
-/// Text as it may stand in a line, also within quotes: one peer's bytes must not look like another
-/// line, nor move a terminal's cursor.
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '"' | '\\' => write!(f, "\\{c}")?,
-                _ if c.is_control() => write!(f, "\\x{:02x}", c as u32)?,
-                _ => f.write_char(c)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A JSON string (RFC 8259 §7).
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for c in self.0.chars() {
-            match c {
-                '"' | '\\' => write!(f, "\\{c}")?,
-                _ if c.is_control() => write!(f, "\\u{:04x}", c as u32)?,
-                _ => f.write_char(c)?,
-            }
-        }
-        f.write_char('"')
-    }
-}
-
-/// A time in UTC.
-struct Civil {
-    year: u64,
-    month: usize,
-    day: u64,
-    hour: u64,
-    minute: u64,
-    second: u64,
-}
-
-impl Civil {
-    /// From seconds since 1970, by way of the formatter of dates.
-    fn of(seconds: u64) -> Self {
-        let time = std::time::UNIX_EPOCH + Duration::from_secs(seconds);
-        let text = date::format(time); // Sun, 06 Nov 1994 08:49:37 GMT
-        let number = |from: usize, to: usize| text[from..to].parse().unwrap_or(0);
-        let month = MONTHS.iter().position(|name| *name == &text[8..11]).unwrap_or(0);
-        Self {
-            year: number(12, 16),
-            month,
-            day: number(5, 7),
-            hour: number(17, 19),
-            minute: number(20, 22),
-            second: number(23, 25),
-        }
-    }
-
-    const fn month_name(&self) -> &'static str {
-        MONTHS[self.month]
-    }
-}
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

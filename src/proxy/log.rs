@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::journal::Journal;
+use super::log_text::Dates;
 use super::settings::Settings;
 use crate::time::Now;
 
@@ -33,6 +34,7 @@ impl LogSink for NoLog {
 pub(super) struct AccessLog {
     sink: Box<dyn LogSink>,
     lines: String,
+    dates: Dates,
     /// Lines in `lines`.
     gathered: u64,
     dropped: u64,
@@ -40,13 +42,13 @@ pub(super) struct AccessLog {
 
 impl AccessLog {
     pub(super) fn new(sink: Box<dyn LogSink>) -> Self {
-        Self { sink, lines: String::new(), gathered: 0, dropped: 0 }
+        Self { sink, lines: String::new(), dates: Dates::default(), gathered: 0, dropped: 0 }
     }
 
     /// Adds the line of an exchange that is over.
     pub(super) fn record(&mut self, journal: &Journal, settings: &Settings, now: Now) {
         if let Some(format) = settings.log {
-            journal.write(format, now, &mut self.lines);
+            journal.write(format, now, &mut self.dates, &mut self.lines);
             self.gathered += 1;
         }
     }

@@ -11,6 +11,7 @@ mod forward;
 mod journal;
 mod limits;
 mod log;
+mod log_text;
 mod outgoing;
 mod pool;
 mod reply;

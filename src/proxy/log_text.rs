@@ -1,0 +1,202 @@
+//! Text and numbers as they stand in log lines: one peer's bytes must not look like another line or
+//! another column, nor move a terminal's cursor or turn its direction.
+
+use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::http::date;
+
+/// Adds `text` as it may stand within quotes.
+pub(super) fn push_escaped(out: &mut String, text: &str) {
+    push_with(out, text, |out, c| match c {
+        '"' | '\\' => out.extend(['\\', c]),
+        _ if is_unseen(c) => push_bytes(out, c, "\\x"),
+        _ => out.push(c),
+    });
+}
+
+/// Adds a URL, or what came in place of one, so that it is one word.
+pub(super) fn push_url(out: &mut String, url: &str) {
+    push_with(out, url, |out, c| match c {
+        ' ' | '"' | '\\' => push_bytes(out, c, "%"),
+        _ if is_unseen(c) => push_bytes(out, c, "%"),
+        _ => out.push(c),
+    });
+}
+
+/// Adds a JSON string (RFC 8259 §7).
+pub(super) fn push_quoted(out: &mut String, text: &str) {
+    out.push('"');
+    push_with(out, text, |out, c| match c {
+        '"' | '\\' => out.extend(['\\', c]),
+        _ if is_unseen(c) => {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}"); // writing to a String does not fail
+            }
+        }
+        _ => out.push(c),
+    });
+    out.push('"');
+}
+
+/// Adds runs of plain ASCII whole, and what else there is by `other`.
+fn push_with(out: &mut String, text: &str, other: impl Fn(&mut String, char)) {
+    let is_plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|b| !is_plain(b)) {
+        out.push_str(&rest[..at]);
+        let mut chars = rest[at..].chars();
+        if let Some(c) = chars.next() {
+            other(out, c);
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+}
+
+fn push_bytes(out: &mut String, c: char, mark: &str) {
+    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+        let _ = write!(out, "{mark}{byte:02x}"); // writing to a String does not fail
+    }
+}
+
+/// Whether a character shows as nothing, or changes how others show: controls, line separators, and
+/// format characters (general category Cf), among them those that turn the direction of writing.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{600}'..='\u{605}'
+                | '\u{61c}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// Splits what came in place of a request line around the user and password that may be in it.
+pub(super) fn around_secret(line: &str) -> Option<(&str, &str)> {
+    let end = line.rfind('@')?;
+    let begin = line.find("://").map(|at| at + 3).or_else(|| line.find(' ').map(|at| at + 1));
+    let begin = begin.filter(|&begin| begin <= end).unwrap_or(0);
+    Some((&line[..begin], &line[end..]))
+}
+
+/// Adds a number, with zeros before it if it has fewer than `digits`.
+pub(super) fn push_number(out: &mut String, number: u64, digits: usize) {
+    let mut reversed = [b'0'; 20]; // as many digits as a u64 can have
+    let (mut rest, mut length) = (number, 0);
+    while rest > 0 {
+        reversed[length] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        length += 1;
+    }
+    let length = length.max(digits);
+    out.extend(reversed[..length].iter().rev().map(|&b| char::from(b)));
+}
+
+/// Fills what was added since `begin` up with spaces behind it, to `width` characters.
+pub(super) fn fill(out: &mut String, begin: usize, width: usize) {
+    for _ in out.len() - begin..width {
+        out.push(' ');
+    }
+}
+
+/// Adds a number and its unit behind spaces, so that they are `width` characters.
+pub(super) fn push_right(out: &mut String, number: u64, unit: &str, width: usize) {
+    let digits = number.checked_ilog10().map_or(1, |log| log as usize + 1);
+    for _ in digits + unit.len()..width {
+        out.push(' ');
+    }
+    push_number(out, number, 1);
+    out.push_str(unit);
+}
+
+/// The date of the last second that was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Dates {
+    second: u64,
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`
+    text: String,
+}
+
+impl Dates {
+    /// The time of day in UTC.
+    pub(super) fn time(&mut self, second: u64) -> &str {
+        &self.text(second)[17..25]
+    }
+
+    /// Adds date and time as Apache writes them.
+    pub(super) fn push_apache(&mut self, out: &mut String, second: u64) {
+        let text = self.text(second);
+        let parts = [&text[5..7], "/", &text[8..11], "/", &text[12..16], ":", &text[17..25]];
+        out.extend(parts);
+        out.push_str(" +0000");
+    }
+
+    fn text(&mut self, second: u64) -> &str {
+        if self.second != second || self.text.is_empty() {
+            self.text = date::format(UNIX_EPOCH + Duration::from_secs(second));
+            self.second = second;
+        }
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pushed(push: impl FnOnce(&mut String)) -> String {
+        let mut out = String::new();
+        push(&mut out);
+        out
+    }
+
+    #[test]
+    fn nothing_unseen_passes() {
+        let text = "a\u{202e}b \"\\\x1b\u{e9}\u{e0001}";
+        let escaped = "a\\xe2\\x80\\xaeb \\\"\\\\\\x1b\u{e9}\\xf3\\xa0\\x80\\x81";
+        assert_eq!(pushed(|out| push_escaped(out, text)), escaped);
+        let url = "a%e2%80%aeb%20%22%5c%1b\u{e9}%f3%a0%80%81";
+        assert_eq!(pushed(|out| push_url(out, text)), url);
+        let quoted = "\"a\\u202eb \\\"\\\\\\u001b\u{e9}\\udb40\\udc01\"";
+        assert_eq!(pushed(|out| push_quoted(out, text)), quoted);
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_it_may_be() {
+        for (line, before, after) in [
+            ("GET http://u:secret@h/ HTTP/1.1", "GET http://", "@h/ HTTP/1.1"),
+            ("GET http://u:sec/r@et@h/ HTTP/1.1", "GET http://", "@h/ HTTP/1.1"),
+            ("CONNECT u:secret@h:443 HTTP/1.1", "CONNECT ", "@h:443 HTTP/1.1"),
+            ("u:secret@h", "", "@h"),
+            ("secret@h http://x", "", "@h http://x"),
+        ] {
+            assert_eq!(around_secret(line), Some((before, after)), "{line}");
+        }
+        assert_eq!(around_secret("GET / HTTP/1.1"), None);
+    }
+
+    #[test]
+    fn numbers_and_times_stand_in_columns() {
+        for number in [0, 7, 10, 999, 1000, u64::MAX] {
+            assert_eq!(pushed(|out| push_number(out, number, 1)), number.to_string());
+            assert_eq!(pushed(|out| push_number(out, number, 3)), format!("{number:03}"));
+            let right = format!("{:>7}", format!("{number}ms"));
+            assert_eq!(pushed(|out| push_right(out, number, "ms", 7)), right);
+        }
+        let mut dates = Dates::default();
+        assert_eq!(dates.time(0), "00:00:00");
+        assert_eq!(dates.time(784_111_777), "08:49:37");
+        let apache = pushed(|out| dates.push_apache(out, 784_111_777));
+        assert_eq!(apache, "06/Nov/1994:08:49:37 +0000");
+    }
+}
