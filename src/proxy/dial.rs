@@ -69,7 +69,12 @@ impl Dial {
                 }
                 Err(ExchangeError::Overloaded)
             }
-            Err(ConnectError::Failed(at, error)) => Err(ExchangeError::Connect(at, error.kind())),
+            Err(ConnectError::Failed(at, error)) => {
+                // Where a reverse proxy's origin is was the operator's choice, and is no client's
+                // business.
+                let told = self.route.judged.then_some(at);
+                Err(ExchangeError::Connect(told, error.kind()))
+            }
             Err(ConnectError::NoAddress) => Err(ExchangeError::Name("no address".into())),
         })
     }

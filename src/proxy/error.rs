@@ -32,8 +32,8 @@ pub(super) enum ExchangeError {
     Name(String),
     /// No address was found in time.
     NameTimeout,
-    /// No connection came about.
-    Connect(SocketAddr, io::ErrorKind),
+    /// No connection came about, to this address if it is the client's business.
+    Connect(Option<SocketAddr>, io::ErrorKind),
     /// No connection came about in time.
     ConnectTimeout,
     /// The origin closed or reset the connection before its response was whole.
@@ -220,7 +220,8 @@ impl fmt::Display for ExchangeError {
             }
             Self::Name(error) => write!(f, "the host's name cannot be resolved: {error}."),
             Self::NameTimeout => f.write_str("the host's name was not resolved in time."),
-            Self::Connect(address, kind) => write!(f, "no connection to {address}: {kind}."),
+            Self::Connect(Some(address), kind) => write!(f, "no connection to {address}: {kind}."),
+            Self::Connect(None, kind) => write!(f, "no connection to the origin: {kind}."),
             Self::ConnectTimeout => f.write_str("no connection to the origin came about in time."),
             Self::OriginGone => {
                 f.write_str("the origin closed the connection before its response was whole.")
