@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
-use crate::http::{Authority, HeadLimits};
+use crate::http::Authority;
 
 use super::journal::LogFormat;
 use super::limits::Limits;
@@ -70,10 +70,6 @@ impl Settings {
     #[must_use]
     pub fn trusts(&self, client: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|range| range.contains(client))
-    }
-
-    pub(super) fn of_heads(&self) -> HeadLimits {
-        self.limits.of_heads()
     }
 }
 

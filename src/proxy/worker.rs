@@ -171,7 +171,7 @@ impl Worker {
             drain_until: None,
             stopped: false,
             core: Core {
-                heads: settings.of_heads(),
+                heads: settings.limits.of_heads(),
                 cache: Cache::new(cache_limits(&settings), keys),
                 replies: Arena::new(),
                 uploads: Arena::new(),
@@ -331,7 +331,7 @@ impl Worker {
 
     fn reload(&mut self, settings: Settings, reactor: &mut Reactor<Mail>) {
         self.core.pool.clear(reactor); // its connections were allowed by other rules
-        self.core.heads = settings.of_heads();
+        self.core.heads = settings.limits.of_heads();
         if settings.reverse != self.core.settings.reverse {
             self.core.cache.clear(); // what another origin has said does not hold for this one
         }
