@@ -55,6 +55,27 @@ impl<'a> Hop<'a> {
     }
 }
 
+/// Whether a program behind CGI or WSGI, which know `-` and `_` in names as one, would take `field`
+/// for one that frames or routes the message, or tells who has asked.
+#[must_use]
+pub fn is_lookalike(field: &Field<'_>) -> bool {
+    if field.id != Name::Other || !field.name.contains(&b'_') {
+        return false;
+    }
+    let name: Vec<u8> = field.name.iter().map(|&b| if b == b'_' { b'-' } else { b }).collect();
+    matches!(
+        Name::from_bytes(&name),
+        Name::ContentLength
+            | Name::TransferEncoding
+            | Name::KeepAlive
+            | Name::ProxyConnection
+            | Name::ProxyAuthorization
+            | Name::XForwardedFor
+            | Name::XForwardedHost
+            | Name::XForwardedProto
+    )
+}
+
 /// Whether `Upgrade` asks for WebSocket (RFC 6455) and for nothing else.
 #[must_use]
 pub fn is_websocket(fields: &Fields) -> bool {

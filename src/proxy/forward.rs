@@ -41,6 +41,7 @@ pub(super) fn request_head(
             Name::IfNoneMatch | Name::IfModifiedSince | Name::Range | Name::IfRange
                 if validate.is_some() => {}
             name if reverse && tells_of_client(name) => {}
+            Name::Other if reverse && hop::is_lookalike(&field) => {}
             _ if hop.ends_here(&field) => {}
             _ => {
                 head.copy(&field);
