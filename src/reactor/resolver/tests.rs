@@ -81,7 +81,8 @@ fn names_that_nobody_waits_for_any_more_hold_up_no_others() {
     let mut scene = Scene::new(2);
     scene.ask(&["slow 1", "slow 2", "slow 3", "quick"]);
     assert_eq!(scene.begun(2), ["slow 1", "slow 2"]);
-    ["slow 3", "slow 2", "slow 1"].iter().for_each(|name| scene.resolver.forget(name));
+    let forgotten = ["slow 3", "slow 2", "slow 1"].map(|name| scene.resolver.forget(name));
+    assert_eq!(forgotten, [true, false, false]);
     assert_eq!(scene.answers(1), ["quick"]);
     assert_eq!(scene.begun(1), ["quick"], "nobody was at the third");
 
