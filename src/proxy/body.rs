@@ -80,7 +80,7 @@ impl Body {
             state: State::Streaming,
             length,
             retain,
-            window,
+            window: window.max(1), // with none, nothing would ever move
             writer,
             writer_parked: false,
             readers: Slab::new(),

@@ -13,6 +13,7 @@
 //! brings, and a [`Body`] in which the request's content goes up.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,6 +24,7 @@ use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake}
 
 use super::body::{Body, ReaderKey};
 use super::buffers::Input;
+use super::deadlines::{ClientDeadlines, is_past};
 use super::dial::Dial;
 use super::error::ExchangeError;
 use super::fetch::Fetch;
@@ -47,8 +49,7 @@ pub(super) struct Client {
     pub(super) output: Outgoing,
     pub(super) step: Step,
     pub(super) exchange: Option<Box<Exchange>>,
-    /// When the current step is given up.
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadlines: ClientDeadlines,
     /// When the first byte of the head came that is being received.
     pub(super) head_began: Option<Instant>,
     /// When it was accepted, or the last exchange was over.
@@ -191,7 +192,13 @@ impl Client {
             output: Outgoing::new(),
             step: Step::Receive,
             exchange: None,
-            deadline: None,
+            deadlines: ClientDeadlines {
+                request: None,
+                upload: None,
+                send: None,
+                joined: None,
+                linger: None,
+            },
             head_began: None,
             idle_since: now,
             idle_until: Some(idle_until),
@@ -202,12 +209,8 @@ impl Client {
 
     /// Goes from step to step until something has to happen first.
     pub(super) fn drive(&mut self, cx: &mut ClientCx<'_>) -> Next {
-        let now = cx.now();
-        if self.deadline.is_some_and(|deadline| now >= deadline) {
-            self.deadline = None;
-            if self.time_is_up(cx) == Next::Gone {
-                return Next::Gone;
-            }
+        if self.time_is_up(cx).is_break() {
+            return Next::Gone;
         }
         loop {
             let next = match self.step {
@@ -233,7 +236,7 @@ impl Client {
         if cx.budget.is_spent() {
             cx.reactor.wake(self.token());
         }
-        cx.reactor.set_deadline(self.token(), self.deadline);
+        cx.reactor.set_deadline(self.token(), self.next_deadline());
         Next::Park
     }
 
@@ -241,27 +244,38 @@ impl Client {
         self.id.token()
     }
 
-    /// The step's deadline has passed.
-    fn time_is_up(&mut self, cx: &mut ClientCx<'_>) -> Next {
-        match self.step {
-            Step::Receive if self.head_began.is_none() => Next::Gone, // idle for too long
-            Step::Receive => {
-                self.step = steps::refuse(self, &ExchangeError::HeadTimeout, cx);
-                Next::Park
-            }
-            Step::Wait => {
-                self.step = self.fail(&ExchangeError::UploadTimeout, cx);
-                Next::Park
-            }
-            Step::Connect => Next::Park, // the dial sees to that
-            Step::Transmit => {
-                if let Some(exchange) = &mut self.exchange {
-                    exchange.journal.reason = Some("send-timeout".into());
-                }
-                Next::Gone
-            }
-            _ => Next::Gone, // it does not leave
+    /// When it is to be driven again at the latest.
+    fn next_deadline(&self) -> Option<Instant> {
+        let dial = self.exchange.as_ref().and_then(|exchange| exchange.dial.as_ref());
+        self.deadlines.next().into_iter().chain(dial.map(Dial::next_deadline)).min()
+    }
+
+    /// Gives up what has been waited for too long; breaks if that is the connection.
+    fn time_is_up(&mut self, cx: &mut ClientCx<'_>) -> ControlFlow<()> {
+        let now = cx.now();
+        if is_past(self.deadlines.linger, now) {
+            return ControlFlow::Break(());
         }
+        if is_past(self.deadlines.send, now) {
+            if let Some(exchange) = &mut self.exchange {
+                exchange.journal.reason = Some("send-timeout".into());
+            }
+            return ControlFlow::Break(());
+        }
+        if is_past(self.deadlines.request, now) {
+            self.deadlines.request = None;
+            if self.head_began.is_none() {
+                return ControlFlow::Break(()); // idle for too long
+            }
+            self.step = steps::refuse(self, &ExchangeError::HeadTimeout, cx);
+        }
+        if is_past(self.deadlines.upload, now) {
+            self.step = steps::give_up_upload(self, cx);
+        }
+        if is_past(self.deadlines.joined, now) {
+            self.step = steps::wait_no_longer(self, cx);
+        }
+        ControlFlow::Continue(())
     }
 
     /// Whether it has asked for nothing since its last answer.
@@ -309,6 +323,7 @@ impl Client {
     /// upload that is not whole.
     pub(super) fn leave(&mut self, cx: &mut ClientCx<'_>, error: &ExchangeError) {
         self.leave_upload(cx, error);
+        self.deadlines.joined = None;
         let Some(exchange) = &mut self.exchange else { return };
         if let Source::Reply { id, reader, .. } = exchange.source {
             cx.core.leave_reply(id, reader, cx.reactor);
@@ -321,6 +336,7 @@ impl Client {
 
     /// Gives up the content of the request, if it is still on its way.
     pub(super) fn leave_upload(&mut self, cx: &mut ClientCx<'_>, error: &ExchangeError) {
+        self.deadlines.upload = None;
         let Some(exchange) = &mut self.exchange else { return };
         if let Upload::Into(id) = exchange.upload {
             cx.core.end_upload(id, error, cx.reactor);

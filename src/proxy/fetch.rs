@@ -21,6 +21,7 @@ use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
 
 use super::body::{Body, ReaderKey, Retain, State};
 use super::buffers::Input;
+use super::deadlines::{FetchDeadlines, is_past};
 use super::dial::Dial;
 use super::error::ExchangeError;
 use super::fetch_steps as steps;
@@ -68,7 +69,7 @@ pub(super) struct Fetch {
     /// Bytes of content that the cache has counted as kept.
     pub(super) kept: usize,
     pub(super) tried_again: bool,
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadlines: FetchDeadlines,
 }
 
 impl Active for Fetch {
@@ -142,7 +143,7 @@ impl Fetch {
                 sent_at: now,
                 kept: 0,
                 tried_again: false,
-                deadline: None,
+                deadlines: FetchDeadlines::default(),
                 order,
             }
         });
@@ -184,7 +185,7 @@ impl Fetch {
         if cx.budget.is_spent() {
             cx.reactor.wake(self.token());
         }
-        cx.reactor.set_deadline(self.token(), self.deadline);
+        cx.reactor.set_deadline(self.token(), self.next_deadline());
         true
     }
 
@@ -197,9 +198,24 @@ impl Fetch {
         format!("fetch {} in {:?}", self.order.route.uri, self.step)
     }
 
+    /// When it is to be driven again at the latest.
+    fn next_deadline(&self) -> Option<Instant> {
+        let dial = self.dial.as_ref().map(Dial::next_deadline);
+        self.deadlines.next().into_iter().chain(dial).min()
+    }
+
+    /// Whether the origin was waited for too long.
     fn is_late(&self, cx: &FetchCx<'_>) -> bool {
-        self.step != Step::Acquire
-            && self.deadline.is_some_and(|deadline| cx.reactor.now().mono >= deadline)
+        let now = cx.reactor.now().mono;
+        is_past(self.deadlines.sending, now) || is_past(self.deadlines.answer, now)
+    }
+
+    /// More of the answer is waited for, if it is the origin's turn: while a client still brings
+    /// content, and the origin takes it, an answer is not due.
+    pub(super) fn await_answer(&mut self, cx: &FetchCx<'_>) {
+        let is_due = self.sending_failed || (self.request_ended && self.output.is_empty());
+        let until = cx.reactor.now().mono + cx.core.settings.limits.origin_timeout;
+        self.deadlines.answer = is_due.then(|| self.deadlines.answer.unwrap_or(until));
     }
 
     /// Whether somebody reads, or what is left is little enough to be stored for those to come.
@@ -250,7 +266,7 @@ impl Fetch {
         self.sending_failed = false;
         self.output = Outgoing::new();
         self.codec = ClientCodec::new(self.order.request.method());
-        self.deadline = None;
+        self.deadlines = FetchDeadlines::default();
     }
 
     pub(super) fn drop_connection(&mut self, cx: &mut FetchCx<'_>) {

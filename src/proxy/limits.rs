@@ -85,6 +85,8 @@ limits! {
     connect_timeout "connect-timeout": Duration = seconds(10), from SHORTEST;
     /// An origin's first byte, and between two of them.
     origin_timeout "origin-timeout": Duration = seconds(60), from SHORTEST;
+    /// The head of a response that somebody else has asked for; then a client asks for itself.
+    join_timeout "join-timeout": Duration = seconds(15), from SHORTEST;
     /// A tunnel in which nothing moves.
     tunnel_timeout "tunnel-timeout": Duration = seconds(15 * 60), from SHORTEST;
     /// Answers in flight when a drain begins.

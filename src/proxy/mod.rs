@@ -3,6 +3,7 @@
 mod body;
 mod buffers;
 mod client;
+mod deadlines;
 mod dial;
 mod error;
 mod fetch;

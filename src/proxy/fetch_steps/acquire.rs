@@ -22,14 +22,10 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         .dial
         .get_or_insert_with(|| Dial::new(token, Rc::clone(&fetch.order.route), limits, now));
     match dial.drive(cx.reactor, cx.core) {
-        Poll::Pending => {
-            fetch.deadline = Some(dial.next_deadline());
-            Next::Park
-        }
+        Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Failed(error),
         Poll::Ready(Ok(connection)) => {
             fetch.dial = None;
-            fetch.deadline = None; // it was the dial's
             fetch.connection = Some(connection);
             Next::Go(Step::Send)
         }

@@ -14,6 +14,7 @@ pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
     if let Err(error) = push_request(fetch, cx) {
         return Next::Failed(error);
     }
+    fetch.deadlines.sending = None; // it answers; whether it takes the rest is not waited for
     let Some(connection) = fetch.connection else { return Next::Failed(ExchangeError::OriginGone) };
     let timeout = cx.core.settings.limits.origin_timeout;
     loop {
@@ -23,7 +24,7 @@ pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         let body = &mut reply.body;
         let ended = fetch.codec.content_left() == 0 && fetch.input.is_empty();
         if !ended && body.room() == 0 {
-            fetch.deadline = None; // the readers are what is waited for
+            fetch.deadlines.answer = None; // the readers are what is waited for
             return Next::Park;
         }
         match fetch.codec.decode(fetch.input.unread(), &cx.core.heads) {
@@ -58,13 +59,13 @@ pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         match received {
             Poll::Pending => {
                 fetch.input.release(&mut cx.core.buffers);
-                fetch.deadline.get_or_insert(cx.reactor.now().mono + timeout);
+                fetch.deadlines.answer.get_or_insert(cx.reactor.now().mono + timeout);
                 return Next::Park;
             }
             Poll::Ready(Ok(0)) => return end_of_stream(fetch, cx),
             Poll::Ready(Ok(n)) => {
                 cx.budget.spend_in(n);
-                fetch.deadline = Some(cx.reactor.now().mono + timeout);
+                fetch.deadlines.answer = None;
             }
             Poll::Ready(Err(_)) => return Next::Failed(ExchangeError::OriginGone),
         }

@@ -43,12 +43,12 @@ pub(in super::super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
         match fetch.input.receive(cx.reactor, connection.io, &mut cx.core.buffers) {
             Poll::Pending => {
                 fetch.input.release(&mut cx.core.buffers);
+                fetch.await_answer(cx);
                 return Next::Park;
             }
             Poll::Ready(Ok(n)) if n > 0 => {
                 cx.budget.spend_in(n);
-                let now = cx.reactor.now().mono;
-                fetch.deadline = Some(now + cx.core.settings.limits.origin_timeout);
+                fetch.deadlines.answer = None;
             }
             Poll::Ready(_) => return Next::Failed(ExchangeError::OriginGone),
         }

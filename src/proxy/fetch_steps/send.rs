@@ -12,7 +12,6 @@ pub(in super::super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     fetch.write_head(cx.core);
     fetch.request_ended = fetch.order.upload.is_none();
     fetch.sent_at = cx.reactor.now().mono;
-    fetch.deadline = Some(fetch.sent_at + cx.core.settings.limits.origin_timeout);
     Next::Go(Step::Head)
 }
 
@@ -26,16 +25,13 @@ pub(in super::super) fn push_request(
     cx: &mut FetchCx<'_>,
 ) -> Result<(), ExchangeError> {
     let Some(connection) = fetch.connection else { return Ok(()) };
-    let timeout = cx.core.settings.limits.origin_timeout;
     while !fetch.sending_failed && !cx.budget.is_spent() {
         if fetch.output.is_between_frames() && !fetch.request_ended {
             plan(fetch, cx)?;
         }
         if fetch.output.is_empty() {
-            return {
-                park(fetch, cx);
-                Ok(())
-            };
+            park(fetch, cx);
+            return Ok(());
         }
         let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get(upload));
         let supply = match (body, fetch.reader) {
@@ -44,18 +40,19 @@ pub(in super::super) fn push_request(
         };
         let sent = match fetch.output.send(cx.reactor, connection.io, supply) {
             Poll::Pending => {
-                fetch.deadline.get_or_insert(cx.reactor.now().mono + timeout);
+                let timeout = cx.core.settings.limits.origin_timeout;
+                fetch.deadlines.sending.get_or_insert(cx.reactor.now().mono + timeout);
                 return Ok(());
             }
             Poll::Ready(Err(_)) => {
                 fetch.sending_failed = true;
+                fetch.deadlines.sending = None;
                 return Ok(());
             }
             Poll::Ready(Ok(sent)) => sent,
         };
         cx.budget.spend_out(sent.bytes);
-        let now = cx.reactor.now().mono;
-        fetch.deadline = Some(now + timeout);
+        fetch.deadlines.sending = None;
         let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
         if let (Some(body), Some(reader)) = (body, fetch.reader) {
             body.advance(reader, sent.content, cx.reactor);
@@ -79,7 +76,7 @@ fn plan(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<(), ExchangeError> {
     Ok(())
 }
 
-/// All there is has left. If more is to come from the client, the origin is not what is waited for.
+/// All there is has left. If more is to come, the client is what is waited for.
 fn park(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
     fetch.output.release();
     if fetch.request_ended {
@@ -88,6 +85,5 @@ fn park(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
     let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
     if let (Some(body), Some(reader)) = (body, fetch.reader) {
         body.park(reader);
-        fetch.deadline = None;
     }
 }

@@ -22,10 +22,7 @@ pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> N
     let limits = &cx.core.settings.limits;
     let dial = exchange.dial.get_or_insert_with(|| Dial::new(token, route, limits, now));
     match dial.drive(cx.reactor, cx.core) {
-        Poll::Pending => {
-            client.deadline = Some(dial.next_deadline());
-            Next::Park
-        }
+        Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
         Poll::Ready(Ok(connection)) => {
             exchange.dial = None;

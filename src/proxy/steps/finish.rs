@@ -37,7 +37,7 @@ pub(in super::super) fn close(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
             return Next::Gone;
         }
         client.lingered = Some(0);
-        client.deadline = Some(cx.reactor.now().mono + limits.linger_timeout);
+        client.deadlines.linger = Some(cx.reactor.now().mono + limits.linger_timeout);
     }
     loop {
         let unread = client.input.unread().len();

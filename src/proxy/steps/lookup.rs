@@ -17,7 +17,7 @@ use super::super::status_fields::Forwarded;
 use super::upload::begin_upload;
 
 /// How often a client waits for another's fetch in vain before it begins one of its own.
-const MAX_DISAPPOINTMENTS: u32 = 2;
+pub(super) const MAX_DISAPPOINTMENTS: u32 = 2;
 
 /// Finds out where the response comes from.
 pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {

@@ -17,5 +17,5 @@ pub(super) use lookup::lookup;
 pub(super) use receive::{receive, record_refused, refuse};
 pub(super) use route::route;
 pub(super) use transmit::{flush, transmit};
-pub(super) use upload::pump;
-pub(super) use wait::wait;
+pub(super) use upload::{give_up_upload, pump};
+pub(super) use wait::{wait, wait_no_longer};

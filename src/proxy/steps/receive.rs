@@ -57,7 +57,7 @@ fn park(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     client.input.release(&mut cx.core.buffers);
     client.output.release();
     let limits = &cx.core.settings.limits;
-    client.deadline = Some(match client.head_began {
+    client.deadlines.request = Some(match client.head_began {
         Some(began) => began + limits.header_timeout,
         None => *client.idle_until.get_or_insert(cx.reactor.now().mono + limits.idle_timeout),
     });
@@ -89,7 +89,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     journal.request = Some(Rc::clone(&request));
     client.head_began = None;
     client.idle_until = None;
-    client.deadline = None;
+    client.deadlines.request = None;
     client.exchange = Some(Box::new(Exchange {
         request,
         journal,

@@ -31,18 +31,16 @@ pub(in super::super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> 
             {
                 reply.body.park(reader);
             }
-            client.deadline = None; // the fetch has deadlines of its own
             return if client.is_reset(cx) { Next::Gone } else { Next::Park };
         }
         if cx.budget.is_spent() {
             return Next::Park; // drive() sees to another turn
         }
         match send(client, cx) {
-            Poll::Ready(Ok(())) => client.deadline = None,
+            Poll::Ready(Ok(())) => client.deadlines.send = None,
             Poll::Ready(Err(_)) => return Next::Gone,
             Poll::Pending => {
-                let timeout = cx.core.settings.limits.send_timeout;
-                client.deadline.get_or_insert(cx.reactor.now().mono + timeout);
+                await_room(client, cx);
                 return Next::Park;
             }
         }
@@ -127,13 +125,21 @@ fn cut_short(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 pub(in super::super) fn flush(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
     while !client.output.is_empty() {
         match client.output.send(cx.reactor, client.io, Supply::Nothing)? {
-            Poll::Ready(sent) => cx.budget.spend_out(sent.bytes),
+            Poll::Ready(sent) => {
+                cx.budget.spend_out(sent.bytes);
+                client.deadlines.send = None;
+            }
             Poll::Pending => {
-                let timeout = cx.core.settings.limits.send_timeout;
-                client.deadline = Some(cx.reactor.now().mono + timeout);
+                await_room(client, cx);
                 return Poll::Pending;
             }
         }
     }
     Poll::Ready(Ok(()))
+}
+
+/// The client takes nothing now; how long that lasts is counted from the first time.
+fn await_room(client: &mut Client, cx: &ClientCx<'_>) {
+    let timeout = cx.core.settings.limits.send_timeout;
+    client.deadlines.send.get_or_insert(cx.now() + timeout);
 }

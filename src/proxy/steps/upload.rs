@@ -6,7 +6,7 @@ use crate::http::{FromClient, Refusal};
 use crate::reactor::{Id, Token};
 
 use super::super::body::{Body, Retain, State, receive_into};
-use super::super::client::{Client, ClientCx, Exchange, Upload};
+use super::super::client::{Client, ClientCx, Exchange, Step, Upload};
 use super::super::error::ExchangeError;
 use super::super::worker::Core;
 
@@ -45,19 +45,30 @@ pub(in super::super) fn pump(
     match &moved {
         Ok(Progress::Done) => {
             exchange.upload = Upload::Done;
-            client.deadline = None;
+            client.deadlines.upload = None;
         }
         Ok(Progress::Waits) => {
             let timeout = cx.core.settings.limits.upload_timeout;
-            client.deadline.get_or_insert(cx.reactor.now().mono + timeout);
+            client.deadlines.upload.get_or_insert(cx.reactor.now().mono + timeout);
         }
-        Ok(Progress::Held) => client.deadline = None,
+        Ok(Progress::Held) => client.deadlines.upload = None,
         Err(error) => {
             exchange.upload = Upload::Unread;
+            client.deadlines.upload = None;
             cx.core.end_upload(id, error, cx.reactor);
         }
     }
     moved.map(drop)
+}
+
+/// The client did not go on with its content in time. Before its answer has begun it is told so;
+/// then, whoever waits for the content finds that it has failed.
+pub(in super::super) fn give_up_upload(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
+    if client.step == Step::Wait {
+        return client.fail(&ExchangeError::UploadTimeout, cx);
+    }
+    client.leave_upload(cx, &ExchangeError::UploadTimeout);
+    client.step
 }
 
 enum Progress {
@@ -117,7 +128,7 @@ fn pump_into(
             Poll::Ready(Ok(0)) => return Err(ExchangeError::Refused(Refusal::Truncated)),
             Poll::Ready(Ok(n)) => {
                 cx.budget.spend_in(n);
-                client.deadline = None;
+                client.deadlines.upload = None;
             }
             Poll::Ready(Err(_)) => return Err(ExchangeError::ClientGone),
         }

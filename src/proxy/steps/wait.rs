@@ -13,7 +13,7 @@ use super::super::error::ExchangeError;
 use super::super::journal::Outcome;
 use super::super::reply::{Brought, Reply};
 use super::super::tunnel::Tunnel;
-use super::lookup::serve;
+use super::lookup::{MAX_DISAPPOINTMENTS, serve};
 use super::{flush, pump};
 
 /// Passes interim responses on as they come, and goes on when there is a final one that is for this
@@ -34,9 +34,17 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
     };
     let Some(reply) = cx.core.replies.get_mut(id) else { return Next::Go(Step::Lookup) };
 
-    match what_came(reply, &exchange.request, leader, cx.reactor.now().mono) {
+    let came = what_came(reply, &exchange.request, leader, cx.reactor.now().mono);
+    if !matches!(came, Came::Nothing) {
+        client.deadlines.joined = None;
+    }
+    match came {
         Came::Nothing => {
             reply.body.park(reader);
+            if !leader {
+                let timeout = cx.core.settings.limits.join_timeout;
+                client.deadlines.joined.get_or_insert(cx.reactor.now().mono + timeout);
+            }
             Next::Park
         }
         Came::NotForUs => {
@@ -59,6 +67,18 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
             false => Next::Go(client.fail(&ExchangeError::OriginGone, cx)),
         },
     }
+}
+
+/// Somebody else's fetch takes too long to bring a head: this client asks for itself.
+pub(in super::super) fn wait_no_longer(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
+    client.deadlines.joined = None;
+    let Some(exchange) = &mut client.exchange else { return client.step };
+    exchange.disappointed = MAX_DISAPPOINTMENTS;
+    if let Source::Reply { id, reader, .. } = exchange.source {
+        exchange.source = Source::None;
+        cx.core.leave_reply(id, reader, cx.reactor);
+    }
+    Step::Lookup
 }
 
 enum Came {
