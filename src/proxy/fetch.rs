@@ -295,7 +295,7 @@ impl Fetch {
         if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
             cx.core.leave_upload(upload, reader, cx.reactor);
         }
-        cx.core.release_reply(self.reply);
+        cx.core.release_reply(self.reply, cx.reactor);
     }
 
     /// How the request's content is framed.

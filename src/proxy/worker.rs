@@ -494,17 +494,26 @@ impl Core {
     }
 
     /// A reader leaves a response that is on its way.
-    pub(super) fn leave_reply(&mut self, id: Id<Reply>, reader: ReaderKey, wake: &mut impl Wake) {
+    pub(super) fn leave_reply(
+        &mut self,
+        id: Id<Reply>,
+        reader: ReaderKey,
+        reactor: &mut Reactor<Mail>,
+    ) {
         if let Some(reply) = self.replies.get_mut(id) {
-            reply.body.detach(reader, wake);
+            reply.body.detach(reader, reactor);
         }
-        self.release_reply(id);
+        self.release_reply(id, reactor);
     }
 
-    /// Drops a response on its way once nobody has anything to do with it.
-    pub(super) fn release_reply(&mut self, id: Id<Reply>) {
-        if self.replies.get(id).is_some_and(|reply| reply.body.is_over()) {
-            self.replies.remove(id);
+    /// Drops a response on its way once nobody has anything to do with it; a connection that was
+    /// switched for somebody who did not come for it is closed.
+    pub(super) fn release_reply(&mut self, id: Id<Reply>, reactor: &mut Reactor<Mail>) {
+        if self.replies.get(id).is_some_and(|reply| reply.body.is_over())
+            && let Some(reply) = self.replies.remove(id)
+            && let Some((connection, _)) = reply.switched
+        {
+            reactor.close(connection.io);
         }
     }
 
