@@ -41,6 +41,8 @@ struct Pipe {
     /// What was received; no memory is held while that is nothing.
     bytes: Vec<u8>,
     sent: usize,
+    /// Bytes sent since it was opened.
+    total: u64,
     /// Whether the source has ended.
     ended: bool,
     /// Whether the sink was told so.
@@ -62,6 +64,8 @@ impl Tunnel {
         journal.outcome = Outcome::Tunnel;
         journal.origin = Some(connection.address);
         let from_client = std::mem::take(&mut client.input).into_rest();
+        // Answers to earlier requests that still wait go before it.
+        let earlier = client.output.take_waiting();
         let deadline = cx.now() + cx.core.settings.limits.tunnel_timeout;
         let (io, origin) = (client.io, connection.io);
         let id = cx.tunnels.insert_with(|id| Self {
@@ -69,7 +73,7 @@ impl Tunnel {
             client: io,
             origin,
             up: Pipe::with(from_client),
-            down: Pipe::with([greeting, from_origin].concat()),
+            down: Pipe::with([earlier, greeting, from_origin].concat()),
             journal,
             deadline,
             broken: false,
@@ -98,9 +102,7 @@ impl Tunnel {
             exchange.source = super::client::Source::None;
             exchange.journal.status = Some(Status::SWITCHING_PROTOCOLS);
         }
-        // Interim responses that still wait go before it.
-        let mut greeting = client.output.take_waiting();
-        greeting.extend_from_slice(head.wire());
+        let mut greeting = head.wire().to_vec();
         greeting.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
         Self::open(client, connection, greeting, rest, cx);
         true
@@ -111,31 +113,28 @@ impl Tunnel {
         let now = reactor.now().mono;
         if now >= self.deadline {
             self.journal.reason = Some("tunnel-timeout".into());
+            self.broken = self.up.holds_bytes() || self.down.holds_bytes();
             return false;
         }
-        let mut budget = Budget::default();
+        // Each way has its own budget: however much goes one way, the other goes on.
+        let (mut upwards, mut downwards) = (Budget::default(), Budget::default());
         let buffers = &mut core.tunnel_buffers;
-        let up = self.up.pump(self.client, self.origin, &mut budget, buffers, reactor);
-        let down = self.down.pump(self.origin, self.client, &mut budget, buffers, reactor);
-        match (up, down) {
-            (Ok(up), Ok(down)) => {
-                self.journal.sent += up + down;
-                if up + down > 0 {
-                    self.deadline = now + core.settings.limits.tunnel_timeout;
-                } else if self.is_reset(reactor) {
-                    self.broken = true; // unnoticed by reading, while the other side takes nothing
-                    return false;
-                }
-            }
-            _ => {
-                self.broken = true;
-                return false;
-            }
+        let up = self.up.pump(self.client, self.origin, &mut upwards, buffers, reactor);
+        let down = self.down.pump(self.origin, self.client, &mut downwards, buffers, reactor);
+        let sent = self.up.total + self.down.total;
+        let moved = sent > std::mem::replace(&mut self.journal.sent, sent);
+        // A reset goes unnoticed by reading while the other side takes nothing.
+        if up.is_err() || down.is_err() || (!moved && self.is_reset(reactor)) {
+            self.broken = true;
+            return false;
         }
         if self.up.closed && self.down.closed {
             return false;
         }
-        if budget.is_spent() {
+        if moved {
+            self.deadline = now + core.settings.limits.tunnel_timeout;
+        }
+        if upwards.is_spent() || downwards.is_spent() {
             reactor.wake(self.token());
         }
         reactor.set_deadline(self.token(), Some(self.deadline));
@@ -174,10 +173,14 @@ impl Tunnel {
 
 impl Pipe {
     const fn with(bytes: Vec<u8>) -> Self {
-        Self { bytes, sent: 0, ended: false, closed: false }
+        Self { bytes, sent: 0, total: 0, ended: false, closed: false }
     }
 
-    /// Moves what can be moved; says how many bytes were sent.
+    const fn holds_bytes(&self) -> bool {
+        self.sent < self.bytes.len()
+    }
+
+    /// Moves what can be moved.
     fn pump(
         &mut self,
         source: Io,
@@ -185,14 +188,13 @@ impl Pipe {
         budget: &mut Budget,
         buffers: &mut Buffers,
         reactor: &mut Reactor<Mail>,
-    ) -> io::Result<u64> {
-        let mut moved = 0;
+    ) -> io::Result<()> {
         while !self.closed && !budget.is_spent() {
-            if self.sent < self.bytes.len() {
+            if self.holds_bytes() {
                 let slice = IoSlice::new(&self.bytes[self.sent..]);
-                let Poll::Ready(sent) = reactor.send(sink, &[slice])? else { return Ok(moved) };
+                let Poll::Ready(sent) = reactor.send(sink, &[slice])? else { return Ok(()) };
                 self.sent += sent;
-                moved += sent as u64;
+                self.total += sent as u64;
                 budget.spend_out(sent);
             } else if self.ended {
                 self.closed = true;
@@ -214,6 +216,6 @@ impl Pipe {
             buffers.give_back(std::mem::take(&mut self.bytes));
             self.sent = 0;
         }
-        Ok(moved)
+        Ok(())
     }
 }
