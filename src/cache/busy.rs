@@ -150,10 +150,19 @@ impl<F: Copy> BusyTable<F> {
         marked.is_some()
     }
 
-    /// Forgets all of it. Tickets are never given out twice, so those that are still held name
-    /// nothing from then on.
+    /// Says that the resources of all keys are others from now on.
     pub(super) fn clear(&mut self) {
-        *self = Self { next: self.next, ..Self::new() };
+        self.joinable.clear();
+        while let Some((key, _)) = self.marks.pop_lru() {
+            self.key_bytes -= key.weight();
+        }
+        for busy in self.tickets.values_mut() {
+            (busy.fetch, busy.outdated) = (None, true);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tickets.len()
     }
 
     pub(super) fn weight(&self) -> usize {

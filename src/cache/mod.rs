@@ -183,16 +183,23 @@ impl<F: Copy> Cache<F> {
         self.is_on() && length <= self.limits.object
     }
 
-    /// Counts `held` bytes of a fetch's content that are kept, instead of the `before` that were.
-    /// Whether they may be: not past the largest object, nor past half of the memory for all that
-    /// is under way.
+    /// Counts `held` bytes of a response on its way that are kept, instead of the `before` that
+    /// were. Whether more may be: not past half of the memory for all that is under way or was
+    /// evicted in use, since neither is freed by evicting more.
     pub fn keep(&mut self, before: usize, held: usize) -> bool {
-        self.under_way = self.under_way - before + held;
-        let fits = held as u64 <= self.limits.object && self.under_way <= self.limits.memory / 2;
-        if fits {
-            self.make_room(0);
+        if before == held {
+            return true;
         }
-        fits
+        self.under_way = self.under_way - before + held;
+        self.make_room(0);
+        if self.in_use() > self.limits.memory / 2 {
+            self.store.sweep_detached();
+        }
+        self.in_use() <= self.limits.memory / 2 && self.bytes() <= self.limits.memory
+    }
+
+    const fn in_use(&self) -> usize {
+        self.under_way + self.store.detached_bytes()
     }
 
     /// Ends a fetch whose response cannot be stored, or did not come whole.
@@ -241,11 +248,23 @@ impl<F: Copy> Cache<F> {
     /// What it holds.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        CacheStats {
-            entries: self.store.len(),
-            bytes: self.store.bytes() + self.under_way + self.busy.weight(),
-            evicted: self.store.evicted(),
-        }
+        CacheStats { entries: self.store.len(), bytes: self.bytes(), evicted: self.store.evicted() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.store.bytes() + self.under_way + self.busy.weight()
+    }
+
+    /// Bytes of responses on their way that are kept.
+    #[must_use]
+    pub const fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// How many fetches are under way.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.busy.len()
     }
 
     /// Panics if its books do not agree.

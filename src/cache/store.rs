@@ -1,5 +1,6 @@
 //! Stored responses within a number of bytes, the least recently used going first.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use lru::LruCache;
@@ -21,6 +22,8 @@ pub(super) struct Store {
     /// Evicted objects that somebody is still being sent, and their bytes.
     detached: Vec<(Weak<Object>, usize)>,
     detached_bytes: usize,
+    /// How many of them could have been looked at since they were.
+    unswept: usize,
     evicted: u64,
 }
 
@@ -38,6 +41,7 @@ impl Store {
             stored: 0,
             detached: Vec::new(),
             detached_bytes: 0,
+            unswept: 0,
             evicted: 0,
         }
     }
@@ -49,26 +53,26 @@ impl Store {
 
     /// Stores `object`, in place of the one that answers the same requests.
     pub(super) fn insert(&mut self, key: CacheKey, object: Arc<Object>) {
-        let key_weight = ENTRY_WEIGHT + key.weight();
-        let mut entry = self.take(&key);
-        entry.variants.retain(|old| old.selection != object.selection);
-        entry.variants.insert(0, object);
-        entry.variants.truncate(MAX_VARIANTS);
-        entry.weight = key_weight + entry.variants.iter().map(|v| v.weight() + 8).sum::<usize>();
-        self.stored += entry.weight;
-        self.entries.put(key, entry);
+        let old = self.entries.pop(&key).unwrap_or_default();
+        self.stored -= old.weight;
+        let others = |old: &Arc<Object>| old.selection != object.selection;
+        let (mut variants, mut leaving): (Vec<_>, Vec<_>) =
+            old.variants.into_iter().partition(others);
+        variants.insert(0, object);
+        leaving.extend(variants.drain(MAX_VARIANTS.min(variants.len())..));
+        let objects = variants.iter().map(|variant| variant.weight() + 8).sum::<usize>();
+        let weight = ENTRY_WEIGHT + key.weight() + objects;
+        self.stored += weight;
+        self.entries.put(key, Entry { variants, weight });
+        self.detach(&leaving);
     }
 
     /// Removes what is stored under `key`; whether there was something.
     pub(super) fn remove(&mut self, key: &CacheKey) -> bool {
-        !self.take(key).variants.is_empty()
-    }
-
-    fn take(&mut self, key: &CacheKey) -> Entry {
-        let entry = self.entries.pop(key).unwrap_or_default();
+        let Some(entry) = self.entries.pop(key) else { return false };
         self.stored -= entry.weight;
-        self.detach(&entry);
-        entry
+        self.detach(&entry.variants);
+        true
     }
 
     /// Drops the least recently used entries until at most `limit` bytes are held.
@@ -81,28 +85,36 @@ impl Store {
         {
             self.stored -= entry.weight;
             self.evicted += 1;
-            self.detach(&entry);
+            self.detach(&entry.variants);
         }
     }
 
     /// Drops all entries.
     pub(super) fn clear(&mut self) {
         while let Some((_, entry)) = self.entries.pop_lru() {
-            self.detach(&entry);
+            self.detach(&entry.variants);
         }
         self.stored = 0;
     }
 
     /// Objects in use outlive their entry, and count until they are dropped.
-    fn detach(&mut self, entry: &Entry) {
-        for object in entry.variants.iter().filter(|object| Arc::strong_count(object) > 1) {
+    fn detach(&mut self, leaving: &[Arc<Object>]) {
+        for object in leaving.iter().filter(|object| Arc::strong_count(object) > 1) {
             let weight = object.weight();
             self.detached.push((Arc::downgrade(object), weight));
             self.detached_bytes += weight;
         }
     }
 
-    fn sweep_detached(&mut self) {
+    /// Forgets the detached that were dropped since. Each is looked at; with many of them, that is
+    /// not done every time that room is short.
+    pub(super) fn sweep_detached(&mut self) {
+        const LOOKED_AT: usize = 32;
+        self.unswept += LOOKED_AT;
+        if self.unswept < self.detached.len() {
+            return;
+        }
+        self.unswept = 0;
         let mut bytes = 0;
         self.detached.retain(|(object, weight)| {
             let alive = object.strong_count() > 0;
@@ -110,6 +122,11 @@ impl Store {
             alive
         });
         self.detached_bytes = bytes;
+    }
+
+    /// Bytes evicted and not yet let go of.
+    pub(super) const fn detached_bytes(&self) -> usize {
+        self.detached_bytes
     }
 
     /// Bytes held: stored, or evicted and not yet let go of.
@@ -130,5 +147,11 @@ impl Store {
         let weights = self.entries.iter().map(|(_, entry)| entry.weight).sum::<usize>();
         assert_eq!(weights, self.stored, "stored bytes are counted");
         assert!(self.entries.iter().all(|(_, entry)| !entry.variants.is_empty()));
+        let detached = self.detached.iter().map(|(_, weight)| weight).sum::<usize>();
+        assert_eq!(detached, self.detached_bytes, "detached bytes are counted");
+        let entries = self.entries.iter().flat_map(|(_, entry)| &entry.variants);
+        let stored: HashSet<_> = entries.map(Arc::as_ptr).collect();
+        let twice = self.detached.iter().any(|(object, _)| stored.contains(&object.as_ptr()));
+        assert!(!twice, "what is stored is not detached");
     }
 }

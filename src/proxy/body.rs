@@ -11,11 +11,9 @@
 use std::io;
 use std::task::Poll;
 
-use slab::Slab;
-
 use crate::cache::Content;
 use crate::http::Fields;
-use crate::reactor::{Io, Reactor, Token, Wake};
+use crate::reactor::{Arena, Id, Io, Reactor, Token, Wake};
 
 use super::error::ExchangeError;
 use super::slices::Slices;
@@ -40,15 +38,18 @@ pub(super) enum Retain {
     Behind,
 }
 
-/// A reader's place in the list of readers.
-pub(super) type ReaderKey = usize;
+/// The name of a reader. One that has left finds nothing.
+pub(super) type ReaderKey = Id<Reader>;
 
+/// Where somebody is in a body.
 #[derive(Debug)]
-struct Reader {
+pub(super) struct Reader {
     at: u64,
     token: Token,
     /// Whether it has seen all there is and waits to be woken.
     parked: bool,
+    /// Whether what it would read next may be gone: it gets nothing any more.
+    lost: bool,
 }
 
 /// Content between a writer and its readers.
@@ -60,7 +61,7 @@ pub(super) struct Body {
     window: u64,
     writer: Token,
     writer_parked: bool,
-    readers: Slab<Reader>,
+    readers: Arena<Reader>,
     /// What is sealed; the tail follows it.
     sealed: Content,
     tail: Vec<u8>,
@@ -83,7 +84,7 @@ impl Body {
             window: window.max(1), // with none, nothing would ever move
             writer,
             writer_parked: false,
-            readers: Slab::new(),
+            readers: Arena::new(),
             sealed: Content::default(),
             tail: Vec::new(),
             capacity: FIRST_CHUNK,
@@ -112,12 +113,30 @@ impl Body {
     }
 
     /// How many bytes are held in memory, with room not filled.
-    pub(super) const fn held(&self) -> u64 {
-        self.sealed.end() - self.sealed.start() + self.tail.capacity() as u64
+    pub(super) fn held(&self) -> u64 {
+        let content = self.sealed.end() - self.sealed.start() + self.tail.capacity() as u64;
+        content + self.sealed.overhead() as u64
     }
 
+    /// How many of them are for the cache to count: all, or what is beyond the window that any
+    /// content which is only passed on takes.
+    pub(super) fn kept(&self) -> u64 {
+        match self.retain {
+            Retain::All => self.held(),
+            Retain::Behind => {
+                self.held().saturating_sub(self.window.saturating_add(2 * LARGEST_CHUNK as u64))
+            }
+        }
+    }
+
+    /// Whether anybody gets what is appended.
     pub(super) fn has_readers(&self) -> bool {
-        !self.readers.is_empty()
+        self.readers.iter().any(|(_, reader)| !reader.lost)
+    }
+
+    /// Whether several get what is appended.
+    pub(super) fn is_shared(&self) -> bool {
+        self.readers.iter().filter(|(_, reader)| !reader.lost).nth(1).is_some()
     }
 
     /// Whether nobody has anything to do with it any more.
@@ -140,7 +159,8 @@ impl Body {
 
     /// The offset of the reader that the writer must not outrun.
     fn gate(&self) -> Option<u64> {
-        let offsets = self.readers.iter().map(|(_, reader)| reader.at);
+        let reading = self.readers.iter().filter(|(_, reader)| !reader.lost);
+        let offsets = reading.map(|(_, reader)| reader.at);
         match self.retain {
             Retain::All => offsets.max(),
             Retain::Behind => offsets.min(),
@@ -195,6 +215,29 @@ impl Body {
         self.release();
     }
 
+    /// Leaves behind the readers that are more than a window behind the fastest, so that they hold
+    /// nobody up, nor much memory.
+    pub(super) fn leave_behind(&mut self, wake: &mut impl Wake) {
+        self.lose(self.window, wake);
+    }
+
+    /// Leaves behind those who hold up the others, by not reading on.
+    pub(super) fn leave_stalled(&mut self, wake: &mut impl Wake) {
+        self.lose(self.window / 2, wake);
+    }
+
+    fn lose(&mut self, lag: u64, wake: &mut impl Wake) {
+        let Some(fastest) = self.readers.iter().map(|(_, reader)| reader.at).max() else { return };
+        for (_, reader) in self.readers.iter_mut() {
+            if !reader.lost && fastest - reader.at > lag {
+                reader.lost = true;
+                wake.wake(reader.token);
+            }
+        }
+        self.release();
+        self.wake_writer(wake);
+    }
+
     /// Everything that has come, from the first byte, to be kept elsewhere.
     pub(super) fn content(&mut self) -> Content {
         debug_assert!(self.sealed.start() == 0, "all of it is still here");
@@ -203,7 +246,7 @@ impl Body {
     }
 
     pub(super) fn wake_readers(&mut self, wake: &mut impl Wake) {
-        for (_, reader) in &mut self.readers {
+        for (_, reader) in self.readers.iter_mut() {
             if std::mem::take(&mut reader.parked) {
                 wake.wake(reader.token);
             }
@@ -213,22 +256,32 @@ impl Body {
 
 /// A reader's side.
 impl Body {
-    /// Adds a reader at the start, if the start is still here. It is woken until it
-    /// [`park`](Self::park)s and when there is more after that.
+    /// Adds a reader at the start, if the start is still here. It is woken as soon as something
+    /// comes, and after that when there is more than it has [`park`](Self::park)ed at.
     pub(super) fn attach(&mut self, token: Token) -> Option<ReaderKey> {
         (self.sealed.start() == 0)
-            .then(|| self.readers.insert(Reader { at: 0, token, parked: true }))
+            .then(|| self.readers.insert(Reader { at: 0, token, parked: true, lost: false }))
     }
 
     /// How many bytes are there that the reader has not read.
     pub(super) fn available(&self, key: ReaderKey) -> u64 {
-        self.end() - self.readers[key].at
+        self.at(key).map_or(0, |at| self.end() - at)
+    }
+
+    /// Where a reader is, if it is one.
+    fn at(&self, key: ReaderKey) -> Option<u64> {
+        self.readers.get(key).filter(|reader| !reader.lost).map(|reader| reader.at)
+    }
+
+    /// Whether a reader was left behind.
+    pub(super) fn is_lost(&self, key: ReaderKey) -> bool {
+        self.readers.get(key).is_none_or(|reader| reader.lost)
     }
 
     /// Adds the next bytes for the reader, at most `max` of them, to a gathered write; says how
     /// many.
     pub(super) fn peek<'a>(&'a self, key: ReaderKey, max: u64, into: &mut Slices<'a>) -> u64 {
-        let at = self.readers[key].at;
+        let Some(at) = self.at(key) else { return 0 };
         let n = into.push_from(self.sealed.from(at), max);
         if at + n < self.sealed.end() || into.is_full() {
             return n;
@@ -239,31 +292,33 @@ impl Body {
 
     /// Says that the reader has read `n` more bytes.
     pub(super) fn advance(&mut self, key: ReaderKey, n: u64, wake: &mut impl Wake) {
-        self.readers[key].at += n;
-        debug_assert!(self.readers[key].at <= self.end());
+        let end = self.end();
+        let Some(reader) = self.readers.get_mut(key) else { return };
+        reader.at += n;
+        debug_assert!(reader.at <= end);
         self.release();
         self.wake_writer(wake);
     }
 
     /// Has the reader woken when there is more, or the end.
     pub(super) fn park(&mut self, key: ReaderKey) {
-        self.readers[key].parked = true;
+        if let Some(reader) = self.readers.get_mut(key) {
+            reader.parked = true;
+        }
     }
 
     /// Puts the reader back to the start, if that is still here.
     pub(super) fn rewind(&mut self, key: ReaderKey) -> bool {
-        let possible = self.sealed.start() == 0;
-        if possible {
-            self.readers[key].at = 0;
-        }
-        possible
+        let start = self.sealed.start();
+        let reader = self.readers.get_mut(key).filter(|_| start == 0);
+        reader.map(|reader| reader.at = 0).is_some()
     }
 
     /// Takes the reader away.
     pub(super) fn detach(&mut self, key: ReaderKey, wake: &mut impl Wake) {
         self.readers.remove(key);
         self.release();
-        if self.readers.is_empty() {
+        if !self.has_readers() {
             self.writer_parked = true; // the writer decides whether to go on for nobody
         }
         self.wake_writer(wake);
@@ -271,6 +326,9 @@ impl Body {
 
     /// Wakes a writer that waits for room, if there is some worth a read.
     fn wake_writer(&mut self, wake: &mut impl Wake) {
+        if !matches!(self.state, State::Streaming) {
+            return;
+        }
         let gap = self.gate().map_or(0, |gate| self.end() - gate);
         if self.writer_parked && gap <= self.window / 2 {
             self.writer_parked = false;
@@ -297,7 +355,7 @@ impl Body {
 
     /// Panics if its books do not agree.
     pub(super) fn check(&self) {
-        for (_, reader) in &self.readers {
+        for (_, reader) in self.readers.iter().filter(|(_, reader)| !reader.lost) {
             let here = self.sealed.start()..=self.end();
             assert!(here.contains(&reader.at), "a reader is within the body");
         }

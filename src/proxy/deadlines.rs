@@ -25,6 +25,8 @@ pub(super) struct FetchDeadlines {
     pub(super) sending: Option<Instant>,
     /// The origin: the first or the next bytes of its answer.
     pub(super) answer: Option<Instant>,
+    /// The slowest of several readers.
+    pub(super) slowest: Option<Instant>,
     /// The end of a response that nobody reads any more.
     pub(super) unread: Option<Instant>,
 }
@@ -37,7 +39,7 @@ impl ClientDeadlines {
 
 impl FetchDeadlines {
     pub(super) fn next(&self) -> Option<Instant> {
-        [self.sending, self.answer, self.unread].into_iter().flatten().min()
+        [self.sending, self.answer, self.slowest, self.unread].into_iter().flatten().min()
     }
 }
 

@@ -66,8 +66,6 @@ pub(super) struct Fetch {
     pub(super) interims: usize,
     /// When the request was sent.
     pub(super) sent_at: Instant,
-    /// Bytes of content that the cache has counted as kept.
-    pub(super) kept: usize,
     pub(super) tried_again: bool,
     pub(super) deadlines: FetchDeadlines,
 }
@@ -141,7 +139,6 @@ impl Fetch {
                 input: Input::new(),
                 interims: 0,
                 sent_at: now,
-                kept: 0,
                 tried_again: false,
                 deadlines: FetchDeadlines::default(),
                 order,
@@ -280,11 +277,12 @@ impl Fetch {
 
     /// Ends it badly: every reader sees that, and nothing of it is stored.
     fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
-        cx.core.cache.keep(self.kept, 0);
         cx.core.cache.abandon(self.ticket);
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
             reply.body.finish(State::Failed(error.clone()), cx.reactor);
+            reply.body.let_go(); // who reads yet gets what came before
         }
+        cx.core.count(self.reply);
         self.let_go(cx);
     }
 

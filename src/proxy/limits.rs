@@ -87,6 +87,8 @@ limits! {
     origin_timeout "origin-timeout": Duration = seconds(60), from SHORTEST;
     /// The head of a response that somebody else has asked for; then a client asks for itself.
     join_timeout "join-timeout": Duration = seconds(15), from SHORTEST;
+    /// A reader that holds up others of the same response, which is not kept for it.
+    lag_timeout "lag-timeout": Duration = seconds(5), from SHORTEST;
     /// A tunnel in which nothing moves.
     tunnel_timeout "tunnel-timeout": Duration = seconds(15 * 60), from SHORTEST;
     /// Answers in flight when a drain begins.

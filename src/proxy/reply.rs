@@ -42,6 +42,10 @@ pub(super) struct Reply {
     pub(super) brought: Option<Brought>,
     /// Interim responses in their order; whoever waits passes them on.
     pub(super) interims: Vec<Rc<Fields>>,
+    /// What was stored of it: the cache counts that, and knows by this that it is in use.
+    pub(super) object: Option<Arc<Object>>,
+    /// Bytes of the body that the cache has counted as kept.
+    pub(super) kept: usize,
     /// After a switch, the connection and what came on it behind the head.
     pub(super) switched: Option<(OriginConnection, Vec<u8>)>,
 }
@@ -53,8 +57,18 @@ impl Reply {
             body: Body::new(fetch, None, retain, window),
             brought: None,
             interims: Vec::new(),
+            object: None,
+            kept: 0,
             switched: None,
         }
+    }
+
+    /// Bytes that are kept for it, and that nobody else counts.
+    pub(super) fn keeps(&self) -> usize {
+        if self.object.is_some() {
+            return 0;
+        }
+        usize::try_from(self.body.kept()).unwrap_or(usize::MAX)
     }
 
     pub(super) fn bring(&mut self, brought: Brought, wake: &mut impl Wake) {

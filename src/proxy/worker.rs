@@ -266,6 +266,13 @@ impl Worker {
         self.core.pool.check();
         self.core.replies.iter().for_each(|(_, reply)| reply.body.check());
         self.core.uploads.iter().for_each(|(_, body)| body.check());
+        let mut kept = 0;
+        for (_, reply) in self.core.replies.iter() {
+            assert_eq!(reply.kept, reply.keeps(), "what a response holds is counted");
+            kept += reply.kept;
+        }
+        assert_eq!(kept, self.core.cache.under_way(), "the cache counts all that is kept");
+        assert!(self.core.cache.busy() <= self.fetches.len(), "what is busy is fetched");
     }
 
     /// Whether nothing is left of any exchange; listeners and idle connections to origins may be.
@@ -503,6 +510,7 @@ impl Core {
         if let Some(reply) = self.replies.get_mut(id) {
             reply.body.detach(reader, reactor);
         }
+        self.count(id);
         self.release_reply(id, reactor);
     }
 
@@ -511,10 +519,20 @@ impl Core {
     pub(super) fn release_reply(&mut self, id: Id<Reply>, reactor: &mut Reactor<Mail>) {
         if self.replies.get(id).is_some_and(|reply| reply.body.is_over())
             && let Some(reply) = self.replies.remove(id)
-            && let Some((connection, _)) = reply.switched
         {
-            reactor.close(connection.io);
+            self.cache.keep(reply.kept, 0);
+            if let Some((connection, _)) = reply.switched {
+                reactor.close(connection.io);
+            }
         }
+    }
+
+    /// Has the cache count what a response on its way holds; whether it may hold more.
+    pub(super) fn count(&mut self, id: Id<Reply>) -> bool {
+        let Some(reply) = self.replies.get_mut(id) else { return true };
+        let held = reply.keeps();
+        let before = std::mem::replace(&mut reply.kept, held);
+        self.cache.keep(before, held)
     }
 
     /// A fetch leaves the content of its request.

@@ -5,6 +5,7 @@ use std::task::Poll;
 use crate::http::{FromOrigin, Refusal};
 
 use super::super::body::{Retain, State, receive_into};
+use super::super::deadlines::is_past;
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next};
 use super::push_request;
@@ -15,6 +16,12 @@ pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         return Next::Failed(error);
     }
     fetch.deadlines.sending = None; // it answers; whether it takes the rest is not waited for
+    let next = bring(fetch, cx);
+    account(fetch, cx);
+    next
+}
+
+fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     let Some(connection) = fetch.connection else { return Next::Failed(ExchangeError::OriginGone) };
     let timeout = cx.core.settings.limits.origin_timeout;
     loop {
@@ -23,16 +30,24 @@ pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         };
         let body = &mut reply.body;
         let ended = fetch.codec.content_left() == 0 && fetch.input.is_empty();
+        if is_past(fetch.deadlines.slowest, cx.reactor.now().mono) {
+            body.leave_stalled(cx.reactor);
+            fetch.deadlines.slowest = None;
+        }
         if !ended && body.room() == 0 {
             fetch.deadlines.answer = None; // the readers are what is waited for
+            if body.is_shared() {
+                let timeout = cx.core.settings.limits.lag_timeout;
+                fetch.deadlines.slowest.get_or_insert(cx.reactor.now().mono + timeout);
+            }
             return Next::Park;
         }
+        fetch.deadlines.slowest = None;
         match fetch.codec.decode(fetch.input.unread(), &cx.core.heads) {
             Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
             Ok((used, Some(FromOrigin::Content(range)))) => {
                 body.push(&fetch.input.unread()[range], cx.reactor);
                 fetch.input.consume(used);
-                account(fetch, cx);
                 continue;
             }
             Ok((used, Some(FromOrigin::End(trailers)))) => {
@@ -50,7 +65,6 @@ pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
             Some(received) => {
                 if let Poll::Ready(Ok(n)) = received {
                     fetch.codec.skip_content(n as u64);
-                    account(fetch, cx);
                 }
                 received
             }
@@ -85,18 +99,17 @@ fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     }
 }
 
-/// Counts what is kept for the cache; once that is too much, the content is only passed on.
-fn account(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
+/// Counts what is kept for the cache; once that is too much, the content is only passed on, to those
+/// who keep up.
+fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
+    let fits = cx.core.count(fetch.reply);
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
-    if reply.body.retain() == Retain::Behind {
+    let small = cx.core.cache.has_room_for(Some(reply.body.end()));
+    if reply.body.retain() == Retain::Behind || (fits && small) {
         return;
     }
-    let held = usize::try_from(reply.body.held()).unwrap_or(usize::MAX);
-    let before = std::mem::replace(&mut fetch.kept, held);
-    if !cx.core.cache.keep(before, held) {
-        reply.body.let_go();
-        cx.core.cache.keep(held, 0);
-        fetch.kept = 0;
-        cx.core.cache.mark_unshared(fetch.ticket, cx.reactor.now().mono);
-    }
+    reply.body.let_go();
+    reply.body.leave_behind(cx.reactor);
+    cx.core.count(fetch.reply);
+    cx.core.cache.mark_unshared(fetch.ticket, cx.reactor.now().mono);
 }

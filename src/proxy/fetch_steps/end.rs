@@ -12,14 +12,15 @@ use super::super::reply::{Brought, Reply};
 
 /// Ends a fetch whose response is complete.
 pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    cx.core.cache.keep(std::mem::take(&mut fetch.kept), 0);
     let reply = cx.core.replies.get_mut(fetch.reply);
     let object = reply.and_then(|reply| {
         reply.body.finish(State::Complete(None), cx.reactor); // unless its content has done so
-        to_store(reply)
+        reply.object = to_store(reply).map(Arc::new);
+        reply.object.clone()
     });
+    cx.core.count(fetch.reply);
     match object {
-        Some(object) => cx.core.cache.complete(fetch.ticket, &Arc::new(object)),
+        Some(object) => cx.core.cache.complete(fetch.ticket, &object),
         None => cx.core.cache.abandon(fetch.ticket),
     }
     let sent_whole = fetch.request_ended && fetch.output.is_empty();

@@ -17,6 +17,9 @@ pub(in super::super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> 
         client.leave_upload(cx, &error);
     }
     loop {
+        if is_lost(client, cx) {
+            return outpaced(client);
+        }
         let failed = client.output.is_between_frames() && !plan(client, cx);
         if failed && client.output.is_empty() {
             return cut_short(client, cx);
@@ -45,6 +48,15 @@ pub(in super::super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> 
             }
         }
     }
+}
+
+/// Whether the content went on without this client.
+fn is_lost(client: &Client, cx: &ClientCx<'_>) -> bool {
+    let source = client.exchange.as_ref().map(|exchange| &exchange.source);
+    if let Some(Source::Reply { id, reader, .. }) = source {
+        return cx.core.replies.get(*id).is_some_and(|reply| reply.body.is_lost(*reader));
+    }
+    false
 }
 
 /// Plans the next frame; false if the content has failed, and what came before that has left.
@@ -88,6 +100,7 @@ fn send(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
             if let Some(reply) = cx.core.replies.get_mut(id) {
                 reply.body.advance(reader, sent.content, cx.reactor);
             }
+            cx.core.count(id);
         }
     }
     Poll::Ready(Ok(()))
@@ -118,6 +131,14 @@ fn cut_short(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         _ => ExchangeError::OriginGone,
     };
     exchange.journal.reason = Some(error.reason());
+    Next::Gone
+}
+
+/// Others read faster, and there is no memory to keep for this client what it has not read.
+fn outpaced(client: &mut Client) -> Next {
+    if let Some(exchange) = &mut client.exchange {
+        exchange.journal.reason = Some("outpaced".into());
+    }
     Next::Gone
 }
 

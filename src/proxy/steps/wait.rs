@@ -34,7 +34,10 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
     };
     let Some(reply) = cx.core.replies.get_mut(id) else { return Next::Go(Step::Lookup) };
 
-    let came = what_came(reply, &exchange.request, leader, cx.reactor.now().mono);
+    let came = match !leader && reply.body.is_lost(reader) {
+        true => Came::NotForUs,
+        false => what_came(reply, &exchange.request, leader, cx.reactor.now().mono),
+    };
     if !matches!(came, Came::Nothing) {
         client.deadlines.joined = None;
     }
