@@ -278,9 +278,13 @@ impl Client {
         ControlFlow::Continue(())
     }
 
-    /// Whether it has asked for nothing since its last answer.
-    pub(super) const fn is_idle(&self) -> bool {
-        matches!(self.step, Step::Receive) && self.head_began.is_none()
+    /// Whether it was heard and answered, and asks for nothing now.
+    pub(super) fn is_idle(&self, reactor: &Reactor<Mail>) -> bool {
+        self.step == Step::Receive
+            && self.head_began.is_none()
+            && self.output.is_empty()
+            && self.deadlines.request.is_some()
+            && !reactor.ready(self.io).contains(Ready::READABLE)
     }
 
     /// Whether the connection was reset: nobody is there to be answered.

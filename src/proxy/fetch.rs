@@ -150,7 +150,7 @@ impl Fetch {
 
     /// Goes from step to step until something has to happen first; false once it is over.
     pub(super) fn drive(&mut self, cx: &mut FetchCx<'_>) -> bool {
-        if !self.is_wanted(cx.core) {
+        if !self.is_wanted(cx) {
             self.fail(&ExchangeError::ClientGone, cx);
             return false;
         }
@@ -201,6 +201,11 @@ impl Fetch {
         self.deadlines.next().into_iter().chain(dial).min()
     }
 
+    /// Whether it goes on for nobody.
+    pub(super) const fn is_unread(&self) -> bool {
+        self.deadlines.unread.is_some()
+    }
+
     /// Whether the origin was waited for too long.
     fn is_late(&self, cx: &FetchCx<'_>) -> bool {
         let now = cx.reactor.now().mono;
@@ -215,16 +220,22 @@ impl Fetch {
         self.deadlines.answer = is_due.then(|| self.deadlines.answer.unwrap_or(until));
     }
 
-    /// Whether somebody reads, or what is left is little enough to be stored for those to come.
-    fn is_wanted(&self, core: &Core) -> bool {
-        let Some(reply) = core.replies.get(self.reply) else { return false };
+    /// Whether somebody reads, or what is left is little enough to be stored for those to come, and
+    /// comes soon.
+    fn is_wanted(&mut self, cx: &FetchCx<'_>) -> bool {
+        let Some(reply) = cx.core.replies.get(self.reply) else { return false };
         if reply.body.has_readers() {
+            self.deadlines.unread = None;
             return true;
         }
+        let limits = &cx.core.settings.limits;
+        let now = cx.reactor.now().mono;
+        self.deadlines.unread.get_or_insert(now + limits.finish_timeout);
         let left = reply.body.length().map(|length| length - reply.body.end());
-        reply.brought.is_some()
+        !is_past(self.deadlines.unread, now)
+            && reply.brought.is_some()
             && reply.body.retain() == Retain::All
-            && left.is_some_and(|left| left <= core.settings.limits.finish.0)
+            && left.is_some_and(|left| left <= limits.finish.0)
     }
 
     /// A request lost with a connection that was used before is sent once more, if that can do no
@@ -276,7 +287,7 @@ impl Fetch {
     }
 
     /// Ends it badly: every reader sees that, and nothing of it is stored.
-    fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
+    pub(super) fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
         cx.core.cache.abandon(self.ticket);
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
             reply.body.finish(State::Failed(error.clone()), cx.reactor);

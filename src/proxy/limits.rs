@@ -141,6 +141,8 @@ limits! {
     hit_for_miss "hit-for-miss": Duration = seconds(30), from Duration::ZERO;
     /// Content that is still fetched to be stored when nobody reads it any more.
     finish "finish": Bytes = kib(64), from Bytes(0);
+    /// How long that may take: nobody waits for it, and it holds a connection.
+    finish_timeout "finish-timeout": Duration = seconds(5), from SHORTEST;
     /// Access log lines that wait for a slow disk; beyond, they are dropped and counted.
     log_buffer "log-buffer": Bytes = kib(1024), from kib(4);
 }

@@ -373,10 +373,14 @@ impl Worker {
         reactor.set_owner(io, id.token());
     }
 
-    /// Closes some idle connections for want of descriptors, those idle for longest first.
+    /// Closes some connections for want of descriptors: those of responses that nobody reads, or
+    /// else some that are idle, those idle for longest first.
     fn shed(&mut self, reactor: &mut Reactor<Mail>) {
+        if self.shed_unread(reactor) {
+            return;
+        }
         self.core.pool.shed_some(reactor);
-        let idle = self.clients.iter().filter(|(_, client)| client.is_idle());
+        let idle = self.clients.iter().filter(|(_, client)| client.is_idle(reactor));
         let mut idle: Vec<_> = idle.map(|(id, client)| (client.idle_since, id)).collect();
         idle.sort_unstable_by_key(|&(since, _)| since);
         let count = idle.len().div_ceil(8).min(32);
@@ -385,6 +389,21 @@ impl Worker {
                 reactor.close(client.io);
             }
         }
+        self.make_room(reactor);
+    }
+
+    /// Ends the fetches whose responses nobody reads; whether there were some.
+    fn shed_unread(&mut self, reactor: &mut Reactor<Mail>) -> bool {
+        let unread = self.fetches.iter().filter(|(_, fetch)| fetch.is_unread());
+        let unread: Vec<_> = unread.map(|(id, _)| id).collect();
+        for &id in &unread {
+            if let Some(mut fetch) = self.fetches.remove(id) {
+                let core = &mut self.core;
+                let mut cx = FetchCx { reactor, core, budget: Budget::default() };
+                fetch.fail(&ExchangeError::ClientGone, &mut cx);
+            }
+        }
+        !unread.is_empty()
     }
 
     fn drive_client(&mut self, id: Id<Client>, reactor: &mut Reactor<Mail>) {
