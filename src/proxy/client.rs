@@ -118,8 +118,6 @@ pub(super) struct Exchange {
     pub(super) cache_status: CacheStatus,
     /// The connection that a CONNECT asks for, coming about.
     pub(super) dial: Option<Dial>,
-    /// Interim responses passed on.
-    pub(super) interims: usize,
     /// How often it has waited for another's fetch in vain.
     pub(super) disappointed: u32,
     pub(super) coding: Coding,

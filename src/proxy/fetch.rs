@@ -64,6 +64,8 @@ pub(super) struct Fetch {
     pub(super) codec: ClientCodec,
     pub(super) input: Input,
     pub(super) interims: usize,
+    /// Bytes of their heads.
+    pub(super) interim_bytes: usize,
     /// When the request was sent.
     pub(super) sent_at: Instant,
     pub(super) tried_again: bool,
@@ -138,6 +140,7 @@ impl Fetch {
                 codec: ClientCodec::new(order.request.method()),
                 input: Input::new(),
                 interims: 0,
+                interim_bytes: 0,
                 sent_at: now,
                 tried_again: false,
                 deadlines: FetchDeadlines::default(),

@@ -120,7 +120,7 @@ limits! {
     chunk_extensions "chunk-extensions": Bytes = kib(4), from Bytes(0);
     /// Whether targets may hold ``"<>\^`{|}``, which no URL may and some programs send.
     relaxed_target "relaxed-target": bool = false, from false;
-    /// Interim responses to one request.
+    /// Interim responses to one request; together, they are no larger than one head may be.
     interims "interims": usize = 16, from 0;
     /// The content of one request.
     upload "upload": Option<Bytes> = None, from Some(Bytes(0));

@@ -40,8 +40,9 @@ pub(super) enum Brought {
 pub(super) struct Reply {
     pub(super) body: Body,
     pub(super) brought: Option<Brought>,
-    /// Interim responses in their order; whoever waits passes them on.
-    pub(super) interims: Vec<Rc<Fields>>,
+    /// Interim responses in their order, until whoever has asked for the response takes them: what
+    /// they say is for nobody else.
+    pub(super) interims: Vec<Fields>,
     /// What was stored of it: the cache counts that, and knows by this that it is in use.
     pub(super) object: Option<Arc<Object>>,
     /// Bytes of the body that the cache has counted as kept.
@@ -77,7 +78,7 @@ impl Reply {
     }
 
     pub(super) fn bring_interim(&mut self, head: Fields, wake: &mut impl Wake) {
-        self.interims.push(Rc::new(head));
+        self.interims.push(head);
         self.body.wake_readers(wake);
     }
 }

@@ -62,7 +62,9 @@ fn take_interim(
     cx: &mut FetchCx<'_>,
 ) -> Result<(), ExchangeError> {
     fetch.interims += 1;
-    if fetch.interims > cx.core.settings.limits.interims {
+    fetch.interim_bytes += head.fields().wire().len();
+    let limits = &cx.core.settings.limits;
+    if fetch.interims > limits.interims || fetch.interim_bytes as u64 > limits.head.0 {
         return Err(ExchangeError::TooManyInterims);
     }
     let now = cx.reactor.now();

@@ -101,7 +101,6 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
         source: Source::None,
         cache_status: CacheStatus::default(),
         dial: None,
-        interims: 0,
         disappointed: 0,
         coding: Coding::Identity,
         ended: false,

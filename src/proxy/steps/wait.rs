@@ -120,16 +120,16 @@ fn what_came(reply: &Reply, request: &RequestHead, leader: bool, now: Instant) -
     }
 }
 
-/// Interim responses that have come since, for clients that know them (RFC 9110 §15.2).
+/// Interim responses that have come since, if the client has asked itself and knows them (RFC 9110
+/// §15.2).
 fn relay_interims(client: &mut Client, cx: &mut ClientCx<'_>) -> std::io::Result<()> {
     let Some(exchange) = &mut client.exchange else { return Ok(()) };
-    if let Source::Reply { id, .. } = exchange.source
-        && let Some(reply) = cx.core.replies.get(id)
+    if let Source::Reply { id, leader: true, .. } = exchange.source
+        && let Some(reply) = cx.core.replies.get_mut(id)
     {
-        let new = reply.interims.get(exchange.interims..).unwrap_or_default();
-        exchange.interims = reply.interims.len();
+        let new = std::mem::take(&mut reply.interims);
         if exchange.request.version() == Version::Http11 {
-            for head in new {
+            for head in &new {
                 client.output.bytes().extend_from_slice(head.wire());
                 client.output.bytes().extend_from_slice(b"\r\n");
             }
