@@ -2,6 +2,8 @@
 
 use std::task::Poll;
 
+use crate::reactor::Ready;
+
 use super::super::client::{Client, ClientCx, Next, Step, Upload};
 use super::super::error::ExchangeError;
 use super::flush;
@@ -15,10 +17,12 @@ pub(in super::super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     client.leave(cx, &ExchangeError::ClientGone);
     let Some(exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
     cx.core.log.record(&exchange.journal, &cx.core.settings, cx.reactor.now());
+    cx.budget.spend_operation(); // a hundred small ones in a row are no small work
     client.idle_since = cx.now();
     let read = exchange.upload == Upload::Done;
     let keep = exchange.persistent && read;
-    client.is_done = exchange.is_last && read && client.input.is_empty();
+    let quiet = client.input.is_empty() && !cx.reactor.ready(client.io).contains(Ready::READABLE);
+    client.is_done = exchange.is_last && read && quiet;
     Next::Go(if keep { Step::Receive } else { Step::Close })
 }
 
@@ -49,10 +53,14 @@ pub(in super::super) fn close(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
             }
             Poll::Ready(Ok(0) | Err(_)) => return Next::Gone,
             Poll::Ready(Ok(n)) => {
+                cx.budget.spend_in(n);
                 let lingered = client.lingered.get_or_insert(0);
                 *lingered += n as u64;
                 if *lingered > MAX_LINGER {
                     return Next::Gone;
+                }
+                if cx.budget.is_spent() {
+                    return Next::Park; // drive() sees to another turn
                 }
             }
         }

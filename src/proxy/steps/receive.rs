@@ -21,13 +21,15 @@ const GATHER: usize = 64 * 1024;
 pub(in super::super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     loop {
         if client.output.waiting() < GATHER && !client.input.is_empty() {
-            client.head_began.get_or_insert(cx.reactor.now().mono);
             match client.codec.decode(client.input.unread(), &cx.core.heads) {
                 Ok((used, event)) => {
                     client.input.consume(used);
                     if let Some(FromClient::Request(head)) = event {
                         begin(client, *head, cx);
                         return Next::Go(Step::Route);
+                    }
+                    if !matches!(client.input.unread(), b"" | b"\r") {
+                        client.head_began.get_or_insert(cx.reactor.now().mono);
                     }
                 }
                 Err(refusal) => {
@@ -90,6 +92,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     client.head_began = None;
     client.idle_until = None;
     client.deadlines.request = None;
+    client.input.release(&mut cx.core.buffers);
     client.exchange = Some(Box::new(Exchange {
         request,
         journal,
