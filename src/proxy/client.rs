@@ -277,12 +277,24 @@ impl Client {
     }
 
     /// Whether it was heard and answered, and asks for nothing now.
-    pub(super) fn is_idle(&self, reactor: &Reactor<Mail>) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.step == Step::Receive
             && self.head_began.is_none()
             && self.output.is_empty()
             && self.deadlines.request.is_some()
-            && !reactor.ready(self.io).contains(Ready::READABLE)
+    }
+
+    /// Whether nothing has come since it was driven; if something has, it is to be driven again.
+    pub(super) fn is_quiet(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
+        if !reactor.ready(self.io).contains(Ready::READABLE) {
+            return true;
+        }
+        let quiet = self.input.receive(reactor, self.io, &mut core.buffers).is_pending();
+        self.input.release(&mut core.buffers);
+        if !quiet {
+            reactor.wake(self.token());
+        }
+        quiet
     }
 
     /// Whether the connection was reset: nobody is there to be answered.

@@ -380,14 +380,17 @@ impl Worker {
             return;
         }
         self.core.pool.shed_some(reactor);
-        let idle = self.clients.iter().filter(|(_, client)| client.is_idle(reactor));
+        let idle = self.clients.iter().filter(|(_, client)| client.is_idle());
         let mut idle: Vec<_> = idle.map(|(id, client)| (client.idle_since, id)).collect();
         idle.sort_unstable_by_key(|&(since, _)| since);
         let count = idle.len().div_ceil(8).min(32);
-        for (_, id) in idle.into_iter().take(count) {
-            if let Some(client) = self.clients.remove(id) {
-                reactor.close(client.io);
-            }
+        let quiet = idle.into_iter().map(|(_, id)| id).filter(|&id| {
+            let client = self.clients.get_mut(id);
+            client.is_some_and(|client| client.is_quiet(reactor, &mut self.core))
+        });
+        let quiet: Vec<_> = quiet.take(count).collect();
+        for client in quiet.into_iter().filter_map(|id| self.clients.remove(id)) {
+            reactor.close(client.io);
         }
         self.make_room(reactor);
     }
