@@ -317,6 +317,9 @@ impl Client {
         let denied = error.is_denial();
         exchange.journal.outcome = if denied { Outcome::Denied } else { Outcome::Error };
         exchange.journal.reason = Some(error.reason());
+        if let ExchangeError::Connect { to, .. } = error {
+            exchange.journal.origin = Some(*to);
+        }
         exchange.cache_status.stored = false;
         exchange.cache_status.detail = Some(if denied { "denied" } else { "error" });
         exchange.persistent &= exchange.upload == Upload::Done && !cx.core.draining;

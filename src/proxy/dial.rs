@@ -69,11 +69,11 @@ impl Dial {
                 }
                 Err(ExchangeError::Overloaded)
             }
-            Err(ConnectError::Failed(at, error)) => {
-                // Where a reverse proxy's origin is was the operator's choice, and is no client's
-                // business.
-                let told = self.route.judged.then_some(at);
-                Err(ExchangeError::Connect(told, error.kind()))
+            // Where a reverse proxy's origin is was the operator's choice, and is no client's
+            // business.
+            Err(ConnectError::Failed(to, error)) => {
+                let (told, kind) = (self.route.judged, error.kind());
+                Err(ExchangeError::Connect { to, told, kind })
             }
             Err(ConnectError::NoAddress) => Err(ExchangeError::Name("no address".into())),
         })

@@ -32,8 +32,8 @@ pub(super) enum ExchangeError {
     Name(String),
     /// No address was found in time.
     NameTimeout,
-    /// No connection came about, to this address if it is the client's business.
-    Connect(Option<SocketAddr>, io::ErrorKind),
+    /// No connection came about; the client is told where to if that is its business.
+    Connect { to: SocketAddr, told: bool, kind: io::ErrorKind },
     /// No connection came about in time.
     ConnectTimeout,
     /// The origin closed or reset the connection before its response was whole.
@@ -96,10 +96,10 @@ impl ExchangeError {
             Self::UploadTooLarge => (Status::CONTENT_TOO_LARGE, "http_request_error"),
             Self::Name(_) => (Status::BAD_GATEWAY, "dns_error"),
             Self::NameTimeout => (Status::GATEWAY_TIMEOUT, "dns_timeout"),
-            Self::Connect(_, io::ErrorKind::ConnectionRefused) => {
+            Self::Connect { kind: io::ErrorKind::ConnectionRefused, .. } => {
                 (Status::BAD_GATEWAY, "connection_refused")
             }
-            Self::Connect(..) => (Status::BAD_GATEWAY, "destination_ip_unroutable"),
+            Self::Connect { .. } => (Status::BAD_GATEWAY, "destination_ip_unroutable"),
             Self::ConnectTimeout => (Status::GATEWAY_TIMEOUT, "connection_timeout"),
             Self::OriginGone => (Status::BAD_GATEWAY, "connection_terminated"),
             Self::OriginTimeout => (Status::GATEWAY_TIMEOUT, "http_response_timeout"),
@@ -139,7 +139,7 @@ impl ExchangeError {
             Self::UploadTooLarge => "upload".into(),
             Self::Name(_) => "name".into(),
             Self::NameTimeout => "name-timeout".into(),
-            Self::Connect(..) => "connect".into(),
+            Self::Connect { .. } => "connect".into(),
             Self::ConnectTimeout => "connect-timeout".into(),
             Self::OriginGone => "origin-gone".into(),
             Self::OriginTimeout => "origin-timeout".into(),
@@ -220,8 +220,10 @@ impl fmt::Display for ExchangeError {
             }
             Self::Name(error) => write!(f, "the host's name cannot be resolved: {error}."),
             Self::NameTimeout => f.write_str("the host's name was not resolved in time."),
-            Self::Connect(Some(address), kind) => write!(f, "no connection to {address}: {kind}."),
-            Self::Connect(None, kind) => write!(f, "no connection to the origin: {kind}."),
+            Self::Connect { to, told: true, kind } => write!(f, "no connection to {to}: {kind}."),
+            Self::Connect { told: false, kind, .. } => {
+                write!(f, "no connection to the origin: {kind}.")
+            }
             Self::ConnectTimeout => f.write_str("no connection to the origin came about in time."),
             Self::OriginGone => {
                 f.write_str("the origin closed the connection before its response was whole.")

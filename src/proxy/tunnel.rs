@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::http::Status;
+use crate::http::{HeadWriter, Status};
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::body::ReaderKey;
@@ -90,6 +90,7 @@ impl Tunnel {
         reader: ReaderKey,
         cx: &mut ClientCx<'_>,
     ) -> bool {
+        let Some(exchange) = &mut client.exchange else { return false };
         let Some(reply) = cx.core.replies.get_mut(id) else { return false };
         let (Some((connection, rest)), Some(Brought::Switched(head))) =
             (reply.switched.take(), &reply.brought)
@@ -98,12 +99,12 @@ impl Tunnel {
         };
         let head = Rc::clone(head);
         cx.core.leave_reply(id, reader, cx.reactor);
-        if let Some(exchange) = &mut client.exchange {
-            exchange.source = super::client::Source::None;
-            exchange.journal.status = Some(Status::SWITCHING_PROTOCOLS);
-        }
+        exchange.source = super::client::Source::None;
+        exchange.journal.status = Some(Status::SWITCHING_PROTOCOLS);
         let mut greeting = head.wire().to_vec();
-        greeting.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        let mut rest_of_head = HeadWriter::resume(&mut greeting);
+        exchange.cache_status.write_to(&mut rest_of_head, &cx.core.settings.name);
+        rest_of_head.field("Connection", b"Upgrade").field("Upgrade", b"websocket").end();
         Self::open(client, connection, greeting, rest, cx);
         true
     }
