@@ -24,6 +24,7 @@ use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake}
 
 use super::body::{Body, ReaderKey};
 use super::buffers::Input;
+use super::core::Core;
 use super::deadlines::{ClientDeadlines, is_past};
 use super::dial::Dial;
 use super::error::ExchangeError;
@@ -35,8 +36,8 @@ use super::respond::{self, Frame};
 use super::route::Route;
 use super::status_fields::CacheStatus;
 use super::steps;
+use super::surroundings::Mail;
 use super::tunnel::Tunnel;
-use super::worker::{Core, Mail};
 
 /// A connection to a client.
 #[derive(Debug)]

@@ -12,12 +12,13 @@ use crate::access::{Denial, Host};
 use crate::dns::{Answer, Lookup};
 use crate::reactor::{ConnectError, Connector, Reactor, Token, is_exhaustion};
 
+use super::core::Core;
 use super::error::ExchangeError;
 use super::limits::Limits;
 use super::pool::OriginConnection;
 use super::route::Route;
 use super::settings::Settings;
-use super::worker::{Core, Mail};
+use super::surroundings::Mail;
 
 /// A connection coming about, for the object that drives it.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
 
 use super::body::{Body, ReaderKey, Retain, State};
 use super::buffers::Input;
+use super::core::Core;
 use super::deadlines::{FetchDeadlines, is_past};
 use super::dial::Dial;
 use super::error::ExchangeError;
@@ -30,7 +31,7 @@ use super::outgoing::{Coding, Outgoing};
 use super::pool::OriginConnection;
 use super::reply::Reply;
 use super::route::Route;
-use super::worker::{Core, Mail};
+use super::surroundings::Mail;
 
 /// What a client wants fetched.
 #[derive(Debug)]

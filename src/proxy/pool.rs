@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready};
 
 use super::limits::Limits;
-use super::worker::Mail;
+use super::surroundings::Mail;
 
 /// An origin, as far as its connections are concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -11,10 +11,11 @@ use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 use super::body::ReaderKey;
 use super::buffers::Buffers;
 use super::client::{Client, ClientCx};
+use super::core::Core;
 use super::journal::{Journal, Outcome};
 use super::pool::OriginConnection;
 use super::reply::{Brought, Reply};
-use super::worker::{Core, Mail};
+use super::surroundings::Mail;
 
 /// A tunnel.
 #[derive(Debug)]

@@ -2,107 +2,21 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::rc::Rc;
 use std::time::Instant;
 
-use crate::cache::{Cache, CacheLimits, KeyMaker};
-use crate::dns::{Answer, NameError, NameLimits, Names};
-use crate::http::HeadLimits;
+use crate::dns::{Answer, NameError};
 use crate::reactor::{
-    Accepted, Active, App, Arena, Budget, Event, Id, Io, Listener, Mailbox, Reactor,
-    SystemResolver, Token, Wake,
+    Accepted, Active, App, Arena, Budget, Event, Id, Io, Listener, Reactor, Wake,
 };
 
-use super::body::{Body, ReaderKey, State};
-use super::buffers::Buffers;
 use super::client::{Client, ClientCx, Next};
+use super::core::Core;
 use super::error::ExchangeError;
 use super::fetch::{Fetch, FetchCx};
-use super::limits::Limits;
-use super::log::{AccessLog, LogSink};
-use super::pool::{Idle, Pool};
-use super::reply::Reply;
+use super::pool::Idle;
 use super::settings::Settings;
+use super::surroundings::{Command, Mail, Surroundings};
 use super::tunnel::Tunnel;
-
-/// The size of a buffer into which messages are received.
-const RECEIVED: usize = 16 * 1024;
-/// The size of a buffer for what passes through a tunnel.
-const TUNNELLED: usize = 64 * 1024;
-
-/// What other threads, and the program around the proxy, tell it.
-#[derive(Debug)]
-pub enum Mail {
-    /// The answer to a question about a name.
-    Resolved(String, io::Result<Vec<IpAddr>>),
-    /// Something to do.
-    Command(Command),
-}
-
-/// What a proxy can be told while it runs.
-#[derive(Debug)]
-pub enum Command {
-    /// Take no new clients, finish what is in flight, then stop.
-    Drain,
-    /// Stop at once.
-    Stop,
-    /// Go on with other settings.
-    Reload(Box<Settings>),
-    /// Open the access log anew.
-    Reopen,
-}
-
-/// Looks names up, without blocking; answers come as [`Mail::Resolved`].
-pub trait Resolver: std::fmt::Debug {
-    /// Asks for the addresses of `name`.
-    fn ask(&mut self, name: &str);
-
-    /// Takes a question back, as nobody wants to know any more. Whether that could be done: then
-    /// no answer comes.
-    fn forget(&mut self, name: &str) -> bool {
-        let _ = name;
-        false
-    }
-}
-
-/// The system's resolver, on threads.
-#[derive(Debug)]
-pub struct ThreadedResolver {
-    threads: SystemResolver<Mail>,
-    mailbox: Mailbox<Mail>,
-}
-
-impl ThreadedResolver {
-    /// At most `threads` look-ups at a time, answered through `mailbox`.
-    #[must_use]
-    pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
-        Self { threads: SystemResolver::new(threads, mailbox.clone(), Mail::Resolved), mailbox }
-    }
-}
-
-impl Resolver for ThreadedResolver {
-    fn ask(&mut self, name: &str) {
-        if let Err(error) = self.threads.ask(name) {
-            // If that is full, the look-up ends by its deadline.
-            let _ = self.mailbox.send(Mail::Resolved(name.to_owned(), Err(error)));
-        }
-    }
-
-    fn forget(&mut self, name: &str) -> bool {
-        self.threads.forget(name)
-    }
-}
-
-/// What the proxy needs from outside.
-#[derive(Debug)]
-pub struct Surroundings {
-    /// Looks names up.
-    pub resolver: Box<dyn Resolver>,
-    /// Takes access log lines.
-    pub log: Box<dyn LogSink>,
-    /// A number that nobody outside can know.
-    pub secret: [u64; 2],
-}
 
 /// A caching proxy.
 #[derive(Debug)]
@@ -118,23 +32,6 @@ pub struct Worker {
     bearable: usize,
     drain_until: Option<Instant>,
     stopped: bool,
-}
-
-/// What all sides of all exchanges share: passive objects, and the settings.
-#[derive(Debug)]
-pub(super) struct Core {
-    pub(super) settings: Rc<Settings>,
-    pub(super) heads: HeadLimits,
-    pub(super) cache: Cache<Id<Reply>>,
-    pub(super) replies: Arena<Reply>,
-    pub(super) uploads: Arena<Body>,
-    pub(super) pool: Pool,
-    pub(super) names: Names<Token>,
-    pub(super) resolver: Box<dyn Resolver>,
-    pub(super) log: AccessLog,
-    pub(super) buffers: Buffers,
-    pub(super) tunnel_buffers: Buffers,
-    pub(super) draining: bool,
 }
 
 /// A listener.
@@ -159,7 +56,6 @@ impl Worker {
     #[must_use]
     pub fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
         let limits = &settings.limits;
-        let keys = KeyMaker::new(surroundings.secret);
         Self {
             gates: Arena::new(),
             clients: Arena::new(),
@@ -170,20 +66,7 @@ impl Worker {
             bearable,
             drain_until: None,
             stopped: false,
-            core: Core {
-                heads: settings.limits.of_heads(),
-                cache: Cache::new(cache_limits(&settings), keys),
-                replies: Arena::new(),
-                uploads: Arena::new(),
-                pool: Pool::new(pool_bound(limits, bearable)),
-                names: Names::new(name_limits(limits)),
-                resolver: surroundings.resolver,
-                log: AccessLog::new(surroundings.log),
-                buffers: Buffers::of(RECEIVED),
-                tunnel_buffers: Buffers::of(TUNNELLED),
-                draining: false,
-                settings: Rc::new(settings),
-            },
+            core: Core::new(settings, surroundings, bearable),
         }
     }
 
@@ -337,16 +220,8 @@ impl Worker {
     }
 
     fn reload(&mut self, settings: Settings, reactor: &mut Reactor<Mail>) {
-        self.core.pool.clear(reactor); // its connections were allowed by other rules
-        self.core.heads = settings.limits.of_heads();
-        if settings.reverse != self.core.settings.reverse {
-            self.core.cache.clear(); // what another origin has said does not hold for this one
-        }
-        self.core.cache.set_limits(cache_limits(&settings));
-        self.core.names.set_limits(name_limits(&settings.limits));
-        self.core.pool.set_bound(pool_bound(&settings.limits, self.bearable));
         self.max_clients = settings.limits.max_clients.unwrap_or(self.bearable);
-        self.core.settings = Rc::new(settings);
+        self.core.reload(settings, self.bearable, reactor);
         self.make_room(reactor);
     }
 
@@ -510,95 +385,5 @@ impl App for Worker {
         if self.core.log.has_lines() {
             reactor.wake(self.housekeeping.token());
         }
-    }
-}
-
-impl Core {
-    /// `waiter` does not need the addresses of `name` any more. A question that nobody waits for
-    /// does not keep others from being asked.
-    pub(super) fn leave_name(&mut self, name: &str, waiter: &Token) {
-        if self.names.leave(name, waiter) && self.resolver.forget(name) {
-            self.names.forget(name);
-        }
-    }
-
-    /// A reader leaves a response that is on its way.
-    pub(super) fn leave_reply(
-        &mut self,
-        id: Id<Reply>,
-        reader: ReaderKey,
-        reactor: &mut Reactor<Mail>,
-    ) {
-        if let Some(reply) = self.replies.get_mut(id) {
-            reply.body.detach(reader, reactor);
-        }
-        self.count(id);
-        self.release_reply(id, reactor);
-    }
-
-    /// Drops a response on its way once nobody has anything to do with it; a connection that was
-    /// switched for somebody who did not come for it is closed.
-    pub(super) fn release_reply(&mut self, id: Id<Reply>, reactor: &mut Reactor<Mail>) {
-        if self.replies.get(id).is_some_and(|reply| reply.body.is_over())
-            && let Some(reply) = self.replies.remove(id)
-        {
-            self.cache.keep(reply.kept, 0);
-            if let Some((connection, _)) = reply.switched {
-                reactor.close(connection.io);
-            }
-        }
-    }
-
-    /// Has the cache count what a response on its way holds; whether it may hold more.
-    pub(super) fn count(&mut self, id: Id<Reply>) -> bool {
-        let Some(reply) = self.replies.get_mut(id) else { return true };
-        let held = reply.keeps();
-        let before = std::mem::replace(&mut reply.kept, held);
-        self.cache.keep(before, held)
-    }
-
-    /// A fetch leaves the content of its request.
-    pub(super) fn leave_upload(&mut self, id: Id<Body>, reader: ReaderKey, wake: &mut impl Wake) {
-        if let Some(body) = self.uploads.get_mut(id) {
-            body.detach(reader, wake);
-        }
-        self.release_upload(id);
-    }
-
-    /// A client brings no more of its request's content.
-    pub(super) fn end_upload(&mut self, id: Id<Body>, error: &ExchangeError, wake: &mut impl Wake) {
-        if let Some(body) = self.uploads.get_mut(id) {
-            body.finish(State::Failed(error.clone()), wake);
-        }
-        self.release_upload(id);
-    }
-
-    /// Drops the content of a request once nobody has anything to do with it.
-    pub(super) fn release_upload(&mut self, id: Id<Body>) {
-        if self.uploads.get(id).is_some_and(Body::is_over) {
-            self.uploads.remove(id);
-        }
-    }
-}
-
-/// How many idle connections to origins are kept.
-fn pool_bound(limits: &Limits, bearable: usize) -> usize {
-    limits.pool.unwrap_or_else(|| (bearable / 2).min(2048))
-}
-
-const fn name_limits(limits: &Limits) -> NameLimits {
-    NameLimits {
-        answer: limits.name_ttl,
-        failure: limits.name_failure_ttl,
-        names: limits.names,
-        asked: limits.names_asked,
-    }
-}
-
-fn cache_limits(settings: &Settings) -> CacheLimits {
-    CacheLimits {
-        memory: settings.cache_memory,
-        object: settings.object_max(),
-        hit_for_miss: settings.limits.hit_for_miss,
     }
 }

@@ -5,9 +5,9 @@ use std::task::Poll;
 
 use super::super::body::State;
 use super::super::client::{Client, ClientCx, Next, Source, Step};
+use super::super::core::Core;
 use super::super::error::ExchangeError;
 use super::super::outgoing::Supply;
-use super::super::worker::Core;
 use super::pump;
 
 /// Sends until all has left, the client takes no more, or there is no more yet.

@@ -7,8 +7,8 @@ use crate::reactor::{Id, Token};
 
 use super::super::body::{Body, Retain, State, receive_into};
 use super::super::client::{Client, ClientCx, Exchange, Step, Upload};
+use super::super::core::Core;
 use super::super::error::ExchangeError;
-use super::super::worker::Core;
 
 /// Prepares for the content of a request, if it has some, for the fetch that will read it. A short
 /// one is kept, so that it can be sent again.

@@ -1,0 +1,168 @@
+//! What all sides of all exchanges share: passive objects, and the settings.
+
+use std::rc::Rc;
+
+use crate::cache::{Cache, CacheLimits, KeyMaker};
+use crate::dns::{NameLimits, Names};
+use crate::http::HeadLimits;
+use crate::reactor::{Arena, Id, Reactor, Token, Wake};
+
+use super::body::{Body, ReaderKey, State};
+use super::buffers::Buffers;
+use super::error::ExchangeError;
+use super::limits::Limits;
+use super::log::AccessLog;
+use super::pool::Pool;
+use super::reply::Reply;
+use super::settings::Settings;
+use super::surroundings::{Mail, Resolver, Surroundings};
+
+/// The size of a buffer into which messages are received.
+const RECEIVED: usize = 16 * 1024;
+/// The size of a buffer for what passes through a tunnel.
+const TUNNELLED: usize = 64 * 1024;
+
+/// What all sides of all exchanges share: passive objects, and the settings.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) settings: Rc<Settings>,
+    pub(super) heads: HeadLimits,
+    pub(super) cache: Cache<Id<Reply>>,
+    pub(super) replies: Arena<Reply>,
+    pub(super) uploads: Arena<Body>,
+    pub(super) pool: Pool,
+    pub(super) names: Names<Token>,
+    pub(super) resolver: Box<dyn Resolver>,
+    pub(super) log: AccessLog,
+    pub(super) buffers: Buffers,
+    pub(super) tunnel_buffers: Buffers,
+    pub(super) draining: bool,
+}
+
+impl Core {
+    /// There is room for `bearable` clients and as many connections to origins.
+    pub(super) fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
+        let limits = &settings.limits;
+        let keys = KeyMaker::new(surroundings.secret);
+        Self {
+            heads: limits.of_heads(),
+            cache: Cache::new(cache_limits(&settings), keys),
+            replies: Arena::new(),
+            uploads: Arena::new(),
+            pool: Pool::new(pool_bound(limits, bearable)),
+            names: Names::new(name_limits(limits)),
+            resolver: surroundings.resolver,
+            log: AccessLog::new(surroundings.log),
+            buffers: Buffers::of(RECEIVED),
+            tunnel_buffers: Buffers::of(TUNNELLED),
+            draining: false,
+            settings: Rc::new(settings),
+        }
+    }
+
+    /// Goes on with other settings.
+    pub(super) fn reload(
+        &mut self,
+        settings: Settings,
+        bearable: usize,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        self.pool.clear(reactor); // its connections were allowed by other rules
+        self.heads = settings.limits.of_heads();
+        if settings.reverse != self.settings.reverse {
+            self.cache.clear(); // what another origin has said does not hold for this one
+        }
+        self.cache.set_limits(cache_limits(&settings));
+        self.names.set_limits(name_limits(&settings.limits));
+        self.pool.set_bound(pool_bound(&settings.limits, bearable));
+        self.settings = Rc::new(settings);
+    }
+
+    /// `waiter` does not need the addresses of `name` any more. A question that nobody waits for
+    /// does not keep others from being asked.
+    pub(super) fn leave_name(&mut self, name: &str, waiter: &Token) {
+        if self.names.leave(name, waiter) && self.resolver.forget(name) {
+            self.names.forget(name);
+        }
+    }
+
+    /// A reader leaves a response that is on its way.
+    pub(super) fn leave_reply(
+        &mut self,
+        id: Id<Reply>,
+        reader: ReaderKey,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        if let Some(reply) = self.replies.get_mut(id) {
+            reply.body.detach(reader, reactor);
+        }
+        self.count(id);
+        self.release_reply(id, reactor);
+    }
+
+    /// Drops a response on its way once nobody has anything to do with it; a connection that was
+    /// switched for somebody who did not come for it is closed.
+    pub(super) fn release_reply(&mut self, id: Id<Reply>, reactor: &mut Reactor<Mail>) {
+        if self.replies.get(id).is_some_and(|reply| reply.body.is_over())
+            && let Some(reply) = self.replies.remove(id)
+        {
+            self.cache.keep(reply.kept, 0);
+            if let Some((connection, _)) = reply.switched {
+                reactor.close(connection.io);
+            }
+        }
+    }
+
+    /// Has the cache count what a response on its way holds; whether it may hold more.
+    pub(super) fn count(&mut self, id: Id<Reply>) -> bool {
+        let Some(reply) = self.replies.get_mut(id) else { return true };
+        let held = reply.keeps();
+        let before = std::mem::replace(&mut reply.kept, held);
+        self.cache.keep(before, held)
+    }
+
+    /// A fetch leaves the content of its request.
+    pub(super) fn leave_upload(&mut self, id: Id<Body>, reader: ReaderKey, wake: &mut impl Wake) {
+        if let Some(body) = self.uploads.get_mut(id) {
+            body.detach(reader, wake);
+        }
+        self.release_upload(id);
+    }
+
+    /// A client brings no more of its request's content.
+    pub(super) fn end_upload(&mut self, id: Id<Body>, error: &ExchangeError, wake: &mut impl Wake) {
+        if let Some(body) = self.uploads.get_mut(id) {
+            body.finish(State::Failed(error.clone()), wake);
+        }
+        self.release_upload(id);
+    }
+
+    /// Drops the content of a request once nobody has anything to do with it.
+    pub(super) fn release_upload(&mut self, id: Id<Body>) {
+        if self.uploads.get(id).is_some_and(Body::is_over) {
+            self.uploads.remove(id);
+        }
+    }
+}
+
+/// How many idle connections to origins are kept.
+fn pool_bound(limits: &Limits, bearable: usize) -> usize {
+    limits.pool.unwrap_or_else(|| (bearable / 2).min(2048))
+}
+
+const fn name_limits(limits: &Limits) -> NameLimits {
+    NameLimits {
+        answer: limits.name_ttl,
+        failure: limits.name_failure_ttl,
+        names: limits.names,
+        asked: limits.names_asked,
+    }
+}
+
+fn cache_limits(settings: &Settings) -> CacheLimits {
+    CacheLimits {
+        memory: settings.cache_memory,
+        object: settings.object_max(),
+        hit_for_miss: settings.limits.hit_for_miss,
+    }
+}

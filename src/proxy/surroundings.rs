@@ -1,0 +1,83 @@
+//! What a proxy needs from outside, and what it is told from there.
+
+use std::io;
+use std::net::IpAddr;
+
+use crate::reactor::{Mailbox, SystemResolver};
+
+use super::log::LogSink;
+use super::settings::Settings;
+
+/// What other threads, and the program around the proxy, tell it.
+#[derive(Debug)]
+pub enum Mail {
+    /// The answer to a question about a name.
+    Resolved(String, io::Result<Vec<IpAddr>>),
+    /// Something to do.
+    Command(Command),
+}
+
+/// What a proxy can be told while it runs.
+#[derive(Debug)]
+pub enum Command {
+    /// Take no new clients, finish what is in flight, then stop.
+    Drain,
+    /// Stop at once.
+    Stop,
+    /// Go on with other settings.
+    Reload(Box<Settings>),
+    /// Open the access log anew.
+    Reopen,
+}
+
+/// Looks names up, without blocking; answers come as [`Mail::Resolved`].
+pub trait Resolver: std::fmt::Debug {
+    /// Asks for the addresses of `name`.
+    fn ask(&mut self, name: &str);
+
+    /// Takes a question back, as nobody wants to know any more. Whether that could be done: then
+    /// no answer comes.
+    fn forget(&mut self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+}
+
+/// The system's resolver, on threads.
+#[derive(Debug)]
+pub struct ThreadedResolver {
+    threads: SystemResolver<Mail>,
+    mailbox: Mailbox<Mail>,
+}
+
+impl ThreadedResolver {
+    /// At most `threads` look-ups at a time, answered through `mailbox`.
+    #[must_use]
+    pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
+        Self { threads: SystemResolver::new(threads, mailbox.clone(), Mail::Resolved), mailbox }
+    }
+}
+
+impl Resolver for ThreadedResolver {
+    fn ask(&mut self, name: &str) {
+        if let Err(error) = self.threads.ask(name) {
+            // If that is full, the look-up ends by its deadline.
+            let _ = self.mailbox.send(Mail::Resolved(name.to_owned(), Err(error)));
+        }
+    }
+
+    fn forget(&mut self, name: &str) -> bool {
+        self.threads.forget(name)
+    }
+}
+
+/// What the proxy needs from outside.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Looks names up.
+    pub resolver: Box<dyn Resolver>,
+    /// Takes access log lines.
+    pub log: Box<dyn LogSink>,
+    /// A number that nobody outside can know.
+    pub secret: [u64; 2],
+}
