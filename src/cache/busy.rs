@@ -1,14 +1,15 @@
 //! What is on its way, and what lately turned out not to be for sharing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Instant;
 
 use lru::LruCache;
 
-use crate::http::RequestHead;
+use crate::http::{Method, RequestHead};
 
 use super::key::{BuildCarried, CacheKey};
+use super::policy::Use;
 use super::vary::Selection;
 
 /// A fetch that is under way, as the cache knows it.
@@ -25,6 +26,8 @@ pub(super) struct BusyTable<F> {
     tickets: HashMap<u64, Busy<F>>,
     /// The fetches that others may join.
     joinable: HashMap<CacheKey, Vec<u64>, BuildCarried>,
+    /// The keys of those whose stored response is served meanwhile.
+    refreshing: HashSet<CacheKey, BuildCarried>,
     /// Keys not for sharing, until when.
     marks: LruCache<CacheKey, Instant, BuildCarried>,
     next: u64,
@@ -38,6 +41,8 @@ struct Busy<F> {
     fetch: Option<F>,
     /// Whether the URI's resource was changed since it began.
     outdated: bool,
+    /// Whether a stored response is served while it is under way.
+    refreshes: bool,
 }
 
 impl<F: Copy> BusyTable<F> {
@@ -45,6 +50,7 @@ impl<F: Copy> BusyTable<F> {
         Self {
             tickets: HashMap::new(),
             joinable: HashMap::default(),
+            refreshing: HashSet::default(),
             marks: LruCache::unbounded_with_hasher(BuildCarried::default()),
             next: 0,
             key_bytes: 0,
@@ -66,7 +72,13 @@ impl<F: Copy> BusyTable<F> {
         self.key_bytes += key.weight();
         self.tickets.insert(
             number,
-            Busy { key: key.clone(), request: Rc::clone(request), fetch, outdated: false },
+            Busy {
+                key: key.clone(),
+                request: Rc::clone(request),
+                fetch,
+                outdated: false,
+                refreshes: false,
+            },
         );
         Ticket(number)
     }
@@ -89,6 +101,9 @@ impl<F: Copy> BusyTable<F> {
     pub(super) fn end(&mut self, ticket: Ticket) -> Option<CacheKey> {
         self.unshare(ticket);
         let busy = self.tickets.remove(&ticket.0)?;
+        if busy.refreshes {
+            self.refreshing.remove(&busy.key);
+        }
         self.key_bytes -= busy.key.weight();
         Some(busy.key)
     }
@@ -106,17 +121,38 @@ impl<F: Copy> BusyTable<F> {
         joinable
     }
 
-    /// Says that the resource of `key` has changed: nobody joins the fetches that are under way.
-    pub(super) fn outdate(&mut self, key: &CacheKey) {
+    /// Says that the resource of `key` was changed by a fetch: nobody joins the others that are under
+    /// way.
+    pub(super) fn outdate(&mut self, key: &CacheKey, by: Ticket) {
         self.joinable.remove(key);
-        for busy in self.tickets.values_mut().filter(|busy| busy.key == *key) {
-            (busy.fetch, busy.outdated) = (None, true);
+        for (&number, busy) in self.tickets.iter_mut().filter(|(_, busy)| busy.key == *key) {
+            busy.fetch = None;
+            busy.outdated |= number != by.0;
         }
     }
 
     /// Whether the resource has changed since the fetch began.
     pub(super) fn is_outdated(&self, ticket: Ticket) -> bool {
         self.tickets.get(&ticket.0).is_some_and(|busy| busy.outdated)
+    }
+
+    /// Says that a stored response is served while the fetch is under way.
+    pub(super) fn refresh(&mut self, ticket: Ticket) {
+        if let Some(busy) = self.tickets.get_mut(&ticket.0) {
+            busy.refreshes = true;
+            self.refreshing.insert(busy.key.clone());
+        }
+    }
+
+    /// How a stored response is used without waiting for the origin, if it is. One fetch at a time
+    /// validates it meanwhile.
+    pub(super) fn usable(&self, key: &CacheKey, request: &RequestHead, usable: Use) -> Option<Use> {
+        match usable {
+            Use::Fresh | Use::Stale => Some(usable),
+            Use::WhileRevalidating if self.refreshing.contains(key) => Some(Use::Stale),
+            Use::WhileRevalidating if request.method() == Method::Get => Some(usable),
+            Use::WhileRevalidating | Use::Validate | Use::ValidateForRequest => None,
+        }
     }
 
     /// Nobody joins the fetch; if others could have, nobody joins one of its key before `until`.

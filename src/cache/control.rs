@@ -42,6 +42,10 @@ pub struct ResponseControl {
     pub max_age: Option<Duration>,
     /// How long it is fresh in a shared cache.
     pub s_maxage: Option<Duration>,
+    /// For how long it may be served stale while it is validated (RFC 5861 §3).
+    pub stale_while_revalidate: Duration,
+    /// For how long it may be served stale if the origin fails (RFC 5861 §4).
+    pub stale_if_error: Option<Duration>,
 }
 
 impl ResponseControl {
@@ -61,6 +65,12 @@ impl ResponseControl {
                 Known::MustUnderstand => control.must_understand = true,
                 Known::MaxAge => control.max_age = Some(directive.at_most(control.max_age)),
                 Known::SMaxage => control.s_maxage = Some(directive.at_most(control.s_maxage)),
+                Known::StaleWhileRevalidate => {
+                    control.stale_while_revalidate = directive.seconds().unwrap_or_default();
+                }
+                Known::StaleIfError => {
+                    control.stale_if_error = Some(directive.at_most(control.stale_if_error));
+                }
                 _ => {}
             }
         }
@@ -147,13 +157,15 @@ enum Known {
     MustRevalidate,
     ProxyRevalidate,
     MustUnderstand,
+    StaleWhileRevalidate,
+    StaleIfError,
     OnlyIfCached,
     MinFresh,
     MaxStale,
     Other,
 }
 
-const KNOWN: [(&[u8], Known); 12] = [
+const KNOWN: [(&[u8], Known); 14] = [
     (b"max-age", Known::MaxAge),
     (b"s-maxage", Known::SMaxage),
     (b"no-cache", Known::NoCache),
@@ -163,6 +175,8 @@ const KNOWN: [(&[u8], Known); 12] = [
     (b"must-revalidate", Known::MustRevalidate),
     (b"proxy-revalidate", Known::ProxyRevalidate),
     (b"must-understand", Known::MustUnderstand),
+    (b"stale-while-revalidate", Known::StaleWhileRevalidate),
+    (b"stale-if-error", Known::StaleIfError),
     (b"only-if-cached", Known::OnlyIfCached),
     (b"min-fresh", Known::MinFresh),
     (b"max-stale", Known::MaxStale),

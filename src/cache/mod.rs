@@ -9,7 +9,9 @@ mod control;
 mod key;
 mod object;
 mod policy;
+mod preference;
 mod store;
+mod targeted;
 mod vary;
 
 use std::rc::Rc;
@@ -23,7 +25,9 @@ pub use content::Content;
 pub use control::{RequestControl, ResponseControl, Scope, withheld};
 pub use key::{CacheKey, KeyMaker};
 pub use object::Object;
-pub use policy::{Freshness, NotStored, Response, Storable, Use, still_storable, storable};
+pub use policy::{
+    Failure, Freshness, NotStored, Response, Storable, Use, still_storable, storable,
+};
 pub use vary::Selection;
 
 use busy::BusyTable;
@@ -138,8 +142,10 @@ impl<F: Copy> Cache<F> {
         let selected = variants.iter().find(|object| object.selection.fits(request));
         let selected =
             selected.map(|object| (Arc::clone(object), object.freshness.judge(&control, now)));
-        if let Some((object, usable @ (Use::Fresh | Use::Stale))) = selected {
-            return Lookup::Hit(object, usable);
+        if let Some((object, usable)) = &selected
+            && let Some(usable) = self.busy.usable(key, request, *usable)
+        {
+            return Lookup::Hit(Arc::clone(object), usable);
         }
         if may_share(request, &control)
             && let Some(fetch) = self.busy.fetch_for(key, request, known)
@@ -151,6 +157,11 @@ impl<F: Copy> Cache<F> {
             None if control.no_cache || control.no_store => Lookup::Miss(Missing::Request),
             None => Lookup::Miss(missing),
         }
+    }
+
+    /// Says that a fetch validates a response that is served stale meanwhile.
+    pub fn refresh(&mut self, ticket: Ticket) {
+        self.busy.refresh(ticket);
     }
 
     /// Says that `fetch` is under way for `request`: the others may join it, unless this request's
@@ -221,17 +232,28 @@ impl<F: Copy> Cache<F> {
         }
         if let Some(key) = self.busy.end(ticket) {
             self.busy.unmark(&key);
-            self.make_room(object.weight());
-            self.store.insert(key, Arc::clone(object));
-            self.make_room(0);
+            self.update(&key, object);
         }
     }
 
     /// Removes what is stored for a URI, as a successful unsafe request does (RFC 9111 §4.4). What is
-    /// on its way for it is from before that, too: nobody joins it, and it is not stored.
-    pub fn invalidate(&mut self, key: &CacheKey) -> bool {
-        self.busy.outdate(key);
+    /// on its way for it is from before that, too: nobody joins it, and it is not stored, unless it
+    /// is the answer to the request itself.
+    pub fn invalidate(&mut self, key: &CacheKey, by: Ticket) -> bool {
+        self.busy.outdate(key, by);
         self.store.remove(key)
+    }
+
+    /// The stored response that `request` selects, fresh or not. It counts as used.
+    pub fn stored_for(&mut self, key: &CacheKey, request: &RequestHead) -> Option<Arc<Object>> {
+        self.store.get(key).iter().find(|object| object.selection.fits(request)).cloned()
+    }
+
+    /// Stores `object` in place of the response that it is a newer version of.
+    pub fn update(&mut self, key: &CacheKey, object: &Arc<Object>) {
+        self.make_room(object.weight());
+        self.store.insert(key.clone(), Arc::clone(object));
+        self.make_room(0);
     }
 
     /// Forgets what is stored for a URI: it turned out not to be for everybody, or to be something

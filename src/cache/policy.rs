@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::http::cond::{self, Validators};
-use crate::http::{Fields, Method, Name, RequestHead, Status, date};
+use crate::http::{Fields, Method, Name, RequestHead, Status, date, reference};
 use crate::time::Now;
 
 use super::control::{RequestControl, ResponseControl, Scope, seconds};
+use super::targeted;
 use super::vary::Selection;
 
 /// No response is assumed fresh for longer than this without saying so (RFC 9111 §4.2.2).
@@ -15,7 +16,7 @@ const MAX_HEURISTIC: Duration = Duration::from_secs(24 * 60 * 60);
 /// Why a response was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotStored {
-    /// The request's method is not GET, or it has content.
+    /// The request is no GET, or one with content, and the response does not stand for its URI.
     Method,
     /// The request or the response says `no-store`.
     NoStore,
@@ -70,8 +71,21 @@ pub struct Freshness {
     lifetime: Duration,
     /// It is never used without validation.
     always_validate: bool,
-    /// It is not used stale, whatever the request says.
+    /// It is not used stale, whatever the request says and whatever else it says itself.
     never_stale: bool,
+    /// For how long it may be served stale while it is validated.
+    while_revalidating: Duration,
+    /// For how long it may be served stale if the origin fails, if it says so.
+    on_error: Option<Duration>,
+}
+
+/// How an origin fails to say whether a stored response still holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It cannot be reached, or does not answer.
+    Unreachable,
+    /// It answers 500, 502, 503 or 504 (RFC 5861 §4).
+    ServerError,
 }
 
 /// What to do with a stored response that a request selects.
@@ -81,6 +95,8 @@ pub enum Use {
     Fresh,
     /// Serve it; it is stale, and the request says that it may be.
     Stale,
+    /// Serve it stale, and validate it meanwhile (RFC 5861 §3).
+    WhileRevalidating,
     /// It is to be validated first: it is stale, or it says so.
     Validate,
     /// It is to be validated first because the request says so.
@@ -99,6 +115,8 @@ impl Freshness {
             never_stale: control.must_revalidate
                 || control.proxy_revalidate
                 || control.s_maxage.is_some(),
+            while_revalidating: control.stale_while_revalidate,
+            on_error: control.stale_if_error,
         }
     }
 
@@ -119,7 +137,7 @@ impl Freshness {
     #[must_use]
     pub fn allows(&self, request: &RequestHead, now: Instant) -> bool {
         let control = RequestControl::of(request.fields());
-        matches!(self.judge(&control, now), Use::Fresh | Use::Stale)
+        matches!(self.judge(&control, now), Use::Fresh | Use::Stale | Use::WhileRevalidating)
     }
 
     /// What a request that says `control` may do with it.
@@ -138,20 +156,41 @@ impl Freshness {
             Some(_) => Use::Fresh,
             None if self.never_stale => Use::Validate,
             None if control.max_stale.is_some_and(|max| age - self.lifetime <= max) => Use::Stale,
+            None if control.max_age.is_some() || control.min_fresh.is_some() => Use::Validate,
+            None if age - self.lifetime < self.while_revalidating => Use::WhileRevalidating,
             None => Use::Validate,
         }
+    }
+
+    /// Whether it may be served though the origin has failed to validate it (RFC 9111 §4.2.4,
+    /// RFC 5861 §4): for as long as it says, or, if it cannot be validated at all, for `unsaid`.
+    #[must_use]
+    pub fn survives(&self, failure: Failure, unsaid: Duration, now: Instant) -> bool {
+        let limit = match (self.on_error, failure) {
+            (Some(said), _) => said,
+            (None, Failure::Unreachable) => unsaid,
+            (None, Failure::ServerError) => return false,
+        };
+        !self.always_validate
+            && !self.never_stale
+            && self.age(now).saturating_sub(self.lifetime) <= limit
     }
 }
 
 /// A response as it came, or as it is after a 304.
 #[derive(Clone, Copy, Debug)]
 pub struct Response<'a> {
+    /// The target URI, normalised.
+    pub uri: &'a str,
     /// The status.
     pub status: Status,
     /// The fields.
     pub fields: &'a Fields,
     /// Whether its content has a transfer coding that cannot be undone here.
     pub is_coded: bool,
+    /// The fields that speak to this cache instead of `Cache-Control` (RFC 9213), most specific
+    /// first.
+    pub targets: &'a [Name],
     /// When the request was sent.
     pub sent: Instant,
     /// When the response came.
@@ -189,10 +228,26 @@ impl Storable {
 /// # Errors
 /// Why not.
 pub fn storable(request: &RequestHead, response: &Response<'_>) -> Result<Storable, NotStored> {
-    if request.method() != Method::Get || request.framing().has_content() {
-        return Err(NotStored::Method); // what content of a GET means is not part of the key
+    match request.method() {
+        // What content of a GET means is not part of the key.
+        Method::Get if !request.framing().has_content() => still_storable(request, response),
+        Method::Post if is_what_a_get_brings(response) => still_storable(request, response),
+        _ => Err(NotStored::Method),
     }
-    still_storable(request, response)
+}
+
+/// Whether the response to a POST is what a GET would have brought (RFC 9110 §9.3.3): it says that
+/// it is of the same URI, and how long it is fresh.
+fn is_what_a_get_brings(response: &Response<'_>) -> bool {
+    let fields = response.fields;
+    let control =
+        targeted::control(fields, response.targets).unwrap_or_else(|| ResponseControl::of(fields));
+    let named = fields.only(Name::ContentLocation);
+    let named = named.and_then(|value| std::str::from_utf8(value).ok());
+    response.status == Status::OK
+        && (control.max_age.is_some() || control.s_maxage.is_some() || fields.has(Name::Expires))
+        && named.and_then(|named| reference::resolve(response.uri, named)).as_deref()
+            == Some(response.uri)
 }
 
 /// The same for a stored response as a 304 has updated it, in answer to a GET or HEAD.
@@ -204,7 +259,8 @@ pub fn still_storable(
     response: &Response<'_>,
 ) -> Result<Storable, NotStored> {
     let (fields, status) = (response.fields, response.status);
-    let control = ResponseControl::of(fields);
+    let targeted = targeted::control(fields, response.targets);
+    let control = targeted.unwrap_or_else(|| ResponseControl::of(fields));
     if RequestControl::of(request.fields()).no_store {
         return Err(NotStored::NoStore);
     }
@@ -227,7 +283,8 @@ pub fn still_storable(
     if status == Status::PARTIAL_CONTENT || response.is_coded {
         return Err(NotStored::Partial);
     }
-    let explicit = explicit_lifetime(response, &control);
+    let expires = if targeted.is_none() { explicit_expiry(response) } else { None };
+    let explicit = control.s_maxage.or(control.max_age).or(expires);
     if explicit.is_none() {
         if !(allows_heuristics(status) || control.public) {
             return Err(NotStored::Status);
@@ -255,15 +312,12 @@ fn depends_on_conditions(request: &Fields, status: Status) -> bool {
     }
 }
 
-/// The lifetime that the response gives itself (§4.2.1). A date that cannot be read is past.
-fn explicit_lifetime(response: &Response<'_>, control: &ResponseControl) -> Option<Duration> {
+/// The lifetime that `Expires` gives (§4.2.1). A date that cannot be read is past.
+fn explicit_expiry(response: &Response<'_>) -> Option<Duration> {
     let fields = response.fields;
-    control.s_maxage.or(control.max_age).or_else(|| {
-        fields.has(Name::Expires).then(|| {
-            let expires = fields.only(Name::Expires).and_then(date::parse);
-            let lifetime = expires.and_then(|at| at.duration_since(response.date()).ok());
-            lifetime.unwrap_or_default()
-        })
+    fields.has(Name::Expires).then(|| {
+        let expires = fields.only(Name::Expires).and_then(date::parse);
+        expires.and_then(|at| at.duration_since(response.date()).ok()).unwrap_or_default()
     })
 }
 

@@ -4,14 +4,21 @@
 //! `Connection` named it, is as good as absent.
 
 use crate::http::hop::Hop;
-use crate::http::{Fields, Name, RequestHead};
+use crate::http::{Field, Fields, Name, RequestHead};
+
+use super::preference::Preferences;
 
 /// Responses that were selected by more fields than these are not worth the comparing.
 const MAX_NAMES: usize = 32;
+const LANGUAGE: Name = Name::AcceptLanguage;
 
 /// The request fields a response was selected by, with their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection(Box<[Selecting]>);
+pub struct Selection {
+    fields: Box<[Selecting]>,
+    /// What language it is in, if it was selected by that: who prefers it to all others gets it.
+    language: Option<Box<[u8]>>,
+}
 
 /// A request field and the value it had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,43 +44,54 @@ impl Selection {
         }
         let sent = Sent::of(request);
         let with_value = |name: Box<[u8]>| {
-            let value = sent
-                .parts(&name)
-                .fold(Vec::new(), |value, part| [&value, ",".as_bytes(), part].concat());
-            Selecting { name, value: value.into() }
+            let value = sent.value(&name).into();
+            Selecting { name, value }
         };
-        Some(Self(names.into_iter().map(with_value).collect()))
+        let fields: Box<[_]> = names.into_iter().map(with_value).collect();
+        let by_language = fields.iter().any(|field| Name::from_bytes(&field.name) == LANGUAGE);
+        let language = response.only(Name::ContentLanguage).filter(|_| by_language);
+        let language = language.map(|language| language.to_ascii_lowercase().into_boxed_slice());
+        Some(Self { fields, language })
     }
 
     /// Whether `request` would select the same.
     #[must_use]
     pub fn fits(&self, request: &RequestHead) -> bool {
-        if self.0.is_empty() {
+        if self.fields.is_empty() {
             return true;
         }
         let sent = Sent::of(request);
-        self.0.iter().all(|field| {
-            let left = sent
-                .parts(&field.name)
-                .try_fold(&*field.value, |left, part| left.strip_prefix(b",")?.strip_prefix(part));
-            left.is_some_and(<[u8]>::is_empty)
+        self.fields.iter().all(|field| {
+            sent.value(&field.name) == *field.value
+                || (Name::from_bytes(&field.name) == LANGUAGE && self.is_preferred(&sent))
         })
+    }
+
+    fn is_preferred(&self, sent: &Sent<'_>) -> bool {
+        let wanted = Preferences::of(sent.lines(LANGUAGE.as_str().as_bytes()));
+        self.language.is_some() && wanted.first() == self.language.as_deref()
     }
 
     /// Whether two requests agree in the fields this was selected by.
     #[must_use]
     pub fn agree(&self, one: &RequestHead, other: &RequestHead) -> bool {
-        if self.0.is_empty() {
+        if self.fields.is_empty() {
             return true;
         }
         let (one, other) = (Sent::of(one), Sent::of(other));
-        self.0.iter().all(|field| one.parts(&field.name).eq(other.parts(&field.name)))
+        self.fields.iter().all(|field| one.value(&field.name) == other.value(&field.name))
     }
 
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.0.iter().map(|field| 64 + field.name.len() + field.value.len()).sum()
+        let language = self.language.as_ref().map_or(0, |language| language.len() + 16);
+        language
+            + self
+                .fields
+                .iter()
+                .map(|field| 64 + field.name.len() + field.value.len())
+                .sum::<usize>()
     }
 }
 
@@ -88,11 +106,27 @@ impl<'a> Sent<'a> {
         Self { fields: request.fields(), hop: Hop::of(request.version(), request.fields()) }
     }
 
-    /// All lines of a field as one list, without optional white space around its parts. A field that
-    /// is absent has none, an empty one has one.
-    fn parts<'b>(&'b self, name: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
-        let lines = self.fields.iter().filter(move |f| f.is_named(name) && !self.hop.ends_here(f));
-        lines.flat_map(|f| f.value.split(|&b| b == b',').map(<[u8]>::trim_ascii))
+    fn lines<'b>(&'b self, name: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
+        let named = move |field: &Field<'_>| field.is_named(name) && !self.hop.ends_here(field);
+        self.fields.iter().filter(named).map(|field| field.value)
+    }
+
+    /// All lines of a field as one value: of preferences what they mean, of others the list without
+    /// optional white space. A field that is absent differs from one that is empty.
+    fn value(&self, name: &[u8]) -> Vec<u8> {
+        if matches!(Name::from_bytes(name), LANGUAGE | Name::AcceptEncoding) {
+            let lines = self.lines(name).count();
+            return match lines {
+                0 => Vec::new(),
+                _ => [b",", &*Preferences::of(self.lines(name)).canonical()].concat(),
+            };
+        }
+        let mut value = Vec::new();
+        for part in self.lines(name).flat_map(|line| line.split(|&byte| byte == b',')) {
+            value.push(b',');
+            value.extend_from_slice(part.trim_ascii());
+        }
+        value
     }
 }
 
@@ -134,6 +168,23 @@ mod tests {
         assert!(!same(&[("Accept", "a")]));
         assert!(!same(&[("Accept", "a, b"), ("Accept-Language", "")]));
         assert!(!same(&[("Accept", "a, b"), ("Connection", "accept")]), "the origin saw none");
+    }
+
+    #[test]
+    fn preferences_fit_if_they_mean_the_same_or_prefer_what_there_is() {
+        let mut response = vary(&["Accept-Language, Accept-Encoding"]);
+        let one = request(&[("Accept-Language", "en, de"), ("Accept-Encoding", "gzip, br;q=0.5")]);
+        let fits = |response: &Fields, language: &str| {
+            let encoding = ("accept-encoding", "br; q=0.500,GZIP");
+            let other = request(&[("Accept-Language", language), encoding]);
+            Selection::of(response, &one).unwrap().fits(&other)
+        };
+        assert!(fits(&response, "DE,  en;q=1"));
+        assert!(!fits(&response, "de"));
+        response.push(b"Content-Language", b"De");
+        assert!(fits(&response, "fr;q=0.5, de;q=1.0"));
+        assert!(!fits(&response, "de;q=0.5, fr"));
+        assert!(!fits(&response, "de, fr"));
     }
 
     #[test]

@@ -111,6 +111,10 @@ fn arg(option: &'static OptionSpec) -> Arg {
     let action = if option.many { ArgAction::Append } else { ArgAction::Set };
     let arg = Arg::new(option.name).long(option.name).value_name(option.value);
     let arg = arg.action(action).help(option.help).allow_hyphen_values(option.name == "access-log");
+    let arg = match option.flag {
+        true => arg.num_args(0..=1).require_equals(true).default_missing_value("on"),
+        false => arg,
+    };
     match option.short {
         Some(letter) => arg.short(letter),
         None => arg,

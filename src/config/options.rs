@@ -41,6 +41,8 @@ pub struct Options {
     pub cache_memory: Option<Bytes>,
     /// Bytes of the largest object stored.
     pub cache_object_max: Option<Bytes>,
+    /// Whether targeted cache control is obeyed; of itself, a reverse proxy does.
+    pub targeted: Option<bool>,
     /// Rules for destinations.
     pub destinations: DestinationPolicy,
     /// Clients beyond this machine.
@@ -64,6 +66,7 @@ impl Default for Options {
             to: None,
             cache_memory: Some(Bytes(256 << 20)),
             cache_object_max: None,
+            targeted: None,
             destinations: DestinationPolicy::default(),
             clients: Vec::new(),
             trusted_proxies: Vec::new(),
@@ -86,6 +89,8 @@ pub struct OptionSpec {
     pub value: &'static str,
     /// Whether it may be given several times, each adding to the others.
     pub many: bool,
+    /// Whether it may stand without a value, which then is `on`.
+    pub flag: bool,
     /// What it does.
     pub help: &'static str,
     /// Takes one value.
@@ -101,7 +106,7 @@ const fn one(
     set: fn(&mut Options, &str) -> Result<(), String>,
     get: fn(&Options) -> Vec<String>,
 ) -> OptionSpec {
-    OptionSpec { name, short: None, value, many: false, help, set, get }
+    OptionSpec { name, short: None, value, many: false, flag: false, help, set, get }
 }
 
 const fn many(spec: OptionSpec) -> OptionSpec {
@@ -141,6 +146,16 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| unit(text).map(|size| o.cache_object_max = Some(size)),
         |o| o.cache_object_max.iter().map(Unit::write).collect(),
     ),
+    OptionSpec {
+        flag: true,
+        ..one(
+            "targeted-cache-control",
+            "on|off",
+            "Obey CDN-Cache-Control and Tidegate-Cache-Control [default: on with --to]",
+            |o, text| switch(text).map(|on| o.targeted = Some(on)),
+            |o| o.targeted.iter().map(|&on| if on { "on" } else { "off" }.to_owned()).collect(),
+        )
+    },
     many(one(
         "allow-destination",
         "RULE",
@@ -274,6 +289,14 @@ fn limit(options: &mut Options, name: &str, text: &str) -> Result<(), String> {
     set.map_err(|expected| format!("'{text}' is not {}", expected.unwrap_or_default()))
 }
 
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err(format!("'{text}' is neither on nor off")),
+    }
+}
+
 impl Options {
     /// The option called `name`.
     #[must_use]
@@ -307,6 +330,7 @@ impl Options {
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
             cache_object_max: self.cache_object_max.map(|size| size.0),
+            targeted: self.targeted.unwrap_or(self.to.is_some()),
             log: (self.access_log != LogTarget::Off).then_some(self.log_format),
         })
     }
@@ -380,6 +404,7 @@ mod tests {
             ("listen", "[::1]:0"),
             ("to", "http://h.test/base"),
             ("cache-object-max", "1MiB"),
+            ("targeted-cache-control", "off"),
             ("allow-destination", "h.test=10.0.0.0/8"),
             ("allow-client", "192.0.2.0/24"),
             ("trusted-proxy", "::1"),

@@ -89,8 +89,11 @@ impl<'a> Validators<'a> {
         if request.has(Name::IfNoneMatch) {
             return request.all(Name::IfNoneMatch).any(|list| self.is_named_in(list));
         }
+        // Without a date of modification, it was modified no later than it was sent
+        // (RFC 9111 §4.3.2).
+        let modified = self.modified.or(self.date);
         let since = request.only(Name::IfModifiedSince).and_then(date::parse);
-        since.is_some_and(|since| self.modified.is_some_and(|modified| modified <= since))
+        since.is_some_and(|since| modified.is_some_and(|modified| modified <= since))
     }
 
     fn is_named_in(&self, list: &[u8]) -> bool {

@@ -26,13 +26,18 @@ macro_rules! names {
 
 names! {
     Accept "Accept";
+    AcceptCharset "Accept-Charset";
+    AcceptEncoding "Accept-Encoding";
+    AcceptLanguage "Accept-Language";
     AcceptRanges "Accept-Ranges";
     Age "Age";
     Authorization "Authorization";
     CacheControl "Cache-Control";
+    CdnCacheControl "CDN-Cache-Control";
     CacheStatus "Cache-Status";
     Connection "Connection";
     ContentEncoding "Content-Encoding";
+    ContentLanguage "Content-Language";
     ContentLength "Content-Length";
     ContentLocation "Content-Location";
     ContentRange "Content-Range";
@@ -62,6 +67,7 @@ names! {
     Referer "Referer";
     SetCookie "Set-Cookie";
     Te "TE";
+    TidegateCacheControl "Tidegate-Cache-Control";
     Trailer "Trailer";
     TransferEncoding "Transfer-Encoding";
     Upgrade "Upgrade";
@@ -85,7 +91,7 @@ const BY_LENGTH: [([Name; MAX_SAME_LENGTH], usize); MAX_LENGTH + 1] = {
     }
     table
 };
-const MAX_LENGTH: usize = 19;
+const MAX_LENGTH: usize = 22;
 const MAX_SAME_LENGTH: usize = 8;
 
 impl Name {

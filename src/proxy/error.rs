@@ -155,6 +155,21 @@ impl ExchangeError {
         matches!(self, Self::Denied(_) | Self::ClientDenied(_) | Self::Loop)
     }
 
+    /// Whether the origin has failed, or could not be reached.
+    pub(super) const fn is_of_origin(&self) -> bool {
+        matches!(
+            self,
+            Self::Name(_)
+                | Self::NameTimeout
+                | Self::Connect { .. }
+                | Self::ConnectTimeout
+                | Self::OriginGone
+                | Self::OriginTimeout
+                | Self::BadResponse(_)
+                | Self::TooManyInterims
+        )
+    }
+
     /// Whether another fetch, by somebody who waited for this one, may do better.
     pub(super) const fn is_retryable(&self) -> bool {
         matches!(self, Self::OriginGone | Self::ClientGone | Self::UploadTimeout)

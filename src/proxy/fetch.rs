@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::{CacheKey, Object, Ticket};
+use crate::cache::{CacheKey, Failure, Object, Ticket};
 use crate::http::{ClientCodec, Framing, Method, RequestHead};
 use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
 
@@ -29,7 +29,7 @@ use super::fetch_steps as steps;
 use super::forward;
 use super::outgoing::{Coding, Outgoing};
 use super::pool::OriginConnection;
-use super::reply::Reply;
+use super::reply::{Brought, Reply};
 use super::route::Route;
 use super::surroundings::Mail;
 
@@ -42,6 +42,10 @@ pub(super) struct Order {
     pub(super) client: SocketAddr,
     /// A stored response to be validated.
     pub(super) validate: Option<Arc<Object>>,
+    /// A stale response to be served if the origin fails.
+    pub(super) fallback: Option<Arc<Object>>,
+    /// Whether it is for the cache, while clients are served a stale response.
+    pub(super) background: bool,
     /// The body in which the request's content comes.
     pub(super) upload: Option<Id<Body>>,
 }
@@ -118,7 +122,8 @@ impl Fetch {
         fetches: &mut Arena<Self>,
     ) -> Id<Reply> {
         let now = reactor.now().mono;
-        let may_store = core.cache.is_on() && order.request.method() == Method::Get;
+        let method = order.request.method();
+        let may_store = core.cache.is_on() && matches!(method, Method::Get | Method::Post);
         let retain = if may_store { Retain::All } else { Retain::Behind };
         let window = core.settings.limits.window.0;
         let mut reply = None;
@@ -126,6 +131,9 @@ impl Fetch {
             let new = core.replies.insert(Reply::new(id.token(), retain, window));
             reply = Some(new);
             let ticket = core.cache.begin(&order.key, &order.request, new, now);
+            if order.background {
+                core.cache.refresh(ticket);
+            }
             let upload = order.upload.and_then(|upload| core.uploads.get_mut(upload));
             Self {
                 id,
@@ -228,7 +236,8 @@ impl Fetch {
     /// comes soon.
     fn is_wanted(&mut self, cx: &FetchCx<'_>) -> bool {
         let Some(reply) = cx.core.replies.get(self.reply) else { return false };
-        if reply.body.has_readers() {
+        let for_the_cache = self.order.background && reply.body.retain() == Retain::All;
+        if for_the_cache || reply.body.has_readers() {
             self.deadlines.unread = None;
             return true;
         }
@@ -248,7 +257,7 @@ impl Fetch {
         let lost = matches!(error, ExchangeError::OriginGone)
             && matches!(self.step, Step::Send | Step::Head)
             && self.connection.is_some_and(|connection| connection.reused);
-        let unanswered = self.input.is_empty() && self.interims == 0;
+        let unanswered = self.input.is_empty() && self.interims == 0 && !self.has_brought(cx);
         lost && unanswered
             && !self.tried_again
             && self.order.request.method().is_idempotent()
@@ -290,9 +299,27 @@ impl Fetch {
         }
     }
 
+    fn has_brought(&self, cx: &FetchCx<'_>) -> bool {
+        cx.core.replies.get(self.reply).is_some_and(|reply| reply.brought.is_some())
+    }
+
+    /// Has its readers served a stale response instead, if there is one that survives `failure`.
+    pub(super) fn falls_back(&mut self, failure: Failure, cx: &mut FetchCx<'_>) -> bool {
+        let (now, unsaid) = (cx.reactor.now().mono, cx.core.settings.limits.stale_if_unreachable);
+        let survives = |object: &Arc<Object>| object.freshness.survives(failure, unsaid, now);
+        let Some(object) = self.order.fallback.take().filter(survives) else { return false };
+        if let Some(reply) = cx.core.replies.get_mut(self.reply) {
+            reply.bring(Brought::Stale { object, failure }, cx.reactor);
+        }
+        true
+    }
+
     /// Ends it badly: every reader sees that, and nothing of it is stored.
     pub(super) fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
         cx.core.cache.abandon(self.ticket);
+        if error.is_of_origin() && !self.has_brought(cx) {
+            self.falls_back(Failure::Unreachable, cx);
+        }
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
             reply.body.finish(State::Failed(error.clone()), cx.reactor);
             reply.body.let_go(); // who reads yet gets what came before
@@ -320,14 +347,6 @@ impl Fetch {
     }
 
     pub(super) fn write_head(&mut self, core: &Core) {
-        let order = &self.order;
-        forward::request_head(
-            self.output.bytes(),
-            &order.request,
-            &order.route,
-            order.client,
-            order.validate.as_deref(),
-            &core.settings,
-        );
+        forward::request_head(self.output.bytes(), &self.order, &core.settings);
     }
 }

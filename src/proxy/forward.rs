@@ -1,6 +1,6 @@
 //! Heads as they are passed on: without what concerned the last connection, with what this hop adds.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use crate::cache::{self, Object};
 use crate::http::hop::{self, Hop};
@@ -10,18 +10,15 @@ use crate::http::{
 };
 use crate::time::Now;
 
+use super::fetch::Order;
 use super::route::{Route, max_forwards};
 use super::settings::{ReverseOrigin, Settings};
 
-/// Writes the head of a request to an origin.
-pub(super) fn request_head(
-    out: &mut Vec<u8>,
-    request: &RequestHead,
-    route: &Route,
-    client: SocketAddr,
-    validate: Option<&Object>,
-    settings: &Settings,
-) {
+/// Writes the head of a request to an origin. What the cache wants to know of the whole is asked
+/// without the client's own conditions and ranges.
+pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings) {
+    let Order { request, route, validate, .. } = order;
+    let ours = order.background || validate.is_some();
     let fields = request.fields();
     let hop = Hop::of(request.version(), fields);
     let reverse = settings.reverse.is_some();
@@ -38,8 +35,7 @@ pub(super) fn request_head(
             Name::MaxForwards => forward_limit(&mut head, request, &field),
             // HTTP/1.0 knows no expectations; one is ignored, not passed on.
             Name::Expect if request.version() == Version::Http10 => {}
-            Name::IfNoneMatch | Name::IfModifiedSince | Name::Range | Name::IfRange
-                if validate.is_some() => {}
+            Name::IfNoneMatch | Name::IfModifiedSince | Name::Range | Name::IfRange if ours => {}
             name if reverse && tells_of_client(name) => {}
             Name::Other if reverse && hop::is_lookalike(&field) => {}
             _ if hop.ends_here(&field) => {}
@@ -52,7 +48,7 @@ pub(super) fn request_head(
         ask_whether_still_valid(&mut head, object);
     }
     if reverse {
-        forwarded(&mut head, fields, client.ip(), route, settings);
+        forwarded(&mut head, fields, order.client.ip(), route, settings);
     }
     head.via(request.version(), &settings.via);
     if request.framing() == Framing::Chunked {
@@ -197,12 +193,7 @@ pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> 
 /// The stored head after a 304: what it brought replaces what was there (RFC 9111 §3.2).
 pub(super) fn updated_fields(stored: &Object, not_modified: &Fields) -> Fields {
     let mut out = Fields::after(stored.head.start_line().to_vec(), stored.head.len());
-    let kept = |id| {
-        matches!(
-            id,
-            Name::ContentLength | Name::ContentEncoding | Name::ContentRange | Name::ContentType
-        )
-    };
+    let kept = |id| matches!(id, Name::ContentLength | Name::ContentEncoding | Name::ContentRange);
     for field in stored.head.iter() {
         if kept(field.id) || not_modified.all_named(field.name).next().is_none() {
             out.push(field.name, field.value);

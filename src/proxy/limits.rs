@@ -139,6 +139,9 @@ limits! {
     pool_age "pool-age": Duration = seconds(60 * 60), from Duration::ZERO;
     /// How long requests for a key whose response could not be stored do not wait for each other.
     hit_for_miss "hit-for-miss": Duration = seconds(30), from Duration::ZERO;
+    /// How long a stale response is served while its origin cannot be reached, if it does not say
+    /// itself (`stale-if-error`).
+    stale_if_unreachable "stale-if-unreachable": Duration = seconds(24 * 60 * 60), from Duration::ZERO;
     /// Content that is still fetched to be stored when nobody reads it any more.
     finish "finish": Bytes = kib(64), from Bytes(0);
     /// How long that may take: nobody waits for it, and it holds a connection.

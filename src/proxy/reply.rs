@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{NotStored, Object, Storable};
+use crate::cache::{Failure, NotStored, Object, Storable};
 use crate::http::{Fields, Framing, Status};
 use crate::reactor::{Token, Wake};
 
@@ -31,6 +31,8 @@ pub(super) enum Brought {
     Response(Rc<Answer>),
     /// Word that a stored response still holds; it may be for the one who asked only.
     Stored { object: Arc<Object>, shared: bool },
+    /// A stale response, since the origin has failed.
+    Stale { object: Arc<Object>, failure: Failure },
     /// A 101, whose head this is: the connection is to be taken over.
     Switched(Rc<Fields>),
 }

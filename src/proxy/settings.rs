@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
-use crate::http::Authority;
+use crate::http::{Authority, Name};
 
 use super::journal::LogFormat;
 use super::limits::Limits;
@@ -30,6 +30,8 @@ pub struct Settings {
     pub cache_memory: usize,
     /// Bytes of the largest object stored; `None` is an eighth of the cache.
     pub cache_object_max: Option<u64>,
+    /// Whether `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
+    pub targeted: bool,
     /// How access log lines look; `None` for none.
     pub log: Option<LogFormat>,
 }
@@ -48,6 +50,7 @@ impl Settings {
             reverse: None,
             cache_memory: 256 << 20,
             cache_object_max: None,
+            targeted: false,
             log: Some(LogFormat::Human),
         }
     }
@@ -70,6 +73,12 @@ impl Settings {
     #[must_use]
     pub fn trusts(&self, client: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|range| range.contains(client))
+    }
+
+    /// The response fields that speak to this cache instead of `Cache-Control` (RFC 9213).
+    pub(super) const fn targets(&self) -> &'static [Name] {
+        const ALL: &[Name] = &[Name::TidegateCacheControl, Name::CdnCacheControl];
+        if self.targeted { ALL } else { &[] }
     }
 }
 

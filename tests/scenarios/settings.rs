@@ -20,6 +20,7 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         "allow-connect-port" => settings.destinations.connect_ports = text.parse()?,
         "allow-client" => settings.clients.push(parse(text)?),
         "trusted-proxy" => settings.trusted_proxies.push(parse(text)?),
+        "targeted-cache-control" => settings.targeted = text == "on",
         "log-format" => settings.log = Some(text.parse()?),
         _ => {
             let limit = settings.limits.set(name, text);

@@ -1,18 +1,16 @@
 //! Head: the response's head comes, and what becomes of the response is decided, once.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 
-use crate::cache::{self, NotStored, Object, Response, Storable};
-use crate::http::cond::Validators;
-use crate::http::{Framing, FromOrigin, Method, Name, ResponseHead, Status, hop, reference};
+use crate::cache::{self, Failure, NotStored, Response, Storable};
+use crate::http::{Framing, FromOrigin, Method, Name, ResponseHead, Status, hop};
 
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
 use super::super::forward;
 use super::super::reply::{Answer, Brought};
-use super::push_request;
+use super::{push_request, stored};
 
 /// Sends on, and takes what comes until there is a final head.
 pub(in super::super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
@@ -83,9 +81,14 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     if status == Status::NOT_MODIFIED
         && let Some(object) = fetch.order.validate.take()
     {
-        return still_valid(fetch, &object, head, cx);
+        return stored::still_valid(fetch, &object, head, cx);
     }
-    invalidate(fetch, head, cx);
+    if matches!(status.code(), 500 | 502 | 503 | 504) && fetch.falls_back(Failure::ServerError, cx)
+    {
+        return Next::Failed(ExchangeError::OriginGone);
+    }
+    stored::invalidate(fetch, head, cx);
+    stored::freshen_by_head(fetch, head, cx);
     let now = cx.reactor.now();
     let storing = storable(fetch, head, cx);
     let fields = forward::response_fields(head, &fetch.order.route, &cx.core.settings, now);
@@ -107,28 +110,6 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     Next::Go(Step::Content)
 }
 
-/// RFC 9111 §4.4: an unsafe request that has succeeded changes its URI's resource, and those its
-/// response names by `Location` and `Content-Location`, if they are of the same origin.
-fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
-    let status = head.status();
-    if fetch.order.request.method().is_safe() || !(status.is_success() || status.is_redirection()) {
-        return;
-    }
-    let cache = &mut cx.core.cache;
-    cache.invalidate(&fetch.order.key);
-    let (base, origin) = (&*fetch.order.route.uri, fetch.order.route.root());
-    for name in [Name::Location, Name::ContentLocation] {
-        let value = head.fields().only(name).and_then(|value| std::str::from_utf8(value).ok());
-        let named = value.and_then(|value| reference::resolve(base, value));
-        if let Some(uri) =
-            named.filter(|uri| uri.strip_prefix(origin).is_some_and(|path| path.starts_with('/')))
-        {
-            let key = cache.keys().key(&uri.into());
-            cache.invalidate(&key);
-        }
-    }
-}
-
 fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Storable, NotStored> {
     if !cx.core.cache.is_on() {
         return Err(NotStored::Off);
@@ -140,68 +121,15 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
         return Err(NotStored::VaryAll);
     }
     let response = Response {
+        uri: &fetch.order.route.uri,
         status: head.status(),
         fields: head.fields(),
         is_coded: head.fields().has(Name::TransferEncoding) && head.framing() == Framing::Close,
+        targets: cx.core.settings.targets(),
         sent: fetch.sent_at,
         now: cx.reactor.now(),
     };
     cache::storable(&fetch.order.request, &response)
-}
-
-/// The stored response holds: what the origin said about it is taken over (RFC 9111 §4.3.4). With
-/// that it may no longer be for everybody.
-fn still_valid(
-    fetch: &mut Fetch,
-    object: &Object,
-    head: &ResponseHead,
-    cx: &mut FetchCx<'_>,
-) -> Next {
-    if !Validators::of(&object.head).are_those_of(head.fields()) {
-        return ask_for_the_whole(fetch, cx);
-    }
-    let now = cx.reactor.now();
-    let brought = forward::response_fields(head, &fetch.order.route, &cx.core.settings, now);
-    let updated = forward::updated_fields(object, &brought);
-    let response = Response {
-        status: object.status,
-        fields: &updated,
-        is_coded: false,
-        sent: fetch.sent_at,
-        now,
-    };
-    let storable = cache::still_storable(&fetch.order.request, &response).ok();
-    let shared = storable.as_ref().is_some_and(|storable| !storable.withholds);
-    let (freshness, selection) = match &storable {
-        Some(storable) => (storable.freshness, storable.selection.clone()),
-        None => (object.freshness, object.selection.clone()),
-    };
-    let content = object.content.clone();
-    let object = Object { status: object.status, head: updated, content, freshness, selection };
-    let object = Arc::new(object);
-    if storable.is_some() {
-        cx.core.cache.complete(fetch.ticket, &object);
-    } else {
-        cx.core.cache.abandon(fetch.ticket);
-        cx.core.cache.forget(&fetch.order.key);
-    }
-    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        reply.bring(Brought::Stored { object, shared }, cx.reactor);
-    }
-    Next::Go(Step::Content)
-}
-
-/// A 304 about another representation than the one that is stored says nothing of that: it is asked
-/// for anew, as the client did.
-fn ask_for_the_whole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    cx.core.cache.forget(&fetch.order.key);
-    let ended = fetch.codec.decode(fetch.input.unread(), &cx.core.heads); // it has no content
-    let kept = ended.is_ok() && fetch.codec.is_reusable() && fetch.input.is_empty();
-    if !kept {
-        fetch.drop_connection(cx);
-    }
-    fetch.restart();
-    Next::Go(if kept { Step::Send } else { Step::Acquire })
 }
 
 /// The origin speaks WebSocket from here on; whoever asked for that takes the connection.

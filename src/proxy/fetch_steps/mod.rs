@@ -5,6 +5,7 @@ mod content;
 mod end;
 mod head;
 mod send;
+mod stored;
 
 pub(super) use acquire::acquire;
 pub(super) use content::content;

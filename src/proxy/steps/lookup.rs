@@ -1,5 +1,6 @@
 //! Lookup: from the cache, from a fetch that is under way, or by a fetch of its own.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -32,9 +33,12 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     };
     match found {
         Lookup::Hit(object, usable) => {
-            let stale = usable == Use::Stale;
-            exchange.journal.outcome = if stale { Outcome::Stale } else { Outcome::Hit };
+            let fresh = usable == Use::Fresh;
+            exchange.journal.outcome = if fresh { Outcome::Hit } else { Outcome::Stale };
             exchange.cache_status.hit = true;
+            if usable == Use::WhileRevalidating {
+                refresh(exchange, &object, client.address, cx);
+            }
             serve(exchange, object);
             Next::Go(Step::Deliver)
         }
@@ -45,23 +49,45 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
         }
         Lookup::Stale(object, usable) => {
             let asked = usable == Use::ValidateForRequest;
-            fetch(
-                client,
-                can_be_validated(&object).then_some(object),
-                if asked { Forwarded::Request } else { Forwarded::Stale },
-                cx,
-            )
+            let forwarded = if asked { Forwarded::Request } else { Forwarded::Stale };
+            let stale = Stale {
+                validate: can_be_validated(&object).then(|| Arc::clone(&object)),
+                fallback: (!asked).then_some(object), // who asks for validation is not served without
+            };
+            fetch(client, stale, forwarded, cx)
         }
-        Lookup::Busy(_) => fetch(client, None, Forwarded::Missing(Missing::Uri), cx),
-        Lookup::Miss(missing) => fetch(client, None, Forwarded::Missing(missing), cx),
+        Lookup::Busy(_) => fetch(client, Stale::default(), Forwarded::Missing(Missing::Uri), cx),
+        Lookup::Miss(missing) => fetch(client, Stale::default(), Forwarded::Missing(missing), cx),
     }
+}
+
+/// What is stored but stale: what to ask about, and what to serve if nobody answers.
+#[derive(Default)]
+struct Stale {
+    validate: Option<Arc<Object>>,
+    fallback: Option<Arc<Object>>,
 }
 
 /// Whether the origin can be asked if it still holds. If not, the client's own conditions are what
 /// it is asked.
 fn can_be_validated(object: &Object) -> bool {
-    let validators = Validators::of(&object.head);
-    validators.tag.is_some() || validators.modified.is_some()
+    Validators::of(&object.head).is_some()
+}
+
+/// Has a response validated, or fetched anew, for the clients to come.
+fn refresh(exchange: &Exchange, object: &Arc<Object>, client: SocketAddr, cx: &mut ClientCx<'_>) {
+    let (Some(route), Some(key)) = (exchange.route.clone(), exchange.key.clone()) else { return };
+    let order = Order {
+        request: Rc::clone(&exchange.request),
+        route,
+        key,
+        client,
+        validate: can_be_validated(object).then(|| Arc::clone(object)),
+        fallback: None,
+        background: true,
+        upload: None,
+    };
+    Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
 }
 
 /// Has the response come from a stored object.
@@ -85,7 +111,7 @@ fn join(client: &mut Client, id: Id<Reply>, cx: &mut ClientCx<'_>) -> bool {
 
 fn fetch(
     client: &mut Client,
-    validate: Option<Arc<Object>>,
+    Stale { validate, fallback }: Stale,
     forwarded: Forwarded,
     cx: &mut ClientCx<'_>,
 ) -> Next {
@@ -112,6 +138,8 @@ fn fetch(
         key,
         client: client.address,
         validate,
+        fallback,
+        background: false,
         upload,
     };
     let id = Fetch::begin(order, cx.reactor, cx.core, cx.fetches);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::cache::{Object, Storable};
+use crate::cache::{Failure, Object, Storable};
 use crate::http::{RequestHead, Status, Version};
 
 use super::super::body::State;
@@ -65,6 +65,16 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
             cx.core.leave_reply(id, reader, cx.reactor);
             Next::Go(Step::Deliver)
         }
+        Came::Stale(object, failure) => {
+            exchange.journal.outcome = Outcome::Stale;
+            exchange.cache_status.detail = Some(match failure {
+                Failure::Unreachable => "origin-unreachable",
+                Failure::ServerError => "origin-error",
+            });
+            serve(exchange, object);
+            cx.core.leave_reply(id, reader, cx.reactor);
+            Next::Go(Step::Deliver)
+        }
         Came::Switch => match Tunnel::switch(client, id, reader, cx) {
             true => Next::HandedOver,
             false => Next::Go(client.fail(&ExchangeError::OriginGone, cx)),
@@ -91,6 +101,7 @@ enum Came {
     Failure(ExchangeError),
     Response,
     Stored(Arc<Object>),
+    Stale(Arc<Object>, Failure),
     Switch,
 }
 
@@ -109,6 +120,10 @@ fn what_came(reply: &Reply, request: &RequestHead, leader: bool, now: Instant) -
         (Some(Brought::Stored { object, shared }), _) => {
             let shared = leader || (*shared && object.answers(request, now));
             if shared { Came::Stored(Arc::clone(object)) } else { Came::NotForUs }
+        }
+        (Some(Brought::Stale { object, failure }), _) => {
+            let fits = leader || object.selection.fits(request);
+            if fits { Came::Stale(Arc::clone(object), *failure) } else { Came::NotForUs }
         }
         (Some(Brought::Switched(_)), _) => {
             if leader {

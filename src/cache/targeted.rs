@@ -1,0 +1,102 @@
+//! Targeted cache control (RFC 9213): fields like `CDN-Cache-Control` that speak to some caches only,
+//! and then instead of `Cache-Control` and `Expires`. They are structured fields, and read strictly:
+//! one that is malformed says nothing at all.
+
+use std::time::Duration;
+
+use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
+
+use crate::http::{Fields, Name};
+
+use super::control::{MAX_SECONDS, ResponseControl, Scope};
+
+/// What the first of the `targets` says that is there, well-formed and not empty (§2.2).
+pub(super) fn control(fields: &Fields, targets: &[Name]) -> Option<ResponseControl> {
+    targets.iter().filter(|&&target| fields.has(target)).find_map(|&target| {
+        let value = fields.all(target).collect::<Vec<_>>().join(&b", "[..]);
+        let dictionary: Dictionary = Parser::new(&value).parse().ok()?;
+        if dictionary.is_empty() { None } else { read(&dictionary) }
+    })
+}
+
+/// The directives; `None` if one of them has a value of another type than its own.
+fn read(dictionary: &Dictionary) -> Option<ResponseControl> {
+    let mut control = ResponseControl::default();
+    for (key, entry) in dictionary {
+        let ListEntry::Item(Item { bare_item: value, .. }) = entry else { continue };
+        match key.as_str() {
+            "no-store" => control.no_store = flag(value)?,
+            "no-cache" => control.no_cache = scope(value)?,
+            "private" => control.private = scope(value)?,
+            "public" => control.public = flag(value)?,
+            "must-revalidate" => control.must_revalidate = flag(value)?,
+            "proxy-revalidate" => control.proxy_revalidate = flag(value)?,
+            "must-understand" => control.must_understand = flag(value)?,
+            "max-age" => control.max_age = Some(seconds(value)?),
+            "s-maxage" => control.s_maxage = Some(seconds(value)?),
+            "stale-while-revalidate" => control.stale_while_revalidate = seconds(value)?,
+            "stale-if-error" => control.stale_if_error = Some(seconds(value)?),
+            _ => {}
+        }
+    }
+    Some(control)
+}
+
+fn flag(value: &BareItem) -> Option<bool> {
+    value.as_boolean()
+}
+
+/// A flag, or a string with the names of fields.
+fn scope(value: &BareItem) -> Option<Scope> {
+    match value {
+        BareItem::String(_) => Some(Scope::All), // which fields is not worth the trouble here
+        _ => flag(value).map(|all| if all { Scope::All } else { Scope::None }),
+    }
+}
+
+fn seconds(value: &BareItem) -> Option<Duration> {
+    let seconds = u64::try_from(i64::from(value.as_integer()?)).ok()?;
+    Some(Duration::from_secs(seconds.min(MAX_SECONDS)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGETS: [Name; 2] = [Name::TidegateCacheControl, Name::CdnCacheControl];
+
+    fn read(lines: &[(&str, &str)]) -> Option<ResponseControl> {
+        let mut fields = Fields::default();
+        lines.iter().for_each(|(name, value)| fields.push(name.as_bytes(), value.as_bytes()));
+        control(&fields, &TARGETS)
+    }
+
+    #[test]
+    fn the_first_that_can_be_read_counts() {
+        let cdn = ("CDN-Cache-Control", "max-age=60");
+        assert_eq!(read(&[cdn]).unwrap().max_age, Some(Duration::from_secs(60)));
+        let ours = read(&[cdn, ("Tidegate-Cache-Control", "no-store")]).unwrap();
+        assert!(ours.no_store && ours.max_age.is_none());
+        for malformed in
+            ["", "max-age=\"5\"", "max-age=5, &&&", "Max-Age=5", "max-age= 5", "no-store=5"]
+        {
+            let control = read(&[cdn, ("Tidegate-Cache-Control", malformed)]);
+            assert_eq!(control, read(&[cdn]), "{malformed}");
+        }
+        assert_eq!(read(&[("Cache-Control", "max-age=1")]), None);
+    }
+
+    #[test]
+    fn values_have_their_types() {
+        let control =
+            read(&[("CDN-Cache-Control", "max-age=99999999999, private, no-cache=\"a\"")]);
+        let control = control.unwrap();
+        assert_eq!(control.max_age, Some(Duration::from_secs(MAX_SECONDS)));
+        assert_eq!((control.private, control.no_cache), (Scope::All, Scope::All));
+        let off = read(&[
+            ("CDN-Cache-Control", "private=?0, max-age=5;x=1"),
+            ("CDN-Cache-Control", "foo"),
+        ]);
+        assert_eq!(off.unwrap().private, Scope::None);
+    }
+}

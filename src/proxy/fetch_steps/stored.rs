@@ -1,0 +1,119 @@
+//! What a response means for those that are stored: they still hold, are changed, or are outdated.
+
+use std::sync::Arc;
+
+use crate::cache::{self, Object, Response, Storable};
+use crate::http::cond::Validators;
+use crate::http::{Method, Name, ResponseHead, Status, reference};
+
+use super::super::fetch::{Fetch, FetchCx, Next, Step};
+use super::super::forward;
+use super::super::reply::Brought;
+
+/// The stored response holds: what the origin said about it is taken over (RFC 9111 §4.3.4). With
+/// that it may no longer be for everybody.
+pub(super) fn still_valid(
+    fetch: &mut Fetch,
+    object: &Object,
+    head: &ResponseHead,
+    cx: &mut FetchCx<'_>,
+) -> Next {
+    if !Validators::of(&object.head).are_those_of(head.fields()) {
+        return ask_for_the_whole(fetch, cx);
+    }
+    let (object, storable) = updated(fetch, object, head, cx);
+    let shared = storable.as_ref().is_some_and(|storable| !storable.withholds);
+    if storable.is_some() {
+        cx.core.cache.complete(fetch.ticket, &object);
+    } else {
+        cx.core.cache.abandon(fetch.ticket);
+        cx.core.cache.forget(&fetch.order.key);
+    }
+    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
+        reply.bring(Brought::Stored { object, shared }, cx.reactor);
+    }
+    Next::Go(Step::Content)
+}
+
+/// A 304 about another representation than the one that is stored says nothing of that: it is asked
+/// for anew, as the client did.
+fn ask_for_the_whole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    cx.core.cache.forget(&fetch.order.key);
+    let ended = fetch.codec.decode(fetch.input.unread(), &cx.core.heads); // it has no content
+    let kept = ended.is_ok() && fetch.codec.is_reusable() && fetch.input.is_empty();
+    if !kept {
+        fetch.drop_connection(cx);
+    }
+    fetch.restart();
+    Next::Go(if kept { Step::Send } else { Step::Acquire })
+}
+
+/// What is stored, with the fields of a newer head; and how it may be stored as such, if it may.
+fn updated(
+    fetch: &Fetch,
+    object: &Object,
+    head: &ResponseHead,
+    cx: &FetchCx<'_>,
+) -> (Arc<Object>, Option<Storable>) {
+    let now = cx.reactor.now();
+    let brought = forward::response_fields(head, &fetch.order.route, &cx.core.settings, now);
+    let updated = forward::updated_fields(object, &brought);
+    let response = Response {
+        uri: &fetch.order.route.uri,
+        status: object.status,
+        fields: &updated,
+        is_coded: false,
+        targets: cx.core.settings.targets(),
+        sent: fetch.sent_at,
+        now,
+    };
+    let storable = cache::still_storable(&fetch.order.request, &response).ok();
+    let (freshness, selection) = match &storable {
+        Some(storable) => (storable.freshness, storable.selection.clone()),
+        None => (object.freshness, object.selection.clone()),
+    };
+    let (status, content) = (object.status, object.content.clone());
+    (Arc::new(Object { status, head: updated, content, freshness, selection }), storable)
+}
+
+/// RFC 9111 §4.3.5: a HEAD tells what a GET would bring. If that is what is stored, its fields are
+/// updated, and if not, it is of no use any more.
+pub(super) fn freshen_by_head(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
+    let order = &fetch.order;
+    if order.request.method() != Method::Head || head.status() != Status::OK {
+        return;
+    }
+    let Some(object) = cx.core.cache.stored_for(&order.key, &order.request) else { return };
+    let lengths = [&object.head, head.fields()].map(|fields| fields.only(Name::ContentLength));
+    let same_length = lengths[1].is_none() || lengths[0] == lengths[1];
+    if same_length && Validators::of(&object.head).are_those_of(head.fields()) {
+        let (object, storable) = updated(fetch, &object, head, cx);
+        if storable.is_some() {
+            cx.core.cache.update(&order.key, &object);
+            return;
+        }
+    }
+    cx.core.cache.forget(&order.key);
+}
+
+/// RFC 9111 §4.4: an unsafe request that has succeeded changes its URI's resource, and those its
+/// response names by `Location` and `Content-Location`, if they are of the same origin.
+pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
+    let status = head.status();
+    if fetch.order.request.method().is_safe() || !(status.is_success() || status.is_redirection()) {
+        return;
+    }
+    let cache = &mut cx.core.cache;
+    cache.invalidate(&fetch.order.key, fetch.ticket);
+    let (base, origin) = (&*fetch.order.route.uri, fetch.order.route.root());
+    for name in [Name::Location, Name::ContentLocation] {
+        let value = head.fields().only(name).and_then(|value| std::str::from_utf8(value).ok());
+        let named = value.and_then(|value| reference::resolve(base, value));
+        if let Some(uri) =
+            named.filter(|uri| uri.strip_prefix(origin).is_some_and(|path| path.starts_with('/')))
+        {
+            let key = cache.keys().key(&uri.into());
+            cache.invalidate(&key, fetch.ticket);
+        }
+    }
+}
