@@ -1,0 +1,112 @@
+// Runs the public suite of HTTP cache tests (npm's http-cache-tests) against tidegate, in reverse
+// and in forward mode, and compares the verdicts with expectations.json: whatever is not passed must
+// stand there with its reason, and whatever stands there must not be passed.
+//
+//   node run.mjs SUITE TIDEGATE [reverse|forward] [TEST-ID]
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import http from 'node:http'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
+
+const [suite, tidegate, onlyMode, onlyTest] = process.argv.slice(2)
+const load = path => import(pathToFileURL(resolve(suite, path)))
+const fetch = createRequire(resolve(suite, 'package.json'))('node-fetch')
+const expectations = JSON.parse(readFileSync(new URL('expectations.json', import.meta.url)))
+
+/// Node's clients know no proxies: this agent connects to one, and asks it for absolute URLs.
+class ForwardAgent extends http.Agent {
+  constructor (port) {
+    super({ keepAlive: true })
+    this.proxyPort = port
+  }
+
+  addRequest (request, options) {
+    request.path = `http://${options.host}:${options.port}${request.path}`
+    super.addRequest(request, { ...options, host: '127.0.0.1', port: this.proxyPort })
+  }
+}
+
+/// Starts a program; waits for the line on `stream` that `pattern` finds something in.
+async function start (command, args, stream, pattern, env = {}) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  child.stdout.resume()
+  for await (const line of createInterface({ input: child[stream] })) {
+    const found = pattern.exec(line)
+    if (found) {
+      child[stream].resume()
+      return [child, Number(found[1])]
+    }
+  }
+  throw new Error(`${command} has not started`)
+}
+
+async function stop (child) {
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+}
+
+function freePort () {
+  return new Promise(resolve => {
+    const server = http.createServer().listen(0, () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+async function run (mode) {
+  const port = await freePort()
+  const pidfile = join(mkdtempSync(join(tmpdir(), 'conformance-')), 'pid')
+  const [origin] = await start('node', [resolve(suite, 'server/server.mjs')], 'stdout', /:(\d+)\/$/,
+    { npm_config_protocol: 'http', npm_config_port: port, npm_config_pidfile: pidfile })
+  const target = `http://127.0.0.1:${port}`
+  const args = ['--listen', '127.0.0.1:0', '--access-log', 'off']
+  const how = mode === 'reverse' ? ['--to', target] : ['--allow-destination', '127.0.0.1']
+  const [proxy, proxyPort] = await start(tidegate, [...args, ...how], 'stderr', /^listening .*:(\d+)$/)
+  const agent = new ForwardAgent(proxyPort)
+  const viaProxy = (url, init) => fetch(url, { ...init, agent })
+  const { default: tests } = await load('tests/index.mjs')
+  const { runTests, getResults } = await load('client/runner.mjs')
+  const chosen = tests.map(set => ({ ...set, tests: set.tests.filter(test => !onlyTest || test.id === onlyTest) }))
+  if (mode === 'reverse') await runTests(chosen, fetch, false, `http://127.0.0.1:${proxyPort}`)
+  else await runTests(chosen, viaProxy, false, target)
+  agent.destroy()
+  await Promise.all([stop(proxy), stop(origin)])
+  return report(mode, chosen, getResults())
+}
+
+function report (mode, tests, results) {
+  const expected = { ...expectations.both, ...expectations[mode] }
+  const count = {}
+  let wrong = 0
+  for (const test of tests.flatMap(set => set.tests).filter(test => test.id in results)) {
+    const kind = test.kind ?? 'required'
+    const passed = results[test.id] === true
+    count[kind] ??= [0, 0]
+    count[kind][0] += passed
+    count[kind][1] += 1
+    if (kind === 'check' || passed === !(test.id in expected)) continue
+    wrong += 1
+    console.log(passed ? `${mode}: ${test.id} is passed, against expectations.json`
+      : `${mode}: ${test.id} (${kind}): ${results[test.id].join(': ')}`)
+  }
+  for (const [kind, [passed, all]] of Object.entries(count)) console.log(`${mode}: ${kind} ${passed} of ${all}`)
+  return wrong
+}
+
+// The suite keeps its results in a global: each mode has a process of its own.
+if (onlyMode) {
+  process.exit(await run(onlyMode) ? 1 : 0)
+}
+let failed = false
+for (const mode of ['reverse', 'forward']) {
+  const child = spawn(process.execPath, ['--no-warnings', ...process.argv.slice(1), mode], { stdio: 'inherit' })
+  const [code] = await once(child, 'exit')
+  failed ||= code !== 0
+}
+process.exit(failed ? 1 : 0)
