@@ -2,6 +2,7 @@
 //! tests of the proxy call them too, on the corpora, with a stable compiler.
 
 pub mod chunked;
+pub mod fields;
 pub mod heads;
 pub mod reference;
 pub mod stream;
@@ -11,11 +12,15 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 6] = [
+pub const TARGETS: [(&str, Rule); 10] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
     ("target", target::rules),
     ("server_codec", stream::server_rules),
     ("client_codec", stream::client_rules),
+    ("cache_control", fields::cache_control),
+    ("date", fields::dates),
+    ("vary", fields::vary),
+    ("structured_field", fields::structured_field),
 ];

@@ -57,6 +57,11 @@ fn origin_streams_keep_the_rules() {
 }
 
 #[test]
+fn fields_of_the_cache_keep_the_rules() {
+    ["cache_control", "date", "vary", "structured_field"].into_iter().for_each(replay);
+}
+
+#[test]
 fn each_target_is_a_program_and_has_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert!(names_in("corpus").is_superset(&targets));

@@ -1,0 +1,119 @@
+//! The fields that a cache goes by: read so that doubt makes a response less cacheable.
+
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use sfv::{Dictionary, Parser};
+use tidegate::cache::{
+    self, NotStored, RequestControl, Response, ResponseControl, Scope, Selection, Storable,
+};
+use tidegate::http::{
+    Fields, FromClient, HeadLimits, Name, RequestHead, ServerCodec, Status, date,
+};
+use tidegate::time::Now;
+
+/// The largest number of seconds there is.
+const MAX: Duration = Duration::from_secs(1 << 31);
+
+/// Any bytes as `Cache-Control`.
+pub fn cache_control(data: &[u8]) {
+    let Some(value) = value(data) else { return };
+    let control = ResponseControl::of(&fields(&[(b"Cache-Control", value)]));
+    for seconds in [control.max_age, control.s_maxage, control.stale_if_error] {
+        assert!(seconds.is_none_or(|seconds| seconds <= MAX));
+    }
+    let request = RequestControl::of(&fields(&[(b"Cache-Control", value)]));
+    assert!(request.max_age.is_none_or(|age| age <= MAX));
+
+    // What is said behind it on a line of its own is heard, however odd it is.
+    let with = |more: &'static [u8]| {
+        ResponseControl::of(&fields(&[(b"Cache-Control", value), (b"cache-control", more)]))
+    };
+    assert!(with(b"no-store").no_store);
+    assert_eq!(with(b"private").private, Scope::All);
+    assert!(with(b"max-age=5").max_age.is_some_and(|age| age <= Duration::from_secs(5)));
+    assert!(cache::withheld(&fields(&[(b"Cache-Control", value)])).all(|name| !name.is_empty()));
+}
+
+/// Any bytes as a date: what can be read can be written, and is the same then.
+pub fn dates(data: &[u8]) {
+    let Some(time) = date::parse(data) else { return };
+    assert_eq!(date::parse(date::format(time).as_bytes()), Some(time));
+}
+
+/// A line of `Vary`, and lines of two requests: who asks the same is answered the same.
+pub fn vary(data: &[u8]) {
+    let mut lines = data.split(|&byte| byte == b'\n');
+    let (Some(vary), Some(one), Some(other)) = (lines.next(), lines.next(), lines.next()) else {
+        return;
+    };
+    let (Some(vary), Some(one), Some(other)) = (value(vary), request(one), request(other)) else {
+        return;
+    };
+    let response = fields(&[(b"Vary", vary)]);
+    let Some(selection) = Selection::of(&response, &one) else { return };
+    assert!(selection.fits(&one), "a response answers the request it was made for");
+    assert_eq!(selection.fits(&other), selection.agree(&one, &other));
+    let theirs = Selection::of(&response, &other).expect("that is the response's matter");
+    assert_eq!(selection == theirs, selection.agree(&one, &other));
+}
+
+/// Any bytes as `CDN-Cache-Control`: what is no dictionary says nothing at all.
+pub fn structured_field(data: &[u8]) {
+    let Some(value) = value(data) else { return };
+    let plain: (&[u8], &[u8]) = (b"Cache-Control", b"max-age=7");
+    let said = storable(&fields(&[plain, (b"CDN-Cache-Control", value)]));
+    let dictionary = Parser::new(value).parse::<Dictionary>();
+    if dictionary.is_ok_and(|dictionary| !dictionary.is_empty()) {
+        return;
+    }
+    let alone = storable(&fields(&[plain]));
+    assert_eq!(said.map(|s| s.freshness), alone.map(|s| s.freshness));
+}
+
+fn storable(fields: &Fields) -> Result<Storable, NotStored> {
+    let mono = origin_of_time();
+    let response = Response {
+        uri: "http://h/",
+        status: Status::OK,
+        fields,
+        is_coded: false,
+        targets: &[Name::CdnCacheControl],
+        sent: mono,
+        now: Now { mono, wall: UNIX_EPOCH + Duration::from_secs(1_767_225_600) },
+    };
+    cache::storable(&request(b"").expect("it has no lines of its own"), &response)
+}
+
+/// One instant, the same for all.
+fn origin_of_time() -> Instant {
+    static ORIGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "no time passes in these rules")]
+    *ORIGIN.get_or_init(Instant::now)
+}
+
+/// What can be the value of a field.
+fn value(data: &[u8]) -> Option<&[u8]> {
+    let legal = |&byte: &u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+    data.iter().all(legal).then(|| data.trim_ascii())
+}
+
+fn fields(lines: &[(&[u8], &[u8])]) -> Fields {
+    let mut fields = Fields::default();
+    lines.iter().for_each(|(name, value)| fields.push(name, value));
+    fields
+}
+
+/// A request whose `Accept`, `Accept-Language` and `Connection` are parts of `data`.
+fn request(data: &[u8]) -> Option<RequestHead> {
+    let mut parts = data.split(|&byte| byte == b'|');
+    let mut line = |name: &[u8]| match parts.next() {
+        Some(value) => [name, b": ", value, b"\r\n"].concat(),
+        None => Vec::new(),
+    };
+    let lines = [line(b"Accept"), line(b"Accept-Language"), line(b"Connection")].concat();
+    let text = [b"GET / HTTP/1.1\r\nHost: h\r\n", &lines[..], b"\r\n"].concat();
+    match ServerCodec::new().decode(&text, &HeadLimits::default()) {
+        Ok((used, Some(FromClient::Request(head)))) if used == text.len() => Some(*head),
+        _ => None,
+    }
+}

@@ -1,0 +1,6 @@
+//! What RFC 9111 asks of a shared cache, sentence by sentence.
+#![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
+
+mod cases;
+mod model;
+mod requirements;
