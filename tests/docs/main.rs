@@ -62,6 +62,23 @@ fn the_refusals_are_those_of_the_parser() {
 }
 
 #[test]
+fn what_the_documents_refer_to_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut missing = Vec::new();
+    for file in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/caching.md"] {
+        let path = root.join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let local = !link.starts_with("http") && !link.starts_with('#');
+            if local && !path.parent().unwrap().join(link).exists() {
+                missing.push(format!("{file}: {link}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn spellings_are_judged_as_the_table_says() {
     let mut table = "| host | read as | class | by default |\n|---|---|---|---|\n".to_owned();
     for text in SPELLINGS {
