@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
+use super::key_rules::KeyRules;
+
 /// The primary key: the target URI, hashed once with a secret, since clients choose it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CacheKey {
@@ -14,7 +16,8 @@ pub struct CacheKey {
 }
 
 impl CacheKey {
-    /// The target URI, with scheme and host in lower case and without a default port.
+    /// The target URI, with scheme and host in lower case and without a default port, as far as the
+    /// rules let its query count.
     #[must_use]
     pub fn uri(&self) -> &str {
         &self.uri
@@ -40,24 +43,31 @@ impl Hash for CacheKey {
 }
 
 /// Makes keys; one a process.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct KeyMaker {
     hasher: SipHasher13,
+    rules: KeyRules,
 }
 
 impl KeyMaker {
     /// With a secret that nobody outside can know.
     #[must_use]
     pub fn new(secret: [u64; 2]) -> Self {
-        Self { hasher: SipHasher13::new_with_keys(secret[0], secret[1]) }
+        let hasher = SipHasher13::new_with_keys(secret[0], secret[1]);
+        Self { hasher, rules: KeyRules::default() }
+    }
+
+    pub(super) fn set_rules(&mut self, rules: KeyRules) {
+        self.rules = rules;
     }
 
     /// The key of a target URI, which is normalised already.
     #[must_use]
     pub fn key(&self, uri: &Arc<str>) -> CacheKey {
+        let uri = self.rules.apply(uri);
         let mut hasher = self.hasher;
         hasher.write(uri.as_bytes());
-        CacheKey { hash: hasher.finish(), uri: Arc::clone(uri) }
+        CacheKey { hash: hasher.finish(), uri }
     }
 }
 

@@ -7,6 +7,7 @@ mod busy;
 mod content;
 mod control;
 mod key;
+mod key_rules;
 mod object;
 mod policy;
 mod preference;
@@ -24,6 +25,7 @@ pub use busy::Ticket;
 pub use content::Content;
 pub use control::{RequestControl, ResponseControl, Scope, withheld};
 pub use key::{CacheKey, KeyMaker};
+pub use key_rules::{KeyRules, Parameters};
 pub use object::Object;
 pub use policy::{
     Failure, Freshness, NotStored, Response, Storable, Use, still_storable, storable,
@@ -113,6 +115,12 @@ impl<F: Copy> Cache<F> {
     pub fn clear(&mut self) {
         self.store.clear();
         self.busy.clear();
+    }
+
+    /// Makes keys by other rules from now on. What is stored under keys that are made no more is
+    /// not found, and goes in its time.
+    pub fn set_key_rules(&mut self, rules: KeyRules) {
+        self.keys.set_rules(rules);
     }
 
     /// Makes keys.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use crate::access::{Cidr, DestinationPolicy, DestinationRule};
+use crate::cache::{KeyRules, Parameters};
 use crate::http::hop;
 use crate::proxy::units::{Bytes, Unit};
 use crate::proxy::{Limits, LogFormat, ReverseOrigin, Settings};
@@ -41,6 +42,8 @@ pub struct Options {
     pub cache_memory: Option<Bytes>,
     /// Bytes of the largest object stored.
     pub cache_object_max: Option<Bytes>,
+    /// What of a URL its key in the cache is made of.
+    pub key_rules: KeyRules,
     /// Whether targeted cache control is obeyed; of itself, a reverse proxy does.
     pub targeted: Option<bool>,
     /// Rules for destinations.
@@ -66,6 +69,7 @@ impl Default for Options {
             to: None,
             cache_memory: Some(Bytes(256 << 20)),
             cache_object_max: None,
+            key_rules: KeyRules::default(),
             targeted: None,
             destinations: DestinationPolicy::default(),
             clients: Vec::new(),
@@ -146,6 +150,31 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| unit(text).map(|size| o.cache_object_max = Some(size)),
         |o| o.cache_object_max.iter().map(Unit::write).collect(),
     ),
+    one(
+        "key-drop-query",
+        "NAMES",
+        "Query parameters that make no other resource, such as utm_*,fbclid; 'tracking' for those \
+         of well-known trackers",
+        |o, text| text.parse().map(|names| o.key_rules.drop = Some(names)),
+        |o| o.key_rules.drop.iter().map(Parameters::to_string).collect(),
+    ),
+    one(
+        "key-keep-query",
+        "NAMES",
+        "The only query parameters that do",
+        |o, text| text.parse().map(|names| o.key_rules.keep = Some(names)),
+        |o| o.key_rules.keep.iter().map(Parameters::to_string).collect(),
+    ),
+    OptionSpec {
+        flag: true,
+        ..one(
+            "key-sort-query",
+            "on|off",
+            "Take queries for the same that differ in the order of their parameters",
+            |o, text| switch(text).map(|on| o.key_rules.sort = on),
+            |o| vec![if o.key_rules.sort { "on" } else { "off" }.to_owned()],
+        )
+    },
     OptionSpec {
         flag: true,
         ..one(
@@ -330,6 +359,7 @@ impl Options {
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
             cache_object_max: self.cache_object_max.map(|size| size.0),
+            key_rules: self.key_rules.clone(),
             targeted: self.targeted.unwrap_or(self.to.is_some()),
             log: (self.access_log != LogTarget::Off).then_some(self.log_format),
         })
@@ -405,6 +435,8 @@ mod tests {
             ("to", "http://h.test/base"),
             ("cache-object-max", "1MiB"),
             ("targeted-cache-control", "off"),
+            ("key-drop-query", "tracking,x*"),
+            ("key-keep-query", "q"),
             ("allow-destination", "h.test=10.0.0.0/8"),
             ("allow-client", "192.0.2.0/24"),
             ("trusted-proxy", "::1"),

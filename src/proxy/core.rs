@@ -44,9 +44,11 @@ impl Core {
     pub(super) fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
         let limits = &settings.limits;
         let keys = KeyMaker::new(surroundings.secret);
+        let mut cache = Cache::new(cache_limits(&settings), keys);
+        cache.set_key_rules(settings.key_rules.clone());
         Self {
             heads: limits.of_heads(),
-            cache: Cache::new(cache_limits(&settings), keys),
+            cache,
             replies: Arena::new(),
             uploads: Arena::new(),
             pool: Pool::new(pool_bound(limits, bearable)),
@@ -73,6 +75,7 @@ impl Core {
             self.cache.clear(); // what another origin has said does not hold for this one
         }
         self.cache.set_limits(cache_limits(&settings));
+        self.cache.set_key_rules(settings.key_rules.clone());
         self.names.set_limits(name_limits(&settings.limits));
         self.pool.set_bound(pool_bound(&settings.limits, bearable));
         self.settings = Rc::new(settings);

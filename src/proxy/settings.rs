@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
+use crate::cache::KeyRules;
 use crate::http::{Authority, Name};
 
 use super::journal::LogFormat;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub cache_memory: usize,
     /// Bytes of the largest object stored; `None` is an eighth of the cache.
     pub cache_object_max: Option<u64>,
+    /// What of a URL its key in the cache is made of.
+    pub key_rules: KeyRules,
     /// Whether `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
     pub targeted: bool,
     /// How access log lines look; `None` for none.
@@ -50,6 +53,7 @@ impl Settings {
             reverse: None,
             cache_memory: 256 << 20,
             cache_object_max: None,
+            key_rules: KeyRules::default(),
             targeted: false,
             log: Some(LogFormat::Human),
         }

@@ -20,6 +20,8 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         "allow-connect-port" => settings.destinations.connect_ports = text.parse()?,
         "allow-client" => settings.clients.push(parse(text)?),
         "trusted-proxy" => settings.trusted_proxies.push(parse(text)?),
+        "key-drop-query" => settings.key_rules.drop = Some(text.parse()?),
+        "key-sort-query" => settings.key_rules.sort = text == "on",
         "targeted-cache-control" => settings.targeted = text == "on",
         "log-format" => settings.log = Some(text.parse()?),
         _ => {

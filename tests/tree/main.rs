@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auth", &["http"]),
     ("access", &["http"]),
     ("proxy", &["access", "auth", "cache", "dns", "http", "reactor"]),
-    ("config", &["access", "auth", "http", "proxy"]),
+    ("config", &["access", "auth", "cache", "http", "proxy"]),
     ("cli", &["config", "proxy", "reactor"]),
 ];
 
