@@ -78,6 +78,7 @@ fn storable(fields: &Fields) -> Result<Storable, NotStored> {
         fields,
         is_coded: false,
         targets: &[Name::CdnCacheControl],
+        rules: &[],
         sent: mono,
         now: Now { mono, wall: UNIX_EPOCH + Duration::from_secs(1_767_225_600) },
     };

@@ -6,6 +6,7 @@
 mod busy;
 mod content;
 mod control;
+mod freshness_rules;
 mod key;
 mod key_rules;
 mod object;
@@ -24,6 +25,7 @@ use crate::http::{Method, Name, RequestHead, cond};
 pub use busy::Ticket;
 pub use content::Content;
 pub use control::{RequestControl, ResponseControl, Scope, withheld};
+pub use freshness_rules::FreshnessRule;
 pub use key::{CacheKey, KeyMaker};
 pub use key_rules::{KeyRules, Parameters};
 pub use object::Object;

@@ -7,6 +7,7 @@ use crate::http::{Fields, Method, Name, RequestHead, Status, date, reference};
 use crate::time::Now;
 
 use super::control::{RequestControl, ResponseControl, Scope, seconds};
+use super::freshness_rules::FreshnessRule;
 use super::targeted;
 use super::vary::Selection;
 
@@ -106,7 +107,11 @@ pub enum Use {
 impl Freshness {
     /// Decides on a response that came at `now` to a request sent at `sent`.
     fn of(response: &Response<'_>, control: &ResponseControl, explicit: Option<Duration>) -> Self {
-        let lifetime = explicit.or_else(|| heuristic_lifetime(response, control));
+        let guessed = || {
+            let guessed = heuristic_lifetime(response, control)?;
+            Some(response.rule().map_or(guessed, |rule| rule.bounded(guessed)))
+        };
+        let lifetime = explicit.or_else(guessed);
         Self {
             received: response.now.mono,
             initial_age: initial_age(response),
@@ -191,6 +196,8 @@ pub struct Response<'a> {
     /// The fields that speak to this cache instead of `Cache-Control` (RFC 9213), most specific
     /// first.
     pub targets: &'a [Name],
+    /// The operator's rules, of which the first that is for it counts.
+    pub rules: &'a [FreshnessRule],
     /// When the request was sent.
     pub sent: Instant,
     /// When the response came.
@@ -284,7 +291,9 @@ pub fn still_storable(
         return Err(NotStored::Partial);
     }
     let expires = if targeted.is_none() { explicit_expiry(response) } else { None };
-    let explicit = control.s_maxage.or(control.max_age).or(expires);
+    let said = control.s_maxage.or(control.max_age).or(expires);
+    let rule = response.rule();
+    let explicit = rule.map_or(said, |rule| rule.lifetime(said));
     if explicit.is_none() {
         if !(allows_heuristics(status) || control.public) {
             return Err(NotStored::Status);
@@ -332,6 +341,10 @@ fn heuristic_lifetime(response: &Response<'_>, control: &ResponseControl) -> Opt
 }
 
 impl Response<'_> {
+    fn rule(&self) -> Option<&FreshnessRule> {
+        self.rules.iter().find(|rule| rule.is_for(self.uri, self.status.code()))
+    }
+
     /// When it was sent, as far as is known.
     fn date(&self) -> SystemTime {
         self.fields.only(Name::Date).and_then(date::parse).unwrap_or(self.now.wall)

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use crate::access::{Cidr, DestinationPolicy, DestinationRule};
-use crate::cache::{KeyRules, Parameters};
+use crate::cache::{FreshnessRule, KeyRules, Parameters};
 use crate::http::hop;
 use crate::proxy::units::{Bytes, Unit};
 use crate::proxy::{Limits, LogFormat, ReverseOrigin, Settings};
@@ -42,6 +42,8 @@ pub struct Options {
     pub cache_memory: Option<Bytes>,
     /// Bytes of the largest object stored.
     pub cache_object_max: Option<Bytes>,
+    /// How long responses are fresh where the origin's word is not enough.
+    pub freshness_rules: Vec<FreshnessRule>,
     /// What of a URL its key in the cache is made of.
     pub key_rules: KeyRules,
     /// Whether targeted cache control is obeyed; of itself, a reverse proxy does.
@@ -69,6 +71,7 @@ impl Default for Options {
             to: None,
             cache_memory: Some(Bytes(256 << 20)),
             cache_object_max: None,
+            freshness_rules: Vec::new(),
             key_rules: KeyRules::default(),
             targeted: None,
             destinations: DestinationPolicy::default(),
@@ -150,6 +153,14 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| unit(text).map(|size| o.cache_object_max = Some(size)),
         |o| o.cache_object_max.iter().map(Unit::write).collect(),
     ),
+    many(one(
+        "freshness",
+        "RULE",
+        "How long responses are fresh: [HOST][/PATH] [status=CODES] [min=TIME] [max=TIME] \
+         [default=TIME]; the first that fits counts, and what an origin forbids stays forbidden",
+        |o, text| text.parse().map(|rule| o.freshness_rules.push(rule)),
+        |o| o.freshness_rules.iter().map(FreshnessRule::to_string).collect(),
+    )),
     one(
         "key-drop-query",
         "NAMES",
@@ -359,6 +370,7 @@ impl Options {
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
             cache_object_max: self.cache_object_max.map(|size| size.0),
+            freshness_rules: self.freshness_rules.clone(),
             key_rules: self.key_rules.clone(),
             targeted: self.targeted.unwrap_or(self.to.is_some()),
             log: (self.access_log != LogTarget::Off).then_some(self.log_format),
@@ -437,6 +449,7 @@ mod tests {
             ("targeted-cache-control", "off"),
             ("key-drop-query", "tracking,x*"),
             ("key-keep-query", "q"),
+            ("freshness", "h.test/x status=404 default=10s"),
             ("allow-destination", "h.test=10.0.0.0/8"),
             ("allow-client", "192.0.2.0/24"),
             ("trusted-proxy", "::1"),

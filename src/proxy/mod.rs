@@ -10,6 +10,7 @@ mod error;
 mod fetch;
 mod fetch_steps;
 mod forward;
+mod freshness_rule;
 mod journal;
 mod limits;
 mod log;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
-use crate::cache::KeyRules;
+use crate::cache::{FreshnessRule, KeyRules};
 use crate::http::{Authority, Name};
 
 use super::journal::LogFormat;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub cache_memory: usize,
     /// Bytes of the largest object stored; `None` is an eighth of the cache.
     pub cache_object_max: Option<u64>,
+    /// How long responses are fresh where the origin's word is not enough.
+    pub freshness_rules: Vec<FreshnessRule>,
     /// What of a URL its key in the cache is made of.
     pub key_rules: KeyRules,
     /// Whether `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
@@ -53,6 +55,7 @@ impl Settings {
             reverse: None,
             cache_memory: 256 << 20,
             cache_object_max: None,
+            freshness_rules: Vec::new(),
             key_rules: KeyRules::default(),
             targeted: false,
             log: Some(LogFormat::Human),

@@ -34,6 +34,7 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
         fields: head.fields(),
         is_coded: head.fields().has(Name::TransferEncoding),
         targets: &[Name::CdnCacheControl],
+        rules: &[],
         sent: at(0).mono,
         now: at(0),
     };

@@ -126,6 +126,7 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
         fields: head.fields(),
         is_coded: head.fields().has(Name::TransferEncoding) && head.framing() == Framing::Close,
         targets: cx.core.settings.targets(),
+        rules: &cx.core.settings.freshness_rules,
         sent: fetch.sent_at,
         now: cx.reactor.now(),
     };

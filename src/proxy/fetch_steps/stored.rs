@@ -64,6 +64,7 @@ fn updated(
         fields: &updated,
         is_coded: false,
         targets: cx.core.settings.targets(),
+        rules: &cx.core.settings.freshness_rules,
         sent: fetch.sent_at,
         now,
     };
