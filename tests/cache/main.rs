@@ -3,4 +3,5 @@
 
 mod cases;
 mod model;
+mod properties;
 mod requirements;

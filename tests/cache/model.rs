@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use tidegate::cache::{self, Cache, CacheLimits, Content, KeyMaker, Lookup, Object, Response, Use};
+use tidegate::cache::{
+    self, Cache, CacheLimits, Content, KeyMaker, Lookup, NotStored, Object, Response, Use,
+};
 use tidegate::http::{
     ClientCodec, FromClient, FromOrigin, HeadLimits, Name, RequestHead, ResponseHead, ServerCodec,
 };
@@ -14,20 +17,28 @@ use tidegate::time::Now;
 /// Thu, 01 Jan 2026 00:00:00 GMT: when every first response comes.
 const START: u64 = 1_767_225_600;
 
-/// What becomes of a response, and of a request that comes `after` it.
-pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) -> String {
+/// Bytes of the cache.
+pub(crate) const MEMORY: usize = 64 << 10;
+
+pub(crate) fn cache() -> Cache<u8> {
     let limits =
-        CacheLimits { memory: 1 << 20, object: 1 << 16, hit_for_miss: Duration::from_secs(1) };
-    let mut cache: Cache<u8> = Cache::new(limits, KeyMaker::new([1, 2]));
-    let start = VirtualClock::default().now().mono;
-    let at = |seconds: u64| Now {
+        CacheLimits { memory: MEMORY, object: 1 << 13, hit_for_miss: Duration::from_secs(1) };
+    Cache::new(limits, KeyMaker::new([1, 2]))
+}
+
+/// So many seconds after the first response.
+pub(crate) fn at(seconds: u64) -> Now {
+    static START_CLOCK: OnceLock<Instant> = OnceLock::new();
+    let start = *START_CLOCK.get_or_init(|| VirtualClock::default().now().mono);
+    Now {
         mono: start + Duration::from_secs(seconds),
         wall: UNIX_EPOCH + Duration::from_secs(START + seconds),
-    };
-    let key = cache.keys().key(&"http://h/a".into());
-    let first = Rc::new(read_request(request));
-    let head = read_response(response, &first);
-    let ticket = cache.begin(&key, &first, 0, at(0).mono);
+    }
+}
+
+/// What would be stored of a response that comes `now`.
+pub(crate) fn stored(request: &RequestHead, text: &str, now: u64) -> Result<Object, NotStored> {
+    let head = read_response(text, request);
     let response = Response {
         uri: "http://h/a",
         status: head.status(),
@@ -35,24 +46,28 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
         is_coded: head.fields().has(Name::TransferEncoding),
         targets: &[Name::CdnCacheControl],
         rules: &[],
-        sent: at(0).mono,
-        now: at(0),
+        sent: at(now).mono,
+        now: at(now),
     };
-    match cache::storable(&first, &response) {
-        Err(reason) => {
-            cache.abandon(ticket);
-            return format!("not stored: {}", reason.name());
-        }
-        Ok(storable) => {
-            let object = Object {
-                status: head.status(),
-                head: head.fields().clone(),
-                content: Content::default(),
-                freshness: storable.freshness,
-                selection: storable.selection,
-            };
-            cache.complete(ticket, &Arc::new(object));
-        }
+    let storable = cache::storable(request, &response)?;
+    Ok(Object {
+        status: head.status(),
+        head: head.fields().clone(),
+        content: Content::default(),
+        freshness: storable.freshness,
+        selection: storable.selection,
+    })
+}
+
+/// What becomes of a response, and of a request that comes `after` it.
+pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) -> String {
+    let mut cache = cache();
+    let key = cache.keys().key(&"http://h/a".into());
+    let first = Rc::new(read_request(request));
+    let ticket = cache.begin(&key, &first, 0, at(0).mono);
+    match stored(&first, response, 0) {
+        Err(reason) => return format!("not stored: {}", reason.name()),
+        Ok(object) => cache.complete(ticket, &Arc::new(object)),
     }
     let again = read_request(again);
     match cache.look_up(&key, &again, at(after).mono) {
