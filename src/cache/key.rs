@@ -61,6 +61,17 @@ impl KeyMaker {
         self.rules = rules;
     }
 
+    /// Two numbers made of `text` that nobody outside can foresee.
+    #[must_use]
+    pub fn unforeseen(&self, text: &str) -> [u64; 2] {
+        [0u8, 1].map(|which| {
+            let mut hasher = self.hasher;
+            hasher.write(&[which]);
+            hasher.write(text.as_bytes());
+            hasher.finish()
+        })
+    }
+
     /// The key of a target URI, which is normalised already.
     #[must_use]
     pub fn key(&self, uri: &Arc<str>) -> CacheKey {

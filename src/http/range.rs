@@ -1,8 +1,14 @@
 //! Byte ranges (RFC 9110 §14).
 
+use super::cond::Validators;
 use super::fields::{Fields, Name};
 use super::framing::decimal;
 use super::list::Elements;
+
+/// More ranges than this are no honest wish (§14.2): they ask for nothing.
+pub const MAX_RANGES: usize = 64;
+/// About what one more part takes beside its bytes: ranges that are nearer become one (§15.3.7.2).
+const NEAR: u64 = 80;
 
 /// One range as it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +34,8 @@ impl ByteRange {
     }
 }
 
-/// What a `Range` field asks for. One that is malformed, of another unit or repeated asks for
-/// nothing: it is ignored (§14.2).
+/// What a `Range` field asks for. One that is malformed, of another unit, repeated or too long asks
+/// for nothing: it is ignored (§14.2).
 #[must_use]
 pub fn parse(fields: &Fields) -> Option<Vec<ByteRange>> {
     let set = fields.only(Name::Range)?;
@@ -37,8 +43,9 @@ pub fn parse(fields: &Fields) -> Option<Vec<ByteRange>> {
     if !unit.eq_ignore_ascii_case(b"bytes=") {
         return None;
     }
-    let ranges: Option<Vec<ByteRange>> = Elements::of(set).map(parse_one).collect();
-    ranges.filter(|ranges| !ranges.is_empty())
+    let ranges: Option<Vec<ByteRange>> =
+        Elements::of(set).take(MAX_RANGES + 1).map(parse_one).collect();
+    ranges.filter(|ranges| (1..=MAX_RANGES).contains(&ranges.len()))
 }
 
 fn parse_one(spec: &[u8]) -> Option<ByteRange> {
@@ -53,6 +60,46 @@ fn parse_one(spec: &[u8]) -> Option<ByteRange> {
     }
     let last = decimal(last)?;
     (first <= last).then_some(ByteRange::From(first, Some(last)))
+}
+
+/// What a request selects of content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selected {
+    /// All of it.
+    Whole,
+    /// These parts, each from its first byte to one past its last: at least one, none empty, no two
+    /// of them near each other, in the order in which they were asked for.
+    Parts(Vec<(u64, u64)>),
+    /// Ranges that all lie outside.
+    Nothing,
+}
+
+/// What a GET with these fields selects of a representation that has these validators and this
+/// length. However its ranges overlap, no byte is sent twice: those that do become one.
+#[must_use]
+pub fn select(request: &Fields, validators: &Validators<'_>, length: u64) -> Selected {
+    let Some(ranges) = parse(request).filter(|_| validators.range_applies(request)) else {
+        return Selected::Whole;
+    };
+    let parts = coalesced(ranges.into_iter().filter_map(|range| range.within(length)));
+    if parts.is_empty() { Selected::Nothing } else { Selected::Parts(parts) }
+}
+
+/// Parts that overlap or are near each other as one, in the place of the first of them.
+fn coalesced(parts: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+    let mut apart: Vec<(u64, u64)> = Vec::new();
+    for (mut first, mut end) in parts {
+        let mut place = apart.len();
+        while let Some(near) = apart.iter().position(|other| {
+            first <= other.1.saturating_add(NEAR) && other.0 <= end.saturating_add(NEAR)
+        }) {
+            let other = apart.remove(near);
+            (first, end) = (first.min(other.0), end.max(other.1));
+            place = place.min(near);
+        }
+        apart.insert(place, (first, end));
+    }
+    apart
 }
 
 /// `Content-Range` of a part, from its first byte to one past its last (§14.4).
@@ -105,6 +152,32 @@ mod tests {
         ] {
             assert_eq!(range(value), None, "{value}");
         }
+    }
+
+    #[test]
+    fn too_many_ranges_ask_for_nothing() {
+        let many = |n: usize| format!("bytes={}", vec!["0-0"; n].join(","));
+        assert!(range(&many(MAX_RANGES)).is_some());
+        assert_eq!(range(&many(MAX_RANGES + 1)), None);
+    }
+
+    #[test]
+    fn what_is_near_becomes_one_part() {
+        let selected = |value: &str| {
+            let mut fields = Fields::default();
+            fields.push(b"Range", value.as_bytes());
+            select(&fields, &Validators::default(), 1000)
+        };
+        let parts = |parts: &[(u64, u64)]| Selected::Parts(parts.to_vec());
+        assert_eq!(selected("bytes=0-9,500-509"), parts(&[(0, 10), (500, 510)]));
+        assert_eq!(selected("bytes=-10,0-9"), parts(&[(990, 1000), (0, 10)]));
+        assert_eq!(selected("bytes=0-9,89-99"), parts(&[(0, 100)]));
+        assert_eq!(selected("bytes=0-9,90-99"), parts(&[(0, 100)]));
+        assert_eq!(selected("bytes=0-9,91-99"), parts(&[(0, 10), (91, 100)]));
+        assert_eq!(selected("bytes=600-609,0-9,200-209,90-150"), parts(&[(600, 610), (0, 210)]));
+        assert_eq!(selected("bytes=0-0,2000-"), parts(&[(0, 1)]));
+        assert_eq!(selected("bytes=1000-,2000-"), Selected::Nothing);
+        assert_eq!(selected("bytes=0-,0-,0-"), parts(&[(0, 1000)]));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::{CacheKey, Object};
-use crate::http::{Method, RequestHead, ServerCodec};
+use crate::http::{Method, Multipart, RequestHead, ServerCodec};
 use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::body::{Body, ReaderKey};
@@ -143,11 +143,12 @@ pub(super) enum Upload {
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     None,
-    /// A stored object: the content from the first offset up to the second.
+    /// A stored object: the content from the first offset up to the second, then other parts.
     Stored {
         object: Arc<Object>,
         at: u64,
         end: u64,
+        parts: Option<Box<Multipart>>,
     },
     /// A response on its way.
     Reply {

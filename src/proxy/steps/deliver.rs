@@ -4,15 +4,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::Object;
-use crate::http::cond::Validators;
-use crate::http::range::{self, ByteRange};
 use crate::http::{Framing, HeadWriter, Method, Name, Refusal, Status, Version};
+use crate::time::Now;
 
 use super::super::body::State;
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
+use super::super::core::Core;
 use super::super::error::ExchangeError;
 use super::super::outgoing::Coding;
 use super::super::reply::{Answer, Brought};
+use super::form::Form;
 
 /// Content up to this many bytes is copied behind its head: that costs less than another slice, and
 /// lets answers to pipelined requests leave together.
@@ -81,99 +82,51 @@ fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>)
     Next::Go(Step::Transmit)
 }
 
-/// A stored response: whole, a part of it, or word that the client has it already.
+/// A stored response: whole, parts of it, or word that the client has it already.
 fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -> Next {
+    let now = cx.reactor.now();
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let name = &cx.core.settings.name;
-    let now = cx.reactor.now().mono;
-    exchange.cache_status.ttl = Some(object.freshness.time_to_live(now));
-    let age = object.freshness.age(now).as_secs();
-    let form = form_of(exchange, object);
-    let (status, at, end) = match form {
-        Form::Whole => (object.status, 0, object.length()),
-        Form::NotModified => (Status::NOT_MODIFIED, 0, 0),
-        Form::Part(first, end) => (Status::PARTIAL_CONTENT, first, end),
-        Form::Unsatisfiable => (Status::RANGE_NOT_SATISFIABLE, 0, 0),
+    exchange.cache_status.ttl = Some(object.freshness.time_to_live(now.mono));
+    let age = object.freshness.age(now.mono).as_secs();
+    let form = form_of(exchange, object, cx.core, now);
+    exchange.journal.status = Some(form.status(object.status));
+    let (at, end) = match &form {
+        _ if exchange.request.method() == Method::Head => (0, 0),
+        Form::Whole => (0, object.length()),
+        &Form::Part(first, end) => (first, end),
+        Form::NotModified | Form::Unsatisfiable | Form::Parts(_) => (0, 0),
     };
-    exchange.journal.status = Some(status);
-    let head_only = exchange.request.method() == Method::Head;
-    let (at, end) = if head_only { (0, 0) } else { (at, end) };
 
     let copied = if end - at <= COPIED { usize::try_from(end - at).unwrap_or(0) } else { 0 };
     let out = client.output.bytes();
     out.reserve(object.head.wire().len() + ADDED + copied);
-    if form == Form::Whole {
-        out.extend_from_slice(object.head.wire());
-    } else {
-        write_other_form(out, object, form, status);
-    }
+    form.write_head(out, &object.head, object.length());
     let mut head = HeadWriter::resume(out);
     head.number("Age", age);
     end_head(head, exchange, name);
-    if end - at <= COPIED {
+    let several = if let Form::Parts(parts) = form { Some(parts) } else { None };
+    if several.is_none() && end - at <= COPIED {
         copy_content(client.output.bytes(), object, at, end);
         exchange.journal.sent = end - at;
         return Next::Go(Step::Finish);
     }
-    if let Source::Stored { at: from, end: to, .. } = &mut exchange.source {
-        (*from, *to) = (at, end);
+    if let Source::Stored { at: from, end: to, parts, .. } = &mut exchange.source {
+        (*from, *to, *parts) = (at, end, several);
     }
     Next::Go(Step::Transmit)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Whole,
-    NotModified,
-    Part(u64, u64),
-    Unsatisfiable,
-}
-
-/// What the request's preconditions and range make of a stored response (RFC 9110 §13.2.2).
-fn form_of(exchange: &Exchange, object: &Object) -> Form {
-    let request = exchange.request.fields();
+/// In what form a stored response answers. The line between several parts is another one each time,
+/// so that nobody can put it into content.
+fn form_of(exchange: &Exchange, object: &Object, core: &Core, now: Now) -> Form {
     if object.status != Status::OK {
         return Form::Whole;
     }
-    let conditional = request.has(Name::IfNoneMatch) || request.has(Name::IfModifiedSince);
-    if conditional && Validators::of(&object.head).not_modified(request) {
-        return Form::NotModified;
-    }
-    if exchange.request.method() != Method::Get || !request.has(Name::Range) {
-        return Form::Whole;
-    }
-    match range::parse(request).as_deref() {
-        Some(&[range]) if Validators::of(&object.head).range_applies(request) => {
-            part(range, object.length())
-        }
-        _ => Form::Whole,
-    }
-}
-
-fn part(range: ByteRange, length: u64) -> Form {
-    range.within(length).map_or(Form::Unsatisfiable, |(first, end)| Form::Part(first, end))
-}
-
-/// The head of another answer than the whole, made from the stored one.
-fn write_other_form(out: &mut Vec<u8>, object: &Object, form: Form, status: Status) {
-    let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
-    let describes_content =
-        |id| matches!(id, Name::ContentLength | Name::ContentType | Name::ContentEncoding);
-    match form {
-        Form::Part(first, end) => {
-            head.copy_if(&object.head, |field| field.id != Name::ContentLength);
-            let range = range::content_range(first, end, object.length());
-            head.field("Content-Range", range.as_bytes()).number("Content-Length", end - first);
-        }
-        Form::Unsatisfiable => {
-            head.copy_if(&object.head, |field| !describes_content(field.id));
-            let range = range::unsatisfied(object.length());
-            head.field("Content-Range", range.as_bytes()).number("Content-Length", 0);
-        }
-        Form::NotModified | Form::Whole => {
-            head.copy_if(&object.head, |field| !describes_content(field.id));
-        }
-    }
+    Form::of(&exchange.request, &object.head, object.length(), || {
+        let uri = exchange.route.as_ref().map_or("", |route| &route.uri);
+        core.cache.keys().unforeseen(&format!("{:?} {uri}", now.wall))
+    })
 }
 
 fn copy_content(out: &mut Vec<u8>, object: &Object, at: u64, end: u64) {

@@ -93,7 +93,7 @@ fn refresh(exchange: &Exchange, object: &Arc<Object>, client: SocketAddr, cx: &m
 /// Has the response come from a stored object.
 pub(super) fn serve(exchange: &mut Exchange, object: Arc<Object>) {
     let end = object.length();
-    exchange.source = Source::Stored { object, at: 0, end };
+    exchange.source = Source::Stored { object, at: 0, end, parts: None };
 }
 
 /// Waits for a response that was asked for by somebody else; whether that can be.

@@ -3,6 +3,7 @@
 mod connect;
 mod deliver;
 mod finish;
+mod form;
 mod lookup;
 mod receive;
 mod route;

@@ -4,10 +4,10 @@ use std::io;
 use std::task::Poll;
 
 use super::super::body::State;
-use super::super::client::{Client, ClientCx, Next, Source, Step};
+use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
 use super::super::core::Core;
 use super::super::error::ExchangeError;
-use super::super::outgoing::Supply;
+use super::super::outgoing::{Outgoing, Supply};
 use super::pump;
 
 /// Sends until all has left, the client takes no more, or there is no more yet.
@@ -66,9 +66,13 @@ fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
         return true;
     }
     let coding = exchange.coding;
+    next_part(exchange, &mut client.output);
     let (available, end) = match &exchange.source {
         Source::None => (0, Some(None)),
-        Source::Stored { at, end, .. } => (end - at, Some(None)),
+        Source::Stored { at, end, parts, .. } => {
+            let is_last = parts.as_ref().is_none_or(|parts| parts.is_over());
+            (end - at, is_last.then_some(None))
+        }
         &Source::Reply { id, reader, .. } => {
             let Some(reply) = cx.core.replies.get(id) else { return false };
             let available = reply.body.available(reader);
@@ -82,6 +86,18 @@ fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
     };
     exchange.ended = client.output.plan(coding, available, end);
     true
+}
+
+/// Where one part of several is over, the next begins.
+fn next_part(exchange: &mut Exchange, output: &mut Outgoing) {
+    if let Source::Stored { at, end, parts: Some(parts), .. } = &mut exchange.source
+        && at == end
+        && let Some(piece) = parts.next()
+    {
+        output.bytes().extend_from_slice(&piece.lead);
+        exchange.journal.sent += piece.lead.len() as u64;
+        (*at, *end) = (piece.first, piece.end);
+    }
 }
 
 /// One write; content that left is accounted for.
