@@ -186,6 +186,7 @@ impl<F: Copy> Cache<F> {
         let control = RequestControl::of(request.fields());
         let joinable = self.is_on()
             && may_share(request, &control)
+            && !request.fields().has(Name::Range) // what is asked for may be all that comes
             && !cond::is_conditional(request.fields())
             && !self.busy.is_marked(key, now);
         let ticket = self.busy.begin(key, request, joinable.then_some(fetch));
@@ -314,6 +315,5 @@ fn may_share(request: &RequestHead, control: &RequestControl) -> bool {
         && !control.no_store
         && !request.framing().has_content()
         && !request.fields().has(Name::Authorization)
-        && !request.fields().has(Name::Range)
         && !cond::guards_a_change(request.fields())
 }

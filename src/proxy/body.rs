@@ -150,7 +150,7 @@ impl Body {
     /// How many bytes may be appended now. With none, the writer is woken when there are some.
     pub(super) fn room(&mut self) -> u64 {
         let room = match self.gate() {
-            Some(gate) => self.window.saturating_sub(self.end() - gate),
+            Some(gate) => self.window.saturating_sub(self.end().saturating_sub(gate)),
             None => self.window,
         };
         self.writer_parked = room == 0;
@@ -228,8 +228,9 @@ impl Body {
 
     fn lose(&mut self, lag: u64, wake: &mut impl Wake) {
         let Some(fastest) = self.readers.iter().map(|(_, reader)| reader.at).max() else { return };
+        let fastest = fastest.min(self.end()); // who waits for what is to come has read nothing of it
         for (_, reader) in self.readers.iter_mut() {
-            if !reader.lost && fastest - reader.at > lag {
+            if !reader.lost && fastest.saturating_sub(reader.at) > lag {
                 reader.lost = true;
                 wake.wake(reader.token);
             }
@@ -265,7 +266,15 @@ impl Body {
 
     /// How many bytes are there that the reader has not read.
     pub(super) fn available(&self, key: ReaderKey) -> u64 {
-        self.at(key).map_or(0, |at| self.end() - at)
+        self.at(key).map_or(0, |at| self.end().saturating_sub(at))
+    }
+
+    /// Has the reader go on at `offset`, which may be yet to come. There is no way back.
+    pub(super) fn skip_to(&mut self, key: ReaderKey, offset: u64, wake: &mut impl Wake) {
+        let Some(reader) = self.readers.get_mut(key) else { return };
+        reader.at = reader.at.max(offset);
+        self.release();
+        self.wake_writer(wake);
     }
 
     /// Where a reader is, if it is one.
@@ -281,7 +290,7 @@ impl Body {
     /// Adds the next bytes for the reader, at most `max` of them, to a gathered write; says how
     /// many.
     pub(super) fn peek<'a>(&'a self, key: ReaderKey, max: u64, into: &mut Slices<'a>) -> u64 {
-        let Some(at) = self.at(key) else { return 0 };
+        let Some(at) = self.at(key).filter(|&at| at < self.end()) else { return 0 };
         let n = into.push_from(self.sealed.from(at), max);
         if at + n < self.sealed.end() || into.is_full() {
             return n;
@@ -295,7 +304,7 @@ impl Body {
         let end = self.end();
         let Some(reader) = self.readers.get_mut(key) else { return };
         reader.at += n;
-        debug_assert!(reader.at <= end);
+        debug_assert!(n == 0 || reader.at <= end);
         self.release();
         self.wake_writer(wake);
     }
@@ -329,7 +338,7 @@ impl Body {
         if !matches!(self.state, State::Streaming) {
             return;
         }
-        let gap = self.gate().map_or(0, |gate| self.end() - gate);
+        let gap = self.gate().map_or(0, |gate| self.end().saturating_sub(gate));
         if self.writer_parked && gap <= self.window / 2 {
             self.writer_parked = false;
             wake.wake(self.writer);
@@ -347,8 +356,9 @@ impl Body {
             buffer.clear();
             self.tail = buffer;
         }
-        if self.sealed.is_empty() && gate == self.end() {
-            self.sealed.restart(gate);
+        let end = self.end();
+        if self.sealed.is_empty() && gate >= end {
+            self.sealed.restart(end);
             self.tail.clear();
         }
     }
@@ -356,7 +366,8 @@ impl Body {
     /// Panics if its books do not agree.
     pub(super) fn check(&self) {
         for (_, reader) in self.readers.iter().filter(|(_, reader)| !reader.lost) {
-            let here = self.sealed.start()..=self.end();
+            let end = self.length.map_or(self.end(), |length| length.max(self.end()));
+            let here = self.sealed.start()..=end;
             assert!(here.contains(&reader.at), "a reader is within the body");
         }
         if let (Some(length), State::Complete(_)) = (self.length, &self.state) {

@@ -150,11 +150,12 @@ pub(super) enum Source {
         end: u64,
         parts: Option<Box<Multipart>>,
     },
-    /// A response on its way.
+    /// A response on its way: all of it, or as many bytes from where the reader is as are left.
     Reply {
         id: Id<Reply>,
         reader: ReaderKey,
         leader: bool,
+        left: Option<u64>,
     },
 }
 

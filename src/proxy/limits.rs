@@ -142,6 +142,9 @@ limits! {
     /// How long a stale response is served while its origin cannot be reached, if it does not say
     /// itself (`stale-if-error`).
     stale_if_unreachable "stale-if-unreachable": Duration = seconds(24 * 60 * 60), from Duration::ZERO;
+    /// How far ahead of what has come a range of it may begin that is waited for; beyond, it is asked
+    /// for itself.
+    range_ahead "range-ahead": Bytes = kib(1024), from Bytes(0);
     /// Content that is still fetched to be stored when nobody reads it any more.
     finish "finish": Bytes = kib(64), from Bytes(0);
     /// How long that may take: nobody waits for it, and it holds a connection.

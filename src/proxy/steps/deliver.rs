@@ -13,7 +13,7 @@ use super::super::core::Core;
 use super::super::error::ExchangeError;
 use super::super::outgoing::Coding;
 use super::super::reply::{Answer, Brought};
-use super::form::Form;
+use super::form::{Form, Streamed};
 
 /// Content up to this many bytes is copied behind its head: that costs less than another slice, and
 /// lets answers to pipelined requests leave together.
@@ -57,6 +57,11 @@ fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>)
     exchange.cache_status.detail = answer.storing.as_ref().err().map(|reason| reason.name());
     let http11 = exchange.request.version() == Version::Http11;
     let has_content = answer.framing != Framing::None;
+    if let Some(form) = Streamed::of(&exchange.request, answer)
+        && !matches!(form, Streamed::Whole)
+    {
+        return deliver_part(client, answer, form, cx);
+    }
     // Without a length and without chunks, the end of the content is the end of the connection.
     let coded = answer.head.has(Name::TransferEncoding);
     if coded && !http11 {
@@ -79,6 +84,33 @@ fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>)
         head.field("Transfer-Encoding", b"chunked");
     }
     end_head(head, exchange, &cx.core.settings.name);
+    Next::Go(Step::Transmit)
+}
+
+/// A part of a response while that comes in, of which the length is known.
+fn deliver_part(
+    client: &mut Client,
+    answer: &Answer,
+    form: Streamed,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
+    let (at, end) = form.extent();
+    exchange.journal.status = Some(form.status());
+    exchange.coding = Coding::Identity;
+    let out = client.output.bytes();
+    out.reserve(answer.head.wire().len() + ADDED);
+    form.write_head(out, answer);
+    end_head(HeadWriter::resume(out), exchange, &cx.core.settings.name);
+    if at == end {
+        return Next::Go(Step::Finish);
+    }
+    if let Source::Reply { id, reader, left, .. } = &mut exchange.source {
+        *left = Some(end - at);
+        if let Some(reply) = cx.core.replies.get_mut(*id) {
+            reply.body.skip_to(*reader, at, cx.reactor);
+        }
+    }
     Next::Go(Step::Transmit)
 }
 

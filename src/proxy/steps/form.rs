@@ -4,6 +4,8 @@ use crate::http::cond::{self, Validators};
 use crate::http::range::{self, Selected};
 use crate::http::{Fields, HeadWriter, Method, Multipart, Name, RequestHead, Status};
 
+use super::super::reply::Answer;
+
 /// The form of an answer made from a representation.
 #[derive(Debug)]
 pub(super) enum Form {
@@ -86,5 +88,73 @@ impl Form {
                 head.copy_if(whole, |field| !describes_content(field.id));
             }
         }
+    }
+}
+
+/// The form of an answer made from a response that is still coming in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Streamed {
+    /// As it comes.
+    Whole,
+    /// One part of it, from its first byte to one past its last, and the length of the whole.
+    Part(u64, u64, u64),
+    /// None of it, which is this long.
+    Unsatisfiable(u64),
+}
+
+impl Streamed {
+    /// What a request makes of a response of which so far only the head is there. `None` if it asks
+    /// for what cannot be cut from it: several parts, or one of what nobody knows the length of. Only
+    /// a cache cuts at all: what may not be stored is passed on as it came.
+    pub(super) fn of(request: &RequestHead, answer: &Answer) -> Option<Self> {
+        let fields = request.fields();
+        let cut = request.method() == Method::Get
+            && fields.has(Name::Range)
+            && answer.status == Status::OK
+            && answer.storing.is_ok();
+        if !cut {
+            return Some(Self::Whole);
+        }
+        let length = answer.framing.length()?;
+        match range::select(fields, &Validators::of(&answer.head), length) {
+            Selected::Whole => Some(Self::Whole),
+            Selected::Nothing => Some(Self::Unsatisfiable(length)),
+            Selected::Parts(parts) => match parts[..] {
+                [(first, end)] => Some(Self::Part(first, end, length)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether what it is made of begins at this offset or before.
+    pub(super) const fn begins_by(self, offset: u64) -> bool {
+        self.extent().0 <= offset
+    }
+
+    /// The bytes it is made of, unless it is the whole.
+    pub(super) const fn extent(self) -> (u64, u64) {
+        match self {
+            Self::Part(first, end, _) => (first, end),
+            Self::Whole | Self::Unsatisfiable(_) => (0, 0),
+        }
+    }
+
+    /// The same as a form of a representation whose content is there, and its length.
+    fn as_form(self) -> (Form, u64) {
+        match self {
+            Self::Whole => (Form::Whole, 0),
+            Self::Part(first, end, length) => (Form::Part(first, end), length),
+            Self::Unsatisfiable(length) => (Form::Unsatisfiable, length),
+        }
+    }
+
+    pub(super) fn status(self) -> Status {
+        self.as_form().0.status(Status::OK)
+    }
+
+    /// Writes the head of an answer in this form, without the empty line.
+    pub(super) fn write_head(self, out: &mut Vec<u8>, answer: &Answer) {
+        let (form, length) = self.as_form();
+        form.write_head(out, &answer.head, length);
     }
 }

@@ -102,7 +102,7 @@ fn join(client: &mut Client, id: Id<Reply>, cx: &mut ClientCx<'_>) -> bool {
     let Some(exchange) = &mut client.exchange else { return false };
     let reply = cx.core.replies.get_mut(id);
     let Some(reader) = reply.and_then(|reply| reply.body.attach(token)) else { return false };
-    exchange.source = Source::Reply { id, reader, leader: false };
+    exchange.source = Source::Reply { id, reader, leader: false, left: None };
     exchange.journal.outcome = Outcome::Miss;
     exchange.cache_status.collapsed = true;
     exchange.cache_status.forwarded = Some(Forwarded::Missing(Missing::Uri));
@@ -145,7 +145,7 @@ fn fetch(
     let id = Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     let reply = cx.core.replies.get_mut(id);
     if let Some(reader) = reply.and_then(|reply| reply.body.attach(client.id.token())) {
-        exchange.source = Source::Reply { id, reader, leader: true };
+        exchange.source = Source::Reply { id, reader, leader: true, left: None };
     }
     Next::Go(Step::Wait)
 }

@@ -73,10 +73,11 @@ fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
             let is_last = parts.as_ref().is_none_or(|parts| parts.is_over());
             (end - at, is_last.then_some(None))
         }
-        &Source::Reply { id, reader, .. } => {
+        &Source::Reply { id, reader, left, .. } => {
             let Some(reply) = cx.core.replies.get(id) else { return false };
-            let available = reply.body.available(reader);
+            let available = reply.body.available(reader).min(left.unwrap_or(u64::MAX));
             let end = match reply.body.state() {
+                _ if left == Some(available) => Some(None),
                 State::Complete(trailers) => Some(trailers.as_ref()),
                 State::Failed(_) if available == 0 => return false,
                 State::Streaming | State::Failed(_) => None,
@@ -112,7 +113,9 @@ fn send(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
     match &mut exchange.source {
         Source::None => {}
         Source::Stored { at, .. } => *at += sent.content,
-        &mut Source::Reply { id, reader, .. } => {
+        Source::Reply { id, reader, left, .. } => {
+            let (id, reader) = (*id, *reader);
+            *left = left.map(|left| left - sent.content);
             if let Some(reply) = cx.core.replies.get_mut(id) {
                 reply.body.advance(reader, sent.content, cx.reactor);
             }

@@ -13,6 +13,7 @@ use super::super::error::ExchangeError;
 use super::super::journal::Outcome;
 use super::super::reply::{Brought, Reply};
 use super::super::tunnel::Tunnel;
+use super::form::Streamed;
 use super::lookup::{MAX_DISAPPOINTMENTS, serve};
 use super::{flush, pump};
 
@@ -29,14 +30,18 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
         return Next::Gone;
     }
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let Source::Reply { id, reader, leader } = exchange.source else {
+    let Source::Reply { id, reader, leader, .. } = exchange.source else {
         return Next::Go(Step::Lookup);
     };
     let Some(reply) = cx.core.replies.get_mut(id) else { return Next::Go(Step::Lookup) };
 
     let came = match !leader && reply.body.is_lost(reader) {
         true => Came::NotForUs,
-        false => what_came(reply, &exchange.request, leader, cx.reactor.now().mono),
+        false => {
+            let settings = &cx.core.settings;
+            let ahead = settings.limits.range_ahead.0;
+            what_came(reply, &exchange.request, leader, ahead, cx.reactor.now().mono)
+        }
     };
     if !matches!(came, Came::Nothing) {
         client.deadlines.joined = None;
@@ -105,7 +110,9 @@ enum Came {
     Switch,
 }
 
-fn what_came(reply: &Reply, request: &RequestHead, leader: bool, now: Instant) -> Came {
+/// What has come, for this request; a range of it that begins more than `ahead` bytes after what is
+/// there is not waited for.
+fn what_came(reply: &Reply, request: &RequestHead, leader: bool, ahead: u64, now: Instant) -> Came {
     match (&reply.brought, reply.body.state()) {
         (None, State::Failed(error)) if leader || !error.is_retryable() => {
             Came::Failure(error.clone())
@@ -113,7 +120,11 @@ fn what_came(reply: &Reply, request: &RequestHead, leader: bool, now: Instant) -
         (None, State::Failed(_)) => Came::NotForUs,
         (None, _) => Came::Nothing,
         (Some(Brought::Response(answer)), _) => {
-            let answers = |storable: &Storable| storable.answers(request, now);
+            let soon = reply.body.end().saturating_add(ahead);
+            let answers = |storable: &Storable| {
+                storable.answers(request, now)
+                    && Streamed::of(request, answer).is_some_and(|form| form.begins_by(soon))
+            };
             let shared = leader || answer.storing.as_ref().is_ok_and(answers);
             if shared { Came::Response } else { Came::NotForUs }
         }
