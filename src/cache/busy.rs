@@ -131,6 +131,15 @@ impl<F: Copy> BusyTable<F> {
         }
     }
 
+    /// Says that the resources of all keys that are `meant` were changed, by a fetch or from outside.
+    pub(super) fn outdate_all(&mut self, meant: impl Fn(&CacheKey) -> bool, by: Option<Ticket>) {
+        self.joinable.retain(|key, _| !meant(key));
+        for (&number, busy) in self.tickets.iter_mut().filter(|(_, busy)| meant(&busy.key)) {
+            busy.fetch = None;
+            busy.outdated |= by.is_none_or(|by| number != by.0);
+        }
+    }
+
     /// Whether the resource has changed since the fetch began.
     pub(super) fn is_outdated(&self, ticket: Ticket) -> bool {
         self.tickets.get(&ticket.0).is_some_and(|busy| busy.outdated)

@@ -23,6 +23,11 @@ impl CacheKey {
         &self.uri
     }
 
+    /// The same, shared.
+    pub(super) const fn shared_uri(&self) -> &Arc<str> {
+        &self.uri
+    }
+
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {

@@ -7,12 +7,15 @@ mod busy;
 mod content;
 mod control;
 mod freshness_rules;
+mod index;
 mod key;
 mod key_rules;
 mod object;
 mod policy;
 mod preference;
+mod purge;
 mod store;
+mod tags;
 mod targeted;
 mod vary;
 
@@ -32,6 +35,8 @@ pub use object::Object;
 pub use policy::{
     Failure, Freshness, NotStored, Response, Storable, Use, still_storable, storable,
 };
+pub use purge::{Purge, What};
+pub use tags::{Tag, TagKind, Tags, invalidated_groups};
 pub use vary::Selection;
 
 use busy::BusyTable;
@@ -148,10 +153,13 @@ impl<F: Copy> Cache<F> {
         let control = RequestControl::of(request.fields());
         let variants = self.store.get(key);
         let missing = if variants.is_empty() { Missing::Uri } else { Missing::Vary };
-        let known = variants.first().map(|object| &object.selection);
-        let selected = variants.iter().find(|object| object.selection.fits(request));
-        let selected =
-            selected.map(|object| (Arc::clone(object), object.freshness.judge(&control, now)));
+        let known = variants.first().map(|variant| &variant.object.selection);
+        let selected = variants.iter().find(|variant| variant.object.selection.fits(request));
+        let selected = selected.map(|variant| {
+            let judged = variant.object.freshness.judge(&control, now);
+            let outdated = variant.outdated && judged != Use::ValidateForRequest;
+            (Arc::clone(&variant.object), if outdated { Use::Validate } else { judged })
+        });
         if let Some((object, usable)) = &selected
             && let Some(usable) = self.busy.usable(key, request, *usable)
         {
@@ -255,9 +263,41 @@ impl<F: Copy> Cache<F> {
         self.store.remove(key)
     }
 
-    /// The stored response that `request` selects, fresh or not. It counts as used.
+    /// Begins to purge what is stored, to be gone on with by [`go_on`](Self::go_on) until that says
+    /// it is done. A soft purge removes nothing: what it finds is validated before it is used. What
+    /// is on its way and could be meant is from before the purge: nobody joins it, and it is not
+    /// stored.
+    pub fn purge(&mut self, what: &What, soft: bool) -> Purge {
+        self.busy.outdate_all(|key| what.may_be(key.uri()), None);
+        Purge::new(what, soft)
+    }
+
+    /// Goes on with a purge, for no longer than nobody notices; whether it is done.
+    pub fn go_on(&mut self, purge: &mut Purge) -> bool {
+        purge.go_on(&mut self.store, &self.keys)
+    }
+
+    /// Removes all of these groups of the origin `root`, for a successful unsafe request
+    /// (RFC 9875 §3). What is on its way from there may be of any group.
+    pub fn invalidate_groups(&mut self, root: &str, groups: Vec<Tag>, by: Ticket) {
+        if groups.is_empty() {
+            return;
+        }
+        let root = [root, "/"].concat();
+        self.busy.outdate_all(|key| key.uri().starts_with(&root), Some(by));
+        for group in groups {
+            let mut purge = Purge::new(&What::Group { root: root.clone(), group }, false);
+            while !self.go_on(&mut purge) {}
+        }
+    }
+
+    /// The stored response that `request` selects, fresh or not, unless it was purged. It counts as
+    /// used.
     pub fn stored_for(&mut self, key: &CacheKey, request: &RequestHead) -> Option<Arc<Object>> {
-        self.store.get(key).iter().find(|object| object.selection.fits(request)).cloned()
+        let variants = self.store.get(key).iter();
+        let mut usable = variants.filter(|variant| !variant.outdated);
+        let selected = usable.find(|variant| variant.object.selection.fits(request));
+        selected.map(|variant| Arc::clone(&variant.object))
     }
 
     /// Stores `object` in place of the response that it is a newer version of.

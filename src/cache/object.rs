@@ -7,6 +7,7 @@ use crate::http::{Fields, RequestHead, Status};
 
 use super::content::Content;
 use super::policy::Freshness;
+use super::tags::Tags;
 use super::vary::Selection;
 
 /// A whole response. Updating one, after a 304, makes another that shares its content.
@@ -23,6 +24,8 @@ pub struct Object {
     pub freshness: Freshness,
     /// Which requests it answers.
     pub selection: Selection,
+    /// What it can be purged by, beside its URI.
+    pub tags: Tags,
 }
 
 impl Object {
@@ -40,6 +43,7 @@ impl Object {
         ITSELF
             .saturating_add(content)
             .saturating_add(self.content.overhead() + self.head.weight() + self.selection.weight())
+            .saturating_add(self.tags.weight())
     }
 
     /// Whether `request`, which it was not fetched for, may be answered with it.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{Object, Storable};
+use crate::cache::{Object, Storable, Tags};
 
 use super::super::body::{Retain, State};
 use super::super::fetch::{Fetch, FetchCx};
@@ -44,7 +44,8 @@ fn to_store(reply: &mut Reply) -> Option<Object> {
     if reply.body.retain() == Retain::Behind {
         return None;
     }
+    let tags = Tags::of(&answer.head)?;
     let content = reply.body.content();
     let head = forward::stored_fields(&answer.head, answer.status, content.end());
-    Some(Object { status: answer.status, head, content, freshness, selection })
+    Some(Object { status: answer.status, head, content, freshness, selection, tags })
 }

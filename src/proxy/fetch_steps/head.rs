@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::cache::{self, Failure, NotStored, Response, Storable};
+use crate::cache::{self, Failure, NotStored, Response, Storable, Tags};
 use crate::http::{Framing, FromOrigin, Method, Name, ResponseHead, Status, hop};
 
 use super::super::error::ExchangeError;
@@ -114,7 +114,7 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
     if !cx.core.cache.is_on() {
         return Err(NotStored::Off);
     }
-    if !cx.core.cache.has_room_for(head.framing().length()) {
+    if !cx.core.cache.has_room_for(head.framing().length()) || Tags::of(head.fields()).is_none() {
         return Err(NotStored::TooLarge);
     }
     if cx.core.settings.reverse.is_some() && forward::varies_by_client(head.fields()) {

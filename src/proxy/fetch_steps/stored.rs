@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{self, Object, Response, Storable};
+use crate::cache::{self, Object, Response, Storable, Tags};
 use crate::http::cond::Validators;
 use crate::http::{Method, Name, ResponseHead, Status, reference};
 
@@ -68,13 +68,16 @@ fn updated(
         sent: fetch.sent_at,
         now,
     };
+    let tags = Tags::of(&updated);
     let storable = cache::still_storable(&fetch.order.request, &response).ok();
+    let storable = storable.filter(|_| tags.is_some());
+    let tags = tags.unwrap_or_default();
     let (freshness, selection) = match &storable {
         Some(storable) => (storable.freshness, storable.selection.clone()),
         None => (object.freshness, object.selection.clone()),
     };
     let (status, content) = (object.status, object.content.clone());
-    (Arc::new(Object { status, head: updated, content, freshness, selection }), storable)
+    (Arc::new(Object { status, head: updated, content, freshness, selection, tags }), storable)
 }
 
 /// RFC 9111 §4.3.5: a HEAD tells what a GET would bring. If that is what is stored, its fields are
@@ -98,7 +101,8 @@ pub(super) fn freshen_by_head(fetch: &Fetch, head: &ResponseHead, cx: &mut Fetch
 }
 
 /// RFC 9111 §4.4: an unsafe request that has succeeded changes its URI's resource, and those its
-/// response names by `Location` and `Content-Location`, if they are of the same origin.
+/// response names by `Location` and `Content-Location`, if they are of the same origin; and its
+/// groups (RFC 9875 §3).
 pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
     let status = head.status();
     if fetch.order.request.method().is_safe() || !(status.is_success() || status.is_redirection()) {
@@ -117,4 +121,6 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
             cache.invalidate(&key, fetch.ticket);
         }
     }
+    let groups = cache::invalidated_groups(head.fields());
+    cx.core.cache.invalidate_groups(origin, groups, fetch.ticket);
 }

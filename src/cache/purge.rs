@@ -1,0 +1,275 @@
+//! Purges: what is stored is removed, or has to be validated before it is used again.
+
+use std::sync::Arc;
+
+use super::key::KeyMaker;
+use super::store::Store;
+use super::tags::{Tag, TagKind};
+
+/// Entries looked at in one go.
+const SLICE: usize = 512;
+
+/// What a purge is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// What is stored for one URI, normalised.
+    Uri(Arc<str>),
+    /// All URIs that begin so, normalised.
+    Prefix(String),
+    /// All URIs of a host, on any port; or on one, if it is named.
+    Host(String),
+    /// Responses with that tag, or in a group of that name.
+    Tag(Vec<u8>),
+    /// Responses in a group of the origin with that root, such as `http://h.test/`.
+    Group {
+        /// Scheme and authority of the origin, and a slash.
+        root: String,
+        /// The group.
+        group: Tag,
+    },
+    /// Everything.
+    All,
+}
+
+/// A purge that is under way. It goes on slice by slice, so that a large one holds nobody up.
+#[derive(Clone, Debug)]
+pub struct Purge {
+    ranges: Vec<Range>,
+    last: Option<Arc<str>>,
+    soft: bool,
+    count: usize,
+}
+
+/// Neighbours in the index.
+#[derive(Clone, Debug)]
+struct Range {
+    tag: Option<Tag>,
+    prefix: String,
+    /// Whether the prefix is the whole.
+    exact: bool,
+}
+
+impl What {
+    /// Whether what is on its way for `uri` is to be purged. Its tags are not known yet, so it may
+    /// have any.
+    pub(super) fn may_be(&self, uri: &str) -> bool {
+        let ranges = self.ranges();
+        ranges.iter().any(|range| match range.exact {
+            true => uri == range.prefix,
+            false => uri.starts_with(&range.prefix),
+        })
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        let prefix = |prefix: String| Range { tag: None, prefix, exact: false };
+        let tagged =
+            |kind, name| Range { tag: Some(Tag::new(kind, name)), ..prefix(String::new()) };
+        match self {
+            Self::Uri(uri) => vec![Range { exact: true, ..prefix(uri.to_string()) }],
+            Self::Prefix(text) => vec![prefix(text.clone())],
+            Self::Host(host) => {
+                let roots = ["http", "https"].map(|scheme| format!("{scheme}://{host}"));
+                let ends = ["/", ":"];
+                let roots = roots.iter().flat_map(|root| ends.map(|end| [root, end].concat()));
+                roots.map(prefix).collect()
+            }
+            Self::Tag(name) => vec![tagged(TagKind::Group, name), tagged(TagKind::Key, name)],
+            Self::Group { root, group } => {
+                vec![Range { tag: Some(group.clone()), ..prefix(root.clone()) }]
+            }
+            Self::All => vec![prefix(String::new())],
+        }
+    }
+}
+
+impl Purge {
+    /// A purge that has not begun. A soft one removes nothing: what it finds is stale from then on.
+    pub(super) fn new(what: &What, soft: bool) -> Self {
+        Self { ranges: what.ranges(), last: None, soft, count: 0 }
+    }
+
+    /// How many responses it has found so far.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Goes on for a slice; whether that was the last.
+    pub(super) fn go_on(&mut self, store: &mut Store, keys: &KeyMaker) -> bool {
+        let Some(range) = self.ranges.last() else { return true };
+        let Range { tag, prefix, exact } = range;
+        let slice = if *exact { 1 } else { SLICE };
+        let uris = store.after(tag.as_ref(), prefix, self.last.as_ref(), slice);
+        for uri in uris.iter().filter(|uri| !exact || ***uri == **prefix) {
+            self.count += store.purge(&keys.key(uri), tag.as_ref(), self.soft);
+        }
+        if *exact || uris.len() < slice {
+            self.ranges.pop();
+            self.last = None;
+        } else {
+            self.last = uris.into_iter().last();
+        }
+        self.ranges.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use crate::cache::{
+        Cache, CacheKey, CacheLimits, Content, Lookup, Object, Response, Tags, Use, storable,
+    };
+    use crate::http::{Fields, FromClient, HeadLimits, RequestHead, ServerCodec, Status};
+    use crate::reactor::{Clock, Now, VirtualClock};
+
+    use super::*;
+
+    struct Kept {
+        cache: Cache<u8>,
+        now: Now,
+    }
+
+    impl Kept {
+        fn new(uris: &[(&str, &str)]) -> Self {
+            let (memory, hit_for_miss) = (1 << 20, std::time::Duration::ZERO);
+            let limits = CacheLimits { memory, object: 1000, hit_for_miss };
+            let cache = Cache::new(limits, KeyMaker::new([1, 2]));
+            let mut kept = Self { cache, now: VirtualClock::default().now() };
+            for (uri, tags) in uris {
+                let object = kept.object(uri, tags);
+                kept.cache.update(&kept.key(uri), &object);
+            }
+            kept
+        }
+
+        fn key(&self, uri: &str) -> CacheKey {
+            self.cache.keys().key(&uri.into())
+        }
+
+        fn object(&self, uri: &str, tags: &str) -> Arc<Object> {
+            let mut head = Fields::default();
+            head.push(b"Cache-Control", b"max-age=60");
+            head.push(b"Surrogate-Key", tags.as_bytes());
+            let response = Response {
+                uri,
+                status: Status::OK,
+                fields: &head,
+                is_coded: false,
+                targets: &[],
+                sent: self.now.mono,
+                now: self.now,
+            };
+            let storable = storable(&request(uri), &response).unwrap();
+            let tags = Tags::of(&head).unwrap();
+            Arc::new(Object {
+                status: Status::OK,
+                content: Content::default(),
+                freshness: storable.freshness,
+                selection: storable.selection,
+                tags,
+                head,
+            })
+        }
+
+        fn purge(&mut self, what: &What, soft: bool) -> usize {
+            let mut purge = self.cache.purge(what, soft);
+            while !self.cache.go_on(&mut purge) {}
+            self.cache.check();
+            purge.count()
+        }
+
+        fn look_up(&mut self, uri: &str) -> Lookup<u8> {
+            let key = self.key(uri);
+            self.cache.look_up(&key, &request(uri), self.now.mono)
+        }
+    }
+
+    fn request(uri: &str) -> RequestHead {
+        let head = format!("GET {uri} HTTP/1.1\r\nHost: x\r\n\r\n");
+        match ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default()) {
+            Ok((_, Some(FromClient::Request(head)))) => *head,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const STORED: &[(&str, &str)] = &[
+        ("http://h.test/", "all"),
+        ("http://h.test/a", "all a"),
+        ("http://h.test/ab", "all b"),
+        ("http://h.test:81/a", "all"),
+        ("http://h.test.evil/a", "all"),
+        ("https://h.test/a", "A"),
+    ];
+
+    #[test]
+    fn each_finds_its_own_and_no_more() {
+        for (what, count) in [
+            (What::Uri("http://h.test/a".into()), 1),
+            (What::Uri("http://h.test/none".into()), 0),
+            (What::Prefix("http://h.test/a".into()), 2),
+            (What::Prefix("http://h.test/".into()), 3),
+            (What::Host("h.test".into()), 5),
+            (What::Host("h.test:81".into()), 1),
+            (What::Host("h".into()), 0),
+            (What::Tag(b"all".to_vec()), 5),
+            (What::Tag(b"a".to_vec()), 1),
+            (What::Tag(b"al".to_vec()), 0),
+            (What::All, 6),
+        ] {
+            let mut kept = Kept::new(STORED);
+            assert_eq!(kept.purge(&what, true), count, "{what:?}, softly");
+            assert_eq!(kept.cache.stats().entries, 6);
+            assert_eq!(kept.purge(&what, false), count, "{what:?}");
+            assert_eq!(kept.cache.stats().entries, 6 - count);
+        }
+    }
+
+    #[test]
+    fn a_large_one_goes_on_slice_by_slice() {
+        let uris: Vec<String> = (0..SLICE * 2 + 1).map(|n| format!("http://h.test/{n}")).collect();
+        let uris: Vec<_> = uris.iter().map(|uri| (uri.as_str(), "t")).collect();
+        for what in [What::All, What::Tag(b"t".to_vec()), What::Host("h.test".into())] {
+            let mut kept = Kept::new(&uris);
+            let mut purge = kept.cache.purge(&what, false);
+            assert!(!kept.cache.go_on(&mut purge));
+            assert!(purge.count() <= SLICE);
+            while !kept.cache.go_on(&mut purge) {}
+            assert_eq!((purge.count(), kept.cache.stats().entries), (uris.len(), 0));
+        }
+    }
+
+    #[test]
+    fn a_soft_one_has_it_validated_until_there_is_a_newer_one() {
+        let mut kept = Kept::new(STORED);
+        let uri = "http://h.test/a";
+        assert!(matches!(kept.look_up(uri), Lookup::Hit(_, Use::Fresh)));
+        assert_eq!(kept.purge(&What::Tag(b"a".to_vec()), true), 1);
+        assert!(matches!(kept.look_up(uri), Lookup::Stale(_, Use::Validate)));
+        assert!(kept.cache.stored_for(&kept.key(uri), &request(uri)).is_none());
+        let newer = kept.object(uri, "");
+        kept.cache.update(&kept.key(uri), &newer);
+        assert!(matches!(kept.look_up(uri), Lookup::Hit(_, Use::Fresh)));
+        assert_eq!(kept.purge(&What::Tag(b"a".to_vec()), true), 0, "its tags were replaced");
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_from_before() {
+        let mut kept = Kept::new(&[]);
+        let (uri, other) = ("http://h.test/a", "http://other.test/a");
+        let begin = |kept: &mut Kept, uri, fetch| {
+            let (key, request) = (kept.key(uri), Rc::new(request(uri)));
+            kept.cache.begin(&key, &request, fetch, kept.now.mono)
+        };
+        let tickets = [begin(&mut kept, uri, 1), begin(&mut kept, other, 2)];
+        assert!(matches!(kept.look_up(uri), Lookup::Busy(1)));
+        kept.purge(&What::Host("h.test".into()), false);
+        assert!(matches!(kept.look_up(uri), Lookup::Miss(_)));
+        assert!(matches!(kept.look_up(other), Lookup::Busy(2)));
+        for (ticket, uri) in tickets.into_iter().zip([uri, other]) {
+            let object = kept.object(uri, "");
+            kept.cache.complete(ticket, &object);
+        }
+        assert_eq!(kept.cache.stats().entries, 1);
+    }
+}
