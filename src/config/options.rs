@@ -52,6 +52,8 @@ pub struct Options {
     pub destinations: DestinationPolicy,
     /// Clients beyond this machine.
     pub clients: Vec<Cidr>,
+    /// Clients that may purge.
+    pub purgers: Vec<Cidr>,
     /// Proxies whose word on their clients is taken.
     pub trusted_proxies: Vec<Cidr>,
     /// Where the access log goes.
@@ -76,6 +78,7 @@ impl Default for Options {
             targeted: None,
             destinations: DestinationPolicy::default(),
             clients: Vec::new(),
+            purgers: Vec::new(),
             trusted_proxies: Vec::new(),
             access_log: LogTarget::Stdout,
             log_format: LogFormat::Human,
@@ -226,6 +229,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o| texts(&o.clients),
     )),
     many(one(
+        "allow-purge",
+        "CIDR",
+        "Clients for which the method PURGE removes a URL from the cache [default: none]",
+        |o, text| push(&mut o.purgers, text, "a CIDR or address"),
+        |o| texts(&o.purgers),
+    )),
+    many(one(
         "trusted-proxy",
         "CIDR",
         "Proxies whose X-Forwarded-* and Forwarded are believed and extended (with --to)",
@@ -366,6 +376,7 @@ impl Options {
             name: self.via.clone().unwrap_or_else(|| "tidegate".to_owned()),
             destinations: self.destinations.clone(),
             clients: self.clients.clone(),
+            purgers: self.purgers.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
@@ -452,6 +463,7 @@ mod tests {
             ("freshness", "h.test/x status=404 default=10s"),
             ("allow-destination", "h.test=10.0.0.0/8"),
             ("allow-client", "192.0.2.0/24"),
+            ("allow-purge", "127.0.0.1"),
             ("trusted-proxy", "::1"),
             ("via", "edge-1"),
             ("max-clients", "100"),

@@ -56,6 +56,13 @@ pub(super) fn here(
     (Status::OK, length)
 }
 
+/// Answers with a line of text, for the one who has asked.
+pub(super) fn text(out: &mut Vec<u8>, text: &str, frame: Frame<'_>) -> (Status, u64) {
+    let mut head = begin(out, Status::OK, frame);
+    head.field("Cache-Control", b"no-store");
+    (Status::OK, end(head, "text/plain; charset=utf-8", text.as_bytes(), frame))
+}
+
 fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWriter<'a> {
     let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
     head.field("Date", date::format(frame.now.wall).as_bytes());

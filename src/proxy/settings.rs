@@ -23,6 +23,8 @@ pub struct Settings {
     pub destinations: DestinationPolicy,
     /// Who may use a forward proxy, beside this machine itself.
     pub clients: Vec<Cidr>,
+    /// Who may purge with the method `PURGE`; for others it is a method like any that is not known.
+    pub purgers: Vec<Cidr>,
     /// Whose word on the client behind them is taken, on reverse listeners.
     pub trusted_proxies: Vec<Cidr>,
     /// The origin that all listeners serve; a forward proxy has none.
@@ -51,6 +53,7 @@ impl Settings {
             name: "tidegate".to_owned(),
             destinations: DestinationPolicy::default(),
             clients: Vec::new(),
+            purgers: Vec::new(),
             trusted_proxies: Vec::new(),
             reverse: None,
             cache_memory: 256 << 20,
@@ -74,6 +77,12 @@ impl Settings {
         self.reverse.is_some()
             || client.to_canonical().is_loopback()
             || self.clients.iter().any(|range| range.contains(client))
+    }
+
+    /// Whether `client` may purge.
+    #[must_use]
+    pub fn may_purge(&self, client: IpAddr) -> bool {
+        self.purgers.iter().any(|range| range.contains(client))
     }
 
     /// Whether what `client` says of the client behind it is believed.

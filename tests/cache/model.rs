@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidegate::cache::{
-    self, Cache, CacheLimits, Content, KeyMaker, Lookup, NotStored, Object, Response, Use,
+    self, Cache, CacheLimits, Content, KeyMaker, Lookup, NotStored, Object, Response, Tags, Use,
 };
 use tidegate::http::{
     ClientCodec, FromClient, FromOrigin, HeadLimits, Name, RequestHead, ResponseHead, ServerCodec,
@@ -56,6 +56,7 @@ pub(crate) fn stored(request: &RequestHead, text: &str, now: u64) -> Result<Obje
         content: Content::default(),
         freshness: storable.freshness,
         selection: storable.selection,
+        tags: Tags::default(),
     })
 }
 

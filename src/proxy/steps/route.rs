@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::http::Method;
+use crate::cache::What;
+use crate::http::{Method, RequestHead, Status};
 
 use super::super::client::{Client, ClientCx, Next, Step, Upload};
 use super::super::error::ExchangeError;
@@ -25,6 +26,10 @@ pub(in super::super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
         Ok(Routed::Here) => Next::Go(answer_here(client, cx)),
         Ok(Routed::Fetch(route)) => {
             exchange.journal.url = Some(Arc::clone(&route.uri));
+            if exchange.request.method_name() == "PURGE" && settings.may_purge(client.address.ip())
+            {
+                return Next::Go(purge(client, &route.uri, cx));
+            }
             exchange.route = Some(Rc::new(route));
             Next::Go(Step::Lookup)
         }
@@ -38,19 +43,35 @@ pub(in super::super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
 }
 
 fn answer_here(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
+    let forward = cx.core.settings.reverse.is_none();
+    answer(client, cx, |out, request, frame| respond::here(out, request, forward, frame))
+}
+
+/// Removes what is stored for a URI.
+fn purge(client: &mut Client, uri: &Arc<str>, cx: &mut ClientCx<'_>) -> Step {
+    let mut purge = cx.core.cache.purge(&What::Uri(Arc::clone(uri)), false);
+    cx.core.cache.go_on(&mut purge); // of one URI, all in one go
+    let text = format!("purged {}\n", purge.count());
+    answer(client, cx, |out, _, frame| respond::text(out, &text, frame))
+}
+
+/// Answers with what `write` writes; it says its status and the length of its content.
+fn answer(
+    client: &mut Client,
+    cx: &ClientCx<'_>,
+    write: impl FnOnce(&mut Vec<u8>, &RequestHead, Frame<'_>) -> (Status, u64),
+) -> Step {
     let Some(exchange) = &mut client.exchange else { return Step::Close };
-    let settings = &cx.core.settings;
     exchange.cache_status.detail = Some("own");
     exchange.persistent &= exchange.upload == Upload::Done;
     let frame = Frame {
-        name: &settings.name,
+        name: &cx.core.settings.name,
         now: cx.reactor.now(),
         head_only: exchange.request.method() == Method::Head,
         close: !exchange.persistent,
         cache_status: &exchange.cache_status,
     };
-    let forward = settings.reverse.is_none();
-    let (status, sent) = respond::here(client.output.bytes(), &exchange.request, forward, frame);
+    let (status, sent) = write(client.output.bytes(), &exchange.request, frame);
     exchange.journal.outcome = Outcome::Own;
     exchange.journal.status = Some(status);
     exchange.journal.sent = sent;
