@@ -379,7 +379,7 @@ impl Client {
         let reset = match self.exchange.take() {
             Some(mut exchange) => {
                 exchange.journal.reason.get_or_insert_with(|| ExchangeError::ClientGone.reason());
-                cx.core.log.record(&exchange.journal, &cx.core.settings, cx.reactor.now());
+                cx.core.record(&exchange.journal, cx.reactor.now());
                 exchange.until_close
             }
             None => {

@@ -6,10 +6,13 @@ use crate::cache::{Cache, CacheLimits, KeyMaker};
 use crate::dns::{NameLimits, Names};
 use crate::http::HeadLimits;
 use crate::reactor::{Arena, Id, Reactor, Token, Wake};
+use crate::time::Now;
 
 use super::body::{Body, ReaderKey, State};
 use super::buffers::Buffers;
+use super::counters::Counters;
 use super::error::ExchangeError;
+use super::journal::Journal;
 use super::limits::Limits;
 use super::log::AccessLog;
 use super::pool::Pool;
@@ -34,6 +37,7 @@ pub(super) struct Core {
     pub(super) names: Names<Token>,
     pub(super) resolver: Box<dyn Resolver>,
     pub(super) log: AccessLog,
+    pub(super) counters: Counters,
     pub(super) buffers: Buffers,
     pub(super) tunnel_buffers: Buffers,
     pub(super) draining: bool,
@@ -55,6 +59,7 @@ impl Core {
             names: Names::new(name_limits(limits)),
             resolver: surroundings.resolver,
             log: AccessLog::new(surroundings.log),
+            counters: Counters::default(),
             buffers: Buffers::of(RECEIVED),
             tunnel_buffers: Buffers::of(TUNNELLED),
             draining: false,
@@ -79,6 +84,12 @@ impl Core {
         self.names.set_limits(name_limits(&settings.limits));
         self.pool.set_bound(pool_bound(&settings.limits, bearable));
         self.settings = Rc::new(settings);
+    }
+
+    /// Writes an exchange down that is over, and counts it.
+    pub(super) fn record(&mut self, journal: &Journal, now: Now) {
+        self.counters.count(journal);
+        self.log.record(journal, &self.settings, now);
     }
 
     /// `waiter` does not need the addresses of `name` any more. A question that nobody waits for

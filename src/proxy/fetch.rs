@@ -121,6 +121,7 @@ impl Fetch {
         core: &mut Core,
         fetches: &mut Arena<Self>,
     ) -> Id<Reply> {
+        core.counters.fetches += 1;
         let now = reactor.now().mono;
         let method = order.request.method();
         let may_store = core.cache.is_on() && matches!(method, Method::Get | Method::Post);

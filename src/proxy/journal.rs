@@ -38,6 +38,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them, in their order.
+    pub const ALL: [Self; 9] = [
+        Self::Hit,
+        Self::Miss,
+        Self::Revalidated,
+        Self::Stale,
+        Self::Pass,
+        Self::Denied,
+        Self::Tunnel,
+        Self::Own,
+        Self::Error,
+    ];
+
     /// The word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -169,7 +169,7 @@ impl Tunnel {
             // Half of something must not look like all of it.
             if self.broken { reactor.reset(io) } else { reactor.close(io) }
         }
-        core.log.record(&self.journal, &core.settings, reactor.now());
+        core.record(&self.journal, reactor.now());
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::dns::{Answer, NameError};
 use crate::reactor::{
-    Accepted, Active, App, Arena, Budget, Event, Id, Io, Listener, Reactor, Wake,
+    Accepted, Active, App, Arena, Budget, Event, Id, Io, Listener, Load, Reactor, Wake,
 };
 
 use super::client::{Client, ClientCx, Next};
@@ -15,6 +15,7 @@ use super::error::ExchangeError;
 use super::fetch::{Fetch, FetchCx};
 use super::pool::Idle;
 use super::settings::Settings;
+use super::stats::{Gauges, Stats};
 use super::surroundings::{Command, Mail, Surroundings};
 use super::tunnel::Tunnel;
 
@@ -178,6 +179,20 @@ impl Worker {
     #[must_use]
     pub fn cache_stats(&self) -> crate::cache::CacheStats {
         self.core.cache.stats()
+    }
+
+    /// Figures about what it has done and is doing.
+    #[must_use]
+    pub fn stats(&self, load: &Load) -> Stats {
+        let gauges = Gauges {
+            cache: self.core.cache.stats(),
+            clients: self.clients.len(),
+            tunnels: self.tunnels.len(),
+            fetching: self.fetches.len(),
+            pooled: self.core.pool.len(),
+            dropped_log_lines: self.core.log.dropped(),
+        };
+        Stats::of(&self.core.counters, &gauges, load)
     }
 
     /// Ends whatever is left, after a drain that took too long, and writes it down. Nobody is left

@@ -22,6 +22,7 @@ mod arena;
 mod clock;
 mod connector;
 mod listener;
+mod load;
 mod mailbox;
 mod os;
 mod ready;
@@ -46,6 +47,7 @@ pub use arena::{Active, Arena, Id, Token};
 pub use clock::{Clock, Now, SystemClock, VirtualClock};
 pub use connector::{ConnectError, Connector};
 pub use listener::{Accepted, Listener, is_exhaustion};
+pub use load::{Load, Spread};
 pub use mailbox::Mailbox;
 pub use os::raise_descriptor_limit;
 pub use ready::{Budget, Ready};
@@ -130,6 +132,7 @@ pub struct Reactor<M> {
     signals: Option<Signals>,
     reports: Vec<Report>,
     mail: VecDeque<M>,
+    load: Load,
     stopped: bool,
 }
 
@@ -156,6 +159,7 @@ impl<M> Reactor<M> {
             signals: None,
             reports: Vec::new(),
             mail: VecDeque::new(),
+            load: Load::default(),
             stopped: false,
         }
     }
@@ -211,6 +215,9 @@ impl<M> Reactor<M> {
             }
             self.mail = mail;
         }
+        if let Some(due) = self.timers.next().filter(|&due| due <= self.now.mono) {
+            self.load.lag.note(self.now.mono.duration_since(due));
+        }
         while let Some(token) = self.timers.pop_due(self.now.mono) {
             self.run.wake(token, Why::TIMER);
         }
@@ -224,6 +231,10 @@ impl<M> Reactor<M> {
         self.transport.end_turn(&mut reports);
         self.note(&mut reports);
         self.reports = reports;
+        if !turn.is_idle() {
+            let end = self.clock.now().mono;
+            self.load.turns.note(end.saturating_duration_since(self.now.mono));
+        }
         Ok(turn)
     }
 
@@ -246,6 +257,12 @@ impl<M> Reactor<M> {
     #[must_use]
     pub const fn now(&self) -> Now {
         self.now
+    }
+
+    /// How busy it was so far.
+    #[must_use]
+    pub const fn load(&self) -> &Load {
+        &self.load
     }
 
     /// A sender to this reactor, for other threads.

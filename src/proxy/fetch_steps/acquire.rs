@@ -14,6 +14,7 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         if let Some(connection) = idle {
             cx.reactor.set_owner(connection.io, token);
             fetch.connection = Some(connection);
+            cx.core.counters.reused += 1;
             return Next::Go(Step::Send);
         }
     }
@@ -25,6 +26,7 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Failed(error),
         Poll::Ready(Ok(connection)) => {
+            cx.core.counters.dialled += 1;
             fetch.dial = None;
             fetch.connection = Some(connection);
             Next::Go(Step::Send)

@@ -16,7 +16,7 @@ const MAX_LINGER: u64 = 256 * 1024;
 pub(in super::super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     client.leave(cx, &ExchangeError::ClientGone);
     let Some(exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
-    cx.core.log.record(&exchange.journal, &cx.core.settings, cx.reactor.now());
+    cx.core.record(&exchange.journal, cx.reactor.now());
     cx.budget.spend_operation(); // a hundred small ones in a row are no small work
     client.idle_since = cx.now();
     let read = exchange.upload == Upload::Done;

@@ -151,5 +151,5 @@ pub(in super::super) fn record_refused(
         journal.status = Some(status);
         journal.sent = sent;
     }
-    cx.core.log.record(&journal, &cx.core.settings, now);
+    cx.core.record(&journal, now);
 }

@@ -1,0 +1,67 @@
+//! What has happened since the start, counted.
+
+use std::collections::BTreeMap;
+
+use super::journal::{Journal, Outcome};
+
+/// Reasons that are told apart; the words are the proxy's own, so there are fewer.
+const MAX_REASONS: usize = 64;
+
+/// Counts since the start.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counters {
+    /// By outcome: requests, and bytes of content sent.
+    outcomes: [(u64, u64); Outcome::ALL.len()],
+    /// By the rule that has denied.
+    pub(super) denials: BTreeMap<String, u64>,
+    /// By what was waited for.
+    pub(super) timeouts: BTreeMap<String, u64>,
+    /// Requests to origins.
+    pub(super) fetches: u64,
+    /// Connections to origins that came about.
+    pub(super) dialled: u64,
+    /// Connections taken from the pool.
+    pub(super) reused: u64,
+    /// Responses that purges have found.
+    pub(super) purged: u64,
+}
+
+impl Counters {
+    /// Counts an exchange that is over.
+    pub(super) fn count(&mut self, journal: &Journal) {
+        let (requests, sent) = &mut self.outcomes[journal.outcome as usize];
+        *requests += 1;
+        *sent += journal.sent;
+        let Some(reason) = journal.reason.as_deref() else { return };
+        if journal.outcome == Outcome::Denied {
+            add(&mut self.denials, reason);
+        } else if let Some(waited_for) = reason.strip_suffix("-timeout") {
+            add(&mut self.timeouts, waited_for);
+        }
+    }
+
+    /// Requests with that outcome, and bytes of content sent for them.
+    pub(super) const fn of(&self, outcome: Outcome) -> (u64, u64) {
+        self.outcomes[outcome as usize]
+    }
+
+    /// Requests and bytes answered from the cache, and those that could have been.
+    pub(super) fn hits(&self) -> [(u64, u64); 2] {
+        let from = [Outcome::Hit, Outcome::Stale, Outcome::Revalidated];
+        let past = [Outcome::Miss, Outcome::Pass];
+        [&from[..], &[from.as_slice(), past.as_slice()].concat()].map(|outcomes| {
+            outcomes
+                .iter()
+                .map(|&outcome| self.of(outcome))
+                .fold((0, 0), |(requests, sent), of| (requests + of.0, sent + of.1))
+        })
+    }
+}
+
+fn add(counts: &mut BTreeMap<String, u64>, reason: &str) {
+    if let Some(count) = counts.get_mut(reason) {
+        *count += 1;
+    } else if counts.len() < MAX_REASONS {
+        counts.insert(reason.to_owned(), 1);
+    }
+}
