@@ -157,6 +157,7 @@ mod tests {
                 fields: &head,
                 is_coded: false,
                 targets: &[],
+                rules: &[],
                 sent: self.now.mono,
                 now: self.now,
             };

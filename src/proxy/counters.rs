@@ -11,7 +11,7 @@ const MAX_REASONS: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counters {
     /// By outcome: requests, and bytes of content sent.
-    outcomes: [(u64, u64); Outcome::ALL.len()],
+    pub(super) outcomes: [(u64, u64); Outcome::ALL.len()],
     /// By the rule that has denied.
     pub(super) denials: BTreeMap<String, u64>,
     /// By what was waited for.

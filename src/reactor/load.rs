@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The load since the reactor was made.
 #[derive(Clone, Debug, Default)]
 pub struct Load {
-    /// How long turns took, from the end of the poll on; those with something to do.
+    /// How long turns took that had something to do, from the end of the poll to the next.
     pub turns: Spread,
     /// By how much deadlines had passed when they were noticed.
     pub lag: Spread,

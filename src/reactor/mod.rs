@@ -133,6 +133,8 @@ pub struct Reactor<M> {
     reports: Vec<Report>,
     mail: VecDeque<M>,
     load: Load,
+    /// When the last turn began, if it did something and its length is not known yet.
+    turn_began: Option<Instant>,
     stopped: bool,
 }
 
@@ -160,6 +162,7 @@ impl<M> Reactor<M> {
             reports: Vec::new(),
             mail: VecDeque::new(),
             load: Load::default(),
+            turn_began: None,
             stopped: false,
         }
     }
@@ -195,6 +198,9 @@ impl<M> Reactor<M> {
         let mut reports = std::mem::take(&mut self.reports);
         let polled = self.transport.poll(&mut reports, timeout);
         self.now = self.clock.now();
+        if timeout == Some(Duration::ZERO) {
+            self.turn_ended(self.now.mono);
+        }
         let (ready, noticed) = self.note(&mut reports);
         let mut turn = Turn { events: ready, driven: 0 };
         self.reports = reports;
@@ -231,10 +237,7 @@ impl<M> Reactor<M> {
         self.transport.end_turn(&mut reports);
         self.note(&mut reports);
         self.reports = reports;
-        if !turn.is_idle() {
-            let end = self.clock.now().mono;
-            self.load.turns.note(end.saturating_duration_since(self.now.mono));
-        }
+        self.turn_began = (!turn.is_idle()).then_some(self.now.mono);
         Ok(turn)
     }
 
@@ -303,13 +306,23 @@ impl<M> Reactor<M> {
         !self.run.is_empty() || self.mailbox.is_waiting()
     }
 
-    fn poll_timeout(&self, limit: Option<Duration>) -> Option<Duration> {
+    fn poll_timeout(&mut self, limit: Option<Duration>) -> Option<Duration> {
         if limit == Some(Duration::ZERO) || self.has_work() {
             return Some(Duration::ZERO);
         }
         let Some(deadline) = self.timers.next() else { return limit };
-        let until = deadline.saturating_duration_since(self.clock.now().mono);
+        let now = self.clock.now().mono;
+        self.turn_ended(now);
+        let until = deadline.saturating_duration_since(now);
         Some(limit.map_or(until, |limit| limit.min(until)))
+    }
+
+    /// Notes how long the last turn took. The clock is not read for that alone: where nothing else
+    /// asks for the time between two turns, it stays unknown.
+    fn turn_ended(&mut self, now: Instant) {
+        if let Some(began) = self.turn_began.take() {
+            self.load.turns.note(now.saturating_duration_since(began));
+        }
     }
 }
 
