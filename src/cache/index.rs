@@ -33,10 +33,6 @@ impl Index {
         }
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
     /// Up to `count` URIs that begin with `prefix` and come after `last`; those with `tag` only, if
     /// there is one.
     pub(super) fn after(

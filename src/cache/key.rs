@@ -28,6 +28,11 @@ impl CacheKey {
         &self.uri
     }
 
+    /// Its hash, which nobody outside can foretell.
+    pub(super) const fn hash(&self) -> u64 {
+        self.hash
+    }
+
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {

@@ -6,6 +6,7 @@
 mod busy;
 mod content;
 mod control;
+mod evict;
 mod freshness_rules;
 mod index;
 mod key;
@@ -28,6 +29,7 @@ use crate::http::{Method, Name, RequestHead, cond};
 pub use busy::Ticket;
 pub use content::Content;
 pub use control::{RequestControl, ResponseControl, Scope, withheld};
+pub use evict::Eviction;
 pub use freshness_rules::FreshnessRule;
 pub use key::{CacheKey, KeyMaker};
 pub use key_rules::{KeyRules, Parameters};
@@ -52,6 +54,8 @@ pub struct CacheLimits {
     /// How long a key whose response could not be stored is remembered, so that requests for it
     /// are not made to wait for each other.
     pub hit_for_miss: Duration,
+    /// Which entries go first when memory is short.
+    pub eviction: Eviction,
 }
 
 /// What the cache has for a request.
@@ -108,13 +112,15 @@ impl<F: Copy> Cache<F> {
     /// An empty cache; one with no memory stores nothing.
     #[must_use]
     pub fn new(limits: CacheLimits, keys: KeyMaker) -> Self {
-        Self { limits, keys, store: Store::new(), busy: BusyTable::new(), under_way: 0 }
+        let store = Store::new(limits.eviction);
+        Self { limits, keys, store, busy: BusyTable::new(), under_way: 0 }
     }
 
     /// Changes the bounds, and shrinks to them.
     pub fn set_limits(&mut self, limits: CacheLimits) {
         self.limits = limits;
-        self.make_room(0);
+        self.store.set_eviction(limits.eviction);
+        self.make_room();
     }
 
     /// Forgets everything: what is stored, what was learnt, and what is under way, which nobody
@@ -198,7 +204,7 @@ impl<F: Copy> Cache<F> {
             && !cond::is_conditional(request.fields())
             && !self.busy.is_marked(key, now);
         let ticket = self.busy.begin(key, request, joinable.then_some(fetch));
-        self.make_room(0);
+        self.make_room();
         ticket
     }
 
@@ -221,7 +227,7 @@ impl<F: Copy> Cache<F> {
             return true;
         }
         self.under_way = self.under_way - before + held;
-        self.make_room(0);
+        self.make_room();
         if self.in_use() > self.limits.memory / 2 {
             self.store.sweep_detached();
         }
@@ -241,7 +247,7 @@ impl<F: Copy> Cache<F> {
     /// its response is not for sharing.
     pub fn mark_unshared(&mut self, ticket: Ticket, now: Instant) {
         self.busy.mark(ticket, now + self.limits.hit_for_miss);
-        self.make_room(0);
+        self.make_room();
     }
 
     /// Ends a fetch with a response to store.
@@ -302,9 +308,8 @@ impl<F: Copy> Cache<F> {
 
     /// Stores `object` in place of the response that it is a newer version of.
     pub fn update(&mut self, key: &CacheKey, object: &Arc<Object>) {
-        self.make_room(object.weight());
-        self.store.insert(key.clone(), Arc::clone(object));
-        self.make_room(0);
+        self.store.insert(key, Arc::clone(object));
+        self.make_room();
     }
 
     /// Forgets what is stored for a URI: it turned out not to be for everybody, or to be something
@@ -313,8 +318,8 @@ impl<F: Copy> Cache<F> {
         self.store.remove(key);
     }
 
-    fn make_room(&mut self, weight: usize) {
-        let others = weight + self.under_way + self.busy.weight();
+    fn make_room(&mut self) {
+        let others = self.under_way + self.busy.weight();
         self.store.shrink_to(self.limits.memory.saturating_sub(others));
     }
 

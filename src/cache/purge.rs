@@ -133,7 +133,12 @@ mod tests {
     impl Kept {
         fn new(uris: &[(&str, &str)]) -> Self {
             let (memory, hit_for_miss) = (1 << 20, std::time::Duration::ZERO);
-            let limits = CacheLimits { memory, object: 1000, hit_for_miss };
+            let limits = CacheLimits {
+                memory,
+                object: 1000,
+                hit_for_miss,
+                eviction: crate::cache::Eviction::default(),
+            };
             let cache = Cache::new(limits, KeyMaker::new([1, 2]));
             let mut kept = Self { cache, now: VirtualClock::default().now() };
             for (uri, tags) in uris {

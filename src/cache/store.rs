@@ -1,10 +1,11 @@
-//! Stored responses within a number of bytes, the least recently used going first.
+//! Stored responses within a number of bytes. Which of them goes first is for an order to say.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
-use lru::LruCache;
+use slab::Slab;
 
+use super::evict::{Eviction, Order};
 use super::index::{Index, URI_WEIGHT};
 use super::key::{BuildCarried, CacheKey};
 use super::object::Object;
@@ -12,13 +13,20 @@ use super::tags::Tag;
 
 /// How many responses one URI may have, selected by different requests.
 const MAX_VARIANTS: usize = 32;
-/// What an entry takes beside its key and objects: node, table slot, their allocations.
-const ENTRY_WEIGHT: usize = 160 + URI_WEIGHT;
+/// What an entry takes beside its key, its objects and the tables: the list of them, and its place
+/// among the URIs.
+const ENTRY_WEIGHT: usize = 32 + URI_WEIGHT;
+/// How many entries in use are spared at a time, since to evict them frees nothing yet.
+const SPARED: usize = 32;
 
-/// Objects by key, in the order of their last use.
+/// Objects by key, in some order.
 #[derive(Debug)]
 pub(super) struct Store {
-    entries: LruCache<CacheKey, Entry, BuildCarried>,
+    eviction: Eviction,
+    order: Box<dyn Order>,
+    /// The slot of each entry.
+    slots: HashMap<CacheKey, usize, BuildCarried>,
+    entries: Slab<Entry>,
     index: Index,
     /// Bytes of all entries.
     stored: usize,
@@ -30,8 +38,9 @@ pub(super) struct Store {
     evicted: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entry {
+    key: CacheKey,
     /// The newest first.
     variants: Vec<Variant>,
     weight: usize,
@@ -46,18 +55,36 @@ pub(super) struct Variant {
 }
 
 impl Entry {
-    /// What it takes with its key, counted anew.
-    fn weigh(&mut self, key: &CacheKey) -> usize {
+    /// Whether somebody is being sent one of its objects.
+    fn is_in_use(&self) -> bool {
+        self.variants.iter().any(|variant| Arc::strong_count(&variant.object) > 1)
+    }
+
+    /// Counts anew what it takes with its key.
+    fn weigh(&mut self) {
         let objects = self.variants.iter().map(|v| v.object.weight() + size_of::<Variant>());
-        self.weight = ENTRY_WEIGHT + key.weight() + objects.sum::<usize>();
-        self.weight
+        self.weight = ENTRY_WEIGHT + self.key.weight() + objects.sum::<usize>();
+    }
+
+    /// Adds `object`, in place of the one that answers the same requests. Those that leave.
+    fn put(&mut self, object: Arc<Object>) -> Vec<Variant> {
+        let others = |old: &Variant| old.object.selection != object.selection;
+        let (others, mut leaving): (Vec<_>, Vec<_>) = self.variants.drain(..).partition(others);
+        self.variants.push(Variant { object, outdated: false });
+        self.variants.extend(others);
+        leaving.extend(self.variants.drain(MAX_VARIANTS.min(self.variants.len())..));
+        self.weigh();
+        leaving
     }
 }
 
 impl Store {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(eviction: Eviction) -> Self {
         Self {
-            entries: LruCache::unbounded_with_hasher(BuildCarried::default()),
+            eviction,
+            order: eviction.order(),
+            slots: HashMap::default(),
+            entries: Slab::new(),
             index: Index::default(),
             stored: 0,
             detached: Vec::new(),
@@ -67,43 +94,59 @@ impl Store {
         }
     }
 
+    /// Goes on with another order, if it is another. Uses until now are forgotten.
+    pub(super) fn set_eviction(&mut self, eviction: Eviction) {
+        if self.eviction != eviction {
+            self.eviction = eviction;
+            self.order = eviction.order();
+            for (slot, entry) in &self.entries {
+                self.order.insert(slot, entry.key.hash(), entry.weight);
+            }
+        }
+    }
+
     /// The variants stored under `key`, which counts as used.
     pub(super) fn get(&mut self, key: &CacheKey) -> &[Variant] {
-        self.entries.get(key).map_or(&[], |entry| &entry.variants)
+        let Some(&slot) = self.slots.get(key) else { return &[] };
+        let entry = &self.entries[slot];
+        self.order.hit(slot, entry.weight);
+        &entry.variants
     }
 
     /// Stores `object`, in place of the one that answers the same requests.
-    pub(super) fn insert(&mut self, key: CacheKey, object: Arc<Object>) {
-        let old = self.take(&key).unwrap_or_default();
-        let others = |old: &Variant| old.object.selection != object.selection;
-        let (mut variants, mut leaving): (Vec<_>, Vec<_>) =
-            old.variants.into_iter().partition(others);
-        variants.insert(0, Variant { object, outdated: false });
-        leaving.extend(variants.drain(MAX_VARIANTS.min(variants.len())..));
-        let mut entry = Entry { variants, weight: 0 };
-        self.stored += entry.weigh(&key);
-        self.index.add(key.shared_uri(), entry.variants.iter().map(|v| &v.object.tags));
-        self.entries.put(key, entry);
+    pub(super) fn insert(&mut self, key: &CacheKey, object: Arc<Object>) {
+        let leaving = match self.slots.get(key) {
+            Some(&slot) => {
+                let entry = &mut self.entries[slot];
+                unlist(&mut self.index, entry);
+                self.stored -= entry.weight;
+                let leaving = entry.put(object);
+                self.stored += entry.weight;
+                list(&mut self.index, entry);
+                self.order.hit(slot, entry.weight);
+                leaving
+            }
+            None => {
+                let mut entry = Entry { key: key.clone(), variants: Vec::new(), weight: 0 };
+                let leaving = entry.put(object);
+                self.stored += entry.weight;
+                list(&mut self.index, &entry);
+                let weight = entry.weight;
+                let slot = self.entries.insert(entry);
+                self.slots.insert(key.clone(), slot);
+                self.order.insert(slot, key.hash(), weight);
+                leaving
+            }
+        };
         self.detach(&leaving);
     }
 
     /// Removes what is stored under `key`; whether there was something.
     pub(super) fn remove(&mut self, key: &CacheKey) -> bool {
-        let Some(entry) = self.take(key) else { return false };
-        self.detach(&entry.variants);
+        let Some(&slot) = self.slots.get(key) else { return false };
+        self.order.remove(slot);
+        self.take(slot);
         true
-    }
-
-    fn take(&mut self, key: &CacheKey) -> Option<Entry> {
-        let entry = self.entries.pop(key)?;
-        self.forget(key, &entry);
-        Some(entry)
-    }
-
-    /// Takes an entry that has left out of the books.
-    fn forget(&mut self, key: &CacheKey, entry: &Entry) {
-        self.stored -= entry.weight;
-        self.index.remove(key.shared_uri(), entry.variants.iter().map(|v| &v.object.tags));
     }
 
     /// Up to `count` URIs in their order, after `last`; see [`Index::after`].
@@ -121,7 +164,8 @@ impl Store {
     /// be validated. How many responses that were. It does not count as a use.
     pub(super) fn purge(&mut self, key: &CacheKey, tag: Option<&Tag>, soft: bool) -> usize {
         let meant = |variant: &Variant| tag.is_none_or(|tag| variant.object.tags.has(tag));
-        let Some(entry) = self.entries.peek_mut(key) else { return 0 };
+        let Some(&slot) = self.slots.get(key) else { return 0 };
+        let entry = &mut self.entries[slot];
         if soft {
             let found = entry.variants.iter_mut().filter(|variant| meant(variant));
             return found.map(|variant| variant.outdated = true).count();
@@ -131,43 +175,63 @@ impl Store {
             self.remove(key);
             return count;
         }
-        let (leaving, left): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut entry.variants).into_iter().partition(meant);
+        unlist(&mut self.index, entry);
+        let (leaving, left): (Vec<_>, Vec<_>) = entry.variants.drain(..).partition(meant);
         entry.variants = left;
-        self.stored = self.stored - entry.weight + entry.weigh(key);
-        self.index.remove(key.shared_uri(), leaving.iter().map(|v| &v.object.tags));
-        self.index.add(key.shared_uri(), entry.variants.iter().map(|v| &v.object.tags));
+        self.stored -= entry.weight;
+        entry.weigh();
+        self.stored += entry.weight;
+        list(&mut self.index, entry);
         self.detach(&leaving);
         leaving.len()
     }
 
-    /// Drops the least recently used entries until at most `limit` bytes are held.
+    /// Drops entries until at most `limit` bytes are held. Of those that come first, some that are
+    /// in use are passed over.
     pub(super) fn shrink_to(&mut self, limit: usize) {
         if self.bytes() > limit {
             self.sweep_detached();
         }
+        let mut spared = 0;
         while self.bytes() > limit
-            && let Some((key, entry)) = self.entries.pop_lru()
+            && let Some(slot) = self.order.first()
         {
-            self.forget(&key, &entry);
+            if spared < SPARED && self.entries[slot].is_in_use() {
+                spared += 1;
+                self.order.defer(slot);
+                continue;
+            }
+            self.order.evict(slot);
+            self.take(slot);
             self.evicted += 1;
-            self.detach(&entry.variants);
         }
     }
 
     /// Drops all entries.
     pub(super) fn clear(&mut self) {
-        while let Some((_, entry)) = self.entries.pop_lru() {
-            self.detach(&entry.variants);
+        self.order = self.eviction.order();
+        let slots: Vec<_> = self.entries.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.take(slot);
         }
-        self.stored = 0;
-        self.index.clear();
+    }
+
+    /// Takes an entry out, which the order knows no more. With the last one, the tables go.
+    fn take(&mut self, slot: usize) {
+        let entry = self.entries.remove(slot);
+        unlist(&mut self.index, &entry);
+        self.slots.remove(&entry.key);
+        self.stored -= entry.weight;
+        self.detach(&entry.variants);
+        if self.entries.is_empty() {
+            (self.entries, self.slots) = (Slab::new(), HashMap::default());
+        }
     }
 
     /// Objects in use outlive their entry, and count until they are dropped.
     fn detach(&mut self, leaving: &[Variant]) {
-        let in_use = leaving.iter().map(|variant| &variant.object);
-        for object in in_use.filter(|object| Arc::strong_count(object) > 1) {
+        let objects = leaving.iter().map(|variant| &variant.object);
+        for object in objects.filter(|object| Arc::strong_count(object) > 1) {
             let weight = object.weight();
             self.detached.push((Arc::downgrade(object), weight));
             self.detached_bytes += weight;
@@ -197,9 +261,19 @@ impl Store {
         self.detached_bytes
     }
 
-    /// Bytes held: stored, or evicted and not yet let go of.
-    pub(super) const fn bytes(&self) -> usize {
-        self.stored + self.detached_bytes
+    /// Bytes held: stored, with index and order, or evicted and not yet let go of.
+    pub(super) fn bytes(&self) -> usize {
+        self.stored + self.detached_bytes + self.tables()
+    }
+
+    /// Bytes that index, entries and order take, beside what the entries hold.
+    fn tables(&self) -> usize {
+        // Of eight places in a table, seven are used at most; each has a byte of its own.
+        let places = self.slots.capacity() / 7 * 8;
+        places * (size_of::<(CacheKey, usize)>() + 1)
+            + self.entries.capacity() * (size_of::<Entry>() + size_of::<usize>())
+            + self.detached.capacity() * size_of::<(Weak<Object>, usize)>()
+            + self.order.weight()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -217,12 +291,26 @@ impl Store {
         assert!(self.entries.iter().all(|(_, entry)| !entry.variants.is_empty()));
         let detached = self.detached.iter().map(|(_, weight)| weight).sum::<usize>();
         assert_eq!(detached, self.detached_bytes, "detached bytes are counted");
+        assert_eq!(self.slots.len(), self.entries.len(), "every entry has its key");
+        assert_eq!(self.order.len(), self.entries.len(), "every entry has its place in the order");
+        let found = |(slot, entry): (usize, &Entry)| self.slots.get(&entry.key) == Some(&slot);
+        assert!(self.entries.iter().all(found), "keys lead to their entries");
         let entries = self.entries.iter().flat_map(|(_, entry)| &entry.variants);
         let stored: HashSet<_> = entries.map(|variant| Arc::as_ptr(&variant.object)).collect();
         let twice = self.detached.iter().any(|(object, _)| stored.contains(&object.as_ptr()));
         assert!(!twice, "what is stored is not detached");
-        self.index.check(self.entries.iter().flat_map(|(key, entry)| {
-            entry.variants.iter().map(|variant| (key.shared_uri(), &variant.object.tags))
+        self.index.check(self.entries.iter().flat_map(|(_, entry)| {
+            entry.variants.iter().map(|variant| (entry.key.shared_uri(), &variant.object.tags))
         }));
     }
+}
+
+/// Has an entry found by its URI and tags.
+fn list(index: &mut Index, entry: &Entry) {
+    index.add(entry.key.shared_uri(), entry.variants.iter().map(|v| &v.object.tags));
+}
+
+/// Has it found no more.
+fn unlist(index: &mut Index, entry: &Entry) {
+    index.remove(entry.key.shared_uri(), entry.variants.iter().map(|v| &v.object.tags));
 }

@@ -8,7 +8,7 @@ use crate::access::{Cidr, DestinationPolicy, DestinationRule};
 use crate::cache::{FreshnessRule, KeyRules, Parameters};
 use crate::http::hop;
 use crate::proxy::units::{Bytes, Unit};
-use crate::proxy::{Limits, LogFormat, ReverseOrigin, Settings};
+use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
 
 /// Where the access log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Options {
     pub key_rules: KeyRules,
     /// Whether targeted cache control is obeyed; of itself, a reverse proxy does.
     pub targeted: Option<bool>,
+    /// Which entries go first when memory is short.
+    pub eviction: Eviction,
     /// Rules for destinations.
     pub destinations: DestinationPolicy,
     /// Clients beyond this machine.
@@ -76,6 +78,7 @@ impl Default for Options {
             freshness_rules: Vec::new(),
             key_rules: KeyRules::default(),
             targeted: None,
+            eviction: Eviction::default(),
             destinations: DestinationPolicy::default(),
             clients: Vec::new(),
             purgers: Vec::new(),
@@ -155,6 +158,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         "Largest object stored [default: an eighth of the cache]",
         |o, text| unit(text).map(|size| o.cache_object_max = Some(size)),
         |o| o.cache_object_max.iter().map(Unit::write).collect(),
+    ),
+    one(
+        "eviction",
+        "ORDER",
+        "What goes first when memory is short: lru, or gdsf, by use and size [default: gdsf]",
+        |o, text| text.parse().map(|eviction| o.eviction = eviction),
+        |o| vec![o.eviction.to_string()],
     ),
     many(one(
         "freshness",
@@ -384,6 +394,7 @@ impl Options {
             freshness_rules: self.freshness_rules.clone(),
             key_rules: self.key_rules.clone(),
             targeted: self.targeted.unwrap_or(self.to.is_some()),
+            eviction: self.eviction,
             log: (self.access_log != LogTarget::Off).then_some(self.log_format),
         })
     }

@@ -178,5 +178,6 @@ fn cache_limits(settings: &Settings) -> CacheLimits {
         memory: settings.cache_memory,
         object: settings.object_max(),
         hit_for_miss: settings.limits.hit_for_miss,
+        eviction: settings.eviction,
     }
 }

@@ -31,6 +31,7 @@ mod tunnel;
 pub mod units;
 mod worker;
 
+pub use crate::cache::Eviction;
 pub use journal::{LogFormat, Outcome};
 pub use limits::Limits;
 pub use log::{LogSink, NoLog};

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
+use crate::cache::Eviction;
 use crate::cache::{FreshnessRule, KeyRules};
 use crate::http::{Authority, Name};
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub freshness_rules: Vec<FreshnessRule>,
     /// What of a URL its key in the cache is made of.
     pub key_rules: KeyRules,
+    /// Which entries go first when memory is short.
+    pub eviction: Eviction,
     /// Whether `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
     pub targeted: bool,
     /// How access log lines look; `None` for none.
@@ -60,6 +63,7 @@ impl Settings {
             cache_object_max: None,
             freshness_rules: Vec::new(),
             key_rules: KeyRules::default(),
+            eviction: Eviction::default(),
             targeted: false,
             log: Some(LogFormat::Human),
         }

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidegate::cache::{
-    self, Cache, CacheLimits, Content, KeyMaker, Lookup, NotStored, Object, Response, Tags, Use,
+    self, Cache, CacheLimits, Content, Eviction, KeyMaker, Lookup, NotStored, Object, Response,
+    Tags, Use,
 };
 use tidegate::http::{
     ClientCodec, FromClient, FromOrigin, HeadLimits, Name, RequestHead, ResponseHead, ServerCodec,
@@ -21,8 +22,12 @@ const START: u64 = 1_767_225_600;
 pub(crate) const MEMORY: usize = 64 << 10;
 
 pub(crate) fn cache() -> Cache<u8> {
-    let limits =
-        CacheLimits { memory: MEMORY, object: 1 << 13, hit_for_miss: Duration::from_secs(1) };
+    let limits = CacheLimits {
+        memory: MEMORY,
+        object: 1 << 13,
+        hit_for_miss: Duration::from_secs(1),
+        eviction: Eviction::default(),
+    };
     Cache::new(limits, KeyMaker::new([1, 2]))
 }
 

@@ -1,0 +1,139 @@
+//! What goes first when memory is short. Entries are known by their slot, which the store gives.
+
+mod gdsf;
+mod ghosts;
+mod lru;
+
+use std::fmt::{self, Debug};
+use std::str::FromStr;
+
+use gdsf::Gdsf;
+use lru::Lru;
+
+/// Which order entries are evicted in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Eviction {
+    /// By worth: how often an entry was used, against its size, and how long ago.
+    #[default]
+    Gdsf,
+    /// The least recently used first.
+    Lru,
+}
+
+impl Eviction {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Gdsf, Self::Lru];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Gdsf => "gdsf",
+            Self::Lru => "lru",
+        }
+    }
+
+    /// An empty order of this kind.
+    pub(super) fn order(self) -> Box<dyn Order> {
+        match self {
+            Self::Gdsf => Box::new(Gdsf::default()),
+            Self::Lru => Box::new(Lru::default()),
+        }
+    }
+}
+
+impl fmt::Display for Eviction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Eviction {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|eviction| eviction.name() == text);
+        found.ok_or_else(|| format!("'{text}' is not gdsf or lru"))
+    }
+}
+
+/// An order of slots. It decides by what it is told alone: no time, no chance.
+pub(super) trait Order: Debug {
+    /// `slot` is taken, by an entry of `weight` bytes whose key has `hash`.
+    fn insert(&mut self, slot: usize, hash: u64, weight: usize);
+
+    /// The entry in `slot` was used, or replaced; its weight now.
+    fn hit(&mut self, slot: usize, weight: usize);
+
+    /// The slot whose entry should go first.
+    fn first(&mut self) -> Option<usize>;
+
+    /// That one cannot go yet: another will be the first.
+    fn defer(&mut self, slot: usize);
+
+    /// The entry in `slot` has to go for want of room. An order may remember that it was there.
+    fn evict(&mut self, slot: usize);
+
+    /// The entry in `slot` is gone for another reason.
+    fn remove(&mut self, slot: usize);
+
+    /// Bytes that the order itself takes.
+    fn weight(&self) -> usize;
+
+    /// How many slots it knows.
+    fn len(&self) -> usize;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_order_knows_what_it_was_told(
+            steps in proptest::collection::vec((0_u8..6, 0_usize..40, 1_usize..100_000), 0..400),
+        ) {
+            for eviction in Eviction::ALL {
+                let mut order = eviction.order();
+                let mut model = HashMap::new();
+                for &(step, slot, weight) in &steps {
+                    let known = model.contains_key(&slot);
+                    match step {
+                        0 | 1 if known => order.hit(slot, weight),
+                        0 | 1 => {
+                            order.insert(slot, (slot as u64) << 40 | 1 << 63, weight);
+                            model.insert(slot, weight);
+                        }
+                        2 if known => {
+                            order.remove(slot);
+                            model.remove(&slot);
+                        }
+                        3 => {
+                            let first = order.first();
+                            prop_assert_eq!(first.is_none(), model.is_empty());
+                            if let Some(first) = first {
+                                prop_assert!(model.remove(&first).is_some());
+                                order.evict(first);
+                            }
+                        }
+                        4 => {
+                            if let Some(first) = order.first() {
+                                prop_assert!(model.contains_key(&first));
+                                order.defer(first);
+                            }
+                        }
+                        _ => {}
+                    }
+                    prop_assert_eq!(order.len(), model.len());
+                }
+                while let Some(first) = order.first() {
+                    prop_assert!(model.remove(&first).is_some());
+                    order.evict(first);
+                }
+                prop_assert!(model.is_empty());
+            }
+        }
+    }
+}
