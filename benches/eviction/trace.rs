@@ -1,0 +1,109 @@
+//! Requests, generated: the same for the same seed.
+
+/// The seed of all traces.
+pub const SEED: u64 = 20_261_121;
+
+/// How the requests of a trace are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// How unequal popularity is: the exponent of Zipf's law.
+    pub zipf: f64,
+    /// The share of requests for what is asked for once.
+    pub once: f64,
+    /// Now and then, 10,000 requests in a row for what is asked for once.
+    pub scans: bool,
+    /// After so many requests, another one in a hundred of the keys changes its place in popularity.
+    pub drift: usize,
+    /// Sizes from 200 B to 16 MiB; otherwise all are the same.
+    pub sized: bool,
+    /// Of the keys (of their bytes, if they differ), how much fits the cache.
+    pub fits: f64,
+}
+
+/// One request: its key, and the class of its size.
+pub type Request = (u64, usize);
+
+/// How many keys are asked for again.
+pub const KEYS: u64 = 100_000;
+const REQUESTS: usize = 600_000;
+
+/// The requests of a trace.
+pub fn requests(kind: &Kind) -> Vec<Request> {
+    let mut random = Random(SEED);
+    let popularity = popularity(kind.zipf);
+    let mut keys: Vec<u64> = (0..KEYS).collect();
+    let (mut wonders, mut scanned) = (KEYS, 0_u32);
+    let mut next = |at: usize| {
+        if kind.drift > 0 && at % kind.drift == 0 {
+            for _ in 0..KEYS / 100 {
+                keys.swap(random.below(KEYS), random.below(KEYS));
+            }
+        }
+        if kind.scans && at % 60_000 == 59_999 {
+            scanned = 10_000;
+        }
+        if scanned > 0 || random.unit() < kind.once {
+            scanned = scanned.saturating_sub(1);
+            wonders += 1;
+            return wonders;
+        }
+        let drawn = random.unit() * popularity[popularity.len() - 1];
+        keys[popularity.partition_point(|sum| *sum < drawn).min(keys.len() - 1)]
+    };
+    (0..REQUESTS).map(|at| next(at)).map(|key| (key, class(kind, key))).collect()
+}
+
+/// Sums of the weights of Zipf's law.
+fn popularity(exponent: f64) -> Vec<f64> {
+    let weights = (1..=KEYS).map(|rank| (rank as f64).powf(-exponent));
+    weights
+        .scan(0.0, |sum, weight| {
+            *sum += weight;
+            Some(*sum)
+        })
+        .collect()
+}
+
+/// Classes of size.
+pub const CLASSES: usize = 64;
+/// The class of all keys where sizes do not differ.
+pub const SAME: usize = 10;
+
+/// Bytes of content in a class: in even steps of proportion from 200 B to 16 MiB.
+pub fn size(class: usize) -> usize {
+    let last = (CLASSES - 1) as f64;
+    (200.0 * ((16 << 20) as f64 / 200.0).powf(class as f64 / last)).round() as usize
+}
+
+/// The class of a key: most near 10 KiB, few at the ends.
+pub fn class(kind: &Kind, key: u64) -> usize {
+    if !kind.sized {
+        return SAME;
+    }
+    let mut random = Random(key ^ SEED);
+    let sum: f64 = (0..6).map(|_| random.unit()).sum::<f64>() - 3.0;
+    let middle = (22.0 + 13.0 * sum).round();
+    middle.clamp(0.0, (CLASSES - 1) as f64) as usize
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn below(&mut self, end: u64) -> usize {
+        (self.next() % end) as usize
+    }
+}
