@@ -14,7 +14,7 @@ use super::ghosts::Ghosts;
 
 /// The credit of one use.
 const USE: u64 = 64;
-/// The most credit that an entry has: what was popular once has to go within a while.
+/// The most credit that an entry ever has: what was popular once has to go within a while.
 const MOST: u64 = 16 * USE;
 /// The least credit of a newcomer.
 const LEAST: u64 = USE / 16;
@@ -78,7 +78,7 @@ impl Order for Gdsf {
             Some(remembered) => {
                 let credit = u64::from(remembered) * STEP;
                 self.returns.came_back(credit);
-                (credit + USE).min(MOST)
+                (credit + USE).min(self.returns.most())
             }
             None => self.returns.newcomer(),
         };
@@ -92,9 +92,9 @@ impl Order for Gdsf {
     }
 
     fn hit(&mut self, slot: usize, weight: usize) {
-        let floor = self.floor;
+        let (floor, most) = (self.floor, self.returns.most());
         let Some(node) = self.node(slot) else { return };
-        node.credit = (node.credit + USE).min(MOST);
+        node.credit = (node.credit + USE).min(most);
         node.value = value(node.credit, weight);
         // A replacement may be larger, and worth less; in the queue it would come up too late.
         node.worth = (floor + node.value).max(node.queued);
@@ -151,8 +151,9 @@ impl Order for Gdsf {
 fn value(credit: u64, weight: usize) -> u64 {
     const SCALE: u64 = 1 << 24;
     let root = (weight as u64).isqrt();
-    // The power of 3/8: halfway between the square root and the fourth root.
-    let size = (root * (root << 16).isqrt()).isqrt().max(1);
+    let fourth = (root << 16).isqrt(); // 8 bits of fraction
+    // The power of 5/16: between the fourth root and the power of 3/8, which has 4 bits of fraction.
+    let size = ((root * fourth).isqrt() * fourth).isqrt().max(1);
     (credit * SCALE / size).max(1)
 }
 
@@ -161,6 +162,8 @@ fn value(credit: u64, weight: usize) -> u64 {
 struct Returns {
     unused: Kind,
     used: Kind,
+    /// The credit of newcomers, if it is not the least.
+    newcomer: u64,
 }
 
 #[derive(Debug, Default)]
@@ -183,20 +186,24 @@ impl Returns {
     }
 
     /// One that left with `credit` is here again.
-    const fn came_back(&mut self, credit: u64) {
-        if credit < USE / 2 {
-            self.unused.back += 1;
-        } else {
-            self.used.back += 1;
-        }
-    }
-
-    /// The credit of one that was never here: what the odds of the unused are to those of the used,
-    /// of which it is given two fifths. Until there is experience, newcomers have the least.
-    fn newcomer(&self) -> u64 {
+    fn came_back(&mut self, credit: u64) {
         const EXPERIENCE: u64 = 10;
+        let kind = if credit < USE / 2 { &mut self.unused } else { &mut self.used };
+        kind.back += 1;
         let unused = self.unused.back * (self.used.left + 2 * EXPERIENCE);
         let used = (self.used.back + EXPERIENCE) * self.unused.left.max(1);
-        (unused * USE * 2 / 5 / used).clamp(LEAST, USE - 1)
+        let odds = (unused * USE / used).min(USE);
+        self.newcomer = (3 * odds * odds / USE).min(USE - 1);
+    }
+
+    /// The credit of one that was never here: three times the square of what the odds of the unused
+    /// are to those of the used, since even then some of the used are popular no more. Until there is experience, newcomers have the least.
+    fn newcomer(&self) -> u64 {
+        self.newcomer.max(LEAST)
+    }
+
+    /// The most credit there is: the more newcomers matter, the less past uses do.
+    fn most(&self) -> u64 {
+        (MOST * LEAST * 2 / self.newcomer()).clamp(2 * USE, MOST)
     }
 }
