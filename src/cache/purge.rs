@@ -132,7 +132,7 @@ mod tests {
 
     impl Kept {
         fn new(uris: &[(&str, &str)]) -> Self {
-            let (memory, hit_for_miss) = (1 << 20, std::time::Duration::ZERO);
+            let (memory, hit_for_miss) = (2 << 20, std::time::Duration::ZERO);
             let limits = CacheLimits {
                 memory,
                 object: 1000,
