@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn every_form_says_the_same() {
-        let mut counters = Counters { fetches: 3, dialled: 2, reused: 1, ..Counters::default() };
+        let mut counters = Counters::default();
+        (counters.fetches, counters.dialled, counters.reused) = (3, 2, 1);
         counters.denials.insert("client".into(), 2);
         let gauges = Gauges {
             cache: CacheStats { entries: 5, bytes: 1000, evicted: 7 },
