@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,15 @@ impl Listener {
         owner: Token,
     ) -> io::Result<Self> {
         let io = reactor.listen(address, owner)?;
+        Self::on(reactor, io, owner)
+    }
+
+    /// Listens at `path` in the file system; see [`Reactor::listen_local`].
+    ///
+    /// # Errors
+    /// As [`Reactor::listen_local`].
+    pub fn bind_local<M>(reactor: &mut Reactor<M>, path: &Path, owner: Token) -> io::Result<Self> {
+        let io = reactor.listen_local(path, owner)?;
         Self::on(reactor, io, owner)
     }
 

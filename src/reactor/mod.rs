@@ -23,6 +23,7 @@ mod clock;
 mod connector;
 mod listener;
 mod load;
+mod local;
 mod mailbox;
 mod os;
 mod ready;
@@ -40,6 +41,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -344,6 +346,28 @@ impl<M> Reactor<M> {
     /// If it cannot be made nonblocking or registered.
     pub fn adopt(&mut self, listener: TcpListener, owner: Token) -> io::Result<Io> {
         let io = self.transport.adopt(listener)?;
+        self.sockets.insert(io, Ready::NONE, Some(owner));
+        Ok(io)
+    }
+
+    /// Listens at `path` in the file system, where only the owner of this process can connect. A
+    /// socket that a dead process has left there is replaced; the file goes with the listener. Its
+    /// connections have no addresses: `0.0.0.0:0` stands for them.
+    ///
+    /// # Errors
+    /// As `bind(2)`; `AddrInUse` if somebody listens there, or if it is no socket.
+    pub fn listen_local(&mut self, path: &Path, owner: Token) -> io::Result<Io> {
+        let io = self.transport.listen_local(path)?;
+        self.sockets.insert(io, Ready::NONE, Some(owner));
+        Ok(io)
+    }
+
+    /// Connects to who listens at `path`, as [`connect`](Self::connect) does to an address.
+    ///
+    /// # Errors
+    /// As `connect(2)`.
+    pub fn connect_local(&mut self, path: &Path, owner: Token) -> io::Result<Io> {
+        let io = self.transport.connect_local(path)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }

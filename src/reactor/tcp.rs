@@ -1,21 +1,23 @@
-//! The transport over TCP: mio's epoll below, socket options where they are inherited.
+//! The transport over TCP, and local sockets: mio's epoll below, socket options where they are inherited.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, TcpStream, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token as Key, Waker};
 use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
 
 use super::arena::{Arena, Id};
+use super::local::{self, LocalListener};
 use super::os;
 use super::ready::Ready;
-use super::transport::{Io, Report, Transport};
+use super::transport::{Io, NOWHERE, Report, Transport};
 
 /// How many connections the kernel keeps for a listener until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -44,6 +46,8 @@ pub struct TcpTransport {
 enum Open {
     Listener(TcpListener),
     Stream(TcpStream),
+    LocalListener(LocalListener),
+    LocalStream(UnixStream),
 }
 
 impl TcpTransport {
@@ -75,6 +79,10 @@ impl TcpTransport {
                 registry.register(listener, key(io), Interest::READABLE)
             }
             Some(Open::Stream(stream)) => registry.register(stream, key(io), ALL),
+            Some(Open::LocalListener(local)) => {
+                registry.register(&mut local.listener, key(io), Interest::READABLE)
+            }
+            Some(Open::LocalStream(stream)) => registry.register(stream, key(io), ALL),
             None => Ok(()), // closed already
         }
     }
@@ -134,11 +142,17 @@ impl Transport for TcpTransport {
     }
 
     fn accept(&mut self, listener: Io) -> io::Result<(Io, SocketAddr)> {
-        let Some(Open::Listener(listener)) = self.sockets.get(listener.retyped()) else {
-            return Err(io::ErrorKind::NotConnected.into());
+        let (stream, peer) = match self.sockets.get(listener.retyped()) {
+            Some(Open::Listener(listener)) => {
+                let (stream, peer) = listener.accept()?;
+                (Open::Stream(stream), peer)
+            }
+            Some(Open::LocalListener(local)) => {
+                (Open::LocalStream(local.listener.accept()?.0), NOWHERE)
+            }
+            _ => return Err(io::ErrorKind::NotConnected.into()),
         };
-        let (stream, peer) = listener.accept()?;
-        let io = self.sockets.insert(Open::Stream(stream)).retyped();
+        let io = self.sockets.insert(stream).retyped();
         self.accepted.push(io);
         Ok((io, peer))
     }
@@ -155,7 +169,18 @@ impl Transport for TcpTransport {
         self.open(Open::Stream(TcpStream::from_std(socket.into())))
     }
 
+    fn listen_local(&mut self, path: &Path) -> io::Result<Io> {
+        self.open(Open::LocalListener(LocalListener::bind(path)?))
+    }
+
+    fn connect_local(&mut self, path: &Path) -> io::Result<Io> {
+        self.open(Open::LocalStream(local::connect(path)?))
+    }
+
     fn connected(&mut self, io: Io) -> io::Result<()> {
+        if let Some(Open::LocalStream(_)) = self.sockets.get(io.retyped()) {
+            return Ok(());
+        }
         let stream = self.stream(io)?;
         if let Some(error) = stream.take_error()? {
             return Err(error);
@@ -170,17 +195,26 @@ impl Transport for TcpTransport {
     }
 
     fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<usize> {
-        let stream = self.stream(io)?;
-        uninterrupted(|| os::recv(stream, into))
+        match self.sockets.get(io.retyped()) {
+            Some(Open::Stream(stream)) => uninterrupted(|| os::recv(stream, into)),
+            Some(Open::LocalStream(stream)) => uninterrupted(|| os::recv(stream, into)),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize> {
-        let stream = self.stream(io)?;
-        uninterrupted(|| os::send(stream, from))
+        match self.sockets.get(io.retyped()) {
+            Some(Open::Stream(stream)) => uninterrupted(|| os::send(stream, from)),
+            Some(Open::LocalStream(stream)) => uninterrupted(|| os::send(stream, from)),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     fn shutdown(&mut self, io: Io) -> io::Result<()> {
-        self.stream(io)?.shutdown(std::net::Shutdown::Write)
+        match self.sockets.get(io.retyped()) {
+            Some(Open::LocalStream(stream)) => stream.shutdown(std::net::Shutdown::Write),
+            _ => self.stream(io)?.shutdown(std::net::Shutdown::Write),
+        }
     }
 
     fn close(&mut self, io: Io) {
@@ -203,6 +237,7 @@ impl Transport for TcpTransport {
         match self.sockets.get(io.retyped()) {
             Some(Open::Listener(listener)) => listener.local_addr(),
             Some(Open::Stream(stream)) => stream.local_addr(),
+            Some(Open::LocalListener(_) | Open::LocalStream(_)) => Ok(NOWHERE),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }

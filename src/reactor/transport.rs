@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ pub enum Socket {}
 /// The name of a socket: a connection or a listener. One that was closed finds nothing, and every
 /// operation on it says [`io::ErrorKind::NotConnected`].
 pub type Io = Id<Socket>;
+
+/// What stands for the address of a local socket, which has none.
+pub(super) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// One report of a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,19 @@ pub trait Transport: fmt::Debug {
     /// # Errors
     /// If it cannot be registered, or where there are no such sockets.
     fn adopt(&mut self, listener: std::net::TcpListener) -> io::Result<Io>;
+
+    /// Opens a listening socket at `path`, for the owner of this process only. A socket that a dead
+    /// process has left there is replaced.
+    ///
+    /// # Errors
+    /// As `bind(2)`; `AddrInUse` if somebody listens there, or if it is no socket.
+    fn listen_local(&mut self, path: &Path) -> io::Result<Io>;
+
+    /// Connects to who listens at `path`.
+    ///
+    /// # Errors
+    /// As `connect(2)`.
+    fn connect_local(&mut self, path: &Path) -> io::Result<Io>;
 
     /// Takes one connection from a listener's backlog. It counts as readable and writable.
     ///

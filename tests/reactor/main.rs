@@ -5,6 +5,7 @@ mod connector;
 mod echo;
 mod embed;
 mod listener;
+mod local;
 mod loopback;
 mod mailbox;
 mod nameless;

@@ -3,6 +3,7 @@
 use std::io::{Error, IoSlice, Result};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,14 @@ impl Transport for Nameless {
 
     fn adopt(&mut self, listener: TcpListener) -> Result<Io> {
         self.0.adopt(listener)
+    }
+
+    fn listen_local(&mut self, path: &Path) -> Result<Io> {
+        self.0.listen_local(path)
+    }
+
+    fn connect_local(&mut self, path: &Path) -> Result<Io> {
+        self.0.connect_local(path)
     }
 
     fn accept(&mut self, listener: Io) -> Result<(Io, SocketAddr)> {

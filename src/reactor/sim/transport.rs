@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,18 @@ impl Transport for SimTransport {
 
     fn adopt(&mut self, _listener: TcpListener) -> io::Result<Io> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn listen_local(&mut self, path: &Path) -> io::Result<Io> {
+        let mut world = self.network.world();
+        let address = world.place(path);
+        world.listen(self.host, address)
+    }
+
+    fn connect_local(&mut self, path: &Path) -> io::Result<Io> {
+        let mut world = self.network.world();
+        let address = world.place(path);
+        world.connect(self.host, address)
     }
 
     fn accept(&mut self, listener: Io) -> io::Result<(Io, SocketAddr)> {

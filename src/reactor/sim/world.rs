@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{Faults, Rng};
@@ -11,7 +12,7 @@ use crate::reactor::arena::{Arena, Id};
 use crate::reactor::clock::{Clock, VirtualClock};
 use crate::reactor::ready::Ready;
 use crate::reactor::sim::Fate;
-use crate::reactor::transport::{Io, Report};
+use crate::reactor::transport::{Io, NOWHERE, Report};
 
 #[derive(Debug)]
 pub(super) struct World {
@@ -19,6 +20,8 @@ pub(super) struct World {
     pub(super) clock: VirtualClock,
     pub(super) hosts: Vec<Host>,
     pub(super) fates: HashMap<SocketAddr, Fate>,
+    /// Where paths of local sockets lead, as ports of an address that no host has.
+    places: Vec<PathBuf>,
     sockets: Arena<SimSocket>,
     under_way: BinaryHeap<Reverse<Packet>>,
     sent: u64,
@@ -91,6 +94,7 @@ impl World {
             hosts: Vec::new(),
             fates: HashMap::new(),
             sockets: Arena::new(),
+            places: Vec::new(),
             under_way: BinaryHeap::new(),
             sent: 0,
         }
@@ -99,6 +103,17 @@ impl World {
     pub(super) fn add_host(&mut self, address: IpAddr, faults: Faults) -> usize {
         self.hosts.push(Host { address, faults, sockets: 0, next_port: 49152 });
         self.hosts.len() - 1
+    }
+
+    /// The address that stands for a path.
+    pub(super) fn place(&mut self, path: &Path) -> SocketAddr {
+        let known = self.places.iter().position(|place| place == path);
+        let place = known.unwrap_or_else(|| {
+            self.places.push(path.to_owned());
+            self.places.len() - 1
+        });
+        let port = u16::try_from(place + 1).unwrap_or(u16::MAX);
+        SocketAddr::new(NOWHERE.ip(), port)
     }
 
     pub(super) fn next_arrival(&self) -> Option<Instant> {
@@ -159,7 +174,10 @@ impl World {
     }
 
     pub(super) fn connect(&mut self, host: usize, address: SocketAddr) -> io::Result<Io> {
-        let local = SocketAddr::new(self.hosts[host].address, self.free_port(host));
+        let local = match address.ip().is_unspecified() {
+            true => NOWHERE,
+            false => SocketAddr::new(self.hosts[host].address, self.free_port(host)),
+        };
         let stream = self.stream(host, local, State::Connecting);
         let io = self.open(SimSocket::Stream(stream))?;
         match self.fates.get(&address).copied().unwrap_or_default() {
@@ -284,6 +302,9 @@ impl World {
 
     pub(super) fn local_address(&self, io: Io) -> io::Result<SocketAddr> {
         match self.sockets.get(io.retyped()) {
+            Some(SimSocket::Listener { address, .. }) if address.ip().is_unspecified() => {
+                Ok(NOWHERE)
+            }
             Some(SimSocket::Listener { address, .. }) => Ok(*address),
             Some(SimSocket::Stream(stream)) => Ok(stream.local),
             None => Err(io::ErrorKind::NotConnected.into()),

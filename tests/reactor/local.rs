@@ -1,0 +1,127 @@
+//! Sockets in the file system.
+
+use std::fs;
+use std::io::{ErrorKind, IoSlice};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::task::Poll;
+use std::time::Duration;
+
+use tidegate::reactor::sim::{Faults, Network};
+use tidegate::reactor::{Active, App, Arena, Event, Io, Listener, Reactor, Token};
+
+/// Remembers nothing; whoever looks at the reactor sees what has happened.
+struct Nobody;
+
+impl App for Nobody {
+    type Mail = ();
+    fn handle(&mut self, _: &mut Reactor<()>, _: Event<()>) {}
+}
+
+struct Thing;
+
+impl Active for Thing {
+    const KIND: u8 = 0;
+}
+
+fn token() -> Token {
+    Arena::new().insert(Thing).token()
+}
+
+/// A folder that goes with its value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tidegate-{}-{name}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// One side sends a word to the other.
+fn converse(server: &mut Reactor<()>, client: &mut Reactor<()>, path: &Path) {
+    let mut listener = Listener::bind_local(server, path, token()).unwrap();
+    let near = client.connect_local(path, token()).unwrap();
+    let mut accepted: Vec<(Io, _)> = Vec::new();
+    let mut heard = Vec::with_capacity(100);
+    let mut said = false;
+    for _ in 0..1000 {
+        client.turn(&mut Nobody, Some(Duration::ZERO)).unwrap();
+        server.turn(&mut Nobody, Some(Duration::from_millis(1))).unwrap();
+        if !said && client.connected(near).is_ready() {
+            said = client.send(near, &[IoSlice::new(b"word")]).is_ready();
+        }
+        listener.accept(server, 1, &mut accepted);
+        if let Some(&(far, address)) = accepted.first() {
+            assert_eq!((address.ip(), address.port()), (Ipv4Addr::UNSPECIFIED.into(), 0));
+            if let Poll::Ready(read) = server.recv(far, &mut heard) {
+                read.unwrap();
+                break;
+            }
+        }
+    }
+    assert_eq!(heard, b"word");
+    listener.close(server);
+}
+
+#[test]
+fn they_carry_what_others_do() {
+    let folder = Folder::new("carry");
+    let mut reactors = [Reactor::new().unwrap(), Reactor::new().unwrap()];
+    let [server, client] = &mut reactors;
+    converse(server, client, &folder.0.join("s"));
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0, "the file goes with the listener");
+}
+
+#[test]
+fn only_the_owner_can_connect() {
+    let folder = Folder::new("owner");
+    let path = folder.0.join("s");
+    let mut reactor: Reactor<()> = Reactor::new().unwrap();
+    let io = reactor.listen_local(&path, token()).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "of somebody else").unwrap();
+    reactor.close(io);
+    assert!(path.exists(), "another file of that name stays");
+}
+
+#[test]
+fn what_a_dead_process_has_left_is_replaced_and_nothing_else() {
+    let folder = Folder::new("left");
+    let path = folder.0.join("s");
+    let mut reactor: Reactor<()> = Reactor::new().unwrap();
+    let listen = |reactor: &mut Reactor<()>| reactor.listen_local(&path, token());
+
+    let living = UnixListener::bind(&path).unwrap();
+    assert_eq!(listen(&mut reactor).unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert!(path.exists());
+    drop(living); // its file stays
+    let io = listen(&mut reactor).unwrap();
+    reactor.close(io);
+
+    fs::write(&path, "no socket").unwrap();
+    assert_eq!(listen(&mut reactor).unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert_eq!(fs::read(&path).unwrap(), b"no socket");
+    assert!(reactor.connect_local(&path, token()).is_err());
+}
+
+#[test]
+fn the_simulation_has_them_too() {
+    for seed in 0..20 {
+        let network = Network::new(seed);
+        let host = Ipv4Addr::LOCALHOST.into();
+        let mut server = network.reactor(host, Faults::NONE);
+        let mut client = network.reactor(host, Faults::NONE);
+        converse(&mut server, &mut client, Path::new("/in/the/simulation"));
+    }
+}
