@@ -1,17 +1,25 @@
 //! The command line, made from the table of options.
 
+use std::path::PathBuf;
+
 use clap::builder::styling::Styles;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::config::{OPTIONS, OptionSpec, Options};
 
-use super::load;
+use crate::proxy::{ControlRequest, PurgeTarget};
+
+use super::{load, operate};
+
+/// Where a proxy listens unless it is told otherwise.
+const DEFAULT_PORT: u16 = 3128;
 
 /// What was asked for.
 pub(super) enum Invocation {
     Run { args: RunArgs, print_config: bool },
     Check { file: String },
+    Operate { socket: Option<PathBuf>, request: ControlRequest },
 }
 
 /// The arguments of `run`, kept to be read again on reload.
@@ -51,6 +59,17 @@ pub(super) fn parse() -> Invocation {
             let file = matches.get_one::<String>("config").cloned();
             Invocation::Check { file: file.unwrap_or_default() }
         }
+        Some(("purge", matches)) => Invocation::Operate {
+            socket: socket(matches),
+            request: ControlRequest::Purge {
+                target: purge_target(matches),
+                soft: matches.get_flag("soft"),
+            },
+        },
+        Some(("stats", matches)) => Invocation::Operate {
+            socket: socket(matches),
+            request: ControlRequest::Stats { json: matches.get_flag("json") },
+        },
         Some((_, matches)) => run_invocation(command, matches),
         None => run_invocation(command, &matches),
     }
@@ -72,6 +91,75 @@ fn run_invocation(mut command: Command, matches: &ArgMatches) -> Invocation {
     Invocation::Run { args: RunArgs { config, given }, print_config }
 }
 
+fn purge_target(matches: &ArgMatches) -> PurgeTarget {
+    type Kind = fn(String) -> PurgeTarget;
+    let kinds: [(&str, Kind); 4] = [
+        ("url", PurgeTarget::Url),
+        ("prefix", PurgeTarget::Prefix),
+        ("host", PurgeTarget::Host),
+        ("tag", PurgeTarget::Tag),
+    ];
+    let given = kinds
+        .into_iter()
+        .find_map(|(name, kind)| matches.get_one::<String>(name).cloned().map(kind));
+    given.unwrap_or(PurgeTarget::All)
+}
+
+/// Where the proxy that is meant takes commands.
+fn socket(matches: &ArgMatches) -> Option<PathBuf> {
+    let port = matches.get_one::<u16>("port").copied();
+    let said = matches.get_one::<String>("control").map(PathBuf::from);
+    said.or_else(|| operate::default_socket(port.unwrap_or(DEFAULT_PORT)))
+}
+
+fn purge_command() -> Command {
+    let what = |name: &'static str, value| {
+        Arg::new(name).long(name).value_name(value).value_parser(one_line)
+    };
+    let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
+    Command::new("purge")
+        .about("Remove responses from the cache of a running proxy")
+        .arg(
+            Arg::new("url")
+                .value_name("URL")
+                .value_parser(one_line)
+                .help("What is stored for this URL"),
+        )
+        .arg(what("prefix", "URL").help("All URLs that begin so"))
+        .arg(what("host", "HOST").help("All URLs of a host, or of HOST:PORT"))
+        .arg(what("tag", "TAG").help("All with this Cache-Groups, Surrogate-Key or Cache-Tag"))
+        .arg(flag("all").help("Everything"))
+        .group(ArgGroup::new("what").args(["url", "prefix", "host", "tag", "all"]).required(true))
+        .arg(flag("soft").help("Keep them, to be validated before they are used again"))
+        .args(socket_args())
+}
+
+fn stats_command() -> Command {
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
+    Command::new("stats")
+        .about("Print the figures of a running proxy")
+        .arg(json.help("As a JSON object"))
+        .args(socket_args())
+}
+
+fn socket_args() -> [Arg; 2] {
+    let control = Arg::new("control").long("control").value_name("PATH");
+    let port = Arg::new("port").long("port").value_name("PORT").value_parser(value_parser!(u16));
+    [
+        control.help("The control socket of the proxy").conflicts_with("port"),
+        port.help("The first port it listens on, by which its socket is found [default: 3128]"),
+    ]
+}
+
+/// What goes into one line of the control socket.
+fn one_line(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("it is empty".into()),
+        _ if text.contains(['\n', '\r']) => Err("it has more than one line".into()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 fn command() -> Command {
     let config = Arg::new("config").short('c').long("config").value_name("FILE");
     Command::new("tidegate")
@@ -86,6 +174,8 @@ fn command() -> Command {
                 .about("Check a configuration file: exit 0 or 2")
                 .arg(config.help("The file to check").required(true)),
         )
+        .subcommand(purge_command())
+        .subcommand(stats_command())
 }
 
 fn run_args() -> Vec<Arg> {

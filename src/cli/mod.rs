@@ -2,6 +2,7 @@
 
 mod args;
 mod log_writer;
+mod operate;
 mod run;
 mod say;
 
@@ -25,6 +26,10 @@ pub fn main() -> ExitCode {
             Ok(options) => print(&options.to_file()),
             Err(message) => refuse(&message),
         },
+        Invocation::Operate { socket: Some(socket), request } => operate::ask(&socket, &request),
+        Invocation::Operate { socket: None, .. } => {
+            refuse("where is the control socket? XDG_RUNTIME_DIR is not set; add --control PATH")
+        }
         Invocation::Check { file } => match check(&file) {
             Ok(()) => print(&format!("{file}: ok\n")),
             Err(message) => refuse(&message),

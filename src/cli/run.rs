@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::config::Options;
+use crate::config::{ControlTarget, Options};
 use crate::proxy::units::Unit;
 use crate::proxy::{Command, Limits, Mail, Surroundings, ThreadedResolver, Worker};
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
@@ -15,7 +16,7 @@ use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 use super::args::RunArgs;
 use super::log_writer::{LogControl, LogWriter};
 use super::say::{complain, say};
-use super::{fail, refuse};
+use super::{fail, operate, refuse};
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -102,7 +103,10 @@ impl Program {
             let error = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
             addresses.push(bound.map_err(error)?);
         }
+        let port = addresses.first().map_or(0, SocketAddr::port);
+        let operating = open_to_operators(&mut worker, &mut reactor, options, port)?;
         say(banner(options, &addresses));
+        operating.iter().for_each(say);
         for address in &addresses {
             say(format_args!("listening {address}"));
         }
@@ -197,6 +201,8 @@ impl Program {
         let old = &self.options;
         let restarts = [
             ("listen", old.listeners() != new.listeners()),
+            ("control", old.control != new.control),
+            ("admin", old.admin != new.admin),
             ("log-buffer", old.limits.log_buffer != new.limits.log_buffer),
             ("resolver-threads", old.limits.resolver_threads != new.limits.resolver_threads),
         ];
@@ -209,7 +215,8 @@ impl Program {
         let listen = self.options.listeners();
         let Limits { log_buffer, resolver_threads, .. } = self.options.limits;
         let limits = Limits { log_buffer, resolver_threads, ..new.limits };
-        self.options = Options { listen, limits, ..new };
+        let (control, admin) = (self.options.control.clone(), self.options.admin);
+        self.options = Options { listen, limits, control, admin, ..new };
     }
 }
 
@@ -222,6 +229,38 @@ impl App for Program {
             event => self.worker.handle(reactor, event),
         }
     }
+}
+
+/// Opens what the proxy is operated by, and says where that is, in lines for the banner. The default
+/// socket is nothing that was asked for: without it, the proxy runs as well.
+fn open_to_operators(
+    worker: &mut Worker,
+    reactor: &mut Reactor<Mail>,
+    options: &Options,
+    port: u16,
+) -> io::Result<Vec<String>> {
+    let mut open = |path: &Path| {
+        let opened = worker.listen_to_operators(reactor, path);
+        opened.map(|()| format!("  control  {}", path.display())).map_err(|error| {
+            io::Error::other(format!("cannot take commands at {}: {error}", path.display()))
+        })
+    };
+    let mut lines = vec![match (&options.control, operate::default_socket(port)) {
+        (ControlTarget::Off, _) => "  control  off".to_owned(),
+        (ControlTarget::At(path), _) => open(path)?,
+        (ControlTarget::Default, Some(path)) => {
+            open(&path).unwrap_or_else(|error| format!("  control  off: {error}"))
+        }
+        (ControlTarget::Default, None) => {
+            "  control  off: XDG_RUNTIME_DIR is not set (--control PATH)".to_owned()
+        }
+    }];
+    if let Some(address) = options.admin {
+        let served = worker.serve_figures(reactor, address);
+        let error = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
+        lines.push(format!("  metrics  http://{}/metrics", served.map_err(error)?));
+    }
+    Ok(lines)
 }
 
 /// How many clients so many descriptors bear: each may need a second one for its origin.

@@ -6,4 +6,4 @@ mod options;
 
 pub use diagnose::ConfigError;
 pub use file::read_file;
-pub use options::{LogTarget, OPTIONS, OptionSpec, Options};
+pub use options::{ControlTarget, LogTarget, OPTIONS, OptionSpec, Options};

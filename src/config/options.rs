@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::access::{Cidr, DestinationPolicy, DestinationRule};
@@ -29,6 +30,18 @@ impl fmt::Display for LogTarget {
             Self::Off => "off",
         })
     }
+}
+
+/// Where commands for the running proxy are taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ControlTarget {
+    /// In the user's folder for such things, if there is one.
+    #[default]
+    Default,
+    /// At a path.
+    At(PathBuf),
+    /// Nowhere.
+    Off,
 }
 
 /// Everything that was said, and defaults for what was not.
@@ -64,6 +77,10 @@ pub struct Options {
     pub log_format: LogFormat,
     /// The name in `Via`.
     pub via: Option<String>,
+    /// Where commands are taken.
+    pub control: ControlTarget,
+    /// Where figures are served.
+    pub admin: Option<SocketAddr>,
     /// Every bound and timeout.
     pub limits: Limits,
 }
@@ -86,6 +103,8 @@ impl Default for Options {
             access_log: LogTarget::Stdout,
             log_format: LogFormat::Human,
             via: None,
+            control: ControlTarget::Default,
+            admin: None,
             limits: Limits::default(),
         }
     }
@@ -288,6 +307,36 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o| o.via.iter().cloned().collect(),
     ),
     one(
+        "control",
+        "PATH|off",
+        "Unix socket for 'tidegate purge' and 'tidegate stats', open to the same user only \
+         [default: $XDG_RUNTIME_DIR/tidegate-PORT.sock; off without that variable]",
+        |o, text| {
+            o.control = match text {
+                "" => return Err("expected a path or off".into()),
+                "off" => ControlTarget::Off,
+                path => ControlTarget::At(path.into()),
+            };
+            Ok(())
+        },
+        |o| match &o.control {
+            ControlTarget::Default => Vec::new(),
+            ControlTarget::At(path) => vec![path.display().to_string()],
+            ControlTarget::Off => vec!["off".into()],
+        },
+    ),
+    one(
+        "admin",
+        "ADDR:PORT",
+        "Serve figures for Prometheus here, at /metrics, to whoever can connect [default: off]",
+        |o, text| {
+            let address = text.parse().map_err(|_| format!("'{text}' is not ADDR:PORT"))?;
+            o.admin = Some(address);
+            Ok(())
+        },
+        |o| o.admin.iter().map(SocketAddr::to_string).collect(),
+    ),
+    one(
         "max-clients",
         "N",
         "Open clients at a time [default: what RLIMIT_NOFILE bears]",
@@ -477,6 +526,8 @@ mod tests {
             ("allow-purge", "127.0.0.1"),
             ("trusted-proxy", "::1"),
             ("via", "edge-1"),
+            ("control", "/run/t.sock"),
+            ("admin", "127.0.0.1:9100"),
             ("max-clients", "100"),
         ] {
             (Options::find(name).unwrap().set)(&mut options, text).unwrap();

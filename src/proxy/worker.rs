@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Instant;
 
 use crate::dns::{Answer, NameError};
@@ -13,6 +14,7 @@ use super::client::{Client, ClientCx, Next};
 use super::core::Core;
 use super::error::ExchangeError;
 use super::fetch::{Fetch, FetchCx};
+use super::operator::{Desk, Operators, Visitor};
 use super::pool::Idle;
 use super::settings::Settings;
 use super::stats::{Gauges, Stats};
@@ -27,6 +29,7 @@ pub struct Worker {
     fetches: Arena<Fetch>,
     tunnels: Arena<Tunnel>,
     core: Core,
+    operators: Operators,
     housekeeping: Id<Housekeeping>,
     max_clients: usize,
     /// How many clients there is room for, where the settings do not say.
@@ -65,6 +68,7 @@ impl Worker {
             housekeeping: Arena::new().insert(Housekeeping),
             max_clients: limits.max_clients.unwrap_or(bearable),
             bearable,
+            operators: Operators::new(),
             drain_until: None,
             stopped: false,
             core: Core::new(settings, surroundings, bearable),
@@ -84,6 +88,32 @@ impl Worker {
             .gates
             .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate))?;
         Ok(self.gates.get(id).map_or(address, |gate| gate.0.address()))
+    }
+
+    /// Takes commands of the owner of this process at `path` in the file system. It does so until
+    /// the proxy is over, also while it drains.
+    ///
+    /// # Errors
+    /// As [`Reactor::listen_local`].
+    pub fn listen_to_operators(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        path: &Path,
+    ) -> io::Result<()> {
+        self.operators.listen_local(reactor, path)
+    }
+
+    /// Serves figures at `/metrics` on `address`, for Prometheus; says which address that is, if the
+    /// port was 0.
+    ///
+    /// # Errors
+    /// As `bind(2)`.
+    pub fn serve_figures(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        address: SocketAddr,
+    ) -> io::Result<SocketAddr> {
+        self.operators.listen(reactor, address)
     }
 
     /// Serves a listener that was opened elsewhere.
@@ -184,15 +214,18 @@ impl Worker {
     /// Figures about what it has done and is doing.
     #[must_use]
     pub fn stats(&self, load: &Load) -> Stats {
-        let gauges = Gauges {
+        Stats::of(&self.core.counters, &self.gauges(), load)
+    }
+
+    fn gauges(&self) -> Gauges {
+        Gauges {
             cache: self.core.cache.stats(),
             clients: self.clients.len(),
             tunnels: self.tunnels.len(),
             fetching: self.fetches.len(),
             pooled: self.core.pool.len(),
             dropped_log_lines: self.core.log.dropped(),
-        };
-        Stats::of(&self.core.counters, &gauges, load)
+        }
     }
 
     /// Ends whatever is left, after a drain that took too long, and writes it down. Nobody is left
@@ -213,6 +246,7 @@ impl Worker {
         for tunnel in tunnels.into_iter().filter_map(|id| self.tunnels.remove(id)) {
             tunnel.give_up(reactor, &mut self.core);
         }
+        self.operators.close(reactor);
         self.core.log.flush();
     }
 
@@ -392,6 +426,11 @@ impl App for Worker {
                     self.drive_tunnel(id, reactor);
                 } else if let Some(id) = token.id::<Gate>() {
                     self.accept(id, reactor);
+                } else if let Some(id) = token.id::<Visitor>() {
+                    let gauges = self.gauges();
+                    self.operators.drive(id, reactor, &mut self.core, &gauges);
+                } else if let Some(id) = token.id::<Desk>() {
+                    self.operators.accept(id, reactor);
                 } else {
                     self.keep_house(reactor);
                 }

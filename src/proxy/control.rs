@@ -1,0 +1,100 @@
+//! What operators ask a running proxy over its control socket: one line, answered by text whose
+//! first line is `ok`, or by one line `error REASON`.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use super::purge::PurgeTarget;
+
+/// The longest line that is read.
+pub(super) const MAX_LINE: usize = 16 * 1024;
+
+/// Something that an operator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlRequest {
+    /// The figures, for people or as JSON.
+    Stats {
+        /// As JSON.
+        json: bool,
+    },
+    /// That something is purged.
+    Purge {
+        /// What.
+        target: PurgeTarget,
+        /// It is only to be validated before it is used again.
+        soft: bool,
+    },
+}
+
+/// The line, without its end.
+impl Display for ControlRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stats { json } => write!(f, "stats {}", if *json { "json" } else { "text" }),
+            Self::Purge { target, soft } => {
+                let (kind, what) = match target {
+                    PurgeTarget::Url(text) => ("url", text.as_str()),
+                    PurgeTarget::Prefix(text) => ("prefix", text.as_str()),
+                    PurgeTarget::Host(text) => ("host", text.as_str()),
+                    PurgeTarget::Tag(text) => ("tag", text.as_str()),
+                    PurgeTarget::All => ("all", ""),
+                };
+                write!(f, "purge {} {kind} {what}", if *soft { "soft" } else { "hard" })
+            }
+        }
+    }
+}
+
+impl FromStr for ControlRequest {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let unknown = || "this is no command that is known here".to_owned();
+        let mut words = line.splitn(4, ' ');
+        let mut next = || words.next().unwrap_or_default();
+        match (next(), next()) {
+            ("stats", "json") => Ok(Self::Stats { json: true }),
+            ("stats", "text") => Ok(Self::Stats { json: false }),
+            ("purge", how @ ("soft" | "hard")) => {
+                let (kind, what) = (next(), next().to_owned());
+                let target = match kind {
+                    "url" => PurgeTarget::Url(what),
+                    "prefix" => PurgeTarget::Prefix(what),
+                    "host" => PurgeTarget::Host(what),
+                    "tag" if !what.is_empty() => PurgeTarget::Tag(what),
+                    "all" if what.is_empty() => PurgeTarget::All,
+                    _ => return Err(unknown()),
+                };
+                Ok(Self::Purge { target, soft: how == "soft" })
+            }
+            _ => Err(unknown()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let targets = [
+            PurgeTarget::Url("http://h/".into()),
+            PurgeTarget::Prefix("http://h/a".into()),
+            PurgeTarget::Host("h".into()),
+            PurgeTarget::Tag("a b  c".into()),
+            PurgeTarget::All,
+        ];
+        let purges = targets.into_iter().flat_map(|target| {
+            [true, false].map(|soft| ControlRequest::Purge { target: target.clone(), soft })
+        });
+        let stats = [true, false].map(|json| ControlRequest::Stats { json });
+        for request in purges.chain(stats) {
+            assert_eq!(request.to_string().parse(), Ok(request));
+        }
+        for line in ["", "stats", "purge", "purge soft", "purge hard tag ", "purge hard all x", "x"]
+        {
+            assert!(line.parse::<ControlRequest>().is_err(), "{line}");
+        }
+    }
+}

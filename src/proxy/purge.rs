@@ -1,0 +1,127 @@
+//! What operators and clients name when they purge, in the form in which the cache knows it.
+
+use crate::access::Host;
+use crate::cache::What;
+use crate::http::Authority;
+
+/// What a purge is asked for, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PurgeTarget {
+    /// A URL.
+    Url(String),
+    /// The beginning of URLs: at least the scheme, host and port.
+    Prefix(String),
+    /// A host, all of its ports; or one of them.
+    Host(String),
+    /// A tag.
+    Tag(String),
+    /// Everything.
+    All,
+}
+
+impl PurgeTarget {
+    /// What is meant by it. A forward proxy knows hosts by their address if they are spelled as one,
+    /// and a reverse proxy as its clients spell them.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn meant(&self, reverse: bool) -> Result<What, String> {
+        Ok(match self {
+            Self::Url(url) => What::Uri(normalized(url, reverse)?.into()),
+            Self::Prefix(url) => What::Prefix(normalized(url, reverse)?),
+            Self::Host(host) => match normalized_authority(host, None, reverse)? {
+                (name, None) => What::Host(name),
+                (name, Some(80)) => What::Prefix(format!("http://{}/", without_port(&name))),
+                (name, Some(443)) => What::Prefix(format!("https://{}/", without_port(&name))),
+                (name, Some(_)) => What::Host(name),
+            },
+            Self::Tag(tag) => What::Tag(tag.as_bytes().to_vec()),
+            Self::All => What::All,
+        })
+    }
+}
+
+/// A URL with its scheme and host in lower case and without a default port.
+fn normalized(url: &str, reverse: bool) -> Result<String, String> {
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) || url.contains('#') {
+        return Err(format!("'{url}' is no URL as it is asked for"));
+    }
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let scheme = scheme.to_ascii_lowercase();
+    let default_port = match scheme.as_str() {
+        "http" => 80,
+        "https" => 443,
+        _ => return Err(format!("'{url}' does not begin with http:// or https://")),
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (authority, _) = normalized_authority(authority, Some(default_port), reverse)?;
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    Ok([&scheme, "://", &authority, slash, path].concat())
+}
+
+/// Host and port as the cache has them, and the port if there is one.
+fn normalized_authority(
+    text: &str,
+    default_port: Option<u16>,
+    reverse: bool,
+) -> Result<(String, Option<u16>), String> {
+    let wrong = || format!("'{text}' is not HOST or HOST:PORT");
+    let authority = Authority::parse(text.as_bytes()).map_err(|_| wrong())?;
+    let port = authority.port.filter(|&port| Some(port) != default_port);
+    let host = match reverse {
+        true => authority.host.to_ascii_lowercase(),
+        false => Host::parse(authority.host).map_err(|_| wrong())?.to_string(),
+    };
+    Ok((port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")), port))
+}
+
+/// The host of what ends with a port.
+fn without_port(authority: &str) -> &str {
+    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_what_the_cache_knows_them_as() {
+        for (url, forward, reverse) in [
+            ("HTTP://Example.COM:80/A?b", "http://example.com/A?b", "http://example.com/A?b"),
+            ("https://h.test:443", "https://h.test/", "https://h.test/"),
+            ("http://h.test?q", "http://h.test/?q", "http://h.test/?q"),
+            ("http://127.1:81/", "http://127.0.0.1:81/", "http://127.1:81/"),
+            ("http://[::1]/", "http://[::1]/", "http://[::1]/"),
+        ] {
+            assert_eq!(normalized(url, false).as_deref(), Ok(forward));
+            assert_eq!(normalized(url, true).as_deref(), Ok(reverse));
+        }
+        for url in [
+            "",
+            "/a",
+            "h.test/a",
+            "ftp://h/",
+            "http://",
+            "http:///a",
+            "http://h/ a",
+            "http://h/#a",
+            "http://u@h/",
+            "http://h:x/",
+        ] {
+            assert!(normalized(url, false).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn hosts_may_have_a_port() {
+        for (host, what) in [
+            ("H.test", What::Host("h.test".into())),
+            ("h.test:81", What::Host("h.test:81".into())),
+            ("h.test:80", What::Prefix("http://h.test/".into())),
+            ("[::1]:443", What::Prefix("https://[::1]/".into())),
+        ] {
+            assert_eq!(PurgeTarget::Host(host.into()).meant(true), Ok(what));
+        }
+        assert!(PurgeTarget::Host("h/a".into()).meant(false).is_err());
+    }
+}
