@@ -66,6 +66,41 @@ impl Content {
         })
     }
 
+    /// The bytes from `first` up to `end`, which are here. Pieces that are cut are copied.
+    #[must_use]
+    pub fn part(&self, first: u64, end: u64) -> Self {
+        let mut part = Self { start: first, end: first, pieces: VecDeque::new() };
+        let here = self.pieces.partition_point(|(at, chunk)| at + chunk.len() as u64 <= first);
+        for (at, chunk) in self.pieces.range(here..).take_while(|(at, _)| *at < end) {
+            let last = at + chunk.len() as u64;
+            if first <= *at && last <= end {
+                part.pieces.push_back((*at, Arc::clone(chunk)));
+                part.end = last;
+            } else {
+                let cut = |offset: u64| usize::try_from(offset - at).unwrap_or(usize::MAX);
+                part.push(chunk[cut(first.max(*at))..cut(end.min(last))].to_vec());
+            }
+        }
+        part
+    }
+
+    /// The same bytes, the first of them at `start`.
+    #[must_use]
+    pub fn moved_to(mut self, start: u64) -> Self {
+        for (at, _) in &mut self.pieces {
+            *at = *at - self.start + start;
+        }
+        (self.start, self.end) = (start, self.end - self.start + start);
+        self
+    }
+
+    /// Adds content that begins where this ends.
+    pub fn append(&mut self, mut next: Self) {
+        debug_assert!(self.end == next.start);
+        self.pieces.append(&mut next.pieces);
+        self.end = next.end;
+    }
+
     /// Whether nothing is here.
     #[must_use]
     pub fn is_empty(&self) -> bool {

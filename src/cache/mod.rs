@@ -7,6 +7,7 @@ mod busy;
 mod content;
 mod control;
 mod evict;
+mod extents;
 mod freshness_rules;
 mod index;
 mod key;
@@ -30,6 +31,7 @@ pub use busy::Ticket;
 pub use content::Content;
 pub use control::{RequestControl, ResponseControl, Scope, withheld};
 pub use evict::Eviction;
+pub use extents::Extents;
 pub use freshness_rules::FreshnessRule;
 pub use key::{CacheKey, KeyMaker};
 pub use key_rules::{KeyRules, Parameters};
@@ -78,6 +80,8 @@ pub enum Missing {
     Uri,
     /// What is stored for the URI was selected by other requests.
     Vary,
+    /// What is stored is not all that the request asks for.
+    Part,
     /// The method's responses are not stored.
     Method,
     /// The request asks not to be answered from, or stored in, a cache.
@@ -166,7 +170,9 @@ impl<F: Copy> Cache<F> {
             let outdated = variant.outdated && judged != Use::ValidateForRequest;
             (Arc::clone(&variant.object), if outdated { Use::Validate } else { judged })
         });
+        let incomplete = selected.as_ref().is_some_and(|(object, _)| !object.covers(request));
         if let Some((object, usable)) = &selected
+            && !incomplete
             && let Some(usable) = self.busy.usable(key, request, *usable)
         {
             return Lookup::Hit(Arc::clone(object), usable);
@@ -177,8 +183,9 @@ impl<F: Copy> Cache<F> {
             return Lookup::Busy(fetch);
         }
         match selected {
-            Some((object, usable)) => Lookup::Stale(object, usable),
-            None if control.no_cache || control.no_store => Lookup::Miss(Missing::Request),
+            Some((object, usable)) if !incomplete => Lookup::Stale(object, usable),
+            _ if control.no_cache || control.no_store => Lookup::Miss(Missing::Request),
+            Some(_) => Lookup::Miss(Missing::Part),
             None => Lookup::Miss(missing),
         }
     }
@@ -250,15 +257,27 @@ impl<F: Copy> Cache<F> {
         self.make_room();
     }
 
-    /// Ends a fetch with a response to store.
-    pub fn complete(&mut self, ticket: Ticket, object: &Arc<Object>) {
+    /// Ends a fetch with a response to store; returns it, with what was here of it before.
+    pub fn complete(&mut self, ticket: Ticket, object: Arc<Object>) -> Arc<Object> {
         if self.busy.is_outdated(ticket) {
-            return self.abandon(ticket);
+            self.abandon(ticket);
+            return object;
         }
-        if let Some(key) = self.busy.end(ticket) {
-            self.busy.unmark(&key);
-            self.update(&key, object);
+        let Some(key) = self.busy.end(ticket) else { return object };
+        self.busy.unmark(&key);
+        let object = self.combined(&key, object);
+        self.update(&key, &object);
+        object
+    }
+
+    /// What is not whole takes over what is here of it already.
+    fn combined(&mut self, key: &CacheKey, object: Arc<Object>) -> Arc<Object> {
+        if object.content.is_whole() {
+            return object;
         }
+        let variants = self.store.get(key).iter().map(|variant| &variant.object);
+        let older = variants.into_iter().find(|older| older.selection == object.selection);
+        older.and_then(|older| object.combined_with(older)).map_or(object, Arc::new)
     }
 
     /// Removes what is stored for a URI, as a successful unsafe request does (RFC 9111 §4.4). What is

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::http::{Fields, RequestHead, Status};
+use crate::http::cond::Validators;
+use crate::http::range::{self, Selected};
+use crate::http::{Fields, Method, RequestHead, Status};
 
-use super::content::Content;
+use super::extents::Extents;
 use super::policy::Freshness;
 use super::tags::Tags;
 use super::vary::Selection;
 
-/// A whole response. Updating one, after a 304, makes another that shares its content.
+/// A response, whole or in parts. Updating one, after a 304, makes another that shares its content.
 #[derive(Debug)]
 pub struct Object {
     /// The status.
@@ -18,8 +20,8 @@ pub struct Object {
     /// The head as it is sent, without what depends on the moment (`Age`) and without the empty
     /// line.
     pub head: Fields,
-    /// All of the content.
-    pub content: Content,
+    /// The content, or what is here of it.
+    pub content: Extents,
     /// How fresh it is.
     pub freshness: Freshness,
     /// Which requests it answers.
@@ -29,27 +31,64 @@ pub struct Object {
 }
 
 impl Object {
-    /// How many bytes the content has.
+    /// How many bytes the content has as a whole.
     #[must_use]
     pub const fn length(&self) -> u64 {
-        self.content.end()
+        self.content.length()
+    }
+
+    /// Whether all is here that it would be answered with. What is not whole answers nothing but
+    /// ranges that are (RFC 9111 §3.3).
+    #[must_use]
+    pub fn covers(&self, request: &RequestHead) -> bool {
+        if self.content.is_whole() {
+            return true;
+        }
+        let validators = Validators::of(&self.head);
+        let here = |&(first, end): &(u64, u64)| self.content.hole_in(first, end).is_none();
+        request.method() == Method::Get
+            && match range::select(request.fields(), &validators, self.length()) {
+                Selected::Whole => false,
+                Selected::Nothing => true,
+                Selected::Parts(parts) => parts.iter().all(here),
+            }
+    }
+
+    /// The same with what `older` has of it besides, if that is of the same representation for sure
+    /// (RFC 9111 §3.4).
+    #[must_use]
+    pub fn combined_with(&self, older: &Self) -> Option<Self> {
+        let same = self.status == older.status
+            && self.length() == older.length()
+            && Validators::of(&self.head).are_strongly(&Validators::of(&older.head));
+        same.then(|| {
+            let mut content = self.content.clone();
+            older.content.parts().iter().for_each(|part| content.add(part));
+            let (head, selection) = (self.head.clone(), self.selection.clone());
+            Self {
+                status: self.status,
+                head,
+                content,
+                freshness: self.freshness,
+                selection,
+                tags: self.tags.clone(),
+            }
+        })
     }
 
     /// What it takes of memory, with the content and what the allocator adds.
     #[must_use]
     pub fn weight(&self) -> usize {
         const ITSELF: usize = size_of::<Object>() + 2 * size_of::<usize>() + 3 * 16;
-        let content = usize::try_from(self.content.end()).unwrap_or(usize::MAX);
         ITSELF
-            .saturating_add(content)
-            .saturating_add(self.content.overhead() + self.head.weight() + self.selection.weight())
-            .saturating_add(self.tags.weight())
+            .saturating_add(self.content.weight())
+            .saturating_add(self.head.weight() + self.selection.weight() + self.tags.weight())
     }
 
     /// Whether `request`, which it was not fetched for, may be answered with it.
     #[must_use]
     pub fn answers(&self, request: &RequestHead, now: Instant) -> bool {
-        self.freshness.allows(request, now) && self.selection.fits(request)
+        self.freshness.allows(request, now) && self.selection.fits(request) && self.covers(request)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::http::cond::{self, Validators};
+use crate::http::range::Part;
 use crate::http::{Fields, Method, Name, RequestHead, Status, date, reference};
 use crate::time::Now;
 
@@ -213,6 +214,8 @@ pub struct Storable {
     pub selection: Selection,
     /// Whether some of its fields are for the one who asked for it only.
     pub withholds: bool,
+    /// Of a 206, which part of the representation it brings.
+    pub part: Option<Part>,
 }
 
 impl Storable {
@@ -287,7 +290,8 @@ pub fn still_storable(
     if status == Status::NOT_MODIFIED || depends_on_conditions(request.fields(), status) {
         return Err(NotStored::Status);
     }
-    if status == Status::PARTIAL_CONTENT || response.is_coded {
+    let part = part_of(request, response);
+    if (status == Status::PARTIAL_CONTENT && part.is_none()) || response.is_coded {
         return Err(NotStored::Partial);
     }
     let expires = if targeted.is_none() { explicit_expiry(response) } else { None };
@@ -307,7 +311,18 @@ pub fn still_storable(
         return Err(NotStored::Useless);
     }
     let selection = Selection::of(fields, request).ok_or(NotStored::VaryAll)?;
-    Ok(Storable { freshness, selection, withholds: control.withholds() })
+    Ok(Storable { freshness, selection, withholds: control.withholds(), part })
+}
+
+/// The part that a 206 brings, if it is known to be one of a representation that others of its parts
+/// can be told to be of, and is as long as it says.
+fn part_of(request: &RequestHead, response: &Response<'_>) -> Option<Part> {
+    let fields = response.fields;
+    if response.status != Status::PARTIAL_CONTENT || !request.fields().has(Name::Range) {
+        return None;
+    }
+    let strong = Validators::of(fields).are_strong();
+    Part::of(fields).filter(|part| strong && part.is_all_of(fields))
 }
 
 /// Whether a request has got `status` for a precondition, range or expectation of its own, which

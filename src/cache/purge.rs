@@ -118,7 +118,8 @@ mod tests {
     use std::rc::Rc;
 
     use crate::cache::{
-        Cache, CacheKey, CacheLimits, Content, Lookup, Object, Response, Tags, Use, storable,
+        Cache, CacheKey, CacheLimits, Content, Extents, Lookup, Object, Response, Tags, Use,
+        storable,
     };
     use crate::http::{Fields, FromClient, HeadLimits, RequestHead, ServerCodec, Status};
     use crate::reactor::{Clock, Now, VirtualClock};
@@ -170,7 +171,7 @@ mod tests {
             let tags = Tags::of(&head).unwrap();
             Arc::new(Object {
                 status: Status::OK,
-                content: Content::default(),
+                content: Extents::of(Content::default(), 0),
                 freshness: storable.freshness,
                 selection: storable.selection,
                 tags,
@@ -274,7 +275,7 @@ mod tests {
         assert!(matches!(kept.look_up(other), Lookup::Busy(2)));
         for (ticket, uri) in tickets.into_iter().zip([uri, other]) {
             let object = kept.object(uri, "");
-            kept.cache.complete(ticket, &object);
+            kept.cache.complete(ticket, object);
         }
         assert_eq!(kept.cache.stats().entries, 1);
     }

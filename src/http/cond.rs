@@ -114,11 +114,31 @@ impl<'a> Validators<'a> {
         if let Some(named) = EntityTag::parse(condition) {
             return self.tag.is_some_and(|tag| tag.matches_strongly(named));
         }
-        let (Some(named), Some(modified)) = (date::parse(condition), self.modified) else {
-            return false;
-        };
-        let age = self.date.and_then(|date| date.duration_since(modified).ok());
-        named == modified && age.is_some_and(|age| age.as_secs() >= 1)
+        date::parse(condition).is_some_and(|named| self.strong_date() == Some(named))
+    }
+
+    /// The date of the last modification, if it was at least a second before the response: another
+    /// one in the same second would be seen (§8.8.2.2).
+    fn strong_date(&self) -> Option<SystemTime> {
+        let modified = self.modified?;
+        let age = self.date?.duration_since(modified).ok()?;
+        (age.as_secs() >= 1).then_some(modified)
+    }
+
+    /// Whether there is one that stands for these very bytes: a strong tag or, without any, a date.
+    #[must_use]
+    pub fn are_strong(&self) -> bool {
+        self.tag.map_or(self.strong_date().is_some(), |tag| !tag.weak)
+    }
+
+    /// Whether both stand for the same bytes.
+    #[must_use]
+    pub fn are_strongly(&self, other: &Self) -> bool {
+        match (self.tag, other.tag) {
+            (Some(tag), Some(other)) => tag.matches_strongly(other),
+            (None, None) => self.are_strong() && self.strong_date() == other.strong_date(),
+            _ => false,
+        }
     }
 }
 

@@ -108,6 +108,39 @@ pub fn content_range(first: u64, end: u64, length: u64) -> String {
     format!("bytes {first}-{}/{length}", end - 1)
 }
 
+/// Which part of a representation a response brings, from its first byte to one past its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The first byte.
+    pub first: u64,
+    /// One past the last.
+    pub end: u64,
+    /// How long the whole is.
+    pub length: u64,
+}
+
+impl Part {
+    /// What the `Content-Range` of a 206 says, if it makes sense and says how long the whole is
+    /// (§14.4).
+    #[must_use]
+    pub fn of(fields: &Fields) -> Option<Self> {
+        let (unit, value) = fields.only(Name::ContentRange)?.split_at_checked("bytes ".len())?;
+        let slash = value.iter().position(|&byte| byte == b'/')?;
+        let length = decimal(&value[slash + 1..])?;
+        let Some(ByteRange::From(first, Some(last))) = parse_one(&value[..slash]) else {
+            return None;
+        };
+        let sound = unit.eq_ignore_ascii_case(b"bytes ") && last < length;
+        sound.then_some(Self { first, end: last.saturating_add(1), length })
+    }
+
+    /// Whether a response with these fields is as long as the part.
+    #[must_use]
+    pub fn is_all_of(&self, fields: &Fields) -> bool {
+        fields.only(Name::ContentLength).and_then(decimal) == Some(self.end - self.first)
+    }
+}
+
 /// `Content-Range` of a 416 (§15.5.17).
 #[must_use]
 pub fn unsatisfied(length: u64) -> String {
@@ -151,6 +184,22 @@ mod tests {
             "bytes=+1-2",
         ] {
             assert_eq!(range(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_part_says_where_it_belongs() {
+        let part = |value: &str| {
+            let mut fields = Fields::default();
+            fields.push(b"Content-Range", value.as_bytes());
+            Part::of(&fields)
+        };
+        assert_eq!(part("bytes 0-4/10"), Some(Part { first: 0, end: 5, length: 10 }));
+        assert_eq!(part("Bytes 9-9/10"), Some(Part { first: 9, end: 10, length: 10 }));
+        for value in
+            ["bytes 0-4/*", "bytes */10", "bytes 5-4/10", "bytes 5-10/10", "bytes=0-4/10", ""]
+        {
+            assert_eq!(part(value), None, "{value}");
         }
     }
 

@@ -19,6 +19,8 @@ use super::settings::{ReverseOrigin, Settings};
 pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings) {
     let Order { request, route, validate, .. } = order;
     let ours = order.background || validate.is_some();
+    // A part is asked for again as such: the whole may be large.
+    let whole = ours && validate.as_ref().is_none_or(|object| object.content.is_whole());
     let fields = request.fields();
     let hop = Hop::of(request.version(), fields);
     let reverse = settings.reverse.is_some();
@@ -35,7 +37,8 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
             Name::MaxForwards => forward_limit(&mut head, request, &field),
             // HTTP/1.0 knows no expectations; one is ignored, not passed on.
             Name::Expect if request.version() == Version::Http10 => {}
-            Name::IfNoneMatch | Name::IfModifiedSince | Name::Range | Name::IfRange if ours => {}
+            Name::IfNoneMatch | Name::IfModifiedSince if ours => {}
+            Name::Range | Name::IfRange if whole => {}
             name if reverse && tells_of_client(name) => {}
             Name::Other if reverse && hop::is_lookalike(&field) => {}
             _ if hop.ends_here(&field) => {}
@@ -175,15 +178,25 @@ const fn tells_of_client(name: Name) -> bool {
 }
 
 /// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
-/// length is known.
+/// length is known. Of a part it is the head that the whole would have had (RFC 9111 §3.4).
 pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
-    let mut out = Fields::after(passed_on.start_line().to_vec(), passed_on.len() + 1);
+    let is_part = passed_on.has(Name::ContentRange) && status == Status::OK;
+    let mut start_line = passed_on.start_line().to_vec();
+    if is_part {
+        start_line.clear();
+        HeadWriter::response(&mut start_line, status, status.reason().as_bytes());
+    }
+    let mut out = Fields::after(start_line, passed_on.len() + 1);
+    let of_part = |id| matches!(id, Name::ContentRange | Name::ContentLength);
     for field in passed_on.iter().filter(|field| field.id != Name::Age) {
+        if is_part && of_part(field.id) {
+            continue;
+        }
         if !cache::withheld(passed_on).any(|name| field.is_named(name)) {
             out.push(field.name, field.value);
         }
     }
-    if !passed_on.has(Name::ContentLength) && status.code() != 204 {
+    if !out.has(Name::ContentLength) && status.code() != 204 {
         out.push(b"Content-Length", length.to_string().as_bytes());
     }
     out.shrink();

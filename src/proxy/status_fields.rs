@@ -35,6 +35,7 @@ impl Forwarded {
         match self {
             Self::Missing(Missing::Uri) => "uri-miss",
             Self::Missing(Missing::Vary) => "vary-miss",
+            Self::Missing(Missing::Part) => "partial",
             Self::Missing(Missing::Method) => "method",
             Self::Missing(Missing::Request) | Self::Request => "request",
             Self::Missing(Missing::Bypass) => "bypass",

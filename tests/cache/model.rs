@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidegate::cache::{
-    self, Cache, CacheLimits, Content, Eviction, KeyMaker, Lookup, NotStored, Object, Response,
-    Tags, Use,
+    self, Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Lookup, NotStored, Object,
+    Response, Tags, Use,
 };
 use tidegate::http::{
     ClientCodec, FromClient, FromOrigin, HeadLimits, Name, RequestHead, ResponseHead, ServerCodec,
@@ -58,7 +58,7 @@ pub(crate) fn stored(request: &RequestHead, text: &str, now: u64) -> Result<Obje
     Ok(Object {
         status: head.status(),
         head: head.fields().clone(),
-        content: Content::default(),
+        content: Extents::of(Content::default(), 0),
         freshness: storable.freshness,
         selection: storable.selection,
         tags: Tags::default(),
@@ -73,7 +73,7 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
     let ticket = cache.begin(&key, &first, 0, at(0).mono);
     match stored(&first, response, 0) {
         Err(reason) => return format!("not stored: {}", reason.name()),
-        Ok(object) => cache.complete(ticket, &Arc::new(object)),
+        Ok(object) => _ = cache.complete(ticket, Arc::new(object)),
     }
     let again = read_request(again);
     match cache.look_up(&key, &again, at(after).mono) {

@@ -104,7 +104,7 @@ proptest! {
                     let key = &keys[usize::from(uri)];
                     let ticket = cache.begin(key, &request, 0, model::at(now).mono);
                     let object = stored(&request, &response, now).unwrap();
-                    cache.complete(ticket, &Arc::new(object));
+                    cache.complete(ticket, Arc::new(object));
                     let accept = varies.then_some(accept);
                     naive.store(uri, Known { accept, stale_at: now + max_age });
                 }
@@ -129,7 +129,7 @@ proptest! {
             let padding = "x".repeat(size);
             let response = format!("200 | Cache-Control: max-age=60 | X-Padding: {padding}");
             let object = stored(&request, &response, 0).unwrap();
-            cache.complete(ticket, &Arc::new(object));
+            cache.complete(ticket, Arc::new(object));
             cache.check();
             prop_assert!(cache.stats().bytes <= model::MEMORY);
         }

@@ -1,10 +1,11 @@
 //! A scripted origin: whole answers, late ones, and some that stop in the middle.
 
 use std::io::IoSlice;
+use std::ops::Range;
 use std::task::Poll;
 use std::time::Instant;
 
-use tidegate::http::{FromClient, HeadLimits, Method, Name, RequestHead, ServerCodec};
+use tidegate::http::{FromClient, HeadLimits, Method, Name, RequestHead, ServerCodec, range};
 use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Active, Id, Io, Reactor};
 
@@ -164,6 +165,18 @@ impl OriginConnection {
         }
         let kind = request.fields().all_named(b"X-Kind").next().unwrap_or_default();
         let content = plan.content(std::str::from_utf8(kind).unwrap_or_default());
+        if plan.framing == Framing::Length
+            && let Some(part) = part(request, content.len() as u64, &tag)
+        {
+            let head = format!(
+                "HTTP/1.1 206 Partial Content\r\n{fields}Content-Range: {}\r\nContent-Length: {}\r\n\r\n",
+                range::content_range(part.start as u64, part.end as u64, content.len() as u64),
+                part.len(),
+            );
+            self.output.extend_from_slice(head.as_bytes());
+            self.output.extend_from_slice(&content[part]);
+            return;
+        }
         let framing = match plan.framing {
             Framing::Length => format!("Content-Length: {}\r\n", content.len()),
             Framing::Chunked => "Transfer-Encoding: chunked\r\n".to_owned(),
@@ -191,6 +204,17 @@ impl OriginConnection {
             }
         }
     }
+}
+
+/// The one part that a request asks for, if it asks for one and that is there.
+fn part(request: &RequestHead, length: u64, tag: &str) -> Option<Range<usize>> {
+    let fields = request.fields();
+    if fields.get(Name::IfRange).is_some_and(|named| named != tag.as_bytes()) {
+        return None;
+    }
+    let [range] = range::parse(fields)?[..] else { return None };
+    let (first, end) = range.within(length)?;
+    Some(usize::try_from(first).ok()?..usize::try_from(end).ok()?)
 }
 
 /// Tells contents apart.

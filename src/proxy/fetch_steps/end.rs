@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{Object, Storable, Tags};
+use crate::cache::{Extents, Object, Storable, Tags};
+use crate::http::Status;
 
 use super::super::body::{Retain, State};
 use super::super::fetch::{Fetch, FetchCx};
@@ -20,7 +21,12 @@ pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
     });
     cx.core.count(fetch.reply);
     match object {
-        Some(object) => cx.core.cache.complete(fetch.ticket, &object),
+        Some(object) => {
+            let stored = cx.core.cache.complete(fetch.ticket, object);
+            if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
+                reply.object = Some(stored);
+            }
+        }
         None => cx.core.cache.abandon(fetch.ticket),
     }
     let sent_whole = fetch.request_ended && fetch.output.is_empty();
@@ -40,12 +46,19 @@ pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
 /// The object to store, if the response was for storing and all of it was kept.
 fn to_store(reply: &mut Reply) -> Option<Object> {
     let Some(Brought::Response(answer)) = reply.brought.clone() else { return None };
-    let Storable { freshness, selection, .. } = answer.storing.clone().ok()?;
+    let Storable { freshness, selection, part, .. } = answer.storing.clone().ok()?;
     if reply.body.retain() == Retain::Behind {
         return None;
     }
     let tags = Tags::of(&answer.head)?;
     let content = reply.body.content();
-    let head = forward::stored_fields(&answer.head, answer.status, content.end());
-    Some(Object { status: answer.status, head, content, freshness, selection, tags })
+    let (status, content) = match part {
+        Some(part) => (Status::OK, Extents::of(content.moved_to(part.first), part.length)),
+        None => {
+            let length = content.end();
+            (answer.status, Extents::of(content, length))
+        }
+    };
+    let head = forward::stored_fields(&answer.head, status, content.length());
+    Some(Object { status, head, content, freshness, selection, tags })
 }

@@ -23,12 +23,13 @@ pub(super) fn still_valid(
     }
     let (object, storable) = updated(fetch, object, head, cx);
     let shared = storable.as_ref().is_some_and(|storable| !storable.withholds);
-    if storable.is_some() {
-        cx.core.cache.complete(fetch.ticket, &object);
+    let object = if storable.is_some() {
+        cx.core.cache.complete(fetch.ticket, object)
     } else {
         cx.core.cache.abandon(fetch.ticket);
         cx.core.cache.forget(&fetch.order.key);
-    }
+        object
+    };
     if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
         reply.bring(Brought::Stored { object, shared }, cx.reactor);
     }

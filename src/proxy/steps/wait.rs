@@ -133,7 +133,7 @@ fn what_came(reply: &Reply, request: &RequestHead, leader: bool, ahead: u64, now
             if shared { Came::Stored(Arc::clone(object)) } else { Came::NotForUs }
         }
         (Some(Brought::Stale { object, failure }), _) => {
-            let fits = leader || object.selection.fits(request);
+            let fits = leader || (object.selection.fits(request) && object.covers(request));
             if fits { Came::Stale(Arc::clone(object), *failure) } else { Came::NotForUs }
         }
         (Some(Brought::Switched(_)), _) => {
