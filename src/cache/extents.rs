@@ -48,6 +48,13 @@ impl Extents {
         part.into_iter().flat_map(move |part| part.from(offset))
     }
 
+    /// The bytes from `first` up to `end`, which are here.
+    #[must_use]
+    pub fn part(&self, first: u64, end: u64) -> Content {
+        let part = self.parts.iter().find(|part| part.start() <= first && first < part.end());
+        part.map(|part| part.part(first, end)).unwrap_or_default()
+    }
+
     /// Adds what of `content` is missing. Its bytes are shared, but for those at the edges.
     pub fn add(&mut self, content: &Content) {
         let mut at = content.start();

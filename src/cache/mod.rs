@@ -67,6 +67,9 @@ pub enum Lookup<F> {
     Hit(Arc<Object>, Use),
     /// A response that has to be validated first, and why.
     Stale(Arc<Object>, Use),
+    /// Some of a response; what is wanted of it, from the first byte to one past the last, is not all
+    /// here.
+    Part(Arc<Object>, (u64, u64)),
     /// The response is on its way, as this fetch of its owner.
     Busy(F),
     /// Nothing.
@@ -185,7 +188,10 @@ impl<F: Copy> Cache<F> {
         match selected {
             Some((object, usable)) if !incomplete => Lookup::Stale(object, usable),
             _ if control.no_cache || control.no_store => Lookup::Miss(Missing::Request),
-            Some(_) => Lookup::Miss(Missing::Part),
+            Some((object, _)) => match object.wanted_by(request) {
+                Some(wanted) => Lookup::Part(object, wanted),
+                None => Lookup::Miss(Missing::Part),
+            },
             None => Lookup::Miss(missing),
         }
     }

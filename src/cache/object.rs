@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::http::cond::Validators;
+use crate::http::cond::{self, Validators};
 use crate::http::range::{self, Selected};
 use crate::http::{Fields, Method, RequestHead, Status};
 
@@ -52,6 +52,25 @@ impl Object {
                 Selected::Nothing => true,
                 Selected::Parts(parts) => parts.iter().all(here),
             }
+    }
+
+    /// The one stretch that `request` would be answered with; none if it asks for several, for none
+    /// at all, or for something only the origin knows.
+    #[must_use]
+    pub fn wanted_by(&self, request: &RequestHead) -> Option<(u64, u64)> {
+        let fields = request.fields();
+        if request.method() != Method::Get
+            || request.framing().has_content()
+            || cond::is_conditional(fields)
+            || cond::guards_a_change(fields)
+        {
+            return None;
+        }
+        match range::select(fields, &Validators::of(&self.head), self.length()) {
+            Selected::Whole => Some((0, self.length())),
+            Selected::Parts(parts) if parts.len() == 1 => Some(parts[0]),
+            Selected::Parts(_) | Selected::Nothing => None,
+        }
     }
 
     /// The same with what `older` has of it besides, if that is of the same representation for sure

@@ -190,6 +190,24 @@ impl Body {
         self.wake_readers(wake);
     }
 
+    /// With nothing here yet, begins at `offset`: what comes before is nobody's wish.
+    pub(super) fn begin_at(&mut self, offset: u64) {
+        self.sealed.restart(offset);
+        for (_, reader) in self.readers.iter_mut() {
+            reader.at = reader.at.max(offset);
+        }
+    }
+
+    /// Appends content that is sealed already, and shared.
+    pub(super) fn append(&mut self, content: Content, wake: &mut impl Wake) {
+        if content.is_empty() {
+            return;
+        }
+        self.sealed.push(std::mem::take(&mut self.tail));
+        self.sealed.append(content);
+        self.wake_readers(wake);
+    }
+
     /// Appends a copy of `bytes`.
     pub(super) fn push(&mut self, mut bytes: &[u8], wake: &mut impl Wake) {
         while !bytes.is_empty() {
@@ -239,9 +257,14 @@ impl Body {
         self.wake_writer(wake);
     }
 
+    /// How many bytes of content are here.
+    pub(super) const fn here(&self) -> u64 {
+        self.end() - self.sealed.start()
+    }
+
     /// Everything that has come, from the first byte, to be kept elsewhere.
     pub(super) fn content(&mut self) -> Content {
-        debug_assert!(self.sealed.start() == 0, "all of it is still here");
+        debug_assert!(self.retain == Retain::All, "all of it is still here");
         self.sealed.push(std::mem::take(&mut self.tail));
         self.sealed.clone()
     }

@@ -25,7 +25,7 @@ use super::core::Core;
 use super::deadlines::{FetchDeadlines, is_past};
 use super::dial::Dial;
 use super::error::ExchangeError;
-use super::fetch_steps as steps;
+use super::fetch_steps::{self as steps, Fill};
 use super::forward;
 use super::outgoing::{Coding, Outgoing};
 use super::pool::OriginConnection;
@@ -44,6 +44,8 @@ pub(super) struct Order {
     pub(super) validate: Option<Arc<Object>>,
     /// A stale response to be served if the origin fails.
     pub(super) fallback: Option<Arc<Object>>,
+    /// What is missing of a stored response.
+    pub(super) fill: Option<Fill>,
     /// Whether it is for the cache, while clients are served a stale response.
     pub(super) background: bool,
     /// The body in which the request's content comes.

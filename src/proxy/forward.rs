@@ -17,8 +17,8 @@ use super::settings::{ReverseOrigin, Settings};
 /// Writes the head of a request to an origin. What the cache wants to know of the whole is asked
 /// without the client's own conditions and ranges.
 pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings) {
-    let Order { request, route, validate, .. } = order;
-    let ours = order.background || validate.is_some();
+    let Order { request, route, validate, fill, .. } = order;
+    let ours = order.background || validate.is_some() || fill.is_some();
     // A part is asked for again as such: the whole may be large.
     let whole = ours && validate.as_ref().is_none_or(|object| object.content.is_whole());
     let fields = request.fields();
@@ -46,6 +46,10 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
                 head.copy(&field);
             }
         }
+    }
+    if let Some(fill) = fill {
+        head.field("Range", fill.range().as_bytes());
+        only_of_the_same(&mut head, &fill.object);
     }
     if let Some(object) = validate {
         ask_whether_still_valid(&mut head, object);
@@ -92,6 +96,14 @@ fn ask_whether_still_valid(head: &mut HeadWriter<'_>, object: &Object) {
     }
     if let Some(modified) = object.head.only(Name::LastModified) {
         head.field("If-Modified-Since", modified);
+    }
+}
+
+/// RFC 9110 §13.1.5: a part of what is stored already, and of nothing else.
+fn only_of_the_same(head: &mut HeadWriter<'_>, object: &Object) {
+    let validator = [Name::ETag, Name::LastModified].map(|name| object.head.only(name));
+    if let Some(validator) = validator.into_iter().flatten().next() {
+        head.field("If-Range", validator);
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Answer {
     pub(super) framing: Framing,
     /// Whom it may be shared with, and whether it is to be stored.
     pub(super) storing: Result<Storable, NotStored>,
+    /// Whether its content is made of what was stored and what comes, and may be a part.
+    pub(super) filled: bool,
     pub(super) origin: Option<SocketAddr>,
 }
 

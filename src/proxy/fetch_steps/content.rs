@@ -2,13 +2,13 @@
 
 use std::task::Poll;
 
-use crate::http::{FromOrigin, Refusal};
+use crate::http::{Fields, FromOrigin, Refusal};
 
 use super::super::body::{Retain, State, receive_into};
 use super::super::deadlines::is_past;
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next};
-use super::push_request;
+use super::{fill, push_request};
 
 /// Moves content until all has come, nobody has room, or there is no more yet.
 pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
@@ -52,8 +52,7 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
             }
             Ok((used, Some(FromOrigin::End(trailers)))) => {
                 fetch.input.consume(used);
-                body.finish(State::Complete(trailers), cx.reactor);
-                return Next::Done;
+                return complete(fetch, trailers, cx);
             }
             Ok((used, _)) => fetch.input.consume(used),
         }
@@ -86,15 +85,21 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     }
 }
 
+/// All has come that was asked for.
+fn complete(fetch: &mut Fetch, trailers: Option<Fields>, cx: &mut FetchCx<'_>) -> Next {
+    if let Some(next) = fill::next_hole(fetch, cx) {
+        return next;
+    }
+    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
+        reply.body.finish(State::Complete(trailers), cx.reactor);
+    }
+    Next::Done
+}
+
 /// The origin has closed: that ends a response without a length, and cuts any other short.
 fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     match fetch.codec.end_of_stream() {
-        Ok(_) => {
-            if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-                reply.body.finish(State::Complete(None), cx.reactor);
-            }
-            Next::Done
-        }
+        Ok(_) => complete(fetch, None, cx),
         Err(_) => Next::Failed(ExchangeError::BadResponse(Refusal::Truncated)),
     }
 }
@@ -104,7 +109,7 @@ fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let fits = cx.core.count(fetch.reply);
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
-    let small = cx.core.cache.has_room_for(Some(reply.body.end()));
+    let small = cx.core.cache.has_room_for(Some(reply.body.here()));
     if reply.body.retain() == Retain::Behind || (fits && small) {
         return;
     }

@@ -10,7 +10,7 @@ use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
 use super::super::forward;
 use super::super::reply::{Answer, Brought};
-use super::{push_request, stored};
+use super::{fill, push_request, stored};
 
 /// Sends on, and takes what comes until there is a final head.
 pub(in super::super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
@@ -83,6 +83,9 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     {
         return stored::still_valid(fetch, &object, head, cx);
     }
+    if let Some(next) = fill::take_head(fetch, head, cx) {
+        return next;
+    }
     if matches!(status.code(), 500 | 502 | 503 | 504) && fetch.falls_back(Failure::ServerError, cx)
     {
         return Next::Failed(ExchangeError::OriginGone);
@@ -105,7 +108,7 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     }
     let origin = fetch.connection.map(|connection| connection.address);
     let (status, framing) = (head.status(), head.framing());
-    let answer = Answer { status, head: fields, framing, storing, origin };
+    let answer = Answer { status, head: fields, framing, storing, filled: false, origin };
     reply.bring(Brought::Response(Rc::new(answer)), cx.reactor);
     Next::Go(Step::Content)
 }

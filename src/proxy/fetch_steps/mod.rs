@@ -3,6 +3,7 @@
 mod acquire;
 mod content;
 mod end;
+mod fill;
 mod head;
 mod send;
 mod stored;
@@ -10,5 +11,6 @@ mod stored;
 pub(super) use acquire::acquire;
 pub(super) use content::content;
 pub(super) use end::end;
+pub(super) use fill::Fill;
 pub(super) use head::head;
 pub(super) use send::{push_request, send};

@@ -38,19 +38,26 @@ pub(super) fn still_valid(
 
 /// A 304 about another representation than the one that is stored says nothing of that: it is asked
 /// for anew, as the client did.
-fn ask_for_the_whole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+pub(super) fn ask_for_the_whole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     cx.core.cache.forget(&fetch.order.key);
+    ask_again(fetch, cx)
+}
+
+/// Sends another request, on the same connection if nothing is left there of the answer.
+pub(super) fn ask_again(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     let ended = fetch.codec.decode(fetch.input.unread(), &cx.core.heads); // it has no content
     let kept = ended.is_ok() && fetch.codec.is_reusable() && fetch.input.is_empty();
     if !kept {
         fetch.drop_connection(cx);
+        let unread = fetch.input.unread().len();
+        fetch.input.consume(unread); // it belongs to the answer that is left there
     }
     fetch.restart();
     Next::Go(if kept { Step::Send } else { Step::Acquire })
 }
 
 /// What is stored, with the fields of a newer head; and how it may be stored as such, if it may.
-fn updated(
+pub(super) fn updated(
     fetch: &Fetch,
     object: &Object,
     head: &ResponseHead,

@@ -111,7 +111,7 @@ impl Streamed {
         let cut = request.method() == Method::Get
             && fields.has(Name::Range)
             && answer.status == Status::OK
-            && answer.storing.is_ok();
+            && (answer.storing.is_ok() || answer.filled);
         if !cut {
             return Some(Self::Whole);
         }

@@ -11,6 +11,7 @@ use crate::reactor::Id;
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, Order};
+use super::super::fetch_steps::Fill;
 use super::super::forward;
 use super::super::journal::Outcome;
 use super::super::reply::Reply;
@@ -53,19 +54,26 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
             let stale = Stale {
                 validate: can_be_validated(&object).then(|| Arc::clone(&object)),
                 fallback: (!asked).then_some(object), // who asks for validation is not served without
+                fill: None,
             };
             fetch(client, stale, forwarded, cx)
+        }
+        Lookup::Part(object, wanted) => {
+            let stale = Stale { fill: Fill::of(object, wanted), ..Stale::default() };
+            fetch(client, stale, Forwarded::Missing(Missing::Part), cx)
         }
         Lookup::Busy(_) => fetch(client, Stale::default(), Forwarded::Missing(Missing::Uri), cx),
         Lookup::Miss(missing) => fetch(client, Stale::default(), Forwarded::Missing(missing), cx),
     }
 }
 
-/// What is stored but stale: what to ask about, and what to serve if nobody answers.
+/// What is stored but stale, or not whole: what to ask about, what to serve if nobody answers, and
+/// what to ask for.
 #[derive(Default)]
 struct Stale {
     validate: Option<Arc<Object>>,
     fallback: Option<Arc<Object>>,
+    fill: Option<Fill>,
 }
 
 /// Whether the origin can be asked if it still holds. If not, the client's own conditions are what
@@ -84,6 +92,7 @@ fn refresh(exchange: &Exchange, object: &Arc<Object>, client: SocketAddr, cx: &m
         client,
         validate: can_be_validated(object).then(|| Arc::clone(object)),
         fallback: None,
+        fill: None,
         background: true,
         upload: None,
     };
@@ -111,7 +120,7 @@ fn join(client: &mut Client, id: Id<Reply>, cx: &mut ClientCx<'_>) -> bool {
 
 fn fetch(
     client: &mut Client,
-    Stale { validate, fallback }: Stale,
+    Stale { validate, fallback, fill }: Stale,
     forwarded: Forwarded,
     cx: &mut ClientCx<'_>,
 ) -> Next {
@@ -139,6 +148,7 @@ fn fetch(
         client: client.address,
         validate,
         fallback,
+        fill,
         background: false,
         upload,
     };
