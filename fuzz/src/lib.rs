@@ -4,6 +4,7 @@
 pub mod chunked;
 pub mod fields;
 pub mod heads;
+pub mod range;
 pub mod reference;
 pub mod stream;
 pub mod target;
@@ -12,11 +13,12 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 10] = [
+pub const TARGETS: [(&str, Rule); 11] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
     ("target", target::rules),
+    ("range", range::rules),
     ("server_codec", stream::server_rules),
     ("client_codec", stream::client_rules),
     ("cache_control", fields::cache_control),

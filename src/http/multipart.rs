@@ -53,7 +53,10 @@ impl Multipart {
     /// How many bytes are yet to come.
     #[must_use]
     pub fn content_length(&self) -> u64 {
-        self.clone().map(|piece| piece.lead.len() as u64 + piece.end - piece.first).sum()
+        let lengths = self
+            .clone()
+            .map(|piece| (piece.lead.len() as u64).saturating_add(piece.end - piece.first));
+        lengths.fold(0, u64::saturating_add)
     }
 
     /// Whether all pieces were taken.

@@ -47,6 +47,11 @@ fn targets_keep_the_rules() {
 }
 
 #[test]
+fn ranges_keep_the_rules() {
+    replay("range");
+}
+
+#[test]
 fn client_streams_keep_the_rules() {
     replay("server_codec");
 }
