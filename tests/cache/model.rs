@@ -87,6 +87,7 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
         }
         Lookup::Stale(_, Use::ValidateForRequest) => "validate as asked".into(),
         Lookup::Stale(..) => "validate".into(),
+        Lookup::Part(..) => "a part".into(),
         Lookup::Busy(_) => "busy".into(),
         Lookup::Miss(missing) => format!("miss: {missing:?}"),
     }
