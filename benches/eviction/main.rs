@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tidegate::cache::{
-    Cache, CacheLimits, Content, Eviction, KeyMaker, Object, Response, storable,
+    Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Object, Response, Tags, storable,
 };
 use tidegate::http::{
     ClientCodec, FromClient, FromOrigin, HeadLimits, RequestHead, ResponseHead, ServerCodec,
@@ -169,6 +169,7 @@ impl Samples {
             fields: self.response.fields(),
             is_coded: false,
             targets: &[],
+            rules: &[],
             sent: self.now.mono,
             now: self.now,
         };
@@ -176,7 +177,8 @@ impl Samples {
         Object {
             status: self.response.status(),
             head: self.response.fields().clone(),
-            content: self.contents[class].clone(),
+            content: Extents::of(self.contents[class].clone(), self.contents[class].end()),
+            tags: Tags::default(),
             freshness: storable.freshness,
             selection: storable.selection,
         }
