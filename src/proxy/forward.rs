@@ -11,6 +11,7 @@ use crate::http::{
 use crate::time::Now;
 
 use super::fetch::Order;
+use super::reply::Answer;
 use super::route::{Route, max_forwards};
 use super::settings::{ReverseOrigin, Settings};
 
@@ -191,8 +192,9 @@ const fn tells_of_client(name: Name) -> bool {
 
 /// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
 /// length is known. Of a part it is the head that the whole would have had (RFC 9111 §3.4).
-pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
-    let is_part = passed_on.has(Name::ContentRange) && status == Status::OK;
+pub(super) fn stored_fields(answer: &Answer, status: Status, length: u64) -> Fields {
+    let passed_on = &answer.head;
+    let is_part = answer.status != status; // which is that of the whole
     let mut start_line = passed_on.start_line().to_vec();
     if is_part {
         start_line.clear();

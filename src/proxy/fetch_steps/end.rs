@@ -59,6 +59,6 @@ fn to_store(reply: &mut Reply) -> Option<Object> {
             (answer.status, Extents::of(content, length))
         }
     };
-    let head = forward::stored_fields(&answer.head, status, content.length());
+    let head = forward::stored_fields(&answer, status, content.length());
     Some(Object { status, head, content, freshness, selection, tags })
 }
