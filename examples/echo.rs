@@ -62,7 +62,7 @@ impl Echo {
         let room = MAX_CLIENTS - self.clients.len();
         let accepted = listener.accept(reactor, room, &mut connections);
         if let Accepted::Exhausted(error) | Accepted::Failed(error) = accepted {
-            eprintln!("cannot accept for now: {error}");
+            eprintln!("cannot accept: {error}; trying again");
         }
         reactor.set_deadline(id.token(), listener.next_deadline());
         for (io, _) in connections {

@@ -84,7 +84,7 @@ impl Relay {
         let mut clients = Vec::new();
         let accepted = listener.accept(reactor, room, &mut clients);
         if let Accepted::Exhausted(error) | Accepted::Failed(error) = accepted {
-            eprintln!("cannot accept for now: {error}");
+            eprintln!("cannot accept: {error}; trying again");
         }
         reactor.set_deadline(id.token(), listener.next_deadline());
         for (client, _) in clients {

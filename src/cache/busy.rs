@@ -8,8 +8,8 @@ use lru::LruCache;
 
 use crate::http::{Method, RequestHead};
 
+use super::freshness::Use;
 use super::key::{BuildCarried, CacheKey};
-use super::policy::Use;
 use super::vary::Selection;
 
 /// A fetch that is under way, as the cache knows it.
@@ -121,22 +121,13 @@ impl<F: Copy> BusyTable<F> {
         joinable
     }
 
-    /// Says that the resource of `key` was changed by a fetch: nobody joins the others that are under
-    /// way.
-    pub(super) fn outdate(&mut self, key: &CacheKey, by: Ticket) {
-        self.joinable.remove(key);
-        for (&number, busy) in self.tickets.iter_mut().filter(|(_, busy)| busy.key == *key) {
-            busy.fetch = None;
-            busy.outdated |= number != by.0;
-        }
-    }
-
-    /// Says that the resources of all keys that are `meant` were changed, by a fetch or from outside.
-    pub(super) fn outdate_all(&mut self, meant: impl Fn(&CacheKey) -> bool, by: Option<Ticket>) {
+    /// Says that the resources of all keys that are `meant` were changed, by a fetch or from outside:
+    /// nobody joins the fetches for them that are under way, and but for that one they are outdated.
+    pub(super) fn outdate(&mut self, meant: impl Fn(&CacheKey) -> bool, by: Option<Ticket>) {
         self.joinable.retain(|key, _| !meant(key));
         for (&number, busy) in self.tickets.iter_mut().filter(|(_, busy)| meant(&busy.key)) {
             busy.fetch = None;
-            busy.outdated |= by.is_none_or(|by| number != by.0);
+            busy.outdated |= by != Some(Ticket(number));
         }
     }
 
@@ -195,14 +186,10 @@ impl<F: Copy> BusyTable<F> {
         marked.is_some()
     }
 
-    /// Says that the resources of all keys are others from now on.
-    pub(super) fn clear(&mut self) {
-        self.joinable.clear();
+    /// Forgets what was not for sharing.
+    pub(super) fn unmark_all(&mut self) {
         while let Some((key, _)) = self.marks.pop_lru() {
             self.key_bytes -= key.weight();
-        }
-        for busy in self.tickets.values_mut() {
-            (busy.fetch, busy.outdated) = (None, true);
         }
     }
 

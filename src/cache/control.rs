@@ -46,6 +46,8 @@ pub struct ResponseControl {
     pub stale_while_revalidate: Duration,
     /// For how long it may be served stale if the origin fails (RFC 5861 §4).
     pub stale_if_error: Option<Duration>,
+    /// Whether a targeted field says all this, and `Expires` does not count (RFC 9213 §2.2).
+    pub is_targeted: bool,
 }
 
 impl ResponseControl {

@@ -8,6 +8,7 @@ mod content;
 mod control;
 mod evict;
 mod extents;
+mod freshness;
 mod freshness_rules;
 mod index;
 mod key;
@@ -32,13 +33,12 @@ pub use content::Content;
 pub use control::{RequestControl, ResponseControl, Scope, withheld};
 pub use evict::Eviction;
 pub use extents::Extents;
+pub use freshness::{Failure, Freshness, Use};
 pub use freshness_rules::FreshnessRule;
 pub use key::{CacheKey, KeyMaker};
 pub use key_rules::{KeyRules, Parameters};
 pub use object::Object;
-pub use policy::{
-    Failure, Freshness, NotStored, Response, Storable, Use, still_storable, storable,
-};
+pub use policy::{NotStored, Response, Storable, still_storable, storable};
 pub use purge::{Purge, What};
 pub use tags::{Tag, TagKind, Tags, invalidated_groups};
 pub use vary::Selection;
@@ -134,7 +134,8 @@ impl<F: Copy> Cache<F> {
     /// joins any more and which is not stored when it has come.
     pub fn clear(&mut self) {
         self.store.clear();
-        self.busy.clear();
+        self.busy.outdate(|_| true, None);
+        self.busy.unmark_all();
     }
 
     /// Makes keys by other rules from now on. What is stored under keys that are made no more is
@@ -221,14 +222,9 @@ impl<F: Copy> Cache<F> {
         ticket
     }
 
-    /// Whether the fetch's content may be kept as it comes: if the whole is expected to be of this
-    /// `length`, and may be stored as far as the cache is concerned.
+    /// Whether content of this length may be stored as far as the cache is concerned.
     #[must_use]
-    pub const fn has_room_for(&self, length: Option<u64>) -> bool {
-        let length = match length {
-            Some(length) => length,
-            None => 0,
-        };
+    pub const fn takes(&self, length: u64) -> bool {
         self.is_on() && length <= self.limits.object
     }
 
@@ -281,8 +277,8 @@ impl<F: Copy> Cache<F> {
         if object.content.is_whole() {
             return object;
         }
-        let variants = self.store.get(key).iter().map(|variant| &variant.object);
-        let older = variants.into_iter().find(|older| older.selection == object.selection);
+        let mut variants = self.store.get(key).iter().map(|variant| &variant.object);
+        let older = variants.find(|older| older.selection == object.selection);
         older.and_then(|older| object.combined_with(older)).map_or(object, Arc::new)
     }
 
@@ -290,7 +286,7 @@ impl<F: Copy> Cache<F> {
     /// on its way for it is from before that, too: nobody joins it, and it is not stored, unless it
     /// is the answer to the request itself.
     pub fn invalidate(&mut self, key: &CacheKey, by: Ticket) -> bool {
-        self.busy.outdate(key, by);
+        self.busy.outdate(|busy| busy == key, Some(by));
         self.store.remove(key)
     }
 
@@ -299,7 +295,7 @@ impl<F: Copy> Cache<F> {
     /// is on its way and could be meant is from before the purge: nobody joins it, and it is not
     /// stored.
     pub fn purge(&mut self, what: &What, soft: bool) -> Purge {
-        self.busy.outdate_all(|key| what.may_be(key.uri()), None);
+        self.busy.outdate(|key| what.may_be(key.uri()), None);
         Purge::new(what, soft)
     }
 
@@ -315,7 +311,7 @@ impl<F: Copy> Cache<F> {
             return;
         }
         let root = [root, "/"].concat();
-        self.busy.outdate_all(|key| key.uri().starts_with(&root), Some(by));
+        self.busy.outdate(|key| key.uri().starts_with(&root), Some(by));
         for group in groups {
             let mut purge = Purge::new(&What::Group { root: root.clone(), group }, false);
             while !self.go_on(&mut purge) {}

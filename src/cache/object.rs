@@ -8,7 +8,7 @@ use crate::http::range::{self, Selected};
 use crate::http::{Fields, Method, RequestHead, Status};
 
 use super::extents::Extents;
-use super::policy::Freshness;
+use super::freshness::Freshness;
 use super::tags::Tags;
 use super::vary::Selection;
 

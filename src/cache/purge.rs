@@ -54,10 +54,9 @@ impl What {
     /// have any.
     pub(super) fn may_be(&self, uri: &str) -> bool {
         let ranges = self.ranges();
-        ranges.iter().any(|range| match range.exact {
-            true => uri == range.prefix,
-            false => uri.starts_with(&range.prefix),
-        })
+        let within =
+            |range: &Range| uri.starts_with(&range.prefix) && (!range.exact || uri == range.prefix);
+        ranges.iter().any(within)
     }
 
     fn ranges(&self) -> Vec<Range> {
@@ -99,7 +98,7 @@ impl Purge {
         let Some(range) = self.ranges.last() else { return true };
         let Range { tag, prefix, exact } = range;
         let slice = if *exact { 1 } else { SLICE };
-        let uris = store.after(tag.as_ref(), prefix, self.last.as_ref(), slice);
+        let uris = store.index().after(tag.as_ref(), prefix, self.last.as_ref(), slice);
         for uri in uris.iter().filter(|uri| !exact || ***uri == **prefix) {
             self.count += store.purge(&keys.key(uri), tag.as_ref(), self.soft);
         }

@@ -73,7 +73,6 @@ impl Entry {
         self.variants.push(Variant { object, outdated: false });
         self.variants.extend(others);
         leaving.extend(self.variants.drain(MAX_VARIANTS.min(self.variants.len())..));
-        self.weigh();
         leaving
     }
 }
@@ -115,29 +114,26 @@ impl Store {
 
     /// Stores `object`, in place of the one that answers the same requests.
     pub(super) fn insert(&mut self, key: &CacheKey, object: Arc<Object>) {
-        let leaving = match self.slots.get(key) {
-            Some(&slot) => {
-                let entry = &mut self.entries[slot];
-                unlist(&mut self.index, entry);
-                self.stored -= entry.weight;
-                let leaving = entry.put(object);
-                self.stored += entry.weight;
-                list(&mut self.index, entry);
-                self.order.hit(slot, entry.weight);
-                leaving
-            }
-            None => {
-                let mut entry = Entry { key: key.clone(), variants: Vec::new(), weight: 0 };
-                let leaving = entry.put(object);
-                self.stored += entry.weight;
-                list(&mut self.index, &entry);
-                let weight = entry.weight;
-                let slot = self.entries.insert(entry);
-                self.slots.insert(key.clone(), slot);
-                self.order.insert(slot, key.hash(), weight);
-                leaving
-            }
-        };
+        if let Some(&slot) = self.slots.get(key) {
+            self.change(slot, |entry| entry.put(object));
+            self.order.hit(slot, self.entries[slot].weight);
+            return;
+        }
+        let slot = self.entries.insert(Entry { key: key.clone(), variants: Vec::new(), weight: 0 });
+        self.slots.insert(key.clone(), slot);
+        self.change(slot, |entry| entry.put(object));
+        self.order.insert(slot, key.hash(), self.entries[slot].weight);
+    }
+
+    /// Changes the variants of an entry, which hands out those that leave.
+    fn change(&mut self, slot: usize, change: impl FnOnce(&mut Entry) -> Vec<Variant>) {
+        let entry = &mut self.entries[slot];
+        unlist(&mut self.index, entry);
+        self.stored -= entry.weight;
+        let leaving = change(entry);
+        entry.weigh();
+        self.stored += entry.weight;
+        list(&mut self.index, entry);
         self.detach(&leaving);
     }
 
@@ -149,15 +145,9 @@ impl Store {
         true
     }
 
-    /// Up to `count` URIs in their order, after `last`; see [`Index::after`].
-    pub(super) fn after(
-        &self,
-        tag: Option<&Tag>,
-        prefix: &str,
-        last: Option<&Arc<str>>,
-        count: usize,
-    ) -> Vec<Arc<str>> {
-        self.index.after(tag, prefix, last, count)
+    /// URIs and tags of what is stored, in their order.
+    pub(super) const fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Removes what is stored under `key`, all of it or what has `tag`; or says of it that it has to
@@ -175,15 +165,13 @@ impl Store {
             self.remove(key);
             return count;
         }
-        unlist(&mut self.index, entry);
-        let (leaving, left): (Vec<_>, Vec<_>) = entry.variants.drain(..).partition(meant);
-        entry.variants = left;
-        self.stored -= entry.weight;
-        entry.weigh();
-        self.stored += entry.weight;
-        list(&mut self.index, entry);
-        self.detach(&leaving);
-        leaving.len()
+        let before = entry.variants.len();
+        self.change(slot, |entry| {
+            let (leaving, left) = entry.variants.drain(..).partition(meant);
+            entry.variants = left;
+            leaving
+        });
+        before - self.entries[slot].variants.len()
     }
 
     /// Drops entries until at most `limit` bytes are held. Of those that come first, some that are

@@ -21,7 +21,7 @@ pub(super) fn control(fields: &Fields, targets: &[Name]) -> Option<ResponseContr
 
 /// The directives; `None` if one of them has a value of another type than its own.
 fn read(dictionary: &Dictionary) -> Option<ResponseControl> {
-    let mut control = ResponseControl::default();
+    let mut control = ResponseControl { is_targeted: true, ..Default::default() };
     for (key, entry) in dictionary {
         let ListEntry::Item(Item { bare_item: value, .. }) = entry else { continue };
         match key.as_str() {

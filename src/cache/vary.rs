@@ -85,13 +85,9 @@ impl Selection {
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let language = self.language.as_ref().map_or(0, |language| language.len() + 16);
-        language
-            + self
-                .fields
-                .iter()
-                .map(|field| 64 + field.name.len() + field.value.len())
-                .sum::<usize>()
+        const EACH: usize = size_of::<Selecting>() + 2 * 16;
+        let fields = self.fields.iter().map(|field| EACH + field.name.len() + field.value.len());
+        fields.sum::<usize>() + self.language.as_ref().map_or(0, |language| language.len() + 16)
     }
 }
 
@@ -114,14 +110,13 @@ impl<'a> Sent<'a> {
     /// All lines of a field as one value: of preferences what they mean, of others the list without
     /// optional white space. A field that is absent differs from one that is empty.
     fn value(&self, name: &[u8]) -> Vec<u8> {
-        if matches!(Name::from_bytes(name), LANGUAGE | Name::AcceptEncoding) {
-            let lines = self.lines(name).count();
-            return match lines {
-                0 => Vec::new(),
-                _ => [b",", &*Preferences::of(self.lines(name)).canonical()].concat(),
-            };
-        }
         let mut value = Vec::new();
+        if self.lines(name).next().is_none() {
+            return value;
+        }
+        if matches!(Name::from_bytes(name), LANGUAGE | Name::AcceptEncoding) {
+            return [b",", &*Preferences::of(self.lines(name)).canonical()].concat();
+        }
         for part in self.lines(name).flat_map(|line| line.split(|&byte| byte == b',')) {
             value.push(b',');
             value.extend_from_slice(part.trim_ascii());

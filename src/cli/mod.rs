@@ -1,6 +1,7 @@
 //! The `tidegate` command: arguments in, an exit code out.
 
 mod args;
+mod banner;
 mod log_writer;
 mod operate;
 mod run;

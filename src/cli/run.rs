@@ -9,11 +9,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::config::{ControlTarget, Options};
-use crate::proxy::units::Unit;
+
 use crate::proxy::{Command, Limits, Mail, Surroundings, ThreadedResolver, Worker};
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 
 use super::args::RunArgs;
+use super::banner::banner;
 use super::log_writer::{LogControl, LogWriter};
 use super::say::{complain, say};
 use super::{fail, operate, refuse};
@@ -193,9 +194,7 @@ impl Program {
             }
         }
     }
-}
 
-impl Program {
     /// Takes over what is no setting of the worker, and says what cannot be.
     fn take_over(&mut self, new: Options) {
         let old = &self.options;
@@ -267,42 +266,4 @@ fn open_to_operators(
 fn clients_for(descriptors: u64) -> usize {
     let pairs = descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2;
     usize::try_from(pairs.max(1)).unwrap_or(usize::MAX)
-}
-
-fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
-    let kind = if options.to.is_some() { "reverse" } else { "forward" };
-    let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
-    let mut lines =
-        vec![format!("tidegate {}  {kind} proxy on http://{first}", env!("CARGO_PKG_VERSION"))];
-    if let Some((url, _)) = &options.to {
-        lines.push(format!("  origin   {url}"));
-    }
-    lines.push(match options.cache_memory {
-        Some(size) => format!("  cache    memory {}", spaced(&size.write())),
-        None => "  cache    off".into(),
-    });
-    if options.to.is_none() {
-        let others: Vec<String> =
-            options.clients.iter().map(|range| format!(", {range}")).collect();
-        let only = if others.is_empty() { " only" } else { "" };
-        lines.push(format!("  clients  this machine{only}{}", others.concat()));
-        lines.push(
-            "  denied   loopback, private, link-local and other special destinations \
-             (allow with --allow-destination)"
-                .into(),
-        );
-        for rule in &options.destinations.rules {
-            lines.push(format!("  allowed  {rule}"));
-        }
-        lines.push(format!("  try      curl -x http://{first} http://example.com/ -I"));
-    } else {
-        lines.push(format!("  try      curl http://{first}/ -I"));
-    }
-    lines.join("\n")
-}
-
-/// `256MiB` as `256 MiB`.
-fn spaced(size: &str) -> String {
-    let digits = size.find(|c: char| !c.is_ascii_digit()).unwrap_or(size.len());
-    format!("{} {}", &size[..digits], &size[digits..])
 }

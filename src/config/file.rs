@@ -7,7 +7,8 @@ use toml::de::{DeTable, DeValue};
 use crate::proxy::Limits;
 
 use super::diagnose::ConfigError;
-use super::options::{OPTIONS, Options};
+use super::options::Options;
+use super::table::{OPTIONS, OptionSpec};
 
 /// Reads what `text`, the content of the file called `name`, says into `options`.
 ///
@@ -51,7 +52,7 @@ pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), Co
             let message = "expected a table of limits".to_owned();
             return Err(error(value.span(), message, Some(help.into())));
         }
-        let Some(option) = Options::find(key) else {
+        let Some(option) = OptionSpec::find(key) else {
             let known: Vec<&str> =
                 OPTIONS.iter().map(|option| option.name).chain(["limits"]).collect();
             let message = format!("there is no option '{key}'");

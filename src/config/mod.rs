@@ -3,7 +3,9 @@
 mod diagnose;
 mod file;
 mod options;
+mod table;
 
 pub use diagnose::ConfigError;
 pub use file::read_file;
-pub use options::{ControlTarget, LogTarget, OPTIONS, OptionSpec, Options};
+pub use options::{ControlTarget, LogTarget, Options};
+pub use table::{OPTIONS, OptionSpec};

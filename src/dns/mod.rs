@@ -180,8 +180,9 @@ impl<W: Ord> Names<W> {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "any instant will do to count from")]
 mod tests {
+    use crate::reactor::{Clock, VirtualClock};
+
     use super::*;
 
     const LIMITS: NameLimits = NameLimits {
@@ -195,6 +196,10 @@ mod tests {
         Ok([IpAddr::from([192, 0, 2, 1])].into())
     }
 
+    fn now() -> Instant {
+        VirtualClock::default().now().mono
+    }
+
     /// `waiter` asks for `name`, is told, and takes the answer.
     fn resolve(names: &mut Names<u32>, name: &str, answer: &Answer, now: Instant) {
         assert_eq!(names.look_up(name, 1, now), Lookup::Ask);
@@ -204,7 +209,7 @@ mod tests {
 
     #[test]
     fn callers_for_one_name_share_one_question() {
-        let (mut names, now) = (Names::new(LIMITS), Instant::now());
+        let (mut names, now) = (Names::new(LIMITS), now());
         assert_eq!(names.look_up("a", 1, now), Lookup::Ask);
         assert_eq!(names.look_up("a", 2, now), Lookup::Waiting);
         assert_eq!(names.look_up("a", 2, now), Lookup::Waiting, "woken for nothing");
@@ -215,7 +220,7 @@ mod tests {
 
     #[test]
     fn answers_and_failures_are_kept_for_their_time() {
-        let (mut names, now) = (Names::new(LIMITS), Instant::now());
+        let (mut names, now) = (Names::new(LIMITS), now());
         let failure = Err(NameError("no such name".into()));
         resolve(&mut names, "a", &address(), now);
         resolve(&mut names, "b", &failure, now);
@@ -231,7 +236,7 @@ mod tests {
     #[test]
     fn who_has_waited_gets_an_answer_that_is_not_kept() {
         let limits = NameLimits { answer: Duration::ZERO, ..LIMITS };
-        let (mut names, now) = (Names::new(limits), Instant::now());
+        let (mut names, now) = (Names::new(limits), now());
         names.look_up("a", 1, now);
         names.look_up("a", 2, now);
         names.answered("a", address(), now);
@@ -242,7 +247,7 @@ mod tests {
 
     #[test]
     fn questions_and_answers_have_bounds_of_their_own() {
-        let (mut names, now) = (Names::new(LIMITS), Instant::now());
+        let (mut names, now) = (Names::new(LIMITS), now());
         names.look_up("a", 1, now);
         names.look_up("b", 1, now);
         assert_eq!(names.look_up("c", 1, now), Lookup::Overloaded);
@@ -257,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_question_that_nobody_waits_for_can_be_taken_back() {
-        let (mut names, now) = (Names::new(LIMITS), Instant::now());
+        let (mut names, now) = (Names::new(LIMITS), now());
         names.look_up("a", 1, now);
         names.look_up("a", 2, now);
         assert!(!names.leave("a", &1));
@@ -270,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_question_that_is_lost_is_asked_again_and_its_place_given_to_others() {
-        let (mut names, now) = (Names::new(LIMITS), Instant::now());
+        let (mut names, now) = (Names::new(LIMITS), now());
         names.look_up("a", 1, now);
         names.look_up("b", 1, now);
         assert!(names.leave("a", &1));

@@ -177,7 +177,7 @@ impl ClientCx<'_> {
 
 impl Client {
     /// A connection that was accepted `now`, and has until `idle_until` to ask for something.
-    pub(super) const fn new(
+    pub(super) fn new(
         id: Id<Self>,
         io: Io,
         address: SocketAddr,
@@ -193,13 +193,7 @@ impl Client {
             output: Outgoing::new(),
             step: Step::Receive,
             exchange: None,
-            deadlines: ClientDeadlines {
-                request: None,
-                upload: None,
-                send: None,
-                joined: None,
-                linger: None,
-            },
+            deadlines: ClientDeadlines::default(),
             head_began: None,
             idle_since: now,
             idle_until: Some(idle_until),

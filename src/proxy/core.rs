@@ -1,4 +1,4 @@
-//! What all sides of all exchanges share: passive objects, and the settings.
+//! What clients, fetches and tunnels have in common.
 
 use std::rc::Rc;
 

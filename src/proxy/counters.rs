@@ -47,14 +47,14 @@ impl Counters {
 
     /// Requests and bytes answered from the cache, and those that could have been.
     pub(super) fn hits(&self) -> [(u64, u64); 2] {
-        let from = [Outcome::Hit, Outcome::Stale, Outcome::Revalidated];
-        let past = [Outcome::Miss, Outcome::Pass];
-        [&from[..], &[from.as_slice(), past.as_slice()].concat()].map(|outcomes| {
-            outcomes
-                .iter()
-                .map(|&outcome| self.of(outcome))
-                .fold((0, 0), |(requests, sent), of| (requests + of.0, sent + of.1))
-        })
+        let stored = self.sum(&[Outcome::Hit, Outcome::Stale, Outcome::Revalidated]);
+        let fetched = self.sum(&[Outcome::Miss, Outcome::Pass]);
+        [stored, (stored.0 + fetched.0, stored.1 + fetched.1)]
+    }
+
+    fn sum(&self, outcomes: &[Outcome]) -> (u64, u64) {
+        let each = outcomes.iter().map(|&outcome| self.of(outcome));
+        each.fold((0, 0), |(requests, sent), of| (requests + of.0, sent + of.1))
     }
 }
 

@@ -15,8 +15,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::{CacheKey, Failure, Object, Ticket};
-use crate::http::{ClientCodec, Framing, Method, RequestHead};
+use crate::cache::{CacheKey, Failure, Object, Response, Ticket};
+use crate::http::{ClientCodec, Fields, Framing, Method, RequestHead, Status};
 use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
 
 use super::body::{Body, ReaderKey, Retain, State};
@@ -346,6 +346,25 @@ impl Fetch {
         match self.order.request.framing() {
             Framing::Chunked => Coding::Chunked,
             _ => Coding::Identity,
+        }
+    }
+
+    /// What it was answered, or what that makes of a stored response, for the cache to judge.
+    pub(super) fn response<'a>(
+        &'a self,
+        status: Status,
+        fields: &'a Fields,
+        cx: &'a FetchCx<'_>,
+    ) -> Response<'a> {
+        Response {
+            uri: &self.order.route.uri,
+            status,
+            fields,
+            is_coded: false,
+            targets: cx.core.settings.targets(),
+            rules: &cx.core.settings.freshness_rules,
+            sent: self.sent_at,
+            now: cx.reactor.now(),
         }
     }
 

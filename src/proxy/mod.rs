@@ -18,6 +18,7 @@ mod limits;
 mod log;
 mod log_text;
 mod operator;
+mod operators;
 mod outgoing;
 mod pool;
 mod purge;

@@ -14,7 +14,8 @@ use super::client::{Client, ClientCx, Next};
 use super::core::Core;
 use super::error::ExchangeError;
 use super::fetch::{Fetch, FetchCx};
-use super::operator::{Desk, Operators, Visitor};
+use super::operator::Operator;
+use super::operators::{OperatorListener, Operators};
 use super::pool::Idle;
 use super::settings::Settings;
 use super::stats::{Gauges, Stats};
@@ -426,10 +427,10 @@ impl App for Worker {
                     self.drive_tunnel(id, reactor);
                 } else if let Some(id) = token.id::<Gate>() {
                     self.accept(id, reactor);
-                } else if let Some(id) = token.id::<Visitor>() {
+                } else if let Some(id) = token.id::<Operator>() {
                     let gauges = self.gauges();
                     self.operators.drive(id, reactor, &mut self.core, &gauges);
-                } else if let Some(id) = token.id::<Desk>() {
+                } else if let Some(id) = token.id::<OperatorListener>() {
                     self.operators.accept(id, reactor);
                 } else {
                     self.keep_house(reactor);

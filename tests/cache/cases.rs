@@ -121,3 +121,18 @@ fn every_case_ends_as_required() {
     let failed: Vec<String> = failed.collect();
     assert!(failed.is_empty(), "\n{}\n", failed.join("\n"));
 }
+
+#[test]
+fn what_could_not_be_purged_by_its_tags_is_not_stored() {
+    let tagged = |length: usize| {
+        let tag = "x".repeat(length);
+        outcome(
+            "GET",
+            &format!("200 | Cache-Control: max-age=60 | Cache-Tag: {tag} | {DATE}"),
+            5,
+            "GET",
+        )
+    };
+    assert_eq!(tagged(1024), FRESH);
+    assert_eq!(tagged(1025), "not stored: tags");
+}

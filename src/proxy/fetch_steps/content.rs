@@ -109,7 +109,7 @@ fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let fits = cx.core.count(fetch.reply);
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
-    let small = cx.core.cache.has_room_for(Some(reply.body.here()));
+    let small = cx.core.cache.takes(reply.body.here());
     if reply.body.retain() == Retain::Behind || (fits && small) {
         return;
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{Extents, Object, Storable, Tags};
+use crate::cache::{Extents, Object, Storable};
 use crate::http::Status;
 
 use super::super::body::{Retain, State};
@@ -46,11 +46,10 @@ pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
 /// The object to store, if the response was for storing and all of it was kept.
 fn to_store(reply: &mut Reply) -> Option<Object> {
     let Some(Brought::Response(answer)) = reply.brought.clone() else { return None };
-    let Storable { freshness, selection, part, .. } = answer.storing.clone().ok()?;
+    let Storable { freshness, selection, tags, part, .. } = answer.storing.clone().ok()?;
     if reply.body.retain() == Retain::Behind {
         return None;
     }
-    let tags = Tags::of(&answer.head)?;
     let content = reply.body.content();
     let (status, content) = match part {
         Some(part) => (Status::OK, Extents::of(content.moved_to(part.first), part.length)),

@@ -24,7 +24,7 @@ pub(in super::super) struct Fill {
     /// The bytes that are wanted: the first, and one past the last.
     first: u64,
     end: u64,
-    /// Those that are asked for now.
+    /// The hole that is asked for.
     hole: (u64, u64),
     asked: usize,
 }
@@ -89,13 +89,11 @@ fn begin(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
     let length = object.length();
     let part = Some(Part { first: fill.first, end: fill.end, length });
     let storing = match storable {
-        Some(_) if !cx.core.cache.has_room_for(Some(fill.end - fill.first)) => {
-            Err(NotStored::TooLarge)
-        }
-        Some(storable) => Ok(Storable { part, ..storable }),
-        None => {
+        Ok(_) if !cx.core.cache.takes(fill.end - fill.first) => Err(NotStored::TooLarge),
+        Ok(storable) => Ok(Storable { part, ..storable }),
+        Err(reason) => {
             cx.core.cache.forget(&fetch.order.key);
-            Err(NotStored::NoStore)
+            Err(reason)
         }
     };
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {

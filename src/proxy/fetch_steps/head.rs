@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::cache::{self, Failure, NotStored, Response, Storable, Tags};
+use crate::cache::{self, Failure, NotStored, Response, Storable};
 use crate::http::{Framing, FromOrigin, Method, Name, ResponseHead, Status, hop};
 
 use super::super::error::ExchangeError;
@@ -117,22 +117,15 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
     if !cx.core.cache.is_on() {
         return Err(NotStored::Off);
     }
-    if !cx.core.cache.has_room_for(head.framing().length()) || Tags::of(head.fields()).is_none() {
+    if !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
     if cx.core.settings.reverse.is_some() && forward::varies_by_client(head.fields()) {
         return Err(NotStored::VaryAll);
     }
-    let response = Response {
-        uri: &fetch.order.route.uri,
-        status: head.status(),
-        fields: head.fields(),
-        is_coded: head.fields().has(Name::TransferEncoding) && head.framing() == Framing::Close,
-        targets: cx.core.settings.targets(),
-        rules: &cx.core.settings.freshness_rules,
-        sent: fetch.sent_at,
-        now: cx.reactor.now(),
-    };
+    let is_coded = head.fields().has(Name::TransferEncoding) && head.framing() == Framing::Close;
+    let response = fetch.response(head.status(), head.fields(), cx);
+    let response = Response { is_coded, ..response };
     cache::storable(&fetch.order.request, &response)
 }
 

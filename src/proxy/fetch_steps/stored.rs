@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{self, Object, Response, Storable, Tags};
+use crate::cache::{self, NotStored, Object, Storable};
 use crate::http::cond::Validators;
 use crate::http::{Method, Name, ResponseHead, Status, reference};
 
@@ -22,8 +22,8 @@ pub(super) fn still_valid(
         return ask_for_the_whole(fetch, cx);
     }
     let (object, storable) = updated(fetch, object, head, cx);
-    let shared = storable.as_ref().is_some_and(|storable| !storable.withholds);
-    let object = if storable.is_some() {
+    let shared = storable.as_ref().is_ok_and(|storable| !storable.withholds);
+    let object = if storable.is_ok() {
         cx.core.cache.complete(fetch.ticket, object)
     } else {
         cx.core.cache.abandon(fetch.ticket);
@@ -56,33 +56,21 @@ pub(super) fn ask_again(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     Next::Go(if kept { Step::Send } else { Step::Acquire })
 }
 
-/// What is stored, with the fields of a newer head; and how it may be stored as such, if it may.
+/// What is stored, with the fields of a newer head; and how it may be stored as such, or why not.
 pub(super) fn updated(
     fetch: &Fetch,
     object: &Object,
     head: &ResponseHead,
     cx: &FetchCx<'_>,
-) -> (Arc<Object>, Option<Storable>) {
+) -> (Arc<Object>, Result<Storable, NotStored>) {
     let now = cx.reactor.now();
     let brought = forward::response_fields(head, &fetch.order.route, &cx.core.settings, now);
     let updated = forward::updated_fields(object, &brought);
-    let response = Response {
-        uri: &fetch.order.route.uri,
-        status: object.status,
-        fields: &updated,
-        is_coded: false,
-        targets: cx.core.settings.targets(),
-        rules: &cx.core.settings.freshness_rules,
-        sent: fetch.sent_at,
-        now,
-    };
-    let tags = Tags::of(&updated);
-    let storable = cache::still_storable(&fetch.order.request, &response).ok();
-    let storable = storable.filter(|_| tags.is_some());
-    let tags = tags.unwrap_or_default();
-    let (freshness, selection) = match &storable {
-        Some(storable) => (storable.freshness, storable.selection.clone()),
-        None => (object.freshness, object.selection.clone()),
+    let response = fetch.response(object.status, &updated, cx);
+    let storable = cache::still_storable(&fetch.order.request, &response);
+    let (freshness, selection, tags) = match &storable {
+        Ok(new) => (new.freshness, new.selection.clone(), new.tags.clone()),
+        Err(_) => (object.freshness, object.selection.clone(), object.tags.clone()),
     };
     let (status, content) = (object.status, object.content.clone());
     (Arc::new(Object { status, head: updated, content, freshness, selection, tags }), storable)
@@ -100,7 +88,7 @@ pub(super) fn freshen_by_head(fetch: &Fetch, head: &ResponseHead, cx: &mut Fetch
     let same_length = lengths[1].is_none() || lengths[0] == lengths[1];
     if same_length && Validators::of(&object.head).are_those_of(head.fields()) {
         let (object, storable) = updated(fetch, &object, head, cx);
-        if storable.is_some() {
+        if storable.is_ok() {
             cx.core.cache.update(&order.key, &object);
             return;
         }
@@ -122,9 +110,9 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
     for name in [Name::Location, Name::ContentLocation] {
         let value = head.fields().only(name).and_then(|value| std::str::from_utf8(value).ok());
         let named = value.and_then(|value| reference::resolve(base, value));
-        if let Some(uri) =
-            named.filter(|uri| uri.strip_prefix(origin).is_some_and(|path| path.starts_with('/')))
-        {
+        let is_ours =
+            |uri: &String| uri.strip_prefix(origin).is_some_and(|path| path.starts_with('/'));
+        if let Some(uri) = named.filter(is_ours) {
             let key = cache.keys().key(&uri.into());
             cache.invalidate(&key, fetch.ticket);
         }

@@ -51,26 +51,26 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
         Lookup::Stale(object, usable) => {
             let asked = usable == Use::ValidateForRequest;
             let forwarded = if asked { Forwarded::Request } else { Forwarded::Stale };
-            let stale = Stale {
+            let basis = Basis {
                 validate: can_be_validated(&object).then(|| Arc::clone(&object)),
                 fallback: (!asked).then_some(object), // who asks for validation is not served without
                 fill: None,
             };
-            fetch(client, stale, forwarded, cx)
+            fetch(client, basis, forwarded, cx)
         }
         Lookup::Part(object, wanted) => {
-            let stale = Stale { fill: Fill::of(object, wanted), ..Stale::default() };
-            fetch(client, stale, Forwarded::Missing(Missing::Part), cx)
+            let basis = Basis { fill: Fill::of(object, wanted), ..Basis::default() };
+            fetch(client, basis, Forwarded::Missing(Missing::Part), cx)
         }
-        Lookup::Busy(_) => fetch(client, Stale::default(), Forwarded::Missing(Missing::Uri), cx),
-        Lookup::Miss(missing) => fetch(client, Stale::default(), Forwarded::Missing(missing), cx),
+        Lookup::Busy(_) => fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx),
+        Lookup::Miss(missing) => fetch(client, Basis::default(), Forwarded::Missing(missing), cx),
     }
 }
 
-/// What is stored but stale, or not whole: what to ask about, what to serve if nobody answers, and
-/// what to ask for.
+/// What a fetch goes out from: what to ask about, what to serve if nobody answers, and which part to
+/// ask for. Nothing of it if nothing is stored.
 #[derive(Default)]
-struct Stale {
+struct Basis {
     validate: Option<Arc<Object>>,
     fallback: Option<Arc<Object>>,
     fill: Option<Fill>,
@@ -84,19 +84,30 @@ fn can_be_validated(object: &Object) -> bool {
 
 /// Has a response validated, or fetched anew, for the clients to come.
 fn refresh(exchange: &Exchange, object: &Arc<Object>, client: SocketAddr, cx: &mut ClientCx<'_>) {
-    let (Some(route), Some(key)) = (exchange.route.clone(), exchange.key.clone()) else { return };
-    let order = Order {
+    let validate = can_be_validated(object).then(|| Arc::clone(object));
+    if let Some(order) = order(exchange, client, Basis { validate, ..Basis::default() }) {
+        let order = Order { background: true, ..order };
+        Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
+    }
+}
+
+/// What is to be fetched for an exchange that has a route.
+fn order(
+    exchange: &Exchange,
+    client: SocketAddr,
+    Basis { validate, fallback, fill }: Basis,
+) -> Option<Order> {
+    Some(Order {
         request: Rc::clone(&exchange.request),
-        route,
-        key,
+        route: exchange.route.clone()?,
+        key: exchange.key.clone()?,
         client,
-        validate: can_be_validated(object).then(|| Arc::clone(object)),
-        fallback: None,
-        fill: None,
-        background: true,
+        validate,
+        fallback,
+        fill,
+        background: false,
         upload: None,
-    };
-    Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
+    })
 }
 
 /// Has the response come from a stored object.
@@ -118,21 +129,14 @@ fn join(client: &mut Client, id: Id<Reply>, cx: &mut ClientCx<'_>) -> bool {
     true
 }
 
-fn fetch(
-    client: &mut Client,
-    Stale { validate, fallback, fill }: Stale,
-    forwarded: Forwarded,
-    cx: &mut ClientCx<'_>,
-) -> Next {
+fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let only_if_cached = RequestControl::of(exchange.request.fields()).only_if_cached;
     exchange.cache_status.forwarded = Some(forwarded);
     if only_if_cached {
         return Next::Go(client.fail(&ExchangeError::OnlyIfCached, cx));
     }
-    let (Some(route), Some(key)) = (exchange.route.clone(), exchange.key.clone()) else {
-        return Next::Go(Step::Route);
-    };
+    let Some(order) = order(exchange, client.address, basis) else { return Next::Go(Step::Route) };
     let outcome = if matches!(forwarded, Forwarded::Missing(Missing::Method | Missing::Bypass)) {
         Outcome::Pass
     } else {
@@ -141,17 +145,7 @@ fn fetch(
     exchange.journal.outcome = outcome;
     exchange.cache_status.collapsed = false;
     let upload = begin_upload(exchange, client.id.token(), cx.core);
-    let order = Order {
-        request: Rc::clone(&exchange.request),
-        route,
-        key,
-        client: client.address,
-        validate,
-        fallback,
-        fill,
-        background: false,
-        upload,
-    };
+    let order = Order { upload, ..order };
     let id = Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     let reply = cx.core.replies.get_mut(id);
     if let Some(reader) = reply.and_then(|reply| reply.body.attach(client.id.token())) {

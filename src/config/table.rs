@@ -1,0 +1,352 @@
+//! The table of options. Each row is an option of the command line and a key of the file.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use crate::access::DestinationRule;
+use crate::cache::{FreshnessRule, Parameters};
+use crate::http::hop;
+use crate::proxy::ReverseOrigin;
+use crate::proxy::units::Unit;
+
+use super::options::{ControlTarget, LogTarget, Options};
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// Its name: `--name` on the command line, `name` in the file.
+    pub name: &'static str,
+    /// Its letter.
+    pub short: Option<char>,
+    /// What its value is called.
+    pub value: &'static str,
+    /// Whether it may be given several times, each adding to the others.
+    pub many: bool,
+    /// Whether it may stand without a value, which then is `on`.
+    pub flag: bool,
+    /// What it does.
+    pub help: &'static str,
+    /// Takes one value.
+    pub set: fn(&mut Options, &str) -> Result<(), String>,
+    /// Its values, as they could be given; none if there is none by default.
+    pub get: fn(&Options) -> Vec<String>,
+}
+
+impl OptionSpec {
+    /// The option called `name`.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        OPTIONS.iter().find(|option| option.name == name)
+    }
+}
+
+const fn one(
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+    set: fn(&mut Options, &str) -> Result<(), String>,
+    get: fn(&Options) -> Vec<String>,
+) -> OptionSpec {
+    OptionSpec { name, short: None, value, many: false, flag: false, help, set, get }
+}
+
+const fn many(spec: OptionSpec) -> OptionSpec {
+    OptionSpec { many: true, ..spec }
+}
+
+/// All options, in the order in which help shows them.
+pub const OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        short: Some('l'),
+        ..many(one(
+            "listen",
+            "ADDR:PORT",
+            "Listen here; port 0 picks one [default: 127.0.0.1:3128]",
+            |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
+            |o| texts(&o.listen),
+        ))
+    },
+    one(
+        "to",
+        "URL",
+        "Be a reverse proxy: every listener serves this origin",
+        |o, text| ReverseOrigin::parse(text).map(|origin| o.to = Some((text.to_owned(), origin))),
+        |o| o.to.iter().map(|(text, _)| text.clone()).collect(),
+    ),
+    one(
+        "cache-memory",
+        "SIZE|off",
+        "Memory for the cache, all it holds [default: 256MiB]",
+        |o, text| unit(text).map(|size| o.cache_memory = size),
+        |o| vec![o.cache_memory.write()],
+    ),
+    one(
+        "cache-object-max",
+        "SIZE",
+        "Largest object stored [default: an eighth of the cache]",
+        |o, text| unit(text).map(|size| o.cache_object_max = Some(size)),
+        |o| o.cache_object_max.iter().map(Unit::write).collect(),
+    ),
+    one(
+        "eviction",
+        "ORDER",
+        "What goes first when memory is short: lru, or gdsf, by use and size [default: gdsf]",
+        |o, text| text.parse().map(|eviction| o.eviction = eviction),
+        |o| vec![o.eviction.to_string()],
+    ),
+    many(one(
+        "freshness",
+        "RULE",
+        "How long responses are fresh: [HOST][/PATH] [status=CODES] [min=TIME] [max=TIME] \
+         [default=TIME]; the first that fits counts, and what an origin forbids stays forbidden",
+        |o, text| text.parse().map(|rule| o.freshness_rules.push(rule)),
+        |o| o.freshness_rules.iter().map(FreshnessRule::to_string).collect(),
+    )),
+    one(
+        "key-drop-query",
+        "NAMES",
+        "Query parameters that make no other resource, such as utm_*,fbclid; 'tracking' for those \
+         of well-known trackers",
+        |o, text| text.parse().map(|names| o.key_rules.drop = Some(names)),
+        |o| o.key_rules.drop.iter().map(Parameters::to_string).collect(),
+    ),
+    one(
+        "key-keep-query",
+        "NAMES",
+        "The only query parameters that do",
+        |o, text| text.parse().map(|names| o.key_rules.keep = Some(names)),
+        |o| o.key_rules.keep.iter().map(Parameters::to_string).collect(),
+    ),
+    OptionSpec {
+        flag: true,
+        ..one(
+            "key-sort-query",
+            "on|off",
+            "Take queries for the same that differ in the order of their parameters",
+            |o, text| switch(text).map(|on| o.key_rules.sort = on),
+            |o| vec![if o.key_rules.sort { "on" } else { "off" }.to_owned()],
+        )
+    },
+    OptionSpec {
+        flag: true,
+        ..one(
+            "targeted-cache-control",
+            "on|off",
+            "Obey CDN-Cache-Control and Tidegate-Cache-Control [default: on with --to]",
+            |o, text| switch(text).map(|on| o.targeted = Some(on)),
+            |o| o.targeted.iter().map(|&on| if on { "on" } else { "off" }.to_owned()).collect(),
+        )
+    },
+    many(one(
+        "allow-destination",
+        "RULE",
+        "Allow special addresses: a CIDR or address; HOST or *.DOMAIN for its private addresses; \
+         HOST=CIDR while it resolves into that range",
+        |o, text| text.parse().map(|rule| o.destinations.rules.push(rule)),
+        |o| o.destinations.rules.iter().map(DestinationRule::to_string).collect(),
+    )),
+    one(
+        "allow-port",
+        "LIST",
+        "Ports that requests may go to [default: 80,443,1025-65535]",
+        |o, text| text.parse().map(|ports| o.destinations.ports = ports),
+        |o| vec![o.destinations.ports.to_string()],
+    ),
+    one(
+        "allow-connect-port",
+        "LIST",
+        "Ports that CONNECT may go to [default: 443]",
+        |o, text| text.parse().map(|ports| o.destinations.connect_ports = ports),
+        |o| vec![o.destinations.connect_ports.to_string()],
+    ),
+    many(one(
+        "allow-client",
+        "CIDR",
+        "Clients that may use a forward proxy, beside this machine",
+        |o, text| push(&mut o.clients, text, "a CIDR or address"),
+        |o| texts(&o.clients),
+    )),
+    many(one(
+        "allow-purge",
+        "CIDR",
+        "Clients for which the method PURGE removes a URL from the cache [default: none]",
+        |o, text| push(&mut o.purgers, text, "a CIDR or address"),
+        |o| texts(&o.purgers),
+    )),
+    many(one(
+        "trusted-proxy",
+        "CIDR",
+        "Proxies whose X-Forwarded-* and Forwarded are believed and extended (with --to)",
+        |o, text| push(&mut o.trusted_proxies, text, "a CIDR or address"),
+        |o| texts(&o.trusted_proxies),
+    )),
+    one(
+        "access-log",
+        "-|FILE|off",
+        "Where a line for every request goes [default: -, standard output]",
+        |o, text| {
+            o.access_log = match text {
+                "" => return Err("expected -, a file or off".into()),
+                "-" => LogTarget::Stdout,
+                "off" => LogTarget::Off,
+                path => LogTarget::File(path.to_owned()),
+            };
+            Ok(())
+        },
+        |o| vec![o.access_log.to_string()],
+    ),
+    one(
+        "log-format",
+        "FORMAT",
+        "How its lines look: human, combined, squid or json [default: human]",
+        |o, text| text.parse().map(|format| o.log_format = format),
+        |o| vec![o.log_format.to_string()],
+    ),
+    one(
+        "via",
+        "NAME",
+        "The name in Via, by which loops are seen [default: a random one]",
+        |o, text| match hop::is_pseudonym(text) {
+            true => {
+                o.via = Some(text.to_owned());
+                Ok(())
+            }
+            false => Err(format!("'{text}' is no token: letters, digits, '-', '.' and '_'")),
+        },
+        |o| o.via.iter().cloned().collect(),
+    ),
+    one(
+        "control",
+        "PATH|off",
+        "Unix socket for 'tidegate purge' and 'tidegate stats', open to the same user only \
+         [default: $XDG_RUNTIME_DIR/tidegate-PORT.sock; off without that variable]",
+        |o, text| {
+            o.control = match text {
+                "" => return Err("expected a path or off".into()),
+                "off" => ControlTarget::Off,
+                path => ControlTarget::At(path.into()),
+            };
+            Ok(())
+        },
+        |o| match &o.control {
+            ControlTarget::Default => Vec::new(),
+            ControlTarget::At(path) => vec![path.display().to_string()],
+            ControlTarget::Off => vec!["off".into()],
+        },
+    ),
+    one(
+        "admin",
+        "ADDR:PORT",
+        "Serve figures for Prometheus here, at /metrics, to whoever can connect [default: off]",
+        |o, text| {
+            let address = text.parse().map_err(|_| format!("'{text}' is not ADDR:PORT"))?;
+            o.admin = Some(address);
+            Ok(())
+        },
+        |o| o.admin.iter().map(SocketAddr::to_string).collect(),
+    ),
+    one(
+        "max-clients",
+        "N",
+        "Open clients at a time [default: what RLIMIT_NOFILE bears]",
+        |o, text| limit(o, "max-clients", text),
+        |o| o.limits.max_clients.iter().map(Unit::write).collect(),
+    ),
+    one(
+        "connect-timeout",
+        "TIME",
+        "For connecting to an origin, with the look-up of its name [default: 10s]",
+        |o, text| limit(o, "connect-timeout", text),
+        |o| vec![o.limits.connect_timeout.write()],
+    ),
+    one(
+        "origin-timeout",
+        "TIME",
+        "For an origin's first byte, and between bytes [default: 60s]",
+        |o, text| limit(o, "origin-timeout", text),
+        |o| vec![o.limits.origin_timeout.write()],
+    ),
+    one(
+        "header-timeout",
+        "TIME",
+        "For a whole request head [default: 15s]",
+        |o, text| limit(o, "header-timeout", text),
+        |o| vec![o.limits.header_timeout.write()],
+    ),
+    one(
+        "idle-timeout",
+        "TIME",
+        "For a kept-alive client that asks for nothing [default: 60s]",
+        |o, text| limit(o, "idle-timeout", text),
+        |o| vec![o.limits.idle_timeout.write()],
+    ),
+    one(
+        "drain-timeout",
+        "TIME",
+        "For what is in flight when the proxy is told to stop [default: 30s]",
+        |o, text| limit(o, "drain-timeout", text),
+        |o| vec![o.limits.drain_timeout.write()],
+    ),
+];
+
+fn push<T: FromStr>(list: &mut Vec<T>, text: &str, expected: &str) -> Result<(), String> {
+    list.push(text.parse().map_err(|_| format!("'{text}' is not {expected}"))?);
+    Ok(())
+}
+
+pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+fn unit<T: Unit>(text: &str) -> Result<T, String> {
+    T::read(text).ok_or_else(|| format!("'{text}' is not {}", T::EXPECTED))
+}
+
+fn limit(options: &mut Options, name: &str, text: &str) -> Result<(), String> {
+    let set = options.limits.set(name, text);
+    set.map_err(|expected| format!("'{text}' is not {}", expected.unwrap_or_default()))
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err(format!("'{text}' is neither on nor off")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_that_is_shown_can_be_given() {
+        let mut options = Options::default();
+        for (name, text) in [
+            ("listen", "[::1]:0"),
+            ("to", "http://h.test/base"),
+            ("cache-object-max", "1MiB"),
+            ("targeted-cache-control", "off"),
+            ("key-drop-query", "tracking,x*"),
+            ("key-keep-query", "q"),
+            ("freshness", "h.test/x status=404 default=10s"),
+            ("allow-destination", "h.test=10.0.0.0/8"),
+            ("allow-client", "192.0.2.0/24"),
+            ("allow-purge", "127.0.0.1"),
+            ("trusted-proxy", "::1"),
+            ("via", "edge-1"),
+            ("control", "/run/t.sock"),
+            ("admin", "127.0.0.1:9100"),
+            ("max-clients", "100"),
+        ] {
+            (OptionSpec::find(name).unwrap().set)(&mut options, text).unwrap();
+        }
+        for option in OPTIONS {
+            let values = (option.get)(&options);
+            assert!(!values.is_empty(), "{}", option.name);
+            let mut other = Options::default();
+            values.iter().for_each(|value| (option.set)(&mut other, value).unwrap());
+            assert_eq!((option.get)(&other), values, "{}", option.name);
+        }
+    }
+}
