@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use lru::LruCache;
 
-use crate::http::{Method, RequestHead};
+use crate::http::{Method, Name, RequestHead, range};
 
 use super::freshness::Use;
 use super::key::{BuildCarried, CacheKey};
@@ -93,7 +93,10 @@ impl<F: Copy> BusyTable<F> {
     ) -> Option<F> {
         let numbers = self.joinable.get(key)?;
         let busy = numbers.iter().filter_map(|number| self.tickets.get(number));
-        let alike = |busy: &&Busy<F>| known.is_none_or(|known| known.agree(&busy.request, request));
+        let alike = |busy: &&Busy<F>| {
+            known.is_none_or(|known| known.agree(&busy.request, request))
+                && range::asks_within(request.fields(), busy.request.fields())
+        };
         busy.filter(alike).find_map(|busy| busy.fetch)
     }
 
@@ -155,12 +158,16 @@ impl<F: Copy> BusyTable<F> {
         }
     }
 
-    /// Nobody joins the fetch; if others could have, nobody joins one of its key before `until`.
+    /// Nobody joins the fetch; if others could have, nobody joins one of its key before `until`. That
+    /// a part is not for sharing says nothing of the whole.
     pub(super) fn mark(&mut self, ticket: Ticket, until: Instant) {
         if !self.unshare(ticket) {
             return;
         }
         let Some(busy) = self.tickets.get(&ticket.0) else { return };
+        if busy.request.fields().has(Name::Range) {
+            return;
+        }
         if self.marks.put(busy.key.clone(), until).is_none() {
             self.key_bytes += busy.key.weight();
         }

@@ -84,16 +84,6 @@ impl Content {
         part
     }
 
-    /// The same bytes, the first of them at `start`.
-    #[must_use]
-    pub fn moved_to(mut self, start: u64) -> Self {
-        for (at, _) in &mut self.pieces {
-            *at = *at - self.start + start;
-        }
-        (self.start, self.end) = (start, self.end - self.start + start);
-        self
-    }
-
     /// Adds content that begins where this ends.
     pub fn append(&mut self, mut next: Self) {
         debug_assert!(self.end == next.start);

@@ -214,7 +214,7 @@ impl<F: Copy> Cache<F> {
         let control = RequestControl::of(request.fields());
         let joinable = self.is_on()
             && may_share(request, &control)
-            && !request.fields().has(Name::Range) // what is asked for may be all that comes
+            && !request.fields().has(Name::IfRange) // what is asked for may be all that comes
             && !cond::is_conditional(request.fields())
             && !self.busy.is_marked(key, now);
         let ticket = self.busy.begin(key, request, joinable.then_some(fetch));

@@ -32,6 +32,18 @@ impl ByteRange {
             _ => None,
         }
     }
+
+    /// Whether it lies within another one, however long the content is.
+    #[must_use]
+    pub fn is_within(self, outer: Self) -> bool {
+        match (self, outer) {
+            (Self::From(first, last), Self::From(from, to)) => {
+                first >= from && to.is_none_or(|to| last.is_some_and(|last| last <= to))
+            }
+            (Self::Suffix(n), Self::Suffix(of)) => n <= of,
+            _ => false,
+        }
+    }
 }
 
 /// What a `Range` field asks for. One that is malformed, of another unit, repeated or too long asks
@@ -46,6 +58,18 @@ pub fn parse(fields: &Fields) -> Option<Vec<ByteRange>> {
     let ranges: Option<Vec<ByteRange>> =
         Elements::of(set).take(MAX_RANGES + 1).map(parse_one).collect();
     ranges.filter(|ranges| (1..=MAX_RANGES).contains(&ranges.len()))
+}
+
+/// Whether what a request asks for is surely among what `other` asks for: that is the whole, or one
+/// range with this request's own in it.
+#[must_use]
+pub fn asks_within(request: &Fields, other: &Fields) -> bool {
+    let one = |fields| parse(fields).and_then(|ranges| <[_; 1]>::try_from(ranges).ok());
+    match (one(request), one(other)) {
+        _ if !other.has(Name::Range) => true,
+        (Some([inner]), Some([outer])) => inner.is_within(outer),
+        _ => false,
+    }
 }
 
 fn parse_one(spec: &[u8]) -> Option<ByteRange> {
@@ -227,6 +251,27 @@ mod tests {
         assert_eq!(selected("bytes=0-0,2000-"), parts(&[(0, 1)]));
         assert_eq!(selected("bytes=1000-,2000-"), Selected::Nothing);
         assert_eq!(selected("bytes=0-,0-,0-"), parts(&[(0, 1000)]));
+    }
+
+    #[test]
+    fn one_range_lies_within_another() {
+        let within = |request: &str, other: &str| {
+            let [request, other] = [request, other].map(|value| {
+                let mut fields = Fields::default();
+                (!value.is_empty()).then(|| fields.push(b"Range", value.as_bytes()));
+                fields
+            });
+            asks_within(&request, &other)
+        };
+        for other in ["bytes=2-5", "bytes=0-5", "bytes=2-", ""] {
+            assert!(within("bytes=2-5", other), "{other}");
+        }
+        for other in ["bytes=3-5", "bytes=2-4", "bytes=-5", "bytes=0-9,20-29", "nonsense"] {
+            assert!(!within("bytes=2-5", other), "{other}");
+        }
+        assert!(within("bytes=7-", "bytes=2-") && !within("bytes=7-", "bytes=2-9"));
+        assert!(within("bytes=-5", "bytes=-6") && !within("bytes=-7", "bytes=-6"));
+        assert!(within("", "") && !within("", "bytes=0-"));
     }
 
     #[test]

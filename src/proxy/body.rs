@@ -283,8 +283,9 @@ impl Body {
     /// Adds a reader at the start, if the start is still here. It is woken as soon as something
     /// comes, and after that when there is more than it has [`park`](Self::park)ed at.
     pub(super) fn attach(&mut self, token: Token) -> Option<ReaderKey> {
-        (self.sealed.start() == 0)
-            .then(|| self.readers.insert(Reader { at: 0, token, parked: true, lost: false }))
+        let at = self.sealed.start();
+        let complete = self.retain == Retain::All || at == 0;
+        complete.then(|| self.readers.insert(Reader { at, token, parked: true, lost: false }))
     }
 
     /// How many bytes are there that the reader has not read.

@@ -11,7 +11,6 @@ use crate::http::{
 use crate::time::Now;
 
 use super::fetch::Order;
-use super::reply::Answer;
 use super::route::{Route, max_forwards};
 use super::settings::{ReverseOrigin, Settings};
 
@@ -190,22 +189,24 @@ const fn tells_of_client(name: Name) -> bool {
     )
 }
 
-/// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
-/// length is known. Of a part it is the head that the whole would have had (RFC 9111 §3.4).
-pub(super) fn stored_fields(answer: &Answer, status: Status, length: u64) -> Fields {
-    let passed_on = &answer.head;
-    let is_part = answer.status != status; // which is that of the whole
-    let mut start_line = passed_on.start_line().to_vec();
-    if is_part {
-        start_line.clear();
-        HeadWriter::response(&mut start_line, status, status.reason().as_bytes());
-    }
-    let mut out = Fields::after(start_line, passed_on.len() + 1);
+/// The head that the whole would have had, from that of a part of it (RFC 9111 §3.4).
+pub(super) fn whole_fields(part: &Fields, length: u64) -> Fields {
+    let mut start_line = Vec::new();
+    HeadWriter::response(&mut start_line, Status::OK, Status::OK.reason().as_bytes());
+    let mut out = Fields::after(start_line, part.len());
     let of_part = |id| matches!(id, Name::ContentRange | Name::ContentLength);
+    for field in part.iter().filter(|field| !of_part(field.id)) {
+        out.push(field.name, field.value);
+    }
+    out.push(b"Content-Length", length.to_string().as_bytes());
+    out
+}
+
+/// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
+/// length is known.
+pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
+    let mut out = Fields::after(passed_on.start_line().to_vec(), passed_on.len() + 1);
     for field in passed_on.iter().filter(|field| field.id != Name::Age) {
-        if is_part && of_part(field.id) {
-            continue;
-        }
         if !cache::withheld(passed_on).any(|name| field.is_named(name)) {
             out.push(field.name, field.value);
         }

@@ -11,6 +11,7 @@ mod dial;
 mod error;
 mod fetch;
 mod fetch_steps;
+mod form;
 mod forward;
 mod freshness_rule;
 mod journal;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{Failure, NotStored, Object, Storable};
+use crate::http::range::Part;
 use crate::http::{Fields, Framing, Status};
 use crate::reactor::{Token, Wake};
 
@@ -21,8 +22,8 @@ pub(super) struct Answer {
     pub(super) framing: Framing,
     /// Whom it may be shared with, and whether it is to be stored.
     pub(super) storing: Result<Storable, NotStored>,
-    /// Whether its content is made of what was stored and what comes, and may be a part.
-    pub(super) filled: bool,
+    /// Which part of its content there will be, if not all: the head is that of the whole.
+    pub(super) part: Option<Part>,
     pub(super) origin: Option<SocketAddr>,
 }
 

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{Extents, Object, Storable};
-use crate::http::Status;
 
 use super::super::body::{Retain, State};
 use super::super::fetch::{Fetch, FetchCx};
@@ -46,18 +45,14 @@ pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
 /// The object to store, if the response was for storing and all of it was kept.
 fn to_store(reply: &mut Reply) -> Option<Object> {
     let Some(Brought::Response(answer)) = reply.brought.clone() else { return None };
-    let Storable { freshness, selection, tags, part, .. } = answer.storing.clone().ok()?;
+    let Storable { freshness, selection, tags, .. } = answer.storing.clone().ok()?;
     if reply.body.retain() == Retain::Behind {
         return None;
     }
     let content = reply.body.content();
-    let (status, content) = match part {
-        Some(part) => (Status::OK, Extents::of(content.moved_to(part.first), part.length)),
-        None => {
-            let length = content.end();
-            (answer.status, Extents::of(content, length))
-        }
-    };
-    let head = forward::stored_fields(&answer, status, content.length());
+    let length = answer.framing.length().unwrap_or(content.end());
+    let content = Extents::of(content, length);
+    let status = answer.status;
+    let head = forward::stored_fields(&answer.head, status, length);
     Some(Object { status, head, content, freshness, selection, tags })
 }

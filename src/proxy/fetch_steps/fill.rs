@@ -1,18 +1,17 @@
 //! Filling: what is missing of a stored response is fetched, hole by hole, into one body in which
 //! what is here already stands in its place.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{NotStored, Object, Storable};
+use crate::cache::{NotStored, Object};
 use crate::http::cond::Validators;
 use crate::http::range::Part;
 use crate::http::{Framing, Refusal, ResponseHead, Status};
 
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
-use super::super::reply::{Answer, Brought};
-use super::stored;
+use super::super::reply::Answer;
+use super::{head, stored};
 
 /// An origin that brings less than it is asked for is asked again, but not for ever.
 const MAX_HOLES: usize = 64;
@@ -86,36 +85,29 @@ pub(super) fn take_head(
 fn begin(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
     let Some(fill) = fetch.order.fill.clone() else { return Next::Go(Step::Acquire) };
     let (object, storable) = stored::updated(fetch, &fill.object, head, cx);
-    let length = object.length();
-    let part = Some(Part { first: fill.first, end: fill.end, length });
     let storing = match storable {
         Ok(_) if !cx.core.cache.takes(fill.end - fill.first) => Err(NotStored::TooLarge),
-        Ok(storable) => Ok(Storable { part, ..storable }),
+        Ok(storable) => Ok(storable),
         Err(reason) => {
             cx.core.cache.forget(&fetch.order.key);
             Err(reason)
         }
     };
-    let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
-        return Next::Failed(ExchangeError::ClientGone);
-    };
-    reply.body.begin_at(fill.first);
-    reply.body.set_length(Some(fill.end));
-    let before = object.content.part(fill.first, fill.hole.0);
-    reply.body.append(before, cx.reactor);
-    if storing.is_err() {
-        reply.body.let_go();
-    }
+    let length = object.length();
     let answer = Answer {
         status: Status::OK,
         head: object.head.clone(),
         framing: Framing::Length(length),
         storing,
-        filled: true,
+        part: Some(Part { first: fill.first, end: fill.end, length }),
         origin: fetch.connection.map(|connection| connection.address),
     };
-    reply.bring(Brought::Response(Rc::new(answer)), cx.reactor);
-    Next::Go(Step::Content)
+    let next = head::bring(fetch, answer, cx);
+    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
+        let before = object.content.part(fill.first, fill.hole.0);
+        reply.body.append(before, cx.reactor);
+    }
+    next
 }
 
 /// A hole is filled: what is stored behind it follows, and the next one is asked for. `None` if none

@@ -4,10 +4,11 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::cache::{self, Failure, NotStored, Response, Storable};
-use crate::http::{Framing, FromOrigin, Method, Name, ResponseHead, Status, hop};
+use crate::http::{Framing, FromOrigin, Method, Name, RequestHead, ResponseHead, Status, hop};
 
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
+use super::super::form::Streamed;
 use super::super::forward;
 use super::super::reply::{Answer, Brought};
 use super::{fill, push_request, stored};
@@ -93,22 +94,54 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     stored::invalidate(fetch, head, cx);
     stored::freshen_by_head(fetch, head, cx);
     let now = cx.reactor.now();
-    let storing = storable(fetch, head, cx);
     let fields = forward::response_fields(head, &fetch.order.route, &cx.core.settings, now);
+    let answer = Answer {
+        status,
+        head: fields,
+        framing: head.framing(),
+        storing: storable(fetch, head, cx),
+        part: None,
+        origin: fetch.connection.map(|connection| connection.address),
+    };
+    bring(fetch, of_the_whole(answer, &fetch.order.request), cx)
+}
+
+/// A part that may be stored is passed on like any part of what is stored: as cut from the whole.
+/// One that is not what was asked for is passed on as it is, and not stored.
+fn of_the_whole(answer: Answer, request: &RequestHead) -> Answer {
+    let part = answer.storing.as_ref().ok().and_then(|storable| storable.part);
+    let Some(part) = part else { return answer };
+    let cut = Answer {
+        status: Status::OK,
+        head: forward::whole_fields(&answer.head, part.length),
+        framing: Framing::Length(part.length),
+        part: Some(part),
+        ..answer
+    };
+    match Streamed::of(request, &cut) {
+        Some(form @ Streamed::Part(..)) if form.lies_in(part) => cut,
+        _ => Answer { storing: Err(NotStored::Partial), ..answer },
+    }
+}
+
+/// Has those who wait go on with an answer whose content follows.
+pub(super) fn bring(fetch: &Fetch, answer: Answer, cx: &mut FetchCx<'_>) -> Next {
+    let now = cx.reactor.now().mono;
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
         return Next::Failed(ExchangeError::ClientGone);
     };
-    reply.body.set_length(head.framing().length());
-    if storing.is_err() {
+    if let Some(part) = answer.part {
+        reply.body.begin_at(part.first);
+    }
+    let end = answer.part.map(|part| part.end);
+    reply.body.set_length(end.or(answer.framing.length()));
+    if answer.storing.is_err() {
         reply.body.let_go();
     }
-    let may_wait = storing.as_ref().is_ok_and(|storable| storable.answers_some(now.mono));
+    let may_wait = answer.storing.as_ref().is_ok_and(|storable| storable.answers_some(now));
     if !may_wait && fetch.order.request.method() == Method::Get {
-        cx.core.cache.mark_unshared(fetch.ticket, now.mono);
+        cx.core.cache.mark_unshared(fetch.ticket, now);
     }
-    let origin = fetch.connection.map(|connection| connection.address);
-    let (status, framing) = (head.status(), head.framing());
-    let answer = Answer { status, head: fields, framing, storing, filled: false, origin };
     reply.bring(Brought::Response(Rc::new(answer)), cx.reactor);
     Next::Go(Step::Content)
 }

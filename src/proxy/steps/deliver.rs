@@ -11,9 +11,9 @@ use super::super::body::State;
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
 use super::super::core::Core;
 use super::super::error::ExchangeError;
+use super::super::form::{Form, Streamed};
 use super::super::outgoing::Coding;
 use super::super::reply::{Answer, Brought};
-use super::form::{Form, Streamed};
 
 /// Content up to this many bytes is copied behind its head: that costs less than another slice, and
 /// lets answers to pipelined requests leave together.

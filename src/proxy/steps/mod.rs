@@ -3,7 +3,6 @@
 mod connect;
 mod deliver;
 mod finish;
-mod form;
 mod lookup;
 mod receive;
 mod route;

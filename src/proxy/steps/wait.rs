@@ -10,10 +10,10 @@ use crate::http::{RequestHead, Status, Version};
 use super::super::body::State;
 use super::super::client::{Client, ClientCx, Next, Source, Step};
 use super::super::error::ExchangeError;
+use super::super::form::Streamed;
 use super::super::journal::Outcome;
 use super::super::reply::{Brought, Reply};
 use super::super::tunnel::Tunnel;
-use super::form::Streamed;
 use super::lookup::{MAX_DISAPPOINTMENTS, serve};
 use super::{flush, pump};
 
@@ -123,7 +123,9 @@ fn what_came(reply: &Reply, request: &RequestHead, leader: bool, ahead: u64, now
             let soon = reply.body.end().saturating_add(ahead);
             let answers = |storable: &Storable| {
                 storable.answers(request, now)
-                    && Streamed::of(request, answer).is_some_and(|form| form.begins_by(soon))
+                    && Streamed::of(request, answer).is_some_and(|form| {
+                        form.begins_by(soon) && answer.part.is_none_or(|part| form.lies_in(part))
+                    })
             };
             let shared = leader || answer.storing.as_ref().is_ok_and(answers);
             if shared { Came::Response } else { Came::NotForUs }

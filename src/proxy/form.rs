@@ -1,10 +1,10 @@
 //! The form in which a representation answers a request: whole, in parts, or without content.
 
 use crate::http::cond::{self, Validators};
-use crate::http::range::{self, Selected};
+use crate::http::range::{self, Part, Selected};
 use crate::http::{Fields, HeadWriter, Method, Multipart, Name, RequestHead, Status};
 
-use super::super::reply::Answer;
+use super::reply::Answer;
 
 /// The form of an answer made from a representation.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl Streamed {
         let cut = request.method() == Method::Get
             && fields.has(Name::Range)
             && answer.status == Status::OK
-            && (answer.storing.is_ok() || answer.filled);
+            && (answer.storing.is_ok() || answer.part.is_some());
         if !cut {
             return Some(Self::Whole);
         }
@@ -129,6 +129,15 @@ impl Streamed {
     /// Whether what it is made of begins at this offset or before.
     pub(super) const fn begins_by(self, offset: u64) -> bool {
         self.extent().0 <= offset
+    }
+
+    /// Whether nothing else is needed for it than this part.
+    pub(super) const fn lies_in(self, part: Part) -> bool {
+        let (first, end) = match self {
+            Self::Whole => (0, part.length),
+            Self::Part(..) | Self::Unsatisfiable(_) => self.extent(),
+        };
+        first == end || (part.first <= first && end <= part.end)
     }
 
     /// The bytes it is made of, unless it is the whole.
