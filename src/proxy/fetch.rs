@@ -317,9 +317,12 @@ impl Fetch {
         true
     }
 
-    /// Ends it badly: every reader sees that, and nothing of it is stored.
+    /// Ends it badly: every reader sees that. Nothing of it is stored unless only the readers failed.
     pub(super) fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
-        cx.core.cache.abandon(self.ticket);
+        match error {
+            ExchangeError::ClientGone => steps::store_part(self, cx),
+            _ => cx.core.cache.abandon(self.ticket),
+        }
         if error.is_of_origin() && !self.has_brought(cx) {
             self.falls_back(Failure::Unreachable, cx);
         }

@@ -4,6 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{Extents, Object, Storable};
+use crate::http::cond::Validators;
+use crate::http::{Method, Status};
 
 use super::super::body::{Retain, State};
 use super::super::fetch::{Fetch, FetchCx};
@@ -12,22 +14,10 @@ use super::super::reply::{Brought, Reply};
 
 /// Ends a fetch whose response is complete.
 pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    let reply = cx.core.replies.get_mut(fetch.reply);
-    let object = reply.and_then(|reply| {
+    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
         reply.body.finish(State::Complete(None), cx.reactor); // unless its content has done so
-        reply.object = to_store(reply).map(Arc::new);
-        reply.object.clone()
-    });
-    cx.core.count(fetch.reply);
-    match object {
-        Some(object) => {
-            let stored = cx.core.cache.complete(fetch.ticket, object);
-            if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-                reply.object = Some(stored);
-            }
-        }
-        None => cx.core.cache.abandon(fetch.ticket),
     }
+    store(fetch, |_| true, cx);
     let sent_whole = fetch.request_ended && fetch.output.is_empty();
     if fetch.codec.is_reusable()
         && fetch.input.is_empty()
@@ -42,15 +32,44 @@ pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
     fetch.let_go(cx);
 }
 
-/// The object to store, if the response was for storing and all of it was kept.
+/// Stores what has come of a response that nobody waits for any more, if that can be completed
+/// (RFC 9111 §3.3).
+pub(in super::super) fn store_part(fetch: &Fetch, cx: &mut FetchCx<'_>) {
+    let completable = |object: &Object| {
+        fetch.order.request.method() == Method::Get
+            && object.status == Status::OK
+            && !object.content.parts().is_empty()
+            && Validators::of(&object.head).are_strong()
+    };
+    store(fetch, completable, cx);
+}
+
+/// Ends a fetch for the cache, which gets what was kept if it is `wanted`.
+fn store(fetch: &Fetch, wanted: impl FnOnce(&Object) -> bool, cx: &mut FetchCx<'_>) {
+    let reply = cx.core.replies.get_mut(fetch.reply);
+    let object = reply.and_then(|reply| {
+        reply.object = to_store(reply).filter(wanted).map(Arc::new);
+        reply.object.clone()
+    });
+    cx.core.count(fetch.reply);
+    let Some(object) = object else { return cx.core.cache.abandon(fetch.ticket) };
+    let stored = cx.core.cache.complete(fetch.ticket, object);
+    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
+        reply.object = Some(stored);
+    }
+}
+
+/// The object to store, if the response was for storing, all that came of it was kept, and it is known
+/// how long it is.
 fn to_store(reply: &mut Reply) -> Option<Object> {
     let Some(Brought::Response(answer)) = reply.brought.clone() else { return None };
     let Storable { freshness, selection, tags, .. } = answer.storing.clone().ok()?;
     if reply.body.retain() == Retain::Behind {
         return None;
     }
+    let complete = matches!(reply.body.state(), State::Complete(_));
     let content = reply.body.content();
-    let length = answer.framing.length().unwrap_or(content.end());
+    let length = answer.framing.length().or(complete.then_some(content.end()))?;
     let content = Extents::of(content, length);
     let status = answer.status;
     let head = forward::stored_fields(&answer.head, status, length);
