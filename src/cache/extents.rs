@@ -30,6 +30,12 @@ impl Extents {
         self.hole_in(0, self.length).is_none()
     }
 
+    /// How many bytes are here.
+    #[must_use]
+    pub fn here(&self) -> u64 {
+        self.parts.iter().map(|part| part.end() - part.start()).sum()
+    }
+
     /// The first bytes that are missing from `first` up to `end`.
     #[must_use]
     pub fn hole_in(&self, first: u64, end: u64) -> Option<(u64, u64)> {

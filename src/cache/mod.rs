@@ -272,14 +272,16 @@ impl<F: Copy> Cache<F> {
         object
     }
 
-    /// What is not whole takes over what is here of it already.
+    /// What is not whole takes over what is here of it already, unless it grew too large with that.
     fn combined(&mut self, key: &CacheKey, object: Arc<Object>) -> Arc<Object> {
         if object.content.is_whole() {
             return object;
         }
         let mut variants = self.store.get(key).iter().map(|variant| &variant.object);
         let older = variants.find(|older| older.selection == object.selection);
-        older.and_then(|older| object.combined_with(older)).map_or(object, Arc::new)
+        let combined = older.and_then(|older| object.combined_with(older));
+        let combined = combined.filter(|object| self.takes(object.content.here()));
+        combined.map_or(object, Arc::new)
     }
 
     /// Removes what is stored for a URI, as a successful unsafe request does (RFC 9111 §4.4). What is

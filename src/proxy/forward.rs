@@ -49,7 +49,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
     }
     if let Some(fill) = fill {
         head.field("Range", fill.range().as_bytes());
-        only_of_the_same(&mut head, &fill.object);
+        fill.object().into_iter().for_each(|object| only_of_the_same(&mut head, object));
     }
     if let Some(object) = validate {
         ask_whether_still_valid(&mut head, object);

@@ -145,6 +145,9 @@ limits! {
     /// How far ahead of what has come a range of it may begin that is waited for; beyond, it is asked
     /// for itself.
     range_ahead "range-ahead": Bytes = kib(1024), from Bytes(0);
+    /// Ranges are widened to multiples of this when they are fetched to be stored, so that their
+    /// neighbours are there, too. `off` asks for what was asked for.
+    range_slice "range-slice": Option<Bytes> = None, from Some(kib(4));
     /// Content that is still fetched to be stored when nobody reads it any more.
     finish "finish": Bytes = kib(64), from Bytes(0);
     /// How long that may take: nobody waits for it, and it holds a connection.

@@ -13,7 +13,7 @@ use super::body::{Body, Retain};
 use super::pool::OriginConnection;
 
 /// The head of a response as it is passed on, and for whom it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) status: Status,
     /// Start line and fields, without the empty line.

@@ -8,7 +8,8 @@ use super::super::body::{Retain, State, receive_into};
 use super::super::deadlines::is_past;
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next};
-use super::{fill, push_request};
+use super::super::reply::Brought;
+use super::{end, fill, push_request};
 
 /// Moves content until all has come, nobody has room, or there is no more yet.
 pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
@@ -105,7 +106,7 @@ fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 }
 
 /// Counts what is kept for the cache; once that is too much, the content is only passed on, to those
-/// who keep up.
+/// who keep up, and of a part is stored what has come.
 fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let fits = cx.core.count(fetch.reply);
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
@@ -113,6 +114,11 @@ fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     if reply.body.retain() == Retain::Behind || (fits && small) {
         return;
     }
+    if matches!(&reply.brought, Some(Brought::Response(answer)) if answer.part.is_some()) {
+        end::store_part(fetch, cx);
+    }
+    let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
+    reply.object = None; // what is still read of it is its own from here on
     reply.body.let_go();
     reply.body.leave_behind(cx.reactor);
     cx.core.count(fetch.reply);

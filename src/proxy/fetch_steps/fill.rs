@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::cache::{NotStored, Object};
+use crate::cache::Object;
 use crate::http::cond::Validators;
-use crate::http::range::Part;
-use crate::http::{Framing, Refusal, ResponseHead, Status};
+use crate::http::range::{self, ByteRange, Part};
+use crate::http::{Fields, Framing, Refusal, ResponseHead, Status};
 
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
@@ -19,7 +19,8 @@ const MAX_HOLES: usize = 64;
 /// What is to be completed.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Fill {
-    pub(in super::super) object: Arc<Object>,
+    /// What is stored, as soon as something is.
+    object: Option<Arc<Object>>,
     /// The bytes that are wanted: the first, and one past the last.
     first: u64,
     end: u64,
@@ -29,33 +30,75 @@ pub(in super::super) struct Fill {
 }
 
 impl Fill {
-    /// The bytes that are missing of `object` from `first` up to `end`, if there are any.
-    pub(in super::super) fn of(object: Arc<Object>, (first, end): (u64, u64)) -> Option<Self> {
+    /// The bytes that are missing of `object` from `first` up to `end`, if there are any, and of the
+    /// slices that they lie in.
+    pub(in super::super) fn of(
+        object: Arc<Object>,
+        (first, end): (u64, u64),
+        slice: Option<u64>,
+    ) -> Option<Self> {
+        object.content.hole_in(first, end)?;
+        let (first, end) = widened(first, end, slice);
+        let end = end.min(object.length());
         let hole = object.content.hole_in(first, end)?;
-        Some(Self { object, first, end, hole, asked: 1 })
+        Some(Self { object: Some(object), first, end, hole, asked: 1 })
+    }
+
+    /// The slices that a request's range lies in, of something of which nothing is stored.
+    pub(in super::super) fn of_slices(request: &Fields, slice: u64) -> Option<Self> {
+        let [ByteRange::From(first, last)] = range::parse(request)?[..] else { return None };
+        let (first, end) = widened(first, last.map_or(u64::MAX, |last| last + 1), Some(slice));
+        Some(Self { object: None, first, end, hole: (first, end), asked: 1 })
     }
 
     /// The `Range` that asks for the hole.
     pub(in super::super) fn range(&self) -> String {
+        let length = self.object.as_ref().map_or(u64::MAX, |object| object.length());
         match self.hole {
-            (first, end) if end == self.object.length() => format!("bytes={first}-"),
+            (first, end) if end == length => format!("bytes={first}-"),
             (first, end) => format!("bytes={first}-{}", end - 1),
         }
     }
 
+    /// What the bytes have to be of, if anything is stored.
+    pub(in super::super) const fn object(&self) -> Option<&Arc<Object>> {
+        self.object.as_ref()
+    }
+
+    /// Whether a part begins where the hole does, and brings no more.
+    pub(super) const fn fits(&self, part: Part) -> bool {
+        part.first == self.hole.0 && part.end <= self.hole.1
+    }
+
+    /// All that is wanted, of which the first part has come.
+    pub(super) fn wanted(&self, part: Part) -> Part {
+        Part { end: self.end.min(part.length), ..part }
+    }
+
+    /// Goes on as for a stored response, of which nothing is here yet.
+    pub(super) fn begun(self, object: Object) -> Self {
+        let end = self.end.min(object.length());
+        Self { object: Some(Arc::new(object)), end, ..self }
+    }
+
     /// Whether a response brings what was asked for, or some of it, of the same representation.
-    fn is_brought_by(&self, head: &ResponseHead) -> bool {
+    fn is_brought_by(&self, head: &ResponseHead, object: &Object) -> bool {
         let fields = head.fields();
         let fits = |part: Part| {
-            part.first == self.hole.0
-                && part.end <= self.hole.1
-                && part.length == self.object.length()
+            self.fits(part)
+                && part.length == object.length()
                 && head.framing() == Framing::Length(part.end - part.first)
         };
         head.status() == Status::PARTIAL_CONTENT
             && Part::of(fields).is_some_and(fits)
-            && Validators::of(fields).are_strongly(&Validators::of(&self.object.head))
+            && Validators::of(fields).are_strongly(&Validators::of(&object.head))
     }
+}
+
+/// Bytes from the first of a slice up to the last of one.
+fn widened(first: u64, end: u64, slice: Option<u64>) -> (u64, u64) {
+    let Some(slice) = slice else { return (first, end) };
+    (first - first % slice, end.checked_next_multiple_of(slice).unwrap_or(u64::MAX))
 }
 
 /// Takes the head of what was asked for to fill a hole. `None` if it is an answer of its own.
@@ -65,40 +108,37 @@ pub(super) fn take_head(
     cx: &mut FetchCx<'_>,
 ) -> Option<Next> {
     let fill = fetch.order.fill.as_ref()?;
+    let object = Arc::clone(fill.object.as_ref()?);
     let begun = fill.asked > 1;
-    if fill.is_brought_by(head) {
-        return Some(if begun { Next::Go(Step::Content) } else { begin(fetch, head, cx) });
+    if fill.is_brought_by(head, &object) {
+        return Some(if begun { Next::Go(Step::Content) } else { begin(fetch, &object, head, cx) });
     }
     if begun {
         cx.core.cache.forget(&fetch.order.key);
         return Some(Next::Failed(ExchangeError::BadResponse(Refusal::Truncated)));
     }
     fetch.order.fill = None;
-    let of_the_hole = matches!(
-        head.status(),
-        Status::PARTIAL_CONTENT | Status::RANGE_NOT_SATISFIABLE | Status::NOT_MODIFIED
-    );
-    of_the_hole.then(|| stored::ask_for_the_whole(fetch, cx))
+    is_of_the_hole(head.status()).then(|| stored::ask_for_the_whole(fetch, cx))
+}
+
+/// Whether a status answers the question for a hole, and not the client's own.
+pub(super) const fn is_of_the_hole(status: Status) -> bool {
+    matches!(status, Status::PARTIAL_CONTENT | Status::RANGE_NOT_SATISFIABLE | Status::NOT_MODIFIED)
 }
 
 /// The first hole is being filled: that makes an answer of what is stored and what comes.
-fn begin(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
+fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
     let Some(fill) = fetch.order.fill.clone() else { return Next::Go(Step::Acquire) };
-    let (object, storable) = stored::updated(fetch, &fill.object, head, cx);
-    let storing = match storable {
-        Ok(_) if !cx.core.cache.takes(fill.end - fill.first) => Err(NotStored::TooLarge),
-        Ok(storable) => Ok(storable),
-        Err(reason) => {
-            cx.core.cache.forget(&fetch.order.key);
-            Err(reason)
-        }
-    };
+    let (object, storable) = stored::updated(fetch, object, head, cx);
+    if storable.is_err() {
+        cx.core.cache.forget(&fetch.order.key);
+    }
     let length = object.length();
     let answer = Answer {
         status: Status::OK,
         head: object.head.clone(),
         framing: Framing::Length(length),
-        storing,
+        storing: storable,
         part: Some(Part { first: fill.first, end: fill.end, length }),
         origin: fetch.connection.map(|connection| connection.address),
     };
@@ -115,7 +155,7 @@ fn begin(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
 pub(super) fn next_hole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Option<Next> {
     let fill = fetch.order.fill.as_mut()?;
     let body = &mut cx.core.replies.get_mut(fetch.reply)?.body;
-    let content = &fill.object.content;
+    let content = &fill.object.as_ref()?.content;
     let next = content.hole_in(body.end(), fill.end);
     let here = next.map_or(fill.end, |(first, _)| first);
     body.append(content.part(body.end(), here), cx.reactor);

@@ -4,14 +4,13 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::cache::{self, Failure, NotStored, Response, Storable};
-use crate::http::{Framing, FromOrigin, Method, Name, RequestHead, ResponseHead, Status, hop};
+use crate::http::{Framing, FromOrigin, Method, Name, ResponseHead, Status, hop};
 
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
-use super::super::form::Streamed;
 use super::super::forward;
 use super::super::reply::{Answer, Brought};
-use super::{fill, push_request, stored};
+use super::{fill, part, push_request, stored};
 
 /// Sends on, and takes what comes until there is a final head.
 pub(in super::super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
@@ -103,24 +102,9 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
         part: None,
         origin: fetch.connection.map(|connection| connection.address),
     };
-    bring(fetch, of_the_whole(answer, &fetch.order.request), cx)
-}
-
-/// A part that may be stored is passed on like any part of what is stored: as cut from the whole.
-/// One that is not what was asked for is passed on as it is, and not stored.
-fn of_the_whole(answer: Answer, request: &RequestHead) -> Answer {
-    let part = answer.storing.as_ref().ok().and_then(|storable| storable.part);
-    let Some(part) = part else { return answer };
-    let cut = Answer {
-        status: Status::OK,
-        head: forward::whole_fields(&answer.head, part.length),
-        framing: Framing::Length(part.length),
-        part: Some(part),
-        ..answer
-    };
-    match Streamed::of(request, &cut) {
-        Some(form @ Streamed::Part(..)) if form.lies_in(part) => cut,
-        _ => Answer { storing: Err(NotStored::Partial), ..answer },
+    match part::of_the_whole(answer, fetch) {
+        Some(answer) => bring(fetch, answer, cx),
+        None => stored::ask_again(fetch, cx),
     }
 }
 
@@ -150,7 +134,8 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
     if !cx.core.cache.is_on() {
         return Err(NotStored::Off);
     }
-    if !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {
+    let is_part = head.status() == Status::PARTIAL_CONTENT; // kept as far as there is room
+    if !is_part && !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
     if cx.core.settings.reverse.is_some() && forward::varies_by_client(head.fields()) {

@@ -5,6 +5,7 @@ mod content;
 mod end;
 mod fill;
 mod head;
+mod part;
 mod send;
 mod stored;
 

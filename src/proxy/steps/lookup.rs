@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{Lookup, Missing, Object, RequestControl, Use};
-use crate::http::cond::Validators;
+use crate::http::cond::{self, Validators};
+use crate::http::{Method, Name};
 use crate::reactor::Id;
 
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
@@ -59,8 +60,13 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
             fetch(client, basis, forwarded, cx)
         }
         Lookup::Part(object, wanted) => {
-            let basis = Basis { fill: Fill::of(object, wanted), ..Basis::default() };
+            let slice = cx.core.settings.limits.range_slice.map(|slice| slice.0);
+            let basis = Basis { fill: Fill::of(object, wanted, slice), ..Basis::default() };
             fetch(client, basis, Forwarded::Missing(Missing::Part), cx)
+        }
+        Lookup::Miss(missing @ (Missing::Uri | Missing::Vary)) => {
+            let basis = Basis { fill: slices(client, cx), ..Basis::default() };
+            fetch(client, basis, Forwarded::Missing(missing), cx)
         }
         Lookup::Busy(_) => fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx),
         Lookup::Miss(missing) => fetch(client, Basis::default(), Forwarded::Missing(missing), cx),
@@ -74,6 +80,21 @@ struct Basis {
     validate: Option<Arc<Object>>,
     fallback: Option<Arc<Object>>,
     fill: Option<Fill>,
+}
+
+/// The slices to fetch for a request of which nothing is stored, if it asks for one range, and
+/// whatever the origin has.
+fn slices(client: &Client, cx: &ClientCx<'_>) -> Option<Fill> {
+    let slice = cx.core.settings.limits.range_slice?.0;
+    let request = &client.exchange.as_ref()?.request;
+    let fields = request.fields();
+    let plain = request.method() == Method::Get
+        && !request.framing().has_content()
+        && !cond::is_conditional(fields)
+        && !cond::guards_a_change(fields)
+        && ![Name::IfRange, Name::Authorization].into_iter().any(|name| fields.has(name))
+        && !RequestControl::of(fields).no_store;
+    if plain { Fill::of_slices(fields, slice) } else { None }
 }
 
 /// Whether the origin can be asked if it still holds. If not, the client's own conditions are what
