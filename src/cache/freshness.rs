@@ -145,7 +145,7 @@ fn heuristic_lifetime(response: &Response<'_>, control: &ResponseControl) -> Opt
     if !(allows_heuristics(response.status) || control.public) {
         return None;
     }
-    let modified = response.fields.only(Name::LastModified).and_then(date::parse)?;
+    let modified = response.fields.only(Name::LastModified).and_then(date::parse_relaxed)?;
     let unmodified = response.date().duration_since(modified).unwrap_or_default();
     Some((unmodified / 10).min(MAX_HEURISTIC))
 }

@@ -234,7 +234,7 @@ impl Response<'_> {
     /// The lifetime that `Expires` gives. A date that cannot be read is past.
     fn expiry(&self) -> Option<Duration> {
         self.fields.has(Name::Expires).then(|| {
-            let expires = self.fields.only(Name::Expires).and_then(date::parse);
+            let expires = self.fields.only(Name::Expires).and_then(date::parse_relaxed);
             expires.and_then(|at| at.duration_since(self.date()).ok()).unwrap_or_default()
         })
     }
@@ -257,7 +257,7 @@ impl Response<'_> {
 
     /// When it was sent, as far as is known.
     pub(super) fn date(&self) -> SystemTime {
-        self.fields.only(Name::Date).and_then(date::parse).unwrap_or(self.now.wall)
+        self.fields.only(Name::Date).and_then(date::parse_relaxed).unwrap_or(self.now.wall)
     }
 }
 

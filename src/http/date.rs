@@ -2,10 +2,45 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+const DAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
 /// Reads a date in any of the three formats; `None` if it is in none of them.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<SystemTime> {
     httpdate::parse_http_date(std::str::from_utf8(text).ok()?).ok()
+}
+
+/// Reads a date as caches do, for which the names of days and months and `GMT` may be in any case
+/// (RFC 9111 §4.2); the day of the week may be another one.
+#[must_use]
+pub fn parse_relaxed(text: &[u8]) -> Option<SystemTime> {
+    parse(text).or_else(|| on_some_day(std::str::from_utf8(text).ok()?))
+}
+
+/// A date that names a day of the week, whichever that is.
+fn on_some_day(text: &str) -> Option<SystemTime> {
+    let (day, rest) = text.split_at(text.find([',', ' '])?);
+    let days = DAYS.map(|name| if day.len() == 3 { &name[..3] } else { name });
+    if !days.iter().any(|name| name.eq_ignore_ascii_case(day)) {
+        return None;
+    }
+    let rest = capitalized(rest);
+    days.iter().find_map(|name| parse([name, &*rest].concat().as_bytes()))
+}
+
+/// Each word with a capital, and `GMT` as such.
+fn capitalized(text: &str) -> String {
+    let mut out = text.to_ascii_lowercase();
+    for (at, _) in text.match_indices([' ', '-']) {
+        if let Some(letter) = out.get_mut(at + 1..at + 2) {
+            letter.make_ascii_uppercase();
+        }
+    }
+    match out.strip_suffix(" Gmt") {
+        Some(rest) => [rest, " GMT"].concat(),
+        None => out,
+    }
 }
 
 /// Writes a date as IMF-fixdate, the format that is generated.
@@ -34,11 +69,41 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_date() {
-        for text in
-            ["", "0", "-1", "Sun, 06 Nov 1994 08:49:37 +0000", "1994-11-06T08:49:37Z", "\u{e4}"]
-        {
+    fn to_caches_case_and_the_day_of_the_week_do_not_matter() {
+        let time = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for text in [
+            "SUN, 06 nov 1994 08:49:37 gmt",
+            "Fri, 06 Nov 1994 08:49:37 GMT",
+            "monday, 06-NOV-94 08:49:37 Gmt",
+            "tue nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(parse_relaxed(text.as_bytes()), Some(time), "{text}");
             assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_date() {
+        for text in [
+            "",
+            "0",
+            "-1",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 8:49:37 GMT",
+            "Sun, 06 Nov 94 08:49:37 GMT",
+            "Sun 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06  Nov 1994 08:49:37 GMT",
+            "Sun, 06-Nov-94 08:49:37 GMT",
+            "Sunday, 06 Nov 1994 08:49:37 GMT",
+            "Sonntag, 06-Nov-94 08:49:37 GMT",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "1994-11-06T08:49:37Z",
+            "\u{e4}, 06 Nov 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+            assert_eq!(parse_relaxed(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -60,6 +60,7 @@ names! {
     MaxForwards "Max-Forwards";
     Pragma "Pragma";
     ProxyAuthenticate "Proxy-Authenticate";
+    ProxyAuthenticationInfo "Proxy-Authentication-Info";
     ProxyAuthorization "Proxy-Authorization";
     ProxyConnection "Proxy-Connection";
     ProxyStatus "Proxy-Status";
@@ -91,7 +92,7 @@ const BY_LENGTH: [([Name; MAX_SAME_LENGTH], usize); MAX_LENGTH + 1] = {
     }
     table
 };
-const MAX_LENGTH: usize = 22;
+const MAX_LENGTH: usize = 25;
 const MAX_SAME_LENGTH: usize = 8;
 
 impl Name {

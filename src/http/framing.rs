@@ -125,6 +125,16 @@ fn transfer_encoding(version: Version, fields: &Fields) -> Result<Coding, Refusa
     }
 }
 
+/// Whether a response names a coding that is registered, or was, for transfer or for content: whoever
+/// knows it can undo it. One that is not was asked for by nobody, and means nothing to anybody; nor
+/// does `identity`.
+pub(super) fn is_coded(fields: &Fields) -> bool {
+    const KNOWN: [&[u8]; 7] =
+        [b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip", b"br", b"zstd"];
+    let is_known = |coding: &[u8]| KNOWN.iter().any(|known| coding.eq_ignore_ascii_case(known));
+    fields.elements(Name::TransferEncoding).any(is_known)
+}
+
 fn content_length(fields: &Fields) -> Result<Option<u64>, Refusal> {
     let mut values = fields.all(Name::ContentLength);
     let Some(value) = values.next() else { return Ok(None) };

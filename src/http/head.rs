@@ -1,7 +1,7 @@
 //! Request and response heads: immutable once parsed, kept as the bytes that came.
 
 use super::fields::{Fields, Span};
-use super::framing::Framing;
+use super::framing::{self, Framing};
 use super::method::Method;
 use super::status::Status;
 use super::target::{Authority, Form, Target};
@@ -131,6 +131,12 @@ impl ResponseHead {
     #[must_use]
     pub const fn framing(&self) -> Framing {
         self.framing
+    }
+
+    /// Whether its content has a transfer coding beside `chunked` that some reader may know.
+    #[must_use]
+    pub fn is_coded(&self) -> bool {
+        self.framing == Framing::Close && framing::is_coded(&self.fields)
     }
 
     /// How many bytes the head was long.

@@ -48,6 +48,7 @@ impl<'a> Hop<'a> {
             | Name::TransferEncoding
             | Name::Upgrade
             | Name::ProxyAuthenticate
+            | Name::ProxyAuthenticationInfo
             | Name::ProxyAuthorization => true,
             Name::Host | Name::ContentLength => false,
             _ => self.nominated.iter().any(|name| field.is_named(name)),
@@ -120,6 +121,7 @@ mod tests {
             ("Host", "h"),
             ("Content-Length", "0"),
             ("Keep-Alive", "timeout=5"),
+            ("Proxy-Authentication-Info", "nextnonce=x"),
         ]);
         let hop = Hop::of(Version::Http11, &fields);
         assert!(!hop.persistent);

@@ -163,7 +163,7 @@ pub(super) fn response_fields(
             _ => out.push(field.name, field.value),
         }
     }
-    if response.framing() == Framing::Close {
+    if response.is_coded() {
         // A coding that this proxy cannot undo ends with the connection, here as there.
         fields
             .all(Name::TransferEncoding)

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::cache::{self, Failure, NotStored, Response, Storable};
-use crate::http::{Framing, FromOrigin, Method, Name, ResponseHead, Status, hop};
+use crate::http::{FromOrigin, Method, ResponseHead, Status, hop};
 
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
@@ -141,9 +141,8 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
     if cx.core.settings.reverse.is_some() && forward::varies_by_client(head.fields()) {
         return Err(NotStored::VaryAll);
     }
-    let is_coded = head.fields().has(Name::TransferEncoding) && head.framing() == Framing::Close;
     let response = fetch.response(head.status(), head.fields(), cx);
-    let response = Response { is_coded, ..response };
+    let response = Response { is_coded: head.is_coded(), ..response };
     cache::storable(&fetch.order.request, &response)
 }
 
