@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tidegate::cache::{
-    Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Object, Response, Tags, storable,
+    Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Object, Response, storable,
 };
 use tidegate::http::{
     ClientCodec, FromClient, FromOrigin, HeadLimits, RequestHead, ResponseHead, ServerCodec,
@@ -174,14 +174,9 @@ impl Samples {
             now: self.now,
         };
         let storable = storable(&self.request, &response).expect("it may be stored");
-        Object {
-            status: self.response.status(),
-            head: self.response.fields().clone(),
-            content: Extents::of(self.contents[class].clone(), self.contents[class].end()),
-            tags: Tags::default(),
-            freshness: storable.freshness,
-            selection: storable.selection,
-        }
+        let content = Extents::of(self.contents[class].clone(), self.contents[class].end());
+        let (status, head) = (self.response.status(), self.response.fields().clone());
+        Object::new(status, head, content, storable)
     }
 
     /// What an entry takes beside its object, on the average of some.

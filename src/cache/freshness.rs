@@ -83,6 +83,11 @@ impl Freshness {
         self.lifetime.is_zero()
     }
 
+    /// The same, but stale from `at` on.
+    pub(super) fn until(self, at: Instant) -> Self {
+        Self { lifetime: self.lifetime.min(self.age(at)), ..self }
+    }
+
     /// How old the response is.
     #[must_use]
     pub fn age(&self, now: Instant) -> Duration {

@@ -24,7 +24,8 @@ impl CacheKey {
     }
 
     /// The same, shared.
-    pub(super) const fn shared_uri(&self) -> &Arc<str> {
+    #[must_use]
+    pub const fn shared_uri(&self) -> &Arc<str> {
         &self.uri
     }
 

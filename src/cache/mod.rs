@@ -167,13 +167,10 @@ impl<F: Copy> Cache<F> {
         let control = RequestControl::of(request.fields());
         let variants = self.store.get(key);
         let missing = if variants.is_empty() { Missing::Uri } else { Missing::Vary };
-        let known = variants.first().map(|variant| &variant.object.selection);
-        let selected = variants.iter().find(|variant| variant.object.selection.fits(request));
-        let selected = selected.map(|variant| {
-            let judged = variant.object.freshness.judge(&control, now);
-            let outdated = variant.outdated && judged != Use::ValidateForRequest;
-            (Arc::clone(&variant.object), if outdated { Use::Validate } else { judged })
-        });
+        let known = variants.first().map(|object| &object.selection);
+        let selected = variants.iter().find(|object| object.selection.fits(request));
+        let selected =
+            selected.map(|object| (Arc::clone(object), object.freshness().judge(&control, now)));
         let incomplete = selected.as_ref().is_some_and(|(object, _)| !object.covers(request));
         if let Some((object, usable)) = &selected
             && !incomplete
@@ -277,8 +274,7 @@ impl<F: Copy> Cache<F> {
         if object.content.is_whole() {
             return object;
         }
-        let mut variants = self.store.get(key).iter().map(|variant| &variant.object);
-        let older = variants.find(|older| older.selection == object.selection);
+        let older = self.store.get(key).iter().find(|older| older.selection == object.selection);
         let combined = older.and_then(|older| object.combined_with(older));
         let combined = combined.filter(|object| self.takes(object.content.here()));
         combined.map_or(object, Arc::new)
@@ -293,12 +289,11 @@ impl<F: Copy> Cache<F> {
     }
 
     /// Begins to purge what is stored, to be gone on with by [`go_on`](Self::go_on) until that says
-    /// it is done. A soft purge removes nothing: what it finds is validated before it is used. What
-    /// is on its way and could be meant is from before the purge: nobody joins it, and it is not
-    /// stored.
-    pub fn purge(&mut self, what: &What, soft: bool) -> Purge {
+    /// it is done. A soft purge removes nothing: what it finds is stale from `now` on. What is on its
+    /// way and could be meant is from before the purge: nobody joins it, and it is not stored.
+    pub fn purge(&mut self, what: &What, soft: bool, now: Instant) -> Purge {
         self.busy.outdate(|key| what.may_be(key.uri()), None);
-        Purge::new(what, soft)
+        Purge::new(what, soft.then_some(now))
     }
 
     /// Goes on with a purge, for no longer than nobody notices; whether it is done.
@@ -315,7 +310,7 @@ impl<F: Copy> Cache<F> {
         let root = [root, "/"].concat();
         self.busy.outdate(|key| key.uri().starts_with(&root), Some(by));
         for group in groups {
-            let mut purge = Purge::new(&What::Group { root: root.clone(), group }, false);
+            let mut purge = Purge::new(&What::Group { root: root.clone(), group }, None);
             while !self.go_on(&mut purge) {}
         }
     }
@@ -323,10 +318,8 @@ impl<F: Copy> Cache<F> {
     /// The stored response that `request` selects, fresh or not, unless it was purged. It counts as
     /// used.
     pub fn stored_for(&mut self, key: &CacheKey, request: &RequestHead) -> Option<Arc<Object>> {
-        let variants = self.store.get(key).iter();
-        let mut usable = variants.filter(|variant| !variant.outdated);
-        let selected = usable.find(|variant| variant.object.selection.fits(request));
-        selected.map(|variant| Arc::clone(&variant.object))
+        let mut usable = self.store.get(key).iter().filter(|object| !object.is_outdated());
+        usable.find(|object| object.selection.fits(request)).map(Arc::clone)
     }
 
     /// Stores `object` in place of the response that it is a newer version of.

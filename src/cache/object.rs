@@ -1,6 +1,6 @@
 //! A stored response: immutable, shared with those it is being sent to.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::http::cond::{self, Validators};
@@ -9,6 +9,7 @@ use crate::http::{Fields, Method, RequestHead, Status};
 
 use super::extents::Extents;
 use super::freshness::Freshness;
+use super::policy::Storable;
 use super::tags::Tags;
 use super::vary::Selection;
 
@@ -22,8 +23,9 @@ pub struct Object {
     pub head: Fields,
     /// The content, or what is here of it.
     pub content: Extents,
-    /// How fresh it is.
-    pub freshness: Freshness,
+    freshness: Freshness,
+    /// When it was said to be stale from then on.
+    outdated: OnceLock<Instant>,
     /// Which requests it answers.
     pub selection: Selection,
     /// What it can be purged by, beside its URI.
@@ -31,6 +33,48 @@ pub struct Object {
 }
 
 impl Object {
+    /// A response that may be stored so.
+    #[must_use]
+    pub fn new(status: Status, head: Fields, content: Extents, storable: Storable) -> Self {
+        let Storable { freshness, selection, tags, .. } = storable;
+        Self { status, head, content, freshness, outdated: OnceLock::new(), selection, tags }
+    }
+
+    /// The same with a newer head, and what follows from that if it may be stored as such.
+    #[must_use]
+    pub fn updated(&self, head: Fields, storable: Option<Storable>) -> Self {
+        let (status, content) = (self.status, self.content.clone());
+        match storable {
+            Some(storable) => Self::new(status, head, content, storable),
+            None => Self {
+                status,
+                head,
+                content,
+                freshness: self.freshness,
+                outdated: self.outdated.clone(),
+                selection: self.selection.clone(),
+                tags: self.tags.clone(),
+            },
+        }
+    }
+
+    /// Says that it is stale from now on.
+    pub fn outdate(&self, now: Instant) {
+        self.outdated.get_or_init(|| now);
+    }
+
+    /// Whether it was said to be stale.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        self.outdated.get().is_some()
+    }
+
+    /// How fresh it is.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.outdated.get().map_or(self.freshness, |&at| self.freshness.until(at))
+    }
+
     /// How many bytes the content has as a whole.
     #[must_use]
     pub const fn length(&self) -> u64 {
@@ -81,17 +125,9 @@ impl Object {
             && self.length() == older.length()
             && Validators::of(&self.head).are_strongly(&Validators::of(&older.head));
         same.then(|| {
-            let mut content = self.content.clone();
-            older.content.parts().iter().for_each(|part| content.add(part));
-            let (head, selection) = (self.head.clone(), self.selection.clone());
-            Self {
-                status: self.status,
-                head,
-                content,
-                freshness: self.freshness,
-                selection,
-                tags: self.tags.clone(),
-            }
+            let mut combined = self.updated(self.head.clone(), None);
+            older.content.parts().iter().for_each(|part| combined.content.add(part));
+            combined
         })
     }
 
@@ -107,7 +143,9 @@ impl Object {
     /// Whether `request`, which it was not fetched for, may be answered with it.
     #[must_use]
     pub fn answers(&self, request: &RequestHead, now: Instant) -> bool {
-        self.freshness.allows(request, now) && self.selection.fits(request) && self.covers(request)
+        self.freshness().allows(request, now)
+            && self.selection.fits(request)
+            && self.covers(request)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Purges: what is stored is removed, or has to be validated before it is used again.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::key::KeyMaker;
 use super::store::Store;
@@ -36,7 +37,8 @@ pub enum What {
 pub struct Purge {
     ranges: Vec<Range>,
     last: Option<Arc<str>>,
-    soft: bool,
+    /// Since when what it finds is stale, if it removes nothing.
+    soft: Option<Instant>,
     count: usize,
 }
 
@@ -83,7 +85,7 @@ impl What {
 
 impl Purge {
     /// A purge that has not begun. A soft one removes nothing: what it finds is stale from then on.
-    pub(super) fn new(what: &What, soft: bool) -> Self {
+    pub(super) fn new(what: &What, soft: Option<Instant>) -> Self {
         Self { ranges: what.ranges(), last: None, soft, count: 0 }
     }
 
@@ -115,10 +117,10 @@ impl Purge {
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
+    use std::time::Duration;
 
     use crate::cache::{
-        Cache, CacheKey, CacheLimits, Content, Extents, Lookup, Object, Response, Tags, Use,
-        storable,
+        Cache, CacheKey, CacheLimits, Content, Extents, Lookup, Object, Response, Use, storable,
     };
     use crate::http::{Fields, FromClient, HeadLimits, RequestHead, ServerCodec, Status};
     use crate::reactor::{Clock, Now, VirtualClock};
@@ -132,7 +134,7 @@ mod tests {
 
     impl Kept {
         fn new(uris: &[(&str, &str)]) -> Self {
-            let (memory, hit_for_miss) = (2 << 20, std::time::Duration::ZERO);
+            let (memory, hit_for_miss) = (2 << 20, Duration::ZERO);
             let limits = CacheLimits {
                 memory,
                 object: 1000,
@@ -153,8 +155,12 @@ mod tests {
         }
 
         fn object(&self, uri: &str, tags: &str) -> Arc<Object> {
+            self.object_with(uri, tags, "max-age=60")
+        }
+
+        fn object_with(&self, uri: &str, tags: &str, control: &str) -> Arc<Object> {
             let mut head = Fields::default();
-            head.push(b"Cache-Control", b"max-age=60");
+            head.push(b"Cache-Control", control.as_bytes());
             head.push(b"Surrogate-Key", tags.as_bytes());
             let response = Response {
                 uri,
@@ -167,19 +173,12 @@ mod tests {
                 now: self.now,
             };
             let storable = storable(&request(uri), &response).unwrap();
-            let tags = Tags::of(&head).unwrap();
-            Arc::new(Object {
-                status: Status::OK,
-                content: Extents::of(Content::default(), 0),
-                freshness: storable.freshness,
-                selection: storable.selection,
-                tags,
-                head,
-            })
+            let content = Extents::of(Content::default(), 0);
+            Arc::new(Object::new(Status::OK, head, content, storable))
         }
 
         fn purge(&mut self, what: &What, soft: bool) -> usize {
-            let mut purge = self.cache.purge(what, soft);
+            let mut purge = self.cache.purge(what, soft, self.now.mono);
             while !self.cache.go_on(&mut purge) {}
             self.cache.check();
             purge.count()
@@ -237,7 +236,7 @@ mod tests {
         let uris: Vec<_> = uris.iter().map(|uri| (uri.as_str(), "t")).collect();
         for what in [What::All, What::Tag(b"t".to_vec()), What::Host("h.test".into())] {
             let mut kept = Kept::new(&uris);
-            let mut purge = kept.cache.purge(&what, false);
+            let mut purge = kept.cache.purge(&what, false, kept.now.mono);
             assert!(!kept.cache.go_on(&mut purge));
             assert!(purge.count() <= SLICE);
             while !kept.cache.go_on(&mut purge) {}
@@ -257,6 +256,23 @@ mod tests {
         kept.cache.update(&kept.key(uri), &newer);
         assert!(matches!(kept.look_up(uri), Lookup::Hit(_, Use::Fresh)));
         assert_eq!(kept.purge(&What::Tag(b"a".to_vec()), true), 0, "its tags were replaced");
+    }
+
+    #[test]
+    fn a_soft_one_makes_stale_what_may_be_served_so_for_a_while() {
+        let mut kept = Kept::new(&[]);
+        let uri = "http://h.test/a";
+        let control = "max-age=60, stale-while-revalidate=30";
+        let object = kept.object_with(uri, "", control);
+        kept.cache.update(&kept.key(uri), &object);
+        let after = |kept: &mut Kept, seconds| {
+            kept.now.mono += Duration::from_secs(seconds);
+            kept.look_up(uri)
+        };
+        assert!(matches!(after(&mut kept, 10), Lookup::Hit(_, Use::Fresh)));
+        assert_eq!(kept.purge(&What::All, true), 1);
+        assert!(matches!(after(&mut kept, 29), Lookup::Hit(_, Use::WhileRevalidating)));
+        assert!(matches!(after(&mut kept, 1), Lookup::Stale(_, Use::Validate)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use slab::Slab;
 
@@ -42,35 +43,27 @@ pub(super) struct Store {
 struct Entry {
     key: CacheKey,
     /// The newest first.
-    variants: Vec<Variant>,
+    variants: Vec<Arc<Object>>,
     weight: usize,
-}
-
-/// A response, one of several that are stored for its URI.
-#[derive(Clone, Debug)]
-pub(super) struct Variant {
-    pub(super) object: Arc<Object>,
-    /// Whether it was purged softly: it is validated before it is used.
-    pub(super) outdated: bool,
 }
 
 impl Entry {
     /// Whether somebody is being sent one of its objects.
     fn is_in_use(&self) -> bool {
-        self.variants.iter().any(|variant| Arc::strong_count(&variant.object) > 1)
+        self.variants.iter().any(|object| Arc::strong_count(object) > 1)
     }
 
     /// Counts anew what it takes with its key.
     fn weigh(&mut self) {
-        let objects = self.variants.iter().map(|v| v.object.weight() + size_of::<Variant>());
+        let objects = self.variants.iter().map(|object| object.weight() + size_of::<Arc<Object>>());
         self.weight = ENTRY_WEIGHT + self.key.weight() + objects.sum::<usize>();
     }
 
     /// Adds `object`, in place of the one that answers the same requests. Those that leave.
-    fn put(&mut self, object: Arc<Object>) -> Vec<Variant> {
-        let others = |old: &Variant| old.object.selection != object.selection;
+    fn put(&mut self, object: Arc<Object>) -> Vec<Arc<Object>> {
+        let others = |old: &Arc<Object>| old.selection != object.selection;
         let (others, mut leaving): (Vec<_>, Vec<_>) = self.variants.drain(..).partition(others);
-        self.variants.push(Variant { object, outdated: false });
+        self.variants.push(object);
         self.variants.extend(others);
         leaving.extend(self.variants.drain(MAX_VARIANTS.min(self.variants.len())..));
         leaving
@@ -105,7 +98,7 @@ impl Store {
     }
 
     /// The variants stored under `key`, which counts as used.
-    pub(super) fn get(&mut self, key: &CacheKey) -> &[Variant] {
+    pub(super) fn get(&mut self, key: &CacheKey) -> &[Arc<Object>] {
         let Some(&slot) = self.slots.get(key) else { return &[] };
         let entry = &self.entries[slot];
         self.order.hit(slot, entry.weight);
@@ -126,7 +119,7 @@ impl Store {
     }
 
     /// Changes the variants of an entry, which hands out those that leave.
-    fn change(&mut self, slot: usize, change: impl FnOnce(&mut Entry) -> Vec<Variant>) {
+    fn change(&mut self, slot: usize, change: impl FnOnce(&mut Entry) -> Vec<Arc<Object>>) {
         let entry = &mut self.entries[slot];
         unlist(&mut self.index, entry);
         self.stored -= entry.weight;
@@ -150,15 +143,20 @@ impl Store {
         &self.index
     }
 
-    /// Removes what is stored under `key`, all of it or what has `tag`; or says of it that it has to
-    /// be validated. How many responses that were. It does not count as a use.
-    pub(super) fn purge(&mut self, key: &CacheKey, tag: Option<&Tag>, soft: bool) -> usize {
-        let meant = |variant: &Variant| tag.is_none_or(|tag| variant.object.tags.has(tag));
+    /// Removes what is stored under `key`, all of it or what has `tag`; or, softly, says of it that it
+    /// is stale from now on. How many responses that were. It does not count as a use.
+    pub(super) fn purge(
+        &mut self,
+        key: &CacheKey,
+        tag: Option<&Tag>,
+        soft: Option<Instant>,
+    ) -> usize {
+        let meant = |object: &Arc<Object>| tag.is_none_or(|tag| object.tags.has(tag));
         let Some(&slot) = self.slots.get(key) else { return 0 };
         let entry = &mut self.entries[slot];
-        if soft {
-            let found = entry.variants.iter_mut().filter(|variant| meant(variant));
-            return found.map(|variant| variant.outdated = true).count();
+        if let Some(now) = soft {
+            let found = entry.variants.iter().filter(|object| meant(object));
+            return found.map(|object| object.outdate(now)).count();
         }
         if entry.variants.iter().all(meant) {
             let count = entry.variants.len();
@@ -217,9 +215,8 @@ impl Store {
     }
 
     /// Objects in use outlive their entry, and count until they are dropped.
-    fn detach(&mut self, leaving: &[Variant]) {
-        let objects = leaving.iter().map(|variant| &variant.object);
-        for object in objects.filter(|object| Arc::strong_count(object) > 1) {
+    fn detach(&mut self, leaving: &[Arc<Object>]) {
+        for object in leaving.iter().filter(|object| Arc::strong_count(object) > 1) {
             let weight = object.weight();
             self.detached.push((Arc::downgrade(object), weight));
             self.detached_bytes += weight;
@@ -283,22 +280,22 @@ impl Store {
         assert_eq!(self.order.len(), self.entries.len(), "every entry has its place in the order");
         let found = |(slot, entry): (usize, &Entry)| self.slots.get(&entry.key) == Some(&slot);
         assert!(self.entries.iter().all(found), "keys lead to their entries");
-        let entries = self.entries.iter().flat_map(|(_, entry)| &entry.variants);
-        let stored: HashSet<_> = entries.map(|variant| Arc::as_ptr(&variant.object)).collect();
+        let objects = self.entries.iter().flat_map(|(_, entry)| &entry.variants);
+        let stored: HashSet<_> = objects.map(Arc::as_ptr).collect();
         let twice = self.detached.iter().any(|(object, _)| stored.contains(&object.as_ptr()));
         assert!(!twice, "what is stored is not detached");
         self.index.check(self.entries.iter().flat_map(|(_, entry)| {
-            entry.variants.iter().map(|variant| (entry.key.shared_uri(), &variant.object.tags))
+            entry.variants.iter().map(|object| (entry.key.shared_uri(), &object.tags))
         }));
     }
 }
 
 /// Has an entry found by its URI and tags.
 fn list(index: &mut Index, entry: &Entry) {
-    index.add(entry.key.shared_uri(), entry.variants.iter().map(|v| &v.object.tags));
+    index.add(entry.key.shared_uri(), entry.variants.iter().map(|object| &object.tags));
 }
 
 /// Has it found no more.
 fn unlist(index: &mut Index, entry: &Entry) {
-    index.remove(entry.key.shared_uri(), entry.variants.iter().map(|v| &v.object.tags));
+    index.remove(entry.key.shared_uri(), entry.variants.iter().map(|object| &object.tags));
 }

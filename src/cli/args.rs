@@ -130,7 +130,7 @@ fn purge_command() -> Command {
         .arg(what("tag", "TAG").help("All with this Cache-Groups, Surrogate-Key or Cache-Tag"))
         .arg(flag("all").help("Everything"))
         .group(ArgGroup::new("what").args(["url", "prefix", "host", "tag", "all"]).required(true))
-        .arg(flag("soft").help("Keep them, to be validated before they are used again"))
+        .arg(flag("soft").help("Keep them, but stale from now on"))
         .args(socket_args())
 }
 

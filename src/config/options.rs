@@ -61,6 +61,8 @@ pub struct Options {
     pub key_rules: KeyRules,
     /// Whether targeted cache control is obeyed; of itself, a reverse proxy does.
     pub targeted: Option<bool>,
+    /// Whether `Cache-Status` shows keys.
+    pub status_key: bool,
     /// Which entries go first when memory is short.
     pub eviction: Eviction,
     /// Rules for destinations.
@@ -95,6 +97,7 @@ impl Default for Options {
             freshness_rules: Vec::new(),
             key_rules: KeyRules::default(),
             targeted: None,
+            status_key: false,
             eviction: Eviction::default(),
             destinations: DestinationPolicy::default(),
             clients: Vec::new(),
@@ -141,6 +144,7 @@ impl Options {
             freshness_rules: self.freshness_rules.clone(),
             key_rules: self.key_rules.clone(),
             targeted: self.targeted.unwrap_or(self.to.is_some()),
+            status_key: self.status_key,
             eviction: self.eviction,
             log: (self.access_log != LogTarget::Off).then_some(self.log_format),
         })

@@ -137,6 +137,16 @@ pub const OPTIONS: &[OptionSpec] = &[
             |o| o.targeted.iter().map(|&on| if on { "on" } else { "off" }.to_owned()).collect(),
         )
     },
+    OptionSpec {
+        flag: true,
+        ..one(
+            "cache-status-key",
+            "on|off",
+            "Show in Cache-Status by which key a response is stored",
+            |o, text| switch(text).map(|on| o.status_key = on),
+            |o| vec![if o.status_key { "on" } else { "off" }.to_owned()],
+        )
+    },
     many(one(
         "allow-destination",
         "RULE",

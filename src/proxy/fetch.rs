@@ -309,7 +309,7 @@ impl Fetch {
     /// Has its readers served a stale response instead, if there is one that survives `failure`.
     pub(super) fn falls_back(&mut self, failure: Failure, cx: &mut FetchCx<'_>) -> bool {
         let (now, unsaid) = (cx.reactor.now().mono, cx.core.settings.limits.stale_if_unreachable);
-        let survives = |object: &Arc<Object>| object.freshness.survives(failure, unsaid, now);
+        let survives = |object: &Arc<Object>| object.freshness().survives(failure, unsaid, now);
         let Some(object) = self.order.fallback.take().filter(survives) else { return false };
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
             reply.bring(Brought::Stale { object, failure }, cx.reactor);

@@ -131,13 +131,13 @@ impl Operator {
         }
         let figures = |core: &Core| Stats::of(&core.counters, gauges, reactor.load());
         match self.protocol {
-            Protocol::Control => self.take_line(core, figures),
+            Protocol::Control => self.take_line(core, reactor.now().mono, figures),
             Protocol::Metrics => self.take_request(core, figures),
         }
         Next::Go
     }
 
-    fn take_line(&mut self, core: &mut Core, figures: impl Fn(&Core) -> Stats) {
+    fn take_line(&mut self, core: &mut Core, now: Instant, figures: impl Fn(&Core) -> Stats) {
         let unread = self.input.unread();
         let Some(end) = unread.iter().position(|&byte| byte == b'\n') else {
             if unread.len() > MAX_LINE {
@@ -160,7 +160,7 @@ impl Operator {
             }
             Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", figures(core))),
             Ok(Asked::Purge { what, soft }) => {
-                self.state = State::Purging(core.cache.purge(&what, soft));
+                self.state = State::Purging(core.cache.purge(&what, soft, now));
             }
             Err(reason) => self.answer(&format!("error {reason}\n")),
         }

@@ -42,6 +42,8 @@ pub struct Settings {
     pub eviction: Eviction,
     /// Whether `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
     pub targeted: bool,
+    /// Whether `Cache-Status` shows keys.
+    pub status_key: bool,
     /// How access log lines look; `None` for none.
     pub log: Option<LogFormat>,
 }
@@ -65,6 +67,7 @@ impl Settings {
             key_rules: KeyRules::default(),
             eviction: Eviction::default(),
             targeted: false,
+            status_key: false,
             log: Some(LogFormat::Human),
         }
     }

@@ -1,12 +1,13 @@
 //! `Cache-Status` (RFC 9211) and `Proxy-Status` (RFC 9209): what happened, in structured fields.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
 
 use crate::cache::Missing;
 use crate::http::{HeadWriter, Status, list};
 
 /// What this cache did for a response.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct CacheStatus {
     pub(super) hit: bool,
     /// Why the request went to the origin.
@@ -18,6 +19,8 @@ pub(super) struct CacheStatus {
     pub(super) stored: bool,
     /// Whether the response was fetched for somebody else who had asked before.
     pub(super) collapsed: bool,
+    /// The key, if it is to be shown.
+    pub(super) key: Option<Arc<str>>,
     pub(super) detail: Option<&'static str>,
 }
 
@@ -71,6 +74,9 @@ impl fmt::Display for CacheStatus {
         }
         if self.collapsed {
             f.write_str("; collapsed")?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, "; key={}", Quoted(key))?;
         }
         match self.detail {
             Some(detail) => write!(f, "; detail={detail}"),
@@ -144,10 +150,12 @@ mod tests {
             forwarded: Some(Forwarded::Missing(Missing::Uri)),
             stored: true,
             collapsed: true,
+            key: Some("http://h.test/\"".into()),
             ..Default::default()
         };
         let line = written(|head| miss.write_to(head, "1st"));
-        assert_eq!(line, "Cache-Status: \"1st\"; fwd=uri-miss; stored; collapsed\r\n");
+        let parameters = "; fwd=uri-miss; stored; collapsed; key=\"http://h.test/\\\"\"\r\n";
+        assert_eq!(line, format!("Cache-Status: \"1st\"{parameters}"));
         let error = ProxyStatus { error: "dns_error", details: "a \"b\"\n\u{e4}" };
         let line = written(|head| error.write_to(head, "t"));
         assert_eq!(line, "Proxy-Status: t; error=dns_error; details=\"a \\\"b\\\"\"\r\n");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidegate::cache::{
     self, Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Lookup, NotStored, Object,
-    Response, Tags, Use,
+    Response, Use,
 };
 use tidegate::http::{
     ClientCodec, FromClient, FromOrigin, HeadLimits, Name, RequestHead, ResponseHead, ServerCodec,
@@ -55,14 +55,8 @@ pub(crate) fn stored(request: &RequestHead, text: &str, now: u64) -> Result<Obje
         now: at(now),
     };
     let storable = cache::storable(request, &response)?;
-    Ok(Object {
-        status: head.status(),
-        head: head.fields().clone(),
-        content: Extents::of(Content::default(), 0),
-        freshness: storable.freshness,
-        selection: storable.selection,
-        tags: Tags::default(),
-    })
+    let content = Extents::of(Content::default(), 0);
+    Ok(Object::new(head.status(), head.fields().clone(), content, storable))
 }
 
 /// What becomes of a response, and of a request that comes `after` it.
@@ -78,7 +72,7 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
     let again = read_request(again);
     match cache.look_up(&key, &again, at(after).mono) {
         Lookup::Hit(object, usable) => {
-            let age = object.freshness.age(at(after).mono).as_secs();
+            let age = object.freshness().age(at(after).mono).as_secs();
             match usable {
                 Use::Fresh => format!("fresh, age {age}"),
                 Use::WhileRevalidating => format!("stale while revalidating, age {age}"),

@@ -26,6 +26,7 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         "key-drop-query" => settings.key_rules.drop = Some(text.parse()?),
         "key-sort-query" => settings.key_rules.sort = text == "on",
         "targeted-cache-control" => settings.targeted = text == "on",
+        "cache-status-key" => settings.status_key = text == "on",
         "log-format" => settings.log = Some(text.parse()?),
         _ => {
             let limit = settings.limits.set(name, text);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{Extents, Object, Storable};
+use crate::cache::{Extents, Object};
 use crate::http::cond::Validators;
 use crate::http::{Method, Status};
 
@@ -63,15 +63,13 @@ fn store(fetch: &Fetch, wanted: impl FnOnce(&Object) -> bool, cx: &mut FetchCx<'
 /// how long it is.
 fn to_store(reply: &mut Reply) -> Option<Object> {
     let Some(Brought::Response(answer)) = reply.brought.clone() else { return None };
-    let Storable { freshness, selection, tags, .. } = answer.storing.clone().ok()?;
+    let storable = answer.storing.clone().ok()?;
     if reply.body.retain() == Retain::Behind {
         return None;
     }
     let complete = matches!(reply.body.state(), State::Complete(_));
     let content = reply.body.content();
     let length = answer.framing.length().or(complete.then_some(content.end()))?;
-    let content = Extents::of(content, length);
-    let status = answer.status;
-    let head = forward::stored_fields(&answer.head, status, length);
-    Some(Object { status, head, content, freshness, selection, tags })
+    let head = forward::stored_fields(&answer.head, answer.status, length);
+    Some(Object::new(answer.status, head, Extents::of(content, length), storable))
 }

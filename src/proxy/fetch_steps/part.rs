@@ -23,14 +23,9 @@ pub(super) fn of_the_whole(answer: Answer, fetch: &mut Fetch) -> Option<Answer> 
     };
     let wanted = slices.as_ref().map_or(part, |slices| slices.wanted(part));
     let head = forward::whole_fields(&answer.head, part.length);
-    let object = Object {
-        status: Status::OK,
-        head: forward::stored_fields(&head, Status::OK, part.length),
-        content: Extents::of(Content::default(), part.length),
-        freshness: storable.freshness,
-        selection: storable.selection.clone(),
-        tags: storable.tags.clone(),
-    };
+    let stored = forward::stored_fields(&head, Status::OK, part.length);
+    let nothing = Extents::of(Content::default(), part.length);
+    let object = Object::new(Status::OK, stored, nothing, storable.clone());
     let framing = Framing::Length(part.length);
     let cut = Answer { status: Status::OK, head, framing, part: Some(wanted), ..answer.clone() };
     match Streamed::of(&fetch.order.request, &cut) {

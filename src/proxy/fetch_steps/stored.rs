@@ -68,12 +68,7 @@ pub(super) fn updated(
     let updated = forward::updated_fields(object, &brought);
     let response = fetch.response(object.status, &updated, cx);
     let storable = cache::still_storable(&fetch.order.request, &response);
-    let (freshness, selection, tags) = match &storable {
-        Ok(new) => (new.freshness, new.selection.clone(), new.tags.clone()),
-        Err(_) => (object.freshness, object.selection.clone(), object.tags.clone()),
-    };
-    let (status, content) = (object.status, object.content.clone());
-    (Arc::new(Object { status, head: updated, content, freshness, selection, tags }), storable)
+    (Arc::new(object.updated(updated, storable.clone().ok())), storable)
 }
 
 /// RFC 9111 §4.3.5: a HEAD tells what a GET would bring. If that is what is stored, its fields are

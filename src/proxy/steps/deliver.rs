@@ -119,8 +119,8 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
     let now = cx.reactor.now();
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let name = &cx.core.settings.name;
-    exchange.cache_status.ttl = Some(object.freshness.time_to_live(now.mono));
-    let age = object.freshness.age(now.mono).as_secs();
+    exchange.cache_status.ttl = Some(object.freshness().time_to_live(now.mono));
+    let age = object.freshness().age(now.mono).as_secs();
     let form = form_of(exchange, object, cx.core, now);
     exchange.journal.status = Some(form.status(object.status));
     let (at, end) = match &form {

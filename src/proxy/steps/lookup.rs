@@ -27,6 +27,9 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let Some(route) = exchange.route.clone() else { return Next::Go(Step::Route) };
     let key = exchange.key.get_or_insert_with(|| cx.core.cache.keys().key(&route.uri));
+    if cx.core.settings.status_key {
+        exchange.cache_status.key = Some(Arc::clone(key.shared_uri()));
+    }
     let upgrade = forward::asks_for_websocket(&exchange.request);
     let found = if upgrade {
         Lookup::Miss(Missing::Method)

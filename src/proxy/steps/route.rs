@@ -49,7 +49,7 @@ fn answer_here(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
 
 /// Removes what is stored for a URI.
 fn purge(client: &mut Client, uri: &Arc<str>, cx: &mut ClientCx<'_>) -> Step {
-    let mut purge = cx.core.cache.purge(&What::Uri(Arc::clone(uri)), false);
+    let mut purge = cx.core.cache.purge(&What::Uri(Arc::clone(uri)), false, cx.reactor.now().mono);
     cx.core.cache.go_on(&mut purge); // of one URI, all in one go
     cx.core.counters.purged += purge.count() as u64;
     let text = format!("purged {}\n", purge.count());
