@@ -68,7 +68,10 @@ fn what_the_documents_refer_to_is_there() {
     for file in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/caching.md"] {
         let path = root.join(file);
         let text = fs::read_to_string(&path).unwrap();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let defined = text.lines().filter(|line| line.starts_with('['));
+        let defined = defined.filter_map(|line| Some(line.split_once("]: ")?.1));
+        for link in inline.chain(defined) {
             let local = !link.starts_with("http") && !link.starts_with('#');
             if local && !path.parent().unwrap().join(link).exists() {
                 missing.push(format!("{file}: {link}"));
