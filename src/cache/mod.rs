@@ -18,6 +18,7 @@ mod policy;
 mod preference;
 mod purge;
 mod store;
+mod tagged;
 mod tags;
 mod targeted;
 mod vary;
@@ -320,6 +321,13 @@ impl<F: Copy> Cache<F> {
     pub fn stored_for(&mut self, key: &CacheKey, request: &RequestHead) -> Option<Arc<Object>> {
         let mut usable = self.store.get(key).iter().filter(|object| !object.is_outdated());
         usable.find(|object| object.selection.fits(request)).map(Arc::clone)
+    }
+
+    /// What is stored for a URI, selected by whatever requests, that the origin can be asked about
+    /// together: several whole responses, told apart by their entity tags. It does not count as used.
+    #[must_use]
+    pub fn told_apart(&self, key: &CacheKey) -> Vec<Arc<Object>> {
+        tagged::told_apart(self.store.peek(key))
     }
 
     /// Stores `object` in place of the response that it is a newer version of.

@@ -97,6 +97,11 @@ impl Store {
         }
     }
 
+    /// The variants stored under `key`.
+    pub(super) fn peek(&self, key: &CacheKey) -> &[Arc<Object>] {
+        self.slots.get(key).map_or(&[], |&slot| &self.entries[slot].variants)
+    }
+
     /// The variants stored under `key`, which counts as used.
     pub(super) fn get(&mut self, key: &CacheKey) -> &[Arc<Object>] {
         let Some(&slot) = self.slots.get(key) else { return &[] };

@@ -40,8 +40,8 @@ pub(super) struct Order {
     pub(super) route: Rc<Route>,
     pub(super) key: CacheKey,
     pub(super) client: SocketAddr,
-    /// A stored response to be validated.
-    pub(super) validate: Option<Arc<Object>>,
+    /// Stored responses to be validated, of which the origin may say that one still holds.
+    pub(super) validate: Vec<Arc<Object>>,
     /// A stale response to be served if the origin fails.
     pub(super) fallback: Option<Arc<Object>>,
     /// What is missing of a stored response.

@@ -1,6 +1,7 @@
 //! Heads as they are passed on: without what concerned the last connection, with what this hop adds.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::cache::{self, Object};
 use crate::http::hop::{self, Hop};
@@ -18,9 +19,9 @@ use super::settings::{ReverseOrigin, Settings};
 /// without the client's own conditions and ranges.
 pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings) {
     let Order { request, route, validate, fill, .. } = order;
-    let ours = order.background || validate.is_some() || fill.is_some();
+    let ours = order.background || !validate.is_empty() || fill.is_some();
     // A part is asked for again as such: the whole may be large.
-    let whole = ours && validate.as_ref().is_none_or(|object| object.content.is_whole());
+    let whole = ours && validate.first().is_none_or(|object| object.content.is_whole());
     let fields = request.fields();
     let hop = Hop::of(request.version(), fields);
     let reverse = settings.reverse.is_some();
@@ -51,9 +52,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
         head.field("Range", fill.range().as_bytes());
         fill.object().into_iter().for_each(|object| only_of_the_same(&mut head, object));
     }
-    if let Some(object) = validate {
-        ask_whether_still_valid(&mut head, object);
-    }
+    ask_whether_still_valid(&mut head, validate);
     if reverse {
         forwarded(&mut head, fields, order.client.ip(), route, settings);
     }
@@ -89,12 +88,20 @@ fn forward_limit(head: &mut HeadWriter<'_>, request: &RequestHead, field: &Field
     }
 }
 
-/// RFC 9111 §4.3.1: by the validators that were stored.
-fn ask_whether_still_valid(head: &mut HeadWriter<'_>, object: &Object) {
-    if let Some(tag) = object.head.only(Name::ETag) {
-        head.field("If-None-Match", tag);
+/// RFC 9111 §4.3.1: by the validators that were stored. A date could be that of any of several.
+fn ask_whether_still_valid(head: &mut HeadWriter<'_>, stored: &[Arc<Object>]) {
+    let mut tags: Vec<&[u8]> = Vec::new();
+    for tag in stored.iter().filter_map(|object| object.head.only(Name::ETag)) {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
     }
-    if let Some(modified) = object.head.only(Name::LastModified) {
+    if !tags.is_empty() {
+        head.field("If-None-Match", &tags.join(&b", "[..]));
+    }
+    if let [object] = stored
+        && let Some(modified) = object.head.only(Name::LastModified)
+    {
         head.field("If-Modified-Since", modified);
     }
 }

@@ -78,10 +78,9 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     if status == Status::SWITCHING_PROTOCOLS {
         return switch(fetch, head, cx);
     }
-    if status == Status::NOT_MODIFIED
-        && let Some(object) = fetch.order.validate.take()
-    {
-        return stored::still_valid(fetch, &object, head, cx);
+    let asked_about = std::mem::take(&mut fetch.order.validate);
+    if status == Status::NOT_MODIFIED && !asked_about.is_empty() {
+        return stored::still_valid(fetch, &asked_about, head, cx);
     }
     if let Some(next) = fill::take_head(fetch, head, cx) {
         return next;

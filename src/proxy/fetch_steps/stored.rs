@@ -10,17 +10,19 @@ use super::super::fetch::{Fetch, FetchCx, Next, Step};
 use super::super::forward;
 use super::super::reply::Brought;
 
-/// The stored response holds: what the origin said about it is taken over (RFC 9111 §4.3.4). With
-/// that it may no longer be for everybody.
+/// A stored response holds, the one that the origin names: what it said about that is taken over
+/// (RFC 9111 §4.3.4). With that it may no longer be for everybody.
 pub(super) fn still_valid(
     fetch: &mut Fetch,
-    object: &Object,
+    stored: &[Arc<Object>],
     head: &ResponseHead,
     cx: &mut FetchCx<'_>,
 ) -> Next {
-    if !Validators::of(&object.head).are_those_of(head.fields()) {
+    let named = stored.len() == 1 || head.fields().has(Name::ETag);
+    let holds = |object: &&Arc<Object>| Validators::of(&object.head).are_those_of(head.fields());
+    let Some(object) = stored.iter().find(holds).filter(|_| named) else {
         return ask_for_the_whole(fetch, cx);
-    }
+    };
     let (object, storable) = updated(fetch, object, head, cx);
     let shared = storable.as_ref().is_ok_and(|storable| !storable.withholds);
     let object = if storable.is_ok() {

@@ -1,22 +1,19 @@
 //! Lookup: from the cache, from a fetch that is under way, or by a fetch of its own.
 
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{Lookup, Missing, Object, RequestControl, Use};
-use crate::http::cond::{self, Validators};
-use crate::http::{Method, Name};
 use crate::reactor::Id;
 
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, Order};
-use super::super::fetch_steps::Fill;
 use super::super::forward;
 use super::super::journal::Outcome;
 use super::super::reply::Reply;
 use super::super::status_fields::Forwarded;
+use super::basis::Basis;
 use super::upload::begin_upload;
 
 /// How often a client waits for another's fetch in vain before it begins one of its own.
@@ -55,20 +52,15 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
         Lookup::Stale(object, usable) => {
             let asked = usable == Use::ValidateForRequest;
             let forwarded = if asked { Forwarded::Request } else { Forwarded::Stale };
-            let basis = Basis {
-                validate: can_be_validated(&object).then(|| Arc::clone(&object)),
-                fallback: (!asked).then_some(object), // who asks for validation is not served without
-                fill: None,
-            };
+            let basis = Basis::stale(object, asked, client, cx);
             fetch(client, basis, forwarded, cx)
         }
         Lookup::Part(object, wanted) => {
-            let slice = cx.core.settings.limits.range_slice.map(|slice| slice.0);
-            let basis = Basis { fill: Fill::of(object, wanted, slice), ..Basis::default() };
+            let basis = Basis::part(object, wanted, cx);
             fetch(client, basis, Forwarded::Missing(Missing::Part), cx)
         }
         Lookup::Miss(missing @ (Missing::Uri | Missing::Vary)) => {
-            let basis = Basis { fill: slices(client, cx), ..Basis::default() };
+            let basis = Basis::none(client, cx);
             fetch(client, basis, Forwarded::Missing(missing), cx)
         }
         Lookup::Busy(_) => fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx),
@@ -76,62 +68,12 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     }
 }
 
-/// What a fetch goes out from: what to ask about, what to serve if nobody answers, and which part to
-/// ask for. Nothing of it if nothing is stored.
-#[derive(Default)]
-struct Basis {
-    validate: Option<Arc<Object>>,
-    fallback: Option<Arc<Object>>,
-    fill: Option<Fill>,
-}
-
-/// The slices to fetch for a request of which nothing is stored, if it asks for one range, and
-/// whatever the origin has.
-fn slices(client: &Client, cx: &ClientCx<'_>) -> Option<Fill> {
-    let slice = cx.core.settings.limits.range_slice?.0;
-    let request = &client.exchange.as_ref()?.request;
-    let fields = request.fields();
-    let plain = request.method() == Method::Get
-        && !request.framing().has_content()
-        && !cond::is_conditional(fields)
-        && !cond::guards_a_change(fields)
-        && ![Name::IfRange, Name::Authorization].into_iter().any(|name| fields.has(name))
-        && !RequestControl::of(fields).no_store;
-    if plain { Fill::of_slices(fields, slice) } else { None }
-}
-
-/// Whether the origin can be asked if it still holds. If not, the client's own conditions are what
-/// it is asked.
-fn can_be_validated(object: &Object) -> bool {
-    Validators::of(&object.head).is_some()
-}
-
 /// Has a response validated, or fetched anew, for the clients to come.
 fn refresh(exchange: &Exchange, object: &Arc<Object>, client: SocketAddr, cx: &mut ClientCx<'_>) {
-    let validate = can_be_validated(object).then(|| Arc::clone(object));
-    if let Some(order) = order(exchange, client, Basis { validate, ..Basis::default() }) {
+    if let Some(order) = Basis::served(object).order(exchange, client) {
         let order = Order { background: true, ..order };
         Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     }
-}
-
-/// What is to be fetched for an exchange that has a route.
-fn order(
-    exchange: &Exchange,
-    client: SocketAddr,
-    Basis { validate, fallback, fill }: Basis,
-) -> Option<Order> {
-    Some(Order {
-        request: Rc::clone(&exchange.request),
-        route: exchange.route.clone()?,
-        key: exchange.key.clone()?,
-        client,
-        validate,
-        fallback,
-        fill,
-        background: false,
-        upload: None,
-    })
 }
 
 /// Has the response come from a stored object.
@@ -160,7 +102,7 @@ fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut Clien
     if only_if_cached {
         return Next::Go(client.fail(&ExchangeError::OnlyIfCached, cx));
     }
-    let Some(order) = order(exchange, client.address, basis) else { return Next::Go(Step::Route) };
+    let Some(order) = basis.order(exchange, client.address) else { return Next::Go(Step::Route) };
     let outcome = if matches!(forwarded, Forwarded::Missing(Missing::Method | Missing::Bypass)) {
         Outcome::Pass
     } else {

@@ -1,5 +1,6 @@
 //! The steps of a request on the client's side, one function each.
 
+mod basis;
 mod connect;
 mod deliver;
 mod finish;
