@@ -9,7 +9,7 @@ use tidegate::http::{FromClient, HeadLimits, Method, Name, RequestHead, ServerCo
 use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Active, Id, Io, Reactor};
 
-use crate::plan::{Caching, Framing, Plan};
+use crate::plan::{Framing, Plan};
 
 /// How often of a hundred an answer is cut short.
 const CUT: u32 = 5;
@@ -154,17 +154,16 @@ impl OriginConnection {
     }
 
     fn answer_with(&mut self, plan: &Plan, request: &RequestHead) {
-        let fields = plan.caching_fields();
-        let tag = plan.tag();
-        if plan.caching == Caching::Validated
-            && request.fields().get(Name::IfNoneMatch) == Some(tag.as_bytes())
-        {
+        let kind = request.fields().all_named(b"X-Kind").next().unwrap_or_default();
+        let kind = std::str::from_utf8(kind).unwrap_or_default();
+        let (fields, tag) = (plan.caching_fields(kind), plan.tag(kind));
+        let mut named = request.fields().elements(Name::IfNoneMatch);
+        if named.any(|named| named == tag.as_bytes()) {
             let head = format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n");
             self.output.extend_from_slice(head.as_bytes());
             return;
         }
-        let kind = request.fields().all_named(b"X-Kind").next().unwrap_or_default();
-        let content = plan.content(std::str::from_utf8(kind).unwrap_or_default());
+        let content = plan.content(kind);
         if plan.framing == Framing::Length
             && let Some(part) = part(request, content.len() as u64, &tag)
         {

@@ -11,6 +11,8 @@ pub(crate) struct Plan {
     pub(crate) caching: Caching,
     /// Whether the content depends on the request's X-Kind.
     pub(crate) varies: bool,
+    /// Whether what differs has tags that do.
+    tells_apart: bool,
     salt: u64,
     /// By the length of the kind.
     contents: Vec<Vec<u8>>,
@@ -59,6 +61,7 @@ impl Plan {
             ]),
             caching: *rng.pick(&cachings),
             varies,
+            tells_apart: varies && rng.percent(50),
             salt,
             contents: (0..KINDS.len() as u64)
                 .map(|kind| content(length, if varies { salt ^ (kind + 1) } else { salt }))
@@ -70,12 +73,13 @@ impl Plan {
         &self.contents[kind.len()]
     }
 
-    pub(crate) fn tag(&self) -> String {
-        format!("\"{:x}\"", self.salt)
+    pub(crate) fn tag(&self, kind: &str) -> String {
+        let kind = if self.tells_apart { kind.len() as u64 } else { 0 };
+        format!("\"{:x}\"", self.salt ^ kind)
     }
 
     /// The fields that say how it may be cached.
-    pub(crate) fn caching_fields(&self) -> String {
+    pub(crate) fn caching_fields(&self, kind: &str) -> String {
         let control = match self.caching {
             Caching::Fresh => "Cache-Control: max-age=60\r\n",
             Caching::Validated => "Cache-Control: max-age=0\r\n",
@@ -84,7 +88,7 @@ impl Plan {
             Caching::Silent => "",
         };
         let vary = if self.varies { "Vary: X-Kind\r\n" } else { "" };
-        format!("{control}{vary}ETag: {}\r\n", self.tag())
+        format!("{control}{vary}ETag: {}\r\n", self.tag(kind))
     }
 }
 

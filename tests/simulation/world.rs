@@ -185,6 +185,7 @@ fn worker(reactor: &Reactor<Mail>, rng: &mut Rng) -> Worker {
     settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
     settings.cache_memory = *rng.pick(&[0, 50_000, 300_000, 10 << 20]);
     settings.cache_object_max = Some(settings.cache_memory as u64 / 2);
+    settings.limits.range_slice = *rng.pick(&[None, Some(tidegate::proxy::units::Bytes(4096))]);
     settings.limits.window = tidegate::proxy::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
     let surroundings = Surroundings {
         resolver: Box::new(Hosts(reactor.mailbox())),
