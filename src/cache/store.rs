@@ -5,6 +5,8 @@ use std::sync::{Arc, Weak};
 
 use slab::Slab;
 
+use crate::heap::taken;
+
 use super::evict::{Eviction, Order};
 use super::index::{Index, URI_WEIGHT};
 use super::key::{BuildCarried, CacheKey};
@@ -13,9 +15,6 @@ use super::tags::Tag;
 
 /// How many responses one URI may have, selected by different requests.
 const MAX_VARIANTS: usize = 32;
-/// What an entry takes beside its key, its objects and the tables: the list of them, and its place
-/// among the URIs.
-const ENTRY_WEIGHT: usize = 32 + URI_WEIGHT;
 /// How many entries in use are spared at a time, since to evict them frees nothing yet.
 const SPARED: usize = 32;
 
@@ -62,8 +61,9 @@ impl Entry {
 
     /// Counts anew what it takes with its key.
     fn weigh(&mut self) {
-        let objects = self.variants.iter().map(|v| v.object.weight() + size_of::<Variant>());
-        self.weight = ENTRY_WEIGHT + self.key.weight() + objects.sum::<usize>();
+        let objects = self.variants.iter().map(|variant| variant.object.weight()).sum::<usize>();
+        let list = taken(self.variants.capacity() * size_of::<Variant>());
+        self.weight = URI_WEIGHT + self.key.weight() + list + objects;
     }
 
     /// Adds `object`, in place of the one that answers the same requests. Those that leave.
@@ -270,9 +270,9 @@ impl Store {
     fn tables(&self) -> usize {
         // Of eight places in a table, seven are used at most; each has a byte of its own.
         let places = self.slots.capacity() / 7 * 8;
-        places * (size_of::<(CacheKey, usize)>() + 1)
-            + self.entries.capacity() * (size_of::<Entry>() + size_of::<usize>())
-            + self.detached.capacity() * size_of::<(Weak<Object>, usize)>()
+        taken(places * (size_of::<(CacheKey, usize)>() + 1))
+            + taken(self.entries.capacity() * (size_of::<Entry>() + size_of::<usize>()))
+            + taken(self.detached.capacity() * size_of::<(Weak<Object>, usize)>())
             + self.order.weight()
     }
 
