@@ -24,7 +24,8 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Recognizes `users`. What it makes and remembers is bound to `secret`, side and realm.
+    /// Recognizes `users`. What it makes and remembers is bound to `secret`, side and realm. Of two
+    /// with the same secret neither knows which nonces the other has seen used.
     #[must_use]
     pub fn new(settings: Settings, users: Users, secret: &Secret) -> Self {
         let place = [settings.side.challenge().as_bytes(), settings.realm.as_str().as_bytes()];
@@ -48,6 +49,14 @@ impl Authenticator {
     #[must_use]
     pub const fn side(&self) -> Side {
         self.settings.side
+    }
+
+    /// Whether there is anybody to be recognized. If not, all lines are for Digest and in other
+    /// realms, or their scheme is off, and there is no challenge to make.
+    #[must_use]
+    pub fn knows_anybody(&self) -> bool {
+        let Settings { basic, digest, .. } = self.settings;
+        basic && self.accounts.has_basic() || digest && self.accounts.algorithms().next().is_some()
     }
 
     /// Judges the credentials of `request`.

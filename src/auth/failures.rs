@@ -108,8 +108,7 @@ fn aggregate(client: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reactor::Clock;
-    use crate::reactor::SystemClock;
+    use crate::reactor::{Clock, SystemClock};
 
     fn failures(limit: &str) -> Failures {
         Failures::new(limit.parse().unwrap(), &Secret::new([1; 32]))
@@ -168,8 +167,9 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let (mut failures, now) = (failures("1/1m"), start());
-        for i in 0..MOST.get() as u32 + 10 {
-            failures.add(IpAddr::V4((0x0a00_0000 + i).into()), now);
+        let first = u32::from_be_bytes([10, 0, 0, 0]);
+        for address in (first..).take(MOST.get() + 10) {
+            failures.add(IpAddr::V4(address.into()), now);
         }
         assert_eq!(failures.clients.len(), MOST.get());
         assert!(failures.refused(ip("10.0.0.1"), now).is_none());

@@ -103,8 +103,9 @@ fn the_scheme_is_written_in_any_case() {
 fn what_is_switched_off_is_neither_offered_nor_taken() {
     let mut door = Door::with(&hashed(), |settings| settings.basic = false);
     assert_eq!(outcome(door.get("/", ALICE)), "not-offered");
-    assert!(door.challenges().is_empty());
+    assert!(door.challenges().is_empty() && !door.authenticator.knows_anybody());
     let mut door = Door::new("# nobody");
+    assert!(!door.authenticator.knows_anybody());
     assert_eq!(outcome(door.get("/", ALICE)), "not-offered");
 }
 

@@ -37,6 +37,16 @@ pub enum Named {
     Hashed(String),
 }
 
+macro_rules! string {
+    ($params:ident, $name:literal) => {
+        quoted($params.take($name)).ok_or(concat!(
+            "the parameter ",
+            $name,
+            " is missing or not quoted"
+        ))
+    };
+}
+
 impl Credentials {
     /// Reads what follows the name of the scheme. Parameters that are not known are passed over.
     ///
@@ -48,20 +58,20 @@ impl Credentials {
         if nc.len() != 8 || !nc.bytes().all(is_hex) || nc == "00000000" {
             return Err("the parameter nc is no count of eight hexadecimal digits");
         }
-        let response = string(&mut params, "response")?;
+        let response = string!(params, "response")?;
         if !response.bytes().all(is_hex) {
             return Err("the parameter response is not hexadecimal");
         }
         Ok(Self {
             user: user(&mut params)?,
-            realm: string(&mut params, "realm")?,
-            nonce: string(&mut params, "nonce")?,
-            uri: string(&mut params, "uri")?,
+            realm: string!(params, "realm")?,
+            nonce: string!(params, "nonce")?,
+            uri: string!(params, "uri")?,
             response,
             algorithm: optional(&mut params, "algorithm"),
             qop: optional(&mut params, "qop").ok_or("the parameter qop is missing")?,
             nc,
-            cnonce: string(&mut params, "cnonce")?,
+            cnonce: string!(params, "cnonce")?,
         })
     }
 
@@ -84,52 +94,28 @@ fn user(params: &mut Params) -> Result<Named, &'static str> {
         Some(flag) if flag.eq_ignore_ascii_case("true") => true,
         Some(_) => return Err("the parameter userhash is neither true nor false"),
     };
-    match (params.take("username"), params.take("username*"), hidden) {
-        (Some(name), None, true) => quoted(name, "username").map(Named::Hashed),
-        (Some(name), None, false) => quoted(name, "username").map(Named::Plain),
-        (None, Some(name), false) if !name.quoted => {
+    match (params.take("username*"), hidden) {
+        (None, hidden) => {
+            let name = string!(params, "username")?;
+            Ok(if hidden { Named::Hashed(name) } else { Named::Plain(name) })
+        }
+        (Some(_), _) if params.take("username").is_some() => Err("the user is named twice"),
+        (Some(name), false) if !name.quoted => {
             let name = extended::parse(&name.text);
             name.map(Named::Plain).ok_or("the parameter username* cannot be read")
         }
-        (None, Some(_), _) => Err("the parameter username* is quoted, or comes with userhash"),
-        (Some(_), Some(_), _) => Err("the user is named twice"),
-        (None, None, _) => Err("the parameter username is missing"),
+        (Some(_), _) => Err("the parameter username* is quoted, or comes with userhash"),
     }
 }
 
 /// A parameter that must be there, and quoted (§3.4).
-fn string(params: &mut Params, name: &'static str) -> Result<String, &'static str> {
-    params.take(name).ok_or_else(|| missing(name)).and_then(|value| quoted(value, name))
-}
-
-fn quoted(value: Value, name: &'static str) -> Result<String, &'static str> {
-    if value.quoted { Ok(value.text) } else { Err(unquoted(name)) }
+fn quoted(value: Option<Value>) -> Option<String> {
+    value.filter(|value| value.quoted).map(|value| value.text)
 }
 
 /// A parameter that stands without quotes, or, as several clients send it, with them.
 fn optional(params: &mut Params, name: &str) -> Option<String> {
     params.take(name).map(|value| value.text)
-}
-
-fn missing(name: &str) -> &'static str {
-    match name {
-        "realm" => "the parameter realm is missing",
-        "nonce" => "the parameter nonce is missing",
-        "uri" => "the parameter uri is missing",
-        "response" => "the parameter response is missing",
-        _ => "the parameter cnonce is missing",
-    }
-}
-
-fn unquoted(name: &str) -> &'static str {
-    match name {
-        "username" => "the parameter username is not quoted",
-        "realm" => "the parameter realm is not quoted",
-        "nonce" => "the parameter nonce is not quoted",
-        "uri" => "the parameter uri is not quoted",
-        "response" => "the parameter response is not quoted",
-        _ => "the parameter cnonce is not quoted",
-    }
 }
 
 /// Without what is as good as a password for a while.
