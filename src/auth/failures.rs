@@ -49,7 +49,7 @@ impl fmt::Display for FailureLimit {
 /// Failures by client: by IPv4 address, or by the /64 of an IPv6 one, which is one customer's.
 ///
 /// Success makes nothing undone: who has an account could go on guessing at others'. Once there are
-/// too many clients, who has failed longest ago is forgotten.
+/// too many clients, who was heard of longest ago is forgotten.
 #[derive(Debug)]
 pub struct Failures {
     limit: FailureLimit,
