@@ -16,6 +16,8 @@ pub mod cli;
 pub mod config;
 pub mod dns;
 #[cfg(feature = "proxy")]
+pub mod heap;
+#[cfg(feature = "proxy")]
 pub mod http;
 #[cfg(feature = "proxy")]
 pub mod proxy;

@@ -1,26 +1,9 @@
 //! Requests, generated: the same for the same seed.
 
-/// The seed of all traces.
-pub const SEED: u64 = 20_261_121;
+use crate::kinds::Kind;
 
-/// How the requests of a trace are made.
-#[derive(Clone, Copy, Debug)]
-pub struct Kind {
-    /// Its name in the table.
-    pub name: &'static str,
-    /// How unequal popularity is: the exponent of Zipf's law.
-    pub zipf: f64,
-    /// The share of requests for what is asked for once.
-    pub once: f64,
-    /// Now and then, 10,000 requests in a row for what is asked for once.
-    pub scans: bool,
-    /// After so many requests, another one in a hundred of the keys changes its place in popularity.
-    pub drift: usize,
-    /// Sizes from 200 B to 16 MiB; otherwise all are the same.
-    pub sized: bool,
-    /// Of the keys (of their bytes, if they differ), how much fits the cache.
-    pub fits: f64,
-}
+/// The seeds of the traces. The table is of the first.
+pub const SEEDS: [u64; 3] = [20_261_121, 7, 31_415_926];
 
 /// One request: its key, and the class of its size.
 pub type Request = (u64, usize);
@@ -30,13 +13,13 @@ pub const KEYS: u64 = 100_000;
 const REQUESTS: usize = 600_000;
 
 /// The requests of a trace.
-pub fn requests(kind: &Kind) -> Vec<Request> {
-    let mut random = Random(SEED);
+pub fn requests(kind: &Kind, seed: u64) -> Vec<Request> {
+    let mut random = Random(seed);
     let popularity = popularity(kind.zipf);
     let mut keys: Vec<u64> = (0..KEYS).collect();
     let (mut wonders, mut scanned) = (KEYS, 0_u32);
-    let mut next = |at: usize| {
-        if kind.drift > 0 && at % kind.drift == 0 {
+    let next = |at: usize| {
+        if kind.drift > 0 && at.is_multiple_of(kind.drift) {
             for _ in 0..KEYS / 100 {
                 keys.swap(random.below(KEYS), random.below(KEYS));
             }
@@ -52,7 +35,7 @@ pub fn requests(kind: &Kind) -> Vec<Request> {
         let drawn = random.unit() * popularity[popularity.len() - 1];
         keys[popularity.partition_point(|sum| *sum < drawn).min(keys.len() - 1)]
     };
-    (0..REQUESTS).map(|at| next(at)).map(|key| (key, class(kind, key))).collect()
+    (0..REQUESTS).map(next).map(|key| (key, class(kind, key, seed))).collect()
 }
 
 /// Sums of the weights of Zipf's law.
@@ -78,11 +61,11 @@ pub fn size(class: usize) -> usize {
 }
 
 /// The class of a key: most near 10 KiB, few at the ends.
-pub fn class(kind: &Kind, key: u64) -> usize {
+pub fn class(kind: &Kind, key: u64, seed: u64) -> usize {
     if !kind.sized {
         return SAME;
     }
-    let mut random = Random(key ^ SEED);
+    let mut random = Random(key ^ seed);
     let sum: f64 = (0..6).map(|_| random.unit()).sum::<f64>() - 3.0;
     let middle = (22.0 + 13.0 * sum).round();
     middle.clamp(0.0, (CLASSES - 1) as f64) as usize

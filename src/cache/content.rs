@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::heap::taken;
+
 /// A sealed piece of content. Clones share the bytes.
 type Chunk = Arc<Vec<u8>>;
 
@@ -13,6 +15,12 @@ pub struct Content {
     end: u64,
     /// Each with its offset.
     pieces: VecDeque<(u64, Chunk)>,
+    /// What the pieces take of memory, each with its two counters.
+    taken: usize,
+}
+
+fn taken_by(chunk: &Chunk) -> usize {
+    taken(2 * size_of::<usize>() + size_of::<Vec<u8>>()) + taken(chunk.capacity())
 }
 
 impl Content {
@@ -32,10 +40,14 @@ impl Content {
     pub fn push(&mut self, mut bytes: Vec<u8>) {
         if !bytes.is_empty() {
             bytes.shrink_to_fit();
-            self.pieces.push_back((self.end, Arc::new(bytes)));
-            let (at, chunk) = &self.pieces[self.pieces.len() - 1];
-            self.end = at + chunk.len() as u64;
+            self.share(self.end, Arc::new(bytes));
         }
+    }
+
+    fn share(&mut self, at: u64, chunk: Chunk) {
+        self.end = at + chunk.len() as u64;
+        self.taken += taken_by(&chunk);
+        self.pieces.push_back((at, chunk));
     }
 
     /// Lets go of pieces that end at or before `offset`. A buffer that nobody else holds is handed
@@ -46,6 +58,7 @@ impl Content {
             && at + chunk.len() as u64 <= offset
         {
             self.start = at + chunk.len() as u64;
+            self.taken -= taken_by(chunk);
             buffer = self.pieces.pop_front().and_then(|(_, chunk)| Arc::try_unwrap(chunk).ok());
         }
         buffer
@@ -69,13 +82,12 @@ impl Content {
     /// The bytes from `first` up to `end`, which are here. Pieces that are cut are copied.
     #[must_use]
     pub fn part(&self, first: u64, end: u64) -> Self {
-        let mut part = Self { start: first, end: first, pieces: VecDeque::new() };
+        let mut part = Self { start: first, end: first, ..Self::default() };
         let here = self.pieces.partition_point(|(at, chunk)| at + chunk.len() as u64 <= first);
         for (at, chunk) in self.pieces.range(here..).take_while(|(at, _)| *at < end) {
             let last = at + chunk.len() as u64;
             if first <= *at && last <= end {
-                part.pieces.push_back((*at, Arc::clone(chunk)));
-                part.end = last;
+                part.share(*at, Arc::clone(chunk));
             } else {
                 let cut = |offset: u64| usize::try_from(offset - at).unwrap_or(usize::MAX);
                 part.push(chunk[cut(first.max(*at))..cut(end.min(last))].to_vec());
@@ -88,7 +100,7 @@ impl Content {
     pub fn append(&mut self, mut next: Self) {
         debug_assert!(self.end == next.start);
         self.pieces.append(&mut next.pieces);
-        self.end = next.end;
+        (self.end, self.taken) = (next.end, self.taken + next.taken);
     }
 
     /// Whether nothing is here.
@@ -97,11 +109,9 @@ impl Content {
         self.pieces.is_empty()
     }
 
-    /// What it takes of memory beside the bytes themselves.
+    /// What it takes of memory on the heap.
     #[must_use]
-    pub fn overhead(&self) -> usize {
-        // A Vec behind two counters, on the heap, and its own allocation, rounded up.
-        const EACH: usize = size_of::<(u64, Chunk)>() + size_of::<Vec<u8>>() + 16 + 2 * 16;
-        self.pieces.capacity() * size_of::<(u64, Chunk)>() + self.pieces.len() * EACH
+    pub fn weight(&self) -> usize {
+        self.taken + taken(self.pieces.capacity() * size_of::<(u64, Chunk)>())
     }
 }

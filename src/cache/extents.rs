@@ -1,5 +1,7 @@
 //! What is here of content that may not be here as a whole (RFC 9111 §3.3).
 
+use crate::heap::taken;
+
 use super::content::Content;
 
 /// Parts of content whose length is known: in their order, with a hole between any two.
@@ -89,15 +91,11 @@ impl Extents {
         &self.parts
     }
 
-    /// What it takes of memory.
+    /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let each = |part: &Content| {
-            let bytes = usize::try_from(part.end() - part.start()).unwrap_or(usize::MAX);
-            bytes.saturating_add(part.overhead())
-        };
-        let own = self.parts.capacity() * size_of::<Content>() + 16;
-        self.parts.iter().map(each).fold(own, usize::saturating_add)
+        taken(self.parts.capacity() * size_of::<Content>())
+            + self.parts.iter().map(Content::weight).sum::<usize>()
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
+use crate::heap::taken;
+
 use super::key_rules::KeyRules;
 
 /// The primary key: the target URI, hashed once with a secret, since clients choose it.
@@ -37,7 +39,7 @@ impl CacheKey {
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.uri.len() + 2 * size_of::<usize>() + 16
+        taken(self.uri.len() + 2 * size_of::<usize>())
     }
 }
 

@@ -103,7 +103,17 @@ pub struct Cache<F> {
     busy: BusyTable<F>,
     /// Bytes of content under way that are kept.
     under_way: usize,
+    /// Bytes that the allocator holds because of it, and nobody uses.
+    slack: usize,
+    /// Bytes that came since the heap was counted.
+    came: usize,
 }
+
+/// After which part of its memory has come, the heap is to be counted.
+const COUNTED: usize = 256;
+/// Which part of its memory the allocator may lose on top of it: any mix that does not change loses
+/// some, and that shall not cost entries.
+const SPARE: usize = 16;
 
 /// What a cache holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +122,8 @@ pub struct CacheStats {
     pub entries: usize,
     /// Bytes held, of all kinds.
     pub bytes: usize,
+    /// Those of them that the allocator holds and nobody uses.
+    pub slack: usize,
     /// Entries dropped to make room.
     pub evicted: u64,
 }
@@ -121,7 +133,7 @@ impl<F: Copy> Cache<F> {
     #[must_use]
     pub fn new(limits: CacheLimits, keys: KeyMaker) -> Self {
         let store = Store::new(limits.eviction);
-        Self { limits, keys, store, busy: BusyTable::new(), under_way: 0 }
+        Self { limits, keys, store, busy: BusyTable::new(), under_way: 0, slack: 0, came: 0 }
     }
 
     /// Changes the bounds, and shrinks to them.
@@ -234,11 +246,12 @@ impl<F: Copy> Cache<F> {
             return true;
         }
         self.under_way = self.under_way - before + held;
+        self.came += held.saturating_sub(before);
         self.make_room();
         if self.in_use() > self.limits.memory / 2 {
             self.store.sweep_detached();
         }
-        self.in_use() <= self.limits.memory / 2 && self.bytes() <= self.limits.memory
+        self.in_use() <= self.limits.memory / 2 && self.bytes() <= self.room()
     }
 
     const fn in_use(&self) -> usize {
@@ -332,6 +345,7 @@ impl<F: Copy> Cache<F> {
 
     /// Stores `object` in place of the response that it is a newer version of.
     pub fn update(&mut self, key: &CacheKey, object: &Arc<Object>) {
+        self.came += object.weight();
         self.store.insert(key, Arc::clone(object));
         self.make_room();
     }
@@ -344,13 +358,41 @@ impl<F: Copy> Cache<F> {
 
     fn make_room(&mut self) {
         let others = self.under_way + self.busy.weight();
-        self.store.shrink_to(self.limits.memory.saturating_sub(others));
+        self.store.shrink_to(self.room().saturating_sub(others));
+    }
+
+    /// How much it may use: less than its memory, if the allocator loses much of that.
+    const fn room(&self) -> usize {
+        let lost = self.slack.saturating_sub(self.limits.memory / SPARE);
+        self.limits.memory.saturating_sub(lost)
+    }
+
+    /// Says that of the whole heap so many bytes are used, and so many held for that. Of what lies
+    /// between, the cache answers for the part that it has of what is used. Each time no more leaves than
+    /// is too much, until pages come free.
+    pub fn count_heap(&mut self, used: usize, held: usize) {
+        let slack = held.saturating_sub(used) as u128;
+        let ours = slack * self.bytes().min(used) as u128 / used.max(1) as u128;
+        self.slack = usize::try_from(ours).unwrap_or(usize::MAX);
+        self.came = 0;
+        self.make_room();
+    }
+
+    /// Whether so much has come that the heap is to be counted.
+    #[must_use]
+    pub const fn has_grown(&self) -> bool {
+        self.came > self.limits.memory / COUNTED
     }
 
     /// What it holds.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        CacheStats { entries: self.store.len(), bytes: self.bytes(), evicted: self.store.evicted() }
+        CacheStats {
+            entries: self.store.len(),
+            bytes: self.bytes() + self.slack,
+            slack: self.slack,
+            evicted: self.store.evicted(),
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -373,7 +415,7 @@ impl<F: Copy> Cache<F> {
     pub fn check(&self) {
         self.store.check();
         let stats = self.stats();
-        assert!(stats.bytes <= self.limits.memory || stats.entries == 0, "within its bytes");
+        assert!(self.bytes() <= self.limits.memory || stats.entries == 0, "within its bytes");
     }
 }
 

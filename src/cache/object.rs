@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use crate::heap::taken;
 use crate::http::cond::{self, Validators};
 use crate::http::range::{self, Selected};
 use crate::http::{Fields, Method, RequestHead, Status};
@@ -134,10 +135,9 @@ impl Object {
     /// What it takes of memory, with the content and what the allocator adds.
     #[must_use]
     pub fn weight(&self) -> usize {
-        const ITSELF: usize = size_of::<Object>() + 2 * size_of::<usize>() + 3 * 16;
-        ITSELF
-            .saturating_add(self.content.weight())
-            .saturating_add(self.head.weight() + self.selection.weight() + self.tags.weight())
+        const ITSELF: usize = taken(size_of::<Object>() + 2 * size_of::<usize>()); // two counters
+        let said = self.head.weight() + self.selection.weight() + self.tags.weight();
+        ITSELF + said + self.content.weight()
     }
 
     /// Whether `request`, which it was not fetched for, may be answered with it.

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use slab::Slab;
 
+use crate::heap::taken;
+
 use super::evict::{Eviction, Order};
 use super::index::{Index, URI_WEIGHT};
 use super::key::{BuildCarried, CacheKey};
@@ -14,9 +16,6 @@ use super::tags::Tag;
 
 /// How many responses one URI may have, selected by different requests.
 const MAX_VARIANTS: usize = 32;
-/// What an entry takes beside its key, its objects and the tables: the list of them, and its place
-/// among the URIs.
-const ENTRY_WEIGHT: usize = 32 + URI_WEIGHT;
 /// How many entries in use are spared at a time, since to evict them frees nothing yet.
 const SPARED: usize = 32;
 
@@ -55,8 +54,9 @@ impl Entry {
 
     /// Counts anew what it takes with its key.
     fn weigh(&mut self) {
-        let objects = self.variants.iter().map(|object| object.weight() + size_of::<Arc<Object>>());
-        self.weight = ENTRY_WEIGHT + self.key.weight() + objects.sum::<usize>();
+        let objects = self.variants.iter().map(|object| object.weight()).sum::<usize>();
+        let list = taken(self.variants.capacity() * size_of::<Arc<Object>>());
+        self.weight = URI_WEIGHT + self.key.weight() + list + objects;
     }
 
     /// Adds `object`, in place of the one that answers the same requests. Those that leave.
@@ -260,9 +260,9 @@ impl Store {
     fn tables(&self) -> usize {
         // Of eight places in a table, seven are used at most; each has a byte of its own.
         let places = self.slots.capacity() / 7 * 8;
-        places * (size_of::<(CacheKey, usize)>() + 1)
-            + self.entries.capacity() * (size_of::<Entry>() + size_of::<usize>())
-            + self.detached.capacity() * size_of::<(Weak<Object>, usize)>()
+        taken(places * (size_of::<(CacheKey, usize)>() + 1))
+            + taken(self.entries.capacity() * (size_of::<Entry>() + size_of::<usize>()))
+            + taken(self.detached.capacity() * size_of::<(Weak<Object>, usize)>())
             + self.order.weight()
     }
 

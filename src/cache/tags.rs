@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use sfv::{BareItem, Item, List, ListEntry, Parser};
 
+use crate::heap::taken;
 use crate::http::Fields;
 
 /// How many tags a stored response may have, all kinds together.
 const MAX_TAGS: usize = 1024;
 /// Bytes of the longest tag.
 const MAX_LENGTH: usize = 1024;
+/// What the place of a tag in the index takes.
+const PLACE: usize = 80;
 
 /// A name that a response goes by. Tags are the same if their bytes are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,8 +80,8 @@ impl Tags {
     /// What they take of memory on the heap, with their places in the index.
     #[must_use]
     pub fn weight(&self) -> usize {
-        const EACH: usize = 2 * size_of::<Tag>() + 2 * size_of::<usize>() + 16 + 48;
-        self.0.iter().map(|tag| tag.name.len() + EACH).sum()
+        let each = |tag: &Tag| taken(tag.name.len() + 2 * size_of::<usize>()) + PLACE;
+        taken(self.0.len() * size_of::<Tag>()) + self.0.iter().map(each).sum::<usize>()
     }
 }
 

@@ -3,6 +3,7 @@
 //! What is compared is what the origin was sent: a field that ended at this proxy, because
 //! `Connection` named it, is as good as absent.
 
+use crate::heap::taken;
 use crate::http::hop::Hop;
 use crate::http::{Field, Fields, Name, RequestHead};
 
@@ -85,9 +86,11 @@ impl Selection {
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        const EACH: usize = size_of::<Selecting>() + 2 * 16;
-        let fields = self.fields.iter().map(|field| EACH + field.name.len() + field.value.len());
-        fields.sum::<usize>() + self.language.as_ref().map_or(0, |language| language.len() + 16)
+        let boxed = |bytes: &[u8]| taken(bytes.len());
+        let each = |field: &Selecting| boxed(&field.name) + boxed(&field.value);
+        taken(self.fields.len() * size_of::<Selecting>())
+            + self.fields.iter().map(each).sum::<usize>()
+            + self.language.as_deref().map_or(0, boxed)
     }
 }
 

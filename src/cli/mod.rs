@@ -1,5 +1,6 @@
 //! The `tidegate` command: arguments in, an exit code out.
 
+mod allocator;
 mod args;
 mod banner;
 mod log_writer;

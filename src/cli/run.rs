@@ -17,7 +17,7 @@ use super::args::RunArgs;
 use super::banner::banner;
 use super::log_writer::{LogControl, LogWriter};
 use super::say::{complain, say};
-use super::{fail, operate, refuse};
+use super::{allocator, fail, operate, refuse};
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -144,6 +144,7 @@ impl Program {
     fn turn(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<()> {
         while !self.worker.is_over() {
             reactor.turn(self, None)?;
+            allocator::tell(&mut self.worker);
             self.report_dropped_lines(reactor);
         }
         Ok(())

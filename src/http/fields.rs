@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::heap::taken;
+
 use super::list::Elements;
 
 macro_rules! names {
@@ -248,7 +250,7 @@ impl Fields {
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.bytes.capacity() + self.lines.capacity() * size_of::<Line>() + 2 * 16
+        taken(self.bytes.capacity()) + taken(self.lines.capacity() * size_of::<Line>())
     }
 
     /// All lines, in their order.

@@ -12,6 +12,7 @@ use std::io;
 use std::task::Poll;
 
 use crate::cache::Content;
+use crate::heap::{filled, taken};
 use crate::http::Fields;
 use crate::reactor::{Arena, Id, Io, Reactor, Token, Wake};
 
@@ -69,7 +70,7 @@ pub(super) struct Body {
     capacity: usize,
 }
 
-/// The smallest and the largest buffer that content is received into.
+/// The smallest and the largest buffer that content is received into, while more is to come.
 const FIRST_CHUNK: usize = 4 * 1024;
 const LARGEST_CHUNK: usize = 64 * 1024;
 
@@ -114,8 +115,7 @@ impl Body {
 
     /// How many bytes are held in memory, with room not filled.
     pub(super) fn held(&self) -> u64 {
-        let content = self.sealed.end() - self.sealed.start() + self.tail.capacity() as u64;
-        content + self.sealed.overhead() as u64
+        (self.sealed.weight() + taken(self.tail.capacity())) as u64
     }
 
     /// How many of them are for the cache to count: all, or what is beyond the window that any
@@ -177,6 +177,8 @@ impl Body {
             let left = self.length.map(|length| length.saturating_sub(self.end()));
             let left = left.map(|left| usize::try_from(left).unwrap_or(usize::MAX));
             let wanted = left.unwrap_or(self.capacity).clamp(1, LARGEST_CHUNK);
+            // What would be lost by rounding up is a piece of its own, unless that is small.
+            let wanted = if wanted > FIRST_CHUNK { filled(wanted) } else { wanted };
             self.tail.reserve_exact(wanted);
         }
         &mut self.tail

@@ -66,6 +66,7 @@ impl Stats {
             counter("saved_bytes_total", "Content that no origin had to send.", hits.1),
             gauge("cache_objects", "URLs with something stored.", whole(cache.entries)),
             gauge("cache_bytes", "Memory that the cache takes.", whole(cache.bytes)),
+            gauge("cache_slack_bytes", "What of it the allocator loses.", whole(cache.slack)),
             counter("cache_evictions_total", "URLs dropped to make room.", cache.evicted),
             counter("purged_total", "Responses that purges have found.", counters.purged),
             counter("fetches_total", "Requests to origins.", counters.fetches),
@@ -223,7 +224,7 @@ mod tests {
         (counters.fetches, counters.dialled, counters.reused) = (3, 2, 1);
         counters.denials.insert("client".into(), 2);
         let gauges = Gauges {
-            cache: CacheStats { entries: 5, bytes: 1000, evicted: 7 },
+            cache: CacheStats { entries: 5, bytes: 1000, slack: 0, evicted: 7 },
             clients: 1,
             tunnels: 0,
             fetching: 0,

@@ -212,6 +212,18 @@ impl Worker {
         self.core.cache.stats()
     }
 
+    /// Whether the heap is worth another look.
+    #[must_use]
+    pub const fn has_grown(&self) -> bool {
+        self.core.cache.has_grown()
+    }
+
+    /// Says how many bytes of its heap the process uses, and how many the allocator holds for that:
+    /// the cache counts those, too. Without an allocator that knows, it counts what it asked for.
+    pub fn count_heap(&mut self, used: usize, held: usize) {
+        self.core.cache.count_heap(used, held);
+    }
+
     /// Figures about what it has done and is doing.
     #[must_use]
     pub fn stats(&self, load: &Load) -> Stats {

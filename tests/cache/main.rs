@@ -5,3 +5,5 @@ mod cases;
 mod model;
 mod properties;
 mod requirements;
+#[cfg(feature = "cli")]
+mod weights;

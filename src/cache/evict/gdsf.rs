@@ -2,208 +2,164 @@
 //! its value, which grows with its uses and falls with its size, above the worth of the last that
 //! went; so what is not used any more is overtaken.
 //!
-//! A newcomer counts for a part of a use. How large a part is learnt: of those evicted without a
-//! use, as compared with the others, how many were asked for again? Among one-hit wonders few are,
-//! and newcomers leave quickly; when popularity drifts they are the future, and count like others.
+//! How much uses and sizes count is learnt, by comparing what was missed with what plain LRU would
+//! have missed.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use super::Order;
-use super::ghosts::Ghosts;
+use super::ghosts::{Ghost, Ghosts};
+use super::lean::{Lean, MOST, USE};
+use super::rival::Rival;
 
-/// The credit of one use.
-const USE: u64 = 64;
-/// The most credit that an entry ever has: what was popular once has to go within a while.
-const MOST: u64 = 16 * USE;
-/// The least credit of a newcomer.
-const LEAST: u64 = USE / 16;
-/// Credit is remembered in steps of this, to fit in a byte.
-const STEP: u64 = 4;
+/// Ghosts have their credit in steps of this: it fits a byte.
+const STEP: u64 = MOST / 256;
 
 /// Slots by worth.
 #[derive(Debug, Default)]
 pub(super) struct Gdsf {
     /// By slot.
-    nodes: Vec<Option<Node>>,
+    nodes: Vec<Node>,
     len: usize,
-    /// Every slot with a worth that it has at least; and what is no longer so.
+    /// Bytes of all entries.
+    held: usize,
+    /// Every slot, with a worth that it has at least: it is put right when it comes up. And some
+    /// that are free, or there twice.
     queue: BinaryHeap<Reverse<(u64, usize)>>,
     /// The worth of the last that was evicted.
     floor: u64,
     ghosts: Ghosts,
-    returns: Returns,
+    rival: Rival,
+    lean: Lean,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// An entry; without weight, there is none.
+#[derive(Clone, Debug, Default)]
 struct Node {
     hash: u64,
-    credit: u64,
-    /// What its credit is worth at its size.
-    value: u64,
+    weight: usize,
     worth: u64,
-    /// The worth with which it stands in the queue, where it is put right when it comes up.
-    queued: u64,
+    credit: u64,
+    /// When it was used last.
+    epoch: u16,
 }
 
 impl Gdsf {
     fn node(&mut self, slot: usize) -> Option<&mut Node> {
-        self.nodes.get_mut(slot)?.as_mut()
+        self.nodes.get_mut(slot).filter(|node| node.weight > 0)
     }
 
-    fn enqueue(&mut self, slot: usize, worth: u64) {
-        if self.queue.len() > 2 * self.len + 64 {
-            let nodes = &self.nodes;
-            let queued = |slot: usize| nodes[slot].as_ref().map(|node| node.queued);
-            self.queue.retain(|Reverse((worth, slot))| queued(*slot) == Some(*worth));
+    /// Has a node for `slot`, and room for it in the queue. They grow by an eighth, since what is
+    /// spare of them is taken from the entries.
+    fn make_room(&mut self, slot: usize) {
+        let more = (slot + 1).saturating_sub(self.nodes.len());
+        if self.nodes.capacity() <= slot {
+            self.nodes.reserve_exact(more + slot / 8);
         }
-        self.queue.push(Reverse((worth, slot)));
+        self.nodes.resize(self.nodes.len() + more, Node::default());
+        if self.queue.len() == self.queue.capacity() {
+            self.queue.reserve_exact(1 + self.queue.len() / 8);
+        }
     }
 
+    /// Takes an entry out. Its place in the queue stays, until that is mostly such places.
     fn take(&mut self, slot: usize) -> Option<Node> {
-        let node = self.nodes.get_mut(slot)?.take()?;
+        let node = std::mem::take(self.node(slot)?);
         self.len -= 1;
+        self.held -= node.weight;
         if self.len == 0 {
             (self.nodes, self.queue) = (Vec::new(), BinaryHeap::new());
+        } else if self.queue.len() > 2 * self.len + 64 {
+            let nodes = self.nodes.iter().enumerate().filter(|(_, node)| node.weight > 0);
+            self.queue = nodes.map(|(slot, node)| Reverse((node.worth, slot))).collect();
         }
         Some(node)
+    }
+
+    /// An entry is used, or something that is or was none. The epoch of that.
+    fn used(&mut self, last: Option<u16>, weight: usize, hit: bool) -> u16 {
+        let epoch = self.rival.used(last, weight, hit);
+        if let Some(ahead) = self.rival.judge(self.held) {
+            self.lean.shift(ahead);
+        }
+        epoch
     }
 }
 
 impl Order for Gdsf {
     fn insert(&mut self, slot: usize, hash: u64, weight: usize) {
+        let weight = weight.max(1);
         self.len += 1;
+        self.held += weight;
         self.ghosts.grow(self.len);
-        let credit = match self.ghosts.take(hash) {
-            Some(remembered) => {
-                let credit = u64::from(remembered) * STEP;
-                self.returns.came_back(credit);
-                (credit + USE).min(self.returns.most())
-            }
-            None => self.returns.newcomer(),
+        let ghost = self.ghosts.take(hash);
+        let epoch = self.used(ghost.map(|ghost| ghost.epoch), weight, false);
+        let credit = match ghost {
+            Some(ghost) => (u64::from(ghost.credit) * STEP + USE).min(self.lean.most()),
+            None => self.lean.newcomer(),
         };
-        let value = value(credit, weight);
-        let worth = self.floor + value;
-        if self.nodes.len() <= slot {
-            self.nodes.resize(slot + 1, None);
-        }
-        self.nodes[slot] = Some(Node { hash, credit, value, worth, queued: worth });
-        self.enqueue(slot, worth);
+        let worth = self.floor + self.lean.value(credit, weight);
+        self.make_room(slot);
+        self.nodes[slot] = Node { hash, weight, worth, credit, epoch };
+        self.queue.push(Reverse((worth, slot)));
     }
 
     fn hit(&mut self, slot: usize, weight: usize) {
-        let (floor, most) = (self.floor, self.returns.most());
+        let weight = weight.max(1);
         let Some(node) = self.node(slot) else { return };
-        node.credit = (node.credit + USE).min(most);
-        node.value = value(node.credit, weight);
+        let (last, old) = (node.epoch, std::mem::replace(&mut node.weight, weight));
+        self.held = self.held - old + weight;
+        let epoch = self.used(Some(last), weight, true);
+        let node = &mut self.nodes[slot];
+        node.epoch = epoch;
+        node.credit = (node.credit + USE).min(self.lean.most());
         // A replacement may be larger, and worth less; in the queue it would come up too late.
-        node.worth = (floor + node.value).max(node.queued);
+        node.worth = node.worth.max(self.floor + self.lean.value(node.credit, weight));
     }
 
     fn first(&mut self) -> Option<usize> {
-        while let Some(&Reverse((queued, slot))) = self.queue.peek() {
-            let Some(node) = self.node(slot).filter(|node| node.queued == queued) else {
-                self.queue.pop();
-                continue;
-            };
-            if node.worth == queued {
-                return Some(slot);
+        while let Some(mut first) = self.queue.peek_mut() {
+            let Reverse((queued, slot)) = *first;
+            match self.nodes.get(slot).filter(|node| node.weight > 0) {
+                Some(node) if node.worth == queued => return Some(slot),
+                Some(node) => *first = Reverse((node.worth, slot)),
+                None => drop(PeekMut::pop(first)),
             }
-            node.queued = node.worth;
-            let worth = node.worth;
-            self.queue.pop();
-            self.enqueue(slot, worth);
         }
         None
     }
 
     fn defer(&mut self, slot: usize) {
-        if let Some(node) = self.node(slot) {
-            node.worth += node.value;
-        }
+        let Some(Node { credit, weight, .. }) = self.node(slot).cloned() else { return };
+        self.nodes[slot].worth += self.lean.value(credit, weight);
     }
 
     fn evict(&mut self, slot: usize) {
+        if self.queue.peek().is_some_and(|Reverse((_, first))| *first == slot) {
+            self.queue.pop();
+        }
         let Some(node) = self.take(slot) else { return };
         self.floor = self.floor.max(node.worth);
-        let remembered = if node.credit < USE { 0 } else { node.credit / 2 / STEP };
-        self.returns.left(node.credit, self.len);
-        self.ghosts.put(node.hash, u8::try_from(remembered).unwrap_or(u8::MAX));
+        let credit = u8::try_from(node.credit / STEP).unwrap_or(u8::MAX);
+        self.ghosts.put(node.hash, Ghost { epoch: node.epoch, credit });
     }
 
     fn remove(&mut self, slot: usize) {
-        self.take(slot);
+        if let Some(node) = self.take(slot) {
+            self.rival.gone(node.epoch, node.weight);
+        }
     }
 
     fn weight(&self) -> usize {
-        self.nodes.capacity() * size_of::<Option<Node>>()
+        self.nodes.capacity() * size_of::<Node>()
             + self.queue.capacity() * size_of::<Reverse<(u64, usize)>>()
             + self.ghosts.weight()
+            + self.rival.weight()
     }
 
     fn len(&self) -> usize {
         self.len
-    }
-}
-
-/// What `credit` is worth for an entry of `weight` bytes: the larger, the less, but not in
-/// proportion. In proportion, the fewest requests would miss, and far too many bytes.
-fn value(credit: u64, weight: usize) -> u64 {
-    const SCALE: u64 = 1 << 24;
-    let root = (weight as u64).isqrt();
-    let fourth = (root << 16).isqrt(); // 8 bits of fraction
-    // The power of 5/16: between the fourth root and the power of 3/8, which has 4 bits of fraction.
-    let size = ((root * fourth).isqrt() * fourth).isqrt().max(1);
-    (credit * SCALE / size).max(1)
-}
-
-/// How many of those that were evicted came back.
-#[derive(Debug, Default)]
-struct Returns {
-    unused: Kind,
-    used: Kind,
-    /// The credit of newcomers, if it is not the least.
-    newcomer: u64,
-}
-
-#[derive(Debug, Default)]
-struct Kind {
-    left: u64,
-    back: u64,
-}
-
-impl Returns {
-    /// An entry with `credit` is evicted, and `len` stay.
-    fn left(&mut self, credit: u64, len: usize) {
-        let kind = if credit < USE { &mut self.unused } else { &mut self.used };
-        kind.left += 1;
-        if self.unused.left + self.used.left > 2 * len as u64 {
-            for kind in [&mut self.unused, &mut self.used] {
-                kind.left /= 2;
-                kind.back /= 2;
-            }
-        }
-    }
-
-    /// One that left with `credit` is here again.
-    fn came_back(&mut self, credit: u64) {
-        const EXPERIENCE: u64 = 10;
-        let kind = if credit < USE / 2 { &mut self.unused } else { &mut self.used };
-        kind.back += 1;
-        let unused = self.unused.back * (self.used.left + 2 * EXPERIENCE);
-        let used = (self.used.back + EXPERIENCE) * self.unused.left.max(1);
-        let odds = (unused * USE / used).min(USE);
-        self.newcomer = (3 * odds * odds / USE).min(USE - 1);
-    }
-
-    /// The credit of one that was never here: three times the square of what the odds of the unused
-    /// are to those of the used, since even then some of the used are popular no more. Until there is experience, newcomers have the least.
-    fn newcomer(&self) -> u64 {
-        self.newcomer.max(LEAST)
-    }
-
-    /// The most credit there is: the more newcomers matter, the less past uses do.
-    fn most(&self) -> u64 {
-        (MOST * LEAST * 2 / self.newcomer()).clamp(2 * USE, MOST)
     }
 }

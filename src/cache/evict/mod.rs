@@ -2,7 +2,9 @@
 
 mod gdsf;
 mod ghosts;
+mod lean;
 mod lru;
+mod rival;
 
 use std::fmt::{self, Debug};
 use std::str::FromStr;

@@ -1,0 +1,112 @@
+//! Requests, replayed through the cache alone.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tidegate::cache::{
+    Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Object, Response, storable,
+};
+use tidegate::http::{
+    ClientCodec, FromClient, FromOrigin, HeadLimits, RequestHead, ResponseHead, ServerCodec,
+};
+use tidegate::reactor::{Clock, VirtualClock};
+use tidegate::time::Now;
+
+use crate::Missed;
+use crate::trace::{self, Request};
+
+/// Replays requests through a cache; what is larger than an eighth of it is not stored.
+pub fn replay(
+    requests: &[Request],
+    memory: usize,
+    eviction: Eviction,
+    samples: &Samples,
+) -> Missed {
+    let mut cache = cache(memory, eviction);
+    let mut missed = Missed::default();
+    for &(key, class) in requests {
+        let uri: Arc<str> = format!("http://origin.test/{key}").into();
+        let key = cache.keys().key(&uri);
+        let hit = cache.stored_for(&key, &samples.request).is_some();
+        missed.count(hit, class);
+        if !hit && samples.weights[class] <= memory / 8 {
+            cache.update(&key, &Arc::new(samples.object(class)));
+        }
+    }
+    cache.check();
+    assert!(cache.stats().bytes <= memory, "within its bytes");
+    missed
+}
+
+fn cache(memory: usize, eviction: Eviction) -> Cache<()> {
+    let hit_for_miss = Duration::from_secs(1);
+    let limits = CacheLimits { memory, object: u64::MAX, hit_for_miss, eviction };
+    Cache::new(limits, KeyMaker::new([1, 2]))
+}
+
+/// What requests and objects are made from.
+#[derive(Debug)]
+pub struct Samples {
+    request: RequestHead,
+    response: ResponseHead,
+    now: Now,
+    /// Content of each class, which its objects share.
+    contents: Vec<Content>,
+    /// Bytes that an entry of each class takes, with its part of the tables.
+    pub weights: Vec<usize>,
+}
+
+impl Samples {
+    fn object(&self, class: usize) -> Object {
+        let response = Response {
+            uri: "http://origin.test/",
+            status: self.response.status(),
+            fields: self.response.fields(),
+            is_coded: false,
+            targets: &[],
+            rules: &[],
+            sent: self.now.mono,
+            now: self.now,
+        };
+        let storable = storable(&self.request, &response).expect("it may be stored");
+        let content = Extents::of(self.contents[class].clone(), self.contents[class].end());
+        let (status, head) = (self.response.status(), self.response.fields().clone());
+        Object::new(status, head, content, storable)
+    }
+
+    /// What an entry takes beside its object, on the average of some.
+    fn overhead(&self) -> usize {
+        const SOME: usize = 3_000;
+        let mut cache = cache(usize::MAX, Eviction::Lru);
+        for key in 0..SOME {
+            let key = cache.keys().key(&format!("http://origin.test/{key}").into());
+            cache.update(&key, &Arc::new(self.object(0)));
+        }
+        cache.stats().bytes / SOME - self.object(0).weight()
+    }
+}
+
+/// What all replays share.
+pub fn samples() -> Samples {
+    let limits = HeadLimits::default();
+    let get = b"GET http://origin.test/ HTTP/1.1\r\nHost: origin.test\r\n\r\n";
+    let Ok((_, Some(FromClient::Request(request)))) = ServerCodec::new().decode(get, &limits)
+    else {
+        panic!("a request")
+    };
+    let ok = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Type: text/plain\r\n\r\n";
+    let decoded = ClientCodec::new(request.method()).decode(ok, &limits);
+    let Ok((_, Some(FromOrigin::Response(response)))) = decoded else { panic!("a response") };
+    let content = |class| {
+        let mut content = Content::default();
+        content.push(vec![0; trace::size(class)]);
+        content
+    };
+    let contents = (0..trace::CLASSES).map(content).collect();
+    let now = VirtualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)).now();
+    let weights = Vec::new();
+    let mut samples = Samples { request: *request, response: *response, now, contents, weights };
+    let overhead = samples.overhead();
+    samples.weights = (0..trace::CLASSES).map(|c| samples.object(c).weight() + overhead).collect();
+    samples
+}

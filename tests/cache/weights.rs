@@ -1,0 +1,115 @@
+//! What the cache says that it holds, beside what the allocator has given it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate::cache::{Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Tags};
+use tikv_jemalloc_ctl::thread::{allocatedp, deallocatedp};
+use tikv_jemallocator::Jemalloc;
+
+use super::model::{at, read_request, stored};
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+/// Bytes that this thread was given and has not given back; others may have given it some to free.
+fn live() -> u64 {
+    let (given, freed) = (allocatedp::read().unwrap(), deallocatedp::read().unwrap());
+    given.get().wrapping_sub(freed.get())
+}
+
+/// Responses of a kind.
+struct Kind {
+    name: &'static str,
+    count: usize,
+    /// How many share a URI.
+    variants: usize,
+    fields: &'static str,
+    /// How long the content of each is.
+    length: fn(usize) -> usize,
+    /// How much of it is here, from which offset on.
+    part: Option<(usize, usize)>,
+}
+
+const PLAIN: Kind =
+    Kind { name: "", count: 2000, variants: 1, fields: "", length: |_| 0, part: None };
+
+const KINDS: [Kind; 9] = [
+    Kind { name: "empty", count: 20_000, ..PLAIN },
+    Kind { name: "1 KiB", length: |_| 1 << 10, ..PLAIN },
+    Kind { name: "64 KiB", count: 500, length: |_| 64 << 10, ..PLAIN },
+    Kind { name: "1 MiB", count: 30, length: |_| 1 << 20, ..PLAIN },
+    Kind { name: "of any size", length: |n| n * 7919 % 30_000, ..PLAIN },
+    Kind { name: "variants", variants: 20, length: |n| n, fields: "Vary: Accept", ..PLAIN },
+    Kind { name: "tags", fields: "Surrogate-Key: one other all", ..PLAIN },
+    Kind { name: "long heads", fields: "X-Long: abcdefghijklmnopqrstuvwxyz | A: b", ..PLAIN },
+    Kind { name: "parts", length: |_| 100_000, part: Some((1000, 3000)), ..PLAIN },
+];
+
+const fn limits(eviction: Eviction) -> CacheLimits {
+    let hit_for_miss = Duration::from_secs(1);
+    CacheLimits { memory: 1 << 30, object: 1 << 30, hit_for_miss, eviction }
+}
+
+fn filled(kind: &Kind, eviction: Eviction) -> Cache<u8> {
+    let mut cache = Cache::new(limits(eviction), KeyMaker::new([1, 2]));
+    for n in 0..kind.count {
+        let request = Rc::new(read_request(&format!("GET | Accept: {}", n % kind.variants)));
+        let uri = format!("http://h.example/{}", n / kind.variants);
+        let key = cache.keys().key(&uri.into());
+        let ticket = cache.begin(&key, &request, 0, at(0).mono);
+        let response = format!("200 | Cache-Control: max-age=60 | {}", kind.fields);
+        let mut object = stored(&request, response.trim_end_matches(" | "), 0).unwrap();
+        object.head.shrink();
+        object.tags = Tags::of(&object.head).unwrap();
+        object.content = content(kind, n);
+        cache.complete(ticket, Arc::new(object));
+    }
+    cache.check();
+    cache
+}
+
+/// In pieces as a body receives them.
+fn content(kind: &Kind, n: usize) -> Extents {
+    let length = (kind.length)(n);
+    let (first, here) = kind.part.unwrap_or((0, length));
+    let mut content = Content::default();
+    content.restart(first as u64);
+    let pieces = (0..here).step_by(64 << 10).map(|at| vec![0; (here - at).min(64 << 10)]);
+    pieces.for_each(|piece| content.push(piece));
+    Extents::of(content.clone(), length as u64)
+}
+
+#[test]
+fn what_the_allocator_loses_leaves_less_room() {
+    let mut cache = filled(&KINDS[1], Eviction::Gdsf);
+    let full = cache.stats().bytes;
+    let limits = CacheLimits { memory: full, ..limits(Eviction::Gdsf) };
+    cache.set_limits(limits);
+    assert!(cache.has_grown(), "it was filled");
+    cache.count_heap(full, full + full / 20);
+    assert!(!cache.has_grown(), "that was counted");
+    assert_eq!(cache.stats().bytes, full + full / 20, "a little is always lost");
+    cache.count_heap(10 * full, 12 * full);
+    assert_eq!(cache.stats().slack, full / 5, "of what others lose, it counts its own part");
+    let left = cache.stats().bytes - cache.stats().slack;
+    assert!(left < full - full / 8 && left > full - full / 6, "no more leaves than is too much");
+    cache.count_heap(full, full);
+    assert_eq!(cache.stats().bytes, left, "what is lost no more is room again");
+    cache.check();
+}
+
+#[test]
+fn what_is_held_is_what_was_allocated() {
+    at(0); // its clock is none of the cache's
+    for eviction in Eviction::ALL {
+        for kind in &KINDS {
+            let before = live();
+            let cache = filled(kind, eviction);
+            let (held, reckoned) = (live().wrapping_sub(before), cache.stats().bytes as u64);
+            let honest = held - held / 100..held + held / 10;
+            assert!(honest.contains(&reckoned), "{eviction}, {}: {reckoned} of {held}", kind.name);
+        }
+    }
+}
