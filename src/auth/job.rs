@@ -22,7 +22,7 @@ pub struct Job {
 }
 
 /// Names a question: two jobs that have the same one have the same answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket([u8; 32]);
 
 /// What came of a job.
@@ -61,6 +61,12 @@ impl Job {
 }
 
 impl Done {
+    /// Names the question.
+    #[must_use]
+    pub const fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
     /// Whether the password was the user's.
     #[must_use]
     pub const fn is_good(&self) -> bool {

@@ -6,7 +6,7 @@ use super::realm::Realm;
 use super::verdict::Side;
 
 /// How users are recognized.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Whose door it is.
     pub side: Side,

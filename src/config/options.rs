@@ -136,6 +136,7 @@ impl Options {
             name: self.via.clone().unwrap_or_else(|| "tidegate".to_owned()),
             destinations: self.destinations.clone(),
             clients: self.clients.clone(),
+            auth: None,
             purgers: self.purgers.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
