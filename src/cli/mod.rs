@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reads a file and everything that follows from it, without opening anything.
+/// Reads a file and everything that follows from it, users too, and opens nothing else.
 fn check(file: &str) -> Result<(), String> {
     let options = load(file)?;
     options.settings("tidegate").map(drop)

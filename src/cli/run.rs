@@ -112,6 +112,7 @@ impl Program {
         let port = addresses.first().map_or(0, SocketAddr::port);
         let operating = open_to_operators(&mut worker, &mut reactor, options, port)?;
         say(banner(options, &addresses));
+        options.auth.warning(&addresses).iter().for_each(say);
         operating.iter().for_each(say);
         for address in &addresses {
             say(format_args!("listening {address}"));
