@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import time
@@ -142,3 +143,35 @@ class Start(Users):
         args = ("--users", self.file(BCRYPT), "--allow-client", "127.0.0.1")
         proxy = self.start_proxy(*args, listen="0.0.0.0:0")
         self.assertTrue(any(line.startswith("warning: Basic") for line in proxy.banner), proxy.banner)
+
+
+class Files(Users):
+    def users(self, what, *args, code=0, input=b"secret\n"):
+        return self.run_command(BINARY, "users", what, *args, code=code, input=input).decode()
+
+    def test_a_file_is_made_and_changed(self):
+        file = str(self.folder() / "users")
+        self.users("add", file, "alice")
+        self.users("add", file, "bob", input=b"other\n")
+        self.users("add", "--digest", "--realm", REALM, file, "alice")
+        self.assertEqual(os.stat(file).st_mode & 0o777, 0o600)
+        listed = ["alice  bcrypt", "bob  bcrypt"]
+        listed += [f"alice  Digest {name} in realm '{REALM}'" for name in ["SHA-256", "MD5"]]
+        self.assertEqual(self.users("list", file).splitlines(), listed)
+        self.users("verify", file, "alice")
+        self.users("verify", file, "bob", code=1)
+        self.users("verify", file, "carol", code=1)
+        self.users("remove", file, "bob")
+        self.users("remove", file, "bob", code=1)
+        origin = self.start_origin()
+        proxy = self.start_forward("--users", file, "--realm", REALM)
+        for way in ["--proxy-basic", "--proxy-digest"]:
+            self.assertEqual(self.status("-x", proxy.url, way, "-U", "alice:secret", origin.url + "/bytes/1"), 200)
+        self.assertEqual(os.listdir(os.path.dirname(file)), ["users"])
+
+    def test_a_file_that_cannot_be_read_stays_as_it_is(self):
+        file = self.file("alice:plain\n")
+        self.users("add", file, "bob", code=1)
+        self.users("add", file, "bob", input=b"", code=1)
+        with open(file) as users:
+            self.assertEqual(users.read(), "alice:plain\n")
