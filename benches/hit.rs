@@ -7,7 +7,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use divan::Bencher;
-use tidegate::proxy::{Mail, NoLog, Resolver, ReverseOrigin, Settings, Surroundings, Worker};
+use tidegate::auth::Job;
+use tidegate::proxy::{
+    Hasher, Mail, NoLog, Resolver, ReverseOrigin, Settings, Surroundings, Worker,
+};
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Io, Reactor, Token};
 use tidegate_benches::BROWSER;
@@ -20,10 +23,16 @@ const PROXY: &str = "192.0.2.1:80";
 const ORIGIN: &str = "192.0.2.2:80";
 
 #[derive(Debug)]
-struct NoNames;
+struct Nobody;
 
-impl Resolver for NoNames {
+impl Resolver for Nobody {
     fn ask(&mut self, _name: &str) {}
+}
+
+impl Hasher for Nobody {
+    fn ask(&mut self, _: Job) -> bool {
+        false
+    }
 }
 
 /// Whoever is outside needs no driving here.
@@ -56,8 +65,12 @@ impl Bench {
         let mut outside = network.reactor(host(ORIGIN), Faults::NONE);
         let mut settings = Settings::forward("bench");
         settings.reverse = Some(ReverseOrigin::parse(&format!("http://{ORIGIN}")).expect("a URL"));
-        let surroundings =
-            Surroundings { resolver: Box::new(NoNames), log: Box::new(NoLog), secret: [1, 2] };
+        let surroundings = Surroundings {
+            resolver: Box::new(Nobody),
+            hasher: Box::new(Nobody),
+            log: Box::new(NoLog),
+            secret: [1, 2],
+        };
         let mut worker = Worker::new(settings, surroundings, 100);
         worker.listen(&mut proxy, address(PROXY)).expect("a free address");
 

@@ -7,6 +7,8 @@
 #[cfg(feature = "proxy")]
 pub mod access;
 #[cfg(feature = "proxy")]
+pub mod auth;
+#[cfg(feature = "proxy")]
 pub mod cache;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -1,4 +1,5 @@
-//! One reading of both clocks, which is all the rest of the crate knows of time.
+//! One reading of both clocks, which is all the rest of the crate knows of time; and times as people
+//! write them.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -23,4 +24,24 @@ impl Now {
     pub fn since_epoch(&self) -> Duration {
         self.wall.duration_since(UNIX_EPOCH).unwrap_or_default()
     }
+}
+
+const UNITS: &[(&str, u64)] = &[("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+/// Reads `250ms`, `6s`, `5m` or `1h`.
+#[must_use]
+pub fn read_duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(unit_at);
+    let factor = UNITS.iter().find(|(name, _)| *name == unit)?.1;
+    digits.parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
+}
+
+/// Writes whole milliseconds in the largest unit that divides them.
+#[must_use]
+pub fn write_duration(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let fits = |&&(_, factor): &&(&str, u64)| millis % factor == 0 && millis >= factor;
+    let (name, factor) = UNITS.iter().find(fits).unwrap_or(&("s", 1000));
+    format!("{}{name}", millis / factor)
 }

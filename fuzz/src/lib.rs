@@ -1,6 +1,7 @@
-//! What must hold for any input of the HTTP parsers. Each fuzz target is one of these functions; the
+//! What must hold for any input of the parsers. Each fuzz target is one of these functions; the
 //! tests of the proxy call them too, on the corpora, with a stable compiler.
 
+pub mod authorization;
 pub mod chunked;
 pub mod fields;
 pub mod heads;
@@ -13,7 +14,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 11] = [
+pub const TARGETS: [(&str, Rule); 12] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -25,4 +26,5 @@ pub const TARGETS: [(&str, Rule); 11] = [
     ("date", fields::dates),
     ("vary", fields::vary),
     ("structured_field", fields::structured_field),
+    ("authorization", authorization::rules),
 ];

@@ -10,7 +10,8 @@ use crate::config::{OPTIONS, OptionSpec, Options};
 
 use crate::proxy::{ControlRequest, PurgeTarget};
 
-use super::{load, operate};
+use super::users::UsersRequest;
+use super::{load, operate, users_args};
 
 /// Where a proxy listens unless it is told otherwise.
 const DEFAULT_PORT: u16 = 3128;
@@ -20,6 +21,7 @@ pub(super) enum Invocation {
     Run { args: RunArgs, print_config: bool },
     Check { file: String },
     Operate { socket: Option<PathBuf>, request: ControlRequest },
+    Users { file: PathBuf, request: UsersRequest },
 }
 
 /// The arguments of `run`, kept to be read again on reload.
@@ -54,6 +56,9 @@ impl RunArgs {
 pub(super) fn parse() -> Invocation {
     let command = command();
     let matches = command.clone().get_matches();
+    if let Some((file, request)) = matches.subcommand_matches("users").and_then(users_args::read) {
+        return Invocation::Users { file, request };
+    }
     match matches.subcommand() {
         Some(("check", matches)) => {
             let file = matches.get_one::<String>("config").cloned();
@@ -176,6 +181,7 @@ fn command() -> Command {
         )
         .subcommand(purge_command())
         .subcommand(stats_command())
+        .subcommand(users_args::command())
 }
 
 fn run_args() -> Vec<Arg> {

@@ -5,8 +5,11 @@ mod args;
 mod banner;
 mod log_writer;
 mod operate;
+mod password;
 mod run;
 mod say;
+mod users;
+mod users_args;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -32,6 +35,7 @@ pub fn main() -> ExitCode {
         Invocation::Operate { socket: None, .. } => {
             refuse("where is the control socket? XDG_RUNTIME_DIR is not set; add --control PATH")
         }
+        Invocation::Users { file, request } => users::run(&file, &request),
         Invocation::Check { file } => match check(&file) {
             Ok(()) => print(&format!("{file}: ok\n")),
             Err(message) => refuse(&message),
@@ -39,7 +43,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reads a file and everything that follows from it, without opening anything.
+/// Reads a file and everything that follows from it, users too, and opens nothing else.
 fn check(file: &str) -> Result<(), String> {
     let options = load(file)?;
     options.settings("tidegate").map(drop)

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{ControlTarget, Options};
 
-use crate::proxy::{Command, Limits, Mail, Surroundings, ThreadedResolver, Worker};
+use crate::proxy::{Command, Limits, Mail, Surroundings, ThreadedHasher, ThreadedResolver, Worker};
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 
 use super::args::RunArgs;
@@ -89,8 +89,13 @@ impl Program {
         let log = LogWriter::start(options.access_log.clone(), waiting)?;
         let control = log.control();
         let resolver = ThreadedResolver::new(settings.limits.resolver_threads, reactor.mailbox());
-        let surroundings =
-            Surroundings { resolver: Box::new(resolver), log: Box::new(log), secret: secret.keys };
+        let hasher = ThreadedHasher::new(settings.limits.password_threads, reactor.mailbox());
+        let surroundings = Surroundings {
+            resolver: Box::new(resolver),
+            hasher: Box::new(hasher),
+            log: Box::new(log),
+            secret: secret.keys,
+        };
         let clients = clients_for(descriptors);
         if clients < FEW_CLIENTS {
             say(format_args!(
@@ -107,6 +112,7 @@ impl Program {
         let port = addresses.first().map_or(0, SocketAddr::port);
         let operating = open_to_operators(&mut worker, &mut reactor, options, port)?;
         say(banner(options, &addresses));
+        options.auth.warning(&addresses).iter().for_each(say);
         operating.iter().for_each(say);
         for address in &addresses {
             say(format_args!("listening {address}"));
@@ -205,6 +211,7 @@ impl Program {
             ("admin", old.admin != new.admin),
             ("log-buffer", old.limits.log_buffer != new.limits.log_buffer),
             ("resolver-threads", old.limits.resolver_threads != new.limits.resolver_threads),
+            ("password-threads", old.limits.password_threads != new.limits.password_threads),
         ];
         for (name, _) in restarts.into_iter().filter(|&(_, changed)| changed) {
             say(format_args!("{name} has changed; that takes a restart"));
@@ -213,8 +220,8 @@ impl Program {
             self.log.redirect(new.access_log.clone());
         }
         let listen = self.options.listeners();
-        let Limits { log_buffer, resolver_threads, .. } = self.options.limits;
-        let limits = Limits { log_buffer, resolver_threads, ..new.limits };
+        let Limits { log_buffer, resolver_threads, password_threads, .. } = self.options.limits;
+        let limits = Limits { log_buffer, resolver_threads, password_threads, ..new.limits };
         let (control, admin) = (self.options.control.clone(), self.options.admin);
         self.options = Options { listen, limits, control, admin, ..new };
     }

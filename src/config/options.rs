@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::access::{Cidr, DestinationPolicy};
+use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules};
 use crate::proxy::units::Bytes;
 use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
 
+use super::auth::AuthOptions;
 use super::table::{OPTIONS, texts};
 
 /// Where the access log goes.
@@ -69,6 +71,8 @@ pub struct Options {
     pub destinations: DestinationPolicy,
     /// Clients beyond this machine.
     pub clients: Vec<Cidr>,
+    /// Who has to say who they are.
+    pub auth: AuthOptions,
     /// Clients that may purge.
     pub purgers: Vec<Cidr>,
     /// Proxies whose word on their clients is taken.
@@ -101,6 +105,7 @@ impl Default for Options {
             eviction: Eviction::default(),
             destinations: DestinationPolicy::default(),
             clients: Vec::new(),
+            auth: AuthOptions::default(),
             purgers: Vec::new(),
             trusted_proxies: Vec::new(),
             access_log: LogTarget::Stdout,
@@ -123,12 +128,13 @@ impl Options {
         self.listen.clone()
     }
 
-    /// What a proxy is made from. `pseudonym` is the name in `Via` if none was given.
+    /// What a proxy is made from; users are read from their files. `pseudonym` is the name in `Via` if none was given.
     ///
     /// # Errors
     /// What does not go together, and what to do about it.
     pub fn settings(&self, pseudonym: &str) -> Result<Settings, String> {
         self.check()?;
+        let side = if self.to.is_some() { Side::Origin } else { Side::Proxy };
         let memory = self.cache_memory.map_or(0, |size| size.0);
         Ok(Settings {
             limits: self.limits.clone(),
@@ -136,6 +142,7 @@ impl Options {
             name: self.via.clone().unwrap_or_else(|| "tidegate".to_owned()),
             destinations: self.destinations.clone(),
             clients: self.clients.clone(),
+            auth: self.auth.rules(side)?,
             purgers: self.purgers.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::access::DestinationRule;
 use crate::cache::{FreshnessRule, Parameters};
@@ -9,6 +10,7 @@ use crate::http::hop;
 use crate::proxy::ReverseOrigin;
 use crate::proxy::units::Unit;
 
+use super::auth::Schemes;
 use super::options::{ControlTarget, LogTarget, Options};
 
 /// One option.
@@ -177,6 +179,49 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o| texts(&o.clients),
     )),
     many(one(
+        "users",
+        "FILE",
+        "Serve only users in this file, made with 'htpasswd' or 'htdigest'; read again on reload",
+        |o, text| push(&mut o.auth.files, text, "a file"),
+        |o| texts(&o.auth.files),
+    )),
+    one(
+        "auth",
+        "SCHEMES",
+        "How users may say who they are: basic, digest or basic,digest [default: what their files \
+         serve]",
+        |o, text| text.parse().map(|schemes| o.auth.schemes = Some(schemes)),
+        |o| o.auth.schemes.iter().map(Schemes::to_string).collect(),
+    ),
+    one(
+        "realm",
+        "TEXT",
+        "What users see that their password is for; lines of 'htdigest' name it [default: tidegate]",
+        |o, text| text.parse().map(|realm| o.auth.realm = realm),
+        |o| vec![o.auth.realm.to_string()],
+    ),
+    one(
+        "nonce-lifetime",
+        "TIME",
+        "How long a challenge of Digest can be answered [default: 5m]",
+        |o, text| {
+            let lifetime: Duration = unit(text)?;
+            if lifetime.is_zero() {
+                return Err("with no time at all, no answer could come in time".into());
+            }
+            o.auth.nonce_lifetime = lifetime;
+            Ok(())
+        },
+        |o| vec![o.auth.nonce_lifetime.write()],
+    ),
+    one(
+        "auth-ban",
+        "N/TIME|off",
+        "A client that was wrong N times within a time is not heard for as long [default: 20/1m]",
+        |o, text| text.parse().map(|ban| o.auth.ban = ban),
+        |o| vec![o.auth.ban.to_string()],
+    ),
+    many(one(
         "allow-purge",
         "CIDR",
         "Clients for which the method PURGE removes a URL from the cache [default: none]",
@@ -342,6 +387,10 @@ mod tests {
             ("freshness", "h.test/x status=404 default=10s"),
             ("allow-destination", "h.test=10.0.0.0/8"),
             ("allow-client", "192.0.2.0/24"),
+            ("users", "/etc/tidegate/users"),
+            ("auth", "basic"),
+            ("realm", "an office"),
+            ("auth-ban", "off"),
             ("allow-purge", "127.0.0.1"),
             ("trusted-proxy", "::1"),
             ("via", "edge-1"),

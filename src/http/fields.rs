@@ -241,6 +241,16 @@ impl Fields {
         &self.bytes
     }
 
+    /// The same without the lines of this name; their bytes are gone, too.
+    #[must_use]
+    pub fn without(&self, id: Name) -> Self {
+        let mut out = Self::after(self.start_line().to_vec(), self.len());
+        for field in self.iter().filter(|field| field.id != id) {
+            out.push(field.name, field.value);
+        }
+        out
+    }
+
     /// Gives back the room that is not filled.
     pub fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
@@ -342,5 +352,7 @@ mod tests {
         assert_eq!(fields.all(Name::SetCookie).collect::<Vec<_>>(), [b"a=1", b"b=2"]);
         assert_eq!(fields.only(Name::SetCookie), None);
         assert_eq!(fields.get(Name::Date), None);
+        let without = fields.without(Name::SetCookie);
+        assert_eq!((without.wire(), without.has(Name::SetCookie)), (&b"X-Else: \r\n"[..], false));
     }
 }

@@ -1,6 +1,6 @@
 //! Request and response heads: immutable once parsed, kept as the bytes that came.
 
-use super::fields::{Fields, Span};
+use super::fields::{Fields, Name, Span};
 use super::framing::{self, Framing};
 use super::method::Method;
 use super::status::Status;
@@ -72,6 +72,14 @@ impl RequestHead {
     #[must_use]
     pub const fn fields(&self) -> &Fields {
         &self.fields
+    }
+
+    /// The same request without the lines of this name, which neither frames nor routes it.
+    #[must_use]
+    pub fn without(&self, id: Name) -> Self {
+        debug_assert!(!matches!(id, Name::Host | Name::ContentLength | Name::TransferEncoding));
+        // The start line stays where it is, and with it the spans of method and target.
+        Self { fields: self.fields.without(id), ..self.clone() }
     }
 
     /// How the end of the content is told.

@@ -3,10 +3,10 @@
 //! A client connection is driven through named steps, one function each, in [`steps`](super::steps):
 //!
 //! ```text
-//! receive ── route ──┬── lookup ──┬── wait ──┬── deliver ── transmit ── finish ── receive …
-//!                    │            └──────────┘                            └── close
-//!                    ├── connect ── (a tunnel takes the connection)
-//!                    └── (an answer of our own) ── finish
+//! receive ── auth ── route ──┬── lookup ──┬── wait ──┬── deliver ── transmit ── finish ── receive …
+//!                            │            └──────────┘                            └── close
+//!                            ├── connect ── (a tunnel takes the connection)
+//!                            └── (an answer of our own) ── finish
 //! ```
 //!
 //! It meets the fetch only in passive objects: a [`Reply`](super::reply::Reply) that the fetch
@@ -34,7 +34,7 @@ use super::outgoing::{Coding, Outgoing};
 use super::reply::Reply;
 use super::respond::{self, Frame};
 use super::route::Route;
-use super::status_fields::CacheStatus;
+use super::status_fields::{AuthInfo, CacheStatus};
 use super::steps;
 use super::surroundings::Mail;
 use super::tunnel::Tunnel;
@@ -72,6 +72,8 @@ impl Active for Client {
 pub(super) enum Step {
     /// A request head comes in, or none yet.
     Receive,
+    /// Asks who is there.
+    Auth,
     /// Decides where the request goes.
     Route,
     /// Connects to the destination of a CONNECT.
@@ -117,6 +119,8 @@ pub(super) struct Exchange {
     pub(super) upload: Upload,
     pub(super) source: Source,
     pub(super) cache_status: CacheStatus,
+    /// What the user is told whom these credentials are of.
+    pub(super) info: Option<AuthInfo>,
     /// The connection that a CONNECT asks for, coming about.
     pub(super) dial: Option<Dial>,
     /// How often it has waited for another's fetch in vain.
@@ -210,6 +214,7 @@ impl Client {
         loop {
             let next = match self.step {
                 Step::Receive => steps::receive(self, cx),
+                Step::Auth => steps::auth(self, cx),
                 Step::Route => steps::route(self, cx),
                 Step::Connect => steps::connect(self, cx),
                 Step::Lookup => steps::lookup(self, cx),
@@ -266,6 +271,9 @@ impl Client {
         }
         if is_past(self.deadlines.upload, now) {
             self.step = steps::give_up_upload(self, cx);
+        }
+        if is_past(self.deadlines.auth, now) {
+            self.step = self.fail(&ExchangeError::Overloaded, cx);
         }
         if is_past(self.deadlines.joined, now) {
             self.step = steps::wait_no_longer(self, cx);
@@ -326,6 +334,7 @@ impl Client {
             head_only: exchange.request.method() == Method::Head,
             close: !exchange.persistent,
             cache_status: &exchange.cache_status,
+            info: exchange.info.as_ref(),
         };
         let (status, sent) = respond::error(self.output.bytes(), error, frame);
         exchange.journal.status = Some(status);
@@ -337,6 +346,7 @@ impl Client {
     /// upload that is not whole.
     pub(super) fn leave(&mut self, cx: &mut ClientCx<'_>, error: &ExchangeError) {
         self.leave_upload(cx, error);
+        self.deadlines.auth = None;
         self.deadlines.joined = None;
         let Some(exchange) = &mut self.exchange else { return };
         if let Source::Reply { id, reader, .. } = exchange.source {

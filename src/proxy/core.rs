@@ -11,6 +11,7 @@ use crate::time::Now;
 use super::body::{Body, ReaderKey, State};
 use super::buffers::Buffers;
 use super::counters::Counters;
+use super::door::{Door, Secrets};
 use super::error::ExchangeError;
 use super::journal::Journal;
 use super::limits::Limits;
@@ -18,7 +19,7 @@ use super::log::AccessLog;
 use super::pool::Pool;
 use super::reply::Reply;
 use super::settings::Settings;
-use super::surroundings::{Mail, Resolver, Surroundings};
+use super::surroundings::{Hasher, Mail, Resolver, Surroundings};
 
 /// The size of a buffer into which messages are received.
 const RECEIVED: usize = 16 * 1024;
@@ -36,6 +37,9 @@ pub(super) struct Core {
     pub(super) pool: Pool,
     pub(super) names: Names<Token>,
     pub(super) resolver: Box<dyn Resolver>,
+    pub(super) door: Option<Door>,
+    secrets: Secrets,
+    pub(super) hasher: Box<dyn Hasher>,
     pub(super) log: AccessLog,
     pub(super) counters: Counters,
     pub(super) buffers: Buffers,
@@ -47,6 +51,7 @@ impl Core {
     /// There is room for `bearable` clients and as many connections to origins.
     pub(super) fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
         let limits = &settings.limits;
+        let mut secrets = Secrets::new(surroundings.secret);
         let keys = KeyMaker::new(surroundings.secret);
         let mut cache = Cache::new(cache_limits(&settings), keys);
         cache.set_key_rules(settings.key_rules.clone());
@@ -58,6 +63,9 @@ impl Core {
             pool: Pool::new(pool_bound(limits, bearable)),
             names: Names::new(name_limits(limits)),
             resolver: surroundings.resolver,
+            door: settings.auth.clone().map(|rules| Door::new(rules, &mut secrets)),
+            secrets,
+            hasher: surroundings.hasher,
             log: AccessLog::new(surroundings.log),
             counters: Counters::default(),
             buffers: Buffers::of(RECEIVED),
@@ -83,7 +91,23 @@ impl Core {
         self.cache.set_key_rules(settings.key_rules.clone());
         self.names.set_limits(name_limits(&settings.limits));
         self.pool.set_bound(pool_bound(&settings.limits, bearable));
+        self.reload_door(&settings, reactor);
         self.settings = Rc::new(settings);
+    }
+
+    fn reload_door(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
+        let rules = settings.auth.clone();
+        self.door = match (self.door.take(), rules) {
+            (Some(mut door), Some(rules)) => {
+                door.reload(rules, &mut self.secrets);
+                Some(door)
+            }
+            (Some(door), None) => {
+                door.open_to_all(reactor);
+                None
+            }
+            (None, rules) => rules.map(|rules| Door::new(rules, &mut self.secrets)),
+        };
     }
 
     /// Writes an exchange down that is over, and counts it.

@@ -12,6 +12,8 @@ pub(super) struct ClientDeadlines {
     pub(super) upload: Option<Instant>,
     /// The client: that it takes some of what it is sent.
     pub(super) send: Option<Instant>,
+    /// A password that is being verified.
+    pub(super) auth: Option<Instant>,
     /// A fetch that somebody else has asked for: that it brings a head.
     pub(super) joined: Option<Instant>,
     /// The client: that it closes, after the end of what it was sent.
@@ -33,7 +35,8 @@ pub(super) struct FetchDeadlines {
 
 impl ClientDeadlines {
     pub(super) fn next(&self) -> Option<Instant> {
-        [self.request, self.upload, self.send, self.joined, self.linger].into_iter().flatten().min()
+        let of_peers = [self.request, self.upload, self.send, self.linger];
+        of_peers.into_iter().chain([self.auth, self.joined]).flatten().min()
     }
 }
 

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::access::Denial;
+use crate::auth::{Side, Why};
 use crate::http::{Refusal, Status};
 
 /// Why an exchange failed.
@@ -18,6 +20,12 @@ pub(super) enum ExchangeError {
     Denied(Denial),
     /// The client itself is not allowed.
     ClientDenied(IpAddr),
+    /// The client has to say who it is, in one of the ways that the challenges offer.
+    WhoIsThere { side: Side, why: Why, challenges: Vec<String> },
+    /// The client's credentials cannot be read.
+    BadCredentials(&'static str),
+    /// The client was wrong so often that it is not heard for a while.
+    GuessedTooOften(Duration),
     /// The request has been here before.
     Loop,
     /// The client did not send its head in time.
@@ -88,6 +96,14 @@ impl ExchangeError {
             Self::Denied(Denial::Address { .. }) => {
                 (Status::FORBIDDEN, "destination_ip_prohibited")
             }
+            Self::WhoIsThere { side: Side::Origin, .. } => {
+                (Status::UNAUTHORIZED, "http_request_denied")
+            }
+            Self::WhoIsThere { side: Side::Proxy, .. } => {
+                (Status::PROXY_AUTHENTICATION_REQUIRED, "http_request_denied")
+            }
+            Self::BadCredentials(_) => (Status::BAD_REQUEST, "http_request_error"),
+            Self::GuessedTooOften(_) => (Status::TOO_MANY_REQUESTS, "http_request_denied"),
             Self::Loop => (Status::BAD_GATEWAY, "proxy_loop_detected"),
             Self::HeadTimeout | Self::UploadTimeout => {
                 (Status::REQUEST_TIMEOUT, "connection_read_timeout")
@@ -132,6 +148,9 @@ impl ExchangeError {
             Self::Unserved(unserved) => unserved.name().into(),
             Self::Denied(denial) => denial.rule(),
             Self::ClientDenied(_) => "client".into(),
+            Self::WhoIsThere { why, .. } => format!("credentials-{why}"),
+            Self::BadCredentials(_) => "credentials".into(),
+            Self::GuessedTooOften(_) => "auth-ban".into(),
             Self::Loop => "loop".into(),
             Self::HeadTimeout => "header-timeout".into(),
             Self::UploadTimeout => "upload-timeout".into(),
@@ -152,7 +171,14 @@ impl ExchangeError {
 
     /// Whether the answer is a refusal of this proxy's rules, which operators look for.
     pub(super) const fn is_denial(&self) -> bool {
-        matches!(self, Self::Denied(_) | Self::ClientDenied(_) | Self::Loop)
+        matches!(
+            self,
+            Self::Denied(_)
+                | Self::ClientDenied(_)
+                | Self::WhoIsThere { .. }
+                | Self::GuessedTooOften(_)
+                | Self::Loop
+        )
     }
 
     /// Whether the origin has failed, or could not be reached.
@@ -226,6 +252,22 @@ impl fmt::Display for ExchangeError {
                 f,
                 "{client} may not use this proxy; rule 'client'. To allow it: --allow-client {client}"
             ),
+            Self::WhoIsThere { why: Why::Missing, .. } => {
+                f.write_str("a user's name and password are needed.")
+            }
+            Self::WhoIsThere { why: Why::NotOffered, .. } => {
+                f.write_str("the credentials are of a kind that was not offered.")
+            }
+            Self::WhoIsThere { why: Why::Wrong, .. } => {
+                f.write_str("there is no such user, or the password is another one.")
+            }
+            Self::WhoIsThere { why: Why::Stale | Why::Replayed, .. } => {
+                f.write_str("the credentials were good once; make new ones from this challenge.")
+            }
+            Self::BadCredentials(what) => write!(f, "the credentials cannot be read: {what}."),
+            Self::GuessedTooOften(_) => {
+                f.write_str("too many credentials were wrong; try again later (--auth-ban).")
+            }
             Self::Loop => f.write_str("the request has passed this proxy before (see Via)."),
             Self::HeadTimeout => f.write_str("the request head did not come in time."),
             Self::UploadTimeout => f.write_str("the request's content stopped coming."),

@@ -86,6 +86,8 @@ impl Outcome {
 pub(super) struct Journal {
     pub(super) started: Now,
     pub(super) client: SocketAddr,
+    /// Who has asked, if that was to be said.
+    pub(super) user: Option<Arc<str>>,
     /// The head, unless it was never whole.
     pub(super) request: Option<Rc<RequestHead>>,
     /// The URL asked for, if it is not the request's target as it came.
@@ -105,6 +107,7 @@ impl Journal {
         Self {
             started,
             client,
+            user: None,
             request: None,
             url: None,
             outcome: Outcome::Error,
@@ -214,7 +217,9 @@ impl Line<'_> {
     fn combined(&self, dates: &mut Dates, out: &mut String) {
         let journal = self.journal;
         self.push_client(out);
-        out.push_str(" - - [");
+        out.push_str(" - ");
+        self.push_user(out);
+        out.push_str(" [");
         dates.push_apache(out, journal.started.unix_seconds());
         out.extend(["] \"", self.method(), " "]);
         self.push_url(out, push_url);
@@ -245,13 +250,15 @@ impl Line<'_> {
         push_number(out, journal.sent, 1);
         out.extend([" ", self.method(), " "]);
         self.push_url(out, push_url);
+        out.push(' ');
+        self.push_user(out);
         match journal.origin {
             Some(origin) => {
-                out.push_str(" - HIER_DIRECT/");
+                out.push_str(" HIER_DIRECT/");
                 push_display(out, origin.ip());
                 out.push_str(" -");
             }
-            None => out.push_str(" - HIER_NONE/- -"),
+            None => out.push_str(" HIER_NONE/- -"),
         }
     }
 
@@ -261,7 +268,12 @@ impl Line<'_> {
         push_seconds(out, journal.started.since_epoch());
         out.push_str(",\"client\":\"");
         self.push_client(out);
-        out.push_str("\",\"method\":");
+        out.push('"');
+        if let Some(user) = &journal.user {
+            out.push_str(",\"user\":");
+            push_quoted(out, user);
+        }
+        out.push_str(",\"method\":");
         push_quoted(out, self.method());
         out.push_str(",\"url\":");
         match self.around_secret() {
@@ -297,6 +309,11 @@ impl Line<'_> {
 
     fn push_client(&self, out: &mut String) {
         push_display(out, self.journal.client.ip());
+    }
+
+    /// The user in a column of its own, in which no space may stand.
+    fn push_user(&self, out: &mut String) {
+        push_url(out, self.journal.user.as_deref().unwrap_or("-"));
     }
 
     fn method(&self) -> &str {

@@ -108,6 +108,13 @@ limits! {
     names_asked "names-asked": usize = 256, from 1;
     /// Threads that wait for the system's resolver.
     resolver_threads "resolver-threads": usize = 4, from 1, up to 64;
+    /// Passwords that are verified at a time, with those that wait for a thread; beyond, requests
+    /// with other ones fail at once.
+    passwords "passwords": usize = 64, from 1;
+    /// Threads that verify passwords: a hash may take one for a tenth of a second.
+    password_threads "password-threads": usize = 2, from 1, up to 64;
+    /// How long a client waits until its password is verified.
+    password_timeout "password-timeout": Duration = seconds(10), from SHORTEST;
     /// The request line. RFC 9112 §3 asks for 8,000 octets at least.
     request_line "request-line": Bytes = Bytes(8 * 1024 + 64), from Bytes(128);
     /// One field line.

@@ -8,6 +8,7 @@ mod core;
 mod counters;
 mod deadlines;
 mod dial;
+mod door;
 mod error;
 mod fetch;
 mod fetch_steps;
@@ -38,11 +39,14 @@ mod worker;
 
 pub use crate::cache::Eviction;
 pub use control::ControlRequest;
+pub use door::AuthRules;
 pub use journal::{LogFormat, Outcome};
 pub use limits::Limits;
 pub use log::{LogSink, NoLog};
 pub use purge::PurgeTarget;
 pub use settings::{ReverseOrigin, Settings};
 pub use stats::Stats;
-pub use surroundings::{Command, Mail, Resolver, Surroundings, ThreadedResolver};
+pub use surroundings::{
+    Command, Hasher, Mail, Resolver, Surroundings, ThreadedHasher, ThreadedResolver,
+};
 pub use worker::Worker;

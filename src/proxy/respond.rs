@@ -4,7 +4,7 @@ use crate::http::{HeadWriter, Method, Name, RequestHead, Status, Version, date};
 use crate::time::Now;
 
 use super::error::ExchangeError;
-use super::status_fields::{CacheStatus, ProxyStatus};
+use super::status_fields::{AuthInfo, CacheStatus, ProxyStatus};
 
 /// Methods that a forward proxy passes on, for `Allow`.
 const FORWARD_METHODS: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT";
@@ -21,6 +21,8 @@ pub(super) struct Frame<'a> {
     /// Whether the connection is closed after it.
     pub(super) close: bool,
     pub(super) cache_status: &'a CacheStatus,
+    /// What a user who was recognized is told.
+    pub(super) info: Option<&'a AuthInfo>,
 }
 
 /// Writes the answer to an exchange that failed; returns its status and the length of its content.
@@ -32,8 +34,17 @@ pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) 
     let details = ProxyStatus { error: verdict.kind, details: &error.reason() };
     details.write_to(&mut head, frame.name);
     head.field("Cache-Control", b"no-store");
-    if status == Status::METHOD_NOT_ALLOWED {
-        head.field("Allow", REVERSE_METHODS);
+    match error {
+        ExchangeError::WhoIsThere { side, challenges, .. } => challenges.iter().for_each(|value| {
+            head.field(side.challenge(), value.as_bytes());
+        }),
+        ExchangeError::GuessedTooOften(left) => {
+            head.number("Retry-After", left.as_secs() + 1);
+        }
+        _ if status == Status::METHOD_NOT_ALLOWED => {
+            head.field("Allow", REVERSE_METHODS);
+        }
+        _ => {}
     }
     let length = end(head, "text/plain; charset=utf-8", text.as_bytes(), frame);
     (status, length)
@@ -67,6 +78,7 @@ fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWrit
     let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
     head.field("Date", date::format(frame.now.wall).as_bytes());
     frame.cache_status.write_to(&mut head, frame.name);
+    frame.info.into_iter().for_each(|info| info.write_to(&mut head));
     head
 }
 

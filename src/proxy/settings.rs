@@ -8,6 +8,7 @@ use crate::cache::Eviction;
 use crate::cache::{FreshnessRule, KeyRules};
 use crate::http::{Authority, Name};
 
+use super::door::AuthRules;
 use super::journal::LogFormat;
 use super::limits::Limits;
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub destinations: DestinationPolicy,
     /// Who may use a forward proxy, beside this machine itself.
     pub clients: Vec<Cidr>,
+    /// Who has to say who they are, and how; without, nobody has to.
+    pub auth: Option<AuthRules>,
     /// Who may purge with the method `PURGE`; for others it is a method like any that is not known.
     pub purgers: Vec<Cidr>,
     /// Whose word on the client behind them is taken, on reverse listeners.
@@ -58,6 +61,7 @@ impl Settings {
             name: "tidegate".to_owned(),
             destinations: DestinationPolicy::default(),
             clients: Vec::new(),
+            auth: None,
             purgers: Vec::new(),
             trusted_proxies: Vec::new(),
             reverse: None,

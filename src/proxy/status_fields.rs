@@ -1,10 +1,25 @@
-//! `Cache-Status` (RFC 9211) and `Proxy-Status` (RFC 9209): what happened, in structured fields.
+//! What is said of an exchange in fields: `Cache-Status` (RFC 9211), `Proxy-Status` (RFC 9209), and
+//! to users `Authentication-Info` (RFC 9110 §11.6.3).
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use crate::cache::Missing;
 use crate::http::{HeadWriter, Status, list};
+
+/// What a user is told who was recognized.
+#[derive(Clone, Debug)]
+pub(super) struct AuthInfo {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+}
+
+impl AuthInfo {
+    /// Adds the field.
+    pub(super) fn write_to(&self, head: &mut HeadWriter<'_>) {
+        head.field(self.name, self.value.as_bytes());
+    }
+}
 
 /// What this cache did for a response.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,8 @@
 use std::io;
 use std::net::IpAddr;
 
-use crate::reactor::{Mailbox, SystemResolver};
+use crate::auth::{Done, Job};
+use crate::reactor::{Background, Mailbox, SystemResolver};
 
 use super::log::LogSink;
 use super::settings::Settings;
@@ -13,6 +14,8 @@ use super::settings::Settings;
 pub enum Mail {
     /// The answer to a question about a name.
     Resolved(String, io::Result<Vec<IpAddr>>),
+    /// What came of verifying a password.
+    Hashed(Done),
     /// Something to do.
     Command(Command),
 }
@@ -71,11 +74,37 @@ impl Resolver for ThreadedResolver {
     }
 }
 
+/// Verifies passwords where that may take its time; answers come as [`Mail::Hashed`].
+pub trait Hasher: std::fmt::Debug {
+    /// Has `job` run; whether that will be done.
+    fn ask(&mut self, job: Job) -> bool;
+}
+
+/// Verifies passwords on threads.
+#[derive(Debug)]
+pub struct ThreadedHasher(Background<Mail>);
+
+impl ThreadedHasher {
+    /// At most `threads` passwords at a time, answered through `mailbox`.
+    #[must_use]
+    pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
+        Self(Background::new(threads, mailbox))
+    }
+}
+
+impl Hasher for ThreadedHasher {
+    fn ask(&mut self, job: Job) -> bool {
+        self.0.run(move || Mail::Hashed(job.run())).is_ok()
+    }
+}
+
 /// What the proxy needs from outside.
 #[derive(Debug)]
 pub struct Surroundings {
     /// Looks names up.
     pub resolver: Box<dyn Resolver>,
+    /// Verifies passwords.
+    pub hasher: Box<dyn Hasher>,
     /// Takes access log lines.
     pub log: Box<dyn LogSink>,
     /// A number that nobody outside can know.

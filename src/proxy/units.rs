@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::time;
+
 /// A value that stands as text in options and configuration files.
 pub trait Unit: Sized + PartialOrd {
     /// What is expected, for messages.
@@ -48,22 +50,15 @@ impl Unit for Bytes {
     }
 }
 
-const TIMES: &[(&str, u64)] = &[("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
-
 impl Unit for Duration {
     const EXPECTED: &'static str = "a time such as 250ms, 6s, 5m or 1h";
 
     fn read(text: &str) -> Option<Self> {
-        let (digits, unit) = split(text);
-        let factor = TIMES.iter().find(|(name, _)| *name == unit)?.1;
-        digits.parse::<u64>().ok()?.checked_mul(factor).map(Self::from_millis)
+        time::read_duration(text)
     }
 
     fn write(&self) -> String {
-        let millis = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
-        let fits = |&&(_, factor): &&(&str, u64)| millis % factor == 0 && millis >= factor;
-        let (name, factor) = TIMES.iter().find(fits).unwrap_or(&("s", 1000));
-        format!("{}{name}", millis / factor)
+        time::write_duration(*self)
     }
 }
 

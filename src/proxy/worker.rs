@@ -426,6 +426,12 @@ impl App for Worker {
             Event::Mail(Mail::Resolved(name, addresses)) => {
                 self.resolved(&name, addresses, reactor);
             }
+            Event::Mail(Mail::Hashed(done)) => {
+                let now = reactor.now();
+                if let Some(door) = &mut self.core.door {
+                    door.hashed(done, now, reactor);
+                }
+            }
             Event::Mail(Mail::Command(command)) => self.command(command, reactor),
             Event::Signal(_) => {} // the program around it turns signals into commands
             Event::Drive(token, _) => {

@@ -19,6 +19,7 @@
 //!   virtual time (`VirtualClock`) and on a simulated network (feature `sim`).
 
 mod arena;
+mod background;
 mod clock;
 mod connector;
 mod listener;
@@ -44,6 +45,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 pub use arena::{Active, Arena, Id, Token};
+pub use background::Background;
 pub use clock::{Clock, Now, SystemClock, VirtualClock};
 pub use connector::{ConnectError, Connector};
 pub use listener::{Accepted, Listener, is_exhaustion};

@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
+use tidegate::auth::{self, FailureLimit, Side, Users};
 use tidegate::proxy::units::{Bytes, Unit};
-use tidegate::proxy::{ReverseOrigin, Settings};
+use tidegate::proxy::{AuthRules, ReverseOrigin, Settings};
 
 /// The name in `Via`.
 pub(crate) const PSEUDONYM: &str = "gate";
@@ -20,6 +21,18 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         "allow-port" => settings.destinations.ports = text.parse()?,
         "allow-connect-port" => settings.destinations.connect_ports = text.parse()?,
         "allow-client" => settings.clients.push(parse(text)?),
+        "user" => {
+            let users = &mut auth(settings).users;
+            users.read("users", text.as_bytes()).map_err(|bad| bad.to_string())?;
+        }
+        "no-users" => settings.auth = None,
+        "realm" => auth(settings).settings.realm = text.parse()?,
+        "auth" => {
+            let rules = auth(settings);
+            rules.settings.basic = text.contains("basic");
+            rules.settings.digest = text.contains("digest");
+        }
+        "auth-ban" => auth(settings).ban = text.parse()?,
         "allow-purge" => settings.purgers.push(parse(text)?),
         "trusted-proxy" => settings.trusted_proxies.push(parse(text)?),
         "freshness" => settings.freshness_rules.push(text.replace('_', " ").parse()?),
@@ -37,6 +50,16 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// The rules for users, whose door is the origin's if it is known that there is one.
+fn auth(settings: &mut Settings) -> &mut AuthRules {
+    let side = if settings.reverse.is_some() { Side::Origin } else { Side::Proxy };
+    settings.auth.get_or_insert_with(|| AuthRules {
+        settings: auth::Settings::new(side, "gate".parse().unwrap()),
+        users: Users::default(),
+        ban: FailureLimit::Off,
+    })
 }
 
 /// A size, or `off`.

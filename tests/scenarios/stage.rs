@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, SystemTime};
 
-use tidegate::proxy::{Command, LogSink, Mail, Resolver, Settings, Surroundings, Worker};
+use tidegate::auth::Job;
+use tidegate::proxy::{Command, Hasher, LogSink, Mail, Resolver, Settings, Surroundings, Worker};
 use tidegate::reactor::sim::{Fate, Faults, Network};
-use tidegate::reactor::{Clock, Reactor, TcpTransport, VirtualClock};
+use tidegate::reactor::{Clock, Mailbox, Reactor, TcpTransport, VirtualClock};
 
 use super::peers::Peers;
 
@@ -139,6 +140,7 @@ impl Ground {
         let (writer, log) = channel();
         let surroundings = Surroundings {
             resolver: Box::new(Asker(asker)),
+            hasher: Box::new(Hashing(self.proxy.mailbox())),
             log: Box::new(Lines(writer)),
             secret: [1, 2],
         };
@@ -264,6 +266,16 @@ struct Asker(Sender<String>);
 impl Resolver for Asker {
     fn ask(&mut self, name: &str) {
         let _ = self.0.send(name.to_owned());
+    }
+}
+
+/// Verifies passwords in between turns.
+#[derive(Debug)]
+struct Hashing(Mailbox<Mail>);
+
+impl Hasher for Hashing {
+    fn ask(&mut self, job: Job) -> bool {
+        self.0.send(Mail::Hashed(job.run())).is_ok()
     }
 }
 

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tidegate::proxy::{Command, Mail, NoLog, Resolver, Settings, Surroundings, Worker};
+use tidegate::auth::Job;
+use tidegate::proxy::{Command, Hasher, Mail, NoLog, Resolver, Settings, Surroundings, Worker};
 use tidegate::reactor::sim::{Faults, Network, Rng};
 use tidegate::reactor::{
     Active, App, Arena, Clock, Event, Io, Listener, Mailbox, Reactor, Token, Wake,
@@ -29,6 +30,16 @@ impl Resolver for Hosts {
             _ => Err(std::io::Error::other("no such name")),
         };
         self.0.send(Mail::Resolved(name.to_owned(), answer)).unwrap();
+    }
+}
+
+/// Verifies passwords in between turns.
+#[derive(Debug)]
+struct Hashing(Mailbox<Mail>);
+
+impl Hasher for Hashing {
+    fn ask(&mut self, job: Job) -> bool {
+        self.0.send(Mail::Hashed(job.run())).is_ok()
     }
 }
 
@@ -189,6 +200,7 @@ fn worker(reactor: &Reactor<Mail>, rng: &mut Rng) -> Worker {
     settings.limits.window = tidegate::proxy::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
     let surroundings = Surroundings {
         resolver: Box::new(Hosts(reactor.mailbox())),
+        hasher: Box::new(Hashing(reactor.mailbox())),
         log: Box::new(NoLog),
         secret: [rng.next(), rng.next()],
     };

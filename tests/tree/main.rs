@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("access", &["http"]),
     ("proxy", &["access", "auth", "cache", "dns", "http", "reactor"]),
     ("config", &["access", "auth", "cache", "http", "proxy"]),
-    ("cli", &["config", "proxy", "reactor"]),
+    ("cli", &["auth", "config", "proxy", "reactor"]),
 ];
 
 /// Modules that see no socket, clock, thread or file.

@@ -2,7 +2,8 @@ use std::io::IoSlice;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::proxy::{NoLog, Resolver, Settings, Surroundings, Worker};
+use crate::auth::Job;
+use crate::proxy::{Hasher, NoLog, Resolver, Settings, Surroundings, Worker};
 use crate::reactor::sim::{Faults, Network};
 use crate::reactor::{App, Event, Io};
 
@@ -53,14 +54,24 @@ impl Resolver for Nobody {
     fn ask(&mut self, _: &str) {}
 }
 
+impl Hasher for Nobody {
+    fn ask(&mut self, _: Job) -> bool {
+        false
+    }
+}
+
 /// What a proxy answers, on a bad day.
 fn answer(seed: u64, metrics: bool, question: &[u8]) -> String {
     let network = Network::new(seed);
     let here = [127, 0, 0, 1].into();
     let mut reactor: Reactor<Mail> = network.reactor(here, Faults::SOME);
     let mut asking: Reactor<()> = network.reactor(here, Faults::SOME);
-    let surroundings =
-        Surroundings { resolver: Box::new(Nobody), log: Box::new(NoLog), secret: [1, 2] };
+    let surroundings = Surroundings {
+        resolver: Box::new(Nobody),
+        hasher: Box::new(Nobody),
+        log: Box::new(NoLog),
+        secret: [1, 2],
+    };
     let mut worker = Worker::new(Settings::forward("gate"), surroundings, 10);
     let (path, token) = (Path::new("/control"), Arena::new().insert(Asker::default()).token());
     let address = SocketAddr::new(here, 9100);

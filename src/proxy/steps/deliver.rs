@@ -173,6 +173,7 @@ fn copy_content(out: &mut Vec<u8>, object: &Object, at: u64, end: u64) {
 /// What every answer ends with.
 fn end_head(mut head: HeadWriter<'_>, exchange: &Exchange, name: &str) {
     exchange.cache_status.write_to(&mut head, name);
+    exchange.info.iter().for_each(|info| info.write_to(&mut head));
     if !exchange.persistent {
         head.field("Connection", b"close");
     } else if exchange.request.version() == Version::Http10 {

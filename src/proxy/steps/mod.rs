@@ -1,5 +1,6 @@
 //! The steps of a request on the client's side, one function each.
 
+mod auth;
 mod basis;
 mod connect;
 mod deliver;
@@ -11,6 +12,7 @@ mod transmit;
 mod upload;
 mod wait;
 
+pub(super) use auth::auth;
 pub(super) use connect::connect;
 pub(super) use deliver::deliver;
 pub(super) use finish::{close, finish};

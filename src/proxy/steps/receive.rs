@@ -26,7 +26,7 @@ pub(in super::super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> N
                     client.input.consume(used);
                     if let Some(FromClient::Request(head)) = event {
                         begin(client, *head, cx);
-                        return Next::Go(Step::Route);
+                        return Next::Go(Step::Auth);
                     }
                     if !matches!(client.input.unread(), b"" | b"\r") {
                         client.head_began.get_or_insert(cx.reactor.now().mono);
@@ -103,6 +103,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
         upload,
         source: Source::None,
         cache_status: CacheStatus::default(),
+        info: None,
         dial: None,
         disappointed: 0,
         coding: Coding::Identity,
@@ -125,6 +126,7 @@ pub(in super::super) fn refuse(
         head_only: false,
         close: true,
         cache_status: &cache_status,
+        info: None,
     };
     let answered = respond::error(client.output.bytes(), error, frame);
     record_refused(client, error, Some(answered), cx);

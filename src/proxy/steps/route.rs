@@ -71,6 +71,7 @@ fn answer(
         head_only: exchange.request.method() == Method::Head,
         close: !exchange.persistent,
         cache_status: &exchange.cache_status,
+        info: exchange.info.as_ref(),
     };
     let (status, sent) = write(client.output.bytes(), &exchange.request, frame);
     exchange.journal.outcome = Outcome::Own;

@@ -1,0 +1,86 @@
+//! The users as one realm sees them, and what stands in for those who are not there.
+//!
+//! Whoever is not there gets somebody's place, always the same one, and is refused after the same
+//! work: nobody can tell by the time it takes which names there are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::digest::{Algorithm, Named};
+use super::realm::Realm;
+use super::secret::{Ha1, Secret};
+use super::users::{User, Users};
+
+/// The users of a realm.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    users: Users,
+    realm: Realm,
+    secret: Secret,
+    /// For which of [`Algorithm::ALL`] there are lines.
+    algorithms: Vec<Algorithm>,
+    /// Those whom Basic can recognize.
+    basic: Vec<Arc<str>>,
+    /// The names by what hides them; filled only if hiding is offered.
+    hidden: BTreeMap<String, Arc<str>>,
+}
+
+impl Accounts {
+    pub(super) fn new(users: Users, realm: Realm, userhash: bool, secret: Secret) -> Self {
+        let has = |of: &Algorithm| users.iter().any(|user| user.ha1(&realm, *of).is_some());
+        let algorithms: Vec<Algorithm> = Algorithm::ALL.iter().copied().filter(has).collect();
+        let basic = users.iter().filter(|user| user.serves_basic(&realm));
+        let basic = basic.map(|user| user.name.clone()).collect();
+        let hide =
+            |user: &User, of: Algorithm| (of.userhash(&user.name, &realm), user.name.clone());
+        let pairs = users.iter().flat_map(|user| algorithms.iter().map(move |&of| (user, of)));
+        let hidden = pairs.filter(|_| userhash).map(|(user, of)| hide(user, of)).collect();
+        Self { users, realm, secret, algorithms, basic, hidden }
+    }
+
+    pub(super) const fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
+    /// The algorithms that somebody can answer with, the best first.
+    pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.algorithms.iter().copied()
+    }
+
+    /// Whether Basic can recognize anybody.
+    pub(super) const fn has_basic(&self) -> bool {
+        !self.basic.is_empty()
+    }
+
+    /// By whom `name` is to be judged with Basic, and whether that is really the user.
+    pub(super) fn for_basic(&self, name: &str) -> Option<(&User, bool)> {
+        let known = self.users.find(name).filter(|user| user.serves_basic(&self.realm));
+        known.map(|user| (user, true)).or_else(|| {
+            let stand_in = self.basic.get(self.place_of(name))?;
+            self.users.find(stand_in).map(|user| (user, false))
+        })
+    }
+
+    /// What `named` answers Digest with; of whom is not there, what nobody can know.
+    pub(super) fn for_digest(&self, named: &Named, of: Algorithm) -> (Option<Arc<str>>, Ha1) {
+        let (name, user) = match named {
+            Named::Plain(name) => (name, self.users.find(name)),
+            Named::Hashed(hash) => (hash, self.unhide(hash, of)),
+        };
+        let known = user.and_then(|user| Some((user, user.ha1(&self.realm, of)?)));
+        let nobodys = of.nobodys(&self.secret.mac("nobody", &[name.as_bytes()]));
+        known.map_or((None, nobodys), |(user, ha1)| (Some(user.name.clone()), ha1.clone()))
+    }
+
+    fn unhide(&self, hash: &str, of: Algorithm) -> Option<&User> {
+        let name = self.hidden.get(hash).filter(|_| hash.len() == of.digits())?;
+        self.users.find(name)
+    }
+
+    /// Whose place somebody gets who is not there.
+    fn place_of(&self, name: &str) -> usize {
+        let mac = self.secret.mac("stand-in", &[name.as_bytes()]);
+        let number = mac.iter().fold(0, |sum: usize, &byte| sum << 8 ^ usize::from(byte));
+        number.checked_rem(self.basic.len()).unwrap_or(0)
+    }
+}

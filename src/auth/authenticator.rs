@@ -1,0 +1,155 @@
+//! All of it together: a request in, a verdict out.
+
+use std::time::SystemTime;
+
+use super::accounts::Accounts;
+use super::basic;
+use super::digest::{self, Digest};
+use super::job::{Done, Job, Verdicts};
+use super::realm::Realm;
+use super::secret::Secret;
+use super::settings::Settings;
+use super::users::{User, Users};
+use super::verdict::{Accepted, Request, Side, Verdict, Why};
+use crate::time::Now;
+
+/// Recognizes users by their credentials.
+#[derive(Debug)]
+pub struct Authenticator {
+    settings: Settings,
+    secret: Secret,
+    accounts: Accounts,
+    digest: Digest,
+    verdicts: Verdicts,
+}
+
+impl Authenticator {
+    /// Recognizes `users`. What it makes and remembers is bound to `secret`, side and realm. Of two
+    /// with the same secret neither knows which nonces the other has seen used.
+    #[must_use]
+    pub fn new(settings: Settings, users: Users, secret: &Secret) -> Self {
+        let place = [settings.side.challenge().as_bytes(), settings.realm.as_str().as_bytes()];
+        let secret = Secret::new(secret.mac("authenticator", &place));
+        Self {
+            accounts: accounts(&settings, users, secret),
+            digest: Digest::new(&settings, secret),
+            verdicts: Verdicts::new(settings.remembered, &secret),
+            settings,
+            secret,
+        }
+    }
+
+    /// Recognizes other users from now on. Nonces stay good; of verdicts only those count that are
+    /// about hashes that are still there.
+    pub fn replace_users(&mut self, users: Users) {
+        self.accounts = accounts(&self.settings, users, self.secret);
+    }
+
+    /// Whose door it is.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        self.settings.side
+    }
+
+    /// Whether there is anybody to be recognized. If not, all lines are for Digest and in other
+    /// realms, or their scheme is off, and there is no challenge to make.
+    #[must_use]
+    pub fn knows_anybody(&self) -> bool {
+        let Settings { basic, digest, .. } = self.settings;
+        basic && self.accounts.has_basic() || digest && self.accounts.algorithms().next().is_some()
+    }
+
+    /// Judges the credentials of `request`.
+    #[must_use]
+    pub fn verify(&mut self, request: &Request<'_>, now: Now) -> Verdict {
+        let mut values = request.fields.all(self.settings.side.credentials());
+        let Some(value) = values.next() else { return Verdict::Challenge(Why::Missing) };
+        if values.next().is_some() {
+            return Verdict::Malformed("there are several sets of credentials");
+        }
+        let (scheme, rest) = split(value);
+        if self.settings.basic && scheme.eq_ignore_ascii_case(b"Basic") {
+            self.verify_basic(rest, now)
+        } else if self.settings.digest && scheme.eq_ignore_ascii_case(b"Digest") {
+            self.verify_digest(rest, request, now)
+        } else {
+            Verdict::Challenge(Why::NotOffered)
+        }
+    }
+
+    fn verify_basic(&mut self, token: &[u8], now: Now) -> Verdict {
+        let sent = match basic::Credentials::parse(token) {
+            Ok(sent) => sent,
+            Err(what) => return Verdict::Malformed(what),
+        };
+        let Some((user, known)) = self.accounts.for_basic(&sent.user) else {
+            return Verdict::Challenge(Why::NotOffered);
+        };
+        let Some(hash) = user.hash() else {
+            return judge_directly(user, known, &sent, self.accounts.realm());
+        };
+        let job = Job::new(hash, sent, known, &self.secret);
+        match self.verdicts.get(&job.ticket(), now.mono) {
+            Some(good) => verdict(job.done(good)),
+            None => Verdict::NeedsHashing(Box::new(job)),
+        }
+    }
+
+    fn verify_digest(&mut self, params: &[u8], request: &Request<'_>, now: Now) -> Verdict {
+        match digest::Credentials::parse(params) {
+            Ok(sent) => self.digest.verify(&sent, request, &self.accounts, now.wall),
+            Err(what) => Verdict::Malformed(what),
+        }
+    }
+
+    /// What comes of a request whose job is done. It is remembered.
+    pub fn conclude(&mut self, done: Done, now: Now) -> Verdict {
+        self.verdicts.put(&done, now.mono);
+        verdict(done)
+    }
+
+    /// The values of the fields [`Side::challenge`] of a response that says `why`, a line each, the
+    /// best scheme first.
+    #[must_use]
+    pub fn challenges(&mut self, why: Why, now: SystemTime) -> Vec<String> {
+        let mut challenges = Vec::new();
+        if self.settings.digest {
+            challenges.extend(self.digest.challenges(&self.accounts, why.is_stale(), now));
+        }
+        if self.settings.basic && self.accounts.has_basic() {
+            challenges.push(basic::challenge(self.accounts.realm()));
+        }
+        challenges
+    }
+}
+
+fn accounts(settings: &Settings, users: Users, secret: Secret) -> Accounts {
+    Accounts::new(users, settings.realm.clone(), settings.userhash, secret)
+}
+
+/// The scheme, and what follows it after white space (RFC 9110 §11.4).
+fn split(value: &[u8]) -> (&[u8], &[u8]) {
+    let end = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
+    (&value[..end], value[end..].trim_ascii())
+}
+
+/// Judges by a line of Digest, which takes no time.
+fn judge_directly(user: &User, known: bool, sent: &basic::Credentials, realm: &Realm) -> Verdict {
+    let matches = |&of: &digest::Algorithm| {
+        user.ha1(realm, of).map(|ha1| of.matches(ha1, &sent.user, realm, &sent.password))
+    };
+    let good = digest::Algorithm::ALL.iter().find_map(matches).unwrap_or(false);
+    if good && known {
+        Verdict::Accepted(Accepted { user: user.name.clone(), info: None })
+    } else {
+        Verdict::Challenge(Why::Wrong)
+    }
+}
+
+fn verdict(done: Done) -> Verdict {
+    if done.good {
+        Verdict::Accepted(Accepted { user: done.user, info: None })
+    } else {
+        Verdict::Challenge(Why::Wrong)
+    }
+}

@@ -1,0 +1,90 @@
+//! The scheme `Basic` (RFC 7617).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::params::quoted;
+use super::realm::Realm;
+use super::secret::Password;
+
+/// A name and the password that came with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user's name.
+    pub user: String,
+    /// The password.
+    pub password: Password,
+}
+
+impl Credentials {
+    /// Reads what follows the name of the scheme (RFC 7617 §2): base 64 with its padding, of UTF-8;
+    /// the first colon ends the user's name.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn parse(token: &[u8]) -> Result<Self, &'static str> {
+        let bytes = STANDARD.decode(token).map_err(|_| "the Basic credentials are no base 64")?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| "the Basic credentials are no UTF-8")?;
+        let (user, password) = text.split_once(':').ok_or("the Basic credentials have no colon")?;
+        if user.contains(char::is_control) {
+            return Err("the user's name holds a control character");
+        }
+        Ok(Self { user: user.to_owned(), password: Password::new(password)? })
+    }
+}
+
+/// The challenge of `realm` (§2.1).
+#[must_use]
+pub(super) fn challenge(realm: &Realm) -> String {
+    format!("Basic realm={}, charset=\"UTF-8\"", quoted(realm.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(token: &str) -> Result<(String, Password), &'static str> {
+        Credentials::parse(token.as_bytes()).map(|read| (read.user, read.password))
+    }
+
+    fn pair(user: &str, password: &str) -> (String, Password) {
+        (user.into(), Password::new(password).unwrap())
+    }
+
+    #[test]
+    fn the_examples_of_the_rfc_are_read() {
+        assert_eq!(parse("QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), Ok(pair("Aladdin", "open sesame")));
+        assert_eq!(parse("dGVzdDoxMjPCow=="), Ok(pair("test", "123£")));
+        let challenge = challenge(&"foo \"bar\"".parse().unwrap());
+        assert_eq!(challenge, r#"Basic realm="foo \"bar\"", charset="UTF-8""#);
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused() {
+        for token in [
+            "",
+            "====",
+            "QWxhZGRpbjpvcGVuIHNlc2FtZQ=",     // padding cut short
+            "QWxhZGRpbjpvcGVuIHNlc2FtZQ",      // none
+            "QWxhZGRpbjpvcGVuIHNlc2FtZR==",    // bits that nobody reads
+            "QWxhZGRpbjpv cGVuIHNlc2FtZQ==",   // a space
+            "QWxhZGRpbg==",                    // no colon
+            "YTpiCg==",                        // a line end in the password
+            "YQA6Yg==",                        // a NUL in the name
+            "dGVzdDoxMjOj",                    // Latin-1
+            "QWxhZGRpbjpvcGVuIHNlc2FtZQ==, a", // a list
+        ] {
+            assert!(parse(token).is_err(), "{token}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(user in "[^:\\p{Cc}]{0,40}", password in "[^\\p{Cc}]{0,40}") {
+            let token = STANDARD.encode(format!("{user}:{password}"));
+            prop_assert_eq!(parse(&token), Ok(pair(&user, &password)));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The scheme `Digest` (RFC 7616): the password is never sent, and an answer is good once.
+//!
+//! Of the qualities of protection `auth` is spoken; `auth-int` would need all of the content before
+//! anything can be answered. Answers without a quality, as RFC 2069 had them, are malformed: they
+//! can be replayed.
+
+mod algorithm;
+mod challenge;
+mod credentials;
+mod extended;
+mod nonce;
+mod uri;
+mod window;
+
+use std::time::SystemTime;
+
+pub use algorithm::Algorithm;
+use challenge::Space;
+pub use credentials::{Credentials, Named};
+use nonce::Nonces;
+
+use super::accounts::Accounts;
+use super::secret::{Secret, same};
+use super::settings::Settings;
+use super::verdict::{Accepted, Request, Verdict, Why};
+
+/// One protection space.
+#[derive(Debug)]
+pub(super) struct Digest {
+    space: Space,
+    nonces: Nonces,
+}
+
+impl Digest {
+    pub(super) fn new(settings: &Settings, secret: Secret) -> Self {
+        let Settings { realm, domain, userhash, nonce_lifetime, .. } = settings;
+        Self {
+            space: Space { realm: realm.clone(), domain: domain.join(" "), userhash: *userhash },
+            nonces: Nonces::new(secret, *nonce_lifetime),
+        }
+    }
+
+    /// The challenges of one response, the best algorithm first; only those that somebody can
+    /// answer.
+    pub(super) fn challenges(
+        &mut self,
+        accounts: &Accounts,
+        stale: bool,
+        now: SystemTime,
+    ) -> impl Iterator<Item = String> {
+        let nonce = self.nonces.make(now);
+        let space = &self.space;
+        accounts.algorithms().map(move |algorithm| space.challenge(algorithm, &nonce, stale))
+    }
+
+    /// Judges what was `sent` with `request`.
+    ///
+    /// Only whoever knows the password is told that a nonce is stale or was used: another one would
+    /// learn whether a guess was good (RFC 7616 §3.3).
+    pub(super) fn verify(
+        &mut self,
+        sent: &Credentials,
+        request: &Request<'_>,
+        accounts: &Accounts,
+        now: SystemTime,
+    ) -> Verdict {
+        if !uri::means(&sent.uri, request.target) {
+            return Verdict::Malformed("the parameter uri is not the target of the request");
+        }
+        let Some(algorithm) = self.offered(sent, accounts) else {
+            return Verdict::Challenge(Why::NotOffered);
+        };
+        let (user, ha1) = accounts.for_digest(&sent.user, algorithm);
+        let expected = algorithm.response(&ha1, request.method, sent);
+        let right = same(sent.response.as_bytes(), expected.as_bytes());
+        let Some(user) = user.filter(|_| right) else {
+            return Verdict::Challenge(Why::Wrong);
+        };
+        match self.nonces.fresh(&sent.nonce, now) {
+            None => Verdict::Challenge(Why::Stale),
+            Some(stamp) if !self.nonces.take(stamp, sent.count()) => {
+                Verdict::Challenge(Why::Replayed)
+            }
+            Some(stamp) => {
+                let next = self.nonces.is_ending(stamp, now).then(|| self.nonces.make(now));
+                let info = challenge::info(algorithm, &ha1, sent, next.as_deref());
+                Verdict::Accepted(Accepted { user, info: Some(info) })
+            }
+        }
+    }
+
+    /// The algorithm of an answer to a challenge that may have been made here.
+    fn offered(&self, sent: &Credentials, accounts: &Accounts) -> Option<Algorithm> {
+        let of = sent.algorithm.as_deref().map_or(Some(Algorithm::Md5), Algorithm::from_name)?;
+        let hidden = matches!(sent.user, Named::Hashed(_));
+        let offered = sent.realm == self.space.realm.as_str()
+            && sent.qop.eq_ignore_ascii_case("auth")
+            && accounts.algorithms().any(|other| other == of)
+            && (self.space.userhash || !hidden);
+        offered.then_some(of)
+    }
+}

@@ -1,0 +1,68 @@
+//! Which counts of a nonce were used.
+
+/// The highest count that was used, and which of those just below it.
+///
+/// Requests on parallel connections overtake each other, so a lower count may come later; but each
+/// only once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Window {
+    highest: u32,
+    /// Bit `i` is set if `highest - i` was used.
+    used: u64,
+}
+
+impl Window {
+    /// Uses `count`; says whether it was not used before, as far back as is known.
+    pub(super) fn take(&mut self, count: u32) -> bool {
+        if count > self.highest {
+            let ahead = count - self.highest;
+            self.used = self.used.checked_shl(ahead).unwrap_or(0) | 1;
+            self.highest = count;
+            return true;
+        }
+        let bit = 1u64.checked_shl(self.highest - count).unwrap_or(0);
+        let is_new = bit != 0 && count > 0 && self.used & bit == 0;
+        self.used |= bit;
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_count_is_good_once() {
+        let mut window = Window::default();
+        assert!(!window.take(0));
+        assert!(window.take(1) && !window.take(1));
+        assert!(window.take(5) && window.take(3) && window.take(2) && window.take(4));
+        assert!(!window.take(3) && !window.take(5));
+    }
+
+    #[test]
+    fn what_is_beyond_the_window_counts_as_used() {
+        let mut window = Window::default();
+        assert!(window.take(100));
+        assert!(window.take(37), "63 below");
+        assert!(!window.take(36), "64 below");
+        assert!(window.take(u32::MAX));
+        assert!(!window.take(100) && window.take(u32::MAX - 1));
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_what_a_set_would(counts in proptest::collection::vec(0u32..200, 0..300)) {
+            let (mut window, mut used) = (Window::default(), BTreeSet::new());
+            for count in counts {
+                let highest = used.last().copied().unwrap_or(0);
+                let expected = count > 0 && count + 64 > highest && used.insert(count);
+                prop_assert_eq!(window.take(count), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Files of users, changed: every line that is not meant stays as it is, byte for byte.
+
+use super::line::Line;
+
+/// The file with `line` in place of the one it replaces, or at the end.
+///
+/// A line that cannot be read is nobody's, and stays.
+#[must_use]
+pub fn set(text: &[u8], line: &Line) -> Vec<u8> {
+    let new = line.text() + "\n";
+    let mut written = false;
+    let mut out = Vec::with_capacity(text.len() + new.len() + 1);
+    for old in lines(text) {
+        let replaced = read(old)
+            .is_some_and(|old| old.user() == line.user() && old.proof().replaces(line.proof()));
+        if !replaced {
+            out.extend_from_slice(old);
+        } else if !written {
+            written = true;
+            out.extend_from_slice(new.as_bytes());
+        }
+    }
+    if !written {
+        if out.last().is_some_and(|&byte| byte != b'\n') {
+            out.push(b'\n');
+        }
+        out.extend_from_slice(new.as_bytes());
+    }
+    out
+}
+
+/// The file without the lines of `user`; `None` if there are none.
+#[must_use]
+pub fn remove(text: &[u8], user: &str) -> Option<Vec<u8>> {
+    let stays = |old: &&[u8]| read(old).is_none_or(|line| line.user() != user);
+    let out = lines(text).filter(stays).collect::<Vec<_>>().concat();
+    (out.len() < text.len()).then_some(out)
+}
+
+/// The lines that can be read, in their order.
+pub fn list(text: &[u8]) -> impl Iterator<Item = Line> {
+    lines(text).filter_map(read)
+}
+
+/// The lines with their ends.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|&byte| byte == b'\n')
+}
+
+fn read(line: &[u8]) -> Option<Line> {
+    Line::parse(line.strip_suffix(b"\n").unwrap_or(line)).ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::auth::digest::Algorithm;
+    use crate::auth::hash::PasswordHash;
+    use crate::auth::line::Proof;
+    use crate::auth::secret::Password;
+
+    const OLD: &str = "$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.";
+    const NEW: &str = "$apr1$dpWweCo.$3lg41Q0jCVg8tM730gOJ60";
+
+    fn hashed(user: &str) -> Line {
+        let proof = Proof::Hash(PasswordHash::parse(NEW).unwrap());
+        Line::new(user, proof).unwrap()
+    }
+
+    fn set_text(text: &str, line: &Line) -> String {
+        String::from_utf8(set(text.as_bytes(), line)).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_replaced_or_added_at_the_end() {
+        assert_eq!(set_text("", &hashed("a")), format!("a:{NEW}\n"));
+        assert_eq!(set_text("# x", &hashed("a")), format!("# x\na:{NEW}\n"));
+        let text = format!("# x\r\n\na:{OLD}\nbad line\nb:{OLD}");
+        let expected = format!("# x\r\n\na:{NEW}\nbad line\nb:{OLD}");
+        assert_eq!(set_text(&text, &hashed("a")), expected);
+        let expected = format!("# x\r\n\na:{OLD}\nbad line\nb:{NEW}\n");
+        assert_eq!(set_text(&text, &hashed("b")), expected);
+    }
+
+    #[test]
+    fn a_digest_line_replaces_that_of_its_realm_and_algorithm() {
+        let password = Password::new("secret").unwrap();
+        let line = |realm: &str, algorithm| {
+            let proof = Proof::digest(realm.parse().unwrap(), algorithm, "alice", &password);
+            Line::new("alice", proof).unwrap()
+        };
+        let mut text = String::new();
+        for line in [
+            line("a realm", Algorithm::Md5),
+            line("a realm", Algorithm::Sha256),
+            hashed("alice"),
+            line("other", Algorithm::Md5),
+            line("a realm", Algorithm::Md5),
+        ] {
+            text = set_text(&text, &line);
+        }
+        let listed: Vec<String> =
+            list(text.as_bytes()).map(|line| line.proof().to_string()).collect();
+        let expected = [
+            "Digest MD5 in realm 'a realm'",
+            "Digest SHA-256 in realm 'a realm'",
+            "apr1",
+            "Digest MD5 in realm 'other'",
+        ];
+        assert_eq!(listed, expected);
+        assert!(text.starts_with("alice:a realm:964efeec8658458f5a028e7f75237953\n"));
+    }
+
+    #[test]
+    fn all_lines_of_a_user_are_removed() {
+        let text = format!("a:{OLD}\n#a:{OLD}\nb:{OLD}\na:r:964efeec8658458f5a028e7f75237953");
+        assert_eq!(
+            remove(text.as_bytes(), "a").unwrap(),
+            format!("#a:{OLD}\nb:{OLD}\n").as_bytes()
+        );
+        assert_eq!(remove(text.as_bytes(), "c"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn other_lines_stay(text in "([ab#]:[a-z]{0,3}\r?\n|c:\\$apr1\\$ab\\$S8K6Sgp3W8c9Jb6LxgywZ\\.\n)*") {
+            let added = set(text.as_bytes(), &hashed("new"));
+            prop_assert!(added.starts_with(text.as_bytes()));
+            prop_assert_eq!(remove(&added, "new").unwrap(), text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Whose guesses are heard no more.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+
+use super::secret::{Keyed, Secret};
+use crate::time::{read_duration, write_duration};
+
+/// How many failures somebody may have, and in which time: `20/1m`, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureLimit {
+    /// Any number.
+    Off,
+    /// So many within a time; who has had them is refused for that time.
+    Of(NonZeroU32, Duration),
+}
+
+impl FromStr for FailureLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let limit = text.split_once('/').and_then(|(count, period)| {
+            let plain = count.bytes().all(|byte| byte.is_ascii_digit());
+            let count = count.parse().ok().filter(|_| plain)?;
+            let period = read_duration(period).filter(|period| !period.is_zero())?;
+            Some(Self::Of(count, period))
+        });
+        limit.ok_or_else(|| format!("'{text}' is neither a limit such as 20/1m nor 'off'"))
+    }
+}
+
+impl fmt::Display for FailureLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Of(count, period) => write!(f, "{count}/{}", write_duration(*period)),
+        }
+    }
+}
+
+/// Failures by client: by IPv4 address, or by the /64 of an IPv6 one, which is one customer's.
+///
+/// Success makes nothing undone: who has an account could go on guessing at others'. Once there are
+/// too many clients, who was heard of longest ago is forgotten.
+#[derive(Debug)]
+pub struct Failures {
+    limit: FailureLimit,
+    clients: LruCache<IpAddr, Record, Keyed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    count: u32,
+    /// When the first was counted; of who is refused, when that began.
+    since: Instant,
+}
+
+/// As many clients are remembered.
+const MOST: NonZeroUsize = NonZeroUsize::new(16 * 1024).expect("it is not zero");
+
+impl Failures {
+    /// Nobody has failed yet.
+    #[must_use]
+    pub fn new(limit: FailureLimit, secret: &Secret) -> Self {
+        Self { limit, clients: LruCache::with_hasher(MOST, secret.hasher()) }
+    }
+
+    /// For how long `client` is still refused, if so.
+    #[must_use]
+    pub fn refused(&mut self, client: IpAddr, now: Instant) -> Option<Duration> {
+        let FailureLimit::Of(most, period) = self.limit else { return None };
+        let record = self.clients.get(&aggregate(client))?;
+        let left = period.saturating_sub(now.saturating_duration_since(record.since));
+        (record.count >= most.get() && !left.is_zero()).then_some(left)
+    }
+
+    /// `client` has failed.
+    pub fn add(&mut self, client: IpAddr, now: Instant) {
+        let FailureLimit::Of(most, period) = self.limit else { return };
+        let new = Record { count: 0, since: now };
+        let record = self.clients.get_or_insert_mut(aggregate(client), || new);
+        if now.saturating_duration_since(record.since) >= period {
+            *record = new;
+        }
+        record.count = record.count.saturating_add(1);
+        if record.count == most.get() {
+            record.since = now;
+        }
+    }
+}
+
+/// What one client is likely to have all of.
+fn aggregate(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reactor::{Clock, SystemClock};
+
+    fn failures(limit: &str) -> Failures {
+        Failures::new(limit.parse().unwrap(), &Secret::new([1; 32]))
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn limits_are_read_and_written_back() {
+        for text in ["off", "1/1s", "20/1m", "4294967295/250ms"] {
+            assert_eq!(text.parse::<FailureLimit>().unwrap().to_string(), text);
+        }
+        for text in ["", "20", "0/1m", "20/", "20/0s", "/1m", "+1/1m", "20/1m/1m", "20/1", "on"] {
+            assert!(text.parse::<FailureLimit>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_fails_too_often_is_refused_for_a_while() {
+        let (mut failures, now, client) = (failures("3/1m"), start(), ip("192.0.2.1"));
+        for at in [0, 10, 50] {
+            assert_eq!(failures.refused(client, now + seconds(at)), None);
+            failures.add(client, now + seconds(at));
+        }
+        assert_eq!(failures.refused(client, now + seconds(51)), Some(seconds(59)));
+        assert_eq!(failures.refused(ip("192.0.2.2"), now + seconds(51)), None);
+        assert_eq!(failures.refused(ip("::ffff:192.0.2.1"), now + seconds(109)), Some(seconds(1)));
+        assert_eq!(failures.refused(client, now + seconds(110)), None);
+        failures.add(client, now + seconds(110));
+        assert_eq!(failures.refused(client, now + seconds(110)), None, "counting begins anew");
+    }
+
+    #[test]
+    fn what_is_long_ago_does_not_count() {
+        let (mut failures, now, client) = (failures("2/1m"), start(), ip("192.0.2.1"));
+        for at in [0, 60, 120] {
+            failures.add(client, now + seconds(at));
+            assert_eq!(failures.refused(client, now + seconds(at)), None);
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_network_are_one_client() {
+        let (mut failures, now) = (failures("1/1m"), start());
+        failures.add(ip("2001:db8::1"), now);
+        assert!(failures.refused(ip("2001:db8::ffff:0:0:1"), now).is_some());
+        assert!(failures.refused(ip("2001:db8:0:1::1"), now).is_none());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (mut failures, now) = (failures("1/1m"), start());
+        let first = u32::from_be_bytes([10, 0, 0, 0]);
+        for address in (first..).take(MOST.get() + 10) {
+            failures.add(IpAddr::V4(address.into()), now);
+        }
+        assert_eq!(failures.clients.len(), MOST.get());
+        assert!(failures.refused(ip("10.0.0.1"), now).is_none());
+        assert!(failures.refused(ip("10.0.0.99"), now).is_some());
+    }
+
+    #[test]
+    fn without_a_limit_nobody_is_refused() {
+        let (mut failures, now) = (failures("off"), start());
+        (0..100).for_each(|_| failures.add(ip("192.0.2.1"), now));
+        assert_eq!(failures.refused(ip("192.0.2.1"), now), None);
+        assert!(failures.clients.is_empty());
+    }
+
+    fn start() -> Instant {
+        SystemClock.now().mono
+    }
+}

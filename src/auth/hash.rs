@@ -1,0 +1,290 @@
+//! Password hashes as `htpasswd` files hold them. Verifying one takes time on purpose.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::alphabet::BCRYPT;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use sha_crypt::{Params, sha256_crypt, sha512_crypt};
+
+use super::secret::{Password, same};
+use super::{apr1, crypt64};
+
+/// A hash of a password, and how it was made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash {
+    text: String,
+    way: Way,
+    /// Where the hash proper begins in the text.
+    hash_at: usize,
+}
+
+/// How a hash is made: with which function, salt and cost.
+#[derive(Clone, PartialEq, Eq)]
+enum Way {
+    Bcrypt { cost: u32, salt: [u8; 16] },
+    Sha256 { params: Params, salt: String },
+    Sha512 { params: Params, salt: String },
+    Apr1 { salt: String },
+}
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &BCRYPT,
+    // The last character of a salt has bits to spare, and some programs set them.
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Costs beyond these take longer than anybody waits: `htpasswd` goes as far.
+const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=17;
+const MAX_ROUNDS: u32 = 10_000_000;
+
+/// Of what is longer, bcrypt reads no more.
+const BCRYPT_READS: usize = 72;
+
+const MALFORMED: &str = "the hash is cut short or altered; make the line again";
+
+impl PasswordHash {
+    /// Reads a hash: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$5$`, `$6$`) or `$apr1$`.
+    ///
+    /// # Errors
+    /// What is wrong and what to do.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let parts: Vec<&str> = text.split('$').collect();
+        let way = match parts[..] {
+            ["", "2y" | "2b" | "2a", cost, rest] => Way::bcrypt(cost, rest)?,
+            ["", "5", salt, hash] => Way::sha256(Params::RECOMMENDED, salt, hash)?,
+            ["", "5", rounds, salt, hash] => Way::sha256(params(rounds)?, salt, hash)?,
+            ["", "6", salt, hash] => Way::sha512(Params::RECOMMENDED, salt, hash)?,
+            ["", "6", rounds, salt, hash] => Way::sha512(params(rounds)?, salt, hash)?,
+            ["", "apr1", salt, hash] => Way::apr1(salt, hash)?,
+            _ => return Err(why_not(text)),
+        };
+        Ok(Self { hash_at: text.len() - way.hash_length(), way, text: text.to_owned() })
+    }
+
+    /// The bcrypt hash of `password`, with a cost of 4 to 17 and a random `salt`.
+    ///
+    /// # Errors
+    /// What is wrong and what to do.
+    pub fn bcrypt(password: &Password, cost: u32, salt: [u8; 16]) -> Result<Self, &'static str> {
+        if !BCRYPT_COSTS.contains(&cost) {
+            return Err("the cost of bcrypt is 4 to 17");
+        }
+        if password.as_bytes().len() > BCRYPT_READS {
+            return Err("bcrypt reads no more than 72 bytes of a password; take a shorter one");
+        }
+        let way = Way::Bcrypt { cost, salt };
+        let start = format!("$2y${cost:02}${}", BASE64.encode(salt));
+        Ok(Self { hash_at: start.len(), text: start + &way.hash(password.as_bytes()), way })
+    }
+
+    /// Whether it is the hash of `password`. Takes milliseconds to seconds.
+    #[must_use]
+    pub fn verify(&self, password: &Password) -> bool {
+        let expected = &self.text.as_bytes()[self.hash_at..];
+        same(self.way.hash(password.as_bytes()).as_bytes(), expected)
+    }
+
+    /// As it stands in a file.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The name of the function that made it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self.way {
+            Way::Bcrypt { .. } => "bcrypt",
+            Way::Sha256 { .. } => "SHA-256 crypt",
+            Way::Sha512 { .. } => "SHA-512 crypt",
+            Way::Apr1 { .. } => "apr1",
+        }
+    }
+}
+
+impl Way {
+    fn bcrypt(cost: &str, rest: &str) -> Result<Self, &'static str> {
+        let digits = cost.len() == 2 && cost.bytes().all(|byte| byte.is_ascii_digit());
+        let cost = cost.parse().ok().filter(|_| digits).ok_or(MALFORMED)?;
+        if !BCRYPT_COSTS.contains(&cost) {
+            return Err("the cost of bcrypt must be 4 to 17; make the line again");
+        }
+        let (salt, hash) = rest.split_at_checked(22).ok_or(MALFORMED)?;
+        let salt = BASE64.decode(salt).ok().and_then(|salt| salt.try_into().ok());
+        let way = Self::Bcrypt { cost, salt: salt.ok_or(MALFORMED)? };
+        way.checked(hash)
+    }
+
+    fn sha256(params: Params, salt: &str, hash: &str) -> Result<Self, &'static str> {
+        Self::Sha256 { params, salt: checked_salt(salt, 16)? }.checked(hash)
+    }
+
+    fn sha512(params: Params, salt: &str, hash: &str) -> Result<Self, &'static str> {
+        Self::Sha512 { params, salt: checked_salt(salt, 16)? }.checked(hash)
+    }
+
+    fn apr1(salt: &str, hash: &str) -> Result<Self, &'static str> {
+        Self::Apr1 { salt: checked_salt(salt, 8)? }.checked(hash)
+    }
+
+    /// Itself, if `hash` looks like one that it makes.
+    fn checked(self, hash: &str) -> Result<Self, &'static str> {
+        let fits = hash.len() == self.hash_length() && crypt64::is_text(hash);
+        if fits { Ok(self) } else { Err(MALFORMED) }
+    }
+
+    const fn hash_length(&self) -> usize {
+        match self {
+            Self::Bcrypt { .. } => 31,
+            Self::Sha256 { .. } => 43,
+            Self::Sha512 { .. } => 86,
+            Self::Apr1 { .. } => 22,
+        }
+    }
+
+    fn hash(&self, password: &[u8]) -> String {
+        match self {
+            Self::Bcrypt { cost, salt } => {
+                // Whatever fits is followed by a zero byte.
+                let mut ended = [password, b"\0"].concat();
+                ended.truncate(BCRYPT_READS);
+                BASE64.encode(&bcrypt::bcrypt(*cost, *salt, &ended)[..23])
+            }
+            Self::Sha256 { params, salt } => {
+                crypt64::of_sha256(sha256_crypt(password, salt.as_bytes(), *params))
+            }
+            Self::Sha512 { params, salt } => {
+                crypt64::of_sha512(sha512_crypt(password, salt.as_bytes(), *params))
+            }
+            Self::Apr1 { salt } => crypt64::of_md5(apr1::hash(password, salt.as_bytes())),
+        }
+    }
+}
+
+fn checked_salt(salt: &str, most: usize) -> Result<String, &'static str> {
+    let fits = (1..=most).contains(&salt.len()) && salt.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(salt.to_owned()) } else { Err(MALFORMED) }
+}
+
+fn params(rounds: &str) -> Result<Params, &'static str> {
+    let digits = rounds.strip_prefix("rounds=").ok_or(MALFORMED)?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    let rounds = digits.parse().ok().filter(|&rounds| plain && rounds <= MAX_ROUNDS);
+    rounds
+        .and_then(|rounds| Params::new(rounds).ok())
+        .ok_or("the rounds must be 1000 to 10000000; make the line again")
+}
+
+/// Why a text is no hash that is read.
+fn why_not(text: &str) -> &'static str {
+    if text.starts_with("{SHA}") || text.starts_with("{SSHA}") {
+        "a {SHA} hash is guessed too fast; make the line again with 'htpasswd -B'"
+    } else if text.starts_with("$1$") {
+        "a $1$ hash is not read; make the line again with 'htpasswd -B'"
+    } else if text.starts_with('$') {
+        "a hash of a kind that is not read, or altered; make the line again with 'htpasswd -B'"
+    } else {
+        "a password in plain text, or a DES hash; make the line again with 'htpasswd -B'"
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PasswordHash({}, ..)", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::new(text).unwrap()
+    }
+
+    fn verifies(hash: &str, text: &str) -> bool {
+        let hash = PasswordHash::parse(hash).unwrap();
+        assert!(!hash.verify(&password(&format!("{text}?"))) || text.len() >= BCRYPT_READS);
+        hash.verify(&password(text))
+    }
+
+    #[test]
+    fn what_openssl_makes_is_verified() {
+        let long = "correct horse battery staple is longer than one block of sixteen bytes";
+        for (hash, text) in [
+            ("$apr1$saltsalt$553eXAj/BD3irf9w9nutz/", "pässword"),
+            ("$apr1$8sFt66rZ$.mTJX965GOrHVdjbTM7ak0", long),
+            ("$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.", ""),
+            ("$5$saltsalt$rQBvFGQx3u6doxkk7cvWbhhnhS2qa1.FI.tt6NGFH66", "pässword"),
+            ("$5$8sFt66rZ$nG8FlfP347vc7iLOXDTfJc3.rhDLqXDCzrdFClaQzM7", long),
+            (
+                "$6$saltsalt$rVIyJtXnL0mXUCLepstXWqeOv9JVyd7nOH8wn0BvOU5lCiAviUJLxXZ5CkPgq6XNTHV22yG4mV0IO9gqPL5WQ.",
+                "pässword",
+            ),
+            (
+                "$6$8sFt66rZ$Pql4XxKCFOK.VVl.T3J..PI8QzQtWftXTsK6t5vDgtp0Tr.yei28Y0d0baR4Kn/zppi/ph/08fb.d1KKfYXKQ/",
+                long,
+            ),
+        ] {
+            assert!(verifies(hash, text), "{hash}");
+        }
+    }
+
+    #[test]
+    fn what_htpasswd_and_crypt_make_is_verified() {
+        for (hash, text) in [
+            ("$2y$05$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC", "secret"),
+            ("$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq", ""),
+            ("$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i", &"x".repeat(80)),
+            ("$apr1$dpWweCo.$3lg41Q0jCVg8tM730gOJ60", "secret"),
+            ("$5$rounds=1000$abc$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y8", "secret"),
+            (
+                "$6$rounds=1000$abc$MqEcPZUYRGGcOeq7PhMpfjfu/F0HrVEI0OlZBijWvO8mSG77iNUDP5MqFceKpJTBc8iITVtNyLiNTRNCxv6oh0",
+                "secret",
+            ),
+        ] {
+            assert!(verifies(hash, text), "{hash}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_is_read_again() {
+        let made = PasswordHash::bcrypt(&password("secret"), 4, [0x5a; 16]).unwrap();
+        assert_eq!(made.as_str().len(), 60);
+        assert_eq!(PasswordHash::parse(made.as_str()), Ok(made.clone()));
+        assert!(made.verify(&password("secret")) && !made.verify(&password("Secret")));
+        assert_eq!(format!("{made:?}"), "PasswordHash(bcrypt, ..)");
+        assert!(PasswordHash::bcrypt(&password(&"x".repeat(73)), 4, [0; 16]).is_err());
+        assert!(PasswordHash::bcrypt(&password("x"), 31, [0; 16]).is_err());
+    }
+
+    #[test]
+    fn other_hashes_are_refused() {
+        for (text, because) in [
+            ("secret", "plain text"),
+            ("", "plain text"),
+            ("TkwFJC4OUZQe.", "DES"),
+            ("{SHA}oPFJCiDQIRyZe0S8NX4Zct6riuM=", "{SHA}"),
+            ("$1$abc$BXBqpb9BZcZhXLgbee.0s/", "$1$"),
+            ("$y$j9T$abc$def", "not read"),
+            ("$2x$05$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC", "not read"),
+            ("$2y$31$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC", "cost"),
+            ("$2y$+5$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC", "altered"),
+            ("$2y$05$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjdd", "cut short"),
+            ("$2y$05$short", "cut short"),
+            ("$5$rounds=999$abc$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y8", "rounds"),
+            ("$5$rounds=99999999$abc$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y8", "rounds"),
+            ("$5$abc$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y", "cut short"),
+            ("$5$$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y8", "altered"),
+            ("$apr1$dpWweCo.x$3lg41Q0jCVg8tM730gOJ60", "altered"),
+            ("$apr1$dpWweCo.$3lg41Q0jCVg8tM730gOJ6!", "altered"),
+        ] {
+            let why = PasswordHash::parse(text).unwrap_err();
+            assert!(why.contains(because), "{text}: {why}");
+        }
+    }
+}

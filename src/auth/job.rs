@@ -1,0 +1,104 @@
+//! Passwords that are verified elsewhere, because that takes a while; and what came of it.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+
+use super::basic::Credentials;
+use super::hash::PasswordHash;
+use super::secret::{Keyed, Password, Secret};
+
+/// Verifies a password; to be run where it may take its time.
+#[derive(Clone, Debug)]
+pub struct Job {
+    hash: PasswordHash,
+    password: Password,
+    user: Arc<str>,
+    /// Whether the hash is the user's own; if not, the answer is no after the same work.
+    known: bool,
+    ticket: Ticket,
+}
+
+/// Names a question: two jobs that have the same one have the same answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket([u8; 32]);
+
+/// What came of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    pub(super) user: Arc<str>,
+    pub(super) ticket: Ticket,
+    pub(super) good: bool,
+}
+
+impl Job {
+    /// The question whether `sent` goes with `hash`, which is the user's if `known`.
+    pub(super) fn new(hash: &PasswordHash, sent: Credentials, known: bool, key: &Secret) -> Self {
+        let parts = [hash.as_str().as_bytes(), sent.user.as_bytes(), sent.password.as_bytes()];
+        let ticket = Ticket(key.mac(if known { "known" } else { "unknown" }, &parts));
+        Self { hash: hash.clone(), password: sent.password, user: sent.user.into(), known, ticket }
+    }
+
+    /// Names the question.
+    #[must_use]
+    pub const fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// Finds out. Takes milliseconds to seconds.
+    #[must_use]
+    pub fn run(&self) -> Done {
+        let same = self.hash.verify(&self.password);
+        Done { user: self.user.clone(), ticket: self.ticket, good: same && self.known }
+    }
+
+    /// What came of it, if that is known already.
+    pub(super) fn done(&self, good: bool) -> Done {
+        Done { user: self.user.clone(), ticket: self.ticket, good }
+    }
+}
+
+impl Done {
+    /// Names the question.
+    #[must_use]
+    pub const fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// Whether the password was the user's.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        self.good
+    }
+}
+
+/// What came of the latest jobs.
+#[derive(Debug)]
+pub(super) struct Verdicts {
+    known: LruCache<Ticket, (bool, Instant), Keyed>,
+    lifetime: Duration,
+}
+
+/// As many are remembered.
+const MOST: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
+
+impl Verdicts {
+    pub(super) fn new(lifetime: Duration, secret: &Secret) -> Self {
+        Self { known: LruCache::with_hasher(MOST, secret.hasher()), lifetime }
+    }
+
+    pub(super) fn get(&mut self, ticket: &Ticket, now: Instant) -> Option<bool> {
+        let (good, since) = *self.known.get(ticket)?;
+        if now.saturating_duration_since(since) < self.lifetime {
+            return Some(good);
+        }
+        self.known.pop(ticket);
+        None
+    }
+
+    pub(super) fn put(&mut self, done: &Done, now: Instant) {
+        self.known.put(done.ticket, (done.good, now));
+    }
+}

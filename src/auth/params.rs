@@ -1,0 +1,143 @@
+//! Authentication parameters: `name=value, name="value"` (RFC 9110 §11.2), read strictly.
+
+use crate::http::list::{self, Elements};
+
+/// More of them than any scheme has.
+const MAX: usize = 32;
+
+/// One value, and how it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) text: String,
+    pub(super) quoted: bool,
+}
+
+/// The parameters of one challenge or one set of credentials, each of another name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Params(Vec<(String, Value)>);
+
+impl Params {
+    /// Reads a list of parameters.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, &'static str> {
+        let text = std::str::from_utf8(text).map_err(|_| "the credentials are no UTF-8")?;
+        if !list::is_terminated(text.as_bytes()) {
+            return Err("a quoted parameter has no end");
+        }
+        let mut params = Self::default();
+        for element in Elements::of(text.as_bytes()) {
+            let (name, value) = parameter(element).ok_or("a parameter cannot be read")?;
+            if params.0.iter().any(|(other, _)| *other == name) {
+                return Err("a parameter comes more than once");
+            }
+            if params.0.len() == MAX {
+                return Err("there are too many parameters");
+            }
+            params.0.push((name, value));
+        }
+        Ok(params)
+    }
+
+    /// Takes out the value of `name`, which is in lower case.
+    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+        let at = self.0.iter().position(|(other, _)| other == name)?;
+        Some(self.0.swap_remove(at).1)
+    }
+}
+
+/// `name "=" value`, perhaps with white space around the equals sign; the name in lower case.
+fn parameter(element: &[u8]) -> Option<(String, Value)> {
+    let element = std::str::from_utf8(element).ok()?;
+    let (name, value) = element.split_once('=')?;
+    let (name, value) = (name.trim_end_matches([' ', '\t']), value.trim_start_matches([' ', '\t']));
+    let quoted = value.starts_with('"');
+    let text = if quoted { unquote(value)? } else { token(value)? };
+    Some((token(name)?.to_ascii_lowercase(), Value { text, quoted }))
+}
+
+fn token(text: &str) -> Option<String> {
+    list::is_token(text.as_bytes()).then(|| text.to_owned())
+}
+
+/// What a quoted string stands for (RFC 9110 §5.6.4).
+fn unquote(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let mut out = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => return None,
+            '\\' => out.push(chars.next()?),
+            _ => out.push(char),
+        }
+    }
+    (!out.contains(|char: char| char.is_control() && char != '\t')).then_some(out)
+}
+
+/// `text` as a quoted string.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for char in text.chars() {
+        if matches!(char, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(char);
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value(list: &str, name: &str) -> Option<String> {
+        Params::parse(list.as_bytes()).unwrap().take(name).map(|value| value.text)
+    }
+
+    #[test]
+    fn tokens_and_quoted_strings_are_read() {
+        let list = r#"a=b, C = "d, \"e\"" ,, f="#;
+        assert!(Params::parse(list.as_bytes()).is_err(), "an empty value is no token");
+        let list = r#"a=b, C = "d, \"e\"" ,, f="""#;
+        assert_eq!(value(list, "a").as_deref(), Some("b"));
+        assert_eq!(value(list, "c").as_deref(), Some("d, \"e\""));
+        assert_eq!(value(list, "f").as_deref(), Some(""));
+        assert_eq!(value(list, "d"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_malformed() {
+        for list in [
+            "a",
+            "=b",
+            "a=b c",
+            "a=b; c=d",
+            "a=\"b",
+            "a=\"b\"c",
+            "a=\"b\"\"c\"",
+            "a b=c",
+            "a=b=c",
+            "a=\"\\\"",
+            "a=b, A=c",
+            "a=\"b\u{1}\"",
+            "a=ä",
+        ] {
+            assert!(Params::parse(list.as_bytes()).is_err(), "{list}");
+        }
+        assert!(Params::parse(b"a=\"\xff\"").is_err());
+        let many: Vec<String> = (0..=MAX).map(|i| format!("a{i}=b")).collect();
+        assert!(Params::parse(many.join(",").as_bytes()).is_err());
+        assert!(Params::parse(many[1..].join(",").as_bytes()).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_quoted_is_read_again(text in "[^\\p{Cc}]*") {
+            let list = format!("x=y, a={}, z=y", quoted(&text));
+            prop_assert_eq!(value(&list, "a"), Some(text));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The users, read from files as people have them: `htpasswd`'s, `htdigest`'s, or both in one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::digest::Algorithm;
+use super::hash::PasswordHash;
+use super::line::{Line, Proof};
+use super::realm::Realm;
+use super::secret::{Ha1, Password};
+
+/// All users, and how each is recognized.
+#[derive(Clone, Debug, Default)]
+pub struct Users {
+    users: Vec<User>,
+    /// Where each is.
+    places: BTreeMap<Arc<str>, usize>,
+}
+
+/// One user.
+#[derive(Clone, Debug)]
+pub(super) struct User {
+    pub(super) name: Arc<str>,
+    proofs: Vec<Proof>,
+}
+
+/// A line that cannot be read, by file and number, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// The file.
+    pub file: String,
+    /// The number of the line, from 1.
+    pub number: usize,
+    /// What is wrong and what to do.
+    pub what: &'static str,
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.number, self.what)
+    }
+}
+
+impl std::error::Error for BadLine {}
+
+/// Whether a line can begin with `text` as a user's name: it is not empty, no comment, and holds no
+/// colon and no control character.
+pub(super) fn is_name(text: &str) -> bool {
+    let forbidden = |char: char| char.is_control() || char == ':';
+    !text.is_empty() && !text.starts_with('#') && !text.contains(forbidden)
+}
+
+impl Users {
+    /// Adds those of a file that is called `file` and holds `text`.
+    ///
+    /// # Errors
+    /// The first line that cannot be read, or repeats another one of any file.
+    pub fn read(&mut self, file: &str, text: &[u8]) -> Result<(), BadLine> {
+        for (i, line) in text.split(|&byte| byte == b'\n').enumerate() {
+            let bad = |what| BadLine { file: file.to_owned(), number: i + 1, what };
+            if let Some(line) = Line::parse(line).map_err(bad)? {
+                self.add(line).map_err(bad)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, line: Line) -> Result<(), &'static str> {
+        let (user, proof) = line.into_parts();
+        let place = self.places.get(user.as_str()).copied().unwrap_or_else(|| {
+            let name: Arc<str> = user.into();
+            self.places.insert(name.clone(), self.users.len());
+            self.users.push(User { name, proofs: Vec::new() });
+            self.users.len() - 1
+        });
+        let proofs = &mut self.users[place].proofs;
+        if proofs.iter().any(|other| other.replaces(&proof)) {
+            return Err("this user has such a line already; remove one of them");
+        }
+        proofs.push(proof);
+        Ok(())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// Whether `password` is `user`'s, by all that is known of it; `None` if there is no such user.
+    /// Takes as long as the hashes want.
+    #[must_use]
+    pub fn verify(&self, user: &str, password: &Password) -> Option<bool> {
+        let user = self.find(user)?;
+        Some(user.proofs.iter().all(|proof| proof.verify(&user.name, password)))
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<&User> {
+        self.places.get(name).map(|&place| &self.users[place])
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &User> {
+        self.users.iter()
+    }
+}
+
+impl User {
+    /// What Digest with `algorithm` needs.
+    pub(super) fn ha1(&self, realm: &Realm, algorithm: Algorithm) -> Option<&Ha1> {
+        self.proofs.iter().find_map(|proof| match proof {
+            Proof::Digest(in_realm, of, ha1) if (in_realm, *of) == (realm, algorithm) => Some(ha1),
+            _ => None,
+        })
+    }
+
+    pub(super) fn hash(&self) -> Option<&PasswordHash> {
+        self.proofs.iter().find_map(|proof| match proof {
+            Proof::Hash(hash) => Some(hash),
+            Proof::Digest(..) => None,
+        })
+    }
+
+    /// Whether Basic can recognize the user in `realm`.
+    pub(super) fn serves_basic(&self, realm: &Realm) -> bool {
+        self.hash().is_some() || Algorithm::ALL.iter().any(|&of| self.ha1(realm, of).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BCRYPT: &str = "$2y$05$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC";
+    const HA1: &str = "964efeec8658458f5a028e7f75237953"; // of alice, 'a realm' and 'secret'
+
+    fn read(text: &str) -> Result<Users, String> {
+        let mut users = Users::default();
+        users.read("users", text.as_bytes()).map_err(|bad| bad.to_string())?;
+        Ok(users)
+    }
+
+    #[test]
+    fn both_kinds_of_line_stand_in_one_file() {
+        let text = format!(
+            "# people\n\nalice:{BCRYPT}\r\nalice:a realm:{HA1}\nalice:other:{HA1}\n  \nJäsøn Doe:r:{HA1}{HA1}"
+        );
+        let users = read(&text).unwrap();
+        assert_eq!(users.len(), 2);
+        let secret = Password::new("secret").unwrap();
+        assert_eq!(users.verify("alice", &secret), Some(false), "the other realm's is not it");
+        assert_eq!(users.verify("bob", &secret), None);
+        let users = read(&format!("alice:{BCRYPT}\nalice:a realm:{}", HA1.to_uppercase())).unwrap();
+        assert_eq!(users.verify("alice", &secret), Some(true));
+        let shown = format!("{users:?}");
+        assert!(!shown.contains(&BCRYPT[30..]) && !shown.contains(HA1), "{shown}");
+    }
+
+    #[test]
+    fn a_bad_line_is_named_and_not_shown() {
+        for (text, expected) in [
+            ("alice", "users:1: neither"),
+            ("#\nalice:secret", "users:2: a password in plain text"),
+            (":$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.", "users:1: the user's name"),
+            ("a\tb:$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.", "users:1: the user's name"),
+            ("alice:realm:0123", "users:1: the third part"),
+            ("alice:realm:964efeec8658458f5a028e7f7523795g", "users:1: the third part"),
+            ("alice::964efeec8658458f5a028e7f75237953", "users:1: the realm"),
+            ("a:b:c:d", "users:1: neither"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with(expected) && !error.contains("secret"), "{error}");
+        }
+        let mut users = Users::default();
+        assert!(users.read("users", b"\xff:x").unwrap_err().what.contains("UTF-8"));
+    }
+
+    #[test]
+    fn what_comes_twice_is_refused() {
+        for line in [format!("alice:{BCRYPT}"), format!("alice:r:{HA1}")] {
+            let error = read(&format!("{line}\nbob:r:{HA1}\n{line}\n")).unwrap_err();
+            assert!(error.starts_with("users:3: this user has such a line already"), "{error}");
+        }
+        assert!(read(&format!("a:r:{HA1}\na:r:{HA1}{HA1}\na:q:{HA1}\nA:r:{HA1}")).is_ok());
+    }
+}

@@ -1,0 +1,133 @@
+//! `tidegate users`: files of users, made and changed.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
+
+use crate::auth::digest::Algorithm;
+use crate::auth::{Line, Password, PasswordHash, Proof, Realm, Users, edit};
+
+use super::{fail, password, print};
+
+/// How much work one guess at a bcrypt hash is, as a power of two: about a tenth of a second.
+const COST: u32 = 10;
+
+/// What is to be done with a file of users.
+#[derive(Clone, Debug)]
+pub(super) enum UsersRequest {
+    /// Adds a user, or gives one another password; for Digest in a realm if there is one.
+    Add {
+        name: String,
+        realm: Option<Realm>,
+    },
+    Remove {
+        name: String,
+    },
+    List,
+    Verify {
+        name: String,
+    },
+}
+
+/// Does it, and says so.
+pub(super) fn run(file: &Path, request: &UsersRequest) -> ExitCode {
+    let done = match request {
+        UsersRequest::Add { name, realm } => add(file, name, realm.as_ref()),
+        UsersRequest::Remove { name } => remove(file, name),
+        UsersRequest::List => list(file),
+        UsersRequest::Verify { name } => verify(file, name),
+    };
+    match done {
+        Ok(text) => print(&text),
+        Err(message) => fail(&message),
+    }
+}
+
+fn add(file: &Path, name: &str, realm: Option<&Realm>) -> Result<String, String> {
+    let before = match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        read => read.map_err(|error| about(file, &error))?,
+    };
+    // Before a password is asked for in vain.
+    Users::default().read(&file.to_string_lossy(), &before).map_err(|bad| bad.to_string())?;
+    let password = password::read(true)?;
+    let mut after = before;
+    for proof in proofs(name, &password, realm)? {
+        let line = Line::new(name, proof).map_err(str::to_owned)?;
+        after = edit::set(&after, &line);
+    }
+    replace(file, &after).map_err(|error| about(file, &error))?;
+    Ok(format!("set {name}\n"))
+}
+
+/// What recognizes a user: for Digest with each algorithm, so that every client finds one.
+fn proofs(name: &str, password: &Password, realm: Option<&Realm>) -> Result<Vec<Proof>, String> {
+    let Some(realm) = realm else {
+        let salt = salt().map_err(|error| format!("no random numbers: {error}"))?;
+        let hash = PasswordHash::bcrypt(password, COST, salt);
+        return Ok(vec![Proof::Hash(hash.map_err(str::to_owned)?)]);
+    };
+    let proof = |&of: &Algorithm| Proof::digest(realm.clone(), of, name, password);
+    Ok(Algorithm::ALL.iter().map(proof).collect())
+}
+
+fn salt() -> io::Result<[u8; 16]> {
+    let mut salt = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut salt)?;
+    Ok(salt)
+}
+
+fn remove(file: &Path, name: &str) -> Result<String, String> {
+    let after = edit::remove(&read(file)?, name);
+    let after = after.ok_or_else(|| format!("{}: there is no user '{name}'", file.display()))?;
+    replace(file, &after).map_err(|error| about(file, &error))?;
+    Ok(format!("removed {name}\n"))
+}
+
+fn list(file: &Path) -> Result<String, String> {
+    let text = read(file)?;
+    Ok(edit::list(&text).map(|line| format!("{}  {}\n", line.user(), line.proof())).collect())
+}
+
+fn verify(file: &Path, name: &str) -> Result<String, String> {
+    let mut users = Users::default();
+    users.read(&file.to_string_lossy(), &read(file)?).map_err(|bad| bad.to_string())?;
+    match users.verify(name, &password::read(false)?) {
+        Some(true) => Ok("ok\n".into()),
+        Some(false) => Err(format!("the password is not that of '{name}'")),
+        None => Err(format!("{}: there is no user '{name}'", file.display())),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    fs::read(file).map_err(|error| about(file, &error))
+}
+
+fn about(file: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", file.display())
+}
+
+/// Puts `text` in the place of what `file` holds: whoever reads it meanwhile sees all of the one or
+/// all of the other. A new file is its owner's alone.
+fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
+    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()); // a link stays one
+    let beside = beside(&file);
+    let written = write(&beside, &file, text).and_then(|()| fs::rename(&beside, &file));
+    written.inspect_err(|_| drop(fs::remove_file(&beside)))
+}
+
+fn write(new: &Path, old: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
+    if let Ok(old) = fs::metadata(old) {
+        file.set_permissions(Permissions::from_mode(old.permissions().mode()))?;
+    }
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    file.with_file_name(format!(".{name}.{}", process::id()))
+}

@@ -1,0 +1,127 @@
+//! Basic: jobs and what is remembered of them, and who is not there.
+
+use std::time::Duration;
+
+use tidegate::auth::digest::Algorithm;
+use tidegate::auth::{Done, Job, Side, Verdict};
+use tidegate::reactor::Clock;
+
+use super::support::{BCRYPT, Door, digest_line, outcome, users};
+
+const ALADDIN: &str = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="; // open sesame
+const ALICE: &str = "Basic YWxpY2U6c2VjcmV0"; // secret
+const ALICE_WRONG: &str = "Basic YWxpY2U6U2VjcmV0"; // Secret
+const BOB: &str = "Basic Ym9iOnNlY3JldA=="; // secret
+
+fn hashed() -> String {
+    format!("alice:{BCRYPT}\n")
+}
+
+fn job(door: &mut Door, credentials: &str) -> Box<Job> {
+    match door.get("/", credentials) {
+        Verdict::NeedsHashing(job) => job,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn conclude(door: &mut Door, done: Done) -> String {
+    let now = door.clock.now();
+    outcome(door.authenticator.conclude(done, now))
+}
+
+#[test]
+fn a_slow_hash_is_a_job_whose_verdict_is_remembered_for_a_while() {
+    let mut door = Door::new(&hashed());
+    for (credentials, expected) in [(ALICE, "alice is there"), (ALICE_WRONG, "wrong")] {
+        let job = job(&mut door, credentials);
+        let done = std::thread::spawn(move || job.run()).join().unwrap();
+        assert_eq!(done.is_good(), credentials == ALICE);
+        assert_eq!(conclude(&mut door, done), expected);
+        assert_eq!(outcome(door.get("/", credentials)), expected);
+    }
+    door.clock.advance(Duration::from_secs(59));
+    assert_eq!(outcome(door.get("/", ALICE)), "alice is there");
+    door.clock.advance(Duration::from_secs(1));
+    assert_eq!(outcome(door.get("/", ALICE)), "needs hashing");
+}
+
+#[test]
+fn the_same_question_has_the_same_ticket() {
+    let mut door = Door::new(&hashed());
+    let ticket = |door: &mut Door, credentials| job(door, credentials).ticket();
+    let alice = ticket(&mut door, ALICE);
+    assert_eq!(alice, ticket(&mut door, ALICE));
+    assert_ne!(alice, ticket(&mut door, ALICE_WRONG));
+    assert_ne!(alice, ticket(&mut door, BOB));
+}
+
+#[test]
+fn who_is_not_there_costs_the_same_and_is_wrong() {
+    let mut door = Door::new(&hashed());
+    let job = job(&mut door, BOB); // with alice's hash, and alice's password
+    assert_eq!(conclude(&mut door, job.run()), "wrong");
+    assert_eq!(outcome(door.get("/", BOB)), "wrong");
+    let job = self::job(&mut door, ALICE);
+    assert_eq!(conclude(&mut door, job.run()), "alice is there");
+}
+
+#[test]
+fn what_is_remembered_ends_with_the_hash_it_is_about() {
+    let mut door = Door::new(&hashed());
+    let job = job(&mut door, ALICE);
+    conclude(&mut door, job.run());
+    let other = BCRYPT.replace("uu2r", "uu2s");
+    door.authenticator.replace_users(users(&format!("alice:{other}")));
+    let job = self::job(&mut door, ALICE);
+    assert_eq!(conclude(&mut door, job.run()), "wrong");
+    door.authenticator.replace_users(users(&format!("bob:{BCRYPT}")));
+    let job = self::job(&mut door, ALICE);
+    assert_eq!(conclude(&mut door, job.run()), "wrong", "alice is gone");
+}
+
+#[test]
+fn a_line_of_digest_serves_basic_without_a_job() {
+    for algorithm in Algorithm::ALL {
+        let mut door = Door::new(&digest_line("Aladdin", *algorithm, "open sesame"));
+        assert_eq!(outcome(door.get("/", ALADDIN)), "Aladdin is there");
+        assert_eq!(outcome(door.get("/", ALICE)), "wrong");
+    }
+}
+
+#[test]
+fn the_scheme_is_written_in_any_case() {
+    let mut door = Door::new(&digest_line("Aladdin", Algorithm::Md5, "open sesame"));
+    for credentials in [ALADDIN.replace("Basic", "bASIC"), ALADDIN.replace(' ', "   ")] {
+        assert_eq!(outcome(door.get("/", &credentials)), "Aladdin is there");
+    }
+    for credentials in ["Bearer abc", "Basically abc", "", "Negotiate"] {
+        assert_eq!(outcome(door.get("/", credentials)), "not-offered");
+    }
+}
+
+#[test]
+fn what_is_switched_off_is_neither_offered_nor_taken() {
+    let mut door = Door::with(&hashed(), |settings| settings.basic = false);
+    assert_eq!(outcome(door.get("/", ALICE)), "not-offered");
+    assert!(door.challenges().is_empty() && !door.authenticator.knows_anybody());
+    let mut door = Door::new("# nobody");
+    assert!(!door.authenticator.knows_anybody());
+    assert_eq!(outcome(door.get("/", ALICE)), "not-offered");
+}
+
+#[test]
+fn a_proxy_has_fields_of_its_own() {
+    let mut door = Door::with(&hashed(), |settings| settings.side = Side::Proxy);
+    assert_eq!(door.authenticator.side().challenge(), "Proxy-Authenticate");
+    assert_eq!(outcome(door.get("/", ALICE)), "needs hashing");
+    assert_eq!(door.challenges(), [r#"Basic realm="a realm", charset="UTF-8""#]);
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let mut door = Door::new(&hashed());
+    let job = job(&mut door, ALICE);
+    let done = job.run();
+    let shown = format!("{job:?} {done:?} {:?}", door.authenticator);
+    assert!(!shown.contains("secret\"") && !shown.contains("r9OfJnfCsdne"), "{shown}");
+}

@@ -1,0 +1,197 @@
+//! Digest: challenges, and answers that are good once.
+
+use std::time::Duration;
+
+use tidegate::auth::digest::Algorithm;
+use tidegate::auth::{Accepted, Side, Verdict, Why};
+use tidegate::reactor::Clock;
+
+use super::examples::{Answer, md5, sha256};
+use super::support::{BCRYPT, Door, digest_line, outcome, parameter};
+
+fn both(user: &str) -> String {
+    let line = |algorithm| digest_line(user, algorithm, "secret");
+    format!("{}\n{}\n", line(Algorithm::Md5), line(Algorithm::Sha256))
+}
+
+fn answer(door: &mut Door) -> Answer {
+    Answer::to(&door.nonce())
+}
+
+fn accepted(verdict: Verdict) -> Accepted {
+    match verdict {
+        Verdict::Accepted(accepted) => accepted,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_best_algorithm_is_offered_first_and_only_what_somebody_has() {
+    let starts = |text: &str| {
+        let challenges = Door::new(text).challenges();
+        let short = |challenge: &String| {
+            let algorithm = challenge.split("algorithm=").nth(1).and_then(|s| s.split(',').next());
+            algorithm.unwrap_or("Basic").to_owned()
+        };
+        challenges.iter().map(short).collect::<Vec<_>>()
+    };
+    assert_eq!(starts(&both("alice")), ["SHA-256", "MD5", "Basic"]);
+    assert_eq!(starts(&digest_line("a", Algorithm::Md5, "")), ["MD5", "Basic"]);
+    assert_eq!(starts(&format!("a:{BCRYPT}")), ["Basic"]);
+}
+
+#[test]
+fn a_challenge_says_all_that_an_answer_needs() {
+    let mut door = Door::with(&both("alice"), |settings| {
+        settings.realm = "the \"inner\" realm".parse().unwrap();
+        settings.domain = vec!["/a".into(), "http://h/b".into()];
+        settings.userhash = true;
+        settings.basic = false;
+    });
+    assert!(door.challenges().is_empty(), "the lines are of another realm");
+    let mut door = Door::with(&both("alice"), |settings| {
+        settings.domain = vec!["/a".into(), "http://h/b".into()];
+        settings.userhash = true;
+    });
+    let now = door.clock.now().wall;
+    let challenge = door.authenticator.challenges(Why::Stale, now).remove(0);
+    let nonce = parameter(&challenge, "nonce");
+    let expected = format!(
+        "Digest realm=\"a realm\", domain=\"/a http://h/b\", nonce=\"{nonce}\", stale=true, \
+         algorithm=SHA-256, qop=\"auth\", charset=UTF-8, userhash=true"
+    );
+    assert_eq!(challenge, expected);
+    assert!(!door.challenges()[0].contains("stale"));
+}
+
+#[test]
+fn a_right_answer_is_good_once() {
+    let mut door = Door::new(&both("alice"));
+    for hash in [md5, sha256] {
+        let answer = answer(&mut door).with(hash);
+        assert_eq!(outcome(door.get("/a?b", &answer.nc(1).sign())), "alice is there");
+        assert_eq!(outcome(door.get("/a?b", &answer.nc(1).sign())), "replayed");
+        assert_eq!(outcome(door.get("/a?b", &answer.nc(2).sign())), "alice is there");
+    }
+}
+
+#[test]
+fn parallel_connections_may_overtake_each_other_by_some() {
+    let mut door = Door::new(&both("alice"));
+    let answer = answer(&mut door);
+    for nc in [70, 8, 69, 7] {
+        assert_eq!(outcome(door.get("/a?b", &answer.nc(nc).sign())), "alice is there");
+    }
+    for nc in [6, 8, 70] {
+        assert_eq!(outcome(door.get("/a?b", &answer.nc(nc).sign())), "replayed");
+    }
+}
+
+#[test]
+fn only_a_right_answer_learns_that_its_nonce_is_stale() {
+    let mut door = Door::new(&both("alice"));
+    let answer = answer(&mut door);
+    door.clock.advance(Duration::from_secs(300));
+    assert_eq!(outcome(door.get("/a?b", &answer.sign())), "stale");
+    assert_eq!(outcome(door.get("/a?b", &answer.password("Secret").sign())), "wrong");
+    let elsewhere = Answer::to("dcd98b7102dd2f0e8b11d0f600bfb0c093");
+    assert_eq!(outcome(door.get("/a?b", &elsewhere.sign())), "stale");
+}
+
+#[test]
+fn whatever_was_signed_must_be_so() {
+    let mut door = Door::new(&both("alice"));
+    let answer = answer(&mut door);
+    assert_eq!(outcome(door.request("POST", "/a?b", &[&answer.sign()])), "wrong");
+    assert_eq!(outcome(door.get("/a?b", &answer.password("").sign())), "wrong");
+    assert_eq!(outcome(door.get("/a?b", &answer.user("bob").sign())), "wrong");
+    let altered = answer.sign().replace("cnonce=\"c", "cnonce=\"d");
+    assert_eq!(outcome(door.get("/a?b", &altered)), "wrong");
+    let malformed = "malformed: the parameter uri is not the target of the request";
+    assert_eq!(outcome(door.get("/a", &answer.sign())), malformed);
+    assert_eq!(outcome(door.get("http://h/a?c", &answer.sign())), malformed);
+    assert_eq!(outcome(door.get("http://h/a?b", &answer.sign())), "alice is there");
+}
+
+#[test]
+fn a_tunnel_is_asked_for_by_its_authority() {
+    let mut door = Door::with(&both("alice"), |settings| settings.side = Side::Proxy);
+    let answer = Answer { method: "CONNECT", uri: "host:443", ..answer(&mut door) };
+    assert_eq!(outcome(door.request("CONNECT", "host:443", &[&answer.sign()])), "alice is there");
+}
+
+#[test]
+fn what_was_not_offered_is_challenged() {
+    let mut door = Door::new(&digest_line("alice", Algorithm::Md5, "secret"));
+    let answer = answer(&mut door).with(md5);
+    for (from, to) in [
+        ("qop=auth", "qop=auth-int"),
+        ("algorithm=MD5", "algorithm=MD5-sess"),
+        ("algorithm=MD5", "algorithm=SHA-256"),
+        ("realm=\"a", "realm=\"the"),
+        ("cnonce=", "userhash=true, cnonce="),
+    ] {
+        let altered = answer.sign().replace(from, to);
+        assert_eq!(outcome(door.get("/a?b", &altered)), "not-offered", "{to}");
+    }
+    let without = answer.sign().replace("algorithm=MD5, ", "");
+    assert_eq!(outcome(door.get("/a?b", &without)), "alice is there", "MD5 is meant");
+}
+
+#[test]
+fn some_parameters_may_be_quoted_or_not() {
+    let mut door = Door::new(&both("alice"));
+    let answer = answer(&mut door).with(md5).sign();
+    let quoted = answer.replace("qop=auth", "qop=\"auth\"").replace("=MD5", "=\"md5\"");
+    assert_eq!(outcome(door.get("/a?b", &quoted)), "alice is there");
+}
+
+#[test]
+fn names_are_hidden_or_beyond_ascii() {
+    let mut door = Door::with(&both("Jäsøn Doe"), |settings| settings.userhash = true);
+    for hash in [md5, sha256] {
+        let answer = answer(&mut door).with(hash).user("Jäsøn Doe");
+        let plain = answer.nc(1).sign();
+        let extended = answer.nc(2).sign();
+        let extended =
+            extended.replace("username=\"Jäsøn Doe\"", "username*=UTF-8''J%C3%A4s%C3%B8n%20Doe");
+        let hidden = hash("Jäsøn Doe:a realm");
+        let hidden =
+            answer.nc(3).sign().replace("Jäsøn Doe\"", &format!("{hidden}\", userhash=true"));
+        for credentials in [plain, extended, hidden] {
+            assert_eq!(outcome(door.get("/a?b", &credentials)), "Jäsøn Doe is there");
+        }
+    }
+}
+
+#[test]
+fn the_server_proves_that_it_knows_the_user_too() {
+    let mut door = Door::new(&both("alice"));
+    let answer = answer(&mut door).with(sha256);
+    let info = accepted(door.get("/a?b", &answer.sign())).info.unwrap();
+    let proof = Answer { method: "", ..answer.nc(1) }.response();
+    assert_eq!(info, format!("qop=auth, rspauth=\"{proof}\", cnonce=\"c0\", nc=00000001"));
+}
+
+#[test]
+fn the_next_nonce_comes_before_the_last_one_ends() {
+    let mut door = Door::new(&both("alice"));
+    let answer = answer(&mut door);
+    door.clock.advance(Duration::from_secs(224));
+    let info = accepted(door.get("/a?b", &answer.nc(1).sign())).info.unwrap();
+    assert!(!info.contains("nextnonce"));
+    door.clock.advance(Duration::from_secs(75));
+    let info = accepted(door.get("/a?b", &answer.nc(2).sign())).info.unwrap();
+    let next = Answer::to(&parameter(&info, "nextnonce"));
+    door.clock.advance(Duration::from_secs(299));
+    assert_eq!(outcome(door.get("/a?b", &next.sign())), "alice is there");
+}
+
+#[test]
+fn nonces_outlive_a_change_of_users() {
+    let mut door = Door::new(&both("alice"));
+    let answer = answer(&mut door);
+    door.authenticator.replace_users(super::support::users(&both("bob")));
+    assert_eq!(outcome(door.get("/a?b", &answer.nc(1).sign())), "wrong");
+    assert_eq!(outcome(door.get("/a?b", &answer.user("bob").nc(2).sign())), "bob is there");
+}

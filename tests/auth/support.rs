@@ -1,0 +1,91 @@
+//! A door, and clients that know how to answer its challenges.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use tidegate::auth::digest::Algorithm;
+use tidegate::auth::{
+    Authenticator, Line, Password, Proof, Realm, Request, Secret, Settings, Side, Users, Verdict,
+    Why,
+};
+use tidegate::http::Fields;
+use tidegate::reactor::{Clock, VirtualClock};
+
+/// The hash of 'secret'; the cost is the least.
+pub(crate) const BCRYPT: &str = "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+
+pub(crate) struct Door {
+    pub(crate) authenticator: Authenticator,
+    pub(crate) clock: VirtualClock,
+}
+
+pub(crate) fn realm() -> Realm {
+    "a realm".parse().unwrap()
+}
+
+pub(crate) fn password(text: &str) -> Password {
+    Password::new(text).unwrap()
+}
+
+/// The line by which `user` is recognized with Digest.
+pub(crate) fn digest_line(user: &str, algorithm: Algorithm, secret: &str) -> String {
+    let proof = Proof::digest(realm(), algorithm, user, &password(secret));
+    Line::new(user, proof).unwrap().text()
+}
+
+pub(crate) fn users(text: &str) -> Users {
+    let mut users = Users::default();
+    users.read("users", text.as_bytes()).unwrap();
+    users
+}
+
+impl Door {
+    pub(crate) fn new(text: &str) -> Self {
+        Self::with(text, |_| {})
+    }
+
+    pub(crate) fn with(text: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::new(Side::Origin, realm());
+        change(&mut settings);
+        let authenticator = Authenticator::new(settings, users(text), &Secret::new([7; 32]));
+        Self { authenticator, clock: VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30)) }
+    }
+
+    /// What comes of a GET of `target` with these credentials.
+    pub(crate) fn get(&mut self, target: &str, credentials: &str) -> Verdict {
+        self.request("GET", target, &[credentials])
+    }
+
+    pub(crate) fn request(&mut self, method: &str, target: &str, credentials: &[&str]) -> Verdict {
+        let mut fields = Fields::default();
+        let name = self.authenticator.side().credentials().as_str();
+        credentials.iter().for_each(|value| fields.push(name.as_bytes(), value.as_bytes()));
+        let request = Request { method, target, fields: &fields };
+        self.authenticator.verify(&request, self.clock.now())
+    }
+
+    /// The challenges to a request without credentials.
+    pub(crate) fn challenges(&mut self) -> Vec<String> {
+        self.authenticator.challenges(Why::Missing, self.clock.now().wall)
+    }
+
+    /// The nonce of new challenges.
+    pub(crate) fn nonce(&mut self) -> String {
+        parameter(&self.challenges()[0], "nonce")
+    }
+}
+
+/// The value of a quoted parameter.
+pub(crate) fn parameter(field: &str, name: &str) -> String {
+    let (_, rest) = field.split_once(&format!("{name}=\"")).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// Who was recognized, or in one word why not.
+pub(crate) fn outcome(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Accepted(accepted) => format!("{} is there", accepted.user),
+        Verdict::Challenge(why) => why.to_string(),
+        Verdict::Malformed(what) => format!("malformed: {what}"),
+        Verdict::NeedsHashing(_) => "needs hashing".into(),
+    }
+}

@@ -1,0 +1,177 @@
+"""Users who say who they are, with curl's Basic and Digest, at forward and reverse proxies."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+
+from harness import BINARY, DEADLINE, Case
+
+# Of alice, with the password 'secret'.
+BCRYPT = "alice:$2y$04$aNU/8Ye9laySHV1Hzng3y.Y8.NTgdFSsvzKy46EHBro7D04n3AsQW"
+REALM = "an office"
+
+
+def digest_lines(algorithms=("md5", "sha256")):
+    secret = f"alice:{REALM}:secret".encode()
+    return "".join(f"alice:{REALM}:{hashlib.new(name, secret).hexdigest()}\n" for name in algorithms)
+
+
+class Users(Case):
+    def file(self, text):
+        file = self.folder() / "users"
+        file.write_text(text)
+        return str(file)
+
+    def both(self):
+        return self.file(BCRYPT + "\n" + digest_lines())
+
+    def status(self, *args):
+        """The status of the last answer; a proxy's to CONNECT if it went no further."""
+        argv = ["-o", "/dev/null", "-w", "%{http_code} %{http_connect}", *args]
+        code, connect = self.run_curl(argv).split()
+        return int(code) or int(connect)
+
+    def run_curl(self, argv):
+        failing = "--proxytunnel" in argv and any(arg.endswith(":wrong") for arg in argv)
+        return self.curl(*argv, code=56 if failing else 0).decode()
+
+
+class Forward(Users):
+    def setUp(self):
+        self.origin = self.start_origin()
+
+    def start(self, *args):
+        return self.start_forward("--allow-connect-port", "1-65535", "--realm", REALM, *args)
+
+    def ask(self, proxy, *args):
+        return self.status("-x", proxy.url, self.origin.url + "/bytes/10", *args)
+
+    def test_every_way_of_curl_is_understood(self):
+        proxy = self.start("--users", self.both())
+        for way in ["--proxy-basic", "--proxy-digest", "--proxy-anyauth"]:
+            for tunnel in [[], ["--proxytunnel"]]:
+                with self.subTest(way=way, tunnel=tunnel):
+                    self.assertEqual(self.ask(proxy, way, "-U", "alice:secret", *tunnel), 200)
+                    self.assertEqual(self.ask(proxy, way, "-U", "alice:wrong", *tunnel), 407)
+
+    def test_content_goes_up_after_a_challenge(self):
+        proxy = self.start("--users", self.both())
+        url, body = self.origin.url + "/echo", b"x" * 100_000
+        args = ("-x", proxy.url, "-U", "alice:secret", url, "--data-binary", "@-")
+        for way in ["--proxy-digest", "--proxy-anyauth"]:
+            with self.subTest(way):
+                self.assertEqual(self.curl(way, *args, input=body), body)
+
+    def test_md5_is_offered_where_there_is_nothing_better(self):
+        proxy = self.start("--users", self.file(digest_lines(["md5"])), "--auth", "digest")
+        self.assertEqual(self.ask(proxy, "--proxy-digest", "-U", "alice:secret"), 200)
+        self.assertEqual(self.ask(proxy, "--proxy-basic", "-U", "alice:secret"), 407)
+
+    def test_the_user_is_in_the_log_and_the_password_is_not(self):
+        proxy = self.start("--users", self.both(), "--log-format", "json")
+        self.ask(proxy, "--proxy-digest", "-U", "alice:secret")
+        proxy.stop()
+        lines = proxy.lines()
+        self.assertEqual([json.loads(line).get("user") for line in lines], [None, "alice"])
+        self.assertNotRegex("".join(lines), "secret|Digest|nonce")
+
+    def test_who_guesses_is_not_heard(self):
+        proxy = self.start("--users", self.both(), "--auth-ban", "3/1h")
+        guesses = [self.ask(proxy, "--proxy-basic", "-U", "alice:wrong") for _ in range(4)]
+        self.assertEqual(guesses, [407, 407, 407, 429])
+        self.assertEqual(self.ask(proxy, "--proxy-basic", "-U", "alice:secret"), 429)
+
+    def test_users_are_read_again_and_all_or_none(self):
+        file = self.file(BCRYPT)
+        proxy = self.start("--users", file)
+        basic = ("--proxy-basic", "-U")
+        with open(file, "w") as users:
+            users.write(BCRYPT.replace("alice", "bob"))
+        proxy.signal(signal.SIGHUP)
+        self.wait_for(proxy, "reloaded")
+        self.assertEqual(self.ask(proxy, *basic, "alice:secret"), 407)
+        self.assertEqual(self.ask(proxy, *basic, "bob:secret"), 200)
+        with open(file, "a") as users:
+            users.write("\n" + BCRYPT + "\ncarol:plain\n")
+        proxy.signal(signal.SIGHUP)
+        self.wait_for(proxy, "not reloaded")
+        self.assertTrue(any(f"{file}:3:" in line for line in proxy.said), proxy.said)
+        self.assertEqual(self.ask(proxy, *basic, "alice:secret"), 407)
+
+    def wait_for(self, proxy, word):
+        until = time.monotonic() + DEADLINE
+        while not any(line.startswith(word) for line in proxy.said):
+            self.assertLess(time.monotonic(), until, proxy.said)
+            time.sleep(0.01)
+
+
+class Reverse(Users):
+    def test_an_origin_is_for_users_and_sees_no_password(self):
+        origin = self.start_origin()
+        proxy = self.start_proxy("--to", origin.url, "--users", self.both(), "--realm", REALM)
+        url = proxy.url + "/bytes/10"
+        for way in ["--basic", "--digest", "--anyauth"]:
+            with self.subTest(way):
+                self.assertEqual(self.status(way, "-u", "alice:secret", url), 200)
+                self.assertEqual(self.status(way, "-u", "alice:wrong", url), 401)
+        self.assertEqual(origin.counts["/bytes/10"], 1, "one response is for all users")
+        head = self.curl("--digest", "-u", "alice:secret", "-D", "-", "-o", "/dev/null", url)
+        self.assertIn(b"Authentication-Info: ", head)
+
+
+class Start(Users):
+    def refused(self, *args):
+        argv = [BINARY, "--listen", "127.0.0.1:0", *args]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        return done.stderr
+
+    def test_what_cannot_be_served_is_refused(self):
+        htpasswd = self.file(BCRYPT)
+        self.assertIn("Digest cannot be offered", self.refused("--users", htpasswd, "--auth", "digest"))
+        bad = self.file(f"{BCRYPT}\ncarol:plain\n")
+        self.assertIn(f"{bad}:2: ", self.refused("--users", bad))
+        self.assertIn("nobody", self.refused("--users", self.file("")))
+        self.assertIn("nobody", self.refused("--users", self.file(digest_lines()), "--realm", "elsewhere"))
+        self.assertIn("No such file", self.refused("--users", "/nowhere/users"))
+        self.assertIn("--users", self.refused("--auth", "basic"))
+
+    def test_basic_beyond_this_machine_is_warned_of(self):
+        args = ("--users", self.file(BCRYPT), "--allow-client", "127.0.0.1")
+        proxy = self.start_proxy(*args, listen="0.0.0.0:0")
+        self.assertTrue(any(line.startswith("warning: Basic") for line in proxy.banner), proxy.banner)
+
+
+class Files(Users):
+    def users(self, what, *args, code=0, input=b"secret\n"):
+        return self.run_command(BINARY, "users", what, *args, code=code, input=input).decode()
+
+    def test_a_file_is_made_and_changed(self):
+        file = str(self.folder() / "users")
+        self.users("add", file, "alice")
+        self.users("add", file, "bob", input=b"other\n")
+        self.users("add", "--digest", "--realm", REALM, file, "alice")
+        self.assertEqual(os.stat(file).st_mode & 0o777, 0o600)
+        listed = ["alice  bcrypt", "bob  bcrypt"]
+        listed += [f"alice  Digest {name} in realm '{REALM}'" for name in ["SHA-256", "MD5"]]
+        self.assertEqual(self.users("list", file).splitlines(), listed)
+        self.users("verify", file, "alice")
+        self.users("verify", file, "bob", code=1)
+        self.users("verify", file, "carol", code=1)
+        self.users("remove", file, "bob")
+        self.users("remove", file, "bob", code=1)
+        origin = self.start_origin()
+        proxy = self.start_forward("--users", file, "--realm", REALM)
+        for way in ["--proxy-basic", "--proxy-digest"]:
+            self.assertEqual(self.status("-x", proxy.url, way, "-U", "alice:secret", origin.url + "/bytes/1"), 200)
+        self.assertEqual(os.listdir(os.path.dirname(file)), ["users"])
+
+    def test_a_file_that_cannot_be_read_stays_as_it_is(self):
+        file = self.file("alice:plain\n")
+        self.users("add", file, "bob", code=1)
+        self.users("add", file, "bob", input=b"", code=1)
+        with open(file) as users:
+            self.assertEqual(users.read(), "alice:plain\n")
