@@ -8,9 +8,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::config::{ControlTarget, Options};
+use crate::config::{ControlTarget, Options, ResolverKind};
 
-use crate::proxy::{Command, Limits, Mail, Surroundings, ThreadedHasher, ThreadedResolver, Worker};
+use crate::proxy::{
+    Command, Limits, Mail, Resolver, Surroundings, ThreadedHasher, ThreadedResolver, Worker,
+};
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 
 use super::args::RunArgs;
@@ -88,10 +90,16 @@ impl Program {
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = LogWriter::start(options.access_log.clone(), waiting)?;
         let control = log.control();
-        let resolver = ThreadedResolver::new(settings.limits.resolver_threads, reactor.mailbox());
+        let threads = settings.limits.resolver_threads;
+        let resolver: Option<Box<dyn Resolver>> = match options.resolver {
+            ResolverKind::Loop => None,
+            ResolverKind::System => {
+                Some(Box::new(ThreadedResolver::new(threads, reactor.mailbox())))
+            }
+        };
         let hasher = ThreadedHasher::new(settings.limits.password_threads, reactor.mailbox());
         let surroundings = Surroundings {
-            resolver: Box::new(resolver),
+            resolver,
             hasher: Box::new(hasher),
             log: Box::new(log),
             secret: secret.keys,
@@ -207,6 +215,7 @@ impl Program {
         let old = &self.options;
         let restarts = [
             ("listen", old.listeners() != new.listeners()),
+            ("resolver", old.resolver != new.resolver),
             ("control", old.control != new.control),
             ("admin", old.admin != new.admin),
             ("log-buffer", old.limits.log_buffer != new.limits.log_buffer),
@@ -223,7 +232,8 @@ impl Program {
         let Limits { log_buffer, resolver_threads, password_threads, .. } = self.options.limits;
         let limits = Limits { log_buffer, resolver_threads, password_threads, ..new.limits };
         let (control, admin) = (self.options.control.clone(), self.options.admin);
-        self.options = Options { listen, limits, control, admin, ..new };
+        let resolver = self.options.resolver;
+        self.options = Options { listen, limits, resolver, control, admin, ..new };
     }
 }
 

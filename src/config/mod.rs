@@ -9,5 +9,5 @@ mod table;
 pub use auth::AuthOptions;
 pub use diagnose::ConfigError;
 pub use file::read_file;
-pub use options::{ControlTarget, LogTarget, Options};
+pub use options::{ControlTarget, LogTarget, Options, ResolverKind};
 pub use table::{OPTIONS, OptionSpec};

@@ -5,12 +5,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Instant;
 
 use crate::access::{Denial, Host};
-use crate::dns::{Answer, Lookup};
-use crate::reactor::{ConnectError, Connector, Reactor, Token, is_exhaustion};
+use crate::dns::NameError;
+use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};
 
 use super::core::Core;
 use super::error::ExchangeError;
@@ -58,7 +58,9 @@ impl Dial {
             self.connector = Some(Connector::new(self.owner, addresses, now, stagger, left));
         }
         let Some(connector) = &mut self.connector else { return Poll::Pending };
-        let Poll::Ready(connected) = connector.drive(reactor) else { return Poll::Pending };
+        let connected = connector.drive(reactor);
+        core.failed.note(connector, now);
+        let connected = ready!(connected);
         Poll::Ready(match connected {
             Ok((io, address)) => Ok(OriginConnection { io, address, opened: now, reused: false }),
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
@@ -80,30 +82,36 @@ impl Dial {
         })
     }
 
-    /// The addresses that may be dialled, once they are known.
+    /// The addresses that may be dialled, once they are known: both families in turn, those that
+    /// have failed lately last.
     fn addresses(
         &self,
-        reactor: &Reactor<Mail>,
+        reactor: &mut Reactor<Mail>,
         core: &mut Core,
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
-        let addresses: Answer = match &self.route.host {
-            Host::Address(address) => Ok([*address].into()),
-            Host::Name(name) => match core.names.look_up(name, self.owner, reactor.now().mono) {
-                Lookup::Known(answer) => answer,
-                Lookup::Waiting => return Poll::Pending,
-                Lookup::Ask => {
-                    core.resolver.ask(name);
-                    return Poll::Pending;
-                }
-                Lookup::Overloaded => return Poll::Ready(Err(ExchangeError::Overloaded)),
-            },
-        };
-        Poll::Ready(match addresses {
-            Err(error) => Err(ExchangeError::Name(error.to_string())),
-            Ok(addresses) => {
-                allowed(&addresses, &self.route, &core.settings).map_err(ExchangeError::Denied)
+        let name = match &self.route.host {
+            Host::Address(address) => {
+                let allowed = allowed(&[*address], &self.route, &core.settings);
+                return Poll::Ready(allowed.map_err(ExchangeError::Denied));
             }
-        })
+            Host::Name(name) => name,
+        };
+        let addresses = match ready!(core.names.look_up(name, self.owner, reactor)) {
+            Ok(addresses) => addresses,
+            Err(NameError::Overloaded) => return Poll::Ready(Err(ExchangeError::Overloaded)),
+            // Who looks up the name of a reverse proxy's origin is no client's business either.
+            Err(NameError::Unanswered(_)) if !self.route.judged => {
+                return Poll::Ready(Err(ExchangeError::Name("no answer".into())));
+            }
+            Err(error) => return Poll::Ready(Err(ExchangeError::Name(error.to_string()))),
+        };
+        let mut allowed = match allowed(&addresses, &self.route, &core.settings) {
+            Ok(allowed) => allowed,
+            Err(denial) => return Poll::Ready(Err(ExchangeError::Denied(denial))),
+        };
+        interleave_families(&mut allowed);
+        core.failed.put_last(&mut allowed, reactor.now().mono);
+        Poll::Ready(Ok(allowed))
     }
 
     /// When it is to be driven again at the latest.
@@ -114,7 +122,7 @@ impl Dial {
     /// Closes what it has begun, and waits for nothing any more.
     pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
         if let Host::Name(name) = &self.route.host {
-            core.leave_name(name, &self.owner);
+            core.names.leave(name, self.owner);
         }
         if let Some(mut connector) = self.connector.take() {
             connector.cancel(reactor);

@@ -101,8 +101,8 @@ impl Hasher for ThreadedHasher {
 /// What the proxy needs from outside.
 #[derive(Debug)]
 pub struct Surroundings {
-    /// Looks names up.
-    pub resolver: Box<dyn Resolver>,
+    /// Looks names up; without, the proxy asks servers itself, on the loop.
+    pub resolver: Option<Box<dyn Resolver>>,
     /// Verifies passwords.
     pub hasher: Box<dyn Hasher>,
     /// Takes access log lines.

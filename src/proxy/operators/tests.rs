@@ -67,7 +67,7 @@ fn answer(seed: u64, metrics: bool, question: &[u8]) -> String {
     let mut reactor: Reactor<Mail> = network.reactor(here, Faults::SOME);
     let mut asking: Reactor<()> = network.reactor(here, Faults::SOME);
     let surroundings = Surroundings {
-        resolver: Box::new(Nobody),
+        resolver: Some(Box::new(Nobody)),
         hasher: Box::new(Nobody),
         log: Box::new(NoLog),
         secret: [1, 2],
