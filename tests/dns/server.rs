@@ -42,6 +42,8 @@ pub(crate) struct Zone {
     streams: Vec<Stream>,
     /// Lines of each name.
     pub(crate) names: BTreeMap<String, Vec<String>>,
+    /// What each name has once its IPv4 address was asked for.
+    pub(crate) then: BTreeMap<String, Vec<String>>,
     pub(crate) manner: Manner,
     /// What was asked for, over what, and from where.
     pub(crate) heard: Vec<(String, u16, bool, SocketAddr)>,
@@ -57,6 +59,7 @@ impl Server {
             listener: reactor.listen(address, token).unwrap(),
             streams: Vec::new(),
             names: BTreeMap::new(),
+            then: BTreeMap::new(),
             manner: Manner::Right,
             heard: Vec::new(),
         };
@@ -112,6 +115,11 @@ impl Zone {
             true => response.authority(&["test 60 SOA 30"]),
             false => response.answers(&lines),
         };
+        if kind == A
+            && let Some(then) = self.then.remove(&name)
+        {
+            self.names.insert(name, then);
+        }
         Some(response.bytes())
     }
 
