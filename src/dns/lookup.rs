@@ -16,6 +16,9 @@ use super::resolv_conf::ResolvConf;
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// How long a query that found no descriptor waits for one.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(50);
+/// For how many seconds addresses of one kind are kept at most if the other was not answered: it may
+/// be the one that leads there.
+const HALF_TTL: u32 = 30;
 /// IPv6 stands first, and is asked for first.
 const KINDS: [Kind; QUESTIONS] = [Kind::Aaaa, Kind::A];
 
@@ -95,7 +98,7 @@ impl Lookup {
             questions: KINDS.map(|kind| Question::new(kind, first.clone(), &tries)),
             candidates,
             tries,
-            attempt: conf.timeout.unwrap_or(times.attempt),
+            attempt: conf.timeout.unwrap_or(times.attempt).min(share(times.total, servers)),
             deadline: now + times.total,
             early: None,
             told: false,
@@ -234,12 +237,21 @@ fn all(answer: Answer, ttl: Option<u32>) -> Judged {
 fn addresses_of(outcomes: &[Option<&Outcome>]) -> (Vec<IpAddr>, u32) {
     let (mut all, mut least) = (Vec::new(), u32::MAX);
     for outcome in outcomes.iter().flatten() {
-        if let Outcome::Addresses(addresses, ttl) = outcome {
-            all.extend(addresses);
-            least = least.min(*ttl);
+        match outcome {
+            Outcome::Addresses(addresses, ttl) => {
+                all.extend(addresses);
+                least = least.min(*ttl);
+            }
+            Outcome::Unanswered => least = least.min(HALF_TTL),
+            Outcome::NoData(_) | Outcome::NoSuchName(_) => {}
         }
     }
     (all, least)
+}
+
+/// However long one may take, every server is asked once.
+fn share(total: Duration, servers: &[SocketAddr]) -> Duration {
+    total / u32::try_from(servers.len().max(1)).unwrap_or(u32::MAX)
 }
 
 const fn seconds(ttl: u32) -> Duration {
