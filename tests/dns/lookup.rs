@@ -205,6 +205,25 @@ fn what_is_forged_is_passed_over_and_the_real_answer_is_heard() {
 }
 
 #[test]
+fn a_query_that_many_try_to_answer_goes_on_over_tcp() {
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(AAAA, nothing);
+    let (place, query) = (scene.place_of(A), scene.query(A).clone());
+    let mut forged = Written::to(&query.message).answers(&["a.test 60 A 203.0.113.6"]);
+    for n in 1..32 {
+        forged.id ^= n;
+        scene.lookup.received(place, server(1), &forged.bytes());
+        assert_eq!(scene.step(), 0, "{n}");
+        forged.id ^= n;
+    }
+    scene.lookup.received(place, server(1), b"");
+    assert_eq!(scene.step(), 1);
+    assert_eq!((scene.query(A).server, scene.query(A).over), (server(1), Over::Tcp));
+    scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
+    scene.expect_done(&["192.0.2.9"], Some(60));
+}
+
+#[test]
 fn who_is_silent_is_followed_by_the_next_and_asked_again() {
     let mut scene = Scene::new("a.test", &two_servers());
     scene.answer(AAAA, nothing);
