@@ -19,6 +19,9 @@ const NO_DESCRIPTOR: Duration = Duration::from_millis(50);
 /// For how many seconds addresses of one kind are kept at most if the other was not answered: it may
 /// be the one that leads there.
 const HALF_TTL: u32 = 30;
+/// How often all servers are asked, unless `resolv.conf` says so.
+const LEAST_ROUNDS: usize = 2;
+const MOST_ROUNDS: usize = 5;
 /// IPv6 stands first, and is asked for first.
 const KINDS: [Kind; QUESTIONS] = [Kind::Aaaa, Kind::A];
 
@@ -93,12 +96,15 @@ impl Lookup {
         let first = candidates.pop_front().unwrap_or(parsed);
         let over = if conf.use_tcp { Over::Tcp } else { Over::Udp };
         let round = servers.iter().map(|&server| Try { server, over, edns: true, cut: false });
-        let tries: Vec<Try> = std::iter::repeat_n(round, conf.attempts.max(1)).flatten().collect();
+        let share = share(times.total, servers);
+        let attempt = conf.timeout.unwrap_or(times.attempt).min(share);
+        let rounds = conf.attempts.unwrap_or_else(|| rounds(share, attempt));
+        let tries: Vec<Try> = std::iter::repeat_n(round, rounds).flatten().collect();
         Ok(Self {
             questions: KINDS.map(|kind| Question::new(kind, first.clone(), &tries)),
             candidates,
             tries,
-            attempt: conf.timeout.unwrap_or(times.attempt).min(share(times.total, servers)),
+            attempt,
             deadline: now + times.total,
             early: None,
             told: false,
@@ -252,6 +258,13 @@ fn addresses_of(outcomes: &[Option<&Outcome>]) -> (Vec<IpAddr>, u32) {
 /// However long one may take, every server is asked once.
 fn share(total: Duration, servers: &[SocketAddr]) -> Duration {
     total / u32::try_from(servers.len().max(1)).unwrap_or(u32::MAX)
+}
+
+/// How often a server can be asked in its share of the time: with few servers, each is asked more
+/// often, as datagrams may be lost.
+fn rounds(share: Duration, attempt: Duration) -> usize {
+    let rounds = share.as_millis() / attempt.as_millis().max(1);
+    usize::try_from(rounds).map_or(MOST_ROUNDS, |rounds| rounds.clamp(LEAST_ROUNDS, MOST_ROUNDS))
 }
 
 const fn seconds(ttl: u32) -> Duration {

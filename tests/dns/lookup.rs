@@ -242,7 +242,7 @@ fn who_is_silent_is_followed_by_the_next_and_asked_again() {
 
 #[test]
 fn when_all_are_silent_the_error_says_who_was_asked() {
-    let conf = ResolvConf { attempts: 1, ..two_servers() };
+    let conf = ResolvConf { attempts: Some(1), ..two_servers() };
     let mut scene = Scene::new("a.test", &conf);
     scene.wait(TIMES.attempt);
     scene.wait(TIMES.attempt);
@@ -257,6 +257,18 @@ fn when_all_are_silent_the_error_says_who_was_asked() {
     assert!(scene.found.is_empty());
     scene.wait(Duration::from_millis(1));
     scene.expect_error("no answer from 192.0.2.1:53 (1 server, 1 attempt)", None);
+}
+
+#[test]
+fn few_servers_are_asked_more_often() {
+    for (conf, text) in [
+        (one_server(), "no answer from 192.0.2.1:53 (1 server, 4 attempts)"),
+        (two_servers(), "no answer from 192.0.2.2:53 (2 servers, 4 attempts)"),
+    ] {
+        let mut scene = Scene::new("a.test", &conf);
+        (0..4).for_each(|_| drop(scene.wait(TIMES.attempt)));
+        scene.expect_error(text, None);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod ask;
 mod client;
+mod names;
 mod origin;
 mod plan;
 mod world;
