@@ -7,6 +7,7 @@ pub mod fields;
 pub mod heads;
 pub mod range;
 pub mod reference;
+pub mod spelling;
 pub mod stream;
 pub mod target;
 
@@ -14,7 +15,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 12] = [
+pub const TARGETS: [(&str, Rule); 13] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -27,4 +28,5 @@ pub const TARGETS: [(&str, Rule); 12] = [
     ("vary", fields::vary),
     ("structured_field", fields::structured_field),
     ("authorization", authorization::rules),
+    ("spelling", spelling::rules),
 ];

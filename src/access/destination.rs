@@ -1,10 +1,12 @@
 //! Where requests may go: ports, special addresses, and what was allowed in spite of them.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use super::embedded::facets;
 use super::net::Cidr;
+use super::own::Own;
 use super::special::AddressClass;
 use super::spelling::Host;
 
@@ -40,17 +42,13 @@ impl FromStr for NamePattern {
     fn from_str(text: &str) -> Result<Self, String> {
         let name = text.strip_prefix("*.").unwrap_or(text);
         match Host::parse(name) {
-            Ok(Host::Name(host)) if is_name(&host) => {
+            Ok(Host::Name(host)) => {
                 let dot = if name.len() < text.len() { "." } else { "" };
                 Ok(Self { text: format!("{dot}{host}") })
             }
             _ => Err(format!("'{text}' is neither a host name nor *.DOMAIN")),
         }
     }
-}
-
-fn is_name(host: &str) -> bool {
-    host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
 }
 
 impl fmt::Display for NamePattern {
@@ -165,10 +163,17 @@ pub enum Denial {
     Address {
         /// The address judged.
         address: IpAddr,
-        /// What it is for.
+        /// The address that it embeds, if that is what is denied.
+        embedded: Option<IpAddr>,
+        /// What the denied one is for.
         class: AddressClass,
         /// The name that led to it, if one did.
         name: Option<String>,
+    },
+    /// This proxy listens there.
+    Listener {
+        /// Where.
+        address: SocketAddr,
     },
 }
 
@@ -180,13 +185,14 @@ impl Denial {
             Self::Port { connect: false, .. } => "port".into(),
             Self::Port { connect: true, .. } => "connect-port".into(),
             Self::Address { class, .. } => format!("destination-{class}"),
+            Self::Listener { .. } => "destination-listener".into(),
         }
     }
 
-    /// The option that would lift it.
+    /// The option that would lift it, if one can.
     #[must_use]
-    pub fn remedy(&self) -> String {
-        match self {
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
             Self::Port { port, connect: false } => {
                 format!("--allow-port {},{port}", DestinationPolicy::default().ports)
             }
@@ -196,11 +202,13 @@ impl Denial {
                     DestinationPolicy::default().connect_ports
                 )
             }
-            Self::Address { address, name: Some(name), .. } => {
-                format!("--allow-destination {name}={address}")
+            Self::Address { address, embedded, name, .. } => {
+                let denied = embedded.unwrap_or(*address);
+                let name = name.as_ref().map_or(String::new(), |name| format!("{name}="));
+                format!("--allow-destination {name}{denied}")
             }
-            Self::Address { address, name: None, .. } => format!("--allow-destination {address}"),
-        }
+            Self::Listener { .. } => return None,
+        })
     }
 }
 
@@ -211,12 +219,22 @@ impl fmt::Display for Denial {
             Self::Port { port, connect: true } => {
                 write!(f, "CONNECT to port {port} is not allowed")
             }
-            Self::Address { address, class, name: None } => {
-                write!(f, "{address} is a {class} address")
+            Self::Address { address, embedded, class, name } => {
+                match (name, embedded) {
+                    (None, None) => write!(f, "{address} is ")?,
+                    (None, Some(v4)) => write!(f, "{address} embeds {v4}, ")?,
+                    (Some(name), None) => write!(f, "{name} resolves to {address}, ")?,
+                    (Some(name), Some(v4)) => {
+                        write!(f, "{name} resolves to {address}, which embeds {v4}, ")?;
+                    }
+                }
+                match class {
+                    AddressClass::Own => f.write_str("an address of this machine"),
+                    AddressClass::Unspecified => f.write_str("an unspecified address"),
+                    class => write!(f, "a {class} address"),
+                }
             }
-            Self::Address { address, class, name: Some(name) } => {
-                write!(f, "{name} resolves to {address}, a {class} address")
-            }
+            Self::Listener { address } => write!(f, "{address} is this proxy itself"),
         }
     }
 }
@@ -231,22 +249,47 @@ impl DestinationPolicy {
         if ports.contains(port) { Ok(()) } else { Err(Denial::Port { port, connect }) }
     }
 
-    /// Whether requests may go to `address`, to which `host` led.
+    /// Whether requests may go to `address`, to which `host` led, wherever this machine is.
     ///
     /// # Errors
     /// The denial.
     pub fn judge_address(&self, host: &Host, address: IpAddr) -> Result<(), Denial> {
-        let class = AddressClass::of(address);
+        self.judge_class(host, address, AddressClass::as_such)
+    }
+
+    /// Whether `to`, to which `host` led, may be dialled from this machine.
+    ///
+    /// # Errors
+    /// The denial.
+    pub fn judge_dial(&self, host: &Host, to: SocketAddr, own: &Own) -> Result<(), Denial> {
+        if own.listens_at(to) {
+            return Err(Denial::Listener { address: to });
+        }
+        self.judge_class(host, to.ip(), |facet| own.class_of(facet))
+    }
+
+    /// What an address embeds is judged like itself: each has to be global, or be lifted.
+    fn judge_class(
+        &self,
+        host: &Host,
+        address: IpAddr,
+        class_of: impl Fn(IpAddr) -> AddressClass,
+    ) -> Result<(), Denial> {
         let name = match host {
             Host::Name(name) => Some(name.as_str()),
             Host::Address(_) => None,
         };
-        if class == AddressClass::Global
-            || self.rules.iter().any(|rule| rule.lifts(name, address, class))
-        {
-            return Ok(());
+        for facet in facets(address) {
+            let class = class_of(facet);
+            if class != AddressClass::Global
+                && !self.rules.iter().any(|rule| rule.lifts(name, facet, class))
+            {
+                let embedded = (facet != address.to_canonical()).then_some(facet);
+                let name = name.map(str::to_owned);
+                return Err(Denial::Address { address, embedded, class, name });
+            }
         }
-        Err(Denial::Address { address, class, name: name.map(str::to_owned) })
+        Ok(())
     }
 }
 
@@ -285,6 +328,44 @@ mod tests {
         assert!(!allows(&["127.0.0.0/8"], "localhost", "::1"));
         assert!(allows(&["::1"], "localhost", "::1"));
         assert!(allows(&["127.0.0.1"], "[::ffff:127.0.0.1]", "::ffff:127.0.0.1"));
+    }
+
+    #[test]
+    fn what_is_embedded_is_to_be_lifted_too() {
+        assert!(allows(&["10.0.0.0/8"], "intern.example", "64:ff9b::10.0.0.1"));
+        assert!(!allows(&["64:ff9b::/96"], "intern.example", "64:ff9b::10.0.0.1"));
+        assert!(!allows(&["64:ff9b:1::/48"], "h", "64:ff9b:1:7f00:0:100::"));
+        assert!(!allows(&["127.0.0.0/8"], "h", "64:ff9b:1:7f00:0:100::"));
+        assert!(allows(&["127.0.0.0/8", "64:ff9b:1::/48"], "h", "64:ff9b:1:7f00:0:100::"));
+        let denied = policy(&[])
+            .judge_address(&Host::parse("h").unwrap(), "64:ff9b::10.0.0.1".parse().unwrap());
+        let denial = denied.unwrap_err();
+        assert_eq!(
+            denial.to_string(),
+            "h resolves to 64:ff9b::a00:1, which embeds 10.0.0.1, a private address"
+        );
+        assert_eq!(denial.remedy().unwrap(), "--allow-destination h=10.0.0.1");
+    }
+
+    #[test]
+    fn this_machine_and_this_proxy_are_no_destinations() {
+        let own = Own {
+            addresses: vec!["93.184.216.34".parse().unwrap(), "10.0.0.5".parse().unwrap()],
+            listeners: vec!["0.0.0.0:3128".parse().unwrap()],
+        };
+        let judge = |rules: &[&str], host: &str, to: &str| {
+            let host = Host::parse(host).unwrap();
+            let judged = policy(rules).judge_dial(&host, to.parse().unwrap(), &own);
+            judged.map_or_else(|denial| denial.rule(), |()| "allowed".into())
+        };
+        assert_eq!(judge(&[], "h", "93.184.216.34:80"), "destination-own");
+        assert_eq!(judge(&[], "h", "93.184.216.35:80"), "allowed");
+        assert_eq!(judge(&["93.184.216.34"], "h", "93.184.216.34:80"), "allowed");
+        assert_eq!(judge(&["10.0.0.0/8"], "h", "10.0.0.5:80"), "allowed");
+        assert_eq!(judge(&["h"], "h", "10.0.0.5:80"), "destination-own", "not by a name alone");
+        assert_eq!(judge(&["h"], "h", "10.0.0.6:80"), "allowed");
+        assert_eq!(judge(&["0.0.0.0/0"], "h", "93.184.216.34:3128"), "destination-listener");
+        assert_eq!(judge(&["0.0.0.0/0"], "127.0.0.1", "127.0.0.1:3128"), "destination-listener");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::access::{Denial, Host};
+use crate::access::Host;
 use crate::dns::{Answer, Lookup};
 use crate::reactor::{ConnectError, Connector, Reactor, Token, is_exhaustion};
 
@@ -17,7 +17,6 @@ use super::error::ExchangeError;
 use super::limits::Limits;
 use super::pool::OriginConnection;
 use super::route::Route;
-use super::settings::Settings;
 use super::surroundings::Mail;
 
 /// A connection coming about, for the object that drives it.
@@ -100,9 +99,7 @@ impl Dial {
         };
         Poll::Ready(match addresses {
             Err(error) => Err(ExchangeError::Name(error.to_string())),
-            Ok(addresses) => {
-                allowed(&addresses, &self.route, &core.settings).map_err(ExchangeError::Denied)
-            }
+            Ok(addresses) => allowed(&addresses, &self.route, core, reactor.now().mono),
         })
     }
 
@@ -126,24 +123,26 @@ impl Dial {
 fn allowed(
     addresses: &[IpAddr],
     route: &Route,
-    settings: &Settings,
-) -> Result<Vec<SocketAddr>, Denial> {
-    let judge = |address| match route.judged {
-        true => settings.destinations.judge_address(&route.host, address),
-        false => Ok(()),
-    };
+    core: &mut Core,
+    now: Instant,
+) -> Result<Vec<SocketAddr>, ExchangeError> {
+    let to = addresses.iter().map(|&address| SocketAddr::new(address, route.port));
+    if !route.judged {
+        return Ok(to.collect());
+    }
+    let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
     let mut denial = None;
     let mut allowed = Vec::with_capacity(addresses.len());
-    for &address in addresses {
-        match judge(address) {
-            Ok(()) => allowed.push(SocketAddr::new(address, route.port)),
+    for to in to {
+        match core.settings.destinations.judge_dial(&route.host, to, own) {
+            Ok(()) => allowed.push(to),
             Err(denied) => {
                 denial.get_or_insert(denied);
             }
         }
     }
     match denial {
-        Some(denial) if allowed.is_empty() => Err(denial),
+        Some(denial) if allowed.is_empty() => Err(ExchangeError::Denied(denial)),
         _ => Ok(allowed),
     }
 }
