@@ -51,21 +51,24 @@ fn model(text: &str) -> Option<Host> {
         return after.is_empty().then_some(Host::Address(IpAddr::V6(v6)));
     }
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    if let Some(v4) = aton(&name) {
-        return Some(Host::Address(v4.into()));
-    }
     let mut labels = name.split('.');
     let well_formed = labels.clone().all(|label| {
         let known = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_');
         (1..64).contains(&label.len()) && label.chars().all(known)
     });
+    if !well_formed || name.len() > 253 {
+        return None; // also of numbers, which others may read
+    }
+    if let Some(v4) = aton(&name) {
+        return Some(Host::Address(v4.into()));
+    }
     let last = labels.next_back()?;
     let prefixed = [("0x", 16), ("0b", 2), ("0o", 8)].into_iter().any(|(prefix, radix)| {
         let digits = last.strip_prefix(prefix);
         digits.is_some_and(|digits| digits.chars().all(|c| c.is_digit(radix)))
     });
     let numeric = prefixed || !last.contains(|c: char| c.is_ascii_alphabetic());
-    (well_formed && name.len() < 254 && !numeric).then_some(Host::Name(name))
+    (!numeric).then_some(Host::Name(name))
 }
 
 /// `inet_aton(3)` as the BSDs have it, which differ from others only in that they read `0x` as 0:
