@@ -71,6 +71,10 @@ pub(super) fn parse() -> Invocation {
                 soft: matches.get_flag("soft"),
             },
         },
+        Some(("reload", matches)) => Invocation::Operate {
+            socket: socket(matches),
+            request: ControlRequest::Reload { plan: matches.get_flag("plan") },
+        },
         Some(("stats", matches)) => Invocation::Operate {
             socket: socket(matches),
             request: ControlRequest::Stats { json: matches.get_flag("json") },
@@ -147,6 +151,14 @@ fn stats_command() -> Command {
         .args(socket_args())
 }
 
+fn reload_command() -> Command {
+    let plan = Arg::new("plan").long("plan").action(ArgAction::SetTrue);
+    Command::new("reload")
+        .about("Have a running proxy read its configuration and users again, all or nothing")
+        .arg(plan.help("Only print what would change"))
+        .args(socket_args())
+}
+
 fn socket_args() -> [Arg; 2] {
     let control = Arg::new("control").long("control").value_name("PATH");
     let port = Arg::new("port").long("port").value_name("PORT").value_parser(value_parser!(u16));
@@ -181,6 +193,7 @@ fn command() -> Command {
         )
         .subcommand(purge_command())
         .subcommand(stats_command())
+        .subcommand(reload_command())
         .subcommand(users_args::command())
 }
 

@@ -1,4 +1,4 @@
-//! `tidegate purge` and `tidegate stats`: one question to a running proxy, over its control socket.
+//! `tidegate purge`, `stats` and `reload`: one question to a running proxy, over its control socket.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -30,7 +30,7 @@ pub(super) fn ask(socket: &Path, request: &ControlRequest) -> ExitCode {
         }
         Ok(answer) => match answer.split_once('\n') {
             Some(("ok", text)) => print(text),
-            Some((line, _)) => fail(line.strip_prefix("error ").unwrap_or(line)),
+            Some(_) => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
             None => fail("the answer is not whole"),
         },
     }

@@ -1,5 +1,7 @@
 //! `tidegate run`: the proxy with its signals, its banner and its log.
 
+mod reload;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem::ManuallyDrop;
@@ -11,15 +13,15 @@ use std::time::{Duration, Instant};
 use crate::config::{ControlTarget, Options};
 
 use crate::proxy::{
-    Command, Interfaces, Limits, Mail, Surroundings, SystemInterfaces, ThreadedHasher,
-    ThreadedResolver, Worker,
+    Command, Interfaces, Mail, Surroundings, SystemInterfaces, ThreadedHasher, ThreadedResolver,
+    Worker,
 };
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 
 use super::args::RunArgs;
 use super::banner::banner;
 use super::log_writer::{LogControl, LogWriter};
-use super::say::{complain, say};
+use super::say::say;
 use super::{allocator, fail, operate, refuse};
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
@@ -117,6 +119,7 @@ impl Program {
             addresses.push(bound.map_err(error)?);
         }
         let port = addresses.first().map_or(0, SocketAddr::port);
+        worker.offer_reloads();
         let operating = open_to_operators(&mut worker, &mut reactor, options, port)?;
         say(banner(options, &addresses));
         options.auth.warning(&addresses).iter().for_each(say);
@@ -157,6 +160,7 @@ impl Program {
     fn turn(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<()> {
         while !self.worker.is_over() {
             reactor.turn(self, None)?;
+            self.answer_operators(reactor);
             allocator::tell(&mut self.worker);
             self.report_dropped_lines(reactor);
         }
@@ -187,50 +191,6 @@ impl Program {
                 self.worker.command(Command::Drain, reactor);
             }
         }
-    }
-
-    /// Reads everything again; what is wrong is said, and the settings stay as they were.
-    fn reload(&mut self, reactor: &mut Reactor<Mail>) {
-        self.worker.command(Command::Reopen, reactor);
-        let options = self.args.options().and_then(|options| {
-            let settings = options.settings(&self.pseudonym)?;
-            Ok((options, settings))
-        });
-        match options {
-            Ok((options, settings)) => {
-                self.worker.command(Command::Reload(Box::new(settings)), reactor);
-                self.take_over(options);
-                say("reloaded");
-            }
-            Err(message) => {
-                complain(&message);
-                say("not reloaded: the settings stay as they were");
-            }
-        }
-    }
-
-    /// Takes over what is no setting of the worker, and says what cannot be.
-    fn take_over(&mut self, new: Options) {
-        let old = &self.options;
-        let restarts = [
-            ("listen", old.listeners() != new.listeners()),
-            ("control", old.control != new.control),
-            ("admin", old.admin != new.admin),
-            ("log-buffer", old.limits.log_buffer != new.limits.log_buffer),
-            ("resolver-threads", old.limits.resolver_threads != new.limits.resolver_threads),
-            ("password-threads", old.limits.password_threads != new.limits.password_threads),
-        ];
-        for (name, _) in restarts.into_iter().filter(|&(_, changed)| changed) {
-            say(format_args!("{name} has changed; that takes a restart"));
-        }
-        if old.access_log != new.access_log {
-            self.log.redirect(new.access_log.clone());
-        }
-        let listen = self.options.listeners();
-        let Limits { log_buffer, resolver_threads, password_threads, .. } = self.options.limits;
-        let limits = Limits { log_buffer, resolver_threads, password_threads, ..new.limits };
-        let (control, admin) = (self.options.control.clone(), self.options.admin);
-        self.options = Options { listen, limits, control, admin, ..new };
     }
 }
 

@@ -11,7 +11,7 @@ use crate::proxy::units::Bytes;
 use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
 
 use super::auth::AuthOptions;
-use super::table::{OPTIONS, texts};
+use super::table::OPTIONS;
 
 /// Where the access log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,11 +175,7 @@ impl Options {
         let mut out = String::new();
         let quoted = |text: &String| format!("{:?}", text); // escapes as TOML's basic strings do
         for option in OPTIONS.iter().filter(|option| !is_limit(option.name)) {
-            let mut values = (option.get)(self);
-            if option.name == "listen" {
-                values = texts(&self.listeners());
-            }
-            let values: Vec<String> = values.iter().map(quoted).collect();
+            let values: Vec<String> = (option.get)(self).iter().map(quoted).collect();
             match (option.many, values.as_slice()) {
                 (true, values) => {
                     out.push_str(&format!("{} = [{}]\n", option.name, values.join(", ")));

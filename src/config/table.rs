@@ -65,7 +65,7 @@ pub const OPTIONS: &[OptionSpec] = &[
             "ADDR:PORT",
             "Listen here; port 0 picks one [default: 127.0.0.1:3128]",
             |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
-            |o| texts(&o.listen),
+            |o| texts(&o.listeners()),
         ))
     },
     one(
@@ -273,7 +273,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "control",
         "PATH|off",
-        "Unix socket for 'tidegate purge' and 'tidegate stats', open to the same user only \
+        "Unix socket for 'tidegate purge', 'stats' and 'reload', open to the same user only \
          [default: $XDG_RUNTIME_DIR/tidegate-PORT.sock; off without that variable]",
         |o, text| {
             o.control = match text {
@@ -349,7 +349,7 @@ fn push<T: FromStr>(list: &mut Vec<T>, text: &str, expected: &str) -> Result<(),
     Ok(())
 }
 
-pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
 

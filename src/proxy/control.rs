@@ -1,5 +1,5 @@
 //! What operators ask a running proxy over its control socket: one line, answered by text whose
-//! first line is `ok`, or by one line `error REASON`.
+//! first line is `ok`, or by `error REASON`, which may go on for some lines.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -24,6 +24,11 @@ pub enum ControlRequest {
         /// It is only to be validated before it is used again.
         soft: bool,
     },
+    /// That files are read again.
+    Reload {
+        /// It is only to be said what would change.
+        plan: bool,
+    },
 }
 
 /// The line, without its end.
@@ -31,6 +36,7 @@ impl Display for ControlRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stats { json } => write!(f, "stats {}", if *json { "json" } else { "text" }),
+            Self::Reload { plan } => write!(f, "reload {}", if *plan { "plan" } else { "now" }),
             Self::Purge { target, soft } => {
                 let (kind, what) = match target {
                     PurgeTarget::Url(text) => ("url", text.as_str()),
@@ -55,6 +61,8 @@ impl FromStr for ControlRequest {
         match (next(), next()) {
             ("stats", "json") => Ok(Self::Stats { json: true }),
             ("stats", "text") => Ok(Self::Stats { json: false }),
+            ("reload", "plan") => Ok(Self::Reload { plan: true }),
+            ("reload", "now") => Ok(Self::Reload { plan: false }),
             ("purge", how @ ("soft" | "hard")) => {
                 let (kind, what) = (next(), next().to_owned());
                 let target = match kind {
@@ -89,11 +97,20 @@ mod tests {
             [true, false].map(|soft| ControlRequest::Purge { target: target.clone(), soft })
         });
         let stats = [true, false].map(|json| ControlRequest::Stats { json });
-        for request in purges.chain(stats) {
+        let reloads = [true, false].map(|plan| ControlRequest::Reload { plan });
+        for request in purges.chain(stats).chain(reloads) {
             assert_eq!(request.to_string().parse(), Ok(request));
         }
-        for line in ["", "stats", "purge", "purge soft", "purge hard tag ", "purge hard all x", "x"]
-        {
+        for line in [
+            "",
+            "stats",
+            "purge",
+            "purge soft",
+            "purge hard tag ",
+            "purge hard all x",
+            "reload",
+            "x",
+        ] {
             assert!(line.parse::<ControlRequest>().is_err(), "{line}");
         }
     }

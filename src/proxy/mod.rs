@@ -25,6 +25,7 @@ mod outgoing;
 mod own;
 mod pool;
 mod purge;
+mod reload;
 mod reply;
 mod respond;
 mod route;
@@ -45,6 +46,7 @@ pub use journal::{LogFormat, Outcome};
 pub use limits::Limits;
 pub use log::{LogSink, NoLog};
 pub use purge::PurgeTarget;
+pub use reload::ReloadRequest;
 pub use settings::{ReverseOrigin, Settings};
 pub use stats::Stats;
 pub use surroundings::{

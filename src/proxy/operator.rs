@@ -12,10 +12,12 @@ use super::control::{ControlRequest, MAX_LINE};
 use super::core::Core;
 use super::operators::OperatorListener;
 use super::outgoing::{Outgoing, Supply};
+use super::reload::{ReloadRequest, Reloads};
 use super::stats::{Gauges, Stats};
 use super::surroundings::Mail;
 
-/// For all of a request and its answer.
+/// For all of a request and its answer; what the proxy or its program does in between has as long
+/// again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is spoken with operators.
@@ -50,6 +52,8 @@ enum State {
     Asking(ServerCodec),
     /// A purge goes on.
     Purging(Purge),
+    /// The program around the proxy reads files again; that is waited for so long.
+    Reloading(Instant),
     /// The answer goes out.
     Answering,
     /// It was answered; what it has sent beside is dropped until it closes.
@@ -106,11 +110,13 @@ impl Operator {
         reactor: &mut Reactor<Mail>,
         core: &mut Core,
         gauges: &Gauges,
+        reloads: &mut Reloads,
     ) -> bool {
         while reactor.now().mono < self.until {
             let next = match self.state {
-                State::Asking(_) => self.ask(reactor, core, gauges),
+                State::Asking(_) => self.ask(reactor, core, gauges, reloads),
                 State::Purging(_) => self.purge(reactor, core),
+                State::Reloading(until) => self.await_reload(until, reactor),
                 State::Answering => self.transmit(reactor),
                 State::Leaving => self.leave(reactor, core),
             };
@@ -123,7 +129,13 @@ impl Operator {
         false
     }
 
-    fn ask(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core, gauges: &Gauges) -> Next {
+    fn ask(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+        gauges: &Gauges,
+        reloads: &mut Reloads,
+    ) -> Next {
         match self.input.receive(reactor, self.io, &mut core.buffers) {
             Poll::Pending => return Next::Park,
             Poll::Ready(Ok(n)) if n > 0 => {}
@@ -131,13 +143,19 @@ impl Operator {
         }
         let figures = |core: &Core| Stats::of(&core.counters, gauges, reactor.load());
         match self.protocol {
-            Protocol::Control => self.take_line(core, reactor.now().mono, figures),
+            Protocol::Control => self.take_line(core, reloads, reactor.now().mono, figures),
             Protocol::Metrics => self.take_request(core, figures),
         }
         Next::Go
     }
 
-    fn take_line(&mut self, core: &mut Core, now: Instant, figures: impl Fn(&Core) -> Stats) {
+    fn take_line(
+        &mut self,
+        core: &mut Core,
+        reloads: &mut Reloads,
+        now: Instant,
+        figures: impl Fn(&Core) -> Stats,
+    ) {
         let unread = self.input.unread();
         let Some(end) = unread.iter().position(|&byte| byte == b'\n') else {
             if unread.len() > MAX_LINE {
@@ -152,6 +170,8 @@ impl Operator {
             ControlRequest::Purge { target, soft } => {
                 target.meant(reverse).map(|what| Asked::Purge { what, soft })
             }
+            ControlRequest::Reload { plan } if reloads.offered => Ok(Asked::Reload { plan }),
+            ControlRequest::Reload { .. } => Err("a reload is not supported here".to_owned()),
         });
         self.input.consume(end + 1);
         match asked {
@@ -161,6 +181,11 @@ impl Operator {
             Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", figures(core))),
             Ok(Asked::Purge { what, soft }) => {
                 self.state = State::Purging(core.cache.purge(&what, soft, now));
+            }
+            Ok(Asked::Reload { plan }) => {
+                reloads.asked.push_back(ReloadRequest { operator: self.id, plan });
+                self.state = State::Reloading(now + PATIENCE);
+                self.until = now + PATIENCE + PATIENCE;
             }
             Err(reason) => self.answer(&format!("error {reason}\n")),
         }
@@ -195,6 +220,33 @@ impl Operator {
         core.counters.purged += count as u64;
         self.answer(&format!("ok\npurged {count}\n"));
         Next::Go
+    }
+
+    fn await_reload(&mut self, until: Instant, reactor: &mut Reactor<Mail>) -> Next {
+        if reactor.now().mono < until {
+            reactor.set_deadline(self.token(), Some(until));
+            return Next::Park;
+        }
+        self.answer_reload(Err("nobody has done it in time".to_owned()), reactor);
+        Next::Go
+    }
+
+    /// What came of the reload, unless it was given up already.
+    pub(super) fn answer_reload(
+        &mut self,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        if !matches!(self.state, State::Reloading(_)) {
+            return;
+        }
+        self.until = reactor.now().mono + PATIENCE;
+        reactor.set_deadline(self.token(), Some(self.until));
+        reactor.wake(self.token());
+        match answer {
+            Ok(text) => self.answer(&format!("ok\n{text}\n")),
+            Err(reason) => self.answer(&format!("error {reason}\n")),
+        }
     }
 
     fn transmit(&mut self, reactor: &mut Reactor<Mail>) -> Next {
@@ -241,6 +293,7 @@ impl Operator {
 enum Asked {
     Stats { json: bool },
     Purge { what: What, soft: bool },
+    Reload { plan: bool },
 }
 
 /// Whether a request is for the figures, and otherwise how it is answered.

@@ -17,6 +17,7 @@ use super::fetch::{Fetch, FetchCx};
 use super::operator::Operator;
 use super::operators::{OperatorListener, Operators};
 use super::pool::Idle;
+use super::reload::ReloadRequest;
 use super::settings::Settings;
 use super::stats::{Gauges, Stats};
 use super::surroundings::{Command, Mail, Surroundings};
@@ -104,6 +105,33 @@ impl Worker {
         path: &Path,
     ) -> io::Result<()> {
         self.operators.listen_local(reactor, path)
+    }
+
+    /// From now on operators may ask for a reload: the program around the proxy takes what they ask
+    /// after each turn. Without, they are told that there is none.
+    pub const fn offer_reloads(&mut self) {
+        self.operators.offer_reloads();
+    }
+
+    /// A reload, or a plan of one, that an operator waits for; for some seconds.
+    pub fn take_reload(&mut self) -> Option<ReloadRequest> {
+        self.operators.take_reload()
+    }
+
+    /// Tells the operator what came of it: text to be printed, or why it could not be done.
+    pub fn answer_reload(
+        &mut self,
+        request: &ReloadRequest,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        self.operators.answer_reload(request, answer, reactor);
+    }
+
+    /// The settings that hold.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.core.settings
     }
 
     /// Serves figures at `/metrics` on `address`, for Prometheus; says which address that is, if the
