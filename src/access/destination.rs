@@ -3,8 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::net::Cidr;
+use super::pattern::NamePattern;
+use super::ports::Ports;
+use super::rules::{RuleName, RuleSet};
 use super::special::AddressClass;
 use super::spelling::Host;
 
@@ -17,47 +21,6 @@ pub enum DestinationRule {
     Name(NamePattern),
     /// These addresses, whatever they are for, while this name resolves to them.
     NameWithin(NamePattern, Cidr),
-}
-
-/// `HOST`, or `*.DOMAIN` for every name below a domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamePattern {
-    /// Lower case; without the `*`, and with the dot, of a domain.
-    text: String,
-}
-
-impl NamePattern {
-    /// Whether `name`, in lower case and without a trailing dot, is meant.
-    #[must_use]
-    pub fn matches(&self, name: &str) -> bool {
-        if self.text.starts_with('.') { name.ends_with(&self.text) } else { name == self.text }
-    }
-}
-
-impl FromStr for NamePattern {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let name = text.strip_prefix("*.").unwrap_or(text);
-        match Host::parse(name) {
-            Ok(Host::Name(host)) if is_name(&host) => {
-                let dot = if name.len() < text.len() { "." } else { "" };
-                Ok(Self { text: format!("{dot}{host}") })
-            }
-            _ => Err(format!("'{text}' is neither a host name nor *.DOMAIN")),
-        }
-    }
-}
-
-fn is_name(host: &str) -> bool {
-    host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
-}
-
-impl fmt::Display for NamePattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let star = if self.text.starts_with('.') { "*" } else { "" };
-        write!(f, "{star}{}", self.text)
-    }
 }
 
 impl FromStr for DestinationRule {
@@ -86,51 +49,8 @@ impl fmt::Display for DestinationRule {
     }
 }
 
-/// A list of ports and ranges of ports: `80,443,1025-65535`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ports(Vec<(u16, u16)>);
-
-impl Ports {
-    /// Whether `port` is in the list.
-    #[must_use]
-    pub fn contains(&self, port: u16) -> bool {
-        self.0.iter().any(|&(first, last)| (first..=last).contains(&port))
-    }
-}
-
-impl FromStr for Ports {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let port = |digits: &str| {
-            let port = digits.trim().parse::<u16>().ok().filter(|&port| port > 0);
-            port.ok_or_else(|| format!("'{digits}' is no port"))
-        };
-        let range = |part: &str| {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let (first, last) = (port(first)?, port(last)?);
-            if first <= last { Ok((first, last)) } else { Err(format!("'{part}' is empty")) }
-        };
-        text.split(',').map(range).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl fmt::Display for Ports {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (first, last)) in self.0.iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            if first == last {
-                write!(f, "{comma}{first}")?;
-            } else {
-                write!(f, "{comma}{first}-{last}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The rules for destinations.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DestinationPolicy {
     /// Exceptions to the denial of special addresses.
     pub rules: Vec<DestinationRule>,
@@ -138,6 +58,8 @@ pub struct DestinationPolicy {
     pub ports: Ports,
     /// Ports for CONNECT.
     pub connect_ports: Ports,
+    /// Which of the others may be asked for, and by whom.
+    pub egress: Arc<RuleSet>,
 }
 
 impl Default for DestinationPolicy {
@@ -145,8 +67,9 @@ impl Default for DestinationPolicy {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
-            ports: Ports(vec![(80, 80), (443, 443), (1025, 65535)]),
-            connect_ports: Ports(vec![(443, 443)]),
+            ports: Ports::of(&[(80, 80), (443, 443), (1025, 65535)]),
+            connect_ports: Ports::of(&[(443, 443)]),
+            egress: Arc::default(),
         }
     }
 }
@@ -170,6 +93,17 @@ pub enum Denial {
         /// The name that led to it, if one did.
         name: Option<String>,
     },
+    /// A rule denies it, or no rule allows it.
+    Rule {
+        /// What was asked for.
+        host: Host,
+        /// At which port.
+        port: u16,
+        /// Whether by CONNECT.
+        connect: bool,
+        /// The rule.
+        rule: RuleName,
+    },
 }
 
 impl Denial {
@@ -180,6 +114,7 @@ impl Denial {
             Self::Port { connect: false, .. } => "port".into(),
             Self::Port { connect: true, .. } => "connect-port".into(),
             Self::Address { class, .. } => format!("destination-{class}"),
+            Self::Rule { rule, .. } => rule.reason(),
         }
     }
 
@@ -200,6 +135,11 @@ impl Denial {
                 format!("--allow-destination {name}={address}")
             }
             Self::Address { address, name: None, .. } => format!("--allow-destination {address}"),
+            Self::Rule { host, port, connect: true, .. } => {
+                format!("tidegate explain {host}:{port}")
+            }
+            Self::Rule { host, port: 80, .. } => format!("tidegate explain http://{host}/"),
+            Self::Rule { host, port, .. } => format!("tidegate explain http://{host}:{port}/"),
         }
     }
 }
@@ -217,6 +157,7 @@ impl fmt::Display for Denial {
             Self::Address { address, class, name: Some(name) } => {
                 write!(f, "{name} resolves to {address}, a {class} address")
             }
+            Self::Rule { host, rule, .. } => write!(f, "{host} is denied by {rule}"),
         }
     }
 }

@@ -37,6 +37,22 @@ pub enum AddressClass {
 }
 
 impl AddressClass {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Global,
+        Self::Loopback,
+        Self::Unspecified,
+        Self::Private,
+        Self::UniqueLocal,
+        Self::LinkLocal,
+        Self::Shared,
+        Self::Documentation,
+        Self::Benchmarking,
+        Self::Multicast,
+        Self::Broadcast,
+        Self::Reserved,
+    ];
+
     /// The class of `address`.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::access::{Denial, Host};
+use crate::access::{Denial, Host, RuleName};
 use crate::dns::{Answer, Lookup};
 use crate::reactor::{ConnectError, Connector, Reactor, Token, is_exhaustion};
 
@@ -27,6 +27,8 @@ pub(super) struct Dial {
     route: Rc<Route>,
     deadline: Instant,
     connector: Option<Connector>,
+    /// The rule that would have denied one of the addresses, if it were not only written down.
+    pub(super) reported: Option<RuleName>,
     /// Whether idle connections were closed to have descriptors for this one.
     made_room: bool,
 }
@@ -34,7 +36,7 @@ pub(super) struct Dial {
 impl Dial {
     pub(super) fn new(owner: Token, route: Rc<Route>, limits: &Limits, now: Instant) -> Self {
         let deadline = now + limits.connect_timeout;
-        Self { owner, route, deadline, connector: None, made_room: false }
+        Self { owner, route, deadline, connector: None, reported: None, made_room: false }
     }
 
     /// Goes on as far as it can: a connection, an error, or `Pending` until the owner is driven.
@@ -45,14 +47,7 @@ impl Dial {
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
         let now = reactor.now().mono;
         if self.connector.is_none() {
-            let Poll::Ready(addresses) = self.addresses(reactor, core)? else {
-                let late = now >= self.deadline;
-                return if late {
-                    Poll::Ready(Err(ExchangeError::NameTimeout))
-                } else {
-                    Poll::Pending
-                };
-            };
+            let Poll::Ready(addresses) = self.look_up(reactor, core)? else { return Poll::Pending };
             let left = self.deadline.saturating_duration_since(now);
             let stagger = core.settings.limits.connect_stagger;
             self.connector = Some(Connector::new(self.owner, addresses, now, stagger, left));
@@ -73,7 +68,7 @@ impl Dial {
             // Where a reverse proxy's origin is was the operator's choice, and is no client's
             // business.
             Err(ConnectError::Failed(to, error)) => {
-                let (told, kind) = (self.route.judged, error.kind());
+                let (told, kind) = (self.route.judgement.is_some(), error.kind());
                 Err(ExchangeError::Connect { to, told, kind })
             }
             Err(ConnectError::NoAddress) => Err(ExchangeError::Name("no address".into())),
@@ -81,15 +76,19 @@ impl Dial {
     }
 
     /// The addresses that may be dialled, once they are known.
-    fn addresses(
-        &self,
+    pub(super) fn look_up(
+        &mut self,
         reactor: &Reactor<Mail>,
         core: &mut Core,
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
+        let late = reactor.now().mono >= self.deadline;
         let addresses: Answer = match &self.route.host {
             Host::Address(address) => Ok([*address].into()),
             Host::Name(name) => match core.names.look_up(name, self.owner, reactor.now().mono) {
                 Lookup::Known(answer) => answer,
+                Lookup::Waiting | Lookup::Ask if late => {
+                    return Poll::Ready(Err(ExchangeError::NameTimeout));
+                }
                 Lookup::Waiting => return Poll::Pending,
                 Lookup::Ask => {
                     core.resolver.ask(name);
@@ -100,9 +99,12 @@ impl Dial {
         };
         Poll::Ready(match addresses {
             Err(error) => Err(ExchangeError::Name(error.to_string())),
-            Ok(addresses) => {
-                allowed(&addresses, &self.route, &core.settings).map_err(ExchangeError::Denied)
-            }
+            Ok(addresses) => allowed(&addresses, &self.route, &core.settings)
+                .map(|(addresses, reported)| {
+                    self.reported = reported;
+                    addresses
+                })
+                .map_err(ExchangeError::Denied),
         })
     }
 
@@ -122,21 +124,21 @@ impl Dial {
     }
 }
 
-/// Those of `addresses` that may be dialled; if there are none, why not the first.
+/// Those of `addresses` that may be dialled, and the rule that would have denied one of them; if there
+/// are none, why not the first.
 fn allowed(
     addresses: &[IpAddr],
     route: &Route,
     settings: &Settings,
-) -> Result<Vec<SocketAddr>, Denial> {
-    let judge = |address| match route.judged {
-        true => settings.destinations.judge_address(&route.host, address),
-        false => Ok(()),
-    };
-    let mut denial = None;
+) -> Result<(Vec<SocketAddr>, Option<RuleName>), Denial> {
+    let (mut denial, mut reported) = (None, None);
     let mut allowed = Vec::with_capacity(addresses.len());
     for &address in addresses {
-        match judge(address) {
-            Ok(()) => allowed.push(SocketAddr::new(address, route.port)),
+        match route.judge(address, settings) {
+            Ok(rule) => {
+                allowed.push(SocketAddr::new(address, route.port));
+                reported = reported.or(rule);
+            }
             Err(denied) => {
                 denial.get_or_insert(denied);
             }
@@ -144,6 +146,6 @@ fn allowed(
     }
     match denial {
         Some(denial) if allowed.is_empty() => Err(denial),
-        _ => Ok(allowed),
+        _ => Ok((allowed, reported)),
     }
 }
