@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use divan::Bencher;
-use tidegate::access::{Asker, DestinationPolicy, GivenRule, Host, RuleSet, Scheme, read_rules};
+use tidegate::access::{
+    Asker, DestinationPolicy, GivenRule, Host, Own, RuleSet, Scheme, read_rules,
+};
 
 fn main() {
     divan::main();
@@ -51,11 +53,11 @@ fn hosts() -> Vec<Host> {
 }
 
 fn ask(bencher: Bencher<'_, '_>, policy: &DestinationPolicy) {
-    let (hosts, asker) = (hosts(), asker());
+    let (hosts, asker, own) = (hosts(), asker(), Own::default());
     let mut next = hosts.iter().cycle();
     bencher.bench_local(|| {
         let host = next.next().expect("it goes round");
-        black_box(policy.ask(black_box(&asker), host, 80).is_ok())
+        black_box(policy.ask(black_box(&asker), host, 80, &own).is_ok())
     });
 }
 

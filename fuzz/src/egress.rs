@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use tidegate::access::{
-    Asker, Denial, DestinationPolicy, GivenRule, Host, Rule, RuleOption, RuleSet, Scheme,
+    Asker, Denial, DestinationPolicy, GivenRule, Host, Own, Rule, RuleOption, RuleSet, Scheme,
     read_rules,
 };
 
@@ -60,19 +60,26 @@ fn set(text: &[u8]) -> Option<DestinationPolicy> {
 
 /// The first of the rules that fits decides.
 fn compare(all: &DestinationPolicy, each: &[DestinationPolicy], host: &Host, address: IpAddr) {
+    let own = Own::default();
     let first = each
         .iter()
-        .map(|rule| judge(rule, host, address))
+        .map(|rule| judge(rule, host, address, &own))
         .find(|judged| !matches!(judged, Err(Denial::Rule { rule, .. }) if rule.place.is_none()));
     // Where none fits, a port or an address is denied before the default is looked at, or by it.
-    let together = judge(all, host, address);
+    let together = judge(all, host, address, &own);
     match first {
         Some(Ok(())) => assert!(together.is_ok(), "{host} {address}: {together:?}"),
         Some(Err(_)) | None => assert!(together.is_err(), "{host} {address}"),
     }
 }
 
-fn judge(policy: &DestinationPolicy, host: &Host, address: IpAddr) -> Result<(), Denial> {
+/// Whether a request for `host`, which has that address, passes.
+pub(crate) fn judge(
+    policy: &DestinationPolicy,
+    host: &Host,
+    address: IpAddr,
+    own: &Own,
+) -> Result<(), Denial> {
     let asker = Asker {
         client: IpAddr::from([127, 0, 0, 1]),
         user: Some("ann"),
@@ -80,6 +87,6 @@ fn judge(policy: &DestinationPolicy, host: &Host, address: IpAddr) -> Result<(),
         method: "GET",
         scheme: Scheme::Http,
     };
-    let judgement = policy.ask(&asker, host, 80)?;
-    policy.judge(&judgement, host, address).map(drop)
+    let judgement = policy.ask(&asker, host, 80, own)?;
+    policy.judge(&judgement, host, address, own).map(drop)
 }

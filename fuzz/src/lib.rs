@@ -8,6 +8,7 @@ pub mod fields;
 pub mod heads;
 pub mod range;
 pub mod reference;
+pub mod spelling;
 pub mod stream;
 pub mod target;
 
@@ -15,7 +16,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 13] = [
+pub const TARGETS: [(&str, Rule); 14] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -29,4 +30,5 @@ pub const TARGETS: [(&str, Rule); 13] = [
     ("structured_field", fields::structured_field),
     ("authorization", authorization::rules),
     ("egress", egress::rules),
+    ("spelling", spelling::rules),
 ];

@@ -131,14 +131,9 @@ impl Conditions {
             && any(&self.schemes, |scheme| asker.scheme == *scheme)
     }
 
-    /// Whether there is one that depends on the address.
-    pub(super) const fn judges_class(&self) -> bool {
-        !self.classes.is_empty()
-    }
-
-    /// Whether an address of this class is meant.
-    pub(super) fn holds_for(&self, class: AddressClass) -> bool {
-        any(&self.classes, |&named| named == class)
+    /// The classes of addresses that are meant; all, if none is named.
+    pub(super) fn classes(&self) -> &[AddressClass] {
+        &self.classes
     }
 
     /// Whether ports are named.
@@ -346,9 +341,8 @@ mod tests {
     #[test]
     fn classes_wait_for_an_address() {
         let conditions: Conditions = "class=private,loopback".parse().unwrap();
-        assert!(conditions.hold(&asker(), 80) && conditions.judges_class());
-        assert!(conditions.holds_for(AddressClass::Loopback));
-        assert!(!conditions.holds_for(AddressClass::Global));
+        assert!(conditions.hold(&asker(), 80));
+        assert_eq!(conditions.classes(), [AddressClass::Private, AddressClass::Loopback]);
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! Where requests may go: ports, special addresses, and what was allowed in spite of them.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::denial::Denial;
+use super::embedded::facets;
 use super::net::Cidr;
+use super::own::Own;
 use super::pattern::NamePattern;
 use super::ports::Ports;
-use super::rules::{RuleName, RuleSet};
+use super::rules::RuleSet;
 use super::special::AddressClass;
 use super::spelling::Host;
 
@@ -32,7 +35,7 @@ impl FromStr for DestinationRule {
         }
         let looks_like_range =
             text.contains(['/', ':']) || !matches!(Host::parse(text), Ok(Host::Name(_)));
-        if looks_like_range && !text.starts_with("*.") {
+        if looks_like_range && !text.starts_with(['*', '.']) {
             return text.parse().map(Self::Range);
         }
         text.parse().map(Self::Name)
@@ -74,94 +77,6 @@ impl Default for DestinationPolicy {
     }
 }
 
-/// Why a destination is refused: which rule, and the option that lifts it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// The port is in no list.
-    Port {
-        /// The port asked for.
-        port: u16,
-        /// Whether by CONNECT.
-        connect: bool,
-    },
-    /// The address is special.
-    Address {
-        /// The address judged.
-        address: IpAddr,
-        /// What it is for.
-        class: AddressClass,
-        /// The name that led to it, if one did.
-        name: Option<String>,
-    },
-    /// A rule denies it, or no rule allows it.
-    Rule {
-        /// What was asked for.
-        host: Host,
-        /// At which port.
-        port: u16,
-        /// Whether by CONNECT.
-        connect: bool,
-        /// The rule.
-        rule: RuleName,
-    },
-}
-
-impl Denial {
-    /// The rule's name, for logs and `Proxy-Status`.
-    #[must_use]
-    pub fn rule(&self) -> String {
-        match self {
-            Self::Port { connect: false, .. } => "port".into(),
-            Self::Port { connect: true, .. } => "connect-port".into(),
-            Self::Address { class, .. } => format!("destination-{class}"),
-            Self::Rule { rule, .. } => rule.reason(),
-        }
-    }
-
-    /// The option that would lift it.
-    #[must_use]
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Port { port, connect: false } => {
-                format!("--allow-port {},{port}", DestinationPolicy::default().ports)
-            }
-            Self::Port { port, connect: true } => {
-                format!(
-                    "--allow-connect-port {},{port}",
-                    DestinationPolicy::default().connect_ports
-                )
-            }
-            Self::Address { address, name: Some(name), .. } => {
-                format!("--allow-destination {name}={address}")
-            }
-            Self::Address { address, name: None, .. } => format!("--allow-destination {address}"),
-            Self::Rule { host, port, connect: true, .. } => {
-                format!("tidegate explain {host}:{port}")
-            }
-            Self::Rule { host, port: 80, .. } => format!("tidegate explain http://{host}/"),
-            Self::Rule { host, port, .. } => format!("tidegate explain http://{host}:{port}/"),
-        }
-    }
-}
-
-impl fmt::Display for Denial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Port { port, connect: false } => write!(f, "port {port} is not allowed"),
-            Self::Port { port, connect: true } => {
-                write!(f, "CONNECT to port {port} is not allowed")
-            }
-            Self::Address { address, class, name: None } => {
-                write!(f, "{address} is a {class} address")
-            }
-            Self::Address { address, class, name: Some(name) } => {
-                write!(f, "{name} resolves to {address}, a {class} address")
-            }
-            Self::Rule { host, rule, .. } => write!(f, "{host} is denied by {rule}"),
-        }
-    }
-}
-
 impl DestinationPolicy {
     /// Whether requests, or CONNECT, may go to `port`.
     ///
@@ -172,22 +87,56 @@ impl DestinationPolicy {
         if ports.contains(port) { Ok(()) } else { Err(Denial::Port { port, connect }) }
     }
 
-    /// Whether requests may go to `address`, to which `host` led.
+    /// Whether requests may go to `address`, to which `host` led, wherever this machine is.
     ///
     /// # Errors
     /// The denial.
     pub fn judge_address(&self, host: &Host, address: IpAddr) -> Result<(), Denial> {
-        let class = AddressClass::of(address);
+        self.judge_class(host, address, AddressClass::as_such, |_, _| false)
+    }
+
+    /// Whether `to`, to which `host` led, may be dialled from this machine. What is denied of itself may
+    /// be `lifted`, by address and class, but for this proxy's own listeners.
+    ///
+    /// # Errors
+    /// The denial.
+    pub(super) fn judge_dial(
+        &self,
+        host: &Host,
+        to: SocketAddr,
+        own: &Own,
+        lifted: impl Fn(IpAddr, AddressClass) -> bool,
+    ) -> Result<(), Denial> {
+        if own.listens_at(to) {
+            return Err(Denial::Listener { address: to });
+        }
+        self.judge_class(host, to.ip(), |facet| own.class_of(facet), lifted)
+    }
+
+    /// What an address embeds is judged like itself: each has to be global, or be lifted.
+    fn judge_class(
+        &self,
+        host: &Host,
+        address: IpAddr,
+        class_of: impl Fn(IpAddr) -> AddressClass,
+        lifted: impl Fn(IpAddr, AddressClass) -> bool,
+    ) -> Result<(), Denial> {
         let name = match host {
             Host::Name(name) => Some(name.as_str()),
             Host::Address(_) => None,
         };
-        if class == AddressClass::Global
-            || self.rules.iter().any(|rule| rule.lifts(name, address, class))
-        {
-            return Ok(());
+        for facet in facets(address) {
+            let class = class_of(facet);
+            if class != AddressClass::Global
+                && !lifted(facet, class)
+                && !self.rules.iter().any(|rule| rule.lifts(name, facet, class))
+            {
+                let embedded = (facet != address.to_canonical()).then_some(facet);
+                let name = name.map(str::to_owned);
+                return Err(Denial::Address { address, embedded, class, name });
+            }
         }
-        Err(Denial::Address { address, class, name: name.map(str::to_owned) })
+        Ok(())
     }
 }
 
@@ -226,6 +175,44 @@ mod tests {
         assert!(!allows(&["127.0.0.0/8"], "localhost", "::1"));
         assert!(allows(&["::1"], "localhost", "::1"));
         assert!(allows(&["127.0.0.1"], "[::ffff:127.0.0.1]", "::ffff:127.0.0.1"));
+    }
+
+    #[test]
+    fn what_is_embedded_is_to_be_lifted_too() {
+        assert!(allows(&["10.0.0.0/8"], "intern.example", "64:ff9b::10.0.0.1"));
+        assert!(!allows(&["64:ff9b::/96"], "intern.example", "64:ff9b::10.0.0.1"));
+        assert!(!allows(&["64:ff9b:1::/48"], "h", "64:ff9b:1:7f00:0:100::"));
+        assert!(!allows(&["127.0.0.0/8"], "h", "64:ff9b:1:7f00:0:100::"));
+        assert!(allows(&["127.0.0.0/8", "64:ff9b:1::/48"], "h", "64:ff9b:1:7f00:0:100::"));
+        let denied = policy(&[])
+            .judge_address(&Host::parse("h").unwrap(), "64:ff9b::10.0.0.1".parse().unwrap());
+        let denial = denied.unwrap_err();
+        assert_eq!(
+            denial.to_string(),
+            "h resolves to 64:ff9b::a00:1, which embeds 10.0.0.1, a private address"
+        );
+        assert_eq!(denial.remedy().unwrap(), "--allow-destination h=10.0.0.1");
+    }
+
+    #[test]
+    fn this_machine_and_this_proxy_are_no_destinations() {
+        let own = Own {
+            addresses: vec!["93.184.216.34".parse().unwrap(), "10.0.0.5".parse().unwrap()],
+            listeners: vec!["0.0.0.0:3128".parse().unwrap()],
+        };
+        let judge = |rules: &[&str], host: &str, to: &str| {
+            let host = Host::parse(host).unwrap();
+            let judged = policy(rules).judge_dial(&host, to.parse().unwrap(), &own, |_, _| false);
+            judged.map_or_else(|denial| denial.rule(), |()| "allowed".into())
+        };
+        assert_eq!(judge(&[], "h", "93.184.216.34:80"), "destination-own");
+        assert_eq!(judge(&[], "h", "93.184.216.35:80"), "allowed");
+        assert_eq!(judge(&["93.184.216.34"], "h", "93.184.216.34:80"), "allowed");
+        assert_eq!(judge(&["10.0.0.0/8"], "h", "10.0.0.5:80"), "allowed");
+        assert_eq!(judge(&["h"], "h", "10.0.0.5:80"), "destination-own", "not by a name alone");
+        assert_eq!(judge(&["h"], "h", "10.0.0.6:80"), "allowed");
+        assert_eq!(judge(&["0.0.0.0/0"], "h", "93.184.216.34:3128"), "destination-listener");
+        assert_eq!(judge(&["0.0.0.0/0"], "127.0.0.1", "127.0.0.1:3128"), "destination-listener");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What is judged of a request: by the rules, and by what is denied until a rule names it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::condition::{Asker, Scheme};
-use super::destination::{Denial, DestinationPolicy};
+use super::denial::Denial;
+use super::destination::DestinationPolicy;
+use super::own::Own;
 use super::rules::{Answer, Lifted, RuleName, RuleSet, Ruling};
 use super::spelling::Host;
 
@@ -50,8 +52,14 @@ impl DestinationPolicy {
     ///
     /// # Errors
     /// The denial, if nothing depends on the addresses.
-    pub fn ask(&self, asker: &Asker<'_>, host: &Host, port: u16) -> Result<Judgement, Denial> {
-        let answer = self.egress.ask(asker, host, port);
+    pub fn ask(
+        &self,
+        asker: &Asker<'_>,
+        host: &Host,
+        port: u16,
+        own: &Own,
+    ) -> Result<Judgement, Denial> {
+        let answer = self.egress.ask(asker, host, port, own);
         let connect = asker.scheme == Scheme::Https;
         let rules = Arc::clone(&self.egress);
         let judgement = Judgement { rules, answer, port, connect };
@@ -62,7 +70,7 @@ impl DestinationPolicy {
             self.judge_port(port, connect)?;
         }
         if let Host::Address(address) = host {
-            self.judge(&judgement, host, *address)?;
+            self.judge(&judgement, host, *address, own)?;
         }
         Ok(judgement)
     }
@@ -77,9 +85,10 @@ impl DestinationPolicy {
         judgement: &Judgement,
         host: &Host,
         address: IpAddr,
+        own: &Own,
     ) -> Result<Option<RuleName>, Denial> {
         let Judgement { rules, answer, port, connect } = judgement;
-        let (lifted, reported) = match rules.judge(answer, host, address) {
+        let (lifted, reported) = match rules.judge(answer, host, address, own) {
             Ruling::Allow(lifted) => (lifted, None),
             Ruling::Report(rule) => (Lifted::default(), Some(rule)),
             Ruling::Deny(rule) => return Err(judgement.denied(host, rule)),
@@ -87,9 +96,8 @@ impl DestinationPolicy {
         if !lifted.ports {
             self.judge_port(*port, *connect)?;
         }
-        if !lifted.addresses {
-            self.judge_address(host, address)?;
-        }
+        let to = SocketAddr::new(address, *port);
+        self.judge_dial(host, to, own, |address, class| lifted.names(address, class))?;
         Ok(reported)
     }
 }

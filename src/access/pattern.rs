@@ -64,17 +64,13 @@ impl FromStr for NamePattern {
             .find_map(|reach| Some((text.strip_prefix(reach.prefix())?, reach)))
             .unwrap_or((text, Reach::Itself));
         match Host::parse(name) {
-            Ok(Host::Name(name)) if is_name(&name) => Ok(Self { name, reach }),
+            Ok(Host::Name(name)) => Ok(Self { name, reach }),
             _ if !text.is_ascii() => {
                 Err(format!("'{text}' is not written as name servers know it (xn--…)"))
             }
             _ => Err(format!("'{text}' is neither a host name nor *.DOMAIN")),
         }
     }
-}
-
-fn is_name(host: &str) -> bool {
-    host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
 }
 
 impl fmt::Display for NamePattern {

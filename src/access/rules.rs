@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::condition::{Asker, Conditions};
+use super::embedded::facets;
 use super::names::Line;
+use super::net::Cidr;
+use super::own::Own;
 use super::rule::{Action, Destination};
 use super::special::AddressClass;
 use super::spelling::Host;
@@ -63,10 +66,18 @@ pub(super) enum Ruling {
 }
 
 /// What is denied until it is named, and was named.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lifted {
     pub(super) ports: bool,
-    pub(super) addresses: bool,
+    range: Option<Cidr>,
+    classes: Vec<AddressClass>,
+}
+
+impl Lifted {
+    /// Whether an address of a class was named.
+    pub(super) fn names(&self, address: IpAddr, class: AddressClass) -> bool {
+        self.range.is_some_and(|range| range.contains(address)) || self.classes.contains(&class)
+    }
 }
 
 /// Rules that stand next to each other and differ in their destination only.
@@ -151,7 +162,7 @@ impl RuleSet {
     }
 
     /// What is decided before an address is known; of an address that was asked for, everything is.
-    pub(super) fn ask(&self, asker: &Asker<'_>, host: &Host, port: u16) -> Answer {
+    pub(super) fn ask(&self, asker: &Asker<'_>, host: &Host, port: u16, own: &Own) -> Answer {
         let mut undecided = Vec::new();
         for (at, run) in self.runs.iter().enumerate() {
             if !run.conditions.hold(asker, port) {
@@ -159,7 +170,7 @@ impl RuleSet {
             }
             match host {
                 Host::Address(address) => {
-                    if let Some(fit) = run.fits(host, *address) {
+                    if let Some(fit) = run.fits(host, *address, own) {
                         return Answer { undecided, otherwise: self.ruling(run, &fit) };
                     }
                 }
@@ -177,9 +188,9 @@ impl RuleSet {
     }
 
     /// What is decided of an address that `host` has.
-    pub(super) fn judge(&self, answer: &Answer, host: &Host, address: IpAddr) -> Ruling {
+    pub(super) fn judge(&self, answer: &Answer, host: &Host, address: IpAddr, own: &Own) -> Ruling {
         let runs = answer.undecided.iter().filter_map(|&at| self.runs.get(at));
-        let fits = runs.filter_map(|run| Some((run, run.fits(host, address)?))).next();
+        let fits = runs.filter_map(|run| Some((run, run.fits(host, address, own)?))).next();
         match fits {
             Some((run, fit)) => self.ruling(run, &fit),
             None => answer.otherwise.clone(),
@@ -203,7 +214,8 @@ impl RuleSet {
         match run.action {
             Action::Allow => Ruling::Allow(Lifted {
                 ports: run.conditions.names_ports(),
-                addresses: run.conditions.judges_class() || fit.names_addresses(),
+                range: fit.range(),
+                classes: run.conditions.classes().to_vec(),
             }),
             Action::Deny if !self.reports => Ruling::Deny(run.name(fit)),
             Action::Deny | Action::Report => Ruling::Report(run.name(fit)),
@@ -231,15 +243,15 @@ impl Run {
     fn depends_on_address(&self, name: &str, fits: bool) -> bool {
         let may_lift = self.action == Action::Allow;
         let addresses = (may_lift || !fits) && self.to.may_fit_addresses(name);
-        addresses || (fits && self.conditions.judges_class())
+        addresses || (fits && !self.conditions.classes().is_empty())
     }
 
     /// The destination that fits a host that has this address.
-    fn fits(&self, host: &Host, address: IpAddr) -> Option<Fit<'_>> {
-        if self.conditions.judges_class() && !self.conditions.holds_for(AddressClass::of(address)) {
-            return None;
-        }
-        self.to.find(host, address)
+    fn fits(&self, host: &Host, address: IpAddr, own: &Own) -> Option<Fit<'_>> {
+        let (facets, classes) = (facets(address), self.conditions.classes());
+        let meant = classes.is_empty()
+            || facets.iter().any(|&facet| classes.contains(&own.class_of(facet)));
+        meant.then(|| self.to.find(host, &facets)).flatten()
     }
 
     fn name(&self, fit: &Fit<'_>) -> RuleName {

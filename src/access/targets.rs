@@ -79,8 +79,8 @@ impl Targets {
         !self.ranges.is_empty() || self.within.iter().any(|(pattern, ..)| pattern.matches(name))
     }
 
-    /// What fits a host and an address that it has or is.
-    pub(super) fn find(&self, host: &Host, address: IpAddr) -> Option<Fit<'_>> {
+    /// What fits a host and an address that it has or is, or what that embeds.
+    pub(super) fn find(&self, host: &Host, facets: &[IpAddr]) -> Option<Fit<'_>> {
         let name = match host {
             Host::Name(name) => Some(name.as_str()),
             Host::Address(_) => None,
@@ -89,10 +89,11 @@ impl Targets {
             Some(name) => self.find_name(name),
             None => self.any.map(|line| Fit { line, what: What::Any }),
         };
-        let range = self.ranges.find(address);
-        let range = range.map(|(range, line)| Fit { line, what: What::Range(range) });
+        let ranges = facets.iter().filter_map(|&facet| self.ranges.find(facet));
+        let range = ranges.map(|(range, line)| Fit { line, what: What::Range(range) });
         let within = self.within.iter().find(|(pattern, range, _)| {
-            name.is_some_and(|name| pattern.matches(name)) && range.contains(address)
+            name.is_some_and(|name| pattern.matches(name))
+                && facets.iter().any(|&facet| range.contains(facet))
         });
         let within = within
             .map(|(pattern, range, line)| Fit { line: *line, what: What::Within(pattern, *range) });
@@ -101,9 +102,12 @@ impl Targets {
 }
 
 impl Fit<'_> {
-    /// Whether it names the addresses that it fits.
-    pub(super) const fn names_addresses(&self) -> bool {
-        matches!(self.what, What::Range(_) | What::Within(..))
+    /// The addresses that it names.
+    pub(super) const fn range(&self) -> Option<Cidr> {
+        match self.what {
+            What::Range(range) | What::Within(_, range) => Some(range),
+            _ => None,
+        }
     }
 }
 

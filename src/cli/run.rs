@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::config::{ControlTarget, Options};
 
-use crate::proxy::{Command, Limits, Mail, Surroundings, ThreadedHasher, ThreadedResolver, Worker};
+use crate::proxy::{
+    Command, Interfaces, Limits, Mail, Surroundings, SystemInterfaces, ThreadedHasher,
+    ThreadedResolver, Worker,
+};
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 
 use super::args::RunArgs;
@@ -85,6 +88,9 @@ impl Program {
         // Before any thread is started, so that none of them takes a signal.
         reactor.watch_signals(&[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1])?;
         let settings = options.settings(&secret.pseudonym).map_err(io::Error::other)?;
+        if settings.reverse.is_none() {
+            know_this_machine()?;
+        }
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = LogWriter::start(options.access_log.clone(), waiting)?;
         let control = log.control();
@@ -93,6 +99,7 @@ impl Program {
         let surroundings = Surroundings {
             resolver: Box::new(resolver),
             hasher: Box::new(hasher),
+            interfaces: Box::new(SystemInterfaces),
             log: Box::new(log),
             secret: secret.keys,
         };
@@ -268,6 +275,16 @@ fn open_to_operators(
         lines.push(format!("  metrics  http://{}/metrics", served.map_err(error)?));
     }
     Ok(lines)
+}
+
+/// Without that, a forward proxy would not know which destinations are this machine itself.
+fn know_this_machine() -> io::Result<()> {
+    SystemInterfaces.addresses().map(drop).map_err(|error| {
+        io::Error::other(format!(
+            "the addresses of this machine cannot be read: {error}; a sandbox around tidegate has \
+             to allow netlink sockets (AF_NETLINK)"
+        ))
+    })
 }
 
 /// How many clients so many descriptors bear: each may need a second one for its origin.

@@ -16,6 +16,7 @@ use super::error::ExchangeError;
 use super::journal::Journal;
 use super::limits::Limits;
 use super::log::AccessLog;
+use super::own::Own;
 use super::pool::Pool;
 use super::reply::Reply;
 use super::settings::Settings;
@@ -37,6 +38,7 @@ pub(super) struct Core {
     pub(super) pool: Pool,
     pub(super) names: Names<Token>,
     pub(super) resolver: Box<dyn Resolver>,
+    pub(super) own: Own,
     pub(super) door: Option<Door>,
     secrets: Secrets,
     pub(super) hasher: Box<dyn Hasher>,
@@ -63,6 +65,7 @@ impl Core {
             pool: Pool::new(pool_bound(limits, bearable)),
             names: Names::new(name_limits(limits)),
             resolver: surroundings.resolver,
+            own: Own::new(surroundings.interfaces),
             door: settings.auth.clone().map(|rules| Door::new(rules, &mut secrets)),
             secrets,
             hasher: surroundings.hasher,

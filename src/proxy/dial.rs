@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::access::{Denial, Host, RuleName};
+use crate::access::{Host, RuleName};
 use crate::dns::{Answer, Lookup};
 use crate::reactor::{ConnectError, Connector, Reactor, Token, is_exhaustion};
 
@@ -17,7 +17,6 @@ use super::error::ExchangeError;
 use super::limits::Limits;
 use super::pool::OriginConnection;
 use super::route::Route;
-use super::settings::Settings;
 use super::surroundings::Mail;
 
 /// A connection coming about, for the object that drives it.
@@ -99,12 +98,7 @@ impl Dial {
         };
         Poll::Ready(match addresses {
             Err(error) => Err(ExchangeError::Name(error.to_string())),
-            Ok(addresses) => allowed(&addresses, &self.route, &core.settings)
-                .map(|(addresses, reported)| {
-                    self.reported = reported;
-                    addresses
-                })
-                .map_err(ExchangeError::Denied),
+            Ok(addresses) => self.allowed(&addresses, core, reactor.now().mono),
         })
     }
 
@@ -122,30 +116,31 @@ impl Dial {
             connector.cancel(reactor);
         }
     }
-}
 
-/// Those of `addresses` that may be dialled, and the rule that would have denied one of them; if there
-/// are none, why not the first.
-fn allowed(
-    addresses: &[IpAddr],
-    route: &Route,
-    settings: &Settings,
-) -> Result<(Vec<SocketAddr>, Option<RuleName>), Denial> {
-    let (mut denial, mut reported) = (None, None);
-    let mut allowed = Vec::with_capacity(addresses.len());
-    for &address in addresses {
-        match route.judge(address, settings) {
-            Ok(rule) => {
-                allowed.push(SocketAddr::new(address, route.port));
-                reported = reported.or(rule);
-            }
-            Err(denied) => {
-                denial.get_or_insert(denied);
+    /// Those of `addresses` that may be dialled; if there are none, why not the first. The first rule is
+    /// remembered that would have denied one of them.
+    fn allowed(
+        &mut self,
+        addresses: &[IpAddr],
+        core: &mut Core,
+        now: Instant,
+    ) -> Result<Vec<SocketAddr>, ExchangeError> {
+        let mut denial = None;
+        let mut allowed = Vec::with_capacity(addresses.len());
+        for &address in addresses {
+            match self.route.judge(address, core, now) {
+                Ok(rule) => {
+                    allowed.push(SocketAddr::new(address, self.route.port));
+                    self.reported = self.reported.take().or(rule);
+                }
+                Err(denied) => {
+                    denial.get_or_insert(denied);
+                }
             }
         }
-    }
-    match denial {
-        Some(denial) if allowed.is_empty() => Err(denial),
-        _ => Ok((allowed, reported)),
+        match denial {
+            Some(denial) if allowed.is_empty() => Err(denial),
+            _ => Ok(allowed),
+        }
     }
 }

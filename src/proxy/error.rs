@@ -93,7 +93,7 @@ impl ExchangeError {
             Self::Denied(Denial::Port { .. } | Denial::Rule { .. }) | Self::ClientDenied(_) => {
                 (Status::FORBIDDEN, "http_request_denied")
             }
-            Self::Denied(Denial::Address { .. }) => {
+            Self::Denied(Denial::Address { .. } | Denial::Listener { .. }) => {
                 (Status::FORBIDDEN, "destination_ip_prohibited")
             }
             Self::WhoIsThere { side: Side::Origin, .. } => {
@@ -246,10 +246,11 @@ impl fmt::Display for ExchangeError {
                 }
             }),
             Self::Denied(denial @ Denial::Rule { .. }) => {
-                write!(f, "{denial}. To see why: {}", denial.remedy())
+                write!(f, "{denial}. To see why: {}", denial.remedy().unwrap_or_default())
             }
             Self::Denied(denial) => {
-                write!(f, "{denial}; rule '{}'. To allow it: {}", denial.rule(), denial.remedy())
+                write!(f, "{denial}; rule '{}'.", denial.rule())?;
+                denial.remedy().map_or(Ok(()), |remedy| write!(f, " To allow it: {remedy}"))
             }
             Self::ClientDenied(client) => write!(
                 f,

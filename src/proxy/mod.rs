@@ -22,6 +22,7 @@ mod log_text;
 mod operator;
 mod operators;
 mod outgoing;
+mod own;
 mod pool;
 mod purge;
 mod reply;
@@ -47,6 +48,7 @@ pub use purge::PurgeTarget;
 pub use settings::{ReverseOrigin, Settings};
 pub use stats::Stats;
 pub use surroundings::{
-    Command, Hasher, Mail, Resolver, Surroundings, ThreadedHasher, ThreadedResolver,
+    Command, Hasher, Interfaces, Mail, Resolver, Surroundings, SystemInterfaces, ThreadedHasher,
+    ThreadedResolver,
 };
 pub use worker::Worker;

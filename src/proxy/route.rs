@@ -4,11 +4,14 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::access::{Asker, Denial, Host, Judgement, RuleName, Scheme};
+use crate::access::{Asker, Host, Judgement, RuleName, Scheme};
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
 
+use super::core::Core;
 use super::error::{ExchangeError, Unserved};
+use super::own::Own;
 use super::pool::OriginKey;
 use super::settings::{ReverseOrigin, Settings, authority_text};
 
@@ -68,12 +71,13 @@ impl Route {
     pub(super) fn judge(
         &self,
         address: IpAddr,
-        settings: &Settings,
-    ) -> Result<Option<RuleName>, Denial> {
-        match &self.judgement {
-            Some(judgement) => settings.destinations.judge(judgement, &self.host, address),
-            None => Ok(None),
-        }
+        core: &mut Core,
+        now: Instant,
+    ) -> Result<Option<RuleName>, ExchangeError> {
+        let Some(judgement) = &self.judgement else { return Ok(None) };
+        let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+        let judged = core.settings.destinations.judge(judgement, &self.host, address, own);
+        judged.map_err(ExchangeError::Denied)
     }
 
     /// The Host sent to the origin.
@@ -93,11 +97,12 @@ pub(super) enum Routed {
     Here,
 }
 
-/// Routes a request of `sender`.
+/// Routes a request of `sender`. What this machine is itself is looked up in `own`, as of now.
 pub(super) fn route(
     request: &RequestHead,
     sender: Sender<'_>,
     settings: &Settings,
+    own: (&mut Own, Instant),
 ) -> Result<Routed, ExchangeError> {
     let client = sender.client;
     if !settings.admits(client) {
@@ -111,7 +116,7 @@ pub(super) fn route(
     }
     match &settings.reverse {
         Some(origin) => to_origin(request, origin, settings.trusts(client)).map(Routed::Fetch),
-        None => forward(request, sender, settings),
+        None => forward(request, sender, settings, own),
     }
 }
 
@@ -132,6 +137,7 @@ fn forward(
     request: &RequestHead,
     sender: Sender<'_>,
     settings: &Settings,
+    own: (&mut Own, Instant),
 ) -> Result<Routed, ExchangeError> {
     let unserved = |what| Err(ExchangeError::Unserved(what));
     let connect = request.method() == Method::Connect;
@@ -148,8 +154,10 @@ fn forward(
     let port = authority.port.unwrap_or(80);
     let scheme = if connect { Scheme::Https } else { Scheme::Http };
     let asker = sender.asks(request.method_name(), scheme);
-    let judgement =
-        settings.destinations.ask(&asker, &host, port).map_err(ExchangeError::Denied)?;
+    let (own, now) = own;
+    let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+    let judged = settings.destinations.ask(&asker, &host, port, own);
+    let judgement = judged.map_err(ExchangeError::Denied)?;
     let text = authority_text(&host, port, (!connect).then_some(80));
     let (uri, span) = if connect {
         (Arc::from(text.as_str()), 0..text.len())

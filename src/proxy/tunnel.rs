@@ -128,7 +128,7 @@ impl Tunnel {
     /// Moves bytes both ways; false if it is over.
     pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
         let now = reactor.now().mono;
-        if let Err(error) = self.judge(&core.settings) {
+        if let Err(error) = self.judge(core, now) {
             self.journal.reason = Some(error.reason());
             self.journal.outcome = Outcome::Denied;
             self.broken = true;
@@ -165,7 +165,8 @@ impl Tunnel {
     }
 
     /// Whether it is still allowed, by settings that may have come since it was opened.
-    fn judge(&mut self, settings: &Rc<Settings>) -> Result<(), ExchangeError> {
+    fn judge(&mut self, core: &mut Core, now: Instant) -> Result<(), ExchangeError> {
+        let settings = &core.settings;
         if self.judged_by.as_ref().is_some_and(|by| Rc::ptr_eq(by, settings)) {
             return Ok(());
         }
@@ -182,11 +183,12 @@ impl Tunnel {
         let sender = Sender { client, user: self.journal.user.as_deref(), listener: self.listener };
         let asker = sender.asks(request.method_name(), scheme);
         let (host, rules) = (&self.route.host, &settings.destinations);
-        let judgement = rules.ask(&asker, host, self.route.port).map_err(ExchangeError::Denied)?;
-        if let Some(origin) = self.journal.origin {
-            rules.judge(&judgement, host, origin.ip()).map_err(ExchangeError::Denied)?;
-        }
-        Ok(())
+        let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+        let judged = rules.ask(&asker, host, self.route.port, own).and_then(|judgement| {
+            let origin = self.journal.origin.map(|origin| origin.ip());
+            origin.map_or(Ok(None), |origin| rules.judge(&judgement, host, origin, own))
+        });
+        judged.map(drop).map_err(ExchangeError::Denied)
     }
 
     fn is_reset(&self, reactor: &Reactor<Mail>) -> bool {

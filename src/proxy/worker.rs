@@ -88,7 +88,9 @@ impl Worker {
         let id = self
             .gates
             .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate))?;
-        Ok(self.gates.get(id).map_or(address, |gate| gate.0.address()))
+        let address = self.gates.get(id).map_or(address, |gate| gate.0.address());
+        self.core.own.add_listener(address);
+        Ok(address)
     }
 
     /// Takes commands of the owner of this process at `path` in the file system. It does so until
@@ -114,7 +116,9 @@ impl Worker {
         reactor: &mut Reactor<Mail>,
         address: SocketAddr,
     ) -> io::Result<SocketAddr> {
-        self.operators.listen(reactor, address)
+        let address = self.operators.listen(reactor, address)?;
+        self.core.own.add_listener(address);
+        Ok(address)
     }
 
     /// Serves a listener that was opened elsewhere.
@@ -129,6 +133,7 @@ impl Worker {
         let address = listener.local_addr()?;
         self.gates
             .try_insert_with(|id| Listener::adopt(reactor, listener, id.token()).map(Gate))?;
+        self.core.own.add_listener(address);
         Ok(address)
     }
 

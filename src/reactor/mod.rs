@@ -51,7 +51,7 @@ pub use connector::{ConnectError, Connector};
 pub use listener::{Accepted, Listener, is_exhaustion};
 pub use load::{Load, Spread};
 pub use mailbox::Mailbox;
-pub use os::raise_descriptor_limit;
+pub use os::{interface_addresses, raise_descriptor_limit};
 pub use ready::{Budget, Ready};
 pub use resolver::SystemResolver;
 pub use runq::Why;

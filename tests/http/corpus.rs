@@ -77,6 +77,11 @@ fn rules_for_destinations_keep_the_rules() {
 }
 
 #[test]
+fn spellings_of_hosts_keep_the_rules() {
+    replay("spelling");
+}
+
+#[test]
 fn each_target_is_a_program_and_has_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert!(names_in("corpus").is_superset(&targets));

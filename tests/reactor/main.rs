@@ -4,6 +4,7 @@
 mod connector;
 mod echo;
 mod embed;
+mod interfaces;
 mod listener;
 mod local;
 mod loopback;

@@ -7,6 +7,7 @@
 
 mod ask;
 mod client;
+mod destinations;
 mod origin;
 mod plan;
 mod world;

@@ -39,9 +39,10 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
 
 /// An idle connection, if its address is allowed to who has asked: it may have been opened for others.
 fn idle(route: &Route, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
-    let Core { pool, settings, .. } = cx.core;
-    let connection = pool.take(&route.origin, cx.reactor)?;
-    if route.judge(connection.address.ip(), settings).is_err() {
+    let connection = cx.core.pool.take(&route.origin, cx.reactor)?;
+    let now = cx.reactor.now().mono;
+    if route.judge(connection.address.ip(), cx.core, now).is_err() {
+        let Core { pool, settings, .. } = cx.core;
         pool.put(&route.origin, connection, &settings.limits, cx.reactor);
         return None;
     }

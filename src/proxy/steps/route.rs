@@ -25,7 +25,8 @@ pub(in super::super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
     let user = exchange.journal.user.clone();
     let (client_ip, listener) = (client.address.ip(), client.listener);
     let sender = Sender { client: client_ip, user: user.as_deref(), listener };
-    match route::route(&exchange.request, sender, &settings) {
+    let own = (&mut cx.core.own, cx.reactor.now().mono);
+    match route::route(&exchange.request, sender, &settings, own) {
         Err(error) => Next::Go(client.fail(&error, cx)),
         Ok(Routed::Here) => Next::Go(answer_here(client, cx)),
         Ok(Routed::Fetch(route)) => {
