@@ -3,6 +3,7 @@
 
 pub mod authorization;
 pub mod chunked;
+pub mod egress;
 pub mod fields;
 pub mod heads;
 pub mod range;
@@ -15,7 +16,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 13] = [
+pub const TARGETS: [(&str, Rule); 14] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -28,5 +29,6 @@ pub const TARGETS: [(&str, Rule); 13] = [
     ("vary", fields::vary),
     ("structured_field", fields::structured_field),
     ("authorization", authorization::rules),
+    ("egress", egress::rules),
     ("spelling", spelling::rules),
 ];

@@ -1,8 +1,10 @@
 //! Hosts as they are written: what any resolver could take for an address is never a name.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use tidegate::access::{AddressClass, DestinationPolicy, Host, Own};
+
+use super::egress::judge;
 
 /// Any text as a host.
 pub fn rules(text: &[u8]) {
@@ -34,10 +36,10 @@ fn check_judgement(host: &Host, address: IpAddr) {
     let class = AddressClass::of(address);
     let judged = policy.judge_address(host, address);
     assert_eq!(judged.is_ok(), class == AddressClass::Global);
-    let nowhere = policy.judge_dial(host, SocketAddr::new(address, 80), &Own::default());
+    let nowhere = judge(&policy, host, address, &Own::default());
     assert_eq!(nowhere, judged);
     let here = Own { addresses: vec![address.to_canonical()], listeners: Vec::new() };
-    assert!(policy.judge_dial(host, SocketAddr::new(address, 80), &here).is_err());
+    assert!(judge(&policy, host, address, &here).is_err());
     if let IpAddr::V4(v4) = address {
         assert_eq!(AddressClass::of(v4.to_ipv6_mapped().into()), class);
     }

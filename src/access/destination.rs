@@ -3,10 +3,15 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
+use super::denial::Denial;
 use super::embedded::facets;
 use super::net::Cidr;
 use super::own::Own;
+use super::pattern::NamePattern;
+use super::ports::Ports;
+use super::rules::RuleSet;
 use super::special::AddressClass;
 use super::spelling::Host;
 
@@ -21,43 +26,6 @@ pub enum DestinationRule {
     NameWithin(NamePattern, Cidr),
 }
 
-/// `HOST`, or `*.DOMAIN` for every name below a domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamePattern {
-    /// Lower case; without the `*`, and with the dot, of a domain.
-    text: String,
-}
-
-impl NamePattern {
-    /// Whether `name`, in lower case and without a trailing dot, is meant.
-    #[must_use]
-    pub fn matches(&self, name: &str) -> bool {
-        if self.text.starts_with('.') { name.ends_with(&self.text) } else { name == self.text }
-    }
-}
-
-impl FromStr for NamePattern {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let name = text.strip_prefix("*.").unwrap_or(text);
-        match Host::parse(name) {
-            Ok(Host::Name(host)) => {
-                let dot = if name.len() < text.len() { "." } else { "" };
-                Ok(Self { text: format!("{dot}{host}") })
-            }
-            _ => Err(format!("'{text}' is neither a host name nor *.DOMAIN")),
-        }
-    }
-}
-
-impl fmt::Display for NamePattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let star = if self.text.starts_with('.') { "*" } else { "" };
-        write!(f, "{star}{}", self.text)
-    }
-}
-
 impl FromStr for DestinationRule {
     type Err = String;
 
@@ -67,7 +35,7 @@ impl FromStr for DestinationRule {
         }
         let looks_like_range =
             text.contains(['/', ':']) || !matches!(Host::parse(text), Ok(Host::Name(_)));
-        if looks_like_range && !text.starts_with("*.") {
+        if looks_like_range && !text.starts_with(['*', '.']) {
             return text.parse().map(Self::Range);
         }
         text.parse().map(Self::Name)
@@ -84,51 +52,8 @@ impl fmt::Display for DestinationRule {
     }
 }
 
-/// A list of ports and ranges of ports: `80,443,1025-65535`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ports(Vec<(u16, u16)>);
-
-impl Ports {
-    /// Whether `port` is in the list.
-    #[must_use]
-    pub fn contains(&self, port: u16) -> bool {
-        self.0.iter().any(|&(first, last)| (first..=last).contains(&port))
-    }
-}
-
-impl FromStr for Ports {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let port = |digits: &str| {
-            let port = digits.trim().parse::<u16>().ok().filter(|&port| port > 0);
-            port.ok_or_else(|| format!("'{digits}' is no port"))
-        };
-        let range = |part: &str| {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let (first, last) = (port(first)?, port(last)?);
-            if first <= last { Ok((first, last)) } else { Err(format!("'{part}' is empty")) }
-        };
-        text.split(',').map(range).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl fmt::Display for Ports {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (first, last)) in self.0.iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            if first == last {
-                write!(f, "{comma}{first}")?;
-            } else {
-                write!(f, "{comma}{first}-{last}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The rules for destinations.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DestinationPolicy {
     /// Exceptions to the denial of special addresses.
     pub rules: Vec<DestinationRule>,
@@ -136,6 +61,8 @@ pub struct DestinationPolicy {
     pub ports: Ports,
     /// Ports for CONNECT.
     pub connect_ports: Ports,
+    /// Which of the others may be asked for, and by whom.
+    pub egress: Arc<RuleSet>,
 }
 
 impl Default for DestinationPolicy {
@@ -143,98 +70,9 @@ impl Default for DestinationPolicy {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
-            ports: Ports(vec![(80, 80), (443, 443), (1025, 65535)]),
-            connect_ports: Ports(vec![(443, 443)]),
-        }
-    }
-}
-
-/// Why a destination is refused: which rule, and the option that lifts it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// The port is in no list.
-    Port {
-        /// The port asked for.
-        port: u16,
-        /// Whether by CONNECT.
-        connect: bool,
-    },
-    /// The address is special.
-    Address {
-        /// The address judged.
-        address: IpAddr,
-        /// The address that it embeds, if that is what is denied.
-        embedded: Option<IpAddr>,
-        /// What the denied one is for.
-        class: AddressClass,
-        /// The name that led to it, if one did.
-        name: Option<String>,
-    },
-    /// This proxy listens there.
-    Listener {
-        /// Where.
-        address: SocketAddr,
-    },
-}
-
-impl Denial {
-    /// The rule's name, for logs and `Proxy-Status`.
-    #[must_use]
-    pub fn rule(&self) -> String {
-        match self {
-            Self::Port { connect: false, .. } => "port".into(),
-            Self::Port { connect: true, .. } => "connect-port".into(),
-            Self::Address { class, .. } => format!("destination-{class}"),
-            Self::Listener { .. } => "destination-listener".into(),
-        }
-    }
-
-    /// The option that would lift it, if one can.
-    #[must_use]
-    pub fn remedy(&self) -> Option<String> {
-        Some(match self {
-            Self::Port { port, connect: false } => {
-                format!("--allow-port {},{port}", DestinationPolicy::default().ports)
-            }
-            Self::Port { port, connect: true } => {
-                format!(
-                    "--allow-connect-port {},{port}",
-                    DestinationPolicy::default().connect_ports
-                )
-            }
-            Self::Address { address, embedded, name, .. } => {
-                let denied = embedded.unwrap_or(*address);
-                let name = name.as_ref().map_or(String::new(), |name| format!("{name}="));
-                format!("--allow-destination {name}{denied}")
-            }
-            Self::Listener { .. } => return None,
-        })
-    }
-}
-
-impl fmt::Display for Denial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Port { port, connect: false } => write!(f, "port {port} is not allowed"),
-            Self::Port { port, connect: true } => {
-                write!(f, "CONNECT to port {port} is not allowed")
-            }
-            Self::Address { address, embedded, class, name } => {
-                match (name, embedded) {
-                    (None, None) => write!(f, "{address} is ")?,
-                    (None, Some(v4)) => write!(f, "{address} embeds {v4}, ")?,
-                    (Some(name), None) => write!(f, "{name} resolves to {address}, ")?,
-                    (Some(name), Some(v4)) => {
-                        write!(f, "{name} resolves to {address}, which embeds {v4}, ")?;
-                    }
-                }
-                match class {
-                    AddressClass::Own => f.write_str("an address of this machine"),
-                    AddressClass::Unspecified => f.write_str("an unspecified address"),
-                    class => write!(f, "a {class} address"),
-                }
-            }
-            Self::Listener { address } => write!(f, "{address} is this proxy itself"),
+            ports: Ports::of(&[(80, 80), (443, 443), (1025, 65535)]),
+            connect_ports: Ports::of(&[(443, 443)]),
+            egress: Arc::default(),
         }
     }
 }
@@ -254,18 +92,25 @@ impl DestinationPolicy {
     /// # Errors
     /// The denial.
     pub fn judge_address(&self, host: &Host, address: IpAddr) -> Result<(), Denial> {
-        self.judge_class(host, address, AddressClass::as_such)
+        self.judge_class(host, address, AddressClass::as_such, |_, _| false)
     }
 
-    /// Whether `to`, to which `host` led, may be dialled from this machine.
+    /// Whether `to`, to which `host` led, may be dialled from this machine. What is denied of itself may
+    /// be `lifted`, by address and class, but for this proxy's own listeners.
     ///
     /// # Errors
     /// The denial.
-    pub fn judge_dial(&self, host: &Host, to: SocketAddr, own: &Own) -> Result<(), Denial> {
+    pub(super) fn judge_dial(
+        &self,
+        host: &Host,
+        to: SocketAddr,
+        own: &Own,
+        lifted: impl Fn(IpAddr, AddressClass) -> bool,
+    ) -> Result<(), Denial> {
         if own.listens_at(to) {
             return Err(Denial::Listener { address: to });
         }
-        self.judge_class(host, to.ip(), |facet| own.class_of(facet))
+        self.judge_class(host, to.ip(), |facet| own.class_of(facet), lifted)
     }
 
     /// What an address embeds is judged like itself: each has to be global, or be lifted.
@@ -274,6 +119,7 @@ impl DestinationPolicy {
         host: &Host,
         address: IpAddr,
         class_of: impl Fn(IpAddr) -> AddressClass,
+        lifted: impl Fn(IpAddr, AddressClass) -> bool,
     ) -> Result<(), Denial> {
         let name = match host {
             Host::Name(name) => Some(name.as_str()),
@@ -282,6 +128,7 @@ impl DestinationPolicy {
         for facet in facets(address) {
             let class = class_of(facet);
             if class != AddressClass::Global
+                && !lifted(facet, class)
                 && !self.rules.iter().any(|rule| rule.lifts(name, facet, class))
             {
                 let embedded = (facet != address.to_canonical()).then_some(facet);
@@ -355,7 +202,7 @@ mod tests {
         };
         let judge = |rules: &[&str], host: &str, to: &str| {
             let host = Host::parse(host).unwrap();
-            let judged = policy(rules).judge_dial(&host, to.parse().unwrap(), &own);
+            let judged = policy(rules).judge_dial(&host, to.parse().unwrap(), &own, |_, _| false);
             judged.map_or_else(|denial| denial.rule(), |()| "allowed".into())
         };
         assert_eq!(judge(&[], "h", "93.184.216.34:80"), "destination-own");

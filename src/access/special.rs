@@ -44,6 +44,23 @@ pub enum AddressClass {
 }
 
 impl AddressClass {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Global,
+        Self::Loopback,
+        Self::Unspecified,
+        Self::Own,
+        Self::Private,
+        Self::UniqueLocal,
+        Self::LinkLocal,
+        Self::Shared,
+        Self::Documentation,
+        Self::Benchmarking,
+        Self::Multicast,
+        Self::Broadcast,
+        Self::Reserved,
+    ];
+
     /// The class of `address`: of an IPv4 address that it embeds, if that is special, or its own.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {

@@ -11,7 +11,7 @@ use crate::config::{OPTIONS, OptionSpec, Options};
 use crate::proxy::{ControlRequest, PurgeTarget};
 
 use super::users::UsersRequest;
-use super::{load, operate, users_args};
+use super::{egress, load, operate, users_args};
 
 /// Where a proxy listens unless it is told otherwise.
 const DEFAULT_PORT: u16 = 3128;
@@ -28,8 +28,11 @@ pub(super) enum Invocation {
 #[derive(Clone, Debug)]
 pub(super) struct RunArgs {
     pub(super) config: Option<String>,
-    given: Vec<(&'static OptionSpec, String)>,
+    given: Given,
 }
+
+/// Options and their values, in the order in which they are to be read.
+pub(super) type Given = Vec<(&'static OptionSpec, String)>;
 
 impl RunArgs {
     /// What the file says, and over it what the command line says.
@@ -79,13 +82,20 @@ pub(super) fn parse() -> Invocation {
             socket: socket(matches),
             request: ControlRequest::Stats { json: matches.get_flag("json") },
         },
-        Some((_, matches)) => run_invocation(command, matches),
-        None => run_invocation(command, &matches),
+        Some(("egress", matches)) => run_invocation(command, matches, egress::given(matches)),
+        Some((_, matches)) => run_invocation(command, matches, Vec::new()),
+        None => run_invocation(command, &matches, Vec::new()),
     }
 }
 
-fn run_invocation(mut command: Command, matches: &ArgMatches) -> Invocation {
-    let mut given = Vec::new();
+/// What was `given` already, and then what the options say.
+fn run_invocation(mut command: Command, matches: &ArgMatches, mut given: Given) -> Invocation {
+    if let Some((_, message)) = given.iter().find_map(|(option, text)| {
+        let set = (option.set)(&mut Options::default(), text);
+        set.err().map(|message| (option, message))
+    }) {
+        command.error(ErrorKind::ValueValidation, message).exit();
+    }
     for option in OPTIONS {
         for text in matches.get_many::<String>(option.name).into_iter().flatten() {
             if let Err(message) = (option.set)(&mut Options::default(), text) {
@@ -186,6 +196,7 @@ fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .args(run_args())
         .subcommand(Command::new("run").about("Run the proxy (the default)").args(run_args()))
+        .subcommand(egress::command().args(run_args()))
         .subcommand(
             Command::new("check")
                 .about("Check a configuration file: exit 0 or 2")

@@ -3,6 +3,7 @@
 mod allocator;
 mod args;
 mod banner;
+mod egress;
 mod log_writer;
 mod operate;
 mod password;

@@ -5,6 +5,7 @@ mod changes;
 mod diagnose;
 mod file;
 mod options;
+mod rules;
 mod table;
 
 pub use auth::AuthOptions;
@@ -12,4 +13,5 @@ pub use changes::{Change, What};
 pub use diagnose::ConfigError;
 pub use file::read_file;
 pub use options::{ControlTarget, LogTarget, Options};
+pub use rules::RuleOptions;
 pub use table::{OPTIONS, OptionSpec};

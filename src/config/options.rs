@@ -11,6 +11,7 @@ use crate::proxy::units::Bytes;
 use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
 
 use super::auth::AuthOptions;
+use super::rules::RuleOptions;
 use super::table::OPTIONS;
 
 /// Where the access log goes.
@@ -67,8 +68,10 @@ pub struct Options {
     pub status_key: bool,
     /// Which entries go first when memory is short.
     pub eviction: Eviction,
-    /// Rules for destinations.
+    /// What is allowed though special.
     pub destinations: DestinationPolicy,
+    /// Rules for destinations.
+    pub rules: RuleOptions,
     /// Clients beyond this machine.
     pub clients: Vec<Cidr>,
     /// Who has to say who they are.
@@ -104,6 +107,7 @@ impl Default for Options {
             status_key: false,
             eviction: Eviction::default(),
             destinations: DestinationPolicy::default(),
+            rules: RuleOptions::default(),
             clients: Vec::new(),
             auth: AuthOptions::default(),
             purgers: Vec::new(),
@@ -140,7 +144,7 @@ impl Options {
             limits: self.limits.clone(),
             via: self.via.clone().unwrap_or_else(|| pseudonym.to_owned()),
             name: self.via.clone().unwrap_or_else(|| "tidegate".to_owned()),
-            destinations: self.destinations.clone(),
+            destinations: self.rules.apply(&self.destinations, !self.auth.files.is_empty())?,
             clients: self.clients.clone(),
             auth: self.auth.rules(side)?,
             purgers: self.purgers.clone(),
@@ -159,6 +163,7 @@ impl Options {
 
     /// What could be dangerous is refused with the reason, not done and warned of.
     fn check(&self) -> Result<(), String> {
+        self.rules.check(self.to.is_some())?;
         let beyond = self.listeners().into_iter().find(|address| !address.ip().is_loopback());
         if let (None, true, Some(address)) = (&self.to, self.clients.is_empty(), beyond) {
             return Err(format!(

@@ -3,8 +3,8 @@
 //! A client connection is driven through named steps, one function each, in [`steps`](super::steps):
 //!
 //! ```text
-//! receive ── auth ── route ──┬── lookup ──┬── wait ──┬── deliver ── transmit ── finish ── receive …
-//!                            │            └──────────┘                            └── close
+//! receive ── auth ── route ──┬── [judge] ── lookup ──┬── wait ──┬── deliver ── transmit ── finish ── receive …
+//!                            │                       └──────────┘                            └── close
 //!                            ├── connect ── (a tunnel takes the connection)
 //!                            └── (an answer of our own) ── finish
 //! ```
@@ -45,6 +45,8 @@ pub(super) struct Client {
     pub(super) id: Id<Self>,
     pub(super) io: Io,
     pub(super) address: SocketAddr,
+    /// The listener that it came to.
+    pub(super) listener: SocketAddr,
     pub(super) codec: ServerCodec,
     pub(super) input: Input,
     pub(super) output: Outgoing,
@@ -76,6 +78,8 @@ pub(super) enum Step {
     Auth,
     /// Decides where the request goes.
     Route,
+    /// Asks for the addresses of the destination, as rules depend on them.
+    Judge,
     /// Connects to the destination of a CONNECT.
     Connect,
     /// Asks the cache.
@@ -180,11 +184,11 @@ impl ClientCx<'_> {
 }
 
 impl Client {
-    /// A connection that was accepted `now`, and has until `idle_until` to ask for something.
+    /// A connection from an address to a listener that was accepted `now`, and has until `idle_until` to ask for something.
     pub(super) fn new(
         id: Id<Self>,
         io: Io,
-        address: SocketAddr,
+        (address, listener): (SocketAddr, SocketAddr),
         now: Instant,
         idle_until: Instant,
     ) -> Self {
@@ -192,6 +196,7 @@ impl Client {
             id,
             io,
             address,
+            listener,
             codec: ServerCodec::new(),
             input: Input::new(),
             output: Outgoing::new(),
@@ -216,6 +221,7 @@ impl Client {
                 Step::Receive => steps::receive(self, cx),
                 Step::Auth => steps::auth(self, cx),
                 Step::Route => steps::route(self, cx),
+                Step::Judge => steps::judge(self, cx),
                 Step::Connect => steps::connect(self, cx),
                 Step::Lookup => steps::lookup(self, cx),
                 Step::Wait => steps::wait(self, cx),

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::access::Host;
+use crate::access::{Host, RuleName};
 use crate::dns::{Answer, Lookup};
 use crate::reactor::{ConnectError, Connector, Reactor, Token, is_exhaustion};
 
@@ -26,6 +26,8 @@ pub(super) struct Dial {
     route: Rc<Route>,
     deadline: Instant,
     connector: Option<Connector>,
+    /// The rule that would have denied one of the addresses, if it were not only written down.
+    pub(super) reported: Option<RuleName>,
     /// Whether idle connections were closed to have descriptors for this one.
     made_room: bool,
 }
@@ -33,7 +35,7 @@ pub(super) struct Dial {
 impl Dial {
     pub(super) fn new(owner: Token, route: Rc<Route>, limits: &Limits, now: Instant) -> Self {
         let deadline = now + limits.connect_timeout;
-        Self { owner, route, deadline, connector: None, made_room: false }
+        Self { owner, route, deadline, connector: None, reported: None, made_room: false }
     }
 
     /// Goes on as far as it can: a connection, an error, or `Pending` until the owner is driven.
@@ -44,14 +46,7 @@ impl Dial {
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
         let now = reactor.now().mono;
         if self.connector.is_none() {
-            let Poll::Ready(addresses) = self.addresses(reactor, core)? else {
-                let late = now >= self.deadline;
-                return if late {
-                    Poll::Ready(Err(ExchangeError::NameTimeout))
-                } else {
-                    Poll::Pending
-                };
-            };
+            let Poll::Ready(addresses) = self.look_up(reactor, core)? else { return Poll::Pending };
             let left = self.deadline.saturating_duration_since(now);
             let stagger = core.settings.limits.connect_stagger;
             self.connector = Some(Connector::new(self.owner, addresses, now, stagger, left));
@@ -72,7 +67,7 @@ impl Dial {
             // Where a reverse proxy's origin is was the operator's choice, and is no client's
             // business.
             Err(ConnectError::Failed(to, error)) => {
-                let (told, kind) = (self.route.judged, error.kind());
+                let (told, kind) = (self.route.judgement.is_some(), error.kind());
                 Err(ExchangeError::Connect { to, told, kind })
             }
             Err(ConnectError::NoAddress) => Err(ExchangeError::Name("no address".into())),
@@ -80,15 +75,19 @@ impl Dial {
     }
 
     /// The addresses that may be dialled, once they are known.
-    fn addresses(
-        &self,
+    pub(super) fn look_up(
+        &mut self,
         reactor: &Reactor<Mail>,
         core: &mut Core,
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
+        let late = reactor.now().mono >= self.deadline;
         let addresses: Answer = match &self.route.host {
             Host::Address(address) => Ok([*address].into()),
             Host::Name(name) => match core.names.look_up(name, self.owner, reactor.now().mono) {
                 Lookup::Known(answer) => answer,
+                Lookup::Waiting | Lookup::Ask if late => {
+                    return Poll::Ready(Err(ExchangeError::NameTimeout));
+                }
                 Lookup::Waiting => return Poll::Pending,
                 Lookup::Ask => {
                     core.resolver.ask(name);
@@ -99,7 +98,7 @@ impl Dial {
         };
         Poll::Ready(match addresses {
             Err(error) => Err(ExchangeError::Name(error.to_string())),
-            Ok(addresses) => allowed(&addresses, &self.route, core, reactor.now().mono),
+            Ok(addresses) => self.allowed(&addresses, core, reactor.now().mono),
         })
     }
 
@@ -117,32 +116,31 @@ impl Dial {
             connector.cancel(reactor);
         }
     }
-}
 
-/// Those of `addresses` that may be dialled; if there are none, why not the first.
-fn allowed(
-    addresses: &[IpAddr],
-    route: &Route,
-    core: &mut Core,
-    now: Instant,
-) -> Result<Vec<SocketAddr>, ExchangeError> {
-    let to = addresses.iter().map(|&address| SocketAddr::new(address, route.port));
-    if !route.judged {
-        return Ok(to.collect());
-    }
-    let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
-    let mut denial = None;
-    let mut allowed = Vec::with_capacity(addresses.len());
-    for to in to {
-        match core.settings.destinations.judge_dial(&route.host, to, own) {
-            Ok(()) => allowed.push(to),
-            Err(denied) => {
-                denial.get_or_insert(denied);
+    /// Those of `addresses` that may be dialled; if there are none, why not the first. The first rule is
+    /// remembered that would have denied one of them.
+    fn allowed(
+        &mut self,
+        addresses: &[IpAddr],
+        core: &mut Core,
+        now: Instant,
+    ) -> Result<Vec<SocketAddr>, ExchangeError> {
+        let mut denial = None;
+        let mut allowed = Vec::with_capacity(addresses.len());
+        for &address in addresses {
+            match self.route.judge(address, core, now) {
+                Ok(rule) => {
+                    allowed.push(SocketAddr::new(address, self.route.port));
+                    self.reported = self.reported.take().or(rule);
+                }
+                Err(denied) => {
+                    denial.get_or_insert(denied);
+                }
             }
         }
-    }
-    match denial {
-        Some(denial) if allowed.is_empty() => Err(ExchangeError::Denied(denial)),
-        _ => Ok(allowed),
+        match denial {
+            Some(denial) if allowed.is_empty() => Err(denial),
+            _ => Ok(allowed),
+        }
     }
 }

@@ -100,6 +100,8 @@ pub(super) struct Journal {
     pub(super) origin: Option<SocketAddr>,
     /// Why it was refused or failed.
     pub(super) reason: Option<String>,
+    /// The rule that would have denied it, if it were not only written down.
+    pub(super) reported: Option<String>,
 }
 
 impl Journal {
@@ -115,6 +117,7 @@ impl Journal {
             sent: 0,
             origin: None,
             reason: None,
+            reported: None,
         }
     }
 
@@ -212,6 +215,11 @@ impl Line<'_> {
             push_escaped(out, reason);
             out.push(']');
         }
+        if let Some(rule) = &journal.reported {
+            out.push_str("  [would-deny ");
+            push_escaped(out, rule);
+            out.push(']');
+        }
     }
 
     fn combined(&self, dates: &mut Dates, out: &mut String) {
@@ -299,6 +307,10 @@ impl Line<'_> {
         if let Some(reason) = &journal.reason {
             out.push_str(",\"reason\":");
             push_quoted(out, reason);
+        }
+        if let Some(rule) = &journal.reported {
+            out.push_str(",\"would_deny\":");
+            push_quoted(out, rule);
         }
         out.push('}');
     }

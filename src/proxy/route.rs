@@ -1,14 +1,17 @@
 //! Where a request goes: read from its target, its Host and the settings. Pure.
 
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::access::Host;
+use crate::access::{Asker, Host, Judgement, RuleName, Scheme};
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
 
+use super::core::Core;
 use super::error::{ExchangeError, Unserved};
+use super::own::Own;
 use super::pool::OriginKey;
 use super::settings::{ReverseOrigin, Settings, authority_text};
 
@@ -27,8 +30,24 @@ pub(super) struct Route {
     target: Option<String>,
     /// The Host sent to the origin, if it is not the authority.
     host_field: Option<String>,
-    /// Whether destinations are judged: a reverse proxy's origin was chosen by its operator.
-    pub(super) judged: bool,
+    /// What its addresses are judged by; a reverse proxy's origin was chosen by its operator.
+    pub(super) judgement: Option<Judgement>,
+}
+
+/// Who has sent a request, as far as rules ask for that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sender<'a> {
+    pub(super) client: IpAddr,
+    pub(super) user: Option<&'a str>,
+    pub(super) listener: SocketAddr,
+}
+
+impl<'a> Sender<'a> {
+    /// What rules ask for of its request.
+    pub(super) fn asks(self, method: &'a str, scheme: Scheme) -> Asker<'a> {
+        let Self { client, user, listener } = self;
+        Asker { client, user, listener: Some(listener), method, scheme }
+    }
 }
 
 impl Route {
@@ -45,6 +64,20 @@ impl Route {
     /// The target sent to the origin.
     pub(super) fn target(&self) -> &str {
         self.target.as_deref().unwrap_or_else(|| &self.uri[self.authority.end..])
+    }
+
+    /// Whether `address`, which the host has, may be dialled; if so, the rule that would have denied it
+    /// if it were not only written down.
+    pub(super) fn judge(
+        &self,
+        address: IpAddr,
+        core: &mut Core,
+        now: Instant,
+    ) -> Result<Option<RuleName>, ExchangeError> {
+        let Some(judgement) = &self.judgement else { return Ok(None) };
+        let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+        let judged = core.settings.destinations.judge(judgement, &self.host, address, own);
+        judged.map_err(ExchangeError::Denied)
     }
 
     /// The Host sent to the origin.
@@ -64,12 +97,14 @@ pub(super) enum Routed {
     Here,
 }
 
-/// Routes a request from `client`.
+/// Routes a request of `sender`. What this machine is itself is looked up in `own`, as of now.
 pub(super) fn route(
     request: &RequestHead,
-    client: IpAddr,
+    sender: Sender<'_>,
     settings: &Settings,
+    own: (&mut Own, Instant),
 ) -> Result<Routed, ExchangeError> {
+    let client = sender.client;
     if !settings.admits(client) {
         return Err(ExchangeError::ClientDenied(client.to_canonical()));
     }
@@ -81,7 +116,7 @@ pub(super) fn route(
     }
     match &settings.reverse {
         Some(origin) => to_origin(request, origin, settings.trusts(client)).map(Routed::Fetch),
-        None => forward(request, settings),
+        None => forward(request, sender, settings, own),
     }
 }
 
@@ -98,7 +133,12 @@ pub(super) fn max_forwards(request: &RequestHead) -> Option<u64> {
     std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
 }
 
-fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, ExchangeError> {
+fn forward(
+    request: &RequestHead,
+    sender: Sender<'_>,
+    settings: &Settings,
+    own: (&mut Own, Instant),
+) -> Result<Routed, ExchangeError> {
     let unserved = |what| Err(ExchangeError::Unserved(what));
     let connect = request.method() == Method::Connect;
     let authority = match (request.form(), request.authority()) {
@@ -112,11 +152,12 @@ fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, Exchang
     }
     let Ok(host) = Host::parse(authority.host) else { return unserved(Unserved::Host) };
     let port = authority.port.unwrap_or(80);
-    settings.destinations.judge_port(port, connect).map_err(ExchangeError::Denied)?;
-    if let Host::Address(address) = host {
-        let judged = settings.destinations.judge_address(&host, address);
-        judged.map_err(ExchangeError::Denied)?;
-    }
+    let scheme = if connect { Scheme::Https } else { Scheme::Http };
+    let asker = sender.asks(request.method_name(), scheme);
+    let (own, now) = own;
+    let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+    let judged = settings.destinations.ask(&asker, &host, port, own);
+    let judgement = judged.map_err(ExchangeError::Denied)?;
     let text = authority_text(&host, port, (!connect).then_some(80));
     let (uri, span) = if connect {
         (Arc::from(text.as_str()), 0..text.len())
@@ -131,7 +172,7 @@ fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, Exchang
         port,
         uri,
         authority: span,
-        judged: true,
+        judgement: Some(judgement),
     };
     Ok(if connect { Routed::Tunnel(route) } else { Routed::Fetch(route) })
 }
@@ -173,7 +214,7 @@ fn to_origin(
         host_field: public.map(|_| host),
         uri,
         authority: span,
-        judged: false,
+        judgement: None,
     })
 }
 

@@ -317,18 +317,20 @@ impl Worker {
     fn reload(&mut self, settings: Settings, reactor: &mut Reactor<Mail>) {
         self.max_clients = settings.limits.max_clients.unwrap_or(self.bearable);
         self.core.reload(settings, self.bearable, reactor);
+        self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
         self.make_room(reactor);
     }
 
     /// Takes some of those who wait; whether there may be more.
     fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) -> bool {
         let Some(Gate(listener)) = self.gates.get_mut(id) else { return false };
+        let gate = listener.address();
         let room = self.max_clients.saturating_sub(self.clients.len() + self.tunnels.len());
         let mut accepted = Vec::new();
         let ended = listener.accept(reactor, room, &mut accepted);
         reactor.set_deadline(id.token(), listener.next_deadline());
         for (io, address) in accepted {
-            self.add_client(io, address, reactor);
+            self.add_client(io, (address, gate), reactor);
         }
         if let Accepted::Exhausted(_) = ended {
             self.shed(reactor);
@@ -336,10 +338,15 @@ impl Worker {
         matches!(ended, Accepted::More)
     }
 
-    fn add_client(&mut self, io: Io, address: SocketAddr, reactor: &mut Reactor<Mail>) {
+    fn add_client(
+        &mut self,
+        io: Io,
+        between: (SocketAddr, SocketAddr),
+        reactor: &mut Reactor<Mail>,
+    ) {
         let now = reactor.now().mono;
         let until = now + self.core.settings.limits.header_timeout;
-        let id = self.clients.insert_with(|id| Client::new(id, io, address, now, until));
+        let id = self.clients.insert_with(|id| Client::new(id, io, between, now, until));
         reactor.set_owner(io, id.token());
     }
 

@@ -25,6 +25,8 @@ pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> N
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
         Poll::Ready(Ok(connection)) => {
+            let reported = dial.reported.take().map(|rule| rule.reason());
+            exchange.journal.reported = exchange.journal.reported.take().or(reported);
             exchange.dial = None;
             exchange.journal.status = Some(Status::OK);
             let settings = Rc::clone(&cx.core.settings);
