@@ -24,6 +24,8 @@ use super::log_writer::{LogControl, LogWriter};
 use super::say::say;
 use super::{allocator, fail, operate, refuse};
 
+use reload::Reloading;
+
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
 const SPARE_DESCRIPTORS: u64 = 64;
 /// Fewer clients than this are hardly what anybody had in mind.
@@ -73,6 +75,7 @@ struct Program {
     /// The options that hold; of those that take a restart, what they were at the start.
     options: Options,
     log: LogControl,
+    reloading: Reloading,
     pseudonym: String,
     interrupted: bool,
     /// How many dropped log lines were reported, and when.
@@ -132,6 +135,7 @@ impl Program {
             args,
             options: options.clone(),
             log: control,
+            reloading: Reloading::new(reactor.mailbox()),
             pseudonym: secret.pseudonym,
             interrupted: false,
             reported: None,
@@ -160,7 +164,7 @@ impl Program {
     fn turn(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<()> {
         while !self.worker.is_over() {
             reactor.turn(self, None)?;
-            self.answer_operators(reactor);
+            self.take_reloads(reactor);
             allocator::tell(&mut self.worker);
             self.report_dropped_lines(reactor);
         }
@@ -200,6 +204,7 @@ impl App for Program {
     fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
         match event {
             Event::Signal(signal) => self.signal(signal, reactor),
+            Event::Mail(Mail::Program(what)) => self.told(what, reactor),
             event => self.worker.handle(reactor, event),
         }
     }

@@ -227,7 +227,7 @@ impl Operator {
             reactor.set_deadline(self.token(), Some(until));
             return Next::Park;
         }
-        self.answer_reload(Err("nobody has done it in time".to_owned()), reactor);
+        self.answer_reload(Err("it takes too long; it may still be done".to_owned()), reactor);
         Next::Go
     }
 

@@ -1,5 +1,6 @@
 //! What a proxy needs from outside, and what it is told from there.
 
+use std::any::Any;
 use std::io;
 use std::net::IpAddr;
 
@@ -18,6 +19,8 @@ pub enum Mail {
     Hashed(Done),
     /// Something to do.
     Command(Command),
+    /// Something for the program around the proxy, which takes it before the proxy does.
+    Program(Box<dyn Any + Send>),
 }
 
 /// What a proxy can be told while it runs.

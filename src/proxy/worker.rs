@@ -473,7 +473,8 @@ impl App for Worker {
                 }
             }
             Event::Mail(Mail::Command(command)) => self.command(command, reactor),
-            Event::Signal(_) => {} // the program around it turns signals into commands
+            // The program around it takes its mail, and turns signals into commands.
+            Event::Mail(Mail::Program(_)) | Event::Signal(_) => {}
             Event::Drive(token, _) => {
                 if let Some(id) = token.id::<Client>() {
                     self.drive_client(id, reactor);

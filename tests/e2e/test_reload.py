@@ -121,6 +121,19 @@ class Reload(Case):
         self.assertEqual(self.reload(), f"rules changed: {rules}\nreloaded\n")
         self.assertEqual(self.status(), 200)
 
+    def test_requests_are_served_while_files_are_read(self):
+        slow = self.files / "slow"
+        os.mkfifo(slow)  # whose reader waits until somebody writes
+        self.start('allow-destination = "127.0.0.0/8"\n')
+        self.file.write_text(f'allow-destination = "127.0.0.0/8"\nrule = "deny @{slow}"\n')
+        with subprocess.Popen([BINARY, "reload", "--control", str(self.socket)], stdout=subprocess.PIPE) as waiting:
+            with open(slow, "w") as names:  # opens once it is being read
+                self.assertEqual(self.status(), 200)
+                names.write("127.0.0.1\n")
+            said = waiting.communicate(timeout=DEADLINE)[0].decode()
+        self.assertEqual(said, f"rule: + deny @{slow}\nreloaded\n")
+        self.assertEqual(self.status(), 403)
+
     def test_connections_stay_open(self):
         self.start('allow-destination = "127.0.0.0/8"\n')
         kept = self.connect(self.proxy)
