@@ -14,6 +14,17 @@ pub(super) fn facets(address: IpAddr) -> Vec<IpAddr> {
     }
 }
 
+/// Where a packet to `address` ends for certain. Within most addresses, anybody may write another that
+/// is never reached: who may go to that one may not go there.
+pub(super) fn ends(address: IpAddr) -> Vec<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V6(v6) if matches!(v6.segments(), [0x64, 0xff9b, 0, 0, 0, 0, ..]) => {
+            facets(address)
+        }
+        address => vec![address],
+    }
+}
+
 fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let join = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
@@ -80,6 +91,21 @@ mod tests {
             let found: Vec<_> = embedded(address.parse().unwrap());
             let found: Vec<_> = found.iter().map(ToString::to_string).collect();
             assert_eq!(found, expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_into_an_address_is_not_where_it_leads() {
+        for (address, expected) in [
+            ("10.0.0.1", &["10.0.0.1"] as &[&str]),
+            ("::ffff:10.0.0.1", &["10.0.0.1"]),
+            ("64:ff9b::10.0.0.1", &["10.0.0.1", "64:ff9b::a00:1"]),
+            ("2002:a00:1::1", &["2002:a00:1::1"]),
+            ("2606:4700::5efe:10.0.0.1", &["2606:4700::5efe:a00:1"]),
+        ] {
+            let ends = ends(address.parse().unwrap());
+            let ends: Vec<_> = ends.iter().map(ToString::to_string).collect();
+            assert_eq!(ends, expected, "{address}");
         }
     }
 

@@ -132,7 +132,9 @@ fn add(
 /// A file of rules.
 fn add_file(set: &mut RuleSet, file: &str, read: &mut ReadFile<'_>) -> Result<(), BadRules> {
     let source = Source::File(Arc::from(file));
-    for_lines(file, &content(file, read)?, |line, number| {
+    let text = content(file, read)?;
+    set.note_file(file, &text);
+    for_lines(file, &text, |line, number| {
         if words(line).next().is_none() {
             return Ok(());
         }
@@ -157,7 +159,9 @@ fn add_list(
     read: &mut ReadFile<'_>,
 ) -> Result<(), BadRules> {
     let source = Source::File(Arc::from(file));
-    for_lines(file, &content(file, read)?, |line, number| {
+    let text = content(file, read)?;
+    set.note_file(file, &text);
+    for_lines(file, &text, |line, number| {
         let mut words = words(line);
         let Some((span, word)) = words.next() else { return Ok(()) };
         if let Some((span, word)) = words.next() {

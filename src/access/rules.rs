@@ -1,11 +1,13 @@
 //! Rules in their order, made so that however many stand next to each other, they are few look-ups.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::condition::{Asker, Conditions};
-use super::embedded::facets;
+use super::embedded::{ends, facets};
 use super::names::Line;
 use super::net::Cidr;
 use super::own::Own;
@@ -95,6 +97,8 @@ pub struct RuleSet {
     runs: Vec<Run>,
     denies: bool,
     reports: bool,
+    /// The files that they were read from, each with a hash of what it held.
+    files: BTreeMap<Box<str>, u64>,
 }
 
 /// What the rules say of a request as far as that does not depend on an address.
@@ -111,6 +115,20 @@ impl RuleSet {
     pub const fn set_default(&mut self, denies: bool, reports: bool) {
         self.denies = denies;
         self.reports = reports;
+    }
+
+    /// Rules were read from `file`, which holds `text`.
+    pub(super) fn note_file(&mut self, file: &str, text: &impl Hash) {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        self.files.insert(file.into(), hasher.finish());
+    }
+
+    /// The files that these and `newer` were read from, and that held something else.
+    pub fn changed_files<'a>(&'a self, newer: &'a Self) -> impl Iterator<Item = &'a str> {
+        let both =
+            self.files.iter().filter_map(|(file, old)| Some((file, old, newer.files.get(file)?)));
+        both.filter(|(_, old, new)| old != new).map(|(file, ..)| &**file)
     }
 
     /// Whether there are no rules, and everything passes.
@@ -266,7 +284,9 @@ impl Run {
 
     /// The destination that fits a host that has this address.
     fn fits(&self, host: &Host, address: IpAddr, own: &Own) -> Option<Fit<'_>> {
-        let (facets, classes) = (facets(address), self.conditions.classes());
+        // What is denied is denied also where it is only embedded; what is allowed is where it leads.
+        let facets = if self.action == Action::Allow { ends(address) } else { facets(address) };
+        let classes = self.conditions.classes();
         let meant = classes.is_empty()
             || facets.iter().any(|&facet| classes.contains(&own.class_of(facet)));
         meant.then(|| self.to.find(host, &facets)).flatten()

@@ -79,7 +79,7 @@ impl Targets {
         !self.ranges.is_empty() || self.within.iter().any(|(pattern, ..)| pattern.matches(name))
     }
 
-    /// What fits a host and an address that it has or is, or what that embeds.
+    /// What fits a host and one of the facets of an address that it has or is.
     pub(super) fn find(&self, host: &Host, facets: &[IpAddr]) -> Option<Fit<'_>> {
         let name = host.name();
         let named = match name {

@@ -98,6 +98,29 @@ class Reload(Case):
         self.assertIn(f"{users}:1: ", said)
         self.assertNotIn("plain\n", said)
 
+    def test_rules_in_files_are_read_again_and_refused_whole(self):
+        rules, names = self.files / "rules", self.files / "names"
+        rules.write_text(f"deny @{names}\nallow 127.0.0.0/8\n")
+        names.write_text("nobody.example\n")
+        self.start(f'rule = "@{rules}"\nrule-default = "deny"\n')
+        self.assertEqual(self.status(), 200)
+        names.write_text("127.0.0.1\n")
+        self.assertEqual(self.reload("--plan"), f"rules changed: {names}\n")
+        self.assertEqual(self.status(), 200)
+        self.assertEqual(self.reload(), f"rules changed: {names}\nreloaded\n")
+        self.assertEqual(self.status(), 403)
+        names.write_text("other.example\n127.0.0.1 and more\n")
+        said = self.reload(code=1)
+        self.assertIn(f"{names}:2:11", said)
+        self.assertIn("^^^", said)
+        self.assertEqual(self.status(), 403, "the old rules stay")
+        names.unlink()
+        self.assertIn(f"{names}: ", self.reload(code=1))
+        self.assertEqual(self.status(), 403, "the old rules stay")
+        rules.write_text("allow 127.0.0.0/8\n")
+        self.assertEqual(self.reload(), f"rules changed: {rules}\nreloaded\n")
+        self.assertEqual(self.status(), 200)
+
     def test_connections_stay_open(self):
         self.start('allow-destination = "127.0.0.0/8"\n')
         kept = self.connect(self.proxy)

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::Poll;
 use std::time::Duration;
 
-use tidegate::access::{Cidr, DestinationRule, Host};
+use tidegate::access::{Cidr, Host, RuleSet, read_rules};
 use tidegate::auth::Job;
 use tidegate::proxy::{Command, Hasher, Mail, NoLog, Resolver, Settings, Surroundings, Worker};
 use tidegate::reactor::sim::{Faults, Network};
@@ -116,6 +117,13 @@ impl Bench {
         worker.listen(&mut reactor, SocketAddr::new(listen, PORT)).unwrap();
         worker.serve_figures(&mut reactor, SocketAddr::new(listen, FIGURES)).unwrap();
         Self { network, reactor, worker, asked }
+    }
+
+    /// Goes on with other settings.
+    fn reload(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.worker.settings().clone();
+        change(&mut settings);
+        self.worker.command(Command::Reload(Box::new(settings)), &mut self.reactor);
     }
 
     /// What the proxy answers; it has closed the connection by then.
@@ -227,6 +235,60 @@ fn a_range_that_is_lifted_does_not_lift_what_is_embedded() {
 }
 
 #[test]
+fn what_is_denied_is_denied_where_it_is_embedded_and_what_is_allowed_is_only_itself() {
+    let names: HashMap<String, IpAddr> = [
+        ("isatap.test", "2606:4700::5efe:5db8:d822"),
+        ("nat64.test", "64:ff9b::5db8:d822"),
+        ("6to4.test", "2002:5db8:d822::1"),
+        ("plain.test", "93.184.216.34"),
+    ]
+    .map(|(name, address)| (name.to_owned(), address.parse().unwrap()))
+    .into();
+    let hosts = || {
+        names.iter().flat_map(|(name, address)| {
+            let literal =
+                if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
+            [(name.clone(), name.clone()), (name.clone(), literal)]
+        })
+    };
+    for (rules, default, passes) in [
+        ("allow 93.184.216.0/24", "deny", ["nat64.test", "plain.test"].as_slice()),
+        ("deny 93.184.216.0/24", "allow", &[]),
+        ("deny class=global", "allow", &[]),
+        ("allow class=private", "deny", &[]),
+    ] {
+        for (name, host) in hosts() {
+            let mut bench = Bench::new(PROXY, &[], names.clone());
+            bench
+                .reload(|settings| settings.destinations.egress = egress(rules, default == "deny"));
+            let passes = passes.contains(&name.as_str());
+            let expected = if passes { "502" } else { "403" };
+            for answer in bench.ask_both(&host, ":443") {
+                assert_eq!(status(&answer), expected, "{rules}: {host}: {answer}");
+            }
+            assert_eq!(bench.dialled(), if passes { 2 } else { 0 }, "{rules}: {host}");
+        }
+    }
+    // Somebody's own network, into which an address is written that is only allowed inside.
+    let mut bench = Bench::new(PROXY, &[], HashMap::new());
+    bench.reload(|settings| settings.destinations.egress = egress("allow class=private", true));
+    for answer in bench.ask_both("[2606:4700::5efe:10.0.0.1]", ":443") {
+        assert_eq!(status(&answer), "403", "{answer}");
+    }
+    for answer in bench.ask_both("10.0.0.6", ":443") {
+        assert_eq!(status(&answer), "502", "nobody is there: {answer}");
+    }
+}
+
+/// A set of one rule.
+fn egress(rule: &str, denies: bool) -> Arc<RuleSet> {
+    let mut rules = RuleSet::default();
+    rules.set_default(denies, false);
+    read_rules(&mut rules, &[rule.parse().unwrap()], &mut |_| unreachable!()).unwrap();
+    Arc::new(rules)
+}
+
+#[test]
 fn this_machine_is_no_destination_unless_it_is_lifted() {
     let mut bench = Bench::new(PROXY, &[], HashMap::new());
     for (authority, shown) in [
@@ -259,12 +321,7 @@ fn the_proxy_itself_is_never_a_destination() {
     let all = ["0.0.0.0/0", "::/0", "self.test=0.0.0.0/0"];
     let names: HashMap<String, IpAddr> = [("self.test".into(), PROXY.parse().unwrap())].into();
     let mut bench = Bench::new(PROXY, &all, names);
-    let rules: Vec<DestinationRule> = all.iter().map(|rule| rule.parse().unwrap()).collect();
-    let mut settings = Settings::forward("gate");
-    settings.clients = vec![CLIENT.parse().unwrap()];
-    settings.destinations.rules = rules;
-    settings.destinations.connect_ports = "1-65535".parse().unwrap();
-    bench.worker.command(Command::Reload(Box::new(settings)), &mut bench.reactor);
+    bench.reload(|settings| settings.destinations.connect_ports = "1-65535".parse().unwrap());
     for port in [PORT, FIGURES] {
         for host in [PROXY, "self.test", "1572395048", "0.0.0.0", "[::]", "[::ffff:93.184.216.40]"]
         {

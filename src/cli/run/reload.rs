@@ -67,11 +67,14 @@ impl Program {
             know_this_machine().map_err(|error| error.to_string())?;
         }
         let changes = self.options.changes(&options);
-        let users = |settings: &Settings| {
-            settings.auth.as_ref().map(|rules| rules.users.clone()).unwrap_or_default()
-        };
-        let of_users = users_changes(&users(self.worker.settings()), &users(&settings));
-        let changes = changes.iter().map(ToString::to_string).chain(of_users).collect();
+        let (held, nobody) = (self.worker.settings(), Users::default());
+        let [old, new] = [&held.auth, &settings.auth]
+            .map(|auth| auth.as_ref().map_or(&nobody, |rules| &rules.users));
+        let of_users = users_changes(old, new);
+        let of_rules = held.destinations.egress.changed_files(&settings.destinations.egress);
+        let of_rules = of_rules.map(|file| format!("rules changed: {file}"));
+        let changes = changes.iter().map(ToString::to_string);
+        let changes = changes.chain(of_users).chain(of_rules).collect();
         Ok(Plan { options, settings, changes })
     }
 
