@@ -95,6 +95,14 @@ impl DestinationPolicy {
         self.judge_class(host, address, AddressClass::as_such, |_, _| false)
     }
 
+    /// The exception by which `address`, to which `host` led, is allowed though it is special.
+    #[must_use]
+    pub fn exception_for(&self, host: &Host, address: IpAddr) -> Option<&DestinationRule> {
+        let class = AddressClass::of(address);
+        let special = class != AddressClass::Global;
+        self.rules.iter().find(|rule| special && rule.lifts(host.name(), address, class))
+    }
+
     /// Whether `to`, to which `host` led, may be dialled from this machine. What is denied of itself may
     /// be `lifted`, by address and class, but for this proxy's own listeners.
     ///
@@ -121,10 +129,7 @@ impl DestinationPolicy {
         class_of: impl Fn(IpAddr) -> AddressClass,
         lifted: impl Fn(IpAddr, AddressClass) -> bool,
     ) -> Result<(), Denial> {
-        let name = match host {
-            Host::Name(name) => Some(name.as_str()),
-            Host::Address(_) => None,
-        };
+        let name = host.name();
         for facet in facets(address) {
             let class = class_of(facet);
             if class != AddressClass::Global

@@ -75,6 +75,19 @@ impl DestinationPolicy {
         Ok(judgement)
     }
 
+    /// The rule that fits, of those that do not wait for an address or, if there is one, for it; none if
+    /// the default decides.
+    #[must_use]
+    pub fn rule_for(
+        &self,
+        asker: &Asker<'_>,
+        (host, port): (&Host, u16),
+        address: Option<IpAddr>,
+        own: &Own,
+    ) -> Option<RuleName> {
+        self.egress.fitting(asker, (host, port), address, own)
+    }
+
     /// Whether `address`, which `host` has, may be dialled; if so, the rule that would have denied it,
     /// if there is one.
     ///

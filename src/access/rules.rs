@@ -221,6 +221,24 @@ impl RuleSet {
         runs.filter_map(|run| Some(run.name(&run.to.first()?))).collect()
     }
 
+    /// The first rule that fits: whatever the addresses are, or one of them.
+    pub(super) fn fitting(
+        &self,
+        asker: &Asker<'_>,
+        (host, port): (&Host, u16),
+        address: Option<IpAddr>,
+        own: &Own,
+    ) -> Option<RuleName> {
+        let held = self.runs.iter().filter(|run| run.conditions.hold(asker, port));
+        let fit = |run: &'_ Run| match (address, host) {
+            (Some(address), _) | (None, &Host::Address(address)) => {
+                run.fits(host, address, own).map(|fit| run.name(&fit))
+            }
+            (None, Host::Name(name)) => run.to.find_name(name).map(|fit| run.name(&fit)),
+        };
+        held.filter_map(fit).next()
+    }
+
     /// Whether a rule that an answer leaves open, or that decides it, lifts the denial of ports.
     pub(super) fn may_lift_ports(&self, answer: &Answer) -> bool {
         let lifts = |run: &Run| run.action == Action::Allow && run.conditions.names_ports();

@@ -81,10 +81,7 @@ impl Targets {
 
     /// What fits a host and one of the facets of an address that it has or is.
     pub(super) fn find(&self, host: &Host, facets: &[IpAddr]) -> Option<Fit<'_>> {
-        let name = match host {
-            Host::Name(name) => Some(name.as_str()),
-            Host::Address(_) => None,
-        };
+        let name = host.name();
         let named = match name {
             Some(name) => self.find_name(name),
             None => self.any.map(|line| Fit { line, what: What::Any }),

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use crate::config::{ControlTarget, Options};
 
 use crate::proxy::{
-    Command, Interfaces, Mail, Surroundings, SystemInterfaces, ThreadedHasher, ThreadedResolver,
-    Worker,
+    Command, Interfaces, LogSink, Mail, Settings, Surroundings, SystemInterfaces, ThreadedHasher,
+    ThreadedResolver, Worker,
 };
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 
@@ -52,19 +52,36 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
 
 /// What must differ from process to process, and what nobody outside may know.
 #[derive(Clone, Debug)]
-struct Secret {
+pub(super) struct Secret {
     keys: [u64; 2],
     pseudonym: String,
 }
 
 impl Secret {
-    fn draw() -> io::Result<Self> {
+    pub(super) fn draw() -> io::Result<Self> {
         let mut bytes = [0; 20];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
         let (keys, name) = bytes.split_at(16);
         let key = |at: usize| keys[at..at + 8].iter().fold(0, |key, &b| key << 8 | u64::from(b));
         let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
         Ok(Self { keys: [key(0), key(8)], pseudonym: format!("tidegate-{name}") })
+    }
+}
+
+/// What a proxy needs from this machine.
+pub(super) fn surroundings(
+    settings: &Settings,
+    reactor: &Reactor<Mail>,
+    log: Box<dyn LogSink>,
+    secret: &Secret,
+) -> Surroundings {
+    let limits = &settings.limits;
+    Surroundings {
+        resolver: Box::new(ThreadedResolver::new(limits.resolver_threads, reactor.mailbox())),
+        hasher: Box::new(ThreadedHasher::new(limits.password_threads, reactor.mailbox())),
+        interfaces: Box::new(SystemInterfaces),
+        log,
+        secret: secret.keys,
     }
 }
 
@@ -99,15 +116,7 @@ impl Program {
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = LogWriter::start(options.access_log.clone(), waiting)?;
         let control = log.control();
-        let resolver = ThreadedResolver::new(settings.limits.resolver_threads, reactor.mailbox());
-        let hasher = ThreadedHasher::new(settings.limits.password_threads, reactor.mailbox());
-        let surroundings = Surroundings {
-            resolver: Box::new(resolver),
-            hasher: Box::new(hasher),
-            interfaces: Box::new(SystemInterfaces),
-            log: Box::new(log),
-            secret: secret.keys,
-        };
+        let surroundings = surroundings(&settings, &reactor, Box::new(log), &secret);
         let clients = clients_for(descriptors);
         if clients < FEW_CLIENTS {
             say(format_args!(

@@ -28,8 +28,9 @@ use super::core::Core;
 use super::deadlines::{ClientDeadlines, is_past};
 use super::dial::Dial;
 use super::error::ExchangeError;
+use super::event::Event;
 use super::fetch::Fetch;
-use super::journal::{Journal, Outcome};
+use super::journal::Journal;
 use super::outgoing::{Coding, Outgoing};
 use super::reply::Reply;
 use super::respond::{self, Frame};
@@ -326,11 +327,7 @@ impl Client {
         let settings = Rc::clone(&cx.core.settings);
         let Some(exchange) = &mut self.exchange else { return Step::Close };
         let denied = error.is_denial();
-        exchange.journal.outcome = if denied { Outcome::Denied } else { Outcome::Error };
-        exchange.journal.reason = Some(error.reason());
-        if let ExchangeError::Connect { to, .. } = error {
-            exchange.journal.origin = Some(*to);
-        }
+        exchange.journal.note(Event::Failed(error.clone()));
         exchange.cache_status.stored = false;
         exchange.cache_status.detail = Some(if denied { "denied" } else { "error" });
         exchange.persistent &= exchange.upload == Upload::Done && !cx.core.draining;

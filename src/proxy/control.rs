@@ -4,6 +4,7 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
+use super::explain::Question;
 use super::purge::PurgeTarget;
 
 /// The longest line that is read.
@@ -24,6 +25,13 @@ pub enum ControlRequest {
         /// It is only to be validated before it is used again.
         soft: bool,
     },
+    /// What would become of a request.
+    Explain {
+        /// The request.
+        question: Question,
+        /// As JSON.
+        json: bool,
+    },
     /// That files are read again.
     Reload {
         /// It is only to be said what would change.
@@ -37,6 +45,9 @@ impl Display for ControlRequest {
         match self {
             Self::Stats { json } => write!(f, "stats {}", if *json { "json" } else { "text" }),
             Self::Reload { plan } => write!(f, "reload {}", if *plan { "plan" } else { "now" }),
+            Self::Explain { question, json } => {
+                write!(f, "explain {} {question}", if *json { "json" } else { "text" })
+            }
             Self::Purge { target, soft } => {
                 let (kind, what) = match target {
                     PurgeTarget::Url(text) => ("url", text.as_str()),
@@ -55,6 +66,12 @@ impl FromStr for ControlRequest {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Self, String> {
+        if let Some(rest) = line.strip_prefix("explain ") {
+            let (form, question) = rest.split_once(' ').unwrap_or((rest, ""));
+            return question
+                .parse()
+                .map(|question| Self::Explain { question, json: form == "json" });
+        }
         let unknown = || "this is no command that is known here".to_owned();
         let mut words = line.splitn(4, ' ');
         let mut next = || words.next().unwrap_or_default();
@@ -98,7 +115,18 @@ mod tests {
         });
         let stats = [true, false].map(|json| ControlRequest::Stats { json });
         let reloads = [true, false].map(|plan| ControlRequest::Reload { plan });
-        for request in purges.chain(stats).chain(reloads) {
+        let question = Question {
+            method: "GET".into(),
+            url: "http://h/ x".into(),
+            client: [127, 0, 0, 1].into(),
+            user: Some("J Doe".into()),
+            fields: vec!["Accept: a, b".into()],
+            addresses: vec![[192, 0, 2, 1].into()],
+        };
+        let nobody = Question { user: None, fields: vec![], addresses: vec![], ..question.clone() };
+        let explains =
+            [question, nobody].map(|question| ControlRequest::Explain { question, json: true });
+        for request in purges.chain(stats).chain(reloads).chain(explains) {
             assert_eq!(request.to_string().parse(), Ok(request));
         }
         for line in [
@@ -109,6 +137,7 @@ mod tests {
             "purge hard tag ",
             "purge hard all x",
             "reload",
+            "explain text GET",
             "x",
         ] {
             assert!(line.parse::<ControlRequest>().is_err(), "{line}");

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -80,6 +81,20 @@ impl Dial {
         reactor: &Reactor<Mail>,
         core: &mut Core,
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
+        match self.addresses(reactor, core)? {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(addresses) => {
+                Poll::Ready(self.allowed(&addresses, core, reactor.now().mono))
+            }
+        }
+    }
+
+    /// The addresses of the destination, once they are known.
+    pub(super) fn addresses(
+        &self,
+        reactor: &Reactor<Mail>,
+        core: &mut Core,
+    ) -> Poll<Result<Arc<[IpAddr]>, ExchangeError>> {
         let late = reactor.now().mono >= self.deadline;
         let addresses: Answer = match &self.route.host {
             Host::Address(address) => Ok([*address].into()),
@@ -96,10 +111,7 @@ impl Dial {
                 Lookup::Overloaded => return Poll::Ready(Err(ExchangeError::Overloaded)),
             },
         };
-        Poll::Ready(match addresses {
-            Err(error) => Err(ExchangeError::Name(error.to_string())),
-            Ok(addresses) => self.allowed(&addresses, core, reactor.now().mono),
-        })
+        Poll::Ready(addresses.map_err(|error| ExchangeError::Name(error.to_string())))
     }
 
     /// When it is to be driven again at the latest.

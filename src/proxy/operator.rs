@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use crate::cache::{Purge, What};
 use crate::http::{FromClient, HeadWriter, Method, RequestHead, ServerCodec, Status};
 use crate::reactor::{Active, Id, Io, Reactor, Token, Wake};
+use crate::time::Now;
 
 use super::buffers::Input;
 use super::control::{ControlRequest, MAX_LINE};
 use super::core::Core;
+use super::explain::{Explaining, Explanation, Question};
 use super::operators::OperatorListener;
 use super::outgoing::{Outgoing, Supply};
 use super::reload::{ReloadRequest, Reloads};
@@ -52,6 +54,8 @@ enum State {
     Asking(ServerCodec),
     /// A purge goes on.
     Purging(Purge),
+    /// A request is explained; the addresses of its host are waited for.
+    Explaining(Box<Explaining>, bool),
     /// The program around the proxy reads files again; that is waited for so long.
     Reloading(Instant),
     /// The answer goes out.
@@ -96,7 +100,10 @@ impl Operator {
         self.listener
     }
 
-    pub(super) fn close(self, reactor: &mut Reactor<Mail>) {
+    pub(super) fn close(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if let State::Explaining(explaining, _) = &mut self.state {
+            explaining.cancel(reactor, core);
+        }
         reactor.close(self.io);
     }
 
@@ -116,6 +123,7 @@ impl Operator {
             let next = match self.state {
                 State::Asking(_) => self.ask(reactor, core, gauges, reloads),
                 State::Purging(_) => self.purge(reactor, core),
+                State::Explaining(..) => self.explain(reactor, core),
                 State::Reloading(until) => self.await_reload(until, reactor),
                 State::Answering => self.transmit(reactor),
                 State::Leaving => self.leave(reactor, core),
@@ -143,7 +151,7 @@ impl Operator {
         }
         let figures = |core: &Core| Stats::of(&core.counters, gauges, reactor.load());
         match self.protocol {
-            Protocol::Control => self.take_line(core, reloads, reactor.now().mono, figures),
+            Protocol::Control => self.take_line(core, reloads, reactor.now(), figures),
             Protocol::Metrics => self.take_request(core, figures),
         }
         Next::Go
@@ -153,7 +161,7 @@ impl Operator {
         &mut self,
         core: &mut Core,
         reloads: &mut Reloads,
-        now: Instant,
+        now: Now,
         figures: impl Fn(&Core) -> Stats,
     ) {
         let unread = self.input.unread();
@@ -170,6 +178,7 @@ impl Operator {
             ControlRequest::Purge { target, soft } => {
                 target.meant(reverse).map(|what| Asked::Purge { what, soft })
             }
+            ControlRequest::Explain { question, json } => Ok(Asked::Explain { question, json }),
             ControlRequest::Reload { plan } if reloads.offered => Ok(Asked::Reload { plan }),
             ControlRequest::Reload { .. } => Err("a reload is not supported here".to_owned()),
         });
@@ -180,12 +189,17 @@ impl Operator {
             }
             Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", figures(core))),
             Ok(Asked::Purge { what, soft }) => {
-                self.state = State::Purging(core.cache.purge(&what, soft, now));
+                self.state = State::Purging(core.cache.purge(&what, soft, now.mono));
+            }
+            Ok(Asked::Explain { question, json }) => {
+                let explaining = Explaining::new(question, now, core);
+                self.state = State::Explaining(Box::new(explaining), json);
+                self.until = now.mono + PATIENCE + core.settings.limits.connect_timeout;
             }
             Ok(Asked::Reload { plan }) => {
                 reloads.asked.push_back(ReloadRequest { operator: self.id, plan });
-                self.state = State::Reloading(now + PATIENCE);
-                self.until = now + PATIENCE + PATIENCE;
+                self.state = State::Reloading(now.mono + PATIENCE);
+                self.until = now.mono + PATIENCE + PATIENCE;
             }
             Err(reason) => self.answer(&format!("error {reason}\n")),
         }
@@ -220,6 +234,26 @@ impl Operator {
         core.counters.purged += count as u64;
         self.answer(&format!("ok\npurged {count}\n"));
         Next::Go
+    }
+
+    fn explain(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> Next {
+        let token = self.token();
+        let State::Explaining(explaining, json) = &mut self.state else { return Next::Go };
+        match explaining.drive(token, reactor, core) {
+            Poll::Ready(explanation) => {
+                let Explanation { allowed, text, json: object } = explanation;
+                let verdict = if allowed { "allowed" } else { "denied" };
+                let answer = if *json { object } else { text };
+                self.answer(&format!("ok\n{verdict}\n{answer}"));
+                Next::Go
+            }
+            Poll::Pending => {
+                let deadline =
+                    explaining.next_deadline().map_or(self.until, |at| at.min(self.until));
+                reactor.set_deadline(token, Some(deadline));
+                Next::Park
+            }
+        }
     }
 
     fn await_reload(&mut self, until: Instant, reactor: &mut Reactor<Mail>) -> Next {
@@ -293,6 +327,7 @@ impl Operator {
 enum Asked {
     Stats { json: bool },
     Purge { what: What, soft: bool },
+    Explain { question: Question, json: bool },
     Reload { plan: bool },
 }
 

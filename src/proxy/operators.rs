@@ -73,14 +73,14 @@ impl Operators {
     }
 
     /// Closes everything.
-    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>) {
+    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
         let listeners: Vec<_> = self.listeners.iter().map(|(id, _)| id).collect();
         for listener in listeners.into_iter().filter_map(|id| self.listeners.remove(id)) {
             listener.socket.close(reactor);
         }
         let connections: Vec<_> = self.connections.iter().map(|(id, _)| id).collect();
         for operator in connections.into_iter().filter_map(|id| self.connections.remove(id)) {
-            operator.close(reactor);
+            operator.close(reactor, core);
         }
     }
 
@@ -137,7 +137,7 @@ impl Operators {
                 listener.connections -= 1;
                 listener.socket.resume(reactor);
             }
-            operator.close(reactor);
+            operator.close(reactor, core);
         }
     }
 }

@@ -32,6 +32,11 @@ impl Own {
         self.known.listeners.push(address);
     }
 
+    /// Where the proxy listens.
+    pub(super) fn listeners(&self) -> &[SocketAddr] {
+        &self.known.listeners
+    }
+
     /// What is known now. If interfaces cannot be read any more, they count as they were.
     ///
     /// # Errors

@@ -1,16 +1,18 @@
 //! Where a request goes: read from its target, its Host and the settings. Pure.
 
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::access::{Asker, Host, Judgement, RuleName, Scheme};
+use crate::access::{Host, Judgement, RuleName, Scheme};
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
 
 use super::core::Core;
 use super::error::{ExchangeError, Unserved};
+use super::event::Event;
+use super::journal::Journal;
 use super::own::Own;
 use super::pool::OriginKey;
 use super::settings::{ReverseOrigin, Settings, authority_text};
@@ -32,22 +34,6 @@ pub(super) struct Route {
     host_field: Option<String>,
     /// What its addresses are judged by; a reverse proxy's origin was chosen by its operator.
     pub(super) judgement: Option<Judgement>,
-}
-
-/// Who has sent a request, as far as rules ask for that.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sender<'a> {
-    pub(super) client: IpAddr,
-    pub(super) user: Option<&'a str>,
-    pub(super) listener: SocketAddr,
-}
-
-impl<'a> Sender<'a> {
-    /// What rules ask for of its request.
-    pub(super) fn asks(self, method: &'a str, scheme: Scheme) -> Asker<'a> {
-        let Self { client, user, listener } = self;
-        Asker { client, user, listener: Some(listener), method, scheme }
-    }
 }
 
 impl Route {
@@ -97,14 +83,14 @@ pub(super) enum Routed {
     Here,
 }
 
-/// Routes a request of `sender`. What this machine is itself is looked up in `own`, as of now.
+/// Routes the request whose journal it is. What this machine is itself is looked up in `own`, as of now.
 pub(super) fn route(
     request: &RequestHead,
-    sender: Sender<'_>,
+    journal: &mut Journal,
     settings: &Settings,
     own: (&mut Own, Instant),
 ) -> Result<Routed, ExchangeError> {
-    let client = sender.client;
+    let client = journal.client.ip();
     if !settings.admits(client) {
         return Err(ExchangeError::ClientDenied(client.to_canonical()));
     }
@@ -115,8 +101,12 @@ pub(super) fn route(
         return Ok(Routed::Here);
     }
     match &settings.reverse {
-        Some(origin) => to_origin(request, origin, settings.trusts(client)).map(Routed::Fetch),
-        None => forward(request, sender, settings, own),
+        Some(origin) => {
+            let route = to_origin(request, origin, settings.trusts(client))?;
+            journal.note(Event::Routed(Arc::clone(&route.uri)));
+            Ok(Routed::Fetch(route))
+        }
+        None => forward(request, journal, settings, own),
     }
 }
 
@@ -135,7 +125,7 @@ pub(super) fn max_forwards(request: &RequestHead) -> Option<u64> {
 
 fn forward(
     request: &RequestHead,
-    sender: Sender<'_>,
+    journal: &mut Journal,
     settings: &Settings,
     own: (&mut Own, Instant),
 ) -> Result<Routed, ExchangeError> {
@@ -151,19 +141,24 @@ fn forward(
         return unserved(if https { Unserved::Https } else { Unserved::Scheme });
     }
     let Ok(host) = Host::parse(authority.host) else { return unserved(Unserved::Host) };
+    journal.trace(|| Event::Read(authority.host.to_owned(), host.clone()));
     let port = authority.port.unwrap_or(80);
     let scheme = if connect { Scheme::Https } else { Scheme::Http };
-    let asker = sender.asks(request.method_name(), scheme);
     let (own, now) = own;
     let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+    let asker = journal.asker(request.method_name(), scheme);
     let judged = settings.destinations.ask(&asker, &host, port, own);
     let judgement = judged.map_err(ExchangeError::Denied)?;
+    if let Some(rule) = judgement.reported() {
+        journal.note(Event::Reported(rule.clone()));
+    }
     let text = authority_text(&host, port, (!connect).then_some(80));
     let (uri, span) = if connect {
         (Arc::from(text.as_str()), 0..text.len())
     } else {
         target_uri("http", &text, request.path_and_query())
     };
+    journal.note(Event::Routed(Arc::clone(&uri)));
     let route = Route {
         target: asks_about_all(request).then(|| "*".to_owned()),
         host_field: None,

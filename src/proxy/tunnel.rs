@@ -1,7 +1,6 @@
 //! Two connections joined: bytes go both ways as they are, each way ending on its own.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
@@ -15,10 +14,11 @@ use super::buffers::Buffers;
 use super::client::{Client, ClientCx};
 use super::core::Core;
 use super::error::ExchangeError;
+use super::event::Event;
 use super::journal::{Journal, Outcome};
 use super::pool::OriginConnection;
 use super::reply::{Brought, Reply};
-use super::route::{Route, Sender};
+use super::route::Route;
 use super::settings::Settings;
 use super::surroundings::Mail;
 
@@ -31,8 +31,6 @@ pub(super) struct Tunnel {
     up: Pipe,
     down: Pipe,
     route: Rc<Route>,
-    /// The listener that the client came to.
-    listener: SocketAddr,
     /// The settings by which it was judged last.
     judged_by: Option<Rc<Settings>>,
     journal: Journal,
@@ -79,7 +77,7 @@ impl Tunnel {
         // Answers to earlier requests that still wait go before it.
         let earlier = client.output.take_waiting();
         let deadline = cx.now() + cx.core.settings.limits.tunnel_timeout;
-        let (io, origin, listener) = (client.io, connection.io, client.listener);
+        let (io, origin) = (client.io, connection.io);
         let id = cx.tunnels.insert_with(|id| Self {
             id,
             client: io,
@@ -87,7 +85,6 @@ impl Tunnel {
             up: Pipe::with(from_client),
             down: Pipe::with([earlier, greeting, from_origin].concat()),
             route,
-            listener,
             judged_by: None,
             journal,
             deadline,
@@ -129,8 +126,7 @@ impl Tunnel {
     pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
         let now = reactor.now().mono;
         if let Err(error) = self.judge(core, now) {
-            self.journal.reason = Some(error.reason());
-            self.journal.outcome = Outcome::Denied;
+            self.journal.note(Event::Failed(error));
             self.broken = true;
             return false;
         }
@@ -180,8 +176,7 @@ impl Tunnel {
         }
         let connect = request.method() == Method::Connect;
         let scheme = if connect { Scheme::Https } else { Scheme::Http };
-        let sender = Sender { client, user: self.journal.user.as_deref(), listener: self.listener };
-        let asker = sender.asks(request.method_name(), scheme);
+        let asker = self.journal.asker(request.method_name(), scheme);
         let (host, rules) = (&self.route.host, &settings.destinations);
         let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
         let judged = rules.ask(&asker, host, self.route.port, own).and_then(|judgement| {

@@ -13,6 +13,7 @@ use crate::reactor::{
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
 use super::error::ExchangeError;
+use super::explain::{Explaining, Explanation, Inquiry, Question};
 use super::fetch::{Fetch, FetchCx};
 use super::operator::Operator;
 use super::operators::{OperatorListener, Operators};
@@ -32,6 +33,7 @@ pub struct Worker {
     tunnels: Arena<Tunnel>,
     core: Core,
     operators: Operators,
+    inquiries: Arena<Inquiry>,
     housekeeping: Id<Housekeeping>,
     max_clients: usize,
     /// How many clients there is room for, where the settings do not say.
@@ -71,6 +73,7 @@ impl Worker {
             max_clients: limits.max_clients.unwrap_or(bearable),
             bearable,
             operators: Operators::new(),
+            inquiries: Arena::new(),
             drain_until: None,
             stopped: false,
             core: Core::new(settings, surroundings, bearable),
@@ -105,6 +108,24 @@ impl Worker {
         path: &Path,
     ) -> io::Result<()> {
         self.operators.listen_local(reactor, path)
+    }
+
+    /// Takes `address` for one it listens on, which is no destination.
+    pub fn know_listener(&mut self, address: SocketAddr) {
+        self.core.own.add_listener(address);
+    }
+
+    /// Begins to explain what would become of a request. Name servers may be asked, nobody else.
+    pub fn explain(&mut self, question: Question, reactor: &mut Reactor<Mail>) {
+        let explaining = Explaining::new(question, reactor.now(), &self.core);
+        let id = self.inquiries.insert(Inquiry::new(explaining));
+        reactor.wake(id.token());
+    }
+
+    /// What came of an explanation, once that has come about.
+    pub fn take_explanation(&mut self) -> Option<Explanation> {
+        let (id, _) = self.inquiries.iter().find(|(_, inquiry)| inquiry.answer.is_some())?;
+        self.inquiries.remove(id)?.answer
     }
 
     /// From now on operators may ask for a reload: the program around the proxy takes what they ask
@@ -292,7 +313,7 @@ impl Worker {
         for tunnel in tunnels.into_iter().filter_map(|id| self.tunnels.remove(id)) {
             tunnel.give_up(reactor, &mut self.core);
         }
-        self.operators.close(reactor);
+        self.operators.close(reactor, &mut self.core);
         self.core.log.flush();
     }
 
@@ -489,6 +510,10 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<Operator>() {
                     let gauges = self.gauges();
                     self.operators.drive(id, reactor, &mut self.core, &gauges);
+                } else if let Some(id) = token.id::<Inquiry>() {
+                    if let Some(inquiry) = self.inquiries.get_mut(id) {
+                        inquiry.drive(token, reactor, &mut self.core);
+                    }
                 } else if let Some(id) = token.id::<OperatorListener>() {
                     self.operators.accept(id, reactor);
                 } else {

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use super::super::client::{Client, ClientCx, Next, Step};
 use super::super::dial::Dial;
+use super::super::event::Event;
 
 /// Goes on to the cache if an address of the destination is allowed to this client: who may not go there
 /// gets no copy either.
@@ -21,7 +22,9 @@ pub(in super::super) fn judge(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
         Poll::Ready(Ok(_)) => {
-            exchange.journal.reported = dial.reported.take().map(|rule| rule.reason());
+            if let Some(rule) = dial.reported.take() {
+                exchange.journal.note(Event::Reported(rule));
+            }
             exchange.dial = None;
             Next::Go(Step::Lookup)
         }

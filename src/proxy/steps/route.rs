@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::access::{Judgement, RuleName};
+use crate::access::Judgement;
 use crate::cache::What;
 use crate::http::{Method, RequestHead, Status};
 
@@ -11,7 +11,7 @@ use super::super::client::{Client, ClientCx, Next, Step, Upload};
 use super::super::error::ExchangeError;
 use super::super::journal::Outcome;
 use super::super::respond::{self, Frame};
-use super::super::route::{self, Route, Routed, Sender};
+use super::super::route::{self, Routed};
 
 /// Refuses, answers, tunnels, or goes on to the cache.
 pub(in super::super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
@@ -22,36 +22,25 @@ pub(in super::super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
         return Next::Go(client.fail(&ExchangeError::UploadTooLarge, cx));
     }
-    let user = exchange.journal.user.clone();
-    let (client_ip, listener) = (client.address.ip(), client.listener);
-    let sender = Sender { client: client_ip, user: user.as_deref(), listener };
     let own = (&mut cx.core.own, cx.reactor.now().mono);
-    match route::route(&exchange.request, sender, &settings, own) {
+    match route::route(&exchange.request, &mut exchange.journal, &settings, own) {
         Err(error) => Next::Go(client.fail(&error, cx)),
         Ok(Routed::Here) => Next::Go(answer_here(client, cx)),
         Ok(Routed::Fetch(route)) => {
-            exchange.journal.url = Some(Arc::clone(&route.uri));
-            if exchange.request.method_name() == "PURGE" && settings.may_purge(client_ip) {
+            if exchange.request.method_name() == "PURGE" && settings.may_purge(client.address.ip())
+            {
                 return Next::Go(purge(client, &route.uri, cx));
             }
-            exchange.journal.reported = reported(&route);
             let depends = route.judgement.as_ref().is_some_and(Judgement::depends_on_address);
             exchange.route = Some(Rc::new(route));
             Next::Go(if depends { Step::Judge } else { Step::Lookup })
         }
         Ok(Routed::Tunnel(route)) => {
-            exchange.journal.url = Some(Arc::clone(&route.uri));
             exchange.journal.outcome = Outcome::Tunnel;
-            exchange.journal.reported = reported(&route);
             exchange.route = Some(Rc::new(route));
             Next::Go(Step::Connect)
         }
     }
-}
-
-/// What is written down of a rule that would have denied it, as far as that is known.
-fn reported(route: &Route) -> Option<String> {
-    route.judgement.as_ref()?.reported().map(RuleName::reason)
 }
 
 fn answer_here(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
