@@ -66,7 +66,7 @@ impl Bench {
         let mut settings = Settings::forward("bench");
         settings.reverse = Some(ReverseOrigin::parse(&format!("http://{ORIGIN}")).expect("a URL"));
         let surroundings = Surroundings {
-            resolver: Box::new(Nobody),
+            resolver: Some(Box::new(Nobody)),
             hasher: Box::new(Nobody),
             interfaces: Box::new(vec![host(PROXY)]),
             log: Box::new(NoLog),

@@ -3,6 +3,7 @@
 
 pub mod authorization;
 pub mod chunked;
+pub mod dns;
 pub mod egress;
 pub mod fields;
 pub mod heads;
@@ -16,7 +17,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 14] = [
+pub const TARGETS: [(&str, Rule); 15] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -31,4 +32,5 @@ pub const TARGETS: [(&str, Rule); 14] = [
     ("authorization", authorization::rules),
     ("egress", egress::rules),
     ("spelling", spelling::rules),
+    ("dns_message", dns::rules),
 ];

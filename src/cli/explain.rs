@@ -114,8 +114,8 @@ pub(super) fn run(options: &Options, question: Question, json: bool) -> ExitCode
     };
     let explain = || -> io::Result<Explanation> {
         let mut reactor = Reactor::new()?;
-        let surroundings = surroundings(&settings, &reactor, Box::new(NoLog), &Secret::draw()?);
-        let mut worker = Worker::new(settings.clone(), surroundings, 1);
+        let surroundings = surroundings(options, &reactor, Box::new(NoLog), &Secret::draw()?);
+        let mut worker = Worker::new(settings, surroundings, 1);
         options.listeners().into_iter().for_each(|address| worker.know_listener(address));
         worker.explain(question, &mut reactor);
         loop {

@@ -10,10 +10,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::config::{ControlTarget, Options};
+use crate::config::{ControlTarget, Options, ResolverKind};
 
 use crate::proxy::{
-    Command, Interfaces, LogSink, Mail, Settings, Surroundings, SystemInterfaces, ThreadedHasher,
+    Command, Interfaces, LogSink, Mail, Surroundings, SystemInterfaces, ThreadedHasher,
     ThreadedResolver, Worker,
 };
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
@@ -70,14 +70,18 @@ impl Secret {
 
 /// What a proxy needs from this machine.
 pub(super) fn surroundings(
-    settings: &Settings,
+    options: &Options,
     reactor: &Reactor<Mail>,
     log: Box<dyn LogSink>,
     secret: &Secret,
 ) -> Surroundings {
-    let limits = &settings.limits;
+    let limits = &options.limits;
+    let threaded = || ThreadedResolver::new(limits.resolver_threads, reactor.mailbox());
     Surroundings {
-        resolver: Box::new(ThreadedResolver::new(limits.resolver_threads, reactor.mailbox())),
+        resolver: match options.resolver {
+            ResolverKind::Loop => None,
+            ResolverKind::System => Some(Box::new(threaded())),
+        },
         hasher: Box::new(ThreadedHasher::new(limits.password_threads, reactor.mailbox())),
         interfaces: Box::new(SystemInterfaces),
         log,
@@ -116,7 +120,7 @@ impl Program {
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = LogWriter::start(options.access_log.clone(), waiting)?;
         let control = log.control();
-        let surroundings = surroundings(&settings, &reactor, Box::new(log), &secret);
+        let surroundings = surroundings(options, &reactor, Box::new(log), &secret);
         let clients = clients_for(descriptors);
         if clients < FEW_CLIENTS {
             say(format_args!(

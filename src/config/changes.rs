@@ -60,6 +60,7 @@ const FIXED: &[Fixed] = &[
     fixed("control", |new, old| new.control.clone_from(&old.control)),
     fixed("admin", |new, old| new.admin = old.admin),
     fixed("log-buffer", |new, old| new.limits.log_buffer = old.limits.log_buffer),
+    fixed("resolver", |new, old| new.resolver = old.resolver),
     fixed("resolver-threads", |new, old| {
         new.limits.resolver_threads = old.limits.resolver_threads;
     }),
@@ -172,7 +173,8 @@ mod tests {
     fn what_takes_a_restart_is_an_option_or_limit_and_is_kept() {
         let old = options("");
         let mut new = options(
-            "listen = '127.0.0.1:1'\ncontrol = 'off'\nadmin = '127.0.0.1:2'\nvia = 'x'\n[limits]\n\
+            "listen = '127.0.0.1:1'\ncontrol = 'off'\nadmin = '127.0.0.1:2'\nvia = 'x'\n\
+             resolver = 'system'\n[limits]\n\
              log-buffer = '3MiB'\nresolver-threads = 3\npassword-threads = 3",
         );
         let restarts = old.changes(&new).iter().filter(|change| change.takes_restart).count();

@@ -12,6 +12,6 @@ pub use auth::AuthOptions;
 pub use changes::{Change, What};
 pub use diagnose::ConfigError;
 pub use file::read_file;
-pub use options::{ControlTarget, LogTarget, Options};
+pub use options::{ControlTarget, LogTarget, Options, ResolverKind};
 pub use rules::RuleOptions;
 pub use table::{OPTIONS, OptionSpec};

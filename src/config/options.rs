@@ -1,14 +1,18 @@
 //! Everything that can be configured, and what a proxy is made from.
 
 use std::fmt;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use crate::access::{Cidr, DestinationPolicy};
 use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules};
 use crate::proxy::units::Bytes;
 use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
+
+use crate::reactor::{NameSources, Source};
 
 use super::auth::AuthOptions;
 use super::rules::RuleOptions;
@@ -31,6 +35,37 @@ impl fmt::Display for LogTarget {
             Self::Stdout => "-",
             Self::File(path) => path,
             Self::Off => "off",
+        })
+    }
+}
+
+/// Who looks names up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResolverKind {
+    /// The proxy itself, which asks servers on its loop.
+    #[default]
+    Loop,
+    /// `getaddrinfo(3)`, on threads, by whatever nsswitch.conf(5) says.
+    System,
+}
+
+impl FromStr for ResolverKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "loop" => Ok(Self::Loop),
+            "system" => Ok(Self::System),
+            _ => Err(format!("'{text}' is neither loop nor system")),
+        }
+    }
+}
+
+impl fmt::Display for ResolverKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Loop => "loop",
+            Self::System => "system",
         })
     }
 }
@@ -68,6 +103,12 @@ pub struct Options {
     pub status_key: bool,
     /// Which entries go first when memory is short.
     pub eviction: Eviction,
+    /// Who looks names up.
+    pub resolver: ResolverKind,
+    /// Servers for names, instead of those of resolv.conf.
+    pub dns_servers: Vec<SocketAddr>,
+    /// The file of hosts, if it is not that of the system.
+    pub hosts: Option<PathBuf>,
     /// What is allowed though special.
     pub destinations: DestinationPolicy,
     /// Rules for destinations.
@@ -106,6 +147,9 @@ impl Default for Options {
             targeted: None,
             status_key: false,
             eviction: Eviction::default(),
+            resolver: ResolverKind::default(),
+            dns_servers: Vec::new(),
+            hosts: None,
             destinations: DestinationPolicy::default(),
             rules: RuleOptions::default(),
             clients: Vec::new(),
@@ -144,6 +188,7 @@ impl Options {
             limits: self.limits.clone(),
             via: self.via.clone().unwrap_or_else(|| pseudonym.to_owned()),
             name: self.via.clone().unwrap_or_else(|| "tidegate".to_owned()),
+            name_sources: self.name_sources()?,
             destinations: self.rules.apply(&self.destinations, !self.auth.files.is_empty())?,
             clients: self.clients.clone(),
             auth: self.auth.rules(side)?,
@@ -159,6 +204,22 @@ impl Options {
             eviction: self.eviction,
             log: (self.access_log != LogTarget::Off).then_some(self.log_format),
         })
+    }
+
+    /// What says how names are resolved. A file of hosts that was asked for has to be there.
+    fn name_sources(&self) -> Result<NameSources, String> {
+        let mut sources = NameSources { servers: self.dns_servers.clone(), ..Default::default() };
+        if let Some(path) = &self.hosts {
+            File::open(path)
+                .map_err(|error| format!("cannot read the hosts in {}: {error}", path.display()))?;
+            sources.hosts = Source::File(path.clone());
+        }
+        let unused = self.resolver == ResolverKind::System;
+        match (unused, self.dns_servers.is_empty(), &self.hosts) {
+            (true, false, _) => Err("dns-server goes with resolver loop only".into()),
+            (true, _, Some(_)) => Err("hosts goes with resolver loop only".into()),
+            _ => Ok(sources),
+        }
     }
 
     /// What could be dangerous is refused with the reason, not done and warned of.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::access::DestinationRule;
 use crate::cache::{FreshnessRule, Parameters};
+use crate::dns::PORT;
 use crate::http::hop;
 use crate::proxy::ReverseOrigin;
 use crate::proxy::units::Unit;
@@ -332,6 +333,41 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o| o.admin.iter().map(SocketAddr::to_string).collect(),
     ),
     one(
+        "resolver",
+        "WHICH",
+        "Who looks names up: loop, the proxy itself, or system, getaddrinfo(3) on threads \
+         [default: loop]",
+        |o, text| text.parse().map(|resolver| o.resolver = resolver),
+        |o| vec![o.resolver.to_string()],
+    ),
+    many(one(
+        "dns-server",
+        "ADDR[:PORT]",
+        "Ask this server for names, instead of those of /etc/resolv.conf",
+        |o, text| {
+            let alone = || text.parse().map(|address| SocketAddr::new(address, PORT));
+            let server = text.parse().or_else(|_| alone());
+            o.dns_servers.push(server.map_err(|_| {
+                format!("'{text}' is not ADDR or ADDR:PORT, such as 127.0.0.1 or [::1]:5353")
+            })?);
+            Ok(())
+        },
+        |o| texts(&o.dns_servers),
+    )),
+    one(
+        "hosts",
+        "FILE",
+        "Names that this machine knows itself, read again when it changes [default: /etc/hosts]",
+        |o, text| match text {
+            "" => Err("expected a file".into()),
+            path => {
+                o.hosts = Some(path.into());
+                Ok(())
+            }
+        },
+        |o| o.hosts.iter().map(|path| path.display().to_string()).collect(),
+    ),
+    one(
         "max-clients",
         "N",
         "Open clients at a time [default: what RLIMIT_NOFILE bears]",
@@ -431,6 +467,8 @@ mod tests {
             ("via", "edge-1"),
             ("control", "/run/t.sock"),
             ("admin", "127.0.0.1:9100"),
+            ("dns-server", "[::1]:5353"),
+            ("hosts", "/etc/hosts"),
             ("max-clients", "100"),
         ] {
             (OptionSpec::find(name).unwrap().set)(&mut options, text).unwrap();

@@ -3,9 +3,8 @@
 use std::rc::Rc;
 
 use crate::cache::{Cache, CacheLimits, KeyMaker};
-use crate::dns::{NameLimits, Names};
 use crate::http::HeadLimits;
-use crate::reactor::{Arena, Id, Reactor, Token, Wake};
+use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
 use crate::time::Now;
 
 use super::body::{Body, ReaderKey, State};
@@ -16,11 +15,12 @@ use super::error::ExchangeError;
 use super::journal::Journal;
 use super::limits::Limits;
 use super::log::AccessLog;
+use super::names::NameService;
 use super::own::Own;
 use super::pool::Pool;
 use super::reply::Reply;
 use super::settings::Settings;
-use super::surroundings::{Hasher, Mail, Resolver, Surroundings};
+use super::surroundings::{Hasher, Mail, Surroundings};
 
 /// The size of a buffer into which messages are received.
 const RECEIVED: usize = 16 * 1024;
@@ -36,8 +36,8 @@ pub(super) struct Core {
     pub(super) replies: Arena<Reply>,
     pub(super) uploads: Arena<Body>,
     pub(super) pool: Pool,
-    pub(super) names: Names<Token>,
-    pub(super) resolver: Box<dyn Resolver>,
+    pub(super) names: NameService,
+    pub(super) failed: FailedAddresses,
     pub(super) own: Own,
     pub(super) door: Option<Door>,
     secrets: Secrets,
@@ -63,8 +63,8 @@ impl Core {
             replies: Arena::new(),
             uploads: Arena::new(),
             pool: Pool::new(pool_bound(limits, bearable)),
-            names: Names::new(name_limits(limits)),
-            resolver: surroundings.resolver,
+            names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
+            failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
             own: Own::new(surroundings.interfaces),
             door: settings.auth.clone().map(|rules| Door::new(rules, &mut secrets)),
             secrets,
@@ -92,7 +92,9 @@ impl Core {
         }
         self.cache.set_limits(cache_limits(&settings));
         self.cache.set_key_rules(settings.key_rules.clone());
-        self.names.set_limits(name_limits(&settings.limits));
+        self.names.reload(&settings);
+        let limits = &settings.limits;
+        self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
         self.pool.set_bound(pool_bound(&settings.limits, bearable));
         self.reload_door(&settings, reactor);
         self.settings = Rc::new(settings);
@@ -117,14 +119,6 @@ impl Core {
     pub(super) fn record(&mut self, journal: &Journal, now: Now) {
         self.counters.count(journal);
         self.log.record(journal, &self.settings, now);
-    }
-
-    /// `waiter` does not need the addresses of `name` any more. A question that nobody waits for
-    /// does not keep others from being asked.
-    pub(super) fn leave_name(&mut self, name: &str, waiter: &Token) {
-        if self.names.leave(name, waiter) && self.resolver.forget(name) {
-            self.names.forget(name);
-        }
     }
 
     /// A reader leaves a response that is on its way.
@@ -189,15 +183,6 @@ impl Core {
 /// How many idle connections to origins are kept.
 fn pool_bound(limits: &Limits, bearable: usize) -> usize {
     limits.pool.unwrap_or_else(|| (bearable / 2).min(2048))
-}
-
-const fn name_limits(limits: &Limits) -> NameLimits {
-    NameLimits {
-        answer: limits.name_ttl,
-        failure: limits.name_failure_ttl,
-        names: limits.names,
-        asked: limits.names_asked,
-    }
 }
 
 fn cache_limits(settings: &Settings) -> CacheLimits {

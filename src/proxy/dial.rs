@@ -6,12 +6,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Instant;
 
 use crate::access::{Host, RuleName};
-use crate::dns::{Answer, Lookup};
-use crate::reactor::{ConnectError, Connector, Reactor, Token, is_exhaustion};
+use crate::dns::NameError;
+use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};
 
 use super::core::Core;
 use super::error::ExchangeError;
@@ -53,7 +53,9 @@ impl Dial {
             self.connector = Some(Connector::new(self.owner, addresses, now, stagger, left));
         }
         let Some(connector) = &mut self.connector else { return Poll::Pending };
-        let Poll::Ready(connected) = connector.drive(reactor) else { return Poll::Pending };
+        let connected = connector.drive(reactor);
+        core.failed.note(connector, now);
+        let connected = ready!(connected);
         Poll::Ready(match connected {
             Ok((io, address)) => Ok(OriginConnection { io, address, opened: now, reused: false }),
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
@@ -75,43 +77,43 @@ impl Dial {
         })
     }
 
-    /// The addresses that may be dialled, once they are known.
+    /// The addresses that may be dialled, once they are known: both families in turn, those that
+    /// have failed lately last.
     pub(super) fn look_up(
         &mut self,
-        reactor: &Reactor<Mail>,
+        reactor: &mut Reactor<Mail>,
         core: &mut Core,
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
-        match self.addresses(reactor, core)? {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(addresses) => {
-                Poll::Ready(self.allowed(&addresses, core, reactor.now().mono))
-            }
-        }
+        let addresses = ready!(self.addresses(reactor, core)?);
+        let now = reactor.now().mono;
+        let mut allowed = self.allowed(&addresses, core, now)?;
+        interleave_families(&mut allowed);
+        core.failed.put_last(&mut allowed, now);
+        Poll::Ready(Ok(allowed))
     }
 
     /// The addresses of the destination, once they are known.
     pub(super) fn addresses(
         &self,
-        reactor: &Reactor<Mail>,
+        reactor: &mut Reactor<Mail>,
         core: &mut Core,
     ) -> Poll<Result<Arc<[IpAddr]>, ExchangeError>> {
-        let late = reactor.now().mono >= self.deadline;
-        let addresses: Answer = match &self.route.host {
-            Host::Address(address) => Ok([*address].into()),
-            Host::Name(name) => match core.names.look_up(name, self.owner, reactor.now().mono) {
-                Lookup::Known(answer) => answer,
-                Lookup::Waiting | Lookup::Ask if late => {
-                    return Poll::Ready(Err(ExchangeError::NameTimeout));
-                }
-                Lookup::Waiting => return Poll::Pending,
-                Lookup::Ask => {
-                    core.resolver.ask(name);
-                    return Poll::Pending;
-                }
-                Lookup::Overloaded => return Poll::Ready(Err(ExchangeError::Overloaded)),
-            },
+        let name = match &self.route.host {
+            Host::Address(address) => return Poll::Ready(Ok([*address].into())),
+            Host::Name(name) => name,
         };
-        Poll::Ready(addresses.map_err(|error| ExchangeError::Name(error.to_string())))
+        let Poll::Ready(answer) = core.names.look_up(name, self.owner, reactor) else {
+            let late = reactor.now().mono >= self.deadline;
+            return if late { Poll::Ready(Err(ExchangeError::NameTimeout)) } else { Poll::Pending };
+        };
+        Poll::Ready(answer.map_err(|error| match error {
+            NameError::Overloaded => ExchangeError::Overloaded,
+            // Who looks up the name of a reverse proxy's origin is no client's business either.
+            NameError::Unanswered(_) if self.route.judgement.is_none() => {
+                ExchangeError::Name("no answer".into())
+            }
+            error => ExchangeError::Name(error.to_string()),
+        }))
     }
 
     /// When it is to be driven again at the latest.
@@ -122,7 +124,7 @@ impl Dial {
     /// Closes what it has begun, and waits for nothing any more.
     pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
         if let Host::Name(name) = &self.route.host {
-            core.leave_name(name, &self.owner);
+            core.names.leave(name, self.owner);
         }
         if let Some(mut connector) = self.connector.take() {
             connector.cancel(reactor);

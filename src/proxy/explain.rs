@@ -109,7 +109,7 @@ impl Explaining {
     pub(super) fn drive(
         &mut self,
         owner: Token,
-        reactor: &Reactor<Mail>,
+        reactor: &mut Reactor<Mail>,
         core: &mut Core,
     ) -> Poll<Explanation> {
         if self.asked.is_none()

@@ -62,6 +62,9 @@ fn bounded<T: Unit>(text: &str, least: &T, most: Option<&T>) -> Result<T, String
 /// With no time at all, nothing could ever come in time.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// No name is known for longer than this.
+const LONGEST_TTL: Duration = seconds(7 * 24 * 60 * 60);
+
 const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
@@ -97,15 +100,38 @@ limits! {
     linger_timeout "linger-timeout": Duration = seconds(2), from Duration::ZERO;
     /// Between attempts on the addresses of one name (RFC 8305 §5).
     connect_stagger "connect-stagger": Duration = Duration::from_millis(250), from Duration::from_millis(10);
-    /// How long addresses of a name are kept.
-    name_ttl "name-ttl": Duration = seconds(30), from Duration::ZERO;
-    /// How long it is kept that a name has none.
-    name_failure_ttl "name-failure-ttl": Duration = seconds(5), from Duration::ZERO;
+    /// A look-up over all servers, attempts and domains. Shorter than `connect-timeout`, so that who
+    /// asked is told which server was silent.
+    name_timeout "name-timeout": Duration = seconds(8), from SHORTEST, up to seconds(50);
+    /// One server's answer, unless resolv.conf has `options timeout`; then the next is asked.
+    dns_timeout "dns-timeout": Duration = seconds(2), from SHORTEST, up to seconds(50);
+    /// How long addresses of a name are kept that the system's resolver has found: it does not say.
+    name_ttl "name-ttl": Duration = seconds(30), from Duration::ZERO, up to LONGEST_TTL;
+    /// How long addresses are kept at least: with no time at all, each connection would ask again.
+    name_ttl_min "name-ttl-min": Duration = seconds(1), from Duration::ZERO, up to LONGEST_TTL;
+    /// How long they are kept at most, however long their servers say: who moves does not wait for ever.
+    name_ttl_max "name-ttl-max": Duration = seconds(60 * 60), from Duration::ZERO, up to LONGEST_TTL;
+    /// How long it is kept at most that a name does not exist, or has no address (RFC 2308 §5).
+    name_negative_ttl "name-negative-ttl": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
+    /// How long it is kept that a name could not be looked up, or that it has no address if nobody
+    /// says how long.
+    name_failure_ttl "name-failure-ttl": Duration = seconds(5), from Duration::ZERO, up to LONGEST_TTL;
+    /// How long addresses that have expired are used on while no server answers (RFC 8767): not so
+    /// long that they belong to somebody else.
+    name_stale "name-stale": Duration = seconds(60 * 60), from Duration::ZERO, up to LONGEST_TTL;
+    /// How long servers may take before those are used (RFC 8767 §5).
+    name_patience "name-patience": Duration = Duration::from_millis(1800), from Duration::ZERO, up to seconds(50);
+    /// How long those are used before servers that failed are asked again (RFC 8767 §5).
+    name_recheck "name-recheck": Duration = seconds(30), from Duration::ZERO, up to LONGEST_TTL;
     /// Names kept.
     names "names": usize = 10_000, from 1;
-    /// Names asked for at a time; the resolver's threads take them in turn. Beyond, requests for
-    /// other names fail at once: waiting in so long a queue they would only fail later.
+    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn. Beyond,
+    /// requests for other names fail at once: waiting in so long a queue they would only fail later.
     names_asked "names-asked": usize = 256, from 1;
+    /// Addresses of which it is remembered that they did not answer.
+    failed_addresses "failed-addresses": usize = 1000, from 0;
+    /// How long that is remembered; they are tried after the others of their name.
+    failed_address_ttl "failed-address-ttl": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
     /// Threads that wait for the system's resolver.
     resolver_threads "resolver-threads": usize = 4, from 1, up to 64;
     /// Passwords that are verified at a time, with those that wait for a thread; beyond, requests

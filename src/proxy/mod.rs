@@ -21,6 +21,7 @@ mod journal;
 mod limits;
 mod log;
 mod log_text;
+mod names;
 mod operator;
 mod operators;
 mod outgoing;

@@ -7,6 +7,7 @@ use crate::access::{Cidr, DestinationPolicy, Host};
 use crate::cache::Eviction;
 use crate::cache::{FreshnessRule, KeyRules};
 use crate::http::{Authority, Name};
+use crate::reactor::NameSources;
 
 use super::door::AuthRules;
 use super::journal::LogFormat;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub via: String,
     /// The name in `Cache-Status` and `Proxy-Status`.
     pub name: String,
+    /// What says how names are resolved, where the proxy does that itself.
+    pub name_sources: NameSources,
     /// Where forward requests may go.
     pub destinations: DestinationPolicy,
     /// Who may use a forward proxy, beside this machine itself.
@@ -59,6 +62,7 @@ impl Settings {
             limits: Limits::default(),
             via: via.to_owned(),
             name: "tidegate".to_owned(),
+            name_sources: NameSources::default(),
             destinations: DestinationPolicy::default(),
             clients: Vec::new(),
             auth: None,

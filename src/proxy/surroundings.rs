@@ -131,8 +131,8 @@ impl Interfaces for Vec<IpAddr> {
 /// What the proxy needs from outside.
 #[derive(Debug)]
 pub struct Surroundings {
-    /// Looks names up.
-    pub resolver: Box<dyn Resolver>,
+    /// Looks names up; without, the proxy asks servers itself, on the loop.
+    pub resolver: Option<Box<dyn Resolver>>,
     /// Verifies passwords.
     pub hasher: Box<dyn Hasher>,
     /// Knows the addresses of this machine, which are no destinations.

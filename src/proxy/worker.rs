@@ -1,11 +1,10 @@
 //! The proxy as a program on a reactor: its arenas, and who is driven with what.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Instant;
 
-use crate::dns::{Answer, NameError};
 use crate::reactor::{
     Accepted, Active, App, Arena, Budget, Event, Id, Io, Listener, Load, Reactor, Wake,
 };
@@ -15,6 +14,7 @@ use super::core::Core;
 use super::error::ExchangeError;
 use super::explain::{Explaining, Explanation, Inquiry, Question};
 use super::fetch::{Fetch, FetchCx};
+use super::names::Asking;
 use super::operator::Operator;
 use super::operators::{OperatorListener, Operators};
 use super::pool::Idle;
@@ -314,6 +314,7 @@ impl Worker {
             tunnel.give_up(reactor, &mut self.core);
         }
         self.operators.close(reactor, &mut self.core);
+        self.core.names.close(reactor);
         self.core.log.flush();
     }
 
@@ -455,22 +456,6 @@ impl Worker {
         }
     }
 
-    fn resolved(
-        &mut self,
-        name: &str,
-        addresses: io::Result<Vec<IpAddr>>,
-        reactor: &mut Reactor<Mail>,
-    ) {
-        let answer: Answer = match addresses {
-            Ok(addresses) if addresses.is_empty() => Err(NameError("no address".into())),
-            Ok(addresses) => Ok(addresses.into()),
-            Err(error) => Err(NameError(error.to_string())),
-        };
-        for waiter in self.core.names.answered(name, answer, reactor.now().mono) {
-            reactor.wake(waiter);
-        }
-    }
-
     fn keep_house(&mut self, reactor: &Reactor<Mail>) {
         self.core.log.flush();
         if self.drain_until.is_some_and(|until| reactor.now().mono >= until) {
@@ -485,7 +470,7 @@ impl App for Worker {
     fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
         match event {
             Event::Mail(Mail::Resolved(name, addresses)) => {
-                self.resolved(&name, addresses, reactor);
+                self.core.names.answered(&name, addresses, reactor.now().mono, reactor);
             }
             Event::Mail(Mail::Hashed(done)) => {
                 let now = reactor.now();
@@ -505,6 +490,8 @@ impl App for Worker {
                     self.core.pool.drive(id, reactor);
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
+                } else if token.id::<Asking>().is_some() {
+                    self.core.names.drive(reactor);
                 } else if let Some(id) = token.id::<Gate>() {
                     self.accept(id, reactor);
                 } else if let Some(id) = token.id::<Operator>() {

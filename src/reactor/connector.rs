@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Reactor;
 use super::arena::Token;
+use super::listener::is_exhaustion;
 use super::transport::Io;
 
 /// Attempts on a list of addresses, in its order.
@@ -21,11 +22,14 @@ use super::transport::Io;
 pub struct Connector {
     owner: Token,
     waiting: VecDeque<SocketAddr>,
-    attempts: Vec<(Io, SocketAddr)>,
+    /// Sockets, their addresses, and when each attempt was begun.
+    attempts: Vec<(Io, SocketAddr, Instant)>,
     stagger: Duration,
     next_attempt: Instant,
     deadline: Instant,
     failed: Option<(SocketAddr, io::Error)>,
+    /// Which addresses have answered and which have not, until somebody asks.
+    results: Vec<(SocketAddr, bool)>,
 }
 
 /// Why no address could be connected to.
@@ -68,6 +72,7 @@ impl Connector {
             next_attempt: now,
             deadline: after(now, timeout),
             failed: None,
+            results: Vec::new(),
         }
     }
 
@@ -79,11 +84,15 @@ impl Connector {
     ) -> Poll<Result<(Io, SocketAddr), ConnectError>> {
         let now = reactor.now().mono;
         if let Some(connected) = self.check_attempts(reactor) {
+            self.results.push((connected.1, true));
+            let stagger = self.stagger;
+            self.note_silent(|begun| now >= after(begun, stagger));
             self.cancel(reactor);
-            return Poll::Ready(Ok(connected));
+            return Poll::Ready(Ok((connected.0, connected.1)));
         }
         if now >= self.deadline {
             let unanswered = !self.attempts.is_empty() || !self.waiting.is_empty();
+            self.note_silent(|_| true);
             self.cancel(reactor);
             return Poll::Ready(Err(self.error(unanswered)));
         }
@@ -99,25 +108,37 @@ impl Connector {
         if self.waiting.is_empty() { self.deadline } else { self.next_attempt.min(self.deadline) }
     }
 
+    /// Which addresses have answered, and which have not: refused, or silent until another answered
+    /// or the deadline came. Each is told once. See [`FailedAddresses`](super::FailedAddresses).
+    pub fn take_results(&mut self) -> impl Iterator<Item = (SocketAddr, bool)> {
+        self.results.drain(..)
+    }
+
+    /// Takes note of the attempts that have not answered, of those for which their time was enough.
+    fn note_silent(&mut self, enough: impl Fn(Instant) -> bool) {
+        let silent = self.attempts.iter().filter(|attempt| enough(attempt.2));
+        self.results.extend(silent.map(|attempt| (attempt.1, false)));
+    }
+
     /// Closes what it has begun.
     pub fn cancel<M>(&mut self, reactor: &mut Reactor<M>) {
-        for (io, _) in self.attempts.drain(..) {
+        for (io, ..) in self.attempts.drain(..) {
             reactor.close(io);
         }
     }
 
     /// The attempt that has succeeded, taken out; those that have failed are closed.
-    fn check_attempts<M>(&mut self, reactor: &mut Reactor<M>) -> Option<(Io, SocketAddr)> {
+    fn check_attempts<M>(&mut self, reactor: &mut Reactor<M>) -> Option<(Io, SocketAddr, Instant)> {
         let mut next = 0;
         while next < self.attempts.len() {
-            let (io, address) = self.attempts[next];
+            let (io, address, _) = self.attempts[next];
             match reactor.connected(io) {
                 Poll::Pending => next += 1,
                 Poll::Ready(Ok(())) => return Some(self.attempts.swap_remove(next)),
                 Poll::Ready(Err(error)) => {
                     reactor.close(io);
                     self.attempts.remove(next);
-                    self.failed = Some((address, error));
+                    self.fail(address, error);
                     self.next_attempt = reactor.now().mono;
                 }
             }
@@ -129,11 +150,19 @@ impl Connector {
         let Some(address) = self.waiting.pop_front() else { return };
         match reactor.connect(address, self.owner) {
             Ok(io) => {
-                self.attempts.push((io, address));
+                self.attempts.push((io, address, now));
                 self.next_attempt = after(now, self.stagger);
             }
-            Err(error) => self.failed = Some((address, error)),
+            Err(error) => self.fail(address, error),
         }
+    }
+
+    /// Want of descriptors is nothing that the address could help.
+    fn fail(&mut self, address: SocketAddr, error: io::Error) {
+        if !is_exhaustion(&error) {
+            self.results.push((address, false));
+        }
+        self.failed = Some((address, error));
     }
 
     fn error(&mut self, timed_out: bool) -> ConnectError {

@@ -111,6 +111,43 @@ impl<M> Reactor<M> {
         sent
     }
 
+    /// Opens a socket for datagrams at `address`; `owner` is driven when some have come.
+    ///
+    /// # Errors
+    /// As `bind(2)`.
+    pub fn bind_datagrams(&mut self, address: SocketAddr, owner: Token) -> io::Result<Io> {
+        let io = self.transport.bind_datagrams(address)?;
+        self.sockets.insert(io, Ready::WRITABLE, Some(owner));
+        Ok(io)
+    }
+
+    /// Opens a socket for datagrams to and from `peer` alone, at a port that the system picks;
+    /// `owner` is driven when some have come, or when there turns out to be nobody.
+    ///
+    /// # Errors
+    /// As `connect(2)`.
+    pub fn connect_datagrams(&mut self, peer: SocketAddr, owner: Token) -> io::Result<Io> {
+        let io = self.transport.connect_datagrams(peer)?;
+        self.sockets.insert(io, Ready::WRITABLE, Some(owner));
+        Ok(io)
+    }
+
+    /// Appends the next datagram to `into`, or as much of it as there is spare capacity for, and
+    /// says who sent it.
+    pub fn recv_datagram(&mut self, io: Io, into: &mut Vec<u8>) -> Poll<io::Result<SocketAddr>> {
+        self.attempt(io, Ready::READABLE, |net| net.recv_datagram(io, into))
+    }
+
+    /// Sends a datagram, whole; it may be lost. A socket that is bound needs to be told `to` whom.
+    pub fn send_datagram(
+        &mut self,
+        io: Io,
+        from: &[u8],
+        to: Option<SocketAddr>,
+    ) -> Poll<io::Result<()>> {
+        self.attempt(io, Ready::WRITABLE, |net| net.send_datagram(io, from, to))
+    }
+
     /// Ends the stream to the peer; its own may go on.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use socket2::SockRef;
@@ -16,6 +16,16 @@ pub(super) fn recv(socket: &impl AsFd, into: &mut Vec<u8>) -> io::Result<usize> 
     // at `into.len()`, and cannot have received more than it was given room for.
     unsafe { into.set_len(length) };
     Ok(received)
+}
+
+/// Receives a datagram into the spare capacity of `into`, and says who sent it.
+pub(super) fn recv_from(socket: &impl AsFd, into: &mut Vec<u8>) -> io::Result<SocketAddr> {
+    let (received, source) = SockRef::from(socket).recv_from(into.spare_capacity_mut())?;
+    let length = into.len() + received;
+    // SAFETY: `recv_from` has initialised the first `received` bytes of the spare capacity, which
+    // begins at `into.len()`, and cannot have received more than it was given room for.
+    unsafe { into.set_len(length) };
+    source.as_socket().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Sends from all slices in one call. `writev` would raise SIGPIPE in the host program when the

@@ -1,4 +1,4 @@
-//! The transport over TCP, and local sockets: mio's epoll below, socket options where they are inherited.
+//! The transport over TCP, UDP and local sockets: mio's epoll below, socket options where they are inherited.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream, UnixStream};
+use mio::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token as Key, Waker};
 use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
@@ -28,7 +28,8 @@ const UNSENT_LOW_WATER: u32 = 128 * 1024;
 const EVENTS: usize = 256;
 /// No socket has this key: an arena's index stays far below.
 const NOTICE: Key = Key(usize::MAX);
-const ALL: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+const ALL: Interest = BOTH.add(Interest::PRIORITY);
 
 /// Sockets of the operating system.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ enum Open {
     Stream(TcpStream),
     LocalListener(LocalListener),
     LocalStream(UnixStream),
+    Datagrams(UdpSocket),
 }
 
 impl TcpTransport {
@@ -83,6 +85,7 @@ impl TcpTransport {
                 registry.register(&mut local.listener, key(io), Interest::READABLE)
             }
             Some(Open::LocalStream(stream)) => registry.register(stream, key(io), ALL),
+            Some(Open::Datagrams(socket)) => registry.register(socket, key(io), BOTH),
             None => Ok(()), // closed already
         }
     }
@@ -102,6 +105,13 @@ impl TcpTransport {
     fn stream(&self, io: Io) -> io::Result<&TcpStream> {
         match self.sockets.get(io.retyped()) {
             Some(Open::Stream(stream)) => Ok(stream),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn datagrams(&self, io: Io) -> io::Result<&UdpSocket> {
+        match self.sockets.get(io.retyped()) {
+            Some(Open::Datagrams(socket)) => Ok(socket),
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -210,6 +220,35 @@ impl Transport for TcpTransport {
         }
     }
 
+    fn bind_datagrams(&mut self, address: SocketAddr) -> io::Result<Io> {
+        self.open(Open::Datagrams(UdpSocket::bind(address)?))
+    }
+
+    fn connect_datagrams(&mut self, peer: SocketAddr) -> io::Result<Io> {
+        // Not bound: the kernel picks the port, any of its range, and the address that leads there.
+        let socket = RawSocket::new(
+            Domain::for_address(peer),
+            Type::DGRAM.nonblocking(),
+            Some(Protocol::UDP),
+        )?;
+        socket.connect(&peer.into())?;
+        self.open(Open::Datagrams(UdpSocket::from_std(socket.into())))
+    }
+
+    fn recv_datagram(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<SocketAddr> {
+        let socket = self.datagrams(io)?;
+        uninterrupted(|| os::recv_from(socket, into))
+    }
+
+    fn send_datagram(&mut self, io: Io, from: &[u8], to: Option<SocketAddr>) -> io::Result<()> {
+        let socket = self.datagrams(io)?;
+        uninterrupted(|| match to {
+            Some(to) => socket.send_to(from, to),
+            None => socket.send(from),
+        })
+        .map(|_| ()) // a datagram goes whole or not at all
+    }
+
     fn shutdown(&mut self, io: Io) -> io::Result<()> {
         match self.sockets.get(io.retyped()) {
             Some(Open::LocalStream(stream)) => stream.shutdown(std::net::Shutdown::Write),
@@ -237,6 +276,7 @@ impl Transport for TcpTransport {
         match self.sockets.get(io.retyped()) {
             Some(Open::Listener(listener)) => listener.local_addr(),
             Some(Open::Stream(stream)) => stream.local_addr(),
+            Some(Open::Datagrams(socket)) => socket.local_addr(),
             Some(Open::LocalListener(_) | Open::LocalStream(_)) => Ok(NOWHERE),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
@@ -263,7 +303,7 @@ impl Transport for TcpTransport {
     }
 }
 
-fn uninterrupted(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+fn uninterrupted<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match operation() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

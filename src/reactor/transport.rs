@@ -16,7 +16,7 @@ use super::ready::Ready;
 #[derive(Debug)]
 pub enum Socket {}
 
-/// The name of a socket: a connection or a listener. One that was closed finds nothing, and every
+/// The name of a socket: a connection, a listener or one for datagrams. One that was closed finds nothing, and every
 /// operation on it says [`io::ErrorKind::NotConnected`].
 pub type Io = Id<Socket>;
 
@@ -102,6 +102,32 @@ pub trait Transport: fmt::Debug {
     /// # Errors
     /// As `sendmsg(2)`.
     fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Opens a socket for datagrams at `address`. It counts as writable.
+    ///
+    /// # Errors
+    /// As `bind(2)`.
+    fn bind_datagrams(&mut self, address: SocketAddr) -> io::Result<Io>;
+
+    /// Opens a socket for datagrams to and from `peer` alone, at a port that nobody can foretell
+    /// where the system picks such. It counts as writable.
+    ///
+    /// # Errors
+    /// As `connect(2)`.
+    fn connect_datagrams(&mut self, peer: SocketAddr) -> io::Result<Io>;
+
+    /// Appends the next datagram to `into`, or as much of it as there is spare capacity for, and
+    /// says who sent it.
+    ///
+    /// # Errors
+    /// As `recvfrom(2)`; `ConnectionRefused` if there is nobody at the peer's port.
+    fn recv_datagram(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<SocketAddr>;
+
+    /// Sends a datagram, whole; it may be lost. One that is bound needs to be told `to` whom.
+    ///
+    /// # Errors
+    /// As `sendto(2)`.
+    fn send_datagram(&mut self, io: Io, from: &[u8], to: Option<SocketAddr>) -> io::Result<()>;
 
     /// Ends the stream to the peer; its own may go on.
     ///

@@ -82,6 +82,11 @@ fn spellings_of_hosts_keep_the_rules() {
 }
 
 #[test]
+fn messages_of_name_servers_keep_the_rules() {
+    replay("dns_message");
+}
+
+#[test]
 fn each_target_is_a_program_and_has_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert!(names_in("corpus").is_superset(&targets));

@@ -5,7 +5,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Fate, Faults, Network};
-use tidegate::reactor::{ConnectError, Connector, Io, Listener, Token, Why};
+use tidegate::reactor::{
+    ConnectError, Connector, FailedAddresses, Io, Listener, Token, Why, interleave_families,
+};
 
 use crate::support::{Host, LOOPBACK, Log, address, millis, sim_log, tcp_log, tokens};
 
@@ -208,4 +210,75 @@ fn a_time_beyond_all_bounds_is_never() {
     assert!(connector.drive(&mut client.reactor).is_pending());
     assert!(connector.next_deadline() > now + Duration::from_secs(365 * 86_400));
     assert_eq!(client.reactor.open_sockets(), 1, "the second is not tried before the first fails");
+}
+
+#[test]
+fn addresses_of_both_families_take_turns() {
+    let parse = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect();
+    let interleaved = |list: &[&str]| {
+        let mut addresses: Vec<SocketAddr> = parse(list);
+        interleave_families(&mut addresses);
+        addresses
+    };
+    let (six, four) = (["[2001:db8::1]:1", "[2001:db8::2]:1", "[2001:db8::3]:1"], "192.0.2.1:1");
+    let expected: Vec<SocketAddr> = parse(&[six[0], four, six[1], six[2]]);
+    assert_eq!(interleaved(&[six[0], six[1], six[2], four]), expected);
+    let expected: Vec<SocketAddr> = parse(&[four, six[0], six[1]]);
+    assert_eq!(interleaved(&[four, six[0], six[1]]), expected);
+    assert_eq!(interleaved(&[]), []);
+}
+
+/// The order in which the addresses would be tried now.
+fn order(failed: &FailedAddresses, scene: &Scene) -> Vec<SocketAddr> {
+    let mut order = addresses();
+    failed.put_last(&mut order, scene.client.reactor.now().mono);
+    order.to_vec()
+}
+
+#[test]
+fn addresses_that_failed_lately_are_tried_last() {
+    let keep = Duration::from_secs(60);
+    let mut failed = FailedAddresses::new(10, keep);
+    let [a, b, c] = addresses();
+    let mut scene = Scene::new([Fate::Silence, Fate::Refuse, ANSWER]);
+    scene.expect_connected(c, STAGGER);
+    let now = scene.client.reactor.now().mono;
+    failed.note(&mut scene.connector, now);
+    assert_eq!(order(&failed, &scene), [c, a, b], "one was silent, one has refused");
+    scene.network.advance(keep);
+    scene.client.turn();
+    assert_eq!(order(&failed, &scene), [a, b, c], "for a while");
+
+    let mut scene = Scene::new([ANSWER; 3]);
+    let mut failed = FailedAddresses::new(10, keep);
+    failed.note(&mut refused(a), now);
+    assert_eq!(order(&failed, &scene), [b, c, a]);
+    scene.expect_connected(a, Duration::ZERO);
+    failed.note(&mut scene.connector, now);
+    assert_eq!(order(&failed, &scene), [a, b, c], "one that answers is forgotten");
+}
+
+/// A connector whose only address has refused.
+fn refused(address: SocketAddr) -> Connector {
+    let mut scene = Scene::new([Fate::Refuse; 3]);
+    let now = scene.client.reactor.now().mono;
+    scene.connector = Connector::new(scene.owner, [address], now, STAGGER, TIMEOUT);
+    assert!(scene.outcome().0.is_err());
+    scene.connector
+}
+
+#[test]
+fn so_many_failures_are_remembered_and_no_more() {
+    let scene = Scene::new([ANSWER; 3]);
+    let now = scene.client.reactor.now().mono;
+    let mut failed = FailedAddresses::new(1, Duration::from_secs(60));
+    let [a, b, c] = addresses();
+    failed.note(&mut refused(a), now);
+    failed.note(&mut refused(b), now);
+    assert_eq!(order(&failed, &scene), [b, c, a]);
+    failed.note(&mut refused(b), now + Duration::from_secs(60));
+    assert_eq!(order(&failed, &scene), [a, c, b], "in the place of one whose time is over");
+    let mut none = FailedAddresses::new(0, Duration::from_secs(60));
+    none.note(&mut refused(a), now);
+    assert_eq!(order(&none, &scene), [a, b, c]);
 }

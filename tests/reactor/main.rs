@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
 
 mod connector;
+mod datagrams;
 mod echo;
 mod embed;
 mod interfaces;

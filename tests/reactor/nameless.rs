@@ -57,6 +57,22 @@ impl Transport for Nameless {
         self.0.send(io, from)
     }
 
+    fn bind_datagrams(&mut self, address: SocketAddr) -> Result<Io> {
+        self.0.bind_datagrams(address)
+    }
+
+    fn connect_datagrams(&mut self, peer: SocketAddr) -> Result<Io> {
+        self.0.connect_datagrams(peer)
+    }
+
+    fn recv_datagram(&mut self, io: Io, into: &mut Vec<u8>) -> Result<SocketAddr> {
+        self.0.recv_datagram(io, into)
+    }
+
+    fn send_datagram(&mut self, io: Io, from: &[u8], to: Option<SocketAddr>) -> Result<()> {
+        self.0.send_datagram(io, from, to)
+    }
+
     fn shutdown(&mut self, io: Io) -> Result<()> {
         self.0.shutdown(io)
     }

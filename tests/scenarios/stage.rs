@@ -139,7 +139,7 @@ impl Ground {
         let (asker, questions) = channel();
         let (writer, log) = channel();
         let surroundings = Surroundings {
-            resolver: Box::new(Asker(asker)),
+            resolver: Some(Box::new(Asker(asker))),
             hasher: Box::new(Hashing(self.proxy.mailbox())),
             interfaces: Box::new(vec![HERE]),
             log: Box::new(Lines(writer)),

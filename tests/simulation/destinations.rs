@@ -103,7 +103,7 @@ impl Bench {
         let mut reactor: Reactor<Mail> = network.reactor(here, Faults::NONE);
         let (sender, asked) = channel();
         let surroundings = Surroundings {
-            resolver: Box::new(Table { mailbox: reactor.mailbox(), asked: sender, names }),
+            resolver: Some(Box::new(Table { mailbox: reactor.mailbox(), asked: sender, names })),
             hasher: Box::new(Nobody),
             interfaces: Box::new(vec![here, "10.0.0.5".parse().unwrap()]),
             log: Box::new(NoLog),

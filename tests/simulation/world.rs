@@ -199,7 +199,7 @@ fn worker(reactor: &Reactor<Mail>, rng: &mut Rng) -> Worker {
     settings.limits.range_slice = *rng.pick(&[None, Some(tidegate::proxy::units::Bytes(4096))]);
     settings.limits.window = tidegate::proxy::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
     let surroundings = Surroundings {
-        resolver: Box::new(Hosts(reactor.mailbox())),
+        resolver: Some(Box::new(Hosts(reactor.mailbox()))),
         hasher: Box::new(Hashing(reactor.mailbox())),
         interfaces: Box::new(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),

@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auth", &["http"]),
     ("access", &["http"]),
     ("proxy", &["access", "auth", "cache", "dns", "http", "reactor"]),
-    ("config", &["access", "auth", "cache", "http", "proxy"]),
+    ("config", &["access", "auth", "cache", "dns", "http", "proxy", "reactor"]),
     ("cli", &["auth", "config", "proxy", "reactor"]),
 ];
 

@@ -77,7 +77,7 @@ fn answer_within(
     let mut reactor: Reactor<Mail> = network.reactor(here, Faults::SOME);
     let mut asking: Reactor<()> = network.reactor(here, Faults::SOME);
     let surroundings = Surroundings {
-        resolver: Box::new(Nobody),
+        resolver: Some(Box::new(Nobody)),
         hasher: Box::new(Nobody),
         interfaces: Box::new(vec![here]),
         log: Box::new(NoLog),

@@ -15,6 +15,7 @@
 //! with a timeout of zero until nothing happens, then lets time pass up to the next deadline or
 //! delivery. A turn that may wait lets it pass by itself, which is all that one host alone needs.
 
+mod datagrams;
 mod network;
 mod rng;
 mod transport;
@@ -40,6 +41,10 @@ pub struct Faults {
     pub shuffle: bool,
     /// How long what this host sends is under way.
     pub latency: Range<Duration>,
+    /// How often of a hundred a datagram that this host sends is lost.
+    pub lost: u32,
+    /// How often of a hundred one arrives twice.
+    pub doubled: u32,
     /// How many bytes a connection holds between the two programs.
     pub window: Range<usize>,
     /// How many sockets there can be; `EMFILE` beyond.
@@ -54,6 +59,8 @@ impl Faults {
         spurious: 0,
         shuffle: false,
         latency: Duration::ZERO..Duration::ZERO,
+        lost: 0,
+        doubled: 0,
         window: 64 * 1024..64 * 1024 + 1,
         sockets: usize::MAX,
     };
@@ -65,6 +72,8 @@ impl Faults {
         spurious: 5,
         shuffle: true,
         latency: Duration::from_micros(10)..Duration::from_millis(5),
+        lost: 10,
+        doubled: 5,
         window: 200..40_000,
         sockets: usize::MAX,
     };

@@ -13,7 +13,7 @@ use crate::reactor::clock::VirtualClock;
 #[derive(Clone, Debug)]
 pub struct Network(Arc<Mutex<World>>);
 
-/// How connects to an address end.
+/// How connects and datagrams to an address end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// By who listens there (or refused, if nobody does), after this time beside the latency.
@@ -62,7 +62,13 @@ impl Network {
         self.world().next_arrival()
     }
 
-    /// Decides how connects to `address` end from now on.
+    /// Sends a datagram that claims to be `from` somebody, as an attacker would who is not on the
+    /// way; it arrives after `late`.
+    pub fn forge(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8], late: Duration) {
+        self.world().forge(from, to, bytes, late);
+    }
+
+    /// Decides how connects to `address` end from now on, and what becomes of datagrams.
     pub fn set_fate(&self, address: SocketAddr, fate: Fate) {
         self.world().fates.insert(address, fate);
     }

@@ -82,6 +82,22 @@ impl Transport for SimTransport {
         self.network.world().send(self.host, io, from)
     }
 
+    fn bind_datagrams(&mut self, address: SocketAddr) -> io::Result<Io> {
+        self.network.world().bind_datagrams(self.host, address)
+    }
+
+    fn connect_datagrams(&mut self, peer: SocketAddr) -> io::Result<Io> {
+        self.network.world().connect_datagrams(self.host, peer)
+    }
+
+    fn recv_datagram(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<SocketAddr> {
+        self.network.world().recv_datagram(self.host, io, into)
+    }
+
+    fn send_datagram(&mut self, io: Io, from: &[u8], to: Option<SocketAddr>) -> io::Result<()> {
+        self.network.world().send_datagram(self.host, io, from, to)
+    }
+
     fn shutdown(&mut self, io: Io) -> io::Result<()> {
         self.network.world().shutdown(io)
     }

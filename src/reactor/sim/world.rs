@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::datagrams::{Datagram, Datagrams};
 use super::{Faults, Rng};
 use crate::reactor::arena::{Arena, Id};
 use crate::reactor::clock::{Clock, VirtualClock};
@@ -22,9 +23,9 @@ pub(super) struct World {
     pub(super) fates: HashMap<SocketAddr, Fate>,
     /// Where paths of local sockets lead, as ports of an address that no host has.
     places: Vec<PathBuf>,
-    sockets: Arena<SimSocket>,
-    under_way: BinaryHeap<Reverse<Packet>>,
-    sent: u64,
+    pub(super) sockets: Arena<SimSocket>,
+    pub(super) under_way: BinaryHeap<Reverse<Packet>>,
+    pub(super) sent: u64,
 }
 
 #[derive(Debug)]
@@ -37,13 +38,14 @@ pub(super) struct Host {
 }
 
 #[derive(Debug)]
-enum SimSocket {
+pub(super) enum SimSocket {
     Listener { host: usize, address: SocketAddr, backlog: VecDeque<(Io, SocketAddr)>, owed: Ready },
     Stream(Stream),
+    Datagrams(Datagrams),
 }
 
 #[derive(Debug)]
-struct Stream {
+pub(super) struct Stream {
     host: usize,
     local: SocketAddr,
     state: State,
@@ -71,15 +73,17 @@ enum State {
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Packet {
-    at: Instant,
-    number: u64,
-    to: (usize, u32),
-    what: Payload,
+pub(super) struct Packet {
+    pub(super) at: Instant,
+    pub(super) number: u64,
+    pub(super) to: (usize, u32),
+    pub(super) what: Payload,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Payload {
+pub(super) enum Payload {
+    /// To whoever is there; the packet is addressed to who has sent it.
+    Datagram(Datagram),
     Connect(SocketAddr),
     Refused,
     Data(Vec<u8>),
@@ -296,6 +300,7 @@ impl World {
                 }
             }
             Some(SimSocket::Stream(stream)) => self.hang_up(io, reset || !stream.inbox.is_empty()),
+            Some(SimSocket::Datagrams(_)) => {}
         }
         if let Some(mut socket) = self.sockets.remove(io.retyped()) {
             self.hosts[socket.owed().0].sockets -= 1;
@@ -309,11 +314,18 @@ impl World {
             }
             Some(SimSocket::Listener { address, .. }) => Ok(*address),
             Some(SimSocket::Stream(stream)) => Ok(stream.local),
+            Some(SimSocket::Datagrams(socket)) => Ok(socket.local),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     fn deliver(&mut self, to: Id<SimSocket>, what: Payload) {
+        if let Payload::Datagram(datagram) = what {
+            return self.deliver_datagram(to.retyped(), datagram);
+        }
+        if let Some(SimSocket::Datagrams(_)) = self.sockets.get(to) {
+            return self.refuse_datagram(to.retyped());
+        }
         if let Payload::Connect(address) = what {
             return self.establish(to.retyped(), address);
         }
@@ -341,7 +353,7 @@ impl World {
                 stream.state = State::Failed(io::ErrorKind::ConnectionRefused);
                 Ready::READABLE.union(Ready::WRITABLE).union(Ready::ERROR)
             }
-            Payload::Connect(_) => Ready::NONE,
+            Payload::Connect(_) | Payload::Datagram(_) => Ready::NONE,
         };
         stream.owed = stream.owed.union(wakes);
     }
@@ -428,7 +440,7 @@ impl World {
         }
     }
 
-    fn open(&mut self, mut socket: SimSocket) -> io::Result<Io> {
+    pub(super) fn open(&mut self, mut socket: SimSocket) -> io::Result<Io> {
         let host = socket.owed().0;
         self.check_descriptors(host)?;
         self.hosts[host].sockets += 1;
@@ -463,7 +475,7 @@ impl World {
         }
     }
 
-    fn hesitates(&mut self, host: usize) -> bool {
+    pub(super) fn hesitates(&mut self, host: usize) -> bool {
         let percent = self.hosts[host].faults.would_block;
         self.rng.percent(percent)
     }
@@ -480,6 +492,7 @@ impl SimSocket {
         match self {
             Self::Listener { host, owed, .. } => (*host, owed),
             Self::Stream(stream) => (stream.host, &mut stream.owed),
+            Self::Datagrams(socket) => (socket.host, &mut socket.owed),
         }
     }
 }

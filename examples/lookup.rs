@@ -1,0 +1,106 @@
+//! Looks names up, as a program on the reactor does: no thread, no wait but that of the loop.
+//!
+//! `cargo run --example lookup -- localhost example.com`; with `--server 127.0.0.1:5353` that server
+//! is asked instead of those of /etc/resolv.conf.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::task::Poll;
+
+use tidegate::dns::Answer;
+use tidegate::reactor::{
+    Active, App, Arena, Event, Id, NameSources, Reactor, Resolver, ResolverLimits, Wake,
+};
+
+/// The whole program: the reactor is handed `&mut` to it on each turn.
+struct Program {
+    resolver: Resolver,
+    questions: Arena<Question>,
+    failed: bool,
+}
+
+/// What the resolver is driven for.
+struct Asking;
+
+/// Somebody who wants to know the addresses of a name.
+struct Question {
+    name: String,
+}
+
+impl Active for Asking {
+    const KIND: u8 = 0;
+}
+impl Active for Question {
+    const KIND: u8 = 1;
+}
+
+impl App for Program {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+        let Event::Drive(token, _) = event else { return };
+        if let Some(id) = token.id::<Question>() {
+            self.look_up(reactor, id);
+        } else {
+            self.resolver.drive(reactor);
+        }
+        if self.questions.is_empty() {
+            reactor.stop();
+        }
+    }
+}
+
+impl Program {
+    fn look_up(&mut self, reactor: &mut Reactor<()>, id: Id<Question>) {
+        let Some(Question { name }) = self.questions.get(id) else { return };
+        match self.resolver.look_up(reactor, name, id.token()) {
+            Poll::Pending => {} // driven again when there is an answer
+            Poll::Ready(answer) => {
+                let ttl = self.resolver.lifetime(name, reactor.now().mono);
+                let ttl = ttl.map_or("hosts".into(), |ttl| format!("{} s", ttl.as_secs()));
+                println!("{name}  {}  ({ttl})", shown(&answer));
+                self.failed |= answer.is_err();
+                self.questions.remove(id);
+            }
+        }
+    }
+}
+
+fn shown(answer: &Answer) -> String {
+    match answer {
+        Ok(addresses) => addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" "),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// What nobody outside can know: without it, answers could be forged.
+fn secret() -> io::Result<[u8; 32]> {
+    let mut secret = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut secret)?;
+    Ok(secret)
+}
+
+fn main() -> io::Result<ExitCode> {
+    let mut sources = NameSources::default();
+    let mut questions = Arena::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == "--server" {
+            let server = arguments.next().unwrap_or_default();
+            sources.servers.push(server.parse().map_err(io::Error::other)?);
+        } else {
+            questions.insert(Question { name: argument });
+        }
+    }
+    let owner = Arena::new().insert(Asking).token();
+    let resolver = Resolver::new(owner, sources, ResolverLimits::default(), secret()?);
+    let mut reactor = Reactor::new()?;
+    let mut program = Program { resolver, questions, failed: false };
+    program.questions.iter().for_each(|(id, _)| reactor.wake(id.token()));
+    if !program.questions.is_empty() {
+        reactor.run(&mut program)?;
+    }
+    Ok(if program.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,88 @@
+//! Names that the machine knows itself: `hosts(5)`, and `localhost`.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+/// The addresses of the names in a file of hosts.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts(HashMap<String, Arc<[IpAddr]>>);
+
+impl Hosts {
+    /// Reads lines `ADDRESS NAME…`. What is no such line, or a comment, is passed over; a name may
+    /// have several lines, whose addresses are kept in their order.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let mut lists: HashMap<String, Vec<IpAddr>> = HashMap::new();
+        for line in text.lines() {
+            let mut words = line.split('#').next().unwrap_or_default().split_ascii_whitespace();
+            let Some(address) = words.next().and_then(|word| word.parse::<IpAddr>().ok()) else {
+                continue;
+            };
+            for name in words {
+                let list = lists.entry(plain(name)).or_default();
+                if !list.contains(&address) {
+                    list.push(address);
+                }
+            }
+        }
+        Self(lists.into_iter().map(|(name, list)| (name, list.into())).collect())
+    }
+
+    /// The addresses of `name`, which is in lower case and without a trailing dot.
+    ///
+    /// `localhost` and the names below it are this machine, whatever anybody says (RFC 6761 §6.3):
+    /// the file can only choose between its addresses.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Arc<[IpAddr]>> {
+        let listed = self.0.get(name);
+        if !is_localhost(name) {
+            return listed.cloned();
+        }
+        let listed = listed.filter(|list| list.iter().all(IpAddr::is_loopback)).cloned();
+        let both = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        Some(listed.unwrap_or_else(|| both.into()))
+    }
+}
+
+fn is_localhost(name: &str) -> bool {
+    name.strip_suffix("localhost").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+fn plain(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(hosts: &Hosts, name: &str) -> Vec<String> {
+        hosts.get(name).map_or(Vec::new(), |list| list.iter().map(IpAddr::to_string).collect())
+    }
+
+    #[test]
+    fn a_file_is_read_line_by_line() {
+        let hosts = Hosts::read(
+            "# comment\n192.0.2.1\tA.test b # c\n\n2001:db8::1 a.test.\n192.0.2.1 a.test\n\
+             nonsense d\n192.0.2.9\nfe80::1%eth0 e\n",
+        );
+        assert_eq!(found(&hosts, "a.test"), ["192.0.2.1", "2001:db8::1"]);
+        assert_eq!(found(&hosts, "b"), ["192.0.2.1"]);
+        for name in ["c", "d", "e", "test"] {
+            assert_eq!(hosts.get(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn localhost_is_this_machine_whatever_the_file_says() {
+        let hosts = Hosts::read("192.0.2.1 localhost\n127.0.0.2 app.localhost");
+        assert_eq!(found(&hosts, "localhost"), ["::1", "127.0.0.1"]);
+        assert_eq!(found(&hosts, "app.localhost"), ["127.0.0.2"]);
+        assert_eq!(found(&hosts, "x.y.localhost"), ["::1", "127.0.0.1"]);
+        assert_eq!(hosts.get("notlocalhost"), None);
+        assert_eq!(hosts.get("localhost.test"), None);
+        let hosts = Hosts::read("127.0.0.1 localhost");
+        assert_eq!(found(&hosts, "localhost"), ["127.0.0.1"]);
+    }
+}

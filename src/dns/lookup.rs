@@ -1,0 +1,247 @@
+//! The look-up of one name: both kinds of addresses at once, in one domain after the other.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::message::Kind;
+use super::name::Name;
+use super::names::{Answer, NameError};
+use super::question::{Outcome, Over, Query, Question, Try};
+use super::random::Random;
+use super::resolv_conf::ResolvConf;
+
+/// How long addresses of one kind wait for the other (RFC 8305 §3).
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+/// How long a query that found no descriptor waits for one.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(50);
+/// IPv6 stands first, and is asked for first.
+const KINDS: [Kind; QUESTIONS] = [Kind::Aaaa, Kind::A];
+
+/// How many questions a look-up asks at a time: one for each kind of addresses. Their places are
+/// what its methods call `place`.
+pub const QUESTIONS: usize = 2;
+
+/// How long a look-up may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// For one server's answer, unless `resolv.conf` says otherwise.
+    pub attempt: Duration,
+    /// For the whole.
+    pub total: Duration,
+}
+
+/// What a look-up has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The addresses, those of IPv6 first; or why there are none.
+    pub answer: Answer,
+    /// How long that holds, if the servers say so.
+    pub ttl: Option<Duration>,
+    /// Whether that is all. If not, one kind of addresses is still being asked for.
+    pub complete: bool,
+}
+
+/// What a look-up wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To send a query for the question of this place, on a socket of its own that takes the place
+    /// of the one before.
+    Ask(usize, Query),
+    /// To take what was found: first perhaps the addresses of one kind, then all.
+    Found(Found),
+}
+
+/// A name being looked up. Whoever drives it does what [`step`](Self::step) says, tells it what has
+/// come of that, and drives it again at [`next_deadline`](Self::next_deadline) at the latest.
+#[derive(Debug)]
+pub struct Lookup {
+    questions: [Question; QUESTIONS],
+    /// What is asked for if the name of the questions has no address.
+    candidates: VecDeque<Name>,
+    tries: Vec<Try>,
+    attempt: Duration,
+    deadline: Instant,
+    /// When the one kind does not wait for the other any more; whether that was said.
+    early: Option<Instant>,
+    told: bool,
+    over: bool,
+    /// What the candidates before had instead of addresses: whether one existed, and how long that
+    /// holds.
+    existed: bool,
+    negative_ttl: Option<u32>,
+}
+
+impl Lookup {
+    /// A look-up of `name` at the servers of `conf`, in the order of `servers`.
+    ///
+    /// # Errors
+    /// If it is no name.
+    pub fn new(
+        name: &str,
+        conf: &ResolvConf,
+        servers: &[SocketAddr],
+        times: Times,
+        now: Instant,
+    ) -> Result<Self, NameError> {
+        let parsed = Name::parse(name).map_err(|_| NameError::NotAName)?;
+        let mut candidates = VecDeque::from(conf.candidates(name, &parsed));
+        let first = candidates.pop_front().unwrap_or(parsed);
+        let over = if conf.use_tcp { Over::Tcp } else { Over::Udp };
+        let round = servers.iter().map(|&server| Try { server, over, edns: true, cut: false });
+        let tries: Vec<Try> = std::iter::repeat_n(round, conf.attempts.max(1)).flatten().collect();
+        Ok(Self {
+            questions: KINDS.map(|kind| Question::new(kind, first.clone(), &tries)),
+            candidates,
+            tries,
+            attempt: conf.timeout.unwrap_or(times.attempt),
+            deadline: now + times.total,
+            early: None,
+            told: false,
+            over: false,
+            existed: false,
+            negative_ttl: Some(u32::MAX),
+        })
+    }
+
+    /// What is to be done now; to be called until there is nothing.
+    pub fn step(&mut self, now: Instant, random: &mut Random) -> Option<Step> {
+        while !self.over {
+            if let Some((place, query)) = self.next(now, random) {
+                return Some(Step::Ask(place, query));
+            }
+            match self.judge(now) {
+                Judged::Nothing => return None,
+                Judged::Another => {}
+                Judged::Found(found) => {
+                    self.over = found.complete;
+                    return Some(Step::Found(found));
+                }
+            }
+        }
+        None
+    }
+
+    fn next(&mut self, now: Instant, random: &mut Random) -> Option<(usize, Query)> {
+        if now >= self.deadline {
+            self.questions.iter_mut().for_each(Question::end);
+            return None;
+        }
+        self.questions
+            .iter_mut()
+            .enumerate()
+            .find_map(|(place, question)| Some((place, question.next(now, self.attempt, random)?)))
+    }
+
+    /// Whether an answer to the query of this place is still awaited; its socket can go if not.
+    #[must_use]
+    pub const fn is_waiting(&self, place: usize) -> bool {
+        !self.over && self.questions[place].is_waiting()
+    }
+
+    /// A message has come to the socket of this place, from `source`.
+    pub fn received(&mut self, place: usize, source: SocketAddr, message: &[u8]) {
+        self.questions[place].received(source, message);
+    }
+
+    /// The query of this place has failed.
+    pub fn failed(&mut self, place: usize, why: &io::Error) {
+        self.questions[place].failed(why.kind().to_string());
+    }
+
+    /// The query of this place could not be sent for want of descriptors.
+    pub fn postpone(&mut self, place: usize, now: Instant) {
+        self.questions[place].postpone(now + NO_DESCRIPTOR);
+    }
+
+    /// Which servers have answered and which have not, since the last call.
+    pub fn noticed(&mut self) -> impl Iterator<Item = (SocketAddr, bool)> {
+        self.questions.iter_mut().flat_map(|question| question.noticed.drain(..))
+    }
+
+    /// What follows from how the questions stand.
+    fn judge(&mut self, now: Instant) -> Judged {
+        let outcomes = self.questions.each_ref().map(Question::outcome);
+        let no_such_name = outcomes.iter().flatten().find_map(|outcome| match outcome {
+            Outcome::NoSuchName(ttl) => Some(*ttl),
+            _ => None,
+        });
+        if let Some(ttl) = no_such_name {
+            return self.next_candidate(ttl, false);
+        }
+        let (addresses, ttl) = addresses_of(&outcomes);
+        match outcomes {
+            [Some(_), Some(_)] if !addresses.is_empty() => all(Ok(addresses.into()), Some(ttl)),
+            [Some(Outcome::NoData(one)), Some(Outcome::NoData(other))] => {
+                let ttl = one.zip(*other).map(|(one, other)| one.min(other));
+                self.next_candidate(ttl, true)
+            }
+            [Some(_), Some(_)] => {
+                let unanswered = |q: &&Question| q.outcome() == Some(&Outcome::Unanswered);
+                let question = self.questions.iter().rfind(unanswered);
+                let text = question.map(Question::describe).unwrap_or_default();
+                all(Err(NameError::Unanswered(text)), None)
+            }
+            _ if !addresses.is_empty() && !self.told => {
+                if now < *self.early.get_or_insert(now + RESOLUTION_DELAY) {
+                    return Judged::Nothing;
+                }
+                self.told = true;
+                let answer = Ok(addresses.into());
+                Judged::Found(Found { answer, ttl: Some(seconds(ttl)), complete: false })
+            }
+            _ => Judged::Nothing,
+        }
+    }
+
+    /// When to drive it again at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Instant {
+        let early = self.early.filter(|_| !self.told);
+        let questions = self.questions.iter().filter_map(Question::next_deadline);
+        questions.chain(early).fold(self.deadline, Instant::min)
+    }
+
+    /// The name asked for has no address: what could be meant next?
+    fn next_candidate(&mut self, ttl: Option<u32>, existed: bool) -> Judged {
+        self.existed |= existed;
+        self.negative_ttl = self.negative_ttl.zip(ttl).map(|(one, other)| one.min(other));
+        let Some(name) = self.candidates.pop_front() else {
+            let error = if self.existed { NameError::NoAddress } else { NameError::NoSuchName };
+            return all(Err(error), self.negative_ttl);
+        };
+        self.questions = KINDS.map(|kind| Question::new(kind, name.clone(), &self.tries));
+        self.early = None;
+        Judged::Another
+    }
+}
+
+/// What follows from how the questions stand.
+enum Judged {
+    Nothing,
+    /// Another name is asked for.
+    Another,
+    Found(Found),
+}
+
+/// There is nothing else to be found.
+fn all(answer: Answer, ttl: Option<u32>) -> Judged {
+    Judged::Found(Found { answer, ttl: ttl.map(seconds), complete: true })
+}
+
+/// All addresses that are known, and how long they hold.
+fn addresses_of(outcomes: &[Option<&Outcome>]) -> (Vec<IpAddr>, u32) {
+    let (mut all, mut least) = (Vec::new(), u32::MAX);
+    for outcome in outcomes.iter().flatten() {
+        if let Outcome::Addresses(addresses, ttl) = outcome {
+            all.extend(addresses);
+            least = least.min(*ttl);
+        }
+    }
+    (all, least)
+}
+
+const fn seconds(ttl: u32) -> Duration {
+    Duration::from_secs(ttl as u64)
+}

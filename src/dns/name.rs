@@ -1,0 +1,193 @@
+//! Domain names as they stand in messages: labels with their lengths, 255 octets at most.
+
+use std::fmt;
+
+use super::random::Random;
+
+/// The longest name, with the lengths of its labels and the root (RFC 1035 §2.3.4).
+pub(super) const LONGEST: usize = 255;
+/// The longest label.
+pub(super) const LONGEST_LABEL: usize = 63;
+
+/// A domain name (RFC 1035 §3.1). Two are equal whatever the case of their ASCII letters (RFC 4343).
+#[derive(Clone)]
+pub struct Name(Vec<u8>);
+
+/// What was to be looked up is no host name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAName;
+
+impl fmt::Display for NotAName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a host name")
+    }
+}
+
+impl std::error::Error for NotAName {}
+
+impl Name {
+    /// Reads a host name: labels of letters, digits, `-` and `_`, with dots between them; a trailing
+    /// dot says nothing here.
+    ///
+    /// # Errors
+    /// If it is none, or too long for a message.
+    pub fn parse(text: &str) -> Result<Self, NotAName> {
+        let text = text.strip_suffix('.').unwrap_or(text);
+        let mut wire = Vec::with_capacity(text.len() + 2);
+        for label in text.split('.') {
+            let length = u8::try_from(label.len()).map_err(|_| NotAName)?;
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+            if label.is_empty() || label.len() > LONGEST_LABEL || !label.bytes().all(plain) {
+                return Err(NotAName);
+            }
+            wire.push(length);
+            wire.extend_from_slice(label.as_bytes());
+        }
+        wire.push(0);
+        if wire.len() > LONGEST { Err(NotAName) } else { Ok(Self(wire)) }
+    }
+
+    /// The name with `domain` behind it, unless that is too long.
+    #[must_use]
+    pub fn within(&self, domain: &Self) -> Option<Self> {
+        let own = &self.0[..self.0.len() - 1];
+        let wire = [own, &domain.0].concat();
+        (wire.len() <= LONGEST).then_some(Self(wire))
+    }
+
+    /// Takes what is known to be labels with their lengths and the root.
+    pub(super) const fn from_wire(wire: Vec<u8>) -> Self {
+        Self(wire)
+    }
+
+    /// As it stands in a message, without compression.
+    #[must_use]
+    pub fn wire(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether the other is spelled with the same letters in the same case.
+    #[must_use]
+    pub fn is_spelled_like(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
+    /// The same name with each letter in any case: what an answer must repeat, and who cannot see
+    /// the question cannot know (draft-vixie-dnsext-dns0x20).
+    #[must_use]
+    pub fn in_any_case(&self, random: &mut Random) -> Self {
+        let mut wire = self.0.clone();
+        let (mut bits, mut left) = (0, 0);
+        for byte in wire.iter_mut().filter(|byte| byte.is_ascii_alphabetic()) {
+            if left == 0 {
+                (bits, left) = (random.bits(), u32::BITS);
+            }
+            if bits & 1 == 1 {
+                *byte ^= 0x20;
+            }
+            (bits, left) = (bits >> 1, left - 1);
+        }
+        Self(wire)
+    }
+
+    /// Whether it is `domain`, or below it.
+    #[must_use]
+    pub fn is_within(&self, domain: &Self) -> bool {
+        let mut rest = self.0.as_slice();
+        loop {
+            if rest.eq_ignore_ascii_case(&domain.0) {
+                return true;
+            }
+            match rest {
+                [] | [0, ..] => return false,
+                [length, tail @ ..] => rest = tail.get(usize::from(*length)..).unwrap_or(&[]),
+            }
+        }
+    }
+
+    fn labels(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.0.as_slice();
+        std::iter::from_fn(move || {
+            let (&length, tail) = rest.split_first().filter(|&(&length, _)| length > 0)?;
+            let (label, tail) = tail.split_at_checked(usize::from(length))?;
+            rest = tail;
+            Some(label)
+        })
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0) // no length of a label is a letter
+    }
+}
+
+impl Eq for Name {}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, label) in self.labels().enumerate() {
+            let dot = if i > 0 { "." } else { "" };
+            write!(f, "{dot}{}", label.escape_ascii())?;
+        }
+        if self.0.len() == 1 { f.write_str(".") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    #[test]
+    fn names_are_read_as_labels() {
+        assert_eq!(name("a.example").wire(), b"\x01a\x07example\0");
+        assert_eq!(name("_x-1.example.").to_string(), "_x-1.example");
+        let label = "a".repeat(63);
+        let longest = [label.as_str(); 4].join(".");
+        assert!(Name::parse(&longest[..253]).is_ok(), "255 octets on the wire");
+        for text in ["", ".", "a..b", ".a", "a b", "a/b", "\u{e4}.test", "*.test", &longest] {
+            assert_eq!(Name::parse(text), Err(NotAName), "{text}");
+        }
+        assert_eq!(Name::parse(&"a".repeat(64)), Err(NotAName));
+    }
+
+    #[test]
+    fn case_makes_no_other_name_but_another_spelling() {
+        assert_eq!(name("A.Example"), name("a.eXample"));
+        assert!(!name("A.Example").is_spelled_like(&name("a.example")));
+        let mut random = Random::new([1; 32]);
+        let plain = name("a-long-name-with-many-letters.example");
+        let spelled = plain.in_any_case(&mut random);
+        assert_eq!(spelled, plain);
+        assert!(!spelled.is_spelled_like(&plain));
+        assert!(!spelled.is_spelled_like(&plain.in_any_case(&mut random)));
+    }
+
+    #[test]
+    fn a_name_is_within_its_domains() {
+        let full = name("a.b.example");
+        for domain in ["a.b.example", "B.example", "example"] {
+            assert!(full.is_within(&name(domain)), "{domain}");
+        }
+        for other in ["b.a.example", "xample", "c.a.b.example"] {
+            assert!(!full.is_within(&name(other)), "{other}");
+        }
+        assert!(full.is_within(&Name::from_wire(vec![0])), "the root");
+        assert_eq!(name("a").within(&name("b.example")), Some(full));
+        assert_eq!(full_length().within(&name("b")), None);
+    }
+
+    fn full_length() -> Name {
+        name(&["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61)].join("."))
+    }
+}

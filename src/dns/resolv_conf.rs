@@ -1,0 +1,155 @@
+//! Which servers are asked, and for which names: `resolv.conf(5)`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::name::Name;
+
+/// The port of servers.
+pub const PORT: u16 = 53;
+/// More servers than these are not asked.
+const MOST_SERVERS: usize = 3;
+/// More domains than these are not searched: each is a question of its own.
+const MOST_DOMAINS: usize = 6;
+
+/// What the file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvConf {
+    /// Servers, in the order in which they are asked.
+    pub servers: Vec<SocketAddr>,
+    /// Domains in which names are searched.
+    pub search: Vec<Name>,
+    /// A name with so many dots is asked for as it is before it is searched.
+    pub ndots: usize,
+    /// For an answer of one server, if the file says so.
+    pub timeout: Option<Duration>,
+    /// How often all servers are asked.
+    pub attempts: usize,
+    /// Whether the first server is another one each time.
+    pub rotate: bool,
+    /// Whether queries go over TCP.
+    pub use_tcp: bool,
+}
+
+impl Default for ResolvConf {
+    fn default() -> Self {
+        Self {
+            servers: vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), PORT)],
+            search: Vec::new(),
+            ndots: 1,
+            timeout: None,
+            attempts: 2,
+            rotate: false,
+            use_tcp: false,
+        }
+    }
+}
+
+impl ResolvConf {
+    /// Reads the file. What is not known is passed over; without a server, it is the one on this
+    /// machine.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let mut conf = Self::default();
+        let mut servers = Vec::new();
+        for line in text.lines().filter(|line| !line.starts_with(['#', ';'])) {
+            let mut words = line.split_ascii_whitespace();
+            match words.next() {
+                Some("nameserver") => servers.extend(words.next().and_then(server)),
+                Some("domain" | "search") => {
+                    let domains = words.filter_map(|word| Name::parse(word).ok());
+                    conf.search = domains.take(MOST_DOMAINS).collect(); // the last line counts
+                }
+                Some("options") => words.for_each(|option| conf.set(option)),
+                _ => {}
+            }
+        }
+        if !servers.is_empty() {
+            servers.truncate(MOST_SERVERS);
+            conf.servers = servers;
+        }
+        conf
+    }
+
+    fn set(&mut self, option: &str) {
+        let (name, value) = option.split_once(':').unwrap_or((option, ""));
+        let number = value.parse::<usize>().ok();
+        match (name, number) {
+            ("ndots", Some(n)) => self.ndots = n.min(15),
+            ("timeout", Some(n)) => {
+                self.timeout = Some(Duration::from_secs(n.clamp(1, 30) as u64));
+            }
+            ("attempts", Some(n)) => self.attempts = n.clamp(1, 5),
+            ("rotate", _) => self.rotate = true,
+            ("use-vc", _) => self.use_tcp = true,
+            _ => {}
+        }
+    }
+
+    /// The names that `text` may mean, in the order in which they are asked for. A trailing dot says
+    /// that it is the whole name.
+    #[must_use]
+    pub fn candidates(&self, text: &str, name: &Name) -> Vec<Name> {
+        if text.ends_with('.') {
+            return vec![name.clone()];
+        }
+        let mut names: Vec<Name> =
+            self.search.iter().filter_map(|domain| name.within(domain)).collect();
+        let dots = text.bytes().filter(|&b| b == b'.').count();
+        let at = if dots >= self.ndots { 0 } else { names.len() };
+        names.insert(at, name.clone());
+        names
+    }
+}
+
+/// The address of a server; one of a link needs the number of its interface.
+fn server(word: &str) -> Option<SocketAddr> {
+    if let Some((address, scope)) = word.split_once('%') {
+        return format!("[{address}%{scope}]:{PORT}").parse().ok();
+    }
+    word.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, PORT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_line_by_line() {
+        let conf = ResolvConf::read(
+            "# nameserver 192.0.2.9\n; x\nnameserver 192.0.2.1\nnameserver nonsense\n\
+             nameserver 2001:db8::1 # trailing\nnameserver fe80::1%3\nnameserver 192.0.2.4\n\
+             domain old.test\nsearch a.test b.test. .\n\
+             options ndots:2 timeout:9 attempts:99 rotate use-vc edns0 nonsense:x\n",
+        );
+        let servers: Vec<String> = conf.servers.iter().map(SocketAddr::to_string).collect();
+        assert_eq!(servers, ["192.0.2.1:53", "[2001:db8::1]:53", "[fe80::1%3]:53"]);
+        let search: Vec<String> = conf.search.iter().map(Name::to_string).collect();
+        assert_eq!(search, ["a.test", "b.test"]);
+        assert_eq!((conf.ndots, conf.attempts), (2, 5));
+        assert_eq!(conf.timeout, Some(Duration::from_secs(9)));
+        assert!(conf.rotate && conf.use_tcp);
+    }
+
+    #[test]
+    fn without_a_file_the_server_is_this_machine() {
+        assert_eq!(ResolvConf::read(""), ResolvConf::default());
+        assert_eq!(ResolvConf::default().servers[0].to_string(), "127.0.0.1:53");
+        assert_eq!(ResolvConf::read("options timeout: ndots").timeout, None);
+    }
+
+    #[test]
+    fn names_are_searched_by_their_dots() {
+        let conf = ResolvConf::read("search a.test b.test\noptions ndots:2");
+        let candidates = |text: &str| {
+            let names = conf.candidates(text, &Name::parse(text).unwrap());
+            names.iter().map(Name::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(candidates("h"), ["h.a.test", "h.b.test", "h"]);
+        assert_eq!(candidates("h.x"), ["h.x.a.test", "h.x.b.test", "h.x"]);
+        assert_eq!(candidates("h.x.y"), ["h.x.y", "h.x.y.a.test", "h.x.y.b.test"]);
+        assert_eq!(candidates("h."), ["h"]);
+        let long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(58)].join(".");
+        assert_eq!(candidates(&long).len(), 1, "what would be too long is not asked for");
+    }
+}

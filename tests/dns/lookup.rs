@@ -1,0 +1,399 @@
+//! A look-up step by step, with a clock and messages made by hand.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tidegate::dns::{
+    DATAGRAM, Found, Lookup, NameError, Over, Query, Random, ResolvConf, Step, Times,
+};
+use tidegate::reactor::{Clock, VirtualClock};
+
+use crate::write::{A, AAAA, NXDOMAIN, SERVFAIL, Written, question_of};
+
+const TIMES: Times = Times { attempt: Duration::from_secs(2), total: Duration::from_secs(8) };
+
+struct Scene {
+    lookup: Lookup,
+    random: Random,
+    now: Instant,
+    /// The last query of each place.
+    queries: [Option<Query>; 2],
+    found: Vec<Found>,
+}
+
+fn server(last: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, last], 53))
+}
+
+fn one_server() -> ResolvConf {
+    ResolvConf { servers: vec![server(1)], ..ResolvConf::default() }
+}
+
+fn two_servers() -> ResolvConf {
+    ResolvConf { servers: vec![server(1), server(2)], ..ResolvConf::default() }
+}
+
+impl Scene {
+    fn new(name: &str, conf: &ResolvConf) -> Self {
+        let now = VirtualClock::default().now().mono;
+        let lookup = Lookup::new(name, conf, &conf.servers, TIMES, now).unwrap();
+        let mut scene = Self {
+            lookup,
+            random: Random::new([9; 32]),
+            now,
+            queries: [None, None],
+            found: Vec::new(),
+        };
+        scene.step();
+        scene
+    }
+
+    /// Does what is to be done; how many queries that sends.
+    fn step(&mut self) -> usize {
+        let mut sent = 0;
+        while let Some(step) = self.lookup.step(self.now, &mut self.random) {
+            match step {
+                Step::Ask(place, query) => {
+                    self.queries[place] = Some(query);
+                    sent += 1;
+                }
+                Step::Found(found) => self.found.push(found),
+            }
+        }
+        sent
+    }
+
+    fn wait(&mut self, time: Duration) -> usize {
+        self.now += time;
+        self.step()
+    }
+
+    fn place_of(&self, kind: u16) -> usize {
+        let asks = |query: &Option<Query>| {
+            query.as_ref().is_some_and(|query| question_of(&query.message).1 == kind)
+        };
+        self.queries.iter().position(asks).unwrap()
+    }
+
+    /// The query under way for a kind of addresses.
+    fn query(&self, kind: u16) -> &Query {
+        self.queries[self.place_of(kind)].as_ref().unwrap()
+    }
+
+    /// A response comes to the query for a kind of addresses; how many queries follow.
+    fn answer(&mut self, kind: u16, write: impl FnOnce(Written) -> Written) -> usize {
+        let (place, query) = (self.place_of(kind), self.query(kind).clone());
+        let response = write(Written::to(&query.message));
+        self.lookup.received(place, query.server, &response.bytes());
+        self.step()
+    }
+
+    fn fail(&mut self, kind: u16, error: io::ErrorKind) -> usize {
+        let place = self.place_of(kind);
+        self.lookup.failed(place, &error.into());
+        self.step()
+    }
+
+    #[track_caller]
+    fn expect_done(&self, addresses: &[&str], ttl: Option<u64>) {
+        let found = self.found.last().expect("something is found");
+        let told = found.answer.as_ref().unwrap().iter().map(ToString::to_string);
+        assert_eq!(told.collect::<Vec<_>>(), addresses);
+        assert_eq!((found.ttl, found.complete), (ttl.map(Duration::from_secs), true));
+        self.expect_over();
+    }
+
+    #[track_caller]
+    fn expect_error(&self, error: &str, ttl: Option<u64>) {
+        let found = self.found.last().expect("something is found");
+        assert_eq!(found.answer.as_ref().unwrap_err().to_string(), error);
+        assert_eq!((found.ttl, found.complete), (ttl.map(Duration::from_secs), true));
+        self.expect_over();
+    }
+
+    #[track_caller]
+    fn expect_over(&self) {
+        assert!((0..2).all(|place| !self.lookup.is_waiting(place)), "no socket is needed");
+        assert_eq!(self.found.iter().filter(|found| found.complete).count(), 1);
+    }
+}
+
+fn nothing(written: Written) -> Written {
+    written.authority(&["test 60 SOA 30"])
+}
+
+#[test]
+fn both_kinds_are_asked_for_at_once_and_ipv6_stands_first() {
+    let mut scene = Scene::new("A.Test", &one_server());
+    let (four, six) = (scene.query(A), scene.query(AAAA));
+    assert_eq!((four.server, four.over), (server(1), Over::Udp));
+    assert_eq!(question_of(&four.message), ("a.test".into(), A));
+    assert_ne!(four.message[..2], six.message[..2], "ids of their own");
+    assert_ne!(four.message[12..18], six.message[12..18], "and spellings");
+    assert!(four.message.ends_with(&[0, 0, 0, 0, 0, 0]), "EDNS");
+    assert_eq!(four.message[four.message.len() - 8..][..2], DATAGRAM.to_be_bytes());
+    scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
+    assert!(scene.found.is_empty());
+    scene.answer(AAAA, |w| w.answers(&["a.test 50 AAAA 2001:db8::9"]));
+    scene.expect_done(&["2001:db8::9", "192.0.2.9"], Some(50));
+}
+
+#[test]
+fn one_kind_does_not_wait_long_for_the_other() {
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
+    assert_eq!(scene.lookup.next_deadline(), scene.now + Duration::from_millis(50));
+    scene.wait(Duration::from_millis(49));
+    assert!(scene.found.is_empty());
+    scene.wait(Duration::from_millis(1));
+    assert!(!scene.found[0].complete && scene.found[0].answer.is_ok());
+    scene.wait(Duration::from_millis(500));
+    assert_eq!(scene.found.len(), 1, "said once");
+    scene.answer(AAAA, |w| w.answers(&["a.test 50 AAAA 2001:db8::9"]));
+    scene.expect_done(&["2001:db8::9", "192.0.2.9"], Some(50));
+}
+
+#[test]
+fn what_one_kind_lacks_the_other_may_have() {
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(AAAA, nothing);
+    scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
+    scene.expect_done(&["192.0.2.9"], Some(60));
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(A, nothing);
+    scene.answer(AAAA, nothing);
+    scene.expect_error("no address", Some(30));
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(A, |w| nothing(w).code(NXDOMAIN));
+    scene.expect_error("no such name", Some(30));
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(A, |w| w.code(NXDOMAIN));
+    scene.expect_error("no such name", None);
+}
+
+#[test]
+fn what_is_forged_is_passed_over_and_the_real_answer_is_heard() {
+    let mut scene = Scene::new("abcdefgh.test", &one_server());
+    let (place, query) = (scene.place_of(A), scene.query(A).clone());
+    let good = Written::to(&query.message).answers(&["abcdefgh.test 60 A 192.0.2.9"]);
+    let evil = |from: u8, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes =
+            Written::to(&query.message).answers(&["abcdefgh.test 60 A 203.0.113.6"]).bytes();
+        change(&mut bytes);
+        (server(from), bytes)
+    };
+    let forged = [
+        evil(2, &|_| {}),                                  // from somebody else
+        evil(1, &|bytes| bytes[1] ^= 1),                   // with another id
+        evil(1, &|bytes| bytes[2] &= 0x7f),                // a query
+        evil(1, &|bytes| bytes[13] ^= 0x20),               // spelled otherwise
+        evil(1, &|bytes| bytes[13] = b'x'),                // about another name
+        evil(1, &|bytes| bytes[12 + 15 + 1] = 28),         // about another kind
+        evil(1, &|bytes| bytes[12 + 15 + 3] = 3),          // of another class
+        evil(1, &|bytes| bytes.truncate(bytes.len() - 1)), // cut
+        evil(1, &|bytes| bytes.truncate(5)),
+    ];
+    for (i, (from, bytes)) in forged.iter().enumerate() {
+        scene.lookup.received(place, *from, bytes);
+        assert_eq!(scene.step(), 0, "{i}");
+        assert!(scene.lookup.is_waiting(place), "{i}");
+    }
+    scene.lookup.received(place, query.server, &good.bytes());
+    scene.answer(AAAA, nothing);
+    scene.expect_done(&["192.0.2.9"], Some(60));
+}
+
+#[test]
+fn who_is_silent_is_followed_by_the_next_and_asked_again() {
+    let mut scene = Scene::new("a.test", &two_servers());
+    scene.answer(AAAA, nothing);
+    assert_eq!(scene.lookup.next_deadline(), scene.now + TIMES.attempt);
+    let first = scene.query(A).message.clone();
+    assert_eq!(scene.wait(TIMES.attempt), 1);
+    assert_eq!(scene.query(A).server, server(2));
+    assert_ne!(scene.query(A).message[..2], first[..2], "another id");
+    scene.wait(TIMES.attempt);
+    assert_eq!(scene.query(A).server, server(1));
+    assert!(scene.lookup.noticed().any(|seen| seen == (server(2), false)));
+    scene.wait(TIMES.attempt);
+    scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
+    scene.expect_done(&["192.0.2.9"], Some(60));
+}
+
+#[test]
+fn when_all_are_silent_the_error_says_who_was_asked() {
+    let conf = ResolvConf { attempts: 1, ..two_servers() };
+    let mut scene = Scene::new("a.test", &conf);
+    scene.wait(TIMES.attempt);
+    scene.wait(TIMES.attempt);
+    scene.expect_error("no answer from 192.0.2.2:53 (2 servers, 2 attempts)", None);
+    let conf = ResolvConf { timeout: Some(Duration::from_secs(30)), ..one_server() };
+    let mut scene = Scene::new("a.test", &conf);
+    scene.wait(TIMES.total - Duration::from_millis(1));
+    assert!(scene.found.is_empty());
+    scene.wait(Duration::from_millis(1));
+    scene.expect_error("no answer from 192.0.2.1:53 (1 server, 1 attempt)", None);
+}
+
+#[test]
+fn a_server_that_fails_is_not_asked_again_and_the_next_is_at_once() {
+    let mut scene = Scene::new("a.test", &two_servers());
+    scene.answer(AAAA, nothing);
+    assert_eq!(scene.answer(A, |w| w.code(SERVFAIL)), 1);
+    assert_eq!(scene.query(A).server, server(2));
+    assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 0);
+    scene.expect_error(
+        "192.0.2.2:53 cannot be asked: connection refused (2 servers, 2 attempts)",
+        None,
+    );
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(AAAA, nothing);
+    scene.answer(A, |w| w.code(SERVFAIL));
+    scene.expect_error("192.0.2.1:53 says SERVFAIL (1 server, 1 attempt)", None);
+}
+
+#[test]
+fn that_one_kind_is_not_answered_is_no_answer_unless_the_other_is() {
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
+    scene.answer(AAAA, |w| w.code(SERVFAIL));
+    scene.expect_done(&["192.0.2.9"], Some(60));
+}
+
+#[test]
+fn an_answer_cut_short_is_asked_for_over_tcp() {
+    let cut = |mut w: Written| {
+        w.flags |= 0x0200;
+        w
+    };
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(AAAA, nothing);
+    assert_eq!(scene.answer(A, cut), 1);
+    assert_eq!((scene.query(A).server, scene.query(A).over), (server(1), Over::Tcp));
+    scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
+    scene.expect_done(&["192.0.2.9"], Some(60));
+
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(AAAA, nothing);
+    scene.answer(A, cut);
+    scene.fail(A, io::ErrorKind::ConnectionRefused);
+    let text = "192.0.2.1:53 cuts its answer short, and over TCP: connection refused \
+                (1 server, 2 attempts)";
+    scene.expect_error(text, None);
+}
+
+#[test]
+fn tcp_from_the_first_is_an_option() {
+    let scene = Scene::new("a.test", &ResolvConf { use_tcp: true, ..one_server() });
+    assert_eq!((scene.query(A).over, scene.query(AAAA).over), (Over::Tcp, Over::Tcp));
+}
+
+#[test]
+fn a_server_that_knows_no_edns_is_asked_without() {
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(AAAA, nothing);
+    let (place, id) = (scene.place_of(A), scene.query(A).message[..2].to_vec());
+    assert_eq!(scene.answer(A, |w| w.code(1)), 1);
+    assert_eq!(scene.query(A).message[10..12], [0, 0]);
+    scene.answer(A, |w| w.code(1));
+    scene.expect_error("192.0.2.1:53 says FORMERR (1 server, 2 attempts)", None);
+
+    let mut scene = Scene::new("a.test", &one_server());
+    let bare = [&id, &b"\x81\x01\0\0\0\0\0\0\0\0"[..]].concat();
+    scene.lookup.received(place, server(1), &bare);
+    assert_eq!(scene.step(), 1, "one that does not repeat the question");
+    assert_eq!(scene.query(A).message[10..12], [0, 0]);
+}
+
+#[test]
+fn a_server_that_folds_case_is_asked_over_tcp() {
+    let mut scene = Scene::new("abcdefghijklm.test", &one_server());
+    scene.answer(AAAA, nothing);
+    let fold = |mut w: Written| {
+        w.question.make_ascii_lowercase();
+        w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"])
+    };
+    assert_eq!(scene.answer(A, fold), 0, "it could be forged");
+    assert_eq!(scene.wait(TIMES.attempt), 1);
+    assert_eq!(scene.query(A).over, Over::Tcp);
+    scene.answer(A, fold);
+    scene.expect_done(&["192.0.2.9"], Some(60));
+}
+
+#[test]
+fn a_name_that_stands_for_another_is_followed_over_several_responses() {
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(AAAA, nothing);
+    assert_eq!(scene.answer(A, |w| w.answers(&["a.test 20 CNAME b.test"])), 1);
+    assert_eq!(question_of(&scene.query(A).message).0, "b.test");
+    scene.answer(A, |w| w.answers(&["b.test 60 A 192.0.2.9", "a.test 60 A 203.0.113.6"]));
+    scene.expect_done(&["192.0.2.9"], Some(20));
+
+    let mut scene = Scene::new("n0.test", &one_server());
+    scene.answer(AAAA, nothing);
+    for i in 0..8 {
+        let line = format!("n{i}.test 20 CNAME n{}.test", i + 1);
+        assert_eq!(scene.answer(A, |w| w.answers(&[&line])), 1, "{i}");
+    }
+    scene.answer(A, |w| w.answers(&["n8.test 20 CNAME n9.test"]));
+    let text = "192.0.2.1:53 has CNAME records in a loop, or too many (1 server, 9 attempts)";
+    scene.expect_error(text, None);
+}
+
+#[test]
+fn a_name_is_searched_in_its_domains() {
+    let conf = ResolvConf::read("nameserver 192.0.2.1\nsearch x.test y.test");
+    let mut scene = Scene::new("h", &conf);
+    let asked = |scene: &Scene| question_of(&scene.query(A).message).0;
+    assert_eq!(asked(&scene), "h.x.test");
+    assert_eq!(scene.answer(A, |w| nothing(w).code(NXDOMAIN)), 2);
+    assert_eq!(asked(&scene), "h.y.test");
+    scene.answer(A, nothing);
+    assert_eq!(scene.answer(AAAA, nothing), 2);
+    assert_eq!(asked(&scene), "h");
+    scene.answer(A, |w| w.code(NXDOMAIN).authority(&["h 5 SOA 5"]));
+    scene.expect_error("no address", Some(5));
+
+    let mut scene = Scene::new("h", &conf);
+    scene.answer(A, |w| w.code(SERVFAIL));
+    scene.answer(AAAA, |w| w.code(SERVFAIL));
+    assert_eq!(asked(&scene), "h.x.test", "who cannot be asked is not passed over");
+    scene.expect_error("192.0.2.1:53 says SERVFAIL (1 server, 1 attempt)", None);
+
+    let mut scene = Scene::new("h.", &conf);
+    assert_eq!(asked(&scene), "h");
+    scene.answer(A, |w| w.code(NXDOMAIN));
+    scene.expect_error("no such name", None);
+}
+
+#[test]
+fn want_of_descriptors_only_delays() {
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(AAAA, nothing);
+    let place = scene.place_of(A);
+    for _ in 0..50 {
+        scene.lookup.postpone(place, scene.now);
+        assert_eq!(scene.step(), 0);
+        let until = scene.lookup.next_deadline();
+        assert!(until > scene.now);
+        assert_eq!(scene.wait(until - scene.now), 1);
+    }
+    scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
+    scene.expect_done(&["192.0.2.9"], Some(60));
+}
+
+#[test]
+fn what_is_no_name_is_not_asked_for() {
+    let now = VirtualClock::default().now().mono;
+    for name in ["", "a b", "a..b", "\u{e4}.test", "a/b"] {
+        let lookup = Lookup::new(name, &one_server(), &[server(1)], TIMES, now);
+        assert_eq!(lookup.unwrap_err(), NameError::NotAName, "{name}");
+    }
+}
+
+#[test]
+fn without_servers_there_is_an_error_and_no_wait() {
+    let scene = Scene::new("a.test", &ResolvConf { servers: Vec::new(), ..one_server() });
+    scene.expect_error("no server was asked in time (0 servers, 0 attempts)", None);
+}
