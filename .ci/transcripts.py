@@ -55,7 +55,7 @@ def run_console(block):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("files", nargs="+")
-    parser.add_argument("--skip", default="^$", help="commands not to run")
+    parser.add_argument("--skip", default="(?!)", help="commands not to run")
     args = parser.parse_args()
     servers = []
     try:

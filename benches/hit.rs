@@ -68,6 +68,7 @@ impl Bench {
         let surroundings = Surroundings {
             resolver: Some(Box::new(Nobody)),
             hasher: Box::new(Nobody),
+            interfaces: Box::new(vec![host(PROXY)]),
             log: Box::new(NoLog),
             secret: [1, 2],
         };

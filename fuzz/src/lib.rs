@@ -4,10 +4,12 @@
 pub mod authorization;
 pub mod chunked;
 pub mod dns;
+pub mod egress;
 pub mod fields;
 pub mod heads;
 pub mod range;
 pub mod reference;
+pub mod spelling;
 pub mod stream;
 pub mod target;
 
@@ -15,7 +17,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 13] = [
+pub const TARGETS: [(&str, Rule); 15] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -28,5 +30,7 @@ pub const TARGETS: [(&str, Rule); 13] = [
     ("vary", fields::vary),
     ("structured_field", fields::structured_field),
     ("authorization", authorization::rules),
+    ("egress", egress::rules),
+    ("spelling", spelling::rules),
     ("dns_message", dns::rules),
 ];

@@ -1,10 +1,17 @@
 //! Where requests may go: ports, special addresses, and what was allowed in spite of them.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
+use super::denial::Denial;
+use super::embedded::facets;
 use super::net::Cidr;
+use super::own::Own;
+use super::pattern::NamePattern;
+use super::ports::Ports;
+use super::rules::RuleSet;
 use super::special::AddressClass;
 use super::spelling::Host;
 
@@ -19,47 +26,6 @@ pub enum DestinationRule {
     NameWithin(NamePattern, Cidr),
 }
 
-/// `HOST`, or `*.DOMAIN` for every name below a domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamePattern {
-    /// Lower case; without the `*`, and with the dot, of a domain.
-    text: String,
-}
-
-impl NamePattern {
-    /// Whether `name`, in lower case and without a trailing dot, is meant.
-    #[must_use]
-    pub fn matches(&self, name: &str) -> bool {
-        if self.text.starts_with('.') { name.ends_with(&self.text) } else { name == self.text }
-    }
-}
-
-impl FromStr for NamePattern {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let name = text.strip_prefix("*.").unwrap_or(text);
-        match Host::parse(name) {
-            Ok(Host::Name(host)) if is_name(&host) => {
-                let dot = if name.len() < text.len() { "." } else { "" };
-                Ok(Self { text: format!("{dot}{host}") })
-            }
-            _ => Err(format!("'{text}' is neither a host name nor *.DOMAIN")),
-        }
-    }
-}
-
-fn is_name(host: &str) -> bool {
-    host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
-}
-
-impl fmt::Display for NamePattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let star = if self.text.starts_with('.') { "*" } else { "" };
-        write!(f, "{star}{}", self.text)
-    }
-}
-
 impl FromStr for DestinationRule {
     type Err = String;
 
@@ -69,7 +35,7 @@ impl FromStr for DestinationRule {
         }
         let looks_like_range =
             text.contains(['/', ':']) || !matches!(Host::parse(text), Ok(Host::Name(_)));
-        if looks_like_range && !text.starts_with("*.") {
+        if looks_like_range && !text.starts_with(['*', '.']) {
             return text.parse().map(Self::Range);
         }
         text.parse().map(Self::Name)
@@ -86,51 +52,8 @@ impl fmt::Display for DestinationRule {
     }
 }
 
-/// A list of ports and ranges of ports: `80,443,1025-65535`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ports(Vec<(u16, u16)>);
-
-impl Ports {
-    /// Whether `port` is in the list.
-    #[must_use]
-    pub fn contains(&self, port: u16) -> bool {
-        self.0.iter().any(|&(first, last)| (first..=last).contains(&port))
-    }
-}
-
-impl FromStr for Ports {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let port = |digits: &str| {
-            let port = digits.trim().parse::<u16>().ok().filter(|&port| port > 0);
-            port.ok_or_else(|| format!("'{digits}' is no port"))
-        };
-        let range = |part: &str| {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let (first, last) = (port(first)?, port(last)?);
-            if first <= last { Ok((first, last)) } else { Err(format!("'{part}' is empty")) }
-        };
-        text.split(',').map(range).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl fmt::Display for Ports {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (first, last)) in self.0.iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            if first == last {
-                write!(f, "{comma}{first}")?;
-            } else {
-                write!(f, "{comma}{first}-{last}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The rules for destinations.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DestinationPolicy {
     /// Exceptions to the denial of special addresses.
     pub rules: Vec<DestinationRule>,
@@ -138,6 +61,8 @@ pub struct DestinationPolicy {
     pub ports: Ports,
     /// Ports for CONNECT.
     pub connect_ports: Ports,
+    /// Which of the others may be asked for, and by whom.
+    pub egress: Arc<RuleSet>,
 }
 
 impl Default for DestinationPolicy {
@@ -145,78 +70,9 @@ impl Default for DestinationPolicy {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
-            ports: Ports(vec![(80, 80), (443, 443), (1025, 65535)]),
-            connect_ports: Ports(vec![(443, 443)]),
-        }
-    }
-}
-
-/// Why a destination is refused: which rule, and the option that lifts it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// The port is in no list.
-    Port {
-        /// The port asked for.
-        port: u16,
-        /// Whether by CONNECT.
-        connect: bool,
-    },
-    /// The address is special.
-    Address {
-        /// The address judged.
-        address: IpAddr,
-        /// What it is for.
-        class: AddressClass,
-        /// The name that led to it, if one did.
-        name: Option<String>,
-    },
-}
-
-impl Denial {
-    /// The rule's name, for logs and `Proxy-Status`.
-    #[must_use]
-    pub fn rule(&self) -> String {
-        match self {
-            Self::Port { connect: false, .. } => "port".into(),
-            Self::Port { connect: true, .. } => "connect-port".into(),
-            Self::Address { class, .. } => format!("destination-{class}"),
-        }
-    }
-
-    /// The option that would lift it.
-    #[must_use]
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Port { port, connect: false } => {
-                format!("--allow-port {},{port}", DestinationPolicy::default().ports)
-            }
-            Self::Port { port, connect: true } => {
-                format!(
-                    "--allow-connect-port {},{port}",
-                    DestinationPolicy::default().connect_ports
-                )
-            }
-            Self::Address { address, name: Some(name), .. } => {
-                format!("--allow-destination {name}={address}")
-            }
-            Self::Address { address, name: None, .. } => format!("--allow-destination {address}"),
-        }
-    }
-}
-
-impl fmt::Display for Denial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Port { port, connect: false } => write!(f, "port {port} is not allowed"),
-            Self::Port { port, connect: true } => {
-                write!(f, "CONNECT to port {port} is not allowed")
-            }
-            Self::Address { address, class, name: None } => {
-                write!(f, "{address} is a {class} address")
-            }
-            Self::Address { address, class, name: Some(name) } => {
-                write!(f, "{name} resolves to {address}, a {class} address")
-            }
+            ports: Ports::of(&[(80, 80), (443, 443), (1025, 65535)]),
+            connect_ports: Ports::of(&[(443, 443)]),
+            egress: Arc::default(),
         }
     }
 }
@@ -231,22 +87,61 @@ impl DestinationPolicy {
         if ports.contains(port) { Ok(()) } else { Err(Denial::Port { port, connect }) }
     }
 
-    /// Whether requests may go to `address`, to which `host` led.
+    /// Whether requests may go to `address`, to which `host` led, wherever this machine is.
     ///
     /// # Errors
     /// The denial.
     pub fn judge_address(&self, host: &Host, address: IpAddr) -> Result<(), Denial> {
+        self.judge_class(host, address, AddressClass::as_such, |_, _| false)
+    }
+
+    /// The exception by which `address`, to which `host` led, is allowed though it is special.
+    #[must_use]
+    pub fn exception_for(&self, host: &Host, address: IpAddr) -> Option<&DestinationRule> {
         let class = AddressClass::of(address);
-        let name = match host {
-            Host::Name(name) => Some(name.as_str()),
-            Host::Address(_) => None,
-        };
-        if class == AddressClass::Global
-            || self.rules.iter().any(|rule| rule.lifts(name, address, class))
-        {
-            return Ok(());
+        let special = class != AddressClass::Global;
+        self.rules.iter().find(|rule| special && rule.lifts(host.name(), address, class))
+    }
+
+    /// Whether `to`, to which `host` led, may be dialled from this machine. What is denied of itself may
+    /// be `lifted`, by address and class, but for this proxy's own listeners.
+    ///
+    /// # Errors
+    /// The denial.
+    pub(super) fn judge_dial(
+        &self,
+        host: &Host,
+        to: SocketAddr,
+        own: &Own,
+        lifted: impl Fn(IpAddr, AddressClass) -> bool,
+    ) -> Result<(), Denial> {
+        if own.listens_at(to) {
+            return Err(Denial::Listener { address: to });
         }
-        Err(Denial::Address { address, class, name: name.map(str::to_owned) })
+        self.judge_class(host, to.ip(), |facet| own.class_of(facet), lifted)
+    }
+
+    /// What an address embeds is judged like itself: each has to be global, or be lifted.
+    fn judge_class(
+        &self,
+        host: &Host,
+        address: IpAddr,
+        class_of: impl Fn(IpAddr) -> AddressClass,
+        lifted: impl Fn(IpAddr, AddressClass) -> bool,
+    ) -> Result<(), Denial> {
+        let name = host.name();
+        for facet in facets(address) {
+            let class = class_of(facet);
+            if class != AddressClass::Global
+                && !lifted(facet, class)
+                && !self.rules.iter().any(|rule| rule.lifts(name, facet, class))
+            {
+                let embedded = (facet != address.to_canonical()).then_some(facet);
+                let name = name.map(str::to_owned);
+                return Err(Denial::Address { address, embedded, class, name });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -285,6 +180,44 @@ mod tests {
         assert!(!allows(&["127.0.0.0/8"], "localhost", "::1"));
         assert!(allows(&["::1"], "localhost", "::1"));
         assert!(allows(&["127.0.0.1"], "[::ffff:127.0.0.1]", "::ffff:127.0.0.1"));
+    }
+
+    #[test]
+    fn what_is_embedded_is_to_be_lifted_too() {
+        assert!(allows(&["10.0.0.0/8"], "intern.example", "64:ff9b::10.0.0.1"));
+        assert!(!allows(&["64:ff9b::/96"], "intern.example", "64:ff9b::10.0.0.1"));
+        assert!(!allows(&["64:ff9b:1::/48"], "h", "64:ff9b:1:7f00:0:100::"));
+        assert!(!allows(&["127.0.0.0/8"], "h", "64:ff9b:1:7f00:0:100::"));
+        assert!(allows(&["127.0.0.0/8", "64:ff9b:1::/48"], "h", "64:ff9b:1:7f00:0:100::"));
+        let denied = policy(&[])
+            .judge_address(&Host::parse("h").unwrap(), "64:ff9b::10.0.0.1".parse().unwrap());
+        let denial = denied.unwrap_err();
+        assert_eq!(
+            denial.to_string(),
+            "h resolves to 64:ff9b::a00:1, which embeds 10.0.0.1, a private address"
+        );
+        assert_eq!(denial.remedy().unwrap(), "--allow-destination h=10.0.0.1");
+    }
+
+    #[test]
+    fn this_machine_and_this_proxy_are_no_destinations() {
+        let own = Own {
+            addresses: vec!["93.184.216.34".parse().unwrap(), "10.0.0.5".parse().unwrap()],
+            listeners: vec!["0.0.0.0:3128".parse().unwrap()],
+        };
+        let judge = |rules: &[&str], host: &str, to: &str| {
+            let host = Host::parse(host).unwrap();
+            let judged = policy(rules).judge_dial(&host, to.parse().unwrap(), &own, |_, _| false);
+            judged.map_or_else(|denial| denial.rule(), |()| "allowed".into())
+        };
+        assert_eq!(judge(&[], "h", "93.184.216.34:80"), "destination-own");
+        assert_eq!(judge(&[], "h", "93.184.216.35:80"), "allowed");
+        assert_eq!(judge(&["93.184.216.34"], "h", "93.184.216.34:80"), "allowed");
+        assert_eq!(judge(&["10.0.0.0/8"], "h", "10.0.0.5:80"), "allowed");
+        assert_eq!(judge(&["h"], "h", "10.0.0.5:80"), "destination-own", "not by a name alone");
+        assert_eq!(judge(&["h"], "h", "10.0.0.6:80"), "allowed");
+        assert_eq!(judge(&["0.0.0.0/0"], "h", "93.184.216.34:3128"), "destination-listener");
+        assert_eq!(judge(&["0.0.0.0/0"], "127.0.0.1", "127.0.0.1:3128"), "destination-listener");
     }
 
     #[test]

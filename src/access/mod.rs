@@ -1,11 +1,33 @@
-//! Who may go where. Pure judgement: no name is looked up here and no socket opened.
+//! Who may go where. Pure judgement: no name is looked up here, no socket and no file opened.
 
+mod condition;
+mod denial;
 mod destination;
+mod embedded;
+mod judgement;
+mod names;
 mod net;
+mod own;
+mod pattern;
+mod ports;
+mod ranges;
+mod rule;
+mod rule_files;
+mod rules;
 mod special;
 mod spelling;
+mod targets;
 
-pub use destination::{Denial, DestinationPolicy, DestinationRule, NamePattern, Ports};
+pub use condition::{Asker, Conditions, Scheme};
+pub use denial::Denial;
+pub use destination::{DestinationPolicy, DestinationRule};
+pub use judgement::Judgement;
 pub use net::Cidr;
-pub use special::AddressClass;
+pub use own::Own;
+pub use pattern::NamePattern;
+pub use ports::Ports;
+pub use rule::{Action, Destination, Destinations, Rule, RuleError};
+pub use rule_files::{BadRules, GivenRule, ReadFile, RuleOption, read_rules};
+pub use rules::{RuleName, RuleSet, Source};
+pub use special::{AddressClass, REGISTRY_DATE, SPECIAL_BLOCKS, SpecialBlock};
 pub use spelling::{Host, SpellingError};

@@ -29,6 +29,23 @@ impl Cidr {
         (prefix <= width(address) && masked(address, prefix) == bits(address)).then_some(range)
     }
 
+    /// The range of `prefix` bits that `address` lies in; `None` if it has fewer. An IPv4-mapped address
+    /// counts as what it maps.
+    pub(super) fn around(address: IpAddr, prefix: u8) -> Option<Self> {
+        let address = address.to_canonical();
+        let kept = masked(address, prefix);
+        let first = match address {
+            IpAddr::V4(_) => IpAddr::V4(((kept >> 96) as u32).into()),
+            IpAddr::V6(_) => IpAddr::V6(kept.into()),
+        };
+        (prefix <= width(address)).then_some(Self { address: first, prefix })
+    }
+
+    /// How many bits its addresses share.
+    pub(super) const fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
     /// Whether `address` lies within. An IPv4-mapped address counts as what it maps.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! The system's resolver reads `127.1`, `0x7f.1`, `017700000001` and `2130706433` as addresses. So
 //! that no such spelling slips through as a name, whatever looks like a number is read here, by
-//! the rules of `inet_aton(3)`, or refused.
+//! the rules of `inet_aton(3)`, or refused. What is no letter, digit, hyphen or underscore is in no
+//! name: some resolver, or some library before it, would take it for something else.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,6 +26,8 @@ pub enum SpellingError {
     Label,
     /// An IPv6 address that is none.
     Brackets,
+    /// A character that no name of a host has.
+    Character,
 }
 
 impl fmt::Display for SpellingError {
@@ -33,6 +36,7 @@ impl fmt::Display for SpellingError {
             Self::Number => "the host ends in a number and is no IPv4 address",
             Self::Label => "a part of the host name is empty or too long",
             Self::Brackets => "what stands in brackets is no IPv6 address",
+            Self::Character => "the host has a character that no host name has",
         })
     }
 }
@@ -50,6 +54,9 @@ impl Host {
             return address.map(|v6| Self::Address(IpAddr::V6(v6))).ok_or(SpellingError::Brackets);
         }
         let name = text.strip_suffix('.').unwrap_or(text);
+        if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) {
+            return Err(SpellingError::Character);
+        }
         let valid = |label: &str| !label.is_empty() && label.len() <= 63;
         if name.len() > 253 || !name.split('.').all(valid) {
             return Err(SpellingError::Label);
@@ -59,6 +66,17 @@ impl Host {
             return parse_v4(name).map(|v4| Self::Address(v4.into())).ok_or(SpellingError::Number);
         }
         Ok(Self::Name(name.to_ascii_lowercase()))
+    }
+}
+
+impl Host {
+    /// The name, if it is one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Address(_) => None,
+        }
     }
 }
 
@@ -72,11 +90,17 @@ impl fmt::Display for Host {
     }
 }
 
-/// Whether some resolver might take the label for a number.
+/// Whether some resolver might take the label for a number: it has no letter (also `-1` and `1_`, which
+/// end no name of the Internet either), is hexadecimal, or has the prefix of newer C for binary or
+/// octal. The latter are never read as one here.
 fn looks_numeric(label: &str) -> bool {
-    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
-    label.bytes().all(|b| b.is_ascii_digit())
-        || hex.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+    let digits = |radix: u32, digits: &[u8]| digits.iter().all(|&b| (b as char).is_digit(radix));
+    match label.as_bytes() {
+        [b'0', b'x' | b'X', rest @ ..] => digits(16, rest),
+        [b'0', b'b' | b'B', rest @ ..] => digits(2, rest),
+        [b'0', b'o' | b'O', rest @ ..] => digits(8, rest),
+        all => !all.iter().any(u8::is_ascii_alphabetic),
+    }
 }
 
 /// One to four numbers, decimal, octal or hexadecimal; the last fills all bytes that are left.
@@ -100,7 +124,7 @@ fn parse_number(text: &str) -> Option<u64> {
         None if text.len() > 1 && text.starts_with('0') => (text, 8),
         None => (text, 10),
     };
-    let plain = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let plain = digits.bytes().all(|b| b.is_ascii_hexdigit()); // and no sign
     u64::from_str_radix(digits, radix).ok().filter(|_| plain)
 }
 
@@ -152,9 +176,39 @@ mod tests {
             "0x100000000",
             "1.2.0x10000",
             "example.0x",
+            "0b1111111.0.0.0b1",
+            "0B1",
+            "0o177.0.0.0o1",
+            "127.0.0.0b",
+            "127.0.0.-1",
+            "127.0.0.1_",
+            "-",
         ] {
             assert!(Host::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_no_name_has_is_refused() {
+        for text in [
+            "::1",
+            "fe80::1",
+            "a b",
+            "127.0.0.1 ",
+            "127.0.0.1%lo",
+            "127.0.0.1\0",
+            "a@b",
+            "a/b",
+            "%31",
+            "a~b",
+            "1\u{ff0e}1",
+            "\u{ff11}27.0.0.1",
+            "\u{24db}ocalhost",
+            "\u{660}",
+        ] {
+            assert_eq!(Host::parse(text), Err(SpellingError::Character), "{text}");
+        }
+        assert_eq!(Host::parse("_dmarc.a_b.example"), Ok(Host::Name("_dmarc.a_b.example".into())));
     }
 
     #[test]

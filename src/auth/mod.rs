@@ -33,5 +33,5 @@ pub use line::{Line, Proof};
 pub use realm::Realm;
 pub use secret::{Ha1, Password, Secret};
 pub use settings::Settings;
-pub use users::{BadLine, Users};
+pub use users::{BadLine, UserChanges, Users};
 pub use verdict::{Accepted, Request, Side, Verdict, Why};

@@ -25,6 +25,17 @@ pub(super) struct User {
     proofs: Vec<Proof>,
 }
 
+/// How some users differ from others: names, in alphabetical order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChanges<'a> {
+    /// Who is new.
+    pub added: Vec<&'a str>,
+    /// Who is gone.
+    pub removed: Vec<&'a str>,
+    /// Who is recognized by something else.
+    pub changed: Vec<&'a str>,
+}
+
 /// A line that cannot be read, by file and number, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadLine {
@@ -94,6 +105,23 @@ impl Users {
         self.users.is_empty()
     }
 
+    /// How `newer` differs.
+    #[must_use]
+    pub fn changes<'a>(&'a self, newer: &'a Self) -> UserChanges<'a> {
+        let missing = |from: &'a Self, of: &'a Self| {
+            of.places.keys().map(|name| &**name).filter(|name| from.find(name).is_none()).collect()
+        };
+        let differs = |name: &&str| match (self.find(name), newer.find(name)) {
+            (Some(old), Some(new)) => !old.is_recognized_like(new),
+            _ => false,
+        };
+        UserChanges {
+            added: missing(self, newer),
+            removed: missing(newer, self),
+            changed: self.places.keys().map(|name| &**name).filter(differs).collect(),
+        }
+    }
+
     /// Whether `password` is `user`'s, by all that is known of it; `None` if there is no such user.
     /// Takes as long as the hashes want.
     #[must_use]
@@ -112,6 +140,14 @@ impl Users {
 }
 
 impl User {
+    /// Whether both are recognized by the same, in whichever order that was written down.
+    fn is_recognized_like(&self, other: &Self) -> bool {
+        let has_all = |of: &Self, in_other: &Self| {
+            of.proofs.iter().all(|proof| in_other.proofs.contains(proof))
+        };
+        has_all(self, other) && has_all(other, self)
+    }
+
     /// What Digest with `algorithm` needs.
     pub(super) fn ha1(&self, realm: &Realm, algorithm: Algorithm) -> Option<&Ha1> {
         self.proofs.iter().find_map(|proof| match proof {
@@ -179,6 +215,19 @@ mod tests {
         }
         let mut users = Users::default();
         assert!(users.read("users", b"\xff:x").unwrap_err().what.contains("UTF-8"));
+    }
+
+    #[test]
+    fn changes_are_by_name() {
+        let old =
+            read(&format!("carol:r:{HA1}\nbob:r:{HA1}\nalice:{BCRYPT}\nalice:r:{HA1}")).unwrap();
+        let other = HA1.replace('9', "8");
+        let new = format!("alice:r:{HA1}\nalice:{BCRYPT}\ndan:r:{HA1}\n# no more\ncarol:r:{other}");
+        let new = read(&new).unwrap();
+        let changes =
+            UserChanges { added: vec!["dan"], removed: vec!["bob"], changed: vec!["carol"] };
+        assert_eq!(old.changes(&new), changes);
+        assert_eq!(old.changes(&old), UserChanges::default());
     }
 
     #[test]

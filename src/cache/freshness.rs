@@ -19,6 +19,8 @@ pub struct Freshness {
     initial_age: Duration,
     /// How long it is fresh, counted from its origination.
     lifetime: Duration,
+    /// What says so.
+    said_by: LifetimeSource,
     /// It is never used without validation.
     always_validate: bool,
     /// It is not used stale, whatever the request says and whatever else it says itself.
@@ -27,6 +29,41 @@ pub struct Freshness {
     while_revalidating: Duration,
     /// For how long it may be served stale if the origin fails, if it says so.
     on_error: Option<Duration>,
+}
+
+/// What says how long a response is fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LifetimeSource {
+    /// `s-maxage`.
+    SharedMaxAge,
+    /// `max-age`.
+    MaxAge,
+    /// `Expires`.
+    Expires,
+    /// The time since it was last modified (RFC 9111 §4.2.2).
+    LastModified,
+    /// A rule of the operator.
+    Rule,
+    /// A purge that made it stale.
+    Purge,
+    /// Nothing does: it is not fresh.
+    Nothing,
+}
+
+impl LifetimeSource {
+    /// A word for it: the directive or field, or what else it is.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SharedMaxAge => "s-maxage",
+            Self::MaxAge => "max-age",
+            Self::Expires => "expires",
+            Self::LastModified => "last-modified",
+            Self::Rule => "rule",
+            Self::Purge => "purge",
+            Self::Nothing => "nothing",
+        }
+    }
 }
 
 /// How an origin fails to say whether a stored response still holds.
@@ -58,17 +95,22 @@ impl Freshness {
     pub(super) fn of(
         response: &Response<'_>,
         control: &ResponseControl,
-        explicit: Option<Duration>,
+        explicit: Option<(Duration, LifetimeSource)>,
     ) -> Self {
         let guessed = || {
             let guessed = heuristic_lifetime(response, control)?;
-            Some(response.rule().map_or(guessed, |rule| rule.bounded(guessed)))
+            let bounded = response.rule().map_or(guessed, |rule| rule.bounded(guessed));
+            let kept = bounded == guessed;
+            let by = if kept { LifetimeSource::LastModified } else { LifetimeSource::Rule };
+            Some((bounded, by))
         };
-        let lifetime = explicit.or_else(guessed);
+        let nothing = (Duration::ZERO, LifetimeSource::Nothing);
+        let (lifetime, said_by) = explicit.or_else(guessed).unwrap_or(nothing);
         Self {
             received: response.now.mono,
             initial_age: initial_age(response),
-            lifetime: lifetime.unwrap_or_default(),
+            lifetime,
+            said_by,
             always_validate: control.no_cache == Scope::All,
             never_stale: control.must_revalidate
                 || control.proxy_revalidate
@@ -85,7 +127,15 @@ impl Freshness {
 
     /// The same, but stale from `at` on.
     pub(super) fn until(self, at: Instant) -> Self {
-        Self { lifetime: self.lifetime.min(self.age(at)), ..self }
+        let lifetime = self.lifetime.min(self.age(at));
+        let cut = lifetime < self.lifetime;
+        Self { lifetime, said_by: if cut { LifetimeSource::Purge } else { self.said_by }, ..self }
+    }
+
+    /// How long it is fresh, counted from its origination, and what says so.
+    #[must_use]
+    pub const fn lifetime(&self) -> (Duration, LifetimeSource) {
+        (self.lifetime, self.said_by)
     }
 
     /// How old the response is.

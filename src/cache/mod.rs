@@ -34,7 +34,7 @@ pub use content::Content;
 pub use control::{RequestControl, ResponseControl, Scope, withheld};
 pub use evict::Eviction;
 pub use extents::Extents;
-pub use freshness::{Failure, Freshness, Use};
+pub use freshness::{Failure, Freshness, LifetimeSource, Use};
 pub use freshness_rules::FreshnessRule;
 pub use key::{CacheKey, KeyMaker};
 pub use key_rules::{KeyRules, Parameters};
@@ -171,39 +171,33 @@ impl<F: Copy> Cache<F> {
 
     /// What there is for `request`, whose target URI is `key`.
     pub fn look_up(&mut self, key: &CacheKey, request: &RequestHead, now: Instant) -> Lookup<F> {
-        if !self.is_on() {
-            return Lookup::Miss(Missing::Bypass);
+        if let Some(missing) = self.passes_by(request) {
+            return Lookup::Miss(missing);
         }
-        if !matches!(request.method(), Method::Get | Method::Head) {
-            return Lookup::Miss(Missing::Method);
-        }
-        let control = RequestControl::of(request.fields());
         let variants = self.store.get(key);
-        let missing = if variants.is_empty() { Missing::Uri } else { Missing::Vary };
-        let known = variants.first().map(|object| &object.selection);
-        let selected = variants.iter().find(|object| object.selection.fits(request));
-        let selected =
-            selected.map(|object| (Arc::clone(object), object.freshness().judge(&control, now)));
-        let incomplete = selected.as_ref().is_some_and(|(object, _)| !object.covers(request));
-        if let Some((object, usable)) = &selected
-            && !incomplete
-            && let Some(usable) = self.busy.usable(key, request, *usable)
-        {
-            return Lookup::Hit(Arc::clone(object), usable);
+        decide(variants, &self.busy, key, request, now)
+    }
+
+    /// The same, for somebody who only wants to know: nothing counts as used.
+    pub fn peek(&self, key: &CacheKey, request: &RequestHead, now: Instant) -> Lookup<F> {
+        if let Some(missing) = self.passes_by(request) {
+            return Lookup::Miss(missing);
         }
-        if may_share(request, &control)
-            && let Some(fetch) = self.busy.fetch_for(key, request, known)
-        {
-            return Lookup::Busy(fetch);
-        }
-        match selected {
-            Some((object, usable)) if !incomplete => Lookup::Stale(object, usable),
-            _ if control.no_cache || control.no_store => Lookup::Miss(Missing::Request),
-            Some((object, _)) => match object.wanted_by(request) {
-                Some(wanted) => Lookup::Part(object, wanted),
-                None => Lookup::Miss(Missing::Part),
-            },
-            None => Lookup::Miss(missing),
+        decide(self.store.peek(key), &self.busy, key, request, now)
+    }
+
+    /// What is stored for a URI.
+    #[must_use]
+    pub fn stored(&self, key: &CacheKey) -> &[Arc<Object>] {
+        self.store.peek(key)
+    }
+
+    /// Why a request is none for the cache.
+    const fn passes_by(&self, request: &RequestHead) -> Option<Missing> {
+        match request.method() {
+            _ if !self.is_on() => Some(Missing::Bypass),
+            Method::Get | Method::Head => None,
+            _ => Some(Missing::Method),
         }
     }
 
@@ -416,6 +410,43 @@ impl<F: Copy> Cache<F> {
         self.store.check();
         let stats = self.stats();
         assert!(self.bytes() <= self.limits.memory || stats.entries == 0, "within its bytes");
+    }
+}
+
+/// What `variants`, the responses stored for the URI, and those on their way mean for a request.
+fn decide<F: Copy>(
+    variants: &[Arc<Object>],
+    busy: &BusyTable<F>,
+    key: &CacheKey,
+    request: &RequestHead,
+    now: Instant,
+) -> Lookup<F> {
+    let control = RequestControl::of(request.fields());
+    let missing = if variants.is_empty() { Missing::Uri } else { Missing::Vary };
+    let known = variants.first().map(|object| &object.selection);
+    let selected = variants.iter().find(|object| object.selection.fits(request));
+    let selected =
+        selected.map(|object| (Arc::clone(object), object.freshness().judge(&control, now)));
+    let incomplete = selected.as_ref().is_some_and(|(object, _)| !object.covers(request));
+    if let Some((object, usable)) = &selected
+        && !incomplete
+        && let Some(usable) = busy.usable(key, request, *usable)
+    {
+        return Lookup::Hit(Arc::clone(object), usable);
+    }
+    if may_share(request, &control)
+        && let Some(fetch) = busy.fetch_for(key, request, known)
+    {
+        return Lookup::Busy(fetch);
+    }
+    match selected {
+        Some((object, usable)) if !incomplete => Lookup::Stale(object, usable),
+        _ if control.no_cache || control.no_store => Lookup::Miss(Missing::Request),
+        Some((object, _)) => match object.wanted_by(request) {
+            Some(wanted) => Lookup::Part(object, wanted),
+            None => Lookup::Miss(Missing::Part),
+        },
+        None => Lookup::Miss(missing),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::http::{Fields, Method, Name, RequestHead, Status, date, reference};
 use crate::time::Now;
 
 use super::control::{RequestControl, ResponseControl, Scope};
-use super::freshness::{Freshness, Use, allows_heuristics};
+use super::freshness::{Freshness, LifetimeSource, Use, allows_heuristics};
 use super::freshness_rules::FreshnessRule;
 use super::tags::Tags;
 use super::targeted;
@@ -220,15 +220,21 @@ impl Response<'_> {
     }
 
     /// How long it is fresh if it says so (§4.2.1).
-    fn said_lifetime(&self, control: &ResponseControl) -> Option<Duration> {
+    fn said_lifetime(&self, control: &ResponseControl) -> Option<(Duration, LifetimeSource)> {
+        let of = |by: LifetimeSource| move |lifetime| (lifetime, by);
         let expires = || if control.is_targeted { None } else { self.expiry() };
-        control.s_maxage.or(control.max_age).or_else(expires)
+        let shared = control.s_maxage.map(of(LifetimeSource::SharedMaxAge));
+        let max_age = control.max_age.map(of(LifetimeSource::MaxAge));
+        shared.or(max_age).or_else(|| expires().map(of(LifetimeSource::Expires)))
     }
 
     /// How long it is fresh if it says so, or the operator.
-    fn explicit_lifetime(&self, control: &ResponseControl) -> Option<Duration> {
+    fn explicit_lifetime(&self, control: &ResponseControl) -> Option<(Duration, LifetimeSource)> {
         let said = self.said_lifetime(control);
-        self.rule().map_or(said, |rule| rule.lifetime(said))
+        let Some(rule) = self.rule() else { return said };
+        let lifetime = rule.lifetime(said.map(|(lifetime, _)| lifetime))?;
+        let kept = said.filter(|&(said, _)| said == lifetime);
+        Some(kept.unwrap_or((lifetime, LifetimeSource::Rule)))
     }
 
     /// The lifetime that `Expires` gives. A date that cannot be read is past.

@@ -55,6 +55,11 @@ impl Selection {
         Some(Self { fields, language })
     }
 
+    /// The names of the fields, in lower case.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.fields.iter().map(|field| &*field.name)
+    }
+
     /// Whether `request` would select the same.
     #[must_use]
     pub fn fits(&self, request: &RequestHead) -> bool {

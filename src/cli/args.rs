@@ -8,28 +8,49 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::config::{OPTIONS, OptionSpec, Options};
 
-use crate::proxy::{ControlRequest, PurgeTarget};
+use crate::proxy::{ControlRequest, PurgeTarget, Question};
 
 use super::users::UsersRequest;
-use super::{load, operate, users_args};
+use super::{egress, explain, load, operate, users_args};
 
 /// Where a proxy listens unless it is told otherwise.
 const DEFAULT_PORT: u16 = 3128;
 
 /// What was asked for.
 pub(super) enum Invocation {
-    Run { args: RunArgs, print_config: bool },
-    Check { file: String },
-    Operate { socket: Option<PathBuf>, request: ControlRequest },
-    Users { file: PathBuf, request: UsersRequest },
+    Run {
+        args: RunArgs,
+        print_config: bool,
+    },
+    Check {
+        file: String,
+    },
+    Operate {
+        socket: Option<PathBuf>,
+        request: ControlRequest,
+    },
+    /// Of a running proxy if there is a socket, else of what the options say.
+    Explain {
+        socket: Option<PathBuf>,
+        args: RunArgs,
+        question: Question,
+        json: bool,
+    },
+    Users {
+        file: PathBuf,
+        request: UsersRequest,
+    },
 }
 
 /// The arguments of `run`, kept to be read again on reload.
 #[derive(Clone, Debug)]
 pub(super) struct RunArgs {
     pub(super) config: Option<String>,
-    given: Vec<(&'static OptionSpec, String)>,
+    given: Given,
 }
+
+/// Options and their values, in the order in which they are to be read.
+pub(super) type Given = Vec<(&'static OptionSpec, String)>;
 
 impl RunArgs {
     /// What the file says, and over it what the command line says.
@@ -71,17 +92,45 @@ pub(super) fn parse() -> Invocation {
                 soft: matches.get_flag("soft"),
             },
         },
+        Some(("reload", matches)) => Invocation::Operate {
+            socket: socket(matches),
+            request: ControlRequest::Reload { plan: matches.get_flag("plan") },
+        },
         Some(("stats", matches)) => Invocation::Operate {
             socket: socket(matches),
             request: ControlRequest::Stats { json: matches.get_flag("json") },
         },
-        Some((_, matches)) => run_invocation(command, matches),
-        None => run_invocation(command, &matches),
+        Some(("explain", matches)) => explain_invocation(command, matches),
+        Some(("egress", matches)) => run_invocation(command, matches, egress::given(matches)),
+        Some((_, matches)) => run_invocation(command, matches, Vec::new()),
+        None => run_invocation(command, &matches, Vec::new()),
     }
 }
 
-fn run_invocation(mut command: Command, matches: &ArgMatches) -> Invocation {
-    let mut given = Vec::new();
+/// What was `given` already, and then what the options say.
+fn run_invocation(command: Command, matches: &ArgMatches, given: Given) -> Invocation {
+    let print_config = matches.get_flag("print-config");
+    Invocation::Run { args: run_args_of(command, matches, given), print_config }
+}
+
+fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation {
+    let question = match explain::question(matches) {
+        Ok(question) => question,
+        Err(message) => command.error(ErrorKind::ValueValidation, message).exit(),
+    };
+    let live = matches.get_flag("live");
+    let socket = live.then(|| socket(matches).unwrap_or_default());
+    let args = run_args_of(command, matches, Vec::new());
+    Invocation::Explain { socket, args, question, json: matches.get_flag("json") }
+}
+
+fn run_args_of(mut command: Command, matches: &ArgMatches, mut given: Given) -> RunArgs {
+    if let Some((_, message)) = given.iter().find_map(|(option, text)| {
+        let set = (option.set)(&mut Options::default(), text);
+        set.err().map(|message| (option, message))
+    }) {
+        command.error(ErrorKind::ValueValidation, message).exit();
+    }
     for option in OPTIONS {
         for text in matches.get_many::<String>(option.name).into_iter().flatten() {
             if let Err(message) = (option.set)(&mut Options::default(), text) {
@@ -92,8 +141,7 @@ fn run_invocation(mut command: Command, matches: &ArgMatches) -> Invocation {
         }
     }
     let config = matches.get_one::<String>("config").cloned();
-    let print_config = matches.get_flag("print-config");
-    Invocation::Run { args: RunArgs { config, given }, print_config }
+    RunArgs { config, given }
 }
 
 fn purge_target(matches: &ArgMatches) -> PurgeTarget {
@@ -147,6 +195,14 @@ fn stats_command() -> Command {
         .args(socket_args())
 }
 
+fn reload_command() -> Command {
+    let plan = Arg::new("plan").long("plan").action(ArgAction::SetTrue);
+    Command::new("reload")
+        .about("Have a running proxy read its configuration and users again, all or nothing")
+        .arg(plan.help("Only print what would change"))
+        .args(socket_args())
+}
+
 fn socket_args() -> [Arg; 2] {
     let control = Arg::new("control").long("control").value_name("PATH");
     let port = Arg::new("port").long("port").value_name("PORT").value_parser(value_parser!(u16));
@@ -173,7 +229,15 @@ fn command() -> Command {
         .styles(Styles::plain())
         .args_conflicts_with_subcommands(true)
         .args(run_args())
-        .subcommand(Command::new("run").about("Run the proxy (the default)").args(run_args()))
+        .arg(print_config())
+        .subcommand(
+            Command::new("run")
+                .about("Run the proxy (the default)")
+                .args(run_args())
+                .arg(print_config()),
+        )
+        .subcommand(egress::command().args(run_args()).arg(print_config()))
+        .subcommand(explain::command().args(run_args()))
         .subcommand(
             Command::new("check")
                 .about("Check a configuration file: exit 0 or 2")
@@ -181,6 +245,7 @@ fn command() -> Command {
         )
         .subcommand(purge_command())
         .subcommand(stats_command())
+        .subcommand(reload_command())
         .subcommand(users_args::command())
 }
 
@@ -194,13 +259,14 @@ fn run_args() -> Vec<Arg> {
             .value_name("FILE")
             .help("Read options from this TOML file first"),
     );
-    args.push(
-        Arg::new("print-config")
-            .long("print-config")
-            .action(ArgAction::SetTrue)
-            .help("Print the configuration that follows from all of this, and exit"),
-    );
     args
+}
+
+fn print_config() -> Arg {
+    Arg::new("print-config")
+        .long("print-config")
+        .action(ArgAction::SetTrue)
+        .help("Print the configuration that follows from all of this, and exit")
 }
 
 fn arg(option: &'static OptionSpec) -> Arg {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::config::Options;
+use crate::config::{Options, RuleOptions};
 use crate::proxy::units::Unit;
 
 /// What it is and does, and a first command to try.
@@ -28,6 +28,7 @@ pub(super) fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
              (allow with --allow-destination)"
                 .into(),
         );
+        lines.extend(rules(&options.rules));
         for rule in &options.destinations.rules {
             lines.push(format!("  allowed  {rule}"));
         }
@@ -36,6 +37,22 @@ pub(super) fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
         lines.push(format!("  try      curl http://{first}/ -I"));
     }
     lines.join("\n")
+}
+
+/// What rules there are, if there are some.
+fn rules(rules: &RuleOptions) -> Option<String> {
+    if rules.given.is_empty() && !rules.denies {
+        return None;
+    }
+    let given: Vec<String> = rules.given.iter().map(|given| given.option.to_string()).collect();
+    let shown = match given.as_slice() {
+        [] => String::new(),
+        rules if rules.len() <= 3 => format!("{}, then ", rules.join(", ")),
+        rules => format!("{} and {} more, then ", rules[0], rules.len() - 1),
+    };
+    let default = if rules.denies { "deny" } else { "allow" };
+    let reports = if rules.reports { " (only reported in the log)" } else { "" };
+    Some(format!("  rules    {shown}{default} by default{reports}"))
 }
 
 /// `256MiB` as `256 MiB`.

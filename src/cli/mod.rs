@@ -3,6 +3,8 @@
 mod allocator;
 mod args;
 mod banner;
+mod egress;
+mod explain;
 mod log_writer;
 mod operate;
 mod password;
@@ -21,6 +23,8 @@ use say::complain;
 
 /// For bad usage and bad configuration.
 const USAGE: u8 = 2;
+/// For a request that would be denied or refused.
+const DENIED: u8 = 3;
 
 /// Runs the command with the arguments of the process.
 #[must_use]
@@ -35,6 +39,13 @@ pub fn main() -> ExitCode {
         Invocation::Operate { socket: None, .. } => {
             refuse("where is the control socket? XDG_RUNTIME_DIR is not set; add --control PATH")
         }
+        Invocation::Explain { socket: Some(socket), question, json, .. } => {
+            operate::ask_why(&socket, question, json)
+        }
+        Invocation::Explain { socket: None, args, question, json } => match args.options() {
+            Ok(options) => explain::run(&options, question, json),
+            Err(message) => refuse(&message),
+        },
         Invocation::Users { file, request } => users::run(&file, &request),
         Invocation::Check { file } => match check(&file) {
             Ok(()) => print(&format!("{file}: ok\n")),

@@ -1,4 +1,4 @@
-//! `tidegate purge` and `tidegate stats`: one question to a running proxy, over its control socket.
+//! `tidegate purge`, `stats` and `reload`: one question to a running proxy, over its control socket.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::proxy::ControlRequest;
+use crate::proxy::{ControlRequest, Question};
 
-use super::{fail, print};
+use super::{explain, fail, print};
 
 /// How long a running proxy may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,15 +25,28 @@ pub(super) fn default_socket(port: u16) -> Option<PathBuf> {
 /// Asks, and prints the answer.
 pub(super) fn ask(socket: &Path, request: &ControlRequest) -> ExitCode {
     match exchange(socket, request) {
-        Err(error) => {
-            fail(&format!("no answer from a running tidegate at {}: {error}", socket.display()))
-        }
+        Err(error) => unheard(socket, &error),
         Ok(answer) => match answer.split_once('\n') {
             Some(("ok", text)) => print(text),
-            Some((line, _)) => fail(line.strip_prefix("error ").unwrap_or(line)),
+            Some(_) => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
             None => fail("the answer is not whole"),
         },
     }
+}
+
+/// Asks for an explanation, and prints it; the exit code is that of its verdict.
+pub(super) fn ask_why(socket: &Path, question: Question, json: bool) -> ExitCode {
+    match exchange(socket, &ControlRequest::Explain { question, json }) {
+        Err(error) => unheard(socket, &error),
+        Ok(answer) => match answer.splitn(3, '\n').collect::<Vec<_>>().as_slice() {
+            ["ok", verdict, text] => explain::answer(*verdict == "allowed", text),
+            _ => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
+        },
+    }
+}
+
+fn unheard(socket: &Path, error: &io::Error) -> ExitCode {
+    fail(&format!("no answer from a running tidegate at {}: {error}", socket.display()))
 }
 
 fn exchange(socket: &Path, request: &ControlRequest) -> io::Result<String> {

@@ -1,5 +1,7 @@
 //! `tidegate run`: the proxy with its signals, its banner and its log.
 
+mod reload;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem::ManuallyDrop;
@@ -11,15 +13,18 @@ use std::time::{Duration, Instant};
 use crate::config::{ControlTarget, Options, ResolverKind};
 
 use crate::proxy::{
-    Command, Limits, Mail, Resolver, Surroundings, ThreadedHasher, ThreadedResolver, Worker,
+    Command, Interfaces, LogSink, Mail, Surroundings, SystemInterfaces, ThreadedHasher,
+    ThreadedResolver, Worker,
 };
 use crate::reactor::{App, Event, Reactor, raise_descriptor_limit};
 
 use super::args::RunArgs;
 use super::banner::banner;
 use super::log_writer::{LogControl, LogWriter};
-use super::say::{complain, say};
+use super::say::say;
 use super::{allocator, fail, operate, refuse};
+
+use reload::Reloading;
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -47,19 +52,40 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
 
 /// What must differ from process to process, and what nobody outside may know.
 #[derive(Clone, Debug)]
-struct Secret {
+pub(super) struct Secret {
     keys: [u64; 2],
     pseudonym: String,
 }
 
 impl Secret {
-    fn draw() -> io::Result<Self> {
+    pub(super) fn draw() -> io::Result<Self> {
         let mut bytes = [0; 20];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
         let (keys, name) = bytes.split_at(16);
         let key = |at: usize| keys[at..at + 8].iter().fold(0, |key, &b| key << 8 | u64::from(b));
         let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
         Ok(Self { keys: [key(0), key(8)], pseudonym: format!("tidegate-{name}") })
+    }
+}
+
+/// What a proxy needs from this machine.
+pub(super) fn surroundings(
+    options: &Options,
+    reactor: &Reactor<Mail>,
+    log: Box<dyn LogSink>,
+    secret: &Secret,
+) -> Surroundings {
+    let limits = &options.limits;
+    let threaded = || ThreadedResolver::new(limits.resolver_threads, reactor.mailbox());
+    Surroundings {
+        resolver: match options.resolver {
+            ResolverKind::Loop => None,
+            ResolverKind::System => Some(Box::new(threaded())),
+        },
+        hasher: Box::new(ThreadedHasher::new(limits.password_threads, reactor.mailbox())),
+        interfaces: Box::new(SystemInterfaces),
+        log,
+        secret: secret.keys,
     }
 }
 
@@ -70,6 +96,7 @@ struct Program {
     /// The options that hold; of those that take a restart, what they were at the start.
     options: Options,
     log: LogControl,
+    reloading: Reloading,
     pseudonym: String,
     interrupted: bool,
     /// How many dropped log lines were reported, and when.
@@ -87,23 +114,13 @@ impl Program {
         // Before any thread is started, so that none of them takes a signal.
         reactor.watch_signals(&[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1])?;
         let settings = options.settings(&secret.pseudonym).map_err(io::Error::other)?;
+        if settings.reverse.is_none() {
+            know_this_machine()?;
+        }
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = LogWriter::start(options.access_log.clone(), waiting)?;
         let control = log.control();
-        let threads = settings.limits.resolver_threads;
-        let resolver: Option<Box<dyn Resolver>> = match options.resolver {
-            ResolverKind::Loop => None,
-            ResolverKind::System => {
-                Some(Box::new(ThreadedResolver::new(threads, reactor.mailbox())))
-            }
-        };
-        let hasher = ThreadedHasher::new(settings.limits.password_threads, reactor.mailbox());
-        let surroundings = Surroundings {
-            resolver,
-            hasher: Box::new(hasher),
-            log: Box::new(log),
-            secret: secret.keys,
-        };
+        let surroundings = surroundings(options, &reactor, Box::new(log), &secret);
         let clients = clients_for(descriptors);
         if clients < FEW_CLIENTS {
             say(format_args!(
@@ -118,6 +135,7 @@ impl Program {
             addresses.push(bound.map_err(error)?);
         }
         let port = addresses.first().map_or(0, SocketAddr::port);
+        worker.offer_reloads();
         let operating = open_to_operators(&mut worker, &mut reactor, options, port)?;
         say(banner(options, &addresses));
         options.auth.warning(&addresses).iter().for_each(say);
@@ -130,6 +148,7 @@ impl Program {
             args,
             options: options.clone(),
             log: control,
+            reloading: Reloading::new(reactor.mailbox()),
             pseudonym: secret.pseudonym,
             interrupted: false,
             reported: None,
@@ -158,6 +177,7 @@ impl Program {
     fn turn(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<()> {
         while !self.worker.is_over() {
             reactor.turn(self, None)?;
+            self.take_reloads(reactor);
             allocator::tell(&mut self.worker);
             self.report_dropped_lines(reactor);
         }
@@ -189,52 +209,6 @@ impl Program {
             }
         }
     }
-
-    /// Reads everything again; what is wrong is said, and the settings stay as they were.
-    fn reload(&mut self, reactor: &mut Reactor<Mail>) {
-        self.worker.command(Command::Reopen, reactor);
-        let options = self.args.options().and_then(|options| {
-            let settings = options.settings(&self.pseudonym)?;
-            Ok((options, settings))
-        });
-        match options {
-            Ok((options, settings)) => {
-                self.worker.command(Command::Reload(Box::new(settings)), reactor);
-                self.take_over(options);
-                say("reloaded");
-            }
-            Err(message) => {
-                complain(&message);
-                say("not reloaded: the settings stay as they were");
-            }
-        }
-    }
-
-    /// Takes over what is no setting of the worker, and says what cannot be.
-    fn take_over(&mut self, new: Options) {
-        let old = &self.options;
-        let restarts = [
-            ("listen", old.listeners() != new.listeners()),
-            ("resolver", old.resolver != new.resolver),
-            ("control", old.control != new.control),
-            ("admin", old.admin != new.admin),
-            ("log-buffer", old.limits.log_buffer != new.limits.log_buffer),
-            ("resolver-threads", old.limits.resolver_threads != new.limits.resolver_threads),
-            ("password-threads", old.limits.password_threads != new.limits.password_threads),
-        ];
-        for (name, _) in restarts.into_iter().filter(|&(_, changed)| changed) {
-            say(format_args!("{name} has changed; that takes a restart"));
-        }
-        if old.access_log != new.access_log {
-            self.log.redirect(new.access_log.clone());
-        }
-        let listen = self.options.listeners();
-        let Limits { log_buffer, resolver_threads, password_threads, .. } = self.options.limits;
-        let limits = Limits { log_buffer, resolver_threads, password_threads, ..new.limits };
-        let (control, admin) = (self.options.control.clone(), self.options.admin);
-        let resolver = self.options.resolver;
-        self.options = Options { listen, limits, resolver, control, admin, ..new };
-    }
 }
 
 impl App for Program {
@@ -243,6 +217,7 @@ impl App for Program {
     fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
         match event {
             Event::Signal(signal) => self.signal(signal, reactor),
+            Event::Mail(Mail::Program(what)) => self.told(what, reactor),
             event => self.worker.handle(reactor, event),
         }
     }
@@ -278,6 +253,16 @@ fn open_to_operators(
         lines.push(format!("  metrics  http://{}/metrics", served.map_err(error)?));
     }
     Ok(lines)
+}
+
+/// Without that, a forward proxy would not know which destinations are this machine itself.
+fn know_this_machine() -> io::Result<()> {
+    SystemInterfaces.addresses().map(drop).map_err(|error| {
+        io::Error::other(format!(
+            "the addresses of this machine cannot be read: {error}; a sandbox around tidegate has \
+             to allow netlink sockets (AF_NETLINK)"
+        ))
+    })
 }
 
 /// How many clients so many descriptors bear: each may need a second one for its origin.

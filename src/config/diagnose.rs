@@ -10,8 +10,10 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 pub struct ConfigError {
     /// The file's name.
     pub file: String,
-    /// Its content.
+    /// Its content, or the part of it that matters.
     pub text: String,
+    /// The number of the first line of that, from 1.
+    pub first_line: usize,
     /// Where in it.
     pub span: Range<usize>,
     /// What is wrong.
@@ -23,7 +25,8 @@ pub struct ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let annotation = AnnotationKind::Primary.span(self.span.clone());
-        let snippet = Snippet::source(&self.text).path(&self.file).annotation(annotation);
+        let snippet = Snippet::source(&self.text).line_start(self.first_line);
+        let snippet = snippet.path(&self.file).annotation(annotation);
         let mut report = Level::ERROR.primary_title(&self.message).element(snippet);
         if let Some(help) = &self.help {
             report = report.element(Level::HELP.message(help));

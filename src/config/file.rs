@@ -18,6 +18,7 @@ pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), Co
     let error = |span: Range<usize>, message: String, help: Option<String>| ConfigError {
         file: name.to_owned(),
         text: text.to_owned(),
+        first_line: 1,
         span,
         message,
         help,
@@ -63,12 +64,17 @@ pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), Co
             _ => vec![value],
         };
         for value in values {
-            let Some(text) = scalar(value.get_ref()) else {
+            let Some(scalar) = scalar(value.get_ref()) else {
                 let message = format!("expected {}", option.value);
                 return Err(error(value.span(), message, None));
             };
-            let set = (option.set)(options, &text);
+            let set = (option.set)(options, &scalar);
             set.map_err(|message| error(value.span(), message, None))?;
+            if option.name == "rule" {
+                options
+                    .rules
+                    .place_last(name, 1 + text[..value.span().start].matches('\n').count());
+            }
         }
     }
     Ok(())

@@ -1,13 +1,17 @@
 //! What can be configured: one table of options, read from the command line and from a file alike.
 
 mod auth;
+mod changes;
 mod diagnose;
 mod file;
 mod options;
+mod rules;
 mod table;
 
 pub use auth::AuthOptions;
+pub use changes::{Change, What};
 pub use diagnose::ConfigError;
 pub use file::read_file;
 pub use options::{ControlTarget, LogTarget, Options, ResolverKind};
+pub use rules::RuleOptions;
 pub use table::{OPTIONS, OptionSpec};

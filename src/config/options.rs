@@ -15,7 +15,8 @@ use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
 use crate::reactor::{NameSources, Source};
 
 use super::auth::AuthOptions;
-use super::table::{OPTIONS, texts};
+use super::rules::RuleOptions;
+use super::table::OPTIONS;
 
 /// Where the access log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,8 +109,10 @@ pub struct Options {
     pub dns_servers: Vec<SocketAddr>,
     /// The file of hosts, if it is not that of the system.
     pub hosts: Option<PathBuf>,
-    /// Rules for destinations.
+    /// What is allowed though special.
     pub destinations: DestinationPolicy,
+    /// Rules for destinations.
+    pub rules: RuleOptions,
     /// Clients beyond this machine.
     pub clients: Vec<Cidr>,
     /// Who has to say who they are.
@@ -148,6 +151,7 @@ impl Default for Options {
             dns_servers: Vec::new(),
             hosts: None,
             destinations: DestinationPolicy::default(),
+            rules: RuleOptions::default(),
             clients: Vec::new(),
             auth: AuthOptions::default(),
             purgers: Vec::new(),
@@ -185,7 +189,7 @@ impl Options {
             via: self.via.clone().unwrap_or_else(|| pseudonym.to_owned()),
             name: self.via.clone().unwrap_or_else(|| "tidegate".to_owned()),
             name_sources: self.name_sources()?,
-            destinations: self.destinations.clone(),
+            destinations: self.rules.apply(&self.destinations, !self.auth.files.is_empty())?,
             clients: self.clients.clone(),
             auth: self.auth.rules(side)?,
             purgers: self.purgers.clone(),
@@ -220,6 +224,7 @@ impl Options {
 
     /// What could be dangerous is refused with the reason, not done and warned of.
     fn check(&self) -> Result<(), String> {
+        self.rules.check(self.to.is_some())?;
         let beyond = self.listeners().into_iter().find(|address| !address.ip().is_loopback());
         if let (None, true, Some(address)) = (&self.to, self.clients.is_empty(), beyond) {
             return Err(format!(
@@ -236,11 +241,7 @@ impl Options {
         let mut out = String::new();
         let quoted = |text: &String| format!("{:?}", text); // escapes as TOML's basic strings do
         for option in OPTIONS.iter().filter(|option| !is_limit(option.name)) {
-            let mut values = (option.get)(self);
-            if option.name == "listen" {
-                values = texts(&self.listeners());
-            }
-            let values: Vec<String> = values.iter().map(quoted).collect();
+            let values: Vec<String> = (option.get)(self).iter().map(quoted).collect();
             match (option.many, values.as_slice()) {
                 (true, values) => {
                     out.push_str(&format!("{} = [{}]\n", option.name, values.join(", ")));

@@ -66,7 +66,7 @@ pub const OPTIONS: &[OptionSpec] = &[
             "ADDR:PORT",
             "Listen here; port 0 picks one [default: 127.0.0.1:3128]",
             |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
-            |o| texts(&o.listen),
+            |o| texts(&o.listeners()),
         ))
     },
     one(
@@ -158,6 +158,37 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| text.parse().map(|rule| o.destinations.rules.push(rule)),
         |o| o.destinations.rules.iter().map(DestinationRule::to_string).collect(),
     )),
+    many(one(
+        "rule",
+        "RULE|@FILE",
+        "Who may go where: allow|deny|report [DESTINATION|@FILE] [client=…] [user=…] [port=…] …; \
+         the first that fits decides. @FILE has rules, one a line",
+        |o, text| o.rules.add(text),
+        |o| o.rules.given.iter().map(|given| given.option.to_string()).collect(),
+    )),
+    one(
+        "rule-default",
+        "allow|deny",
+        "What becomes of requests that no rule fits [default: allow]",
+        |o, text| match text {
+            "allow" | "deny" => {
+                o.rules.denies = text == "deny";
+                Ok(())
+            }
+            _ => Err(format!("'{text}' is neither allow nor deny")),
+        },
+        |o| vec![if o.rules.denies { "deny" } else { "allow" }.to_owned()],
+    ),
+    OptionSpec {
+        flag: true,
+        ..one(
+            "rule-report",
+            "on|off",
+            "Let pass what rules deny, and say so in the log",
+            |o, text| switch(text).map(|on| o.rules.reports = on),
+            |o| vec![if o.rules.reports { "on" } else { "off" }.to_owned()],
+        )
+    },
     one(
         "allow-port",
         "LIST",
@@ -274,7 +305,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "control",
         "PATH|off",
-        "Unix socket for 'tidegate purge' and 'tidegate stats', open to the same user only \
+        "Unix socket for 'tidegate purge', 'stats' and 'reload', open to the same user only \
          [default: $XDG_RUNTIME_DIR/tidegate-PORT.sock; off without that variable]",
         |o, text| {
             o.control = match text {
@@ -385,7 +416,7 @@ fn push<T: FromStr>(list: &mut Vec<T>, text: &str, expected: &str) -> Result<(),
     Ok(())
 }
 
-pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
 
@@ -422,6 +453,10 @@ mod tests {
             ("key-keep-query", "q"),
             ("freshness", "h.test/x status=404 default=10s"),
             ("allow-destination", "h.test=10.0.0.0/8"),
+            ("rule", "deny *.test client=192.0.2.0/24"),
+            ("rule", "@/etc/tidegate/rules"),
+            ("rule-default", "deny"),
+            ("rule-report", "on"),
             ("allow-client", "192.0.2.0/24"),
             ("users", "/etc/tidegate/users"),
             ("auth", "basic"),

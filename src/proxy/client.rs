@@ -3,8 +3,8 @@
 //! A client connection is driven through named steps, one function each, in [`steps`](super::steps):
 //!
 //! ```text
-//! receive ── auth ── route ──┬── lookup ──┬── wait ──┬── deliver ── transmit ── finish ── receive …
-//!                            │            └──────────┘                            └── close
+//! receive ── auth ── route ──┬── [judge] ── lookup ──┬── wait ──┬── deliver ── transmit ── finish ── receive …
+//!                            │                       └──────────┘                            └── close
 //!                            ├── connect ── (a tunnel takes the connection)
 //!                            └── (an answer of our own) ── finish
 //! ```
@@ -28,8 +28,9 @@ use super::core::Core;
 use super::deadlines::{ClientDeadlines, is_past};
 use super::dial::Dial;
 use super::error::ExchangeError;
+use super::event::Event;
 use super::fetch::Fetch;
-use super::journal::{Journal, Outcome};
+use super::journal::Journal;
 use super::outgoing::{Coding, Outgoing};
 use super::reply::Reply;
 use super::respond::{self, Frame};
@@ -45,6 +46,8 @@ pub(super) struct Client {
     pub(super) id: Id<Self>,
     pub(super) io: Io,
     pub(super) address: SocketAddr,
+    /// The listener that it came to.
+    pub(super) listener: SocketAddr,
     pub(super) codec: ServerCodec,
     pub(super) input: Input,
     pub(super) output: Outgoing,
@@ -76,6 +79,8 @@ pub(super) enum Step {
     Auth,
     /// Decides where the request goes.
     Route,
+    /// Asks for the addresses of the destination, as rules depend on them.
+    Judge,
     /// Connects to the destination of a CONNECT.
     Connect,
     /// Asks the cache.
@@ -180,11 +185,11 @@ impl ClientCx<'_> {
 }
 
 impl Client {
-    /// A connection that was accepted `now`, and has until `idle_until` to ask for something.
+    /// A connection from an address to a listener that was accepted `now`, and has until `idle_until` to ask for something.
     pub(super) fn new(
         id: Id<Self>,
         io: Io,
-        address: SocketAddr,
+        (address, listener): (SocketAddr, SocketAddr),
         now: Instant,
         idle_until: Instant,
     ) -> Self {
@@ -192,6 +197,7 @@ impl Client {
             id,
             io,
             address,
+            listener,
             codec: ServerCodec::new(),
             input: Input::new(),
             output: Outgoing::new(),
@@ -216,6 +222,7 @@ impl Client {
                 Step::Receive => steps::receive(self, cx),
                 Step::Auth => steps::auth(self, cx),
                 Step::Route => steps::route(self, cx),
+                Step::Judge => steps::judge(self, cx),
                 Step::Connect => steps::connect(self, cx),
                 Step::Lookup => steps::lookup(self, cx),
                 Step::Wait => steps::wait(self, cx),
@@ -320,11 +327,7 @@ impl Client {
         let settings = Rc::clone(&cx.core.settings);
         let Some(exchange) = &mut self.exchange else { return Step::Close };
         let denied = error.is_denial();
-        exchange.journal.outcome = if denied { Outcome::Denied } else { Outcome::Error };
-        exchange.journal.reason = Some(error.reason());
-        if let ExchangeError::Connect { to, .. } = error {
-            exchange.journal.origin = Some(*to);
-        }
+        exchange.journal.note(Event::Failed(error.clone()));
         exchange.cache_status.stored = false;
         exchange.cache_status.detail = Some(if denied { "denied" } else { "error" });
         exchange.persistent &= exchange.upload == Upload::Done && !cx.core.draining;

@@ -16,6 +16,7 @@ use super::journal::Journal;
 use super::limits::Limits;
 use super::log::AccessLog;
 use super::names::NameService;
+use super::own::Own;
 use super::pool::Pool;
 use super::reply::Reply;
 use super::settings::Settings;
@@ -37,6 +38,7 @@ pub(super) struct Core {
     pub(super) pool: Pool,
     pub(super) names: NameService,
     pub(super) failed: FailedAddresses,
+    pub(super) own: Own,
     pub(super) door: Option<Door>,
     secrets: Secrets,
     pub(super) hasher: Box<dyn Hasher>,
@@ -63,6 +65,7 @@ impl Core {
             pool: Pool::new(pool_bound(limits, bearable)),
             names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
             failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
+            own: Own::new(surroundings.interfaces),
             door: settings.auth.clone().map(|rules| Door::new(rules, &mut secrets)),
             secrets,
             hasher: surroundings.hasher,

@@ -14,6 +14,8 @@ pub(super) struct Counters {
     pub(super) outcomes: [(u64, u64); Outcome::ALL.len()],
     /// By the rule that has denied.
     pub(super) denials: BTreeMap<String, u64>,
+    /// That passed, though a rule would have denied them.
+    pub(super) reported: u64,
     /// By what was waited for.
     pub(super) timeouts: BTreeMap<String, u64>,
     /// Requests to origins.
@@ -32,9 +34,11 @@ impl Counters {
         let (requests, sent) = &mut self.outcomes[journal.outcome as usize];
         *requests += 1;
         *sent += journal.sent;
+        self.reported += u64::from(journal.reported.is_some());
         let Some(reason) = journal.reason.as_deref() else { return };
         if journal.outcome == Outcome::Denied {
-            add(&mut self.denials, reason);
+            // Rules are many, and counted together.
+            add(&mut self.denials, reason.split(' ').next().unwrap_or_default());
         } else if let Some(waited_for) = reason.strip_suffix("-timeout") {
             add(&mut self.timeouts, waited_for);
         }

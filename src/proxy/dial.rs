@@ -5,10 +5,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-use crate::access::{Denial, Host};
+use crate::access::{Host, RuleName};
 use crate::dns::NameError;
 use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};
 
@@ -17,7 +18,6 @@ use super::error::ExchangeError;
 use super::limits::Limits;
 use super::pool::OriginConnection;
 use super::route::Route;
-use super::settings::Settings;
 use super::surroundings::Mail;
 
 /// A connection coming about, for the object that drives it.
@@ -27,6 +27,8 @@ pub(super) struct Dial {
     route: Rc<Route>,
     deadline: Instant,
     connector: Option<Connector>,
+    /// The rule that would have denied one of the addresses, if it were not only written down.
+    pub(super) reported: Option<RuleName>,
     /// Whether idle connections were closed to have descriptors for this one.
     made_room: bool,
 }
@@ -34,7 +36,7 @@ pub(super) struct Dial {
 impl Dial {
     pub(super) fn new(owner: Token, route: Rc<Route>, limits: &Limits, now: Instant) -> Self {
         let deadline = now + limits.connect_timeout;
-        Self { owner, route, deadline, connector: None, made_room: false }
+        Self { owner, route, deadline, connector: None, reported: None, made_room: false }
     }
 
     /// Goes on as far as it can: a connection, an error, or `Pending` until the owner is driven.
@@ -45,14 +47,7 @@ impl Dial {
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
         let now = reactor.now().mono;
         if self.connector.is_none() {
-            let Poll::Ready(addresses) = self.addresses(reactor, core)? else {
-                let late = now >= self.deadline;
-                return if late {
-                    Poll::Ready(Err(ExchangeError::NameTimeout))
-                } else {
-                    Poll::Pending
-                };
-            };
+            let Poll::Ready(addresses) = self.look_up(reactor, core)? else { return Poll::Pending };
             let left = self.deadline.saturating_duration_since(now);
             let stagger = core.settings.limits.connect_stagger;
             self.connector = Some(Connector::new(self.owner, addresses, now, stagger, left));
@@ -75,7 +70,7 @@ impl Dial {
             // Where a reverse proxy's origin is was the operator's choice, and is no client's
             // business.
             Err(ConnectError::Failed(to, error)) => {
-                let (told, kind) = (self.route.judged, error.kind());
+                let (told, kind) = (self.route.judgement.is_some(), error.kind());
                 Err(ExchangeError::Connect { to, told, kind })
             }
             Err(ConnectError::NoAddress) => Err(ExchangeError::Name("no address".into())),
@@ -84,34 +79,41 @@ impl Dial {
 
     /// The addresses that may be dialled, once they are known: both families in turn, those that
     /// have failed lately last.
-    fn addresses(
-        &self,
+    pub(super) fn look_up(
+        &mut self,
         reactor: &mut Reactor<Mail>,
         core: &mut Core,
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
+        let addresses = ready!(self.addresses(reactor, core)?);
+        let now = reactor.now().mono;
+        let mut allowed = self.allowed(&addresses, core, now)?;
+        interleave_families(&mut allowed);
+        core.failed.put_last(&mut allowed, now);
+        Poll::Ready(Ok(allowed))
+    }
+
+    /// The addresses of the destination, once they are known.
+    pub(super) fn addresses(
+        &self,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) -> Poll<Result<Arc<[IpAddr]>, ExchangeError>> {
         let name = match &self.route.host {
-            Host::Address(address) => {
-                let allowed = allowed(&[*address], &self.route, &core.settings);
-                return Poll::Ready(allowed.map_err(ExchangeError::Denied));
-            }
+            Host::Address(address) => return Poll::Ready(Ok([*address].into())),
             Host::Name(name) => name,
         };
-        let addresses = match ready!(core.names.look_up(name, self.owner, reactor)) {
-            Ok(addresses) => addresses,
-            Err(NameError::Overloaded) => return Poll::Ready(Err(ExchangeError::Overloaded)),
+        let Poll::Ready(answer) = core.names.look_up(name, self.owner, reactor) else {
+            let late = reactor.now().mono >= self.deadline;
+            return if late { Poll::Ready(Err(ExchangeError::NameTimeout)) } else { Poll::Pending };
+        };
+        Poll::Ready(answer.map_err(|error| match error {
+            NameError::Overloaded => ExchangeError::Overloaded,
             // Who looks up the name of a reverse proxy's origin is no client's business either.
-            Err(NameError::Unanswered(_)) if !self.route.judged => {
-                return Poll::Ready(Err(ExchangeError::Name("no answer".into())));
+            NameError::Unanswered(_) if self.route.judgement.is_none() => {
+                ExchangeError::Name("no answer".into())
             }
-            Err(error) => return Poll::Ready(Err(ExchangeError::Name(error.to_string()))),
-        };
-        let mut allowed = match allowed(&addresses, &self.route, &core.settings) {
-            Ok(allowed) => allowed,
-            Err(denial) => return Poll::Ready(Err(ExchangeError::Denied(denial))),
-        };
-        interleave_families(&mut allowed);
-        core.failed.put_last(&mut allowed, reactor.now().mono);
-        Poll::Ready(Ok(allowed))
+            error => ExchangeError::Name(error.to_string()),
+        }))
     }
 
     /// When it is to be driven again at the latest.
@@ -128,30 +130,31 @@ impl Dial {
             connector.cancel(reactor);
         }
     }
-}
 
-/// Those of `addresses` that may be dialled; if there are none, why not the first.
-fn allowed(
-    addresses: &[IpAddr],
-    route: &Route,
-    settings: &Settings,
-) -> Result<Vec<SocketAddr>, Denial> {
-    let judge = |address| match route.judged {
-        true => settings.destinations.judge_address(&route.host, address),
-        false => Ok(()),
-    };
-    let mut denial = None;
-    let mut allowed = Vec::with_capacity(addresses.len());
-    for &address in addresses {
-        match judge(address) {
-            Ok(()) => allowed.push(SocketAddr::new(address, route.port)),
-            Err(denied) => {
-                denial.get_or_insert(denied);
+    /// Those of `addresses` that may be dialled; if there are none, why not the first. The first rule is
+    /// remembered that would have denied one of them.
+    fn allowed(
+        &mut self,
+        addresses: &[IpAddr],
+        core: &mut Core,
+        now: Instant,
+    ) -> Result<Vec<SocketAddr>, ExchangeError> {
+        let mut denial = None;
+        let mut allowed = Vec::with_capacity(addresses.len());
+        for &address in addresses {
+            match self.route.judge(address, core, now) {
+                Ok(rule) => {
+                    allowed.push(SocketAddr::new(address, self.route.port));
+                    self.reported = self.reported.take().or(rule);
+                }
+                Err(denied) => {
+                    denial.get_or_insert(denied);
+                }
             }
         }
-    }
-    match denial {
-        Some(denial) if allowed.is_empty() => Err(denial),
-        _ => Ok(allowed),
+        match denial {
+            Some(denial) if allowed.is_empty() => Err(denial),
+            _ => Ok(allowed),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::auth::{self, Authenticator, Done, FailureLimit, Failures, Job, Secret, Ticket, Users};
-use crate::auth::{Accepted, Request, Verdict};
+use crate::auth::{Accepted, Request, Verdict, Why};
 use crate::reactor::{Token, Wake};
 use crate::time::Now;
 
@@ -71,6 +71,11 @@ impl Door {
 
     pub(super) const fn side(&self) -> auth::Side {
         self.settings.side
+    }
+
+    /// What somebody is told who does not say who it is.
+    pub(super) fn stranger(&self) -> ExchangeError {
+        ExchangeError::WhoIsThere { side: self.side(), why: Why::Missing, challenges: Vec::new() }
     }
 
     /// Judges a request of `client`, which is woken as `token` if that takes a while. No more than

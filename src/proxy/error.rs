@@ -90,10 +90,10 @@ impl ExchangeError {
         let (status, kind) = match self {
             Self::Refused(refusal) => (refusal.status(), "http_request_error"),
             Self::Unserved(unserved) => (unserved.status(), "http_request_error"),
-            Self::Denied(Denial::Port { .. }) | Self::ClientDenied(_) => {
+            Self::Denied(Denial::Port { .. } | Denial::Rule { .. }) | Self::ClientDenied(_) => {
                 (Status::FORBIDDEN, "http_request_denied")
             }
-            Self::Denied(Denial::Address { .. }) => {
+            Self::Denied(Denial::Address { .. } | Denial::Listener { .. }) => {
                 (Status::FORBIDDEN, "destination_ip_prohibited")
             }
             Self::WhoIsThere { side: Side::Origin, .. } => {
@@ -245,8 +245,12 @@ impl fmt::Display for ExchangeError {
                     "the path climbs with '..', which could leave what is served here."
                 }
             }),
+            Self::Denied(denial @ Denial::Rule { .. }) => {
+                write!(f, "{denial}. To see why: {}", denial.remedy().unwrap_or_default())
+            }
             Self::Denied(denial) => {
-                write!(f, "{denial}; rule '{}'. To allow it: {}", denial.rule(), denial.remedy())
+                write!(f, "{denial}; rule '{}'.", denial.rule())?;
+                denial.remedy().map_or(Ok(()), |remedy| write!(f, " To allow it: {remedy}"))
             }
             Self::ClientDenied(client) => write!(
                 f,

@@ -7,9 +7,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::{Asker, Scheme};
 use crate::http::{Name, RequestHead, Status};
 use crate::time::Now;
 
+use super::error::ExchangeError;
+use super::event::Event;
 use super::log_text::{
     Dates, around_secret, fill, push_escaped, push_number, push_quoted, push_right, push_url,
 };
@@ -86,6 +89,8 @@ impl Outcome {
 pub(super) struct Journal {
     pub(super) started: Now,
     pub(super) client: SocketAddr,
+    /// The listener that the client came to.
+    pub(super) listener: SocketAddr,
     /// Who has asked, if that was to be said.
     pub(super) user: Option<Arc<str>>,
     /// The head, unless it was never whole.
@@ -100,13 +105,18 @@ pub(super) struct Journal {
     pub(super) origin: Option<SocketAddr>,
     /// Why it was refused or failed.
     pub(super) reason: Option<String>,
+    /// The rule that would have denied it, if it were not only written down.
+    pub(super) reported: Option<String>,
+    /// What was found out, if somebody wants to know all of it.
+    pub(super) trace: Option<Vec<Event>>,
 }
 
 impl Journal {
-    pub(super) fn new(started: Now, client: SocketAddr) -> Self {
+    pub(super) fn new(started: Now, client: SocketAddr, listener: SocketAddr) -> Self {
         Self {
             started,
             client,
+            listener,
             user: None,
             request: None,
             url: None,
@@ -115,6 +125,48 @@ impl Journal {
             sent: 0,
             origin: None,
             reason: None,
+            reported: None,
+            trace: None,
+        }
+    }
+
+    /// Takes note of what was found out or decided.
+    pub(super) fn note(&mut self, event: Event) {
+        match &event {
+            Event::Reported(rule) => {
+                self.reported.get_or_insert_with(|| rule.reason());
+            }
+            Event::Failed(error) => {
+                self.outcome = if error.is_denial() { Outcome::Denied } else { Outcome::Error };
+                self.reason = Some(error.reason());
+                if let ExchangeError::Connect { to, .. } = error {
+                    self.origin = Some(*to);
+                }
+            }
+            Event::Recognized(user) => self.user = Some(Arc::clone(user)),
+            Event::Routed(uri) => self.url = Some(Arc::clone(uri)),
+            _ => {}
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.push(event);
+        }
+    }
+
+    /// What rules ask for of a request with that method.
+    pub(super) fn asker<'a>(&'a self, method: &'a str, scheme: Scheme) -> Asker<'a> {
+        Asker {
+            client: self.client.ip(),
+            user: self.user.as_deref(),
+            listener: Some(self.listener),
+            method,
+            scheme,
+        }
+    }
+
+    /// Takes note of what only matters to who wants to know all of it.
+    pub(super) fn trace(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(event());
         }
     }
 
@@ -212,6 +264,11 @@ impl Line<'_> {
             push_escaped(out, reason);
             out.push(']');
         }
+        if let Some(rule) = &journal.reported {
+            out.push_str("  [would-deny ");
+            push_escaped(out, rule);
+            out.push(']');
+        }
     }
 
     fn combined(&self, dates: &mut Dates, out: &mut String) {
@@ -299,6 +356,10 @@ impl Line<'_> {
         if let Some(reason) = &journal.reason {
             out.push_str(",\"reason\":");
             push_quoted(out, reason);
+        }
+        if let Some(rule) = &journal.reported {
+            out.push_str(",\"would_deny\":");
+            push_quoted(out, rule);
         }
         out.push('}');
     }

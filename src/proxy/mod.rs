@@ -10,6 +10,8 @@ mod deadlines;
 mod dial;
 mod door;
 mod error;
+mod event;
+mod explain;
 mod fetch;
 mod fetch_steps;
 mod form;
@@ -23,8 +25,10 @@ mod names;
 mod operator;
 mod operators;
 mod outgoing;
+mod own;
 mod pool;
 mod purge;
+mod reload;
 mod reply;
 mod respond;
 mod route;
@@ -41,13 +45,16 @@ mod worker;
 pub use crate::cache::Eviction;
 pub use control::ControlRequest;
 pub use door::AuthRules;
+pub use explain::{Explanation, Question};
 pub use journal::{LogFormat, Outcome};
 pub use limits::Limits;
 pub use log::{LogSink, NoLog};
 pub use purge::PurgeTarget;
+pub use reload::ReloadRequest;
 pub use settings::{ReverseOrigin, Settings};
 pub use stats::Stats;
 pub use surroundings::{
-    Command, Hasher, Mail, Resolver, Surroundings, ThreadedHasher, ThreadedResolver,
+    Command, Hasher, Interfaces, Mail, Resolver, Surroundings, SystemInterfaces, ThreadedHasher,
+    ThreadedResolver,
 };
 pub use worker::Worker;

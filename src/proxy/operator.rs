@@ -6,16 +6,20 @@ use std::time::{Duration, Instant};
 use crate::cache::{Purge, What};
 use crate::http::{FromClient, HeadWriter, Method, RequestHead, ServerCodec, Status};
 use crate::reactor::{Active, Id, Io, Reactor, Token, Wake};
+use crate::time::Now;
 
 use super::buffers::Input;
 use super::control::{ControlRequest, MAX_LINE};
 use super::core::Core;
+use super::explain::{Explaining, Explanation, Question};
 use super::operators::OperatorListener;
 use super::outgoing::{Outgoing, Supply};
+use super::reload::{ReloadRequest, Reloads};
 use super::stats::{Gauges, Stats};
 use super::surroundings::Mail;
 
-/// For all of a request and its answer.
+/// For all of a request and its answer; what the proxy or its program does in between has as long
+/// again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is spoken with operators.
@@ -50,6 +54,10 @@ enum State {
     Asking(ServerCodec),
     /// A purge goes on.
     Purging(Purge),
+    /// A request is explained; the addresses of its host are waited for.
+    Explaining(Box<Explaining>, bool),
+    /// The program around the proxy reads files again; that is waited for so long.
+    Reloading(Instant),
     /// The answer goes out.
     Answering,
     /// It was answered; what it has sent beside is dropped until it closes.
@@ -92,7 +100,10 @@ impl Operator {
         self.listener
     }
 
-    pub(super) fn close(self, reactor: &mut Reactor<Mail>) {
+    pub(super) fn close(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if let State::Explaining(explaining, _) = &mut self.state {
+            explaining.cancel(reactor, core);
+        }
         reactor.close(self.io);
     }
 
@@ -106,11 +117,14 @@ impl Operator {
         reactor: &mut Reactor<Mail>,
         core: &mut Core,
         gauges: &Gauges,
+        reloads: &mut Reloads,
     ) -> bool {
         while reactor.now().mono < self.until {
             let next = match self.state {
-                State::Asking(_) => self.ask(reactor, core, gauges),
+                State::Asking(_) => self.ask(reactor, core, gauges, reloads),
                 State::Purging(_) => self.purge(reactor, core),
+                State::Explaining(..) => self.explain(reactor, core),
+                State::Reloading(until) => self.await_reload(until, reactor),
                 State::Answering => self.transmit(reactor),
                 State::Leaving => self.leave(reactor, core),
             };
@@ -123,7 +137,13 @@ impl Operator {
         false
     }
 
-    fn ask(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core, gauges: &Gauges) -> Next {
+    fn ask(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+        gauges: &Gauges,
+        reloads: &mut Reloads,
+    ) -> Next {
         match self.input.receive(reactor, self.io, &mut core.buffers) {
             Poll::Pending => return Next::Park,
             Poll::Ready(Ok(n)) if n > 0 => {}
@@ -131,13 +151,19 @@ impl Operator {
         }
         let figures = |core: &Core| Stats::of(&core.counters, gauges, reactor.load());
         match self.protocol {
-            Protocol::Control => self.take_line(core, reactor.now().mono, figures),
+            Protocol::Control => self.take_line(core, reloads, reactor.now(), figures),
             Protocol::Metrics => self.take_request(core, figures),
         }
         Next::Go
     }
 
-    fn take_line(&mut self, core: &mut Core, now: Instant, figures: impl Fn(&Core) -> Stats) {
+    fn take_line(
+        &mut self,
+        core: &mut Core,
+        reloads: &mut Reloads,
+        now: Now,
+        figures: impl Fn(&Core) -> Stats,
+    ) {
         let unread = self.input.unread();
         let Some(end) = unread.iter().position(|&byte| byte == b'\n') else {
             if unread.len() > MAX_LINE {
@@ -152,6 +178,9 @@ impl Operator {
             ControlRequest::Purge { target, soft } => {
                 target.meant(reverse).map(|what| Asked::Purge { what, soft })
             }
+            ControlRequest::Explain { question, json } => Ok(Asked::Explain { question, json }),
+            ControlRequest::Reload { plan } if reloads.offered => Ok(Asked::Reload { plan }),
+            ControlRequest::Reload { .. } => Err("a reload is not supported here".to_owned()),
         });
         self.input.consume(end + 1);
         match asked {
@@ -160,7 +189,17 @@ impl Operator {
             }
             Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", figures(core))),
             Ok(Asked::Purge { what, soft }) => {
-                self.state = State::Purging(core.cache.purge(&what, soft, now));
+                self.state = State::Purging(core.cache.purge(&what, soft, now.mono));
+            }
+            Ok(Asked::Explain { question, json }) => {
+                let explaining = Explaining::new(question, now, core);
+                self.state = State::Explaining(Box::new(explaining), json);
+                self.until = now.mono + PATIENCE + core.settings.limits.connect_timeout;
+            }
+            Ok(Asked::Reload { plan }) => {
+                reloads.asked.push_back(ReloadRequest { operator: self.id, plan });
+                self.state = State::Reloading(now.mono + PATIENCE);
+                self.until = now.mono + PATIENCE + PATIENCE;
             }
             Err(reason) => self.answer(&format!("error {reason}\n")),
         }
@@ -195,6 +234,53 @@ impl Operator {
         core.counters.purged += count as u64;
         self.answer(&format!("ok\npurged {count}\n"));
         Next::Go
+    }
+
+    fn explain(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> Next {
+        let token = self.token();
+        let State::Explaining(explaining, json) = &mut self.state else { return Next::Go };
+        match explaining.drive(token, reactor, core) {
+            Poll::Ready(explanation) => {
+                let Explanation { allowed, text, json: object } = explanation;
+                let verdict = if allowed { "allowed" } else { "denied" };
+                let answer = if *json { object } else { text };
+                self.answer(&format!("ok\n{verdict}\n{answer}"));
+                Next::Go
+            }
+            Poll::Pending => {
+                let deadline =
+                    explaining.next_deadline().map_or(self.until, |at| at.min(self.until));
+                reactor.set_deadline(token, Some(deadline));
+                Next::Park
+            }
+        }
+    }
+
+    fn await_reload(&mut self, until: Instant, reactor: &mut Reactor<Mail>) -> Next {
+        if reactor.now().mono < until {
+            reactor.set_deadline(self.token(), Some(until));
+            return Next::Park;
+        }
+        self.answer_reload(Err("it takes too long; it may still be done".to_owned()), reactor);
+        Next::Go
+    }
+
+    /// What came of the reload, unless it was given up already.
+    pub(super) fn answer_reload(
+        &mut self,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        if !matches!(self.state, State::Reloading(_)) {
+            return;
+        }
+        self.until = reactor.now().mono + PATIENCE;
+        reactor.set_deadline(self.token(), Some(self.until));
+        reactor.wake(self.token());
+        match answer {
+            Ok(text) => self.answer(&format!("ok\n{text}\n")),
+            Err(reason) => self.answer(&format!("error {reason}\n")),
+        }
     }
 
     fn transmit(&mut self, reactor: &mut Reactor<Mail>) -> Next {
@@ -241,6 +327,8 @@ impl Operator {
 enum Asked {
     Stats { json: bool },
     Purge { what: What, soft: bool },
+    Explain { question: Question, json: bool },
+    Reload { plan: bool },
 }
 
 /// Whether a request is for the figures, and otherwise how it is answered.

@@ -8,6 +8,7 @@ use crate::reactor::{Accepted, Active, Arena, Id, Listener, Reactor};
 
 use super::core::Core;
 use super::operator::{Operator, Protocol};
+use super::reload::{ReloadRequest, Reloads};
 use super::stats::Gauges;
 use super::surroundings::Mail;
 
@@ -19,6 +20,7 @@ const MAX_OPERATORS: usize = 16;
 pub(super) struct Operators {
     listeners: Arena<OperatorListener>,
     connections: Arena<Operator>,
+    reloads: Reloads,
 }
 
 /// A listener for operators.
@@ -36,7 +38,7 @@ impl Active for OperatorListener {
 
 impl Operators {
     pub(super) fn new() -> Self {
-        Self { listeners: Arena::new(), connections: Arena::new() }
+        Self { listeners: Arena::new(), connections: Arena::new(), reloads: Reloads::default() }
     }
 
     /// Takes commands at `path`.
@@ -71,14 +73,14 @@ impl Operators {
     }
 
     /// Closes everything.
-    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>) {
+    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
         let listeners: Vec<_> = self.listeners.iter().map(|(id, _)| id).collect();
         for listener in listeners.into_iter().filter_map(|id| self.listeners.remove(id)) {
             listener.socket.close(reactor);
         }
         let connections: Vec<_> = self.connections.iter().map(|(id, _)| id).collect();
         for operator in connections.into_iter().filter_map(|id| self.connections.remove(id)) {
-            operator.close(reactor);
+            operator.close(reactor, core);
         }
     }
 
@@ -96,6 +98,27 @@ impl Operators {
         }
     }
 
+    /// From now on there is somebody who takes reloads.
+    pub(super) const fn offer_reloads(&mut self) {
+        self.reloads.offered = true;
+    }
+
+    pub(super) fn take_reload(&mut self) -> Option<ReloadRequest> {
+        self.reloads.asked.pop_front()
+    }
+
+    /// Passes on what came of a reload, to who may have gone.
+    pub(super) fn answer_reload(
+        &mut self,
+        request: &ReloadRequest,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        if let Some(operator) = self.connections.get_mut(request.operator) {
+            operator.answer_reload(answer, reactor);
+        }
+    }
+
     /// Goes on with one, who may be told the figures.
     pub(super) fn drive(
         &mut self,
@@ -105,15 +128,16 @@ impl Operators {
         gauges: &Gauges,
     ) {
         let Some(operator) = self.connections.get_mut(id) else { return };
-        if operator.drive(reactor, core, gauges) {
+        if operator.drive(reactor, core, gauges, &mut self.reloads) {
             return;
         }
+        self.reloads.asked.retain(|request| request.operator != id);
         if let Some(operator) = self.connections.remove(id) {
             if let Some(listener) = self.listeners.get_mut(operator.listener()) {
                 listener.connections -= 1;
                 listener.socket.resume(reactor);
             }
-            operator.close(reactor);
+            operator.close(reactor, core);
         }
     }
 }

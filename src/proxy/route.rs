@@ -4,11 +4,16 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::access::Host;
+use crate::access::{Host, Judgement, RuleName, Scheme};
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
 
+use super::core::Core;
 use super::error::{ExchangeError, Unserved};
+use super::event::Event;
+use super::journal::Journal;
+use super::own::Own;
 use super::pool::OriginKey;
 use super::settings::{ReverseOrigin, Settings, authority_text};
 
@@ -27,8 +32,8 @@ pub(super) struct Route {
     target: Option<String>,
     /// The Host sent to the origin, if it is not the authority.
     host_field: Option<String>,
-    /// Whether destinations are judged: a reverse proxy's origin was chosen by its operator.
-    pub(super) judged: bool,
+    /// What its addresses are judged by; a reverse proxy's origin was chosen by its operator.
+    pub(super) judgement: Option<Judgement>,
 }
 
 impl Route {
@@ -45,6 +50,20 @@ impl Route {
     /// The target sent to the origin.
     pub(super) fn target(&self) -> &str {
         self.target.as_deref().unwrap_or_else(|| &self.uri[self.authority.end..])
+    }
+
+    /// Whether `address`, which the host has, may be dialled; if so, the rule that would have denied it
+    /// if it were not only written down.
+    pub(super) fn judge(
+        &self,
+        address: IpAddr,
+        core: &mut Core,
+        now: Instant,
+    ) -> Result<Option<RuleName>, ExchangeError> {
+        let Some(judgement) = &self.judgement else { return Ok(None) };
+        let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+        let judged = core.settings.destinations.judge(judgement, &self.host, address, own);
+        judged.map_err(ExchangeError::Denied)
     }
 
     /// The Host sent to the origin.
@@ -64,12 +83,14 @@ pub(super) enum Routed {
     Here,
 }
 
-/// Routes a request from `client`.
+/// Routes the request whose journal it is. What this machine is itself is looked up in `own`, as of now.
 pub(super) fn route(
     request: &RequestHead,
-    client: IpAddr,
+    journal: &mut Journal,
     settings: &Settings,
+    own: (&mut Own, Instant),
 ) -> Result<Routed, ExchangeError> {
+    let client = journal.client.ip();
     if !settings.admits(client) {
         return Err(ExchangeError::ClientDenied(client.to_canonical()));
     }
@@ -80,8 +101,12 @@ pub(super) fn route(
         return Ok(Routed::Here);
     }
     match &settings.reverse {
-        Some(origin) => to_origin(request, origin, settings.trusts(client)).map(Routed::Fetch),
-        None => forward(request, settings),
+        Some(origin) => {
+            let route = to_origin(request, origin, settings.trusts(client))?;
+            journal.note(Event::Routed(Arc::clone(&route.uri)));
+            Ok(Routed::Fetch(route))
+        }
+        None => forward(request, journal, settings, own),
     }
 }
 
@@ -98,7 +123,12 @@ pub(super) fn max_forwards(request: &RequestHead) -> Option<u64> {
     std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
 }
 
-fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, ExchangeError> {
+fn forward(
+    request: &RequestHead,
+    journal: &mut Journal,
+    settings: &Settings,
+    own: (&mut Own, Instant),
+) -> Result<Routed, ExchangeError> {
     let unserved = |what| Err(ExchangeError::Unserved(what));
     let connect = request.method() == Method::Connect;
     let authority = match (request.form(), request.authority()) {
@@ -111,11 +141,16 @@ fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, Exchang
         return unserved(if https { Unserved::Https } else { Unserved::Scheme });
     }
     let Ok(host) = Host::parse(authority.host) else { return unserved(Unserved::Host) };
+    journal.trace(|| Event::Read(authority.host.to_owned(), host.clone()));
     let port = authority.port.unwrap_or(80);
-    settings.destinations.judge_port(port, connect).map_err(ExchangeError::Denied)?;
-    if let Host::Address(address) = host {
-        let judged = settings.destinations.judge_address(&host, address);
-        judged.map_err(ExchangeError::Denied)?;
+    let scheme = if connect { Scheme::Https } else { Scheme::Http };
+    let (own, now) = own;
+    let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+    let asker = journal.asker(request.method_name(), scheme);
+    let judged = settings.destinations.ask(&asker, &host, port, own);
+    let judgement = judged.map_err(ExchangeError::Denied)?;
+    if let Some(rule) = judgement.reported() {
+        journal.note(Event::Reported(rule.clone()));
     }
     let text = authority_text(&host, port, (!connect).then_some(80));
     let (uri, span) = if connect {
@@ -123,6 +158,7 @@ fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, Exchang
     } else {
         target_uri("http", &text, request.path_and_query())
     };
+    journal.note(Event::Routed(Arc::clone(&uri)));
     let route = Route {
         target: asks_about_all(request).then(|| "*".to_owned()),
         host_field: None,
@@ -131,7 +167,7 @@ fn forward(request: &RequestHead, settings: &Settings) -> Result<Routed, Exchang
         port,
         uri,
         authority: span,
-        judged: true,
+        judgement: Some(judgement),
     };
     Ok(if connect { Routed::Tunnel(route) } else { Routed::Fetch(route) })
 }
@@ -173,7 +209,7 @@ fn to_origin(
         host_field: public.map(|_| host),
         uri,
         authority: span,
-        judged: false,
+        judgement: None,
     })
 }
 

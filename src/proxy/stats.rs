@@ -76,6 +76,7 @@ impl Stats {
             gauge("clients", "Open client connections.", whole(gauges.clients)),
             gauge("tunnels", "Open tunnels.", whole(gauges.tunnels)),
             labelled("denials_total", "Requests denied.", "rule", counters.denials.clone()),
+            counter("would_deny_total", "Requests that rules only report.", counters.reported),
             labelled("timeouts_total", "Waits in vain.", "for", counters.timeouts.clone()),
             counter("log_dropped_total", "Access log lines dropped.", gauges.dropped_log_lines),
             spread("turn_seconds", "Turns of the loop.", &load.turns),

@@ -1,10 +1,11 @@
 //! What a proxy needs from outside, and what it is told from there.
 
+use std::any::Any;
 use std::io;
 use std::net::IpAddr;
 
 use crate::auth::{Done, Job};
-use crate::reactor::{Background, Mailbox, SystemResolver};
+use crate::reactor::{Background, Mailbox, SystemResolver, interface_addresses};
 
 use super::log::LogSink;
 use super::settings::Settings;
@@ -18,6 +19,8 @@ pub enum Mail {
     Hashed(Done),
     /// Something to do.
     Command(Command),
+    /// Something for the program around the proxy, which takes it before the proxy does.
+    Program(Box<dyn Any + Send>),
 }
 
 /// What a proxy can be told while it runs.
@@ -98,6 +101,33 @@ impl Hasher for ThreadedHasher {
     }
 }
 
+/// Knows which addresses this machine has.
+pub trait Interfaces: std::fmt::Debug {
+    /// The addresses of all interfaces, as they are now. Asked every few seconds at most, and only
+    /// when something is dialled.
+    ///
+    /// # Errors
+    /// If they cannot be read. Where they could never be read, nothing is dialled.
+    fn addresses(&mut self) -> io::Result<Vec<IpAddr>>;
+}
+
+/// The interfaces of this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemInterfaces;
+
+impl Interfaces for SystemInterfaces {
+    fn addresses(&mut self) -> io::Result<Vec<IpAddr>> {
+        interface_addresses()
+    }
+}
+
+/// Interfaces that never change.
+impl Interfaces for Vec<IpAddr> {
+    fn addresses(&mut self) -> io::Result<Self> {
+        Ok(self.clone())
+    }
+}
+
 /// What the proxy needs from outside.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -105,6 +135,8 @@ pub struct Surroundings {
     pub resolver: Option<Box<dyn Resolver>>,
     /// Verifies passwords.
     pub hasher: Box<dyn Hasher>,
+    /// Knows the addresses of this machine, which are no destinations.
+    pub interfaces: Box<dyn Interfaces>,
     /// Takes access log lines.
     pub log: Box<dyn LogSink>,
     /// A number that nobody outside can know.

@@ -5,16 +5,21 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::http::{HeadWriter, Status};
+use crate::access::Scheme;
+use crate::http::{HeadWriter, Method, Status};
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::body::ReaderKey;
 use super::buffers::Buffers;
 use super::client::{Client, ClientCx};
 use super::core::Core;
+use super::error::ExchangeError;
+use super::event::Event;
 use super::journal::{Journal, Outcome};
 use super::pool::OriginConnection;
 use super::reply::{Brought, Reply};
+use super::route::Route;
+use super::settings::Settings;
 use super::surroundings::Mail;
 
 /// A tunnel.
@@ -25,6 +30,9 @@ pub(super) struct Tunnel {
     origin: Io,
     up: Pipe,
     down: Pipe,
+    route: Rc<Route>,
+    /// The settings by which it was judged last.
+    judged_by: Option<Rc<Settings>>,
     journal: Journal,
     /// When it is closed if nothing moves until then.
     deadline: Instant,
@@ -61,6 +69,7 @@ impl Tunnel {
         cx: &mut ClientCx<'_>,
     ) {
         let Some(exchange) = client.exchange.take() else { return };
+        let Some(route) = exchange.route else { return };
         let mut journal = exchange.journal;
         journal.outcome = Outcome::Tunnel;
         journal.origin = Some(connection.address);
@@ -75,6 +84,8 @@ impl Tunnel {
             origin,
             up: Pipe::with(from_client),
             down: Pipe::with([earlier, greeting, from_origin].concat()),
+            route,
+            judged_by: None,
             journal,
             deadline,
             broken: false,
@@ -114,6 +125,11 @@ impl Tunnel {
     /// Moves bytes both ways; false if it is over.
     pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
         let now = reactor.now().mono;
+        if let Err(error) = self.judge(core, now) {
+            self.journal.note(Event::Failed(error));
+            self.broken = true;
+            return false;
+        }
         if now >= self.deadline {
             self.journal.reason = Some("tunnel-timeout".into());
             self.broken = self.up.holds_bytes() || self.down.holds_bytes();
@@ -142,6 +158,32 @@ impl Tunnel {
         }
         reactor.set_deadline(self.token(), Some(self.deadline));
         true
+    }
+
+    /// Whether it is still allowed, by settings that may have come since it was opened.
+    fn judge(&mut self, core: &mut Core, now: Instant) -> Result<(), ExchangeError> {
+        let settings = &core.settings;
+        if self.judged_by.as_ref().is_some_and(|by| Rc::ptr_eq(by, settings)) {
+            return Ok(());
+        }
+        self.judged_by = Some(Rc::clone(settings));
+        let (Some(_), Some(request)) = (&self.route.judgement, &self.journal.request) else {
+            return Ok(());
+        };
+        let client = self.journal.client.ip();
+        if !settings.admits(client) {
+            return Err(ExchangeError::ClientDenied(client));
+        }
+        let connect = request.method() == Method::Connect;
+        let scheme = if connect { Scheme::Https } else { Scheme::Http };
+        let asker = self.journal.asker(request.method_name(), scheme);
+        let (host, rules) = (&self.route.host, &settings.destinations);
+        let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+        let judged = rules.ask(&asker, host, self.route.port, own).and_then(|judgement| {
+            let origin = self.journal.origin.map(|origin| origin.ip());
+            origin.map_or(Ok(None), |origin| rules.judge(&judgement, host, origin, own))
+        });
+        judged.map(drop).map_err(ExchangeError::Denied)
     }
 
     fn is_reset(&self, reactor: &Reactor<Mail>) -> bool {

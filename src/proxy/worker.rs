@@ -12,11 +12,13 @@ use crate::reactor::{
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
 use super::error::ExchangeError;
+use super::explain::{Explaining, Explanation, Inquiry, Question};
 use super::fetch::{Fetch, FetchCx};
 use super::names::Asking;
 use super::operator::Operator;
 use super::operators::{OperatorListener, Operators};
 use super::pool::Idle;
+use super::reload::ReloadRequest;
 use super::settings::Settings;
 use super::stats::{Gauges, Stats};
 use super::surroundings::{Command, Mail, Surroundings};
@@ -31,6 +33,7 @@ pub struct Worker {
     tunnels: Arena<Tunnel>,
     core: Core,
     operators: Operators,
+    inquiries: Arena<Inquiry>,
     housekeeping: Id<Housekeeping>,
     max_clients: usize,
     /// How many clients there is room for, where the settings do not say.
@@ -70,6 +73,7 @@ impl Worker {
             max_clients: limits.max_clients.unwrap_or(bearable),
             bearable,
             operators: Operators::new(),
+            inquiries: Arena::new(),
             drain_until: None,
             stopped: false,
             core: Core::new(settings, surroundings, bearable),
@@ -88,7 +92,9 @@ impl Worker {
         let id = self
             .gates
             .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate))?;
-        Ok(self.gates.get(id).map_or(address, |gate| gate.0.address()))
+        let address = self.gates.get(id).map_or(address, |gate| gate.0.address());
+        self.core.own.add_listener(address);
+        Ok(address)
     }
 
     /// Takes commands of the owner of this process at `path` in the file system. It does so until
@@ -104,6 +110,51 @@ impl Worker {
         self.operators.listen_local(reactor, path)
     }
 
+    /// Takes `address` for one it listens on, which is no destination.
+    pub fn know_listener(&mut self, address: SocketAddr) {
+        self.core.own.add_listener(address);
+    }
+
+    /// Begins to explain what would become of a request. Name servers may be asked, nobody else.
+    pub fn explain(&mut self, question: Question, reactor: &mut Reactor<Mail>) {
+        let explaining = Explaining::new(question, reactor.now(), &self.core);
+        let id = self.inquiries.insert(Inquiry::new(explaining));
+        reactor.wake(id.token());
+    }
+
+    /// What came of an explanation, once that has come about.
+    pub fn take_explanation(&mut self) -> Option<Explanation> {
+        let (id, _) = self.inquiries.iter().find(|(_, inquiry)| inquiry.answer.is_some())?;
+        self.inquiries.remove(id)?.answer
+    }
+
+    /// From now on operators may ask for a reload: the program around the proxy takes what they ask
+    /// after each turn. Without, they are told that there is none.
+    pub const fn offer_reloads(&mut self) {
+        self.operators.offer_reloads();
+    }
+
+    /// A reload, or a plan of one, that an operator waits for; for some seconds.
+    pub fn take_reload(&mut self) -> Option<ReloadRequest> {
+        self.operators.take_reload()
+    }
+
+    /// Tells the operator what came of it: text to be printed, or why it could not be done.
+    pub fn answer_reload(
+        &mut self,
+        request: &ReloadRequest,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        self.operators.answer_reload(request, answer, reactor);
+    }
+
+    /// The settings that hold.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.core.settings
+    }
+
     /// Serves figures at `/metrics` on `address`, for Prometheus; says which address that is, if the
     /// port was 0.
     ///
@@ -114,7 +165,9 @@ impl Worker {
         reactor: &mut Reactor<Mail>,
         address: SocketAddr,
     ) -> io::Result<SocketAddr> {
-        self.operators.listen(reactor, address)
+        let address = self.operators.listen(reactor, address)?;
+        self.core.own.add_listener(address);
+        Ok(address)
     }
 
     /// Serves a listener that was opened elsewhere.
@@ -129,6 +182,7 @@ impl Worker {
         let address = listener.local_addr()?;
         self.gates
             .try_insert_with(|id| Listener::adopt(reactor, listener, id.token()).map(Gate))?;
+        self.core.own.add_listener(address);
         Ok(address)
     }
 
@@ -259,7 +313,7 @@ impl Worker {
         for tunnel in tunnels.into_iter().filter_map(|id| self.tunnels.remove(id)) {
             tunnel.give_up(reactor, &mut self.core);
         }
-        self.operators.close(reactor);
+        self.operators.close(reactor, &mut self.core);
         self.core.names.close(reactor);
         self.core.log.flush();
     }
@@ -285,18 +339,20 @@ impl Worker {
     fn reload(&mut self, settings: Settings, reactor: &mut Reactor<Mail>) {
         self.max_clients = settings.limits.max_clients.unwrap_or(self.bearable);
         self.core.reload(settings, self.bearable, reactor);
+        self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
         self.make_room(reactor);
     }
 
     /// Takes some of those who wait; whether there may be more.
     fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) -> bool {
         let Some(Gate(listener)) = self.gates.get_mut(id) else { return false };
+        let gate = listener.address();
         let room = self.max_clients.saturating_sub(self.clients.len() + self.tunnels.len());
         let mut accepted = Vec::new();
         let ended = listener.accept(reactor, room, &mut accepted);
         reactor.set_deadline(id.token(), listener.next_deadline());
         for (io, address) in accepted {
-            self.add_client(io, address, reactor);
+            self.add_client(io, (address, gate), reactor);
         }
         if let Accepted::Exhausted(_) = ended {
             self.shed(reactor);
@@ -304,10 +360,15 @@ impl Worker {
         matches!(ended, Accepted::More)
     }
 
-    fn add_client(&mut self, io: Io, address: SocketAddr, reactor: &mut Reactor<Mail>) {
+    fn add_client(
+        &mut self,
+        io: Io,
+        between: (SocketAddr, SocketAddr),
+        reactor: &mut Reactor<Mail>,
+    ) {
         let now = reactor.now().mono;
         let until = now + self.core.settings.limits.header_timeout;
-        let id = self.clients.insert_with(|id| Client::new(id, io, address, now, until));
+        let id = self.clients.insert_with(|id| Client::new(id, io, between, now, until));
         reactor.set_owner(io, id.token());
     }
 
@@ -418,7 +479,8 @@ impl App for Worker {
                 }
             }
             Event::Mail(Mail::Command(command)) => self.command(command, reactor),
-            Event::Signal(_) => {} // the program around it turns signals into commands
+            // The program around it takes its mail, and turns signals into commands.
+            Event::Mail(Mail::Program(_)) | Event::Signal(_) => {}
             Event::Drive(token, _) => {
                 if let Some(id) = token.id::<Client>() {
                     self.drive_client(id, reactor);
@@ -435,6 +497,10 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<Operator>() {
                     let gauges = self.gauges();
                     self.operators.drive(id, reactor, &mut self.core, &gauges);
+                } else if let Some(id) = token.id::<Inquiry>() {
+                    if let Some(inquiry) = self.inquiries.get_mut(id) {
+                        inquiry.drive(token, reactor, &mut self.core);
+                    }
                 } else if let Some(id) = token.id::<OperatorListener>() {
                     self.operators.accept(id, reactor);
                 } else {

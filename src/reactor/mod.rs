@@ -55,7 +55,7 @@ pub use listener::{Accepted, Listener, is_exhaustion};
 pub use load::{Load, Spread};
 pub use mailbox::Mailbox;
 pub use names::{NameSources, Resolver, ResolverLimits, Source};
-pub use os::raise_descriptor_limit;
+pub use os::{interface_addresses, raise_descriptor_limit};
 pub use ready::{Budget, Ready};
 pub use resolver::SystemResolver;
 pub use runq::Why;

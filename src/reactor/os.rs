@@ -3,7 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use socket2::SockRef;
@@ -104,4 +104,62 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     // SAFETY: the pointer is to an initialised rlimit that lives through the call.
     let raised = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) } == 0;
     Ok(if raised { wanted.rlim_cur } else { limit.rlim_cur })
+}
+
+/// The addresses of all interfaces of this machine.
+///
+/// # Errors
+/// As `getifaddrs(3)`.
+pub fn interface_addresses() -> io::Result<Vec<IpAddr>> {
+    let list = Interfaces::read()?;
+    let mut addresses: Vec<_> = list.iter().filter_map(address_of).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    Ok(addresses)
+}
+
+/// A list that the system made, freed when it is dropped.
+struct Interfaces(*mut libc::ifaddrs);
+
+impl Interfaces {
+    fn read() -> io::Result<Self> {
+        let mut first = std::ptr::null_mut();
+        // SAFETY: the pointer is to a place for the list's first entry, which lives through the call.
+        match unsafe { libc::getifaddrs(&raw mut first) } {
+            0 => Ok(Self(first)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &libc::ifaddrs> {
+        // SAFETY: the entry is null or of the list, which lives as long as `self` and is not changed.
+        let entry = |at: *mut libc::ifaddrs| unsafe { at.as_ref() };
+        std::iter::successors(entry(self.0), move |before| entry(before.ifa_next))
+    }
+}
+
+impl Drop for Interfaces {
+    fn drop(&mut self) {
+        // SAFETY: getifaddrs made the list, and nobody refers to it any more.
+        unsafe { libc::freeifaddrs(self.0) };
+    }
+}
+
+/// The IP address of an entry; it may have one of another kind, or none.
+fn address_of(entry: &libc::ifaddrs) -> Option<IpAddr> {
+    // SAFETY: the address is null, or begins with the fields of any address.
+    let family = unsafe { entry.ifa_addr.as_ref() }?.sa_family;
+    match i32::from(family) {
+        libc::AF_INET => {
+            // SAFETY: an address of this family is a sockaddr_in.
+            let v4 = unsafe { entry.ifa_addr.cast::<libc::sockaddr_in>().read_unaligned() };
+            Some(Ipv4Addr::from_bits(u32::from_be(v4.sin_addr.s_addr)).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: an address of this family is a sockaddr_in6.
+            let v6 = unsafe { entry.ifa_addr.cast::<libc::sockaddr_in6>().read_unaligned() };
+            Some(Ipv6Addr::from(v6.sin6_addr.s6_addr).into())
+        }
+        _ => None,
+    }
 }

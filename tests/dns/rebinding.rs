@@ -1,7 +1,7 @@
 //! A name server that changes its answer between the check and the dial, and the whole proxy.
 
 use std::io::IoSlice;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -101,6 +101,7 @@ impl Scene {
         };
         let surroundings = Surroundings {
             resolver: None,
+            interfaces: Box::new(Vec::<IpAddr>::new()),
             hasher: Box::new(Nobody),
             log: Box::new(NoLog),
             secret: [1, 2],
@@ -193,6 +194,8 @@ fn what_became_of_a_name_is_said() {
     scene.names.zone.manner = crate::server::Manner::Code(2);
     let failed = scene.get("other.test");
     assert!(failed.contains("203.0.113.53:53 says SERVFAIL (1 server, 1 attempt)"), "{failed}");
+    let asked = scene.asked();
     let wrong = scene.get("a~b.test");
-    assert!(wrong.contains("not a host name"), "{wrong}");
+    assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
+    assert_eq!(scene.asked(), asked, "what is no name is not asked for");
 }

@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::fmt::Write;
+mod spellings;
+
+use std::fmt::{Display, Write};
 use std::fs;
 use std::path::Path;
 
-use tidegate::access::{AddressClass, DestinationPolicy, Host};
+use spellings::{FORBIDDEN, PASSED_ON};
+use tidegate::access::{AddressClass, DestinationPolicy, Host, REGISTRY_DATE, SPECIAL_BLOCKS};
 use tidegate::config::OPTIONS;
-use tidegate::http::Refusal;
+use tidegate::http::{Authority, Refusal};
 use tidegate::proxy::Limits;
 
 /// Compares the part of a file between `<!-- name -->` and `<!-- /name -->` with what it must be.
@@ -65,7 +68,14 @@ fn the_refusals_are_those_of_the_parser() {
 fn what_the_documents_refer_to_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut missing = Vec::new();
-    for file in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/caching.md"] {
+    for file in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/caching.md",
+        "docs/rules.md",
+        "docs/explain.md",
+    ] {
         let path = root.join(file);
         let text = fs::read_to_string(&path).unwrap();
         let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
@@ -83,67 +93,52 @@ fn what_the_documents_refer_to_is_there() {
 
 #[test]
 fn spellings_are_judged_as_the_table_says() {
-    let mut table = "| host | read as | class | by default |\n|---|---|---|---|\n".to_owned();
-    for text in SPELLINGS {
-        let (read, class, verdict) = match Host::parse(text) {
-            Err(error) => ("–".into(), "–".into(), format!("400: {error}")),
-            Ok(Host::Name(name)) => {
-                (name, "a name".into(), "each of its addresses is judged".into())
-            }
-            Ok(host @ Host::Address(address)) => {
-                let judged = DestinationPolicy::default().judge_address(&host, address);
-                let verdict = judged.map_or_else(|denial| denial.rule(), |()| "allowed".into());
-                (address.to_string(), AddressClass::of(address).to_string(), verdict)
-            }
-        };
-        writeln!(table, "| `{text}` | {read} | {class} | {verdict} |").unwrap();
+    let mut table = "| written | read as | class | by default |\n|---|---|---|---|\n".to_owned();
+    let forbidden = FORBIDDEN.iter().map(|text| (text, true));
+    for (text, forbidden) in PASSED_ON.iter().map(|text| (text, false)).chain(forbidden) {
+        let (read, class, verdict) = judge(text);
+        let refused = verdict.starts_with("400") || verdict.starts_with("destination-");
+        assert_eq!(refused, forbidden, "{text}: {verdict}");
+        let shown = if text.is_empty() { "(nothing)".into() } else { format!("`{}`", show(text)) };
+        writeln!(table, "| {shown} | {read} | {class} | {verdict} |").unwrap();
     }
     check("destinations.md", "spellings", &table);
 }
 
-const SPELLINGS: &[&str] = &[
-    "example.com",
-    "EXAMPLE.com.",
-    "localhost",
-    "93.184.216.34",
-    "1572395042",
-    "127.0.0.1",
-    "127.0.0.1.",
-    "127.1",
-    "127.0.1",
-    "2130706433",
-    "0x7f000001",
-    "0x7f.1",
-    "0177.0.0.1",
-    "017700000001",
-    "0",
-    "0.0.0.0",
-    "10.0.0.1",
-    "012.0.0.1",
-    "172.16.0.1",
-    "192.168.1.1",
-    "169.254.169.254",
-    "0xa9fea9fe",
-    "100.64.0.1",
-    "192.0.2.1",
-    "198.18.0.1",
-    "224.0.0.1",
-    "255.255.255.255",
-    "256.0.0.1",
-    "1.2.3.4.5",
-    "example.1",
-    "[::1]",
-    "[::]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[::127.0.0.1]",
-    "[64:ff9b::7f00:1]",
-    "[2002:7f00:1::1]",
-    "[fd00::1]",
-    "[fe80::1]",
-    "[ff02::1]",
-    "[2001:db8::1]",
-    "[2606:4700::6810:84e5]",
-    "[fe80::1%25eth0]",
-    "[v1.x]",
-];
+/// What is read, what that is for, and what comes of it.
+fn judge(text: &str) -> (String, String, String) {
+    let refused = |why: &dyn Display| ("–".into(), "–".into(), format!("400: {why}"));
+    let host = match Authority::parse(text.as_bytes()) {
+        Ok(authority) => authority.host,
+        Err(refusal) => return refused(&refusal.text()),
+    };
+    match Host::parse(host) {
+        Err(error) => refused(&error),
+        Ok(Host::Name(name)) => (name, "a name".into(), "each of its addresses is judged".into()),
+        Ok(host @ Host::Address(address)) => {
+            let judged = DestinationPolicy::default().judge_address(&host, address);
+            let verdict = judged.map_or_else(|denial| denial.rule(), |()| "allowed".into());
+            (address.to_string(), AddressClass::of(address).to_string(), verdict)
+        }
+    }
+}
+
+/// Text as a reader can see it.
+fn show(text: &str) -> String {
+    let seen = |c: char| if c.is_ascii_graphic() { c.to_string() } else { unseen(c) };
+    text.chars().map(seen).collect()
+}
+
+fn unseen(c: char) -> String {
+    if c.is_ascii() { c.escape_default().to_string() } else { format!("<U+{:04X}>", c as u32) }
+}
+
+#[test]
+fn the_special_blocks_are_those_of_the_code() {
+    let mut table = "| block | counts as | |\n|---|---|---|\n".to_owned();
+    for block in SPECIAL_BLOCKS {
+        writeln!(table, "| {block} | {} | {} |", block.class, block.purpose).unwrap();
+    }
+    writeln!(table, "\nThe registries as of {REGISTRY_DATE}.").unwrap();
+    check("destinations.md", "special", &table);
+}

@@ -22,9 +22,9 @@ DEADLINE = 60  # seconds that anything may take before the test has failed
 class Proxy:
     """A running tidegate."""
 
-    def __init__(self, *args, listen="127.0.0.1:0", wrap=(), read_on=True):
+    def __init__(self, *args, listen="127.0.0.1:0", wrap=(), read_on=True, subcommand="run"):
         self.log = tempfile.TemporaryFile("w+")
-        argv = [*wrap, BINARY, "--listen", listen, *args]
+        argv = [*wrap, BINARY, subcommand, "--listen", listen, *args]
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=subprocess.PIPE, text=True)
         self.banner = []
         for line in self.process.stderr:

@@ -1,22 +1,26 @@
 """The default destination policy, with real sockets: in a network namespace of its own, where an
-invented public address is on the loopback interface and nothing leads outside."""
+invented public addresses lead to this machine and nothing leads outside."""
 
 import os
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
-from harness import Case, Origin
+from harness import DEADLINE, Case, Origin
 
 PUBLIC = "93.184.216.34"
+OWN = "93.184.216.35"  # what an interface of this machine has
 INSIDE = "TIDEGATE_INSIDE_NAMESPACE"
 
 
 class DefaultPolicy(unittest.TestCase):
     def test_in_a_namespace(self):
         """Runs the cases below where that address exists."""
-        setup = f"ip link set lo up && ip addr add {PUBLIC}/32 dev lo && exec \"$@\""
+        # A route makes an address local without any interface having it: it stands for another machine.
+        setup = (f"ip link set lo up && ip route add local {PUBLIC}/32 dev lo && "
+                 f"ip addr add {OWN}/32 dev lo && exec \"$@\"")
         inner = [sys.executable, "-m", "unittest", "-v", "test_policy.Inside"]
         done = subprocess.run(
             ["unshare", "--net", "sh", "-ec", setup, "sh", *inner],
@@ -47,11 +51,38 @@ class Inside(Case):
                 self.assertEqual(self.status(f"http://{host}:{port}/", "--globoff"), 403)
         self.assertEqual(self.local.counts, {}, "none of that was dialled")
 
-    def test_the_proxy_does_not_serve_its_own_port(self):
+    def test_this_machine_is_not_served_by_its_global_address_either(self):
+        own = Origin(address=OWN)
+        self.addCleanup(own.stop)
+        answer = self.curl("-i", "-x", self.proxy.url, own.url + "/bytes/10")
+        self.assertIn(b"rule 'destination-own'", answer)
+        self.assertEqual(own.counts, {}, "that was not dialled")
+        lifted = self.start_proxy("--allow-destination", OWN)
+        self.assertEqual(self.head_of(self.curl("-i", "-x", lifted.url, own.url + "/bytes/10"))[0], 200)
+
+    def test_interfaces_are_read_again_while_it_runs(self):
+        own = Origin(address=OWN)
+        self.addCleanup(own.stop)
+        self.assertEqual(self.status(own.url + "/bytes/10"), 403)
+        ip = lambda verb: subprocess.run(["ip", "addr", verb, f"{OWN}/32", "dev", "lo"], check=True)
+        ip("del")
+        self.addCleanup(ip, "add")
+        end, answer = time.monotonic() + DEADLINE, 403
+        while answer == 403 and time.monotonic() < end:
+            answer = self.status(own.url + "/bytes/10")
+        self.assertEqual(answer, 502, "it is not of this machine any more, and nobody else's")
+
+    def test_the_proxy_does_not_serve_its_own_ports(self):
         self.assertEqual(self.status(self.proxy.url), 403)
-        loop = self.start_forward()
-        answer = self.curl("-i", "-x", loop.url, loop.url + "/")
-        self.assertIn(b"proxy_loop_detected", answer)
+        allowed = [part for address in ["127.0.0.0/8", OWN] for part in ("--allow-destination", address)]
+        for listen in ["127.0.0.1:0", "0.0.0.0:0"]:
+            loop = self.start_proxy(*allowed, "--admin", "127.0.0.1:0", "--allow-client", "127.0.0.1", listen=listen)
+            metrics = next(line.split()[1] for line in loop.banner if "metrics" in line)
+            hosts = ["127.0.0.1", "localhost", "0x7f.1"] + ([OWN, "127.9.9.9"] if listen.startswith("0") else [])
+            for url in [metrics, *(f"http://{host}:{loop.port}/" for host in hosts)]:
+                with self.subTest(url):
+                    answer = self.curl("-i", "-x", f"http://127.0.0.1:{loop.port}", url)
+                    self.assertIn(b"rule 'destination-listener'", answer)
 
     def test_ports_of_other_services_are_refused(self):
         for port in [22, 25, 110, 1024]:

@@ -72,6 +72,16 @@ fn credentials_and_users_keep_the_rules() {
 }
 
 #[test]
+fn rules_for_destinations_keep_the_rules() {
+    replay("egress");
+}
+
+#[test]
+fn spellings_of_hosts_keep_the_rules() {
+    replay("spelling");
+}
+
+#[test]
 fn messages_of_name_servers_keep_the_rules() {
     replay("dns_message");
 }

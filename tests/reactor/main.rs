@@ -5,6 +5,7 @@ mod connector;
 mod datagrams;
 mod echo;
 mod embed;
+mod interfaces;
 mod listener;
 mod local;
 mod loopback;

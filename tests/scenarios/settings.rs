@@ -1,7 +1,9 @@
 //! The settings of a scenario's proxy, by the names that options and limits have.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
+use tidegate::access::{GivenRule, Source, read_rules};
 use tidegate::auth::{self, FailureLimit, Side, Users};
 use tidegate::proxy::units::{Bytes, Unit};
 use tidegate::proxy::{AuthRules, ReverseOrigin, Settings};
@@ -18,6 +20,22 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         "cache-object-max" => settings.cache_object_max = size(text)?.map(|bytes| bytes as u64),
         "eviction" => settings.eviction = text.parse()?,
         "allow-destination" => settings.destinations.rules.push(text.parse()?),
+        "rule" => {
+            let rules = Arc::make_mut(&mut settings.destinations.egress);
+            let option = text.replace('_', " ").parse().map_err(|error| format!("{error}"))?;
+            let line = u32::try_from(rules.len() + 1).unwrap();
+            let rule = [GivenRule { option, place: Some((Source::File("rules".into()), line)) }];
+            let none = &mut |file: &str| Err(format!("there is no file {file}"));
+            read_rules(rules, &rule, none).map_err(|bad| bad.to_string())?;
+        }
+        "rule-default" => {
+            let rules = Arc::make_mut(&mut settings.destinations.egress);
+            rules.set_default(text == "deny", rules.reports());
+        }
+        "rule-report" => {
+            let rules = Arc::make_mut(&mut settings.destinations.egress);
+            rules.set_default(rules.denies(), text == "on");
+        }
         "allow-port" => settings.destinations.ports = text.parse()?,
         "allow-connect-port" => settings.destinations.connect_ports = text.parse()?,
         "allow-client" => settings.clients.push(parse(text)?),

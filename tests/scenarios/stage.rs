@@ -141,6 +141,7 @@ impl Ground {
         let surroundings = Surroundings {
             resolver: Some(Box::new(Asker(asker))),
             hasher: Box::new(Hashing(self.proxy.mailbox())),
+            interfaces: Box::new(vec![HERE]),
             log: Box::new(Lines(writer)),
             secret: [1, 2],
         };

@@ -7,6 +7,7 @@
 
 mod ask;
 mod client;
+mod destinations;
 mod names;
 mod origin;
 mod plan;

@@ -222,6 +222,7 @@ fn worker(reactor: &Reactor<Mail>, rng: &mut Rng) -> Worker {
     let surroundings = Surroundings {
         resolver: by_mail,
         hasher: Box::new(Hashing(reactor.mailbox())),
+        interfaces: Box::new(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),
         secret: [rng.next(), rng.next()],
     };

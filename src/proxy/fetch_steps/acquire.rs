@@ -3,20 +3,23 @@
 use std::rc::Rc;
 use std::task::Poll;
 
+use super::super::core::Core;
 use super::super::dial::Dial;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
+use super::super::pool::OriginConnection;
+use super::super::route::Route;
 
 /// Gets a connection. A request that was lost on an idle one gets a new one.
 pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     let token = fetch.token();
-    if fetch.dial.is_none() && !fetch.tried_again {
-        let idle = cx.core.pool.take(&fetch.order.route.origin, cx.reactor);
-        if let Some(connection) = idle {
-            cx.reactor.set_owner(connection.io, token);
-            fetch.connection = Some(connection);
-            cx.core.counters.reused += 1;
-            return Next::Go(Step::Send);
-        }
+    if fetch.dial.is_none()
+        && !fetch.tried_again
+        && let Some(connection) = idle(&fetch.order.route, cx)
+    {
+        cx.reactor.set_owner(connection.io, token);
+        fetch.connection = Some(connection);
+        cx.core.counters.reused += 1;
+        return Next::Go(Step::Send);
     }
     let (limits, now) = (&cx.core.settings.limits, cx.reactor.now().mono);
     let dial = fetch
@@ -32,4 +35,16 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
             Next::Go(Step::Send)
         }
     }
+}
+
+/// An idle connection, if its address is allowed to who has asked: it may have been opened for others.
+fn idle(route: &Route, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
+    let connection = cx.core.pool.take(&route.origin, cx.reactor)?;
+    let now = cx.reactor.now().mono;
+    if route.judge(connection.address.ip(), cx.core, now).is_err() {
+        let Core { pool, settings, .. } = cx.core;
+        pool.put(&route.origin, connection, &settings.limits, cx.reactor);
+        return None;
+    }
+    Some(connection)
 }

@@ -62,6 +62,16 @@ impl Hasher for Nobody {
 
 /// What a proxy answers, on a bad day.
 fn answer(seed: u64, metrics: bool, question: &[u8]) -> String {
+    answer_within(seed, metrics, question, |_, _| {})
+}
+
+/// The same, within a program that does something after each turn.
+fn answer_within(
+    seed: u64,
+    metrics: bool,
+    question: &[u8],
+    mut program: impl FnMut(&mut Worker, &mut Reactor<Mail>),
+) -> String {
     let network = Network::new(seed);
     let here = [127, 0, 0, 1].into();
     let mut reactor: Reactor<Mail> = network.reactor(here, Faults::SOME);
@@ -69,6 +79,7 @@ fn answer(seed: u64, metrics: bool, question: &[u8]) -> String {
     let surroundings = Surroundings {
         resolver: Some(Box::new(Nobody)),
         hasher: Box::new(Nobody),
+        interfaces: Box::new(vec![here]),
         log: Box::new(NoLog),
         secret: [1, 2],
     };
@@ -84,6 +95,7 @@ fn answer(seed: u64, metrics: bool, question: &[u8]) -> String {
     let mut asker = Asker { io: Some(io.unwrap()), unsaid: question.to_vec(), ..Asker::default() };
     for _ in 0..20_000 {
         reactor.turn(&mut worker, Some(Duration::ZERO)).unwrap();
+        program(&mut worker, &mut reactor);
         asking.turn(&mut asker, Some(Duration::ZERO)).unwrap();
         if asker.ended {
             asking.close(io_of(&asker));
@@ -116,6 +128,28 @@ fn a_line_is_answered_and_the_connection_closed() {
 fn who_says_nothing_is_not_waited_for() {
     assert_eq!(answer(1, false, b"stats"), "");
     assert_eq!(answer(1, true, b"GET /metrics HTTP/1.1\r\n"), "");
+}
+
+#[test]
+fn reloads_are_for_the_program_around_the_proxy() {
+    for seed in 0..20 {
+        let ask = |line: &[u8], program: fn(&mut Worker, &mut Reactor<Mail>)| {
+            answer_within(seed, false, line, program)
+        };
+        let without = ask(b"reload now\n", |_, _| {});
+        assert_eq!(without, "error a reload is not supported here\n");
+        let done: fn(&mut Worker, &mut Reactor<Mail>) = |worker, reactor| {
+            worker.offer_reloads();
+            while let Some(request) = worker.take_reload() {
+                let answer = if request.plan { Ok("a\nb".into()) } else { Err("c\nd".into()) };
+                worker.answer_reload(&request, answer, reactor);
+            }
+        };
+        assert_eq!(ask(b"reload plan\n", done), "ok\na\nb\n");
+        assert_eq!(ask(b"reload now\n", done), "error c\nd\n");
+        let ignored = ask(b"reload now\n", |worker, _| worker.offer_reloads());
+        assert_eq!(ignored, "error it takes too long; it may still be done\n");
+    }
 }
 
 #[test]

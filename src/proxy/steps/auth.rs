@@ -7,6 +7,7 @@ use crate::auth::{Accepted, Request, Side};
 
 use super::super::client::{Client, ClientCx, Exchange, Next, Step};
 use super::super::door::Knock;
+use super::super::event::Event;
 use super::super::status_fields::AuthInfo;
 
 /// Lets users in; everybody, if none are known. Clients that are not served anyway are not asked:
@@ -46,6 +47,6 @@ fn let_in(exchange: &mut Exchange, accepted: Accepted, side: Side) {
         exchange.request = Rc::new(exchange.request.without(side.credentials()));
         exchange.journal.request = Some(Rc::clone(&exchange.request));
     }
-    exchange.journal.user = Some(Arc::clone(&accepted.user));
+    exchange.journal.note(Event::Recognized(Arc::clone(&accepted.user)));
     exchange.info = accepted.info.map(|value| AuthInfo { name: side.info(), value });
 }

@@ -7,6 +7,7 @@ use crate::http::{HeadWriter, Status};
 
 use super::super::client::{Client, ClientCx, Next, Step};
 use super::super::dial::Dial;
+use super::super::event::Event;
 use super::super::status_fields::CacheStatus;
 use super::super::tunnel::Tunnel;
 
@@ -25,6 +26,9 @@ pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> N
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
         Poll::Ready(Ok(connection)) => {
+            if let Some(rule) = dial.reported.take() {
+                exchange.journal.note(Event::Reported(rule));
+            }
             exchange.dial = None;
             exchange.journal.status = Some(Status::OK);
             let settings = Rc::clone(&cx.core.settings);

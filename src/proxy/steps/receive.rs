@@ -77,7 +77,7 @@ fn end_of_stream(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 
 fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     let now = cx.reactor.now();
-    let mut journal = Journal::new(now, client.address);
+    let mut journal = Journal::new(now, client.address, client.listener);
     let hop = Hop::of(head.version(), head.fields());
     // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
     let kept = head.version() == Version::Http11 || cx.core.settings.reverse.is_some();
@@ -143,7 +143,7 @@ pub(in super::super) fn record_refused(
 ) {
     const SHOWN: usize = 200;
     let now = cx.reactor.now();
-    let mut journal = Journal::new(now, client.address);
+    let mut journal = Journal::new(now, client.address, client.listener);
     let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();
     let shown = &first_line[..first_line.len().min(SHOWN)];

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::access::Judgement;
 use crate::cache::What;
 use crate::http::{Method, RequestHead, Status};
 
@@ -21,20 +22,20 @@ pub(in super::super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
         return Next::Go(client.fail(&ExchangeError::UploadTooLarge, cx));
     }
-    match route::route(&exchange.request, client.address.ip(), &settings) {
+    let own = (&mut cx.core.own, cx.reactor.now().mono);
+    match route::route(&exchange.request, &mut exchange.journal, &settings, own) {
         Err(error) => Next::Go(client.fail(&error, cx)),
         Ok(Routed::Here) => Next::Go(answer_here(client, cx)),
         Ok(Routed::Fetch(route)) => {
-            exchange.journal.url = Some(Arc::clone(&route.uri));
             if exchange.request.method_name() == "PURGE" && settings.may_purge(client.address.ip())
             {
                 return Next::Go(purge(client, &route.uri, cx));
             }
+            let depends = route.judgement.as_ref().is_some_and(Judgement::depends_on_address);
             exchange.route = Some(Rc::new(route));
-            Next::Go(Step::Lookup)
+            Next::Go(if depends { Step::Judge } else { Step::Lookup })
         }
         Ok(Routed::Tunnel(route)) => {
-            exchange.journal.url = Some(Arc::clone(&route.uri));
             exchange.journal.outcome = Outcome::Tunnel;
             exchange.route = Some(Rc::new(route));
             Next::Go(Step::Connect)

@@ -73,6 +73,13 @@ impl Network {
         self.world().fates.insert(address, fate);
     }
 
+    /// How many connections the hosts at `address` have begun, however those ended.
+    #[must_use]
+    pub fn connects(&self, address: IpAddr) -> u64 {
+        let world = self.world();
+        world.hosts.iter().filter(|host| host.address == address).map(|host| host.connects).sum()
+    }
+
     /// A generator of its own for the test, which follows from the seed too.
     #[must_use]
     pub fn fork_rng(&self) -> Rng {

@@ -33,6 +33,7 @@ pub(super) struct Host {
     pub(super) address: IpAddr,
     pub(super) faults: Faults,
     pub(super) sockets: usize,
+    pub(super) connects: u64,
     next_port: u16,
 }
 
@@ -105,7 +106,7 @@ impl World {
     }
 
     pub(super) fn add_host(&mut self, address: IpAddr, faults: Faults) -> usize {
-        self.hosts.push(Host { address, faults, sockets: 0, next_port: 49152 });
+        self.hosts.push(Host { address, faults, sockets: 0, connects: 0, next_port: 49152 });
         self.hosts.len() - 1
     }
 
@@ -182,6 +183,7 @@ impl World {
             true => NOWHERE,
             false => SocketAddr::new(self.hosts[host].address, self.free_port(host)),
         };
+        self.hosts[host].connects += 1;
         let stream = self.stream(host, local, State::Connecting);
         let io = self.open(SimSocket::Stream(stream))?;
         match self.fates.get(&address).copied().unwrap_or_default() {

@@ -1,0 +1,78 @@
+//! What rules cost a request: none, and a list of a million names that it passes.
+
+use std::fmt::Write;
+use std::hint::black_box;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use divan::Bencher;
+use tidegate::access::{
+    Asker, DestinationPolicy, GivenRule, Host, Own, RuleSet, Scheme, read_rules,
+};
+
+fn main() {
+    divan::main();
+}
+
+const NAMES: usize = 1_000_000;
+
+/// Names of three labels, as block lists have them.
+fn list() -> String {
+    let mut list = String::new();
+    for number in 0..NAMES as u64 {
+        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (host, domain) = (mixed >> 48, mixed & 0x00ff_ffff);
+        writeln!(list, "ads-{host:x}.tracker-{domain:x}.example").expect("a String takes it");
+    }
+    list
+}
+
+fn policy(rules: &[&str], list: &str) -> DestinationPolicy {
+    let given: Vec<GivenRule> =
+        rules.iter().map(|rule| rule.parse().expect("it is a rule")).collect();
+    let mut set = RuleSet::default();
+    let mut read = |_: &str| Ok(list.as_bytes().to_vec());
+    read_rules(&mut set, &given, &mut read).expect("the list is good");
+    DestinationPolicy { egress: Arc::new(set), ..DestinationPolicy::default() }
+}
+
+fn asker() -> Asker<'static> {
+    Asker {
+        client: IpAddr::from([127, 0, 0, 1]),
+        user: None,
+        listener: None,
+        method: "GET",
+        scheme: Scheme::Http,
+    }
+}
+
+/// Hosts that are not in the list, one after another, so that no answer is in a cache of the processor.
+fn hosts() -> Vec<Host> {
+    let host = |n: u64| Host::Name(format!("www-{n:x}.site-{:x}.example", n.wrapping_mul(0x9e37)));
+    (0..100_000).map(host).collect()
+}
+
+fn ask(bencher: Bencher<'_, '_>, policy: &DestinationPolicy) {
+    let (hosts, asker, own) = (hosts(), asker(), Own::default());
+    let mut next = hosts.iter().cycle();
+    bencher.bench_local(|| {
+        let host = next.next().expect("it goes round");
+        black_box(policy.ask(black_box(&asker), host, 80, &own).is_ok())
+    });
+}
+
+#[divan::bench(sample_size = 20_000)]
+fn no_rules(bencher: Bencher<'_, '_>) {
+    ask(bencher, &DestinationPolicy::default());
+}
+
+#[divan::bench(sample_size = 20_000)]
+fn a_million_names_denied(bencher: Bencher<'_, '_>) {
+    ask(bencher, &policy(&["deny @list"], &list()));
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn reading_a_million_names(bencher: Bencher<'_, '_>) {
+    let list = list();
+    bencher.bench_local(|| policy(&["deny @list"], black_box(&list)));
+}

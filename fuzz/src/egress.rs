@@ -1,0 +1,92 @@
+//! Files of rules: what is read can be written, and rules that stand together decide as each alone.
+
+use std::net::IpAddr;
+
+use tidegate::access::{
+    Asker, Denial, DestinationPolicy, GivenRule, Host, Own, Rule, RuleOption, RuleSet, Scheme,
+    read_rules,
+};
+
+/// More are not tried one by one.
+const MANY: usize = 64;
+
+/// Any bytes as a file of rules.
+pub fn rules(text: &[u8]) {
+    let Some(all) = set(text) else { return };
+    let lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();
+    let each: Vec<DestinationPolicy> = lines.iter().filter_map(|line| set(line)).collect();
+    assert_eq!(each.len(), lines.len(), "what is right together is right alone");
+    for line in &lines {
+        let line = std::str::from_utf8(line).expect("others were refused");
+        if let Ok(rule) = line.parse::<Rule>() {
+            let written = rule.to_string();
+            assert_eq!(written.parse(), Ok(rule), "{written}");
+        }
+    }
+    if lines.len() > MANY {
+        return;
+    }
+    let hosts = ["a.test", "b.a.test", "test", "10.0.0.1", "[::1]", "198.41.0.4"];
+    let addresses = ["10.0.0.1", "::1", "198.41.0.4", "2606:4700::1"];
+    for host in hosts.into_iter().chain(words(text)) {
+        let Ok(host) = Host::parse(host) else { continue };
+        match host {
+            Host::Address(address) => compare(&all, &each, &host, address),
+            Host::Name(_) => addresses.into_iter().for_each(|address| {
+                compare(&all, &each, &host, address.parse().expect("it is an address"));
+            }),
+        }
+    }
+}
+
+/// Hosts that are in the text, to be asked for.
+fn words(text: &[u8]) -> impl Iterator<Item = &str> {
+    let words = text.split(|b| b" \t\r\n=,/".contains(b)).take(MANY);
+    words.filter_map(|word| {
+        let word = std::str::from_utf8(word).ok()?;
+        Some(word.trim_start_matches(['*', '.']))
+    })
+}
+
+/// A policy that denies by default; lists that it names are empty.
+fn set(text: &[u8]) -> Option<DestinationPolicy> {
+    let mut rules = RuleSet::default();
+    rules.set_default(true, false);
+    let given = [GivenRule { option: RuleOption::File("rules".into()), place: None }];
+    let mut read = |file: &str| Ok(if file == "rules" { text.to_vec() } else { Vec::new() });
+    read_rules(&mut rules, &given, &mut read).ok()?;
+    Some(DestinationPolicy { egress: rules.into(), ..DestinationPolicy::default() })
+}
+
+/// The first of the rules that fits decides.
+fn compare(all: &DestinationPolicy, each: &[DestinationPolicy], host: &Host, address: IpAddr) {
+    let own = Own::default();
+    let first = each
+        .iter()
+        .map(|rule| judge(rule, host, address, &own))
+        .find(|judged| !matches!(judged, Err(Denial::Rule { rule, .. }) if rule.place.is_none()));
+    // Where none fits, a port or an address is denied before the default is looked at, or by it.
+    let together = judge(all, host, address, &own);
+    match first {
+        Some(Ok(())) => assert!(together.is_ok(), "{host} {address}: {together:?}"),
+        Some(Err(_)) | None => assert!(together.is_err(), "{host} {address}"),
+    }
+}
+
+/// Whether a request for `host`, which has that address, passes.
+pub(crate) fn judge(
+    policy: &DestinationPolicy,
+    host: &Host,
+    address: IpAddr,
+    own: &Own,
+) -> Result<(), Denial> {
+    let asker = Asker {
+        client: IpAddr::from([127, 0, 0, 1]),
+        user: Some("ann"),
+        listener: None,
+        method: "GET",
+        scheme: Scheme::Http,
+    };
+    let judgement = policy.ask(&asker, host, 80, own)?;
+    policy.judge(&judgement, host, address, own).map(drop)
+}

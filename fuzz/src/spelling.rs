@@ -1,0 +1,111 @@
+//! Hosts as they are written: what any resolver could take for an address is never a name.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use tidegate::access::{AddressClass, DestinationPolicy, Host, Own};
+
+use super::egress::judge;
+
+/// Any text as a host.
+pub fn rules(text: &[u8]) {
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let read = Host::parse(text).ok();
+    assert_eq!(read, model(text), "{text:?}");
+    let Some(host) = read else { return };
+    assert_eq!(Host::parse(&host.to_string()).as_ref(), Ok(&host), "what is shown is read alike");
+    match host {
+        Host::Name(_) => {
+            for variant in [text, text.trim_end_matches('.')] {
+                assert_eq!(aton(variant), None, "an address is no name");
+                assert!(variant.parse::<IpAddr>().is_err(), "an address is no name");
+            }
+        }
+        Host::Address(address) => {
+            if let Ok(plain) = text.parse::<IpAddr>() {
+                assert_eq!(address, plain, "what everybody writes means what it says");
+            }
+            check_judgement(&host, address);
+        }
+    }
+}
+
+/// What is not global is denied, here and on a machine that has no addresses; what is mapped is
+/// judged as what it maps.
+fn check_judgement(host: &Host, address: IpAddr) {
+    let policy = DestinationPolicy::default();
+    let class = AddressClass::of(address);
+    let judged = policy.judge_address(host, address);
+    assert_eq!(judged.is_ok(), class == AddressClass::Global);
+    let nowhere = judge(&policy, host, address, &Own::default());
+    assert_eq!(nowhere, judged);
+    let here = Own { addresses: vec![address.to_canonical()], listeners: Vec::new() };
+    assert!(judge(&policy, host, address, &here).is_err());
+    if let IpAddr::V4(v4) = address {
+        assert_eq!(AddressClass::of(v4.to_ipv6_mapped().into()), class);
+    }
+}
+
+/// What a host means, said in another way than by the parser.
+fn model(text: &str) -> Option<Host> {
+    if let Some(inner) = text.strip_prefix('[') {
+        let (inner, after) = inner.split_once(']')?;
+        let v6 = inner.parse().ok()?;
+        return after.is_empty().then_some(Host::Address(IpAddr::V6(v6)));
+    }
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let mut labels = name.split('.');
+    let well_formed = labels.clone().all(|label| {
+        let known = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_');
+        (1..64).contains(&label.len()) && label.chars().all(known)
+    });
+    if !well_formed || name.len() > 253 {
+        return None; // also of numbers, which others may read
+    }
+    if let Some(v4) = aton(&name) {
+        return Some(Host::Address(v4.into()));
+    }
+    let last = labels.next_back()?;
+    let prefixed = [("0x", 16), ("0b", 2), ("0o", 8)].into_iter().any(|(prefix, radix)| {
+        let digits = last.strip_prefix(prefix);
+        digits.is_some_and(|digits| digits.chars().all(|c| c.is_digit(radix)))
+    });
+    let numeric = prefixed || !last.contains(|c: char| c.is_ascii_alphabetic());
+    (!numeric).then_some(Host::Name(name))
+}
+
+/// `inet_aton(3)` as the BSDs have it, which differ from others only in that they read `0x` as 0:
+/// one pass over the characters, a number at a time.
+fn aton(text: &str) -> Option<Ipv4Addr> {
+    let mut rest = text.as_bytes();
+    let mut parts: Vec<u64> = Vec::new();
+    loop {
+        if !rest.first()?.is_ascii_digit() {
+            return None;
+        }
+        let mut base = 10;
+        if rest[0] == b'0' {
+            (base, rest) = match rest.get(1) {
+                Some(b'x' | b'X') => (16, &rest[2..]),
+                _ => (8, rest),
+            };
+        }
+        let mut value = 0u64;
+        while let Some(digit) = rest.first().and_then(|&byte| (byte as char).to_digit(base)) {
+            value = (value * u64::from(base) + u64::from(digit)).min(1 << 40);
+            rest = &rest[1..];
+        }
+        parts.push(value);
+        match rest {
+            [] => break,
+            [b'.', after @ ..] if parts.len() < 4 && value < 256 => rest = after,
+            _ => return None,
+        }
+    }
+    let last = parts.pop()?;
+    let mut bits = 0;
+    for (at, part) in parts.iter().enumerate() {
+        bits |= part << (24 - 8 * at);
+    }
+    let fits = last < 1 << (32 - 8 * parts.len());
+    fits.then(|| Ipv4Addr::from_bits(u32::try_from(bits | last).expect("each part fits")))
+}

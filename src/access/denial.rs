@@ -1,0 +1,117 @@
+//! Why a destination is refused, in words.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use super::destination::DestinationPolicy;
+use super::rules::RuleName;
+use super::special::AddressClass;
+use super::spelling::Host;
+
+/// Why a destination is refused: which rule, and the option that lifts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The port is in no list.
+    Port {
+        /// The port asked for.
+        port: u16,
+        /// Whether by CONNECT.
+        connect: bool,
+    },
+    /// The address is special.
+    Address {
+        /// The address judged.
+        address: IpAddr,
+        /// The address that it embeds, if that is what is denied.
+        embedded: Option<IpAddr>,
+        /// What the denied one is for.
+        class: AddressClass,
+        /// The name that led to it, if one did.
+        name: Option<String>,
+    },
+    /// A rule denies it, or no rule allows it.
+    Rule {
+        /// What was asked for.
+        host: Host,
+        /// At which port.
+        port: u16,
+        /// Whether by CONNECT.
+        connect: bool,
+        /// The rule.
+        rule: RuleName,
+    },
+    /// This proxy listens there.
+    Listener {
+        /// Where.
+        address: SocketAddr,
+    },
+}
+
+impl Denial {
+    /// The rule's name, for logs and `Proxy-Status`.
+    #[must_use]
+    pub fn rule(&self) -> String {
+        match self {
+            Self::Port { connect: false, .. } => "port".into(),
+            Self::Port { connect: true, .. } => "connect-port".into(),
+            Self::Address { class, .. } => format!("destination-{class}"),
+            Self::Rule { rule, .. } => rule.reason(),
+            Self::Listener { .. } => "destination-listener".into(),
+        }
+    }
+
+    /// The option that would lift it, if one can; of rules, the command that explains them.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Port { port, connect: false } => {
+                format!("--allow-port {},{port}", DestinationPolicy::default().ports)
+            }
+            Self::Port { port, connect: true } => {
+                format!(
+                    "--allow-connect-port {},{port}",
+                    DestinationPolicy::default().connect_ports
+                )
+            }
+            Self::Address { address, embedded, name, .. } => {
+                let denied = embedded.unwrap_or(*address);
+                let name = name.as_ref().map_or(String::new(), |name| format!("{name}="));
+                format!("--allow-destination {name}{denied}")
+            }
+            Self::Rule { host, port, connect: true, .. } => {
+                format!("tidegate explain {host}:{port}")
+            }
+            Self::Rule { host, port: 80, .. } => format!("tidegate explain http://{host}/"),
+            Self::Rule { host, port, .. } => format!("tidegate explain http://{host}:{port}/"),
+            Self::Listener { .. } => return None,
+        })
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port { port, connect: false } => write!(f, "port {port} is not allowed"),
+            Self::Port { port, connect: true } => {
+                write!(f, "CONNECT to port {port} is not allowed")
+            }
+            Self::Address { address, embedded, class, name } => {
+                match (name, embedded) {
+                    (None, None) => write!(f, "{address} is ")?,
+                    (None, Some(v4)) => write!(f, "{address} embeds {v4}, ")?,
+                    (Some(name), None) => write!(f, "{name} resolves to {address}, ")?,
+                    (Some(name), Some(v4)) => {
+                        write!(f, "{name} resolves to {address}, which embeds {v4}, ")?;
+                    }
+                }
+                match class {
+                    AddressClass::Own => f.write_str("an address of this machine"),
+                    AddressClass::Unspecified => f.write_str("an unspecified address"),
+                    class => write!(f, "a {class} address"),
+                }
+            }
+            Self::Rule { host, rule, .. } => write!(f, "{host} is denied by {rule}"),
+            Self::Listener { address } => write!(f, "{address} is this proxy itself"),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What is judged of a request: by the rules, and by what is denied until a rule names it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::condition::{Asker, Scheme};
+use super::denial::Denial;
+use super::destination::DestinationPolicy;
+use super::own::Own;
+use super::rules::{Answer, Lifted, RuleName, RuleSet, Ruling};
+use super::spelling::Host;
+
+/// What is decided of a request before the addresses of its destination are known, and what each of
+/// them is judged by.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    rules: Arc<RuleSet>,
+    answer: Answer,
+    port: u16,
+    connect: bool,
+}
+
+impl Judgement {
+    /// Whether rules wait for an address to decide.
+    #[must_use]
+    pub fn depends_on_address(&self) -> bool {
+        self.answer.decided().is_none()
+    }
+
+    /// The rules that do, of those that stand together the first.
+    #[must_use]
+    pub fn undecided(&self) -> Vec<RuleName> {
+        self.rules.undecided(&self.answer)
+    }
+
+    /// The rule that would have denied it, if that was decided by the name and is only written down.
+    #[must_use]
+    pub fn reported(&self) -> Option<&RuleName> {
+        match self.answer.decided() {
+            Some(Ruling::Report(rule)) => Some(rule),
+            _ => None,
+        }
+    }
+
+    fn denied(&self, host: &Host, rule: RuleName) -> Denial {
+        Denial::Rule { host: host.clone(), port: self.port, connect: self.connect, rule }
+    }
+}
+
+impl DestinationPolicy {
+    /// Judges what can be judged before the addresses of `host` are known.
+    ///
+    /// # Errors
+    /// The denial, if nothing depends on the addresses.
+    pub fn ask(
+        &self,
+        asker: &Asker<'_>,
+        host: &Host,
+        port: u16,
+        own: &Own,
+    ) -> Result<Judgement, Denial> {
+        let answer = self.egress.ask(asker, host, port, own);
+        let connect = asker.scheme == Scheme::Https;
+        let rules = Arc::clone(&self.egress);
+        let judgement = Judgement { rules, answer, port, connect };
+        if let Some(Ruling::Deny(rule)) = judgement.answer.decided() {
+            return Err(judgement.denied(host, rule.clone()));
+        }
+        if !self.egress.may_lift_ports(&judgement.answer) {
+            self.judge_port(port, connect)?;
+        }
+        if let Host::Address(address) = host {
+            self.judge(&judgement, host, *address, own)?;
+        }
+        Ok(judgement)
+    }
+
+    /// The rule that fits, of those that do not wait for an address or, if there is one, for it; none if
+    /// the default decides.
+    #[must_use]
+    pub fn rule_for(
+        &self,
+        asker: &Asker<'_>,
+        (host, port): (&Host, u16),
+        address: Option<IpAddr>,
+        own: &Own,
+    ) -> Option<RuleName> {
+        self.egress.fitting(asker, (host, port), address, own)
+    }
+
+    /// Whether `address`, which `host` has, may be dialled; if so, the rule that would have denied it,
+    /// if there is one.
+    ///
+    /// # Errors
+    /// The denial.
+    pub fn judge(
+        &self,
+        judgement: &Judgement,
+        host: &Host,
+        address: IpAddr,
+        own: &Own,
+    ) -> Result<Option<RuleName>, Denial> {
+        let Judgement { rules, answer, port, connect } = judgement;
+        let (lifted, reported) = match rules.judge(answer, host, address, own) {
+            Ruling::Allow(lifted) => (lifted, None),
+            Ruling::Report(rule) => (Lifted::default(), Some(rule)),
+            Ruling::Deny(rule) => return Err(judgement.denied(host, rule)),
+        };
+        if !lifted.ports {
+            self.judge_port(*port, *connect)?;
+        }
+        let to = SocketAddr::new(address, *port);
+        self.judge_dial(host, to, own, |address, class| lifted.names(address, class))?;
+        Ok(reported)
+    }
+}

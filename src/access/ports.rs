@@ -1,0 +1,54 @@
+//! Lists of ports, as people write them.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A list of ports and ranges of ports: `80,443,1025-65535`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ports(Vec<(u16, u16)>);
+
+impl Ports {
+    /// From the first to the second of each pair.
+    pub(super) fn of(ranges: &[(u16, u16)]) -> Self {
+        Self(ranges.to_vec())
+    }
+}
+
+impl Ports {
+    /// Whether `port` is in the list.
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
+        self.0.iter().any(|&(first, last)| (first..=last).contains(&port))
+    }
+}
+
+impl FromStr for Ports {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let port = |digits: &str| {
+            let port = digits.trim().parse::<u16>().ok().filter(|&port| port > 0);
+            port.ok_or_else(|| format!("'{digits}' is no port"))
+        };
+        let range = |part: &str| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let (first, last) = (port(first)?, port(last)?);
+            if first <= last { Ok((first, last)) } else { Err(format!("'{part}' is empty")) }
+        };
+        text.split(',').map(range).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (first, last)) in self.0.iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            if first == last {
+                write!(f, "{comma}{first}")?;
+            } else {
+                write!(f, "{comma}{first}-{last}")?;
+            }
+        }
+        Ok(())
+    }
+}

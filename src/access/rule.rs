@@ -1,0 +1,246 @@
+//! One rule, as it is written: `ACTION [DESTINATION] [CONDITION=VALUE,…]…`.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use super::condition::{self, Condition, Conditions};
+use super::net::Cidr;
+use super::pattern::NamePattern;
+
+/// What becomes of a request that a rule fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It passes.
+    Allow,
+    /// It is refused.
+    Deny,
+    /// It passes, and it is written down that it would have been refused.
+    Report,
+}
+
+impl Action {
+    const ALL: [Self; 3] = [Self::Allow, Self::Deny, Self::Report];
+
+    /// The word that begins a rule.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Report => "report",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which destinations a rule fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// All.
+    Any,
+    /// Names.
+    Name(NamePattern),
+    /// Addresses, asked for or of a name.
+    Range(Cidr),
+    /// Names while they have an address in a range.
+    NameWithin(NamePattern, Cidr),
+}
+
+impl FromStr for Destination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        if let Some((name, range)) = text.split_once('=') {
+            return Ok(Self::NameWithin(name.parse()?, range.parse()?));
+        }
+        let is_name = text.starts_with(['*', '.']) || !text.ends_with(|c: char| c.is_ascii_digit());
+        if is_name && !text.contains([':', '/']) {
+            return text.parse().map(Self::Name);
+        }
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        // A name may end in a digit, if not in a number.
+        bare.parse()
+            .map(Self::Range)
+            .or_else(|error| text.parse().map(Self::Name).map_err(|_| error))
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Name(name) => name.fmt(f),
+            Self::Range(range) => range.fmt(f),
+            Self::NameWithin(name, range) => write!(f, "{name}={range}"),
+        }
+    }
+}
+
+/// Where the destinations of a rule stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destinations {
+    /// In the rule.
+    One(Destination),
+    /// In a file, one a line.
+    List(String),
+}
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// What becomes of a request.
+    pub action: Action,
+    /// Where it goes.
+    pub to: Destinations,
+    /// What else has to be so.
+    pub conditions: Conditions,
+}
+
+/// What is wrong with a rule, and which part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleError {
+    /// Bytes of the text.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for RuleError {}
+
+impl FromStr for Rule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let mut words = words(text).peekable();
+        let first = words.next();
+        let (at, first) = first.unwrap_or((0..text.len(), ""));
+        let action = Action::ALL.into_iter().find(|action| action.name() == first);
+        let action = action.ok_or_else(|| RuleError {
+            span: at,
+            message: format!("a rule begins with allow, deny or report, not with '{first}'"),
+        })?;
+        let to = match words.next_if(|(_, word)| Condition::named(word).is_none()) {
+            None => Destinations::One(Destination::Any),
+            Some((span, word)) => {
+                destinations(word).map_err(|message| RuleError { span, message })?
+            }
+        };
+        let mut conditions = Conditions::default();
+        for (span, word) in words {
+            conditions.add(word).map_err(|message| RuleError { span, message })?;
+        }
+        Ok(Self { action, to, conditions })
+    }
+}
+
+fn destinations(word: &str) -> Result<Destinations, String> {
+    match word.strip_prefix('@') {
+        Some("") => Err("the name of a file is missing behind '@'".into()),
+        Some(file) => Ok(Destinations::List(file.to_owned())),
+        None => word.parse().map(Destinations::One).map_err(|error| match word.split_once('=') {
+            Some((name, _)) if !name.contains('.') => condition::unknown(word),
+            _ => error,
+        }),
+    }
+}
+
+/// The words of a line and where they stand, without a comment: what begins with a `#` at the
+/// beginning of a word.
+pub(super) fn words(line: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let begin = from + line[from..].find(|c: char| !c.is_ascii_whitespace())?;
+        let rest = &line[begin..];
+        if rest.starts_with('#') {
+            return None;
+        }
+        let end = begin + rest.find(|c: char| c.is_ascii_whitespace()).unwrap_or(rest.len());
+        from = end;
+        Some((begin..end, &line[begin..end]))
+    })
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.action)?;
+        match &self.to {
+            Destinations::List(file) => write!(f, " @{file}")?,
+            Destinations::One(Destination::Any) => {}
+            Destinations::One(to) => {
+                // A name that a condition has, too, is told from it by a dot.
+                let text = to.to_string();
+                match text.split_once('=').filter(|_| Condition::named(&text).is_some()) {
+                    Some((name, range)) => write!(f, " {name}.={range}")?,
+                    None => write!(f, " {text}")?,
+                }
+            }
+        }
+        write!(f, "{}", self.conditions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_written_back_as_they_are_read() {
+        for text in [
+            "allow",
+            "deny *.ads.example",
+            "report .example",
+            "allow api.example port=443,8000-8100 method=GET,HEAD",
+            "allow dev.example=10.0.0.0/8 user=ci",
+            "deny user.=10.0.0.1",
+            "deny 203.0.114.0/24",
+            "deny 2001:db8::/32 class=documentation",
+            "allow host2",
+            "allow @/etc/lists/names.txt client=10.0.0.0/8,::1 scheme=http,https",
+            "deny client=192.0.2.1 listener=3128,127.0.0.1:3129",
+        ] {
+            let rule: Rule = text.parse().unwrap();
+            assert_eq!(rule.to_string(), text);
+        }
+        let same: Rule = "  deny\t* # everything\r".parse().unwrap();
+        assert_eq!(same.to_string(), "deny");
+    }
+
+    #[test]
+    fn what_is_no_rule_is_shown_where_it_is_none() {
+        for (text, part) in [
+            ("", ""),
+            ("permit x.example", "permit"),
+            ("allow 10.0.0.0/99", "10.0.0.0/99"),
+            ("allow 1.2.3", "1.2.3"),
+            ("allow a..b port=1", "a..b"),
+            ("allow @ port=1", "@"),
+            ("allow x.example pory=443", "pory=443"),
+            ("allow x.example y.example", "y.example"),
+            ("allow port=0", "port=0"),
+            ("allow user=", "user="),
+            ("allow client=x", "client=x"),
+            ("deny class=public", "class=public"),
+            ("deny method=G(T", "method=G(T"),
+            ("deny scheme=ftp", "scheme=ftp"),
+            ("deny port=1 port=2", "port=2"),
+        ] {
+            let error = text.parse::<Rule>().unwrap_err();
+            assert_eq!(&text[error.span], part, "{text}: {}", error.message);
+        }
+    }
+}

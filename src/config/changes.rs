@@ -1,0 +1,186 @@
+//! What another configuration would change.
+
+use std::fmt;
+
+use super::options::Options;
+use super::table::OPTIONS;
+
+/// An option or limit that has another value in another configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its name.
+    pub name: &'static str,
+    /// What becomes of it.
+    pub what: What,
+    /// Whether a running proxy goes on with the old value.
+    pub takes_restart: bool,
+}
+
+/// What becomes of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It is replaced; an empty one means none.
+    Replaced(String, String),
+    /// One of several is new.
+    Added(String),
+    /// One of several is gone.
+    Removed(String),
+    /// They are the same in another order.
+    Reordered,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.into() };
+        match &self.what {
+            What::Replaced(old, new) => {
+                write!(f, "{}: {} -> {}", self.name, shown(old), shown(new))?;
+            }
+            What::Added(value) => write!(f, "{}: + {value}", self.name)?,
+            What::Removed(value) => write!(f, "{}: - {value}", self.name)?,
+            What::Reordered => write!(f, "{}: in another order", self.name)?,
+        }
+        if self.takes_restart { f.write_str(" (takes a restart)") } else { Ok(()) }
+    }
+}
+
+/// An option or limit that is what it was when the process was started.
+struct Fixed {
+    name: &'static str,
+    keep: fn(&mut Options, &Options),
+}
+
+const fn fixed(name: &'static str, keep: fn(&mut Options, &Options)) -> Fixed {
+    Fixed { name, keep }
+}
+
+/// All of them: what is opened or started once.
+const FIXED: &[Fixed] = &[
+    fixed("listen", |new, old| new.listen.clone_from(&old.listen)),
+    fixed("control", |new, old| new.control.clone_from(&old.control)),
+    fixed("admin", |new, old| new.admin = old.admin),
+    fixed("log-buffer", |new, old| new.limits.log_buffer = old.limits.log_buffer),
+    fixed("resolver", |new, old| new.resolver = old.resolver),
+    fixed("resolver-threads", |new, old| {
+        new.limits.resolver_threads = old.limits.resolver_threads;
+    }),
+    fixed("password-threads", |new, old| {
+        new.limits.password_threads = old.limits.password_threads;
+    }),
+];
+
+impl Options {
+    /// What would change if `new` took the place of these, in the order of the tables.
+    #[must_use]
+    pub fn changes(&self, new: &Self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for option in OPTIONS {
+            let (old, new) = ((option.get)(self), (option.get)(new));
+            let what = if option.many {
+                of_many(&old, &new)
+            } else {
+                of_one(&old.concat(), &new.concat())
+            };
+            changes.extend(what.into_iter().map(|what| change(option.name, what)));
+        }
+        let limits = self.limits.table().into_iter().zip(new.limits.table());
+        for ((name, old, _), (_, new, _)) in limits {
+            if !OPTIONS.iter().any(|option| option.name == name) {
+                changes.extend(of_one(&old, &new).into_iter().map(|what| change(name, what)));
+            }
+        }
+        changes
+    }
+
+    /// Takes from `old` what takes a restart to change.
+    pub fn keep_fixed(&mut self, old: &Self) {
+        FIXED.iter().for_each(|fixed| (fixed.keep)(self, old));
+    }
+}
+
+fn change(name: &'static str, what: What) -> Change {
+    let takes_restart = FIXED.iter().any(|fixed| fixed.name == name);
+    Change { name, what, takes_restart }
+}
+
+fn of_one(old: &str, new: &str) -> Vec<What> {
+    if old == new { vec![] } else { vec![What::Replaced(old.to_owned(), new.to_owned())] }
+}
+
+fn of_many(old: &[String], new: &[String]) -> Vec<What> {
+    let without = |list: &[String], others: &[String]| {
+        let mut left = list.to_vec();
+        for other in others {
+            if let Some(at) = left.iter().position(|value| value == other) {
+                left.remove(at);
+            }
+        }
+        left
+    };
+    let removed = without(old, new).into_iter().map(What::Removed);
+    let changes: Vec<_> = removed.chain(without(new, old).into_iter().map(What::Added)).collect();
+    if changes.is_empty() && old != new { vec![What::Reordered] } else { changes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::read_file;
+
+    fn options(text: &str) -> Options {
+        let mut options = Options::default();
+        read_file(&mut options, "t.toml", text).unwrap();
+        options
+    }
+
+    fn changes(old: &str, new: &str) -> Vec<String> {
+        options(old).changes(&options(new)).iter().map(Change::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_the_same_is_no_change() {
+        assert_eq!(changes("", ""), Vec::<String>::new());
+        assert_eq!(changes("", "listen = '127.0.0.1:3128'"), Vec::<String>::new());
+        assert_eq!(changes("idle-timeout = '60s'", "idle-timeout = '1m'"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_change_is_a_line() {
+        let old = "allow-client = ['192.0.2.1', '192.0.2.2']\nfreshness = ['a min=1s', 'b min=1s']\n\
+                   via = 'edge'\nlisten = '127.0.0.1:1'";
+        let new = "allow-client = ['192.0.2.2', '192.0.2.3']\nfreshness = ['b min=1s', 'a min=1s']\n\
+                   to = 'http://h.test'\nidle-timeout = '5s'\n[limits]\nwindow = '1KiB'\nlog-buffer = '3MiB'";
+        let (window, buffer) = (options("").limits.window, options("").limits.log_buffer);
+        let shown = |bytes| crate::proxy::units::Unit::write(&bytes);
+        assert_eq!(
+            changes(old, new),
+            [
+                "listen: - 127.0.0.1:1 (takes a restart)".to_owned(),
+                "listen: + 127.0.0.1:3128 (takes a restart)".into(),
+                "to: (none) -> http://h.test".into(),
+                "freshness: in another order".into(),
+                "allow-client: - 192.0.2.1".into(),
+                "allow-client: + 192.0.2.3".into(),
+                "via: edge -> (none)".into(),
+                "idle-timeout: 1m -> 5s".into(),
+                format!("window: {} -> 1KiB", shown(window)),
+                format!("log-buffer: {} -> 3MiB (takes a restart)", shown(buffer)),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_takes_a_restart_is_an_option_or_limit_and_is_kept() {
+        let old = options("");
+        let mut new = options(
+            "listen = '127.0.0.1:1'\ncontrol = 'off'\nadmin = '127.0.0.1:2'\nvia = 'x'\n\
+             resolver = 'system'\n[limits]\n\
+             log-buffer = '3MiB'\nresolver-threads = 3\npassword-threads = 3",
+        );
+        let restarts = old.changes(&new).iter().filter(|change| change.takes_restart).count();
+        assert_eq!(restarts, FIXED.len() + 1, "listen is two lines");
+        new.keep_fixed(&old);
+        let left: Vec<_> = old.changes(&new).iter().map(Change::to_string).collect();
+        assert_eq!(left, ["via: (none) -> x"]);
+    }
+}

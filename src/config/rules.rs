@@ -1,0 +1,117 @@
+//! Options about rules, and the set that follows from them.
+
+use std::fs;
+use std::sync::Arc;
+
+use crate::access::{BadRules, DestinationPolicy, GivenRule, RuleSet, Source, read_rules};
+
+use super::diagnose::ConfigError;
+
+/// Everything that was said about rules.
+#[derive(Clone, Debug, Default)]
+pub struct RuleOptions {
+    /// Rules, and files of them, in their order.
+    pub given: Vec<GivenRule>,
+    /// Whether what no rule fits is denied.
+    pub denies: bool,
+    /// Whether denials are only written down.
+    pub reports: bool,
+}
+
+impl RuleOptions {
+    /// Adds a rule or a file as an option has it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn add(&mut self, text: &str) -> Result<(), String> {
+        self.given.push(text.parse().map_err(|error| format!("in '{text}': {error}"))?);
+        Ok(())
+    }
+
+    /// The last rule that was added stands on this line of a file.
+    pub(super) fn place_last(&mut self, file: &str, line: usize) {
+        if let (Some(last), Ok(line)) = (self.given.last_mut(), u32::try_from(line)) {
+            last.place = Some((Source::File(file.into()), line));
+        }
+    }
+
+    /// What goes with no rules.
+    ///
+    /// # Errors
+    /// What does not, and what to do about it.
+    pub(super) fn check(&self, reverse: bool) -> Result<(), String> {
+        if reverse && (!self.given.is_empty() || self.denies) {
+            return Err(
+                "--rule is for forward proxies; with --to, everything goes to one origin".into()
+            );
+        }
+        Ok(())
+    }
+
+    /// The policy with these rules, whose files are read.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or what is wrong in it and where; a rule about users where nobody is
+    /// asked who they are: it would never fit.
+    pub(super) fn apply(
+        &self,
+        policy: &DestinationPolicy,
+        users: bool,
+    ) -> Result<DestinationPolicy, String> {
+        let mut rules = RuleSet::default();
+        rules.set_default(self.denies, self.reports);
+        let mut read = |file: &str| fs::read(file).map_err(|error| error.to_string());
+        read_rules(&mut rules, &self.given, &mut read).map_err(shown)?;
+        if rules.names_users() && !users {
+            return Err(
+                "a rule is about users, but nobody is asked who they are; add --users FILE".into(),
+            );
+        }
+        Ok(DestinationPolicy { egress: Arc::new(rules), ..policy.clone() })
+    }
+}
+
+/// An error with the line it is about.
+fn shown(bad: BadRules) -> String {
+    match bad {
+        BadRules::Unreadable { .. } => bad.to_string(),
+        BadRules::Line { file, line, text, span, message } => {
+            ConfigError { file, text, first_line: line, span, message, help: None }.to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply(rules: &[&str]) -> Result<DestinationPolicy, String> {
+        let mut options = RuleOptions::default();
+        rules.iter().try_for_each(|rule| options.add(rule))?;
+        options.apply(&DestinationPolicy::default(), false)
+    }
+
+    #[test]
+    fn what_would_never_hold_is_refused() {
+        assert!(apply(&["allow a.test", "deny *"]).is_ok());
+        assert!(apply(&["allow user=ann"]).unwrap_err().contains("--users"));
+        assert!(apply(&["allow pory=1"]).unwrap_err().contains("'pory' is no condition"));
+        let missing = apply(&["deny @/no/such/list"]).unwrap_err();
+        assert!(missing.starts_with("/no/such/list: "), "{missing}");
+        let reverse = RuleOptions { denies: true, ..RuleOptions::default() };
+        assert!(reverse.check(true).is_err() && reverse.check(false).is_ok());
+    }
+
+    #[test]
+    fn a_wrong_line_of_a_file_is_shown_with_its_place() {
+        let shown = shown(BadRules::Line {
+            file: "rules.txt".into(),
+            line: 2,
+            text: "allow a.test pory=443".into(),
+            span: 13..21,
+            message: "'pory' is no condition".into(),
+        });
+        assert!(shown.contains("rules.txt:2:14"), "{shown}");
+        assert!(shown.contains("^^^^^^^^"), "{shown}");
+    }
+}

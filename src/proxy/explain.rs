@@ -1,0 +1,352 @@
+//! What would become of a request, step by step, without sending anything anywhere but to name servers.
+
+use std::fmt::{self, Display, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::access::{AddressClass, Host, Judgement, RuleName, Scheme};
+use crate::cache::{Lookup, Missing, Use};
+use crate::http::{FromClient, Method, RequestHead, ServerCodec};
+use crate::reactor::{Active, Reactor, Token};
+use crate::time::Now;
+
+use super::core::Core;
+use super::dial::Dial;
+use super::error::ExchangeError;
+use super::event::{Event, Permit, Stored};
+use super::journal::Journal;
+use super::route::{self, Route, Routed};
+use super::surroundings::Mail;
+
+/// A request that is to be explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its method.
+    pub method: String,
+    /// A URL, or `HOST:PORT` for CONNECT.
+    pub url: String,
+    /// Who would ask.
+    pub client: IpAddr,
+    /// As which user.
+    pub user: Option<String>,
+    /// Further field lines of its head.
+    pub fields: Vec<String>,
+    /// The addresses that its name is taken to have; if there are none, name servers are asked.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// In one line: its parts with tabs between them, of which none may hold one.
+impl Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, url, client, user, fields, addresses } = self;
+        write!(f, "{method}\t{url}\t{client}")?;
+        user.iter().try_for_each(|user| write!(f, "\tuser {user}"))?;
+        fields.iter().try_for_each(|field| write!(f, "\tfield {field}"))?;
+        addresses.iter().try_for_each(|address| write!(f, "\taddress {address}"))
+    }
+}
+
+impl FromStr for Question {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let wrong = || "the question is not whole".to_owned();
+        let mut parts = line.split('\t');
+        let mut next = || parts.next().ok_or_else(wrong);
+        let (method, url) = (next()?.to_owned(), next()?.to_owned());
+        let client = next()?.parse().map_err(|_| wrong())?;
+        let (user, fields, addresses) = (None, Vec::new(), Vec::new());
+        let mut question = Self { method, url, client, user, fields, addresses };
+        for part in parts {
+            match part.split_once(' ') {
+                Some(("user", user)) => question.user = Some(user.to_owned()),
+                Some(("field", field)) => question.fields.push(field.to_owned()),
+                Some(("address", text)) => {
+                    question.addresses.push(text.parse().map_err(|_| wrong())?);
+                }
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(question)
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Whether the request would be let through.
+    pub allowed: bool,
+    /// For people: a line for each step.
+    pub text: String,
+    /// The same as a JSON object, in one line.
+    pub json: String,
+}
+
+/// An explanation coming about, for the object that drives it.
+#[derive(Debug)]
+pub(super) struct Explaining {
+    question: Question,
+    journal: Journal,
+    /// Once the request was read and routed: itself, and where its name is looked up.
+    asked: Option<(Rc<RequestHead>, Rc<Route>, Dial)>,
+}
+
+impl Explaining {
+    pub(super) fn new(question: Question, now: Now, core: &Core) -> Self {
+        let listener = core.own.listeners().first().copied();
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let client = SocketAddr::new(question.client, 0);
+        let mut journal = Journal::new(now, client, listener.unwrap_or(nowhere));
+        journal.trace = Some(Vec::new());
+        Self { question, journal, asked: None }
+    }
+
+    /// Goes on as far as it can; `Pending` until the owner is driven.
+    pub(super) fn drive(
+        &mut self,
+        owner: Token,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) -> Poll<Explanation> {
+        if self.asked.is_none()
+            && let Err(error) = self.ask(owner, reactor.now(), core)
+        {
+            self.journal.note(Event::Failed(error));
+            return Poll::Ready(self.explanation());
+        }
+        let Some((_, route, dial)) = &mut self.asked else {
+            return Poll::Ready(self.explanation());
+        };
+        let addresses = match self.question.addresses.as_slice() {
+            [] => match dial.addresses(reactor, core) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(addresses) => addresses,
+            },
+            assumed => Ok(assumed.into()),
+        };
+        let route = Rc::clone(route);
+        match addresses.and_then(|addresses| self.judge(&route, &addresses, reactor.now(), core)) {
+            Ok(to) => {
+                self.journal.note(Event::Allowed(to));
+                self.look(&route, reactor.now(), core);
+            }
+            Err(error) => self.journal.note(Event::Failed(error)),
+        }
+        Poll::Ready(self.explanation())
+    }
+
+    /// When it is to be driven again at the latest, if it waits for something.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.asked.as_ref().map(|(_, _, dial)| dial.next_deadline())
+    }
+
+    /// Waits for nothing any more.
+    pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if let Some((_, _, dial)) = &mut self.asked {
+            dial.cancel(reactor, core);
+        }
+    }
+
+    /// Reads and routes the request.
+    fn ask(&mut self, owner: Token, now: Now, core: &mut Core) -> Result<(), ExchangeError> {
+        let settings = Rc::clone(&core.settings);
+        let request = Rc::new(self.read(core)?);
+        if let Some(user) = &self.question.user {
+            self.journal.note(Event::Recognized(user.as_str().into()));
+        } else if let Some(door) = &core.door {
+            return Err(door.stranger());
+        }
+        let own = (&mut core.own, now.mono);
+        let route = match route::route(&request, &mut self.journal, &settings, own)? {
+            Routed::Fetch(route) | Routed::Tunnel(route) => Rc::new(route),
+            Routed::Here => {
+                self.journal.note(Event::Looked("answered by the proxy itself"));
+                self.journal.note(Event::Allowed(Vec::new()));
+                return Ok(());
+            }
+        };
+        self.trace_rules(&request, &route, core, now)?;
+        let dial = Dial::new(owner, Rc::clone(&route), &settings.limits, now.mono);
+        self.asked = Some((request, route, dial));
+        Ok(())
+    }
+
+    /// The request, as a client would send it.
+    fn read(&self, core: &Core) -> Result<RequestHead, ExchangeError> {
+        let Question { method, url, fields, .. } = &self.question;
+        let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let authority = authority.split(['/', '?']).next().unwrap_or_default();
+        let mut head = format!("{method} {url} HTTP/1.1\r\nHost: {authority}\r\n");
+        fields.iter().for_each(|field| head.extend([field.as_str(), "\r\n"]));
+        head.push_str("\r\n");
+        match ServerCodec::new().decode(head.as_bytes(), &core.heads) {
+            Ok((_, Some(FromClient::Request(head)))) => Ok(*head),
+            Ok(_) => Err(ExchangeError::ClientGone),
+            Err(refusal) => Err(ExchangeError::Refused(refusal)),
+        }
+    }
+
+    /// The rules that decide by the name, and those that wait for addresses.
+    fn trace_rules(
+        &mut self,
+        request: &RequestHead,
+        route: &Route,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<(), ExchangeError> {
+        let Some(judgement) = &route.judgement else { return Ok(()) };
+        if judgement.depends_on_address() {
+            judgement
+                .undecided()
+                .into_iter()
+                .for_each(|rule| self.journal.note(Event::Undecided(rule)));
+        } else if judgement.reported().is_none() {
+            let rule = self.rule_for(request, route, None, core, now)?;
+            self.journal.note(Event::Decided(rule));
+        }
+        Ok(())
+    }
+
+    fn rule_for(
+        &self,
+        request: &RequestHead,
+        route: &Route,
+        address: Option<IpAddr>,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<Option<RuleName>, ExchangeError> {
+        let connect = request.method() == Method::Connect;
+        let scheme = if connect { Scheme::Https } else { Scheme::Http };
+        let asker = self.journal.asker(request.method_name(), scheme);
+        let own = core.own.now(now.mono).map_err(|_| ExchangeError::Overloaded)?;
+        let policy = &core.settings.destinations;
+        Ok(policy.rule_for(&asker, (&route.host, route.port), address, own))
+    }
+
+    /// Judges each address; those that may be dialled, or why none may be.
+    fn judge(
+        &mut self,
+        route: &Route,
+        addresses: &[IpAddr],
+        now: Now,
+        core: &mut Core,
+    ) -> Result<Vec<SocketAddr>, ExchangeError> {
+        if matches!(route.host, Host::Name(_)) {
+            self.journal.note(Event::Answered(addresses.to_vec()));
+        }
+        let depends = route.judgement.as_ref().is_some_and(Judgement::depends_on_address);
+        let (mut allowed, mut denied) = (Vec::new(), None);
+        for &address in addresses {
+            let judged = route.judge(address, core, now.mono);
+            let class = AddressClass::of(address);
+            match judged {
+                Ok(reported) => {
+                    let rule = match (reported, &self.asked) {
+                        (None, Some((request, ..))) if depends => {
+                            self.rule_for(&Rc::clone(request), route, Some(address), core, now)?
+                        }
+                        (reported, _) => reported,
+                    };
+                    let policy = &core.settings.destinations;
+                    let exception = policy.exception_for(&route.host, address).cloned();
+                    let permit = Permit { rule, exception };
+                    self.journal.note(Event::Judged(address, class, Ok(permit)));
+                    allowed.push(SocketAddr::new(address, route.port));
+                }
+                Err(ExchangeError::Denied(denial)) => {
+                    self.journal.note(Event::Judged(address, class, Err(denial.clone())));
+                    denied.get_or_insert(ExchangeError::Denied(denial));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match denied {
+            Some(error) if allowed.is_empty() => Err(error),
+            _ => Ok(allowed),
+        }
+    }
+
+    /// What the cache has, and would do.
+    fn look(&mut self, route: &Route, now: Now, core: &Core) {
+        let Some((request, ..)) = &self.asked else { return };
+        if request.method() == Method::Connect {
+            return self.journal.note(Event::Looked("passed through a tunnel"));
+        }
+        let request = Rc::clone(request);
+        let key = core.cache.keys().key(&route.uri);
+        self.journal.note(Event::Keyed(Arc::clone(key.shared_uri())));
+        for object in core.cache.stored(&key) {
+            let selected = object.selection.fits(&request);
+            self.journal.note(Event::Stored(Stored::of(object, selected, now.mono)));
+        }
+        let would = would(&core.cache.peek(&key, &request, now.mono));
+        self.journal.note(Event::Looked(would));
+    }
+
+    fn explanation(&mut self) -> Explanation {
+        let trace = self.journal.trace.take().unwrap_or_default();
+        let allowed = trace.iter().any(|event| matches!(event, Event::Allowed(_)));
+        let Question { method, url, client, .. } = &self.question;
+        let mut text = format!("request    {method} {url}, from {client}\n");
+        let mut json = format!("{{\"allowed\":{allowed},\"events\":[");
+        for (at, event) in trace.iter().enumerate() {
+            let _ = writeln!(text, "{event}"); // writing to a String does not fail
+            if at > 0 {
+                json.push(',');
+            }
+            event.json(&mut json);
+        }
+        json.push_str("]}\n");
+        Explanation { allowed, text, json }
+    }
+}
+
+/// What becomes of a request for which the cache has this.
+const fn would<F>(found: &Lookup<F>) -> &'static str {
+    match found {
+        Lookup::Hit(_, Use::Fresh) => "would answer: what is stored is fresh",
+        Lookup::Hit(_, Use::WhileRevalidating) => "would answer, and validate it meanwhile",
+        Lookup::Hit(..) => "would answer: what is stored is stale, and may be served so",
+        Lookup::Stale(_, Use::ValidateForRequest) => "would validate what is stored, as is asked",
+        Lookup::Stale(..) => "would validate what is stored",
+        Lookup::Part(..) => "would fetch what is missing of it",
+        Lookup::Busy(_) => "would wait for a fetch that is under way",
+        Lookup::Miss(Missing::Uri) => "would fetch it: nothing is stored for this URL",
+        Lookup::Miss(Missing::Vary) => {
+            "would fetch it: what is stored was selected by other requests"
+        }
+        Lookup::Miss(Missing::Part) => "would fetch it: what is stored is not all of it",
+        Lookup::Miss(Missing::Method) => "would pass it on: its method is not cached",
+        Lookup::Miss(Missing::Request) => "would pass it on, as is asked",
+        Lookup::Miss(Missing::Bypass) => "would pass it on: there is no cache",
+    }
+}
+
+/// A question of the program around the proxy, until the answer is taken.
+#[derive(Debug)]
+pub(super) struct Inquiry {
+    explaining: Explaining,
+    pub(super) answer: Option<Explanation>,
+}
+
+impl Active for Inquiry {
+    const KIND: u8 = 8;
+}
+
+impl Inquiry {
+    pub(super) const fn new(explaining: Explaining) -> Self {
+        Self { explaining, answer: None }
+    }
+
+    pub(super) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if let Poll::Ready(answer) = self.explaining.drive(token, reactor, core) {
+            self.answer = Some(answer);
+        }
+        let waits = self.answer.is_none();
+        reactor.set_deadline(token, self.explaining.next_deadline().filter(|_| waits));
+    }
+}

@@ -1,0 +1,159 @@
+"""Reading everything again while it runs, by command: all of it holds from then on, or nothing."""
+
+import os
+import subprocess
+
+from harness import BINARY, DEADLINE, Case
+
+ALICE = "alice:tidegate:" + "1" * 32 + "\n"
+BOB = "bob:tidegate:" + "2" * 32 + "\n"
+
+
+class Reload(Case):
+    def setUp(self):
+        self.files = self.folder()
+        self.file, self.socket = self.files / "tidegate.toml", self.files / "c.sock"
+        self.origin = self.start_origin()
+
+    def start(self, text, *args):
+        self.file.write_text(text)
+        self.proxy = self.start_proxy("-c", str(self.file), "--control", str(self.socket), *args)
+
+    def reload(self, *args, code=0):
+        """What `tidegate reload` says: to standard output if it went well, to standard error if not."""
+        done = subprocess.run([BINARY, "reload", "--control", str(self.socket), *args],
+                              capture_output=True, text=True, timeout=DEADLINE)
+        self.assertEqual(done.returncode, code, done)
+        self.assertEqual(done.stdout if code else done.stderr, "")
+        return done.stderr if code else done.stdout
+
+    def status(self, *args):
+        return self.head_of(self.curl("-i", "-x", self.proxy.url, self.origin.url + "/bytes/10", *args))[0]
+
+    def test_what_would_change_is_said_and_then_done(self):
+        self.start("")
+        self.assertEqual(self.reload("--plan"), "nothing would change\n")
+        self.assertEqual(self.reload(), "reloaded\n")
+        self.assertEqual(self.status(), 403)
+        self.file.write_text('allow-destination = "127.0.0.0/8"\nidle-timeout = "5s"\nlisten = "127.0.0.1:1"\n'
+                             '[limits]\nlog-buffer = "2MiB"\nwindow = "64KiB"\n')
+        plan = self.reload("--plan")
+        self.assertIn("allow-destination: + 127.0.0.0/8\n", plan)
+        self.assertIn("idle-timeout: 1m -> 5s\n", plan)
+        self.assertRegex(plan, r"window: \w+ -> 64KiB\n")
+        self.assertRegex(plan, r"log-buffer: \w+ -> 2MiB \(takes a restart\)\n")
+        self.assertNotIn("listen", plan, "the command line goes before the file")
+        self.assertEqual(self.status(), 403, "nothing has changed yet")
+        self.assertEqual(self.reload(), plan + "reloaded\n")
+        self.assertEqual(self.status(), 200)
+        self.assertIn("log-buffer has changed; that takes a restart\n", self.proxy.said)
+        left = self.reload("--plan")
+        self.assertRegex(left, r"^log-buffer: \w+ -> 2MiB \(takes a restart\)\n$")
+
+    def test_a_bad_file_is_refused_with_its_place_and_all_stays_as_it_was(self):
+        self.start('allow-destination = "127.0.0.0/8"\n')
+        self.assertEqual(self.status(), 200)
+        for text, place, help in [
+            ("idle-timeout = '5s'\nallow-destinatoin = '10.0.0.0/8'\n", "2:1", "did you mean 'allow-destination'?"),
+            ("allow-destination = 'nonsense/'\n", "1:21", "'nonsense' is no IP address"),
+            ("idle-timeout = ", "1:", ""),
+        ]:
+            self.file.write_text(text)
+            for args in [[], ["--plan"]]:
+                said = self.reload(*args, code=1)
+                self.assertTrue(said.startswith("error: "), said)
+                self.assertIn(f"{self.file}:{place}", said)
+                self.assertIn("^", said)
+                self.assertIn(help, said)
+                self.assertEqual("not reloaded: the settings stay as they were\n" in said, not args)
+            self.assertEqual(self.status(), 200, "the old settings stay")
+        self.assertTrue(any("not reloaded" in line for line in self.proxy.said))
+        self.file.unlink()
+        self.assertIn(f"{self.file}: No such file", self.reload(code=1))
+        self.file.write_text("[limits]\n")
+        self.assertEqual(self.reload(), "allow-destination: - 127.0.0.0/8\nreloaded\n")
+        self.assertEqual(self.status(), 403)
+
+    def test_users_come_and_go_without_a_hash_being_said(self):
+        users = self.files / "users"
+        password = lambda name: self.run_command(
+            BINARY, "users", "add", str(users), name, input=b"secret\n")
+        users.write_text(ALICE)
+        self.start('allow-destination = "127.0.0.0/8"\n')
+        self.assertEqual(self.status(), 200)
+        self.file.write_text(f'allow-destination = "127.0.0.0/8"\nusers = "{users}"\n')
+        self.assertEqual(self.reload(), f"users: + {users}\nusers added: alice\nreloaded\n")
+        self.assertEqual(self.status(), 407)
+        password("carol")
+        self.assertEqual(self.reload("--plan"), "users added: carol\n")
+        self.assertEqual(self.status("-U", "carol:secret"), 407, "not yet")
+        self.reload()
+        self.assertEqual(self.status("-U", "carol:secret"), 200)
+        users.write_text("# nobody is left of those before\n" + BOB + ALICE.replace("1", "3"))
+        said = self.reload()
+        self.assertEqual(said, "users added: bob\nusers removed: carol\nusers changed: alice\nreloaded\n")
+        self.assertEqual(self.status("-U", "carol:secret"), 407)
+        users.write_text("alice:plain\n")
+        said = self.reload(code=1)
+        self.assertIn(f"{users}:1: ", said)
+        self.assertNotIn("plain\n", said)
+
+    def test_rules_in_files_are_read_again_and_refused_whole(self):
+        rules, names = self.files / "rules", self.files / "names"
+        rules.write_text(f"deny @{names}\nallow 127.0.0.0/8\n")
+        names.write_text("nobody.example\n")
+        self.start(f'rule = "@{rules}"\nrule-default = "deny"\n')
+        self.assertEqual(self.status(), 200)
+        names.write_text("127.0.0.1\n")
+        self.assertEqual(self.reload("--plan"), f"rules changed: {names}\n")
+        self.assertEqual(self.status(), 200)
+        self.assertEqual(self.reload(), f"rules changed: {names}\nreloaded\n")
+        self.assertEqual(self.status(), 403)
+        names.write_text("other.example\n127.0.0.1 and more\n")
+        said = self.reload(code=1)
+        self.assertIn(f"{names}:2:11", said)
+        self.assertIn("^^^", said)
+        self.assertEqual(self.status(), 403, "the old rules stay")
+        names.unlink()
+        self.assertIn(f"{names}: ", self.reload(code=1))
+        self.assertEqual(self.status(), 403, "the old rules stay")
+        rules.write_text("allow 127.0.0.0/8\n")
+        self.assertEqual(self.reload(), f"rules changed: {rules}\nreloaded\n")
+        self.assertEqual(self.status(), 200)
+
+    def test_requests_are_served_while_files_are_read(self):
+        slow = self.files / "slow"
+        os.mkfifo(slow)  # whose reader waits until somebody writes
+        self.start('allow-destination = "127.0.0.0/8"\n')
+        self.file.write_text(f'allow-destination = "127.0.0.0/8"\nrule = "deny @{slow}"\n')
+        with subprocess.Popen([BINARY, "reload", "--control", str(self.socket)], stdout=subprocess.PIPE) as waiting:
+            with open(slow, "w") as names:  # opens once it is being read
+                self.assertEqual(self.status(), 200)
+                names.write("127.0.0.1\n")
+            said = waiting.communicate(timeout=DEADLINE)[0].decode()
+        self.assertEqual(said, f"rule: + deny @{slow}\nreloaded\n")
+        self.assertEqual(self.status(), 403)
+
+    def test_connections_stay_open(self):
+        self.start('allow-destination = "127.0.0.0/8"\n')
+        kept = self.connect(self.proxy)
+
+        def get():
+            kept.sendall(f"GET {self.origin.url}/raw/3 HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n" + bytes(3)):
+                read = kept.recv(4096)
+                self.assertTrue(read, answer)
+                answer += read
+            return answer
+
+        self.assertIn(b" 200 ", get())
+        self.file.write_text('allow-destination = ["127.0.0.0/8", "10.0.0.0/8"]\n')
+        self.reload()
+        self.assertIn(b" 200 ", get())
+
+    def test_without_a_proxy_there_is_no_answer(self):
+        self.assertIn("no answer from a running tidegate", self.reload(code=1))
+        done = subprocess.run([BINARY, "reload", "--nonsense"], capture_output=True, timeout=DEADLINE,
+                              env={**os.environ, "XDG_RUNTIME_DIR": ""})
+        self.assertEqual(done.returncode, 2)
