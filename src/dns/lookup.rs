@@ -189,8 +189,7 @@ impl Lookup {
             [Some(_), Some(_)] => {
                 let unanswered = |q: &&Question| q.outcome() == Some(&Outcome::Unanswered);
                 let question = self.questions.iter().rfind(unanswered);
-                let text = question.map(Question::describe).unwrap_or_default();
-                all(Err(NameError::Unanswered(text)), None)
+                all(Err(question.map_or(NameError::NoAddress, Question::error)), None)
             }
             _ if !addresses.is_empty() && !self.told => {
                 if now < *self.early.get_or_insert(now + RESOLUTION_DELAY) {

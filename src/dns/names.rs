@@ -21,12 +21,21 @@ pub enum NameError {
     NoSuchName,
     /// It exists, and has no address.
     NoAddress,
-    /// The servers could not be asked, or have not answered: which, and why.
+    /// The servers could not be asked, or had no answer: which, and why.
     Unanswered(String),
+    /// The servers have not answered in time: which.
+    TimedOut(String),
     /// What the system's resolver says, which tells none of these apart.
     System(String),
     /// Too many names are being asked for.
     Overloaded,
+}
+
+impl NameError {
+    /// Whether nobody could say anything of the name.
+    const fn says_nothing(&self) -> bool {
+        matches!(self, Self::Unanswered(_) | Self::TimedOut(_))
+    }
 }
 
 impl fmt::Display for NameError {
@@ -35,7 +44,7 @@ impl fmt::Display for NameError {
             Self::NotAName => "not a host name",
             Self::NoSuchName => "no such name",
             Self::NoAddress => "no address",
-            Self::Unanswered(text) | Self::System(text) => text,
+            Self::Unanswered(text) | Self::TimedOut(text) | Self::System(text) => text,
             Self::Overloaded => "too many names are being looked up",
         })
     }
@@ -93,8 +102,10 @@ pub struct Names<W> {
 /// A name that is asked for, or was.
 #[derive(Debug)]
 struct Entry<W> {
-    /// Those who have asked, and have neither taken the answer nor left.
+    /// Those who wait for the answer.
     waiters: BTreeSet<W>,
+    /// Those who were told that it is there, and have neither taken it nor left.
+    told: BTreeSet<W>,
     answer: Option<Kept>,
     /// Since when it is asked for, if it is.
     asked: Option<Instant>,
@@ -125,15 +136,34 @@ impl Kept {
     }
 }
 
-impl<W> Entry<W> {
-    /// The answer, if it holds, or if it is what the waiters were told of; or the stale one, if the
-    /// question is open for too long.
+impl<W: Ord> Entry<W> {
+    fn new(waiter: W, now: Instant) -> Self {
+        let (waiters, told) = (BTreeSet::from([waiter]), BTreeSet::new());
+        Self { waiters, told, answer: None, asked: Some(now) }
+    }
+
+    /// The answer, if it holds; or the stale one, if the question is open for too long.
     fn serves(&self, limits: &NameLimits, now: Instant) -> Option<&Answer> {
         let kept = self.answer.as_ref()?;
-        let told = self.asked.is_none() && !self.waiters.is_empty();
         let slow = || self.asked.is_some_and(|since| now >= since + limits.patience);
-        let serves = told || now < kept.until(limits) || now < kept.stale_until(limits) && slow();
+        let serves = now < kept.until(limits) || now < kept.stale_until(limits) && slow();
         serves.then_some(&kept.answer)
+    }
+
+    /// The answer that `waiter` gets: who was told of one gets it, however short it is kept.
+    fn answer_for(&mut self, waiter: &W, limits: &NameLimits, now: Instant) -> Option<Answer> {
+        let told = self.told.remove(waiter);
+        let answer = match &self.answer {
+            Some(kept) if told => Some(&kept.answer),
+            _ => self.serves(limits, now),
+        };
+        let answer = answer.cloned()?;
+        self.waiters.remove(waiter);
+        Some(answer)
+    }
+
+    fn is_needed(&self) -> bool {
+        !self.waiters.is_empty() || !self.told.is_empty()
     }
 
     /// Whether it can be dropped: nothing is known that could serve, nobody waits, and no question
@@ -141,7 +171,16 @@ impl<W> Entry<W> {
     fn is_over(&self, limits: &NameLimits, now: Instant) -> bool {
         let expired = self.answer.as_ref().is_none_or(|kept| now >= kept.stale_until(limits));
         let asked = self.asked.is_some_and(|since| now < since + LOST);
-        expired && !asked && self.waiters.is_empty()
+        expired && !asked && !self.is_needed()
+    }
+}
+
+impl<W: Ord + Copy> Entry<W> {
+    /// Says who is to be told.
+    fn tell(&mut self) -> Vec<W> {
+        let waiters: Vec<W> = std::mem::take(&mut self.waiters).into_iter().collect();
+        self.told.extend(waiters.iter().copied());
+        waiters
     }
 }
 
@@ -162,9 +201,7 @@ impl<W: Ord> Names<W> {
     /// one question, and get its answer however short it is kept.
     pub fn look_up(&mut self, name: &str, waiter: W, now: Instant) -> Known {
         if let Some(entry) = self.names.get_mut(name) {
-            if let Some(answer) = entry.serves(&self.limits, now) {
-                let answer = answer.clone();
-                entry.waiters.remove(&waiter);
+            if let Some(answer) = entry.answer_for(&waiter, &self.limits, now) {
                 return Known::Answer(answer);
             }
             if let Some(since) = entry.asked {
@@ -190,8 +227,7 @@ impl<W: Ord> Names<W> {
             return Known::Ask;
         }
         self.make_room(now);
-        let entry = Entry { waiters: BTreeSet::from([waiter]), answer: None, asked: Some(now) };
-        self.names.insert(name.to_owned(), entry);
+        self.names.insert(name.to_owned(), Entry::new(waiter, now));
         Known::Ask
     }
 
@@ -214,15 +250,12 @@ impl<W: Ord> Names<W> {
         }
         match (&answer, &mut entry.answer) {
             // Nobody could say: what was known before serves on.
-            (Err(NameError::Unanswered(_)), Some(kept)) if now < kept.stale_until(&limits) => {
+            (Err(error), Some(kept)) if error.says_nothing() && now < kept.stale_until(&limits) => {
                 kept.recheck = Some(now + limits.recheck);
             }
             _ => entry.answer = Some(Kept { answer, since: now, ttl, recheck: None }),
         }
-        match entry.serves(&limits, now) {
-            Some(_) => entry.waiters.iter().copied().collect(),
-            None => Vec::new(),
-        }
+        if entry.serves(&limits, now).is_some() { entry.tell() } else { Vec::new() }
     }
 
     /// Takes the answer for `name`, which holds for `ttl` if its source says so, and says who has
@@ -237,13 +270,14 @@ impl<W: Ord> Names<W> {
     where
         W: Copy,
     {
-        self.answered_early(name, answer, ttl, now);
-        let Some(entry) = self.names.get_mut(name) else { return Vec::new() };
-        if entry.asked.take().is_none() {
-            return Vec::new();
+        let mut told = self.answered_early(name, answer, ttl, now);
+        if let Some(entry) = self.names.get_mut(name)
+            && entry.asked.take().is_some()
+        {
+            self.asked -= 1;
+            told.extend(entry.tell()); // an answer that is not kept at all
         }
-        self.asked -= 1;
-        entry.waiters.iter().copied().collect()
+        told
     }
 
     /// When those who wait for `name` get an answer that has expired, if there is one and the
@@ -277,7 +311,8 @@ impl<W: Ord> Names<W> {
     /// is still open: then it may be taken back, and be [forgotten](Self::forget) here.
     pub fn leave(&mut self, name: &str, waiter: &W) -> bool {
         let Some(entry) = self.names.get_mut(name) else { return false };
-        entry.waiters.remove(waiter) && entry.waiters.is_empty() && entry.asked.is_some()
+        let left = entry.waiters.remove(waiter) | entry.told.remove(waiter);
+        left && !entry.is_needed() && entry.asked.is_some()
     }
 
     /// The question for `name` will not be answered.
@@ -294,7 +329,7 @@ impl<W: Ord> Names<W> {
             if entry.asked.is_some() {
                 entry.answer = None;
             }
-            entry.asked.is_some() || !entry.waiters.is_empty()
+            entry.asked.is_some() || entry.is_needed()
         });
     }
 
@@ -305,7 +340,7 @@ impl<W: Ord> Names<W> {
             self.sweep(now);
         }
         if self.names.len() >= self.limits.names {
-            self.names.retain(|_, entry| entry.asked.is_some() || !entry.waiters.is_empty());
+            self.names.retain(|_, entry| entry.asked.is_some() || entry.is_needed());
         }
     }
 

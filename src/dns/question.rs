@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::message::{FORMAT_ERROR, Kind, Response, is_bare_format_error, query};
 use super::name::Name;
+use super::names::NameError;
 use super::random::Random;
 use super::verdict::Verdict;
 
@@ -238,7 +239,14 @@ impl Question {
     }
 
     /// Why there was no answer.
-    pub(super) fn describe(&self) -> String {
+    pub(super) fn error(&self) -> NameError {
+        match self.problem {
+            Some((_, Problem::Silent)) | None => NameError::TimedOut(self.describe()),
+            Some(_) => NameError::Unanswered(self.describe()),
+        }
+    }
+
+    fn describe(&self) -> String {
         let (servers, tries) = (self.asked.len(), self.sent);
         let plural = |n| if n == 1 { "" } else { "s" };
         let count =

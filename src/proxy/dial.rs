@@ -104,14 +104,15 @@ impl Dial {
         };
         let Poll::Ready(answer) = core.names.look_up(name, self.owner, reactor) else {
             let late = reactor.now().mono >= self.deadline;
-            return if late { Poll::Ready(Err(ExchangeError::NameTimeout)) } else { Poll::Pending };
+            let timeout = ExchangeError::NameTimeout(None);
+            return if late { Poll::Ready(Err(timeout)) } else { Poll::Pending };
         };
+        // Who looks up the name of a reverse proxy's origin is no client's business either.
+        let told = self.route.judgement.is_some();
         Poll::Ready(answer.map_err(|error| match error {
             NameError::Overloaded => ExchangeError::Overloaded,
-            // Who looks up the name of a reverse proxy's origin is no client's business either.
-            NameError::Unanswered(_) if self.route.judgement.is_none() => {
-                ExchangeError::Name("no answer".into())
-            }
+            NameError::TimedOut(why) => ExchangeError::NameTimeout(told.then_some(why)),
+            NameError::Unanswered(_) if !told => ExchangeError::Name("no answer".into()),
             error => ExchangeError::Name(error.to_string()),
         }))
     }

@@ -38,8 +38,8 @@ pub(super) enum ExchangeError {
     UploadTooLarge,
     /// The name has no address.
     Name(String),
-    /// No address was found in time.
-    NameTimeout,
+    /// No address was found in time; why, if that is the client's business.
+    NameTimeout(Option<String>),
     /// No connection came about; the client is told where to if that is its business.
     Connect { to: SocketAddr, told: bool, kind: io::ErrorKind },
     /// No connection came about in time.
@@ -111,7 +111,7 @@ impl ExchangeError {
             Self::ClientGone => (Status::BAD_REQUEST, "http_request_error"),
             Self::UploadTooLarge => (Status::CONTENT_TOO_LARGE, "http_request_error"),
             Self::Name(_) => (Status::BAD_GATEWAY, "dns_error"),
-            Self::NameTimeout => (Status::GATEWAY_TIMEOUT, "dns_timeout"),
+            Self::NameTimeout(_) => (Status::GATEWAY_TIMEOUT, "dns_timeout"),
             Self::Connect { kind: io::ErrorKind::ConnectionRefused, .. } => {
                 (Status::BAD_GATEWAY, "connection_refused")
             }
@@ -157,7 +157,7 @@ impl ExchangeError {
             Self::ClientGone => "client-gone".into(),
             Self::UploadTooLarge => "upload".into(),
             Self::Name(_) => "name".into(),
-            Self::NameTimeout => "name-timeout".into(),
+            Self::NameTimeout(_) => "name-timeout".into(),
             Self::Connect { .. } => "connect".into(),
             Self::ConnectTimeout => "connect-timeout".into(),
             Self::OriginGone => "origin-gone".into(),
@@ -186,7 +186,7 @@ impl ExchangeError {
         matches!(
             self,
             Self::Name(_)
-                | Self::NameTimeout
+                | Self::NameTimeout(_)
                 | Self::Connect { .. }
                 | Self::ConnectTimeout
                 | Self::OriginGone
@@ -280,7 +280,10 @@ impl fmt::Display for ExchangeError {
                 f.write_str("the request's content is larger than is accepted (limits.upload).")
             }
             Self::Name(error) => write!(f, "the host's name cannot be resolved: {error}."),
-            Self::NameTimeout => f.write_str("the host's name was not resolved in time."),
+            Self::NameTimeout(None) => f.write_str("the host's name was not resolved in time."),
+            Self::NameTimeout(Some(why)) => {
+                write!(f, "the host's name was not resolved in time: {why}.")
+            }
             Self::Connect { to, told: true, kind } => write!(f, "no connection to {to}: {kind}."),
             Self::Connect { told: false, kind, .. } => {
                 write!(f, "no connection to the origin: {kind}.")

@@ -108,6 +108,17 @@ fn who_has_waited_gets_an_answer_that_is_not_kept() {
 }
 
 #[test]
+fn who_does_not_take_its_answer_does_not_keep_it_for_others() {
+    let (mut names, now) = (Names::new(LIMITS), start());
+    names.look_up("a", 1, now);
+    names.answered("a", address(), None, now);
+    assert_eq!(names.look_up("a", 2, now + seconds(30)), Known::Ask);
+    assert_eq!(names.answered("a", other(), None, now + seconds(30)), [2]);
+    assert_eq!(names.look_up("a", 1, now + seconds(60)), Known::Answer(other()), "it was told");
+    assert_eq!(names.look_up("a", 1, now + seconds(60)), Known::Ask);
+}
+
+#[test]
 fn a_part_of_an_answer_serves_until_the_rest_is_there() {
     let (mut names, now) = (Names::new(LIMITS), start());
     names.look_up("a", 1, now);

@@ -138,6 +138,11 @@ impl Scene {
 
     /// What is answered to a client that asks for something of `host`.
     fn get(&mut self, host: &str) -> String {
+        self.ask(host);
+        self.heard()
+    }
+
+    fn ask(&mut self, host: &str) {
         let client = self.outside.connect(address(PROXY), self.peers.token).unwrap();
         self.peers.client = Some(client);
         self.peers.heard.clear();
@@ -145,8 +150,24 @@ impl Scene {
         let request = format!("GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert!(self.outside.send(client, &[IoSlice::new(request.as_bytes())]).is_ready());
         self.settle();
-        self.outside.close(client);
+    }
+
+    fn heard(&mut self) -> String {
+        if let Some(client) = self.peers.client.take() {
+            self.outside.close(client);
+        }
         String::from_utf8(self.peers.heard.clone()).unwrap()
+    }
+
+    /// The same, for a question that takes its time.
+    fn wait_for_answer(&mut self, host: &str) -> String {
+        self.ask(host);
+        while self.peers.heard.is_empty() {
+            let deadline = self.proxy.next_deadline().expect("it waits for something");
+            self.network.clock().advance_to(deadline);
+            self.settle();
+        }
+        self.heard()
     }
 
     fn asked(&self) -> usize {
@@ -194,6 +215,12 @@ fn what_became_of_a_name_is_said() {
     scene.names.zone.manner = crate::server::Manner::Code(2);
     let failed = scene.get("other.test");
     assert!(failed.contains("203.0.113.53:53 says SERVFAIL (1 server, 1 attempt)"), "{failed}");
+    scene.names.zone.manner = crate::server::Manner::Silent;
+    assert_eq!(scene.get("silent.test"), "", "it is being asked for");
+    let silent = scene.wait_for_answer("silent.test");
+    assert!(silent.starts_with("HTTP/1.1 504") && silent.contains("error=dns_timeout"), "{silent}");
+    let text = "not resolved in time: no answer from 203.0.113.53:53 (1 server, 4 attempts)";
+    assert!(silent.contains(text), "{silent}");
     let asked = scene.asked();
     let wrong = scene.get("a~b.test");
     assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
