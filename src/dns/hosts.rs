@@ -45,8 +45,20 @@ impl Hosts {
     }
 }
 
+/// Whether `name`, in lower case, exists nowhere in the DNS, so that nobody is to be asked for it:
+/// `invalid` (RFC 6761 §6.4), `onion` (RFC 7686 §2) and the names below them.
+#[must_use]
+pub fn is_nowhere(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    is_within(name, "invalid") || is_within(name, "onion")
+}
+
 fn is_localhost(name: &str) -> bool {
-    name.strip_suffix("localhost").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    is_within(name, "localhost")
+}
+
+fn is_within(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 fn plain(name: &str) -> String {
@@ -71,6 +83,16 @@ mod tests {
         assert_eq!(found(&hosts, "b"), ["192.0.2.1"]);
         for name in ["c", "d", "e", "test"] {
             assert_eq!(hosts.get(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn some_names_exist_nowhere() {
+        for name in ["invalid", "a.invalid", "a.invalid.", "x.onion"] {
+            assert!(is_nowhere(name), "{name}");
+        }
+        for name in ["notinvalid", "invalid.test", "onion.example", "localhost"] {
+            assert!(!is_nowhere(name), "{name}");
         }
     }
 

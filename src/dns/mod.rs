@@ -15,7 +15,7 @@ mod random;
 mod resolv_conf;
 mod verdict;
 
-pub use hosts::Hosts;
+pub use hosts::{Hosts, is_nowhere};
 pub use lookup::{Found, Lookup, QUESTIONS, Step, Times};
 pub use message::{DATAGRAM, Data, Kind, Malformed, Record, Response, is_bare_format_error, query};
 pub use name::{Name, NotAName};

@@ -217,6 +217,8 @@ fn what_the_machine_knows_itself_is_not_asked_for() {
     assert_eq!(scene.resolve("db.localhost."), "::1 127.0.0.1");
     assert_eq!(scene.resolve("192.0.2.33"), "192.0.2.33");
     assert_eq!(scene.resolve("a b"), "not a host name");
+    assert_eq!(scene.resolve("x.invalid"), "no such name");
+    assert_eq!(scene.resolve("secret.onion."), "no such name");
     assert_eq!(scene.heard(), 0);
     scene.expect_closed();
 }

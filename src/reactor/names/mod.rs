@@ -9,7 +9,10 @@ use std::net::IpAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::dns::{Answer, Found, Known, Lookup, NameLimits, Names, QUESTIONS, Random, Step, Times};
+use crate::dns::{
+    Answer, Found, Known, Lookup, NameError, NameLimits, Names, QUESTIONS, Random, Step, Times,
+    is_nowhere,
+};
 
 use super::arena::Token;
 use super::listener::is_exhaustion;
@@ -254,24 +257,28 @@ impl Resolver {
         waiter: Token,
         now: Instant,
     ) -> Poll<Answer> {
-        let conf = &self.files.conf;
-        let servers = self.servers.order(&conf.servers, conf.rotate, now);
-        let literal = name.parse::<IpAddr>().ok();
-        let known = match Lookup::new(name, conf, &servers, self.times, now) {
-            _ if literal.is_some() => literal.map(|address| Ok([address].into())),
-            Err(error) => Some(Err(error)),
-            Ok(lookup) => {
-                let stale_at = self.names.stale_at(name);
-                let wires = [const { None }; QUESTIONS];
-                self.open.push(Open { name: name.to_owned(), lookup, wires, stale_at });
-                reactor.wake(self.owner);
-                None
-            }
+        let at_once = match name.parse::<IpAddr>() {
+            Ok(address) => Some(Ok([address].into())),
+            Err(_) if is_nowhere(name) => Some(Err(NameError::NoSuchName)),
+            Err(_) => self.open_lookup(name, now).err().map(Err),
         };
-        let Some(answer) = known else { return Poll::Pending };
+        let Some(answer) = at_once else {
+            reactor.wake(self.owner);
+            return Poll::Pending;
+        };
         self.names.answered(name, answer.clone(), None, now);
         self.names.leave(name, &waiter);
         Poll::Ready(answer)
+    }
+
+    fn open_lookup(&mut self, name: &str, now: Instant) -> Result<(), NameError> {
+        let conf = &self.files.conf;
+        let servers = self.servers.order(&conf.servers, conf.rotate, now);
+        let lookup = Lookup::new(name, conf, &servers, self.times, now)?;
+        let stale_at = self.names.stale_at(name);
+        let wires = [const { None }; QUESTIONS];
+        self.open.push(Open { name: name.to_owned(), lookup, wires, stale_at });
+        Ok(())
     }
 
     /// Whether there is more to come.
