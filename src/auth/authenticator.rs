@@ -51,12 +51,18 @@ impl Authenticator {
         self.settings.side
     }
 
-    /// Whether there is anybody to be recognized. If not, all lines are for Digest and in other
-    /// realms, or their scheme is off, and there is no challenge to make.
+    /// The schemes with which somebody can be recognized, the best first. If there is none, all lines
+    /// are for Digest and in other realms, or their scheme is off, and there is no challenge to make.
     #[must_use]
-    pub fn knows_anybody(&self) -> bool {
+    pub fn schemes(&self) -> Vec<&'static str> {
         let Settings { basic, digest, .. } = self.settings;
-        basic && self.accounts.has_basic() || digest && self.accounts.algorithms().next().is_some()
+        let digest = digest && self.accounts.algorithms().next().is_some();
+        let basic = basic && self.accounts.has_basic();
+        [("Digest", digest), ("Basic", basic)]
+            .into_iter()
+            .filter(|of| of.1)
+            .map(|of| of.0)
+            .collect()
     }
 
     /// Judges the credentials of `request`.
@@ -75,6 +81,21 @@ impl Authenticator {
         } else {
             Verdict::Challenge(Why::NotOffered)
         }
+    }
+
+    /// Whether `request` has credentials that may be an answer to a challenge of this realm: of Basic,
+    /// which does not say for which one they are, all.
+    #[must_use]
+    pub fn claims(&self, request: &Request<'_>) -> bool {
+        let Settings { basic, digest, .. } = self.settings;
+        request.fields.all(self.settings.side.credentials()).any(|value| {
+            let (scheme, rest) = split(value);
+            let realm = || digest::Credentials::parse(rest).ok().map(|sent| sent.realm);
+            basic && scheme.eq_ignore_ascii_case(b"Basic")
+                || digest
+                    && scheme.eq_ignore_ascii_case(b"Digest")
+                    && realm().as_deref() == Some(self.settings.realm.as_str())
+        })
     }
 
     fn verify_basic(&mut self, token: &[u8], now: Now) -> Verdict {

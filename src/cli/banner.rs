@@ -4,9 +4,14 @@ use std::net::SocketAddr;
 
 use crate::config::Options;
 use crate::proxy::units::Unit;
+use crate::proxy::{AuthRules, ProtectionSpace};
 
-/// What it is and does, and a first command to try.
-pub(super) fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
+/// What it is and does, for whom, and a first command to try.
+pub(super) fn banner(
+    options: &Options,
+    auth: Option<&AuthRules>,
+    addresses: &[SocketAddr],
+) -> String {
     let kind = if options.to.is_some() { "reverse" } else { "forward" };
     let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
     let mut lines =
@@ -18,6 +23,7 @@ pub(super) fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
         Some(size) => format!("  cache    memory {}", spaced(&size.write())),
         None => "  cache    off".into(),
     });
+    lines.extend(auth.iter().flat_map(|rules| &rules.spaces).map(users));
     if options.to.is_none() {
         let others: Vec<String> =
             options.clients.iter().map(|range| format!(", {range}")).collect();
@@ -36,6 +42,17 @@ pub(super) fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
         lines.push(format!("  try      curl http://{first}/ -I"));
     }
     lines.join("\n")
+}
+
+/// How many users there are for something, and how they say who they are.
+fn users(space: &ProtectionSpace) -> String {
+    let count = match space.users.len() {
+        1 => "1 user".to_owned(),
+        count => format!("{count} users"),
+    };
+    let schemes = space.schemes().join(" or ");
+    let place = if space.path.is_everything() { "all" } else { space.path.as_str() };
+    format!("  users    {place}: {count} in the realm '{}', by {schemes}", space.settings.realm)
 }
 
 /// `256MiB` as `256 MiB`.

@@ -100,6 +100,8 @@ pub(super) struct Journal {
     pub(super) origin: Option<SocketAddr>,
     /// Why it was refused or failed.
     pub(super) reason: Option<String>,
+    /// How often the client was wrong of late, this time included.
+    pub(super) failures: Option<u32>,
 }
 
 impl Journal {
@@ -115,6 +117,7 @@ impl Journal {
             sent: 0,
             origin: None,
             reason: None,
+            failures: None,
         }
     }
 
@@ -210,6 +213,10 @@ impl Line<'_> {
         if let Some(reason) = &journal.reason {
             out.push_str("  [");
             push_escaped(out, reason);
+            if let Some(failures) = journal.failures {
+                out.push(' ');
+                push_number(out, failures.into(), 1);
+            }
             out.push(']');
         }
     }
@@ -299,6 +306,10 @@ impl Line<'_> {
         if let Some(reason) = &journal.reason {
             out.push_str(",\"reason\":");
             push_quoted(out, reason);
+        }
+        if let Some(failures) = journal.failures {
+            out.push_str(",\"failures\":");
+            push_number(out, failures.into(), 1);
         }
         out.push('}');
     }

@@ -1,0 +1,47 @@
+//! All readings of a path.
+
+use std::collections::BTreeSet;
+
+use super::respell::{RESPELLINGS, normal};
+
+/// A path with more readings than this is meant to be misread.
+const MOST: usize = 128;
+/// As many bytes are read for one path, so that nobody keeps the proxy busy with it.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// What `path` may stand for: itself, with its escapes in normal form, and all that comes of that by
+/// reading it in other ways, one after the other in any order. `None` if that is too much.
+pub(super) fn readings(path: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let path = normal(path).unwrap_or_else(|| path.to_owned());
+    if is_plain(&path) {
+        return Some(vec![path]);
+    }
+    let mut known = BTreeSet::from([path.clone()]);
+    let mut found = vec![path];
+    let (mut next, mut bytes) = (0, 0);
+    while next < found.len() {
+        bytes += found[next].len();
+        if found.len() > MOST || bytes > MOST_BYTES {
+            return None;
+        }
+        for respell in RESPELLINGS {
+            if let Some(other) = respell(&found[next])
+                && known.insert(other.clone())
+            {
+                found.push(other);
+            }
+        }
+        next += 1;
+    }
+    Some(found)
+}
+
+/// Whether there is but one reading, as of most paths.
+fn is_plain(path: &[u8]) -> bool {
+    let plain = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'/' | b'-' | b'_' | b'~' | b'.' | b'=' | b'+')
+    };
+    let odd = |pair: &[u8]| matches!(pair, [b'/', b'/' | b'.'] | [b'.', b'/']);
+    path.iter().all(plain) && !path.windows(2).any(odd) && !path.ends_with(b".")
+}
