@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import pty
 import signal
 import subprocess
+import termios
 import time
 
 from harness import BINARY, DEADLINE, Case
@@ -169,9 +171,42 @@ class Files(Users):
             self.assertEqual(self.status("-x", proxy.url, way, "-U", "alice:secret", origin.url + "/bytes/1"), 200)
         self.assertEqual(os.listdir(os.path.dirname(file)), ["users"])
 
+    def type(self, *keys):
+        """Types at the prompts for a new password: the exit code, what the terminal has shown, and
+        whether it shows what is typed afterwards."""
+        file = str(self.folder() / "users")
+        parent, terminal = pty.openpty()
+        argv = [BINARY, "users", "add", file, "alice"]
+        with subprocess.Popen(argv, stdin=terminal, stdout=terminal, stderr=terminal) as command:
+            shown = b""
+            for key in keys:
+                while not shown.endswith(b": "):
+                    shown += os.read(parent, 1000)
+                os.write(parent, key)
+                shown += os.read(parent, 1000)
+            code = command.wait(DEADLINE)
+        echoes = bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+        os.close(terminal)
+        os.close(parent)
+        return code, shown, echoes
+
+    def test_what_is_typed_is_not_shown(self):
+        code, shown, echoes = self.type(b"secret\n", b"secret\n")
+        self.assertEqual((code, echoes), (0, True), shown)
+        self.assertNotIn(b"secret", shown)
+        for keys in [(b"\n",), (b"secret\n", b"Secret\n"), (b"\x04",)]:
+            code, shown, echoes = self.type(*keys)
+            self.assertEqual((code, echoes), (1, True), shown)
+
+    def test_the_terminal_is_as_before_if_somebody_thinks_better_of_it(self):
+        for keys in [(b"\x03",), (b"sec\x03",), (b"secret\n", b"s\x1c")]:
+            code, shown, echoes = self.type(*keys)
+            self.assertEqual((code, echoes), (130, True), shown)
+
     def test_a_file_that_cannot_be_read_stays_as_it_is(self):
         file = self.file("alice:plain\n")
         self.users("add", file, "bob", code=1)
         self.users("add", file, "bob", input=b"", code=1)
+        self.users("add", str(self.folder() / "new"), "bob", input=b"\n", code=1)
         with open(file) as users:
             self.assertEqual(users.read(), "alice:plain\n")
