@@ -31,8 +31,8 @@ impl Authenticator {
         let place = [settings.side.challenge().as_bytes(), settings.realm.as_str().as_bytes()];
         let secret = Secret::new(secret.mac("authenticator", &place));
         Self {
-            accounts: accounts(&settings, users, secret),
-            digest: Digest::new(&settings, secret),
+            accounts: accounts(&settings, users, &secret),
+            digest: Digest::new(&settings, &secret),
             verdicts: Verdicts::new(settings.remembered, &secret),
             settings,
             secret,
@@ -42,7 +42,7 @@ impl Authenticator {
     /// Recognizes other users from now on. Nonces stay good; of verdicts only those count that are
     /// about hashes that are still there.
     pub fn replace_users(&mut self, users: Users) {
-        self.accounts = accounts(&self.settings, users, self.secret);
+        self.accounts = accounts(&self.settings, users, &self.secret);
     }
 
     /// Whose door it is.
@@ -144,7 +144,7 @@ impl Authenticator {
     }
 }
 
-fn accounts(settings: &Settings, users: Users, secret: Secret) -> Accounts {
+fn accounts(settings: &Settings, users: Users, secret: &Secret) -> Accounts {
     Accounts::new(users, settings.realm.clone(), settings.userhash, secret)
 }
 
