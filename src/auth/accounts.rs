@@ -17,7 +17,7 @@ pub(super) struct Accounts {
     users: Users,
     realm: Realm,
     secret: Secret,
-    /// For which of [`Algorithm::ALL`] there are lines.
+    /// Those that are offered.
     algorithms: Vec<Algorithm>,
     /// Those whom Basic can recognize.
     basic: Vec<Arc<str>>,
@@ -29,8 +29,7 @@ pub(super) struct Accounts {
 
 impl Accounts {
     pub(super) fn new(users: Users, realm: Realm, userhash: bool, secret: &Secret) -> Self {
-        let has = |of: &Algorithm| users.iter().any(|user| user.ha1(&realm, *of).is_some());
-        let algorithms: Vec<Algorithm> = Algorithm::ALL.iter().copied().filter(has).collect();
+        let algorithms = algorithms(&users, &realm);
         let basic = users.iter().filter(|user| user.serves_basic(&realm));
         let basic = basic.map(|user| user.name.clone()).collect();
         let hide =
@@ -46,7 +45,7 @@ impl Accounts {
         &self.realm
     }
 
-    /// The algorithms that somebody can answer with, the best first.
+    /// The algorithms that are offered, the best first.
     pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.algorithms.iter().copied()
     }
@@ -90,5 +89,20 @@ impl Accounts {
         let mac = self.secret.mac("stand-in", &[name.as_bytes()]);
         let number = mac.iter().fold(0, |sum: usize, &byte| sum << 8 ^ usize::from(byte));
         number.checked_rem(self.basic.len()).unwrap_or(0)
+    }
+}
+
+/// The algorithms for which every user of Digest has a line: clients take the best one that is offered,
+/// and would be wrong with any other. If there is none for all, those that some have.
+fn algorithms(users: &Users, realm: &Realm) -> Vec<Algorithm> {
+    let has = |user: &&User, of: &Algorithm| user.ha1(realm, *of).is_some();
+    let any = |user: &&User| Algorithm::ALL.iter().any(|of| has(user, of));
+    let all = |of: &&Algorithm| users.iter().filter(any).all(|user| has(&user, of));
+    let some = |of: &&Algorithm| users.iter().any(|user| has(&user, of));
+    let of_some = || Algorithm::ALL.iter().filter(some);
+    if of_some().any(|of| all(&of)) {
+        of_some().filter(all).copied().collect()
+    } else {
+        of_some().copied().collect()
     }
 }

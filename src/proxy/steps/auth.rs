@@ -105,7 +105,7 @@ pub(in super::super) fn wait_at_door_no_longer(client: &mut Client, cx: &mut Cli
 }
 
 /// Answers. After a CONNECT that lacks credentials the connection goes on, as clients of Digest come
-/// back on it, unless something was sent behind it, which was meant for the tunnel (RFC 9931 §6).
+/// back on it, unless something was sent behind it, which was meant for the tunnel (RFC 9931).
 /// What comes later is read as a request, but as one of nobody.
 fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
     let asked = matches!(error, ExchangeError::WhoIsThere { .. });
