@@ -5,6 +5,7 @@ pub mod authorization;
 pub mod chunked;
 pub mod fields;
 pub mod heads;
+pub mod protected_path;
 pub mod range;
 pub mod reference;
 pub mod stream;
@@ -14,7 +15,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 12] = [
+pub const TARGETS: [(&str, Rule); 13] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -27,4 +28,5 @@ pub const TARGETS: [(&str, Rule); 12] = [
     ("vary", fields::vary),
     ("structured_field", fields::structured_field),
     ("authorization", authorization::rules),
+    ("protected_path", protected_path::rules),
 ];

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import termios
@@ -36,6 +37,11 @@ class Users(Case):
         code, connect = self.run_curl(argv).split()
         return int(code) or int(connect)
 
+    def talk(self, *args):
+        """All that curl says of an exchange."""
+        argv = ["curl", "-sv", "--noproxy", "", "-o", "/dev/null", *args]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE).stderr
+
     def run_curl(self, argv):
         failing = "--proxytunnel" in argv and any(arg.endswith(":wrong") for arg in argv)
         return self.curl(*argv, code=56 if failing else 0).decode()
@@ -59,6 +65,14 @@ class Forward(Users):
                     self.assertEqual(self.ask(proxy, way, "-U", "alice:secret", *tunnel), 200)
                     self.assertEqual(self.ask(proxy, way, "-U", "alice:wrong", *tunnel), 407)
 
+    def test_a_tunnel_is_asked_for_again_on_the_same_connection(self):
+        proxy = self.start("--users", self.both())
+        ask = ("-x", proxy.url, "--proxytunnel", "--proxy-digest", "-U", "alice:secret", self.origin.url + "/bytes/10")
+        shown = self.talk(*ask)
+        self.assertIn("HTTP/1.1 407", shown)
+        self.assertIn("HTTP/1.1 200", shown)
+        self.assertEqual(len(re.findall("Connected to|Connection #1", shown)), 1, shown)
+
     def test_content_goes_up_after_a_challenge(self):
         proxy = self.start("--users", self.both())
         url, body = self.origin.url + "/echo", b"x" * 100_000
@@ -71,6 +85,14 @@ class Forward(Users):
         proxy = self.start("--users", self.file(digest_lines(["md5"])), "--auth", "digest")
         self.assertEqual(self.ask(proxy, "--proxy-digest", "-U", "alice:secret"), 200)
         self.assertEqual(self.ask(proxy, "--proxy-basic", "-U", "alice:secret"), 407)
+
+    def test_a_name_can_be_hidden(self):
+        proxy = self.start("--users", self.file(digest_lines()), "--auth", "digest", "--userhash")
+        ask = ("-x", proxy.url, "--proxy-digest", "-U", "alice:secret", self.origin.url + "/bytes/10")
+        shown = self.talk(*ask)
+        self.assertIn("userhash=true", shown)
+        self.assertIn("HTTP/1.1 200", shown)
+        self.assertNotIn('username="alice"', shown)
 
     def test_the_user_is_in_the_log_and_the_password_is_not(self):
         proxy = self.start("--users", self.both(), "--log-format", "json")

@@ -7,6 +7,7 @@ type Respelling = fn(&[u8]) -> Option<Vec<u8>>;
 pub(super) const RESPELLINGS: &[Respelling] = &[
     decode,
     decode_names,
+    decode_units,
     |path| replace(path, b'\\', b'/'),
     without_parameters,
     |path| cut(path, b';'),
@@ -25,30 +26,50 @@ pub(super) const RESPELLINGS: &[Respelling] = &[
 /// ones.
 pub(super) fn normal(path: &[u8]) -> Option<Vec<u8>> {
     let unreserved =
-        |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '~' | '\u{80}'..);
-    decode_but(path, |char| !unreserved(char))
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | 0x80..);
+    decode_but(path, |byte| !unreserved(byte))
 }
 
-/// Percent-decoded once (RFC 3986 §2.1), also as `%u0041`.
-pub(super) fn decode(path: &[u8]) -> Option<Vec<u8>> {
+/// Percent-decoded once (RFC 3986 §2.1).
+fn decode(path: &[u8]) -> Option<Vec<u8>> {
     decode_but(path, |_| false)
 }
 
 /// The same, after the path was split: what is no separator before is none after.
 fn decode_names(path: &[u8]) -> Option<Vec<u8>> {
-    decode_but(path, |char| matches!(char, '/' | '\\'))
+    decode_but(path, |byte| matches!(byte, b'/' | b'\\'))
 }
 
-fn decode_but(path: &[u8], stays: impl Fn(char) -> bool) -> Option<Vec<u8>> {
+fn decode_but(path: &[u8], stays: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
     while let [first, tail @ ..] = rest {
-        rest = match escape(rest) {
-            Some((Decoded::Byte(byte), after)) if !stays(byte.into()) => {
+        rest = match rest {
+            [b'%', a, b, after @ ..]
+                if let Some(byte) = octet(&[*a, *b])
+                    && !stays(byte) =>
+            {
                 out.push(byte);
                 after
             }
-            Some((Decoded::Char(char), after)) if !stays(char) => {
+            _ => {
+                out.push(*first);
+                tail
+            }
+        };
+    }
+    changed(path, out)
+}
+
+/// With `%u0041` decoded, as some scripts of browsers write it.
+fn decode_units(path: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        rest = match rest {
+            [b'%', b'u' | b'U', a, b, c, d, after @ ..]
+                if let Some(char) = hex(&[*a, *b, *c, *d]).and_then(char::from_u32) =>
+            {
                 out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
                 after
             }
@@ -61,29 +82,12 @@ fn decode_but(path: &[u8], stays: impl Fn(char) -> bool) -> Option<Vec<u8>> {
     changed(path, out)
 }
 
-enum Decoded {
-    Byte(u8),
-    Char(char),
+fn octet(digits: &[u8]) -> Option<u8> {
+    hex(digits)?.try_into().ok()
 }
 
-/// What an escape at the beginning stands for, and what follows it.
-fn escape(text: &[u8]) -> Option<(Decoded, &[u8])> {
-    let hex = |digits: &[u8]| {
-        let digits =
-            std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit));
-        u32::from_str_radix(digits?, 16).ok()
-    };
-    match text {
-        [b'%', b'u' | b'U', a, b, c, d, after @ ..] => {
-            let char = char::from_u32(hex(&[*a, *b, *c, *d])?)?;
-            Some((Decoded::Char(char), after))
-        }
-        [b'%', a, b, after @ ..] => {
-            let byte = u8::try_from(hex(&[*a, *b])?).ok()?;
-            Some((Decoded::Byte(byte), after))
-        }
-        _ => None,
-    }
+fn hex(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |sum, &digit| Some(sum << 4 | char::from(digit).to_digit(16)?))
 }
 
 fn replace(path: &[u8], old: u8, new: u8) -> Option<Vec<u8>> {
