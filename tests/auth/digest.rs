@@ -26,7 +26,7 @@ fn accepted(verdict: Verdict) -> Accepted {
 }
 
 #[test]
-fn the_best_algorithm_is_offered_first_and_only_what_somebody_has() {
+fn the_best_algorithm_is_offered_first_and_only_what_everybody_has() {
     let starts = |text: &str| {
         let challenges = Door::new(text).challenges();
         let short = |challenge: &String| {
@@ -38,6 +38,10 @@ fn the_best_algorithm_is_offered_first_and_only_what_somebody_has() {
     assert_eq!(starts(&both("alice")), ["SHA-256", "MD5", "Basic"]);
     assert_eq!(starts(&digest_line("a", Algorithm::Md5, "")), ["MD5", "Basic"]);
     assert_eq!(starts(&format!("a:{BCRYPT}")), ["Basic"]);
+    let old = digest_line("bob", Algorithm::Md5, "");
+    assert_eq!(starts(&format!("{}{old}\ncarol:{BCRYPT}", both("alice"))), ["MD5", "Basic"]);
+    let new = digest_line("alice", Algorithm::Sha256, "");
+    assert_eq!(starts(&format!("{new}\n{old}")), ["SHA-256", "MD5", "Basic"], "none for all");
 }
 
 #[test]
