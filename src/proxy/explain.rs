@@ -335,7 +335,7 @@ pub(super) struct Inquiry {
 }
 
 impl Active for Inquiry {
-    const KIND: u8 = 8;
+    const KIND: u8 = 9;
 }
 
 impl Inquiry {

@@ -59,6 +59,28 @@ impl Active for Housekeeping {
     const KIND: u8 = 5;
 }
 
+/// No two of those that are driven have one kind: each would take the other's token for its own.
+const _: () = {
+    let kinds = [
+        Gate::KIND,
+        Client::KIND,
+        Fetch::KIND,
+        Tunnel::KIND,
+        Idle::KIND,
+        Housekeeping::KIND,
+        OperatorListener::KIND,
+        Operator::KIND,
+        Asking::KIND,
+        Inquiry::KIND,
+    ];
+    let (mut seen, mut at) = (0_u32, 0);
+    while at < kinds.len() {
+        assert!(seen & (1 << kinds[at]) == 0, "a kind is given twice");
+        seen |= 1 << kinds[at];
+        at += 1;
+    }
+};
+
 impl Worker {
     /// A proxy that listens nowhere yet. There is room for `bearable` clients and as many
     /// connections to origins; that bounds both, unless the settings say otherwise.
