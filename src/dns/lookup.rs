@@ -16,6 +16,12 @@ use super::resolv_conf::ResolvConf;
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// How long a query that found no descriptor waits for one.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(50);
+/// For how many seconds addresses of one kind are kept at most if the other was not answered: it may
+/// be the one that leads there.
+const HALF_TTL: u32 = 30;
+/// How often all servers are asked, unless `resolv.conf` says so.
+const LEAST_ROUNDS: usize = 2;
+const MOST_ROUNDS: usize = 5;
 /// IPv6 stands first, and is asked for first.
 const KINDS: [Kind; QUESTIONS] = [Kind::Aaaa, Kind::A];
 
@@ -90,12 +96,15 @@ impl Lookup {
         let first = candidates.pop_front().unwrap_or(parsed);
         let over = if conf.use_tcp { Over::Tcp } else { Over::Udp };
         let round = servers.iter().map(|&server| Try { server, over, edns: true, cut: false });
-        let tries: Vec<Try> = std::iter::repeat_n(round, conf.attempts.max(1)).flatten().collect();
+        let share = share(times.total, servers);
+        let attempt = conf.timeout.unwrap_or(times.attempt).min(share);
+        let rounds = conf.attempts.unwrap_or_else(|| rounds(share, attempt));
+        let tries: Vec<Try> = std::iter::repeat_n(round, rounds).flatten().collect();
         Ok(Self {
             questions: KINDS.map(|kind| Question::new(kind, first.clone(), &tries)),
             candidates,
             tries,
-            attempt: conf.timeout.unwrap_or(times.attempt),
+            attempt,
             deadline: now + times.total,
             early: None,
             told: false,
@@ -234,12 +243,28 @@ fn all(answer: Answer, ttl: Option<u32>) -> Judged {
 fn addresses_of(outcomes: &[Option<&Outcome>]) -> (Vec<IpAddr>, u32) {
     let (mut all, mut least) = (Vec::new(), u32::MAX);
     for outcome in outcomes.iter().flatten() {
-        if let Outcome::Addresses(addresses, ttl) = outcome {
-            all.extend(addresses);
-            least = least.min(*ttl);
+        match outcome {
+            Outcome::Addresses(addresses, ttl) => {
+                all.extend(addresses);
+                least = least.min(*ttl);
+            }
+            Outcome::Unanswered => least = least.min(HALF_TTL),
+            Outcome::NoData(_) | Outcome::NoSuchName(_) => {}
         }
     }
     (all, least)
+}
+
+/// However long one may take, every server is asked once.
+fn share(total: Duration, servers: &[SocketAddr]) -> Duration {
+    total / u32::try_from(servers.len().max(1)).unwrap_or(u32::MAX)
+}
+
+/// How often a server can be asked in its share of the time: with few servers, each is asked more
+/// often, as datagrams may be lost.
+fn rounds(share: Duration, attempt: Duration) -> usize {
+    let rounds = share.as_millis() / attempt.as_millis().max(1);
+    usize::try_from(rounds).map_or(MOST_ROUNDS, |rounds| rounds.clamp(LEAST_ROUNDS, MOST_ROUNDS))
 }
 
 const fn seconds(ttl: u32) -> Duration {

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// A question that has no answer after this time is taken for lost, and asked again.
 const LOST: Duration = Duration::from_secs(60);
 
+/// How often lost questions are looked for, while there are too many.
+const SEEK: Duration = Duration::from_secs(1);
+
 /// Why a name has no address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameError {
@@ -83,6 +86,8 @@ pub struct Names<W> {
     limits: NameLimits,
     names: HashMap<String, Entry<W>>,
     asked: usize,
+    /// When lost questions were looked for.
+    sought: Option<Instant>,
 }
 
 /// A name that is asked for, or was.
@@ -144,7 +149,7 @@ impl<W: Ord> Names<W> {
     /// An empty table.
     #[must_use]
     pub fn new(limits: NameLimits) -> Self {
-        Self { limits, names: HashMap::new(), asked: 0 }
+        Self { limits, names: HashMap::new(), asked: 0, sought: None }
     }
 
     /// Changes how long answers are kept, and how many, also of those that are known.
@@ -171,7 +176,8 @@ impl<W: Ord> Names<W> {
                 return if lost { Known::Ask } else { Known::Waiting };
             }
         }
-        if self.asked >= self.limits.asked {
+        if self.asked >= self.limits.asked && self.sought.is_none_or(|at| now >= at + SEEK) {
+            self.sought = Some(now);
             self.sweep(now);
         }
         if self.asked >= self.limits.asked {

@@ -10,6 +10,9 @@ use super::name::Name;
 use super::random::Random;
 use super::verdict::Verdict;
 
+/// So many datagrams that claim to be from the server and are not the answer are no accident: the
+/// query goes on over TCP, where nobody can guess what to forge (RFC 5452 §9.3).
+const FORGED: usize = 32;
 /// The server knows of no such version of EDNS (RFC 6891 §6.1.3).
 const BAD_VERSION: u16 = 16;
 
@@ -80,6 +83,8 @@ struct Waiting {
     until: Instant,
     /// Whether something has come that is an answer but for the case of the name.
     misspelled: bool,
+    /// How much has come that was not the answer.
+    misses: usize,
 }
 
 /// What came of a question. Times are in seconds.
@@ -165,7 +170,8 @@ impl Question {
         let (id, spelled) = (random.id(), self.name.in_any_case(random));
         let message = query(id, &spelled, self.kind, at.edns);
         let until = now + timeout;
-        self.state = State::Waiting(Waiting { at, id, spelled, until, misspelled: false });
+        self.state =
+            State::Waiting(Waiting { at, id, spelled, until, misspelled: false, misses: 0 });
         Some(Query { server: at.server, over: at.over, message })
     }
 
@@ -177,21 +183,20 @@ impl Question {
         if source != at.server {
             return;
         }
-        let response = match Response::read(message) {
-            Ok(response) => response,
-            Err(_) if at.edns && is_bare_format_error(message, waiting.id) => {
-                return self.again(Try { edns: false, ..at });
+        match waiting.read(message, &self.name, self.kind) {
+            Heard::Response(response) => {
+                self.noticed.push((at.server, true));
+                self.take(&response, at);
             }
-            Err(_) => return,
-        };
-        if response.id != waiting.id || !response.is_about(&self.name, self.kind) {
-            return;
+            Heard::BareFormatError => self.again(Try { edns: false, ..at }),
+            Heard::Nothing if waiting.misses >= FORGED && at.over == Over::Udp => {
+                self.again(Try { over: Over::Tcp, ..at });
+            }
+            Heard::Nothing => {}
         }
-        if at.over == Over::Udp && !response.name.is_spelled_like(&waiting.spelled) {
-            waiting.misspelled = true;
-            return;
-        }
-        self.noticed.push((at.server, true));
+    }
+
+    fn take(&mut self, response: &Response, at: Try) {
         if response.truncated {
             match at.over {
                 Over::Udp => self.again(Try { over: Over::Tcp, cut: true, ..at }),
@@ -200,7 +205,7 @@ impl Question {
         } else if matches!(response.code, FORMAT_ERROR | BAD_VERSION) && at.edns {
             self.again(Try { edns: false, ..at });
         } else {
-            self.conclude(&response, at);
+            self.conclude(response, at);
         }
     }
 
@@ -294,6 +299,35 @@ impl Question {
         self.noticed.push((at.server, misspelled));
         self.problem = Some((at.server, Problem::Silent));
         self.state = State::Next(None);
+    }
+}
+
+/// What a message is to a query.
+enum Heard {
+    Response(Box<Response>),
+    BareFormatError,
+    Nothing,
+}
+
+impl Waiting {
+    /// The response to this query, if `message` is that: its id, its question, and in a datagram its
+    /// spelling.
+    fn read(&mut self, message: &[u8], name: &Name, kind: Kind) -> Heard {
+        match Response::read(message) {
+            Err(_) if self.at.edns && is_bare_format_error(message, self.id) => {
+                return Heard::BareFormatError;
+            }
+            Ok(response) if response.id == self.id && response.is_about(name, kind) => {
+                let spelled = response.name.is_spelled_like(&self.spelled);
+                if spelled || self.at.over == Over::Tcp {
+                    return Heard::Response(Box::new(response));
+                }
+                self.misspelled = true;
+            }
+            _ => {}
+        }
+        self.misses += 1;
+        Heard::Nothing
     }
 }
 

@@ -23,8 +23,8 @@ pub struct ResolvConf {
     pub ndots: usize,
     /// For an answer of one server, if the file says so.
     pub timeout: Option<Duration>,
-    /// How often all servers are asked.
-    pub attempts: usize,
+    /// How often all servers are asked, if the file says so.
+    pub attempts: Option<usize>,
     /// Whether the first server is another one each time.
     pub rotate: bool,
     /// Whether queries go over TCP.
@@ -38,7 +38,7 @@ impl Default for ResolvConf {
             search: Vec::new(),
             ndots: 1,
             timeout: None,
-            attempts: 2,
+            attempts: None,
             rotate: false,
             use_tcp: false,
         }
@@ -79,7 +79,7 @@ impl ResolvConf {
             ("timeout", Some(n)) => {
                 self.timeout = Some(Duration::from_secs(n.clamp(1, 30) as u64));
             }
-            ("attempts", Some(n)) => self.attempts = n.clamp(1, 5),
+            ("attempts", Some(n)) => self.attempts = Some(n.clamp(1, 5)),
             ("rotate", _) => self.rotate = true,
             ("use-vc", _) => self.use_tcp = true,
             _ => {}
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(servers, ["192.0.2.1:53", "[2001:db8::1]:53", "[fe80::1%3]:53"]);
         let search: Vec<String> = conf.search.iter().map(Name::to_string).collect();
         assert_eq!(search, ["a.test", "b.test"]);
-        assert_eq!((conf.ndots, conf.attempts), (2, 5));
+        assert_eq!((conf.ndots, conf.attempts), (2, Some(5)));
         assert_eq!(conf.timeout, Some(Duration::from_secs(9)));
         assert!(conf.rotate && conf.use_tcp);
     }

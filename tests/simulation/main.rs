@@ -8,6 +8,7 @@
 mod ask;
 mod client;
 mod destinations;
+mod names;
 mod origin;
 mod plan;
 mod world;

@@ -11,28 +11,26 @@ use tidegate::proxy::{
 };
 use tidegate::reactor::sim::{Faults, Network, Rng};
 use tidegate::reactor::{
-    Active, App, Arena, Clock, Event, Io, Listener, Mailbox, Reactor, Token, Wake,
+    Active, App, Arena, Clock, Event, Io, Listener, Mailbox, NameSources, Reactor, Source, Token,
+    Wake,
 };
 
 use crate::client::{SimClient, Tally};
+use crate::names::{NAMES, NameServer, address_of};
 use crate::origin::OriginConnection;
 use crate::plan::Plan;
 
 const PROXY: &str = "203.0.113.1:3128";
 const ORIGIN: &str = "198.51.100.1";
 
-/// Knows three names; one is allowed, one is not, one does not exist.
+/// Answers as the name server does, by mail.
 #[derive(Debug)]
 struct Hosts(Mailbox<Mail>);
 
 impl Resolver for Hosts {
     fn ask(&mut self, name: &str) {
-        let address = |text: &str| Ok(vec![text.parse::<IpAddr>().unwrap()]);
-        let answer = match name {
-            "o.test" => address(ORIGIN),
-            "denied.test" => address("10.0.0.1"),
-            _ => Err(std::io::Error::other("no such name")),
-        };
+        let address = address_of(name).map(|address| vec![IpAddr::from(address)]);
+        let answer = address.ok_or_else(|| std::io::Error::other("no such name"));
         self.0.send(Mail::Resolved(name.to_owned(), answer)).unwrap();
     }
 }
@@ -73,6 +71,7 @@ impl Verifier {
 
 /// Everybody but the proxy.
 struct Peers {
+    names: NameServer,
     gates: Arena<Gate>,
     origins: Arena<OriginConnection>,
     clients: Arena<SimClient>,
@@ -92,6 +91,13 @@ impl Active for Gate {
     const KIND: u8 = 8;
 }
 
+/// What the name server is driven for.
+struct Asked;
+
+impl Active for Asked {
+    const KIND: u8 = 11;
+}
+
 impl App for Peers {
     type Mail = ();
 
@@ -100,6 +106,8 @@ impl App for Peers {
         if let Some(id) = token.id::<Gate>() {
             self.accept(reactor, token);
             let _ = id;
+        } else if token.id::<Asked>().is_some() {
+            self.names.drive(reactor);
         } else if let Some(id) = token.id::<OriginConnection>() {
             if let Some(origin) = self.origins.get_mut(id)
                 && !origin.drive(reactor, &self.plans, &mut self.rng)
@@ -163,7 +171,9 @@ pub(crate) fn simulate(seed: u64) -> Tally {
     worker.listen(&mut proxy, PROXY.parse().unwrap()).unwrap();
 
     let plans = (0..6).map(|number| Plan::draw(number, &mut rng)).collect();
+    let asked = Arena::new().insert(Asked).token();
     let mut peers = Peers {
+        names: NameServer::bind(&mut outside, asked),
         gates: Arena::new(),
         origins: Arena::new(),
         clients: Arena::new(),
@@ -199,6 +209,7 @@ pub(crate) fn simulate(seed: u64) -> Tally {
         pass_time(&network, &proxy, &outside, verifier.next());
     }
     assert!(worker.is_over() && worker.is_empty(), "{worker:#?}");
+    worker.give_up(&mut proxy); // a name may still be asked for that nobody waits for
     assert_eq!(proxy.open_sockets(), 0, "nothing is left open");
     peers.tally
 }
@@ -227,8 +238,9 @@ fn pass_time(
     network.clock().advance_to(next.max(network.clock().now().mono + Duration::from_micros(1)));
 }
 
+/// No datagram is lost here: a name that cannot be looked up would hide what is asked of the proxy.
 fn faults(rng: &mut Rng) -> Faults {
-    if rng.percent(30) { Faults::NONE } else { Faults::SOME }
+    if rng.percent(30) { Faults::NONE } else { Faults { lost: 0, ..Faults::SOME } }
 }
 
 /// One user, asked for the password in a realm of everything.
@@ -245,14 +257,23 @@ fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut R
     let mut settings = Settings::forward("sim");
     settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
     settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
+    settings.name_sources = NameSources {
+        hosts: Source::Text(String::new()),
+        resolv_conf: Source::Text(String::new()),
+        servers: vec![NAMES.parse().unwrap()],
+    };
     settings.cache_memory = *rng.pick(&[0, 50_000, 300_000, 10 << 20]);
     settings.cache_object_max = Some(settings.cache_memory as u64 / 2);
     settings.limits.range_slice = *rng.pick(&[None, Some(tidegate::proxy::units::Bytes(4096))]);
     settings.limits.window = tidegate::proxy::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
     settings.auth = users.then(|| auth_rules(rng));
     settings.limits.passwords = *rng.pick(&[1, 4, 64]);
+    let by_mail: Option<Box<dyn Resolver>> = match rng.percent(50) {
+        true => Some(Box::new(Hosts(reactor.mailbox()))),
+        false => None,
+    };
     let surroundings = Surroundings {
-        resolver: Some(Box::new(Hosts(reactor.mailbox()))),
+        resolver: by_mail,
         hasher: Box::new(Hashing(hasher)),
         interfaces: Box::new(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),

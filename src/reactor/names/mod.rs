@@ -182,8 +182,8 @@ impl Resolver {
     /// it is the whole name, which is not searched in any domain.
     ///
     /// # Errors
-    /// Within `Ready`, why there are none: [`NameError::Overloaded`] at once, if too many names are
-    /// being asked for.
+    /// Within `Ready`, why there are none: [`Overloaded`](crate::dns::NameError::Overloaded) at once, if
+    /// too many names are being asked for.
     pub fn look_up<M>(
         &mut self,
         reactor: &mut Reactor<M>,

@@ -1,0 +1,117 @@
+//! What a look-up costs that needs no question: a name that is known, one of the file of hosts, and
+//! reading a response.
+
+use std::net::SocketAddr;
+use std::task::Poll;
+
+use divan::{Bencher, black_box};
+use tidegate::dns::{Kind, Name, Response, Verdict, query};
+use tidegate::reactor::sim::{Faults, Network};
+use tidegate::reactor::{
+    Active, App, Arena, Event, Io, NameSources, Reactor, Resolver, ResolverLimits, Source, Token,
+};
+
+fn main() {
+    divan::main();
+}
+
+const SERVER: &str = "192.0.2.53:53";
+const KNOWN: &str = "known.example.test";
+
+struct Thing;
+impl Active for Thing {
+    const KIND: u8 = 0;
+}
+
+/// The resolver, driven for whatever happens.
+struct Asking(Resolver);
+impl App for Asking {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, _: Event<()>) {
+        self.0.drive(reactor);
+    }
+}
+
+/// A server that knows one address of every name.
+struct Server(Io);
+impl App for Server {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, _: Event<()>) {
+        let mut question = Vec::with_capacity(600);
+        while let Poll::Ready(Ok(from)) = reactor.recv_datagram(self.0, &mut question) {
+            let _ = reactor.send_datagram(self.0, &response(&question), Some(from));
+            question.clear();
+        }
+    }
+}
+
+/// The question repeated, and one address if it is for IPv4.
+fn response(query: &[u8]) -> Vec<u8> {
+    let mut response = query[..query.len() - 11].to_vec(); // without the record of EDNS
+    let answers = u8::from(response.ends_with(&[0, 1, 0, 1]));
+    response[2..4].copy_from_slice(&[0x81, 0x80]);
+    response[7] = answers;
+    response[11] = 0;
+    if answers == 1 {
+        response.extend(b"\xc0\x0c\0\x01\0\x01\0\0\x0e\x10\0\x04\xc0\0\x02\x01");
+    }
+    response
+}
+
+fn tokens() -> [Token; 2] {
+    let mut arena = Arena::new();
+    [arena.insert(Thing).token(), arena.insert(Thing).token()]
+}
+
+/// A resolver that knows one name of its server, and one of the file of hosts.
+fn resolver() -> (Reactor<()>, Resolver, Token) {
+    let server: SocketAddr = SERVER.parse().expect("an address");
+    let network = Network::new(0);
+    let mut there = network.reactor(server.ip(), Faults::NONE);
+    let mut here: Reactor<()> = network.reactor([192, 0, 2, 1].into(), Faults::NONE);
+    let [owner, waiter] = tokens();
+    let mut program = Server(there.bind_datagrams(server, owner).expect("it is free"));
+    let sources = NameSources {
+        hosts: Source::Text("192.0.2.7 printer.test".into()),
+        resolv_conf: Source::Text(String::new()),
+        servers: vec![server],
+    };
+    let resolver = Resolver::new(owner, sources, ResolverLimits::default(), [7; 32]);
+    let mut asking = Asking(resolver);
+    for _ in 0..10 {
+        let _ = asking.0.look_up(&mut here, KNOWN, waiter);
+        here.turn(&mut asking, Some(std::time::Duration::ZERO)).expect("it turns");
+        there.turn(&mut program, Some(std::time::Duration::ZERO)).expect("it turns");
+    }
+    (here, asking.0, waiter)
+}
+
+#[divan::bench]
+fn known(bencher: Bencher<'_, '_>) {
+    let (mut reactor, mut resolver, waiter) = resolver();
+    bencher.bench_local(|| {
+        let found = resolver.look_up(&mut reactor, black_box(KNOWN), waiter);
+        assert!(matches!(found, Poll::Ready(Ok(_))));
+    });
+}
+
+#[divan::bench]
+fn in_the_file_of_hosts(bencher: Bencher<'_, '_>) {
+    let (mut reactor, mut resolver, waiter) = resolver();
+    bencher.bench_local(|| {
+        let found = resolver.look_up(&mut reactor, black_box("printer.test"), waiter);
+        assert!(matches!(found, Poll::Ready(Ok(_))));
+    });
+}
+
+#[divan::bench]
+fn read_a_response(bencher: Bencher<'_, '_>) {
+    let name = Name::parse(KNOWN).expect("a name");
+    let message = response(&query(7, &name, Kind::A, true));
+    bencher.bench(|| {
+        let response = Response::read(black_box(&message)).expect("it is one");
+        Verdict::of(&response, &name, Kind::A, 0)
+    });
+}
