@@ -106,10 +106,20 @@ fn basic_remembered(bencher: Bencher<'_, '_>) {
 
 const PATHS: &[&str] = &["/articles/2026/11/the-tide", "/a%20b/c;d=e//f", "/x/%2e%2e/%2561dmin"];
 
+fn prefixes() -> Vec<PathPrefix> {
+    let prefixes = ["/", "/admin", "/files/private/"];
+    prefixes.iter().map(|text| text.parse().expect("a prefix")).collect()
+}
+
 #[divan::bench(args = PATHS)]
 fn place_of_path(bencher: Bencher<'_, '_>, path: &str) {
-    let prefixes = ["/", "/admin", "/files/private/"];
-    let prefixes: Vec<PathPrefix> =
-        prefixes.iter().map(|text| text.parse().expect("a prefix")).collect();
+    let prefixes = prefixes();
     bencher.bench_local(|| place(black_box(path), &prefixes));
+}
+
+/// As long and as odd as a request line may be, and all of it in vain.
+#[divan::bench]
+fn place_of_the_worst_path(bencher: Bencher<'_, '_>) {
+    let (path, prefixes) = (["/", &"x%2520;y//.%20/%5c%3f".repeat(380)].concat(), prefixes());
+    bencher.bench_local(|| place(black_box(&path), &prefixes));
 }

@@ -120,7 +120,7 @@ fn check(space: &ProtectionSpace, files: &[String], asked: Option<Schemes>) -> R
     if asked.is_some_and(|schemes| schemes.digest) && !served.contains(&"Digest") {
         return Err(format!(
             "Digest cannot be offered: {files} has no line user:realm:HA1 for the realm \
-             '{realm}'; make some with 'htdigest', or set --auth basic"
+             '{realm}'; make some with 'tidegate users add --digest', or set --auth basic"
         ));
     }
     if served.is_empty() {

@@ -77,10 +77,11 @@ pub fn is_lookalike(field: &Field<'_>) -> bool {
     )
 }
 
-/// Whether some origins take what `field` says for the target of the request.
+/// Whether some origins take what `field` says for the target of the request, or for a part of it.
 #[must_use]
 pub fn is_other_target(field: &Field<'_>) -> bool {
-    const NAMES: [&[u8]; 3] = [b"x-original-url", b"x-original-uri", b"x-rewrite-url"];
+    const NAMES: [&[u8]; 4] =
+        [b"x-original-url", b"x-original-uri", b"x-rewrite-url", b"x-script-name"];
     let same = |a: u8, b: u8| a.eq_ignore_ascii_case(&b) || a == b'_' && b == b'-';
     let is = |name: &[u8]| {
         name.len() == field.name.len() && field.name.iter().zip(name).all(|(&a, &b)| same(a, b))
@@ -166,11 +167,12 @@ mod tests {
             ("X-Original-URL", "/a"),
             ("x-rewrite_url", "/a"),
             ("X_Original_Uri", "/a"),
+            ("X-Script-Name", "/a"),
             ("X-Original-Host", "h"),
             ("X-Rewrite-URLs", "/a"),
         ]);
         let found: Vec<bool> = fields.iter().map(|field| is_other_target(&field)).collect();
-        assert_eq!(found, [true, true, true, false, false]);
+        assert_eq!(found, [true, true, true, true, false, false]);
     }
 
     #[test]

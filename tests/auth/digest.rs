@@ -192,6 +192,19 @@ fn the_next_nonce_comes_before_the_last_one_ends() {
 }
 
 #[test]
+fn a_nonce_of_an_earlier_process_is_stale() {
+    let text = both("alice");
+    let mut earlier = Door::with_secret(&text, [8; 32]);
+    let mut door = Door::new(&text);
+    let answer = answer(&mut earlier);
+    assert_eq!(outcome(earlier.get("/a?b", &answer.nc(1).sign())), "alice is there");
+    assert_eq!(outcome(door.get("/a?b", &answer.nc(2).sign())), "stale");
+    assert_eq!(outcome(door.get("/a?b", &answer.password("guessed").nc(2).sign())), "wrong");
+    let now = door.clock.now().wall;
+    assert!(door.authenticator.challenges(Why::Stale, now)[0].contains("stale=true"));
+}
+
+#[test]
 fn nonces_outlive_a_change_of_users() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door);

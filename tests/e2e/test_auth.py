@@ -162,11 +162,24 @@ class Start(Users):
         self.assertIn("nobody", self.refused("--users", self.file(digest_lines()), "--realm", "elsewhere"))
         self.assertIn("No such file", self.refused("--users", "/nowhere/users"))
         self.assertIn("--users", self.refused("--auth", "basic"))
+        self.assertIn("--to", self.refused("--protect", f"/a users={htpasswd}"))
+        self.assertIn("for nobody", self.refused("--to", "http://127.0.0.1:1", "--protect", "/a"))
 
     def test_basic_beyond_this_machine_is_warned_of(self):
         args = ("--users", self.file(BCRYPT), "--allow-client", "127.0.0.1")
         proxy = self.start_proxy(*args, listen="0.0.0.0:0")
         self.assertTrue(any(line.startswith("warning: Basic") for line in proxy.banner), proxy.banner)
+        self.assertIn("  users    all: 1 user in the realm 'tidegate', by Basic", proxy.banner)
+
+    def test_a_protected_path_is_printed_as_it_was_given(self):
+        file = self.file(digest_lines())
+        rule = f'/staff/ realm="{REALM}" users={file} auth=digest'
+        args = ("--to", "http://127.0.0.1:1", "--protect", rule, "--print-config")
+        config = self.folder() / "tidegate.toml"
+        printed = self.run_command(BINARY, *args)
+        config.write_bytes(printed)
+        self.assertIn(b"\n[[protect]]\npath = \"/staff/\"\n", printed)
+        self.assertEqual(self.run_command(BINARY, "--config", str(config), "--print-config"), printed)
 
 
 class Files(Users):

@@ -7,7 +7,7 @@ use super::respell::{RESPELLINGS, normal};
 /// A path with more readings than this is meant to be misread.
 const MOST: usize = 128;
 /// As many bytes are read for one path, so that nobody keeps the proxy busy with it.
-const MOST_BYTES: usize = 64 * 1024;
+const MOST_BYTES: usize = 32 * 1024;
 
 /// What `path` may stand for: itself, with its escapes in normal form, and all that comes of that by
 /// reading it in other ways, one after the other in any order. `None` if that is too much.

@@ -41,6 +41,9 @@ fn decode_names(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn decode_but(path: &[u8], stays: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
+    if !path.contains(&b'%') {
+        return None;
+    }
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
     while let [first, tail @ ..] = rest {
@@ -63,6 +66,9 @@ fn decode_but(path: &[u8], stays: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
 
 /// With `%u0041` decoded, as some scripts of browsers write it.
 fn decode_units(path: &[u8]) -> Option<Vec<u8>> {
+    if !path.contains(&b'%') {
+        return None;
+    }
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
     while let [first, tail @ ..] = rest {
@@ -91,14 +97,16 @@ fn hex(digits: &[u8]) -> Option<u32> {
 }
 
 fn replace(path: &[u8], old: u8, new: u8) -> Option<Vec<u8>> {
-    let out = path.iter().map(|&byte| if byte == old { new } else { byte }).collect();
-    changed(path, out)
+    let replaced = |&byte: &u8| if byte == old { new } else { byte };
+    path.contains(&old).then(|| path.iter().map(replaced).collect())
 }
 
 /// Without what follows `;` in each segment.
 fn without_parameters(path: &[u8]) -> Option<Vec<u8>> {
-    let name = |segment: &[u8]| segment.split(|&byte| byte == b';').next().map(<[u8]>::to_vec);
-    changed(path, segments(path, |segment| name(segment).unwrap_or_default()))
+    path.contains(&b';').then(|| {
+        let end = |segment: &[u8]| segment.iter().position(|&byte| byte == b';');
+        segments(path, |segment| &segment[..end(segment).unwrap_or(segment.len())])
+    })
 }
 
 /// Up to the first `end`.
@@ -132,23 +140,26 @@ fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
 
 /// Without dots and spaces at the end of segments, which some file systems ignore.
 fn trim_names(path: &[u8]) -> Option<Vec<u8>> {
-    let trimmed = |segment: &[u8]| {
-        let end = |ignored: &[u8]| segment.iter().rposition(|b| !ignored.contains(b));
+    let trimmed = |segment| {
+        let end = |ignored: &[u8]| <[u8]>::iter(segment).rposition(|b| !ignored.contains(b));
         let kept = end(b" .").or_else(|| end(b" ")).map_or(0, |last| last + 1);
-        segment[..kept].to_vec()
+        &segment[..kept]
     };
     changed(path, segments(path, trimmed))
 }
 
 /// Without control characters, which URL parsers of browsers drop.
 fn without_controls(path: &[u8]) -> Option<Vec<u8>> {
-    let out = path.iter().copied().filter(|byte| !byte.is_ascii_control()).collect();
-    changed(path, out)
+    let kept = path.iter().copied().filter(|byte| !byte.is_ascii_control());
+    path.iter().any(u8::is_ascii_control).then(|| kept.collect())
 }
 
 /// ASCII in place of what lax decoders take for it: longer forms in UTF-8 than are needed, and the
 /// wide forms of Unicode.
 fn narrow(path: &[u8]) -> Option<Vec<u8>> {
+    if path.is_ascii() {
+        return None;
+    }
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
     while let [first, tail @ ..] = rest {
@@ -179,8 +190,15 @@ fn narrow(path: &[u8]) -> Option<Vec<u8>> {
     changed(path, out)
 }
 
-fn segments(path: &[u8], each: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
-    path.split(|&byte| byte == b'/').map(each).collect::<Vec<_>>().join(&b'/')
+/// The path with what `each` leaves of its segments.
+fn segments<'a>(path: &'a [u8], each: impl Fn(&'a [u8]) -> &'a [u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    for segment in path.split(|&byte| byte == b'/') {
+        out.extend_from_slice(each(segment));
+        out.push(b'/');
+    }
+    out.pop();
+    out
 }
 
 fn changed(before: &[u8], after: Vec<u8>) -> Option<Vec<u8>> {
