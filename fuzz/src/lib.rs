@@ -7,6 +7,7 @@ pub mod dns;
 pub mod egress;
 pub mod fields;
 pub mod heads;
+pub mod protected_path;
 pub mod range;
 pub mod reference;
 pub mod spelling;
@@ -17,7 +18,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 15] = [
+pub const TARGETS: [(&str, Rule); 16] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -33,4 +34,5 @@ pub const TARGETS: [(&str, Rule); 15] = [
     ("egress", egress::rules),
     ("spelling", spelling::rules),
     ("dns_message", dns::rules),
+    ("protected_path", protected_path::rules),
 ];

@@ -17,32 +17,35 @@ pub(super) struct Accounts {
     users: Users,
     realm: Realm,
     secret: Secret,
-    /// For which of [`Algorithm::ALL`] there are lines.
+    /// Those that are offered.
     algorithms: Vec<Algorithm>,
     /// Those whom Basic can recognize.
     basic: Vec<Arc<str>>,
+    /// What nobody can know, for each algorithm.
+    nobodys: [(Algorithm, Ha1); Algorithm::ALL.len()],
     /// The names by what hides them; filled only if hiding is offered.
     hidden: BTreeMap<String, Arc<str>>,
 }
 
 impl Accounts {
-    pub(super) fn new(users: Users, realm: Realm, userhash: bool, secret: Secret) -> Self {
-        let has = |of: &Algorithm| users.iter().any(|user| user.ha1(&realm, *of).is_some());
-        let algorithms: Vec<Algorithm> = Algorithm::ALL.iter().copied().filter(has).collect();
+    pub(super) fn new(users: Users, realm: Realm, userhash: bool, secret: &Secret) -> Self {
+        let algorithms = algorithms(&users, &realm);
         let basic = users.iter().filter(|user| user.serves_basic(&realm));
         let basic = basic.map(|user| user.name.clone()).collect();
         let hide =
             |user: &User, of: Algorithm| (of.userhash(&user.name, &realm), user.name.clone());
         let pairs = users.iter().flat_map(|user| algorithms.iter().map(move |&of| (user, of)));
         let hidden = pairs.filter(|_| userhash).map(|(user, of)| hide(user, of)).collect();
-        Self { users, realm, secret, algorithms, basic, hidden }
+        let nobodys = [Algorithm::Sha256, Algorithm::Md5]
+            .map(|of| (of, of.nobodys(&secret.mac("nobody", &[]))));
+        Self { users, realm, secret: secret.clone(), algorithms, basic, nobodys, hidden }
     }
 
     pub(super) const fn realm(&self) -> &Realm {
         &self.realm
     }
 
-    /// The algorithms that somebody can answer with, the best first.
+    /// The algorithms that are offered, the best first.
     pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.algorithms.iter().copied()
     }
@@ -62,14 +65,18 @@ impl Accounts {
     }
 
     /// What `named` answers Digest with; of whom is not there, what nobody can know.
-    pub(super) fn for_digest(&self, named: &Named, of: Algorithm) -> (Option<Arc<str>>, Ha1) {
-        let (name, user) = match named {
-            Named::Plain(name) => (name, self.users.find(name)),
-            Named::Hashed(hash) => (hash, self.unhide(hash, of)),
+    pub(super) fn for_digest(&self, named: &Named, of: Algorithm) -> (Option<&User>, &Ha1) {
+        let user = match named {
+            Named::Plain(name) => self.users.find(name),
+            Named::Hashed(hash) => self.unhide(hash, of),
         };
         let known = user.and_then(|user| Some((user, user.ha1(&self.realm, of)?)));
-        let nobodys = of.nobodys(&self.secret.mac("nobody", &[name.as_bytes()]));
-        known.map_or((None, nobodys), |(user, ha1)| (Some(user.name.clone()), ha1.clone()))
+        known.map_or_else(|| (None, self.nobodys(of)), |(user, ha1)| (Some(user), ha1))
+    }
+
+    fn nobodys(&self, of: Algorithm) -> &Ha1 {
+        let [first, second] = &self.nobodys;
+        if first.0 == of { &first.1 } else { &second.1 }
     }
 
     fn unhide(&self, hash: &str, of: Algorithm) -> Option<&User> {
@@ -82,5 +89,20 @@ impl Accounts {
         let mac = self.secret.mac("stand-in", &[name.as_bytes()]);
         let number = mac.iter().fold(0, |sum: usize, &byte| sum << 8 ^ usize::from(byte));
         number.checked_rem(self.basic.len()).unwrap_or(0)
+    }
+}
+
+/// The algorithms for which every user of Digest has a line: clients take the best one that is offered,
+/// and would be wrong with any other. If there is none for all, those that some have.
+fn algorithms(users: &Users, realm: &Realm) -> Vec<Algorithm> {
+    let has = |user: &&User, of: &Algorithm| user.ha1(realm, *of).is_some();
+    let any = |user: &&User| Algorithm::ALL.iter().any(|of| has(user, of));
+    let all = |of: &&Algorithm| users.iter().filter(any).all(|user| has(&user, of));
+    let some = |of: &&Algorithm| users.iter().any(|user| has(&user, of));
+    let of_some = || Algorithm::ALL.iter().filter(some);
+    if of_some().any(|of| all(&of)) {
+        of_some().filter(all).copied().collect()
+    } else {
+        of_some().copied().collect()
     }
 }

@@ -31,8 +31,8 @@ impl Authenticator {
         let place = [settings.side.challenge().as_bytes(), settings.realm.as_str().as_bytes()];
         let secret = Secret::new(secret.mac("authenticator", &place));
         Self {
-            accounts: accounts(&settings, users, secret),
-            digest: Digest::new(&settings, secret),
+            accounts: accounts(&settings, users, &secret),
+            digest: Digest::new(&settings, &secret),
             verdicts: Verdicts::new(settings.remembered, &secret),
             settings,
             secret,
@@ -42,7 +42,7 @@ impl Authenticator {
     /// Recognizes other users from now on. Nonces stay good; of verdicts only those count that are
     /// about hashes that are still there.
     pub fn replace_users(&mut self, users: Users) {
-        self.accounts = accounts(&self.settings, users, self.secret);
+        self.accounts = accounts(&self.settings, users, &self.secret);
     }
 
     /// Whose door it is.
@@ -51,12 +51,18 @@ impl Authenticator {
         self.settings.side
     }
 
-    /// Whether there is anybody to be recognized. If not, all lines are for Digest and in other
-    /// realms, or their scheme is off, and there is no challenge to make.
+    /// The schemes with which somebody can be recognized, the best first. If there is none, all lines
+    /// are for Digest and in other realms, or their scheme is off, and there is no challenge to make.
     #[must_use]
-    pub fn knows_anybody(&self) -> bool {
+    pub fn schemes(&self) -> Vec<&'static str> {
         let Settings { basic, digest, .. } = self.settings;
-        basic && self.accounts.has_basic() || digest && self.accounts.algorithms().next().is_some()
+        let digest = digest && self.accounts.algorithms().next().is_some();
+        let basic = basic && self.accounts.has_basic();
+        [("Digest", digest), ("Basic", basic)]
+            .into_iter()
+            .filter(|of| of.1)
+            .map(|of| of.0)
+            .collect()
     }
 
     /// Judges the credentials of `request`.
@@ -75,6 +81,21 @@ impl Authenticator {
         } else {
             Verdict::Challenge(Why::NotOffered)
         }
+    }
+
+    /// Whether `request` has credentials that may be an answer to a challenge of this realm: of Basic,
+    /// which does not say for which one they are, all.
+    #[must_use]
+    pub fn claims(&self, request: &Request<'_>) -> bool {
+        let Settings { basic, digest, .. } = self.settings;
+        request.fields.all(self.settings.side.credentials()).any(|value| {
+            let (scheme, rest) = split(value);
+            let realm = || digest::Credentials::parse(rest).ok().map(|sent| sent.realm);
+            basic && scheme.eq_ignore_ascii_case(b"Basic")
+                || digest
+                    && scheme.eq_ignore_ascii_case(b"Digest")
+                    && realm().as_deref() == Some(self.settings.realm.as_str())
+        })
     }
 
     fn verify_basic(&mut self, token: &[u8], now: Now) -> Verdict {
@@ -123,7 +144,7 @@ impl Authenticator {
     }
 }
 
-fn accounts(settings: &Settings, users: Users, secret: Secret) -> Accounts {
+fn accounts(settings: &Settings, users: Users, secret: &Secret) -> Accounts {
     Accounts::new(users, settings.realm.clone(), settings.userhash, secret)
 }
 

@@ -46,6 +46,24 @@ impl fmt::Display for FailureLimit {
     }
 }
 
+/// What a failure has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// How many the client has had of late, this one included.
+    pub count: u32,
+    /// For how long its answer is to be held back: who guesses one after the other is slowed down
+    /// long before being refused, who has mistyped is not.
+    pub hold: Duration,
+    /// Whether the client is refused from now on.
+    pub is_last: bool,
+}
+
+/// So many failures are answered at once.
+const FREE: u32 = 3;
+/// How long the next one is held back; each that follows for twice as long, up to a bound.
+const FIRST_HOLD: Duration = Duration::from_millis(250);
+const LONGEST_HOLD: Duration = Duration::from_secs(2);
+
 /// Failures by client: by IPv4 address, or by the /64 of an IPv6 one, which is one customer's.
 ///
 /// Success makes nothing undone: who has an account could go on guessing at others'. Once there are
@@ -77,28 +95,36 @@ impl Failures {
     #[must_use]
     pub fn refused(&mut self, client: IpAddr, now: Instant) -> Option<Duration> {
         let FailureLimit::Of(most, period) = self.limit else { return None };
-        let record = self.clients.get(&aggregate(client))?;
+        let record = self.clients.get(&client_network(client))?;
         let left = period.saturating_sub(now.saturating_duration_since(record.since));
         (record.count >= most.get() && !left.is_zero()).then_some(left)
     }
 
-    /// `client` has failed.
-    pub fn add(&mut self, client: IpAddr, now: Instant) {
-        let FailureLimit::Of(most, period) = self.limit else { return };
+    /// `client` has failed; what that has led to, unless there is no limit.
+    pub fn add(&mut self, client: IpAddr, now: Instant) -> Option<Failure> {
+        let FailureLimit::Of(most, period) = self.limit else { return None };
         let new = Record { count: 0, since: now };
-        let record = self.clients.get_or_insert_mut(aggregate(client), || new);
+        let record = self.clients.get_or_insert_mut(client_network(client), || new);
         if now.saturating_duration_since(record.since) >= period {
             *record = new;
         }
         record.count = record.count.saturating_add(1);
-        if record.count == most.get() {
+        let is_last = record.count == most.get();
+        if is_last {
             record.since = now;
         }
+        Some(Failure { count: record.count, hold: hold(record.count), is_last })
     }
 }
 
-/// What one client is likely to have all of.
-fn aggregate(client: IpAddr) -> IpAddr {
+fn hold(count: u32) -> Duration {
+    let Some(doublings) = count.checked_sub(FREE + 1) else { return Duration::ZERO };
+    FIRST_HOLD.saturating_mul(1 << doublings.min(10)).min(LONGEST_HOLD)
+}
+
+/// What one client is likely to have all of: an IPv4 address, or the /64 of an IPv6 one.
+#[must_use]
+pub fn client_network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
         v4 @ IpAddr::V4(_) => v4,
@@ -148,6 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn who_guesses_on_is_slowed_down() {
+        let (mut failures, now) = (failures("8/1m"), start());
+        let mut add = || failures.add(ip("192.0.2.1"), now).unwrap();
+        let all: Vec<Failure> = (0..9).map(|_| add()).collect();
+        let holds: Vec<u128> = all.iter().map(|failure| failure.hold.as_millis()).collect();
+        assert_eq!(holds, [0, 0, 0, 250, 500, 1000, 2000, 2000, 2000]);
+        assert!(all.iter().map(|failure| failure.count).eq(1..=9));
+        assert!(all.iter().all(|failure| failure.is_last == (failure.count == 8)));
+        assert_eq!(hold(u32::MAX), LONGEST_HOLD);
+    }
+
+    #[test]
     fn what_is_long_ago_does_not_count() {
         let (mut failures, now, client) = (failures("2/1m"), start(), ip("192.0.2.1"));
         for at in [0, 60, 120] {
@@ -179,7 +217,7 @@ mod tests {
     #[test]
     fn without_a_limit_nobody_is_refused() {
         let (mut failures, now) = (failures("off"), start());
-        (0..100).for_each(|_| failures.add(ip("192.0.2.1"), now));
+        assert!((0..100).all(|_| failures.add(ip("192.0.2.1"), now).is_none()));
         assert_eq!(failures.refused(ip("192.0.2.1"), now), None);
         assert!(failures.clients.is_empty());
     }

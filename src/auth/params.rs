@@ -1,5 +1,7 @@
 //! Authentication parameters: `name=value, name="value"` (RFC 9110 §11.2), read strictly.
 
+use std::borrow::Cow;
+
 use crate::http::list::{self, Elements};
 
 /// More of them than any scheme has.
@@ -7,26 +9,26 @@ const MAX: usize = 32;
 
 /// One value, and how it stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Value {
-    pub(super) text: String,
+pub(super) struct Value<'a> {
+    pub(super) text: Cow<'a, str>,
     pub(super) quoted: bool,
 }
 
 /// The parameters of one challenge or one set of credentials, each of another name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Params(Vec<(String, Value)>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Params<'a>(Vec<(&'a str, Value<'a>)>);
 
-impl Params {
+impl<'a> Params<'a> {
     /// Reads a list of parameters.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn parse(text: &'a [u8]) -> Result<Self, &'static str> {
         let text = std::str::from_utf8(text).map_err(|_| "the credentials are no UTF-8")?;
         if !list::is_terminated(text.as_bytes()) {
             return Err("a quoted parameter has no end");
         }
-        let mut params = Self::default();
+        let mut params = Self(Vec::with_capacity(12));
         for element in Elements::of(text.as_bytes()) {
             let (name, value) = parameter(element).ok_or("a parameter cannot be read")?;
-            if params.0.iter().any(|(other, _)| *other == name) {
+            if params.0.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
                 return Err("a parameter comes more than once");
             }
             if params.0.len() == MAX {
@@ -37,30 +39,34 @@ impl Params {
         Ok(params)
     }
 
-    /// Takes out the value of `name`, which is in lower case.
-    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
-        let at = self.0.iter().position(|(other, _)| other == name)?;
+    /// Takes out the value of `name`.
+    pub(super) fn take(&mut self, name: &str) -> Option<Value<'a>> {
+        let at = self.0.iter().position(|(other, _)| other.eq_ignore_ascii_case(name))?;
         Some(self.0.swap_remove(at).1)
     }
 }
 
-/// `name "=" value`, perhaps with white space around the equals sign; the name in lower case.
-fn parameter(element: &[u8]) -> Option<(String, Value)> {
+/// `name "=" value`, perhaps with white space around the equals sign.
+fn parameter(element: &[u8]) -> Option<(&str, Value<'_>)> {
     let element = std::str::from_utf8(element).ok()?;
     let (name, value) = element.split_once('=')?;
     let (name, value) = (name.trim_end_matches([' ', '\t']), value.trim_start_matches([' ', '\t']));
     let quoted = value.starts_with('"');
-    let text = if quoted { unquote(value)? } else { token(value)? };
-    Some((token(name)?.to_ascii_lowercase(), Value { text, quoted }))
+    let text = if quoted { unquote(value)? } else { token(value)?.into() };
+    Some((token(name)?, Value { text, quoted }))
 }
 
-fn token(text: &str) -> Option<String> {
-    list::is_token(text.as_bytes()).then(|| text.to_owned())
+fn token(text: &str) -> Option<&str> {
+    list::is_token(text.as_bytes()).then_some(text)
 }
 
 /// What a quoted string stands for (RFC 9110 §5.6.4).
-fn unquote(text: &str) -> Option<String> {
+fn unquote(text: &str) -> Option<Cow<'_, str>> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let control = |char: char| char.is_control() && char != '\t';
+    if !inner.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..b' ' | 0x7f..)) {
+        return Some(inner.into());
+    }
     let mut out = String::with_capacity(inner.len());
     let mut chars = inner.chars();
     while let Some(char) = chars.next() {
@@ -70,7 +76,7 @@ fn unquote(text: &str) -> Option<String> {
             _ => out.push(char),
         }
     }
-    (!out.contains(|char: char| char.is_control() && char != '\t')).then_some(out)
+    (!out.contains(control)).then_some(out.into())
 }
 
 /// `text` as a quoted string.
@@ -94,7 +100,7 @@ mod tests {
     use super::*;
 
     fn value(list: &str, name: &str) -> Option<String> {
-        Params::parse(list.as_bytes()).unwrap().take(name).map(|value| value.text)
+        Params::parse(list.as_bytes()).unwrap().take(name).map(|value| value.text.into_owned())
     }
 
     #[test]

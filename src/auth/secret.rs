@@ -11,20 +11,20 @@ use subtle::ConstantTimeEq;
 /// A key that only this process knows; 32 bytes of randomness, given by the caller.
 ///
 /// What was made with another one, before a restart, is not recognized any more.
-#[derive(Clone, Copy)]
-pub struct Secret([u8; 32]);
+#[derive(Clone)]
+pub struct Secret(Hmac<Sha256>);
 
 impl Secret {
     /// The key of these bytes.
     #[must_use]
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Hmac::new_from_slice(&bytes).expect("a key may have any length"))
     }
 
     /// What only who has the key can make of `parts`, for one `purpose`.
     pub(super) fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key may have any length");
-        for part in [&[purpose.as_bytes()], parts].concat() {
+        let mut mac = self.0.clone();
+        for part in [purpose.as_bytes()].iter().chain(parts) {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }

@@ -4,9 +4,14 @@ use std::net::SocketAddr;
 
 use crate::config::{Options, RuleOptions};
 use crate::proxy::units::Unit;
+use crate::proxy::{AuthRules, ProtectionSpace};
 
-/// What it is and does, and a first command to try.
-pub(super) fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
+/// What it is and does, for whom, and a first command to try.
+pub(super) fn banner(
+    options: &Options,
+    auth: Option<&AuthRules>,
+    addresses: &[SocketAddr],
+) -> String {
     let kind = if options.to.is_some() { "reverse" } else { "forward" };
     let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
     let mut lines =
@@ -18,6 +23,7 @@ pub(super) fn banner(options: &Options, addresses: &[SocketAddr]) -> String {
         Some(size) => format!("  cache    memory {}", spaced(&size.write())),
         None => "  cache    off".into(),
     });
+    lines.extend(auth.iter().flat_map(|rules| &rules.spaces).map(users));
     if options.to.is_none() {
         let others: Vec<String> =
             options.clients.iter().map(|range| format!(", {range}")).collect();
@@ -53,6 +59,17 @@ fn rules(rules: &RuleOptions) -> Option<String> {
     let default = if rules.denies { "deny" } else { "allow" };
     let reports = if rules.reports { " (only reported in the log)" } else { "" };
     Some(format!("  rules    {shown}{default} by default{reports}"))
+}
+
+/// How many users there are for something, and how they say who they are.
+fn users(space: &ProtectionSpace) -> String {
+    let count = match space.users.len() {
+        1 => "1 user".to_owned(),
+        count => format!("{count} users"),
+    };
+    let schemes = space.schemes().join(" or ");
+    let place = if space.path.is_everything() { "all" } else { space.path.as_str() };
+    format!("  users    {place}: {count} in the realm '{}', by {schemes}", space.settings.realm)
 }
 
 /// `256MiB` as `256 MiB`.

@@ -2,7 +2,11 @@
 //! others can see.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::process::{Command, Stdio};
+use std::process;
+
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
 
 use crate::auth::Password;
 
@@ -14,20 +18,13 @@ use crate::auth::Password;
 pub(super) fn read(twice: bool) -> Result<Password, String> {
     let typed = io::stdin().is_terminal();
     let text = if typed { ask("Password: ")? } else { line()? };
+    if text.is_empty() {
+        return Err("the password is empty".into());
+    }
     if typed && twice && ask("Once more: ")? != text {
         return Err("they are not the same".into());
     }
     Password::new(&text).map_err(str::to_owned)
-}
-
-fn ask(prompt: &str) -> Result<String, String> {
-    let mut terminal = io::stderr();
-    let _ = write!(terminal, "{prompt}").and_then(|()| terminal.flush());
-    let hidden = Hidden::begin()?;
-    let text = line();
-    drop(hidden);
-    let _ = writeln!(terminal);
-    text
 }
 
 fn line() -> Result<String, String> {
@@ -39,25 +36,68 @@ fn line() -> Result<String, String> {
     }
 }
 
-/// While it lives, the terminal does not show what is typed.
-struct Hidden;
+fn ask(prompt: &str) -> Result<String, String> {
+    let failed = |error: io::Error| format!("the terminal: {error}");
+    let mut terminal = io::stderr();
+    let hidden = Hidden::begin().map_err(failed)?;
+    let _ = write!(terminal, "{prompt}").and_then(|()| terminal.flush());
+    let typed = hidden.line();
+    drop(hidden);
+    let _ = writeln!(terminal);
+    match typed.map_err(failed)? {
+        Typed::Line(text) => Ok(text),
+        Typed::End => Err("no password came".into()),
+        Typed::Interrupt => process::exit(INTERRUPTED),
+    }
+}
+
+/// As shells have it: 128 and the number of the signal.
+const INTERRUPTED: i32 = 130;
+
+enum Typed {
+    Line(String),
+    End,
+    Interrupt,
+}
+
+/// While it lives, the terminal does not show what is typed, and what would interrupt ends the line
+/// instead: the terminal must be as before once this process has ended.
+struct Hidden(Termios);
 
 impl Hidden {
-    fn begin() -> Result<Self, String> {
-        match stty("-echo") {
-            Ok(true) => Ok(Self),
-            _ => Err("the terminal would show the password; pipe it to standard input".into()),
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut during = before.clone();
+        during.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ISIG);
+        during.local_modes.insert(LocalModes::ICANON);
+        let codes = &mut during.special_codes;
+        codes[SpecialCodeIndex::VEOL] = codes[SpecialCodeIndex::VINTR];
+        codes[SpecialCodeIndex::VEOL2] = codes[SpecialCodeIndex::VQUIT];
+        tcsetattr(io::stdin(), OptionalActions::Flush, &during)?;
+        Ok(Self(before))
+    }
+
+    /// What is typed up to the end of the line.
+    fn line(&self) -> io::Result<Typed> {
+        let mut stdin = io::stdin().lock();
+        let typed = stdin.fill_buf()?.to_vec(); // a terminal gives one line at a time
+        stdin.consume(typed.len());
+        let codes =
+            [SpecialCodeIndex::VINTR, SpecialCodeIndex::VQUIT].map(|i| self.0.special_codes[i]);
+        match typed.split_last() {
+            None => Ok(Typed::End),
+            Some((last, _)) if codes.contains(last) => Ok(Typed::Interrupt),
+            Some((last, line)) => {
+                let line = if *last == b'\n' { line } else { &typed };
+                let text = std::str::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData)?;
+                Ok(Typed::Line(text.to_owned()))
+            }
         }
     }
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        let _ = stty("echo");
+        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
     }
-}
-
-fn stty(setting: &str) -> io::Result<bool> {
-    let status = Command::new("stty").arg(setting).stdin(Stdio::inherit()).status()?;
-    Ok(status.success())
 }

@@ -127,6 +127,7 @@ impl Program {
                 "RLIMIT_NOFILE is {descriptors}: there are descriptors for {clients} clients only"
             ));
         }
+        let auth = settings.auth.clone();
         let mut worker = Worker::new(settings, surroundings, clients);
         let mut addresses = Vec::new();
         for address in options.listeners() {
@@ -137,7 +138,7 @@ impl Program {
         let port = addresses.first().map_or(0, SocketAddr::port);
         worker.offer_reloads();
         let operating = open_to_operators(&mut worker, &mut reactor, options, port)?;
-        say(banner(options, &addresses));
+        say(banner(options, auth.as_ref(), &addresses));
         options.auth.warning(&addresses).iter().for_each(say);
         operating.iter().for_each(say);
         for address in &addresses {

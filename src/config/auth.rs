@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::auth::{Authenticator, FailureLimit, Realm, Secret, Settings, Side, Users};
-use crate::proxy::AuthRules;
+use crate::auth::{FailureLimit, PathPrefix, Realm, Settings, Side, Users};
+use crate::proxy::{AuthRules, ProtectionSpace};
+
+use super::protect::Protect;
 
 /// Everything that was said about users.
 #[derive(Clone, Debug)]
@@ -18,6 +20,10 @@ pub struct AuthOptions {
     pub schemes: Option<Schemes>,
     /// What is protected.
     pub realm: Realm,
+    /// Paths with users of their own.
+    pub protect: Vec<Protect>,
+    /// Whether users' names can be hidden.
+    pub userhash: bool,
     /// How long a nonce is good.
     pub nonce_lifetime: Duration,
     /// How often a client may be wrong.
@@ -30,6 +36,8 @@ impl Default for AuthOptions {
             files: Vec::new(),
             schemes: None,
             realm: "tidegate".parse().expect("it is a realm"),
+            protect: Vec::new(),
+            userhash: false,
             nonce_lifetime: Duration::from_secs(300),
             ban: "20/1m".parse().expect("it is a limit"),
         }
@@ -37,53 +45,65 @@ impl Default for AuthOptions {
 }
 
 impl AuthOptions {
-    /// The rules for users, who are read from their files; none if there are no files.
+    /// The rules for users, who are read from their files; none if nothing is protected.
     ///
     /// # Errors
     /// What is wrong in a file, or does not go together, and what to do about it.
     pub(super) fn rules(&self, side: Side) -> Result<Option<AuthRules>, String> {
-        if self.files.is_empty() {
+        if side == Side::Proxy && !self.protect.is_empty() {
+            return Err("--protect is for paths of one origin; add --to URL".into());
+        }
+        let places = self.places();
+        if places.is_empty() {
             return match self.schemes {
                 Some(_) => Err("--auth says how, but not who; add --users FILE".into()),
                 None => Ok(None),
             };
         }
-        let users = read(&self.files)?;
-        let Schemes { basic, digest } = self.schemes.unwrap_or(Schemes::ALL);
+        for (at, place) in places.iter().enumerate() {
+            if places[..at].iter().any(|other| other.path.is_alike(&place.path)) {
+                return Err(format!("{} is protected twice; remove one of them", place.path));
+            }
+        }
+        let spaces = places.iter().map(|place| self.space(place, side));
+        Ok(Some(AuthRules { spaces: spaces.collect::<Result<_, _>>()?, ban: self.ban }))
+    }
+
+    /// Everything, if there are users for that, and the paths with users of their own.
+    fn places(&self) -> Vec<Protect> {
+        let everything = Protect::new(PathPrefix::everything());
+        let everything = (!self.files.is_empty()).then_some(everything);
+        everything.into_iter().chain(self.protect.iter().cloned()).collect()
+    }
+
+    fn space(&self, place: &Protect, side: Side) -> Result<ProtectionSpace, String> {
+        let path = place.path.clone();
+        let files = if place.files.is_empty() { &self.files } else { &place.files };
+        if files.is_empty() {
+            return Err(format!("{path} is protected for nobody; add users=FILE, or --users FILE"));
+        }
+        let users = read(files)?;
+        let asked_for = place.schemes.or(self.schemes);
+        let Schemes { basic, digest } = asked_for.unwrap_or(Schemes::ALL);
+        let realm = place.realm.as_ref().unwrap_or(&self.realm);
         let settings = Settings {
             basic,
             digest,
+            userhash: self.userhash,
+            domain: (!path.is_everything()).then(|| path.to_string()).into_iter().collect(),
             nonce_lifetime: self.nonce_lifetime,
-            ..Settings::new(side, self.realm.clone())
+            ..Settings::new(side, realm.clone())
         };
-        self.check(&settings, &users)?;
-        Ok(Some(AuthRules { settings, users, ban: self.ban }))
-    }
-
-    /// Whoever was asked for and cannot be served would be locked out silently.
-    fn check(&self, settings: &Settings, users: &Users) -> Result<(), String> {
-        let (files, realm) = (self.files.join(", "), &self.realm);
-        let serves = |settings: Settings| {
-            Authenticator::new(settings, users.clone(), &Secret::new([0; 32])).knows_anybody()
-        };
-        if self.schemes.is_some_and(|schemes| schemes.digest)
-            && !serves(Settings { basic: false, ..settings.clone() })
-        {
-            return Err(format!(
-                "Digest cannot be offered: {files} has no line user:realm:HA1 for the realm \
-                 '{realm}'; make some with 'htdigest', or set --auth basic"
-            ));
-        }
-        if !serves(settings.clone()) {
-            return Err(format!("nobody in {files} can be recognized in the realm '{realm}'"));
-        }
-        Ok(())
+        let space = ProtectionSpace { path, settings, users };
+        check(&space, files, asked_for).map(|()| space)
     }
 
     /// What operators should know: Basic sends the password, and nothing on the way hides it.
     #[must_use]
     pub fn warning(&self, listeners: &[SocketAddr]) -> Option<String> {
-        let basic = self.schemes.unwrap_or(Schemes::ALL).basic && !self.files.is_empty();
+        let offers_basic =
+            |place: &Protect| place.schemes.or(self.schemes).unwrap_or(Schemes::ALL).basic;
+        let basic = self.places().iter().any(offers_basic);
         let beyond = listeners.iter().find(|address| !address.ip().is_loopback());
         beyond.filter(|_| basic).map(|address| {
             format!(
@@ -92,6 +112,21 @@ impl AuthOptions {
             )
         })
     }
+}
+
+/// Whoever was asked for and cannot be served would be locked out silently.
+fn check(space: &ProtectionSpace, files: &[String], asked: Option<Schemes>) -> Result<(), String> {
+    let (files, realm, served) = (files.join(", "), &space.settings.realm, space.schemes());
+    if asked.is_some_and(|schemes| schemes.digest) && !served.contains(&"Digest") {
+        return Err(format!(
+            "Digest cannot be offered: {files} has no line user:realm:HA1 for the realm \
+             '{realm}'; make some with 'tidegate users add --digest', or set --auth basic"
+        ));
+    }
+    if served.is_empty() {
+        return Err(format!("nobody in {files} can be recognized in the realm '{realm}'"));
+    }
+    Ok(())
 }
 
 fn read(files: &[String]) -> Result<Users, String> {
@@ -154,6 +189,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_protected_has_users_and_one_origin() {
+        let protect = |texts: &[&str]| AuthOptions {
+            protect: texts.iter().map(|text| text.parse().unwrap()).collect(),
+            ..AuthOptions::default()
+        };
+        let refused = |texts: &[&str]| protect(texts).rules(Side::Origin).unwrap_err();
+        assert!(refused(&["/a"]).contains("/a is protected for nobody"));
+        assert!(refused(&["/a users=x", "/A/ users=y"]).contains("/A/ is protected twice"));
+        let forward = protect(&["/a users=x"]).rules(Side::Proxy).unwrap_err();
+        assert!(forward.contains("--to"), "{forward}");
+        let both = AuthOptions { files: vec!["x".into()], ..protect(&["/ users=y"]) };
+        assert!(both.rules(Side::Origin).unwrap_err().contains("/ is protected twice"));
+    }
+
+    #[test]
     fn basic_beyond_this_machine_is_warned_of() {
         let listeners = |text: &str| vec![text.parse::<SocketAddr>().unwrap()];
         let mut options = AuthOptions { files: vec!["u".into()], ..AuthOptions::default() };
@@ -161,5 +211,7 @@ mod tests {
         assert!(options.warning(&listeners("[::1]:80")).is_none());
         options.schemes = Some("digest".parse().unwrap());
         assert!(options.warning(&listeners("192.0.2.1:80")).is_none());
+        options.protect = vec!["/a users=x auth=basic".parse().unwrap()];
+        assert!(options.warning(&listeners("192.0.2.1:80")).is_some());
     }
 }

@@ -8,6 +8,7 @@ use crate::proxy::Limits;
 
 use super::diagnose::ConfigError;
 use super::options::Options;
+use super::protect::Protect;
 use super::table::{OPTIONS, OptionSpec};
 
 /// Reads what `text`, the content of the file called `name`, says into `options`.
@@ -48,6 +49,17 @@ pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), Co
             }
             continue;
         }
+        if let ("protect", DeValue::Array(rules)) = (key, value.get_ref())
+            && rules.iter().all(|rule| matches!(rule.get_ref(), DeValue::Table(_)))
+        {
+            for rule in rules {
+                let DeValue::Table(table) = rule.get_ref() else { continue };
+                let read = protect(table, rule.span());
+                let read = read.map_err(|(span, message, help)| error(span, message, help))?;
+                options.auth.protect.push(read);
+            }
+            continue;
+        }
         if key == "limits" {
             let help = "limits stand below a line [limits], each as name = value";
             let message = "expected a table of limits".to_owned();
@@ -79,6 +91,37 @@ pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), Co
     }
     Ok(())
 }
+
+/// Reads a table [[protect]], which stands at `place`.
+fn protect(table: &DeTable<'_>, place: Range<usize>) -> Result<Protect, Wrong> {
+    let Some((_, path)) = table.iter().find(|(key, _)| key.get_ref() == "path") else {
+        let help = "say where: path = '/admin'".to_owned();
+        return Err((place, "it has no path".into(), Some(help)));
+    };
+    let text = scalar(path.get_ref()).unwrap_or_default();
+    let mut protect = Protect::new(text.parse().map_err(|message| (path.span(), message, None))?);
+    for (key, value) in table.iter().filter(|(key, _)| key.get_ref() != "path") {
+        let name = key.get_ref().as_ref();
+        if !Protect::NAMES.contains(&name) {
+            let known = [&["path"], Protect::NAMES].concat();
+            let message = format!("a path has no '{name}'");
+            return Err((key.span(), message, suggestion(name, &known)));
+        }
+        let values = match value.get_ref() {
+            DeValue::Array(values) if name == "users" => values.iter().collect(),
+            _ => vec![value],
+        };
+        for value in values {
+            let wrong = |message| (value.span(), message, None);
+            let text = scalar(value.get_ref()).ok_or_else(|| wrong("expected text".into()))?;
+            protect.set(name, &text).map_err(wrong)?;
+        }
+    }
+    Ok(protect)
+}
+
+/// Where something is wrong, what, and what might help.
+type Wrong = (Range<usize>, String, Option<String>);
 
 /// A value as it would stand on the command line.
 fn scalar(value: &DeValue<'_>) -> Option<String> {
@@ -122,7 +165,13 @@ mod tests {
 
     #[test]
     fn what_is_printed_can_be_read() {
-        let before = read("to = 'http://h.test'\nvia = 'x'\n[limits]\nupload = '1MiB'").unwrap();
+        let before = read(
+            "to = 'http://h.test'\nvia = 'x'\n[limits]\nupload = '1MiB'\n\
+             [[protect]]\npath = '/admin'\nusers = ['a', 'b']\nrealm = 'the staff'\n\
+             [[protect]]\npath = '/x/'\nauth = 'digest'\nusers = 'c'\n",
+        )
+        .unwrap();
+        assert_eq!(before.auth.protect.len(), 2);
         let after = read(&before.to_file()).unwrap();
         assert_eq!(before.to_file(), after.to_file());
     }
@@ -151,6 +200,12 @@ mod tests {
             ("limits = 5", "expected a table of limits"),
             ("to = 'http://h/%zz'", "t.toml:1:6"),
             ("to = ['http://h']", "expected URL"),
+            ("[[protect]]\nusers = 'x'", "t.toml:1:1"),
+            ("[[protect]]\npath = '/a;b'", "t.toml:2:8"),
+            ("[[protect]]\npath = '/a'\nusrs = 'x'", "did you mean 'users'?"),
+            ("[[protect]]\npath = '/a'\nusers = ['x', 5.5]", "t.toml:3:15"),
+            ("[protect]\npath = '/a'", "expected RULE"),
+            ("protect = ['/a', 'b']", "t.toml:1:18"),
             ("a = ", "t.toml:1:"),
         ] {
             let error = read(text).unwrap_err();

@@ -5,6 +5,7 @@ mod changes;
 mod diagnose;
 mod file;
 mod options;
+mod protect;
 mod rules;
 mod table;
 
@@ -13,5 +14,6 @@ pub use changes::{Change, What};
 pub use diagnose::ConfigError;
 pub use file::read_file;
 pub use options::{ControlTarget, LogTarget, Options, ResolverKind};
+pub use protect::Protect;
 pub use rules::RuleOptions;
 pub use table::{OPTIONS, OptionSpec};

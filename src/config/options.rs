@@ -240,7 +240,7 @@ impl Options {
     pub fn to_file(&self) -> String {
         let mut out = String::new();
         let quoted = |text: &String| format!("{:?}", text); // escapes as TOML's basic strings do
-        for option in OPTIONS.iter().filter(|option| !is_limit(option.name)) {
+        for option in OPTIONS.iter().filter(|option| !has_table(option.name)) {
             let values: Vec<String> = (option.get)(self).iter().map(quoted).collect();
             match (option.many, values.as_slice()) {
                 (true, values) => {
@@ -254,13 +254,22 @@ impl Options {
         for (name, value, reason) in self.limits.table() {
             out.push_str(&format!("# {reason}\n{name} = {}\n", quoted(&value)));
         }
+        for protect in &self.auth.protect {
+            out.push_str(&format!("\n[[protect]]\npath = {}\n", quoted(&protect.path.to_string())));
+            if !protect.files.is_empty() {
+                out.push_str(&format!("users = {:?}\n", protect.files));
+            }
+            for (name, value) in protect.parts().iter().filter(|(name, _)| *name != "users") {
+                out.push_str(&format!("{name} = {}\n", quoted(value)));
+            }
+        }
         out
     }
 }
 
-/// Whether an option is also a limit, which files have in a table of their own.
-fn is_limit(name: &str) -> bool {
-    Limits::NAMES.contains(&name)
+/// Whether files have an option in a table of its own, as all limits.
+fn has_table(name: &str) -> bool {
+    name == "protect" || Limits::NAMES.contains(&name)
 }
 
 #[cfg(test)]

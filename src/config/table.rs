@@ -232,6 +232,24 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| text.parse().map(|realm| o.auth.realm = realm),
         |o| vec![o.auth.realm.to_string()],
     ),
+    many(one(
+        "protect",
+        "RULE",
+        "Serve a path to users of its own only (with --to): PATH [realm=TEXT] [users=FILE] \
+         [auth=SCHEMES]; the longest path counts, and what a rule does not say is as for the whole",
+        |o, text| text.parse().map(|rule| o.auth.protect.push(rule)),
+        |o| texts(&o.auth.protect),
+    )),
+    OptionSpec {
+        flag: true,
+        ..one(
+            "userhash",
+            "on|off",
+            "Let clients of Digest hide users' names (RFC 7616) [default: off]",
+            |o, text| switch(text).map(|on| o.auth.userhash = on),
+            |o| vec![if o.auth.userhash { "on" } else { "off" }.to_owned()],
+        )
+    },
     one(
         "nonce-lifetime",
         "TIME",
@@ -461,6 +479,8 @@ mod tests {
             ("users", "/etc/tidegate/users"),
             ("auth", "basic"),
             ("realm", "an office"),
+            ("protect", "/admin realm=\"the staff\" users=/etc/tidegate/staff auth=digest"),
+            ("userhash", "on"),
             ("auth-ban", "off"),
             ("allow-purge", "127.0.0.1"),
             ("trusted-proxy", "::1"),

@@ -77,6 +77,18 @@ pub fn is_lookalike(field: &Field<'_>) -> bool {
     )
 }
 
+/// Whether some origins take what `field` says for the target of the request, or for a part of it.
+#[must_use]
+pub fn is_other_target(field: &Field<'_>) -> bool {
+    const NAMES: [&[u8]; 4] =
+        [b"x-original-url", b"x-original-uri", b"x-rewrite-url", b"x-script-name"];
+    let same = |a: u8, b: u8| a.eq_ignore_ascii_case(&b) || a == b'_' && b == b'-';
+    let is = |name: &[u8]| {
+        name.len() == field.name.len() && field.name.iter().zip(name).all(|(&a, &b)| same(a, b))
+    };
+    field.id == Name::Other && NAMES.into_iter().any(is)
+}
+
 /// Whether `Upgrade` asks for WebSocket (RFC 6455) and for nothing else.
 #[must_use]
 pub fn is_websocket(fields: &Fields) -> bool {
@@ -147,6 +159,20 @@ mod tests {
         assert!(has_passed(&via, "alpha"));
         assert!(!has_passed(&via, "gamma"));
         assert!(!has_passed(&via, "comment"));
+    }
+
+    #[test]
+    fn other_targets_are_known_in_any_spelling() {
+        let fields = fields(&[
+            ("X-Original-URL", "/a"),
+            ("x-rewrite_url", "/a"),
+            ("X_Original_Uri", "/a"),
+            ("X-Script-Name", "/a"),
+            ("X-Original-Host", "h"),
+            ("X-Rewrite-URLs", "/a"),
+        ]);
+        let found: Vec<bool> = fields.iter().map(|field| is_other_target(&field)).collect();
+        assert_eq!(found, [true, true, true, true, false, false]);
     }
 
     #[test]

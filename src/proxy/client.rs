@@ -18,6 +18,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::auth::Ticket;
 use crate::cache::{CacheKey, Object};
 use crate::http::{Method, Multipart, RequestHead, ServerCodec};
 use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake};
@@ -124,6 +125,10 @@ pub(super) struct Exchange {
     pub(super) upload: Upload,
     pub(super) source: Source,
     pub(super) cache_status: CacheStatus,
+    /// The password of this request that is being verified.
+    pub(super) password: Option<Ticket>,
+    /// What is answered once that was held back for long enough.
+    pub(super) held: Option<ExchangeError>,
     /// What the user is told whom these credentials are of.
     pub(super) info: Option<AuthInfo>,
     /// The connection that a CONNECT asks for, coming about.
@@ -280,7 +285,7 @@ impl Client {
             self.step = steps::give_up_upload(self, cx);
         }
         if is_past(self.deadlines.auth, now) {
-            self.step = self.fail(&ExchangeError::Overloaded, cx);
+            self.step = steps::wait_at_door_no_longer(self, cx);
         }
         if is_past(self.deadlines.joined, now) {
             self.step = steps::wait_no_longer(self, cx);
@@ -349,7 +354,7 @@ impl Client {
     /// upload that is not whole.
     pub(super) fn leave(&mut self, cx: &mut ClientCx<'_>, error: &ExchangeError) {
         self.leave_upload(cx, error);
-        self.deadlines.auth = None;
+        self.leave_door(cx);
         self.deadlines.joined = None;
         let Some(exchange) = &mut self.exchange else { return };
         if let Source::Reply { id, reader, .. } = exchange.source {
@@ -359,6 +364,35 @@ impl Client {
         if let Some(mut dial) = exchange.dial.take() {
             dial.cancel(cx.reactor, cx.core);
         }
+    }
+
+    /// Waits neither for a password any more, nor to be answered.
+    fn leave_door(&mut self, cx: &mut ClientCx<'_>) {
+        self.deadlines.auth = None;
+        self.leave_password(cx);
+        if let Some(exchange) = &mut self.exchange {
+            exchange.held = None;
+        }
+    }
+
+    /// Does not wait for its password any more.
+    pub(super) fn leave_password(&mut self, cx: &mut ClientCx<'_>) {
+        let token = self.token();
+        let password = self.exchange.as_mut().and_then(|exchange| exchange.password.take());
+        if let (Some(ticket), Some(door)) = (password, &mut cx.core.door) {
+            door.leave(&ticket, token);
+        }
+    }
+
+    /// Whether its answer is held back.
+    pub(super) fn is_held(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| exchange.held.is_some())
+    }
+
+    /// Whether it waits for a password to be verified, which will not be forever.
+    pub(super) fn waits_for_password(&self) -> bool {
+        let password = self.exchange.as_ref().and_then(|exchange| exchange.password);
+        self.step == Step::Auth && password.is_some() && self.deadlines.auth.is_some()
     }
 
     /// Gives up the content of the request, if it is still on its way.

@@ -26,6 +26,10 @@ pub(super) struct Counters {
     pub(super) reused: u64,
     /// Responses that purges have found.
     pub(super) purged: u64,
+    /// Credentials that were wrong.
+    pub(super) failures: u64,
+    /// How often a client was wrong so often that it was not heard any more.
+    pub(super) bans: u64,
 }
 
 impl Counters {

@@ -12,7 +12,7 @@ pub(super) struct ClientDeadlines {
     pub(super) upload: Option<Instant>,
     /// The client: that it takes some of what it is sent.
     pub(super) send: Option<Instant>,
-    /// A password that is being verified.
+    /// A password that is being verified, or an answer that is held back.
     pub(super) auth: Option<Instant>,
     /// A fetch that somebody else has asked for: that it brings a head.
     pub(super) joined: Option<Instant>,

@@ -1,67 +1,91 @@
 //! Who is let in: what is known of users, of those who guess, and of passwords being verified.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod hashing;
+mod rules;
+mod secrets;
+
 use std::net::IpAddr;
 
-use crate::auth::{self, Authenticator, Done, FailureLimit, Failures, Job, Secret, Ticket, Users};
-use crate::auth::{Accepted, Request, Verdict, Why};
+use crate::auth::{
+    self, Accepted, Authenticator, Done, Failure, FailureLimit, Failures, PathPrefix, Place,
+    Request, Side, Ticket, Verdict, Why, place,
+};
 use crate::reactor::{Token, Wake};
 use crate::time::Now;
 
-use super::error::ExchangeError;
+use super::error::{ExchangeError, Unserved};
 use super::surroundings::Hasher;
-
-/// Whom a proxy lets in, and how it recognizes them.
-#[derive(Clone, Debug)]
-pub struct AuthRules {
-    /// How they are recognized.
-    pub settings: auth::Settings,
-    /// Who they are.
-    pub users: Users,
-    /// How often a client may be wrong.
-    pub ban: FailureLimit,
-}
+use hashing::Hashing;
+pub use rules::{AuthRules, ProtectionSpace};
+pub(super) use secrets::Secrets;
 
 /// Where users are recognized.
 #[derive(Debug)]
 pub(super) struct Door {
-    settings: auth::Settings,
+    spaces: Vec<Space>,
+    /// Where the spaces are, in their order.
+    paths: Vec<PathPrefix>,
     ban: FailureLimit,
-    authenticator: Authenticator,
     failures: Failures,
-    /// Passwords that are being verified, and who waits for that.
-    asked: BTreeMap<Ticket, BTreeSet<Token>>,
+    hashing: Hashing,
+    /// How many authenticators there were.
+    made: u64,
+}
+
+/// A protection space, and what is known of its users.
+#[derive(Debug)]
+struct Space {
+    path: PathPrefix,
+    settings: auth::Settings,
+    authenticator: Authenticator,
+    /// Tells the authenticator from others, also those that were before it.
+    number: u64,
 }
 
 /// What comes of somebody at the door.
 pub(super) enum Knock {
+    /// Nobody is asked here; whether the credentials are for another part of this server.
+    Open {
+        ours: bool,
+    },
     In(Accepted),
     /// A password is being verified; a wake comes.
-    Wait,
+    Wait(Ticket),
     Out(ExchangeError),
+    /// The credentials were wrong.
+    Wrong(ExchangeError, Option<Failure>),
 }
 
 impl Door {
     pub(super) fn new(rules: AuthRules, secrets: &mut Secrets) -> Self {
-        let AuthRules { settings, users, ban } = rules;
-        let secret = secrets.draw();
-        Self {
-            authenticator: Authenticator::new(settings.clone(), users, &secret),
-            failures: Failures::new(ban, &secret),
-            asked: BTreeMap::new(),
-            settings,
-            ban,
-        }
+        let mut door = Self {
+            spaces: Vec::new(),
+            paths: Vec::new(),
+            ban: rules.ban,
+            failures: Failures::new(rules.ban, &secrets.draw()),
+            hashing: Hashing::default(),
+            made: 0,
+        };
+        door.reload(rules, secrets);
+        door
     }
 
     /// Goes by other rules. What is known of nonces and of those who guess is kept if it can be.
     pub(super) fn reload(&mut self, rules: AuthRules, secrets: &mut Secrets) {
-        if rules.settings == self.settings {
-            self.authenticator.replace_users(rules.users);
-        } else {
-            let secret = secrets.draw();
-            self.authenticator = Authenticator::new(rules.settings.clone(), rules.users, &secret);
-            self.settings = rules.settings;
+        let mut old = std::mem::take(&mut self.spaces);
+        self.paths = rules.spaces.iter().map(|space| space.path.clone()).collect();
+        for ProtectionSpace { path, settings, users } in rules.spaces {
+            let same = |old: &Space| (&old.path, &old.settings) == (&path, &settings);
+            let space = if let Some(at) = old.iter().position(same) {
+                let mut space = old.swap_remove(at);
+                space.authenticator.replace_users(users);
+                space
+            } else {
+                self.made += 1;
+                let authenticator = Authenticator::new(settings.clone(), users, &secrets.draw());
+                Space { path, settings, authenticator, number: self.made }
+            };
+            self.spaces.push(space);
         }
         if rules.ban != self.ban {
             self.failures = Failures::new(rules.ban, &secrets.draw());
@@ -69,89 +93,99 @@ impl Door {
         }
     }
 
-    pub(super) const fn side(&self) -> auth::Side {
-        self.settings.side
+    /// What somebody is told who asks for `path` and does not say who it is, if that is needed.
+    pub(super) fn stranger(&self, path: &str) -> Option<ExchangeError> {
+        let (side, why) = (self.side(), Why::Missing);
+        match place(path, &self.paths) {
+            Place::Nowhere => None,
+            Place::Ambiguous => Some(ExchangeError::Unserved(Unserved::AmbiguousPath)),
+            Place::Below(_) => {
+                Some(ExchangeError::WhoIsThere { side, why, challenges: Vec::new() })
+            }
+        }
     }
 
-    /// What somebody is told who does not say who it is.
-    pub(super) fn stranger(&self) -> ExchangeError {
-        ExchangeError::WhoIsThere { side: self.side(), why: Why::Missing, challenges: Vec::new() }
-    }
-
-    /// Judges a request of `client`, which is woken as `token` if that takes a while. No more than
-    /// `most` passwords are verified at a time.
+    /// Judges a request for `path` of `client`, which is woken as `token` if that takes a while. No
+    /// more than `most` passwords are verified at a time.
     pub(super) fn knock(
         &mut self,
         request: &Request<'_>,
+        path: &str,
         client: (IpAddr, Token),
         now: Now,
         hasher: &mut dyn Hasher,
         most: usize,
     ) -> Knock {
-        let (address, token) = client;
-        if let Some(left) = self.failures.refused(address, now.mono) {
+        let space = match place(path, &self.paths) {
+            Place::Below(at) => &mut self.spaces[at],
+            Place::Nowhere => return Knock::Open { ours: self.claims(request) },
+            Place::Ambiguous => {
+                return Knock::Out(ExchangeError::Unserved(Unserved::AmbiguousPath));
+            }
+        };
+        if let Some(left) = self.failures.refused(client.0, now.mono) {
             return Knock::Out(ExchangeError::GuessedTooOften(left));
         }
-        match self.authenticator.verify(request, now) {
+        match space.authenticator.verify(request, now) {
             Verdict::Accepted(accepted) => Knock::In(accepted),
             Verdict::Malformed(what) => Knock::Out(ExchangeError::BadCredentials(what)),
-            Verdict::NeedsHashing(job) => self.wait_for(*job, token, hasher, most),
-            Verdict::Challenge(why) => {
-                if why.is_failure() {
-                    self.failures.add(address, now.mono);
+            Verdict::NeedsHashing(job) => {
+                let ticket = job.ticket();
+                match self.hashing.ask(*job, space.number, client, hasher, most) {
+                    true => Knock::Wait(ticket),
+                    false => Knock::Out(ExchangeError::Overloaded),
                 }
-                let challenges = self.authenticator.challenges(why, now.wall);
-                Knock::Out(ExchangeError::WhoIsThere { side: self.side(), why, challenges })
+            }
+            Verdict::Challenge(why) => {
+                let challenges = space.authenticator.challenges(why, now.wall);
+                let side = space.settings.side;
+                let error = ExchangeError::WhoIsThere { side, why, challenges };
+                if why.is_failure() {
+                    Knock::Wrong(error, self.failures.add(client.0, now.mono))
+                } else {
+                    Knock::Out(error)
+                }
             }
         }
     }
 
-    fn wait_for(&mut self, job: Job, token: Token, hasher: &mut dyn Hasher, most: usize) -> Knock {
-        let ticket = job.ticket();
-        if let Some(waiting) = self.asked.get_mut(&ticket) {
-            waiting.insert(token);
-            return Knock::Wait;
-        }
-        if self.asked.len() >= most || !hasher.ask(job) {
-            return Knock::Out(ExchangeError::Overloaded);
-        }
-        self.asked.insert(ticket, BTreeSet::from([token]));
-        Knock::Wait
+    /// Whether the credentials of `request` may be an answer to a challenge that was made here.
+    /// Clients send those along to paths that nobody has protected (RFC 7617 §2.2).
+    fn claims(&self, request: &Request<'_>) -> bool {
+        self.spaces.iter().any(|space| space.authenticator.claims(request))
+    }
+
+    /// Whose credentials are looked at.
+    pub(super) fn side(&self) -> Side {
+        self.spaces.first().map_or(Side::Proxy, |space| space.settings.side)
     }
 
     /// A password has been verified: it is remembered what came of it, and who waits asks again.
     pub(super) fn hashed(&mut self, done: Done, now: Now, wake: &mut impl Wake) {
-        let waiting = self.asked.remove(&done.ticket()).unwrap_or_default();
-        let _ = self.authenticator.conclude(done, now);
-        waiting.into_iter().for_each(|token| wake.wake(token));
+        let Some(asked) = self.hashing.answered(&done.ticket()) else { return };
+        if let Some(space) = self.spaces.iter_mut().find(|space| space.number == asked.space) {
+            let _ = space.authenticator.conclude(done, now);
+        }
+        asked.waiting.into_iter().for_each(|token| wake.wake(token));
+    }
+
+    /// A client does not wait for its password any more.
+    pub(super) fn leave(&mut self, ticket: &Ticket, client: Token) {
+        self.hashing.leave(ticket, client);
     }
 
     /// Nobody is asked any more, nor waits.
     pub(super) fn open_to_all(self, wake: &mut impl Wake) {
-        self.asked.into_values().flatten().for_each(|token| wake.wake(token));
-    }
-}
-
-/// Draws secrets from numbers that nobody outside can know: another one each time, as of two
-/// authenticators with the same neither would know which nonces the other has seen used.
-#[derive(Debug)]
-pub(super) struct Secrets {
-    keys: [u64; 2],
-    drawn: u64,
-}
-
-impl Secrets {
-    pub(super) const fn new(keys: [u64; 2]) -> Self {
-        Self { keys, drawn: 0 }
+        self.hashing.waiting().for_each(|token| wake.wake(token));
     }
 
-    fn draw(&mut self) -> Secret {
-        self.drawn += 1;
-        let mut bytes = [0; 32];
-        for (bytes, part) in bytes.chunks_exact_mut(8).zip([self.keys[0], self.keys[1], self.drawn])
-        {
-            bytes.copy_from_slice(&part.to_be_bytes());
-        }
-        Secret::new(bytes)
+    /// How many passwords are being verified.
+    pub(super) fn hashing(&self) -> usize {
+        self.hashing.len()
+    }
+
+    /// All who wait for a password.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = Token> {
+        self.hashing.waiting()
     }
 }

@@ -75,6 +75,8 @@ pub(super) enum Unserved {
     Host,
     /// A path with `..` where a prefix of the origin's paths is served.
     DotSegments,
+    /// A path that is protected in different ways, depending on how it is read.
+    AmbiguousPath,
 }
 
 /// What the client, the log and `Proxy-Status` (RFC 9209 §2.3) say of an error.
@@ -205,7 +207,9 @@ impl ExchangeError {
 impl Unserved {
     const fn status(self) -> Status {
         match self {
-            Self::OriginForm | Self::Host | Self::DotSegments => Status::BAD_REQUEST,
+            Self::OriginForm | Self::Host | Self::DotSegments | Self::AmbiguousPath => {
+                Status::BAD_REQUEST
+            }
             Self::Https | Self::Scheme => Status::NOT_IMPLEMENTED,
             Self::Connect => Status::METHOD_NOT_ALLOWED,
         }
@@ -219,6 +223,7 @@ impl Unserved {
             Self::Connect => "connect",
             Self::Host => "host",
             Self::DotSegments => "dot-segments",
+            Self::AmbiguousPath => "ambiguous-path",
         }
     }
 }
@@ -243,6 +248,10 @@ impl fmt::Display for ExchangeError {
                 Unserved::Host => "the host is neither a name nor an address.",
                 Unserved::DotSegments => {
                     "the path climbs with '..', which could leave what is served here."
+                }
+                Unserved::AmbiguousPath => {
+                    "the path can be read in several ways, which are protected differently; write \
+                     it without escapes, '..', '//' and ';' that it does not need."
                 }
             }),
             Self::Denied(denial @ Denial::Rule { .. }) => {

@@ -155,10 +155,11 @@ impl Explaining {
     fn ask(&mut self, owner: Token, now: Now, core: &mut Core) -> Result<(), ExchangeError> {
         let settings = Rc::clone(&core.settings);
         let request = Rc::new(self.read(core)?);
+        let path = request.path_and_query().split('?').next().unwrap_or_default();
         if let Some(user) = &self.question.user {
             self.journal.note(Event::Recognized(user.as_str().into()));
-        } else if let Some(door) = &core.door {
-            return Err(door.stranger());
+        } else if let Some(error) = core.door.as_ref().and_then(|door| door.stranger(path)) {
+            return Err(error);
         }
         let own = (&mut core.own, now.mono);
         let route = match route::route(&request, &mut self.journal, &settings, own)? {
@@ -334,7 +335,7 @@ pub(super) struct Inquiry {
 }
 
 impl Active for Inquiry {
-    const KIND: u8 = 8;
+    const KIND: u8 = 9;
 }
 
 impl Inquiry {

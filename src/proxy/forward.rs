@@ -42,6 +42,8 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
             Name::Range | Name::IfRange if whole => {}
             name if reverse && tells_of_client(name) => {}
             Name::Other if reverse && hop::is_lookalike(&field) => {}
+            // A path that nobody has judged.
+            Name::Other if settings.protects_paths() && hop::is_other_target(&field) => {}
             _ if hop.ends_here(&field) => {}
             _ => {
                 head.copy(&field);
@@ -148,10 +150,14 @@ fn forwarded(
 /// answer has of its own: `Age` is kept as it came, for the answers that it came with.
 pub(super) fn response_fields(
     response: &ResponseHead,
-    route: &Route,
+    order: &Order,
     settings: &Settings,
     now: Now,
 ) -> Fields {
+    let route = &order.route;
+    // Of credentials that have ended here, an origin that was shown none has nothing to say.
+    let own_users = settings.reverse.is_some() && settings.auth.is_some();
+    let without_info = own_users && !order.request.fields().has(Name::Authorization);
     let (fields, status) = (response.fields(), response.status());
     let hop = Hop::of(response.version(), fields);
     let mut start_line = Vec::with_capacity(response.wire_length() + 128);
@@ -166,6 +172,7 @@ pub(super) fn response_fields(
                 let value = origin.and_then(|origin| map_back(field.value, origin, known_as));
                 out.push(field.name, value.as_deref().unwrap_or(field.value));
             }
+            Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
             _ if hop.ends_here(&field) => {}
             _ => out.push(field.name, field.value),
         }

@@ -105,6 +105,8 @@ pub(super) struct Journal {
     pub(super) origin: Option<SocketAddr>,
     /// Why it was refused or failed.
     pub(super) reason: Option<String>,
+    /// How often the client was wrong of late, this time included.
+    pub(super) failures: Option<u32>,
     /// The rule that would have denied it, if it were not only written down.
     pub(super) reported: Option<String>,
     /// What was found out, if somebody wants to know all of it.
@@ -125,6 +127,7 @@ impl Journal {
             sent: 0,
             origin: None,
             reason: None,
+            failures: None,
             reported: None,
             trace: None,
         }
@@ -262,6 +265,10 @@ impl Line<'_> {
         if let Some(reason) = &journal.reason {
             out.push_str("  [");
             push_escaped(out, reason);
+            if let Some(failures) = journal.failures {
+                out.push(' ');
+                push_number(out, failures.into(), 1);
+            }
             out.push(']');
         }
         if let Some(rule) = &journal.reported {
@@ -360,6 +367,10 @@ impl Line<'_> {
         if let Some(rule) = &journal.reported {
             out.push_str(",\"would_deny\":");
             push_quoted(out, rule);
+        }
+        if let Some(failures) = journal.failures {
+            out.push_str(",\"failures\":");
+            push_number(out, failures.into(), 1);
         }
         out.push('}');
     }

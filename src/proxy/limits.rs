@@ -134,8 +134,8 @@ limits! {
     failed_address_ttl "failed-address-ttl": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
     /// Threads that wait for the system's resolver.
     resolver_threads "resolver-threads": usize = 4, from 1, up to 64;
-    /// Passwords that are verified at a time, with those that wait for a thread; beyond, requests
-    /// with other ones fail at once.
+    /// Passwords that are verified at a time, with those that wait for a thread, and half as many of
+    /// one client; beyond, requests with other ones fail at once.
     passwords "passwords": usize = 64, from 1;
     /// Threads that verify passwords: a hash may take one for a tenth of a second.
     password_threads "password-threads": usize = 2, from 1, up to 64;

@@ -1,5 +1,6 @@
 //! The proxy: the one module that knows everything, and that parses nothing itself.
 
+mod behind;
 mod body;
 mod buffers;
 mod client;
@@ -44,7 +45,7 @@ mod worker;
 
 pub use crate::cache::Eviction;
 pub use control::ControlRequest;
-pub use door::AuthRules;
+pub use door::{AuthRules, ProtectionSpace};
 pub use explain::{Explanation, Question};
 pub use journal::{LogFormat, Outcome};
 pub use limits::Limits;

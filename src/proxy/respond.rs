@@ -39,7 +39,7 @@ pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) 
             head.field(side.challenge(), value.as_bytes());
         }),
         ExchangeError::GuessedTooOften(left) => {
-            head.number("Retry-After", left.as_secs() + 1);
+            head.number("Retry-After", left.as_secs() + u64::from(left.subsec_nanos() > 0));
         }
         _ if status == Status::METHOD_NOT_ALLOWED => {
             head.field("Allow", REVERSE_METHODS);

@@ -106,6 +106,12 @@ impl Settings {
         self.trusted_proxies.iter().any(|range| range.contains(client))
     }
 
+    /// Whether it depends on the path who is served.
+    pub(super) fn protects_paths(&self) -> bool {
+        let spaces = self.auth.iter().flat_map(|rules| &rules.spaces);
+        spaces.into_iter().any(|space| !space.path.is_everything())
+    }
+
     /// The response fields that speak to this cache instead of `Cache-Control` (RFC 9213).
     pub(super) const fn targets(&self) -> &'static [Name] {
         const ALL: &[Name] = &[Name::TidegateCacheControl, Name::CdnCacheControl];

@@ -21,6 +21,8 @@ pub(super) struct Gauges {
     pub(super) tunnels: usize,
     pub(super) fetching: usize,
     pub(super) pooled: usize,
+    /// Passwords being verified.
+    pub(super) passwords: usize,
     pub(super) dropped_log_lines: u64,
 }
 
@@ -75,6 +77,9 @@ impl Stats {
             gauge("pool_idle", "Idle connections to origins.", whole(gauges.pooled)),
             gauge("clients", "Open client connections.", whole(gauges.clients)),
             gauge("tunnels", "Open tunnels.", whole(gauges.tunnels)),
+            counter("auth_failures_total", "Credentials that were wrong.", counters.failures),
+            counter("auth_bans_total", "Clients not heard for a while.", counters.bans),
+            gauge("passwords", "Passwords being verified.", whole(gauges.passwords)),
             labelled("denials_total", "Requests denied.", "rule", counters.denials.clone()),
             counter("would_deny_total", "Requests that rules only report.", counters.reported),
             labelled("timeouts_total", "Waits in vain.", "for", counters.timeouts.clone()),
@@ -230,6 +235,7 @@ mod tests {
             tunnels: 0,
             fetching: 0,
             pooled: 2,
+            passwords: 3,
             dropped_log_lines: 0,
         };
         let stats = Stats::of(&counters, &gauges, &Load::default());
@@ -244,6 +250,7 @@ mod tests {
             "\ntidegate_connections_total{kind=\"reused\"} 1\n",
             "\ntidegate_denials_total{rule=\"client\"} 2\n",
             "\ntidegate_hit_ratio 0.000000\n",
+            "\ntidegate_passwords 3\n",
             "\ntidegate_turn_seconds_bucket{le=\"0.0001\"} 0\n",
             "\ntidegate_turn_seconds_bucket{le=\"+Inf\"} 0\ntidegate_turn_seconds_sum 0.000000\n",
         ] {

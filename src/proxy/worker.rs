@@ -11,6 +11,7 @@ use crate::reactor::{
 
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
+use super::door::Door;
 use super::error::ExchangeError;
 use super::explain::{Explaining, Explanation, Inquiry, Question};
 use super::fetch::{Fetch, FetchCx};
@@ -57,6 +58,28 @@ struct Housekeeping;
 impl Active for Housekeeping {
     const KIND: u8 = 5;
 }
+
+/// No two of those that are driven have one kind: each would take the other's token for its own.
+const _: () = {
+    let kinds = [
+        Gate::KIND,
+        Client::KIND,
+        Fetch::KIND,
+        Tunnel::KIND,
+        Idle::KIND,
+        Housekeeping::KIND,
+        OperatorListener::KIND,
+        Operator::KIND,
+        Asking::KIND,
+        Inquiry::KIND,
+    ];
+    let (mut seen, mut at) = (0_u32, 0);
+    while at < kinds.len() {
+        assert!(seen & (1 << kinds[at]) == 0, "a kind is given twice");
+        seen |= 1 << kinds[at];
+        at += 1;
+    }
+};
 
 impl Worker {
     /// A proxy that listens nowhere yet. There is room for `bearable` clients and as many
@@ -242,6 +265,11 @@ impl Worker {
         }
         assert_eq!(kept, self.core.cache.under_way(), "the cache counts all that is kept");
         assert!(self.core.cache.busy() <= self.fetches.len(), "what is busy is fetched");
+        for token in self.core.door.iter().flat_map(Door::waiting) {
+            let client = token.id().and_then(|id| self.clients.get(id));
+            let waits = client.is_some_and(Client::waits_for_password);
+            assert!(waits, "who is woken when a password is known waits for that");
+        }
     }
 
     /// Whether nothing is left of any exchange; listeners and idle connections to origins may be.
@@ -291,6 +319,7 @@ impl Worker {
             tunnels: self.tunnels.len(),
             fetching: self.fetches.len(),
             pooled: self.core.pool.len(),
+            passwords: self.core.door.as_ref().map_or(0, Door::hashing),
             dropped_log_lines: self.core.log.dropped(),
         }
     }

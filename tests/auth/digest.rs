@@ -26,7 +26,7 @@ fn accepted(verdict: Verdict) -> Accepted {
 }
 
 #[test]
-fn the_best_algorithm_is_offered_first_and_only_what_somebody_has() {
+fn the_best_algorithm_is_offered_first_and_only_what_everybody_has() {
     let starts = |text: &str| {
         let challenges = Door::new(text).challenges();
         let short = |challenge: &String| {
@@ -38,6 +38,10 @@ fn the_best_algorithm_is_offered_first_and_only_what_somebody_has() {
     assert_eq!(starts(&both("alice")), ["SHA-256", "MD5", "Basic"]);
     assert_eq!(starts(&digest_line("a", Algorithm::Md5, "")), ["MD5", "Basic"]);
     assert_eq!(starts(&format!("a:{BCRYPT}")), ["Basic"]);
+    let old = digest_line("bob", Algorithm::Md5, "");
+    assert_eq!(starts(&format!("{}{old}\ncarol:{BCRYPT}", both("alice"))), ["MD5", "Basic"]);
+    let new = digest_line("alice", Algorithm::Sha256, "");
+    assert_eq!(starts(&format!("{new}\n{old}")), ["SHA-256", "MD5", "Basic"], "none for all");
 }
 
 #[test]
@@ -185,6 +189,19 @@ fn the_next_nonce_comes_before_the_last_one_ends() {
     let next = Answer::to(&parameter(&info, "nextnonce"));
     door.clock.advance(Duration::from_secs(299));
     assert_eq!(outcome(door.get("/a?b", &next.sign())), "alice is there");
+}
+
+#[test]
+fn a_nonce_of_an_earlier_process_is_stale() {
+    let text = both("alice");
+    let mut earlier = Door::with_secret(&text, [8; 32]);
+    let mut door = Door::new(&text);
+    let answer = answer(&mut earlier);
+    assert_eq!(outcome(earlier.get("/a?b", &answer.nc(1).sign())), "alice is there");
+    assert_eq!(outcome(door.get("/a?b", &answer.nc(2).sign())), "stale");
+    assert_eq!(outcome(door.get("/a?b", &answer.password("guessed").nc(2).sign())), "wrong");
+    let now = door.clock.now().wall;
+    assert!(door.authenticator.challenges(Why::Stale, now)[0].contains("stale=true"));
 }
 
 #[test]

@@ -50,6 +50,13 @@ impl Door {
         Self { authenticator, clock: VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30)) }
     }
 
+    /// The same, with another secret.
+    pub(crate) fn with_secret(text: &str, secret: [u8; 32]) -> Self {
+        let settings = Settings::new(Side::Origin, realm());
+        let authenticator = Authenticator::new(settings, users(text), &Secret::new(secret));
+        Self { authenticator, ..Self::new(text) }
+    }
+
     /// What comes of a GET of `target` with these credentials.
     pub(crate) fn get(&mut self, target: &str, credentials: &str) -> Verdict {
         self.request("GET", target, &[credentials])

@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
+import termios
 import time
 
 from harness import BINARY, DEADLINE, Case
@@ -34,6 +37,11 @@ class Users(Case):
         code, connect = self.run_curl(argv).split()
         return int(code) or int(connect)
 
+    def talk(self, *args):
+        """All that curl says of an exchange."""
+        argv = ["curl", "-sv", "--noproxy", "", "-o", "/dev/null", *args]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE).stderr
+
     def run_curl(self, argv):
         failing = "--proxytunnel" in argv and any(arg.endswith(":wrong") for arg in argv)
         return self.curl(*argv, code=56 if failing else 0).decode()
@@ -57,6 +65,14 @@ class Forward(Users):
                     self.assertEqual(self.ask(proxy, way, "-U", "alice:secret", *tunnel), 200)
                     self.assertEqual(self.ask(proxy, way, "-U", "alice:wrong", *tunnel), 407)
 
+    def test_a_tunnel_is_asked_for_again_on_the_same_connection(self):
+        proxy = self.start("--users", self.both())
+        ask = ("-x", proxy.url, "--proxytunnel", "--proxy-digest", "-U", "alice:secret", self.origin.url + "/bytes/10")
+        shown = self.talk(*ask)
+        self.assertIn("HTTP/1.1 407", shown)
+        self.assertIn("HTTP/1.1 200", shown)
+        self.assertEqual(len(re.findall("Connected to|Connection #1", shown)), 1, shown)
+
     def test_content_goes_up_after_a_challenge(self):
         proxy = self.start("--users", self.both())
         url, body = self.origin.url + "/echo", b"x" * 100_000
@@ -69,6 +85,14 @@ class Forward(Users):
         proxy = self.start("--users", self.file(digest_lines(["md5"])), "--auth", "digest")
         self.assertEqual(self.ask(proxy, "--proxy-digest", "-U", "alice:secret"), 200)
         self.assertEqual(self.ask(proxy, "--proxy-basic", "-U", "alice:secret"), 407)
+
+    def test_a_name_can_be_hidden(self):
+        proxy = self.start("--users", self.file(digest_lines()), "--auth", "digest", "--userhash")
+        ask = ("-x", proxy.url, "--proxy-digest", "-U", "alice:secret", self.origin.url + "/bytes/10")
+        shown = self.talk(*ask)
+        self.assertIn("userhash=true", shown)
+        self.assertIn("HTTP/1.1 200", shown)
+        self.assertNotIn('username="alice"', shown)
 
     def test_the_user_is_in_the_log_and_the_password_is_not(self):
         proxy = self.start("--users", self.both(), "--log-format", "json")
@@ -138,11 +162,24 @@ class Start(Users):
         self.assertIn("nobody", self.refused("--users", self.file(digest_lines()), "--realm", "elsewhere"))
         self.assertIn("No such file", self.refused("--users", "/nowhere/users"))
         self.assertIn("--users", self.refused("--auth", "basic"))
+        self.assertIn("--to", self.refused("--protect", f"/a users={htpasswd}"))
+        self.assertIn("for nobody", self.refused("--to", "http://127.0.0.1:1", "--protect", "/a"))
 
     def test_basic_beyond_this_machine_is_warned_of(self):
         args = ("--users", self.file(BCRYPT), "--allow-client", "127.0.0.1")
         proxy = self.start_proxy(*args, listen="0.0.0.0:0")
         self.assertTrue(any(line.startswith("warning: Basic") for line in proxy.banner), proxy.banner)
+        self.assertIn("  users    all: 1 user in the realm 'tidegate', by Basic", proxy.banner)
+
+    def test_a_protected_path_is_printed_as_it_was_given(self):
+        file = self.file(digest_lines())
+        rule = f'/staff/ realm="{REALM}" users={file} auth=digest'
+        args = ("--to", "http://127.0.0.1:1", "--protect", rule, "--print-config")
+        config = self.folder() / "tidegate.toml"
+        printed = self.run_command(BINARY, *args)
+        config.write_bytes(printed)
+        self.assertIn(b"\n[[protect]]\npath = \"/staff/\"\n", printed)
+        self.assertEqual(self.run_command(BINARY, "--config", str(config), "--print-config"), printed)
 
 
 class Files(Users):
@@ -169,9 +206,42 @@ class Files(Users):
             self.assertEqual(self.status("-x", proxy.url, way, "-U", "alice:secret", origin.url + "/bytes/1"), 200)
         self.assertEqual(os.listdir(os.path.dirname(file)), ["users"])
 
+    def type(self, *keys):
+        """Types at the prompts for a new password: the exit code, what the terminal has shown, and
+        whether it shows what is typed afterwards."""
+        file = str(self.folder() / "users")
+        parent, terminal = pty.openpty()
+        argv = [BINARY, "users", "add", file, "alice"]
+        with subprocess.Popen(argv, stdin=terminal, stdout=terminal, stderr=terminal) as command:
+            shown = b""
+            for key in keys:
+                while not shown.endswith(b": "):
+                    shown += os.read(parent, 1000)
+                os.write(parent, key)
+                shown += os.read(parent, 1000)
+            code = command.wait(DEADLINE)
+        echoes = bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+        os.close(terminal)
+        os.close(parent)
+        return code, shown, echoes
+
+    def test_what_is_typed_is_not_shown(self):
+        code, shown, echoes = self.type(b"secret\n", b"secret\n")
+        self.assertEqual((code, echoes), (0, True), shown)
+        self.assertNotIn(b"secret", shown)
+        for keys in [(b"\n",), (b"secret\n", b"Secret\n"), (b"\x04",)]:
+            code, shown, echoes = self.type(*keys)
+            self.assertEqual((code, echoes), (1, True), shown)
+
+    def test_the_terminal_is_as_before_if_somebody_thinks_better_of_it(self):
+        for keys in [(b"\x03",), (b"sec\x03",), (b"secret\n", b"s\x1c")]:
+            code, shown, echoes = self.type(*keys)
+            self.assertEqual((code, echoes), (130, True), shown)
+
     def test_a_file_that_cannot_be_read_stays_as_it_is(self):
         file = self.file("alice:plain\n")
         self.users("add", file, "bob", code=1)
         self.users("add", file, "bob", input=b"", code=1)
+        self.users("add", str(self.folder() / "new"), "bob", input=b"\n", code=1)
         with open(file) as users:
             self.assertEqual(users.read(), "alice:plain\n")

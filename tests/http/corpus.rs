@@ -87,6 +87,11 @@ fn messages_of_name_servers_keep_the_rules() {
 }
 
 #[test]
+fn protected_paths_keep_the_rules() {
+    replay("protected_path");
+}
+
+#[test]
 fn each_target_is_a_program_and_has_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert!(names_in("corpus").is_superset(&targets));

@@ -88,6 +88,12 @@ pub(crate) enum Step {
     Drain,
     GiveUp,
     Pause(bool),
+    /// Passwords are not verified any more, or again.
+    PauseHasher(bool),
+    /// How many passwords were verified.
+    Hashed(usize),
+    /// A figure of the proxy's.
+    Figure(String, String),
     ProxyIs(String),
 }
 
@@ -385,6 +391,10 @@ fn step(text: &str) -> Result<Step, String> {
         ["drain"] => Step::Drain,
         ["proxy", "pauses"] => Step::Pause(true),
         ["proxy", "goes", "on"] => Step::Pause(false),
+        ["hasher", "pauses"] => Step::PauseHasher(true),
+        ["hasher", "goes", "on"] => Step::PauseHasher(false),
+        ["hashed", number] => Step::Hashed(value(number)?),
+        ["figure", name, value] => Step::Figure((*name).to_owned(), (*value).to_owned()),
         ["proxy", "gives", "up"] => Step::GiveUp,
         ["proxy", "is", state @ ("over" | "empty")] => Step::ProxyIs((*state).to_owned()),
         [who @ .., "is" | "are", state] => Step::Is(peers(&who.join(" "))?, state_of(state)?),

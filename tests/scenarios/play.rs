@@ -159,6 +159,7 @@ impl Player {
             Step::Drain => self.stage.command(Command::Drain),
             Step::GiveUp => self.stage.give_up(),
             Step::Pause(paused) => self.stage.paused = *paused,
+            Step::PauseHasher(paused) => self.stage.hasher_pauses = *paused,
             _ => self.compare(step)?,
         }
         self.stage.settle();
@@ -173,6 +174,8 @@ impl Player {
             Step::Asked(name, wanted) => same(self.stage.asked.get(name).unwrap_or(&0), wanted),
             Step::Connections(origin, wanted) => same(&self.stage.peers.accepted(origin), wanted),
             Step::Pooled(wanted) => same(&worker.pooled(), wanted),
+            Step::Hashed(wanted) => same(&self.stage.hashed, wanted),
+            Step::Figure(name, wanted) => same(&self.stage.figure(name), &Some(wanted.clone())),
             Step::Cached(wanted) => same(&worker.cache_stats().entries, wanted),
             Step::ProxyIs(state) if state == "over" => same(&worker.is_over(), &true),
             Step::ProxyIs(_) => same(&(worker.is_empty(), worker.describe()), &(true, Vec::new())),
@@ -372,6 +375,7 @@ impl Player {
             }
         }
         self.stage.paused = false;
+        self.stage.hasher_pauses = false;
         self.stage.wait(if linger { A_LONG_TIME } else { Duration::ZERO });
         match self.stage.worker.is_empty() {
             true => Ok(()),

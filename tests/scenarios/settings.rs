@@ -4,9 +4,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use tidegate::access::{GivenRule, Source, read_rules};
-use tidegate::auth::{self, FailureLimit, Side, Users};
+use tidegate::auth::{self, FailureLimit, PathPrefix, Side, Users};
 use tidegate::proxy::units::{Bytes, Unit};
-use tidegate::proxy::{AuthRules, ReverseOrigin, Settings};
+use tidegate::proxy::{AuthRules, ProtectionSpace, ReverseOrigin, Settings};
 
 /// The name in `Via`.
 pub(crate) const PSEUDONYM: &str = "gate";
@@ -40,15 +40,19 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         "allow-connect-port" => settings.destinations.connect_ports = text.parse()?,
         "allow-client" => settings.clients.push(parse(text)?),
         "user" => {
-            let users = &mut auth(settings).users;
+            let users = &mut space(settings).users;
             users.read("users", text.as_bytes()).map_err(|bad| bad.to_string())?;
         }
         "no-users" => settings.auth = None,
-        "realm" => auth(settings).settings.realm = text.parse()?,
+        "protect" => {
+            let space = protected(text.parse()?, Side::Origin);
+            auth(settings).spaces.push(space);
+        }
+        "realm" => space(settings).settings.realm = text.parse()?,
         "auth" => {
-            let rules = auth(settings);
-            rules.settings.basic = text.contains("basic");
-            rules.settings.digest = text.contains("digest");
+            let settings = &mut space(settings).settings;
+            settings.basic = text.contains("basic");
+            settings.digest = text.contains("digest");
         }
         "auth-ban" => auth(settings).ban = text.parse()?,
         "allow-purge" => settings.purgers.push(parse(text)?),
@@ -72,12 +76,25 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
 
 /// The rules for users, whose door is the origin's if it is known that there is one.
 fn auth(settings: &mut Settings) -> &mut AuthRules {
+    let off = || AuthRules { spaces: Vec::new(), ban: FailureLimit::Off };
+    settings.auth.get_or_insert_with(off)
+}
+
+/// What was protected last; everything, if nothing was yet.
+fn space(settings: &mut Settings) -> &mut ProtectionSpace {
     let side = if settings.reverse.is_some() { Side::Origin } else { Side::Proxy };
-    settings.auth.get_or_insert_with(|| AuthRules {
-        settings: auth::Settings::new(side, "gate".parse().unwrap()),
-        users: Users::default(),
-        ban: FailureLimit::Off,
-    })
+    let spaces = &mut auth(settings).spaces;
+    if spaces.is_empty() {
+        spaces.push(protected(PathPrefix::everything(), side));
+    }
+    let last = spaces.len() - 1;
+    &mut spaces[last]
+}
+
+fn protected(path: PathPrefix, side: Side) -> ProtectionSpace {
+    let mut settings = auth::Settings::new(side, "gate".parse().unwrap());
+    settings.domain = (!path.is_everything()).then(|| path.to_string()).into_iter().collect();
+    ProtectionSpace { path, settings, users: Users::default() }
 }
 
 /// A size, or `off`.

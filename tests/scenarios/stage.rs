@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tidegate::auth::Job;
 use tidegate::proxy::{Command, Hasher, LogSink, Mail, Resolver, Settings, Surroundings, Worker};
 use tidegate::reactor::sim::{Fate, Faults, Network};
-use tidegate::reactor::{Clock, Mailbox, Reactor, TcpTransport, VirtualClock};
+use tidegate::reactor::{Clock, Load, Reactor, TcpTransport, VirtualClock};
 
 use super::peers::Peers;
 
@@ -35,6 +35,11 @@ pub(crate) struct Stage {
     pub(crate) peer_reactor: Reactor<()>,
     pub(crate) peers: Peers,
     questions: Receiver<String>,
+    jobs: Receiver<Job>,
+    /// Whether passwords are left unverified.
+    pub(crate) hasher_pauses: bool,
+    /// How many were verified.
+    pub(crate) hashed: usize,
     log: Receiver<String>,
     /// Log lines that no step has taken.
     pub(crate) lines: Vec<String>,
@@ -137,10 +142,11 @@ impl Ground {
     /// Puts a proxy on its reactor; the address on which it listens.
     pub(crate) fn open(mut self, settings: Settings) -> io::Result<(Stage, SocketAddr)> {
         let (asker, questions) = channel();
+        let (hasher, jobs) = channel();
         let (writer, log) = channel();
         let surroundings = Surroundings {
             resolver: Some(Box::new(Asker(asker))),
-            hasher: Box::new(Hashing(self.proxy.mailbox())),
+            hasher: Box::new(Hashing(hasher)),
             interfaces: Box::new(vec![HERE]),
             log: Box::new(Lines(writer)),
             secret: [1, 2],
@@ -157,6 +163,9 @@ impl Ground {
             peer_reactor: self.peer_reactor,
             peers: self.peers,
             questions,
+            jobs,
+            hasher_pauses: false,
+            hashed: 0,
             log,
             lines: Vec::new(),
             hosts: HashMap::new(),
@@ -203,6 +212,7 @@ impl Stage {
     /// A turn of both; whether anything has happened.
     fn turn(&mut self, timeout: Option<Duration>) -> bool {
         self.answer();
+        self.hash();
         let mut idle = true;
         if !self.paused {
             idle = self.proxy.turn(&mut self.worker, timeout).unwrap().is_idle();
@@ -244,6 +254,24 @@ impl Stage {
         }
     }
 
+    /// Verifies passwords.
+    fn hash(&mut self) {
+        if !self.hasher_pauses {
+            for job in self.jobs.try_iter() {
+                self.hashed += 1;
+                self.proxy.mailbox().send(Mail::Hashed(job.run())).unwrap();
+            }
+        }
+    }
+
+    /// What the proxy says of itself under `name`.
+    pub(crate) fn figure(&self, name: &str) -> Option<String> {
+        let figures = self.worker.stats(&Load::default()).prometheus();
+        let line =
+            figures.lines().find_map(|line| line.strip_prefix("tidegate_")?.strip_prefix(name));
+        line.map(|value| value.trim().to_owned())
+    }
+
     /// Tells the proxy what to do, as a signal would.
     pub(crate) fn command(&self, command: Command) {
         self.proxy.mailbox().send(Mail::Command(command)).unwrap();
@@ -270,13 +298,13 @@ impl Resolver for Asker {
     }
 }
 
-/// Verifies passwords in between turns.
+/// Hands passwords on to the stage, which verifies them in between turns.
 #[derive(Debug)]
-struct Hashing(Mailbox<Mail>);
+struct Hashing(Sender<Job>);
 
 impl Hasher for Hashing {
     fn ask(&mut self, job: Job) -> bool {
-        self.0.send(Mail::Hashed(job.run())).is_ok()
+        self.0.send(job).is_ok()
     }
 }
 

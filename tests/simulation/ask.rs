@@ -10,6 +10,43 @@ pub(crate) struct Ask {
     pub(crate) method: Method,
     pub(crate) bytes: Vec<u8>,
     expected: Expected,
+    /// Whether a password has to be verified first, which may take too long.
+    hashed: bool,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum User {
+    /// Nobody has to say that.
+    Anybody,
+    /// Somebody who does not say it though it is asked for.
+    Nobody,
+    /// alice, with her password.
+    Alice,
+    /// Somebody with another password.
+    Guesser,
+}
+
+impl User {
+    /// Somebody, where users have to say who they are.
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        *rng.pick(&[Self::Nobody, Self::Alice, Self::Alice, Self::Alice, Self::Guesser])
+    }
+
+    fn field(self, rng: &mut Rng) -> String {
+        match self {
+            Self::Anybody | Self::Nobody => String::new(),
+            Self::Alice => "Proxy-Authorization: Basic YWxpY2U6c2VjcmV0\r\n".into(),
+            Self::Guesser => {
+                let other = rng.below(4); // some guess the same
+                format!("Proxy-Authorization: Basic YWxpY2U6d3Jvbmc{other}\r\n")
+            }
+        }
+    }
+
+    const fn is_refused(self) -> bool {
+        matches!(self, Self::Nobody | Self::Guesser)
+    }
 }
 
 enum Expected {
@@ -73,7 +110,18 @@ impl Ask {
     }
 
     fn new(method: Method, head: String, expected: Expected) -> Self {
-        Self { method, bytes: head.into_bytes(), expected }
+        Self { method, bytes: head.into_bytes(), expected, hashed: false }
+    }
+
+    /// The same, as `user` asks it.
+    pub(crate) fn of(mut self, user: User, rng: &mut Rng) -> Self {
+        let line_end = self.bytes.windows(2).position(|pair| pair == b"\r\n").unwrap() + 2;
+        self.bytes.splice(line_end..line_end, user.field(rng).into_bytes());
+        self.hashed = matches!(user, User::Alice | User::Guesser);
+        if user.is_refused() {
+            self.expected = Expected::Refusal(407);
+        }
+        self
     }
 
     fn upload(rng: &mut Rng) -> Self {
@@ -95,7 +143,7 @@ impl Ask {
             bytes.extend_from_slice(format!("Content-Length: {length}\r\n\r\n").as_bytes());
             bytes.extend_from_slice(&content);
         }
-        Self { method, bytes, expected: Expected::Text(text.into_bytes()) }
+        Self { method, bytes, expected: Expected::Text(text.into_bytes()), hashed: false }
     }
 
     /// A tunnel to an echo; what is sent through it goes with the request.
@@ -104,7 +152,7 @@ impl Ask {
         let content: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
         let mut bytes = b"CONNECT o.test:443 HTTP/1.1\r\nHost: o.test:443\r\n\r\n".to_vec();
         bytes.extend_from_slice(&content);
-        Self { method: Method::Connect, bytes, expected: Expected::Text(content) }
+        Self { method: Method::Connect, bytes, expected: Expected::Text(content), hashed: false }
     }
 
     /// Whether the answer is what was asked for, as far as it has come. An error of the proxy is
@@ -118,6 +166,9 @@ impl Ask {
 
     /// Judges a whole answer; whether it is what was asked for, or else an error of the proxy.
     pub(crate) fn judge_whole(&self, head: &ResponseHead, content: &[u8], plans: &[Plan]) -> bool {
+        if self.hashed && is_own_error(head) && head.status().code() == 503 {
+            return false;
+        }
         if let Expected::Refusal(status) = self.expected {
             assert_eq!(head.status().code(), status);
             return true;

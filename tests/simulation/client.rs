@@ -8,7 +8,7 @@ use tidegate::http::{ClientCodec, FromOrigin, HeadLimits, Method, Name, Response
 use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Active, Id, Io, Reactor};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, User};
 use crate::plan::Plan;
 
 /// What became of the answers, over all clients.
@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     pub(crate) hits: usize,
     pub(crate) collapsed: usize,
     pub(crate) tunnels: usize,
+    /// Had to say who they are.
+    pub(crate) challenged: usize,
 }
 
 impl Tally {
@@ -36,6 +38,7 @@ impl Tally {
         self.hits += other.hits;
         self.collapsed += other.collapsed;
         self.tunnels += other.tunnels;
+        self.challenged += other.challenged;
     }
 }
 
@@ -69,11 +72,20 @@ enum Flow {
 }
 
 impl SimClient {
-    pub(crate) fn new(id: Id<Self>, io: Io, plans: &[Plan], rng: &mut Rng, now: Instant) -> Self {
+    /// A client of a proxy that may be for `users` only.
+    pub(crate) fn new(
+        id: Id<Self>,
+        io: Io,
+        plans: &[Plan],
+        users: bool,
+        rng: &mut Rng,
+        now: Instant,
+    ) -> Self {
+        let user = if users { User::draw(rng) } else { User::Anybody };
         let tunnel = rng.percent(10);
         let count = if tunnel { 1 } else { 1 + rng.below(4) };
         let mut asks: Vec<Ask> = (0..count)
-            .map(|_| if tunnel { Ask::tunnel(rng) } else { Ask::draw(plans, rng) })
+            .map(|_| if tunnel { Ask::tunnel(rng) } else { Ask::draw(plans, rng) }.of(user, rng))
             .collect();
         let pipelined = rng.percent(30);
         let mut output = std::mem::take(&mut asks[0].bytes);
@@ -212,6 +224,7 @@ impl SimClient {
         tally.refused += usize::from(!served);
         tally.hits += usize::from(says(b"; hit"));
         tally.collapsed += usize::from(says(b"; collapsed"));
+        tally.challenged += usize::from(head.status().code() == 407);
         tally.tunnels += usize::from(self.asks[self.current].method == Method::Connect);
     }
 

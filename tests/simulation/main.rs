@@ -27,5 +27,6 @@ fn every_answer_is_right_or_visibly_not_whole_and_nothing_is_left_over() {
     if std::env::var("TIDEGATE_SEED").is_err() {
         assert!(all.whole > 10 * all.cut, "most answers are whole: {all:?}");
         assert!(all.hits > 0 && all.collapsed > 0 && all.tunnels > 0 && all.refused > 0, "{all:?}");
+        assert!(all.challenged > 0, "{all:?}");
     }
 }

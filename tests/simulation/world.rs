@@ -1,10 +1,14 @@
 //! A proxy, its clients and its origins on one simulated network, turned by one thread.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
-use tidegate::auth::Job;
-use tidegate::proxy::{Command, Hasher, Mail, NoLog, Resolver, Settings, Surroundings, Worker};
+use tidegate::auth::{self, Job, PathPrefix, Side, Users};
+use tidegate::proxy::{
+    AuthRules, Command, Hasher, Mail, NoLog, ProtectionSpace, Resolver, Settings, Surroundings,
+    Worker,
+};
 use tidegate::reactor::sim::{Faults, Network, Rng};
 use tidegate::reactor::{
     Active, App, Arena, Clock, Event, Io, Listener, Mailbox, NameSources, Reactor, Source, Token,
@@ -31,13 +35,37 @@ impl Resolver for Hosts {
     }
 }
 
-/// Verifies passwords in between turns.
+/// Hands passwords on.
 #[derive(Debug)]
-struct Hashing(Mailbox<Mail>);
+struct Hashing(Sender<Job>);
 
 impl Hasher for Hashing {
     fn ask(&mut self, job: Job) -> bool {
-        self.0.send(Mail::Hashed(job.run())).is_ok()
+        self.0.send(job).is_ok()
+    }
+}
+
+/// Verifies passwords, each after a while, which may be too long.
+struct Verifier {
+    asked: Receiver<Job>,
+    due: Vec<(Instant, Job)>,
+    mailbox: Mailbox<Mail>,
+}
+
+impl Verifier {
+    fn turn(&mut self, now: Instant, rng: &mut Rng) {
+        for job in self.asked.try_iter() {
+            let longest = if rng.percent(5) { 20_000 } else { 200 };
+            let delay = Duration::from_millis(rng.below(longest) as u64);
+            self.due.push((now + delay, job));
+        }
+        for (_, job) in self.due.extract_if(.., |(at, _)| *at <= now) {
+            self.mailbox.send(Mail::Hashed(job.run())).unwrap();
+        }
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.due.iter().map(|(at, _)| *at).min()
     }
 }
 
@@ -48,6 +76,8 @@ struct Peers {
     origins: Arena<OriginConnection>,
     clients: Arena<SimClient>,
     plans: Vec<Plan>,
+    /// Whether the proxy is for users only.
+    users: bool,
     rng: Rng,
     tally: Tally,
 }
@@ -117,10 +147,11 @@ impl Peers {
 
     fn add_client(&mut self, reactor: &mut Reactor<()>) {
         let now = reactor.now().mono;
-        let (plans, rng) = (&self.plans, &mut self.rng);
+        let (plans, users, rng) = (&self.plans, self.users, &mut self.rng);
         let mut connect = |token| -> Io { reactor.connect(PROXY.parse().unwrap(), token).unwrap() };
-        let id =
-            self.clients.insert_with(|id| SimClient::new(id, connect(id.token()), plans, rng, now));
+        let id = self
+            .clients
+            .insert_with(|id| SimClient::new(id, connect(id.token()), plans, users, rng, now));
         reactor.wake(id.token());
     }
 }
@@ -133,7 +164,10 @@ pub(crate) fn simulate(seed: u64) -> Tally {
         network.reactor("203.0.113.1".parse().unwrap(), faults(&mut rng));
     let mut outside: Reactor<()> =
         network.reactor("198.51.100.7".parse().unwrap(), faults(&mut rng));
-    let mut worker = worker(&proxy, &mut rng);
+    let users = rng.percent(30);
+    let (hasher, asked) = channel();
+    let mut verifier = Verifier { asked, due: Vec::new(), mailbox: proxy.mailbox() };
+    let mut worker = worker(&proxy, users, hasher, &mut rng);
     worker.listen(&mut proxy, PROXY.parse().unwrap()).unwrap();
 
     let plans = (0..6).map(|number| Plan::draw(number, &mut rng)).collect();
@@ -144,6 +178,7 @@ pub(crate) fn simulate(seed: u64) -> Tally {
         origins: Arena::new(),
         clients: Arena::new(),
         plans,
+        users,
         rng: rng.clone(),
         tally: Tally::default(),
     };
@@ -153,6 +188,7 @@ pub(crate) fn simulate(seed: u64) -> Tally {
     let mut coming = 5 + rng.below(25);
     let mut draining = false;
     for _ in 0..200_000 {
+        verifier.turn(network.clock().now().mono, &mut rng);
         let quiet = turn(&mut proxy, &mut worker, &mut outside, &mut peers);
         if coming > 0 && (quiet || rng.percent(10)) {
             peers.add_client(&mut outside);
@@ -170,7 +206,7 @@ pub(crate) fn simulate(seed: u64) -> Tally {
         if worker.is_over() {
             break;
         }
-        pass_time(&network, &proxy, &outside);
+        pass_time(&network, &proxy, &outside, verifier.next());
     }
     assert!(worker.is_over() && worker.is_empty(), "{worker:#?}");
     worker.give_up(&mut proxy); // a name may still be asked for that nobody waits for
@@ -191,8 +227,13 @@ fn turn(
 }
 
 /// Nothing happens any more: lets time pass until something does.
-fn pass_time(network: &Network, proxy: &Reactor<Mail>, outside: &Reactor<()>) {
-    let next = [network.next_arrival(), proxy.next_deadline(), outside.next_deadline()];
+fn pass_time(
+    network: &Network,
+    proxy: &Reactor<Mail>,
+    outside: &Reactor<()>,
+    verified: Option<Instant>,
+) {
+    let next = [network.next_arrival(), proxy.next_deadline(), outside.next_deadline(), verified];
     let next = next.into_iter().flatten().min().expect("somebody waits for something");
     network.clock().advance_to(next.max(network.clock().now().mono + Duration::from_micros(1)));
 }
@@ -202,7 +243,17 @@ fn faults(rng: &mut Rng) -> Faults {
     if rng.percent(30) { Faults::NONE } else { Faults { lost: 0, ..Faults::SOME } }
 }
 
-fn worker(reactor: &Reactor<Mail>, rng: &mut Rng) -> Worker {
+/// One user, asked for the password in a realm of everything.
+fn auth_rules(rng: &mut Rng) -> AuthRules {
+    let mut users = Users::default();
+    users.read("users", b"alice:$apr1$ab$jiiV6N7hIIuIoJbc1hxOE/").unwrap();
+    let settings = auth::Settings::new(Side::Proxy, "sim".parse().unwrap());
+    let space = ProtectionSpace { path: PathPrefix::everything(), settings, users };
+    let ban = *rng.pick(&["off", "1000/1m"]);
+    AuthRules { spaces: vec![space], ban: ban.parse().unwrap() }
+}
+
+fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut Rng) -> Worker {
     let mut settings = Settings::forward("sim");
     settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
     settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
@@ -215,13 +266,15 @@ fn worker(reactor: &Reactor<Mail>, rng: &mut Rng) -> Worker {
     settings.cache_object_max = Some(settings.cache_memory as u64 / 2);
     settings.limits.range_slice = *rng.pick(&[None, Some(tidegate::proxy::units::Bytes(4096))]);
     settings.limits.window = tidegate::proxy::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
+    settings.auth = users.then(|| auth_rules(rng));
+    settings.limits.passwords = *rng.pick(&[1, 4, 64]);
     let by_mail: Option<Box<dyn Resolver>> = match rng.percent(50) {
         true => Some(Box::new(Hosts(reactor.mailbox()))),
         false => None,
     };
     let surroundings = Surroundings {
         resolver: by_mail,
-        hasher: Box::new(Hashing(reactor.mailbox())),
+        hasher: Box::new(Hashing(hasher)),
         interfaces: Box::new(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),
         secret: [rng.next(), rng.next()],

@@ -44,10 +44,9 @@ impl Algorithm {
 
     /// The hash of `parts` with colons between them, in lower-case hexadecimal.
     fn hash(self, parts: &[&[u8]]) -> String {
-        let joined = parts.join(&b':');
         match self {
-            Self::Sha256 => hex(&Sha256::digest(joined)),
-            Self::Md5 => hex(&Md5::digest(joined)),
+            Self::Sha256 => hex(&joined::<Sha256>(parts).finalize()),
+            Self::Md5 => hex(&joined::<Md5>(parts).finalize()),
         }
     }
 
@@ -72,18 +71,29 @@ impl Algorithm {
         self.hash(&[user.as_bytes(), realm.as_str().as_bytes()])
     }
 
-    /// What the client's `response` must be (§3.4.1); without a method, the server's `rspauth`
+    /// What the client's `response` must be (§3.4.1), and the server's `rspauth`, which has no method
     /// (§3.5).
-    pub(super) fn response(self, ha1: &Ha1, method: &str, sent: &Credentials) -> String {
-        let ha2 = self.hash(&[method.as_bytes(), sent.uri.as_bytes()]);
-        self.hash(&[
+    pub(super) fn responses(self, ha1: &Ha1, method: &str, sent: &Credentials) -> [String; 2] {
+        let ha2 = |method: &str| self.hash(&[method.as_bytes(), sent.uri.as_bytes()]);
+        let ends = [ha2(method), ha2("")];
+        let same = [
             ha1.as_bytes(),
             sent.nonce.as_bytes(),
             sent.nc.as_bytes(),
             sent.cnonce.as_bytes(),
             b"auth",
-            ha2.as_bytes(),
-        ])
+            b"",
+        ];
+        match self {
+            Self::Sha256 => {
+                let begin = joined::<Sha256>(&same);
+                ends.map(|end| hex(&begin.clone().chain_update(end).finalize()))
+            }
+            Self::Md5 => {
+                let begin = joined::<Md5>(&same);
+                ends.map(|end| hex(&begin.clone().chain_update(end).finalize()))
+            }
+        }
     }
 
     /// An [`Ha1`] of nobody, made of arbitrary bytes.
@@ -92,7 +102,24 @@ impl Algorithm {
     }
 }
 
+/// A hash that has taken `parts` with colons between them.
+fn joined<D: Digest>(parts: &[&[u8]]) -> D {
+    let mut hash = D::new();
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            hash.update(b":");
+        }
+        hash.update(part);
+    }
+    hash
+}
+
 fn hex(bytes: &[u8]) -> String {
-    let digit = |bits: u8| char::from_digit(u32::from(bits), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)].into());
+        out.push(DIGITS[usize::from(byte & 15)].into());
+    }
+    out
 }

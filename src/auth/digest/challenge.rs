@@ -4,7 +4,6 @@ use super::algorithm::Algorithm;
 use super::credentials::Credentials;
 use crate::auth::params::quoted;
 use crate::auth::realm::Realm;
-use crate::auth::secret::Ha1;
 
 /// What is the same in all challenges of a protection space.
 #[derive(Debug)]
@@ -35,14 +34,9 @@ impl Space {
     }
 }
 
-/// The value of `Authentication-Info` for what `sent` asked for (§3.5), perhaps with a `next` nonce.
-pub(super) fn info(
-    algorithm: Algorithm,
-    ha1: &Ha1,
-    sent: &Credentials,
-    next: Option<&str>,
-) -> String {
-    let proof = algorithm.response(ha1, "", sent);
+/// The value of `Authentication-Info` for what `sent` asked for (§3.5): the `proof` that the server
+/// knows the user too, and perhaps the `next` nonce.
+pub(super) fn info(proof: &str, sent: &Credentials, next: Option<&str>) -> String {
     let cnonce = quoted(&sent.cnonce);
     let info = format!("qop=auth, rspauth=\"{proof}\", cnonce={cnonce}, nc={}", sent.nc);
     match next {

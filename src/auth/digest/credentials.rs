@@ -87,7 +87,7 @@ const fn is_hex(byte: u8) -> bool {
 }
 
 /// Either of the two forms of the name, and whether it is hidden.
-fn user(params: &mut Params) -> Result<Named, &'static str> {
+fn user(params: &mut Params<'_>) -> Result<Named, &'static str> {
     let hidden = match optional(params, "userhash") {
         None => false,
         Some(flag) if flag.eq_ignore_ascii_case("false") => false,
@@ -109,13 +109,13 @@ fn user(params: &mut Params) -> Result<Named, &'static str> {
 }
 
 /// A parameter that must be there, and quoted (§3.4).
-fn quoted(value: Option<Value>) -> Option<String> {
-    value.filter(|value| value.quoted).map(|value| value.text)
+fn quoted(value: Option<Value<'_>>) -> Option<String> {
+    value.filter(|value| value.quoted).map(|value| value.text.into_owned())
 }
 
 /// A parameter that stands without quotes, or, as several clients send it, with them.
-fn optional(params: &mut Params, name: &str) -> Option<String> {
-    params.take(name).map(|value| value.text)
+fn optional(params: &mut Params<'_>, name: &str) -> Option<String> {
+    params.take(name).map(|value| value.text.into_owned())
 }
 
 /// Without what is as good as a password for a while.

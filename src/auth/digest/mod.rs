@@ -32,11 +32,11 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    pub(super) fn new(settings: &Settings, secret: Secret) -> Self {
+    pub(super) fn new(settings: &Settings, secret: &Secret) -> Self {
         let Settings { realm, domain, userhash, nonce_lifetime, .. } = settings;
         Self {
             space: Space { realm: realm.clone(), domain: domain.join(" "), userhash: *userhash },
-            nonces: Nonces::new(secret, *nonce_lifetime),
+            nonces: Nonces::new(secret.clone(), *nonce_lifetime),
         }
     }
 
@@ -71,7 +71,7 @@ impl Digest {
             return Verdict::Challenge(Why::NotOffered);
         };
         let (user, ha1) = accounts.for_digest(&sent.user, algorithm);
-        let expected = algorithm.response(&ha1, request.method, sent);
+        let [expected, proof] = algorithm.responses(ha1, request.method, sent);
         let right = same(sent.response.as_bytes(), expected.as_bytes());
         let Some(user) = user.filter(|_| right) else {
             return Verdict::Challenge(Why::Wrong);
@@ -83,8 +83,8 @@ impl Digest {
             }
             Some(stamp) => {
                 let next = self.nonces.is_ending(stamp, now).then(|| self.nonces.make(now));
-                let info = challenge::info(algorithm, &ha1, sent, next.as_deref());
-                Verdict::Accepted(Accepted { user, info: Some(info) })
+                let info = challenge::info(&proof, sent, next.as_deref());
+                Verdict::Accepted(Accepted { user: user.name.clone(), info: Some(info) })
             }
         }
     }

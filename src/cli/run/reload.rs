@@ -3,9 +3,11 @@
 //! Files are read on a thread, for they may be large or far away. Who asks while that goes on is
 //! answered by the next reading.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::auth::Users;
 use crate::config::Options;
-use crate::proxy::{Command, Mail, ReloadRequest, Settings};
+use crate::proxy::{AuthRules, Command, Mail, ReloadRequest, Settings};
 use crate::reactor::{Background, Mailbox, Reactor};
 
 use super::super::args::RunArgs;
@@ -126,14 +128,13 @@ impl Program {
 
     /// What would change, a line each.
     fn changes(&self, (options, settings): &(Options, Settings)) -> Vec<String> {
-        let (held, nobody) = (self.worker.settings(), Users::default());
-        let [old, new] = [&held.auth, &settings.auth]
-            .map(|auth| auth.as_ref().map_or(&nobody, |rules| &rules.users));
+        let held = self.worker.settings();
+        let of_users = users_changes(held.auth.as_ref(), settings.auth.as_ref());
         let of_rules = held.destinations.egress.changed_files(&settings.destinations.egress);
         let of_rules = of_rules.map(|file| format!("rules changed: {file}"));
         let changes = self.options.changes(options);
         let changes = changes.iter().map(ToString::to_string);
-        changes.chain(users_changes(old, new)).chain(of_rules).collect()
+        changes.chain(of_users).chain(of_rules).collect()
     }
 
     /// Goes on with what was read, and says what of it has to wait for a restart.
@@ -185,8 +186,25 @@ fn answer(changes: &Result<Vec<String>, String>, plan: bool) -> Result<String, S
     }
 }
 
-/// Which users come, go, or are recognized by something else; never by what.
-fn users_changes(old: &Users, new: &Users) -> Vec<String> {
+/// Which users come, go, or are recognized by something else, for each thing that is protected.
+fn users_changes(old: Option<&AuthRules>, new: Option<&AuthRules>) -> Vec<String> {
+    let spaces = |rules: Option<&AuthRules>| -> BTreeMap<String, Users> {
+        let spaces = rules.map(|rules| rules.spaces.as_slice()).unwrap_or_default();
+        spaces.iter().map(|space| (space.path.as_str().to_owned(), space.users.clone())).collect()
+    };
+    let (old, new) = (spaces(old), spaces(new));
+    let (nobody, paths) = (Users::default(), old.keys().chain(new.keys()).collect::<BTreeSet<_>>());
+    let users =
+        |spaces: &'_ BTreeMap<String, Users>, path| spaces.get(path).unwrap_or(&nobody).clone();
+    let changes = paths.into_iter().flat_map(|path| {
+        let place = if path == "/" { String::new() } else { format!(" of {path}") };
+        named(&place, &users(&old, path), &users(&new, path))
+    });
+    changes.collect()
+}
+
+/// Lines that name users; never what they are recognized by.
+fn named(place: &str, old: &Users, new: &Users) -> Vec<String> {
     let changes = old.changes(new);
     [("added", changes.added), ("removed", changes.removed), ("changed", changes.changed)]
         .into_iter()
@@ -194,8 +212,8 @@ fn users_changes(old: &Users, new: &Users) -> Vec<String> {
         .map(|(what, names)| {
             let shown = names[..names.len().min(NAMED)].join(", ");
             match names.len().checked_sub(NAMED) {
-                None | Some(0) => format!("users {what}: {shown}"),
-                Some(more) => format!("users {what}: {shown} and {more} more"),
+                None | Some(0) => format!("users{place} {what}: {shown}"),
+                Some(more) => format!("users{place} {what}: {shown} and {more} more"),
             }
         })
         .collect()

@@ -66,7 +66,7 @@ fn take_interim(
         return Err(ExchangeError::TooManyInterims);
     }
     let now = cx.reactor.now();
-    let fields = forward::response_fields(head, &fetch.order.route, &cx.core.settings, now);
+    let fields = forward::response_fields(head, &fetch.order, &cx.core.settings, now);
     if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
         reply.bring_interim(fields, cx.reactor);
     }
@@ -92,7 +92,7 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     stored::invalidate(fetch, head, cx);
     stored::freshen_by_head(fetch, head, cx);
     let now = cx.reactor.now();
-    let fields = forward::response_fields(head, &fetch.order.route, &cx.core.settings, now);
+    let fields = forward::response_fields(head, &fetch.order, &cx.core.settings, now);
     let answer = Answer {
         status,
         head: fields,
@@ -151,7 +151,7 @@ fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next 
         return Next::Failed(ExchangeError::UnaskedUpgrade);
     }
     let now = cx.reactor.now();
-    let fields = forward::response_fields(head, &fetch.order.route, &cx.core.settings, now);
+    let fields = forward::response_fields(head, &fetch.order, &cx.core.settings, now);
     let Some(connection) = fetch.connection.take() else {
         return Next::Failed(ExchangeError::OriginGone);
     };

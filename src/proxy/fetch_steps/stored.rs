@@ -66,7 +66,7 @@ pub(super) fn updated(
     cx: &FetchCx<'_>,
 ) -> (Arc<Object>, Result<Storable, NotStored>) {
     let now = cx.reactor.now();
-    let brought = forward::response_fields(head, &fetch.order.route, &cx.core.settings, now);
+    let brought = forward::response_fields(head, &fetch.order, &cx.core.settings, now);
     let updated = forward::updated_fields(object, &brought);
     let response = fetch.response(object.status, &updated, cx);
     let storable = cache::still_storable(&fetch.order.request, &response);

@@ -13,7 +13,7 @@ mod transmit;
 mod upload;
 mod wait;
 
-pub(super) use auth::auth;
+pub(super) use auth::{auth, wait_at_door_no_longer};
 pub(super) use connect::connect;
 pub(super) use deliver::deliver;
 pub(super) use finish::{close, finish};

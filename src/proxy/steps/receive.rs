@@ -81,7 +81,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     let hop = Hop::of(head.version(), head.fields());
     // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
     let kept = head.version() == Version::Http11 || cx.core.settings.reverse.is_some();
-    // Behind a CONNECT that is refused may stand what was meant for the tunnel.
+    // Behind a CONNECT that is refused may stand what was meant for the tunnel (RFC 9931).
     let kept = kept && head.method() != Method::Connect;
     let persistent = hop.persistent && kept && !cx.core.draining;
     let is_last = !hop.persistent;
@@ -103,6 +103,8 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
         upload,
         source: Source::None,
         cache_status: CacheStatus::default(),
+        password: None,
+        held: None,
         info: None,
         dial: None,
         disappointed: 0,

@@ -1,0 +1,347 @@
+//! Which paths are protected, however they are spelled.
+//!
+//! Origins differ in how they read a path: they decode it once or twice, take `\` for `/`, drop what
+//! follows `;`, ignore case. So a path is read in every way that is known, and counts as below a
+//! prefix if it is in any of them. If two readings lead to different prefixes, neither is right.
+
+mod readings;
+mod respell;
+
+use std::fmt;
+use std::str::FromStr;
+
+use readings::readings;
+use respell::normal;
+
+/// The paths that begin so. With a slash at the end it is a folder: itself and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPrefix {
+    text: String,
+    /// What it stands for, decoded.
+    plain: Vec<u8>,
+    folded: Vec<u8>,
+}
+
+/// What a path is below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// None of the prefixes, in any reading.
+    Nowhere,
+    /// The prefix of this index.
+    Below(usize),
+    /// Different prefixes in different readings, or there are too many readings.
+    Ambiguous,
+}
+
+impl PathPrefix {
+    /// All paths.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self { text: "/".into(), plain: b"/".into(), folded: b"/".into() }
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is all paths.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.text == "/"
+    }
+
+    /// Whether both are the same to an origin that ignores case.
+    #[must_use]
+    pub fn is_alike(&self, other: &Self) -> bool {
+        folder(&self.folded) == folder(&other.folded)
+    }
+
+    fn has(&self, path: &[u8]) -> bool {
+        begins(path, &self.plain)
+    }
+
+    fn has_folded(&self, path: &[u8]) -> bool {
+        begins(path, &self.folded)
+    }
+}
+
+fn begins(path: &[u8], prefix: &[u8]) -> bool {
+    path.starts_with(prefix) || prefix.ends_with(b"/") && path == folder(prefix)
+}
+
+fn folder(path: &[u8]) -> &[u8] {
+    path.strip_suffix(b"/").unwrap_or(path)
+}
+
+impl FromStr for PathPrefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |what: &str| Err(format!("'{}' {what}", text.escape_debug()));
+        if !text.starts_with('/') || text.contains(['?', '#']) {
+            return wrong("is no path; it begins with '/' and has no '?'");
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return wrong("holds what a URL has only in percent-encoded form");
+        }
+        let plain = normal(text.as_bytes()).unwrap_or_else(|| text.into());
+        if readings(&plain).is_none_or(|all| all.len() > 1) {
+            return wrong(
+                "can be read in several ways; write it without '//', '..', ';' and the like",
+            );
+        }
+        Ok(Self { text: text.to_owned(), folded: fold(&plain), plain })
+    }
+}
+
+impl fmt::Display for PathPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Which of `prefixes` a path is below, which came without its query: the longest, if there are
+/// several in one reading.
+#[must_use]
+pub fn place(path: &str, prefixes: &[PathPrefix]) -> Place {
+    if let [only] = prefixes
+        && only.is_everything()
+    {
+        return Place::Below(0);
+    }
+    let path = if path.starts_with('/') { path } else { "/" };
+    let Some(readings) = readings(path.as_bytes()) else { return Place::Ambiguous };
+    let mut found = None;
+    for reading in &readings {
+        let folded = fold(reading);
+        let strict = longest(prefixes, |prefix| prefix.has(reading));
+        let lenient = longest(prefixes, |prefix| prefix.has_folded(&folded));
+        for one in [strict, lenient].into_iter().flatten() {
+            if found.is_some_and(|other| other != one) {
+                return Place::Ambiguous;
+            }
+            found = Some(one);
+        }
+    }
+    found.map_or(Place::Nowhere, Place::Below)
+}
+
+fn longest(prefixes: &[PathPrefix], has: impl Fn(&PathPrefix) -> bool) -> Option<usize> {
+    let those = prefixes.iter().enumerate().filter(|(_, prefix)| has(prefix));
+    those.max_by_key(|(_, prefix)| prefix.plain.len()).map(|(i, _)| i)
+}
+
+/// Without what differs in case only.
+fn fold(path: &[u8]) -> Vec<u8> {
+    if path.is_ascii() {
+        return path.to_ascii_lowercase();
+    }
+    String::from_utf8_lossy(path).to_uppercase().to_lowercase().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn prefixes(texts: &[&str]) -> Vec<PathPrefix> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_longest_prefix_counts() {
+        let prefixes = prefixes(&["/a", "/", "/a/b/", "/caf%C3%A9"]);
+        for (path, expected) in [
+            ("/", 1),
+            ("/b", 1),
+            ("/a", 0),
+            ("/about", 0),
+            ("/a/bc", 0),
+            ("/a/b", 2),
+            ("/a/b/c", 2),
+            ("/a/b/c;x=1?", 2),
+            ("/caf%c3%a9/x", 3),
+            ("*", 1),
+            ("", 1),
+        ] {
+            assert_eq!(place(path, &prefixes), Place::Below(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn other_paths_are_nowhere() {
+        let prefixes = prefixes(&["/admin", "/files/private/"]);
+        for path in [
+            "/",
+            "",
+            "*",
+            "/files",
+            "/files/privately",
+            "/x/admin",
+            "/a/b;c=d/e%20f//g.",
+            "/x%2Fadmin",
+            "/%61%62%63",
+            "/wiki/Talk:Caf%C3%A9_(bar)",
+        ] {
+            assert_eq!(place(path, &prefixes), Place::Nowhere, "{path}");
+        }
+    }
+
+    /// Each leads to `/admin/x` with some origin.
+    const TRICKS: &[&str] = &[
+        "/admin/x",
+        "/ADMIN/x",
+        "/%61dmin/x",
+        "/%61%64%6D%69%6e/x",
+        "/%2561dmin/x",
+        "/%252561dmin/x",
+        "//admin/x",
+        "///admin/x",
+        "/%2fadmin/x",
+        "/%2f%2Fadmin/x",
+        "/./admin/x",
+        "/%2e/admin/x",
+        "/x/../admin/x",
+        "/x/%2e%2e/admin/x",
+        "/x/.%2e/admin/x",
+        "/x/%252e%252e/admin/x",
+        "/x%2f..%2fadmin/x",
+        "/x%252f..%252fadmin/x",
+        "/x%2fy/%2e%2e/admin/x",
+        "/x//../admin/x",
+        "/x/y/..//../admin/x",
+        "/../admin/x",
+        "/../../admin/x",
+        "/\\admin/x",
+        "\\admin/x",
+        "/x\\..\\admin/x",
+        "/x%5c..%5cadmin/x",
+        "/x/..;/admin/x",
+        "/x/..;a=b/admin/x",
+        "/x;a/../admin/x",
+        "/;/admin/x",
+        "/;a=b/admin/x",
+        "/x/..%3b/admin/x",
+        "/admin;a/x",
+        "/admin%3b/x",
+        "/admin%00/../../y",
+        "/admin%3f/../../y",
+        "/admin%23/../../y",
+        "/admin;/../../y",
+        "/admin%2f../y",
+        "/admin/%2e%2e/y",
+        "/admin/../y",
+        "/x/../admin/%2e%2e/y",
+        "/x/.. /admin/x",
+        "/x/..%20/admin/x",
+        "/x/%c0%ae%c0%ae/admin/x",
+        "/x/%c0%ae%c0%ae%c0%afadmin/x",
+        "/x/%e0%80%ae./admin/x",
+        "/%uff0e%uff0e/admin/x",
+        "/x/%u002e%u002e/admin/x",
+        "/x/%ef%bc%8e%ef%bc%8e%ef%bc%8fadmin/x",
+        "/ad%0amin/x",
+        "/ad%09min/x",
+        "/%00admin/x",
+        "/%c4%b1/../adm%c4%b1n/x",
+        "/x/..%00/admin/x",
+        "/x/..%0d/admin/x",
+    ];
+
+    #[test]
+    fn no_spelling_slips_past_a_prefix() {
+        let alone = prefixes(&["/admin"]);
+        let beside = prefixes(&["/", "/admin"]);
+        let folder = prefixes(&["/", "/admin/"]);
+        for path in TRICKS.iter().filter(|path| path.starts_with('/')) {
+            assert_ne!(place(path, &alone), Place::Nowhere, "{path}");
+            assert_ne!(place(path, &beside), Place::Below(0), "{path}");
+            assert_ne!(place(path, &folder), Place::Below(0), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_deep_prefix_is_kept_as_well() {
+        let deep = prefixes(&["/", "/a/b/"]);
+        for path in [
+            "/a./b/x",
+            "/a%20/b",
+            "/a;x/b;y",
+            "/a//b",
+            "/a%2fb",
+            "/a\\b",
+            "/a/./b",
+            "/A/B/x",
+            "/a/b.",
+            "/a/b%2e",
+            "/a/b%00",
+            "/a/%62/",
+            "/a/%2562/x",
+        ] {
+            assert_ne!(place(path, &deep), Place::Below(0), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_of_readings_is_ambiguous() {
+        let prefixes = prefixes(&["/admin"]);
+        let layers = ["/%", &"25".repeat(200), "41"].concat();
+        assert_eq!(place(&layers, &prefixes), Place::Ambiguous);
+        let long = ["/", &"x%2520;y//.%20/%5c%3f".repeat(400)].concat();
+        assert_eq!(place(&long, &prefixes), Place::Ambiguous);
+        assert_eq!(place(&long, &[PathPrefix::everything()]), Place::Below(0));
+    }
+
+    #[test]
+    fn a_prefix_has_one_reading() {
+        for text in ["/", "/a", "/a/", "/a.b/~c", "/caf%C3%A9", "/a:b@c"] {
+            let prefix: PathPrefix = text.parse().unwrap();
+            assert_eq!(prefix.to_string(), text);
+        }
+        for text in [
+            "", "a", "/a?b", "/a#b", "/a b", "/é", "//", "/a/../b", "/a/./b", "/a;b", "/a%2Fb",
+            "/a%2fb", "/a\\b", "/%2541", "/a.", "/%00", "/a%3f",
+        ] {
+            assert!(text.parse::<PathPrefix>().is_err(), "{text}");
+        }
+        let alike = |a: &str, b: &str| {
+            a.parse::<PathPrefix>().unwrap().is_alike(&b.parse::<PathPrefix>().unwrap())
+        };
+        assert!(alike("/a", "/A/") && alike("/a", "/%61") && !alike("/a", "/b"));
+    }
+
+    /// `byte` as some origin would take it for itself.
+    fn spelled(byte: u8, how: u8) -> String {
+        match (byte, how % 6) {
+            (_, 0) => format!("%{byte:02x}"),
+            (_, 1) => format!("%25{byte:02X}"),
+            (b'/', 2) => "//".into(),
+            (b'/', 3) => "/./".into(),
+            (b'/', 4) => "/x/../".into(),
+            (b'/', 5) => "\\".into(),
+            (_, 2) => char::from(byte).to_ascii_uppercase().into(),
+            (_, 3) => format!("%u00{byte:02x}"),
+            _ => char::from(byte).into(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_in_disguise_is_never_taken_for_another(hows in proptest::collection::vec(0u8..12, 7)) {
+            let (alone, beside) = (prefixes(&["/admin"]), prefixes(&["/", "/admin"]));
+            let pairs = b"/admin/".iter().zip(&hows);
+            let spell = |(&byte, &how)| if how < 6 { spelled(byte, how) } else { char::from(byte).into() };
+            let path = ["/", &pairs.map(spell).collect::<String>(), "x"].concat();
+            prop_assert_ne!(place(&path, &alone), Place::Nowhere, "{}", path);
+            prop_assert_ne!(place(&path, &beside), Place::Below(0), "{}", path);
+        }
+
+        #[test]
+        fn no_path_is_too_much(path in "/[a%2fF5cuE0./\\\\;]{0,300}") {
+            let _ = place(&path, &prefixes(&["/", "/a"]));
+        }
+    }
+}

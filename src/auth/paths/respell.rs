@@ -1,0 +1,206 @@
+//! The ways in which origins are known to read a path. Each makes another path of one, or nothing
+//! where there is nothing to read in that way.
+
+type Respelling = fn(&[u8]) -> Option<Vec<u8>>;
+
+/// All of them.
+pub(super) const RESPELLINGS: &[Respelling] = &[
+    decode,
+    decode_names,
+    decode_units,
+    |path| replace(path, b'\\', b'/'),
+    without_parameters,
+    |path| cut(path, b';'),
+    |path| cut(path, b'?'),
+    |path| cut(path, b'#'),
+    |path| cut(path, 0),
+    merge_slashes,
+    resolve_dots,
+    trim_names,
+    without_controls,
+    narrow,
+];
+
+/// With only those escapes that mean something else than what they stand for (RFC 3986 §6.2.2.2):
+/// letters, digits, `-_~` and all beyond ASCII need none. Dots do, as some origins resolve only bare
+/// ones.
+pub(super) fn normal(path: &[u8]) -> Option<Vec<u8>> {
+    let unreserved =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | 0x80..);
+    decode_but(path, |byte| !unreserved(byte))
+}
+
+/// Percent-decoded once (RFC 3986 §2.1).
+fn decode(path: &[u8]) -> Option<Vec<u8>> {
+    decode_but(path, |_| false)
+}
+
+/// The same, after the path was split: what is no separator before is none after.
+fn decode_names(path: &[u8]) -> Option<Vec<u8>> {
+    decode_but(path, |byte| matches!(byte, b'/' | b'\\'))
+}
+
+fn decode_but(path: &[u8], stays: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
+    if !path.contains(&b'%') {
+        return None;
+    }
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        rest = match rest {
+            [b'%', a, b, after @ ..]
+                if let Some(byte) = octet(&[*a, *b])
+                    && !stays(byte) =>
+            {
+                out.push(byte);
+                after
+            }
+            _ => {
+                out.push(*first);
+                tail
+            }
+        };
+    }
+    changed(path, out)
+}
+
+/// With `%u0041` decoded, as some scripts of browsers write it.
+fn decode_units(path: &[u8]) -> Option<Vec<u8>> {
+    if !path.contains(&b'%') {
+        return None;
+    }
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        rest = match rest {
+            [b'%', b'u' | b'U', a, b, c, d, after @ ..]
+                if let Some(char) = hex(&[*a, *b, *c, *d]).and_then(char::from_u32) =>
+            {
+                out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                after
+            }
+            _ => {
+                out.push(*first);
+                tail
+            }
+        };
+    }
+    changed(path, out)
+}
+
+fn octet(digits: &[u8]) -> Option<u8> {
+    hex(digits)?.try_into().ok()
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |sum, &digit| Some(sum << 4 | char::from(digit).to_digit(16)?))
+}
+
+fn replace(path: &[u8], old: u8, new: u8) -> Option<Vec<u8>> {
+    let replaced = |&byte: &u8| if byte == old { new } else { byte };
+    path.contains(&old).then(|| path.iter().map(replaced).collect())
+}
+
+/// Without what follows `;` in each segment.
+fn without_parameters(path: &[u8]) -> Option<Vec<u8>> {
+    path.contains(&b';').then(|| {
+        let end = |segment: &[u8]| segment.iter().position(|&byte| byte == b';');
+        segments(path, |segment| &segment[..end(segment).unwrap_or(segment.len())])
+    })
+}
+
+/// Up to the first `end`.
+fn cut(path: &[u8], end: u8) -> Option<Vec<u8>> {
+    let at = path.iter().position(|&byte| byte == end)?;
+    Some(path[..at].to_vec())
+}
+
+fn merge_slashes(path: &[u8]) -> Option<Vec<u8>> {
+    let mut out = path.to_vec();
+    out.dedup_by(|a, b| *a == b'/' && *b == b'/');
+    changed(path, out)
+}
+
+/// Without `.` and `..` (RFC 3986 §5.2.4).
+fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
+    let mut out: Vec<&[u8]> = Vec::new();
+    let mut segments = path.split(|&byte| byte == b'/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            b"." => {}
+            b".." => drop(out.pop()),
+            _ => out.push(segment),
+        }
+        if matches!(segment, b"." | b"..") && segments.peek().is_none() {
+            out.push(b"");
+        }
+    }
+    changed(path, [&b"/"[..], &out.join(&b'/')].concat())
+}
+
+/// Without dots and spaces at the end of segments, which some file systems ignore.
+fn trim_names(path: &[u8]) -> Option<Vec<u8>> {
+    let trimmed = |segment| {
+        let end = |ignored: &[u8]| <[u8]>::iter(segment).rposition(|b| !ignored.contains(b));
+        let kept = end(b" .").or_else(|| end(b" ")).map_or(0, |last| last + 1);
+        &segment[..kept]
+    };
+    changed(path, segments(path, trimmed))
+}
+
+/// Without control characters, which URL parsers of browsers drop.
+fn without_controls(path: &[u8]) -> Option<Vec<u8>> {
+    let kept = path.iter().copied().filter(|byte| !byte.is_ascii_control());
+    path.iter().any(u8::is_ascii_control).then(|| kept.collect())
+}
+
+/// ASCII in place of what lax decoders take for it: longer forms in UTF-8 than are needed, and the
+/// wide forms of Unicode.
+fn narrow(path: &[u8]) -> Option<Vec<u8>> {
+    if path.is_ascii() {
+        return None;
+    }
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        rest = match *rest {
+            [lead @ (0xc0 | 0xc1), next, ref after @ ..] => {
+                out.push((lead & 1) << 6 | next & 0x3f);
+                after
+            }
+            [0xe0, middle @ (0x80 | 0x81), next, ref after @ ..] => {
+                out.push((middle & 1) << 6 | next & 0x3f);
+                after
+            }
+            [0xf0, 0x80, middle @ (0x80 | 0x81), next, ref after @ ..] => {
+                out.push((middle & 1) << 6 | next & 0x3f);
+                after
+            }
+            // U+FF01 to U+FF5E stand for U+0021 to U+007E.
+            [0xef, middle @ (0xbc | 0xbd), next @ 0x80..=0xbf, ref after @ ..] => {
+                out.push(((middle & 1) << 6 | next & 0x3f).wrapping_add(0x20));
+                after
+            }
+            _ => {
+                out.push(*first);
+                tail
+            }
+        };
+    }
+    changed(path, out)
+}
+
+/// The path with what `each` leaves of its segments.
+fn segments<'a>(path: &'a [u8], each: impl Fn(&'a [u8]) -> &'a [u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    for segment in path.split(|&byte| byte == b'/') {
+        out.extend_from_slice(each(segment));
+        out.push(b'/');
+    }
+    out.pop();
+    out
+}
+
+fn changed(before: &[u8], after: Vec<u8>) -> Option<Vec<u8>> {
+    (before != after).then_some(after)
+}
