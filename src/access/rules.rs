@@ -189,7 +189,7 @@ impl RuleSet {
             match host {
                 Host::Address(address) => {
                     if let Some(fit) = run.fits(host, *address, own) {
-                        return Answer { undecided, otherwise: self.ruling(run, &fit) };
+                        return self.answer(undecided, self.ruling(run, &fit));
                     }
                 }
                 Host::Name(name) => {
@@ -197,12 +197,20 @@ impl RuleSet {
                     if run.depends_on_address(name, fit.is_some()) {
                         undecided.push(at);
                     } else if let Some(fit) = fit {
-                        return Answer { undecided, otherwise: self.ruling(run, &fit) };
+                        return self.answer(undecided, self.ruling(run, &fit));
                     }
                 }
             }
         }
-        Answer { undecided, otherwise: self.fallback() }
+        self.answer(undecided, self.fallback())
+    }
+
+    /// What is denied by the name, and could only be denied by an address, is denied: nobody has to be
+    /// asked for that.
+    fn answer(&self, undecided: Vec<usize>, otherwise: Ruling) -> Answer {
+        let denies = |&at: &usize| self.runs.get(at).is_some_and(|run| run.action == Action::Deny);
+        let denied = matches!(otherwise, Ruling::Deny(_)) && undecided.iter().all(denies);
+        Answer { undecided: if denied { Vec::new() } else { undecided }, otherwise }
     }
 
     /// What is decided of an address that `host` has.

@@ -1,18 +1,17 @@
 //! The proxy as a program on a reactor: its arenas, and who is driven with what.
 
+mod accepting;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Instant;
 
-use crate::reactor::{
-    Accepted, Active, App, Arena, Budget, Event, Id, Io, Listener, Load, Reactor, Wake,
-};
+use crate::reactor::{Active, App, Arena, Budget, Event, Id, Listener, Load, Reactor, Wake};
 
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
 use super::door::Door;
-use super::error::ExchangeError;
 use super::explain::{Explaining, Explanation, Inquiry, Question};
 use super::fetch::{Fetch, FetchCx};
 use super::names::Asking;
@@ -372,71 +371,6 @@ impl Worker {
         self.make_room(reactor);
     }
 
-    /// Takes some of those who wait; whether there may be more.
-    fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) -> bool {
-        let Some(Gate(listener)) = self.gates.get_mut(id) else { return false };
-        let gate = listener.address();
-        let room = self.max_clients.saturating_sub(self.clients.len() + self.tunnels.len());
-        let mut accepted = Vec::new();
-        let ended = listener.accept(reactor, room, &mut accepted);
-        reactor.set_deadline(id.token(), listener.next_deadline());
-        for (io, address) in accepted {
-            self.add_client(io, (address, gate), reactor);
-        }
-        if let Accepted::Exhausted(_) = ended {
-            self.shed(reactor);
-        }
-        matches!(ended, Accepted::More)
-    }
-
-    fn add_client(
-        &mut self,
-        io: Io,
-        between: (SocketAddr, SocketAddr),
-        reactor: &mut Reactor<Mail>,
-    ) {
-        let now = reactor.now().mono;
-        let until = now + self.core.settings.limits.header_timeout;
-        let id = self.clients.insert_with(|id| Client::new(id, io, between, now, until));
-        reactor.set_owner(io, id.token());
-    }
-
-    /// Closes some connections for want of descriptors: those of responses that nobody reads, or
-    /// else some that are idle, those idle for longest first.
-    fn shed(&mut self, reactor: &mut Reactor<Mail>) {
-        if self.shed_unread(reactor) {
-            return;
-        }
-        self.core.pool.shed_some(reactor);
-        let idle = self.clients.iter().filter(|(_, client)| client.is_idle());
-        let mut idle: Vec<_> = idle.map(|(id, client)| (client.idle_since, id)).collect();
-        idle.sort_unstable_by_key(|&(since, _)| since);
-        let count = idle.len().div_ceil(8).min(32);
-        let quiet = idle.into_iter().map(|(_, id)| id).filter(|&id| {
-            let client = self.clients.get_mut(id);
-            client.is_some_and(|client| client.is_quiet(reactor, &mut self.core))
-        });
-        let quiet: Vec<_> = quiet.take(count).collect();
-        for client in quiet.into_iter().filter_map(|id| self.clients.remove(id)) {
-            reactor.close(client.io);
-        }
-        self.make_room(reactor);
-    }
-
-    /// Ends the fetches whose responses nobody reads; whether there were some.
-    fn shed_unread(&mut self, reactor: &mut Reactor<Mail>) -> bool {
-        let unread = self.fetches.iter().filter(|(_, fetch)| fetch.is_unread());
-        let unread: Vec<_> = unread.map(|(id, _)| id).collect();
-        for &id in &unread {
-            if let Some(mut fetch) = self.fetches.remove(id) {
-                let core = &mut self.core;
-                let mut cx = FetchCx { reactor, core, budget: Budget::default() };
-                fetch.fail(&ExchangeError::ClientGone, &mut cx);
-            }
-        }
-        !unread.is_empty()
-    }
-
     fn drive_client(&mut self, id: Id<Client>, reactor: &mut Reactor<Mail>) {
         let Some(client) = self.clients.get_mut(id) else { return };
         let mut cx = ClientCx {
@@ -475,13 +409,6 @@ impl Worker {
                 tunnel.end(reactor, &mut self.core);
             }
             self.make_room(reactor);
-        }
-    }
-
-    /// A client has gone: those who wait to be accepted may come, once there is some room.
-    fn make_room(&mut self, reactor: &mut Reactor<Mail>) {
-        if self.clients.len() + self.tunnels.len() < self.max_clients - self.max_clients / 10 {
-            self.gates.iter_mut().for_each(|(_, gate)| gate.0.resume(reactor));
         }
     }
 
