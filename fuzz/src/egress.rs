@@ -61,10 +61,10 @@ fn set(text: &[u8]) -> Option<DestinationPolicy> {
 /// The first of the rules that fits decides.
 fn compare(all: &DestinationPolicy, each: &[DestinationPolicy], host: &Host, address: IpAddr) {
     let own = Own::default();
-    let first = each
-        .iter()
-        .map(|rule| judge(rule, host, address, &own))
-        .find(|judged| !matches!(judged, Err(Denial::Rule { rule, .. }) if rule.place.is_none()));
+    let fits = |rule: &&DestinationPolicy| {
+        rule.rule_for(&asker(), (host, 80), Some(address), &own).is_some()
+    };
+    let first = each.iter().find(fits).map(|rule| judge(rule, host, address, &own));
     // Where none fits, a port or an address is denied before the default is looked at, or by it.
     let together = judge(all, host, address, &own);
     match first {
@@ -80,13 +80,16 @@ pub(crate) fn judge(
     address: IpAddr,
     own: &Own,
 ) -> Result<(), Denial> {
-    let asker = Asker {
+    let judgement = policy.ask(&asker(), host, 80, own)?;
+    policy.judge(&judgement, host, address, own).map(drop)
+}
+
+fn asker() -> Asker<'static> {
+    Asker {
         client: IpAddr::from([127, 0, 0, 1]),
         user: Some("ann"),
         listener: None,
         method: "GET",
         scheme: Scheme::Http,
-    };
-    let judgement = policy.ask(&asker, host, 80, own)?;
-    policy.judge(&judgement, host, address, own).map(drop)
+    }
 }
