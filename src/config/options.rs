@@ -189,7 +189,10 @@ impl Options {
             via: self.via.clone().unwrap_or_else(|| pseudonym.to_owned()),
             name: self.via.clone().unwrap_or_else(|| "tidegate".to_owned()),
             name_sources: self.name_sources()?,
-            destinations: self.rules.apply(&self.destinations, !self.auth.files.is_empty())?,
+            destinations: {
+                let users = !self.auth.files.is_empty();
+                self.rules.apply(&self.destinations, users, &self.listeners())?
+            },
             clients: self.clients.clone(),
             auth: self.auth.rules(side)?,
             purgers: self.purgers.clone(),

@@ -22,6 +22,9 @@ use super::journal::Journal;
 use super::route::{self, Route, Routed};
 use super::surroundings::Mail;
 
+/// Of rules that wait for addresses, and of responses that are stored for a URL, no more are shown.
+const MOST_SHOWN: usize = 64;
+
 /// A request that is to be explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -201,10 +204,8 @@ impl Explaining {
     ) -> Result<(), ExchangeError> {
         let Some(judgement) = &route.judgement else { return Ok(()) };
         if judgement.depends_on_address() {
-            judgement
-                .undecided()
-                .into_iter()
-                .for_each(|rule| self.journal.note(Event::Undecided(rule)));
+            let rules = judgement.undecided(&route.host).take(MOST_SHOWN);
+            rules.for_each(|rule| self.journal.note(Event::Undecided(rule)));
         } else if judgement.reported().is_none() {
             let rule = self.rule_for(request, route, None, core, now)?;
             self.journal.note(Event::Decided(rule));
@@ -280,7 +281,7 @@ impl Explaining {
         let request = Rc::clone(request);
         let key = core.cache.keys().key(&route.uri);
         self.journal.note(Event::Keyed(Arc::clone(key.shared_uri())));
-        for object in core.cache.stored(&key) {
+        for object in core.cache.stored(&key).iter().take(MOST_SHOWN) {
             let selected = object.selection.fits(&request);
             self.journal.note(Event::Stored(Stored::of(object, selected, now.mono)));
         }
