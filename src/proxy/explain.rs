@@ -16,6 +16,7 @@ use crate::time::Now;
 
 use super::core::Core;
 use super::dial::Dial;
+use super::door::path_of;
 use super::error::ExchangeError;
 use super::event::{Event, Permit, Stored};
 use super::journal::Journal;
@@ -158,11 +159,10 @@ impl Explaining {
     fn ask(&mut self, owner: Token, now: Now, core: &mut Core) -> Result<(), ExchangeError> {
         let settings = Rc::clone(&core.settings);
         let request = Rc::new(self.read(core)?);
-        let path = request.path_and_query().split('?').next().unwrap_or_default();
         if let Some(user) = &self.question.user {
             self.journal.note(Event::Recognized(user.as_str().into()));
-        } else if let Some(error) = core.door.as_ref().and_then(|door| door.stranger(path)) {
-            return Err(error);
+        } else if let Some(door) = &core.door {
+            door.admits(None, path_of(&request))?;
         }
         let own = (&mut core.own, now.mono);
         let route = match route::route(&request, &mut self.journal, &settings, own)? {
