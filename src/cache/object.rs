@@ -1,5 +1,6 @@
 //! A stored response: immutable, shared with those it is being sent to.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -31,6 +32,8 @@ pub struct Object {
     pub selection: Selection,
     /// What it can be purged by, beside its URI.
     pub tags: Tags,
+    /// The address that it was fetched from, if that matters.
+    pub from: Option<IpAddr>,
 }
 
 impl Object {
@@ -38,7 +41,14 @@ impl Object {
     #[must_use]
     pub fn new(status: Status, head: Fields, content: Extents, storable: Storable) -> Self {
         let Storable { freshness, selection, tags, .. } = storable;
-        Self { status, head, content, freshness, outdated: OnceLock::new(), selection, tags }
+        let outdated = OnceLock::new();
+        Self { status, head, content, freshness, outdated, selection, tags, from: None }
+    }
+
+    /// The same as fetched from an address.
+    #[must_use]
+    pub fn fetched_from(self, address: Option<IpAddr>) -> Self {
+        Self { from: address, ..self }
     }
 
     /// The same with a newer head, and what follows from that if it may be stored as such.
@@ -46,7 +56,7 @@ impl Object {
     pub fn updated(&self, head: Fields, storable: Option<Storable>) -> Self {
         let (status, content) = (self.status, self.content.clone());
         match storable {
-            Some(storable) => Self::new(status, head, content, storable),
+            Some(storable) => Self::new(status, head, content, storable).fetched_from(self.from),
             None => Self {
                 status,
                 head,
@@ -55,6 +65,7 @@ impl Object {
                 outdated: self.outdated.clone(),
                 selection: self.selection.clone(),
                 tags: self.tags.clone(),
+                from: self.from,
             },
         }
     }

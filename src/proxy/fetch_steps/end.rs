@@ -71,5 +71,6 @@ fn to_store(reply: &mut Reply) -> Option<Object> {
     let content = reply.body.content();
     let length = answer.framing.length().or(complete.then_some(content.end()))?;
     let head = forward::stored_fields(&answer.head, answer.status, length);
-    Some(Object::new(answer.status, head, Extents::of(content, length), storable))
+    let object = Object::new(answer.status, head, Extents::of(content, length), storable);
+    Some(object.fetched_from(answer.origin.map(|origin| origin.ip())))
 }
