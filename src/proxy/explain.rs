@@ -19,6 +19,7 @@ use super::dial::Dial;
 use super::door::path_of;
 use super::error::ExchangeError;
 use super::event::{Event, Permit, Stored};
+use super::forward;
 use super::journal::Journal;
 use super::route::{self, Route, Routed};
 use super::surroundings::Mail;
@@ -126,11 +127,11 @@ impl Explaining {
             return Poll::Ready(self.explanation());
         };
         let addresses = match self.question.addresses.as_slice() {
-            [] => match dial.addresses(reactor, core) {
+            assumed @ [_, ..] if route.host.name().is_some() => Ok(assumed.into()),
+            _ => match dial.addresses(reactor, core) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(addresses) => addresses,
             },
-            assumed => Ok(assumed.into()),
         };
         let route = Rc::clone(route);
         match addresses.and_then(|addresses| self.judge(&route, &addresses, reactor.now(), core)) {
@@ -273,7 +274,7 @@ impl Explaining {
     }
 
     /// What the cache has, and would do.
-    fn look(&mut self, route: &Route, now: Now, core: &Core) {
+    fn look(&mut self, route: &Route, now: Now, core: &mut Core) {
         let Some((request, ..)) = &self.asked else { return };
         if request.method() == Method::Connect {
             return self.journal.note(Event::Looked("passed through a tunnel"));
@@ -285,8 +286,20 @@ impl Explaining {
             let selected = object.selection.fits(&request);
             self.journal.note(Event::Stored(Stored::of(object, selected, now.mono)));
         }
-        let would = would(&core.cache.peek(&key, &request, now.mono));
-        self.journal.note(Event::Looked(would));
+        let found = core.cache.peek(&key, &request, now.mono);
+        let barred = match &found {
+            Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _) => {
+                !route.may_have(object.from, core, now.mono)
+            }
+            Lookup::Busy(_) | Lookup::Miss(_) => false,
+        };
+        self.journal.note(Event::Looked(match forward::asks_for_websocket(&request) {
+            true => would(&Lookup::<()>::Miss(Missing::Method)),
+            false if barred => {
+                "would fetch it: what is stored came from where this client may not go"
+            }
+            false => would(&found),
+        }));
     }
 
     fn explanation(&mut self) -> Explanation {
