@@ -130,10 +130,11 @@ impl Object {
     }
 
     /// The same with what `older` has of it besides, if that is of the same representation for sure
-    /// (RFC 9111 §3.4).
+    /// (RFC 9111 §3.4), and from the same address: who may not go to one of two gets no part of it.
     #[must_use]
     pub fn combined_with(&self, older: &Self) -> Option<Self> {
         let same = self.status == older.status
+            && self.from == older.from
             && self.length() == older.length()
             && Validators::of(&self.head).are_strongly(&Validators::of(&older.head));
         same.then(|| {

@@ -36,6 +36,8 @@ pub struct Question {
     pub url: String,
     /// Who would ask.
     pub client: IpAddr,
+    /// At which listener; at the first, if it is not said.
+    pub listener: Option<SocketAddr>,
     /// As which user.
     pub user: Option<String>,
     /// Further field lines of its head.
@@ -47,8 +49,9 @@ pub struct Question {
 /// In one line: its parts with tabs between them, of which none may hold one.
 impl Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { method, url, client, user, fields, addresses } = self;
+        let Self { method, url, client, listener, user, fields, addresses } = self;
         write!(f, "{method}\t{url}\t{client}")?;
+        listener.iter().try_for_each(|listener| write!(f, "\tlistener {listener}"))?;
         user.iter().try_for_each(|user| write!(f, "\tuser {user}"))?;
         fields.iter().try_for_each(|field| write!(f, "\tfield {field}"))?;
         addresses.iter().try_for_each(|address| write!(f, "\taddress {address}"))
@@ -64,10 +67,13 @@ impl FromStr for Question {
         let mut next = || parts.next().ok_or_else(wrong);
         let (method, url) = (next()?.to_owned(), next()?.to_owned());
         let client = next()?.parse().map_err(|_| wrong())?;
-        let (user, fields, addresses) = (None, Vec::new(), Vec::new());
-        let mut question = Self { method, url, client, user, fields, addresses };
+        let (listener, user, fields, addresses) = (None, None, Vec::new(), Vec::new());
+        let mut question = Self { method, url, client, listener, user, fields, addresses };
         for part in parts {
             match part.split_once(' ') {
+                Some(("listener", text)) => {
+                    question.listener = Some(text.parse().map_err(|_| wrong())?);
+                }
                 Some(("user", user)) => question.user = Some(user.to_owned()),
                 Some(("field", field)) => question.fields.push(field.to_owned()),
                 Some(("address", text)) => {
@@ -102,7 +108,7 @@ pub(super) struct Explaining {
 
 impl Explaining {
     pub(super) fn new(question: Question, now: Now, core: &Core) -> Self {
-        let listener = core.own.listeners().first().copied();
+        let listener = question.listener.or_else(|| core.own.listeners().first().copied());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let client = SocketAddr::new(question.client, 0);
         let mut journal = Journal::new(now, client, listener.unwrap_or(nowhere));

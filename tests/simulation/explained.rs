@@ -1,7 +1,7 @@
 //! What is explained is what happens: a request is denied if and only if its explanation says so.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,11 +69,16 @@ fn egress(text: &str) -> Arc<RuleSet> {
     Arc::new(set)
 }
 
-fn explain(bench: &mut Bench, method: &str, url: &str) -> (bool, String) {
+fn explain(
+    bench: &mut Bench,
+    (method, url): (&str, &str),
+    listener: Option<SocketAddr>,
+) -> (bool, String) {
     let question = Question {
         method: method.into(),
         url: url.into(),
         client: CLIENT.parse().unwrap(),
+        listener,
         user: None,
         fields: Vec::new(),
         addresses: Vec::new(),
@@ -109,7 +114,7 @@ fn what_is_explained_is_what_happens() {
                     let answer =
                         bench.ask(PROXY, format!("{method} {url} HTTP/1.1\r\n{fields}").as_bytes());
                     let happens = status(&answer);
-                    let (said, text) = explain(&mut bench, method, &url);
+                    let (said, text) = explain(&mut bench, (method, &url), None);
                     let passes = match happens {
                         "400" | "403" => false,
                         // Nobody is there, or the name does not exist; that is no denial.
@@ -123,4 +128,14 @@ fn what_is_explained_is_what_happens() {
         }
     }
     assert!(allowed > 200 && denied > 200, "{allowed} {denied}");
+}
+
+#[test]
+fn a_rule_about_another_listener_is_explained_there() {
+    let mut bench = Bench::new(PROXY, &[], HashMap::new());
+    bench.reload(|settings| settings.destinations.egress = egress("allow\ndeny listener=3129"));
+    let there = Some("127.0.0.1:3129".parse().unwrap());
+    let request = ("GET", "http://198.41.0.4/");
+    let [here, there] = [None, there].map(|listener| explain(&mut bench, request, listener).0);
+    assert!(here && !there);
 }
