@@ -34,6 +34,8 @@ pub struct Object {
     pub tags: Tags,
     /// The address that it was fetched from, if that matters.
     pub from: Option<IpAddr>,
+    /// Whether nothing from another address may stand beside it.
+    pub apart: bool,
 }
 
 impl Object {
@@ -42,13 +44,23 @@ impl Object {
     pub fn new(status: Status, head: Fields, content: Extents, storable: Storable) -> Self {
         let Storable { freshness, selection, tags, .. } = storable;
         let outdated = OnceLock::new();
-        Self { status, head, content, freshness, outdated, selection, tags, from: None }
+        Self {
+            status,
+            head,
+            content,
+            freshness,
+            outdated,
+            selection,
+            tags,
+            from: None,
+            apart: false,
+        }
     }
 
-    /// The same as fetched from an address.
+    /// The same as fetched from an address, and whether nothing from others may stand beside it.
     #[must_use]
-    pub fn fetched_from(self, address: Option<IpAddr>) -> Self {
-        Self { from: address, ..self }
+    pub fn fetched_from(self, address: Option<IpAddr>, apart: bool) -> Self {
+        Self { from: address, apart, ..self }
     }
 
     /// The same with a newer head, and what follows from that if it may be stored as such.
@@ -56,7 +68,9 @@ impl Object {
     pub fn updated(&self, head: Fields, storable: Option<Storable>) -> Self {
         let (status, content) = (self.status, self.content.clone());
         match storable {
-            Some(storable) => Self::new(status, head, content, storable).fetched_from(self.from),
+            Some(storable) => {
+                Self::new(status, head, content, storable).fetched_from(self.from, self.apart)
+            }
             None => Self {
                 status,
                 head,
@@ -66,6 +80,7 @@ impl Object {
                 selection: self.selection.clone(),
                 tags: self.tags.clone(),
                 from: self.from,
+                apart: self.apart,
             },
         }
     }
@@ -130,11 +145,11 @@ impl Object {
     }
 
     /// The same with what `older` has of it besides, if that is of the same representation for sure
-    /// (RFC 9111 §3.4), and from the same address: who may not go to one of two gets no part of it.
+    /// (RFC 9111 §3.4), and may stand beside it.
     #[must_use]
     pub fn combined_with(&self, older: &Self) -> Option<Self> {
         let same = self.status == older.status
-            && self.from == older.from
+            && (self.from == older.from || !(self.apart || older.apart))
             && self.length() == older.length()
             && Validators::of(&self.head).are_strongly(&Validators::of(&older.head));
         same.then(|| {
