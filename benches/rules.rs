@@ -71,6 +71,24 @@ fn a_million_names_denied(bencher: Bencher<'_, '_>) {
     ask(bencher, &policy(&["deny @list"], &list()));
 }
 
+#[divan::bench(sample_size = 20_000)]
+fn a_million_names_within_ranges(bencher: Bencher<'_, '_>) {
+    let list: String =
+        list().lines().fold(String::new(), |list, name| list + name + "=10.0.0.0/8\n");
+    ask(bencher, &policy(&["allow @list"], &list));
+}
+
+#[divan::bench(sample_size = 20_000)]
+fn a_million_rules_that_alternate(bencher: Bencher<'_, '_>) {
+    let rules = list()
+        .lines()
+        .zip([true, false].iter().cycle())
+        .fold(String::new(), |rules, (name, &denied)| {
+            rules + if denied { "deny " } else { "allow " } + name + "\n"
+        });
+    ask(bencher, &policy(&["@rules"], &rules));
+}
+
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn reading_a_million_names(bencher: Bencher<'_, '_>) {
     let list = list();

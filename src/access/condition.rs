@@ -11,7 +11,7 @@ use super::ports::Ports;
 use super::special::AddressClass;
 
 /// How a URL is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// `http://`.
     Http,
@@ -83,14 +83,14 @@ impl Condition {
 }
 
 /// A listener, as rules name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum ListenerName {
     Port(u16),
     Address(SocketAddr),
 }
 
 /// The conditions of a rule. All have to hold; one with several values does if one of them does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Conditions {
     clients: Vec<Cidr>,
     users: Vec<String>,
@@ -121,13 +121,14 @@ impl Conditions {
         }
     }
 
-    /// Whether those hold that do not depend on an address.
+    /// Whether those hold that do not depend on an address. Methods hold in any case: `post` is another
+    /// one than `POST`, but some origins take it for the same.
     pub(super) fn hold(&self, asker: &Asker<'_>, port: u16) -> bool {
         any(&self.clients, |range| range.contains(asker.client))
             && any(&self.users, |user| asker.user == Some(user.as_str()))
             && any(&self.listeners, |name| asker.listener.is_some_and(|at| name.means(at)))
             && self.ports.as_ref().is_none_or(|ports| ports.contains(port))
-            && any(&self.methods, |method| asker.method == method)
+            && any(&self.methods, |method| asker.method.eq_ignore_ascii_case(method))
             && any(&self.schemes, |scheme| asker.scheme == *scheme)
     }
 
@@ -139,6 +140,20 @@ impl Conditions {
     /// Whether ports are named.
     pub(super) const fn names_ports(&self) -> bool {
         self.ports.is_some()
+    }
+
+    /// A listener that is named, and is none of `listeners`, as it was written.
+    pub(super) fn unknown_listener(&self, listeners: &[SocketAddr]) -> Option<String> {
+        let known = |name: &&ListenerName| listeners.iter().any(|&listener| name.means(listener));
+        self.listeners.iter().find(|name| !known(name)).map(ToString::to_string)
+    }
+
+    /// How many values there are.
+    pub(super) fn len(&self) -> usize {
+        let Self { clients, users, listeners, ports, classes, methods, schemes } = self;
+        let ports = ports.as_ref().map_or(0, Ports::len);
+        let lists = [clients.len(), users.len(), listeners.len(), classes.len()];
+        lists.iter().sum::<usize>() + methods.len() + schemes.len() + ports
     }
 
     /// Whether users are named.
@@ -319,6 +334,7 @@ mod tests {
             "listener=127.0.0.1:3128",
             "port=22,80-90",
             "method=POST,GET",
+            "method=get",
             "scheme=http",
             "client=192.0.2.1 port=80 method=GET",
         ] {
@@ -330,7 +346,7 @@ mod tests {
             "listener=3129",
             "listener=127.0.0.2:3128",
             "port=443",
-            "method=get",
+            "method=HEAD",
             "scheme=https",
             "client=192.0.2.1 port=81",
         ] {

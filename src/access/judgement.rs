@@ -27,10 +27,9 @@ impl Judgement {
         self.answer.decided().is_none()
     }
 
-    /// The rules that do, of those that stand together the first.
-    #[must_use]
-    pub fn undecided(&self) -> Vec<RuleName> {
-        self.rules.undecided(&self.answer)
+    /// The rules that do, for that `host`: of those that differ in their destination only, the first.
+    pub fn undecided(&self, host: &Host) -> impl Iterator<Item = RuleName> {
+        self.rules.undecided(&self.answer, host)
     }
 
     /// The rule that would have denied it, if that was decided by the name and is only written down.

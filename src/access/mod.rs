@@ -17,6 +17,7 @@ mod rules;
 mod special;
 mod spelling;
 mod targets;
+mod within;
 
 pub use condition::{Asker, Conditions, Scheme};
 pub use denial::Denial;

@@ -2,7 +2,8 @@
 
 use super::pattern::{NamePattern, Reach};
 
-/// A line of a file, counted from 1; 0 stands for none.
+/// The line on which something would stand if all rules stood in one file, counted from 1; 0 stands for
+/// none.
 pub(super) type Line = u32;
 
 /// Names, and domains with what is below them.
@@ -46,14 +47,14 @@ pub(super) struct Found<'a> {
 }
 
 impl NameSet {
-    /// Adds a name; of those that are the same, the first counts. False if there is no room for it: the
-    /// set holds 4 GiB.
-    pub(super) fn add(&mut self, pattern: &NamePattern, line: Line) -> bool {
+    /// Adds a name, and says where it is; of those that are the same, the first counts. None if there is
+    /// no room for it: the set holds 4 GiB.
+    pub(super) fn add(&mut self, pattern: &NamePattern, line: Line) -> Option<u32> {
         let hash = hash(pattern.name());
         let place = match self.place(pattern.name(), hash) {
             Ok(entry) => entry,
             Err(_) => {
-                let Some(entry) = self.push(pattern.name()) else { return false };
+                let entry = self.push(pattern.name())?;
                 self.grow();
                 let free = self.free(hash);
                 self.slots[free] = Slot { hash: short(hash), entry: entry + 1 };
@@ -67,7 +68,7 @@ impl NameSet {
         if pattern.reach() != Reach::Itself && entry.below == 0 {
             entry.below = line;
         }
-        true
+        u32::try_from(place).ok()
     }
 
     fn push(&mut self, name: &str) -> Option<u32> {
@@ -93,7 +94,8 @@ impl NameSet {
         }
     }
 
-    fn name(&self, entry: usize) -> &str {
+    /// The name in a place.
+    pub(super) fn name(&self, entry: usize) -> &str {
         let Entry { at, length, .. } = self.entries[entry];
         &self.text[at as usize..at as usize + usize::from(length)]
     }
@@ -135,33 +137,35 @@ impl NameSet {
         (at + 1) & (self.slots.len() - 1)
     }
 
+    /// The places of `name`, in lower case and without a trailing dot, and of the domains above it, as
+    /// far as they are here; whether it is below that.
+    pub(super) fn suffixes(&self, name: &str) -> impl Iterator<Item = (u32, bool)> {
+        let bytes = if self.slots.is_empty() { &[] } else { name.as_bytes() };
+        let mut state = EMPTY;
+        (0..bytes.len()).rev().filter_map(move |at| {
+            state = step(state, bytes[at]);
+            if at > 0 && bytes[at - 1] != b'.' {
+                return None;
+            }
+            let place = self.place(&name[at..], finish(state)).ok()?;
+            Some((u32::try_from(place).ok()?, at > 0))
+        })
+    }
+
     /// The entry that means `name`, in lower case and without a trailing dot: of several, the one that
     /// stands first.
     pub(super) fn find(&self, name: &str) -> Option<Found<'_>> {
-        if self.slots.is_empty() {
-            return None;
-        }
-        let mut found: Option<Found<'_>> = None;
-        let mut state = EMPTY;
-        let bytes = name.as_bytes();
-        for at in (0..bytes.len()).rev() {
-            state = step(state, bytes[at]);
-            if at > 0 && bytes[at - 1] != b'.' {
-                continue;
-            }
-            let Ok(entry) = self.place(&name[at..], finish(state)) else { continue };
-            let Entry { itself, below, .. } = self.entries[entry];
-            let line = if at == 0 { itself } else { below };
-            if line != 0 && found.is_none_or(|found| line < found.line) {
-                let reach = match itself == below {
-                    true => Reach::Both,
-                    false if at == 0 => Reach::Itself,
-                    false => Reach::Below,
-                };
-                found = Some(Found { name: self.name(entry), reach, line });
-            }
-        }
-        found
+        let found = self.suffixes(name).filter_map(|(place, is_below)| {
+            let Entry { itself, below, .. } = self.entries[place as usize];
+            let line = if is_below { below } else { itself };
+            let reach = match itself == below {
+                true => Reach::Both,
+                false if is_below => Reach::Below,
+                false => Reach::Itself,
+            };
+            (line != 0).then(|| Found { name: self.name(place as usize), reach, line })
+        });
+        found.min_by_key(|found| found.line)
     }
 
     /// How many names there are.
@@ -207,7 +211,7 @@ mod tests {
     fn set(patterns: &[&str]) -> NameSet {
         let mut set = NameSet::default();
         for (pattern, line) in patterns.iter().zip(1..) {
-            assert!(set.add(&pattern.parse().unwrap(), line));
+            assert!(set.add(&pattern.parse().unwrap(), line).is_some());
         }
         set
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A list of ports and ranges of ports: `80,443,1025-65535`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ports(Vec<(u16, u16)>);
 
 impl Ports {
@@ -19,6 +19,11 @@ impl Ports {
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.0.iter().any(|&(first, last)| (first..=last).contains(&port))
+    }
+
+    /// How many ranges there are.
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
     }
 }
 

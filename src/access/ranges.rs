@@ -11,12 +11,14 @@ use super::net::Cidr;
 pub(super) struct RangeSet {
     lines: HashMap<Cidr, Line>,
     prefixes: Vec<u8>,
+    first: Option<(Cidr, Line)>,
 }
 
 impl RangeSet {
     /// Adds a range; of those that are the same, the first counts.
     pub(super) fn add(&mut self, range: Cidr, line: Line) {
         self.lines.entry(range).or_insert(line);
+        self.first.get_or_insert((range, line));
         if !self.prefixes.contains(&range.prefix()) {
             self.prefixes.push(range.prefix());
         }
@@ -29,8 +31,9 @@ impl RangeSet {
         meant.min_by_key(|&(_, line)| line)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+    /// What was added first.
+    pub(super) const fn first(&self) -> Option<(Cidr, Line)> {
+        self.first
     }
 
     /// How many ranges there are.

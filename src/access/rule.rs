@@ -9,7 +9,7 @@ use super::net::Cidr;
 use super::pattern::NamePattern;
 
 /// What becomes of a request that a rule fits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// It passes.
     Allow,

@@ -65,6 +65,13 @@ pub enum BadRules {
         /// Why not.
         why: String,
     },
+    /// There are too many of something.
+    TooMany {
+        /// The first rule for which there is no room.
+        rule: String,
+        /// Of what.
+        why: String,
+    },
     /// A line is wrong.
     Line {
         /// The file.
@@ -84,6 +91,7 @@ impl fmt::Display for BadRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { file, why } => write!(f, "{file}: {why}"),
+            Self::TooMany { rule, why } => write!(f, "'{rule}': {why}"),
             Self::Line { file, line, message, .. } => write!(f, "{file}:{line}: {message}"),
         }
     }
@@ -123,8 +131,7 @@ fn add(
         Destinations::List(file) => add_list(set, file, (rule.action, &rule.conditions), read),
         Destinations::One(to) => {
             let added = set.add(place, rule.action, &rule.conditions, to);
-            debug_assert!(added, "the options are fewer than a set holds");
-            Ok(())
+            added.map_err(|why| BadRules::TooMany { rule: rule.to_string(), why })
         }
     }
 }
@@ -142,7 +149,7 @@ fn add_file(set: &mut RuleSet, file: &str, read: &mut ReadFile<'_>) -> Result<()
         match &rule.to {
             Destinations::One(to) => {
                 let added = set.add((&source, number), rule.action, &rule.conditions, to);
-                if added { Ok(()) } else { Err(BadLine::Here(too_many(line))) }
+                added.map_err(|message| BadLine::Here(RuleError { span: 0..line.len(), message }))
             }
             Destinations::List(_) => {
                 add(set, &rule, (&source, number), read).map_err(BadLine::Elsewhere)
@@ -172,13 +179,8 @@ fn add_list(
         let to: Destination =
             word.parse().map_err(|message| BadLine::Here(RuleError { span, message }))?;
         let added = set.add((&source, number), action, conditions, &to);
-        if added { Ok(()) } else { Err(BadLine::Here(too_many(line))) }
+        added.map_err(|message| BadLine::Here(RuleError { span: 0..line.len(), message }))
     })
-}
-
-fn too_many(line: &str) -> RuleError {
-    let message = "there are more names than fit into 4 GiB".to_owned();
-    RuleError { span: 0..line.len(), message }
 }
 
 fn content(file: &str, read: &mut ReadFile<'_>) -> Result<Vec<u8>, BadRules> {
@@ -196,6 +198,7 @@ fn for_lines(
     text: &[u8],
     mut each: impl FnMut(&str, u32) -> Result<(), BadLine>,
 ) -> Result<(), BadRules> {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text); // as some editors begin
     for (line, number) in text.split(|&b| b == b'\n').zip(1..) {
         let each = match std::str::from_utf8(line) {
             Ok(line) => each(line, number),

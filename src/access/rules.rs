@@ -1,9 +1,9 @@
-//! Rules in their order, made so that however many stand next to each other, they are few look-ups.
+//! Rules in their order, made so that however many there are, they are few look-ups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::condition::{Asker, Conditions};
@@ -14,7 +14,7 @@ use super::own::Own;
 use super::rule::{Action, Destination};
 use super::special::AddressClass;
 use super::spelling::Host;
-use super::targets::{Fit, Targets};
+use super::targets::{Fit, Targets, first};
 
 /// Where a rule was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,30 +82,51 @@ impl Lifted {
     }
 }
 
-/// Rules that stand next to each other and differ in their destination only.
+/// Rules that differ in their destination only.
 #[derive(Clone, Debug)]
-struct Run {
-    source: Source,
+struct Group {
     action: Action,
     conditions: Conditions,
     to: Targets,
 }
 
+/// Rules that were read one after the other from one place.
+#[derive(Clone, Debug)]
+struct Section {
+    source: Source,
+    /// The line of the first of them there, and among all.
+    at: u32,
+    first: Line,
+}
+
 /// All rules, and what becomes of requests that none of them fits. Without rules, everything passes.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
-    runs: Vec<Run>,
+    groups: Vec<Group>,
+    /// Which group has that action and these conditions.
+    kinds: HashMap<(Action, Conditions), usize>,
+    /// How many conditions are to be looked at, each value for itself.
+    conditions: usize,
+    sections: Vec<Section>,
+    last: Line,
     denies: bool,
     reports: bool,
     /// The files that they were read from, each with a hash of what it held.
     files: BTreeMap<Box<str>, u64>,
 }
 
+/// Every request has each condition looked at, which takes some nanoseconds; so many take less than a
+/// millisecond.
+const MOST_CONDITIONS: usize = 65_536;
+
 /// What the rules say of a request as far as that does not depend on an address.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
-    /// Those that may fit, depending on the address, and stand before the one that does.
+    /// Groups of rules of which some may fit, depending on the address, and stand before the one that
+    /// does.
     undecided: Vec<usize>,
+    /// Where that stands.
+    line: Line,
     /// What is decided if none of them does.
     otherwise: Ruling,
 }
@@ -134,13 +155,13 @@ impl RuleSet {
     /// Whether there are no rules, and everything passes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty() && !self.denies
+        self.groups.is_empty() && !self.denies
     }
 
-    /// How many rules there are, those of lists too. Of the same ones next to each other, one counts.
+    /// How many rules there are, those of lists too. Of the same ones, one counts.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.runs.iter().map(|run| run.to.len()).sum()
+        self.groups.iter().map(|group| group.to.len()).sum()
     }
 
     /// Whether what no rule fits is denied.
@@ -158,75 +179,129 @@ impl RuleSet {
     /// Whether a rule is about users.
     #[must_use]
     pub fn names_users(&self) -> bool {
-        self.runs.iter().any(|run| run.conditions.names_users())
+        self.groups.iter().any(|group| group.conditions.names_users())
     }
 
-    /// Adds a rule behind the others. False if there is no room for it.
+    /// A listener that a rule is about, and that is none of `listeners`, as it was written.
+    #[must_use]
+    pub fn unknown_listener(&self, listeners: &[SocketAddr]) -> Option<String> {
+        self.groups.iter().find_map(|group| group.conditions.unknown_listener(listeners))
+    }
+
+    /// Adds a rule behind the others.
+    ///
+    /// # Errors
+    /// What there is too much of.
     pub(super) fn add(
         &mut self,
-        (source, line): (&Source, Line),
+        place: (&Source, u32),
         action: Action,
         conditions: &Conditions,
         to: &Destination,
-    ) -> bool {
-        let goes_on = self.runs.last().is_some_and(|run| {
-            run.action == action && run.conditions == *conditions && run.source == *source
-        });
-        if !goes_on {
-            let (source, conditions) = (source.clone(), conditions.clone());
-            self.runs.push(Run { source, action, conditions, to: Targets::default() });
-        }
-        self.runs.last_mut().is_some_and(|run| run.to.add(to, line))
+    ) -> Result<(), String> {
+        let line = self.line(place).ok_or("there are more than 4 thousand million lines")?;
+        let kind = (action, conditions.clone());
+        let group = match self.kinds.get(&kind) {
+            Some(&group) => group,
+            None => {
+                self.conditions += 1 + conditions.len();
+                if self.conditions > MOST_CONDITIONS {
+                    return Err(format!(
+                        "there are more than {MOST_CONDITIONS} conditions that differ, which each \
+                         request would have to be compared with"
+                    ));
+                }
+                let conditions = conditions.clone();
+                self.groups.push(Group { action, conditions, to: Targets::default() });
+                self.kinds.insert(kind, self.groups.len() - 1);
+                self.groups.len() - 1
+            }
+        };
+        let added = self.groups.get_mut(group).is_some_and(|group| group.to.add(to, line));
+        if added { Ok(()) } else { Err("there are more names than fit into 4 GiB".to_owned()) }
+    }
+
+    /// The line of the next rule among all.
+    fn line(&mut self, (source, at): (&Source, u32)) -> Option<Line> {
+        let section = self.sections.last().filter(|section| section.source == *source);
+        let next =
+            section.and_then(|section| section.first.checked_add(at.checked_sub(section.at)?));
+        self.last = match next.filter(|&next| next > self.last) {
+            Some(next) => next,
+            None => {
+                let first = self.last.checked_add(1)?;
+                self.sections.push(Section { source: source.clone(), at, first });
+                first
+            }
+        };
+        Some(self.last)
+    }
+
+    /// Where the rule was written that has this line among all.
+    fn place(&self, line: Line) -> Option<(Source, u32)> {
+        let next = self.sections.partition_point(|section| section.first <= line);
+        let section = self.sections.get(next.checked_sub(1)?)?;
+        Some((section.source.clone(), section.at + (line - section.first)))
     }
 
     /// What is decided before an address is known; of an address that was asked for, everything is.
     pub(super) fn ask(&self, asker: &Asker<'_>, host: &Host, port: u16, own: &Own) -> Answer {
-        let mut undecided = Vec::new();
-        for (at, run) in self.runs.iter().enumerate() {
-            if !run.conditions.hold(asker, port) {
+        let (mut decided, mut undecided) = (None, Vec::new());
+        for (at, group) in self.groups.iter().enumerate() {
+            if !group.conditions.hold(asker, port) {
                 continue;
             }
-            match host {
-                Host::Address(address) => {
-                    if let Some(fit) = run.fits(host, *address, own) {
-                        return self.answer(undecided, self.ruling(run, &fit));
-                    }
-                }
+            let fit = match host {
+                Host::Address(address) => group.fits(host, *address, own),
                 Host::Name(name) => {
-                    let fit = run.to.find_name(name);
-                    if run.depends_on_address(name, fit.is_some()) {
-                        undecided.push(at);
-                    } else if let Some(fit) = fit {
-                        return self.answer(undecided, self.ruling(run, &fit));
-                    }
+                    let may_fit = group.may_fit(name);
+                    undecided.extend(may_fit.map(|fit| (fit.line, at)));
+                    group.fits_name(name)
                 }
-            }
+            };
+            let earlier = fit.filter(|fit| {
+                decided.as_ref().is_none_or(|(_, first): &(_, Fit<'_>)| fit.line < first.line)
+            });
+            decided = earlier.map(|fit| (group, fit)).or(decided);
         }
-        self.answer(undecided, self.fallback())
-    }
-
-    /// What is denied by the name, and could only be denied by an address, is denied: nobody has to be
-    /// asked for that.
-    fn answer(&self, undecided: Vec<usize>, otherwise: Ruling) -> Answer {
-        let denies = |&at: &usize| self.runs.get(at).is_some_and(|run| run.action == Action::Deny);
-        let denied = matches!(otherwise, Ruling::Deny(_)) && undecided.iter().all(denies);
-        Answer { undecided: if denied { Vec::new() } else { undecided }, otherwise }
+        let line = decided.as_ref().map_or(Line::MAX, |(_, fit)| fit.line);
+        let otherwise =
+            decided.map_or_else(|| self.fallback(), |(group, fit)| self.ruling(group, &fit));
+        undecided.retain(|&(first, _)| first < line);
+        undecided.sort_unstable();
+        let mut undecided: Vec<usize> = undecided.into_iter().map(|(_, at)| at).collect();
+        // What is denied by the name, and could only be denied by an address, is denied: nobody has to
+        // be asked for that.
+        let denies = |&at: &usize| self.groups.get(at).is_some_and(|it| it.action == Action::Deny);
+        if matches!(otherwise, Ruling::Deny(_)) && undecided.iter().all(denies) {
+            undecided.clear();
+        }
+        Answer { undecided, line, otherwise }
     }
 
     /// What is decided of an address that `host` has.
     pub(super) fn judge(&self, answer: &Answer, host: &Host, address: IpAddr, own: &Own) -> Ruling {
-        let runs = answer.undecided.iter().filter_map(|&at| self.runs.get(at));
-        let fits = runs.filter_map(|run| Some((run, run.fits(host, address, own)?))).next();
-        match fits {
-            Some((run, fit)) => self.ruling(run, &fit),
+        let fits = self.left_open(answer).filter_map(|group| {
+            let fit = group.fits(host, address, own)?;
+            (fit.line < answer.line).then_some((group, fit))
+        });
+        match fits.min_by_key(|(_, fit)| fit.line) {
+            Some((group, fit)) => self.ruling(group, &fit),
             None => answer.otherwise.clone(),
         }
     }
 
-    /// The rules that an answer leaves open, each named by the first line of those that stand together.
-    pub(super) fn undecided(&self, answer: &Answer) -> Vec<RuleName> {
-        let runs = answer.undecided.iter().filter_map(|&at| self.runs.get(at));
-        runs.filter_map(|run| Some(run.name(&run.to.first()?))).collect()
+    /// The groups that an answer leaves open, in the order of the first of each that may fit.
+    fn left_open(&self, answer: &Answer) -> impl Iterator<Item = &Group> {
+        answer.undecided.iter().filter_map(|&at| self.groups.get(at))
+    }
+
+    /// The rules that an answer leaves open: of those that differ in their destination only, the first.
+    pub(super) fn undecided(&self, answer: &Answer, host: &Host) -> impl Iterator<Item = RuleName> {
+        self.left_open(answer).filter_map(|group| {
+            let fit = group.may_fit(host.name()?)?;
+            Some(self.name(group, &fit))
+        })
     }
 
     /// The first rule that fits: whatever the addresses are, or one of them.
@@ -237,32 +312,36 @@ impl RuleSet {
         address: Option<IpAddr>,
         own: &Own,
     ) -> Option<RuleName> {
-        let held = self.runs.iter().filter(|run| run.conditions.hold(asker, port));
-        let fit = |run: &'_ Run| match (address, host) {
-            (Some(address), _) | (None, &Host::Address(address)) => {
-                run.fits(host, address, own).map(|fit| run.name(&fit))
-            }
-            (None, Host::Name(name)) => run.to.find_name(name).map(|fit| run.name(&fit)),
-        };
-        held.filter_map(fit).next()
+        let held = self.groups.iter().filter(|group| group.conditions.hold(asker, port));
+        let fits = held.filter_map(|group| {
+            let fit = match (address, host) {
+                (Some(address), _) | (None, &Host::Address(address)) => {
+                    group.fits(host, address, own)
+                }
+                (None, Host::Name(name)) => group.fits_name(name),
+            };
+            Some((group, fit?))
+        });
+        let (group, fit) = fits.min_by_key(|(_, fit)| fit.line)?;
+        Some(self.name(group, &fit))
     }
 
     /// Whether a rule that an answer leaves open, or that decides it, lifts the denial of ports.
     pub(super) fn may_lift_ports(&self, answer: &Answer) -> bool {
-        let lifts = |run: &Run| run.action == Action::Allow && run.conditions.names_ports();
+        let lifts = |group: &Group| group.action == Action::Allow && group.conditions.names_ports();
         matches!(answer.otherwise, Ruling::Allow(Lifted { ports: true, .. }))
-            || answer.undecided.iter().filter_map(|&at| self.runs.get(at)).any(lifts)
+            || self.left_open(answer).any(lifts)
     }
 
-    fn ruling(&self, run: &Run, fit: &Fit<'_>) -> Ruling {
-        match run.action {
+    fn ruling(&self, group: &Group, fit: &Fit<'_>) -> Ruling {
+        match group.action {
             Action::Allow => Ruling::Allow(Lifted {
-                ports: run.conditions.names_ports(),
+                ports: group.conditions.names_ports(),
                 range: fit.range(),
-                classes: run.conditions.classes().to_vec(),
+                classes: group.conditions.classes().to_vec(),
             }),
-            Action::Deny if !self.reports => Ruling::Deny(run.name(fit)),
-            Action::Deny | Action::Report => Ruling::Report(run.name(fit)),
+            Action::Deny if !self.reports => Ruling::Deny(self.name(group, fit)),
+            Action::Deny | Action::Report => Ruling::Report(self.name(group, fit)),
         }
     }
 
@@ -273,6 +352,11 @@ impl RuleSet {
         let default = RuleName { text: "rule-default deny".into(), place: None };
         if self.reports { Ruling::Report(default) } else { Ruling::Deny(default) }
     }
+
+    fn name(&self, group: &Group, fit: &Fit<'_>) -> RuleName {
+        let text = format!("{}{fit}{}", group.action, group.conditions);
+        RuleName { text, place: self.place(fit.line) }
+    }
 }
 
 impl Answer {
@@ -282,12 +366,16 @@ impl Answer {
     }
 }
 
-impl Run {
-    /// Whether an address decides if it fits, or what it lifts.
-    fn depends_on_address(&self, name: &str, fits: bool) -> bool {
-        let may_lift = self.action == Action::Allow;
-        let addresses = (may_lift || !fits) && self.to.may_fit_addresses(name);
-        addresses || (fits && !self.conditions.classes().is_empty())
+impl Group {
+    /// The destination that fits a name whatever its addresses are.
+    fn fits_name(&self, name: &str) -> Option<Fit<'_>> {
+        self.conditions.classes().is_empty().then(|| self.to.find_name(name)).flatten()
+    }
+
+    /// The destination that may fit a name, depending on its addresses.
+    fn may_fit(&self, name: &str) -> Option<Fit<'_>> {
+        let named = || self.to.find_name(name).filter(|_| !self.conditions.classes().is_empty());
+        first([self.to.may_find(name), named()])
     }
 
     /// The destination that fits a host that has this address.
@@ -295,13 +383,16 @@ impl Run {
         // What is denied is denied also where it is only embedded; what is allowed is where it leads.
         let facets = if self.action == Action::Allow { ends(address) } else { facets(address) };
         let classes = self.conditions.classes();
-        let meant = classes.is_empty()
-            || facets.iter().any(|&facet| classes.contains(&own.class_of(facet)));
+        // An address of this machine is also what else it is for, but that allows nothing.
+        let denies = self.action != Action::Allow;
+        let is_meant = |facet| {
+            classes.contains(&own.class_of(facet))
+                || (denies && classes.contains(&AddressClass::as_such(facet)))
+        };
+        let meant = classes.is_empty() || facets.iter().any(|&facet| is_meant(facet));
         meant.then(|| self.to.find(host, &facets)).flatten()
     }
-
-    fn name(&self, fit: &Fit<'_>) -> RuleName {
-        let text = format!("{}{fit}{}", self.action, self.conditions);
-        RuleName { text, place: Some((self.source.clone(), fit.line)) }
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use super::names::{Found, Line, NameSet};
 use super::net::Cidr;
-use super::pattern::NamePattern;
 use super::ranges::RangeSet;
 use super::rule::Destination;
 use super::spelling::Host;
+use super::within::{FoundWithin, WithinSet};
 
 /// Destinations, each with its line.
 #[derive(Clone, Debug, Default)]
@@ -16,9 +16,7 @@ pub(super) struct Targets {
     any: Option<Line>,
     names: NameSet,
     ranges: RangeSet,
-    within: Vec<(NamePattern, Cidr, Line)>,
-    /// What was added first.
-    first: Option<(Destination, Line)>,
+    within: WithinSet,
 }
 
 /// The destination that fits: of several, the one that stands first.
@@ -33,24 +31,20 @@ enum What<'a> {
     Any,
     Name(Found<'a>),
     Range(Cidr),
-    Within(&'a NamePattern, Cidr),
-    Written(&'a Destination),
+    Within(FoundWithin<'a>),
 }
 
 impl Targets {
-    /// Adds a destination. False if there is no room for it.
+    /// Adds a destination, behind all others. False if there is no room for it.
     pub(super) fn add(&mut self, to: &Destination, line: Line) -> bool {
-        if self.first.is_none() {
-            self.first = Some((to.clone(), line));
-        }
         match to {
             Destination::Any => {
                 self.any.get_or_insert(line);
             }
-            Destination::Name(pattern) => return self.names.add(pattern, line),
+            Destination::Name(pattern) => return self.names.add(pattern, line).is_some(),
             Destination::Range(range) => self.ranges.add(*range, line),
             Destination::NameWithin(pattern, range) => {
-                self.within.push((pattern.clone(), *range, line));
+                return self.within.add(pattern, *range, line);
             }
         }
         true
@@ -61,62 +55,70 @@ impl Targets {
         usize::from(self.any.is_some()) + self.names.len() + self.ranges.len() + self.within.len()
     }
 
-    /// What was added first.
-    pub(super) fn first(&self) -> Option<Fit<'_>> {
-        self.first.as_ref().map(|(to, line)| Fit { line: *line, what: What::Written(to) })
-    }
-
     /// What fits a name whatever its addresses are.
     pub(super) fn find_name(&self, name: &str) -> Option<Fit<'_>> {
-        let any = self.any.map(|line| Fit { line, what: What::Any });
         let named = self.names.find(name);
         let named = named.map(|found| Fit { line: found.line, what: What::Name(found) });
-        any.into_iter().chain(named).min_by_key(|fit| fit.line)
+        first([self.find_any(), named])
     }
 
-    /// Whether something may fit an address that a name has.
-    pub(super) fn may_fit_addresses(&self, name: &str) -> bool {
-        !self.ranges.is_empty() || self.within.iter().any(|(pattern, ..)| pattern.matches(name))
+    /// What may fit a name, depending on its addresses.
+    pub(super) fn may_find(&self, name: &str) -> Option<Fit<'_>> {
+        let range = self.ranges.first().map(|(range, line)| Fit { line, what: What::Range(range) });
+        first([range, self.within.may_find(name).map(Fit::within)])
     }
 
     /// What fits a host and one of the facets of an address that it has or is.
     pub(super) fn find(&self, host: &Host, facets: &[IpAddr]) -> Option<Fit<'_>> {
-        let name = host.name();
-        let named = match name {
-            Some(name) => self.find_name(name),
-            None => self.any.map(|line| Fit { line, what: What::Any }),
+        let (named, within) = match host.name() {
+            Some(name) => (self.find_name(name), self.within.find(name, facets).map(Fit::within)),
+            None => (self.find_any(), None),
         };
         let ranges = facets.iter().filter_map(|&facet| self.ranges.find(facet));
-        let range = ranges.map(|(range, line)| Fit { line, what: What::Range(range) });
-        let within = self.within.iter().find(|(pattern, range, _)| {
-            name.is_some_and(|name| pattern.matches(name))
-                && facets.iter().any(|&facet| range.contains(facet))
-        });
-        let within = within
-            .map(|(pattern, range, line)| Fit { line: *line, what: What::Within(pattern, *range) });
-        named.into_iter().chain(range).chain(within).min_by_key(|fit| fit.line)
+        let range = ranges.min_by_key(|&(_, line)| line);
+        let range = range.map(|(range, line)| Fit { line, what: What::Range(range) });
+        first([named, range, within])
+    }
+
+    fn find_any(&self) -> Option<Fit<'_>> {
+        self.any.map(|line| Fit { line, what: What::Any })
     }
 }
 
-impl Fit<'_> {
+/// What stands first.
+pub(super) fn first<'a>(fits: impl IntoIterator<Item = Option<Fit<'a>>>) -> Option<Fit<'a>> {
+    fits.into_iter().flatten().min_by_key(|fit| fit.line)
+}
+
+impl<'a> Fit<'a> {
+    const fn within(found: FoundWithin<'a>) -> Self {
+        Self { line: found.line, what: What::Within(found) }
+    }
+
     /// The addresses that it names.
     pub(super) const fn range(&self) -> Option<Cidr> {
         match self.what {
-            What::Range(range) | What::Within(_, range) => Some(range),
+            What::Range(range) => Some(range),
+            What::Within(found) => found.range,
             _ => None,
         }
     }
 }
 
-/// As it is written, with a space before it.
+/// As it is written, with a space before it; `…` stands for a range that is not known yet.
 impl fmt::Display for Fit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.what {
-            What::Any | What::Written(Destination::Any) => Ok(()),
+            What::Any => Ok(()),
             What::Name(Found { name, reach, .. }) => write!(f, " {}{name}", reach.prefix()),
             What::Range(range) => write!(f, " {range}"),
-            What::Within(pattern, range) => write!(f, " {pattern}={range}"),
-            What::Written(to) => write!(f, " {to}"),
+            What::Within(FoundWithin { name, reach, range, .. }) => {
+                write!(f, " {}{name}=", reach.prefix())?;
+                match range {
+                    Some(range) => range.fmt(f),
+                    None => f.write_str("…"),
+                }
+            }
         }
     }
 }

@@ -45,6 +45,11 @@ impl Accounts {
         &self.realm
     }
 
+    /// Whether there is such a user.
+    pub(super) fn has(&self, user: &str) -> bool {
+        self.users.find(user).is_some()
+    }
+
     /// The algorithms that are offered, the best first.
     pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.algorithms.iter().copied()

@@ -45,6 +45,12 @@ impl Authenticator {
         self.accounts = accounts(&self.settings, users, &self.secret);
     }
 
+    /// Whether there is such a user.
+    #[must_use]
+    pub fn knows(&self, user: &str) -> bool {
+        self.accounts.has(user)
+    }
+
     /// Whose door it is.
     #[must_use]
     pub const fn side(&self) -> Side {

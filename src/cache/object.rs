@@ -1,5 +1,6 @@
 //! A stored response: immutable, shared with those it is being sent to.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -31,6 +32,10 @@ pub struct Object {
     pub selection: Selection,
     /// What it can be purged by, beside its URI.
     pub tags: Tags,
+    /// The address that it was fetched from, if that matters.
+    pub from: Option<IpAddr>,
+    /// Whether nothing from another address may stand beside it.
+    pub apart: bool,
 }
 
 impl Object {
@@ -38,7 +43,24 @@ impl Object {
     #[must_use]
     pub fn new(status: Status, head: Fields, content: Extents, storable: Storable) -> Self {
         let Storable { freshness, selection, tags, .. } = storable;
-        Self { status, head, content, freshness, outdated: OnceLock::new(), selection, tags }
+        let outdated = OnceLock::new();
+        Self {
+            status,
+            head,
+            content,
+            freshness,
+            outdated,
+            selection,
+            tags,
+            from: None,
+            apart: false,
+        }
+    }
+
+    /// The same as fetched from an address, and whether nothing from others may stand beside it.
+    #[must_use]
+    pub fn fetched_from(self, address: Option<IpAddr>, apart: bool) -> Self {
+        Self { from: address, apart, ..self }
     }
 
     /// The same with a newer head, and what follows from that if it may be stored as such.
@@ -46,7 +68,9 @@ impl Object {
     pub fn updated(&self, head: Fields, storable: Option<Storable>) -> Self {
         let (status, content) = (self.status, self.content.clone());
         match storable {
-            Some(storable) => Self::new(status, head, content, storable),
+            Some(storable) => {
+                Self::new(status, head, content, storable).fetched_from(self.from, self.apart)
+            }
             None => Self {
                 status,
                 head,
@@ -55,6 +79,8 @@ impl Object {
                 outdated: self.outdated.clone(),
                 selection: self.selection.clone(),
                 tags: self.tags.clone(),
+                from: self.from,
+                apart: self.apart,
             },
         }
     }
@@ -119,10 +145,11 @@ impl Object {
     }
 
     /// The same with what `older` has of it besides, if that is of the same representation for sure
-    /// (RFC 9111 §3.4).
+    /// (RFC 9111 §3.4), and may stand beside it.
     #[must_use]
     pub fn combined_with(&self, older: &Self) -> Option<Self> {
         let same = self.status == older.status
+            && (self.from == older.from || !(self.apart || older.apart))
             && self.length() == older.length()
             && Validators::of(&self.head).are_strongly(&Validators::of(&older.head));
         same.then(|| {

@@ -12,6 +12,7 @@ pub(super) fn command() -> Command {
             .long(name)
             .value_name("DESTINATION|@FILE")
             .action(ArgAction::Append)
+            .value_parser(destination)
             .help(help)
             .display_order(0)
     };
@@ -28,6 +29,15 @@ pub(super) fn command() -> Command {
         )
 }
 
+/// What may stand behind an action. Nothing would be everything, which nobody means who has written
+/// `--allow "$HOST"`.
+fn destination(text: &str) -> Result<String, String> {
+    match text.split_ascii_whitespace().next() {
+        Some(word) if !word.starts_with('#') => Ok(text.to_owned()),
+        _ => Err("this says nothing; everything is '*'".to_owned()),
+    }
+}
+
 /// What that is short for, in the order in which it was said.
 pub(super) fn given(matches: &ArgMatches) -> Given {
     let said = |name: &'static str| {
@@ -41,4 +51,17 @@ pub(super) fn given(matches: &ArgMatches) -> Given {
     let report = matches.get_flag("report").then(|| ("rule-report", "on".to_owned()));
     let all = [("rule-default", "deny".to_owned())].into_iter().chain(report).chain(rules);
     all.filter_map(|(name, text)| Some((OptionSpec::find(name)?, text))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_not_everything() {
+        for text in ["", " ", "# api.example.com"] {
+            assert!(command().try_get_matches_from(["egress", "--allow", text]).is_err(), "{text}");
+        }
+        assert!(command().try_get_matches_from(["egress", "--allow", "* port=80"]).is_ok());
+    }
 }

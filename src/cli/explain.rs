@@ -1,7 +1,7 @@
 //! `tidegate explain`: what would become of a request, and why.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -32,6 +32,10 @@ pub(super) fn command() -> Command {
         .arg(
             one("client", "IP", "Who asks [default: 127.0.0.1]")
                 .value_parser(value_parser!(IpAddr)),
+        )
+        .arg(
+            one("listener", "ADDR:PORT", "At this listener [default: the first]")
+                .value_parser(value_parser!(SocketAddr)),
         )
         .arg(one("user", "NAME", "As this user, recognized"))
         .arg(one("method", "M", "With this method [default: GET; CONNECT for https and HOST:PORT]"))
@@ -67,6 +71,7 @@ pub(super) fn question(matches: &ArgMatches) -> Result<Question, String> {
         method,
         url,
         client: matches.get_one("client").copied().unwrap_or(Ipv4Addr::LOCALHOST.into()),
+        listener: matches.get_one("listener").copied(),
         user: text("user"),
         fields: all("header").collect(),
         addresses: matches.get_many("address").into_iter().flatten().copied().collect(),

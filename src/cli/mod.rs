@@ -16,7 +16,7 @@ mod users_args;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::config::{Options, read_file};
+use crate::config::{Options, read, read_file};
 
 use args::Invocation;
 use say::complain;
@@ -61,7 +61,8 @@ fn check(file: &str) -> Result<(), String> {
 }
 
 fn load(file: &str) -> Result<Options, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let text = read(file).map_err(|error| format!("{file}: {error}"))?;
+    let text = String::from_utf8(text).map_err(|_| format!("{file}: this is no UTF-8"))?;
     let mut options = Options::default();
     read_file(&mut options, file, &text).map_err(|error| error.to_string())?;
     Ok(options)

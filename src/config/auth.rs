@@ -1,7 +1,6 @@
 //! Options about users, and the rules that follow from them.
 
 use std::fmt;
-use std::fs;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use crate::auth::{FailureLimit, PathPrefix, Realm, Settings, Side, Users};
 use crate::proxy::{AuthRules, ProtectionSpace};
 
+use super::files;
 use super::protect::Protect;
 
 /// Everything that was said about users.
@@ -132,7 +132,7 @@ fn check(space: &ProtectionSpace, files: &[String], asked: Option<Schemes>) -> R
 fn read(files: &[String]) -> Result<Users, String> {
     let mut users = Users::default();
     for file in files {
-        let text = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+        let text = files::read(file).map_err(|error| format!("{file}: {error}"))?;
         users.read(file, &text).map_err(|bad| bad.to_string())?;
     }
     Ok(users)

@@ -1,7 +1,6 @@
 //! Everything that can be configured, and what a proxy is made from.
 
 use std::fmt;
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -15,6 +14,7 @@ use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
 use crate::reactor::{NameSources, Source};
 
 use super::auth::AuthOptions;
+use super::files;
 use super::rules::RuleOptions;
 use super::table::OPTIONS;
 
@@ -189,7 +189,10 @@ impl Options {
             via: self.via.clone().unwrap_or_else(|| pseudonym.to_owned()),
             name: self.via.clone().unwrap_or_else(|| "tidegate".to_owned()),
             name_sources: self.name_sources()?,
-            destinations: self.rules.apply(&self.destinations, !self.auth.files.is_empty())?,
+            destinations: {
+                let users = !self.auth.files.is_empty();
+                self.rules.apply(&self.destinations, users, &self.listeners())?
+            },
             clients: self.clients.clone(),
             auth: self.auth.rules(side)?,
             purgers: self.purgers.clone(),
@@ -210,7 +213,7 @@ impl Options {
     fn name_sources(&self) -> Result<NameSources, String> {
         let mut sources = NameSources { servers: self.dns_servers.clone(), ..Default::default() };
         if let Some(path) = &self.hosts {
-            File::open(path)
+            files::open(path)
                 .map_err(|error| format!("cannot read the hosts in {}: {error}", path.display()))?;
             sources.hosts = Source::File(path.clone());
         }

@@ -1,11 +1,12 @@
 //! Options about rules, and the set that follows from them.
 
-use std::fs;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::access::{BadRules, DestinationPolicy, GivenRule, RuleSet, Source, read_rules};
 
 use super::diagnose::ConfigError;
+use super::files;
 
 /// Everything that was said about rules.
 #[derive(Clone, Debug, Default)]
@@ -52,20 +53,30 @@ impl RuleOptions {
     ///
     /// # Errors
     /// A file that cannot be read, or what is wrong in it and where; a rule about users where nobody is
-    /// asked who they are: it would never fit.
+    /// asked who they are, or about a listener that is none: it would never fit.
     pub(super) fn apply(
         &self,
         policy: &DestinationPolicy,
         users: bool,
+        listeners: &[SocketAddr],
     ) -> Result<DestinationPolicy, String> {
         let mut rules = RuleSet::default();
         rules.set_default(self.denies, self.reports);
-        let mut read = |file: &str| fs::read(file).map_err(|error| error.to_string());
+        let mut read = |file: &str| files::read(file).map_err(|error| error.to_string());
         read_rules(&mut rules, &self.given, &mut read).map_err(shown)?;
         if rules.names_users() && !users {
             return Err(
                 "a rule is about users, but nobody is asked who they are; add --users FILE".into(),
             );
+        }
+        // A port that the kernel picks is not known yet.
+        let known = listeners.iter().all(|listener| listener.port() != 0);
+        if let Some(none) = rules.unknown_listener(listeners).filter(|_| known) {
+            let listeners: Vec<_> = listeners.iter().map(ToString::to_string).collect();
+            return Err(format!(
+                "a rule is about the listener {none}, and there is none; they are {}",
+                listeners.join(", ")
+            ));
         }
         Ok(DestinationPolicy { egress: Arc::new(rules), ..policy.clone() })
     }
@@ -74,7 +85,7 @@ impl RuleOptions {
 /// An error with the line it is about.
 fn shown(bad: BadRules) -> String {
     match bad {
-        BadRules::Unreadable { .. } => bad.to_string(),
+        BadRules::Unreadable { .. } | BadRules::TooMany { .. } => bad.to_string(),
         BadRules::Line { file, line, text, span, message } => {
             ConfigError { file, text, first_line: line, span, message, help: None }.to_string()
         }
@@ -88,7 +99,7 @@ mod tests {
     fn apply(rules: &[&str]) -> Result<DestinationPolicy, String> {
         let mut options = RuleOptions::default();
         rules.iter().try_for_each(|rule| options.add(rule))?;
-        options.apply(&DestinationPolicy::default(), false)
+        options.apply(&DestinationPolicy::default(), false, &["0.0.0.0:3128".parse().unwrap()])
     }
 
     #[test]
@@ -96,6 +107,11 @@ mod tests {
         assert!(apply(&["allow a.test", "deny *"]).is_ok());
         assert!(apply(&["allow user=ann"]).unwrap_err().contains("--users"));
         assert!(apply(&["allow pory=1"]).unwrap_err().contains("'pory' is no condition"));
+        assert!(apply(&["deny listener=3128", "deny listener=0.0.0.0:3128"]).is_ok());
+        for listener in ["3129", "127.0.0.1:3128"] {
+            let refused = apply(&[&format!("deny listener=3128,{listener}")]).unwrap_err();
+            assert!(refused.contains(&format!("the listener {listener},")), "{refused}");
+        }
         let missing = apply(&["deny @/no/such/list"]).unwrap_err();
         assert!(missing.starts_with("/no/such/list: "), "{missing}");
         let reverse = RuleOptions { denies: true, ..RuleOptions::default() };

@@ -119,11 +119,18 @@ mod tests {
             method: "GET".into(),
             url: "http://h/ x".into(),
             client: [127, 0, 0, 1].into(),
+            listener: Some(([127, 0, 0, 1], 3129).into()),
             user: Some("J Doe".into()),
             fields: vec!["Accept: a, b".into()],
             addresses: vec![[192, 0, 2, 1].into()],
         };
-        let nobody = Question { user: None, fields: vec![], addresses: vec![], ..question.clone() };
+        let nobody = Question {
+            listener: None,
+            user: None,
+            fields: vec![],
+            addresses: vec![],
+            ..question.clone()
+        };
         let explains =
             [question, nobody].map(|question| ControlRequest::Explain { question, json: true });
         for request in purges.chain(stats).chain(reloads).chain(explains) {

@@ -10,6 +10,7 @@ use crate::auth::{
     self, Accepted, Authenticator, Done, Failure, FailureLimit, Failures, PathPrefix, Place,
     Request, Side, Ticket, Verdict, Why, place,
 };
+use crate::http::RequestHead;
 use crate::reactor::{Token, Wake};
 use crate::time::Now;
 
@@ -18,6 +19,11 @@ use super::surroundings::Hasher;
 use hashing::Hashing;
 pub use rules::{AuthRules, ProtectionSpace};
 pub(super) use secrets::Secrets;
+
+/// The path that is asked for, by which it is known who has to say who they are.
+pub(super) fn path_of(request: &RequestHead) -> &str {
+    request.path_and_query().split('?').next().unwrap_or_default()
+}
 
 /// Where users are recognized.
 #[derive(Debug)]
@@ -93,16 +99,24 @@ impl Door {
         }
     }
 
-    /// What somebody is told who asks for `path` and does not say who it is, if that is needed.
-    pub(super) fn stranger(&self, path: &str) -> Option<ExchangeError> {
-        let (side, why) = (self.side(), Why::Missing);
-        match place(path, &self.paths) {
-            Place::Nowhere => None,
-            Place::Ambiguous => Some(ExchangeError::Unserved(Unserved::AmbiguousPath)),
-            Place::Below(_) => {
-                Some(ExchangeError::WhoIsThere { side, why, challenges: Vec::new() })
+    /// Whether somebody may ask for `path` who was recognized as `user`, or as nobody, perhaps by other
+    /// rules than those that hold now.
+    ///
+    /// # Errors
+    /// What one is told who may not.
+    pub(super) fn admits(&self, user: Option<&str>, path: &str) -> Result<(), ExchangeError> {
+        let why = match (place(path, &self.paths), user) {
+            (Place::Nowhere, _) => return Ok(()),
+            (Place::Ambiguous, _) => {
+                return Err(ExchangeError::Unserved(Unserved::AmbiguousPath));
             }
-        }
+            (Place::Below(_), None) => Why::Missing,
+            (Place::Below(at), Some(user)) if self.spaces[at].authenticator.knows(user) => {
+                return Ok(());
+            }
+            (Place::Below(_), Some(_)) => Why::Wrong,
+        };
+        Err(ExchangeError::WhoIsThere { side: self.side(), why, challenges: Vec::new() })
     }
 
     /// Judges a request for `path` of `client`, which is woken as `token` if that takes a while. No

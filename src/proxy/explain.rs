@@ -16,11 +16,16 @@ use crate::time::Now;
 
 use super::core::Core;
 use super::dial::Dial;
+use super::door::path_of;
 use super::error::ExchangeError;
 use super::event::{Event, Permit, Stored};
+use super::forward;
 use super::journal::Journal;
 use super::route::{self, Route, Routed};
 use super::surroundings::Mail;
+
+/// Of rules that wait for addresses, and of responses that are stored for a URL, no more are shown.
+const MOST_SHOWN: usize = 64;
 
 /// A request that is to be explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub struct Question {
     pub url: String,
     /// Who would ask.
     pub client: IpAddr,
+    /// At which listener; at the first, if it is not said.
+    pub listener: Option<SocketAddr>,
     /// As which user.
     pub user: Option<String>,
     /// Further field lines of its head.
@@ -42,8 +49,9 @@ pub struct Question {
 /// In one line: its parts with tabs between them, of which none may hold one.
 impl Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { method, url, client, user, fields, addresses } = self;
+        let Self { method, url, client, listener, user, fields, addresses } = self;
         write!(f, "{method}\t{url}\t{client}")?;
+        listener.iter().try_for_each(|listener| write!(f, "\tlistener {listener}"))?;
         user.iter().try_for_each(|user| write!(f, "\tuser {user}"))?;
         fields.iter().try_for_each(|field| write!(f, "\tfield {field}"))?;
         addresses.iter().try_for_each(|address| write!(f, "\taddress {address}"))
@@ -59,10 +67,13 @@ impl FromStr for Question {
         let mut next = || parts.next().ok_or_else(wrong);
         let (method, url) = (next()?.to_owned(), next()?.to_owned());
         let client = next()?.parse().map_err(|_| wrong())?;
-        let (user, fields, addresses) = (None, Vec::new(), Vec::new());
-        let mut question = Self { method, url, client, user, fields, addresses };
+        let (listener, user, fields, addresses) = (None, None, Vec::new(), Vec::new());
+        let mut question = Self { method, url, client, listener, user, fields, addresses };
         for part in parts {
             match part.split_once(' ') {
+                Some(("listener", text)) => {
+                    question.listener = Some(text.parse().map_err(|_| wrong())?);
+                }
                 Some(("user", user)) => question.user = Some(user.to_owned()),
                 Some(("field", field)) => question.fields.push(field.to_owned()),
                 Some(("address", text)) => {
@@ -97,7 +108,7 @@ pub(super) struct Explaining {
 
 impl Explaining {
     pub(super) fn new(question: Question, now: Now, core: &Core) -> Self {
-        let listener = core.own.listeners().first().copied();
+        let listener = question.listener.or_else(|| core.own.listeners().first().copied());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let client = SocketAddr::new(question.client, 0);
         let mut journal = Journal::new(now, client, listener.unwrap_or(nowhere));
@@ -122,11 +133,11 @@ impl Explaining {
             return Poll::Ready(self.explanation());
         };
         let addresses = match self.question.addresses.as_slice() {
-            [] => match dial.addresses(reactor, core) {
+            assumed @ [_, ..] if route.host.name().is_some() => Ok(assumed.into()),
+            _ => match dial.addresses(reactor, core) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(addresses) => addresses,
             },
-            assumed => Ok(assumed.into()),
         };
         let route = Rc::clone(route);
         match addresses.and_then(|addresses| self.judge(&route, &addresses, reactor.now(), core)) {
@@ -155,11 +166,10 @@ impl Explaining {
     fn ask(&mut self, owner: Token, now: Now, core: &mut Core) -> Result<(), ExchangeError> {
         let settings = Rc::clone(&core.settings);
         let request = Rc::new(self.read(core)?);
-        let path = request.path_and_query().split('?').next().unwrap_or_default();
         if let Some(user) = &self.question.user {
             self.journal.note(Event::Recognized(user.as_str().into()));
-        } else if let Some(error) = core.door.as_ref().and_then(|door| door.stranger(path)) {
-            return Err(error);
+        } else if let Some(door) = &core.door {
+            door.admits(None, path_of(&request))?;
         }
         let own = (&mut core.own, now.mono);
         let route = match route::route(&request, &mut self.journal, &settings, own)? {
@@ -201,10 +211,8 @@ impl Explaining {
     ) -> Result<(), ExchangeError> {
         let Some(judgement) = &route.judgement else { return Ok(()) };
         if judgement.depends_on_address() {
-            judgement
-                .undecided()
-                .into_iter()
-                .for_each(|rule| self.journal.note(Event::Undecided(rule)));
+            let rules = judgement.undecided(&route.host).take(MOST_SHOWN);
+            rules.for_each(|rule| self.journal.note(Event::Undecided(rule)));
         } else if judgement.reported().is_none() {
             let rule = self.rule_for(request, route, None, core, now)?;
             self.journal.note(Event::Decided(rule));
@@ -272,7 +280,7 @@ impl Explaining {
     }
 
     /// What the cache has, and would do.
-    fn look(&mut self, route: &Route, now: Now, core: &Core) {
+    fn look(&mut self, route: &Route, now: Now, core: &mut Core) {
         let Some((request, ..)) = &self.asked else { return };
         if request.method() == Method::Connect {
             return self.journal.note(Event::Looked("passed through a tunnel"));
@@ -280,12 +288,24 @@ impl Explaining {
         let request = Rc::clone(request);
         let key = core.cache.keys().key(&route.uri);
         self.journal.note(Event::Keyed(Arc::clone(key.shared_uri())));
-        for object in core.cache.stored(&key) {
+        for object in core.cache.stored(&key).iter().take(MOST_SHOWN) {
             let selected = object.selection.fits(&request);
             self.journal.note(Event::Stored(Stored::of(object, selected, now.mono)));
         }
-        let would = would(&core.cache.peek(&key, &request, now.mono));
-        self.journal.note(Event::Looked(would));
+        let found = core.cache.peek(&key, &request, now.mono);
+        let barred = match &found {
+            Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _) => {
+                !route.may_have(object.from, core, now.mono)
+            }
+            Lookup::Busy(_) | Lookup::Miss(_) => false,
+        };
+        self.journal.note(Event::Looked(match forward::asks_for_websocket(&request) {
+            true => would(&Lookup::<()>::Miss(Missing::Method)),
+            false if barred => {
+                "would fetch it: what is stored came from where this client may not go"
+            }
+            false => would(&found),
+        }));
     }
 
     fn explanation(&mut self) -> Explanation {

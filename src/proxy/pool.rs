@@ -1,7 +1,7 @@
 //! Idle connections to origins, kept for the next request.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -59,10 +59,11 @@ impl Pool {
         self.bound = bound;
     }
 
-    /// A connection to `origin` that is still good, as far as can be seen.
+    /// A connection to `origin` at an address that is `allowed`, still good as far as can be seen.
     pub(super) fn take(
         &mut self,
         origin: &OriginKey,
+        mut allowed: impl FnMut(IpAddr) -> bool,
         reactor: &Reactor<Mail>,
     ) -> Option<OriginConnection> {
         let list = self.by_origin.get_mut(origin)?;
@@ -72,6 +73,7 @@ impl Pool {
             self.idle.get(id).is_some_and(|idle| {
                 !reactor.ready(idle.connection.io).contains(Ready::READABLE)
                     && reactor.now().mono < idle.until
+                    && allowed(idle.connection.address.ip())
             })
         })?;
         let id = list.remove(position);

@@ -1,6 +1,6 @@
 //! A response on its way: where the fetch that brings it and those who wait for it meet.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -38,6 +38,17 @@ pub(super) enum Brought {
     Stale { object: Arc<Object>, failure: Failure },
     /// A 101, whose head this is: the connection is to be taken over.
     Switched(Rc<Fields>),
+}
+
+impl Brought {
+    /// The address that it came from, as far as others may read along.
+    pub(super) fn from(&self) -> Option<IpAddr> {
+        match self {
+            Self::Response(answer) => answer.origin.map(|origin| origin.ip()),
+            Self::Stored { object, .. } | Self::Stale { object, .. } => object.from,
+            Self::Switched(_) => None,
+        }
+    }
 }
 
 /// A response on its way.

@@ -60,10 +60,26 @@ impl Route {
         core: &mut Core,
         now: Instant,
     ) -> Result<Option<RuleName>, ExchangeError> {
+        self.judge_by(address, &core.settings, (&mut core.own, now))
+    }
+
+    /// The same by `settings`, and what this machine is itself as of now.
+    pub(super) fn judge_by(
+        &self,
+        address: IpAddr,
+        settings: &Settings,
+        (own, now): (&mut Own, Instant),
+    ) -> Result<Option<RuleName>, ExchangeError> {
         let Some(judgement) = &self.judgement else { return Ok(None) };
-        let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
-        let judged = core.settings.destinations.judge(judgement, &self.host, address, own);
+        let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+        let judged = settings.destinations.judge(judgement, &self.host, address, own);
         judged.map_err(ExchangeError::Denied)
+    }
+
+    /// Whether what was fetched `from` an address for somebody else may be served to who asks now: a
+    /// name may have led others to where this client may not go.
+    pub(super) fn may_have(&self, from: Option<IpAddr>, core: &mut Core, now: Instant) -> bool {
+        from.is_none_or(|address| self.judge(address, core, now).is_ok())
     }
 
     /// The Host sent to the origin.

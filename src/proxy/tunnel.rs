@@ -13,6 +13,7 @@ use super::body::ReaderKey;
 use super::buffers::Buffers;
 use super::client::{Client, ClientCx};
 use super::core::Core;
+use super::door::path_of;
 use super::error::ExchangeError;
 use super::event::Event;
 use super::journal::{Journal, Outcome};
@@ -167,9 +168,13 @@ impl Tunnel {
             return Ok(());
         }
         self.judged_by = Some(Rc::clone(settings));
-        let (Some(_), Some(request)) = (&self.route.judgement, &self.journal.request) else {
+        let Some(request) = &self.journal.request else { return Ok(()) };
+        if let Some(door) = &core.door {
+            door.admits(self.journal.user.as_deref(), path_of(request))?;
+        }
+        if self.route.judgement.is_none() {
             return Ok(());
-        };
+        }
         let client = self.journal.client.ip();
         if !settings.admits(client) {
             return Err(ExchangeError::ClientDenied(client));

@@ -4,6 +4,7 @@
 mod accepted;
 mod corpus;
 mod dates;
+mod egress;
 mod fields;
 mod generate;
 mod hops;

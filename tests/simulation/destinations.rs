@@ -19,8 +19,8 @@ mod spellings;
 
 use spellings::{FORBIDDEN, PASSED_ON};
 
-const PROXY: &str = "93.184.216.40";
-const CLIENT: &str = "93.184.216.41";
+pub(crate) const PROXY: &str = "93.184.216.40";
+pub(crate) const CLIENT: &str = "93.184.216.41";
 const PORT: u16 = 3128;
 const FIGURES: u16 = 9100;
 
@@ -89,15 +89,15 @@ impl App for Caller {
 }
 
 /// A proxy, and a network in which nobody but it listens anywhere.
-struct Bench {
+pub(crate) struct Bench {
     network: Network,
-    reactor: Reactor<Mail>,
-    worker: Worker,
+    pub(crate) reactor: Reactor<Mail>,
+    pub(crate) worker: Worker,
     asked: Receiver<String>,
 }
 
 impl Bench {
-    fn new(listen: &str, rules: &[&str], names: HashMap<String, IpAddr>) -> Self {
+    pub(crate) fn new(listen: &str, rules: &[&str], names: HashMap<String, IpAddr>) -> Self {
         let network = Network::new(0);
         let here: IpAddr = PROXY.parse().unwrap();
         let mut reactor: Reactor<Mail> = network.reactor(here, Faults::NONE);
@@ -120,14 +120,14 @@ impl Bench {
     }
 
     /// Goes on with other settings.
-    fn reload(&mut self, change: impl FnOnce(&mut Settings)) {
+    pub(crate) fn reload(&mut self, change: impl FnOnce(&mut Settings)) {
         let mut settings = self.worker.settings().clone();
         change(&mut settings);
         self.worker.command(Command::Reload(Box::new(settings)), &mut self.reactor);
     }
 
     /// What the proxy answers; it has closed the connection by then.
-    fn ask(&mut self, listen: &str, request: &[u8]) -> String {
+    pub(crate) fn ask(&mut self, listen: &str, request: &[u8]) -> String {
         let mut outside: Reactor<()> = self.network.reactor(CLIENT.parse().unwrap(), Faults::NONE);
         let owner: Token = Arena::new().insert(Caller::default()).token();
         let to = SocketAddr::new(listen.parse().unwrap(), PORT);
@@ -165,7 +165,7 @@ impl Bench {
     }
 }
 
-fn status(answer: &str) -> &str {
+pub(crate) fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or("none")
 }
 

@@ -8,6 +8,7 @@
 mod ask;
 mod client;
 mod destinations;
+mod explained;
 mod names;
 mod origin;
 mod plan;

@@ -1,5 +1,6 @@
 //! Acquire: a connection to the origin, one that is idle or a new one.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -37,14 +38,10 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
     }
 }
 
-/// An idle connection, if its address is allowed to who has asked: it may have been opened for others.
+/// An idle connection to an address that is allowed to who has asked: it may have been opened for others.
 fn idle(route: &Route, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
-    let connection = cx.core.pool.take(&route.origin, cx.reactor)?;
     let now = cx.reactor.now().mono;
-    if route.judge(connection.address.ip(), cx.core, now).is_err() {
-        let Core { pool, settings, .. } = cx.core;
-        pool.put(&route.origin, connection, &settings.limits, cx.reactor);
-        return None;
-    }
-    Some(connection)
+    let Core { pool, own, settings, .. } = &mut *cx.core;
+    let allowed = |address: IpAddr| route.judge_by(address, settings, (own, now)).is_ok();
+    pool.take(&route.origin, allowed, cx.reactor)
 }

@@ -1,8 +1,10 @@
 //! End: what has come whole is stored, and the connection kept for the next.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::access::AddressClass;
 use crate::cache::{Extents, Object};
 use crate::http::cond::Validators;
 use crate::http::{Method, Status};
@@ -71,5 +73,13 @@ fn to_store(reply: &mut Reply) -> Option<Object> {
     let content = reply.body.content();
     let length = answer.framing.length().or(complete.then_some(content.end()))?;
     let head = forward::stored_fields(&answer.head, answer.status, length);
-    Some(Object::new(answer.status, head, Extents::of(content, length), storable))
+    let object = Object::new(answer.status, head, Extents::of(content, length), storable);
+    let from = answer.origin.map(|origin| origin.ip());
+    Some(object.fetched_from(from, from.is_some_and(is_internal)))
+}
+
+/// Whether what comes from an address stands beside nothing from another, however alike they say they
+/// are: a name may have led to an internal network, and then to where somebody waits for the rest.
+pub(super) fn is_internal(address: IpAddr) -> bool {
+    AddressClass::of(address) != AddressClass::Global
 }

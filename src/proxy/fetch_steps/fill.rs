@@ -1,6 +1,7 @@
 //! Filling: what is missing of a stored response is fetched, hole by hole, into one body in which
 //! what is here already stands in its place.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cache::Object;
@@ -11,6 +12,7 @@ use crate::http::{Fields, Framing, Refusal, ResponseHead, Status};
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
 use super::super::reply::Answer;
+use super::end::is_internal;
 use super::{head, stored};
 
 /// An origin that brings less than it is asked for is asked again, but not for ever.
@@ -110,7 +112,8 @@ pub(super) fn take_head(
     let fill = fetch.order.fill.as_ref()?;
     let object = Arc::clone(fill.object.as_ref()?);
     let begun = fill.asked > 1;
-    if fill.is_brought_by(head, &object) {
+    let here = fetch.connection.map(|connection| connection.address.ip());
+    if fill.is_brought_by(head, &object) && fits_beside(&object, here) {
         return Some(if begun { Next::Go(Step::Content) } else { begin(fetch, &object, head, cx) });
     }
     if begun {
@@ -119,6 +122,12 @@ pub(super) fn take_head(
     }
     fetch.order.fill = None;
     is_of_the_hole(head.status()).then(|| stored::ask_for_the_whole(fetch, cx))
+}
+
+/// Whether bytes from an address may be put beside those that are stored.
+fn fits_beside(object: &Object, here: Option<IpAddr>) -> bool {
+    let apart = object.apart || here.is_some_and(is_internal);
+    object.from.is_none() || object.from == here || !apart
 }
 
 /// Whether a status answers the question for a hole, and not the client's own.

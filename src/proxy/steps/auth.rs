@@ -4,11 +4,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::auth::{Accepted, Failure, Request, Side};
-use crate::http::{Method, Name, RequestHead, Version};
+use crate::http::{Method, Name, Version};
 
 use super::super::behind::client_behind;
 use super::super::client::{Client, ClientCx, Exchange, Next, Step};
-use super::super::door::Knock;
+use super::super::door::{Knock, path_of};
 use super::super::error::ExchangeError;
 use super::super::event::Event;
 use super::super::status_fields::AuthInfo;
@@ -34,7 +34,7 @@ pub(in super::super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
     let (now, limits) = (cx.reactor.now(), &core.settings.limits);
     let address = client_behind(peer, exchange.request.fields(), &core.settings);
     let request = Request::from(&*exchange.request);
-    let (path, hasher) = (path(&exchange.request), &mut *core.hasher);
+    let (path, hasher) = (path_of(&exchange.request), &mut *core.hasher);
     match door.knock(&request, path, (address, token), now, hasher, limits.passwords) {
         Knock::Open { ours } => {
             if ours {
@@ -55,11 +55,6 @@ pub(in super::super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
         Knock::Out(error) => Next::Go(refuse(client, &error, cx)),
         Knock::Wrong(error, failure) => wrong(client, error, failure, cx),
     }
-}
-
-/// The path that is asked for.
-fn path(request: &RequestHead) -> &str {
-    request.path_and_query().split('?').next().unwrap_or_default()
 }
 
 /// The credentials have served: from here on there are none. Those for a proxy end at this hop of

@@ -33,7 +33,13 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     } else {
         cx.core.cache.look_up(key, &exchange.request, cx.reactor.now().mono)
     };
+    let now = cx.reactor.now().mono;
     match found {
+        Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _)
+            if !route.may_have(object.from, cx.core, now) =>
+        {
+            fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx)
+        }
         Lookup::Hit(object, usable) => {
             let fresh = usable == Use::Fresh;
             exchange.journal.outcome = if fresh { Outcome::Hit } else { Outcome::Stale };
@@ -102,7 +108,11 @@ fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut Clien
     if only_if_cached {
         return Next::Go(client.fail(&ExchangeError::OnlyIfCached, cx));
     }
-    let Some(order) = basis.order(exchange, client.address) else { return Next::Go(Step::Route) };
+    let Some(mut order) = basis.order(exchange, client.address) else {
+        return Next::Go(Step::Route);
+    };
+    let now = cx.reactor.now().mono;
+    order.validate.retain(|object| order.route.may_have(object.from, cx.core, now));
     let outcome = if matches!(forwarded, Forwarded::Missing(Missing::Method | Missing::Bypass)) {
         Outcome::Pass
     } else {

@@ -123,7 +123,11 @@ fn changed(source: &Source, seen: &mut Option<Version>, first: bool) -> Option<S
     }
 }
 
+/// Pipes are not read: the loop would wait for whoever writes there.
 fn read(path: &PathBuf) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -56,6 +56,18 @@ fn files_are_read_again_when_they_have_changed_and_not_more_often_than_that() {
 }
 
 #[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = Folder::new("pipe");
+    let conf = folder.write("resolv.conf", "");
+    let (reader, _writer) = io::pipe().unwrap();
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&reader);
+    let pipe = PathBuf::from(format!("/proc/self/fd/{fd}"));
+    let mut files = Files::new(sources(&pipe, &conf));
+    files.look(VirtualClock::default().now().mono);
+    assert_eq!(files.hosts.get("a"), None);
+}
+
+#[test]
 fn servers_that_are_given_are_asked_instead_of_those_of_the_file() {
     let text = "nameserver 192.0.2.1\nsearch x.test\noptions ndots:3";
     let given: Vec<SocketAddr> = vec!["127.0.0.1:5353".parse().unwrap()];

@@ -1,0 +1,127 @@
+//! A set of names while they have certain addresses, and which line each stands on.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::names::{Found, Line, NameSet};
+use super::net::Cidr;
+use super::pattern::{NamePattern, Reach};
+
+/// Names, each with ranges. What a name means is looked up once for each of its suffixes that is here
+/// and each length of prefix that there is, however many there are of both.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WithinSet {
+    names: NameSet,
+    /// By a name's place in the set, and whether what is below it is meant.
+    lines: HashMap<(u32, bool, Cidr), Line>,
+    prefixes: Vec<u8>,
+    count: usize,
+}
+
+/// A name with a range, as it was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FoundWithin<'a> {
+    pub(super) name: &'a str,
+    pub(super) reach: Reach,
+    /// The range; of a name that waits for its addresses, there is none yet.
+    pub(super) range: Option<Cidr>,
+    pub(super) line: Line,
+}
+
+impl WithinSet {
+    /// Adds a name with a range; of those that are the same, the first counts. False if there is no
+    /// room for it.
+    pub(super) fn add(&mut self, pattern: &NamePattern, range: Cidr, line: Line) -> bool {
+        let Some(name) = self.names.add(pattern, line) else { return false };
+        let reaches = [(Reach::Below, false), (Reach::Itself, true)];
+        let meant = reaches.into_iter().filter(|(other, _)| pattern.reach() != *other);
+        let mut is_new = false;
+        for (_, below) in meant {
+            self.lines.entry((name, below, range)).or_insert_with(|| {
+                is_new = true;
+                line
+            });
+        }
+        self.count += usize::from(is_new);
+        if !self.prefixes.contains(&range.prefix()) {
+            self.prefixes.push(range.prefix());
+        }
+        true
+    }
+
+    /// What may mean `name`, depending on its addresses: of several, what stands first.
+    pub(super) fn may_find(&self, name: &str) -> Option<FoundWithin<'_>> {
+        let Found { name, reach, line } = self.names.find(name)?;
+        Some(FoundWithin { name, reach, range: None, line })
+    }
+
+    /// What means `name` while it has one of `addresses`: of several, what stands first.
+    pub(super) fn find(&self, name: &str, addresses: &[IpAddr]) -> Option<FoundWithin<'_>> {
+        let suffixes = self.names.suffixes(name);
+        let found = suffixes.flat_map(|(place, below)| {
+            let ranges = addresses.iter().flat_map(|&address| self.around(address));
+            ranges.filter_map(move |range| {
+                let line = *self.lines.get(&(place, below, range))?;
+                let both = self.lines.get(&(place, !below, range)) == Some(&line);
+                let reach = match (both, below) {
+                    (true, _) => Reach::Both,
+                    (false, true) => Reach::Below,
+                    (false, false) => Reach::Itself,
+                };
+                let name = self.names.name(place as usize);
+                Some(FoundWithin { name, reach, range: Some(range), line })
+            })
+        });
+        found.min_by_key(|found| found.line)
+    }
+
+    fn around(&self, address: IpAddr) -> impl Iterator<Item = Cidr> {
+        self.prefixes.iter().filter_map(move |&prefix| Cidr::around(address, prefix))
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_set_finds_what_a_list_does(
+            list in prop::collection::vec(
+                ("(\\*\\.|\\.)?[ab](\\.[ab]){0,2}", "10\\.[01]\\.0\\.0/(16|24)|10\\.0\\.0\\.0/8"),
+                0..20,
+            ),
+            asked in prop::collection::vec(("[ab](\\.[ab]){0,3}", "10\\.[012]\\.[01]\\.1"), 20),
+        ) {
+            let list: Vec<(NamePattern, Cidr)> =
+                list.iter().map(|(name, range)| (name.parse().unwrap(), range.parse().unwrap())).collect();
+            let mut set = WithinSet::default();
+            for ((name, range), line) in list.iter().zip(1..) {
+                prop_assert!(set.add(name, *range, line));
+            }
+            for (name, address) in asked {
+                let address = address.parse().unwrap();
+                let meant = |(pattern, range): &&(NamePattern, Cidr)| {
+                    pattern.matches(&name) && range.contains(address)
+                };
+                let first = list.iter().position(|entry| meant(&entry));
+                let found = set.find(&name, &[address]);
+                prop_assert_eq!(found.map(|found| found.line as usize), first.map(|at| at + 1));
+                if let (Some(found), Some(at)) = (found, first) {
+                    let written = (found.name, found.reach, found.range);
+                    prop_assert_eq!(written.0, list[at].0.name());
+                    prop_assert_eq!(written.2, Some(list[at].1));
+                }
+                let may = list.iter().position(|(pattern, _)| pattern.matches(&name));
+                prop_assert_eq!(set.may_find(&name).map(|found| found.line as usize), may.map(|at| at + 1));
+            }
+        }
+    }
+}
