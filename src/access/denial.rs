@@ -8,6 +8,9 @@ use super::rules::RuleName;
 use super::special::AddressClass;
 use super::spelling::Host;
 
+/// The port that a running proxy is looked for at, unless another is said.
+const DEFAULT_PORT: u16 = 3128;
+
 /// Why a destination is refused: which rule, and the option that lifts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
@@ -37,6 +40,8 @@ pub enum Denial {
         port: u16,
         /// Whether by CONNECT.
         connect: bool,
+        /// The port of the listener that the request came to.
+        listener: Option<u16>,
         /// The rule.
         rule: RuleName,
     },
@@ -78,11 +83,18 @@ impl Denial {
                 let name = name.as_ref().map_or(String::new(), |name| format!("{name}="));
                 format!("--allow-destination {name}{denied}")
             }
-            Self::Rule { host, port, connect: true, .. } => {
-                format!("tidegate explain {host}:{port}")
+            Self::Rule { host, port, connect, listener, .. } => {
+                let proxy = match listener.filter(|&port| port != DEFAULT_PORT) {
+                    Some(port) => format!(" --port {port}"),
+                    None => String::new(),
+                };
+                let target = match (connect, port) {
+                    (true, port) => format!("{host}:{port}"),
+                    (false, 80) => format!("http://{host}/"),
+                    (false, port) => format!("http://{host}:{port}/"),
+                };
+                format!("tidegate explain --live{proxy} {target}")
             }
-            Self::Rule { host, port: 80, .. } => format!("tidegate explain http://{host}/"),
-            Self::Rule { host, port, .. } => format!("tidegate explain http://{host}:{port}/"),
             Self::Listener { .. } => return None,
         })
     }

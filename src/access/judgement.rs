@@ -18,6 +18,8 @@ pub struct Judgement {
     answer: Answer,
     port: u16,
     connect: bool,
+    /// The port of the listener that the request came to.
+    listener: Option<u16>,
 }
 
 impl Judgement {
@@ -42,7 +44,8 @@ impl Judgement {
     }
 
     fn denied(&self, host: &Host, rule: RuleName) -> Denial {
-        Denial::Rule { host: host.clone(), port: self.port, connect: self.connect, rule }
+        let Self { port, connect, listener, .. } = *self;
+        Denial::Rule { host: host.clone(), port, connect, listener, rule }
     }
 }
 
@@ -60,8 +63,9 @@ impl DestinationPolicy {
     ) -> Result<Judgement, Denial> {
         let answer = self.egress.ask(asker, host, port, own);
         let connect = asker.scheme == Scheme::Https;
+        let listener = asker.listener.map(|listener| listener.port());
         let rules = Arc::clone(&self.egress);
-        let judgement = Judgement { rules, answer, port, connect };
+        let judgement = Judgement { rules, answer, port, connect, listener };
         if let Some(Ruling::Deny(rule)) = judgement.answer.decided() {
             return Err(judgement.denied(host, rule.clone()));
         }
@@ -99,7 +103,7 @@ impl DestinationPolicy {
         address: IpAddr,
         own: &Own,
     ) -> Result<Option<RuleName>, Denial> {
-        let Judgement { rules, answer, port, connect } = judgement;
+        let Judgement { rules, answer, port, connect, .. } = judgement;
         let (lifted, reported) = match rules.judge(answer, host, address, own) {
             Ruling::Allow(lifted) => (lifted, None),
             Ruling::Report(rule) => (Lifted::default(), Some(rule)),

@@ -53,6 +53,11 @@ pub(super) struct RunArgs {
 pub(super) type Given = Vec<(&'static OptionSpec, String)>;
 
 impl RunArgs {
+    /// Whether nothing was said.
+    fn is_empty(&self) -> bool {
+        self.config.is_none() && self.given.is_empty()
+    }
+
     /// What the file says, and over it what the command line says.
     ///
     /// # Errors
@@ -101,7 +106,10 @@ pub(super) fn parse() -> Invocation {
             request: ControlRequest::Stats { json: matches.get_flag("json") },
         },
         Some(("explain", matches)) => explain_invocation(command, matches),
-        Some(("egress", matches)) => run_invocation(command, matches, egress::given(matches)),
+        Some(("egress", matches)) => {
+            let given = egress_given(&command, matches);
+            run_invocation(command, matches, given)
+        }
         Some((_, matches)) => run_invocation(command, matches, Vec::new()),
         None => run_invocation(command, &matches, Vec::new()),
     }
@@ -120,18 +128,26 @@ fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation 
     };
     let live = matches.get_flag("live");
     let socket = live.then(|| socket(matches).unwrap_or_default());
-    let args = run_args_of(command, matches, Vec::new());
+    let guard = egress::is_meant(matches);
+    let given = if guard { egress_given(&command, matches) } else { Vec::new() };
+    let args = run_args_of(command, matches, given);
+    if live && !args.is_empty() {
+        let message =
+            "--live asks the proxy that runs by its own rules; leave the other options out";
+        Command::new("tidegate explain").error(ErrorKind::ArgumentConflict, message).exit();
+    }
     Invocation::Explain { socket, args, question, json: matches.get_flag("json") }
 }
 
+fn egress_given(command: &Command, matches: &ArgMatches) -> Given {
+    egress::given(matches)
+        .unwrap_or_else(|message| command.clone().error(ErrorKind::ValueValidation, message).exit())
+}
+
 fn run_args_of(mut command: Command, matches: &ArgMatches, mut given: Given) -> RunArgs {
-    if let Some((_, message)) = given.iter().find_map(|(option, text)| {
-        let set = (option.set)(&mut Options::default(), text);
-        set.err().map(|message| (option, message))
-    }) {
-        command.error(ErrorKind::ValueValidation, message).exit();
-    }
-    for option in OPTIONS {
+    // A guard has taken the rules already, among its own.
+    let rules_taken = given.iter().any(|(option, _)| option.name == "rule-default");
+    for option in OPTIONS.iter().filter(|option| !(rules_taken && option.name == "rule")) {
         for text in matches.get_many::<String>(option.name).into_iter().flatten() {
             if let Err(message) = (option.set)(&mut Options::default(), text) {
                 let message = format!("--{}: {message}", option.name);

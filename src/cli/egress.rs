@@ -2,31 +2,26 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::config::OptionSpec;
+use crate::config::{OptionSpec, Options};
 
 use super::args::Given;
 
 pub(super) fn command() -> Command {
+    Command::new("egress").about("Run a forward proxy that denies what is not allowed").args(args())
+}
+
+/// What makes a guard.
+pub(super) fn args() -> [Arg; 3] {
     let many = |name: &'static str, help| {
-        Arg::new(name)
-            .long(name)
-            .value_name("DESTINATION|@FILE")
-            .action(ArgAction::Append)
-            .value_parser(destination)
-            .help(help)
-            .display_order(0)
+        let arg = Arg::new(name).long(name).value_name("DESTINATION|@FILE");
+        arg.action(ArgAction::Append).value_parser(destination).help(help).display_order(0)
     };
-    Command::new("egress")
-        .about("Run a forward proxy that denies what is not allowed")
-        .arg(many("allow", "Allow this: HOST, *.DOMAIN, CIDR, HOST=CIDR, @FILE, with conditions"))
-        .arg(many("deny", "Deny this, if no --allow before it fits"))
-        .arg(
-            Arg::new("report")
-                .long("report")
-                .action(ArgAction::SetTrue)
-                .help("Let everything pass, and say in the log what would be denied")
-                .display_order(0),
-        )
+    let report = Arg::new("report").long("report").action(ArgAction::SetTrue).display_order(0);
+    [
+        many("allow", "Allow this: HOST, *.DOMAIN, CIDR, HOST=CIDR, @FILE, with conditions"),
+        many("deny", "Deny this, if no --allow before it fits"),
+        report.help("Let everything pass, and say in the log what would be denied"),
+    ]
 }
 
 /// What may stand behind an action. Nothing would be everything, which nobody means who has written
@@ -38,19 +33,39 @@ fn destination(text: &str) -> Result<String, String> {
     }
 }
 
-/// What that is short for, in the order in which it was said.
-pub(super) fn given(matches: &ArgMatches) -> Given {
-    let said = |name: &'static str| {
+/// Whether somebody has said what makes a guard.
+pub(super) fn is_meant(matches: &ArgMatches) -> bool {
+    ["allow", "deny"].into_iter().any(|name| matches.contains_id(name))
+}
+
+/// What that is short for: rules in the order in which they were said, those of `--rule` too.
+///
+/// # Errors
+/// What is wrong with it, or does not go with it.
+pub(super) fn given(matches: &ArgMatches) -> Result<Given, String> {
+    if matches.contains_id("rule-default") {
+        return Err(
+            "--rule-default: what is not allowed is denied here; 'tidegate run' has it".into()
+        );
+    }
+    let said = |name: &'static str, action: &'static str| {
         let indices = matches.indices_of(name).into_iter().flatten();
         let values = matches.get_many::<String>(name).into_iter().flatten();
-        indices.zip(values.map(move |value| format!("{name} {value}")))
+        indices.zip(values.map(move |value| (name, format!("{action}{value}"))))
     };
-    let mut rules: Vec<(usize, String)> = said("allow").chain(said("deny")).collect();
+    let all = said("allow", "allow ").chain(said("deny", "deny ")).chain(said("rule", ""));
+    let mut rules: Vec<(usize, (&str, String))> = all.collect();
     rules.sort_unstable();
-    let rules = rules.into_iter().map(|(_, rule)| ("rule", rule));
-    let report = matches.get_flag("report").then(|| ("rule-report", "on".to_owned()));
-    let all = [("rule-default", "deny".to_owned())].into_iter().chain(report).chain(rules);
-    all.filter_map(|(name, text)| Some((OptionSpec::find(name)?, text))).collect()
+    let report = matches.get_flag("report").then(|| ("report", "rule-report", "on".to_owned()));
+    let fixed = [("egress", "rule-default", "deny".to_owned())].into_iter().chain(report);
+    let rules = rules.into_iter().map(|(_, (said, rule))| (said, "rule", rule));
+    let read = |(said, name, text): (&str, &str, String)| {
+        let option = OptionSpec::find(name).ok_or_else(|| format!("there is no --{name}"))?;
+        (option.set)(&mut Options::default(), &text)
+            .map_err(|error| format!("--{said}: {error}"))?;
+        Ok((option, text))
+    };
+    fixed.chain(rules).map(read).collect()
 }
 
 #[cfg(test)]

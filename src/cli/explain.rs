@@ -11,7 +11,7 @@ use crate::proxy::{Explanation, NoLog, Question, Worker};
 use crate::reactor::Reactor;
 
 use super::run::{Secret, surroundings};
-use super::{DENIED, fail, print, refuse};
+use super::{DENIED, egress, fail, print, refuse};
 
 pub(super) fn command() -> Command {
     let one = |name: &'static str, value, help| {
@@ -44,6 +44,7 @@ pub(super) fn command() -> Command {
             many("address", "IP", "Take the name to have this address, and ask no name server")
                 .value_parser(value_parser!(IpAddr)),
         )
+        .args(egress::args())
         .arg(flag("json", "As a JSON object, in one line"))
         .arg(flag("live", "Ask the running proxy, with its rules, names and cache"))
         .arg(

@@ -48,6 +48,8 @@ pub(super) enum Event {
 pub(super) struct Permit {
     /// The rule that fits it.
     pub(super) rule: Option<RuleName>,
+    /// Whether that rule would deny it, and is only reported.
+    pub(super) reported: bool,
     /// The exception for special addresses.
     pub(super) exception: Option<DestinationRule>,
 }
@@ -122,9 +124,10 @@ impl Display for Event {
             Self::Judged(address, class, Err(denial)) => {
                 write!(f, "{address} is {class}: denied; {denial}")
             }
-            Self::Judged(address, class, Ok(Permit { rule, exception })) => {
+            Self::Judged(address, class, Ok(Permit { rule, reported, exception })) => {
                 write!(f, "{address} is {class}: allowed")?;
-                rule.iter().try_for_each(|rule| write!(f, " by {rule}"))?;
+                let by = if *reported { ", in spite of" } else { " by" };
+                rule.iter().try_for_each(|rule| write!(f, "{by} {rule}"))?;
                 exception.iter().try_for_each(|by| write!(f, " (--allow-destination {by})"))
             }
             Self::Allowed(to) if to.is_empty() => f.write_str("allowed"),
@@ -132,7 +135,7 @@ impl Display for Event {
             Self::Failed(error) => {
                 let (verdict, reason) = (error.verdict(), error.reason());
                 let word = if error.is_denial() { "denied" } else { "refused" };
-                write!(f, "{word} with {} ({reason}): {error}", verdict.status)
+                write!(f, "{word} with {} ({reason}): {}", verdict.status, plain(error))
             }
             Self::Keyed(key) => f.write_str(key),
             Self::Stored(stored) => {
@@ -185,8 +188,9 @@ impl Event {
             Self::Judged(address, class, judged) => {
                 let object = object.display("address", address).display("class", class);
                 match judged {
-                    Ok(Permit { rule, exception }) => {
-                        let object = object.text("judged", "allowed");
+                    Ok(Permit { rule, reported, exception }) => {
+                        let word = if *reported { "reported" } else { "allowed" };
+                        let object = object.text("judged", word);
                         if let Some(rule) = rule {
                             object.rule(rule);
                         }
@@ -203,9 +207,9 @@ impl Event {
                 let word = if error.is_denial() { "denied" } else { "refused" };
                 object
                     .text("verdict", word)
-                    .display("status", error.verdict().status)
+                    .number("status", error.verdict().status.code().into())
                     .text("reason", &error.reason())
-                    .text("text", &error.to_string())
+                    .text("text", &plain(error))
             }
             Self::Keyed(key) => object.text("key", key),
             Self::Stored(stored) => stored.json(&mut object),
@@ -222,11 +226,19 @@ impl Stored {
             .number("here", self.here)
             .number("length", self.length)
             .text("vary", &self.selected_by)
-            .text("selected", if self.selected { "yes" } else { "no" })
+            .bare("selected", self.selected)
             .number("age", self.age.as_secs())
             .number("lifetime", self.lifetime.as_secs())
             .text("said_by", self.said_by.name())
-            .display("ttl", self.ttl)
+            .bare("ttl", self.ttl)
+    }
+}
+
+/// What an error says, without how to have it explained.
+fn plain(error: &ExchangeError) -> String {
+    match error {
+        ExchangeError::Denied(denial @ Denial::Rule { .. }) => format!("{denial}."),
+        error => error.to_string(),
     }
 }
 
@@ -264,6 +276,11 @@ impl<'a> Fields<'a> {
     }
 
     fn number(&mut self, name: &str, value: u64) -> &mut Self {
+        self.bare(name, value)
+    }
+
+    /// What JSON has as it is shown: numbers, `true` and `false`.
+    fn bare(&mut self, name: &str, value: impl Display) -> &mut Self {
         self.name(name);
         let _ = write!(self.0, "{value}"); // writing to a String does not fail
         self

@@ -21,6 +21,7 @@ use super::error::ExchangeError;
 use super::event::{Event, Permit, Stored};
 use super::forward;
 use super::journal::Journal;
+use super::log_text::push_quoted;
 use super::route::{self, Route, Routed};
 use super::surroundings::Mail;
 
@@ -254,6 +255,7 @@ impl Explaining {
             let class = AddressClass::of(address);
             match judged {
                 Ok(reported) => {
+                    let is_reported = reported.is_some();
                     let rule = match (reported, &self.asked) {
                         (None, Some((request, ..))) if depends => {
                             self.rule_for(&Rc::clone(request), route, Some(address), core, now)?
@@ -262,7 +264,7 @@ impl Explaining {
                     };
                     let policy = &core.settings.destinations;
                     let exception = policy.exception_for(&route.host, address).cloned();
-                    let permit = Permit { rule, exception };
+                    let permit = Permit { rule, reported: is_reported, exception };
                     self.journal.note(Event::Judged(address, class, Ok(permit)));
                     allowed.push(SocketAddr::new(address, route.port));
                 }
@@ -313,7 +315,11 @@ impl Explaining {
         let allowed = trace.iter().any(|event| matches!(event, Event::Allowed(_)));
         let Question { method, url, client, .. } = &self.question;
         let mut text = format!("request    {method} {url}, from {client}\n");
-        let mut json = format!("{{\"allowed\":{allowed},\"events\":[");
+        let mut json = format!("{{\"allowed\":{allowed},\"method\":");
+        push_quoted(&mut json, method);
+        json.push_str(",\"url\":");
+        push_quoted(&mut json, url);
+        let _ = write!(json, ",\"client\":\"{client}\",\"events\":["); // a String takes all
         for (at, event) in trace.iter().enumerate() {
             let _ = writeln!(text, "{event}"); // writing to a String does not fail
             if at > 0 {

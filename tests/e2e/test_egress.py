@@ -43,7 +43,17 @@ class Egress(Case):
         self.assertEqual(self.connect_status(proxy, "other.test:443"), 403)
         text = self.curl("-x", proxy.url, "http://never-looked-up.test/").decode()
         self.assertIn("'rule-default deny'", text)
-        self.assertIn("tidegate explain http://never-looked-up.test/", text)
+        self.assertIn(f"tidegate explain --live --port {proxy.port} http://never-looked-up.test/", text)
+
+    def test_what_is_said_first_counts_first_however_it_is_said(self):
+        guard = ["--rule", "deny allowed.test", "--allow", ".allowed.test=127.0.0.0/8", "--allow-destination", "127.0.0.1"]
+        proxy = self.start_egress(*guard)
+        self.assertEqual(self.status(proxy, self.url), 403)
+        self.assertEqual(self.status(proxy, self.url.replace("allowed", "sub.allowed")), 200)
+        self.explain(*guard, *self.names, self.url, code=3)
+        for args in [["egress", "--rule-default", "allow"], ["explain", "--live", "--rule", "deny", "http://h/"]]:
+            with self.subTest(args=args):
+                self.assertIn(args[-2] if args[0] == "egress" else "--live", self.refusal(*args))
 
     def test_reports_let_pass_and_say_so(self):
         proxy = self.start_egress("--allow", "x.test", "--report", "--allow-destination", "127.0.0.0/8")
@@ -124,4 +134,4 @@ class Egress(Case):
         self.assertEqual((stored["lifetime"], stored["said_by"]), (60, "max-age"))
         self.assertEqual(events[-1]["would"], "would answer: what is stored is fresh")
         events = self.explain("--live", "--control", socket, self.other, code=3)
-        self.assertEqual(events[-1]["status"], "403")
+        self.assertEqual(events[-1]["status"], 403)
