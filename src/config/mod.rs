@@ -4,6 +4,7 @@ mod auth;
 mod changes;
 mod diagnose;
 mod file;
+mod name_server;
 mod options;
 mod protect;
 mod rules;
