@@ -198,7 +198,7 @@ fn stats_command() -> Command {
 fn reload_command() -> Command {
     let plan = Arg::new("plan").long("plan").action(ArgAction::SetTrue);
     Command::new("reload")
-        .about("Have a running proxy read its configuration and users again, all or nothing")
+        .about("Have a running proxy read its configuration, users and rules again, all or nothing")
         .arg(plan.help("Only print what would change"))
         .args(socket_args())
 }

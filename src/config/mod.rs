@@ -11,7 +11,7 @@ mod rules;
 mod table;
 
 pub use auth::AuthOptions;
-pub use changes::{Change, What};
+pub use changes::{Change, What, takes_restart};
 pub use diagnose::ConfigError;
 pub use file::read_file;
 pub use options::{ControlTarget, LogTarget, Options, ResolverKind};
