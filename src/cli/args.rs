@@ -14,7 +14,7 @@ use super::users::UsersRequest;
 use super::{egress, explain, load, operate, users_args};
 
 /// Where a proxy listens unless it is told otherwise.
-const DEFAULT_PORT: u16 = 3128;
+pub(super) const DEFAULT_PORT: u16 = 3128;
 
 /// What was asked for.
 pub(super) enum Invocation {
