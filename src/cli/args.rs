@@ -14,7 +14,7 @@ use super::users::UsersRequest;
 use super::{egress, explain, load, operate, users_args};
 
 /// Where a proxy listens unless it is told otherwise.
-const DEFAULT_PORT: u16 = 3128;
+pub(super) const DEFAULT_PORT: u16 = 3128;
 
 /// What was asked for.
 pub(super) enum Invocation {
@@ -214,7 +214,7 @@ fn stats_command() -> Command {
 fn reload_command() -> Command {
     let plan = Arg::new("plan").long("plan").action(ArgAction::SetTrue);
     Command::new("reload")
-        .about("Have a running proxy read its configuration and users again, all or nothing")
+        .about("Have a running proxy read its configuration, users and rules again, all or nothing")
         .arg(plan.help("Only print what would change"))
         .args(socket_args())
 }

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
-use crate::config::{Options, RuleOptions};
+use crate::config::{ControlTarget, Options, RuleOptions};
 use crate::proxy::units::Unit;
 use crate::proxy::{AuthRules, ProtectionSpace};
+
+use super::args::DEFAULT_PORT;
 
 /// What it is and does, for whom, and a first command to try.
 pub(super) fn banner(
@@ -38,11 +40,43 @@ pub(super) fn banner(
         for rule in &options.destinations.rules {
             lines.push(format!("  allowed  {rule}"));
         }
-        lines.push(format!("  try      curl -x http://{first} http://example.com/ -I"));
-    } else {
-        lines.push(format!("  try      curl http://{first}/ -I"));
     }
+    let everything = auth.iter().flat_map(|rules| &rules.spaces).find(|s| s.path.is_everything());
+    let schemes = everything.map(ProtectionSpace::schemes);
+    lines.push(first_command(options, schemes.as_deref(), addresses));
     lines.join("\n")
+}
+
+/// What to begin with: a request, by somebody who may make one with one of `schemes`; or if nothing
+/// passes that no rule allows, how to ask which do.
+fn first_command(options: &Options, schemes: Option<&[&str]>, addresses: &[SocketAddr]) -> String {
+    let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
+    let port = addresses.first().map_or(DEFAULT_PORT, SocketAddr::port);
+    if options.rules.denies && !options.rules.reports {
+        return match &options.control {
+            ControlTarget::Off => "  why      tidegate explain URL, with the same options".into(),
+            ControlTarget::At(path) => {
+                format!("  why      tidegate explain --live --control {} URL", path.display())
+            }
+            ControlTarget::Default if port == DEFAULT_PORT => {
+                "  why      tidegate explain --live URL".into()
+            }
+            ControlTarget::Default => {
+                format!("  why      tidegate explain --live --port {port} URL")
+            }
+        };
+    }
+    let user = |basic, digest| match schemes {
+        None => "",
+        Some(schemes) if schemes.contains(&"Basic") => basic,
+        Some(_) => digest,
+    };
+    if options.to.is_some() {
+        let user = user(" -u NAME", " --digest -u NAME");
+        return format!("  try      curl{user} http://{first}/ -I");
+    }
+    let user = user(" -U NAME", " --proxy-digest -U NAME");
+    format!("  try      curl -x http://{first}{user} http://example.com/ -I")
 }
 
 /// What rules there are, if there are some.
@@ -76,4 +110,52 @@ fn users(space: &ProtectionSpace) -> String {
 fn spaced(size: &str) -> String {
     let digits = size.find(|c: char| !c.is_ascii_digit()).unwrap_or(size.len());
     format!("{} {}", &size[..digits], &size[digits..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::OptionSpec;
+
+    fn begun(given: &[(&str, &str)], schemes: Option<&[&str]>, port: u16) -> String {
+        let mut options = Options::default();
+        for (name, text) in given {
+            (OptionSpec::find(name).unwrap().set)(&mut options, text).unwrap();
+        }
+        let command = first_command(&options, schemes, &[([127, 0, 0, 1], port).into()]);
+        command.trim_start().to_owned()
+    }
+
+    #[test]
+    fn the_first_command_is_one_that_works() {
+        let (basic, digest) = (Some(["Digest", "Basic"].as_slice()), Some(["Digest"].as_slice()));
+        let reverse = [("to", "http://h.test")];
+        for (given, schemes, command) in [
+            (&[][..], None, "curl -x http://127.0.0.1:3128 http://example.com/ -I"),
+            (&[], basic, "curl -x http://127.0.0.1:3128 -U NAME http://example.com/ -I"),
+            (
+                &[],
+                digest,
+                "curl -x http://127.0.0.1:3128 --proxy-digest -U NAME http://example.com/ -I",
+            ),
+            (&reverse, None, "curl http://127.0.0.1:3128/ -I"),
+            (&reverse, basic, "curl -u NAME http://127.0.0.1:3128/ -I"),
+            (&reverse, digest, "curl --digest -u NAME http://127.0.0.1:3128/ -I"),
+        ] {
+            assert_eq!(begun(given, schemes, 3128), format!("try      {command}"));
+        }
+    }
+
+    #[test]
+    fn where_nothing_passes_by_default_it_is_a_question() {
+        let deny = ("rule-default", "deny");
+        assert_eq!(begun(&[deny], None, 3128), "why      tidegate explain --live URL");
+        assert_eq!(begun(&[deny], None, 8000), "why      tidegate explain --live --port 8000 URL");
+        let at = [deny, ("control", "/run/t.sock")];
+        let command = "why      tidegate explain --live --control /run/t.sock URL";
+        assert_eq!(begun(&at, None, 3128), command);
+        let off = begun(&[deny, ("control", "off")], None, 3128);
+        assert!(off.starts_with("why      tidegate explain URL"), "{off}");
+        assert!(begun(&[deny, ("rule-report", "on")], None, 3128).starts_with("try "));
+    }
 }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -101,6 +101,8 @@ struct Program {
     interrupted: bool,
     /// How many dropped log lines were reported, and when.
     reported: Option<(u64, Instant)>,
+    /// A file about names of which was said that it cannot be read any more.
+    lost: Option<PathBuf>,
 }
 
 impl Program {
@@ -153,6 +155,7 @@ impl Program {
             pseudonym: secret.pseudonym,
             interrupted: false,
             reported: None,
+            lost: None,
         };
         Ok((program, reactor))
     }
@@ -181,6 +184,7 @@ impl Program {
             self.take_reloads(reactor);
             allocator::tell(&mut self.worker);
             self.report_dropped_lines(reactor);
+            self.report_lost_file();
         }
         Ok(())
     }
@@ -194,6 +198,18 @@ impl Program {
             say(format_args!("the access log is too slow: {dropped} lines dropped so far"));
             self.reported = Some((dropped, now));
         }
+    }
+
+    /// Says once that a file about names cannot be read any more.
+    fn report_lost_file(&mut self) {
+        let lost = self.worker.lost_file();
+        if lost == self.lost.as_deref() {
+            return;
+        }
+        if let Some(path) = lost {
+            say(format_args!("{} cannot be read any more: it counts as it was", path.display()));
+        }
+        self.lost = lost.map(Path::to_owned);
     }
 
     fn signal(&mut self, signal: i32, reactor: &mut Reactor<Mail>) {

@@ -99,8 +99,13 @@ impl Options {
 }
 
 fn change(name: &'static str, what: What) -> Change {
-    let takes_restart = FIXED.iter().any(|fixed| fixed.name == name);
-    Change { name, what, takes_restart }
+    Change { name, what, takes_restart: takes_restart(name) }
+}
+
+/// Whether the option or limit of that name is what it was when the process was started.
+#[must_use]
+pub fn takes_restart(name: &str) -> bool {
+    FIXED.iter().any(|fixed| fixed.name == name)
 }
 
 fn of_one(old: &str, new: &str) -> Vec<What> {

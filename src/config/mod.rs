@@ -5,13 +5,14 @@ mod changes;
 mod diagnose;
 mod file;
 mod files;
+mod name_server;
 mod options;
 mod protect;
 mod rules;
 mod table;
 
 pub use auth::AuthOptions;
-pub use changes::{Change, What};
+pub use changes::{Change, What, takes_restart};
 pub use diagnose::ConfigError;
 pub use file::read_file;
 pub use files::read;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::access::DestinationRule;
 use crate::cache::{FreshnessRule, Parameters};
-use crate::dns::PORT;
 use crate::http::hop;
 use crate::proxy::ReverseOrigin;
 use crate::proxy::units::Unit;
 
 use super::auth::Schemes;
+use super::name_server::name_server;
 use super::options::{ControlTarget, LogTarget, Options};
 
 /// One option.
@@ -362,14 +362,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "dns-server",
         "ADDR[:PORT]",
         "Ask this server for names, instead of those of /etc/resolv.conf",
-        |o, text| {
-            let alone = || text.parse().map(|address| SocketAddr::new(address, PORT));
-            let server = text.parse().or_else(|_| alone());
-            o.dns_servers.push(server.map_err(|_| {
-                format!("'{text}' is not ADDR or ADDR:PORT, such as 127.0.0.1 or [::1]:5353")
-            })?);
-            Ok(())
-        },
+        |o, text| name_server(text).map(|server| o.dns_servers.push(server)),
         |o| texts(&o.dns_servers),
     )),
     one(

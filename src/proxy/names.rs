@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -113,6 +114,14 @@ impl NameService {
         };
         let waiters = mailed.names.answered(name, answer, None, now);
         waiters.into_iter().for_each(|waiter| wake.wake(waiter));
+    }
+
+    /// A file about names that was read once and cannot be any more.
+    pub(super) fn lost_file(&self) -> Option<&Path> {
+        match self {
+            Self::Loop(resolver) => resolver.lost_file(),
+            Self::Mail(_) => None,
+        }
     }
 
     /// Something has come for the loop's own resolver.

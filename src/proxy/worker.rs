@@ -242,6 +242,12 @@ impl Worker {
         self.core.log.dropped()
     }
 
+    /// A file about names that was read once and cannot be any more: it counts as it was.
+    #[must_use]
+    pub fn lost_file(&self) -> Option<&Path> {
+        self.core.names.lost_file()
+    }
+
     /// What is still going on, one line each; for a drain that takes too long.
     #[must_use]
     pub fn describe(&self) -> Vec<String> {

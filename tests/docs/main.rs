@@ -4,13 +4,14 @@
 
 mod spellings;
 
+use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
 use std::fs;
 use std::path::Path;
 
 use spellings::{FORBIDDEN, PASSED_ON};
 use tidegate::access::{AddressClass, DestinationPolicy, Host, REGISTRY_DATE, SPECIAL_BLOCKS};
-use tidegate::config::OPTIONS;
+use tidegate::config::{OPTIONS, takes_restart};
 use tidegate::http::{Authority, Refusal};
 use tidegate::proxy::Limits;
 
@@ -52,6 +53,19 @@ fn the_limits_are_those_of_the_proxy() {
         writeln!(table, "| `{name}` | `{value}` | {} |", cell(reason)).unwrap();
     }
     check("configuration.md", "limits", &table);
+}
+
+#[test]
+fn what_takes_a_restart_is_what_the_operator_reads() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating.md");
+    let text = fs::read_to_string(path).unwrap();
+    let mut points = text.split("\n* ");
+    let point = points.find(|point| point.contains("take a restart")).unwrap();
+    let listed: BTreeSet<&str> = point.split('`').skip(1).step_by(2).collect();
+    let limits = Limits::default().table();
+    let names = OPTIONS.iter().map(|option| option.name);
+    let names = names.chain(limits.iter().map(|(name, ..)| *name));
+    assert_eq!(listed, names.filter(|name| takes_restart(name)).collect());
 }
 
 #[test]

@@ -170,6 +170,7 @@ class Start(Users):
         proxy = self.start_proxy(*args, listen="0.0.0.0:0")
         self.assertTrue(any(line.startswith("warning: Basic") for line in proxy.banner), proxy.banner)
         self.assertIn("  users    all: 1 user in the realm 'tidegate', by Basic", proxy.banner)
+        self.assertTrue(any(line.endswith(" -U NAME http://example.com/ -I") for line in proxy.banner))
 
     def test_a_protected_path_is_printed_as_it_was_given(self):
         file = self.file(digest_lines())

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::dns::{Hosts, ResolvConf};
@@ -18,7 +18,8 @@ const LONGEST: u64 = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A file, which is read while the loop waits; when its size, time or place have changed, again.
-    /// One that is not there is empty; one that cannot be read any more is as it was.
+    /// One that is not there is empty until it is; one that cannot be read any more, or has gone, is
+    /// as it was.
     File(PathBuf),
     /// The text itself, as a simulation has it.
     Text(String),
@@ -50,10 +51,19 @@ impl Default for NameSources {
 #[derive(Debug)]
 pub(super) struct Files {
     sources: NameSources,
-    seen: [Option<Version>; 2],
+    seen: [Seen; 2],
     looked: Option<Instant>,
     pub(super) hosts: Hosts,
     pub(super) conf: ResolvConf,
+}
+
+/// What is known of a file.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// What was read last.
+    version: Option<Version>,
+    /// Whether that cannot be read any more.
+    lost: bool,
 }
 
 /// What tells whether a file has changed: when and how long, and which file it is.
@@ -64,7 +74,7 @@ impl Files {
     pub(super) fn new(sources: NameSources) -> Self {
         Self {
             sources,
-            seen: [None; 2],
+            seen: [Seen::default(); 2],
             looked: None,
             hosts: Hosts::default(),
             conf: ResolvConf::default(),
@@ -73,6 +83,15 @@ impl Files {
 
     pub(super) fn is_of(&self, sources: &NameSources) -> bool {
         self.sources == *sources
+    }
+
+    /// A file that was read once and cannot be any more.
+    pub(super) fn lost(&self) -> Option<&Path> {
+        let sources = [&self.sources.hosts, &self.sources.resolv_conf];
+        sources.into_iter().zip(&self.seen).find_map(|(source, seen)| match source {
+            Source::File(path) if seen.lost => Some(path.as_path()),
+            _ => None,
+        })
     }
 
     /// Reads what has changed, if it was not looked for just now. Whether other servers are asked, or
@@ -98,36 +117,37 @@ impl Files {
 }
 
 /// The text, if it is another than the one that was `seen`.
-fn changed(source: &Source, seen: &mut Option<Version>, first: bool) -> Option<String> {
-    match source {
-        Source::Text(text) => first.then(|| text.clone()),
-        Source::File(path) => {
-            let version =
-                fs::metadata(path).and_then(|data| Ok((data.modified()?, data.len(), data.ino())));
-            let version = match version {
-                Ok(version) => Some(version),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(_) => return first.then(String::new),
-            };
-            if version == *seen && !first {
-                return None;
-            }
-            let text = match version.map(|_| read(path)) {
-                None => String::new(),
-                Some(Ok(text)) => text,
-                Some(Err(_)) => return first.then(String::new),
-            };
-            *seen = version;
+fn changed(source: &Source, seen: &mut Seen, first: bool) -> Option<String> {
+    let path = match source {
+        Source::Text(text) => return first.then(|| text.clone()),
+        Source::File(path) => path,
+    };
+    let newer = newer(path, seen.version);
+    seen.lost = newer.is_err() && seen.version.is_some();
+    match newer {
+        Ok(Some((version, text))) => {
+            seen.version = Some(version);
             Some(text)
         }
+        Ok(None) => None,
+        Err(_) => first.then(String::new),
     }
 }
 
-/// Pipes are not read: the loop would wait for whoever writes there.
-fn read(path: &PathBuf) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::ErrorKind::Unsupported.into());
+/// The text of another version than `seen`, if there is one.
+fn newer(path: &Path, seen: Option<Version>) -> io::Result<Option<(Version, String)>> {
+    let data = fs::metadata(path)?;
+    if !data.is_file() {
+        return Err(io::ErrorKind::Unsupported.into()); // the loop would wait for who writes to a pipe
     }
+    let version = (data.modified()?, data.len(), data.ino());
+    if seen == Some(version) {
+        return Ok(None);
+    }
+    Ok(Some((version, read(path)?)))
+}
+
+fn read(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

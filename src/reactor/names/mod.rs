@@ -6,6 +6,7 @@ mod wire;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::path::Path;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -223,6 +224,13 @@ impl Resolver {
     #[must_use]
     pub fn lifetime(&self, name: &str, now: Instant) -> Option<Duration> {
         self.names.lifetime(&name.to_ascii_lowercase(), now)
+    }
+
+    /// A file of the sources that was read once and cannot be any more. It counts as it was; files
+    /// are looked at when names are looked up.
+    #[must_use]
+    pub fn lost_file(&self) -> Option<&Path> {
+        self.files.lost()
     }
 
     /// How many names are being asked for. Each has two sockets at most.

@@ -50,9 +50,29 @@ fn files_are_read_again_when_they_have_changed_and_not_more_often_than_that() {
     assert!(files.look(now + INTERVAL));
     assert_ne!(files.hosts.get("a"), first);
     assert_eq!(files.conf.servers, ["192.0.2.54:53".parse().unwrap()]);
+}
+
+#[test]
+fn a_file_that_has_gone_is_as_it_was_until_there_is_another() {
+    let folder = Folder::new("gone");
+    let hosts = folder.write("hosts", "192.0.2.1 a");
+    let conf = folder.write("resolv.conf", "nameserver 192.0.2.53");
+    let (mut files, now) = (Files::new(sources(&hosts, &conf)), VirtualClock::default().now().mono);
+    files.look(now);
+    assert_eq!(files.lost(), None);
     fs::remove_file(&hosts).unwrap();
-    assert!(!files.look(now + 2 * INTERVAL), "the servers are the same");
+    assert!(!files.look(now + INTERVAL), "the servers are the same");
+    assert!(files.hosts.get("a").is_some());
+    assert_eq!(files.lost(), Some(hosts.as_path()));
+    folder.write("hosts", "192.0.2.1 b");
+    fs::remove_file(&conf).unwrap();
+    assert!(!files.look(now + 2 * INTERVAL), "the servers are those it had");
     assert_eq!(files.hosts.get("a"), None);
+    assert!(files.hosts.get("b").is_some());
+    assert_eq!(files.lost(), Some(conf.as_path()));
+    fs::create_dir(&conf).unwrap(); // there, but nothing that can be read
+    assert!(!files.look(now + 3 * INTERVAL));
+    assert_eq!(files.lost(), Some(conf.as_path()));
 }
 
 #[test]
@@ -87,4 +107,5 @@ fn a_file_that_is_not_there_is_empty() {
     let mut files = Files::new(sources(&nowhere, &nowhere));
     assert!(!files.look(VirtualClock::default().now().mono));
     assert_eq!(files.conf, ResolvConf::default());
+    assert_eq!(files.lost(), None, "it never was there");
 }
