@@ -152,11 +152,22 @@ fn destinations(word: &str) -> Result<Destinations, String> {
     match word.strip_prefix('@') {
         Some("") => Err("the name of a file is missing behind '@'".into()),
         Some(file) => Ok(Destinations::List(file.to_owned())),
-        None => word.parse().map(Destinations::One).map_err(|error| match word.split_once('=') {
-            Some((name, _)) if !name.contains('.') => condition::unknown(word),
-            _ => error,
-        }),
+        None => word.parse().map(Destinations::One).map_err(|error| meant(word).unwrap_or(error)),
     }
+}
+
+/// What was probably meant by a word that is no destination.
+fn meant(word: &str) -> Option<String> {
+    if let Some((_, rest)) = word.split_once("://") {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        return Some(format!("a destination is a host, without scheme and path: '{host}'"));
+    }
+    if let Some((name, _)) = word.split_once('=') {
+        return (!name.contains('.')).then(|| condition::unknown(word));
+    }
+    let (host, port) = word.rsplit_once(':')?;
+    let is_host = host.parse::<Destination>().is_ok() && port.parse::<u16>().is_ok();
+    is_host.then(|| format!("a port is a condition: '{host} port={port}'"))
 }
 
 /// The words of a line and where they stand, without a comment: what begins with a `#` at the
@@ -241,6 +252,14 @@ mod tests {
         ] {
             let error = text.parse::<Rule>().unwrap_err();
             assert_eq!(&text[error.span], part, "{text}: {}", error.message);
+        }
+        for (text, said) in [
+            ("allow api.example:443", "a port is a condition: 'api.example port=443'"),
+            ("allow 10.0.0.1:80", "'10.0.0.1 port=80'"),
+            ("allow https://api.example/x", "without scheme and path: 'api.example'"),
+        ] {
+            let error = text.parse::<Rule>().unwrap_err();
+            assert!(error.message.contains(said), "{text}: {error}");
         }
     }
 }
