@@ -93,6 +93,9 @@ pub enum Why {
     NotOffered,
     /// There is no such user, or the password is another one.
     Wrong,
+    /// The user has no line that Digest needs, and could not be right. Clients are told what they are
+    /// told of [`Why::Wrong`].
+    NoLine,
     /// They are good, but their nonce is not, any more: asking again will do.
     Stale,
     /// They are good, and were used before.
@@ -120,6 +123,7 @@ impl fmt::Display for Why {
             Self::Missing => "missing",
             Self::NotOffered => "not-offered",
             Self::Wrong => "wrong",
+            Self::NoLine => "no-line",
             Self::Stale => "stale",
             Self::Replayed => "replayed",
         })

@@ -8,6 +8,7 @@ mod options;
 mod protect;
 mod rules;
 mod table;
+mod unserved;
 
 pub use auth::AuthOptions;
 pub use changes::{Change, What};

@@ -143,7 +143,15 @@ impl ExchangeError {
         Verdict { status, kind }
     }
 
-    /// A short word for the log and for `details` in `Proxy-Status`.
+    /// A short word for `details` in `Proxy-Status`. It does not tell which users there are.
+    pub(super) fn details(&self) -> String {
+        match self {
+            Self::WhoIsThere { why: Why::NoLine, .. } => format!("credentials-{}", Why::Wrong),
+            error => error.reason(),
+        }
+    }
+
+    /// A short word for the log.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Refused(refusal) | Self::BadResponse(refusal) => refusal.name().into(),
@@ -271,7 +279,7 @@ impl fmt::Display for ExchangeError {
             Self::WhoIsThere { why: Why::NotOffered, .. } => {
                 f.write_str("the credentials are of a kind that was not offered.")
             }
-            Self::WhoIsThere { why: Why::Wrong, .. } => {
+            Self::WhoIsThere { why: Why::Wrong | Why::NoLine, .. } => {
                 f.write_str("there is no such user, or the password is another one.")
             }
             Self::WhoIsThere { why: Why::Stale | Why::Replayed, .. } => {

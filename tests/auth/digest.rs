@@ -41,7 +41,7 @@ fn the_best_algorithm_is_offered_first_and_only_what_everybody_has() {
     let old = digest_line("bob", Algorithm::Md5, "");
     assert_eq!(starts(&format!("{}{old}\ncarol:{BCRYPT}", both("alice"))), ["MD5", "Basic"]);
     let new = digest_line("alice", Algorithm::Sha256, "");
-    assert_eq!(starts(&format!("{new}\n{old}")), ["SHA-256", "MD5", "Basic"], "none for all");
+    assert_eq!(starts(&format!("{new}\n{old}")), ["Basic"], "none for all");
 }
 
 #[test]
@@ -100,6 +100,15 @@ fn only_a_right_answer_learns_that_its_nonce_is_stale() {
     assert_eq!(outcome(door.get("/a?b", &answer.password("Secret").sign())), "wrong");
     let elsewhere = Answer::to("dcd98b7102dd2f0e8b11d0f600bfb0c093");
     assert_eq!(outcome(door.get("/a?b", &elsewhere.sign())), "stale");
+}
+
+#[test]
+fn whoever_has_no_line_was_not_guessing() {
+    let mut door = Door::new(&format!("{}bob:{BCRYPT}", both("alice")));
+    let answer = answer(&mut door);
+    assert_eq!(outcome(door.get("/a?b", &answer.user("bob").sign())), "no-line");
+    assert_eq!(outcome(door.get("/a?b", &answer.user("carol").sign())), "wrong");
+    assert!(!Why::NoLine.is_failure() && !Why::NoLine.is_stale());
 }
 
 #[test]

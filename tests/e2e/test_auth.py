@@ -42,6 +42,12 @@ class Users(Case):
         argv = ["curl", "-sv", "--noproxy", "", "-o", "/dev/null", *args]
         return subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE).stderr
 
+    def wait_for(self, proxy, word):
+        until = time.monotonic() + DEADLINE
+        while not any(line.startswith(word) for line in proxy.said):
+            self.assertLess(time.monotonic(), until, proxy.said)
+            time.sleep(0.01)
+
     def run_curl(self, argv):
         failing = "--proxytunnel" in argv and any(arg.endswith(":wrong") for arg in argv)
         return self.curl(*argv, code=56 if failing else 0).decode()
@@ -125,12 +131,6 @@ class Forward(Users):
         self.assertTrue(any(f"{file}:3:" in line for line in proxy.said), proxy.said)
         self.assertEqual(self.ask(proxy, *basic, "alice:secret"), 407)
 
-    def wait_for(self, proxy, word):
-        until = time.monotonic() + DEADLINE
-        while not any(line.startswith(word) for line in proxy.said):
-            self.assertLess(time.monotonic(), until, proxy.said)
-            time.sleep(0.01)
-
 
 class Reverse(Users):
     def test_an_origin_is_for_users_and_sees_no_password(self):
@@ -164,6 +164,30 @@ class Start(Users):
         self.assertIn("--users", self.refused("--auth", "basic"))
         self.assertIn("--to", self.refused("--protect", f"/a users={htpasswd}"))
         self.assertIn("for nobody", self.refused("--to", "http://127.0.0.1:1", "--protect", "/a"))
+
+    def test_who_cannot_answer_what_is_offered_is_named(self):
+        warning = "warning: bob has no line for Digest, which clients prefer to Basic;"
+        file = self.file(BCRYPT.replace("alice", "bob") + "\n" + digest_lines())
+        config = self.folder() / "tidegate.toml"
+        config.write_text(f'users = ["{file}"]\nrealm = "{REALM}"\n')
+        proxy = self.start_proxy("--config", str(config))
+        self.assertEqual(len([line for line in proxy.banner if line.startswith(warning)]), 1, proxy.banner)
+        proxy.signal(signal.SIGHUP)
+        self.wait_for(proxy, "reloaded")
+        self.assertTrue(proxy.said[0].startswith(warning), proxy.said)
+        checked = subprocess.run([BINARY, "check", "--config", config], capture_output=True, timeout=DEADLINE)
+        self.assertEqual((checked.returncode, checked.stdout), (0, f"{config}: ok\n".encode()))
+        self.assertTrue(checked.stderr.decode().startswith(warning), checked.stderr)
+
+    def test_digest_that_does_not_suit_all_is_not_offered(self):
+        file = self.file(digest_lines(["sha256"]) + digest_lines(["md5"]).replace("alice", "bob"))
+        lacks = "bob has no line for SHA-256, alice has no line for MD5"
+        proxy = self.start_proxy("--users", file, "--realm", REALM)
+        self.assertIn(f"  users    all: 2 users in the realm '{REALM}', by Basic", proxy.banner)
+        self.assertTrue(any(f"Digest is not offered: {lacks}" in line for line in proxy.banner), proxy.banner)
+        for schemes in ["digest", "basic,digest"]:
+            refused = self.refused("--users", file, "--realm", REALM, "--auth", schemes)
+            self.assertIn(f"Digest cannot be offered: {lacks}", refused)
 
     def test_basic_beyond_this_machine_is_warned_of(self):
         args = ("--users", self.file(BCRYPT), "--allow-client", "127.0.0.1")
