@@ -179,6 +179,12 @@ class Start(Users):
         self.assertEqual((checked.returncode, checked.stdout), (0, f"{config}: ok\n".encode()))
         self.assertTrue(checked.stderr.decode().startswith(warning), checked.stderr)
 
+    def test_nobody_of_that_name_is_explained(self):
+        args = ("--users", self.file(BCRYPT), "--allow-destination", "192.0.2.0/24", "http://192.0.2.1/")
+        self.run_command(BINARY, "explain", *args, "--user", "alice")
+        said = self.run_command(BINARY, "explain", *args, "--user", "carol", code=3).decode()
+        self.assertIn("denied with 407 (no-such-user): there is no such user;", said)
+
     def test_digest_that_does_not_suit_all_is_not_offered(self):
         file = self.file(digest_lines(["sha256"]) + digest_lines(["md5"]).replace("alice", "bob"))
         lacks = "bob has no line for SHA-256, alice has no line for MD5"
@@ -194,6 +200,19 @@ class Start(Users):
         proxy = self.start_proxy(*args, listen="0.0.0.0:0")
         self.assertTrue(any(line.startswith("warning: Basic") for line in proxy.banner), proxy.banner)
         self.assertIn("  users    all: 1 user in the realm 'tidegate', by Basic", proxy.banner)
+
+    def test_a_reload_warns_as_the_start_does(self):
+        config = self.folder() / "tidegate.toml"
+        text = f'users = ["{self.file(BCRYPT + chr(10) + digest_lines())}"]\nrealm = "{REALM}"\n'
+        text += 'allow-client = ["127.0.0.1"]\n'
+        config.write_text(text + 'auth = "digest"\n')
+        proxy = self.start_proxy("--config", str(config), listen="0.0.0.0:0")
+        warned = lambda lines: [line for line in lines if line.startswith("warning: Basic")]
+        self.assertEqual(warned(proxy.banner), [])
+        config.write_text(text + 'auth = "basic,digest"\n')
+        proxy.signal(signal.SIGHUP)
+        self.wait_for(proxy, "reloaded")
+        self.assertEqual(len(warned(proxy.said)), 1, proxy.said)
 
     def test_a_protected_path_is_printed_as_it_was_given(self):
         file = self.file(digest_lines())
@@ -261,6 +280,21 @@ class Files(Users):
         for keys in [(b"\x03",), (b"sec\x03",), (b"secret\n", b"s\x1c")]:
             code, shown, echoes = self.type(*keys)
             self.assertEqual((code, echoes), (130, True), shown)
+
+    def test_a_bad_line_is_named_beside_what_can_be_read(self):
+        file = self.file(f"carol:plain\n{BCRYPT}\n")
+        done = subprocess.run([BINARY, "users", "list", file], capture_output=True, text=True, timeout=DEADLINE)
+        self.assertEqual((done.returncode, done.stdout), (1, "alice  bcrypt\n"))
+        self.assertIn(f"{file}:1: ", done.stderr)
+
+    def test_the_realm_is_the_proxys_if_nobody_says(self):
+        file = str(self.folder() / "users")
+        self.users("add", "--digest", file, "alice")
+        self.assertIn("alice  Digest SHA-256 in realm 'tidegate'", self.users("list", file))
+        self.users("add", "--realm", "x", file, "alice", code=2)
+        help = self.users("add", "--help")
+        for said in ["The file of users", "The user's name", "[default: tidegate]"]:
+            self.assertIn(said, help)
 
     def test_a_file_that_cannot_be_read_stays_as_it_is(self):
         file = self.file("alice:plain\n")
