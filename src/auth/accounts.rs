@@ -54,6 +54,11 @@ impl Accounts {
         &self.realm
     }
 
+    /// Whether there is a user of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.users.find(name).is_some()
+    }
+
     /// The algorithms that are offered, the best first.
     pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.algorithms.iter().copied()

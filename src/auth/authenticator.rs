@@ -51,6 +51,12 @@ impl Authenticator {
         self.settings.side
     }
 
+    /// Whether there is a user of that name.
+    #[must_use]
+    pub fn knows(&self, user: &str) -> bool {
+        self.accounts.has(user)
+    }
+
     /// The schemes with which somebody can be recognized, the best first. If there is none, all lines
     /// are for Digest and in other realms, or their scheme is off, and there is no challenge to make.
     #[must_use]

@@ -157,6 +157,9 @@ impl Explaining {
         let request = Rc::new(self.read(core)?);
         let path = request.path_and_query().split('?').next().unwrap_or_default();
         if let Some(user) = &self.question.user {
+            if let Some(door) = core.door.as_ref().filter(|door| !door.knows(user, path)) {
+                return Err(ExchangeError::NoSuchUser(door.side()));
+            }
             self.journal.note(Event::Recognized(user.as_str().into()));
         } else if let Some(error) = core.door.as_ref().and_then(|door| door.stranger(path)) {
             return Err(error);

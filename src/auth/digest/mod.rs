@@ -65,7 +65,7 @@ impl Digest {
         now: SystemTime,
     ) -> Verdict {
         if !uri::means(&sent.uri, request.target) {
-            return Verdict::Malformed("the parameter uri is not the target of the request");
+            return Verdict::Misdirected;
         }
         let Some(algorithm) = self.offered(sent, accounts) else {
             return Verdict::Challenge(Why::NotOffered);
@@ -79,7 +79,8 @@ impl Digest {
             Whose::Users(_) | Whose::Nobodys => return Verdict::Challenge(Why::Wrong),
         };
         match self.nonces.fresh(&sent.nonce, now) {
-            None => Verdict::Challenge(Why::Stale),
+            None if self.nonces.is_known(&sent.nonce) => Verdict::Challenge(Why::Stale),
+            None => Verdict::Challenge(Why::Unknown),
             Some(stamp) if !self.nonces.take(stamp, sent.count()) => {
                 Verdict::Challenge(Why::Replayed)
             }
