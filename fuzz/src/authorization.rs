@@ -68,7 +68,9 @@ fn check_verdict(value: &[u8]) {
     let clock = VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30));
     let request = Request { method: "GET", target: "/a?b", fields: &fields };
     let verdict = door.verify(&request, clock.now());
-    assert!(matches!(verdict, Verdict::Challenge(_) | Verdict::Malformed(_)), "{verdict:?}");
+    let refused =
+        matches!(verdict, Verdict::Challenge(_) | Verdict::Malformed(_) | Verdict::Misdirected);
+    assert!(refused, "{verdict:?}");
 }
 
 /// What is done to one user's lines leaves the others.

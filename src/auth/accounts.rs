@@ -27,9 +27,18 @@ pub(super) struct Accounts {
     hidden: BTreeMap<String, Arc<str>>,
 }
 
+/// Who may have sent credentials.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Whose<'a> {
+    Users(&'a User),
+    /// A user who has no line for that.
+    WithoutLine,
+    Nobodys,
+}
+
 impl Accounts {
     pub(super) fn new(users: Users, realm: Realm, userhash: bool, secret: &Secret) -> Self {
-        let algorithms = algorithms(&users, &realm);
+        let algorithms = users.algorithms(&realm);
         let basic = users.iter().filter(|user| user.serves_basic(&realm));
         let basic = basic.map(|user| user.name.clone()).collect();
         let hide =
@@ -45,9 +54,9 @@ impl Accounts {
         &self.realm
     }
 
-    /// Whether there is such a user.
-    pub(super) fn has(&self, user: &str) -> bool {
-        self.users.find(user).is_some()
+    /// Whether there is a user of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.users.find(name).is_some()
     }
 
     /// The algorithms that are offered, the best first.
@@ -69,14 +78,18 @@ impl Accounts {
         })
     }
 
-    /// What `named` answers Digest with; of whom is not there, what nobody can know.
-    pub(super) fn for_digest(&self, named: &Named, of: Algorithm) -> (Option<&User>, &Ha1) {
+    /// Whom `named` means, and what is answered Digest with; of whom has no such line, and of whom is
+    /// not there, what nobody can know.
+    pub(super) fn for_digest(&self, named: &Named, of: Algorithm) -> (Whose<'_>, &Ha1) {
         let user = match named {
             Named::Plain(name) => self.users.find(name),
             Named::Hashed(hash) => self.unhide(hash, of),
         };
-        let known = user.and_then(|user| Some((user, user.ha1(&self.realm, of)?)));
-        known.map_or_else(|| (None, self.nobodys(of)), |(user, ha1)| (Some(user), ha1))
+        match (user, user.and_then(|user| user.ha1(&self.realm, of))) {
+            (Some(user), Some(ha1)) => (Whose::Users(user), ha1),
+            (Some(_), None) => (Whose::WithoutLine, self.nobodys(of)),
+            (None, _) => (Whose::Nobodys, self.nobodys(of)),
+        }
     }
 
     fn nobodys(&self, of: Algorithm) -> &Ha1 {
@@ -94,20 +107,5 @@ impl Accounts {
         let mac = self.secret.mac("stand-in", &[name.as_bytes()]);
         let number = mac.iter().fold(0, |sum: usize, &byte| sum << 8 ^ usize::from(byte));
         number.checked_rem(self.basic.len()).unwrap_or(0)
-    }
-}
-
-/// The algorithms for which every user of Digest has a line: clients take the best one that is offered,
-/// and would be wrong with any other. If there is none for all, those that some have.
-fn algorithms(users: &Users, realm: &Realm) -> Vec<Algorithm> {
-    let has = |user: &&User, of: &Algorithm| user.ha1(realm, *of).is_some();
-    let any = |user: &&User| Algorithm::ALL.iter().any(|of| has(user, of));
-    let all = |of: &&Algorithm| users.iter().filter(any).all(|user| has(&user, of));
-    let some = |of: &&Algorithm| users.iter().any(|user| has(&user, of));
-    let of_some = || Algorithm::ALL.iter().filter(some);
-    if of_some().any(|of| all(&of)) {
-        of_some().filter(all).copied().collect()
-    } else {
-        of_some().copied().collect()
     }
 }

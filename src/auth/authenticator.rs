@@ -45,16 +45,16 @@ impl Authenticator {
         self.accounts = accounts(&self.settings, users, &self.secret);
     }
 
-    /// Whether there is such a user.
-    #[must_use]
-    pub fn knows(&self, user: &str) -> bool {
-        self.accounts.has(user)
-    }
-
     /// Whose door it is.
     #[must_use]
     pub const fn side(&self) -> Side {
         self.settings.side
+    }
+
+    /// Whether there is a user of that name.
+    #[must_use]
+    pub fn knows(&self, user: &str) -> bool {
+        self.accounts.has(user)
     }
 
     /// The schemes with which somebody can be recognized, the best first. If there is none, all lines

@@ -18,6 +18,7 @@ mod failures;
 mod hash;
 mod job;
 mod line;
+mod offer;
 mod params;
 mod paths;
 mod realm;

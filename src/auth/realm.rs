@@ -9,10 +9,19 @@ use std::str::FromStr;
 pub struct Realm(String);
 
 impl Realm {
+    /// What it is called if nobody says.
+    pub const DEFAULT: &'static str = "tidegate";
+
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Default for Realm {
+    fn default() -> Self {
+        Self(Self::DEFAULT.into())
     }
 }
 

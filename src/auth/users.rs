@@ -163,9 +163,14 @@ impl User {
         })
     }
 
+    /// Whether Digest can recognize the user in `realm`, with some algorithm.
+    pub(super) fn serves_digest(&self, realm: &Realm) -> bool {
+        Algorithm::ALL.iter().any(|&of| self.ha1(realm, of).is_some())
+    }
+
     /// Whether Basic can recognize the user in `realm`.
     pub(super) fn serves_basic(&self, realm: &Realm) -> bool {
-        self.hash().is_some() || Algorithm::ALL.iter().any(|&of| self.ha1(realm, of).is_some())
+        self.hash().is_some() || self.serves_digest(realm)
     }
 }
 

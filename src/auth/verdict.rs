@@ -68,9 +68,10 @@ pub enum Verdict {
     Accepted(Accepted),
     /// 401 or 407, with challenges that say why.
     Challenge(Why),
-    /// 400: they cannot be read, or are for another request. Says what is wrong, as a sentence
-    /// without a full stop.
+    /// 400: they cannot be read. Says what is wrong, as a sentence without a full stop.
     Malformed(&'static str),
+    /// 400: they are for another request.
+    Misdirected,
     /// It takes a while to find out, and is to be done elsewhere.
     NeedsHashing(Box<Job>),
 }
@@ -93,8 +94,13 @@ pub enum Why {
     NotOffered,
     /// There is no such user, or the password is another one.
     Wrong,
+    /// The user has no line that Digest needs, and could not be right. Clients are told what they are
+    /// told of [`Why::Wrong`].
+    NoLine,
     /// They are good, but their nonce is not, any more: asking again will do.
     Stale,
+    /// They are good, but their nonce was not made here, or not by this process.
+    Unknown,
     /// They are good, and were used before.
     Replayed,
 }
@@ -103,7 +109,7 @@ impl Why {
     /// Whether a client may answer the new challenge without asking its user again (RFC 7616 §3.3).
     #[must_use]
     pub const fn is_stale(self) -> bool {
-        matches!(self, Self::Stale | Self::Replayed)
+        matches!(self, Self::Stale | Self::Unknown | Self::Replayed)
     }
 
     /// Whether somebody may be guessing: what [`Failures`](super::Failures) should know of.
@@ -120,7 +126,9 @@ impl fmt::Display for Why {
             Self::Missing => "missing",
             Self::NotOffered => "not-offered",
             Self::Wrong => "wrong",
+            Self::NoLine => "no-line",
             Self::Stale => "stale",
+            Self::Unknown => "unknown-nonce",
             Self::Replayed => "replayed",
         })
     }

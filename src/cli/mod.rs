@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use crate::config::{Options, read, read_file};
 
 use args::Invocation;
-use say::complain;
+use say::{complain, say};
 
 /// For bad usage and bad configuration.
 const USAGE: u8 = 2;
@@ -57,7 +57,9 @@ pub fn main() -> ExitCode {
 /// Reads a file and everything that follows from it, users too, and opens nothing else.
 fn check(file: &str) -> Result<(), String> {
     let options = load(file)?;
-    options.settings("tidegate").map(drop)
+    let settings = options.settings("tidegate")?;
+    options.auth.warnings(settings.auth.as_ref(), &options.listeners()).iter().for_each(say);
+    Ok(())
 }
 
 fn load(file: &str) -> Result<Options, String> {

@@ -95,6 +95,8 @@ struct Program {
     args: RunArgs,
     /// The options that hold; of those that take a restart, what they were at the start.
     options: Options,
+    /// Where it listens.
+    addresses: Vec<SocketAddr>,
     log: LogControl,
     reloading: Reloading,
     pseudonym: String,
@@ -141,7 +143,7 @@ impl Program {
         worker.offer_reloads();
         let operating = open_to_operators(&mut worker, &mut reactor, options, port)?;
         say(banner(options, auth.as_ref(), &addresses));
-        options.auth.warning(&addresses).iter().for_each(say);
+        options.auth.warnings(auth.as_ref(), &addresses).iter().for_each(say);
         operating.iter().for_each(say);
         for address in &addresses {
             say(format_args!("listening {address}"));
@@ -150,6 +152,7 @@ impl Program {
             worker,
             args,
             options: options.clone(),
+            addresses,
             log: control,
             reloading: Reloading::new(reactor.mailbox()),
             pseudonym: secret.pseudonym,

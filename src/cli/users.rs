@@ -36,7 +36,7 @@ pub(super) fn run(file: &Path, request: &UsersRequest) -> ExitCode {
     let done = match request {
         UsersRequest::Add { name, realm } => add(file, name, realm.as_ref()),
         UsersRequest::Remove { name } => remove(file, name),
-        UsersRequest::List => list(file),
+        UsersRequest::List => return list(file),
         UsersRequest::Verify { name } => verify(file, name),
     };
     match done {
@@ -86,9 +86,18 @@ fn remove(file: &Path, name: &str) -> Result<String, String> {
     Ok(format!("removed {name}\n"))
 }
 
-fn list(file: &Path) -> Result<String, String> {
-    let text = read(file)?;
-    Ok(edit::list(&text).map(|line| format!("{}  {}\n", line.user(), line.proof())).collect())
+/// Prints the lines that can be read, and says which one a proxy would refuse.
+fn list(file: &Path) -> ExitCode {
+    let text = match read(file) {
+        Ok(text) => text,
+        Err(message) => return fail(&message),
+    };
+    let lines = edit::list(&text).map(|line| format!("{}  {}\n", line.user(), line.proof()));
+    let printed = print(&lines.collect::<String>());
+    match Users::default().read(&file.to_string_lossy(), &text) {
+        Ok(()) => printed,
+        Err(bad) => fail(&bad.to_string()),
+    }
 }
 
 fn verify(file: &Path, name: &str) -> Result<String, String> {

@@ -28,21 +28,23 @@ pub(super) fn command() -> Command {
 }
 
 fn file() -> Arg {
-    Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf))
+    let file = Arg::new("file").value_name("FILE").required(true);
+    file.value_parser(value_parser!(PathBuf))
+        .help("The file of users; add makes it if there is none")
 }
 
 fn name() -> Arg {
-    Arg::new("name").value_name("NAME").required(true)
+    Arg::new("name").value_name("NAME").required(true).help("The user's name, as clients send it")
 }
 
 fn digest() -> [Arg; 2] {
-    let digest = Arg::new("digest").long("digest").action(ArgAction::SetTrue).requires("realm");
+    let digest = Arg::new("digest").long("digest").action(ArgAction::SetTrue);
     let realm = Arg::new("realm").long("realm").value_name("TEXT").requires("digest");
     [
         digest.help("For Digest, which needs lines of its own"),
         realm
             .value_parser(|text: &str| text.parse::<Realm>())
-            .help("The realm of the proxy, as its --realm has it"),
+            .help("The realm of the proxy, as its --realm has it [default: tidegate]"),
     ]
 }
 
@@ -52,8 +54,8 @@ pub(super) fn read(matches: &ArgMatches) -> Option<(PathBuf, UsersRequest)> {
     let name = || matches.get_one::<String>("name").cloned();
     let request = match what {
         "add" => {
-            let realm = matches.get_one::<Realm>("realm").cloned();
-            UsersRequest::Add { name: name()?, realm }
+            let realm = || matches.get_one::<Realm>("realm").cloned().unwrap_or_default();
+            UsersRequest::Add { name: name()?, realm: matches.get_flag("digest").then(realm) }
         }
         "remove" => UsersRequest::Remove { name: name()? },
         "verify" => UsersRequest::Verify { name: name()? },

@@ -10,6 +10,7 @@ use crate::proxy::{AuthRules, ProtectionSpace};
 
 use super::files;
 use super::protect::Protect;
+use super::unserved;
 
 /// Everything that was said about users.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ impl Default for AuthOptions {
         Self {
             files: Vec::new(),
             schemes: None,
-            realm: "tidegate".parse().expect("it is a realm"),
+            realm: Realm::default(),
             protect: Vec::new(),
             userhash: false,
             nonce_lifetime: Duration::from_secs(300),
@@ -98,9 +99,16 @@ impl AuthOptions {
         check(&space, files, asked_for).map(|()| space)
     }
 
-    /// What operators should know: Basic sends the password, and nothing on the way hides it.
+    /// What operators should know of `rules` that follow from this, a line each.
     #[must_use]
-    pub fn warning(&self, listeners: &[SocketAddr]) -> Option<String> {
+    pub fn warnings(&self, rules: Option<&AuthRules>, listeners: &[SocketAddr]) -> Vec<String> {
+        let spaces = rules.map(|rules| rules.spaces.as_slice()).unwrap_or_default();
+        let of_users = spaces.iter().flat_map(unserved::warnings);
+        self.warning(listeners).into_iter().chain(of_users).collect()
+    }
+
+    /// Basic sends the password, and nothing on the way hides it.
+    fn warning(&self, listeners: &[SocketAddr]) -> Option<String> {
         let offers_basic =
             |place: &Protect| place.schemes.or(self.schemes).unwrap_or(Schemes::ALL).basic;
         let basic = self.places().iter().any(offers_basic);
@@ -118,6 +126,9 @@ impl AuthOptions {
 fn check(space: &ProtectionSpace, files: &[String], asked: Option<Schemes>) -> Result<(), String> {
     let (files, realm, served) = (files.join(", "), &space.settings.realm, space.schemes());
     if asked.is_some_and(|schemes| schemes.digest) && !served.contains(&"Digest") {
+        if let Some(why) = unserved::nothing_for_all(space) {
+            return Err(format!("Digest cannot be offered: {why}, or set --auth basic"));
+        }
         return Err(format!(
             "Digest cannot be offered: {files} has no line user:realm:HA1 for the realm \
              '{realm}'; make some with 'tidegate users add --digest', or set --auth basic"

@@ -10,6 +10,7 @@ mod options;
 mod protect;
 mod rules;
 mod table;
+mod unserved;
 
 pub use auth::AuthOptions;
 pub use changes::{Change, What, takes_restart};

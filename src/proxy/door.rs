@@ -119,6 +119,17 @@ impl Door {
         Err(ExchangeError::WhoIsThere { side: self.side(), why, challenges: Vec::new() })
     }
 
+    /// Whether there is a user of that name among those who are asked for at `path`; where nobody is
+    /// asked for, anywhere.
+    pub(super) fn knows(&self, user: &str, path: &str) -> bool {
+        match place(path, &self.paths) {
+            Place::Below(at) => self.spaces[at].authenticator.knows(user),
+            Place::Nowhere | Place::Ambiguous => {
+                self.spaces.iter().any(|space| space.authenticator.knows(user))
+            }
+        }
+    }
+
     /// Judges a request for `path` of `client`, which is woken as `token` if that takes a while. No
     /// more than `most` passwords are verified at a time.
     pub(super) fn knock(
@@ -143,6 +154,7 @@ impl Door {
         match space.authenticator.verify(request, now) {
             Verdict::Accepted(accepted) => Knock::In(accepted),
             Verdict::Malformed(what) => Knock::Out(ExchangeError::BadCredentials(what)),
+            Verdict::Misdirected => Knock::Out(ExchangeError::MisdirectedCredentials),
             Verdict::NeedsHashing(job) => {
                 let ticket = job.ticket();
                 match self.hashing.ask(*job, space.number, client, hasher, most) {

@@ -24,6 +24,10 @@ pub(super) enum ExchangeError {
     WhoIsThere { side: Side, why: Why, challenges: Vec<String> },
     /// The client's credentials cannot be read.
     BadCredentials(&'static str),
+    /// The client's credentials are for another request.
+    MisdirectedCredentials,
+    /// Somebody is named, in an explanation, who is not there.
+    NoSuchUser(Side),
     /// The client was wrong so often that it is not heard for a while.
     GuessedTooOften(Duration),
     /// The request has been here before.
@@ -98,13 +102,15 @@ impl ExchangeError {
             Self::Denied(Denial::Address { .. } | Denial::Listener { .. }) => {
                 (Status::FORBIDDEN, "destination_ip_prohibited")
             }
-            Self::WhoIsThere { side: Side::Origin, .. } => {
+            Self::WhoIsThere { side: Side::Origin, .. } | Self::NoSuchUser(Side::Origin) => {
                 (Status::UNAUTHORIZED, "http_request_denied")
             }
-            Self::WhoIsThere { side: Side::Proxy, .. } => {
+            Self::WhoIsThere { side: Side::Proxy, .. } | Self::NoSuchUser(Side::Proxy) => {
                 (Status::PROXY_AUTHENTICATION_REQUIRED, "http_request_denied")
             }
-            Self::BadCredentials(_) => (Status::BAD_REQUEST, "http_request_error"),
+            Self::BadCredentials(_) | Self::MisdirectedCredentials => {
+                (Status::BAD_REQUEST, "http_request_error")
+            }
             Self::GuessedTooOften(_) => (Status::TOO_MANY_REQUESTS, "http_request_denied"),
             Self::Loop => (Status::BAD_GATEWAY, "proxy_loop_detected"),
             Self::HeadTimeout | Self::UploadTimeout => {
@@ -143,7 +149,15 @@ impl ExchangeError {
         Verdict { status, kind }
     }
 
-    /// A short word for the log and for `details` in `Proxy-Status`.
+    /// A short word for `details` in `Proxy-Status`. It does not tell which users there are.
+    pub(super) fn details(&self) -> String {
+        match self {
+            Self::WhoIsThere { why: Why::NoLine, .. } => format!("credentials-{}", Why::Wrong),
+            error => error.reason(),
+        }
+    }
+
+    /// A short word for the log.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Refused(refusal) | Self::BadResponse(refusal) => refusal.name().into(),
@@ -151,7 +165,8 @@ impl ExchangeError {
             Self::Denied(denial) => denial.rule(),
             Self::ClientDenied(_) => "client".into(),
             Self::WhoIsThere { why, .. } => format!("credentials-{why}"),
-            Self::BadCredentials(_) => "credentials".into(),
+            Self::BadCredentials(_) | Self::MisdirectedCredentials => "credentials".into(),
+            Self::NoSuchUser(_) => "no-such-user".into(),
             Self::GuessedTooOften(_) => "auth-ban".into(),
             Self::Loop => "loop".into(),
             Self::HeadTimeout => "header-timeout".into(),
@@ -178,6 +193,7 @@ impl ExchangeError {
             Self::Denied(_)
                 | Self::ClientDenied(_)
                 | Self::WhoIsThere { .. }
+                | Self::NoSuchUser(_)
                 | Self::GuessedTooOften(_)
                 | Self::Loop
         )
@@ -271,13 +287,22 @@ impl fmt::Display for ExchangeError {
             Self::WhoIsThere { why: Why::NotOffered, .. } => {
                 f.write_str("the credentials are of a kind that was not offered.")
             }
-            Self::WhoIsThere { why: Why::Wrong, .. } => {
+            Self::WhoIsThere { why: Why::Wrong | Why::NoLine, .. } => {
                 f.write_str("there is no such user, or the password is another one.")
             }
+            Self::WhoIsThere { why: Why::Unknown, .. } => f.write_str(
+                "the challenge is not known here any more; make new credentials from this one.",
+            ),
             Self::WhoIsThere { why: Why::Stale | Why::Replayed, .. } => {
                 f.write_str("the credentials were good once; make new ones from this challenge.")
             }
             Self::BadCredentials(what) => write!(f, "the credentials cannot be read: {what}."),
+            Self::MisdirectedCredentials => {
+                f.write_str("the credentials are for another request: uri is not the target.")
+            }
+            Self::NoSuchUser(_) => {
+                f.write_str("there is no such user; 'tidegate users list' shows who there is.")
+            }
             Self::GuessedTooOften(_) => {
                 f.write_str("too many credentials were wrong; try again later (--auth-ban).")
             }

@@ -168,6 +168,11 @@ impl Explaining {
         let settings = Rc::clone(&core.settings);
         let request = Rc::new(self.read(core)?);
         if let Some(user) = &self.question.user {
+            if let Some(door) =
+                core.door.as_ref().filter(|door| !door.knows(user, path_of(&request)))
+            {
+                return Err(ExchangeError::NoSuchUser(door.side()));
+            }
             self.journal.note(Event::Recognized(user.as_str().into()));
         } else if let Some(door) = &core.door {
             door.admits(None, path_of(&request))?;

@@ -31,7 +31,7 @@ pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) 
     let status = verdict.status;
     let text = format!("{} {}\n\n{}: {error}\n", status, status.reason(), frame.name);
     let mut head = begin(out, status, frame);
-    let details = ProxyStatus { error: verdict.kind, details: &error.reason() };
+    let details = ProxyStatus { error: verdict.kind, details: &error.details() };
     details.write_to(&mut head, frame.name);
     head.field("Cache-Control", b"no-store");
     match error {

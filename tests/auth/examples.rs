@@ -103,7 +103,7 @@ fn example(algorithm: &str, response: &str) -> String {
     .replace('\n', "")
 }
 
-/// The nonces of the examples were made elsewhere, so a right answer is told that its nonce is stale.
+/// The nonces of the examples were made elsewhere, so a right answer is told so.
 #[test]
 fn the_answers_of_3_9_1_are_right() {
     let in_realm =
@@ -114,7 +114,7 @@ fn the_answers_of_3_9_1_are_right() {
         ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
     ] {
         let right = example(algorithm, response);
-        assert_eq!(outcome(door.get("/dir/index.html", &right)), "stale");
+        assert_eq!(outcome(door.get("/dir/index.html", &right)), "unknown-nonce");
         let wrong = right.replace(&response[..4], "0000");
         assert_eq!(outcome(door.get("/dir/index.html", &wrong)), "wrong");
     }

@@ -93,6 +93,7 @@ pub(crate) fn outcome(verdict: Verdict) -> String {
         Verdict::Accepted(accepted) => format!("{} is there", accepted.user),
         Verdict::Challenge(why) => why.to_string(),
         Verdict::Malformed(what) => format!("malformed: {what}"),
+        Verdict::Misdirected => "for another request".into(),
         Verdict::NeedsHashing(_) => "needs hashing".into(),
     }
 }

@@ -42,6 +42,12 @@ class Users(Case):
         argv = ["curl", "-sv", "--noproxy", "", "-o", "/dev/null", *args]
         return subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE).stderr
 
+    def wait_for(self, proxy, word):
+        until = time.monotonic() + DEADLINE
+        while not any(line.startswith(word) for line in proxy.said):
+            self.assertLess(time.monotonic(), until, proxy.said)
+            time.sleep(0.01)
+
     def run_curl(self, argv):
         failing = "--proxytunnel" in argv and any(arg.endswith(":wrong") for arg in argv)
         return self.curl(*argv, code=56 if failing else 0).decode()
@@ -125,12 +131,6 @@ class Forward(Users):
         self.assertTrue(any(f"{file}:3:" in line for line in proxy.said), proxy.said)
         self.assertEqual(self.ask(proxy, *basic, "alice:secret"), 407)
 
-    def wait_for(self, proxy, word):
-        until = time.monotonic() + DEADLINE
-        while not any(line.startswith(word) for line in proxy.said):
-            self.assertLess(time.monotonic(), until, proxy.said)
-            time.sleep(0.01)
-
 
 class Reverse(Users):
     def test_an_origin_is_for_users_and_sees_no_password(self):
@@ -165,12 +165,55 @@ class Start(Users):
         self.assertIn("--to", self.refused("--protect", f"/a users={htpasswd}"))
         self.assertIn("for nobody", self.refused("--to", "http://127.0.0.1:1", "--protect", "/a"))
 
+    def test_who_cannot_answer_what_is_offered_is_named(self):
+        warning = "warning: bob has no line for Digest, which clients prefer to Basic;"
+        file = self.file(BCRYPT.replace("alice", "bob") + "\n" + digest_lines())
+        config = self.folder() / "tidegate.toml"
+        config.write_text(f'users = ["{file}"]\nrealm = "{REALM}"\n')
+        proxy = self.start_proxy("--config", str(config))
+        self.assertEqual(len([line for line in proxy.banner if line.startswith(warning)]), 1, proxy.banner)
+        proxy.signal(signal.SIGHUP)
+        self.wait_for(proxy, "reloaded")
+        self.assertTrue(proxy.said[0].startswith(warning), proxy.said)
+        checked = subprocess.run([BINARY, "check", "--config", config], capture_output=True, timeout=DEADLINE)
+        self.assertEqual((checked.returncode, checked.stdout), (0, f"{config}: ok\n".encode()))
+        self.assertTrue(checked.stderr.decode().startswith(warning), checked.stderr)
+
+    def test_nobody_of_that_name_is_explained(self):
+        args = ("--users", self.file(BCRYPT), "--allow-destination", "192.0.2.0/24", "http://192.0.2.1/")
+        self.run_command(BINARY, "explain", *args, "--user", "alice")
+        said = self.run_command(BINARY, "explain", *args, "--user", "carol", code=3).decode()
+        self.assertIn("denied with 407 (no-such-user): there is no such user;", said)
+
+    def test_digest_that_does_not_suit_all_is_not_offered(self):
+        file = self.file(digest_lines(["sha256"]) + digest_lines(["md5"]).replace("alice", "bob"))
+        lacks = "bob has no line for SHA-256, alice has no line for MD5"
+        proxy = self.start_proxy("--users", file, "--realm", REALM)
+        self.assertIn(f"  users    all: 2 users in the realm '{REALM}', by Basic", proxy.banner)
+        self.assertTrue(any(f"Digest is not offered: {lacks}" in line for line in proxy.banner), proxy.banner)
+        for schemes in ["digest", "basic,digest"]:
+            refused = self.refused("--users", file, "--realm", REALM, "--auth", schemes)
+            self.assertIn(f"Digest cannot be offered: {lacks}", refused)
+
     def test_basic_beyond_this_machine_is_warned_of(self):
         args = ("--users", self.file(BCRYPT), "--allow-client", "127.0.0.1")
         proxy = self.start_proxy(*args, listen="0.0.0.0:0")
         self.assertTrue(any(line.startswith("warning: Basic") for line in proxy.banner), proxy.banner)
         self.assertIn("  users    all: 1 user in the realm 'tidegate', by Basic", proxy.banner)
         self.assertTrue(any(line.endswith(" -U NAME http://example.com/ -I") for line in proxy.banner))
+
+    def test_a_reload_warns_as_the_start_does(self):
+        config = self.folder() / "tidegate.toml"
+        text = f'users = ["{self.file(BCRYPT + chr(10) + digest_lines())}"]\nrealm = "{REALM}"\n'
+        text += 'allow-client = ["127.0.0.1"]\n'
+        config.write_text(text + 'auth = "digest"\n')
+        proxy = self.start_proxy("--config", str(config), listen="0.0.0.0:0")
+        warned = lambda lines: [line for line in lines if line.startswith("warning: Basic")]
+        self.assertEqual(warned(proxy.banner), [])
+        config.write_text(text + 'auth = "basic,digest"\n')
+        proxy.signal(signal.SIGHUP)
+        self.wait_for(proxy, "reloaded")
+        self.assertEqual(len(warned(proxy.said)), 1, proxy.said)
 
     def test_a_protected_path_is_printed_as_it_was_given(self):
         file = self.file(digest_lines())
@@ -238,6 +281,21 @@ class Files(Users):
         for keys in [(b"\x03",), (b"sec\x03",), (b"secret\n", b"s\x1c")]:
             code, shown, echoes = self.type(*keys)
             self.assertEqual((code, echoes), (130, True), shown)
+
+    def test_a_bad_line_is_named_beside_what_can_be_read(self):
+        file = self.file(f"carol:plain\n{BCRYPT}\n")
+        done = subprocess.run([BINARY, "users", "list", file], capture_output=True, text=True, timeout=DEADLINE)
+        self.assertEqual((done.returncode, done.stdout), (1, "alice  bcrypt\n"))
+        self.assertIn(f"{file}:1: ", done.stderr)
+
+    def test_the_realm_is_the_proxys_if_nobody_says(self):
+        file = str(self.folder() / "users")
+        self.users("add", "--digest", file, "alice")
+        self.assertIn("alice  Digest SHA-256 in realm 'tidegate'", self.users("list", file))
+        self.users("add", "--realm", "x", file, "alice", code=2)
+        help = self.users("add", "--help")
+        for said in ["The file of users", "The user's name", "[default: tidegate]"]:
+            self.assertIn(said, help)
 
     def test_a_file_that_cannot_be_read_stays_as_it_is(self):
         file = self.file("alice:plain\n")

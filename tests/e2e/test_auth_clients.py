@@ -103,6 +103,20 @@ class Requests(Users):
                 self.assertEqual((answer.status_code, answer.text), (200, "none"))
         self.assertEqual(session.get(url, auth=("alice", "wrong"), timeout=DEADLINE).status_code, 401)
 
+    def test_names_beyond_ascii_are_utf_8(self):
+        origin, folder = self.start_origin(Tells), self.folder()
+        with open(self.users) as lines:
+            (folder / "users").write_text(lines.readline().replace("alice", "jürgen"))
+        proxy = self.start_proxy("--to", origin.url, "--users", str(folder / "users"))
+        get = lambda auth: self.session().get(proxy.url + "/bytes/5", auth=auth, timeout=DEADLINE).status_code
+        self.assertEqual(get(("jürgen".encode(), b"secret")), 200)
+        self.assertEqual(get(("jürgen", "secret")), 400, "requests sends Latin-1")
+
+    def test_digest_of_names_beyond_ascii_is_no_utf_8_either(self):
+        proxy = self.start_proxy("--to", self.start_origin(Tells).url, "--users", self.users, "--realm", REALM)
+        auth = HTTPDigestAuth("jürgen", "secret")
+        self.assertEqual(self.session().get(proxy.url + "/bytes/5", auth=auth, timeout=DEADLINE).status_code, 400)
+
 
 class Wget(Users):
     def test_wget_is_let_in_plain_and_through_connect(self):

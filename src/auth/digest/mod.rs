@@ -19,7 +19,7 @@ use challenge::Space;
 pub use credentials::{Credentials, Named};
 use nonce::Nonces;
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Whose};
 use super::secret::{Secret, same};
 use super::settings::Settings;
 use super::verdict::{Accepted, Request, Verdict, Why};
@@ -40,8 +40,8 @@ impl Digest {
         }
     }
 
-    /// The challenges of one response, the best algorithm first; only those that somebody can
-    /// answer.
+    /// The challenges of one response, the best algorithm first; only those that all users
+    /// of Digest can answer.
     pub(super) fn challenges(
         &mut self,
         accounts: &Accounts,
@@ -65,19 +65,22 @@ impl Digest {
         now: SystemTime,
     ) -> Verdict {
         if !uri::means(&sent.uri, request.target) {
-            return Verdict::Malformed("the parameter uri is not the target of the request");
+            return Verdict::Misdirected;
         }
         let Some(algorithm) = self.offered(sent, accounts) else {
             return Verdict::Challenge(Why::NotOffered);
         };
-        let (user, ha1) = accounts.for_digest(&sent.user, algorithm);
+        let (whose, ha1) = accounts.for_digest(&sent.user, algorithm);
         let [expected, proof] = algorithm.responses(ha1, request.method, sent);
         let right = same(sent.response.as_bytes(), expected.as_bytes());
-        let Some(user) = user.filter(|_| right) else {
-            return Verdict::Challenge(Why::Wrong);
+        let user = match whose {
+            Whose::Users(user) if right => user,
+            Whose::WithoutLine => return Verdict::Challenge(Why::NoLine),
+            Whose::Users(_) | Whose::Nobodys => return Verdict::Challenge(Why::Wrong),
         };
         match self.nonces.fresh(&sent.nonce, now) {
-            None => Verdict::Challenge(Why::Stale),
+            None if self.nonces.is_known(&sent.nonce) => Verdict::Challenge(Why::Stale),
+            None => Verdict::Challenge(Why::Unknown),
             Some(stamp) if !self.nonces.take(stamp, sent.count()) => {
                 Verdict::Challenge(Why::Replayed)
             }

@@ -50,12 +50,22 @@ impl Nonces {
 
     /// The stamp of a nonce that was made here and is not too old.
     pub(super) fn fresh(&self, nonce: &str, now: SystemTime) -> Option<Stamp> {
+        let stamp = self.stamp(nonce)?;
+        let young = self.age(stamp, now)? < self.lifetime;
+        let forgotten = !self.used.contains(&stamp) && self.forgotten >= Some(stamp);
+        (young && !forgotten).then_some(stamp)
+    }
+
+    /// Whether a nonce was made here, at any time.
+    pub(super) fn is_known(&self, nonce: &str) -> bool {
+        self.stamp(nonce).is_some()
+    }
+
+    fn stamp(&self, nonce: &str) -> Option<Stamp> {
         let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
         let (stamp, mac) = bytes.split_first_chunk::<STAMP_LENGTH>()?;
         let stamp = Stamp::from_bytes(*stamp);
-        let known = same(mac, &self.mac(stamp)) && self.age(stamp, now)? < self.lifetime;
-        let forgotten = !self.used.contains(&stamp) && self.forgotten >= Some(stamp);
-        (known && !forgotten).then_some(stamp)
+        same(mac, &self.mac(stamp)).then_some(stamp)
     }
 
     /// Uses a nonce for the `count`th time; says whether it was not used so before.
@@ -126,6 +136,7 @@ mod tests {
         assert!(nonces.fresh(&nonce, at(0)).is_some());
         assert!(nonces.fresh(&nonce, at(299)).is_some());
         assert_eq!(nonces.fresh(&nonce, at(300)), None);
+        assert!(nonces.is_known(&nonce));
         assert_eq!(nonces.fresh(&nonce, at(0) - Duration::from_secs(1)), None);
         let stamp = nonces.fresh(&nonce, at(0)).unwrap();
         assert!(!nonces.is_ending(stamp, at(224)) && nonces.is_ending(stamp, at(225)));
@@ -136,6 +147,7 @@ mod tests {
     fn what_was_made_elsewhere_is_not_fresh() {
         let nonce = nonces(1).make(at(0));
         assert_eq!(nonces(2).fresh(&nonce, at(0)), None);
+        assert!(!nonces(2).is_known(&nonce));
         for (i, byte) in nonce.bytes().enumerate() {
             let other = if byte == b'A' { "B" } else { "A" };
             let altered = [&nonce[..i], other, &nonce[i + 1..]].concat();

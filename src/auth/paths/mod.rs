@@ -88,12 +88,28 @@ impl FromStr for PathPrefix {
         }
         let plain = normal(text.as_bytes()).unwrap_or_else(|| text.into());
         if readings(&plain).is_none_or(|all| all.len() > 1) {
-            return wrong(
-                "can be read in several ways; write it without '//', '..', ';' and the like",
-            );
+            let cause = String::from_utf8_lossy(ambiguous_part(&plain)).into_owned();
+            return wrong(&format!(
+                "can be read in several ways, because of '{cause}'; write it without, or protect the \
+                 path before it"
+            ));
         }
         Ok(Self { text: text.to_owned(), folded: fold(&plain), plain })
     }
+}
+
+/// What origins read in several ways in a path whose escapes are in normal form: the first such thing;
+/// if none is known, all of it.
+fn ambiguous_part(path: &[u8]) -> &[u8] {
+    const ODD: &[&[u8]] = &[b"/..", b"//", b"/.", b"./", b";", b"\\"];
+    let at = |from: usize| {
+        let rest = &path[from..];
+        let escape = || rest.starts_with(b"%").then(|| &rest[..rest.len().min(3)]);
+        let last_dot = || (rest == b".").then_some(rest);
+        let odd = || ODD.iter().copied().find(|odd| rest.starts_with(odd));
+        escape().or_else(odd).or_else(last_dot)
+    };
+    (0..path.len()).find_map(at).unwrap_or(path)
 }
 
 impl fmt::Display for PathPrefix {
@@ -306,6 +322,18 @@ mod tests {
             "/a%2fb", "/a\\b", "/%2541", "/a.", "/%00", "/a%3f",
         ] {
             assert!(text.parse::<PathPrefix>().is_err(), "{text}");
+        }
+        for (text, cause) in [
+            ("/a%20b", "'%20'"),
+            ("/a%2fb", "'%2f'"),
+            ("/%61%2541", "'%25'"),
+            ("/a//b", "'//'"),
+            ("/a/../b", "'/..'"),
+            ("/a;b", "';'"),
+            ("/a.", "'.'"),
+        ] {
+            let error = text.parse::<PathPrefix>().unwrap_err();
+            assert!(error.contains(&format!("because of {cause};")), "{error}");
         }
         let alike = |a: &str, b: &str| {
             a.parse::<PathPrefix>().unwrap().is_alike(&b.parse::<PathPrefix>().unwrap())

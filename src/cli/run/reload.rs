@@ -143,6 +143,7 @@ impl Program {
         (mut options, settings): (Options, Settings),
         reactor: &mut Reactor<Mail>,
     ) {
+        let warnings = options.auth.warnings(settings.auth.as_ref(), &self.addresses);
         self.worker.command(Command::Reopen, reactor);
         self.worker.command(Command::Reload(Box::new(settings)), reactor);
         let mut waiting = self.options.changes(&options);
@@ -156,6 +157,7 @@ impl Program {
         }
         options.keep_fixed(&self.options);
         self.options = options;
+        warnings.iter().for_each(say);
         say("reloaded");
     }
 }

@@ -1,0 +1,135 @@
+//! Users whom what is offered leaves out. Who asks is not known before a challenge is made, so clients
+//! are offered the same for all: operators have to be told.
+
+use crate::auth::digest::Algorithm;
+use crate::auth::{Realm, Settings};
+use crate::proxy::ProtectionSpace;
+
+/// Users named in one line.
+const NAMED: usize = 5;
+
+/// Lines that name those who cannot answer what is offered to all, and say what to do.
+pub(super) fn warnings(space: &ProtectionSpace) -> Vec<String> {
+    let ProtectionSpace { path, users, .. } = space;
+    let Settings { basic, digest, realm, .. } = &space.settings;
+    let offers_digest = *digest && !users.algorithms(realm).is_empty();
+    let mut lines = Vec::new();
+    if let Some(who) = named(users.without_digest(realm)).filter(|_| offers_digest) {
+        let add = add_digest(realm);
+        lines.push(match basic {
+            true => format!(
+                "{who} no line for Digest, which clients prefer to Basic; {add} makes one, or set \
+                 --auth basic"
+            ),
+            false => {
+                format!("{who} no line for Digest, and nothing else is offered; {add} makes one")
+            }
+        });
+    }
+    if let Some(why) = nothing_for_all(space).filter(|_| *digest) {
+        lines.push(format!("Digest is not offered: {why}"));
+    }
+    if let Some(who) = named(users.without_basic(realm)).filter(|_| *basic && !offers_digest) {
+        lines.push(format!(
+            "{who} no line for Basic in the realm '{realm}'; 'tidegate users add' makes one"
+        ));
+    }
+    let place = if path.is_everything() { String::new() } else { format!("{path}: ") };
+    lines.into_iter().map(|line| format!("warning: {place}{line}")).collect()
+}
+
+/// Who lacks what, if there are lines for Digest, but no algorithm for which all its users have one.
+pub(super) fn nothing_for_all(space: &ProtectionSpace) -> Option<String> {
+    let (users, realm) = (&space.users, &space.settings.realm);
+    if users.without_digest(realm).count() == users.len() || !users.algorithms(realm).is_empty() {
+        return None;
+    }
+    let lack = |of: &Algorithm| {
+        let who = named(users.without(realm, *of))?;
+        Some(format!("{who} no line for {}", of.name()))
+    };
+    let lacks: Vec<String> = Algorithm::ALL.iter().filter_map(lack).collect();
+    Some(format!("{}; {} makes both", lacks.join(", "), add_digest(realm)))
+}
+
+fn add_digest(realm: &Realm) -> String {
+    match realm.as_str() {
+        Realm::DEFAULT => "'tidegate users add --digest'".into(),
+        realm => format!("'tidegate users add --digest --realm \"{realm}\"'"),
+    }
+}
+
+/// Some of `names`, and that they have; nothing if there are none.
+fn named<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let names: Vec<&str> = names.collect();
+    let shown = names[..names.len().min(NAMED)].join(", ");
+    match names.len() {
+        0 => None,
+        1 => Some(format!("{shown} has")),
+        count if count > NAMED => Some(format!("{shown} and {} more have", count - NAMED)),
+        _ => Some(format!("{shown} have")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{PathPrefix, Side, Users};
+
+    const HASH: &str = "$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.";
+
+    fn warned(lines: &[&str], basic: bool, digest: bool, path: &str) -> Vec<String> {
+        let (md5, sha256) = ("0".repeat(32), "0".repeat(64));
+        let text = lines.join("\n").replace("HASH", HASH);
+        let text = text.replace("MD5", &md5).replace("SHA256", &sha256);
+        let mut users = Users::default();
+        users.read("users", text.as_bytes()).unwrap();
+        let settings = Settings::new(Side::Origin, Realm::default());
+        let settings = Settings { basic, digest, ..settings };
+        let path = path.parse::<PathPrefix>().unwrap();
+        warnings(&ProtectionSpace { path, settings, users })
+    }
+
+    #[test]
+    fn who_cannot_answer_what_is_offered_is_named() {
+        let all = ["jürgen:HASH", "alice:tidegate:MD5", "alice:tidegate:SHA256"];
+        assert_eq!(
+            warned(&all, true, true, "/"),
+            [
+                "warning: jürgen has no line for Digest, which clients prefer to Basic; 'tidegate users \
+              add --digest' makes one, or set --auth basic"
+            ]
+        );
+        assert_eq!(
+            warned(&all, false, true, "/staff/"),
+            [
+                "warning: /staff/: jürgen has no line for Digest, and nothing else is offered; 'tidegate \
+              users add --digest' makes one"
+            ]
+        );
+        assert!(warned(&all, true, false, "/").is_empty());
+        assert!(warned(&all[..1], true, true, "/").is_empty(), "Digest is not offered");
+        assert!(warned(&all[1..], true, true, "/").is_empty());
+        let elsewhere = warned(&["a:HASH", "b:other:MD5"], true, true, "/");
+        assert!(elsewhere[0].contains(": b has no line for Basic in"), "{elsewhere:?}");
+    }
+
+    #[test]
+    fn of_many_users_some_are_named() {
+        let many: Vec<String> = (0..7).map(|i| format!("u{i}:HASH")).collect();
+        let mut lines: Vec<&str> = many.iter().map(String::as_str).collect();
+        lines.push("alice:tidegate:MD5");
+        let warned = warned(&lines, true, true, "/");
+        assert!(warned[0].contains("u0, u1, u2, u3, u4 and 2 more have no line"), "{warned:?}");
+    }
+
+    #[test]
+    fn what_does_not_suit_all_is_not_offered_and_said() {
+        let warned = warned(&["a:tidegate:MD5", "b:tidegate:SHA256", "c:HASH"], true, true, "/");
+        assert_eq!(
+            warned,
+            ["warning: Digest is not offered: a has no line for SHA-256, b has no line for MD5; \
+              'tidegate users add --digest' makes both"]
+        );
+    }
+}
