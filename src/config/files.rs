@@ -22,7 +22,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 /// All that a file holds.
 ///
 /// # Errors
-/// As [`open`] and `read(2)`.
+/// As `open(2)` and `read(2)`; what is no regular file is refused.
 pub fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     open(path.as_ref())?.read_to_end(&mut content)?;
