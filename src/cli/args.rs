@@ -53,9 +53,9 @@ pub(super) struct RunArgs {
 pub(super) type Given = Vec<(&'static OptionSpec, String)>;
 
 impl RunArgs {
-    /// Whether nothing was said.
+    /// Whether nothing was said but where a running proxy is found.
     fn is_empty(&self) -> bool {
-        self.config.is_none() && self.given.is_empty()
+        self.config.is_none() && self.given.iter().all(|(option, _)| option.name == "control")
     }
 
     /// What the file says, and over it what the command line says.
