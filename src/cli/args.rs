@@ -29,10 +29,15 @@ pub(super) enum Invocation {
         socket: Option<PathBuf>,
         request: ControlRequest,
     },
-    /// Of a running proxy if there is a socket, else of what the options say.
+    /// By what the options say.
     Explain {
-        socket: Option<PathBuf>,
         args: RunArgs,
+        question: Question,
+        json: bool,
+    },
+    /// By what the proxy has that runs.
+    AskWhy {
+        socket: Option<PathBuf>,
         question: Question,
         json: bool,
     },
@@ -126,17 +131,19 @@ fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation 
         Ok(question) => question,
         Err(message) => command.error(ErrorKind::ValueValidation, message).exit(),
     };
-    let live = matches.get_flag("live");
-    let socket = live.then(|| socket(matches).unwrap_or_default());
+    let json = matches.get_flag("json");
     let guard = egress::is_meant(matches);
     let given = if guard { egress_given(&command, matches) } else { Vec::new() };
     let args = run_args_of(command, matches, given);
-    if live && !args.is_empty() {
+    if !matches.get_flag("live") {
+        return Invocation::Explain { args, question, json };
+    }
+    if !args.is_empty() {
         let message =
             "--live asks the proxy that runs by its own rules; leave the other options out";
         Command::new("tidegate explain").error(ErrorKind::ArgumentConflict, message).exit();
     }
-    Invocation::Explain { socket, args, question, json: matches.get_flag("json") }
+    Invocation::AskWhy { socket: socket(matches), question, json }
 }
 
 fn egress_given(command: &Command, matches: &ArgMatches) -> Given {

@@ -91,17 +91,11 @@ fn asked(url: &str, method: Option<String>) -> (String, String) {
     let connect = || method.clone().unwrap_or_else(|| "CONNECT".into());
     if let Some(rest) = url.strip_prefix("https://").filter(|_| method.is_none()) {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let has_port = authority.rsplit(':').next().is_some_and(|port| {
-            port.len() < authority.len() && port.bytes().all(|b| b.is_ascii_digit())
-        });
-        let port = if has_port { "" } else { ":443" };
+        let port = if ends_in_port(authority) { "" } else { ":443" };
         return (connect(), format!("{authority}{port}"));
     }
     let is_url = url.contains("://") || url.starts_with('/');
-    let names_port = url.rsplit(':').next().is_some_and(|port| {
-        port.len() < url.len() && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-    });
-    match (is_url, names_port, &method) {
+    match (is_url, ends_in_port(url), &method) {
         (false, true, None) => (connect(), url.to_owned()),
         (false, _, Some(method)) if method == "CONNECT" => (connect(), url.to_owned()),
         (false, ..) => {
@@ -110,6 +104,11 @@ fn asked(url: &str, method: Option<String>) -> (String, String) {
         }
         (true, ..) => (method.unwrap_or_else(|| "GET".into()), url.to_owned()),
     }
+}
+
+fn ends_in_port(text: &str) -> bool {
+    let port = text.rsplit_once(':').map_or("", |(_, port)| port);
+    !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Explains it by what the options say; nothing listens.

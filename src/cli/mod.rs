@@ -36,13 +36,13 @@ pub fn main() -> ExitCode {
             Err(message) => refuse(&message),
         },
         Invocation::Operate { socket: Some(socket), request } => operate::ask(&socket, &request),
-        Invocation::Operate { socket: None, .. } => {
+        Invocation::Operate { socket: None, .. } | Invocation::AskWhy { socket: None, .. } => {
             refuse("where is the control socket? XDG_RUNTIME_DIR is not set; add --control PATH")
         }
-        Invocation::Explain { socket: Some(socket), question, json, .. } => {
+        Invocation::AskWhy { socket: Some(socket), question, json } => {
             operate::ask_why(&socket, question, json)
         }
-        Invocation::Explain { socket: None, args, question, json } => match args.options() {
+        Invocation::Explain { args, question, json } => match args.options() {
             Ok(options) => explain::run(&options, question, json),
             Err(message) => refuse(&message),
         },

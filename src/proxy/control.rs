@@ -4,8 +4,8 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-use super::explain::Question;
 use super::purge::PurgeTarget;
+use super::question::Question;
 
 /// The longest line that is read.
 pub(super) const MAX_LINE: usize = 16 * 1024;

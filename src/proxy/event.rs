@@ -15,6 +15,8 @@ use super::log_text::push_quoted;
 /// One of them.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
+    /// The request that is to be explained: its method, what it asks for, and who sends it.
+    Asked(String, String, IpAddr),
     /// A user has said who it is.
     Recognized(Arc<str>),
     /// The host, as it was written and as it was read.
@@ -110,6 +112,7 @@ impl Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<10} ", self.name())?;
         match self {
+            Self::Asked(method, target, client) => write!(f, "{method} {target}, from {client}"),
             Self::Recognized(user) => f.write_str(user),
             Self::Read(text, Host::Address(address)) => {
                 write!(f, "{text} is the address {address}, {}", AddressClass::of(*address))
@@ -156,6 +159,7 @@ impl Event {
     /// What it is about.
     const fn name(&self) -> &'static str {
         match self {
+            Self::Asked(..) => "request",
             Self::Recognized(_) => "user",
             Self::Read(..) => "host",
             Self::Undecided(_) | Self::Decided(_) | Self::Reported(_) => "rule",
@@ -173,6 +177,9 @@ impl Event {
     pub(super) fn json(&self, out: &mut String) {
         let mut object = Fields::begin(out, "event", self.name());
         match self {
+            Self::Asked(method, target, client) => {
+                object.text("method", method).text("url", target).display("client", client)
+            }
             Self::Recognized(user) => object.text("user", user),
             Self::Read(text, Host::Address(address)) => {
                 let class = AddressClass::of(*address);

@@ -1,14 +1,13 @@
 //! What would become of a request, step by step, without sending anything anywhere but to name servers.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::access::{AddressClass, Host, Judgement, RuleName, Scheme};
+use crate::access::{AddressClass, Host, Judgement, RuleName};
 use crate::cache::{Lookup, Missing, Use};
 use crate::http::{FromClient, Method, RequestHead, ServerCodec};
 use crate::reactor::{Active, Reactor, Token};
@@ -21,71 +20,12 @@ use super::error::ExchangeError;
 use super::event::{Event, Permit, Stored};
 use super::forward;
 use super::journal::Journal;
-use super::log_text::push_quoted;
+use super::question::Question;
 use super::route::{self, Route, Routed};
 use super::surroundings::Mail;
 
 /// Of rules that wait for addresses, and of responses that are stored for a URL, no more are shown.
 const MOST_SHOWN: usize = 64;
-
-/// A request that is to be explained.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// Its method.
-    pub method: String,
-    /// A URL, or `HOST:PORT` for CONNECT.
-    pub url: String,
-    /// Who would ask.
-    pub client: IpAddr,
-    /// At which listener; at the first, if it is not said.
-    pub listener: Option<SocketAddr>,
-    /// As which user.
-    pub user: Option<String>,
-    /// Further field lines of its head.
-    pub fields: Vec<String>,
-    /// The addresses that its name is taken to have; if there are none, name servers are asked.
-    pub addresses: Vec<IpAddr>,
-}
-
-/// In one line: its parts with tabs between them, of which none may hold one.
-impl Display for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { method, url, client, listener, user, fields, addresses } = self;
-        write!(f, "{method}\t{url}\t{client}")?;
-        listener.iter().try_for_each(|listener| write!(f, "\tlistener {listener}"))?;
-        user.iter().try_for_each(|user| write!(f, "\tuser {user}"))?;
-        fields.iter().try_for_each(|field| write!(f, "\tfield {field}"))?;
-        addresses.iter().try_for_each(|address| write!(f, "\taddress {address}"))
-    }
-}
-
-impl FromStr for Question {
-    type Err = String;
-
-    fn from_str(line: &str) -> Result<Self, String> {
-        let wrong = || "the question is not whole".to_owned();
-        let mut parts = line.split('\t');
-        let mut next = || parts.next().ok_or_else(wrong);
-        let (method, url) = (next()?.to_owned(), next()?.to_owned());
-        let client = next()?.parse().map_err(|_| wrong())?;
-        let (listener, user, fields, addresses) = (None, None, Vec::new(), Vec::new());
-        let mut question = Self { method, url, client, listener, user, fields, addresses };
-        for part in parts {
-            match part.split_once(' ') {
-                Some(("listener", text)) => {
-                    question.listener = Some(text.parse().map_err(|_| wrong())?);
-                }
-                Some(("user", user)) => question.user = Some(user.to_owned()),
-                Some(("field", field)) => question.fields.push(field.to_owned()),
-                Some(("address", text)) => {
-                    question.addresses.push(text.parse().map_err(|_| wrong())?);
-                }
-                _ => return Err(wrong()),
-            }
-        }
-        Ok(question)
-    }
-}
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +53,8 @@ impl Explaining {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let client = SocketAddr::new(question.client, 0);
         let mut journal = Journal::new(now, client, listener.unwrap_or(nowhere));
-        journal.trace = Some(Vec::new());
+        let Question { method, url, client, .. } = &question;
+        journal.trace = Some(vec![Event::Asked(method.clone(), url.clone(), *client)]);
         Self { question, journal, asked: None }
     }
 
@@ -234,9 +175,7 @@ impl Explaining {
         core: &mut Core,
         now: Now,
     ) -> Result<Option<RuleName>, ExchangeError> {
-        let connect = request.method() == Method::Connect;
-        let scheme = if connect { Scheme::Https } else { Scheme::Http };
-        let asker = self.journal.asker(request.method_name(), scheme);
+        let asker = self.journal.asker(request);
         let own = core.own.now(now.mono).map_err(|_| ExchangeError::Overloaded)?;
         let policy = &core.settings.destinations;
         Ok(policy.rule_for(&asker, (&route.host, route.port), address, own))
@@ -318,13 +257,8 @@ impl Explaining {
     fn explanation(&mut self) -> Explanation {
         let trace = self.journal.trace.take().unwrap_or_default();
         let allowed = trace.iter().any(|event| matches!(event, Event::Allowed(_)));
-        let Question { method, url, client, .. } = &self.question;
-        let mut text = format!("request    {method} {url}, from {client}\n");
-        let mut json = format!("{{\"allowed\":{allowed},\"method\":");
-        push_quoted(&mut json, method);
-        json.push_str(",\"url\":");
-        push_quoted(&mut json, url);
-        let _ = write!(json, ",\"client\":\"{client}\",\"events\":["); // a String takes all
+        let mut text = String::new();
+        let mut json = format!("{{\"allowed\":{allowed},\"events\":[");
         for (at, event) in trace.iter().enumerate() {
             let _ = writeln!(text, "{event}"); // writing to a String does not fail
             if at > 0 {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{Asker, Scheme};
-use crate::http::{Name, RequestHead, Status};
+use crate::http::{Method, Name, RequestHead, Status};
 use crate::time::Now;
 
 use super::error::ExchangeError;
@@ -155,14 +155,15 @@ impl Journal {
         }
     }
 
-    /// What rules ask for of a request with that method.
-    pub(super) fn asker<'a>(&'a self, method: &'a str, scheme: Scheme) -> Asker<'a> {
+    /// What rules ask for of the request.
+    pub(super) fn asker<'a>(&'a self, request: &'a RequestHead) -> Asker<'a> {
+        let connect = request.method() == Method::Connect;
         Asker {
             client: self.client.ip(),
             user: self.user.as_deref(),
             listener: Some(self.listener),
-            method,
-            scheme,
+            method: request.method_name(),
+            scheme: if connect { Scheme::Https } else { Scheme::Http },
         }
     }
 

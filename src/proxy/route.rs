@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::access::{Host, Judgement, RuleName, Scheme};
+use crate::access::{Host, Judgement, RuleName};
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
 
 use super::core::Core;
@@ -159,10 +159,9 @@ fn forward(
     let Ok(host) = Host::parse(authority.host) else { return unserved(Unserved::Host) };
     journal.trace(|| Event::Read(authority.host.to_owned(), host.clone()));
     let port = authority.port.unwrap_or(80);
-    let scheme = if connect { Scheme::Https } else { Scheme::Http };
     let (own, now) = own;
     let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
-    let asker = journal.asker(request.method_name(), scheme);
+    let asker = journal.asker(request);
     let judged = settings.destinations.ask(&asker, &host, port, own);
     let judgement = judged.map_err(ExchangeError::Denied)?;
     if let Some(rule) = judgement.reported() {

@@ -5,8 +5,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::access::Scheme;
-use crate::http::{HeadWriter, Method, Status};
+use crate::http::{HeadWriter, Status};
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::body::ReaderKey;
@@ -179,9 +178,7 @@ impl Tunnel {
         if !settings.admits(client) {
             return Err(ExchangeError::ClientDenied(client));
         }
-        let connect = request.method() == Method::Connect;
-        let scheme = if connect { Scheme::Https } else { Scheme::Http };
-        let asker = self.journal.asker(request.method_name(), scheme);
+        let asker = self.journal.asker(request);
         let (host, rules) = (&self.route.host, &settings.destinations);
         let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
         let judged = rules.ask(&asker, host, self.route.port, own).and_then(|judgement| {

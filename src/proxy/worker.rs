@@ -12,12 +12,13 @@ use crate::reactor::{Active, App, Arena, Budget, Event, Id, Listener, Load, Reac
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
 use super::door::Door;
-use super::explain::{Explaining, Explanation, Inquiry, Question};
+use super::explain::{Explaining, Explanation, Inquiry};
 use super::fetch::{Fetch, FetchCx};
 use super::names::Asking;
 use super::operator::Operator;
 use super::operators::{OperatorListener, Operators};
 use super::pool::Idle;
+use super::question::Question;
 use super::reload::ReloadRequest;
 use super::settings::Settings;
 use super::stats::{Gauges, Stats};

@@ -1,0 +1,64 @@
+//! A request that is to be explained, and the line in which operators ask for that.
+
+use std::fmt::{self, Display};
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+/// A request that is to be explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its method.
+    pub method: String,
+    /// A URL, or `HOST:PORT` for CONNECT.
+    pub url: String,
+    /// Who would ask.
+    pub client: IpAddr,
+    /// At which listener; at the first, if it is not said.
+    pub listener: Option<SocketAddr>,
+    /// As which user.
+    pub user: Option<String>,
+    /// Further field lines of its head.
+    pub fields: Vec<String>,
+    /// The addresses that its name is taken to have; if there are none, name servers are asked.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// In one line: its parts with tabs between them, of which none may hold one.
+impl Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, url, client, listener, user, fields, addresses } = self;
+        write!(f, "{method}\t{url}\t{client}")?;
+        listener.iter().try_for_each(|listener| write!(f, "\tlistener {listener}"))?;
+        user.iter().try_for_each(|user| write!(f, "\tuser {user}"))?;
+        fields.iter().try_for_each(|field| write!(f, "\tfield {field}"))?;
+        addresses.iter().try_for_each(|address| write!(f, "\taddress {address}"))
+    }
+}
+
+impl FromStr for Question {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let wrong = || "the question is not whole".to_owned();
+        let mut parts = line.split('\t');
+        let mut next = || parts.next().ok_or_else(wrong);
+        let (method, url) = (next()?.to_owned(), next()?.to_owned());
+        let client = next()?.parse().map_err(|_| wrong())?;
+        let (listener, user, fields, addresses) = (None, None, Vec::new(), Vec::new());
+        let mut question = Self { method, url, client, listener, user, fields, addresses };
+        for part in parts {
+            match part.split_once(' ') {
+                Some(("listener", text)) => {
+                    question.listener = Some(text.parse().map_err(|_| wrong())?);
+                }
+                Some(("user", user)) => question.user = Some(user.to_owned()),
+                Some(("field", field)) => question.fields.push(field.to_owned()),
+                Some(("address", text)) => {
+                    question.addresses.push(text.parse().map_err(|_| wrong())?);
+                }
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(question)
+    }
+}
