@@ -23,6 +23,7 @@ pub mod http;
 pub mod proxy;
 pub mod reactor;
 pub mod time;
+pub mod work;
 
 /// The README's program is compiled and run with the other examples of the documentation.
 #[cfg(all(doctest, feature = "proxy"))]

@@ -13,7 +13,6 @@
 //! brings, and a [`Body`] in which the request's content goes up.
 
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -217,11 +216,9 @@ impl Client {
         }
     }
 
-    /// Goes from step to step until something has to happen first.
+    /// Goes from step to step until something has to happen first. A deadline counts once nothing
+    /// that has come in time can be done any more, so that a loop that is late blames no peer.
     pub(super) fn drive(&mut self, cx: &mut ClientCx<'_>) -> Next {
-        if self.time_is_up(cx).is_break() {
-            return Next::Gone;
-        }
         loop {
             let next = match self.step {
                 Step::Receive => steps::receive(self, cx),
@@ -238,7 +235,11 @@ impl Client {
             };
             match next {
                 Next::Go(step) => self.step = step,
-                Next::Park => break,
+                Next::Park => match self.time_is_up(cx) {
+                    Next::Go(step) => self.step = step,
+                    Next::Park => break,
+                    over => return over,
+                },
                 Next::Gone | Next::HandedOver => return next,
             }
             if cx.budget.is_spent() {
@@ -262,35 +263,36 @@ impl Client {
         self.deadlines.next().into_iter().chain(dial.map(Dial::next_deadline)).min()
     }
 
-    /// Gives up what has been waited for too long; breaks if that is the connection.
-    fn time_is_up(&mut self, cx: &mut ClientCx<'_>) -> ControlFlow<()> {
+    /// Gives up what has been waited for too long, one thing at a time. `Park` if there is nothing.
+    fn time_is_up(&mut self, cx: &mut ClientCx<'_>) -> Next {
         let now = cx.now();
-        if is_past(self.deadlines.linger, now) {
-            return ControlFlow::Break(());
+        let deadlines = &mut self.deadlines;
+        if is_past(deadlines.linger, now) {
+            return Next::Gone;
         }
-        if is_past(self.deadlines.send, now) {
+        if is_past(deadlines.send, now) {
             if let Some(exchange) = &mut self.exchange {
                 exchange.journal.reason = Some("send-timeout".into());
             }
-            return ControlFlow::Break(());
+            return Next::Gone;
         }
-        if is_past(self.deadlines.request, now) {
-            self.deadlines.request = None;
-            if self.head_began.is_none() {
-                return ControlFlow::Break(()); // idle for too long
-            }
-            self.step = steps::refuse(self, &ExchangeError::HeadTimeout, cx);
+        if is_past(deadlines.request, now) {
+            deadlines.request = None;
+            return match self.head_began {
+                None => Next::Gone, // idle for too long
+                Some(_) => Next::Go(steps::refuse(self, &ExchangeError::HeadTimeout, cx)),
+            };
         }
-        if is_past(self.deadlines.upload, now) {
-            self.step = steps::give_up_upload(self, cx);
+        if is_past(deadlines.upload, now) {
+            return Next::Go(steps::give_up_upload(self, cx));
         }
-        if is_past(self.deadlines.auth, now) {
-            self.step = steps::wait_at_door_no_longer(self, cx);
+        if is_past(deadlines.auth, now) {
+            return Next::Go(steps::wait_at_door_no_longer(self, cx));
         }
-        if is_past(self.deadlines.joined, now) {
-            self.step = steps::wait_no_longer(self, cx);
+        if is_past(deadlines.joined, now) {
+            return Next::Go(steps::wait_no_longer(self, cx));
         }
-        ControlFlow::Continue(())
+        Next::Park
     }
 
     /// Whether it was heard and answered, and asks for nothing now.

@@ -171,11 +171,14 @@ impl Fetch {
         }
         loop {
             let next = match self.step {
-                _ if self.is_late(cx) => Next::Failed(ExchangeError::OriginTimeout),
                 Step::Acquire => steps::acquire(self, cx),
                 Step::Send => steps::send(self, cx),
                 Step::Head => steps::head(self, cx),
                 Step::Content => steps::content(self, cx),
+            };
+            let next = match next {
+                Next::Park if self.is_late(cx) => Next::Failed(ExchangeError::OriginTimeout),
+                next => next,
             };
             match next {
                 Next::Go(step) => self.step = step,
@@ -221,7 +224,8 @@ impl Fetch {
         self.deadlines.unread.is_some()
     }
 
-    /// Whether the origin was waited for too long.
+    /// Returns true if the origin was waited for too long. Asked when a step parks: what has come in
+    /// time counts, however late the loop is.
     fn is_late(&self, cx: &FetchCx<'_>) -> bool {
         let now = cx.reactor.now().mono;
         is_past(self.deadlines.sending, now) || is_past(self.deadlines.answer, now)

@@ -120,7 +120,7 @@ impl Operator {
         gauges: &Gauges,
         reloads: &mut Reloads,
     ) -> bool {
-        while reactor.now().mono < self.until {
+        loop {
             let next = match self.state {
                 State::Asking(_) => self.ask(reactor, core, gauges, reloads),
                 State::Purging(_) => self.purge(reactor, core),
@@ -131,11 +131,9 @@ impl Operator {
             };
             if next != Next::Go {
                 self.input.release(&mut core.buffers);
-                return next == Next::Park;
+                return next == Next::Park && reactor.now().mono < self.until;
             }
         }
-        self.input.release(&mut core.buffers);
-        false
     }
 
     fn ask(

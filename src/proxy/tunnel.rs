@@ -130,11 +130,6 @@ impl Tunnel {
             self.broken = true;
             return false;
         }
-        if now >= self.deadline {
-            self.journal.reason = Some("tunnel-timeout".into());
-            self.broken = self.up.holds_bytes() || self.down.holds_bytes();
-            return false;
-        }
         // Each way has its own budget: however much goes one way, the other goes on.
         let (mut upwards, mut downwards) = (Budget::default(), Budget::default());
         let buffers = &mut core.tunnel_buffers;
@@ -152,6 +147,10 @@ impl Tunnel {
         }
         if moved {
             self.deadline = now + core.settings.limits.tunnel_timeout;
+        } else if now >= self.deadline {
+            self.journal.reason = Some("tunnel-timeout".into());
+            self.broken = self.up.holds_bytes() || self.down.holds_bytes();
+            return false;
         }
         if upwards.is_spent() || downwards.is_spent() {
             reactor.wake(self.token());

@@ -10,6 +10,10 @@
 //! each once. Whoever is woken after it was driven waits for the next turn, which polls without
 //! waiting. So a drive that is redundant is harmless, and only a missing one could be a bug.
 //!
+//! A turn ends after a few milliseconds, however many objects are ready; the next one polls and goes
+//! on with those that are left. Deadlines are collected after all readiness: an object whose deadline
+//! has passed while the thread was held up is driven with what its sockets have received by then.
+//!
 //! * Readiness is sticky: two bits a socket, set by events, cleared when an operation would block.
 //!   There is no interest to declare and to forget.
 //! * A socket belongs to the object named by its owner token; [`Reactor::set_owner`] hands it on.
@@ -69,6 +73,10 @@ use timer::TimerQueue;
 
 /// Mail handled in one turn; the rest comes with the next, which does not wait.
 const MAIL: usize = 256;
+/// A turn that has lasted so long drives nobody else; objects left are driven in the next.
+const LONG: Duration = Duration::from_millis(4);
+/// Drives between two looks at the clock, which cost less than one of them.
+const DRIVES_A_LOOK: usize = 4;
 
 /// A program on a reactor.
 pub trait App {
@@ -234,7 +242,9 @@ impl<M> Reactor<M> {
             self.run.wake(token, Why::TIMER);
         }
         self.transport.shuffle(self.run.current_mut());
-        while let Some((token, why)) = self.run.pop() {
+        while !self.is_long(turn.driven)
+            && let Some((token, why)) = self.run.pop()
+        {
             turn.driven += 1;
             app.handle(self, Event::Drive(token, why));
         }
@@ -255,7 +265,7 @@ impl<M> Reactor<M> {
     }
 
     /// The descriptor that becomes readable when a turn would find something, for embedding in
-    /// another loop. A simulated network has none. A turn takes 256 events at most: where the other
+    /// another loop. A simulated network has none. A turn may leave something to do: where the other
     /// loop is edge-triggered, turn until [`Turn::is_idle`].
     #[must_use]
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
@@ -305,6 +315,12 @@ impl<M> Reactor<M> {
     #[must_use]
     pub const fn stale_wakes(&self) -> u64 {
         self.run.stale()
+    }
+
+    /// Returns true if a turn that has driven so many objects should end.
+    fn is_long(&self, driven: usize) -> bool {
+        let look = driven > 0 && driven.is_multiple_of(DRIVES_A_LOOK);
+        look && self.clock.now().mono.duration_since(self.now.mono) >= LONG
     }
 
     /// Whether there is something to do without an event.

@@ -93,10 +93,13 @@ impl RunQueue {
         None
     }
 
-    /// Ends the turn: what waited for the next one is current now.
+    /// Ends the turn: what waited for the next one is current now, behind what is left.
     pub(super) fn end_turn(&mut self) {
-        debug_assert!(self.current.is_empty());
-        std::mem::swap(&mut self.current, &mut self.next);
+        if self.current.is_empty() {
+            std::mem::swap(&mut self.current, &mut self.next);
+        } else {
+            self.current.append(&mut self.next);
+        }
         self.turn = self.turn.checked_add(1).unwrap_or(1);
     }
 
@@ -151,6 +154,21 @@ mod tests {
         assert_eq!(queue.pop(), None, "a was");
         queue.end_turn();
         assert_eq!(queue.pop().unwrap().0, a);
+    }
+
+    #[test]
+    fn objects_left_by_a_turn_are_driven_first_in_the_next() {
+        let mut queue = RunQueue::default();
+        let mut arena = Arena::new();
+        let (a, b) = (arena.insert(Thing).token(), arena.insert(Thing).token());
+        queue.wake(a, Why::READY);
+        queue.wake(b, Why::READY);
+        assert_eq!(queue.pop().unwrap().0, a);
+        queue.wake(a, Why::WAKE);
+        queue.end_turn();
+        assert_eq!(queue.pop().unwrap(), (b, Why::READY));
+        assert_eq!(queue.pop().unwrap(), (a, Why::WAKE));
+        assert!(queue.is_empty());
     }
 
     #[test]

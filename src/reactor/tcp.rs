@@ -24,8 +24,11 @@ const BACKLOG: i32 = 4096;
 /// Unsent bytes in a connection's kernel buffer above which it is not writable. Without it one
 /// reader that stalls holds megabytes of kernel memory.
 const UNSENT_LOW_WATER: u32 = 128 * 1024;
-/// Events taken from the kernel in one poll; the rest comes with the next.
+/// Events taken from the kernel at once.
 const EVENTS: usize = 256;
+/// How often events are taken in one poll, while there are more: sockets beyond 65,536 that are ready
+/// wait for the next.
+const ROUNDS: usize = 256;
 /// No socket has this key: an arena's index stays far below.
 const NOTICE: Key = Key(usize::MAX);
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
@@ -120,13 +123,20 @@ impl TcpTransport {
 impl Transport for TcpTransport {
     fn poll(&mut self, reports: &mut Vec<Report>, timeout: Option<Duration>) -> io::Result<()> {
         self.register_accepted(reports); // between two turns
-        let timeout = if reports.is_empty() { timeout } else { Some(Duration::ZERO) };
-        match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            Err(_) => return Ok(()), // a signal for another part of the program: an early return
-            Ok(()) => {}
+        let mut timeout = if reports.is_empty() { timeout } else { Some(Duration::ZERO) };
+        for _ in 0..ROUNDS {
+            match self.poll.poll(&mut self.events, timeout) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                Err(_) => break, // a signal for another part of the program: an early return
+                Ok(()) => {}
+            }
+            let before = reports.len();
+            reports.extend(self.events.iter().map(report));
+            if reports.len() - before < EVENTS {
+                break;
+            }
+            timeout = Some(Duration::ZERO);
         }
-        reports.extend(self.events.iter().map(report));
         Ok(())
     }
 

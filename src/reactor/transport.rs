@@ -41,7 +41,7 @@ pub enum Report {
 ///
 /// The names of sockets are given by the transports of this crate; another wraps one of them.
 pub trait Transport: fmt::Debug {
-    /// Waits up to `timeout` (without end if `None`) for reports, and adds them to `reports`.
+    /// Waits up to `timeout` (without end if `None`) for reports, and adds all there are to `reports`.
     /// May return early with none.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tidegate::auth::Job;
 use tidegate::proxy::{Command, Hasher, LogSink, Mail, Resolver, Settings, Surroundings, Worker};
-use tidegate::reactor::sim::{Fate, Faults, Network};
+use tidegate::reactor::sim::{Fate, Faults, Metered, Network};
 use tidegate::reactor::{Clock, Load, Reactor, TcpTransport, VirtualClock};
 
 use super::peers::Peers;
@@ -215,7 +215,9 @@ impl Stage {
         self.hash();
         let mut idle = true;
         if !self.paused {
-            idle = self.proxy.turn(&mut self.worker, timeout).unwrap().is_idle();
+            let mut metered = Metered::new(&mut self.worker);
+            idle = self.proxy.turn(&mut metered, timeout).unwrap().is_idle();
+            metered.end();
             self.worker.check();
         }
         idle &= self.peer_reactor.turn(&mut self.peers, timeout).unwrap().is_idle();

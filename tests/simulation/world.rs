@@ -9,7 +9,7 @@ use tidegate::proxy::{
     AuthRules, Command, Hasher, Mail, NoLog, ProtectionSpace, Resolver, Settings, Surroundings,
     Worker,
 };
-use tidegate::reactor::sim::{Faults, Network, Rng};
+use tidegate::reactor::sim::{Faults, Metered, Network, Rng};
 use tidegate::reactor::{
     Active, App, Arena, Clock, Event, Io, Listener, Mailbox, NameSources, Reactor, Source, Token,
     Wake,
@@ -220,7 +220,9 @@ fn turn(
     outside: &mut Reactor<()>,
     peers: &mut Peers,
 ) -> bool {
-    let here = proxy.turn(worker, Some(Duration::ZERO)).unwrap();
+    let mut metered = Metered::new(worker);
+    let here = proxy.turn(&mut metered, Some(Duration::ZERO)).unwrap();
+    metered.end();
     let there = outside.turn(peers, Some(Duration::ZERO)).unwrap();
     worker.check();
     here.is_idle() && there.is_idle()

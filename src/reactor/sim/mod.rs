@@ -16,6 +16,7 @@
 //! delivery. A turn that may wait lets it pass by itself, which is all that one host alone needs.
 
 mod datagrams;
+mod metered;
 mod network;
 mod rng;
 mod transport;
@@ -24,6 +25,7 @@ mod world;
 use std::ops::Range;
 use std::time::Duration;
 
+pub use metered::Metered;
 pub use network::{Fate, Network};
 pub use rng::Rng;
 pub use transport::SimTransport;
