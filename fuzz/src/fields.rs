@@ -1,14 +1,14 @@
 //! The fields that a cache goes by: read so that doubt makes a response less cacheable.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use sfv::{Dictionary, Parser};
 use tidegate::cache::{
-    self, NotStored, RequestControl, Response, ResponseControl, Scope, Selection, Storable,
+    self, KeyMaker, NotStored, Presented, RequestControl, RequestRules, Response, ResponseControl,
+    Scope, Selection, Storable,
 };
-use tidegate::http::{
-    Fields, FromClient, HeadLimits, Name, RequestHead, ServerCodec, Status, date,
-};
+use tidegate::http::{Fields, FromClient, HeadLimits, Name, ServerCodec, Status, date};
 use tidegate::time::Now;
 
 /// The largest number of seconds there is.
@@ -47,15 +47,22 @@ pub fn vary(data: &[u8]) {
     let (Some(vary), Some(one), Some(other)) = (lines.next(), lines.next(), lines.next()) else {
         return;
     };
-    let (Some(vary), Some(one), Some(other)) = (value(vary), request(one), request(other)) else {
-        return;
-    };
-    let response = fields(&[(b"Vary", vary)]);
-    let Some(selection) = Selection::of(&response, &one) else { return };
-    assert!(selection.fits(&one), "a response answers the request it was made for");
-    assert_eq!(selection.fits(&other), selection.agree(&one, &other));
-    let theirs = Selection::of(&response, &other).expect("that is the response's matter");
-    assert_eq!(selection == theirs, selection.agree(&one, &other));
+    let Some(vary) = value(vary) else { return };
+    let coding: &[(&[u8], &[u8])] = &[(b"Vary", vary), (b"Content-Encoding", b"gzip")];
+    let response = fields(coding);
+    for by_coding in [false, true] {
+        let rules = RequestRules { by_coding, ..RequestRules::default() };
+        let (Some(mut one), Some(mut other)) = (request(one, rules), request(other, rules)) else {
+            return;
+        };
+        let Some(selection) = Selection::of(&response, &mut one) else { return };
+        assert!(selection.fits(&mut one), "a response answers the request it was made for");
+        let theirs = Selection::of(&response, &mut other).expect("that is the response's matter");
+        let same = selection.is_same(&theirs);
+        assert_eq!(same, theirs.is_same(&selection));
+        assert!(!same || (selection.fits(&mut other) && theirs.fits(&mut one)));
+        assert!(same || by_coding || !selection.fits(&mut other));
+    }
 }
 
 /// Any bytes as `CDN-Cache-Control`: what is no dictionary says nothing at all.
@@ -83,7 +90,8 @@ fn storable(fields: &Fields) -> Result<Storable, NotStored> {
         sent: mono,
         now: Now { mono, wall: UNIX_EPOCH + Duration::from_secs(1_767_225_600) },
     };
-    cache::storable(&request(b"").expect("it has no lines of its own"), &response)
+    let mut request = request(b"", RequestRules::default()).expect("it has no lines of its own");
+    cache::storable(&mut request, &response)
 }
 
 /// One instant, the same for all.
@@ -105,17 +113,22 @@ fn fields(lines: &[(&[u8], &[u8])]) -> Fields {
     fields
 }
 
-/// A request whose `Accept`, `Accept-Language` and `Connection` are parts of `data`.
-fn request(data: &[u8]) -> Option<RequestHead> {
+/// A request whose `Accept`, `Accept-Language`, `Connection` and `Accept-Encoding` are parts of `data`.
+fn request(data: &[u8], rules: RequestRules) -> Option<Presented> {
     let mut parts = data.split(|&byte| byte == b'|');
     let mut line = |name: &[u8]| match parts.next() {
         Some(value) => [name, b": ", value, b"\r\n"].concat(),
         None => Vec::new(),
     };
-    let lines = [line(b"Accept"), line(b"Accept-Language"), line(b"Connection")].concat();
-    let text = [b"GET / HTTP/1.1\r\nHost: h\r\n", &lines[..], b"\r\n"].concat();
+    let lines =
+        [line(b"Accept"), line(b"Accept-Language"), line(b"Connection"), line(b"Accept-Encoding")];
+    let text = [b"GET / HTTP/1.1\r\nHost: h\r\n", &lines.concat()[..], b"\r\n"].concat();
     match ServerCodec::new().decode(&text, &HeadLimits::default()) {
-        Ok((used, Some(FromClient::Request(head)))) if used == text.len() => Some(*head),
+        Ok((used, Some(FromClient::Request(head)))) if used == text.len() => {
+            let mut keys = KeyMaker::new([1, 2]);
+            keys.set_request_rules(rules);
+            Some(keys.present(&Rc::new(*head)))
+        }
         _ => None,
     }
 }

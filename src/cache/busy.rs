@@ -1,203 +1,264 @@
-//! What is on its way, and what lately turned out not to be for sharing.
+//! Fetches in flight, and keys marked hit-for-miss.
 
-use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Instant;
 
-use lru::LruCache;
-
-use crate::http::{Method, Name, RequestHead, range};
+use crate::http::Method;
+use crate::work;
 
 use super::freshness::Use;
 use super::key::{BuildCarried, CacheKey};
-use super::vary::Selection;
+use super::marks::Marks;
+use super::offers::{Reach, Stage};
+use super::presented::Presented;
+use super::purge::Range;
+use super::shelves::Shelves;
+use super::vary::{Selecting, Selection, VaryNames};
 
-/// A fetch that is under way, as the cache knows it.
+/// A fetch that is in flight, as the cache knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(u64);
 
-/// How many keys are remembered as not for sharing.
-const MAX_MARKS: usize = 8192;
-/// What a fetch under way, or a mark, takes beside its key.
-const ENTRY_WEIGHT: usize = 128;
+/// Bytes that a fetch in flight takes in these tables, beside its key and its selecting fields.
+const ENTRY_WEIGHT: usize = 1024;
 
+/// Fetches in flight. None is ever compared with another: a request finds one to join by the hash of its
+/// selecting fields.
 #[derive(Debug)]
 pub(super) struct BusyTable<F> {
-    tickets: HashMap<u64, Busy<F>>,
-    /// The fetches that others may join.
-    joinable: HashMap<CacheKey, Vec<u64>, BuildCarried>,
-    /// The keys of those whose stored response is served meanwhile.
-    refreshing: HashSet<CacheKey, BuildCarried>,
-    /// Keys not for sharing, until when.
-    marks: LruCache<CacheKey, Instant, BuildCarried>,
+    tickets: BTreeMap<u64, Busy<F>>,
+    /// Keys of the fetches that are not outdated.
+    keys: HashMap<CacheKey, KeyBusy, BuildCarried>,
+    /// The same keys, by their URIs.
+    uris: BTreeMap<Arc<str>, CacheKey>,
+    marks: Marks,
     next: u64,
-    key_bytes: usize,
+    /// Bytes of all fetches.
+    weight: usize,
 }
 
+/// A fetch in flight.
 #[derive(Debug)]
 struct Busy<F> {
     key: CacheKey,
-    request: Rc<RequestHead>,
-    fetch: Option<F>,
-    /// Whether the URI's resource was changed since it began.
-    outdated: bool,
-    /// Whether a stored response is served while it is under way.
-    refreshes: bool,
+    /// The fetch, as long as other requests may join it.
+    offered: Option<F>,
+    /// Selecting fields by which it is offered, as far as they are known.
+    by: Option<Arc<Selecting>>,
+    reach: Option<Reach>,
+    stage: Stage,
+    /// Set once the resource has changed since the fetch began.
+    is_outdated: bool,
+}
+
+impl<F> Busy<F> {
+    fn weight(&self) -> usize {
+        ENTRY_WEIGHT + self.key.weight() + self.by.as_ref().map_or(0, |by| by.weight())
+    }
+}
+
+/// Fetches in flight for one key.
+#[derive(Debug, Default)]
+struct KeyBusy {
+    tickets: BTreeSet<u64>,
+    shelves: Shelves,
+    /// Names in the `Vary` of the response whose head came last.
+    names: VaryNames,
+    /// The fetch that validates a stored response which is served meanwhile.
+    refreshing: Option<u64>,
 }
 
 impl<F: Copy> BusyTable<F> {
     pub(super) fn new() -> Self {
         Self {
-            tickets: HashMap::new(),
-            joinable: HashMap::default(),
-            refreshing: HashSet::default(),
-            marks: LruCache::unbounded_with_hasher(BuildCarried::default()),
+            tickets: BTreeMap::new(),
+            keys: HashMap::default(),
+            uris: BTreeMap::new(),
+            marks: Marks::default(),
             next: 0,
-            key_bytes: 0,
+            weight: 0,
         }
     }
 
-    /// Begins a fetch; with `fetch`, others may join it.
+    /// Begins a fetch for `request`. With `offered`, others may join it: those that agree with the
+    /// request in the fields called `names`, by which responses of the key are known to be selected;
+    /// without any, in those by which the response whose head came last was selected.
     pub(super) fn begin(
         &mut self,
         key: &CacheKey,
-        request: &Rc<RequestHead>,
-        fetch: Option<F>,
+        request: &mut Presented,
+        offered: Option<F>,
+        names: Option<VaryNames>,
     ) -> Ticket {
+        work::count(4 * work::LOOK_UP + key.uri().len());
         let number = self.next;
         self.next += 1;
-        if fetch.is_some() {
-            self.joinable.entry(key.clone()).or_default().push(number);
-        }
-        self.key_bytes += key.weight();
-        self.tickets.insert(
-            number,
-            Busy {
-                key: key.clone(),
-                request: Rc::clone(request),
-                fetch,
-                outdated: false,
-                refreshes: false,
-            },
-        );
+        let of_key = self.keys.entry(key.clone()).or_insert_with(|| {
+            self.uris.insert(Arc::clone(key.shared_uri()), key.clone());
+            KeyBusy::default()
+        });
+        of_key.tickets.insert(number);
+        let names = names.unwrap_or_else(|| of_key.names.clone());
+        let by = offered.and_then(|_| request.selecting(&names)).cloned();
+        let no_cache = request.control().no_cache;
+        let stage = if no_cache { Stage::WaitingForOrigin } else { Stage::Waiting };
+        let reach = Reach::brought(request.head().fields());
+        let shelves = &mut of_key.shelves;
+        let offered = offered
+            .filter(|_| reach.is_some_and(|reach| shelves.add(number, by.as_ref(), reach, stage)));
+        let busy = Busy { key: key.clone(), offered, by, reach, stage, is_outdated: false };
+        self.weight += busy.weight();
+        self.tickets.insert(number, busy);
         Ticket(number)
     }
 
-    /// A fetch that `request` may join: one for the same key, by a request that agrees with it in
-    /// what its responses are `known` to be selected by. What they really are is seen when it comes.
+    /// Says that the request of a fetch is being sent: the origin may choose its response from now on.
+    pub(super) fn sent(&mut self, ticket: Ticket) {
+        self.change(ticket, |busy| busy.stage = Stage::Sent);
+    }
+
+    /// Says by which fields the response of a fetch is selected.
+    pub(super) fn selected(&mut self, ticket: Ticket, selection: &Selection) {
+        let Some(busy) = self.tickets.get(&ticket.0).filter(|busy| !busy.is_outdated) else {
+            return;
+        };
+        if let Some(of_key) = self.keys.get_mut(&busy.key) {
+            of_key.names = selection.vary();
+        }
+        self.change(ticket, |busy| busy.by = selection.by().cloned());
+    }
+
+    /// Changes a fetch, and where it is offered, if it is.
+    fn change(&mut self, ticket: Ticket, change: impl FnOnce(&mut Busy<F>)) {
+        work::count(4 * work::LOOK_UP);
+        let Some(busy) = self.tickets.get_mut(&ticket.0) else { return };
+        let shelves = self.keys.get_mut(&busy.key).map(|of_key| &mut of_key.shelves);
+        let (Some(shelves), Some(reach), Some(_)) = (shelves, busy.reach, busy.offered) else {
+            return;
+        };
+        self.weight -= busy.weight();
+        shelves.remove(ticket.0, busy.by.as_ref(), reach, busy.stage);
+        change(busy);
+        if !shelves.add(ticket.0, busy.by.as_ref(), reach, busy.stage) {
+            busy.offered = None;
+        }
+        self.weight += busy.weight();
+    }
+
+    /// A fetch that `request` may join, of those from stage `from` on: one for the same key, for a
+    /// request that agrees with it in the selecting fields as far as they are known.
     pub(super) fn fetch_for(
         &self,
         key: &CacheKey,
-        request: &RequestHead,
-        known: Option<&Selection>,
-    ) -> Option<F> {
-        let numbers = self.joinable.get(key)?;
-        let busy = numbers.iter().filter_map(|number| self.tickets.get(number));
-        let alike = |busy: &&Busy<F>| {
-            known.is_none_or(|known| known.agree(&busy.request, request))
-                && range::asks_within(request.fields(), busy.request.fields())
-        };
-        busy.filter(alike).find_map(|busy| busy.fetch)
+        request: &mut Presented,
+        from: Stage,
+    ) -> Option<(F, Stage)> {
+        work::count(work::LOOK_UP);
+        let of_key = self.keys.get(key)?;
+        let wanted = Reach::needed(request.head().fields());
+        let (number, stage) = of_key.shelves.find(request, wanted, from)?;
+        Some((self.tickets.get(&number)?.offered?, stage))
     }
 
-    /// Ends a fetch; its key, if it was under way.
-    pub(super) fn end(&mut self, ticket: Ticket) -> Option<CacheKey> {
+    /// Ends a fetch; returns its key and whether it is outdated, if it was in flight.
+    pub(super) fn end(&mut self, ticket: Ticket) -> Option<(CacheKey, bool)> {
         self.unshare(ticket);
         let busy = self.tickets.remove(&ticket.0)?;
-        if busy.refreshes {
-            self.refreshing.remove(&busy.key);
+        self.weight -= busy.weight();
+        if !busy.is_outdated
+            && let Some(of_key) = self.keys.get_mut(&busy.key)
+        {
+            work::count(2 * work::LOOK_UP);
+            of_key.tickets.remove(&ticket.0);
+            of_key.refreshing = of_key.refreshing.filter(|number| *number != ticket.0);
+            if of_key.tickets.is_empty() {
+                self.keys.remove(&busy.key);
+                self.uris.remove(busy.key.uri());
+            }
         }
-        self.key_bytes -= busy.key.weight();
-        Some(busy.key)
+        Some((busy.key, busy.is_outdated))
     }
 
-    /// Nobody joins the fetch any more; whether anybody could.
+    /// Has no further request join the fetch; returns true if one could.
     fn unshare(&mut self, ticket: Ticket) -> bool {
         let Some(busy) = self.tickets.get_mut(&ticket.0) else { return false };
-        let joinable = busy.fetch.take().is_some();
-        if joinable && let Some(numbers) = self.joinable.get_mut(&busy.key) {
-            numbers.retain(|&number| number != ticket.0);
-            if numbers.is_empty() {
-                self.joinable.remove(&busy.key);
-            }
+        let joinable = busy.offered.take().is_some();
+        if let (true, Some(reach), Some(of_key)) =
+            (joinable, busy.reach, self.keys.get_mut(&busy.key))
+        {
+            of_key.shelves.remove(ticket.0, busy.by.as_ref(), reach, busy.stage);
         }
         joinable
     }
 
-    /// Says that the resources of all keys that are `meant` were changed, by a fetch or from outside:
-    /// nobody joins the fetches for them that are under way, and but for that one they are outdated.
-    pub(super) fn outdate(&mut self, meant: impl Fn(&CacheKey) -> bool, by: Option<Ticket>) {
-        self.joinable.retain(|key, _| !meant(key));
-        for (&number, busy) in self.tickets.iter_mut().filter(|(_, busy)| meant(&busy.key)) {
-            busy.fetch = None;
-            busy.outdated |= by != Some(Ticket(number));
+    /// Says that the resource of a key has changed: no request joins its fetches in flight, and they are
+    /// outdated; but for the one that has changed it, if that is among them.
+    pub(super) fn outdate(&mut self, key: &CacheKey, by: Option<Ticket>) {
+        let Some(mut of_key) = self.keys.remove(key) else { return };
+        let own = by.filter(|ticket| of_key.tickets.remove(&ticket.0));
+        for number in &of_key.tickets {
+            work::count(2 * work::LOOK_UP);
+            if let Some(busy) = self.tickets.get_mut(number) {
+                (busy.offered, busy.is_outdated) = (None, true);
+            }
         }
+        let Some(Ticket(own)) = own else {
+            self.uris.remove(key.uri());
+            return;
+        };
+        if let Some(busy) = self.tickets.get_mut(&own) {
+            busy.offered = None;
+        }
+        let tickets = BTreeSet::from([own]);
+        self.keys.insert(key.clone(), KeyBusy { tickets, ..KeyBusy::default() });
     }
 
-    /// Whether the resource has changed since the fetch began.
-    pub(super) fn is_outdated(&self, ticket: Ticket) -> bool {
-        self.tickets.get(&ticket.0).is_some_and(|busy| busy.outdated)
+    /// The same for all keys in a range of URIs. Every fetch is outdated once at the most.
+    pub(super) fn outdate_range(&mut self, range: &Range, by: Option<Ticket>) {
+        let from = (Bound::Included(range.prefix()), Bound::Unbounded);
+        let from = self.uris.range::<str, _>(from);
+        let within = from.take_while(|(uri, _)| range.has(uri));
+        let keys: Vec<CacheKey> = within.map(|(_, key)| key.clone()).collect();
+        work::count(keys.len() * work::LOOK_UP);
+        keys.iter().for_each(|key| self.outdate(key, by));
     }
 
-    /// Says that a stored response is served while the fetch is under way.
+    /// Says that a stored response is served while the fetch is in flight.
     pub(super) fn refresh(&mut self, ticket: Ticket) {
-        if let Some(busy) = self.tickets.get_mut(&ticket.0) {
-            busy.refreshes = true;
-            self.refreshing.insert(busy.key.clone());
+        let key = self.tickets.get(&ticket.0).map(|busy| &busy.key);
+        if let Some(of_key) = key.and_then(|key| self.keys.get_mut(key)) {
+            of_key.refreshing = Some(ticket.0);
         }
     }
 
     /// How a stored response is used without waiting for the origin, if it is. One fetch at a time
     /// validates it meanwhile.
-    pub(super) fn usable(&self, key: &CacheKey, request: &RequestHead, usable: Use) -> Option<Use> {
+    pub(super) fn usable(&self, key: &CacheKey, method: Method, usable: Use) -> Option<Use> {
+        let refreshing = || self.keys.get(key).is_some_and(|of_key| of_key.refreshing.is_some());
         match usable {
             Use::Fresh | Use::Stale => Some(usable),
-            Use::WhileRevalidating if self.refreshing.contains(key) => Some(Use::Stale),
-            Use::WhileRevalidating if request.method() == Method::Get => Some(usable),
+            Use::WhileRevalidating if refreshing() => Some(Use::Stale),
+            Use::WhileRevalidating if method == Method::Get => Some(usable),
             Use::WhileRevalidating | Use::Validate | Use::ValidateForRequest => None,
         }
     }
 
-    /// Nobody joins the fetch; if others could have, nobody joins one of its key before `until`. That
-    /// a part is not for sharing says nothing of the whole.
-    pub(super) fn mark(&mut self, ticket: Ticket, until: Instant) {
+    /// Has no further request join the fetch and, if one could, marks its key until a time. That a part
+    /// is not for sharing says nothing of the whole: a fetch for a range marks no key.
+    pub(super) fn mark(&mut self, ticket: Ticket, until: Instant, now: Instant) {
         if !self.unshare(ticket) {
             return;
         }
-        let Some(busy) = self.tickets.get(&ticket.0) else { return };
-        if busy.request.fields().has(Name::Range) {
-            return;
-        }
-        if self.marks.put(busy.key.clone(), until).is_none() {
-            self.key_bytes += busy.key.weight();
-        }
-        while self.marks.len() > MAX_MARKS
-            && let Some((key, _)) = self.marks.pop_lru()
-        {
-            self.key_bytes -= key.weight();
+        let busy = self.tickets.get(&ticket.0).filter(|busy| busy.reach == Some(Reach::Whole));
+        if let Some(busy) = busy {
+            self.marks.put(&busy.key, until, now);
         }
     }
 
-    pub(super) fn unmark(&mut self, key: &CacheKey) {
-        if self.marks.pop(key).is_some() {
-            self.key_bytes -= key.weight();
-        }
-    }
-
-    pub(super) fn is_marked(&mut self, key: &CacheKey, now: Instant) -> bool {
-        let marked = self.marks.get(key).copied();
-        if marked.is_some_and(|until| now >= until) {
-            self.unmark(key);
-            return false;
-        }
-        marked.is_some()
-    }
-
-    /// Forgets what was not for sharing.
-    pub(super) fn unmark_all(&mut self) {
-        while let Some((key, _)) = self.marks.pop_lru() {
-            self.key_bytes -= key.weight();
-        }
+    pub(super) const fn marks(&mut self) -> &mut Marks {
+        &mut self.marks
     }
 
     pub(super) fn len(&self) -> usize {
@@ -205,6 +266,36 @@ impl<F: Copy> BusyTable<F> {
     }
 
     pub(super) fn weight(&self) -> usize {
-        self.key_bytes + ENTRY_WEIGHT * (self.tickets.len() + self.marks.len())
+        self.weight + self.marks.weight()
+    }
+
+    /// Panics if the books do not agree with a recount.
+    pub(super) fn check(&self) {
+        self.marks.check();
+        let weights = self.tickets.values().map(Busy::weight);
+        assert_eq!(weights.sum::<usize>(), self.weight, "bytes of fetches are counted");
+        let mut current = 0;
+        for (key, of_key) in &self.keys {
+            assert!(!of_key.tickets.is_empty(), "a key has a fetch");
+            assert_eq!(self.uris.get(key.uri()), Some(key), "a key is found by its URI");
+            current += of_key.tickets.len();
+            let busy = |number: &u64| &self.tickets[number];
+            for number in &of_key.tickets {
+                assert!(busy(number).key == *key && !busy(number).is_outdated);
+            }
+            assert!(of_key.refreshing.is_none_or(|number| of_key.tickets.contains(&number)));
+            of_key.shelves.check(|number| {
+                let busy = &self.tickets[&number];
+                assert!(busy.offered.is_some(), "what is offered can be joined");
+                (busy.by.clone(), busy.reach, busy.stage)
+            });
+        }
+        let outdated = self.tickets.values().filter(|busy| busy.is_outdated).count();
+        assert_eq!(
+            current + outdated,
+            self.tickets.len(),
+            "every current fetch is found by its key"
+        );
+        assert_eq!(self.uris.len(), self.keys.len());
     }
 }

@@ -145,6 +145,11 @@ impl RequestControl {
         }
         control
     }
+
+    /// Forgets what asks for validation of a response that is fresh.
+    pub(super) const fn accept_without_validation(&mut self) {
+        (self.no_cache, self.max_age, self.min_fresh) = (false, None, None);
+    }
 }
 
 /// The directives with a meaning here.

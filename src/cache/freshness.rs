@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::http::{Name, RequestHead, Status, date};
+use crate::http::{Name, Status, date};
 
 use super::control::{RequestControl, ResponseControl, Scope, seconds};
 use super::policy::Response;
@@ -125,6 +125,11 @@ impl Freshness {
         self.lifetime.is_zero()
     }
 
+    /// Returns true if every request has to have it validated.
+    pub(super) const fn is_never_fresh(&self) -> bool {
+        self.always_validate || self.lifetime.is_zero()
+    }
+
     /// The same, but stale from `at` on.
     pub(super) fn until(self, at: Instant) -> Self {
         let lifetime = self.lifetime.min(self.age(at));
@@ -151,11 +156,16 @@ impl Freshness {
         seconds(self.lifetime) - seconds(self.age(now))
     }
 
-    /// Whether `request` may be answered without asking the origin.
+    /// Returns true if a request that says `control` may be answered with a response that was fetched
+    /// for another: without asking the origin again, or because the origin was asked only after
+    /// this request had come (`unsent`).
     #[must_use]
-    pub fn allows(&self, request: &RequestHead, now: Instant) -> bool {
-        let control = RequestControl::of(request.fields());
-        matches!(self.judge(&control, now), Use::Fresh | Use::Stale | Use::WhileRevalidating)
+    pub fn allows(&self, control: &RequestControl, unsent: bool, now: Instant) -> bool {
+        match self.judge(control, now) {
+            Use::Fresh | Use::Stale | Use::WhileRevalidating => true,
+            Use::Validate => unsent,
+            Use::ValidateForRequest => unsent && control.no_cache,
+        }
     }
 
     /// What a request that says `control` may do with it.

@@ -2,13 +2,17 @@
 
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
 use crate::heap::taken;
+use crate::http::RequestHead;
+use crate::work;
 
 use super::key_rules::KeyRules;
+use super::presented::{Presented, RequestRules};
 
 /// The primary key: the target URI, hashed once with a secret, since clients choose it.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,6 +64,7 @@ impl Hash for CacheKey {
 pub struct KeyMaker {
     hasher: SipHasher13,
     rules: KeyRules,
+    request_rules: RequestRules,
 }
 
 impl KeyMaker {
@@ -67,11 +72,22 @@ impl KeyMaker {
     #[must_use]
     pub fn new(secret: [u64; 2]) -> Self {
         let hasher = SipHasher13::new_with_keys(secret[0], secret[1]);
-        Self { hasher, rules: KeyRules::default() }
+        Self { hasher, rules: KeyRules::default(), request_rules: RequestRules::default() }
     }
 
     pub(super) fn set_rules(&mut self, rules: KeyRules) {
         self.rules = rules;
+    }
+
+    /// Changes how requests are read and compared. Requests presented before stay as they were.
+    pub fn set_request_rules(&mut self, rules: RequestRules) {
+        self.request_rules = rules;
+    }
+
+    /// Presents a request to the cache.
+    #[must_use]
+    pub fn present(&self, request: &Rc<RequestHead>) -> Presented {
+        Presented::new(Rc::clone(request), self.request_rules, self.hasher)
     }
 
     /// Two numbers made of `text` that nobody outside can foresee.
@@ -89,6 +105,7 @@ impl KeyMaker {
     #[must_use]
     pub fn key(&self, uri: &Arc<str>) -> CacheKey {
         let uri = self.rules.apply(uri);
+        work::count(work::LOOK_UP + uri.len());
         let mut hasher = self.hasher;
         hasher.write(uri.as_bytes());
         CacheKey { hash: hasher.finish(), uri }

@@ -4,8 +4,10 @@
 //! value `F` that its owner gave when it began: whoever asks for what is on its way gets that.
 
 mod busy;
+mod coding;
 mod content;
 mod control;
+mod detached;
 mod evict;
 mod extents;
 mod freshness;
@@ -13,21 +15,25 @@ mod freshness_rules;
 mod index;
 mod key;
 mod key_rules;
+mod marks;
 mod object;
+mod offers;
 mod policy;
 mod preference;
+mod presented;
 mod purge;
+mod shelves;
 mod store;
 mod tagged;
 mod tags;
 mod targeted;
+mod variants;
 mod vary;
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::http::{Method, Name, RequestHead, cond};
+use crate::http::{Method, Name, cond};
 
 pub use busy::Ticket;
 pub use content::Content;
@@ -40,12 +46,15 @@ pub use key::{CacheKey, KeyMaker};
 pub use key_rules::{KeyRules, Parameters};
 pub use object::Object;
 pub use policy::{NotStored, Response, Storable, still_storable, storable};
+pub use presented::{Presented, RequestRules};
 pub use purge::{Purge, What};
 pub use tags::{Tag, TagKind, Tags, invalidated_groups};
 pub use vary::Selection;
 
 use busy::BusyTable;
-use store::Store;
+use offers::Stage;
+use purge::Range;
+use store::{Found, Store};
 
 /// The bounds of a cache.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +68,8 @@ pub struct CacheLimits {
     pub hit_for_miss: Duration,
     /// Which entries go first when memory is short.
     pub eviction: Eviction,
+    /// Responses of one URI that `Vary` keeps apart.
+    pub variants: usize,
 }
 
 /// What the cache has for a request.
@@ -71,8 +82,13 @@ pub enum Lookup<F> {
     /// Some of a response; what is wanted of it, from the first byte to one past the last, is not all
     /// here.
     Part(Arc<Object>, (u64, u64)),
-    /// The response is on its way, as this fetch of its owner.
-    Busy(F),
+    /// The response is in flight.
+    Busy {
+        /// The fetch that brings it, as its owner knows it.
+        fetch: F,
+        /// Whether the origin has not been asked: what the fetch brings is fetched for this request, too.
+        unsent: bool,
+    },
     /// Nothing.
     Miss(Missing),
 }
@@ -132,7 +148,7 @@ impl<F: Copy> Cache<F> {
     /// An empty cache; one with no memory stores nothing.
     #[must_use]
     pub fn new(limits: CacheLimits, keys: KeyMaker) -> Self {
-        let store = Store::new(limits.eviction);
+        let store = Store::new(limits.eviction, limits.variants);
         Self { limits, keys, store, busy: BusyTable::new(), under_way: 0, slack: 0, came: 0 }
     }
 
@@ -140,6 +156,7 @@ impl<F: Copy> Cache<F> {
     pub fn set_limits(&mut self, limits: CacheLimits) {
         self.limits = limits;
         self.store.set_eviction(limits.eviction);
+        self.store.set_most_variants(limits.variants);
         self.make_room();
     }
 
@@ -147,8 +164,8 @@ impl<F: Copy> Cache<F> {
     /// joins any more and which is not stored when it has come.
     pub fn clear(&mut self) {
         self.store.clear();
-        self.busy.outdate(|_| true, None);
-        self.busy.unmark_all();
+        self.busy.outdate_range(&Range::below(String::new()), None);
+        self.busy.marks().clear();
     }
 
     /// Makes keys by other rules from now on. What is stored under keys that are made no more is
@@ -157,7 +174,12 @@ impl<F: Copy> Cache<F> {
         self.keys.set_rules(rules);
     }
 
-    /// Makes keys.
+    /// Reads and compares requests by other rules from now on.
+    pub fn set_request_rules(&mut self, rules: RequestRules) {
+        self.keys.set_request_rules(rules);
+    }
+
+    /// Makes keys, and presents requests.
     #[must_use]
     pub const fn keys(&self) -> &KeyMaker {
         &self.keys
@@ -170,31 +192,30 @@ impl<F: Copy> Cache<F> {
     }
 
     /// What there is for `request`, whose target URI is `key`.
-    pub fn look_up(&mut self, key: &CacheKey, request: &RequestHead, now: Instant) -> Lookup<F> {
+    pub fn look_up(&mut self, key: &CacheKey, request: &mut Presented, now: Instant) -> Lookup<F> {
         if let Some(missing) = self.passes_by(request) {
             return Lookup::Miss(missing);
         }
-        let variants = self.store.get(key);
-        decide(variants, &self.busy, key, request, now)
+        let found = self.store.find(key, request);
+        decide(found, &self.busy, key, request, now)
     }
 
     /// The same, for somebody who only wants to know: nothing counts as used.
-    pub fn peek(&self, key: &CacheKey, request: &RequestHead, now: Instant) -> Lookup<F> {
+    pub fn peek(&self, key: &CacheKey, request: &mut Presented, now: Instant) -> Lookup<F> {
         if let Some(missing) = self.passes_by(request) {
             return Lookup::Miss(missing);
         }
-        decide(self.store.peek(key), &self.busy, key, request, now)
+        decide(self.store.peek(key, request), &self.busy, key, request, now)
     }
 
-    /// What is stored for a URI.
-    #[must_use]
-    pub fn stored(&self, key: &CacheKey) -> &[Arc<Object>] {
-        self.store.peek(key)
+    /// Responses stored for a URI, those used last first.
+    pub fn stored(&self, key: &CacheKey) -> impl Iterator<Item = &Arc<Object>> {
+        self.store.variants(key)
     }
 
     /// Why a request is none for the cache.
-    const fn passes_by(&self, request: &RequestHead) -> Option<Missing> {
-        match request.method() {
+    fn passes_by(&self, request: &Presented) -> Option<Missing> {
+        match request.head().method() {
             _ if !self.is_on() => Some(Missing::Bypass),
             Method::Get | Method::Head => None,
             _ => Some(Missing::Method),
@@ -206,24 +227,37 @@ impl<F: Copy> Cache<F> {
         self.busy.refresh(ticket);
     }
 
-    /// Says that `fetch` is under way for `request`: the others may join it, unless this request's
-    /// response might be for nobody else, or lately was.
+    /// Says that `fetch` begins for `request`: others may join it, unless the response to this request
+    /// might be for no other, or lately was.
     pub fn begin(
         &mut self,
         key: &CacheKey,
-        request: &Rc<RequestHead>,
+        request: &mut Presented,
         fetch: F,
         now: Instant,
     ) -> Ticket {
-        let control = RequestControl::of(request.fields());
-        let joinable = self.is_on()
-            && may_share(request, &control)
-            && !request.fields().has(Name::IfRange) // what is asked for may be all that comes
-            && !cond::is_conditional(request.fields())
-            && !self.busy.is_marked(key, now);
-        let ticket = self.busy.begin(key, request, joinable.then_some(fetch));
+        let fields = request.head().fields();
+        let offered = self.is_on()
+            && may_join(request)
+            && !fields.has(Name::IfRange) // what is asked for may be all that comes
+            && !cond::is_conditional(fields)
+            && !self.busy.marks().has(key, now);
+        let names = self.store.names(key);
+        let ticket = self.busy.begin(key, request, offered.then_some(fetch), names);
         self.make_room();
         ticket
+    }
+
+    /// Says that the request of a fetch is being sent. Who asks from now on may be told of what came
+    /// before.
+    pub fn sent(&mut self, ticket: Ticket) {
+        self.busy.sent(ticket);
+    }
+
+    /// Says by which fields the response of a fetch is selected: requests that do not agree in these
+    /// need not wait for it.
+    pub fn selected(&mut self, ticket: Ticket, selection: &Selection) {
+        self.busy.selected(ticket, selection);
     }
 
     /// Whether content of this length may be stored as far as the cache is concerned.
@@ -260,18 +294,14 @@ impl<F: Copy> Cache<F> {
     /// Nobody joins the fetch from now on, and for a while nobody waits for another one of its key:
     /// its response is not for sharing.
     pub fn mark_unshared(&mut self, ticket: Ticket, now: Instant) {
-        self.busy.mark(ticket, now + self.limits.hit_for_miss);
+        self.busy.mark(ticket, now + self.limits.hit_for_miss, now);
         self.make_room();
     }
 
     /// Ends a fetch with a response to store; returns it, with what was here of it before.
     pub fn complete(&mut self, ticket: Ticket, object: Arc<Object>) -> Arc<Object> {
-        if self.busy.is_outdated(ticket) {
-            self.abandon(ticket);
-            return object;
-        }
-        let Some(key) = self.busy.end(ticket) else { return object };
-        self.busy.unmark(&key);
+        let Some((key, false)) = self.busy.end(ticket) else { return object };
+        self.busy.marks().remove(&key);
         let object = self.combined(&key, object);
         self.update(&key, &object);
         object
@@ -282,7 +312,7 @@ impl<F: Copy> Cache<F> {
         if object.content.is_whole() {
             return object;
         }
-        let older = self.store.get(key).iter().find(|older| older.selection == object.selection);
+        let older = self.store.same(key, &object.selection);
         let combined = older.and_then(|older| object.combined_with(older));
         let combined = combined.filter(|object| self.takes(object.content.here()));
         combined.map_or(object, Arc::new)
@@ -292,7 +322,7 @@ impl<F: Copy> Cache<F> {
     /// on its way for it is from before that, too: nobody joins it, and it is not stored, unless it
     /// is the answer to the request itself.
     pub fn invalidate(&mut self, key: &CacheKey, by: Ticket) -> bool {
-        self.busy.outdate(|busy| busy == key, Some(by));
+        self.busy.outdate(key, Some(by));
         self.store.remove(key)
     }
 
@@ -300,13 +330,13 @@ impl<F: Copy> Cache<F> {
     /// it is done. A soft purge removes nothing: what it finds is stale from `now` on. What is on its
     /// way and could be meant is from before the purge: nobody joins it, and it is not stored.
     pub fn purge(&mut self, what: &What, soft: bool, now: Instant) -> Purge {
-        self.busy.outdate(|key| what.may_be(key.uri()), None);
+        what.ranges().iter().for_each(|range| self.busy.outdate_range(range, None));
         Purge::new(what, soft.then_some(now))
     }
 
     /// Goes on with a purge, for no longer than nobody notices; whether it is done.
     pub fn go_on(&mut self, purge: &mut Purge) -> bool {
-        purge.go_on(&mut self.store, &self.keys)
+        purge.go_on(&mut self.store)
     }
 
     /// Removes all of these groups of the origin `root`, for a successful unsafe request
@@ -316,7 +346,7 @@ impl<F: Copy> Cache<F> {
             return;
         }
         let root = [root, "/"].concat();
-        self.busy.outdate(|key| key.uri().starts_with(&root), Some(by));
+        self.busy.outdate_range(&Range::below(root.clone()), Some(by));
         for group in groups {
             let mut purge = Purge::new(&What::Group { root: root.clone(), group }, None);
             while !self.go_on(&mut purge) {}
@@ -325,16 +355,15 @@ impl<F: Copy> Cache<F> {
 
     /// The stored response that `request` selects, fresh or not, unless it was purged. It counts as
     /// used.
-    pub fn stored_for(&mut self, key: &CacheKey, request: &RequestHead) -> Option<Arc<Object>> {
-        let mut usable = self.store.get(key).iter().filter(|object| !object.is_outdated());
-        usable.find(|object| object.selection.fits(request)).map(Arc::clone)
+    pub fn stored_for(&mut self, key: &CacheKey, request: &mut Presented) -> Option<Arc<Object>> {
+        self.store.find(key, request).selected.filter(|object| !object.is_outdated())
     }
 
     /// What is stored for a URI, selected by whatever requests, that the origin can be asked about
     /// together: several whole responses, told apart by their entity tags. It does not count as used.
     #[must_use]
     pub fn told_apart(&self, key: &CacheKey) -> Vec<Arc<Object>> {
-        tagged::told_apart(self.store.peek(key))
+        tagged::told_apart(self.store.variants(key))
     }
 
     /// Stores `object` in place of the response that it is a newer version of.
@@ -408,41 +437,42 @@ impl<F: Copy> Cache<F> {
     /// Panics if its books do not agree.
     pub fn check(&self) {
         self.store.check();
+        self.busy.check();
         let stats = self.stats();
         assert!(self.bytes() <= self.limits.memory || stats.entries == 0, "within its bytes");
     }
 }
 
-/// What `variants`, the responses stored for the URI, and those on their way mean for a request.
+/// What was `found` in the store, and fetches in flight, mean for a request.
 fn decide<F: Copy>(
-    variants: &[Arc<Object>],
+    found: Found,
     busy: &BusyTable<F>,
     key: &CacheKey,
-    request: &RequestHead,
+    request: &mut Presented,
     now: Instant,
 ) -> Lookup<F> {
-    let control = RequestControl::of(request.fields());
-    let missing = if variants.is_empty() { Missing::Uri } else { Missing::Vary };
-    let known = variants.first().map(|object| &object.selection);
-    let selected = variants.iter().find(|object| object.selection.fits(request));
-    let selected =
-        selected.map(|object| (Arc::clone(object), object.freshness().judge(&control, now)));
-    let incomplete = selected.as_ref().is_some_and(|(object, _)| !object.covers(request));
+    let control = *request.control();
+    let missing = if found.names.is_none() { Missing::Uri } else { Missing::Vary };
+    let selected = found.selected.map(|object| {
+        let usable = object.freshness().judge(&control, now);
+        (object, usable)
+    });
+    let incomplete = selected.as_ref().is_some_and(|(object, _)| !object.covers(request.head()));
     if let Some((object, usable)) = &selected
         && !incomplete
-        && let Some(usable) = busy.usable(key, request, *usable)
+        && let Some(usable) = busy.usable(key, request.head().method(), *usable)
     {
         return Lookup::Hit(Arc::clone(object), usable);
     }
-    if may_share(request, &control)
-        && let Some(fetch) = busy.fetch_for(key, request, known)
+    if may_join(request)
+        && let Some((fetch, stage)) = busy.fetch_for(key, request, joined_from(&selected, &control))
     {
-        return Lookup::Busy(fetch);
+        return Lookup::Busy { fetch, unsent: stage != Stage::Sent };
     }
     match selected {
         Some((object, usable)) if !incomplete => Lookup::Stale(object, usable),
         _ if control.no_cache || control.no_store => Lookup::Miss(Missing::Request),
-        Some((object, _)) => match object.wanted_by(request) {
+        Some((object, _)) => match object.wanted_by(request.head()) {
             Some(wanted) => Lookup::Part(object, wanted),
             None => Lookup::Miss(Missing::Part),
         },
@@ -450,12 +480,23 @@ fn decide<F: Copy>(
     }
 }
 
+/// The stage from which on fetches can answer a request. One that was sent before the request came
+/// brings nothing for a request that must have the origin asked (RFC 9111 §5.2.1.4), nor a response
+/// that has to be validated for each (§5.2.2.4).
+fn joined_from(selected: &Option<(Arc<Object>, Use)>, control: &RequestControl) -> Stage {
+    match selected {
+        _ if control.no_cache => Stage::WaitingForOrigin,
+        Some((object, _)) if object.freshness().is_never_fresh() => Stage::Waiting,
+        _ => Stage::Sent,
+    }
+}
+
 /// Whether a request may be answered with the response to another one that is not there yet.
-fn may_share(request: &RequestHead, control: &RequestControl) -> bool {
-    request.method() == Method::Get
-        && !control.no_cache
+fn may_join(request: &Presented) -> bool {
+    let (head, control) = (request.head(), request.control());
+    head.method() == Method::Get
         && !control.no_store
-        && !request.framing().has_content()
-        && !request.fields().has(Name::Authorization)
-        && !cond::guards_a_change(request.fields())
+        && !head.framing().has_content()
+        && !head.fields().has(Name::Authorization)
+        && !cond::guards_a_change(head.fields())
 }

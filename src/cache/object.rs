@@ -12,6 +12,7 @@ use crate::http::{Fields, Method, RequestHead, Status};
 use super::extents::Extents;
 use super::freshness::Freshness;
 use super::policy::Storable;
+use super::presented::Presented;
 use super::tags::Tags;
 use super::vary::Selection;
 
@@ -167,12 +168,13 @@ impl Object {
         ITSELF + said + self.content.weight()
     }
 
-    /// Whether `request`, which it was not fetched for, may be answered with it.
+    /// Whether `request`, which waited for it to be validated for another one, may be answered with
+    /// it; since before the origin was asked, if that was `unsent` then.
     #[must_use]
-    pub fn answers(&self, request: &RequestHead, now: Instant) -> bool {
-        self.freshness().allows(request, now)
+    pub fn answers(&self, request: &mut Presented, unsent: bool, now: Instant) -> bool {
+        self.freshness().allows(request.control(), unsent, now)
             && self.selection.fits(request)
-            && self.covers(request)
+            && self.covers(request.head())
     }
 }
 

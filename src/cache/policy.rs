@@ -10,6 +10,7 @@ use crate::time::Now;
 use super::control::{RequestControl, ResponseControl, Scope};
 use super::freshness::{Freshness, LifetimeSource, Use, allows_heuristics};
 use super::freshness_rules::FreshnessRule;
+use super::presented::Presented;
 use super::tags::Tags;
 use super::targeted;
 use super::vary::Selection;
@@ -109,10 +110,13 @@ impl Storable {
         !self.withholds && use_of_it == Use::Fresh
     }
 
-    /// Whether the response, as it comes, may answer another request that waits for it.
+    /// Whether the response, as it comes, may answer another request that waits for it, since before
+    /// the origin was asked if that was `unsent` then.
     #[must_use]
-    pub fn answers(&self, request: &RequestHead, now: Instant) -> bool {
-        !self.withholds && self.freshness.allows(request, now) && self.selection.fits(request)
+    pub fn answers(&self, request: &mut Presented, unsent: bool, now: Instant) -> bool {
+        !self.withholds
+            && self.freshness.allows(request.control(), unsent, now)
+            && self.selection.fits(request)
     }
 }
 
@@ -120,10 +124,10 @@ impl Storable {
 ///
 /// # Errors
 /// Why not.
-pub fn storable(request: &RequestHead, response: &Response<'_>) -> Result<Storable, NotStored> {
-    match request.method() {
+pub fn storable(request: &mut Presented, response: &Response<'_>) -> Result<Storable, NotStored> {
+    match request.head().method() {
         // What content of a GET means is not part of the key.
-        Method::Get if !request.framing().has_content() => still_storable(request, response),
+        Method::Get if !request.head().framing().has_content() => still_storable(request, response),
         Method::Post if response.is_what_a_get_brings() => still_storable(request, response),
         _ => Err(NotStored::Method),
     }
@@ -134,14 +138,14 @@ pub fn storable(request: &RequestHead, response: &Response<'_>) -> Result<Storab
 /// # Errors
 /// Why not.
 pub fn still_storable(
-    request: &RequestHead,
+    request: &mut Presented,
     response: &Response<'_>,
 ) -> Result<Storable, NotStored> {
     let control = response.control();
     if let Some(reason) = forbidden(request, response, &control) {
         return Err(reason);
     }
-    let part = part_of(request, response);
+    let part = part_of(request.head(), response);
     if (response.status == Status::PARTIAL_CONTENT && part.is_none()) || response.is_coded {
         return Err(NotStored::Partial);
     }
@@ -165,12 +169,13 @@ pub fn still_storable(
 
 /// What forbids that a response is stored, however fresh it may be.
 fn forbidden(
-    request: &RequestHead,
+    request: &Presented,
     response: &Response<'_>,
     control: &ResponseControl,
 ) -> Option<NotStored> {
     let status = response.status;
-    if RequestControl::of(request.fields()).no_store {
+    let fields = request.head().fields();
+    if request.control().no_store {
         return Some(NotStored::NoStore);
     }
     if control.must_understand && !is_understood(status) {
@@ -183,10 +188,10 @@ fn forbidden(
         return Some(NotStored::Private);
     }
     let shared = control.public || control.s_maxage.is_some() || control.must_revalidate;
-    if request.fields().has(Name::Authorization) && !shared {
+    if fields.has(Name::Authorization) && !shared {
         return Some(NotStored::Authorization);
     }
-    let of_conditions = depends_on_conditions(request.fields(), status);
+    let of_conditions = depends_on_conditions(fields, status);
     (status == Status::NOT_MODIFIED || of_conditions).then_some(NotStored::Status)
 }
 

@@ -1,47 +1,74 @@
-//! Lists of preferences with weights, as `Accept-Language` (RFC 9110 §12.4.2, §12.5).
+//! Lists of preferences with weights, such as `Accept-Language` (RFC 9110 §12.4.2, §12.5), in one
+//! form for all lists that mean the same.
+
+use std::str;
 
 use crate::http::list::Elements;
+use crate::work;
 
-/// What is preferred, and how much: thousandths. In order of preference; what is preferred alike is
-/// in the order of its text, since the order in the list means nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Preferences(Vec<(u16, Vec<u8>)>);
+/// Longer lists are compared as they are written: no user agent sends them, and sorting takes time. So
+/// are lists with quoted strings, which no preference has.
+const MAX_PREFERENCES: usize = 64;
 
-impl Preferences {
-    /// Reads all lines of a field.
-    pub(super) fn of<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut all: Vec<_> = lines.flat_map(Elements::of).map(weighed).collect();
-        all.sort_by(|(a, this), (b, other)| b.cmp(a).then_with(|| this.cmp(other)));
-        all.dedup();
-        Self(all)
+/// First byte of the canonical form of a list that was read.
+const READ: u8 = b'~';
+/// First byte of the form of a list that is compared as it is written.
+const WRITTEN: u8 = b'=';
+
+/// Appends the canonical form of a list that stands on `lines`. Two lists with the same canonical
+/// form mean the same, whatever their order, case, white space and spelling of weights.
+pub(super) fn canonicalize<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, out: &mut Vec<u8>) {
+    let elements = lines.flat_map(Elements::of);
+    if elements.clone().nth(MAX_PREFERENCES).is_some() || elements.clone().any(is_quoted) {
+        out.push(WRITTEN);
+        return elements.for_each(|element| {
+            work::count(element.len());
+            out.extend_from_slice(element);
+            out.push(b',');
+        });
     }
-
-    /// What is preferred to everything else, if that is one.
-    pub(super) fn first(&self) -> Option<&[u8]> {
-        match self.0.as_slice() {
-            [(weight, first), rest @ ..] if *weight > 0 => {
-                let alone = rest.first().is_none_or(|(next, _)| next < weight);
-                alone.then_some(first.as_slice())
-            }
-            _ => None,
-        }
-    }
-
-    /// The same for lists that mean the same.
-    pub(super) fn canonical(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        for (weight, text) in &self.0 {
-            out.extend_from_slice(text);
-            out.extend_from_slice(format!(";{weight},").as_bytes());
-        }
-        out
+    let mut read: Vec<_> = elements.map(weighed).collect();
+    read.sort_unstable_by(|(a, this), (b, other)| {
+        work::count(1 + this.len().min(other.len()));
+        b.cmp(a).then_with(|| this.cmp(other))
+    });
+    read.dedup();
+    out.push(READ);
+    for (weight, text) in read {
+        out.extend_from_slice(&text);
+        out.push(b';');
+        out.extend_from_slice(weight.to_string().as_bytes());
+        out.push(b',');
     }
 }
 
-/// An element in lower case without its weight, and that; a weight that cannot be read stays where
-/// it is.
+/// Preferences of a canonical form, the most preferred first, each with its weight in thousandths.
+/// `None` for a list that is compared as it is written.
+pub(super) fn preferences(canonical: &[u8]) -> Option<impl Iterator<Item = (&[u8], u16)>> {
+    let list = canonical.strip_prefix(&[READ])?;
+    Some(list.split(|&byte| byte == b',').filter_map(|preference| {
+        let at = preference.iter().rposition(|&byte| byte == b';')?;
+        let weight = str::from_utf8(&preference[at + 1..]).ok()?.parse().ok()?;
+        Some((&preference[..at], weight))
+    }))
+}
+
+/// The element that a canonical form prefers to all others, if there is one.
+pub(super) fn first(canonical: &[u8]) -> Option<&[u8]> {
+    let mut preferences = preferences(canonical)?;
+    let (first, weight) = preferences.next().filter(|(_, weight)| *weight > 0)?;
+    preferences.next().is_none_or(|(_, next)| next < weight).then_some(first)
+}
+
+fn is_quoted(element: &[u8]) -> bool {
+    element.contains(&b'"')
+}
+
+/// Weight and text of an element, the text in lower case. A weight that cannot be read stays part of
+/// the text.
 fn weighed(element: &[u8]) -> (u16, Vec<u8>) {
-    let mut text = Vec::new();
+    work::count(work::LOOK_UP + element.len());
+    let mut text = Vec::with_capacity(element.len());
     let mut weight = 1000;
     for (n, part) in element.split(|&byte| byte == b';').map(<[u8]>::trim_ascii).enumerate() {
         match part {
@@ -59,7 +86,7 @@ fn weighed(element: &[u8]) -> (u16, Vec<u8>) {
     (weight, text)
 }
 
-/// `0`, `1`, or either with up to three digits behind a dot, in thousandths.
+/// Reads `0`, `1`, or either with up to three digits behind a dot, in thousandths.
 fn qvalue(value: &[u8]) -> Option<u16> {
     let (whole, digits) = match value {
         [whole @ (b'0' | b'1')] => (whole, &[][..]),
@@ -77,25 +104,51 @@ fn qvalue(value: &[u8]) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn of(line: &str) -> Preferences {
-        Preferences::of([line.as_bytes()].into_iter())
+    fn of(line: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        canonicalize([line.as_bytes()].into_iter(), &mut out);
+        out
     }
 
     #[test]
-    fn lists_are_the_same_if_they_mean_the_same() {
+    fn lists_have_one_form_if_they_mean_the_same() {
         assert_eq!(of("en, de"), of("DE,en;q=1.000"));
         assert_eq!(of("en;q=0.5, de"), of("de, EN ; Q=0.50"));
         assert_ne!(of("en;q=0.5, de"), of("en, de;q=0.5"));
-        assert_ne!(of("en;q=2").canonical(), of("en").canonical());
-        assert_eq!(of("a, a").canonical(), of("a").canonical());
+        assert_ne!(of("en;q=2"), of("en"));
+        assert_eq!(of("a, a"), of("a"));
     }
 
     #[test]
-    fn what_is_preferred_to_all_else_comes_first() {
-        assert_eq!(of("fr;q=0.5, De;q=1.0").first(), Some(&b"de"[..]));
-        assert_eq!(of("fr, de").first(), None);
-        assert_eq!(of("de;q=0").first(), None);
-        assert_eq!(of("").first(), None);
+    fn long_lists_are_the_same_only_if_they_are_written_alike() {
+        let list = |length: usize, sign: &str| {
+            let elements: Vec<String> = (0..length).map(|n| format!("l{n}")).collect();
+            (
+                of(&elements.join(sign)),
+                of(&elements.into_iter().rev().collect::<Vec<_>>().join(",")),
+            )
+        };
+        let (short, reversed) = list(MAX_PREFERENCES, ", ");
+        assert_eq!(short, reversed);
+        let (long, reversed) = list(MAX_PREFERENCES + 1, ", ");
+        assert_ne!(long, reversed);
+        assert_eq!(long, list(MAX_PREFERENCES + 1, " ,").0);
+        assert!(preferences(&long).is_none() && first(&long).is_none());
+    }
+
+    #[test]
+    fn preferences_are_read_back_from_their_canonical_form() {
+        let canonical = of("gzip;q=0.5, BR;level=9, *;q=0");
+        let read: Vec<_> = preferences(&canonical).unwrap().collect();
+        assert_eq!(read, [(&b"br;level=9"[..], 1000), (b"gzip", 500), (b"*", 0)]);
+    }
+
+    #[test]
+    fn one_preference_comes_first_if_its_weight_is_the_largest() {
+        assert_eq!(first(&of("fr;q=0.5, De;q=1.0")), Some(&b"de"[..]));
+        assert_eq!(first(&of("fr, de")), None);
+        assert_eq!(first(&of("de;q=0")), None);
+        assert_eq!(first(&of("")), None);
     }
 
     #[test]

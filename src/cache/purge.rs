@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::key::KeyMaker;
 use super::store::Store;
 use super::tags::{Tag, TagKind};
 
@@ -44,25 +43,33 @@ pub struct Purge {
 
 /// Neighbours in the index.
 #[derive(Clone, Debug)]
-struct Range {
+pub(super) struct Range {
     tag: Option<Tag>,
     prefix: String,
     /// Whether the prefix is the whole.
     exact: bool,
 }
 
-impl What {
-    /// Whether what is on its way for `uri` is to be purged. Its tags are not known yet, so it may
-    /// have any.
-    pub(super) fn may_be(&self, uri: &str) -> bool {
-        let ranges = self.ranges();
-        let within =
-            |range: &Range| uri.starts_with(&range.prefix) && (!range.exact || uri == range.prefix);
-        ranges.iter().any(within)
+impl Range {
+    /// All URIs that begin so.
+    pub(super) const fn below(prefix: String) -> Self {
+        Self { tag: None, prefix, exact: false }
     }
 
-    fn ranges(&self) -> Vec<Range> {
-        let prefix = |prefix: String| Range { tag: None, prefix, exact: false };
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Returns true if `uri` lies in the range.
+    pub(super) fn has(&self, uri: &str) -> bool {
+        uri.starts_with(&self.prefix) && (!self.exact || uri == self.prefix)
+    }
+}
+
+impl What {
+    /// Ranges of the index that hold all that is meant.
+    pub(super) fn ranges(&self) -> Vec<Range> {
+        let prefix = Range::below;
         let tagged =
             |kind, name| Range { tag: Some(Tag::new(kind, name)), ..prefix(String::new()) };
         match self {
@@ -96,19 +103,19 @@ impl Purge {
     }
 
     /// Goes on for a slice; whether that was the last.
-    pub(super) fn go_on(&mut self, store: &mut Store, keys: &KeyMaker) -> bool {
+    pub(super) fn go_on(&mut self, store: &mut Store) -> bool {
         let Some(range) = self.ranges.last() else { return true };
-        let Range { tag, prefix, exact } = range;
-        let slice = if *exact { 1 } else { SLICE };
-        let uris = store.index().after(tag.as_ref(), prefix, self.last.as_ref(), slice);
-        for uri in uris.iter().filter(|uri| !exact || ***uri == **prefix) {
-            self.count += store.purge(&keys.key(uri), tag.as_ref(), self.soft);
+        let slice = if range.exact { 1 } else { SLICE };
+        let tag = range.tag.as_ref();
+        let entries = store.index().after(tag, &range.prefix, self.last.as_ref(), slice);
+        for (_, slot) in entries.iter().filter(|(uri, _)| range.has(uri)) {
+            self.count += store.purge(*slot, tag, self.soft);
         }
-        if *exact || uris.len() < slice {
+        if range.exact || entries.len() < slice {
             self.ranges.pop();
             self.last = None;
         } else {
-            self.last = uris.into_iter().last();
+            self.last = entries.into_iter().last().map(|(uri, _)| uri);
         }
         self.ranges.is_empty()
     }
@@ -120,9 +127,10 @@ mod tests {
     use std::time::Duration;
 
     use crate::cache::{
-        Cache, CacheKey, CacheLimits, Content, Extents, Lookup, Object, Response, Use, storable,
+        Cache, CacheKey, CacheLimits, Content, Extents, KeyMaker, Lookup, Object, Presented,
+        Response, Use, storable,
     };
-    use crate::http::{Fields, FromClient, HeadLimits, RequestHead, ServerCodec, Status};
+    use crate::http::{Fields, FromClient, HeadLimits, ServerCodec, Status};
     use crate::reactor::{Clock, Now, VirtualClock};
 
     use super::*;
@@ -140,6 +148,7 @@ mod tests {
                 object: 1000,
                 hit_for_miss,
                 eviction: crate::cache::Eviction::default(),
+                variants: 32,
             };
             let cache = Cache::new(limits, KeyMaker::new([1, 2]));
             let mut kept = Self { cache, now: VirtualClock::default().now() };
@@ -172,7 +181,7 @@ mod tests {
                 sent: self.now.mono,
                 now: self.now,
             };
-            let storable = storable(&request(uri), &response).unwrap();
+            let storable = storable(&mut self.request(uri), &response).unwrap();
             let content = Extents::of(Content::default(), 0);
             Arc::new(Object::new(Status::OK, head, content, storable))
         }
@@ -186,15 +195,18 @@ mod tests {
 
         fn look_up(&mut self, uri: &str) -> Lookup<u8> {
             let key = self.key(uri);
-            self.cache.look_up(&key, &request(uri), self.now.mono)
+            let mut request = self.request(uri);
+            self.cache.look_up(&key, &mut request, self.now.mono)
         }
-    }
 
-    fn request(uri: &str) -> RequestHead {
-        let head = format!("GET {uri} HTTP/1.1\r\nHost: x\r\n\r\n");
-        match ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default()) {
-            Ok((_, Some(FromClient::Request(head)))) => *head,
-            other => panic!("{other:?}"),
+        fn request(&self, uri: &str) -> Presented {
+            let head = format!("GET {uri} HTTP/1.1\r\nHost: x\r\n\r\n");
+            match ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default()) {
+                Ok((_, Some(FromClient::Request(head)))) => {
+                    self.cache.keys().present(&Rc::new(*head))
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 
@@ -251,7 +263,8 @@ mod tests {
         assert!(matches!(kept.look_up(uri), Lookup::Hit(_, Use::Fresh)));
         assert_eq!(kept.purge(&What::Tag(b"a".to_vec()), true), 1);
         assert!(matches!(kept.look_up(uri), Lookup::Stale(_, Use::Validate)));
-        assert!(kept.cache.stored_for(&kept.key(uri), &request(uri)).is_none());
+        let (key, mut request) = (kept.key(uri), kept.request(uri));
+        assert!(kept.cache.stored_for(&key, &mut request).is_none());
         let newer = kept.object(uri, "");
         kept.cache.update(&kept.key(uri), &newer);
         assert!(matches!(kept.look_up(uri), Lookup::Hit(_, Use::Fresh)));
@@ -280,14 +293,14 @@ mod tests {
         let mut kept = Kept::new(&[]);
         let (uri, other) = ("http://h.test/a", "http://other.test/a");
         let begin = |kept: &mut Kept, uri, fetch| {
-            let (key, request) = (kept.key(uri), Rc::new(request(uri)));
-            kept.cache.begin(&key, &request, fetch, kept.now.mono)
+            let (key, mut request) = (kept.key(uri), kept.request(uri));
+            kept.cache.begin(&key, &mut request, fetch, kept.now.mono)
         };
         let tickets = [begin(&mut kept, uri, 1), begin(&mut kept, other, 2)];
-        assert!(matches!(kept.look_up(uri), Lookup::Busy(1)));
+        assert!(matches!(kept.look_up(uri), Lookup::Busy { fetch: 1, .. }));
         kept.purge(&What::Host("h.test".into()), false);
         assert!(matches!(kept.look_up(uri), Lookup::Miss(_)));
-        assert!(matches!(kept.look_up(other), Lookup::Busy(2)));
+        assert!(matches!(kept.look_up(other), Lookup::Busy { fetch: 2, .. }));
         for (ticket, uri) in tickets.into_iter().zip([uri, other]) {
             let object = kept.object(uri, "");
             kept.cache.complete(ticket, object);

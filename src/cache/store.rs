@@ -1,21 +1,24 @@
 //! Stored responses within a number of bytes. Which of them goes first is for an order to say.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use slab::Slab;
 
 use crate::heap::taken;
+use crate::work;
 
+use super::detached::Detached;
 use super::evict::{Eviction, Order};
 use super::index::{Index, URI_WEIGHT};
 use super::key::{BuildCarried, CacheKey};
 use super::object::Object;
+use super::presented::Presented;
 use super::tags::Tag;
+use super::variants::{Variant, Variants};
+use super::vary::{Selection, VaryNames};
 
-/// How many responses one URI may have, selected by different requests.
-const MAX_VARIANTS: usize = 32;
 /// How many entries in use are spared at a time, since to evict them frees nothing yet.
 const SPARED: usize = 32;
 
@@ -30,48 +33,40 @@ pub(super) struct Store {
     index: Index,
     /// Bytes of all entries.
     stored: usize,
-    /// Evicted objects that somebody is still being sent, and their bytes.
-    detached: Vec<(Weak<Object>, usize)>,
-    detached_bytes: usize,
-    /// How many of them could have been looked at since they were.
-    unswept: usize,
+    detached: Detached,
     evicted: u64,
+    /// Responses that one URI may have.
+    most_variants: usize,
+    /// Responses stored so far.
+    number: u64,
 }
 
+/// Responses stored under one key.
 #[derive(Debug)]
 struct Entry {
     key: CacheKey,
-    /// The newest first.
-    variants: Vec<Arc<Object>>,
+    variants: Variants,
     weight: usize,
 }
 
 impl Entry {
-    /// Whether somebody is being sent one of its objects.
-    fn is_in_use(&self) -> bool {
-        self.variants.iter().any(|object| Arc::strong_count(object) > 1)
-    }
-
-    /// Counts anew what it takes with its key.
-    fn weigh(&mut self) {
-        let objects = self.variants.iter().map(|object| object.weight()).sum::<usize>();
-        let list = taken(self.variants.capacity() * size_of::<Arc<Object>>());
-        self.weight = URI_WEIGHT + self.key.weight() + list + objects;
-    }
-
-    /// Adds `object`, in place of the one that answers the same requests. Those that leave.
-    fn put(&mut self, object: Arc<Object>) -> Vec<Arc<Object>> {
-        let others = |old: &Arc<Object>| old.selection != object.selection;
-        let (others, mut leaving): (Vec<_>, Vec<_>) = self.variants.drain(..).partition(others);
-        self.variants.push(object);
-        self.variants.extend(others);
-        leaving.extend(self.variants.drain(MAX_VARIANTS.min(self.variants.len())..));
-        leaving
+    /// Bytes that the entry takes, with its key.
+    fn weigh(&self) -> usize {
+        URI_WEIGHT + self.key.weight() + self.variants.weight()
     }
 }
 
+/// What a look at the store has found for a request.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The response that the request selects.
+    pub(super) selected: Option<Arc<Object>>,
+    /// Names in the `Vary` of the response stored last; `None` if nothing is stored.
+    pub(super) names: Option<VaryNames>,
+}
+
 impl Store {
-    pub(super) fn new(eviction: Eviction) -> Self {
+    pub(super) fn new(eviction: Eviction, most_variants: usize) -> Self {
         Self {
             eviction,
             order: eviction.order(),
@@ -79,10 +74,10 @@ impl Store {
             entries: Slab::new(),
             index: Index::default(),
             stored: 0,
-            detached: Vec::new(),
-            detached_bytes: 0,
-            unswept: 0,
+            detached: Detached::default(),
             evicted: 0,
+            most_variants,
+            number: 0,
         }
     }
 
@@ -97,47 +92,94 @@ impl Store {
         }
     }
 
-    /// The variants stored under `key`.
-    pub(super) fn peek(&self, key: &CacheKey) -> &[Arc<Object>] {
-        self.slots.get(key).map_or(&[], |&slot| &self.entries[slot].variants)
+    /// Bounds how many responses one URI may have from now on.
+    pub(super) const fn set_most_variants(&mut self, most: usize) {
+        self.most_variants = most;
     }
 
-    /// The variants stored under `key`, which counts as used.
-    pub(super) fn get(&mut self, key: &CacheKey) -> &[Arc<Object>] {
-        let Some(&slot) = self.slots.get(key) else { return &[] };
-        let entry = &self.entries[slot];
-        self.order.hit(slot, entry.weight);
-        &entry.variants
+    fn slot(&self, key: &CacheKey) -> Option<usize> {
+        work::count(work::LOOK_UP);
+        self.slots.get(key).copied()
     }
 
-    /// Stores `object`, in place of the one that answers the same requests.
-    pub(super) fn insert(&mut self, key: &CacheKey, object: Arc<Object>) {
-        if let Some(&slot) = self.slots.get(key) {
-            self.change(slot, |entry| entry.put(object));
-            self.order.hit(slot, self.entries[slot].weight);
-            return;
+    /// Names in the `Vary` of the response stored last under `key`, if there is one.
+    pub(super) fn names(&self, key: &CacheKey) -> Option<VaryNames> {
+        Some(self.entries[self.slot(key)?].variants.names())
+    }
+
+    /// Looks for a response to `request`, without a trace.
+    pub(super) fn peek(&self, key: &CacheKey, request: &mut Presented) -> Found {
+        let Some(slot) = self.slot(key) else { return Found::default() };
+        let variants = &self.entries[slot].variants;
+        let selected = variants.find(request).map(|variant| Arc::clone(&variant.object));
+        Found { selected, names: Some(variants.names()) }
+    }
+
+    /// Looks for a response to `request`. The entry, and the response that is found, count as used.
+    pub(super) fn find(&mut self, key: &CacheKey, request: &mut Presented) -> Found {
+        let found = self.peek(key, request);
+        if found.names.is_some()
+            && let Some(slot) = self.slot(key)
+        {
+            let entry = &mut self.entries[slot];
+            found.selected.iter().for_each(|object| entry.variants.used(object));
+            self.order.hit(slot, entry.weight);
         }
-        let slot = self.entries.insert(Entry { key: key.clone(), variants: Vec::new(), weight: 0 });
+        found
+    }
+
+    /// Responses stored under `key`, those used last first.
+    pub(super) fn variants(&self, key: &CacheKey) -> impl Iterator<Item = &Arc<Object>> {
+        let variants = self.slot(key).map(|slot| self.entries[slot].variants.iter());
+        variants.into_iter().flatten().map(|variant| &variant.object)
+    }
+
+    /// The response that the same fields have selected.
+    pub(super) fn same(&self, key: &CacheKey, selection: &Selection) -> Option<&Arc<Object>> {
+        let variants = &self.entries[self.slot(key)?].variants;
+        variants.get(selection).map(|variant| &variant.object)
+    }
+
+    /// Stores `object`, in place of those whose requests it answers as well.
+    pub(super) fn insert(&mut self, key: &CacheKey, object: Arc<Object>) {
+        self.number += 1;
+        let variant = Variant { object, number: self.number };
+        let Some(slot) = self.slot(key) else { return self.insert_first(key, variant) };
+        let uri = key.shared_uri();
+        self.index.tag(uri, slot, &variant.object.tags);
+        let most = self.most_variants;
+        self.change(slot, |variants| variants.put(variant, most));
+        self.order.hit(slot, self.entries[slot].weight);
+    }
+
+    fn insert_first(&mut self, key: &CacheKey, variant: Variant) {
+        let object = Arc::clone(&variant.object);
+        let mut entry = Entry { key: key.clone(), variants: Variants::One(variant), weight: 0 };
+        entry.weight = entry.weigh();
+        let weight = entry.weight;
+        self.stored += weight;
+        let slot = self.entries.insert(entry);
         self.slots.insert(key.clone(), slot);
-        self.change(slot, |entry| entry.put(object));
-        self.order.insert(slot, key.hash(), self.entries[slot].weight);
+        self.index.add(key.shared_uri(), slot);
+        self.index.tag(key.shared_uri(), slot, &object.tags);
+        self.order.insert(slot, key.hash(), weight);
     }
 
-    /// Changes the variants of an entry, which hands out those that leave.
-    fn change(&mut self, slot: usize, change: impl FnOnce(&mut Entry) -> Vec<Arc<Object>>) {
+    /// Changes the responses of an entry, which hands out those that leave.
+    fn change(&mut self, slot: usize, change: impl FnOnce(&mut Variants) -> Vec<Arc<Object>>) {
         let entry = &mut self.entries[slot];
-        unlist(&mut self.index, entry);
-        self.stored -= entry.weight;
-        let leaving = change(entry);
-        entry.weigh();
-        self.stored += entry.weight;
-        list(&mut self.index, entry);
-        self.detach(&leaving);
+        let leaving = change(&mut entry.variants);
+        let weight = entry.weigh();
+        self.stored = self.stored - std::mem::replace(&mut entry.weight, weight) + weight;
+        for object in &leaving {
+            self.index.untag(entry.key.shared_uri(), &object.tags);
+            self.detached.add(object);
+        }
     }
 
-    /// Removes what is stored under `key`; whether there was something.
+    /// Removes what is stored under `key`; returns true if something was.
     pub(super) fn remove(&mut self, key: &CacheKey) -> bool {
-        let Some(&slot) = self.slots.get(key) else { return false };
+        let Some(slot) = self.slot(key) else { return false };
         self.order.remove(slot);
         self.take(slot);
         true
@@ -148,48 +190,52 @@ impl Store {
         &self.index
     }
 
-    /// Removes what is stored under `key`, all of it or what has `tag`; or, softly, says of it that it
-    /// is stale from now on. How many responses that were. It does not count as a use.
-    pub(super) fn purge(
-        &mut self,
-        key: &CacheKey,
-        tag: Option<&Tag>,
-        soft: Option<Instant>,
-    ) -> usize {
-        let meant = |object: &Arc<Object>| tag.is_none_or(|tag| object.tags.has(tag));
-        let Some(&slot) = self.slots.get(key) else { return 0 };
-        let entry = &mut self.entries[slot];
+    /// Removes what is stored in `slot`, all of it or what has `tag`; or, softly, makes it stale from
+    /// now on. Returns how many responses that concerns. It does not count as a use.
+    pub(super) fn purge(&mut self, slot: usize, tag: Option<&Tag>, soft: Option<Instant>) -> usize {
+        let meant = |variant: &Variant| tag.is_none_or(|tag| variant.object.tags.has(tag));
+        let entry = &self.entries[slot];
+        let found = entry.variants.iter().filter(|variant| meant(variant));
         if let Some(now) = soft {
-            let found = entry.variants.iter().filter(|object| meant(object));
-            return found.map(|object| object.outdate(now)).count();
+            return found.map(|variant| variant.object.outdate(now)).count();
         }
-        if entry.variants.iter().all(meant) {
-            let count = entry.variants.len();
-            self.remove(key);
-            return count;
-        }
-        let before = entry.variants.len();
-        self.change(slot, |entry| {
-            let (leaving, left) = entry.variants.drain(..).partition(meant);
-            entry.variants = left;
+        let count = found.count();
+        self.remove_meant(slot, meant);
+        count
+    }
+
+    fn remove_meant(&mut self, slot: usize, meant: impl FnMut(&Variant) -> bool) {
+        let mut all = false;
+        self.change(slot, |variants| {
+            let (leaving, every) = variants.remove(meant);
+            all = every;
             leaving
         });
-        before - self.entries[slot].variants.len()
+        if all {
+            self.order.remove(slot);
+            self.take(slot);
+        }
     }
 
     /// Drops entries until at most `limit` bytes are held. Of those that come first, some that are
-    /// in use are passed over.
+    /// in use are passed over; one with several responses loses those used least recently before it
+    /// goes.
     pub(super) fn shrink_to(&mut self, limit: usize) {
         if self.bytes() > limit {
-            self.sweep_detached();
+            self.detached.sweep();
         }
         let mut spared = 0;
         while self.bytes() > limit
             && let Some(slot) = self.order.first()
         {
-            if spared < SPARED && self.entries[slot].is_in_use() {
+            if spared < SPARED && self.entries[slot].variants.is_in_use() {
                 spared += 1;
                 self.order.defer(slot);
+                continue;
+            }
+            if self.entries[slot].variants.len() > 1 {
+                self.change(slot, Variants::halve);
+                self.order.reweigh(slot, self.entries[slot].weight);
                 continue;
             }
             self.order.evict(slot);
@@ -210,50 +256,31 @@ impl Store {
     /// Takes an entry out, which the order knows no more. With the last one, the tables go.
     fn take(&mut self, slot: usize) {
         let entry = self.entries.remove(slot);
-        unlist(&mut self.index, &entry);
         self.slots.remove(&entry.key);
         self.stored -= entry.weight;
-        self.detach(&entry.variants);
+        for variant in entry.variants.iter() {
+            self.index.untag(entry.key.shared_uri(), &variant.object.tags);
+            self.detached.add(&variant.object);
+        }
+        self.index.remove(entry.key.shared_uri());
         if self.entries.is_empty() {
             (self.entries, self.slots) = (Slab::new(), HashMap::default());
         }
     }
 
-    /// Objects in use outlive their entry, and count until they are dropped.
-    fn detach(&mut self, leaving: &[Arc<Object>]) {
-        for object in leaving.iter().filter(|object| Arc::strong_count(object) > 1) {
-            let weight = object.weight();
-            self.detached.push((Arc::downgrade(object), weight));
-            self.detached_bytes += weight;
-        }
-    }
-
-    /// Forgets the detached that were dropped since. Each is looked at; with many of them, that is
-    /// not done every time that room is short.
+    /// Forgets detached objects that were dropped.
     pub(super) fn sweep_detached(&mut self) {
-        const LOOKED_AT: usize = 32;
-        self.unswept += LOOKED_AT;
-        if self.unswept < self.detached.len() {
-            return;
-        }
-        self.unswept = 0;
-        let mut bytes = 0;
-        self.detached.retain(|(object, weight)| {
-            let alive = object.strong_count() > 0;
-            bytes += if alive { *weight } else { 0 };
-            alive
-        });
-        self.detached_bytes = bytes;
+        self.detached.sweep();
     }
 
     /// Bytes evicted and not yet let go of.
     pub(super) const fn detached_bytes(&self) -> usize {
-        self.detached_bytes
+        self.detached.bytes()
     }
 
     /// Bytes held: stored, with index and order, or evicted and not yet let go of.
     pub(super) fn bytes(&self) -> usize {
-        self.stored + self.detached_bytes + self.tables()
+        self.stored + self.detached.bytes() + self.tables()
     }
 
     /// Bytes that index, entries and order take, beside what the entries hold.
@@ -262,7 +289,7 @@ impl Store {
         let places = self.slots.capacity() / 7 * 8;
         taken(places * (size_of::<(CacheKey, usize)>() + 1))
             + taken(self.entries.capacity() * (size_of::<Entry>() + size_of::<usize>()))
-            + taken(self.detached.capacity() * size_of::<(Weak<Object>, usize)>())
+            + self.detached.weight()
             + self.order.weight()
     }
 
@@ -274,33 +301,26 @@ impl Store {
         self.evicted
     }
 
-    /// Panics if its books do not agree.
+    /// Panics if the books do not agree with a recount.
     pub(super) fn check(&self) {
-        let weights = self.entries.iter().map(|(_, entry)| entry.weight).sum::<usize>();
+        let weights = self.entries.iter().map(|(_, entry)| entry.weigh()).sum::<usize>();
         assert_eq!(weights, self.stored, "stored bytes are counted");
-        assert!(self.entries.iter().all(|(_, entry)| !entry.variants.is_empty()));
-        let detached = self.detached.iter().map(|(_, weight)| weight).sum::<usize>();
-        assert_eq!(detached, self.detached_bytes, "detached bytes are counted");
         assert_eq!(self.slots.len(), self.entries.len(), "every entry has its key");
         assert_eq!(self.order.len(), self.entries.len(), "every entry has its place in the order");
         let found = |(slot, entry): (usize, &Entry)| self.slots.get(&entry.key) == Some(&slot);
         assert!(self.entries.iter().all(found), "keys lead to their entries");
-        let objects = self.entries.iter().flat_map(|(_, entry)| &entry.variants);
-        let stored: HashSet<_> = objects.map(Arc::as_ptr).collect();
-        let twice = self.detached.iter().any(|(object, _)| stored.contains(&object.as_ptr()));
-        assert!(!twice, "what is stored is not detached");
-        self.index.check(self.entries.iter().flat_map(|(_, entry)| {
-            entry.variants.iter().map(|object| (entry.key.shared_uri(), &object.tags))
-        }));
+        self.entries.iter().for_each(|(_, entry)| entry.variants.check());
+        let variants = || {
+            self.entries.iter().flat_map(|(slot, entry)| {
+                let uri = entry.key.shared_uri();
+                entry.variants.iter().map(move |variant| (uri, slot, &variant.object))
+            })
+        };
+        self.detached
+            .check(&variants().map(|(.., object)| Arc::as_ptr(object)).collect::<HashSet<_>>());
+        self.index.check(
+            self.entries.iter().map(|(slot, entry)| (entry.key.shared_uri(), slot)),
+            variants().map(|(uri, slot, object)| (uri, slot, &object.tags)),
+        );
     }
-}
-
-/// Has an entry found by its URI and tags.
-fn list(index: &mut Index, entry: &Entry) {
-    index.add(entry.key.shared_uri(), entry.variants.iter().map(|object| &object.tags));
-}
-
-/// Has it found no more.
-fn unlist(index: &mut Index, entry: &Entry) {
-    index.remove(entry.key.shared_uri(), entry.variants.iter().map(|object| &object.tags));
 }

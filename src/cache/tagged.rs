@@ -8,9 +8,9 @@ use super::object::Object;
 
 /// Those with an entity tag, one of each, if the tags are seen to tell representations apart. Some
 /// origins give all that they have of a resource the same tag, and would say that any of it holds.
-pub(super) fn told_apart(variants: &[Arc<Object>]) -> Vec<Arc<Object>> {
+pub(super) fn told_apart<'a>(variants: impl Iterator<Item = &'a Arc<Object>>) -> Vec<Arc<Object>> {
     let mut apart: Vec<Arc<Object>> = Vec::new();
-    for object in variants.iter().filter(|object| object.content.is_whole()) {
+    for object in variants.filter(|object| object.content.is_whole()) {
         let Some(tag) = tag(object) else { continue };
         let same =
             apart.iter().find(|other| self::tag(other).is_some_and(|t| t.matches_weakly(tag)));

@@ -13,7 +13,7 @@ const MAX_TAGS: usize = 1024;
 /// Bytes of the longest tag.
 const MAX_LENGTH: usize = 1024;
 /// What the place of a tag in the index takes.
-const PLACE: usize = 80;
+const PLACE: usize = 104;
 
 /// A name that a response goes by. Tags are the same if their bytes are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

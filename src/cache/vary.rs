@@ -1,201 +1,235 @@
 //! Which requests a stored response answers: `Vary` (RFC 9111 §4.1).
-//!
-//! What is compared is what the origin was sent: a field that ended at this proxy, because
-//! `Connection` named it, is as good as absent.
+
+use std::sync::Arc;
 
 use crate::heap::taken;
-use crate::http::hop::Hop;
-use crate::http::{Field, Fields, Name, RequestHead};
+use crate::http::{Fields, Name, list};
+use crate::work;
 
-use super::preference::Preferences;
+use super::coding::Coding;
+use super::presented::Presented;
 
-/// Responses that were selected by more fields than these are not worth the comparing.
+/// Names of selecting fields that a response may have; with more, it is not stored.
 const MAX_NAMES: usize = 32;
-const LANGUAGE: Name = Name::AcceptLanguage;
+/// Bytes of these names, with their commas.
+const MAX_NAMES_LENGTH: usize = 1024;
 
-/// The request fields a response was selected by, with their values.
+/// Names in `Vary`: in lower case and in order, each once, separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
-    fields: Box<[Selecting]>,
-    /// What language it is in, if it was selected by that: who prefers it to all others gets it.
-    language: Option<Box<[u8]>>,
+pub(super) struct VaryNames(Option<Arc<[u8]>>);
+
+impl VaryNames {
+    /// Names that a response was selected by; `None` if it was selected by what no request shows
+    /// (`Vary: *`), or by too much.
+    fn of(response: &Fields) -> Option<Self> {
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut length = 0;
+        for name in response.elements(Name::Vary) {
+            length += name.len() + 1;
+            if name == b"*" || !list::is_token(name) || length > MAX_NAMES_LENGTH {
+                return None;
+            }
+            work::count(work::LOOK_UP + name.len());
+            names.push(name.to_ascii_lowercase());
+        }
+        names.sort_unstable();
+        names.dedup();
+        let text = (!names.is_empty()).then(|| names.join(&b","[..]).into());
+        (names.len() <= MAX_NAMES).then_some(Self(text))
+    }
+
+    /// Names, one after the other.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let names = self.0.as_deref().map(|names| names.split(|&byte| byte == b','));
+        names.into_iter().flatten()
+    }
+
+    /// Returns true if a response without `Vary` has them.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The names as one text.
+    pub(super) fn text(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    fn has(&self, name: Name) -> bool {
+        self.iter().any(|other| Name::from_bytes(other) == name)
+    }
 }
 
-/// A request field and the value it had.
+/// Values that a request has in the fields that `Vary` names, in canonical form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Selecting {
+    /// Hash of names and values, keyed with the secret of this process.
+    pub(super) hash: u64,
+    pub(super) names: VaryNames,
+    /// One for each name, separated by line feeds, which no value contains.
+    values: Box<[u8]>,
+}
+
+impl Selecting {
+    pub(super) fn new(hash: u64, names: VaryNames, values: Vec<u8>) -> Self {
+        Self { hash, names, values: values.into() }
+    }
+
+    /// Canonical values in the order of the names.
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        self.values.split(|&byte| byte == b'\n')
+    }
+
+    pub(super) fn weight(&self) -> usize {
+        taken(size_of::<Self>() + 2 * size_of::<usize>())
+            + taken(self.values.len())
+            + taken(self.names.text().len() + 2 * size_of::<usize>())
+    }
+}
+
+/// Requests that a stored response answers: those with the selecting fields of the request that it was
+/// fetched for, and those that its language or content coding satisfies as well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    by: Option<Arc<Selecting>>,
+    negotiated: Option<Box<Negotiated>>,
+}
+
+/// Properties of a response that was selected by a list of preferences, as far as the rules let them
+/// count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Selecting {
-    name: Box<[u8]>,
-    value: Box<[u8]>,
+pub(super) struct Negotiated {
+    /// `Content-Language` in lower case, if the response was selected by `Accept-Language`.
+    pub(super) language: Option<Box<[u8]>>,
+    /// The content coding, if the response was selected by `Accept-Encoding`.
+    pub(super) coding: Option<Coding>,
+    /// Hashes with the coding, the language, and both in place of the request's preferences.
+    hashes: [Option<u64>; 3],
+}
+
+impl Negotiated {
+    /// Reads the properties of `response`, which has `names` in `Vary` and answers `request`.
+    fn of(response: &Fields, names: &VaryNames, request: &mut Presented) -> Option<Self> {
+        let rules = request.rules();
+        let by_language = rules.by_language && names.has(Name::AcceptLanguage);
+        let by_coding = rules.by_coding && names.has(Name::AcceptEncoding);
+        let language = response.only(Name::ContentLanguage).filter(|_| by_language);
+        let language: Option<Box<[u8]>> = language.map(|l| l.to_ascii_lowercase().into());
+        let coding = by_coding.then(|| Coding::of(response)).flatten();
+        let mut hash = |language: Option<&[u8]>, coding: Option<&Coding>| {
+            request.negotiated(names, language, coding.map(Coding::name))
+        };
+        let hashes = match (language.as_deref(), coding.as_ref()) {
+            (None, None) => return None,
+            (None, coding) => [Some(hash(None, coding)), None, None],
+            (language, None) => [None, Some(hash(language, None)), None],
+            (language, coding) => {
+                [hash(None, coding), hash(language, None), hash(language, coding)].map(Some)
+            }
+        };
+        Some(Self { language, coding, hashes })
+    }
 }
 
 impl Selection {
-    /// What `response` to `request` was selected by; `None` if by something no request shows
-    /// (`Vary: *`), or by too much.
+    /// The selection of `response`, which answers `request`. `None` if it was selected by something
+    /// that no request shows (`Vary: *`), or by too much.
     #[must_use]
-    pub fn of(response: &Fields, request: &RequestHead) -> Option<Self> {
-        let mut names: Vec<Box<[u8]>> = Vec::new();
-        for name in response.elements(Name::Vary) {
-            if name == b"*" || names.len() == MAX_NAMES {
-                return None;
-            }
-            let name = name.to_ascii_lowercase().into_boxed_slice();
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        let sent = Sent::of(request);
-        let with_value = |name: Box<[u8]>| {
-            let value = sent.value(&name).into();
-            Selecting { name, value }
-        };
-        let fields: Box<[_]> = names.into_iter().map(with_value).collect();
-        let by_language = fields.iter().any(|field| Name::from_bytes(&field.name) == LANGUAGE);
-        let language = response.only(Name::ContentLanguage).filter(|_| by_language);
-        let language = language.map(|language| language.to_ascii_lowercase().into_boxed_slice());
-        Some(Self { fields, language })
+    pub fn of(response: &Fields, request: &mut Presented) -> Option<Self> {
+        let names = VaryNames::of(response)?;
+        let by = request.selecting(&names).cloned();
+        let negotiated = Negotiated::of(response, &names, request).map(Box::new);
+        Some(Self { by, negotiated })
     }
 
-    /// The names of the fields, in lower case.
+    /// The names of the selecting fields, in lower case and in order.
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.fields.iter().map(|field| &*field.name)
+        self.by.iter().flat_map(|by| by.names.iter())
     }
 
-    /// Whether `request` would select the same.
+    pub(super) fn vary(&self) -> VaryNames {
+        self.by.as_ref().map(|by| by.names.clone()).unwrap_or_default()
+    }
+
+    pub(super) const fn by(&self) -> Option<&Arc<Selecting>> {
+        self.by.as_ref()
+    }
+
+    /// The content coding that the response was selected with.
+    pub(super) fn coding(&self) -> Option<&[u8]> {
+        self.negotiated.as_ref()?.coding.as_ref().map(Coding::name)
+    }
+
+    /// Hashes under which other requests find the response, and whether it may answer all requests of
+    /// another response with that hash.
+    pub(super) fn negotiated_hashes(&self) -> impl Iterator<Item = (u64, bool)> {
+        let hashes = self.negotiated.as_ref().map(|negotiated| negotiated.hashes);
+        let hashes = hashes.into_iter().flatten().zip([true, false, false]);
+        hashes.filter_map(|(hash, covers)| Some((hash?, covers)))
+    }
+
+    /// Returns true if the response answers all requests that select `other`, which has the same
+    /// coding.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let (Some(by), Some(others)) = (&self.by, &other.by) else { return false };
+        let coding = self.negotiated.as_ref().and_then(|negotiated| negotiated.coding.as_ref());
+        let mut fields = by.names.iter().zip(by.values().zip(others.values()));
+        by.names == others.names
+            && fields.all(|(name, (value, other))| {
+                value == other
+                    || (Name::from_bytes(name) == Name::AcceptEncoding
+                        && coding.is_some_and(|coding| coding.would_be_chosen(value, other)))
+            })
+    }
+
+    /// Hash of names and values; 0 without `Vary`.
+    pub(super) fn hash(&self) -> u64 {
+        self.by.as_ref().map_or(0, |by| by.hash)
+    }
+
+    /// Returns true if the fields that selected both responses are the same.
     #[must_use]
-    pub fn fits(&self, request: &RequestHead) -> bool {
-        if self.fields.is_empty() {
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.by == other.by
+    }
+
+    /// Returns true if `request` selects the response.
+    #[must_use]
+    pub fn fits(&self, request: &mut Presented) -> bool {
+        let Some(by) = &self.by else { return true };
+        let rules = request.rules();
+        let Some(wanted) = request.selecting(&by.names) else { return true };
+        if wanted == by {
             return true;
         }
-        let sent = Sent::of(request);
-        self.fields.iter().all(|field| {
-            sent.value(&field.name) == *field.value
-                || (Name::from_bytes(&field.name) == LANGUAGE && self.is_preferred(&sent))
+        let Some(negotiated) = &self.negotiated else { return false };
+        let mut fields = by.names.iter().zip(by.values().zip(wanted.values()));
+        fields.all(|(name, (stored, wanted))| {
+            stored == wanted
+                || match Name::from_bytes(name) {
+                    Name::AcceptLanguage => rules.prefers(negotiated, wanted),
+                    Name::AcceptEncoding => rules.would_choose(negotiated, stored, wanted),
+                    _ => false,
+                }
         })
     }
 
-    fn is_preferred(&self, sent: &Sent<'_>) -> bool {
-        let wanted = Preferences::of(sent.lines(LANGUAGE.as_str().as_bytes()));
-        self.language.is_some() && wanted.first() == self.language.as_deref()
-    }
-
-    /// Whether two requests agree in the fields this was selected by.
+    /// The same selection as of a response that is validated for another request: what `self`
+    /// answered before it still answers, if it answers that request.
     #[must_use]
-    pub fn agree(&self, one: &RequestHead, other: &RequestHead) -> bool {
-        if self.fields.is_empty() {
-            return true;
-        }
-        let (one, other) = (Sent::of(one), Sent::of(other));
-        self.fields.iter().all(|field| one.value(&field.name) == other.value(&field.name))
+    pub fn kept_for(&self, newer: Self, request: &mut Presented) -> Self {
+        let same = self.vary() == newer.vary() && self.negotiated == newer.negotiated;
+        if same && self.fits(request) { self.clone() } else { newer }
     }
 
-    /// What it takes of memory on the heap.
+    /// Bytes on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let boxed = |bytes: &[u8]| taken(bytes.len());
-        let each = |field: &Selecting| boxed(&field.name) + boxed(&field.value);
-        taken(self.fields.len() * size_of::<Selecting>())
-            + self.fields.iter().map(each).sum::<usize>()
-            + self.language.as_deref().map_or(0, boxed)
-    }
-}
-
-/// The fields of a request that are passed on.
-struct Sent<'a> {
-    fields: &'a Fields,
-    hop: Hop<'a>,
-}
-
-impl<'a> Sent<'a> {
-    fn of(request: &'a RequestHead) -> Self {
-        Self { fields: request.fields(), hop: Hop::of(request.version(), request.fields()) }
-    }
-
-    fn lines<'b>(&'b self, name: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
-        let named = move |field: &Field<'_>| field.is_named(name) && !self.hop.ends_here(field);
-        self.fields.iter().filter(named).map(|field| field.value)
-    }
-
-    /// All lines of a field as one value: of preferences what they mean, of others the list without
-    /// optional white space. A field that is absent differs from one that is empty.
-    fn value(&self, name: &[u8]) -> Vec<u8> {
-        let mut value = Vec::new();
-        if self.lines(name).next().is_none() {
-            return value;
-        }
-        if matches!(Name::from_bytes(name), LANGUAGE | Name::AcceptEncoding) {
-            return [b",", &*Preferences::of(self.lines(name)).canonical()].concat();
-        }
-        for part in self.lines(name).flat_map(|line| line.split(|&byte| byte == b',')) {
-            value.push(b',');
-            value.extend_from_slice(part.trim_ascii());
-        }
-        value
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::http::{FromClient, HeadLimits, ServerCodec};
-
-    fn request(lines: &[(&str, &str)]) -> RequestHead {
-        let mut text = String::from("GET / HTTP/1.1\r\nHost: h\r\n");
-        lines.iter().for_each(|(name, value)| text += &format!("{name}: {value}\r\n"));
-        text += "\r\n";
-        match ServerCodec::new().decode(text.as_bytes(), &HeadLimits::default()) {
-            Ok((_, Some(FromClient::Request(head)))) => *head,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn vary(values: &[&str]) -> Fields {
-        let mut fields = Fields::default();
-        values.iter().for_each(|value| fields.push(b"Vary", value.as_bytes()));
-        fields
-    }
-
-    #[test]
-    fn requests_fit_if_the_named_fields_mean_the_same() {
-        let one = request(&[("Accept", "a, b"), ("Other", "x")]);
-        let response = vary(&["Accept, accept-LANGUAGE", "accept"]);
-        let selection = Selection::of(&response, &one).unwrap();
-        let same = |lines: &[_]| {
-            let other = request(lines);
-            assert_eq!(selection.fits(&other), selection.agree(&one, &other));
-            selection.fits(&other)
+        let negotiated = |negotiated: &Negotiated| {
+            taken(size_of::<Negotiated>())
+                + negotiated.language.as_deref().map_or(0, |language| taken(language.len()))
+                + negotiated.coding.as_ref().map_or(0, Coding::weight)
         };
-        assert!(same(&[("ACCEPT", "a,b")]));
-        assert!(same(&[("accept", "a"), ("Accept", "b"), ("Other", "y")]));
-        assert!(!same(&[("Accept", "b, a")]));
-        assert!(!same(&[("Accept", "a, bc")]));
-        assert!(!same(&[("Accept", "a")]));
-        assert!(!same(&[("Accept", "a, b"), ("Accept-Language", "")]));
-        assert!(!same(&[("Accept", "a, b"), ("Connection", "accept")]), "the origin saw none");
-    }
-
-    #[test]
-    fn preferences_fit_if_they_mean_the_same_or_prefer_what_there_is() {
-        let mut response = vary(&["Accept-Language, Accept-Encoding"]);
-        let one = request(&[("Accept-Language", "en, de"), ("Accept-Encoding", "gzip, br;q=0.5")]);
-        let fits = |response: &Fields, language: &str| {
-            let encoding = ("accept-encoding", "br; q=0.500,GZIP");
-            let other = request(&[("Accept-Language", language), encoding]);
-            Selection::of(response, &one).unwrap().fits(&other)
-        };
-        assert!(fits(&response, "DE,  en;q=1"));
-        assert!(!fits(&response, "de"));
-        response.push(b"Content-Language", b"De");
-        assert!(fits(&response, "fr;q=0.5, de;q=1.0"));
-        assert!(!fits(&response, "de;q=0.5, fr"));
-        assert!(!fits(&response, "de, fr"));
-    }
-
-    #[test]
-    fn what_no_request_shows_and_what_is_too_much_fits_none() {
-        let one = request(&[]);
-        assert_eq!(Selection::of(&vary(&["Accept, *"]), &one), None);
-        let names: Vec<String> = (0..=MAX_NAMES).map(|n| format!("x{n}")).collect();
-        assert_eq!(Selection::of(&vary(&[&names.join(",")]), &one), None);
-        assert!(Selection::of(&vary(&[&names[1..].join(",")]), &one).is_some());
+        self.by.as_ref().map_or(0, |by| by.weight())
+            + self.negotiated.as_deref().map_or(0, negotiated)
     }
 }

@@ -1,5 +1,7 @@
 //! Comma-separated lists with quoted strings (RFC 9110 §5.6).
 
+use crate::work;
+
 /// The elements of one list, trimmed; empty ones are passed over. A comma within a quoted string
 /// separates nothing, and a string that does not end takes the rest of the list with it.
 #[derive(Clone, Debug)]
@@ -21,6 +23,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         while !self.rest.is_empty() {
             let end = unquoted(self.rest, b',').unwrap_or(self.rest.len());
+            work::count(end + 1);
             let element = self.rest[..end].trim_ascii();
             self.rest = self.rest.get(end + 1..).unwrap_or_default();
             if !element.is_empty() {

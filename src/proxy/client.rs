@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::auth::Ticket;
-use crate::cache::{CacheKey, Object};
+use crate::cache::{CacheKey, Object, Presented};
 use crate::http::{Method, Multipart, RequestHead, ServerCodec};
 use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
@@ -117,6 +117,8 @@ pub(super) struct Exchange {
     pub(super) journal: Journal,
     pub(super) route: Option<Rc<Route>>,
     pub(super) key: Option<CacheKey>,
+    /// The request as the cache compares it, once the cache was asked.
+    pub(super) presented: Option<Presented>,
     /// Whether the client asks for nothing after it.
     pub(super) is_last: bool,
     /// Whether the connection is kept after it, as far as is known.
@@ -167,9 +169,20 @@ pub(super) enum Source {
     Reply {
         id: Id<Reply>,
         reader: ReaderKey,
-        leader: bool,
+        role: Role,
         left: Option<u64>,
     },
+}
+
+/// Part that a client has in a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The fetch is for its request.
+    Leader,
+    /// It has joined the fetch before its request was sent.
+    Early,
+    /// It has joined the fetch when the origin may have chosen its response already.
+    Late,
 }
 
 /// What a client may use while it is driven.

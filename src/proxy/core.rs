@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::cache::{Cache, CacheLimits, KeyMaker};
-use crate::http::HeadLimits;
+use crate::cache::{Cache, CacheLimits, KeyMaker, Presented};
+use crate::http::{HeadLimits, RequestHead};
 use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
 use crate::time::Now;
 
@@ -115,6 +115,11 @@ impl Core {
         };
     }
 
+    /// A request as the cache compares it.
+    pub(super) fn present(&self, request: &Rc<RequestHead>) -> Presented {
+        self.cache.keys().present(request)
+    }
+
     /// Writes an exchange down that is over, and counts it.
     pub(super) fn record(&mut self, journal: &Journal, now: Now) {
         self.counters.count(journal);
@@ -191,5 +196,6 @@ fn cache_limits(settings: &Settings) -> CacheLimits {
         object: settings.object_max(),
         hit_for_miss: settings.limits.hit_for_miss,
         eviction: settings.eviction,
+        variants: settings.limits.variants,
     }
 }

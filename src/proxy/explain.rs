@@ -231,21 +231,21 @@ impl Explaining {
         if request.method() == Method::Connect {
             return self.journal.note(Event::Looked("passed through a tunnel"));
         }
-        let request = Rc::clone(request);
+        let mut request = core.present(request);
         let key = core.cache.keys().key(&route.uri);
         self.journal.note(Event::Keyed(Arc::clone(key.shared_uri())));
-        for object in core.cache.stored(&key).iter().take(MOST_SHOWN) {
-            let selected = object.selection.fits(&request);
+        for object in core.cache.stored(&key).take(MOST_SHOWN) {
+            let selected = object.selection.fits(&mut request);
             self.journal.note(Event::Stored(Stored::of(object, selected, now.mono)));
         }
-        let found = core.cache.peek(&key, &request, now.mono);
+        let found = core.cache.peek(&key, &mut request, now.mono);
         let barred = match &found {
             Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _) => {
                 !route.may_have(object.from, core, now.mono)
             }
-            Lookup::Busy(_) | Lookup::Miss(_) => false,
+            Lookup::Busy { .. } | Lookup::Miss(_) => false,
         };
-        self.journal.note(Event::Looked(match forward::asks_for_websocket(&request) {
+        self.journal.note(Event::Looked(match forward::asks_for_websocket(request.head()) {
             true => would(&Lookup::<()>::Miss(Missing::Method)),
             false if barred => {
                 "would fetch it: what is stored came from where this client may not go"
@@ -280,7 +280,7 @@ const fn would<F>(found: &Lookup<F>) -> &'static str {
         Lookup::Stale(_, Use::ValidateForRequest) => "would validate what is stored, as is asked",
         Lookup::Stale(..) => "would validate what is stored",
         Lookup::Part(..) => "would fetch what is missing of it",
-        Lookup::Busy(_) => "would wait for a fetch that is under way",
+        Lookup::Busy { .. } => "would wait for a fetch that is under way",
         Lookup::Miss(Missing::Uri) => "would fetch it: nothing is stored for this URL",
         Lookup::Miss(Missing::Vary) => {
             "would fetch it: what is stored was selected by other requests"

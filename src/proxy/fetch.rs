@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::{CacheKey, Failure, Object, Response, Ticket};
+use crate::cache::{CacheKey, Failure, Object, Presented, Response, Ticket};
 use crate::http::{ClientCodec, Fields, Framing, Method, RequestHead, Status};
 use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
 
@@ -37,6 +37,8 @@ use super::surroundings::Mail;
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) request: Rc<RequestHead>,
+    /// The request as the cache compares it.
+    pub(super) presented: Presented,
     pub(super) route: Rc<Route>,
     pub(super) key: CacheKey,
     pub(super) client: SocketAddr,
@@ -118,7 +120,7 @@ pub(super) struct FetchCx<'a> {
 impl Fetch {
     /// Begins a fetch; its reply is there at once, for whoever wants to read it.
     pub(super) fn begin(
-        order: Order,
+        mut order: Order,
         reactor: &mut Reactor<Mail>,
         core: &mut Core,
         fetches: &mut Arena<Self>,
@@ -133,7 +135,7 @@ impl Fetch {
         let id = fetches.insert_with(|id| {
             let new = core.replies.insert(Reply::new(id.token(), retain, window));
             reply = Some(new);
-            let ticket = core.cache.begin(&order.key, &order.request, new, now);
+            let ticket = core.cache.begin(&order.key, &mut order.presented, new, now);
             if order.background {
                 core.cache.refresh(ticket);
             }
@@ -356,14 +358,15 @@ impl Fetch {
         }
     }
 
-    /// What it was answered, or what that makes of a stored response, for the cache to judge.
-    pub(super) fn response<'a>(
-        &'a self,
+    /// Has the cache judge the response, or a stored one that it has updated.
+    pub(super) fn judge<R>(
+        &mut self,
         status: Status,
-        fields: &'a Fields,
-        cx: &'a FetchCx<'_>,
-    ) -> Response<'a> {
-        Response {
+        fields: &Fields,
+        cx: &FetchCx<'_>,
+        judge: impl FnOnce(&mut Presented, Response<'_>) -> R,
+    ) -> R {
+        let response = Response {
             uri: &self.order.route.uri,
             status,
             fields,
@@ -372,7 +375,8 @@ impl Fetch {
             rules: &cx.core.settings.freshness_rules,
             sent: self.sent_at,
             now: cx.reactor.now(),
-        }
+        };
+        judge(&mut self.order.presented, response)
     }
 
     pub(super) fn write_head(&mut self, core: &Core) {

@@ -172,6 +172,8 @@ limits! {
     pool_age "pool-age": Duration = seconds(60 * 60), from Duration::ZERO;
     /// How long requests for a key whose response could not be stored do not wait for each other.
     hit_for_miss "hit-for-miss": Duration = seconds(30), from Duration::ZERO;
+    /// Responses of one URL that `Vary` keeps apart; beyond, the one used least recently goes.
+    variants "variants": usize = 1024, from 1, up to 4096;
     /// How long a stale response is served while its origin cannot be reached, if it does not say
     /// itself (`stale-if-error`).
     stale_if_unreachable "stale-if-unreachable": Duration = seconds(24 * 60 * 60), from Duration::ZERO;

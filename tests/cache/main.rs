@@ -7,3 +7,4 @@ mod properties;
 mod requirements;
 #[cfg(feature = "cli")]
 mod weights;
+mod work;

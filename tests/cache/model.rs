@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidegate::cache::{
     self, Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Lookup, NotStored, Object,
-    Response, Use,
+    Presented, Response, Use,
 };
 use tidegate::http::{
     ClientCodec, FromClient, FromOrigin, HeadLimits, Name, RequestHead, ResponseHead, ServerCodec,
@@ -21,14 +21,22 @@ const START: u64 = 1_767_225_600;
 /// Bytes of the cache.
 pub(crate) const MEMORY: usize = 64 << 10;
 
-pub(crate) fn cache() -> Cache<u8> {
+/// Responses of one URI that a cache keeps apart.
+pub(crate) const VARIANTS: usize = 32;
+
+pub(crate) fn keys() -> KeyMaker {
+    KeyMaker::new([1, 2])
+}
+
+pub(crate) fn cache<F: Copy>() -> Cache<F> {
     let limits = CacheLimits {
         memory: MEMORY,
         object: 1 << 13,
         hit_for_miss: Duration::from_secs(1),
         eviction: Eviction::default(),
+        variants: VARIANTS,
     };
-    Cache::new(limits, KeyMaker::new([1, 2]))
+    Cache::new(limits, keys())
 }
 
 /// So many seconds after the first response.
@@ -42,8 +50,8 @@ pub(crate) fn at(seconds: u64) -> Now {
 }
 
 /// What would be stored of a response that comes `now`.
-pub(crate) fn stored(request: &RequestHead, text: &str, now: u64) -> Result<Object, NotStored> {
-    let head = read_response(text, request);
+pub(crate) fn stored(request: &mut Presented, text: &str, now: u64) -> Result<Object, NotStored> {
+    let head = read_response(text, request.head());
     let response = Response {
         uri: "http://h/a",
         status: head.status(),
@@ -61,16 +69,15 @@ pub(crate) fn stored(request: &RequestHead, text: &str, now: u64) -> Result<Obje
 
 /// What becomes of a response, and of a request that comes `after` it.
 pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) -> String {
-    let mut cache = cache();
+    let mut cache: Cache<u8> = cache();
     let key = cache.keys().key(&"http://h/a".into());
-    let first = Rc::new(read_request(request));
-    let ticket = cache.begin(&key, &first, 0, at(0).mono);
-    match stored(&first, response, 0) {
+    let mut first = present(request);
+    let ticket = cache.begin(&key, &mut first, 0, at(0).mono);
+    match stored(&mut first, response, 0) {
         Err(reason) => return format!("not stored: {}", reason.name()),
         Ok(object) => _ = cache.complete(ticket, Arc::new(object)),
     }
-    let again = read_request(again);
-    match cache.look_up(&key, &again, at(after).mono) {
+    match cache.look_up(&key, &mut present(again), at(after).mono) {
         Lookup::Hit(object, usable) => {
             let age = object.freshness().age(at(after).mono).as_secs();
             match usable {
@@ -82,13 +89,18 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
         Lookup::Stale(_, Use::ValidateForRequest) => "validate as asked".into(),
         Lookup::Stale(..) => "validate".into(),
         Lookup::Part(..) => "a part".into(),
-        Lookup::Busy(_) => "busy".into(),
+        Lookup::Busy { .. } => "busy".into(),
         Lookup::Miss(missing) => format!("miss: {missing:?}"),
     }
 }
 
+/// `METHOD` and field lines, separated by ` | `, as the caches here compare them.
+pub(crate) fn present(text: &str) -> Presented {
+    keys().present(&Rc::new(read_request(text)))
+}
+
 /// `METHOD` and field lines, separated by ` | `.
-pub(crate) fn read_request(text: &str) -> RequestHead {
+fn read_request(text: &str) -> RequestHead {
     let (method, lines) = text.split_once(" | ").unwrap_or((text, ""));
     let lines: String =
         lines.split(" | ").filter(|l| !l.is_empty()).map(|l| format!("{l}\r\n")).collect();

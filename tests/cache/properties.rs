@@ -1,14 +1,13 @@
 //! The cache beside a naive one: a list of all that was stored, searched from its end.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use proptest::prelude::*;
 use tidegate::cache::{Cache, CacheKey, Lookup, Missing, Use};
 
-use super::model::{self, read_request, stored};
+use super::model::{self, present, stored};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -73,8 +72,8 @@ impl Naive {
 }
 
 fn ask(cache: &mut Cache<u8>, key: &CacheKey, accept: u8, now: Instant) -> &'static str {
-    let request = read_request(&format!("GET | Accept: {accept}"));
-    match cache.look_up(key, &request, now) {
+    let mut request = present(&format!("GET | Accept: {accept}"));
+    match cache.look_up(key, &mut request, now) {
         Lookup::Hit(_, Use::Fresh) => "fresh",
         Lookup::Stale(_, Use::Validate) => "stale",
         Lookup::Miss(Missing::Uri) => "nothing",
@@ -86,7 +85,7 @@ fn ask(cache: &mut Cache<u8>, key: &CacheKey, accept: u8, now: Instant) -> &'sta
 proptest! {
     #[test]
     fn the_cache_finds_what_a_naive_one_finds(steps in steps()) {
-        let mut cache = model::cache();
+        let mut cache: Cache<u8> = model::cache();
         let (mut naive, mut now) = (Naive::default(), 0);
         let keys: Vec<CacheKey> =
             (0..3).map(|n| cache.keys().key(&format!("http://h/{n}").into())).collect();
@@ -98,12 +97,12 @@ proptest! {
                     prop_assert_eq!(found, naive.ask(uri, accept, now));
                 }
                 Step::Store { uri, accept, varies, max_age } => {
-                    let request = Rc::new(read_request(&format!("GET | Accept: {accept}")));
+                    let mut request = present(&format!("GET | Accept: {accept}"));
                     let vary = if varies { " | Vary: Accept" } else { "" };
                     let response = format!("200 | Cache-Control: max-age={max_age}{vary}");
                     let key = &keys[usize::from(uri)];
-                    let ticket = cache.begin(key, &request, 0, model::at(now).mono);
-                    let object = stored(&request, &response, now).unwrap();
+                    let ticket = cache.begin(key, &mut request, 0, model::at(now).mono);
+                    let object = stored(&mut request, &response, now).unwrap();
                     cache.complete(ticket, Arc::new(object));
                     let accept = varies.then_some(accept);
                     naive.store(uri, Known { accept, stale_at: now + max_age });
@@ -121,14 +120,14 @@ proptest! {
     fn memory_is_bounded_whatever_is_stored(
         sizes in prop::collection::vec((0..200u16, 0..3000usize), 1..200)
     ) {
-        let mut cache = model::cache();
+        let mut cache: Cache<u8> = model::cache();
         for (uri, size) in sizes {
-            let request = Rc::new(read_request("GET"));
+            let mut request = present("GET");
             let key = cache.keys().key(&format!("http://h/{uri}").into());
-            let ticket = cache.begin(&key, &request, 0, model::at(0).mono);
+            let ticket = cache.begin(&key, &mut request, 0, model::at(0).mono);
             let padding = "x".repeat(size);
             let response = format!("200 | Cache-Control: max-age=60 | X-Padding: {padding}");
-            let object = stored(&request, &response, 0).unwrap();
+            let object = stored(&mut request, &response, 0).unwrap();
             cache.complete(ticket, Arc::new(object));
             cache.check();
             prop_assert!(cache.stats().bytes <= model::MEMORY);

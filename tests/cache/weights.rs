@@ -1,6 +1,5 @@
 //! What the cache says that it holds, beside what the allocator has given it.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use tidegate::cache::{Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, 
 use tikv_jemalloc_ctl::thread::{allocatedp, deallocatedp};
 use tikv_jemallocator::Jemalloc;
 
-use super::model::{at, read_request, stored};
+use super::model::{at, present, stored};
 
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
@@ -49,18 +48,18 @@ const KINDS: [Kind; 9] = [
 
 const fn limits(eviction: Eviction) -> CacheLimits {
     let hit_for_miss = Duration::from_secs(1);
-    CacheLimits { memory: 1 << 30, object: 1 << 30, hit_for_miss, eviction }
+    CacheLimits { memory: 1 << 30, object: 1 << 30, hit_for_miss, eviction, variants: 1024 }
 }
 
 fn filled(kind: &Kind, eviction: Eviction) -> Cache<u8> {
     let mut cache = Cache::new(limits(eviction), KeyMaker::new([1, 2]));
     for n in 0..kind.count {
-        let request = Rc::new(read_request(&format!("GET | Accept: {}", n % kind.variants)));
+        let mut request = present(&format!("GET | Accept: {}", n % kind.variants));
         let uri = format!("http://h.example/{}", n / kind.variants);
         let key = cache.keys().key(&uri.into());
-        let ticket = cache.begin(&key, &request, 0, at(0).mono);
+        let ticket = cache.begin(&key, &mut request, 0, at(0).mono);
         let response = format!("200 | Cache-Control: max-age=60 | {}", kind.fields);
-        let mut object = stored(&request, response.trim_end_matches(" | "), 0).unwrap();
+        let mut object = stored(&mut request, response.trim_end_matches(" | "), 0).unwrap();
         object.head.shrink();
         object.tags = Tags::of(&object.head).unwrap();
         object.content = content(kind, n);

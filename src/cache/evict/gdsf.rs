@@ -119,6 +119,17 @@ impl Order for Gdsf {
         node.worth = node.worth.max(self.floor + self.lean.value(node.credit, weight));
     }
 
+    fn reweigh(&mut self, slot: usize, weight: usize) {
+        let Some(node) = self.node(slot) else { return };
+        let lost = node.weight.saturating_sub(weight.max(1));
+        node.weight -= lost;
+        let Node { epoch, credit, weight, .. } = *node;
+        self.held -= lost;
+        self.rival.gone(epoch, lost);
+        let worth = self.floor + self.lean.value(credit, weight);
+        self.nodes[slot].worth = self.nodes[slot].worth.max(worth);
+    }
+
     fn first(&mut self) -> Option<usize> {
         while let Some(mut first) = self.queue.peek_mut() {
             let Reverse((queued, slot)) = *first;

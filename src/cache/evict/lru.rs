@@ -27,6 +27,8 @@ impl Order for Lru {
         self.slots.promote(&slot);
     }
 
+    fn reweigh(&mut self, _slot: usize, _weight: usize) {}
+
     fn first(&mut self) -> Option<usize> {
         self.slots.peek_lru().map(|(slot, ())| *slot)
     }

@@ -65,6 +65,9 @@ pub(super) trait Order: Debug {
     /// The entry in `slot` was used, or replaced; its weight now.
     fn hit(&mut self, slot: usize, weight: usize);
 
+    /// The entry in `slot` has lost some of its weight; its weight now.
+    fn reweigh(&mut self, slot: usize, weight: usize);
+
     /// The slot whose entry should go first.
     fn first(&mut self) -> Option<usize>;
 
@@ -108,6 +111,7 @@ mod tests {
                             order.insert(slot, (slot as u64) << 40 | 1 << 63, weight);
                             model.insert(slot, weight);
                         }
+                        5 if known => order.reweigh(slot, weight.min(model[&slot])),
                         2 if known => {
                             order.remove(slot);
                             model.remove(&slot);

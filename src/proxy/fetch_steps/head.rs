@@ -118,8 +118,9 @@ pub(super) fn bring(fetch: &Fetch, answer: Answer, cx: &mut FetchCx<'_>) -> Next
     }
     let end = answer.part.map(|part| part.end);
     reply.body.set_length(end.or(answer.framing.length()));
-    if answer.storing.is_err() {
-        reply.body.let_go();
+    match &answer.storing {
+        Ok(storable) => cx.core.cache.selected(fetch.ticket, &storable.selection),
+        Err(_) => reply.body.let_go(),
     }
     let may_wait = answer.storing.as_ref().is_ok_and(|storable| storable.answers_some(now));
     if !may_wait && fetch.order.request.method() == Method::Get {
@@ -129,7 +130,11 @@ pub(super) fn bring(fetch: &Fetch, answer: Answer, cx: &mut FetchCx<'_>) -> Next
     Next::Go(Step::Content)
 }
 
-fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Storable, NotStored> {
+fn storable(
+    fetch: &mut Fetch,
+    head: &ResponseHead,
+    cx: &FetchCx<'_>,
+) -> Result<Storable, NotStored> {
     if !cx.core.cache.is_on() {
         return Err(NotStored::Off);
     }
@@ -140,9 +145,9 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
     if cx.core.settings.reverse.is_some() && forward::varies_by_client(head.fields()) {
         return Err(NotStored::VaryAll);
     }
-    let response = fetch.response(head.status(), head.fields(), cx);
-    let response = Response { is_coded: head.is_coded(), ..response };
-    cache::storable(&fetch.order.request, &response)
+    fetch.judge(head.status(), head.fields(), cx, |request, response| {
+        cache::storable(request, &Response { is_coded: head.is_coded(), ..response })
+    })
 }
 
 /// The origin speaks WebSocket from here on; whoever asked for that takes the connection.

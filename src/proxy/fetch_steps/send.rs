@@ -10,6 +10,7 @@ use super::super::outgoing::Supply;
 /// Writes the head, and sends what there is.
 pub(in super::super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     fetch.write_head(cx.core);
+    cx.core.cache.sent(fetch.ticket);
     fetch.request_ended = fetch.order.upload.is_none();
     fetch.sent_at = cx.reactor.now().mono;
     Next::Go(Step::Head)

@@ -60,7 +60,7 @@ pub(super) fn ask_again(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 
 /// What is stored, with the fields of a newer head; and how it may be stored as such, or why not.
 pub(super) fn updated(
-    fetch: &Fetch,
+    fetch: &mut Fetch,
     object: &Object,
     head: &ResponseHead,
     cx: &FetchCx<'_>,
@@ -68,29 +68,33 @@ pub(super) fn updated(
     let now = cx.reactor.now();
     let brought = forward::response_fields(head, &fetch.order, &cx.core.settings, now);
     let updated = forward::updated_fields(object, &brought);
-    let response = fetch.response(object.status, &updated, cx);
-    let storable = cache::still_storable(&fetch.order.request, &response);
+    let storable = fetch.judge(object.status, &updated, cx, |request, response| {
+        let storable = cache::still_storable(request, &response)?;
+        let selection = object.selection.kept_for(storable.selection, request);
+        Ok(Storable { selection, ..storable })
+    });
     (Arc::new(object.updated(updated, storable.clone().ok())), storable)
 }
 
 /// RFC 9111 §4.3.5: a HEAD tells what a GET would bring. If that is what is stored, its fields are
 /// updated, and if not, it is of no use any more.
-pub(super) fn freshen_by_head(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
-    let order = &fetch.order;
+pub(super) fn freshen_by_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
+    let order = &mut fetch.order;
     if order.request.method() != Method::Head || head.status() != Status::OK {
         return;
     }
-    let Some(object) = cx.core.cache.stored_for(&order.key, &order.request) else { return };
+    let stored = cx.core.cache.stored_for(&order.key, &mut order.presented);
+    let Some(object) = stored else { return };
     let lengths = [&object.head, head.fields()].map(|fields| fields.only(Name::ContentLength));
     let same_length = lengths[1].is_none() || lengths[0] == lengths[1];
     if same_length && Validators::of(&object.head).are_those_of(head.fields()) {
         let (object, storable) = updated(fetch, &object, head, cx);
         if storable.is_ok() {
-            cx.core.cache.update(&order.key, &object);
+            cx.core.cache.update(&fetch.order.key, &object);
             return;
         }
     }
-    cx.core.cache.forget(&order.key);
+    cx.core.cache.forget(&fetch.order.key);
 }
 
 /// RFC 9111 §4.4: an unsafe request that has succeeded changes its URI's resource, and those its

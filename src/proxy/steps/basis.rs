@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{Object, RequestControl};
+use crate::cache::{Object, Presented, RequestControl};
 use crate::http::cond::{self, Validators};
 use crate::http::{Method, Name, RequestHead};
 
@@ -55,9 +55,15 @@ impl Basis {
     }
 
     /// What is to be fetched for an exchange that has a route.
-    pub(super) fn order(self, exchange: &Exchange, client: SocketAddr) -> Option<Order> {
+    pub(super) fn order(
+        self,
+        exchange: &Exchange,
+        presented: Presented,
+        client: SocketAddr,
+    ) -> Option<Order> {
         Some(Order {
             request: Rc::clone(&exchange.request),
+            presented,
             route: exchange.route.clone()?,
             key: exchange.key.clone()?,
             client,

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::cache::{Lookup, Missing, Object, RequestControl, Use};
+use crate::cache::{Lookup, Missing, Object, Use};
 use crate::reactor::Id;
 
-use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
+use super::super::client::{Client, ClientCx, Exchange, Next, Role, Source, Step};
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, Order};
 use super::super::forward;
@@ -28,12 +28,13 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
         exchange.cache_status.key = Some(Arc::clone(key.shared_uri()));
     }
     let upgrade = forward::asks_for_websocket(&exchange.request);
+    let presented = exchange.presented.get_or_insert_with(|| cx.core.present(&exchange.request));
+    let now = cx.reactor.now().mono;
     let found = if upgrade {
         Lookup::Miss(Missing::Method)
     } else {
-        cx.core.cache.look_up(key, &exchange.request, cx.reactor.now().mono)
+        cx.core.cache.look_up(key, presented, now)
     };
-    let now = cx.reactor.now().mono;
     match found {
         Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _)
             if !route.may_have(object.from, cx.core, now) =>
@@ -50,8 +51,8 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
             serve(exchange, object);
             Next::Go(Step::Deliver)
         }
-        Lookup::Busy(reply)
-            if exchange.disappointed < MAX_DISAPPOINTMENTS && join(client, reply, cx) =>
+        Lookup::Busy { fetch, unsent }
+            if exchange.disappointed < MAX_DISAPPOINTMENTS && join(client, fetch, unsent, cx) =>
         {
             Next::Go(Step::Wait)
         }
@@ -69,14 +70,17 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
             let basis = Basis::none(client, cx);
             fetch(client, basis, Forwarded::Missing(missing), cx)
         }
-        Lookup::Busy(_) => fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx),
+        Lookup::Busy { .. } => {
+            fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx)
+        }
         Lookup::Miss(missing) => fetch(client, Basis::default(), Forwarded::Missing(missing), cx),
     }
 }
 
 /// Has a response validated, or fetched anew, for the clients to come.
 fn refresh(exchange: &Exchange, object: &Arc<Object>, client: SocketAddr, cx: &mut ClientCx<'_>) {
-    if let Some(order) = Basis::served(object).order(exchange, client) {
+    let presented = cx.core.present(&exchange.request);
+    if let Some(order) = Basis::served(object).order(exchange, presented, client) {
         let order = Order { background: true, ..order };
         Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     }
@@ -89,12 +93,13 @@ pub(super) fn serve(exchange: &mut Exchange, object: Arc<Object>) {
 }
 
 /// Waits for a response that was asked for by somebody else; whether that can be.
-fn join(client: &mut Client, id: Id<Reply>, cx: &mut ClientCx<'_>) -> bool {
+fn join(client: &mut Client, id: Id<Reply>, unsent: bool, cx: &mut ClientCx<'_>) -> bool {
     let token = client.token();
     let Some(exchange) = &mut client.exchange else { return false };
     let reply = cx.core.replies.get_mut(id);
     let Some(reader) = reply.and_then(|reply| reply.body.attach(token)) else { return false };
-    exchange.source = Source::Reply { id, reader, leader: false, left: None };
+    let role = if unsent { Role::Early } else { Role::Late };
+    exchange.source = Source::Reply { id, reader, role, left: None };
     exchange.journal.outcome = Outcome::Miss;
     exchange.cache_status.collapsed = true;
     exchange.cache_status.forwarded = Some(Forwarded::Missing(Missing::Uri));
@@ -103,12 +108,13 @@ fn join(client: &mut Client, id: Id<Reply>, cx: &mut ClientCx<'_>) -> bool {
 
 fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let only_if_cached = RequestControl::of(exchange.request.fields()).only_if_cached;
+    let presented = exchange.presented.take();
+    let presented = presented.unwrap_or_else(|| cx.core.present(&exchange.request));
     exchange.cache_status.forwarded = Some(forwarded);
-    if only_if_cached {
+    if presented.control().only_if_cached {
         return Next::Go(client.fail(&ExchangeError::OnlyIfCached, cx));
     }
-    let Some(mut order) = basis.order(exchange, client.address) else {
+    let Some(mut order) = basis.order(exchange, presented, client.address) else {
         return Next::Go(Step::Route);
     };
     let now = cx.reactor.now().mono;
@@ -125,7 +131,7 @@ fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut Clien
     let id = Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     let reply = cx.core.replies.get_mut(id);
     if let Some(reader) = reply.and_then(|reply| reply.body.attach(client.id.token())) {
-        exchange.source = Source::Reply { id, reader, leader: true, left: None };
+        exchange.source = Source::Reply { id, reader, role: Role::Leader, left: None };
     }
     Next::Go(Step::Wait)
 }

@@ -98,6 +98,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
         journal,
         route: None,
         key: None,
+        presented: None,
         is_last,
         persistent,
         upload,

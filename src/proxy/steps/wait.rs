@@ -5,10 +5,10 @@ use std::task::Poll;
 use std::time::Instant;
 
 use crate::cache::{Failure, Object, Storable};
-use crate::http::{RequestHead, Status, Version};
+use crate::http::{Status, Version};
 
 use super::super::body::State;
-use super::super::client::{Client, ClientCx, Next, Source, Step};
+use super::super::client::{Client, ClientCx, Exchange, Next, Role, Source, Step};
 use super::super::error::ExchangeError;
 use super::super::form::Streamed;
 use super::super::journal::Outcome;
@@ -30,9 +30,10 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
         return Next::Gone;
     }
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let Source::Reply { id, reader, leader, .. } = exchange.source else {
+    let Source::Reply { id, reader, role, .. } = exchange.source else {
         return Next::Go(Step::Lookup);
     };
+    let leader = role == Role::Leader;
     let brought = cx.core.replies.get_mut(id).and_then(|reply| reply.brought.as_ref());
     let from = brought.and_then(Brought::from).filter(|_| !leader);
     let now = cx.reactor.now().mono;
@@ -41,11 +42,7 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
 
     let came = match barred || (!leader && reply.body.is_lost(reader)) {
         true => Came::NotForUs,
-        false => {
-            let settings = &cx.core.settings;
-            let ahead = settings.limits.range_ahead.0;
-            what_came(reply, &exchange.request, leader, ahead, cx.reactor.now().mono)
-        }
+        false => what_came(reply, exchange, role, cx.core.settings.limits.range_ahead.0, now),
     };
     if !matches!(came, Came::Nothing) {
         client.deadlines.joined = None;
@@ -116,7 +113,10 @@ enum Came {
 
 /// What has come, for this request; a range of it that begins more than `ahead` bytes after what is
 /// there is not waited for.
-fn what_came(reply: &Reply, request: &RequestHead, leader: bool, ahead: u64, now: Instant) -> Came {
+fn what_came(reply: &Reply, exchange: &mut Exchange, role: Role, ahead: u64, now: Instant) -> Came {
+    let (leader, unsent) = (role == Role::Leader, role == Role::Early);
+    let request = &*exchange.request;
+    let presented = &mut exchange.presented;
     match (&reply.brought, reply.body.state()) {
         (None, State::Failed(error)) if leader || !error.is_retryable() => {
             Came::Failure(error.clone())
@@ -125,21 +125,25 @@ fn what_came(reply: &Reply, request: &RequestHead, leader: bool, ahead: u64, now
         (None, _) => Came::Nothing,
         (Some(Brought::Response(answer)), _) => {
             let soon = reply.body.end().saturating_add(ahead);
-            let answers = |storable: &Storable| {
-                storable.answers(request, now)
+            let mut answers = |storable: &Storable| {
+                presented.as_mut().is_some_and(|request| storable.answers(request, unsent, now))
                     && Streamed::of(request, answer).is_some_and(|form| {
                         form.begins_by(soon) && answer.part.is_none_or(|part| form.lies_in(part))
                     })
             };
-            let shared = leader || answer.storing.as_ref().is_ok_and(answers);
+            let shared = leader || answer.storing.as_ref().is_ok_and(&mut answers);
             if shared { Came::Response } else { Came::NotForUs }
         }
         (Some(Brought::Stored { object, shared }), _) => {
-            let shared = leader || (*shared && object.answers(request, now));
+            let mut answers =
+                || presented.as_mut().is_some_and(|request| object.answers(request, unsent, now));
+            let shared = leader || (*shared && answers());
             if shared { Came::Stored(Arc::clone(object)) } else { Came::NotForUs }
         }
         (Some(Brought::Stale { object, failure }), _) => {
-            let fits = leader || (object.selection.fits(request) && object.covers(request));
+            let mut selected =
+                || presented.as_mut().is_some_and(|request| object.selection.fits(request));
+            let fits = leader || (object.covers(request) && selected());
             if fits { Came::Stale(Arc::clone(object), *failure) } else { Came::NotForUs }
         }
         (Some(Brought::Switched(_)), _) => {
@@ -156,7 +160,7 @@ fn what_came(reply: &Reply, request: &RequestHead, leader: bool, ahead: u64, now
 /// §15.2).
 fn relay_interims(client: &mut Client, cx: &mut ClientCx<'_>) -> std::io::Result<()> {
     let Some(exchange) = &mut client.exchange else { return Ok(()) };
-    if let Source::Reply { id, leader: true, .. } = exchange.source
+    if let Source::Reply { id, role: Role::Leader, .. } = exchange.source
         && let Some(reply) = cx.core.replies.get_mut(id)
     {
         let new = std::mem::take(&mut reply.interims);

@@ -1,0 +1,182 @@
+//! Counted work: whatever a head of the largest size says, a look costs little, and waiting clients cost
+//! no more together than each of them alone.
+
+use std::sync::Arc;
+
+use tidegate::cache::{Cache, CacheKey, Lookup, Presented};
+use tidegate::work;
+
+use super::model::{at, cache, present, stored};
+
+/// Steps that one look, or one response, may take: those of a drive.
+const MOST: u64 = 2_000_000;
+/// Bytes of a field line, and field lines, at the limits of heads.
+const FIELD: usize = 8000;
+const LINES: usize = 7;
+
+fn steps<T>(of: impl FnOnce() -> T) -> (u64, T) {
+    let before = work::counted();
+    let done = of();
+    (work::counted() - before, done)
+}
+
+/// Lines of a field that are filled with elements, as many as fit.
+fn filled(name: &str, lines: usize, element: impl Fn(usize) -> String, separator: &str) -> String {
+    let mut number = 0;
+    let line = |_| {
+        let mut line = format!("{name}: ");
+        while line.len() < FIELD {
+            line += &element(number);
+            line += separator;
+            number += 1;
+        }
+        line.truncate(line.len() - separator.len());
+        line
+    };
+    (0..lines).map(line).collect::<Vec<_>>().join(" | ")
+}
+
+/// Fields of a request that cost as much as possible to read.
+fn hostile_requests(lines: usize) -> Vec<String> {
+    let of =
+        |name, element: fn(usize) -> String| format!("GET | {}", filled(name, lines, element, ","));
+    vec![
+        of("Accept-Language", |_| "a".into()),
+        of("Accept-Language", |n| format!("l{n};q=0.{}", n % 1000)),
+        of("Accept-Encoding", |n| format!("c{}", n % 7)),
+        of("Accept-Encoding", |n| format!("{n};q=0")),
+        of("Accept", |n| format!("a/{n}")),
+        of("If-None-Match", |n| format!("\"{n}\"")),
+        of("If-None-Match", |_| "W/\"\"".into()),
+        of("Cache-Control", |_| "x".into()),
+        of("Cache-Control", |n| format!("max-age={n}")),
+        of("Cache-Control", |_| "no-cache=\"a\"".into()),
+        of("Pragma", |_| "x".into()),
+        of("X-Any", |_| "".into()),
+        format!(
+            "GET | {}",
+            filled("Range", 1, |n| format!("{n}-{n}"), ",").replacen(": ", ": bytes=", 1)
+        ),
+        format!("GET | {}", filled("Range", 1, |_| "".into(), ",").replacen(": ", ": bytes=", 1)),
+    ]
+}
+
+/// Fields of a response that cost as much as possible to read.
+fn hostile_responses(lines: usize) -> Vec<String> {
+    let fresh = "200 | Cache-Control: max-age=60";
+    let of = |name, element: fn(usize) -> String, separator: &str| {
+        format!("{fresh} | {}", filled(name, lines, element, separator))
+    };
+    let names = |directive: &str| {
+        let list = filled("Cache-Control", lines, |n| format!("n{n}"), ",");
+        let list = list.replace("Cache-Control: ", &format!("Cache-Control: {directive}=\""));
+        format!("{fresh} | {}\"", list.replace(" | ", "\" | "))
+    };
+    vec![
+        format!("{fresh} | Vary: Accept-Language, Accept-Encoding, Accept, X-Any"),
+        of("Vary", |n| format!("n{n}"), ","),
+        of("Vary", |_| "a".into(), ","),
+        of("Vary", |_| "accept-language".into(), ","),
+        of("Cache-Control", |_| "x".into(), ","),
+        of("Cache-Tag", |n| format!("t{n}"), ","),
+        of("Cache-Tag", |_| "t".into(), ","),
+        of("Surrogate-Key", |n| format!("t{n}"), " "),
+        of("Cache-Groups", |n| format!("\"{n}\""), ","),
+        of("CDN-Cache-Control", |n| format!("a{n}=\"\""), ","),
+        of("Age", |n| n.to_string(), ","),
+        names("private"),
+        names("no-cache"),
+    ]
+}
+
+fn key<F: Copy>(cache: &Cache<F>) -> CacheKey {
+    cache.keys().key(&"http://h/a".into())
+}
+
+/// Steps of one request from its look at the cache to the end of its fetch, and of a second look.
+fn exchange(request: &str, response: &str) -> u64 {
+    let mut cache: Cache<u8> = cache();
+    let key = key(&cache);
+    let (mut one, mut other) = (present(request), present(request));
+    let (steps, ()) = steps(|| {
+        cache.look_up(&key, &mut one, at(0).mono);
+        let ticket = cache.begin(&key, &mut one, 0, at(0).mono);
+        cache.look_up(&key, &mut other, at(0).mono);
+        match stored(&mut one, response, 0) {
+            Ok(object) => {
+                cache.selected(ticket, &object.selection);
+                cache.look_up(&key, &mut other, at(0).mono);
+                _ = cache.complete(ticket, Arc::new(object));
+            }
+            Err(_) => cache.abandon(ticket),
+        }
+        cache.look_up(&key, &mut other, at(1).mono);
+    });
+    steps
+}
+
+#[test]
+fn heads_of_any_kind_cost_little_and_no_more_than_their_length() {
+    let all = |lines| {
+        let responses = hostile_responses(lines);
+        hostile_requests(lines).into_iter().flat_map(move |request| {
+            responses.clone().into_iter().map(move |response| (request.clone(), response))
+        })
+    };
+    for ((request, response), (short, shorter)) in all(LINES).zip(all(LINES.div_ceil(4))) {
+        let (whole, part) = (exchange(&request, &response), exchange(&short, &shorter));
+        let what = format!(
+            "{} -> {}",
+            &request[..40.min(request.len())],
+            &response[32..60.min(response.len())]
+        );
+        assert!(whole < MOST, "{what}: {whole} steps");
+        assert!(whole < 6 * part + 100_000, "{what}: {whole} steps, {part} for less than a third");
+    }
+}
+
+fn in_language(n: usize) -> Presented {
+    present(&format!("GET | Accept-Language: en-{n}, en;q=0.5"))
+}
+
+/// Steps that it takes `clients` waiting clients to learn that the response is for others, and to begin
+/// or join fetches for theirs.
+fn herd(clients: usize, distinct: bool) -> u64 {
+    let mut cache: Cache<usize> = cache();
+    let key = key(&cache);
+    let mut leader = in_language(0);
+    let ticket = cache.begin(&key, &mut leader, 0, at(0).mono);
+    let request = |n| in_language(if distinct { n } else { 1 });
+    let mut waiting: Vec<Presented> = (1..=clients).map(request).collect();
+    for client in &mut waiting {
+        let found = cache.look_up(&key, client, at(0).mono);
+        assert!(matches!(found, Lookup::Busy { fetch: 0, unsent: true }), "{found:?}");
+    }
+    cache.sent(ticket);
+    let response = "200 | Cache-Control: max-age=60 | Vary: Accept-Language";
+    let object = stored(&mut leader, response, 0).unwrap();
+    let (steps, fetches) = steps(|| {
+        cache.selected(ticket, &object.selection);
+        let mut fetches = 0;
+        for client in &mut waiting {
+            assert!(!object.selection.fits(client));
+            if !matches!(cache.look_up(&key, client, at(0).mono), Lookup::Busy { .. }) {
+                fetches += 1;
+                cache.begin(&key, client, fetches, at(0).mono);
+            }
+        }
+        fetches
+    });
+    assert_eq!(fetches, if distinct { clients } else { 1 });
+    cache.check();
+    steps
+}
+
+#[test]
+fn waiting_clients_cost_linear_steps() {
+    for distinct in [false, true] {
+        let (few, many) = (herd(200, distinct), herd(10_000, distinct));
+        assert!(many < 60 * few, "{many} steps for 10,000, {few} for 200");
+        assert!(many < 10_000 * 2_500, "{many} steps for 10,000");
+    }
+}
