@@ -103,6 +103,14 @@ impl Content {
         (self.end, self.taken) = (next.end, self.taken + next.taken);
     }
 
+    /// Returns true if every piece is shared with `other`.
+    pub(super) fn shares_all_with(&self, other: &Self) -> bool {
+        let pieces = || self.pieces.iter().zip(&other.pieces);
+        (self.start, self.end) == (other.start, other.end)
+            && self.pieces.len() == other.pieces.len()
+            && pieces().all(|((at, one), (from, other))| at == from && Arc::ptr_eq(one, other))
+    }
+
     /// Whether nothing is here.
     #[must_use]
     pub fn is_empty(&self) -> bool {

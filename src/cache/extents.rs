@@ -4,6 +4,9 @@ use crate::heap::taken;
 
 use super::content::Content;
 
+/// Bytes of content that is compared to see whether it is the same.
+const COMPARED: u64 = 64 * 1024;
+
 /// Parts of content whose length is known: in their order, with a hole between any two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extents {
@@ -89,6 +92,15 @@ impl Extents {
     #[must_use]
     pub fn parts(&self) -> &[Content] {
         &self.parts
+    }
+
+    /// Returns true if both surely are the same bytes: what they share, or little enough to compare.
+    #[must_use]
+    pub fn is_surely(&self, other: &Self) -> bool {
+        let shared = self.parts.iter().zip(&other.parts).all(|(a, b)| a.shares_all_with(b));
+        self.length == other.length
+            && self.parts.len() == other.parts.len()
+            && (shared || (self.length <= COMPARED && self == other))
     }
 
     /// What it takes of memory on the heap.

@@ -363,7 +363,7 @@ impl<F: Copy> Cache<F> {
     /// together: several whole responses, told apart by their entity tags. It does not count as used.
     #[must_use]
     pub fn told_apart(&self, key: &CacheKey) -> Vec<Arc<Object>> {
-        tagged::told_apart(self.store.variants(key))
+        self.store.told_apart(key)
     }
 
     /// Stores `object` in place of the response that it is a newer version of.

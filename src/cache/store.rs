@@ -134,6 +134,12 @@ impl Store {
         variants.into_iter().flatten().map(|variant| &variant.object)
     }
 
+    /// Responses stored under `key` that the origin can be asked about together.
+    pub(super) fn told_apart(&self, key: &CacheKey) -> Vec<Arc<Object>> {
+        let slot = self.slot(key);
+        slot.map(|slot| self.entries[slot].variants.told_apart()).unwrap_or_default()
+    }
+
     /// The response that the same fields have selected.
     pub(super) fn same(&self, key: &CacheKey, selection: &Selection) -> Option<&Arc<Object>> {
         let variants = &self.entries[self.slot(key)?].variants;

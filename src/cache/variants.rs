@@ -11,6 +11,7 @@ use crate::work;
 use super::key::BuildCarried;
 use super::object::Object;
 use super::presented::Presented;
+use super::tagged::Tagged;
 use super::vary::{Selection, VaryNames};
 
 /// Different lists of names in `Vary` that the responses of one URI may have; beyond, those with the
@@ -44,6 +45,7 @@ pub(super) struct Several {
     families: Vec<Family>,
     /// Hashes of selections by those under which a request finds what was negotiated for others.
     negotiated: HashMap<u64, u64, BuildCarried>,
+    tagged: Tagged,
     /// Bytes of all objects.
     objects: usize,
 }
@@ -153,6 +155,12 @@ impl Variants {
         (0..half).filter_map(|_| several.remove_least_used()).collect()
     }
 
+    /// Responses that the origin can be asked about together; none if that makes no sense.
+    pub(super) fn told_apart(&self) -> Vec<Arc<Object>> {
+        let Self::Several(several) = self else { return Vec::new() };
+        several.tagged.candidates(several.variants.iter().map(|(_, variant)| &variant.object))
+    }
+
     /// Returns true if a response is being sent to a client.
     pub(super) fn is_in_use(&self) -> bool {
         self.iter().any(|variant| Arc::strong_count(&variant.object) > 1)
@@ -180,6 +188,7 @@ impl Several {
             variants: LruCache::unbounded_with_hasher(BuildCarried::default()),
             families: Vec::new(),
             negotiated: HashMap::default(),
+            tagged: Tagged::default(),
             objects: 0,
         }
     }
@@ -231,6 +240,8 @@ impl Several {
         self.objects += object.weight();
         self.variants.put(hash, variant);
         self.join_family(&object, number);
+        let Self { tagged, variants, .. } = self;
+        tagged.add(&object, hash, |other| variants.peek(&other).map(|variant| &variant.object));
         for (negotiated, covers) in object.selection.negotiated_hashes() {
             let other = self.negotiated.insert(negotiated, hash);
             let other = other.filter(|_| covers).and_then(|other| self.variants.peek(&other));
@@ -268,6 +279,7 @@ impl Several {
         work::count(work::LOOK_UP);
         let Variant { object, .. } = self.variants.pop(&hash)?;
         self.objects -= object.weight();
+        self.tagged.remove(&object, hash);
         let names = object.selection.vary();
         if let Some(at) = self.families.iter().position(|family| family.names == names) {
             self.families[at].count -= 1;
@@ -309,6 +321,7 @@ impl Several {
             + taken(self.families.capacity() * size_of::<Family>())
             + self.families.iter().map(codings).sum::<usize>()
             + taken(places * (2 * size_of::<u64>() + 1))
+            + self.tagged.weight()
             + PLACE * self.variants.len()
             + self.objects
     }
