@@ -31,7 +31,9 @@ pub fn cache_control(data: &[u8]) {
     assert!(with(b"no-store").no_store);
     assert_eq!(with(b"private").private, Scope::All);
     assert!(with(b"max-age=5").max_age.is_some_and(|age| age <= Duration::from_secs(5)));
-    assert!(cache::withheld(&fields(&[(b"Cache-Control", value)])).all(|name| !name.is_empty()));
+    let named = fields(&[(b"Cache-Control", value), (b"Cache-Control", b"private=\"x-named\"")]);
+    let control = ResponseControl::of(&named);
+    assert!(control.private == Scope::All || cache::Withheld::of(&named).has(b"X-Named"));
 }
 
 /// Any bytes as a date: what can be read can be written, and is the same then.
@@ -87,6 +89,7 @@ fn storable(fields: &Fields) -> Result<Storable, NotStored> {
         is_coded: false,
         targets: &[Name::CdnCacheControl],
         rules: &[],
+        store_cookies: false,
         sent: mono,
         now: Now { mono, wall: UNIX_EPOCH + Duration::from_secs(1_767_225_600) },
     };

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use crate::http::list::{self, Elements};
 use crate::http::{Fields, Name};
+use crate::work;
 
 /// Larger numbers of seconds mean this one (RFC 9111 §1.2.2).
 pub(super) const MAX_SECONDS: u64 = 1 << 31;
+/// Names of fields that `private` and `no-cache` may have; with more, they are for the whole response.
+const MAX_NAMES: usize = 64;
 
 /// A directive that may name fields, as `private="set-cookie"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,12 +58,12 @@ impl ResponseControl {
     /// anything, also `no-store`.
     #[must_use]
     pub fn of(fields: &Fields) -> Self {
-        let mut control = Self::default();
+        let (mut control, mut names) = (Self::default(), 0);
         for directive in directives(fields) {
             match directive.known() {
                 Known::NoStore => control.no_store = true,
-                Known::NoCache => control.no_cache = directive.scope(control.no_cache),
-                Known::Private => control.private = directive.scope(control.private),
+                Known::NoCache => control.no_cache = directive.scope(control.no_cache, &mut names),
+                Known::Private => control.private = directive.scope(control.private, &mut names),
                 Known::Public => control.public = true,
                 Known::MustRevalidate => control.must_revalidate = true,
                 Known::ProxyRevalidate => control.proxy_revalidate = true,
@@ -89,13 +92,27 @@ impl ResponseControl {
     }
 }
 
-/// The names of fields that `private` or `no-cache` withhold from everybody else: stored without
-/// them, the rest of the response can be used (RFC 9111 §5.2.2.4, §5.2.2.7).
-pub fn withheld(fields: &Fields) -> impl Iterator<Item = &[u8]> {
-    directives(fields)
-        .filter(|directive| matches!(directive.known(), Known::Private | Known::NoCache))
-        .filter_map(|directive| unquoted(directive.value?))
-        .flat_map(Elements::of)
+/// Names of fields that `private` or `no-cache` withhold from other clients: stored without them, the
+/// rest of the response can be used (RFC 9111 §5.2.2.4, §5.2.2.7).
+#[derive(Clone, Debug)]
+pub struct Withheld<'a>(Vec<&'a [u8]>);
+
+impl<'a> Withheld<'a> {
+    /// Reads all `Cache-Control` lines of a response.
+    #[must_use]
+    pub fn of(fields: &'a Fields) -> Self {
+        let naming = directives(fields)
+            .filter(|directive| matches!(directive.known(), Known::Private | Known::NoCache))
+            .filter_map(|directive| unquoted(directive.value?));
+        Self(naming.flat_map(Elements::of).take(MAX_NAMES).collect())
+    }
+
+    /// Returns true if a field of this name is withheld.
+    #[must_use]
+    pub fn has(&self, name: &[u8]) -> bool {
+        work::count(1 + self.0.len());
+        self.0.iter().any(|withheld| withheld.eq_ignore_ascii_case(name))
+    }
 }
 
 /// What a request says of the responses it accepts.
@@ -205,6 +222,7 @@ fn directives(fields: &Fields) -> impl Iterator<Item = Directive<'_>> {
 
 impl<'a> Directive<'a> {
     fn known(&self) -> Known {
+        work::count(KNOWN.len());
         let known = KNOWN.iter().find(|(name, _)| self.name.eq_ignore_ascii_case(name));
         known.map_or(Known::Other, |&(_, known)| known)
     }
@@ -221,10 +239,13 @@ impl<'a> Directive<'a> {
         before.map_or(seconds, |before| before.min(seconds))
     }
 
-    fn scope(&self, before: Scope) -> Scope {
-        let mut named = self.value.and_then(unquoted).map(Elements::of);
-        let names_some = named.as_mut().is_some_and(|names| names.next().is_some());
-        if names_some && before != Scope::All { Scope::Fields } else { Scope::All }
+    /// What the directive is for, after one read before; `names` counts the names of all.
+    fn scope(&self, before: Scope, names: &mut usize) -> Scope {
+        let named = self.value.and_then(unquoted).map(Elements::of);
+        let count = named.map_or(0, |names| names.take(MAX_NAMES + 1).count());
+        *names += count;
+        let some = (1..=MAX_NAMES).contains(&count) && *names <= MAX_NAMES;
+        if some && before != Scope::All { Scope::Fields } else { Scope::All }
     }
 }
 
@@ -293,7 +314,18 @@ mod tests {
         assert_eq!(response(&["private=\"a\", private"]).private, Scope::All);
         assert_eq!(response(&["no-cache=set-cookie"]).no_cache, Scope::All);
         let fields = lines(&["Private=\"A, b\", x=\"c\"", "no-cache=\"d\", no-cache"]);
-        assert_eq!(withheld(&fields).collect::<Vec<_>>(), [&b"A"[..], b"b", b"d"]);
+        assert_eq!(Withheld::of(&fields).0, [&b"A"[..], b"b", b"d"]);
+        assert!(Withheld::of(&fields).has(b"a") && !Withheld::of(&fields).has(b"c"));
+    }
+
+    #[test]
+    fn directive_with_too_many_names_is_for_the_whole_response() {
+        let names = |count: usize| (0..count).map(|n| format!("x{n},")).collect::<String>();
+        let private = |count| format!("private=\"{}\"", names(count));
+        assert_eq!(response(&[&private(MAX_NAMES)]).private, Scope::Fields);
+        assert_eq!(response(&[&private(MAX_NAMES + 1)]).private, Scope::All);
+        let both = response(&[&private(MAX_NAMES), "no-cache=\"a\""]);
+        assert_eq!((both.private, both.no_cache), (Scope::Fields, Scope::All));
     }
 
     #[test]

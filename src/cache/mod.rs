@@ -37,7 +37,7 @@ use crate::http::{Method, Name, cond};
 
 pub use busy::Ticket;
 pub use content::Content;
-pub use control::{RequestControl, ResponseControl, Scope, withheld};
+pub use control::{RequestControl, ResponseControl, Scope, Withheld};
 pub use evict::Eviction;
 pub use extents::Extents;
 pub use freshness::{Failure, Freshness, LifetimeSource, Use};
@@ -217,6 +217,8 @@ impl<F: Copy> Cache<F> {
     fn passes_by(&self, request: &Presented) -> Option<Missing> {
         match request.head().method() {
             _ if !self.is_on() => Some(Missing::Bypass),
+            // The content may ask for something else than the URI alone does.
+            _ if request.head().framing().has_content() => Some(Missing::Method),
             Method::Get | Method::Head => None,
             _ => Some(Missing::Method),
         }

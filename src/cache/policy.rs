@@ -7,7 +7,7 @@ use crate::http::range::Part;
 use crate::http::{Fields, Method, Name, RequestHead, Status, date, reference};
 use crate::time::Now;
 
-use super::control::{RequestControl, ResponseControl, Scope};
+use super::control::{RequestControl, ResponseControl, Scope, Withheld};
 use super::freshness::{Freshness, LifetimeSource, Use, allows_heuristics};
 use super::freshness_rules::FreshnessRule;
 use super::presented::Presented;
@@ -32,7 +32,7 @@ pub enum NotStored {
     Useless,
     /// It was selected by something no request shows (`Vary: *`), or by too much.
     VaryAll,
-    /// It sets a cookie, and does not say how long it is fresh.
+    /// It sets a cookie, and does not say that it is for other clients.
     Cookie,
     /// It is a part, or its content is coded for this connection.
     Partial,
@@ -81,6 +81,9 @@ pub struct Response<'a> {
     pub targets: &'a [Name],
     /// The operator's rules, of which the first that is for it counts.
     pub rules: &'a [FreshnessRule],
+    /// Whether it may be stored with a cookie because it says how long it is fresh (RFC 9111 §7.3), or
+    /// only if it says that it is for other clients, too.
+    pub store_cookies: bool,
     /// When the request was sent.
     pub sent: Instant,
     /// When the response came.
@@ -150,13 +153,14 @@ pub fn still_storable(
         return Err(NotStored::Partial);
     }
     let explicit = response.explicit_lifetime(&control);
-    if explicit.is_none() && !control.public {
-        if !allows_heuristics(response.status) {
-            return Err(NotStored::Status);
-        }
-        if response.fields.has(Name::SetCookie) {
-            return Err(NotStored::Cookie);
-        }
+    if explicit.is_none() && !control.public && !allows_heuristics(response.status) {
+        return Err(NotStored::Status);
+    }
+    if response.fields.has(Name::SetCookie)
+        && !(response.store_cookies && explicit.is_some())
+        && !response.shares_cookies(&control)
+    {
+        return Err(NotStored::Cookie);
     }
     let freshness = Freshness::of(response, &control, explicit);
     if freshness.is_none() && !Validators::of(response.fields).is_some() {
@@ -222,6 +226,13 @@ impl Response<'_> {
     fn control(&self) -> ResponseControl {
         let targeted = targeted::control(self.fields, self.targets);
         targeted.unwrap_or_else(|| ResponseControl::of(self.fields))
+    }
+
+    /// Returns true if it says that it is for other clients with its cookie, or that the cookie is not
+    /// to be stored.
+    fn shares_cookies(&self, control: &ResponseControl) -> bool {
+        let shared = control.public || control.s_maxage.is_some() || control.is_targeted;
+        shared || (control.withholds() && Withheld::of(self.fields).has(b"set-cookie"))
     }
 
     /// How long it is fresh if it says so (§4.2.1).

@@ -25,7 +25,7 @@ const MAX_SETS: usize = 16;
 const MAX_FIELDS: usize = 256;
 
 /// The operator's rules for requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestRules {
     /// A response in the language that a request prefers to all others answers that request, whatever
     /// else the request accepts.
@@ -34,6 +34,12 @@ pub struct RequestRules {
     pub by_coding: bool,
     /// Directives by which a request asks for validation do not count.
     pub ignore_no_cache: bool,
+}
+
+impl Default for RequestRules {
+    fn default() -> Self {
+        Self { by_language: false, by_coding: true, ignore_no_cache: false }
+    }
 }
 
 impl RequestRules {
@@ -302,11 +308,11 @@ mod tests {
     }
 
     #[test]
-    fn coding_that_would_be_chosen_fits_only_by_option() {
+    fn coding_that_would_be_chosen_fits_unless_an_option_forbids_it() {
         let mut response = vary(&["Accept-Encoding"]);
         response.push(b"Content-Encoding", b"gzip");
-        let by_coding = RequestRules { by_coding: true, ..RequestRules::default() };
-        for (rules, fits) in [(by_coding, true), (RequestRules::default(), false)] {
+        let equal = RequestRules { by_coding: false, ..RequestRules::default() };
+        for (rules, fits) in [(RequestRules::default(), true), (equal, false)] {
             let mut one = presented(rules, &[("Accept-Encoding", "gzip, br")]);
             let selection = Selection::of(&response, &mut one).unwrap();
             let mut other = presented(rules, &[("Accept-Encoding", "gzip")]);

@@ -178,6 +178,7 @@ mod tests {
                 is_coded: false,
                 targets: &[],
                 rules: &[],
+                store_cookies: false,
                 sent: self.now.mono,
                 now: self.now,
             };

@@ -134,6 +134,7 @@ mod tests {
                 is_coded: false,
                 targets: &[],
                 rules: &[],
+                store_cookies: false,
                 sent: now.mono,
                 now,
             };

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::access::{Cidr, DestinationPolicy};
 use crate::auth::Side;
-use crate::cache::{FreshnessRule, KeyRules};
+use crate::cache::{FreshnessRule, KeyRules, RequestRules};
 use crate::proxy::units::Bytes;
 use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
 
@@ -97,6 +97,10 @@ pub struct Options {
     pub freshness_rules: Vec<FreshnessRule>,
     /// What of a URL its key in the cache is made of.
     pub key_rules: KeyRules,
+    /// How requests are compared, and which of their directives count.
+    pub request_rules: RequestRules,
+    /// Whether `max-age` suffices to store a response with `Set-Cookie`.
+    pub store_cookies: bool,
     /// Whether targeted cache control is obeyed; of itself, a reverse proxy does.
     pub targeted: Option<bool>,
     /// Whether `Cache-Status` shows keys.
@@ -144,6 +148,8 @@ impl Default for Options {
             cache_object_max: None,
             freshness_rules: Vec::new(),
             key_rules: KeyRules::default(),
+            request_rules: RequestRules::default(),
+            store_cookies: false,
             targeted: None,
             status_key: false,
             eviction: Eviction::default(),
@@ -202,6 +208,8 @@ impl Options {
             cache_object_max: self.cache_object_max.map(|size| size.0),
             freshness_rules: self.freshness_rules.clone(),
             key_rules: self.key_rules.clone(),
+            request_rules: self.request_rules,
+            store_cookies: self.store_cookies,
             targeted: self.targeted.unwrap_or(self.to.is_some()),
             status_key: self.status_key,
             eviction: self.eviction,
@@ -228,6 +236,11 @@ impl Options {
     /// What could be dangerous is refused with the reason, not done and warned of.
     fn check(&self) -> Result<(), String> {
         self.rules.check(self.to.is_some())?;
+        if self.request_rules.ignore_no_cache && self.to.is_none() {
+            return Err("ignore-client-no-cache goes with --to only: what a forward proxy serves \
+                        is not its operator's to keep"
+                .into());
+        }
         let beyond = self.listeners().into_iter().find(|address| !address.ip().is_loopback());
         if let (None, true, Some(address)) = (&self.to, self.clients.is_empty(), beyond) {
             return Err(format!(
@@ -278,6 +291,16 @@ fn has_table(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_reverse_proxy_ignores_what_clients_say_of_validation() {
+        let mut options = Options::default();
+        options.request_rules.ignore_no_cache = true;
+        assert!(options.settings("p").unwrap_err().contains("--to"));
+        let origin = ReverseOrigin::parse("http://127.0.0.1:8080").unwrap();
+        options.to = Some(("http://127.0.0.1:8080".into(), origin));
+        assert!(options.settings("p").unwrap().request_rules.ignore_no_cache);
+    }
 
     #[test]
     fn a_forward_proxy_is_not_opened_to_others_by_accident() {

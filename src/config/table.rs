@@ -130,6 +130,54 @@ pub const OPTIONS: &[OptionSpec] = &[
             |o| vec![if o.key_rules.sort { "on" } else { "off" }.to_owned()],
         )
     },
+    one(
+        "vary-language",
+        "HOW",
+        "Requests that select a response that varies by Accept-Language: equal, those whose lists \
+         mean the same, or preferred, also those that prefer its Content-Language to all others \
+         [default: equal]",
+        |o, text| {
+            let by_language = either(text, ["equal", "preferred"])?;
+            o.request_rules.by_language = by_language;
+            Ok(())
+        },
+        |o| vec![["equal", "preferred"][usize::from(o.request_rules.by_language)].to_owned()],
+    ),
+    one(
+        "vary-encoding",
+        "HOW",
+        "Requests that select a response that varies by Accept-Encoding: equal, those whose lists \
+         mean the same, or folded, also those that accept fewer codings, its own among them \
+         [default: folded]",
+        |o, text| {
+            let by_coding = either(text, ["equal", "folded"])?;
+            o.request_rules.by_coding = by_coding;
+            Ok(())
+        },
+        |o| vec![["equal", "folded"][usize::from(o.request_rules.by_coding)].to_owned()],
+    ),
+    OptionSpec {
+        flag: true,
+        ..one(
+            "cache-set-cookie",
+            "on|off",
+            "Store responses with Set-Cookie that say max-age or Expires, not only those that say \
+             public, s-maxage, or have a targeted field [default: off]",
+            |o, text| switch(text).map(|on| o.store_cookies = on),
+            |o| vec![if o.store_cookies { "on" } else { "off" }.to_owned()],
+        )
+    },
+    OptionSpec {
+        flag: true,
+        ..one(
+            "ignore-client-no-cache",
+            "on|off",
+            "Serve what is fresh also to requests that say no-cache, max-age or min-fresh (with \
+             --to) [default: off]",
+            |o, text| switch(text).map(|on| o.request_rules.ignore_no_cache = on),
+            |o| vec![if o.request_rules.ignore_no_cache { "on" } else { "off" }.to_owned()],
+        )
+    },
     OptionSpec {
         flag: true,
         ..one(
@@ -440,6 +488,12 @@ fn limit(options: &mut Options, name: &str, text: &str) -> Result<(), String> {
     set.map_err(|expected| format!("'{text}' is not {}", expected.unwrap_or_default()))
 }
 
+/// Reads the second of two words as true.
+fn either(text: &str, words: [&str; 2]) -> Result<bool, String> {
+    let wrong = || format!("'{text}' is neither {} nor {}", words[0], words[1]);
+    words.iter().position(|word| *word == text).map(|at| at == 1).ok_or_else(wrong)
+}
+
 fn switch(text: &str) -> Result<bool, String> {
     match text {
         "on" | "true" => Ok(true),
@@ -460,6 +514,8 @@ mod tests {
             ("to", "http://h.test/base"),
             ("cache-object-max", "1MiB"),
             ("targeted-cache-control", "off"),
+            ("vary-language", "preferred"),
+            ("vary-encoding", "equal"),
             ("key-drop-query", "tracking,x*"),
             ("key-keep-query", "q"),
             ("freshness", "h.test/x status=404 default=10s"),

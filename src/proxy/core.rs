@@ -57,6 +57,7 @@ impl Core {
         let keys = KeyMaker::new(surroundings.secret);
         let mut cache = Cache::new(cache_limits(&settings), keys);
         cache.set_key_rules(settings.key_rules.clone());
+        cache.set_request_rules(settings.request_rules);
         Self {
             heads: limits.of_heads(),
             cache,
@@ -92,6 +93,7 @@ impl Core {
         }
         self.cache.set_limits(cache_limits(&settings));
         self.cache.set_key_rules(settings.key_rules.clone());
+        self.cache.set_request_rules(settings.request_rules);
         self.names.reload(&settings);
         let limits = &settings.limits;
         self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);

@@ -373,6 +373,7 @@ impl Fetch {
             is_coded: false,
             targets: cx.core.settings.targets(),
             rules: &cx.core.settings.freshness_rules,
+            store_cookies: cx.core.settings.store_cookies,
             sent: self.sent_at,
             now: cx.reactor.now(),
         };

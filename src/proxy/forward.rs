@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::cache::{self, Object};
+use crate::cache::{Object, Withheld};
 use crate::http::hop::{self, Hop};
 use crate::http::{
-    Field, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead, Status, Version,
-    date,
+    Field, FieldNames, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead,
+    Status, Version, date,
 };
 use crate::time::Now;
 
@@ -220,8 +220,9 @@ pub(super) fn whole_fields(part: &Fields, length: u64) -> Fields {
 /// length is known.
 pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
     let mut out = Fields::after(passed_on.start_line().to_vec(), passed_on.len() + 1);
+    let withheld = Withheld::of(passed_on);
     for field in passed_on.iter().filter(|field| field.id != Name::Age) {
-        if !cache::withheld(passed_on).any(|name| field.is_named(name)) {
+        if !withheld.has(field.name) {
             out.push(field.name, field.value);
         }
     }
@@ -235,14 +236,15 @@ pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> 
 /// The stored head after a 304: what it brought replaces what was there (RFC 9111 §3.2).
 pub(super) fn updated_fields(stored: &Object, not_modified: &Fields) -> Fields {
     let mut out = Fields::after(stored.head.start_line().to_vec(), stored.head.len());
+    let (withheld, brought) = (Withheld::of(not_modified), FieldNames::of(not_modified));
     let kept = |id| matches!(id, Name::ContentLength | Name::ContentEncoding | Name::ContentRange);
     for field in stored.head.iter() {
-        if kept(field.id) || not_modified.all_named(field.name).next().is_none() {
+        if kept(field.id) || !brought.has(field.name) {
             out.push(field.name, field.value);
         }
     }
     for field in not_modified.iter().filter(|field| !kept(field.id) && field.id != Name::Age) {
-        if !cache::withheld(not_modified).any(|name| field.is_named(name)) {
+        if !withheld.has(field.name) {
             out.push(field.name, field.value);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
 use crate::cache::Eviction;
-use crate::cache::{FreshnessRule, KeyRules};
+use crate::cache::{FreshnessRule, KeyRules, RequestRules};
 use crate::http::{Authority, Name};
 use crate::reactor::NameSources;
 
@@ -44,6 +44,10 @@ pub struct Settings {
     pub freshness_rules: Vec<FreshnessRule>,
     /// What of a URL its key in the cache is made of.
     pub key_rules: KeyRules,
+    /// How requests are compared, and which of their directives count.
+    pub request_rules: RequestRules,
+    /// Whether `max-age` and `Expires` suffice to store a response with `Set-Cookie`.
+    pub store_cookies: bool,
     /// Which entries go first when memory is short.
     pub eviction: Eviction,
     /// Whether `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
@@ -73,6 +77,8 @@ impl Settings {
             cache_object_max: None,
             freshness_rules: Vec::new(),
             key_rules: KeyRules::default(),
+            request_rules: RequestRules::default(),
+            store_cookies: false,
             eviction: Eviction::default(),
             targeted: false,
             status_key: false,

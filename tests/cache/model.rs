@@ -59,6 +59,7 @@ pub(crate) fn stored(request: &mut Presented, text: &str, now: u64) -> Result<Ob
         is_coded: head.fields().has(Name::TransferEncoding),
         targets: &[Name::CdnCacheControl],
         rules: &[],
+        store_cookies: false,
         sent: at(now).mono,
         now: at(now),
     };

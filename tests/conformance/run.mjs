@@ -1,8 +1,9 @@
 // Runs the public suite of HTTP cache tests (npm's http-cache-tests) against tidegate, in reverse
-// and in forward mode, and compares the verdicts with expectations.json: whatever is not passed must
-// stand there with its reason, and whatever stands there must not be passed.
+// and in forward mode, each by default and with the options that read RFC 9111 as the suite does. Compares
+// the verdicts with expectations.json: whatever is not passed must stand there with its reason, and
+// whatever stands there must not be passed.
 //
-//   node run.mjs SUITE TIDEGATE [reverse|forward] [TEST-ID]
+//   node run.mjs SUITE TIDEGATE [reverse|forward default|rfc [TEST-ID]]
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync } from 'node:fs'
@@ -13,10 +14,13 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 
-const [suite, tidegate, onlyMode, onlyTest] = process.argv.slice(2)
+const [suite, tidegate, onlyMode, onlyReading, onlyTest] = process.argv.slice(2)
 const load = path => import(pathToFileURL(resolve(suite, path)))
 const fetch = createRequire(resolve(suite, 'package.json'))('node-fetch')
 const expectations = JSON.parse(readFileSync(new URL('expectations.json', import.meta.url)))
+
+/// Options of each reading of the RFC.
+const READINGS = { default: [], rfc: ['--cache-set-cookie', '--vary-language', 'preferred'] }
 
 /// Node's clients know no proxies: this agent connects to one, and asks it for absolute URLs.
 class ForwardAgent extends http.Agent {
@@ -59,13 +63,13 @@ function freePort () {
   })
 }
 
-async function run (mode) {
+async function run (mode, reading) {
   const port = await freePort()
   const pidfile = join(mkdtempSync(join(tmpdir(), 'conformance-')), 'pid')
   const [origin] = await start('node', [resolve(suite, 'server/server.mjs')], 'stdout', /:(\d+)\/$/,
     { npm_config_protocol: 'http', npm_config_port: port, npm_config_pidfile: pidfile })
   const target = `http://127.0.0.1:${port}`
-  const args = ['--listen', '127.0.0.1:0', '--access-log', 'off']
+  const args = ['--listen', '127.0.0.1:0', '--access-log', 'off', ...READINGS[reading]]
   const how = mode === 'reverse' ? ['--to', target] : ['--allow-destination', '127.0.0.1']
   const [proxy, proxyPort] = await start(tidegate, [...args, ...how], 'stderr', /^listening .*:(\d+)$/)
   const agent = new ForwardAgent(proxyPort)
@@ -77,11 +81,12 @@ async function run (mode) {
   else await runTests(chosen, viaProxy, false, target)
   agent.destroy()
   await Promise.all([stop(proxy), stop(origin)])
-  return report(mode, chosen, getResults())
+  return report(mode, reading, chosen, getResults())
 }
 
-function report (mode, tests, results) {
-  const expected = { ...expectations.both, ...expectations[mode] }
+function report (mode, reading, tests, results) {
+  const expected = { ...expectations.both, ...expectations[mode], ...expectations[reading] }
+  const name = `${mode}, ${reading}`
   const count = {}
   let wrong = 0
   for (const test of tests.flatMap(set => set.tests).filter(test => test.id in results)) {
@@ -92,21 +97,23 @@ function report (mode, tests, results) {
     count[kind][1] += 1
     if (kind === 'check' || passed === !(test.id in expected)) continue
     wrong += 1
-    console.log(passed ? `${mode}: ${test.id} is passed, against expectations.json`
-      : `${mode}: ${test.id} (${kind}): ${results[test.id].join(': ')}`)
+    console.log(passed ? `${name}: ${test.id} is passed, against expectations.json`
+      : `${name}: ${test.id} (${kind}): ${results[test.id].join(': ')}`)
   }
-  for (const [kind, [passed, all]] of Object.entries(count)) console.log(`${mode}: ${kind} ${passed} of ${all}`)
+  for (const [kind, [passed, all]] of Object.entries(count)) console.log(`${name}: ${kind} ${passed} of ${all}`)
   return wrong
 }
 
-// The suite keeps its results in a global: each mode has a process of its own.
+// The suite keeps its results in a global: each run has a process of its own.
 if (onlyMode) {
-  process.exit(await run(onlyMode) ? 1 : 0)
+  process.exit(await run(onlyMode, onlyReading) ? 1 : 0)
 }
 let failed = false
 for (const mode of ['reverse', 'forward']) {
-  const child = spawn(process.execPath, ['--no-warnings', ...process.argv.slice(1), mode], { stdio: 'inherit' })
-  const [code] = await once(child, 'exit')
-  failed ||= code !== 0
+  for (const reading of Object.keys(READINGS)) {
+    const args = ['--no-warnings', ...process.argv.slice(1), mode, reading]
+    const [code] = await once(spawn(process.execPath, args, { stdio: 'inherit' }), 'exit')
+    failed ||= code !== 0
+  }
 }
 process.exit(failed ? 1 : 0)

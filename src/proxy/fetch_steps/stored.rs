@@ -80,7 +80,8 @@ pub(super) fn updated(
 /// updated, and if not, it is of no use any more.
 pub(super) fn freshen_by_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
     let order = &mut fetch.order;
-    if order.request.method() != Method::Head || head.status() != Status::OK {
+    let asks = order.request.method() == Method::Head && !order.request.framing().has_content();
+    if !asks || head.status() != Status::OK {
         return;
     }
     let stored = cx.core.cache.stored_for(&order.key, &mut order.presented);
