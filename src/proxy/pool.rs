@@ -96,7 +96,7 @@ impl Pool {
         let now = reactor.now().mono;
         let until = (now + limits.pool_idle).min(connection.opened + limits.pool_age);
         let full = self.idle.len() >= self.bound
-            || self.by_origin.get(origin).is_some_and(|list| list.len() >= limits.origin_idle);
+            || self.by_origin.get(origin).map_or(0, Vec::len) >= limits.origin_idle;
         if full || now >= until || !is_quiet(connection.io, reactor) {
             reactor.close(connection.io);
             return;
