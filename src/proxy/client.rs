@@ -62,6 +62,9 @@ pub(super) struct Client {
     pub(super) idle_until: Option<Instant>,
     /// Whether it has said that it asks for nothing else, and all it asked for was read.
     pub(super) is_done: bool,
+    /// Whether it has sent credentials that authenticate a connection: the connections to origins that
+    /// they went out on are for this client alone (RFC 4559 §6).
+    pub(super) binds: bool,
     /// After the end of what is sent, how much was read and dropped.
     pub(super) lingered: Option<u64>,
 }
@@ -212,6 +215,7 @@ impl Client {
             idle_since: now,
             idle_until: Some(idle_until),
             is_done: false,
+            binds: false,
             lingered: None,
         }
     }
@@ -415,6 +419,13 @@ impl Client {
         self.end(cx);
     }
 
+    /// Closes the connections to origins that are for this client alone.
+    pub(super) fn release_bound(&self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if self.binds {
+            core.pool.release(self.token(), reactor);
+        }
+    }
+
     /// The connection is over: lets go of everything, and writes down an exchange that was not
     /// finished.
     pub(super) fn end(mut self, cx: &mut ClientCx<'_>) {
@@ -433,6 +444,7 @@ impl Client {
             }
         };
         self.input.release(&mut cx.core.buffers);
+        self.release_bound(cx.reactor, cx.core);
         if reset {
             cx.reactor.reset(self.io);
         } else {

@@ -115,6 +115,14 @@ impl Core {
         };
     }
 
+    /// Forgets responses behind which their origin has sent bytes no request asked for: each may be
+    /// another request's response, or not all of its own.
+    pub(super) fn forget_doubtful(&mut self) {
+        for key in self.pool.take_doubtful() {
+            self.cache.forget(&key);
+        }
+    }
+
     /// Writes an exchange down that is over, and counts it.
     pub(super) fn record(&mut self, journal: &Journal, now: Now) {
         self.counters.count(journal);

@@ -168,6 +168,11 @@ limits! {
     pool "pool": Option<usize> = None, from Some(0);
     /// How long a connection to an origin is kept idle.
     pool_idle "pool-idle": Duration = seconds(30), from Duration::ZERO;
+    /// How long a connection rests after a response that announced content it does not have (HEAD,
+    /// 304): a faulty origin sends the content a moment later, where the next response is expected.
+    pool_rest "pool-rest": Duration = Duration::from_millis(100), from Duration::ZERO;
+    /// How long no connection to an origin is reused that has sent bytes no request asked for.
+    origin_suspect "origin-suspect": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
     /// How old a connection to an origin may become.
     pool_age "pool-age": Duration = seconds(60 * 60), from Duration::ZERO;
     /// How long requests for a key whose response could not be stored do not wait for each other.

@@ -31,6 +31,7 @@ mod pool;
 mod purge;
 mod question;
 mod reload;
+mod remembered;
 mod reply;
 mod respond;
 mod route;

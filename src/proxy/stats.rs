@@ -24,6 +24,8 @@ pub(super) struct Gauges {
     /// Passwords being verified.
     pub(super) passwords: usize,
     pub(super) dropped_log_lines: u64,
+    /// Connections on which an origin has sent bytes that no request asked for.
+    pub(super) strays: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -73,6 +75,11 @@ impl Stats {
             counter("purged_total", "Responses that purges have found.", counters.purged),
             counter("fetches_total", "Requests to origins.", counters.fetches),
             labelled("connections_total", "Connections they took.", "kind", connections),
+            counter(
+                "origin_strays_total",
+                "Connections with bytes nobody asked for.",
+                gauges.strays,
+            ),
             gauge("fetches", "Requests to origins under way.", whole(gauges.fetching)),
             gauge("pool_idle", "Idle connections to origins.", whole(gauges.pooled)),
             gauge("clients", "Open client connections.", whole(gauges.clients)),
@@ -237,6 +244,7 @@ mod tests {
             pooled: 2,
             passwords: 3,
             dropped_log_lines: 0,
+            strays: 0,
         };
         let stats = Stats::of(&counters, &gauges, &Load::default());
         let (people, json, prometheus) = (stats.to_string(), stats.json(), stats.prometheus());

@@ -327,6 +327,7 @@ impl Worker {
             pooled: self.core.pool.len(),
             passwords: self.core.door.as_ref().map_or(0, Door::hashing),
             dropped_log_lines: self.core.log.dropped(),
+            strays: self.core.pool.strays(),
         }
     }
 
@@ -395,7 +396,9 @@ impl Worker {
                 self.make_room(reactor);
             }
             Next::HandedOver => {
-                self.clients.remove(id);
+                if let Some(client) = self.clients.remove(id) {
+                    client.release_bound(reactor, &mut self.core);
+                }
             }
             Next::Go(_) | Next::Park => {}
         }
@@ -417,6 +420,11 @@ impl Worker {
             }
             self.make_room(reactor);
         }
+    }
+
+    fn drive_idle(&mut self, id: Id<Idle>, reactor: &mut Reactor<Mail>) {
+        self.core.pool.drive(id, &self.core.settings.limits, reactor);
+        self.core.forget_doubtful();
     }
 
     fn keep_house(&mut self, reactor: &Reactor<Mail>) {
@@ -450,7 +458,7 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<Fetch>() {
                     self.drive_fetch(id, reactor);
                 } else if let Some(id) = token.id::<Idle>() {
-                    self.core.pool.drive(id, reactor);
+                    self.drive_idle(id, reactor);
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
                 } else if token.id::<Asking>().is_some() {

@@ -57,6 +57,7 @@ impl Worker {
         });
         let quiet: Vec<_> = quiet.take(count).collect();
         for client in quiet.into_iter().filter_map(|id| self.clients.remove(id)) {
+            client.release_bound(reactor, &mut self.core);
             reactor.close(client.io);
         }
         self.make_room(reactor);
