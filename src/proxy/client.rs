@@ -12,12 +12,12 @@
 //! It meets the fetch only in passive objects: a [`Reply`](super::reply::Reply) that the fetch
 //! brings, and a [`Body`] in which the request's content goes up.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::auth::Ticket;
+use crate::auth::{Ticket, client_network};
 use crate::cache::{CacheKey, Object};
 use crate::http::{Method, Multipart, RequestHead, ServerCodec};
 use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake};
@@ -65,6 +65,8 @@ pub(super) struct Client {
     /// Whether it has sent credentials that authenticate a connection: the connections to origins that
     /// they went out on are for this client alone (RFC 4559 §6).
     pub(super) binds: bool,
+    /// Whether an exchange was finished on the connection: the client is known by then.
+    pub(super) served: bool,
     /// After the end of what is sent, how much was read and dropped.
     pub(super) lingered: Option<u64>,
 }
@@ -216,6 +218,7 @@ impl Client {
             idle_until: Some(idle_until),
             is_done: false,
             binds: false,
+            served: false,
             lingered: None,
         }
     }
@@ -299,7 +302,7 @@ impl Client {
         Next::Park
     }
 
-    /// Whether it was heard and answered, and asks for nothing now.
+    /// Returns true if the client asks for nothing now, and all it asked for was answered.
     pub(super) fn is_idle(&self) -> bool {
         self.step == Step::Receive
             && self.head_began.is_none()
@@ -411,12 +414,24 @@ impl Client {
         }
     }
 
+    /// Closes a connection on which nothing is asked.
+    pub(super) fn close_idle(self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        self.release_bound(reactor, core);
+        core.admission.leave(self.network());
+        reactor.close(self.io);
+    }
+
     /// There is no time for what is left of it.
     pub(super) fn give_up(mut self, cx: &mut ClientCx<'_>) {
         if let Some(exchange) = &mut self.exchange {
             exchange.journal.reason = Some("drain-timeout".into());
         }
         self.end(cx);
+    }
+
+    /// The client's address, or the network that stands for it.
+    pub(super) fn network(&self) -> IpAddr {
+        client_network(self.address.ip())
     }
 
     /// Closes the connections to origins that are for this client alone.
@@ -445,6 +460,7 @@ impl Client {
         };
         self.input.release(&mut cx.core.buffers);
         self.release_bound(cx.reactor, cx.core);
+        cx.core.admission.leave(self.network());
         if reset {
             cx.reactor.reset(self.io);
         } else {

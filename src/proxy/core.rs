@@ -7,6 +7,7 @@ use crate::http::HeadLimits;
 use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
 use crate::time::Now;
 
+use super::admission::Admission;
 use super::body::{Body, ReaderKey, State};
 use super::buffers::Buffers;
 use super::counters::Counters;
@@ -35,6 +36,7 @@ pub(super) struct Core {
     pub(super) cache: Cache<Id<Reply>>,
     pub(super) replies: Arena<Reply>,
     pub(super) uploads: Arena<Body>,
+    pub(super) admission: Admission,
     pub(super) pool: Pool,
     pub(super) names: NameService,
     pub(super) failed: FailedAddresses,
@@ -62,6 +64,7 @@ impl Core {
             cache,
             replies: Arena::new(),
             uploads: Arena::new(),
+            admission: Admission::new(places(limits, bearable), limits.client_share),
             pool: Pool::new(pool_bound(limits, bearable)),
             names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
             failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
@@ -95,7 +98,8 @@ impl Core {
         self.names.reload(&settings);
         let limits = &settings.limits;
         self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
-        self.pool.set_bound(pool_bound(&settings.limits, bearable));
+        self.pool.set_bound(pool_bound(limits, bearable));
+        self.admission.set_bounds(places(limits, bearable), limits.client_share);
         self.reload_door(&settings, reactor);
         self.settings = Rc::new(settings);
     }
@@ -186,6 +190,11 @@ impl Core {
             self.uploads.remove(id);
         }
     }
+}
+
+/// How many clients there is room for.
+fn places(limits: &Limits, bearable: usize) -> usize {
+    limits.max_clients.unwrap_or(bearable)
 }
 
 /// How many idle connections to origins are kept.

@@ -76,6 +76,12 @@ const fn kib(n: u64) -> Bytes {
 limits! {
     /// Open clients; beyond, accepting waits. `off` is what the descriptors (RLIMIT_NOFILE) bear.
     max_clients "max-clients": Option<usize> = None, from Some(1);
+    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is half of `max-clients`.
+    /// Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
+    client_share "client-share": Option<usize> = None, from Some(1);
+    /// Whether clients on this machine have shares as others have. They have none as long as what
+    /// stands before the proxy may be one of them.
+    share_loopback "share-loopback": bool = false, from false;
     /// A whole request head, from its first byte: one that trickles in holds a connection.
     header_timeout "header-timeout": Duration = seconds(15), from SHORTEST;
     /// A kept-alive client that asks for nothing.

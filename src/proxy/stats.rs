@@ -26,6 +26,8 @@ pub(super) struct Gauges {
     pub(super) dropped_log_lines: u64,
     /// Connections on which an origin has sent bytes that no request asked for.
     pub(super) strays: u64,
+    /// Clients refused for want of a place.
+    pub(super) refused: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +86,7 @@ impl Stats {
             gauge("pool_idle", "Idle connections to origins.", whole(gauges.pooled)),
             gauge("clients", "Open client connections.", whole(gauges.clients)),
             gauge("tunnels", "Open tunnels.", whole(gauges.tunnels)),
+            counter("clients_refused_total", "Clients refused for want of a place.", gauges.refused),
             counter("auth_failures_total", "Credentials that were wrong.", counters.failures),
             counter("auth_bans_total", "Clients not heard for a while.", counters.bans),
             gauge("passwords", "Passwords being verified.", whole(gauges.passwords)),
@@ -245,6 +248,7 @@ mod tests {
             passwords: 3,
             dropped_log_lines: 0,
             strays: 0,
+            refused: 0,
         };
         let stats = Stats::of(&counters, &gauges, &Load::default());
         let (people, json, prometheus) = (stats.to_string(), stats.json(), stats.prometheus());

@@ -1,10 +1,12 @@
 //! Two connections joined: bytes go both ways as they are, each way ending on its own.
 
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
+use crate::auth::client_network;
 use crate::http::{HeadWriter, Status};
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
@@ -34,6 +36,8 @@ pub(super) struct Tunnel {
     /// The settings by which it was judged last.
     judged_by: Option<Rc<Settings>>,
     journal: Journal,
+    /// When something moved last.
+    pub(super) moved_at: Instant,
     /// When it is closed if nothing moves until then.
     deadline: Instant,
     /// Whether either side was reset.
@@ -76,7 +80,7 @@ impl Tunnel {
         let from_client = std::mem::take(&mut client.input).into_rest();
         // Answers to earlier requests that still wait go before it.
         let earlier = client.output.take_waiting();
-        let deadline = cx.now() + cx.core.settings.limits.tunnel_timeout;
+        let (now, timeout) = (cx.now(), cx.core.settings.limits.tunnel_timeout);
         let (io, origin) = (client.io, connection.io);
         let id = cx.tunnels.insert_with(|id| Self {
             id,
@@ -87,7 +91,8 @@ impl Tunnel {
             route,
             judged_by: None,
             journal,
-            deadline,
+            moved_at: now,
+            deadline: now + timeout,
             broken: false,
         });
         cx.reactor.set_owner(io, id.token());
@@ -146,6 +151,7 @@ impl Tunnel {
             return false;
         }
         if moved {
+            self.moved_at = now;
             self.deadline = now + core.settings.limits.tunnel_timeout;
         } else if now >= self.deadline {
             self.journal.reason = Some("tunnel-timeout".into());
@@ -213,7 +219,20 @@ impl Tunnel {
             // Half of something must not look like all of it.
             if self.broken { reactor.reset(io) } else { reactor.close(io) }
         }
+        core.admission.leave(self.network());
         core.record(&self.journal, reactor.now());
+    }
+
+    /// The client's address, or the network that stands for it.
+    pub(super) fn network(&self) -> IpAddr {
+        client_network(self.journal.client.ip())
+    }
+
+    /// Ends it, though its time is not up, for want of room.
+    pub(super) fn shed(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        self.journal.reason = Some("overloaded".into());
+        self.broken = self.up.holds_bytes() || self.down.holds_bytes();
+        self.end(reactor, core);
     }
 }
 

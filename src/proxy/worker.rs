@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Instant;
 
-use crate::reactor::{Active, App, Arena, Budget, Event, Id, Listener, Load, Reactor, Wake};
+use crate::reactor::{Active, App, Arena, Budget, Event, Id, Io, Listener, Load, Reactor, Wake};
 
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
@@ -36,16 +36,34 @@ pub struct Worker {
     operators: Operators,
     inquiries: Arena<Inquiry>,
     housekeeping: Id<Housekeeping>,
-    max_clients: usize,
     /// How many clients there is room for, where the settings do not say.
     bearable: usize,
+    /// When idle clients were last looked for, to have their places.
+    shed_at: Option<Instant>,
+    /// How many connections were looked through then, if not all.
+    looked_through: usize,
     drain_until: Option<Instant>,
     stopped: bool,
 }
 
 /// A listener.
 #[derive(Debug)]
-struct Gate(Listener);
+struct Gate {
+    listener: Listener,
+    /// A connection that was accepted and has no place yet.
+    waiting: Option<(Io, SocketAddr)>,
+}
+
+impl Gate {
+    const fn new(listener: Listener) -> Self {
+        Self { listener, waiting: None }
+    }
+
+    fn close(self, reactor: &mut Reactor<Mail>) {
+        self.waiting.into_iter().for_each(|(io, _)| reactor.close(io));
+        self.listener.close(reactor);
+    }
+}
 
 impl Active for Gate {
     const KIND: u8 = 0;
@@ -86,15 +104,15 @@ impl Worker {
     /// connections to origins; that bounds both, unless the settings say otherwise.
     #[must_use]
     pub fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
-        let limits = &settings.limits;
         Self {
             gates: Arena::new(),
             clients: Arena::new(),
             fetches: Arena::new(),
             tunnels: Arena::new(),
             housekeeping: Arena::new().insert(Housekeeping),
-            max_clients: limits.max_clients.unwrap_or(bearable),
             bearable,
+            shed_at: None,
+            looked_through: 0,
             operators: Operators::new(),
             inquiries: Arena::new(),
             drain_until: None,
@@ -114,8 +132,8 @@ impl Worker {
     ) -> io::Result<SocketAddr> {
         let id = self
             .gates
-            .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate))?;
-        let address = self.gates.get(id).map_or(address, |gate| gate.0.address());
+            .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate::new))?;
+        let address = self.gates.get(id).map_or(address, |gate| gate.listener.address());
         self.core.own.add_listener(address);
         Ok(address)
     }
@@ -204,7 +222,7 @@ impl Worker {
     ) -> io::Result<SocketAddr> {
         let address = listener.local_addr()?;
         self.gates
-            .try_insert_with(|id| Listener::adopt(reactor, listener, id.token()).map(Gate))?;
+            .try_insert_with(|id| Listener::adopt(reactor, listener, id.token()).map(Gate::new))?;
         self.core.own.add_listener(address);
         Ok(address)
     }
@@ -243,6 +261,11 @@ impl Worker {
         self.core.log.dropped()
     }
 
+    /// A line for the operator about something that has come about.
+    pub fn take_notice(&mut self) -> Option<String> {
+        self.core.admission.take_notice()
+    }
+
     /// A file about names that was read once and cannot be any more: it counts as it was.
     #[must_use]
     pub fn lost_file(&self) -> Option<&Path> {
@@ -262,6 +285,9 @@ impl Worker {
     pub fn check(&self) {
         self.core.cache.check();
         self.core.pool.check();
+        let clients = self.clients.iter().map(|(_, client)| client.network());
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.network());
+        self.core.admission.check(clients.chain(tunnels));
         self.core.replies.iter().for_each(|(_, reply)| reply.body.check());
         self.core.uploads.iter().for_each(|(_, body)| body.check());
         let mut kept = 0;
@@ -328,6 +354,7 @@ impl Worker {
             passwords: self.core.door.as_ref().map_or(0, Door::hashing),
             dropped_log_lines: self.core.log.dropped(),
             strays: self.core.pool.strays(),
+            refused: self.core.admission.refused(),
         }
     }
 
@@ -365,7 +392,7 @@ impl Worker {
         for id in gates {
             while self.accept(id, reactor) {} // who is in the backlog already is served
             if let Some(gate) = self.gates.remove(id) {
-                gate.0.close(reactor);
+                gate.close(reactor);
             }
         }
         self.core.pool.clear(reactor);
@@ -373,10 +400,9 @@ impl Worker {
     }
 
     fn reload(&mut self, settings: Settings, reactor: &mut Reactor<Mail>) {
-        self.max_clients = settings.limits.max_clients.unwrap_or(self.bearable);
         self.core.reload(settings, self.bearable, reactor);
         self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
-        self.make_room(reactor);
+        self.resume(reactor);
     }
 
     fn drive_client(&mut self, id: Id<Client>, reactor: &mut Reactor<Mail>) {
@@ -393,7 +419,7 @@ impl Worker {
                 if let Some(client) = self.clients.remove(id) {
                     client.end(&mut cx);
                 }
-                self.make_room(reactor);
+                self.resume(reactor);
             }
             Next::HandedOver => {
                 if let Some(client) = self.clients.remove(id) {
@@ -418,7 +444,7 @@ impl Worker {
             if let Some(tunnel) = self.tunnels.remove(id) {
                 tunnel.end(reactor, &mut self.core);
             }
-            self.make_room(reactor);
+            self.resume(reactor);
         }
     }
 
