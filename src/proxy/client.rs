@@ -67,6 +67,8 @@ pub(super) struct Client {
     pub(super) binds: bool,
     /// Whether an exchange was finished on the connection: the client is known by then.
     pub(super) served: bool,
+    /// Bytes counted as memory of connections.
+    pub(super) held: usize,
     /// After the end of what is sent, how much was read and dropped.
     pub(super) lingered: Option<u64>,
 }
@@ -219,6 +221,7 @@ impl Client {
             is_done: false,
             binds: false,
             served: false,
+            held: 0,
             lingered: None,
         }
     }
@@ -415,16 +418,16 @@ impl Client {
     }
 
     /// Closes a connection on which nothing is asked.
-    pub(super) fn close_idle(self, reactor: &mut Reactor<Mail>, core: &mut Core) {
-        self.release_bound(reactor, core);
+    pub(super) fn close_idle(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        self.hand_over(reactor, core);
         core.admission.leave(self.network());
         reactor.close(self.io);
     }
 
-    /// There is no time for what is left of it.
-    pub(super) fn give_up(mut self, cx: &mut ClientCx<'_>) {
+    /// Ends it before its time, for this reason.
+    pub(super) fn give_up(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
         if let Some(exchange) = &mut self.exchange {
-            exchange.journal.reason = Some("drain-timeout".into());
+            exchange.journal.reason = Some(reason.into());
         }
         self.end(cx);
     }
@@ -434,11 +437,44 @@ impl Client {
         client_network(self.address.ip())
     }
 
-    /// Closes the connections to origins that are for this client alone.
-    pub(super) fn release_bound(&self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    /// Returns the bytes of memory it holds: buffers, its request, and content on its way up.
+    pub(super) fn holds(&self, core: &Core) -> usize {
+        let exchange = self.exchange.as_ref().map_or(0, |exchange| {
+            let upload = match exchange.upload {
+                Upload::Into(id) => core.uploads.get(id).map_or(0, Body::held),
+                Upload::Done | Upload::Unread => 0,
+            };
+            exchange.request.wire_length() + usize::try_from(upload).unwrap_or(usize::MAX)
+        });
+        self.input.held() + self.output.held() + exchange
+    }
+
+    /// Returns the bytes that are held of its response on the way.
+    pub(super) fn passing(&self, core: &Core) -> usize {
+        match self.exchange.as_ref().map(|exchange| &exchange.source) {
+            Some(Source::Reply { id, .. }) => {
+                core.replies.get(*id).map_or(0, |reply| reply.passing)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Returns until when it has to go on, if it holds memory meanwhile: to read its response, or to
+    /// send the rest of its request.
+    pub(super) fn stalls_until(&self) -> Option<Instant> {
+        let deadlines = &self.deadlines;
+        let head = deadlines.request.filter(|_| self.head_began.is_some());
+        let peer = [deadlines.send, deadlines.upload, head].into_iter().flatten().min();
+        peer.filter(|_| self.held > 0)
+    }
+
+    /// Closes the connections to origins that are for this client alone, and counts its memory no more:
+    /// the connection is over, or belongs to a tunnel.
+    pub(super) fn hand_over(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
         if self.binds {
             core.pool.release(self.token(), reactor);
         }
+        core.memory.count(&mut self.held, 0);
     }
 
     /// The connection is over: lets go of everything, and writes down an exchange that was not
@@ -459,7 +495,7 @@ impl Client {
             }
         };
         self.input.release(&mut cx.core.buffers);
-        self.release_bound(cx.reactor, cx.core);
+        self.hand_over(cx.reactor, cx.core);
         cx.core.admission.leave(self.network());
         if reset {
             cx.reactor.reset(self.io);

@@ -80,6 +80,8 @@ pub(super) struct Fetch {
     pub(super) sent_at: Instant,
     pub(super) tried_again: bool,
     pub(super) deadlines: FetchDeadlines,
+    /// Bytes counted as memory of connections.
+    pub(super) held: usize,
 }
 
 impl Active for Fetch {
@@ -162,6 +164,7 @@ impl Fetch {
                 sent_at: now,
                 tried_again: false,
                 deadlines: FetchDeadlines::default(),
+                held: 0,
                 order,
             }
         });
@@ -378,10 +381,16 @@ impl Fetch {
     pub(super) fn let_go(&mut self, cx: &mut FetchCx<'_>) {
         self.drop_connection(cx);
         self.input.release(&mut cx.core.buffers);
+        cx.core.memory.count(&mut self.held, 0);
         if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
             cx.core.leave_upload(upload, reader, cx.reactor);
         }
         cx.core.release_reply(self.reply, cx.reactor);
+    }
+
+    /// Returns the bytes of memory it holds in buffers.
+    pub(super) const fn holds(&self) -> usize {
+        self.input.held() + self.output.held()
     }
 
     /// How the request's content is framed.

@@ -79,6 +79,9 @@ limits! {
     /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is half of `max-clients`.
     /// Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
     client_share "client-share": Option<usize> = None, from Some(1);
+    /// Memory for all connections together: what was received and not passed on yet. While it is used
+    /// up, connections whose client does not go on are closed, those waited for longest first.
+    connection_memory "connection-memory": Bytes = kib(256 * 1024), from kib(1024);
     /// Whether clients on this machine have shares as others have. They have none as long as what
     /// stands before the proxy may be one of them.
     share_loopback "share-loopback": bool = false, from false;

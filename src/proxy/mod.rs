@@ -5,6 +5,7 @@ mod behind;
 mod body;
 mod buffers;
 mod client;
+mod connection_memory;
 mod control;
 mod core;
 mod counters;

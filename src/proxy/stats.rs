@@ -28,6 +28,8 @@ pub(super) struct Gauges {
     pub(super) strays: u64,
     /// Clients refused for want of a place.
     pub(super) refused: u64,
+    /// Bytes held for connections.
+    pub(super) memory: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -86,7 +88,17 @@ impl Stats {
             gauge("pool_idle", "Idle connections to origins.", whole(gauges.pooled)),
             gauge("clients", "Open client connections.", whole(gauges.clients)),
             gauge("tunnels", "Open tunnels.", whole(gauges.tunnels)),
-            counter("clients_refused_total", "Clients refused for want of a place.", gauges.refused),
+            counter(
+                "clients_refused_total",
+                "Clients refused for want of a place.",
+                gauges.refused,
+            ),
+            gauge("connection_bytes", "Memory held for connections.", whole(gauges.memory)),
+            counter(
+                "connections_relieved_total",
+                "Closed to have their memory.",
+                counters.relieved,
+            ),
             counter("auth_failures_total", "Credentials that were wrong.", counters.failures),
             counter("auth_bans_total", "Clients not heard for a while.", counters.bans),
             gauge("passwords", "Passwords being verified.", whole(gauges.passwords)),
@@ -249,6 +261,7 @@ mod tests {
             dropped_log_lines: 0,
             strays: 0,
             refused: 0,
+            memory: 0,
         };
         let stats = Stats::of(&counters, &gauges, &Load::default());
         let (people, json, prometheus) = (stats.to_string(), stats.json(), stats.prometheus());

@@ -42,6 +42,8 @@ pub(super) struct Tunnel {
     deadline: Instant,
     /// Whether either side was reset.
     broken: bool,
+    /// Bytes counted as memory of connections.
+    pub(super) held: usize,
 }
 
 impl Active for Tunnel {
@@ -94,6 +96,7 @@ impl Tunnel {
             moved_at: now,
             deadline: now + timeout,
             broken: false,
+            held: 0,
         });
         cx.reactor.set_owner(io, id.token());
         cx.reactor.set_owner(origin, id.token());
@@ -206,33 +209,49 @@ impl Tunnel {
         format!("tunnel {} to {}", self.journal.client, self.journal.url())
     }
 
-    /// There is no time for what is left of it.
-    pub(super) fn give_up(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
-        self.journal.reason = Some("drain-timeout".into());
+    /// Ends it before its time, for this reason.
+    pub(super) fn give_up(
+        mut self,
+        reason: &'static str,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) {
+        self.journal.reason = Some(reason.into());
         self.broken = true;
         self.end(reactor, core);
     }
 
+    /// Ends it as one in which nothing has moved for too long.
+    pub(super) fn end_idle(
+        mut self,
+        reason: &'static str,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) {
+        self.journal.reason = Some(reason.into());
+        self.broken = self.up.holds_bytes() || self.down.holds_bytes();
+        self.end(reactor, core);
+    }
+
     /// Closes both connections and writes the tunnel down.
-    pub(super) fn end(self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(super) fn end(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
         for io in [self.client, self.origin] {
             // Half of something must not look like all of it.
             if self.broken { reactor.reset(io) } else { reactor.close(io) }
         }
         core.admission.leave(self.network());
+        core.memory.count(&mut self.held, 0);
         core.record(&self.journal, reactor.now());
+    }
+
+    /// Returns the bytes of memory it holds: those that one side has sent and the other has not taken.
+    pub(super) const fn holds(&self) -> usize {
+        self.up.bytes.capacity() + self.down.bytes.capacity()
     }
 
     /// The client's address, or the network that stands for it.
     pub(super) fn network(&self) -> IpAddr {
         client_network(self.journal.client.ip())
-    }
-
-    /// Ends it, though its time is not up, for want of room.
-    pub(super) fn shed(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
-        self.journal.reason = Some("overloaded".into());
-        self.broken = self.up.holds_bytes() || self.down.holds_bytes();
-        self.end(reactor, core);
     }
 }
 

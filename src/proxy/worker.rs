@@ -1,6 +1,7 @@
 //! The proxy as a program on a reactor: its arenas, and who is driven with what.
 
 mod accepting;
+mod shedding;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -38,9 +39,9 @@ pub struct Worker {
     housekeeping: Id<Housekeeping>,
     /// How many clients there is room for, where the settings do not say.
     bearable: usize,
-    /// When idle clients were last looked for, to have their places.
-    shed_at: Option<Instant>,
-    /// How many connections were looked through then, if not all.
+    /// When connections were last looked at, to close some.
+    looked_at: Option<Instant>,
+    /// How many connections were looked at then, if not all.
     looked_through: usize,
     drain_until: Option<Instant>,
     stopped: bool,
@@ -111,7 +112,7 @@ impl Worker {
             tunnels: Arena::new(),
             housekeeping: Arena::new().insert(Housekeeping),
             bearable,
-            shed_at: None,
+            looked_at: None,
             looked_through: 0,
             operators: Operators::new(),
             inquiries: Arena::new(),
@@ -296,6 +297,12 @@ impl Worker {
             kept += reply.kept;
         }
         assert_eq!(kept, self.core.cache.under_way(), "the cache counts all that is kept");
+        let replies = self.core.replies.iter().map(|(_, reply)| reply.passing);
+        let clients = self.clients.iter().map(|(_, client)| client.held);
+        let fetches = self.fetches.iter().map(|(_, fetch)| fetch.held);
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.held);
+        let held: usize = replies.chain(clients).chain(fetches).chain(tunnels).sum();
+        assert_eq!(held, self.core.memory.held(), "memory of connections is counted");
         assert!(self.core.cache.busy() <= self.fetches.len(), "what is busy is fetched");
         for token in self.core.door.iter().flat_map(Door::waiting) {
             let client = token.id().and_then(|id| self.clients.get(id));
@@ -355,27 +362,14 @@ impl Worker {
             dropped_log_lines: self.core.log.dropped(),
             strays: self.core.pool.strays(),
             refused: self.core.admission.refused(),
+            memory: self.core.memory.held(),
         }
     }
 
     /// Ends whatever is left, after a drain that took too long, and writes it down. Nobody is left
     /// to take a part of something for the whole.
     pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
-        let clients: Vec<_> = self.clients.iter().map(|(id, _)| id).collect();
-        let mut cx = ClientCx {
-            reactor,
-            core: &mut self.core,
-            fetches: &mut self.fetches,
-            tunnels: &mut self.tunnels,
-            budget: Budget::default(),
-        };
-        for client in clients.into_iter().filter_map(|id| self.clients.remove(id)) {
-            client.give_up(&mut cx);
-        }
-        let tunnels: Vec<_> = self.tunnels.iter().map(|(id, _)| id).collect();
-        for tunnel in tunnels.into_iter().filter_map(|id| self.tunnels.remove(id)) {
-            tunnel.give_up(reactor, &mut self.core);
-        }
+        self.give_up_all("drain-timeout", reactor);
         self.operators.close(reactor, &mut self.core);
         self.core.names.close(reactor);
         self.core.log.flush();
@@ -422,25 +416,34 @@ impl Worker {
                 self.resume(reactor);
             }
             Next::HandedOver => {
-                if let Some(client) = self.clients.remove(id) {
-                    client.release_bound(reactor, &mut self.core);
+                if let Some(mut client) = self.clients.remove(id) {
+                    client.hand_over(reactor, &mut self.core);
                 }
             }
-            Next::Go(_) | Next::Park => {}
+            Next::Go(_) | Next::Park => {
+                let held = client.holds(&self.core);
+                self.core.memory.count(&mut client.held, held);
+            }
         }
     }
 
     fn drive_fetch(&mut self, id: Id<Fetch>, reactor: &mut Reactor<Mail>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let mut cx = FetchCx { reactor, core: &mut self.core, budget: Budget::default() };
-        if !fetch.drive(&mut cx) {
+        if fetch.drive(&mut cx) {
+            let held = fetch.holds();
+            self.core.memory.count(&mut fetch.held, held);
+        } else {
             self.fetches.remove(id);
         }
     }
 
     fn drive_tunnel(&mut self, id: Id<Tunnel>, reactor: &mut Reactor<Mail>) {
         let Some(tunnel) = self.tunnels.get_mut(id) else { return };
-        if !tunnel.drive(reactor, &mut self.core) {
+        if tunnel.drive(reactor, &mut self.core) {
+            let held = tunnel.holds();
+            self.core.memory.count(&mut tunnel.held, held);
+        } else {
             if let Some(tunnel) = self.tunnels.remove(id) {
                 tunnel.end(reactor, &mut self.core);
             }
@@ -504,6 +507,9 @@ impl App for Worker {
                     self.keep_house(reactor);
                 }
             }
+        }
+        if self.core.memory.is_exhausted() {
+            self.relieve_memory(reactor);
         }
         if self.core.log.has_lines() {
             reactor.wake(self.housekeeping.token());
