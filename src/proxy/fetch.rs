@@ -366,7 +366,8 @@ impl Fetch {
             ExchangeError::ClientGone => steps::store_part(self, cx),
             _ => cx.core.cache.abandon(self.ticket),
         }
-        if error.is_of_origin() && !self.has_brought(cx) {
+        let unreachable = error.is_of_origin() || matches!(error, ExchangeError::Overloaded);
+        if unreachable && !self.has_brought(cx) {
             self.falls_back(Failure::Unreachable, cx);
         }
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
