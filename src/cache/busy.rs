@@ -182,7 +182,7 @@ impl<F: Copy> BusyTable<F> {
     }
 
     /// Has no further request join the fetch; returns true if one could.
-    fn unshare(&mut self, ticket: Ticket) -> bool {
+    pub(super) fn unshare(&mut self, ticket: Ticket) -> bool {
         let Some(busy) = self.tickets.get_mut(&ticket.0) else { return false };
         let joinable = busy.offered.take().is_some();
         if let (true, Some(reach), Some(of_key)) =

@@ -72,6 +72,7 @@ impl Basis {
             fill: self.fill,
             background: false,
             upload: None,
+            bound_to: None,
         })
     }
 }
