@@ -2,11 +2,13 @@
 //! tests of the proxy call them too, on the corpora, with a stable compiler.
 
 pub mod authorization;
+pub mod busy_table;
 pub mod chunked;
 pub mod dns;
 pub mod egress;
 pub mod fields;
 pub mod heads;
+pub mod parts;
 pub mod protected_path;
 pub mod range;
 pub mod reference;
@@ -19,7 +21,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 17] = [
+pub const TARGETS: [(&str, Rule); 19] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -36,5 +38,7 @@ pub const TARGETS: [(&str, Rule); 17] = [
     ("spelling", spelling::rules),
     ("dns_message", dns::rules),
     ("protected_path", protected_path::rules),
+    ("parts", parts::rules),
+    ("busy_table", busy_table::rules),
     ("reused_connection", reused::rules),
 ];

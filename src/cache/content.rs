@@ -4,9 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::heap::taken;
+use crate::work;
 
 /// A sealed piece of content. Clones share the bytes.
 type Chunk = Arc<Vec<u8>>;
+
+/// Pieces that together are no longer than this become one where content is joined.
+const SMALL: usize = 4096;
 
 /// Consecutive bytes in sealed pieces, from some offset on. Clones share the bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,24 +87,60 @@ impl Content {
     #[must_use]
     pub fn part(&self, first: u64, end: u64) -> Self {
         let mut part = Self { start: first, end: first, ..Self::default() };
+        if first >= end {
+            return part;
+        }
         let here = self.pieces.partition_point(|(at, chunk)| at + chunk.len() as u64 <= first);
         for (at, chunk) in self.pieces.range(here..).take_while(|(at, _)| *at < end) {
+            work::count(1);
             let last = at + chunk.len() as u64;
             if first <= *at && last <= end {
                 part.share(*at, Arc::clone(chunk));
             } else {
                 let cut = |offset: u64| usize::try_from(offset - at).unwrap_or(usize::MAX);
-                part.push(chunk[cut(first.max(*at))..cut(end.min(last))].to_vec());
+                let bytes = &chunk[cut(first.max(*at))..cut(end.min(last))];
+                work::count(work::LOOK_UP + bytes.len());
+                part.push(bytes.to_vec());
             }
         }
         part
     }
 
-    /// Adds content that begins where this ends.
+    /// Adds content that begins where this ends. Two small pieces that meet become one.
     pub fn append(&mut self, mut next: Self) {
         debug_assert!(self.end == next.start);
+        work::count(next.pieces.len());
+        self.join_pieces(&mut next);
         self.pieces.append(&mut next.pieces);
         (self.end, self.taken) = (next.end, self.taken + next.taken);
+    }
+
+    /// Makes one piece of the last one and the first of `next`, if both are small.
+    fn join_pieces(&mut self, next: &mut Self) {
+        let (Some((_, last)), Some((_, first))) = (self.pieces.back(), next.pieces.front()) else {
+            return;
+        };
+        let length = last.len() + first.len();
+        if length > SMALL {
+            return;
+        }
+        work::count(work::LOOK_UP + length);
+        let mut bytes = Vec::with_capacity(length);
+        [last, first].into_iter().for_each(|piece| bytes.extend_from_slice(piece));
+        self.taken -= taken_by(last);
+        next.taken -= taken_by(first);
+        let joined = Arc::new(bytes);
+        self.taken += taken_by(&joined);
+        next.pieces.pop_front();
+        if let Some((_, last)) = self.pieces.back_mut() {
+            *last = joined;
+        }
+    }
+
+    /// How many bytes are here.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.end - self.start
     }
 
     /// Returns true if every piece is shared with `other`.
@@ -115,6 +155,11 @@ impl Content {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// How many pieces it has.
+    pub(super) fn pieces(&self) -> usize {
+        self.pieces.len()
     }
 
     /// What it takes of memory on the heap.

@@ -22,6 +22,7 @@ mod policy;
 mod preference;
 mod presented;
 mod purge;
+mod shared_content;
 mod shelves;
 mod store;
 mod tagged;
@@ -48,6 +49,7 @@ pub use object::Object;
 pub use policy::{NotStored, Response, Storable, still_storable, storable};
 pub use presented::{Presented, RequestRules};
 pub use purge::{Purge, What};
+pub use shared_content::SharedContent;
 pub use tags::{Tag, TagKind, Tags, invalidated_groups};
 pub use vary::Selection;
 

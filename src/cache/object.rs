@@ -29,6 +29,8 @@ pub struct Object {
     freshness: Freshness,
     /// When it was said to be stale from then on.
     outdated: OnceLock<Instant>,
+    /// Set once its origin has failed to bring what is missing.
+    incompletable: OnceLock<()>,
     /// Which requests it answers.
     pub selection: Selection,
     /// What it can be purged by, beside its URI.
@@ -51,6 +53,7 @@ impl Object {
             content,
             freshness,
             outdated,
+            incompletable: OnceLock::new(),
             selection,
             tags,
             from: None,
@@ -78,6 +81,7 @@ impl Object {
                 content,
                 freshness: self.freshness,
                 outdated: self.outdated.clone(),
+                incompletable: OnceLock::new(),
                 selection: self.selection.clone(),
                 tags: self.tags.clone(),
                 from: self.from,
@@ -89,6 +93,12 @@ impl Object {
     /// Says that it is stale from now on.
     pub fn outdate(&self, now: Instant) {
         self.outdated.get_or_init(|| now);
+    }
+
+    /// Says that its origin has failed to bring what is missing: from now on, requests for more than is
+    /// stored are for the origin alone.
+    pub fn give_up_completing(&self) {
+        self.incompletable.get_or_init(|| ());
     }
 
     /// Whether it was said to be stale.
@@ -131,7 +141,8 @@ impl Object {
     #[must_use]
     pub fn wanted_by(&self, request: &RequestHead) -> Option<(u64, u64)> {
         let fields = request.fields();
-        if request.method() != Method::Get
+        if self.incompletable.get().is_some()
+            || request.method() != Method::Get
             || request.framing().has_content()
             || cond::is_conditional(fields)
             || cond::guards_a_change(fields)
@@ -163,9 +174,14 @@ impl Object {
     /// What it takes of memory, with the content and what the allocator adds.
     #[must_use]
     pub fn weight(&self) -> usize {
+        self.own_weight() + self.content.weight() - self.content.list_weight()
+    }
+
+    /// What it takes of memory without the content, which other objects may have, too.
+    pub(super) fn own_weight(&self) -> usize {
         const ITSELF: usize = taken(size_of::<Object>() + 2 * size_of::<usize>()); // two counters
         let said = self.head.weight() + self.selection.weight() + self.tags.weight();
-        ITSELF + said + self.content.weight()
+        ITSELF + said + self.content.list_weight()
     }
 
     /// Whether `request`, which waited for it to be validated for another one, may be answered with

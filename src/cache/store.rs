@@ -33,6 +33,8 @@ pub(super) struct Store {
     index: Index,
     /// Bytes of all entries.
     stored: usize,
+    /// Bytes of content that are counted there more than once.
+    shared: usize,
     detached: Detached,
     evicted: u64,
     /// Responses that one URI may have.
@@ -74,6 +76,7 @@ impl Store {
             entries: Slab::new(),
             index: Index::default(),
             stored: 0,
+            shared: 0,
             detached: Detached::default(),
             evicted: 0,
             most_variants,
@@ -149,6 +152,10 @@ impl Store {
     /// Stores `object`, in place of those whose requests it answers as well.
     pub(super) fn insert(&mut self, key: &CacheKey, object: Arc<Object>) {
         self.number += 1;
+        for content in object.content.parts() {
+            work::count(1);
+            self.shared += if content.store() > 0 { content.weight() } else { 0 };
+        }
         let variant = Variant { object, number: self.number };
         let Some(slot) = self.slot(key) else { return self.insert_first(key, variant) };
         let uri = key.shared_uri();
@@ -177,10 +184,18 @@ impl Store {
         let leaving = change(&mut entry.variants);
         let weight = entry.weigh();
         self.stored = self.stored - std::mem::replace(&mut entry.weight, weight) + weight;
-        for object in &leaving {
-            self.index.untag(entry.key.shared_uri(), &object.tags);
-            self.detached.add(object);
+        let uri = Arc::clone(entry.key.shared_uri());
+        leaving.iter().for_each(|object| self.leave(&uri, object));
+    }
+
+    /// An object leaves an entry.
+    fn leave(&mut self, uri: &Arc<str>, object: &Arc<Object>) {
+        self.index.untag(uri, &object.tags);
+        for content in object.content.parts() {
+            work::count(1);
+            self.shared -= if content.unstore() > 0 { content.weight() } else { 0 };
         }
+        self.detached.add(object);
     }
 
     /// Removes what is stored under `key`; returns true if something was.
@@ -265,8 +280,7 @@ impl Store {
         self.slots.remove(&entry.key);
         self.stored -= entry.weight;
         for variant in entry.variants.iter() {
-            self.index.untag(entry.key.shared_uri(), &variant.object.tags);
-            self.detached.add(&variant.object);
+            self.leave(entry.key.shared_uri(), &variant.object);
         }
         self.index.remove(entry.key.shared_uri());
         if self.entries.is_empty() {
@@ -286,7 +300,7 @@ impl Store {
 
     /// Bytes held: stored, with index and order, or evicted and not yet let go of.
     pub(super) fn bytes(&self) -> usize {
-        self.stored + self.detached.bytes() + self.tables()
+        self.stored - self.shared + self.detached.bytes() + self.tables()
     }
 
     /// Bytes that index, entries and order take, beside what the entries hold.
@@ -322,8 +336,14 @@ impl Store {
                 entry.variants.iter().map(move |variant| (uri, slot, &variant.object))
             })
         };
-        self.detached
-            .check(&variants().map(|(.., object)| Arc::as_ptr(object)).collect::<HashSet<_>>());
+        let stored: HashSet<_> = variants().map(|(.., object)| Arc::as_ptr(object)).collect();
+        self.detached.check(&stored);
+        let (mut seen, mut shared) = (HashSet::new(), 0);
+        for content in variants().flat_map(|(.., object)| object.content.parts()) {
+            assert!(content.is_stored(), "stored content knows that it is");
+            shared += if seen.insert(Arc::as_ptr(content)) { 0 } else { content.weight() };
+        }
+        assert_eq!(shared, self.shared, "content is counted once");
         self.index.check(
             self.entries.iter().map(|(slot, entry)| (entry.key.shared_uri(), slot)),
             variants().map(|(uri, slot, object)| (uri, slot, &object.tags)),

@@ -214,6 +214,14 @@ impl ExchangeError {
         )
     }
 
+    /// Returns true if an origin that was asked has not answered, or not as it should.
+    pub(super) const fn is_of_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::OriginGone | Self::OriginTimeout | Self::BadResponse(_) | Self::TooManyInterims
+        )
+    }
+
     /// Whether another fetch, by somebody who waited for this one, may do better.
     pub(super) const fn is_retryable(&self) -> bool {
         matches!(self, Self::OriginGone | Self::ClientGone | Self::UploadTimeout)

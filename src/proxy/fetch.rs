@@ -368,6 +368,9 @@ impl Fetch {
             ExchangeError::ClientGone => steps::store_part(self, cx),
             _ => cx.core.cache.abandon(self.ticket),
         }
+        if error.is_of_answer() {
+            self.order.fill.iter().for_each(Fill::fail);
+        }
         let unreachable = error.is_of_origin() || matches!(error, ExchangeError::Overloaded);
         if unreachable && !self.has_brought(cx) {
             self.falls_back(Failure::Unreachable, cx);

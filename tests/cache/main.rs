@@ -5,6 +5,7 @@ mod cases;
 mod model;
 mod properties;
 mod requirements;
+mod rules;
 #[cfg(feature = "cli")]
 mod weights;
 mod work;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tidegate::cache::{Cache, CacheKey, Lookup, Presented};
+use tidegate::cache::{Cache, CacheKey, Content, Extents, Lookup, Presented};
 use tidegate::work;
 
 use super::model::{at, cache, present, stored};
@@ -178,5 +178,41 @@ fn waiting_clients_cost_linear_steps() {
         let (few, many) = (herd(200, distinct), herd(10_000, distinct));
         assert!(many < 60 * few, "{many} steps for 10,000, {few} for 200");
         assert!(many < 10_000 * 2_500, "{many} steps for 10,000");
+    }
+}
+
+/// Stores one byte of a representation, as a fetch for that range brings it; returns the steps.
+fn store_byte(cache: &mut Cache<u8>, at_offset: u64) -> u64 {
+    const LENGTH: u64 = 100_000;
+    let key = key(cache);
+    let mut request = present(&format!("GET | Range: bytes={at_offset}-{at_offset}"));
+    let response = format!(
+        "206 | Cache-Control: max-age=60 | ETag: \"a\" | Content-Length: 1 \
+         | Content-Range: bytes {at_offset}-{at_offset}/{LENGTH}"
+    );
+    let (steps, ()) = steps(|| {
+        cache.look_up(&key, &mut request, at(0).mono);
+        let ticket = cache.begin(&key, &mut request, 0, at(0).mono);
+        let mut object = stored(&mut request, &response, 0).unwrap();
+        let mut content = Content::default();
+        content.restart(at_offset);
+        content.push(vec![0]);
+        object.content = Extents::of(content, LENGTH);
+        cache.complete(ticket, Arc::new(object));
+    });
+    steps
+}
+
+#[test]
+fn range_costs_and_weighs_little_however_many_parts_are_stored() {
+    for gap in [1, 2] {
+        let mut cache: Cache<u8> = cache();
+        let most = (0..5000).map(|n| store_byte(&mut cache, gap * n)).max().unwrap();
+        assert!(most < 20_000, "{most} steps for a range of one byte");
+        cache.check();
+        let bytes = cache.stats().bytes;
+        assert!(bytes < 64 * 512, "{bytes} bytes for one-byte ranges, {gap} apart");
+        let stored = cache.stored(&key(&cache)).next().unwrap();
+        assert_eq!(stored.content.parts().len(), if gap == 1 { 1 } else { 64 });
     }
 }

@@ -92,6 +92,11 @@ fn protected_paths_keep_the_rules() {
 }
 
 #[test]
+fn parts_and_fetches_in_flight_keep_the_rules() {
+    ["parts", "busy_table"].into_iter().for_each(replay);
+}
+
+#[test]
 fn each_target_is_a_program_and_has_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert!(names_in("corpus").is_superset(&targets));

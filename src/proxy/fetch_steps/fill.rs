@@ -15,8 +15,11 @@ use super::super::reply::Answer;
 use super::end::is_internal;
 use super::{head, stored};
 
-/// An origin that brings less than it is asked for is asked again, but not for ever.
-const MAX_HOLES: usize = 64;
+/// Holes that are filled one by one. With more, one range is asked for that covers all of them: each
+/// takes a round trip, and clients choose where they are.
+const MAX_HOLES: usize = 8;
+/// Requests of one fill: an origin that brings less than it is asked for is asked again.
+const MAX_ASKED: u64 = 64;
 
 /// What is to be completed.
 #[derive(Clone, Debug)]
@@ -26,9 +29,9 @@ pub(in super::super) struct Fill {
     /// The bytes that are wanted: the first, and one past the last.
     first: u64,
     end: u64,
-    /// The hole that is asked for.
+    /// What is asked for: a hole, or all that are left, with what lies between them.
     hole: (u64, u64),
-    asked: usize,
+    asked: u64,
 }
 
 impl Fill {
@@ -42,14 +45,15 @@ impl Fill {
         object.content.hole_in(first, end)?;
         let (first, end) = widened(first, end, slice);
         let end = end.min(object.length());
-        let hole = object.content.hole_in(first, end)?;
+        let hole = next_range(&object, first, end)?;
         Some(Self { object: Some(object), first, end, hole, asked: 1 })
     }
 
     /// The slices that a request's range lies in, of something of which nothing is stored.
     pub(in super::super) fn of_slices(request: &Fields, slice: u64) -> Option<Self> {
         let [ByteRange::From(first, last)] = range::parse(request)?[..] else { return None };
-        let (first, end) = widened(first, last.map_or(u64::MAX, |last| last + 1), Some(slice));
+        let (first, end) =
+            widened(first, last.map_or(u64::MAX, |last| last.saturating_add(1)), Some(slice));
         Some(Self { object: None, first, end, hole: (first, end), asked: 1 })
     }
 
@@ -83,18 +87,40 @@ impl Fill {
         Self { object: Some(Arc::new(object)), end, ..self }
     }
 
-    /// Whether a response brings what was asked for, or some of it, of the same representation.
-    fn is_brought_by(&self, head: &ResponseHead, object: &Object) -> bool {
+    /// Returns true if no more requests are needed than are made, should the origin bring as much with
+    /// each as with this part.
+    fn is_feasible_with(&self, part: Part) -> bool {
+        let left = self.end.min(part.length).saturating_sub(part.end);
+        part.end == self.hole.1 || left.div_ceil(part.end - part.first) < MAX_ASKED
+    }
+
+    /// Notes that the origin does not bring what is missing: what is stored is not completed any more.
+    pub(in super::super) fn fail(&self) {
+        self.object.iter().for_each(|object| object.give_up_completing());
+    }
+
+    /// The part that a response brings, if it is of the same representation, and what was asked for or
+    /// some of it.
+    fn brought_by(&self, head: &ResponseHead, object: &Object) -> Option<Part> {
         let fields = head.fields();
-        let fits = |part: Part| {
-            self.fits(part)
+        let fits = |part: &Part| {
+            self.fits(*part)
                 && part.length == object.length()
                 && head.framing() == Framing::Length(part.end - part.first)
         };
-        head.status() == Status::PARTIAL_CONTENT
-            && Part::of(fields).is_some_and(fits)
-            && Validators::of(fields).are_strongly(&Validators::of(&object.head))
+        let same = head.status() == Status::PARTIAL_CONTENT
+            && Validators::of(fields).are_strongly(&Validators::of(&object.head));
+        Part::of(fields).filter(fits).filter(|_| same)
     }
+}
+
+/// The range to ask for next, of what is missing from `first` up to `end`.
+fn next_range(object: &Object, first: u64, end: u64) -> Option<(u64, u64)> {
+    let mut holes = object.content.holes_in(first, end);
+    let hole = holes.next()?;
+    let others: Vec<_> = holes.collect();
+    let last = others.last().filter(|_| others.len() >= MAX_HOLES);
+    Some((hole.0, last.map_or(hole.1, |last| last.1)))
 }
 
 /// Bytes from the first of a slice up to the last of one.
@@ -113,8 +139,13 @@ pub(super) fn take_head(
     let object = Arc::clone(fill.object.as_ref()?);
     let begun = fill.asked > 1;
     let here = fetch.connection.map(|connection| connection.address.ip());
-    if fill.is_brought_by(head, &object) && fits_beside(&object, here) {
-        return Some(if begun { Next::Go(Step::Content) } else { begin(fetch, &object, head, cx) });
+    if let Some(part) = fill.brought_by(head, &object).filter(|_| fits_beside(&object, here)) {
+        if begun {
+            return Some(Next::Go(Step::Content));
+        }
+        if fill.is_feasible_with(part) {
+            return Some(begin(fetch, &object, head, cx));
+        }
     }
     if begun {
         cx.core.cache.forget(&fetch.order.key);
@@ -164,13 +195,14 @@ fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut Fetch
 pub(super) fn next_hole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Option<Next> {
     let fill = fetch.order.fill.as_mut()?;
     let body = &mut cx.core.replies.get_mut(fetch.reply)?.body;
-    let content = &fill.object.as_ref()?.content;
-    let next = content.hole_in(body.end(), fill.end);
+    let object = fill.object.as_ref()?;
+    let next = next_range(object, body.end(), fill.end);
     let here = next.map_or(fill.end, |(first, _)| first);
-    body.append(content.part(body.end(), here), cx.reactor);
+    body.append(object.content.part(body.end(), here), cx.reactor);
     fill.hole = next?;
     fill.asked += 1;
-    if fill.asked > MAX_HOLES {
+    if fill.asked > MAX_ASKED {
+        cx.core.cache.forget(&fetch.order.key);
         return Some(Next::Failed(ExchangeError::BadResponse(Refusal::Truncated)));
     }
     Some(stored::ask_again(fetch, cx))
