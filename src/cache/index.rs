@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::work;
 
+use super::purge::Range;
 use super::tags::{Tag, Tags};
 
 /// Bytes that one URI takes in the index.
@@ -56,22 +57,25 @@ impl Index {
         }
     }
 
-    /// Up to `count` entries whose URIs begin with `prefix` and come after `last`; those with `tag`
-    /// only, if there is one.
+    /// Up to `count` entries of a range whose URIs come after `last`.
     pub(super) fn after(
         &self,
-        tag: Option<&Tag>,
-        prefix: &str,
+        range: &Range,
         last: Option<&Arc<str>>,
         count: usize,
     ) -> Vec<(Arc<str>, usize)> {
+        let prefix = range.prefix();
+        work::count(2 * work::LOOK_UP + prefix.len());
         let from = match last {
             Some(last) => Bound::Excluded(Arc::clone(last)),
             None => Bound::Included(prefix.into()),
         };
         let fits = |(uri, _): &(&Arc<str>, usize)| uri.starts_with(prefix);
-        let found = |(uri, slot): (&Arc<str>, usize)| (Arc::clone(uri), slot);
-        match tag {
+        let found = |(uri, slot): (&Arc<str>, usize)| {
+            work::count(prefix.len());
+            (Arc::clone(uri), slot)
+        };
+        match range.tag() {
             None => {
                 let uris = self.uris.range((from, Bound::Unbounded));
                 let uris = uris.map(|(uri, &slot)| (uri, slot));

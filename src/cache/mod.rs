@@ -13,6 +13,7 @@ mod extents;
 mod freshness;
 mod freshness_rules;
 mod index;
+mod invalidated;
 mod key;
 mod key_rules;
 mod marks;
@@ -24,6 +25,7 @@ mod presented;
 mod purge;
 mod shared_content;
 mod shelves;
+mod slice;
 mod store;
 mod tagged;
 mod tags;
@@ -56,6 +58,7 @@ pub use vary::Selection;
 use busy::BusyTable;
 use offers::Stage;
 use purge::Range;
+use slice::Slice;
 use store::{Found, Store};
 
 /// The bounds of a cache.
@@ -203,7 +206,7 @@ impl<F: Copy> Cache<F> {
     }
 
     /// The same, for somebody who only wants to know: nothing counts as used.
-    pub fn peek(&self, key: &CacheKey, request: &mut Presented, now: Instant) -> Lookup<F> {
+    pub fn peek(&mut self, key: &CacheKey, request: &mut Presented, now: Instant) -> Lookup<F> {
         if let Some(missing) = self.passes_by(request) {
             return Lookup::Miss(missing);
         }
@@ -211,7 +214,7 @@ impl<F: Copy> Cache<F> {
     }
 
     /// Responses stored for a URI, those used last first.
-    pub fn stored(&self, key: &CacheKey) -> impl Iterator<Item = &Arc<Object>> {
+    pub fn stored(&mut self, key: &CacheKey) -> impl Iterator<Item = &Arc<Object>> {
         self.store.variants(key)
     }
 
@@ -288,7 +291,8 @@ impl<F: Copy> Cache<F> {
         if self.in_use() > self.limits.memory / 2 {
             self.store.sweep_detached();
         }
-        self.in_use() <= self.limits.memory / 2 && self.bytes() <= self.room()
+        let fits = self.bytes() <= self.room() || self.store.is_behind();
+        self.in_use() <= self.limits.memory / 2 && fits
     }
 
     const fn in_use(&self) -> usize {
@@ -339,27 +343,39 @@ impl<F: Copy> Cache<F> {
     /// it is done. A soft purge removes nothing: what it finds is stale from `now` on. What is on its
     /// way and could be meant is from before the purge: nobody joins it, and it is not stored.
     pub fn purge(&mut self, what: &What, soft: bool, now: Instant) -> Purge {
-        what.ranges().iter().for_each(|range| self.busy.outdate_range(range, None));
-        Purge::new(what, soft.then_some(now))
+        let ranges = what.ranges(&self.keys);
+        ranges.iter().for_each(|range| self.busy.outdate_range(range, None));
+        Purge::of(ranges, soft.then_some(now), self.store.number())
     }
 
     /// Goes on with a purge, for no longer than nobody notices; whether it is done.
     pub fn go_on(&mut self, purge: &mut Purge) -> bool {
-        purge.go_on(&mut self.store)
+        purge.go_on(&mut self.store, &mut Slice::default())
     }
 
     /// Removes all of these groups of the origin `root`, for a successful unsafe request
     /// (RFC 9875 §3). What is on its way from there may be of any group.
-    pub fn invalidate_groups(&mut self, root: &str, groups: Vec<Tag>, by: Ticket) {
+    pub fn invalidate_groups(&mut self, root: &str, groups: &[Tag], by: Ticket) {
         if groups.is_empty() {
             return;
         }
         let root = [root, "/"].concat();
         self.busy.outdate_range(&Range::below(root.clone()), Some(by));
-        for group in groups {
-            let mut purge = Purge::new(&What::Group { root: root.clone(), group }, None);
-            while !self.go_on(&mut purge) {}
-        }
+        let root = root.into();
+        groups.iter().for_each(|group| self.store.invalidate_group(&root, group));
+    }
+
+    /// Goes on with what was put off, so that no turn takes long: removes what was invalidated, evicts
+    /// what is too much, and puts entries into another order.
+    pub fn keep_house(&mut self) {
+        self.make_room();
+        self.store.go_on();
+    }
+
+    /// Returns true if [`keep_house`](Self::keep_house) has something to do.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.store.has_work()
     }
 
     /// The stored response that `request` selects, fresh or not, unless it was purged. It counts as
@@ -371,7 +387,7 @@ impl<F: Copy> Cache<F> {
     /// What is stored for a URI, selected by whatever requests, that the origin can be asked about
     /// together: several whole responses, told apart by their entity tags. It does not count as used.
     #[must_use]
-    pub fn told_apart(&self, key: &CacheKey) -> Vec<Arc<Object>> {
+    pub fn told_apart(&mut self, key: &CacheKey) -> Vec<Arc<Object>> {
         self.store.told_apart(key)
     }
 
@@ -448,7 +464,8 @@ impl<F: Copy> Cache<F> {
         self.store.check();
         self.busy.check();
         let stats = self.stats();
-        assert!(self.bytes() <= self.limits.memory || stats.entries == 0, "within its bytes");
+        let shrinks = stats.entries == 0 || self.store.is_behind();
+        assert!(self.bytes() <= self.limits.memory || shrinks, "within its bytes");
     }
 }
 

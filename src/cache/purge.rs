@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::key::KeyMaker;
+use super::slice::Slice;
 use super::store::Store;
 use super::tags::{Tag, TagKind};
+use super::variants::Variant;
 
-/// Entries looked at in one go.
-const SLICE: usize = 512;
+/// Entries found at a time.
+const BATCH: usize = 32;
 
 /// What a purge is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,24 +23,19 @@ pub enum What {
     Host(String),
     /// Responses with that tag, or in a group of that name.
     Tag(Vec<u8>),
-    /// Responses in a group of the origin with that root, such as `http://h.test/`.
-    Group {
-        /// Scheme and authority of the origin, and a slash.
-        root: String,
-        /// The group.
-        group: Tag,
-    },
     /// Everything.
     All,
 }
 
-/// A purge that is under way. It goes on slice by slice, so that a large one holds nobody up.
+/// A purge in progress. It goes on slice by slice, so that a large one holds up no client.
 #[derive(Clone, Debug)]
 pub struct Purge {
     ranges: Vec<Range>,
     last: Option<Arc<str>>,
     /// Since when what it finds is stale, if it removes nothing.
     soft: Option<Instant>,
+    /// Number of the last response that it is for.
+    before: u64,
     count: usize,
 }
 
@@ -56,6 +54,15 @@ impl Range {
         Self { tag: None, prefix, exact: false }
     }
 
+    /// URIs that begin so and have a response with a tag.
+    pub(super) fn tagged(tag: Tag, prefix: &str) -> Self {
+        Self { tag: Some(tag), prefix: prefix.to_owned(), exact: false }
+    }
+
+    pub(super) const fn tag(&self) -> Option<&Tag> {
+        self.tag.as_ref()
+    }
+
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -67,13 +74,12 @@ impl Range {
 }
 
 impl What {
-    /// Ranges of the index that hold all that is meant.
-    pub(super) fn ranges(&self) -> Vec<Range> {
+    /// Ranges of the index that hold all that is meant. A URL is known there by its key.
+    pub(super) fn ranges(&self, keys: &KeyMaker) -> Vec<Range> {
         let prefix = Range::below;
-        let tagged =
-            |kind, name| Range { tag: Some(Tag::new(kind, name)), ..prefix(String::new()) };
+        let tagged = |kind, name| Range::tagged(Tag::new(kind, name), "");
         match self {
-            Self::Uri(uri) => vec![Range { exact: true, ..prefix(uri.to_string()) }],
+            Self::Uri(uri) => vec![Range { exact: true, ..prefix(keys.key(uri).uri().to_owned()) }],
             Self::Prefix(text) => vec![prefix(text.clone())],
             Self::Host(host) => {
                 let roots = ["http", "https"].map(|scheme| format!("{scheme}://{host}"));
@@ -82,18 +88,16 @@ impl What {
                 roots.map(prefix).collect()
             }
             Self::Tag(name) => vec![tagged(TagKind::Group, name), tagged(TagKind::Key, name)],
-            Self::Group { root, group } => {
-                vec![Range { tag: Some(group.clone()), ..prefix(root.clone()) }]
-            }
             Self::All => vec![prefix(String::new())],
         }
     }
 }
 
 impl Purge {
-    /// A purge that has not begun. A soft one removes nothing: what it finds is stale from then on.
-    pub(super) fn new(what: &What, soft: Option<Instant>) -> Self {
-        Self { ranges: what.ranges(), last: None, soft, count: 0 }
+    /// A purge of ranges of the index, for responses up to the one with that number. A soft one removes
+    /// nothing: what it finds is stale from then on.
+    pub(super) const fn of(ranges: Vec<Range>, soft: Option<Instant>, before: u64) -> Self {
+        Self { ranges, last: None, soft, before, count: 0 }
     }
 
     /// How many responses it has found so far.
@@ -102,22 +106,43 @@ impl Purge {
         self.count
     }
 
-    /// Goes on for a slice; whether that was the last.
-    pub(super) fn go_on(&mut self, store: &mut Store) -> bool {
-        let Some(range) = self.ranges.last() else { return true };
-        let slice = if range.exact { 1 } else { SLICE };
-        let tag = range.tag.as_ref();
-        let entries = store.index().after(tag, &range.prefix, self.last.as_ref(), slice);
-        for (_, slot) in entries.iter().filter(|(uri, _)| range.has(uri)) {
-            self.count += store.purge(*slot, tag, self.soft);
+    /// Number of the last response that it is for.
+    pub(super) const fn before(&self) -> u64 {
+        self.before
+    }
+
+    /// Returns true if it is for a response with that number and these tags.
+    pub(super) fn is_for(&self, variant: &Variant) -> bool {
+        let tag = self.ranges.last().and_then(|range| range.tag.as_ref());
+        variant.number <= self.before && tag.is_none_or(|tag| variant.object.tags.has(tag))
+    }
+
+    /// Since when what it finds is stale, if it removes nothing.
+    pub(super) const fn soft(&self) -> Option<Instant> {
+        self.soft
+    }
+
+    /// Goes on for a slice; returns true once it is complete.
+    pub(super) fn go_on(&mut self, store: &mut Store, slice: &mut Slice) -> bool {
+        while let Some(range) = self.ranges.last() {
+            let batch = if range.exact { 1 } else { BATCH };
+            let entries = store.index().after(range, self.last.as_ref(), batch);
+            let is_last = range.exact || entries.len() < batch;
+            for (uri, slot) in entries {
+                if self.ranges.last().is_some_and(|range| range.has(&uri)) {
+                    self.count += store.purge(slot, self, slice);
+                }
+                self.last = Some(uri);
+                if slice.is_over() {
+                    return false;
+                }
+            }
+            if is_last {
+                self.ranges.pop();
+                self.last = None;
+            }
         }
-        if range.exact || entries.len() < slice {
-            self.ranges.pop();
-            self.last = None;
-        } else {
-            self.last = entries.into_iter().last().map(|(uri, _)| uri);
-        }
-        self.ranges.is_empty()
+        true
     }
 }
 
@@ -127,8 +152,8 @@ mod tests {
     use std::time::Duration;
 
     use crate::cache::{
-        Cache, CacheKey, CacheLimits, Content, Extents, KeyMaker, Lookup, Object, Presented,
-        Response, Use, storable,
+        Cache, CacheKey, CacheLimits, Content, Extents, KeyMaker, KeyRules, Lookup, Object,
+        Presented, Response, Use, storable,
     };
     use crate::http::{Fields, FromClient, HeadLimits, ServerCodec, Status};
     use crate::reactor::{Clock, Now, VirtualClock};
@@ -245,13 +270,13 @@ mod tests {
 
     #[test]
     fn a_large_one_goes_on_slice_by_slice() {
-        let uris: Vec<String> = (0..SLICE * 2 + 1).map(|n| format!("http://h.test/{n}")).collect();
+        let uris: Vec<String> = (0..2000).map(|n| format!("http://h.test/{n}")).collect();
         let uris: Vec<_> = uris.iter().map(|uri| (uri.as_str(), "t")).collect();
         for what in [What::All, What::Tag(b"t".to_vec()), What::Host("h.test".into())] {
             let mut kept = Kept::new(&uris);
             let mut purge = kept.cache.purge(&what, false, kept.now.mono);
             assert!(!kept.cache.go_on(&mut purge));
-            assert!(purge.count() <= SLICE);
+            assert!((1..1000).contains(&purge.count()));
             while !kept.cache.go_on(&mut purge) {}
             assert_eq!((purge.count(), kept.cache.stats().entries), (uris.len(), 0));
         }
@@ -287,6 +312,31 @@ mod tests {
         assert_eq!(kept.purge(&What::All, true), 1);
         assert!(matches!(after(&mut kept, 29), Lookup::Hit(_, Use::WhileRevalidating)));
         assert!(matches!(after(&mut kept, 1), Lookup::Stale(_, Use::Validate)));
+    }
+
+    #[test]
+    fn what_is_stored_after_a_purge_has_begun_stays() {
+        let mut kept = Kept::new(STORED);
+        let mut purge = kept.cache.purge(&What::All, false, kept.now.mono);
+        let newer = kept.object("http://h.test/a", "all a");
+        kept.cache.update(&kept.key("http://h.test/a"), &newer);
+        while !kept.cache.go_on(&mut purge) {}
+        assert_eq!((purge.count(), kept.cache.stats().entries), (5, 1));
+    }
+
+    #[test]
+    fn url_is_purged_under_the_key_that_the_rules_make() {
+        let mut kept = Kept::new(&[]);
+        let drop = Some("utm_*".parse().unwrap());
+        kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
+        let stored = kept.object("http://h.test/?a", "");
+        kept.cache.update(&kept.key("http://h.test/?a&utm_x=1"), &stored);
+        assert_eq!(kept.purge(&What::Uri("http://h.test/?utm_x=2&a".into()), false), 1);
+        // What was stored by other rules is found, too.
+        kept.cache.update(&kept.key("http://h.test/?a"), &stored);
+        let drop = Some("a".parse().unwrap());
+        kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
+        assert_eq!(kept.purge(&What::Prefix("http://h.test/".into()), false), 1);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
 
 use slab::Slab;
 
@@ -10,11 +9,14 @@ use crate::heap::taken;
 use crate::work;
 
 use super::detached::Detached;
-use super::evict::{Eviction, Order};
+use super::evict::{Eviction, Orders};
 use super::index::{Index, URI_WEIGHT};
+use super::invalidated::Invalidated;
 use super::key::{BuildCarried, CacheKey};
 use super::object::Object;
 use super::presented::Presented;
+use super::purge::{Purge, Range};
+use super::slice::Slice;
 use super::tags::Tag;
 use super::variants::{Variant, Variants};
 use super::vary::{Selection, VaryNames};
@@ -25,8 +27,7 @@ const SPARED: usize = 32;
 /// Objects by key, in some order.
 #[derive(Debug)]
 pub(super) struct Store {
-    eviction: Eviction,
-    order: Box<dyn Order>,
+    order: Orders,
     /// The slot of each entry.
     slots: HashMap<CacheKey, usize, BuildCarried>,
     entries: Slab<Entry>,
@@ -41,6 +42,9 @@ pub(super) struct Store {
     most_variants: usize,
     /// Responses stored so far.
     number: u64,
+    invalidated: Invalidated,
+    /// Set while more is held than is allowed, until enough was evicted.
+    is_behind: bool,
 }
 
 /// Responses stored under one key.
@@ -49,6 +53,8 @@ struct Entry {
     key: CacheKey,
     variants: Variants,
     weight: usize,
+    /// Responses up to that number were removed from it.
+    cleared: u64,
 }
 
 impl Entry {
@@ -70,8 +76,7 @@ pub(super) struct Found {
 impl Store {
     pub(super) fn new(eviction: Eviction, most_variants: usize) -> Self {
         Self {
-            eviction,
-            order: eviction.order(),
+            order: Orders::new(eviction),
             slots: HashMap::default(),
             entries: Slab::new(),
             index: Index::default(),
@@ -81,18 +86,14 @@ impl Store {
             evicted: 0,
             most_variants,
             number: 0,
+            invalidated: Invalidated::default(),
+            is_behind: false,
         }
     }
 
     /// Goes on with another order, if it is another. Uses until now are forgotten.
     pub(super) fn set_eviction(&mut self, eviction: Eviction) {
-        if self.eviction != eviction {
-            self.eviction = eviction;
-            self.order = eviction.order();
-            for (slot, entry) in &self.entries {
-                self.order.insert(slot, entry.key.hash(), entry.weight);
-            }
-        }
+        self.order.choose(eviction);
     }
 
     /// Bounds how many responses one URI may have from now on.
@@ -100,21 +101,28 @@ impl Store {
         self.most_variants = most;
     }
 
-    fn slot(&self, key: &CacheKey) -> Option<usize> {
+    /// The slot of an entry that was not cleared.
+    fn slot(&mut self, key: &CacheKey) -> Option<usize> {
         work::count(work::LOOK_UP);
-        self.slots.get(key).copied()
+        let slot = self.slots.get(key).copied()?;
+        let all = self.invalidated.all();
+        let cleared = std::mem::replace(&mut self.entries[slot].cleared, all);
+        let is_left = cleared == all || !self.remove_meant(slot, |variant| variant.number <= all);
+        is_left.then_some(slot)
     }
 
     /// Names in the `Vary` of the response stored last under `key`, if there is one.
-    pub(super) fn names(&self, key: &CacheKey) -> Option<VaryNames> {
-        Some(self.entries[self.slot(key)?].variants.names())
+    pub(super) fn names(&mut self, key: &CacheKey) -> Option<VaryNames> {
+        self.slot(key).map(|slot| self.entries[slot].variants.names())
     }
 
-    /// Looks for a response to `request`, without a trace.
-    pub(super) fn peek(&self, key: &CacheKey, request: &mut Presented) -> Found {
+    /// Looks for a response to `request`. That does not count as a use.
+    pub(super) fn peek(&mut self, key: &CacheKey, request: &mut Presented) -> Found {
         let Some(slot) = self.slot(key) else { return Found::default() };
         let variants = &self.entries[slot].variants;
-        let selected = variants.find(request).map(|variant| Arc::clone(&variant.object));
+        let selected = variants.find(request);
+        let selected = selected.filter(|variant| !self.invalidated.has(key.uri(), variant));
+        let selected = selected.map(|variant| Arc::clone(&variant.object));
         Found { selected, names: Some(variants.names()) }
     }
 
@@ -126,26 +134,27 @@ impl Store {
         {
             let entry = &mut self.entries[slot];
             found.selected.iter().for_each(|object| entry.variants.used(object));
-            self.order.hit(slot, entry.weight);
+            self.order.hit(slot, key.hash(), entry.weight);
         }
         found
     }
 
     /// Responses stored under `key`, those used last first.
-    pub(super) fn variants(&self, key: &CacheKey) -> impl Iterator<Item = &Arc<Object>> {
+    pub(super) fn variants(&mut self, key: &CacheKey) -> impl Iterator<Item = &Arc<Object>> {
         let variants = self.slot(key).map(|slot| self.entries[slot].variants.iter());
         variants.into_iter().flatten().map(|variant| &variant.object)
     }
 
     /// Responses stored under `key` that the origin can be asked about together.
-    pub(super) fn told_apart(&self, key: &CacheKey) -> Vec<Arc<Object>> {
+    pub(super) fn told_apart(&mut self, key: &CacheKey) -> Vec<Arc<Object>> {
         let slot = self.slot(key);
         slot.map(|slot| self.entries[slot].variants.told_apart()).unwrap_or_default()
     }
 
     /// The response that the same fields have selected.
-    pub(super) fn same(&self, key: &CacheKey, selection: &Selection) -> Option<&Arc<Object>> {
-        let variants = &self.entries[self.slot(key)?].variants;
+    pub(super) fn same(&mut self, key: &CacheKey, selection: &Selection) -> Option<&Arc<Object>> {
+        let slot = self.slot(key)?;
+        let variants = &self.entries[slot].variants;
         variants.get(selection).map(|variant| &variant.object)
     }
 
@@ -162,12 +171,13 @@ impl Store {
         self.index.tag(uri, slot, &variant.object.tags);
         let most = self.most_variants;
         self.change(slot, |variants| variants.put(variant, most));
-        self.order.hit(slot, self.entries[slot].weight);
+        self.order.hit(slot, key.hash(), self.entries[slot].weight);
     }
 
     fn insert_first(&mut self, key: &CacheKey, variant: Variant) {
         let object = Arc::clone(&variant.object);
-        let mut entry = Entry { key: key.clone(), variants: Variants::One(variant), weight: 0 };
+        let (variants, cleared) = (Variants::One(variant), self.invalidated.all());
+        let mut entry = Entry { key: key.clone(), variants, weight: 0, cleared };
         entry.weight = entry.weigh();
         let weight = entry.weight;
         self.stored += weight;
@@ -211,21 +221,22 @@ impl Store {
         &self.index
     }
 
-    /// Removes what is stored in `slot`, all of it or what has `tag`; or, softly, makes it stale from
-    /// now on. Returns how many responses that concerns. It does not count as a use.
-    pub(super) fn purge(&mut self, slot: usize, tag: Option<&Tag>, soft: Option<Instant>) -> usize {
-        let meant = |variant: &Variant| tag.is_none_or(|tag| variant.object.tags.has(tag));
+    /// Removes the responses in `slot` that a purge is for or, if it is soft, makes them stale from now
+    /// on. Returns how many there are. It does not count as a use.
+    pub(super) fn purge(&mut self, slot: usize, purge: &Purge, slice: &mut Slice) -> usize {
         let entry = &self.entries[slot];
-        let found = entry.variants.iter().filter(|variant| meant(variant));
-        if let Some(now) = soft {
+        slice.spend_entry(entry.key.uri(), &entry.variants);
+        let found = entry.variants.iter().filter(|variant| purge.is_for(variant));
+        if let Some(now) = purge.soft() {
             return found.map(|variant| variant.object.outdate(now)).count();
         }
         let count = found.count();
-        self.remove_meant(slot, meant);
+        self.remove_meant(slot, |variant| purge.is_for(variant));
         count
     }
 
-    fn remove_meant(&mut self, slot: usize, meant: impl FnMut(&Variant) -> bool) {
+    /// Removes the responses in `slot` that are meant; returns true if none is left.
+    fn remove_meant(&mut self, slot: usize, meant: impl FnMut(&Variant) -> bool) -> bool {
         let mut all = false;
         self.change(slot, |variants| {
             let (leaving, every) = variants.remove(meant);
@@ -236,19 +247,86 @@ impl Store {
             self.order.remove(slot);
             self.take(slot);
         }
+        all
     }
 
-    /// Drops entries until at most `limit` bytes are held. Of those that come first, some that are
-    /// in use are passed over; one with several responses loses those used least recently before it
-    /// goes.
+    /// Number of the response stored last.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Invalidates the stored responses of a group of the origin with that root. They are not used any
+    /// more, and removed little by little.
+    pub(super) fn invalidate_group(&mut self, root: &Arc<str>, tag: &Tag) {
+        if !self.index.after(&Range::tagged(tag.clone(), root), None, 1).is_empty() {
+            self.invalidated.add_group(root, tag, self.number);
+        }
+    }
+
+    /// Invalidates all that is stored.
+    pub(super) fn clear(&mut self) {
+        if !self.entries.is_empty() {
+            self.invalidated.add_all(self.number);
+        }
+    }
+
+    /// Goes on with what is left to do, for a slice.
+    pub(super) fn go_on(&mut self) {
+        let mut slice = Slice::default();
+        self.sweep(&mut slice);
+        while !slice.is_over() && self.order.is_moving() {
+            slice.spend(4 * work::LOOK_UP);
+            work::count(4 * work::LOOK_UP);
+            let entries = &self.entries;
+            self.order.go_on(|slot| (entries[slot].key.hash(), entries[slot].weight));
+        }
+    }
+
+    /// Returns true if more is held than is allowed, and is being evicted.
+    pub(super) const fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Returns true if something is left to do.
+    pub(super) fn has_work(&self) -> bool {
+        self.is_behind || self.invalidated.is_pending() || self.order.is_moving()
+    }
+
+    /// Removes what was invalidated.
+    fn sweep(&mut self, slice: &mut Slice) {
+        while !slice.is_over()
+            && let Some(mut sweep) = self.invalidated.next()
+        {
+            match sweep.purge.go_on(self, slice) {
+                true => self.invalidated.done(sweep),
+                false => self.invalidated.put_back(sweep),
+            }
+        }
+    }
+
+    /// Drops entries until at most `limit` bytes are held, or the slice is over: then it is behind. What
+    /// was invalidated goes first. Of the others that come first, some that are in use are passed over;
+    /// one with several responses loses those used least recently before it goes.
     pub(super) fn shrink_to(&mut self, limit: usize) {
+        let mut slice = Slice::default();
         if self.bytes() > limit {
             self.detached.sweep();
         }
+        if self.bytes() > limit {
+            self.sweep(&mut slice);
+        }
+        self.evict(limit, &mut slice);
+        self.is_behind = self.bytes() > limit && !self.entries.is_empty();
+    }
+
+    fn evict(&mut self, limit: usize, slice: &mut Slice) {
         let mut spared = 0;
         while self.bytes() > limit
+            && !slice.is_over()
             && let Some(slot) = self.order.first()
         {
+            let entry = &self.entries[slot];
+            slice.spend_entry(entry.key.uri(), &entry.variants);
             if spared < SPARED && self.entries[slot].variants.is_in_use() {
                 spared += 1;
                 self.order.defer(slot);
@@ -262,15 +340,6 @@ impl Store {
             self.order.evict(slot);
             self.take(slot);
             self.evicted += 1;
-        }
-    }
-
-    /// Drops all entries.
-    pub(super) fn clear(&mut self) {
-        self.order = self.eviction.order();
-        let slots: Vec<_> = self.entries.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.take(slot);
         }
     }
 
@@ -344,6 +413,7 @@ impl Store {
             shared += if seen.insert(Arc::as_ptr(content)) { 0 } else { content.weight() };
         }
         assert_eq!(shared, self.shared, "content is counted once");
+        self.invalidated.check();
         self.index.check(
             self.entries.iter().map(|(slot, entry)| (entry.key.shared_uri(), slot)),
             variants().map(|(uri, slot, object)| (uri, slot, &object.tags)),

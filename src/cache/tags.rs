@@ -7,6 +7,7 @@ use sfv::{BareItem, Item, List, ListEntry, Parser};
 
 use crate::heap::taken;
 use crate::http::Fields;
+use crate::work;
 
 /// How many tags a stored response may have, all kinds together.
 const MAX_TAGS: usize = 1024;
@@ -35,6 +36,7 @@ impl Tag {
     /// The tag of that name.
     #[must_use]
     pub fn new(kind: TagKind, name: &[u8]) -> Self {
+        work::count(work::LOOK_UP + name.len());
         Self { kind, name: name.into() }
     }
 }
@@ -55,11 +57,14 @@ impl Tags {
                 9 if field.is_named(b"Cache-Tag") => b',',
                 _ => continue,
             };
+            work::count(field.value.len());
             let names = field.value.split(|&byte| byte == separator || byte == b'\t');
             let names = names.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
-            tags.extend(names.map(|name| Tag::new(TagKind::Key, name)));
+            let left = (MAX_TAGS + 1).saturating_sub(tags.len());
+            tags.extend(names.take(left).map(|name| Tag::new(TagKind::Key, name)));
         }
-        tags.extend(groups(fields, b"Cache-Groups"));
+        tags.extend(groups(fields, b"Cache-Groups", MAX_TAGS + 1));
+        work::count(tags.len() * work::LOOK_UP);
         tags.sort_unstable();
         tags.dedup();
         let bounded = tags.len() <= MAX_TAGS && tags.iter().all(|tag| tag.name.len() <= MAX_LENGTH);
@@ -69,6 +74,18 @@ impl Tags {
     /// One after the other.
     pub fn iter(&self) -> impl Iterator<Item = &Tag> {
         self.0.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether `tag` is among them.
@@ -85,28 +102,33 @@ impl Tags {
     }
 }
 
-/// The groups that a successful unsafe request has invalidated (RFC 9875 §3).
+/// The groups that a successful unsafe request has invalidated (RFC 9875 §3). Of more than a response
+/// may have, the first count.
 #[must_use]
 pub fn invalidated_groups(fields: &Fields) -> Vec<Tag> {
-    groups(fields, b"Cache-Group-Invalidation")
+    groups(fields, b"Cache-Group-Invalidation", MAX_TAGS)
 }
 
-/// A list of strings, on all lines of that name. One that is malformed, or holds something else,
-/// says nothing.
-fn groups(fields: &Fields, name: &[u8]) -> Vec<Tag> {
+/// Up to `most` members of a list of strings, on all lines of that name. One that is malformed, or holds
+/// something else, says nothing.
+fn groups(fields: &Fields, name: &[u8], most: usize) -> Vec<Tag> {
     let lines: Vec<&[u8]> = fields.all_named(name).collect();
     if lines.is_empty() {
         return Vec::new();
     }
     let list: Option<List> = Parser::new(&lines.join(&b", "[..])).parse().ok();
-    let groups = list.and_then(|list| list.iter().map(group).collect());
-    groups.unwrap_or_default()
+    let Some(list) = list.filter(|list| list.iter().all(|entry| group(entry).is_some())) else {
+        return Vec::new();
+    };
+    work::count(list.len() * work::LOOK_UP);
+    let names = list.iter().filter_map(group).take(most);
+    names.map(|name| Tag::new(TagKind::Group, name)).collect()
 }
 
-fn group(entry: &ListEntry) -> Option<Tag> {
+fn group(entry: &ListEntry) -> Option<&[u8]> {
     match entry {
         ListEntry::Item(Item { bare_item: BareItem::String(name), .. }) => {
-            Some(Tag::new(TagKind::Group, name.as_str().as_bytes()))
+            Some(name.as_str().as_bytes())
         }
         _ => None,
     }
@@ -146,12 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_list_of_groups_says_nothing() {
+    fn malformed_list_of_groups_says_nothing_and_a_long_one_is_cut() {
         for value in ["a", "\"a\", b", "\"a\",", "(\"a\")", "\"a\", 1", "\"a", "'a'", "\"\u{e4}\""]
         {
             assert_eq!(tags(&[("Cache-Groups", value)]), Tags::default(), "{value}");
             assert!(invalidated_groups(&fields(&[("Cache-Group-Invalidation", value)])).is_empty());
         }
+        let many = (0..2 * MAX_TAGS).map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
+        let invalidated = invalidated_groups(&fields(&[("Cache-Group-Invalidation", &many)]));
+        assert_eq!(invalidated.len(), MAX_TAGS);
         let lines = [("Cache-Groups", "\"a\""), ("Cache-Groups", "b")];
         assert_eq!(tags(&lines), Tags::default(), "the lines are one list");
     }

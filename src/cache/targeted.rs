@@ -7,6 +7,7 @@ use std::time::Duration;
 use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
 
 use crate::http::{Fields, Name};
+use crate::work;
 
 use super::control::{MAX_SECONDS, ResponseControl, Scope};
 
@@ -14,6 +15,7 @@ use super::control::{MAX_SECONDS, ResponseControl, Scope};
 pub(super) fn control(fields: &Fields, targets: &[Name]) -> Option<ResponseControl> {
     targets.iter().filter(|&&target| fields.has(target)).find_map(|&target| {
         let value = fields.all(target).collect::<Vec<_>>().join(&b", "[..]);
+        work::count(8 * value.len());
         let dictionary: Dictionary = Parser::new(&value).parse().ok()?;
         if dictionary.is_empty() { None } else { read(&dictionary) }
     })

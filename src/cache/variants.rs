@@ -19,6 +19,9 @@ use super::vary::{Selection, VaryNames};
 const MAX_FAMILIES: usize = 8;
 /// Codings of a family that requests are compared with.
 const MAX_CODINGS: usize = 8;
+/// Tags that the responses of one URI may have; beyond, those used least recently go, so that to remove
+/// an entry takes bounded work.
+const MAX_TAGS: usize = 4096;
 /// Bytes that one response takes in the tables of several: a node, and places in a table half full.
 const PLACE: usize = 48 + 2 * (2 * size_of::<usize>() + 1);
 
@@ -48,6 +51,8 @@ pub(super) struct Several {
     tagged: Tagged,
     /// Bytes of all objects.
     objects: usize,
+    /// Tags of all objects.
+    tags: usize,
 }
 
 /// Responses with the same names in `Vary`.
@@ -109,6 +114,14 @@ impl Variants {
         }
     }
 
+    /// How many tags the responses have.
+    pub(super) fn tags(&self) -> usize {
+        match self {
+            Self::One(variant) => variant.object.tags.len(),
+            Self::Several(several) => several.tags,
+        }
+    }
+
     /// Adds a response, in place of those whose requests it answers as well. Returns these, and those
     /// used least recently beyond `most`.
     pub(super) fn put(&mut self, variant: Variant, most: usize) -> Vec<Arc<Object>> {
@@ -124,7 +137,11 @@ impl Variants {
             }
             Self::Several(several) => {
                 let mut leaving = several.put(variant);
-                while several.variants.len() > most.max(1) {
+                let too_many = |several: &Several| {
+                    let count = several.variants.len();
+                    count > most.max(1) || (several.tags > MAX_TAGS && count > 1)
+                };
+                while too_many(several) {
                     leaving.extend(several.remove_least_used());
                 }
                 leaving
@@ -190,6 +207,7 @@ impl Several {
             negotiated: HashMap::default(),
             tagged: Tagged::default(),
             objects: 0,
+            tags: 0,
         }
     }
 
@@ -238,6 +256,7 @@ impl Several {
         let hash = object.selection.hash();
         let mut leaving: Vec<Arc<Object>> = self.remove(hash).into_iter().collect();
         self.objects += object.weight();
+        self.tags += object.tags.len();
         self.variants.put(hash, variant);
         self.join_family(&object, number);
         let Self { tagged, variants, .. } = self;
@@ -279,6 +298,7 @@ impl Several {
         work::count(work::LOOK_UP);
         let Variant { object, .. } = self.variants.pop(&hash)?;
         self.objects -= object.weight();
+        self.tags -= object.tags.len();
         self.tagged.remove(&object, hash);
         let names = object.selection.vary();
         if let Some(at) = self.families.iter().position(|family| family.names == names) {
@@ -329,6 +349,9 @@ impl Several {
     fn check(&self) {
         let objects = self.variants.iter().map(|(_, variant)| variant.object.weight());
         assert_eq!(objects.sum::<usize>(), self.objects, "bytes of variants are counted");
+        let tags = self.variants.iter().map(|(_, variant)| variant.object.tags.len());
+        assert_eq!(tags.sum::<usize>(), self.tags, "tags are counted");
+        assert!(self.tags <= MAX_TAGS || self.variants.len() == 1, "and bounded");
         assert!(self.families.len() <= MAX_FAMILIES);
         for family in &self.families {
             let of_family = |(_, v): &(&u64, &Variant)| v.object.selection.vary() == family.names;

@@ -458,6 +458,7 @@ impl Worker {
 
     fn keep_house(&mut self, reactor: &Reactor<Mail>) {
         self.core.log.flush();
+        self.core.cache.keep_house();
         if self.drain_until.is_some_and(|until| reactor.now().mono >= until) {
             self.stopped = true;
         }
@@ -511,7 +512,7 @@ impl App for Worker {
         if self.core.memory.is_exhausted() {
             self.relieve_memory(reactor);
         }
-        if self.core.log.has_lines() {
+        if self.core.log.has_lines() || self.core.cache.has_work() {
             reactor.wake(self.housekeeping.token());
         }
     }

@@ -4,6 +4,7 @@
 mod cases;
 mod model;
 mod properties;
+mod put_off;
 mod requirements;
 mod rules;
 #[cfg(feature = "cli")]

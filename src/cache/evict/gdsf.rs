@@ -130,6 +130,10 @@ impl Order for Gdsf {
         self.nodes[slot].worth = self.nodes[slot].worth.max(worth);
     }
 
+    fn has(&self, slot: usize) -> bool {
+        self.nodes.get(slot).is_some_and(|node| node.weight > 0)
+    }
+
     fn first(&mut self) -> Option<usize> {
         while let Some(mut first) = self.queue.peek_mut() {
             let Reverse((queued, slot)) = *first;

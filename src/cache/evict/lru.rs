@@ -29,6 +29,10 @@ impl Order for Lru {
 
     fn reweigh(&mut self, _slot: usize, _weight: usize) {}
 
+    fn has(&self, slot: usize) -> bool {
+        self.slots.contains(&slot)
+    }
+
     fn first(&mut self) -> Option<usize> {
         self.slots.peek_lru().map(|(slot, ())| *slot)
     }

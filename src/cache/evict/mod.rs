@@ -4,6 +4,7 @@ mod gdsf;
 mod ghosts;
 mod lean;
 mod lru;
+mod orders;
 mod rival;
 
 use std::fmt::{self, Debug};
@@ -11,6 +12,8 @@ use std::str::FromStr;
 
 use gdsf::Gdsf;
 use lru::Lru;
+
+pub(super) use orders::Orders;
 
 /// Which order entries are evicted in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +37,7 @@ impl Eviction {
     }
 
     /// An empty order of this kind.
-    pub(super) fn order(self) -> Box<dyn Order> {
+    fn order(self) -> Box<dyn Order> {
         match self {
             Self::Gdsf => Box::new(Gdsf::default()),
             Self::Lru => Box::new(Lru::default()),
@@ -58,7 +61,7 @@ impl FromStr for Eviction {
 }
 
 /// An order of slots. It decides by what it is told alone: no time, no chance.
-pub(super) trait Order: Debug {
+trait Order: Debug {
     /// `slot` is taken, by an entry of `weight` bytes whose key has `hash`.
     fn insert(&mut self, slot: usize, hash: u64, weight: usize);
 
@@ -67,6 +70,9 @@ pub(super) trait Order: Debug {
 
     /// The entry in `slot` has lost some of its weight; its weight now.
     fn reweigh(&mut self, slot: usize, weight: usize);
+
+    /// Returns true if the order knows the entry in `slot`.
+    fn has(&self, slot: usize) -> bool;
 
     /// The slot whose entry should go first.
     fn first(&mut self) -> Option<usize>;
@@ -133,6 +139,7 @@ mod tests {
                         _ => {}
                     }
                     prop_assert_eq!(order.len(), model.len());
+                    prop_assert_eq!(order.has(slot), model.contains_key(&slot));
                 }
                 while let Some(first) = order.first() {
                     prop_assert!(model.remove(&first).is_some());

@@ -120,5 +120,5 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
         }
     }
     let groups = cache::invalidated_groups(head.fields());
-    cx.core.cache.invalidate_groups(origin, groups, fetch.ticket);
+    cx.core.cache.invalidate_groups(origin, &groups, fetch.ticket);
 }

@@ -28,7 +28,7 @@ impl Basis {
         object: Arc<Object>,
         asks: bool,
         client: &Client,
-        cx: &ClientCx<'_>,
+        cx: &mut ClientCx<'_>,
     ) -> Self {
         let mut validate = validated(&object);
         if object.content.is_whole() && object.head.has(Name::ETag) {
@@ -43,14 +43,14 @@ impl Basis {
     }
 
     /// A response of which something is missing that is `wanted`.
-    pub(super) fn part(object: Arc<Object>, wanted: (u64, u64), cx: &ClientCx<'_>) -> Self {
+    pub(super) fn part(object: Arc<Object>, wanted: (u64, u64), cx: &mut ClientCx<'_>) -> Self {
         let slice = cx.core.settings.limits.range_slice.map(|slice| slice.0);
         Self { fill: Fill::of(object, wanted, slice), ..Self::default() }
     }
 
     /// Nothing that this request selects: it may turn out to be what another one has selected, or a
     /// slice may be fetched.
-    pub(super) fn none(client: &Client, cx: &ClientCx<'_>) -> Self {
+    pub(super) fn none(client: &Client, cx: &mut ClientCx<'_>) -> Self {
         Self { validate: others(client, cx), fallback: None, fill: slices(client, cx) }
     }
 
@@ -86,7 +86,7 @@ fn validated(object: &Arc<Object>) -> Vec<Arc<Object>> {
 
 /// Stored responses of which the origin may say that one is what it would send, to a request that asks
 /// for the whole.
-fn others(client: &Client, cx: &ClientCx<'_>) -> Vec<Arc<Object>> {
+fn others(client: &Client, cx: &mut ClientCx<'_>) -> Vec<Arc<Object>> {
     let exchange = client.exchange.as_ref().filter(|exchange| {
         is_unconditional(&exchange.request) && !exchange.request.fields().has(Name::Range)
     });
@@ -95,7 +95,7 @@ fn others(client: &Client, cx: &ClientCx<'_>) -> Vec<Arc<Object>> {
 }
 
 /// The slices to fetch for a request of which nothing is stored, if it asks for one range.
-fn slices(client: &Client, cx: &ClientCx<'_>) -> Option<Fill> {
+fn slices(client: &Client, cx: &mut ClientCx<'_>) -> Option<Fill> {
     let slice = cx.core.settings.limits.range_slice?.0;
     let request = &client.exchange.as_ref()?.request;
     if !is_unconditional(request) {

@@ -1,0 +1,156 @@
+//! What would take long is put off: it takes effect at once, and the work goes on in slices.
+
+use std::sync::Arc;
+
+use tidegate::cache::{Cache, CacheKey, CacheLimits, Eviction, Lookup, invalidated_groups};
+use tidegate::http::Fields;
+use tidegate::work;
+
+use super::model::{at, keys, present, stored};
+
+/// Steps that one slice may take.
+const SLICE: u64 = 1_000_000;
+/// Steps that may be taken at once.
+const AT_ONCE: u64 = 50_000;
+
+const LIMITS: CacheLimits = CacheLimits {
+    memory: 64 << 20,
+    object: 1 << 20,
+    hit_for_miss: std::time::Duration::ZERO,
+    eviction: Eviction::Gdsf,
+    variants: 1000,
+};
+
+struct Full {
+    cache: Cache<u8>,
+}
+
+impl Full {
+    /// A cache with so many responses of an origin, in a group.
+    fn new(count: usize) -> Self {
+        let mut full = Self { cache: Cache::new(LIMITS, keys()) };
+        (0..count).for_each(|n| full.store(n));
+        full
+    }
+
+    fn key(&self, n: usize) -> CacheKey {
+        self.cache.keys().key(&format!("http://h.test/{n}").into())
+    }
+
+    fn store(&mut self, n: usize) {
+        let response = "200 | Cache-Control: max-age=60 | Cache-Groups: \"g\", \"h\"";
+        let object = stored(&mut present("GET"), response, 0).unwrap();
+        self.cache.update(&self.key(n), &Arc::new(object));
+    }
+
+    fn has(&mut self, n: usize) -> bool {
+        let key = self.key(n);
+        matches!(self.cache.look_up(&key, &mut present("GET"), at(1).mono), Lookup::Hit(..))
+    }
+
+    /// Says that a request has invalidated a group of an origin.
+    fn invalidate(&mut self, root: &str, group: &str) {
+        let mut fields = Fields::default();
+        fields.push(b"Cache-Group-Invalidation", group.as_bytes());
+        let mut request = present("POST");
+        let key = self.cache.keys().key(&format!("{root}/x").into());
+        let ticket = self.cache.begin(&key, &mut request, 0, at(0).mono);
+        self.cache.invalidate_groups(root, &invalidated_groups(&fields), ticket);
+        self.cache.abandon(ticket);
+    }
+
+    /// Does all that was put off, slice by slice; returns how many there were.
+    fn keep_house(&mut self) -> usize {
+        let mut slices = 0;
+        while self.cache.has_work() {
+            let before = work::counted();
+            self.cache.keep_house();
+            let steps = work::counted() - before;
+            assert!(steps < SLICE, "{steps} steps in a slice");
+            slices += 1;
+            assert!(slices < 10_000, "there is an end to it");
+        }
+        self.cache.check();
+        slices
+    }
+}
+
+fn at_once(of: impl FnOnce()) {
+    let before = work::counted();
+    of();
+    let steps = work::counted() - before;
+    assert!(steps < AT_ONCE, "{steps} steps at once");
+}
+
+#[test]
+fn group_is_invalidated_at_once_and_removed_in_slices() {
+    let mut full = Full::new(20_000);
+    at_once(|| full.invalidate("http://h.test", "\"g\""));
+    assert!((0..20_000).step_by(999).all(|n| !full.has(n)), "no response is used any more");
+    full.store(7);
+    assert!(full.has(7), "what is stored from then on is");
+    assert!(full.keep_house() > 10);
+    assert!(full.has(7));
+    assert_eq!(full.cache.stats().entries, 1);
+}
+
+#[test]
+fn group_that_is_invalidated_again_is_removed_once_more() {
+    let mut full = Full::new(5000);
+    full.invalidate("http://h.test", "\"g\"");
+    full.cache.keep_house();
+    full.store(0); // which has been passed already
+    full.invalidate("http://h.test", "\"g\"");
+    assert!(!full.has(0));
+    full.keep_house();
+    assert_eq!(full.cache.stats().entries, 0);
+}
+
+#[test]
+fn groups_of_other_origins_and_unknown_ones_cost_nothing() {
+    let mut full = Full::new(100);
+    full.invalidate("http://other.test", "\"g\"");
+    full.invalidate("http://h.test", "\"other\", \"G\"");
+    assert!(!full.cache.has_work() && full.has(1));
+    let many = (0..10_000).map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
+    let before = work::counted();
+    full.invalidate("http://h.test", &many);
+    assert!(work::counted() - before < SLICE);
+}
+
+#[test]
+fn cleared_cache_is_empty_at_once_and_drops_its_responses_in_slices() {
+    let mut full = Full::new(20_000);
+    at_once(|| full.cache.clear());
+    assert!((0..20_000).step_by(999).all(|n| !full.has(n)));
+    full.store(3);
+    full.cache.clear();
+    full.store(4);
+    assert!(full.keep_house() > 10);
+    assert!(!full.has(3) && full.has(4));
+    assert_eq!(full.cache.stats().entries, 1);
+}
+
+#[test]
+fn cache_with_less_memory_shrinks_in_slices() {
+    let mut full = Full::new(20_000);
+    let memory = LIMITS.memory / 64;
+    let before = work::counted();
+    full.cache.set_limits(CacheLimits { memory, ..LIMITS });
+    assert!(work::counted() - before < SLICE);
+    assert!(full.cache.stats().bytes > memory);
+    full.store(0);
+    full.cache.check();
+    assert!(full.keep_house() > 10);
+    assert!(full.cache.stats().bytes <= memory);
+}
+
+#[test]
+fn other_order_of_eviction_takes_over_in_slices() {
+    let mut full = Full::new(20_000);
+    at_once(|| full.cache.set_limits(CacheLimits { eviction: Eviction::Lru, ..LIMITS }));
+    assert!(full.has(1) && full.cache.has_work());
+    full.store(30_000);
+    assert!(full.keep_house() > 3);
+    assert_eq!(full.cache.stats().entries, 20_001);
+}
