@@ -14,9 +14,10 @@ use std::task::Poll;
 use crate::cache::Content;
 use crate::heap::{filled, taken};
 use crate::http::Fields;
-use crate::reactor::{Arena, Id, Io, Reactor, Token, Wake};
+use crate::reactor::{Io, Reactor, Token, Wake};
 
 use super::error::ExchangeError;
+use super::readers::{ReaderKey, Readers};
 use super::slices::Slices;
 
 /// How far content has come. It only rises.
@@ -39,20 +40,6 @@ pub(super) enum Retain {
     Behind,
 }
 
-/// The name of a reader. One that has left finds nothing.
-pub(super) type ReaderKey = Id<Reader>;
-
-/// Where somebody is in a body.
-#[derive(Debug)]
-pub(super) struct Reader {
-    at: u64,
-    token: Token,
-    /// Whether it has seen all there is and waits to be woken.
-    parked: bool,
-    /// Whether what it would read next may be gone: it gets nothing any more.
-    lost: bool,
-}
-
 /// Content between a writer and its readers.
 #[derive(Debug)]
 pub(super) struct Body {
@@ -62,7 +49,7 @@ pub(super) struct Body {
     window: u64,
     writer: Token,
     writer_parked: bool,
-    readers: Arena<Reader>,
+    readers: Readers,
     /// What is sealed; the tail follows it.
     sealed: Content,
     tail: Vec<u8>,
@@ -87,7 +74,7 @@ impl Body {
             window: window.max(1), // with none, nothing would ever move
             writer,
             writer_parked: false,
-            readers: Arena::new(),
+            readers: Readers::new(),
             sealed: Content::default(),
             tail: Vec::new(),
             capacity: FIRST_CHUNK,
@@ -134,12 +121,12 @@ impl Body {
 
     /// Whether anybody gets what is appended.
     pub(super) fn has_readers(&self) -> bool {
-        self.readers.iter().any(|(_, reader)| !reader.lost)
+        self.readers.reading() > 0
     }
 
     /// Whether several get what is appended.
     pub(super) fn is_shared(&self) -> bool {
-        self.readers.iter().filter(|(_, reader)| !reader.lost).nth(1).is_some()
+        self.readers.reading() > 1
     }
 
     /// Whether nobody has anything to do with it any more.
@@ -165,11 +152,9 @@ impl Body {
 
     /// The offset of the reader that the writer must not outrun.
     fn gate(&self) -> Option<u64> {
-        let reading = self.readers.iter().filter(|(_, reader)| !reader.lost);
-        let offsets = reading.map(|(_, reader)| reader.at);
         match self.retain {
-            Retain::All => offsets.max(),
-            Retain::Behind => offsets.min(),
+            Retain::All => self.readers.fastest(),
+            Retain::Behind => self.readers.slowest(),
         }
     }
 
@@ -201,9 +186,7 @@ impl Body {
     /// With nothing here yet, begins at `offset`: what comes before is nobody's wish.
     pub(super) fn begin_at(&mut self, offset: u64) {
         self.sealed.restart(offset);
-        for (_, reader) in self.readers.iter_mut() {
-            reader.at = reader.at.max(offset);
-        }
+        self.readers.advance_all(offset);
     }
 
     /// Appends content that is sealed already, and shared.
@@ -253,14 +236,9 @@ impl Body {
     }
 
     fn lose(&mut self, lag: u64, wake: &mut impl Wake) {
-        let Some(fastest) = self.readers.iter().map(|(_, reader)| reader.at).max() else { return };
+        let Some(fastest) = self.readers.fastest() else { return };
         let fastest = fastest.min(self.end()); // who waits for what is to come has read nothing of it
-        for (_, reader) in self.readers.iter_mut() {
-            if !reader.lost && fastest.saturating_sub(reader.at) > lag {
-                reader.lost = true;
-                wake.wake(reader.token);
-            }
-        }
+        self.readers.lose_before(fastest.saturating_sub(lag), wake);
         self.release();
         self.wake_writer(wake);
     }
@@ -278,11 +256,7 @@ impl Body {
     }
 
     pub(super) fn wake_readers(&mut self, wake: &mut impl Wake) {
-        for (_, reader) in self.readers.iter_mut() {
-            if std::mem::take(&mut reader.parked) {
-                wake.wake(reader.token);
-            }
-        }
+        self.readers.wake(wake);
     }
 }
 
@@ -293,36 +267,31 @@ impl Body {
     pub(super) fn attach(&mut self, token: Token) -> Option<ReaderKey> {
         let at = self.sealed.start();
         let complete = self.retain == Retain::All || at == 0;
-        complete.then(|| self.readers.insert(Reader { at, token, parked: true, lost: false }))
+        complete.then(|| self.readers.add(at, token))
     }
 
     /// How many bytes are there that the reader has not read.
     pub(super) fn available(&self, key: ReaderKey) -> u64 {
-        self.at(key).map_or(0, |at| self.end().saturating_sub(at))
+        self.readers.at(key).map_or(0, |at| self.end().saturating_sub(at))
     }
 
     /// Has the reader go on at `offset`, which may be yet to come. There is no way back.
     pub(super) fn skip_to(&mut self, key: ReaderKey, offset: u64, wake: &mut impl Wake) {
-        let Some(reader) = self.readers.get_mut(key) else { return };
-        reader.at = reader.at.max(offset);
+        let Some(at) = self.readers.at(key) else { return };
+        self.readers.put(key, at.max(offset));
         self.release();
         self.wake_writer(wake);
     }
 
-    /// Where a reader is, if it is one.
-    fn at(&self, key: ReaderKey) -> Option<u64> {
-        self.readers.get(key).filter(|reader| !reader.lost).map(|reader| reader.at)
-    }
-
     /// Whether a reader was left behind.
     pub(super) fn is_lost(&self, key: ReaderKey) -> bool {
-        self.readers.get(key).is_none_or(|reader| reader.lost)
+        self.readers.at(key).is_none()
     }
 
     /// Adds the next bytes for the reader, at most `max` of them, to a gathered write; says how
     /// many.
     pub(super) fn peek<'a>(&'a self, key: ReaderKey, max: u64, into: &mut Slices<'a>) -> u64 {
-        let Some(at) = self.at(key).filter(|&at| at < self.end()) else { return 0 };
+        let Some(at) = self.readers.at(key).filter(|&at| at < self.end()) else { return 0 };
         let n = into.push_from(self.sealed.from(at), max);
         if at + n < self.sealed.end() || into.is_full() {
             return n;
@@ -333,26 +302,21 @@ impl Body {
 
     /// Says that the reader has read `n` more bytes.
     pub(super) fn advance(&mut self, key: ReaderKey, n: u64, wake: &mut impl Wake) {
-        let end = self.end();
-        let Some(reader) = self.readers.get_mut(key) else { return };
-        reader.at += n;
-        debug_assert!(n == 0 || reader.at <= end);
+        let Some(at) = self.readers.at(key) else { return };
+        debug_assert!(n == 0 || at + n <= self.end());
+        self.readers.put(key, at + n);
         self.release();
         self.wake_writer(wake);
     }
 
     /// Has the reader woken when there is more, or the end.
     pub(super) fn park(&mut self, key: ReaderKey) {
-        if let Some(reader) = self.readers.get_mut(key) {
-            reader.parked = true;
-        }
+        self.readers.park(key);
     }
 
     /// Puts the reader back to the start, if that is still here.
     pub(super) fn rewind(&mut self, key: ReaderKey) -> bool {
-        let start = self.sealed.start();
-        let reader = self.readers.get_mut(key).filter(|_| start == 0);
-        reader.map(|reader| reader.at = 0).is_some()
+        self.sealed.start() == 0 && self.readers.put(key, 0)
     }
 
     /// Takes the reader away.
@@ -397,10 +361,11 @@ impl Body {
 
     /// Panics if its books do not agree.
     pub(super) fn check(&self) {
-        for (_, reader) in self.readers.iter().filter(|(_, reader)| !reader.lost) {
+        self.readers.check();
+        for at in self.readers.offsets() {
             let end = self.length.map_or(self.end(), |length| length.max(self.end()));
             let here = self.sealed.start()..=end;
-            assert!(here.contains(&reader.at), "a reader is within the body");
+            assert!(here.contains(&at), "a reader is within the body");
         }
         if let (Some(length), State::Complete(_)) = (self.length, &self.state) {
             assert_eq!(self.end(), length, "a complete body has its length");

@@ -22,7 +22,7 @@ use crate::cache::{CacheKey, Object, Presented};
 use crate::http::{Method, Multipart, RequestHead, ServerCodec};
 use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
-use super::body::{Body, ReaderKey};
+use super::body::Body;
 use super::buffers::Input;
 use super::core::Core;
 use super::deadlines::{ClientDeadlines, is_past};
@@ -32,6 +32,7 @@ use super::event::Event;
 use super::fetch::Fetch;
 use super::journal::Journal;
 use super::outgoing::{Coding, Outgoing};
+use super::readers::ReaderKey;
 use super::reply::Reply;
 use super::respond::{self, Frame};
 use super::route::Route;

@@ -8,7 +8,7 @@ use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
 use crate::time::Now;
 
 use super::admission::Admission;
-use super::body::{Body, ReaderKey, State};
+use super::body::{Body, State};
 use super::buffers::Buffers;
 use super::connection_memory::ConnectionMemory;
 use super::counters::Counters;
@@ -20,6 +20,7 @@ use super::log::AccessLog;
 use super::names::NameService;
 use super::own::Own;
 use super::pool::Pool;
+use super::readers::ReaderKey;
 use super::reply::Reply;
 use super::settings::Settings;
 use super::surroundings::{Hasher, Mail, Surroundings};

@@ -19,7 +19,7 @@ use crate::cache::{CacheKey, Failure, Object, Presented, Response, Ticket};
 use crate::http::{ClientCodec, Fields, Framing, Method, RequestHead, Status};
 use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
 
-use super::body::{Body, ReaderKey, Retain, State};
+use super::body::{Body, Retain, State};
 use super::buffers::Input;
 use super::core::Core;
 use super::deadlines::{FetchDeadlines, is_past};
@@ -29,6 +29,7 @@ use super::fetch_steps::{self as steps, Fill};
 use super::forward;
 use super::outgoing::{Coding, Outgoing};
 use super::pool::OriginConnection;
+use super::readers::ReaderKey;
 use super::reply::{Brought, Reply};
 use super::route::Route;
 use super::surroundings::Mail;

@@ -32,6 +32,7 @@ mod own;
 mod pool;
 mod purge;
 mod question;
+mod readers;
 mod reload;
 mod remembered;
 mod reply;

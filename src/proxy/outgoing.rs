@@ -7,7 +7,8 @@ use crate::cache::Object;
 use crate::http::{Fields, write_chunk_size, write_last_chunk};
 use crate::reactor::{Io, Reactor};
 
-use super::body::{Body, ReaderKey};
+use super::body::Body;
+use super::readers::ReaderKey;
 use super::slices::Slices;
 
 /// Content in one frame; more goes with the next, so that no write is larger than a drive allows.

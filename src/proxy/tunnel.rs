@@ -10,7 +10,6 @@ use crate::auth::client_network;
 use crate::http::{HeadWriter, Status};
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
-use super::body::ReaderKey;
 use super::buffers::Buffers;
 use super::client::{Client, ClientCx};
 use super::core::Core;
@@ -19,6 +18,7 @@ use super::error::ExchangeError;
 use super::event::Event;
 use super::journal::{Journal, Outcome};
 use super::pool::OriginConnection;
+use super::readers::ReaderKey;
 use super::reply::{Brought, Reply};
 use super::route::Route;
 use super::settings::Settings;

@@ -176,3 +176,47 @@ fn a_first_end_is_the_end() {
     assert!(matches!(body.state(), State::Failed(ExchangeError::OriginGone)));
     assert!(body.is_over());
 }
+
+/// Steps that it takes readers to read a few chunks as they come.
+fn reading(readers: usize, retain: Retain) -> u64 {
+    let mut arena = Arena::new();
+    let token = arena.insert(Thing).token();
+    let mut body = Body::new(token, None, retain, 100_000);
+    let keys: Vec<ReaderKey> = (0..readers).map(|_| body.attach(token).unwrap()).collect();
+    let before = crate::work::counted();
+    for _ in 0..4 {
+        body.push(&[0; 1000], &mut Woken::default());
+        for key in &keys {
+            assert!(body.room(u64::MAX) > 0 && body.has_readers());
+            body.advance(*key, 1000, &mut Woken::default());
+            body.park(*key);
+        }
+        body.check();
+    }
+    keys.into_iter().for_each(|key| body.detach(key, &mut Woken::default()));
+    crate::work::counted() - before
+}
+
+#[test]
+fn reader_among_many_costs_no_more_than_among_few() {
+    for retain in [Retain::All, Retain::Behind] {
+        let (few, many) = (reading(10, retain), reading(5_000, retain));
+        assert!(many < 600 * few, "{many} steps for 5,000 readers, {few} for 10");
+    }
+}
+
+#[test]
+fn readers_that_come_and_go_are_forgotten() {
+    let token = Arena::new().insert(Thing).token();
+    let mut body = Body::new(token, None, Retain::All, 100);
+    let stays = body.attach(token).unwrap();
+    for _ in 0..1000 {
+        let leaves = body.attach(token).unwrap();
+        body.detach(leaves, &mut Woken::default());
+    }
+    body.check();
+    let mut wake = Woken::default();
+    body.push(b"a", &mut wake);
+    assert_eq!(wake.0, [token], "one is left to be woken");
+    assert_eq!(body.available(stays), 1);
+}

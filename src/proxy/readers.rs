@@ -1,0 +1,172 @@
+//! Readers of a body, by where they are. Whatever many of them do costs no more for each than if there
+//! were few.
+
+use std::collections::BTreeMap;
+
+use crate::reactor::{Arena, Id, Token, Wake};
+use crate::work;
+
+/// The name of a reader. One that has left finds nothing.
+pub(super) type ReaderKey = Id<Reader>;
+
+/// Where a client, or a fetch, is in a body.
+#[derive(Debug)]
+pub(super) struct Reader {
+    at: u64,
+    token: Token,
+    /// Whether it has seen all there is and waits to be woken.
+    parked: bool,
+    /// Whether what it would read next may be gone: it gets nothing any more.
+    lost: bool,
+}
+
+/// All readers of a body.
+#[derive(Debug)]
+pub(super) struct Readers {
+    readers: Arena<Reader>,
+    /// How many readers that are not lost are at each offset.
+    offsets: BTreeMap<u64, usize>,
+    /// Readers that are parked, and some that have left since.
+    parked: Vec<ReaderKey>,
+}
+
+impl Readers {
+    pub(super) fn new() -> Self {
+        Self { readers: Arena::new(), offsets: BTreeMap::new(), parked: Vec::new() }
+    }
+
+    /// Adds a reader at an offset, which is parked.
+    pub(super) fn add(&mut self, at: u64, token: Token) -> ReaderKey {
+        let key = self.readers.insert(Reader { at, token, parked: true, lost: false });
+        self.enter(at);
+        self.note_parked(key);
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: ReaderKey) {
+        if let Some(reader) = self.readers.remove(key).filter(|reader| !reader.lost) {
+            self.leave(reader.at);
+        }
+    }
+
+    /// Whether there are none, not even lost ones.
+    pub(super) fn is_empty(&self) -> bool {
+        self.readers.is_empty()
+    }
+
+    /// How many are not lost, counted up to two.
+    pub(super) fn reading(&self) -> usize {
+        self.offsets.values().take(2).sum::<usize>().min(2)
+    }
+
+    /// The offset of the reader that is behind all others.
+    pub(super) fn slowest(&self) -> Option<u64> {
+        self.offsets.first_key_value().map(|(at, _)| *at)
+    }
+
+    /// The offset of the reader that is ahead of all others.
+    pub(super) fn fastest(&self) -> Option<u64> {
+        self.offsets.last_key_value().map(|(at, _)| *at)
+    }
+
+    /// Where a reader is, if it is one.
+    pub(super) fn at(&self, key: ReaderKey) -> Option<u64> {
+        self.readers.get(key).filter(|reader| !reader.lost).map(|reader| reader.at)
+    }
+
+    /// Puts a reader to another offset; returns true if it is one.
+    pub(super) fn put(&mut self, key: ReaderKey, at: u64) -> bool {
+        let Some(reader) = self.readers.get_mut(key).filter(|reader| !reader.lost) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut reader.at, at);
+        if before != at {
+            self.enter(at);
+            self.leave(before);
+        }
+        true
+    }
+
+    /// Puts all readers that are before an offset there.
+    pub(super) fn advance_all(&mut self, to: u64) {
+        let mut before = 0;
+        for (_, reader) in self.readers.iter_mut().filter(|(_, reader)| reader.at < to) {
+            before += usize::from(!reader.lost);
+            reader.at = to;
+        }
+        self.offsets = self.offsets.split_off(&to);
+        if before > 0 {
+            *self.offsets.entry(to).or_insert(0) += before;
+        }
+    }
+
+    /// Loses the readers that are before an offset.
+    pub(super) fn lose_before(&mut self, offset: u64, wake: &mut impl Wake) {
+        for (_, reader) in self.readers.iter_mut() {
+            if !reader.lost && reader.at < offset {
+                reader.lost = true;
+                wake.wake(reader.token);
+            }
+        }
+        self.offsets = self.offsets.split_off(&offset);
+    }
+
+    /// Has a reader woken when there is more.
+    pub(super) fn park(&mut self, key: ReaderKey) {
+        let reader = self.readers.get_mut(key);
+        if reader.is_some_and(|reader| !std::mem::replace(&mut reader.parked, true)) {
+            self.note_parked(key);
+        }
+    }
+
+    /// Wakes the readers that are parked.
+    pub(super) fn wake(&mut self, wake: &mut impl Wake) {
+        work::count(self.parked.len());
+        for key in self.parked.drain(..) {
+            if let Some(reader) = self.readers.get_mut(key) {
+                reader.parked = false;
+                wake.wake(reader.token);
+            }
+        }
+    }
+
+    /// Offsets of the readers that are not lost.
+    pub(super) fn offsets(&self) -> impl Iterator<Item = u64> {
+        self.offsets.keys().copied()
+    }
+
+    /// Panics if the books do not agree with a recount.
+    pub(super) fn check(&self) {
+        let mut offsets = BTreeMap::new();
+        for (key, reader) in self.readers.iter() {
+            assert!(!reader.parked || self.parked.contains(&key), "a parked reader is woken");
+            if !reader.lost {
+                *offsets.entry(reader.at).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(offsets, self.offsets, "readers are counted where they are");
+    }
+
+    fn note_parked(&mut self, key: ReaderKey) {
+        const FEW: usize = 16;
+        if self.parked.len() > 2 * self.readers.len() + FEW {
+            self.parked.retain(|key| self.readers.get(*key).is_some());
+        }
+        self.parked.push(key);
+    }
+
+    fn enter(&mut self, at: u64) {
+        work::count(work::LOOK_UP);
+        *self.offsets.entry(at).or_insert(0) += 1;
+    }
+
+    fn leave(&mut self, at: u64) {
+        work::count(work::LOOK_UP);
+        if let Some(count) = self.offsets.get_mut(&at) {
+            *count -= 1;
+            if *count == 0 {
+                self.offsets.remove(&at);
+            }
+        }
+    }
+}
