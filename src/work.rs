@@ -26,6 +26,27 @@ pub fn counted() -> u64 {
     meter::read()
 }
 
+/// A point in the counted work of the current thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// The point that is reached.
+    #[must_use]
+    pub fn now() -> Self {
+        #[cfg(feature = "sim")]
+        return Self(meter::read());
+        #[cfg(not(feature = "sim"))]
+        Self(0)
+    }
+
+    /// Steps counted since; none without feature `sim`.
+    #[must_use]
+    pub fn steps(self) -> u64 {
+        Self::now().0 - self.0
+    }
+}
+
 #[cfg(feature = "sim")]
 mod meter {
     use std::cell::Cell;

@@ -50,6 +50,8 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use crate::work;
+
 pub use arena::{Active, Arena, Id, Token};
 pub use background::Background;
 pub use clock::{Clock, Now, SystemClock, VirtualClock};
@@ -75,6 +77,8 @@ use timer::TimerQueue;
 const MAIL: usize = 256;
 /// A turn that has lasted so long drives nobody else; objects left are driven in the next.
 const LONG: Duration = Duration::from_millis(4);
+/// Counted steps of about the same time, for simulations, whose clock stands still during a turn.
+const LONG_STEPS: u64 = 4_000_000;
 /// Drives between two looks at the clock, which cost less than one of them.
 const DRIVES_A_LOOK: usize = 4;
 
@@ -242,7 +246,8 @@ impl<M> Reactor<M> {
             self.run.wake(token, Why::TIMER);
         }
         self.transport.shuffle(self.run.current_mut());
-        while !self.is_long(turn.driven)
+        let began = work::Mark::now();
+        while !self.is_long(turn.driven, began)
             && let Some((token, why)) = self.run.pop()
         {
             turn.driven += 1;
@@ -317,10 +322,11 @@ impl<M> Reactor<M> {
         self.run.stale()
     }
 
-    /// Returns true if a turn that has driven so many objects should end.
-    fn is_long(&self, driven: usize) -> bool {
+    /// Returns true if a turn that has driven so many objects since it `began` should end.
+    fn is_long(&self, driven: usize, began: work::Mark) -> bool {
         let look = driven > 0 && driven.is_multiple_of(DRIVES_A_LOOK);
-        look && self.clock.now().mono.duration_since(self.now.mono) >= LONG
+        let worked = began.steps() >= LONG_STEPS;
+        worked || look && self.clock.now().mono.duration_since(self.now.mono) >= LONG
     }
 
     /// Whether there is something to do without an event.
