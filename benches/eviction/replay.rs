@@ -1,14 +1,13 @@
 //! Requests, replayed through the cache alone.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tidegate::cache::{
-    Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Object, Response, storable,
+    Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Object, Presented, Response, storable,
 };
-use tidegate::http::{
-    ClientCodec, FromClient, FromOrigin, HeadLimits, RequestHead, ResponseHead, ServerCodec,
-};
+use tidegate::http::{ClientCodec, FromClient, FromOrigin, HeadLimits, ResponseHead, ServerCodec};
 use tidegate::reactor::{Clock, VirtualClock};
 use tidegate::time::Now;
 
@@ -23,14 +22,17 @@ pub fn replay(
     samples: &Samples,
 ) -> Missed {
     let mut cache = cache(memory, eviction);
-    let mut missed = Missed::default();
+    let (mut missed, mut request) = (Missed::default(), samples.request.clone());
     for &(key, class) in requests {
         let uri: Arc<str> = format!("http://origin.test/{key}").into();
         let key = cache.keys().key(&uri);
-        let hit = cache.stored_for(&key, &samples.request).is_some();
+        let hit = cache.stored_for(&key, &mut request).is_some();
         missed.count(hit, class);
         if !hit && samples.weights[class] <= memory / 8 {
             cache.update(&key, &Arc::new(samples.object(class)));
+            while cache.has_work() {
+                cache.keep_house(); // what a proxy does between its turns
+            }
         }
     }
     cache.check();
@@ -40,14 +42,14 @@ pub fn replay(
 
 fn cache(memory: usize, eviction: Eviction) -> Cache<()> {
     let hit_for_miss = Duration::from_secs(1);
-    let limits = CacheLimits { memory, object: u64::MAX, hit_for_miss, eviction };
+    let limits = CacheLimits { memory, object: u64::MAX, hit_for_miss, eviction, variants: 1 };
     Cache::new(limits, KeyMaker::new([1, 2]))
 }
 
 /// What requests and objects are made from.
 #[derive(Debug)]
 pub struct Samples {
-    request: RequestHead,
+    request: Presented,
     response: ResponseHead,
     now: Now,
     /// Content of each class, which its objects share.
@@ -65,10 +67,11 @@ impl Samples {
             is_coded: false,
             targets: &[],
             rules: &[],
+            store_cookies: false,
             sent: self.now.mono,
             now: self.now,
         };
-        let storable = storable(&self.request, &response).expect("it may be stored");
+        let storable = storable(&mut self.request.clone(), &response).expect("it may be stored");
         let content = Extents::of(self.contents[class].clone(), self.contents[class].end());
         let (status, head) = (self.response.status(), self.response.fields().clone());
         Object::new(status, head, content, storable)
@@ -105,7 +108,8 @@ pub fn samples() -> Samples {
     let contents = (0..trace::CLASSES).map(content).collect();
     let now = VirtualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)).now();
     let weights = Vec::new();
-    let mut samples = Samples { request: *request, response: *response, now, contents, weights };
+    let request = KeyMaker::new([1, 2]).present(&Rc::new(*request));
+    let mut samples = Samples { request, response: *response, now, contents, weights };
     let overhead = samples.overhead();
     samples.weights = (0..trace::CLASSES).map(|c| samples.object(c).weight() + overhead).collect();
     samples

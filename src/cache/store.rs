@@ -1,22 +1,21 @@
 //! Stored responses within a number of bytes. Which of them goes first is for an order to say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use slab::Slab;
-
-use crate::heap::taken;
 use crate::work;
 
 use super::detached::Detached;
 use super::evict::{Eviction, Orders};
 use super::index::{Index, URI_WEIGHT};
 use super::invalidated::Invalidated;
-use super::key::{BuildCarried, CacheKey};
+use super::key::CacheKey;
 use super::object::Object;
+use super::paged::PagedSlab;
 use super::presented::Presented;
 use super::purge::{Purge, Range};
 use super::slice::Slice;
+use super::slots::Slots;
 use super::tags::Tag;
 use super::variants::{Variant, Variants};
 use super::vary::{Selection, VaryNames};
@@ -29,8 +28,8 @@ const SPARED: usize = 32;
 pub(super) struct Store {
     order: Orders,
     /// The slot of each entry.
-    slots: HashMap<CacheKey, usize, BuildCarried>,
-    entries: Slab<Entry>,
+    slots: Slots,
+    entries: PagedSlab<Entry>,
     index: Index,
     /// Bytes of all entries.
     stored: usize,
@@ -77,8 +76,8 @@ impl Store {
     pub(super) fn new(eviction: Eviction, most_variants: usize) -> Self {
         Self {
             order: Orders::new(eviction),
-            slots: HashMap::default(),
-            entries: Slab::new(),
+            slots: Slots::default(),
+            entries: PagedSlab::default(),
             index: Index::default(),
             stored: 0,
             shared: 0,
@@ -103,8 +102,7 @@ impl Store {
 
     /// The slot of an entry that was not cleared.
     fn slot(&mut self, key: &CacheKey) -> Option<usize> {
-        work::count(work::LOOK_UP);
-        let slot = self.slots.get(key).copied()?;
+        let slot = self.slots.get(key)?;
         let all = self.invalidated.all();
         let cleared = std::mem::replace(&mut self.entries[slot].cleared, all);
         let is_left = cleared == all || !self.remove_meant(slot, |variant| variant.number <= all);
@@ -343,18 +341,15 @@ impl Store {
         }
     }
 
-    /// Takes an entry out, which the order knows no more. With the last one, the tables go.
+    /// Takes an entry out, which the order knows no more.
     fn take(&mut self, slot: usize) {
-        let entry = self.entries.remove(slot);
+        let Some(entry) = self.entries.remove(slot) else { return };
         self.slots.remove(&entry.key);
         self.stored -= entry.weight;
         for variant in entry.variants.iter() {
             self.leave(entry.key.shared_uri(), &variant.object);
         }
         self.index.remove(entry.key.shared_uri());
-        if self.entries.is_empty() {
-            (self.entries, self.slots) = (Slab::new(), HashMap::default());
-        }
     }
 
     /// Forgets detached objects that were dropped.
@@ -374,12 +369,7 @@ impl Store {
 
     /// Bytes that index, entries and order take, beside what the entries hold.
     fn tables(&self) -> usize {
-        // Of eight places in a table, seven are used at most; each has a byte of its own.
-        let places = self.slots.capacity() / 7 * 8;
-        taken(places * (size_of::<(CacheKey, usize)>() + 1))
-            + taken(self.entries.capacity() * (size_of::<Entry>() + size_of::<usize>()))
-            + self.detached.weight()
-            + self.order.weight()
+        self.slots.weight() + self.entries.weight() + self.detached.weight() + self.order.weight()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -396,7 +386,7 @@ impl Store {
         assert_eq!(weights, self.stored, "stored bytes are counted");
         assert_eq!(self.slots.len(), self.entries.len(), "every entry has its key");
         assert_eq!(self.order.len(), self.entries.len(), "every entry has its place in the order");
-        let found = |(slot, entry): (usize, &Entry)| self.slots.get(&entry.key) == Some(&slot);
+        let found = |(slot, entry): (usize, &Entry)| self.slots.get(&entry.key) == Some(slot);
         assert!(self.entries.iter().all(found), "keys lead to their entries");
         self.entries.iter().for_each(|(_, entry)| entry.variants.check());
         let variants = || {

@@ -154,3 +154,16 @@ fn other_order_of_eviction_takes_over_in_slices() {
     assert!(full.keep_house() > 3);
     assert_eq!(full.cache.stats().entries, 20_001);
 }
+
+#[test]
+fn storing_one_more_costs_no_more_however_many_there_are() {
+    for eviction in Eviction::ALL {
+        let mut full = Full::new(0);
+        full.cache.set_limits(CacheLimits { eviction, ..LIMITS });
+        for n in 0..200_000 {
+            at_once(|| full.store(n));
+        }
+        full.cache.check();
+        assert!(full.cache.stats().evicted > 0);
+    }
+}

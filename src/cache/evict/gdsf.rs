@@ -5,13 +5,11 @@
 //! How much uses and sizes count is learnt, by comparing what was missed with what plain LRU would
 //! have missed.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
-
+use super::super::paged::Paged;
 use super::Order;
 use super::ghosts::{Ghost, Ghosts};
 use super::lean::{Lean, MOST, USE};
+use super::queue::Queue;
 use super::rival::Rival;
 
 /// Ghosts have their credit in steps of this: it fits a byte.
@@ -21,13 +19,11 @@ const STEP: u64 = MOST / 256;
 #[derive(Debug, Default)]
 pub(super) struct Gdsf {
     /// By slot.
-    nodes: Vec<Node>,
+    nodes: Paged<Node>,
     len: usize,
     /// Bytes of all entries.
     held: usize,
-    /// Every slot, with a worth that it has at least: it is put right when it comes up. And some
-    /// that are free, or there twice.
-    queue: BinaryHeap<Reverse<(u64, usize)>>,
+    queue: Queue,
     /// The worth of the last that was evicted.
     floor: u64,
     ghosts: Ghosts,
@@ -51,29 +47,17 @@ impl Gdsf {
         self.nodes.get_mut(slot).filter(|node| node.weight > 0)
     }
 
-    /// Has a node for `slot`, and room for it in the queue. They grow by an eighth, since what is
-    /// spare of them is taken from the entries.
-    fn make_room(&mut self, slot: usize) {
-        let more = (slot + 1).saturating_sub(self.nodes.len());
-        if self.nodes.capacity() <= slot {
-            self.nodes.reserve_exact(more + slot / 8);
-        }
-        self.nodes.resize(self.nodes.len() + more, Node::default());
-        if self.queue.len() == self.queue.capacity() {
-            self.queue.reserve_exact(1 + self.queue.len() / 8);
-        }
-    }
-
     /// Takes an entry out. Its place in the queue stays, until that is mostly such places.
     fn take(&mut self, slot: usize) -> Option<Node> {
         let node = std::mem::take(self.node(slot)?);
         self.len -= 1;
         self.held -= node.weight;
         if self.len == 0 {
-            (self.nodes, self.queue) = (Vec::new(), BinaryHeap::new());
-        } else if self.queue.len() > 2 * self.len + 64 {
-            let nodes = self.nodes.iter().enumerate().filter(|(_, node)| node.weight > 0);
-            self.queue = nodes.map(|(slot, node)| Reverse((node.worth, slot))).collect();
+            (self.nodes, self.queue) = (Paged::default(), Queue::default());
+        } else {
+            let nodes = &self.nodes;
+            let worth = |slot| nodes.get(slot).filter(|node| node.weight > 0).map(|n| n.worth);
+            self.queue.left(slot, worth);
         }
         Some(node)
     }
@@ -101,9 +85,11 @@ impl Order for Gdsf {
             None => self.lean.newcomer(),
         };
         let worth = self.floor + self.lean.value(credit, weight);
-        self.make_room(slot);
+        while self.nodes.len() <= slot {
+            self.nodes.push(Node::default());
+        }
         self.nodes[slot] = Node { hash, weight, worth, credit, epoch };
-        self.queue.push(Reverse((worth, slot)));
+        self.queue.push(slot, worth);
     }
 
     fn hit(&mut self, slot: usize, weight: usize) {
@@ -135,15 +121,9 @@ impl Order for Gdsf {
     }
 
     fn first(&mut self) -> Option<usize> {
-        while let Some(mut first) = self.queue.peek_mut() {
-            let Reverse((queued, slot)) = *first;
-            match self.nodes.get(slot).filter(|node| node.weight > 0) {
-                Some(node) if node.worth == queued => return Some(slot),
-                Some(node) => *first = Reverse((node.worth, slot)),
-                None => drop(PeekMut::pop(first)),
-            }
-        }
-        None
+        let nodes = &self.nodes;
+        let worth = |slot| nodes.get(slot).filter(|node| node.weight > 0).map(|node| node.worth);
+        self.queue.first(worth)
     }
 
     fn defer(&mut self, slot: usize) {
@@ -152,9 +132,7 @@ impl Order for Gdsf {
     }
 
     fn evict(&mut self, slot: usize) {
-        if self.queue.peek().is_some_and(|Reverse((_, first))| *first == slot) {
-            self.queue.pop();
-        }
+        self.queue.pop(slot);
         let Some(node) = self.take(slot) else { return };
         self.floor = self.floor.max(node.worth);
         let credit = u8::try_from(node.credit / STEP).unwrap_or(u8::MAX);
@@ -168,10 +146,7 @@ impl Order for Gdsf {
     }
 
     fn weight(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>()
-            + self.queue.capacity() * size_of::<Reverse<(u64, usize)>>()
-            + self.ghosts.weight()
-            + self.rival.weight()
+        self.nodes.weight() + self.queue.weight() + self.ghosts.weight() + self.rival.weight()
     }
 
     fn len(&self) -> usize {

@@ -1,11 +1,20 @@
 //! What is remembered of evicted entries, so that one that comes back is known: a table of fixed
 //! places, where a newer one takes the place of an older.
 
+use crate::work;
+
+/// Shards; each has its keys by the first bits of their hash. One grows at a time, when it is used.
+const SHARDS: usize = 64;
+
 /// Those that were evicted, by the hash of their key.
 #[derive(Debug, Default)]
 pub(super) struct Ghosts {
     /// 40 bits of the hash, 16 of the epoch and 8 of credit; 0 for nobody.
-    places: Vec<u64>,
+    shards: Vec<Vec<u64>>,
+    /// Places that each shard should have.
+    wanted: usize,
+    /// Places that all shards have.
+    places: usize,
 }
 
 /// An entry that was evicted.
@@ -25,18 +34,18 @@ impl Ghosts {
         if let Some(place) = self.place(hash) {
             let [high, low] = ghost.epoch.to_be_bytes();
             let rest = u32::from_be_bytes([0, high, low, ghost.credit]);
-            self.places[place] = hash >> BITS << BITS | u64::from(rest);
+            *place = hash >> BITS << BITS | u64::from(rest);
         }
     }
 
     /// What is remembered of a key, and is not any more.
     pub(super) fn take(&mut self, hash: u64) -> Option<Ghost> {
         let place = self.place(hash)?;
-        let found = self.places[place];
+        let found = *place;
         if found == 0 || found >> BITS != hash >> BITS {
             return None;
         }
-        self.places[place] = 0;
+        *place = 0;
         let [.., high, low, credit] = found.to_be_bytes();
         Some(Ghost { epoch: u16::from_be_bytes([high, low]), credit })
     }
@@ -44,28 +53,43 @@ impl Ghosts {
     /// Has at least two places for each of `entries`: what was evicted is remembered for about as
     /// long as it takes to replace everything twice.
     pub(super) fn grow(&mut self, entries: usize) {
-        let wanted = 2 * entries;
-        if wanted <= self.places.len() {
-            return;
-        }
-        let old = std::mem::replace(&mut self.places, vec![0; wanted + wanted / 8]);
-        for ghost in old.into_iter().filter(|ghost| *ghost != 0) {
-            if let Some(place) = self.place(ghost) {
-                self.places[place] = ghost;
-            }
+        let wanted = (2 * entries).div_ceil(SHARDS);
+        if wanted > self.wanted {
+            self.wanted = wanted + wanted / 8;
         }
     }
 
     /// Bytes taken.
-    pub(super) const fn weight(&self) -> usize {
-        self.places.capacity() * size_of::<u64>()
+    pub(super) fn weight(&self) -> usize {
+        self.places * size_of::<u64>() + self.shards.capacity() * size_of::<Vec<u64>>()
     }
 
-    /// Hashes and places have the same order, so that growing goes through memory once.
-    fn place(&self, hash: u64) -> Option<usize> {
-        let place = (u128::from(hash) * self.places.len() as u128) >> u64::BITS;
-        usize::try_from(place).ok().filter(|place| *place < self.places.len())
+    /// The place of a key, in a shard that is as large as it should be.
+    fn place(&mut self, hash: u64) -> Option<&mut u64> {
+        if self.wanted == 0 {
+            return None;
+        }
+        self.shards.resize(SHARDS, Vec::new());
+        let shard =
+            self.shards.get_mut(usize::try_from(hash >> (u64::BITS - SHARDS.ilog2())).ok()?)?;
+        if shard.len() < self.wanted {
+            self.places += self.wanted - shard.len();
+            work::count(self.wanted);
+            let old = std::mem::replace(shard, vec![0; self.wanted]);
+            for ghost in old.into_iter().filter(|ghost| *ghost != 0) {
+                let place = place_in(ghost, self.wanted);
+                shard[place] = ghost;
+            }
+        }
+        shard.get_mut(place_in(hash, self.wanted))
     }
+}
+
+/// The place of a key in its shard. Hashes and places have the same order, so that growing goes through
+/// memory once.
+fn place_in(hash: u64, places: usize) -> usize {
+    let place = (u128::from(hash << SHARDS.ilog2()) * places as u128) >> u64::BITS;
+    usize::try_from(place).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,44 +1,93 @@
 //! The least recently used first: what other orders are measured against.
 
-use std::hash::{BuildHasherDefault, Hasher};
-
-use ::lru::LruCache;
-
+use super::super::paged::Paged;
 use super::Order;
 
-/// Slots in the order of their last use.
+/// No slot.
+const NONE: usize = usize::MAX;
+
+/// Slots in the order of their last use: a list, whose links stand at the place of the slot.
 #[derive(Debug)]
 pub(super) struct Lru {
-    slots: LruCache<usize, (), BuildHasherDefault<Spread>>,
+    links: Paged<Link>,
+    /// The slot used first of all, and last.
+    first: usize,
+    last: usize,
+    len: usize,
 }
+
+/// Neighbours of a slot in the list.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    before: usize,
+    after: usize,
+    is_taken: bool,
+}
+
+const FREE: Link = Link { before: NONE, after: NONE, is_taken: false };
 
 impl Default for Lru {
     fn default() -> Self {
-        Self { slots: LruCache::unbounded_with_hasher(BuildHasherDefault::default()) }
+        Self { links: Paged::default(), first: NONE, last: NONE, len: 0 }
+    }
+}
+
+impl Lru {
+    fn link(&mut self, slot: usize) {
+        while self.links.len() <= slot {
+            self.links.push(FREE);
+        }
+        self.links[slot] = Link { before: self.last, after: NONE, is_taken: true };
+        match self.links.get_mut(self.last) {
+            Some(last) => last.after = slot,
+            None => self.first = slot,
+        }
+        self.last = slot;
+        self.len += 1;
+    }
+
+    /// Takes a slot out of the list; returns true if it was there.
+    fn unlink(&mut self, slot: usize) -> bool {
+        let Some(link) = self.links.get_mut(slot).filter(|link| link.is_taken) else {
+            return false;
+        };
+        let Link { before, after, .. } = std::mem::replace(link, FREE);
+        match self.links.get_mut(before) {
+            Some(before) => before.after = after,
+            None => self.first = after,
+        }
+        match self.links.get_mut(after) {
+            Some(after) => after.before = before,
+            None => self.last = before,
+        }
+        self.len -= 1;
+        true
     }
 }
 
 impl Order for Lru {
     fn insert(&mut self, slot: usize, _hash: u64, _weight: usize) {
-        self.slots.put(slot, ());
+        self.link(slot);
     }
 
     fn hit(&mut self, slot: usize, _weight: usize) {
-        self.slots.promote(&slot);
+        if self.unlink(slot) {
+            self.link(slot);
+        }
     }
 
     fn reweigh(&mut self, _slot: usize, _weight: usize) {}
 
     fn has(&self, slot: usize) -> bool {
-        self.slots.contains(&slot)
+        self.links.get(slot).is_some_and(|link| link.is_taken)
     }
 
     fn first(&mut self) -> Option<usize> {
-        self.slots.peek_lru().map(|(slot, ())| *slot)
+        (self.first != NONE).then_some(self.first)
     }
 
     fn defer(&mut self, slot: usize) {
-        self.slots.promote(&slot);
+        self.hit(slot, 0);
     }
 
     fn evict(&mut self, slot: usize) {
@@ -46,34 +95,17 @@ impl Order for Lru {
     }
 
     fn remove(&mut self, slot: usize) {
-        self.slots.pop(&slot);
+        self.unlink(slot);
+        if self.len == 0 {
+            *self = Self::default();
+        }
     }
 
     fn weight(&self) -> usize {
-        // A node on the heap, with what the allocator adds, and a place in a table half full.
-        const EACH: usize = 32 + 16 + 2 * (2 * size_of::<usize>() + 1);
-        self.slots.len() * EACH
+        self.links.weight()
     }
 
     fn len(&self) -> usize {
-        self.slots.len()
-    }
-}
-
-/// Hashes slots, which nobody outside chooses.
-#[derive(Debug, Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a slot is a number");
-    }
-
-    fn write_usize(&mut self, slot: usize) {
-        self.0 = (slot as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
+        self.len
     }
 }

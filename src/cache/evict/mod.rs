@@ -5,6 +5,7 @@ mod ghosts;
 mod lean;
 mod lru;
 mod orders;
+mod queue;
 mod rival;
 
 use std::fmt::{self, Debug};

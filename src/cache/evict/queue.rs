@@ -1,0 +1,104 @@
+//! Slots by their worth: heaps in shards, of which only one grows or is cleared up at a time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
+use crate::heap::taken;
+use crate::work;
+
+/// Shards; each has its slots by their last bits.
+const SHARDS: usize = 64;
+
+/// Every slot, with a worth that it has at least: it is put right when it comes up. And some that are
+/// free, or there twice.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    shards: Vec<Shard>,
+    /// Bytes that the shards take.
+    weight: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Shard {
+    heap: BinaryHeap<Reverse<(u64, usize)>>,
+    /// Slots that are not free.
+    taken: usize,
+}
+
+impl Shard {
+    fn weight(&self) -> usize {
+        taken(self.heap.capacity() * size_of::<Reverse<(u64, usize)>>())
+    }
+
+    /// Its least worth, and the slot of that.
+    fn least(&self) -> Option<(u64, usize)> {
+        self.heap.peek().map(|Reverse(least)| *least)
+    }
+}
+
+impl Queue {
+    /// Adds a slot.
+    pub(super) fn push(&mut self, slot: usize, worth: u64) {
+        if self.shards.is_empty() {
+            self.shards.resize(SHARDS, Shard::default());
+        }
+        let shard = &mut self.shards[slot % SHARDS];
+        self.weight -= shard.weight();
+        if shard.heap.len() == shard.heap.capacity() {
+            // It grows by an eighth, since what is spare of it is taken from the entries.
+            work::count(shard.heap.len());
+            shard.heap.reserve_exact(1 + shard.heap.len() / 8);
+        }
+        shard.heap.push(Reverse((worth, slot)));
+        shard.taken += 1;
+        self.weight += shard.weight();
+    }
+
+    /// The slot of the least worth; `worth` says what one has now, unless it is free.
+    pub(super) fn first(&mut self, worth: impl Fn(usize) -> Option<u64>) -> Option<usize> {
+        loop {
+            work::count(self.shards.len());
+            let least = |shard: &&mut Shard| shard.least().unwrap_or((u64::MAX, usize::MAX));
+            let shard = self.shards.iter_mut().min_by_key(least)?;
+            let mut first = shard.heap.peek_mut()?;
+            let Reverse((queued, slot)) = *first;
+            match worth(slot) {
+                Some(worth) if worth == queued => return Some(slot),
+                Some(worth) => *first = Reverse((worth, slot)),
+                None => drop(PeekMut::pop(first)),
+            }
+        }
+    }
+
+    /// Takes a slot away, if it is the first of its shard.
+    pub(super) fn pop(&mut self, slot: usize) {
+        let Some(shard) = self.shards.get_mut(slot % SHARDS) else { return };
+        if shard.least().is_some_and(|(_, first)| first == slot) {
+            shard.heap.pop();
+        }
+    }
+
+    /// Says that a slot is free now. Its place stays, until the shard is mostly such places; `worth`
+    /// says what a slot has now, unless it is free.
+    pub(super) fn left(&mut self, slot: usize, worth: impl Fn(usize) -> Option<u64>) {
+        const FEW: usize = 16;
+        let Some(shard) = self.shards.get_mut(slot % SHARDS) else { return };
+        shard.taken -= 1;
+        if shard.heap.len() > 2 * shard.taken + FEW {
+            work::count(shard.heap.len());
+            self.weight -= shard.weight();
+            let mut slots: Vec<_> = shard.heap.drain().map(|Reverse((_, slot))| slot).collect();
+            slots.sort_unstable();
+            slots.dedup();
+            let valued = slots.into_iter().filter_map(|slot| Some(Reverse((worth(slot)?, slot))));
+            shard.heap = valued.collect();
+            self.weight += shard.weight();
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn weight(&self) -> usize {
+        self.weight + taken(self.shards.capacity() * size_of::<Shard>())
+    }
+}
