@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::heap::taken;
+use crate::work;
 
 use super::list::Elements;
 
@@ -213,6 +214,7 @@ impl Fields {
 
     /// Adds a line at the end. What it is given has been checked before.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        work::count(name.len() + value.len());
         let start = self.bytes.len();
         [name, b": ", value, b"\r\n"].iter().for_each(|part| self.bytes.extend_from_slice(part));
         let (id, value_at) = (Name::from_bytes(name), start + name.len() + 2);

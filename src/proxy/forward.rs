@@ -239,11 +239,11 @@ pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> 
 }
 
 /// The stored head after a 304: what it brought replaces what was there (RFC 9111 §3.2).
-pub(super) fn updated_fields(stored: &Object, not_modified: &Fields) -> Fields {
-    let mut out = Fields::after(stored.head.start_line().to_vec(), stored.head.len());
+pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
+    let mut out = Fields::after(stored.start_line().to_vec(), stored.len());
     let (withheld, brought) = (Withheld::of(not_modified), FieldNames::of(not_modified));
     let kept = |id| matches!(id, Name::ContentLength | Name::ContentEncoding | Name::ContentRange);
-    for field in stored.head.iter() {
+    for field in stored.iter() {
         if kept(field.id) || !brought.has(field.name) {
             out.push(field.name, field.value);
         }
@@ -286,6 +286,59 @@ fn map_back(location: &[u8], origin: &ReverseOrigin, known_as: [&str; 2]) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::work;
+
+    /// A head at the limits: `Cache-Control` that names as many fields as fit into so many lines, and
+    /// fields with long names that differ in their last letters.
+    fn hostile(directive: &str, lines: usize, name: &str) -> Fields {
+        let mut fields = Fields::default();
+        for line in 0..lines {
+            let names: String = (0..1500).map(|n| format!("{line}{n},")).collect();
+            fields.push(b"Cache-Control", format!("{directive}=\"{names}\"").as_bytes());
+        }
+        for n in 0..100 {
+            let name = format!("{}{n:03}", name.repeat(100));
+            fields.push(name.as_bytes(), b"x");
+        }
+        fields
+    }
+
+    #[test]
+    fn heads_are_stored_and_updated_in_few_steps() {
+        for directive in ["private", "no-cache", "other"] {
+            for other in ["a", "A", "b"] {
+                let (stored, newer) = (hostile(directive, 1, "a"), hostile(directive, 4, other));
+                let before = work::counted();
+                stored_fields(&newer, Status::OK, 1);
+                updated_fields(&stored, &newer);
+                let steps = work::counted() - before;
+                assert!(steps < 1_000_000, "{directive}, {other}: {steps} steps");
+            }
+        }
+    }
+
+    #[test]
+    fn newer_fields_replace_older_ones_in_any_case() {
+        let fields = |lines: &[(&str, &str)]| {
+            let mut fields = Fields::default();
+            lines.iter().for_each(|(name, value)| fields.push(name.as_bytes(), value.as_bytes()));
+            fields
+        };
+        let stored = fields(&[("A", "1"), ("B", "1"), ("Content-Length", "9"), ("C", "1")]);
+        let newer =
+            fields(&[("b", "2"), ("Content-Length", "0"), ("Age", "5"), ("D", "2"), ("b", "3")]);
+        let expected = fields(&[
+            ("A", "1"),
+            ("Content-Length", "9"),
+            ("C", "1"),
+            ("b", "2"),
+            ("D", "2"),
+            ("b", "3"),
+        ]);
+        assert_eq!(updated_fields(&stored, &newer).wire(), expected.wire());
+        let newer = fields(&[("Cache-Control", "private=\"set-cookie\""), ("Set-Cookie", "a=b")]);
+        assert_eq!(updated_fields(&stored, &newer).len(), 5, "what is withheld is not stored");
+    }
 
     #[test]
     fn locations_below_the_prefix_are_mapped_back() {

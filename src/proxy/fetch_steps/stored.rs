@@ -67,7 +67,7 @@ pub(super) fn updated(
 ) -> (Arc<Object>, Result<Storable, NotStored>) {
     let now = cx.reactor.now();
     let brought = forward::response_fields(head, &fetch.order, &cx.core.settings, now);
-    let updated = forward::updated_fields(object, &brought);
+    let updated = forward::updated_fields(&object.head, &brought);
     let storable = fetch.judge(object.status, &updated, cx, |request, response| {
         let storable = cache::still_storable(request, &response)?;
         let selection = object.selection.kept_for(storable.selection, request);
