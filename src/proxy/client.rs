@@ -62,8 +62,8 @@ pub(super) struct Client {
     pub(super) idle_until: Option<Instant>,
     /// Whether it has said that it asks for nothing else, and all it asked for was read.
     pub(super) is_done: bool,
-    /// After the end of what is sent, how much was read and dropped.
-    pub(super) lingered: Option<u64>,
+    /// End of the lingering close, once it has begun.
+    pub(super) linger_until: Option<Instant>,
 }
 
 impl Active for Client {
@@ -212,7 +212,7 @@ impl Client {
             idle_since: now,
             idle_until: Some(idle_until),
             is_done: false,
-            lingered: None,
+            linger_until: None,
         }
     }
 

@@ -96,8 +96,11 @@ limits! {
     tunnel_timeout "tunnel-timeout": Duration = seconds(15 * 60), from SHORTEST;
     /// Answers in flight when a drain begins.
     drain_timeout "drain-timeout": Duration = seconds(30), from Duration::ZERO;
-    /// A client that is told why before it has sent all: how long its rest is read and dropped.
+    /// Between two bytes of a request that was answered before it was whole: they are read and dropped,
+    /// since a reset would destroy the answer.
     linger_timeout "linger-timeout": Duration = seconds(2), from Duration::ZERO;
+    /// All of such a request: a client that sends for longer is reset, as it holds a connection.
+    linger_time "linger-time": Duration = seconds(30), from Duration::ZERO;
     /// Between attempts on the addresses of one name (RFC 8305 §5).
     connect_stagger "connect-stagger": Duration = Duration::from_millis(250), from Duration::from_millis(10);
     /// A look-up over all servers, attempts and domains. Shorter than `connect-timeout`, so that who
