@@ -72,7 +72,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
 pub(super) fn asks_for_websocket(request: &RequestHead) -> bool {
     request.method() == Method::Get
         && request.version() == Version::Http11
-        && request.framing() == Framing::None
+        && !request.framing().has_content()
         && hop::is_websocket(request.fields())
         && Hop::of(request.version(), request.fields()).upgrade
 }
