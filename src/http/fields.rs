@@ -251,6 +251,21 @@ impl Fields {
         out
     }
 
+    /// Returns a received head with one line of this name, at the place of the first, that holds
+    /// `value`.
+    pub(super) fn with_one(&self, id: Name, value: &[u8]) -> Self {
+        let mut out = Self::after(self.start_line().to_vec(), self.len());
+        for field in self.iter() {
+            match field.id {
+                name if name != id => out.push(field.name, field.value),
+                _ if out.has(id) => {}
+                _ => out.push(field.name, value),
+            }
+        }
+        out.bytes.extend_from_slice(b"\r\n");
+        out
+    }
+
     /// Gives back the room that is not filled.
     pub fn shrink(&mut self) {
         self.bytes.shrink_to_fit();

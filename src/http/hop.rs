@@ -34,6 +34,11 @@ impl<'a> Hop<'a> {
         Self { persistent, upgrade, nominated }
     }
 
+    /// Names in `Connection`, beside the options of the connection itself.
+    pub fn nominated(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.nominated.iter().copied()
+    }
+
     /// Whether `field` ends here: by its name, or because `Connection` names it.
     ///
     /// `Host` and the fields that frame the message are not taken away by naming them: each side

@@ -1,4 +1,4 @@
-//! Why a message is refused. Whatever two parsers could read two ways is refused, never repaired.
+//! Why a message is refused: whatever two parsers could read two ways.
 
 use std::fmt;
 
@@ -65,9 +65,10 @@ refusals! {
     TooManyOptions "too-many-connection-options" REQUEST_HEADER_FIELDS_TOO_LARGE "the Connection field names more fields than this proxy reads (limits.fields)";
     /// The whole head is longer than the limit.
     HeadTooLarge "head-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE "the header section is longer than this proxy reads (limits.head)";
-    /// A field line continues the one before (RFC 9112 §5.2).
+    /// A field line of a request continues the one before (RFC 9112 §5.2), or that of a response none.
     ObsFold "obs-fold" BAD_REQUEST "a header line begins with white space; folded lines are not read";
-    /// A field name is empty, holds another byte than a token may, or is followed by white space.
+    /// A field name is empty or holds another byte than a token may, or white space follows it in a
+    /// request.
     FieldName "field-name" BAD_REQUEST "a header field name is empty or holds a character it may not, such as a space before the colon";
     /// A field value holds a control character.
     FieldValue "field-value" BAD_REQUEST "a header field value holds a control character";
@@ -87,7 +88,7 @@ refusals! {
     InvalidHost "invalid-host" BAD_REQUEST "the Host field holds no host and port";
     /// `Content-Length` that is no number.
     ContentLength "content-length" BAD_REQUEST "the Content-Length field holds no number";
-    /// `Content-Length` more than once, or as a list, even of equal numbers.
+    /// `Content-Length` more than once, or as a list; in a response only if the numbers differ.
     RepeatedContentLength "repeated-content-length" BAD_REQUEST "the Content-Length field comes more than once";
     /// `Content-Length` and `Transfer-Encoding` together (RFC 9112 §6.3, smuggling).
     TwoLengths "content-length-and-transfer-encoding" BAD_REQUEST "Content-Length and Transfer-Encoding come together, so the length can be read two ways";
@@ -96,7 +97,7 @@ refusals! {
     /// `chunked` more than once, not last, with parameters or beside empty elements; or the list
     /// cannot be read.
     TransferEncoding "transfer-encoding" BAD_REQUEST "the Transfer-Encoding field is neither 'chunked' nor a list that can be read one way only";
-    /// A transfer coding other than `chunked` (RFC 9112 §6.1).
+    /// A transfer coding other than `chunked` (RFC 9112 §6.1); in a response, beside `chunked` or unknown.
     UnknownTransferEncoding "unknown-transfer-encoding" NOT_IMPLEMENTED "the only transfer coding understood is 'chunked'";
     /// A method whose requests have no content came with some.
     Content "content" BAD_REQUEST "a request with this method has no content (TRACE, CONNECT)";
@@ -110,7 +111,7 @@ refusals! {
     ChunkExtensionTooLong "chunk-extension-too-long" BAD_REQUEST "the chunk extensions are longer than this proxy reads (limits.chunk-extensions)";
     /// Something else than CR LF after a chunk's bytes.
     ChunkEnd "chunk-end" BAD_REQUEST "a chunk is not followed by CR LF";
-    /// A trailer field that frames, routes or authenticates (RFC 9110 §6.5.1).
+    /// A trailer field of a request that frames, routes or authenticates (RFC 9110 §6.5.1).
     Trailer "trailer" BAD_REQUEST "a trailer field is one that may only come in the header section";
     /// `Expect` other than `100-continue`.
     Expectation "expectation" EXPECTATION_FAILED "the only expectation understood is '100-continue'";

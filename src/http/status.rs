@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A status code: three digits, 100 to 599.
+/// A status code: three digits, 100 to 999. Codes from 600 on count as server errors (RFC 9110 §15).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Status(u16);
 
@@ -56,10 +56,10 @@ statuses! {
 }
 
 impl Status {
-    /// The status of that code, if there can be one: 100 to 599.
+    /// Returns the status of that code, if it is one: 100 to 999.
     #[must_use]
     pub const fn new(code: u16) -> Option<Self> {
-        if code >= 100 && code <= 599 { Some(Self(code)) } else { None }
+        if code >= 100 && code <= 999 { Some(Self(code)) } else { None }
     }
 
     /// The code.

@@ -35,6 +35,9 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
             Name::Host => {
                 head.field("Host", route.host_field().as_bytes());
             }
+            Name::ContentLength => {
+                head.number("Content-Length", request.framing().length().unwrap_or_default());
+            }
             Name::MaxForwards => forward_limit(&mut head, request, &field),
             // HTTP/1.0 knows no expectations; one is ignored, not passed on.
             Name::Expect if request.version() == Version::Http10 => {}

@@ -11,6 +11,7 @@ mod hops;
 mod limits;
 mod preconditions;
 mod ranges;
+mod reference;
 mod refusals;
 mod reuse;
 mod round_trip;
