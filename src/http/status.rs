@@ -40,6 +40,7 @@ statuses! {
     METHOD_NOT_ALLOWED 405 "Method Not Allowed";
     PROXY_AUTHENTICATION_REQUIRED 407 "Proxy Authentication Required";
     REQUEST_TIMEOUT 408 "Request Timeout";
+    LENGTH_REQUIRED 411 "Length Required";
     PRECONDITION_FAILED 412 "Precondition Failed";
     CONTENT_TOO_LARGE 413 "Content Too Large";
     URI_TOO_LONG 414 "URI Too Long";

@@ -16,6 +16,7 @@ use super::journal::Journal;
 use super::limits::Limits;
 use super::log::AccessLog;
 use super::names::NameService;
+use super::old_origins::OldOrigins;
 use super::own::Own;
 use super::pool::Pool;
 use super::reply::Reply;
@@ -39,6 +40,7 @@ pub(super) struct Core {
     pub(super) names: NameService,
     pub(super) failed: FailedAddresses,
     pub(super) own: Own,
+    pub(super) old_origins: OldOrigins,
     pub(super) door: Option<Door>,
     secrets: Secrets,
     pub(super) hasher: Box<dyn Hasher>,
@@ -66,6 +68,7 @@ impl Core {
             names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
             failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
             own: Own::new(surroundings.interfaces),
+            old_origins: OldOrigins::new(limits.old_origins, limits.old_origin_ttl),
             door: settings.auth.clone().map(|rules| Door::new(rules, &mut secrets)),
             secrets,
             hasher: surroundings.hasher,
@@ -95,6 +98,7 @@ impl Core {
         self.names.reload(&settings);
         let limits = &settings.limits;
         self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
+        self.old_origins.set_limits(limits.old_origins, limits.old_origin_ttl);
         self.pool.set_bound(pool_bound(&settings.limits, bearable));
         self.reload_door(&settings, reactor);
         self.settings = Rc::new(settings);

@@ -40,6 +40,8 @@ pub(super) enum ExchangeError {
     ClientGone,
     /// The request's content is larger than it may be.
     UploadTooLarge,
+    /// The origin takes no content without a length, and there is too much to find its length out.
+    LengthRequired,
     /// The name has no address.
     Name(String),
     /// No address was found in time; why, if that is the client's business.
@@ -118,6 +120,7 @@ impl ExchangeError {
             }
             Self::ClientGone => (Status::BAD_REQUEST, "http_request_error"),
             Self::UploadTooLarge => (Status::CONTENT_TOO_LARGE, "http_request_error"),
+            Self::LengthRequired => (Status::LENGTH_REQUIRED, "http_request_error"),
             Self::Name(_) => (Status::BAD_GATEWAY, "dns_error"),
             Self::NameTimeout(_) => (Status::GATEWAY_TIMEOUT, "dns_timeout"),
             Self::Connect { kind: io::ErrorKind::ConnectionRefused, .. } => {
@@ -173,6 +176,7 @@ impl ExchangeError {
             Self::UploadTimeout => "upload-timeout".into(),
             Self::ClientGone => "client-gone".into(),
             Self::UploadTooLarge => "upload".into(),
+            Self::LengthRequired => "length-required".into(),
             Self::Name(_) => "name".into(),
             Self::NameTimeout(_) => "name-timeout".into(),
             Self::Connect { .. } => "connect".into(),
@@ -313,6 +317,10 @@ impl fmt::Display for ExchangeError {
             Self::UploadTooLarge => {
                 f.write_str("the request's content is larger than is accepted (limits.upload).")
             }
+            Self::LengthRequired => f.write_str(
+                "the origin speaks HTTP/1.0, which has no chunks, and the request's content is larger \
+                 than is gathered for it (limits.window); send it with Content-Length.",
+            ),
             Self::Name(error) => write!(f, "the host's name cannot be resolved: {error}."),
             Self::NameTimeout(None) => f.write_str("the host's name was not resolved in time."),
             Self::NameTimeout(Some(why)) => {

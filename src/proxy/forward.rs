@@ -40,7 +40,8 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
             }
             Name::MaxForwards => forward_limit(&mut head, request, &field),
             // HTTP/1.0 knows no expectations; one is ignored, not passed on.
-            Name::Expect if request.version() == Version::Http10 => {}
+            Name::Expect if request.version() == Version::Http10 || order.old_origin => {}
+            Name::Trailer if order.gathered.is_some() => {}
             Name::IfNoneMatch | Name::IfModifiedSince if ours => {}
             Name::Range | Name::IfRange if whole => {}
             name if reverse && tells_of_client(name) => {}
@@ -62,8 +63,12 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
         forwarded(&mut head, fields, order.client.ip(), route, settings);
     }
     head.via(request.version(), &settings.via);
-    if request.framing() == Framing::Chunked {
-        head.field("Transfer-Encoding", b"chunked");
+    match order.gathered {
+        Some(length) => _ = head.number("Content-Length", length),
+        None if request.framing() == Framing::Chunked => {
+            head.field("Transfer-Encoding", b"chunked");
+        }
+        None => {}
     }
     if asks_for_websocket(request) {
         head.field("Connection", b"Upgrade").field("Upgrade", b"websocket");

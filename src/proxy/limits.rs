@@ -135,6 +135,10 @@ limits! {
     failed_addresses "failed-addresses": usize = 1000, from 0;
     /// How long that is remembered; they are tried after the others of their name.
     failed_address_ttl "failed-address-ttl": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
+    /// Origins remembered to have answered in HTTP/1.0: they are sent no chunks.
+    old_origins "old-origins": usize = 1000, from 0;
+    /// How long that is remembered; an answer in HTTP/1.1 ends it.
+    old_origin_ttl "old-origin-ttl": Duration = seconds(60 * 60), from Duration::ZERO;
     /// Threads that wait for the system's resolver.
     resolver_threads "resolver-threads": usize = 4, from 1, up to 64;
     /// Passwords that are verified at a time, with those that wait for a thread, and half as many of

@@ -23,6 +23,7 @@ mod limits;
 mod log;
 mod log_text;
 mod names;
+mod old_origins;
 mod operator;
 mod operators;
 mod outgoing;

@@ -74,7 +74,8 @@ fn take_interim(
 }
 
 fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    let status = head.status();
+    let (status, now) = (head.status(), cx.reactor.now().mono);
+    cx.core.old_origins.note(&fetch.order.route.origin, head.version(), now);
     if status == Status::SWITCHING_PROTOCOLS {
         return switch(fetch, head, cx);
     }

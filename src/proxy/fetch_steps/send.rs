@@ -6,12 +6,19 @@ use super::super::body::State;
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
 use super::super::outgoing::Supply;
+use super::gather::encourage;
 
 /// Writes the head, and sends what there is.
 pub(in super::super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    let now = cx.reactor.now().mono;
+    fetch.order.old_origin |= cx.core.old_origins.contains(&fetch.order.route.origin, now);
+    if fetch.order.needs_gathering() {
+        return Next::Go(Step::Gather);
+    }
+    encourage(fetch, cx);
     fetch.write_head(cx.core);
     fetch.request_ended = fetch.order.upload.is_none();
-    fetch.sent_at = cx.reactor.now().mono;
+    fetch.sent_at = now;
     Next::Go(Step::Head)
 }
 

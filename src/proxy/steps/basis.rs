@@ -66,6 +66,8 @@ impl Basis {
             fill: self.fill,
             background: false,
             upload: None,
+            old_origin: false,
+            gathered: None,
         })
     }
 }
