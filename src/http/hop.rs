@@ -94,6 +94,13 @@ pub fn is_other_target(field: &Field<'_>) -> bool {
     field.id == Name::Other && NAMES.into_iter().any(is)
 }
 
+/// Returns true if the sender of a request takes trailers (RFC 9110 §10.1.4).
+#[must_use]
+pub fn takes_trailers(version: Version, fields: &Fields) -> bool {
+    let trailers = |coding: &[u8]| coding.eq_ignore_ascii_case(b"trailers");
+    version == Version::Http11 && fields.elements(Name::Te).any(trailers)
+}
+
 /// Whether `Upgrade` asks for WebSocket (RFC 6455) and for nothing else.
 #[must_use]
 pub fn is_websocket(fields: &Fields) -> bool {
@@ -178,6 +185,22 @@ mod tests {
         ]);
         let found: Vec<bool> = fields.iter().map(|field| is_other_target(&field)).collect();
         assert_eq!(found, [true, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn trailers_are_taken_by_clients_of_1_1_that_say_so() {
+        for (te, expected) in [
+            ("trailers", true),
+            ("gzip;q=0.5, Trailers", true),
+            ("", false),
+            ("gzip", false),
+            ("trailers;q=0", false),
+            ("xtrailers", false),
+        ] {
+            let fields = fields(&[("TE", te)]);
+            assert_eq!(takes_trailers(Version::Http11, &fields), expected, "{te}");
+            assert!(!takes_trailers(Version::Http10, &fields));
+        }
     }
 
     #[test]

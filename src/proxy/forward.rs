@@ -72,6 +72,8 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
     }
     if asks_for_websocket(request) {
         head.field("Connection", b"Upgrade").field("Upgrade", b"websocket");
+    } else if hop::takes_trailers(request.version(), fields) && !order.old_origin {
+        head.field("Connection", b"TE").field("TE", b"trailers");
     }
     head.end();
 }
@@ -202,6 +204,11 @@ pub(super) fn response_fields(
 /// Whether a response was selected by what this proxy itself says of its clients.
 pub(super) fn varies_by_client(fields: &Fields) -> bool {
     fields.elements(Name::Vary).any(|name| tells_of_client(Name::from_bytes(name)))
+}
+
+/// Returns true if a response was selected by `TE`, which each hop has of its own.
+pub(super) fn varies_by_hop(fields: &Fields) -> bool {
+    fields.elements(Name::Vary).any(|name| Name::from_bytes(name) == Name::Te)
 }
 
 const fn tells_of_client(name: Name) -> bool {

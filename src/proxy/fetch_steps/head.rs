@@ -138,7 +138,8 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
     if !is_part && !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
-    if cx.core.settings.reverse.is_some() && forward::varies_by_client(head.fields()) {
+    let by_client = cx.core.settings.reverse.is_some() && forward::varies_by_client(head.fields());
+    if by_client || forward::varies_by_hop(head.fields()) {
         return Err(NotStored::VaryAll);
     }
     let response = fetch.response(head.status(), head.fields(), cx);
