@@ -8,6 +8,7 @@ use std::str::FromStr;
 use crate::access::{Cidr, DestinationPolicy};
 use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules};
+use crate::http::hop::Protocol;
 use crate::proxy::units::Bytes;
 use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
 
@@ -121,6 +122,8 @@ pub struct Options {
     pub purgers: Vec<Cidr>,
     /// Proxies whose word on their clients is taken.
     pub trusted_proxies: Vec<Cidr>,
+    /// Protocols that clients may switch to.
+    pub upgrades: Vec<Protocol>,
     /// Where the access log goes.
     pub access_log: LogTarget,
     /// How its lines look.
@@ -156,6 +159,7 @@ impl Default for Options {
             auth: AuthOptions::default(),
             purgers: Vec::new(),
             trusted_proxies: Vec::new(),
+            upgrades: Vec::new(),
             access_log: LogTarget::Stdout,
             log_format: LogFormat::Human,
             via: None,
@@ -197,6 +201,7 @@ impl Options {
             auth: self.auth.rules(side)?,
             purgers: self.purgers.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
+            upgrades: self.upgrades.clone(),
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
             cache_object_max: self.cache_object_max.map(|size| size.0),

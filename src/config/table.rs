@@ -285,6 +285,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| push(&mut o.trusted_proxies, text, "a CIDR or address"),
         |o| texts(&o.trusted_proxies),
     )),
+    many(one(
+        "allow-upgrade",
+        "PROTOCOL",
+        "Protocols that clients may switch to beside WebSocket, such as tcp or SPDY/3.1",
+        |o, text| text.parse().map(|protocol| o.upgrades.push(protocol)),
+        |o| texts(&o.upgrades),
+    )),
     one(
         "access-log",
         "-|FILE|off",
@@ -477,6 +484,7 @@ mod tests {
             ("auth-ban", "off"),
             ("allow-purge", "127.0.0.1"),
             ("trusted-proxy", "::1"),
+            ("allow-upgrade", "SPDY/3.1"),
             ("via", "edge-1"),
             ("control", "/run/t.sock"),
             ("admin", "127.0.0.1:9100"),

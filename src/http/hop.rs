@@ -1,5 +1,8 @@
 //! Fields that concern one connection only, and are not passed on (RFC 9110 §7.6.1).
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::fields::{Field, Fields, Name};
 use super::list;
 use super::version::Version;
@@ -101,12 +104,54 @@ pub fn takes_trailers(version: Version, fields: &Fields) -> bool {
     version == Version::Http11 && fields.elements(Name::Te).any(trailers)
 }
 
-/// Whether `Upgrade` asks for WebSocket (RFC 6455) and for nothing else.
+/// Returns the protocol that a message asks to switch to, or switches to, if it names only one and
+/// `Connection` says so (RFC 9110 §7.8).
 #[must_use]
-pub fn is_websocket(fields: &Fields) -> bool {
+pub fn upgrade(version: Version, fields: &Fields) -> Option<&[u8]> {
     let mut protocols = fields.elements(Name::Upgrade);
-    protocols.next().is_some_and(|p| p.eq_ignore_ascii_case(b"websocket"))
-        && protocols.next().is_none()
+    let only = protocols.next().filter(|_| protocols.next().is_none())?;
+    (version == Version::Http11 && Hop::of(version, fields).upgrade).then_some(only)
+}
+
+/// A protocol that connections may switch to (RFC 9110 §7.8): a name, perhaps with a version. Case
+/// makes no difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protocol(String);
+
+impl Protocol {
+    /// Returns its name and version as they were written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns true if an element of `Upgrade` names it.
+    #[must_use]
+    pub const fn is_named(&self, element: &[u8]) -> bool {
+        self.0.as_bytes().eq_ignore_ascii_case(element)
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(2, '/');
+        if !parts.all(|part| list::is_token(part.as_bytes())) {
+            return Err(format!("'{text}' is no protocol, such as tcp or SPDY/3.1"));
+        }
+        match text.to_ascii_lowercase().as_str() {
+            "websocket" => Err("WebSocket is passed on without being allowed".into()),
+            "h2c" => Err("requests within h2c would pass without rules, users and log".into()),
+            _ => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Whether `Via` says that the message has passed `pseudonym` before (RFC 9110 §7.6.3).
@@ -204,9 +249,25 @@ mod tests {
     }
 
     #[test]
-    fn only_websocket_alone_is_an_upgrade() {
-        assert!(is_websocket(&fields(&[("Upgrade", "WebSocket")])));
-        assert!(!is_websocket(&fields(&[("Upgrade", "websocket, h2c")])));
-        assert!(!is_websocket(&fields(&[("Upgrade", "h2c")])));
+    fn one_protocol_that_connection_names_is_an_upgrade() {
+        let upgrade = |lines: &[(&str, &str)]| {
+            let fields = fields(lines);
+            upgrade(Version::Http11, &fields).map(<[u8]>::to_vec)
+        };
+        let connection = ("Connection", "keep-alive, Upgrade");
+        assert_eq!(upgrade(&[connection, ("Upgrade", "SPDY/3.1")]), Some(b"SPDY/3.1".to_vec()));
+        assert_eq!(upgrade(&[("Upgrade", "SPDY/3.1")]), None);
+        assert_eq!(upgrade(&[connection, ("Upgrade", "websocket, h2c")]), None);
+        assert_eq!(upgrade(&[connection, ("Upgrade", "a"), ("Upgrade", "a")]), None);
+        assert_eq!(upgrade(&[connection, ("Upgrade", "")]), None);
+    }
+
+    #[test]
+    fn protocols_are_names_with_or_without_a_version() {
+        let spdy: Protocol = "SPDY/3.1".parse().unwrap();
+        assert!(spdy.is_named(b"spdy/3.1") && !spdy.is_named(b"SPDY") && !spdy.is_named(b"SPDY/3"));
+        for text in ["", "a b", "a,b", "a/", "/1", "a/b/c", "h2c", "H2C", "WebSocket"] {
+            assert!(text.parse::<Protocol>().is_err(), "{text}");
+        }
     }
 }

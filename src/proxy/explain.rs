@@ -245,7 +245,8 @@ impl Explaining {
             }
             Lookup::Busy(_) | Lookup::Miss(_) => false,
         };
-        self.journal.note(Event::Looked(match forward::asks_for_websocket(&request) {
+        let upgrades = forward::upgrade_of(&request, &core.settings).is_some();
+        self.journal.note(Event::Looked(match upgrades {
             true => would(&Lookup::<()>::Miss(Missing::Method)),
             false if barred => {
                 "would fetch it: what is stored came from where this client may not go"

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cache::{self, Object};
-use crate::http::hop::{self, Hop};
+use crate::http::hop::{self, Hop, Protocol};
 use crate::http::{
     Field, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead, Status, Version,
     date,
@@ -70,21 +70,24 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
         }
         None => {}
     }
-    if asks_for_websocket(request) {
-        head.field("Connection", b"Upgrade").field("Upgrade", b"websocket");
+    if let Some(protocol) = upgrade_of(request, settings) {
+        head.field("Connection", b"Upgrade").field("Upgrade", protocol.as_bytes());
     } else if hop::takes_trailers(request.version(), fields) && !order.old_origin {
         head.field("Connection", b"TE").field("TE", b"trailers");
     }
     head.end();
 }
 
-/// Whether a request asks to switch to WebSocket, the one upgrade that is passed on (RFC 6455 §4.1).
-pub(super) fn asks_for_websocket(request: &RequestHead) -> bool {
-    request.method() == Method::Get
-        && request.version() == Version::Http11
-        && !request.framing().has_content()
-        && hop::is_websocket(request.fields())
-        && Hop::of(request.version(), request.fields()).upgrade
+/// Returns the protocol that `request` asks to switch to, if that is passed on: WebSocket, which is asked
+/// for with GET and without content (RFC 6455 §4.1), or one that the operator allows.
+pub(super) fn upgrade_of<'a>(request: &RequestHead, settings: &'a Settings) -> Option<&'a str> {
+    let asked = hop::upgrade(request.version(), request.fields())?;
+    let plain = request.method() == Method::Get && !request.framing().has_content();
+    if asked.eq_ignore_ascii_case(b"websocket") {
+        return plain.then_some("websocket");
+    }
+    let allowed = settings.upgrades.iter().find(|protocol| protocol.is_named(asked));
+    allowed.map(Protocol::as_str)
 }
 
 /// RFC 9110 §7.6.2: one less on TRACE and OPTIONS; on other methods it is passed on as it came.

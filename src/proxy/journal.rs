@@ -32,7 +32,7 @@ pub enum Outcome {
     Pass,
     /// Refused by a rule of this proxy.
     Denied,
-    /// A CONNECT tunnel, or a connection that switched to WebSocket.
+    /// A CONNECT tunnel, or a connection that switched to another protocol.
     Tunnel,
     /// Answered by the proxy itself, as asked.
     Own,

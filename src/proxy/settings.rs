@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::access::{Cidr, DestinationPolicy, Host};
 use crate::cache::Eviction;
 use crate::cache::{FreshnessRule, KeyRules};
+use crate::http::hop::Protocol;
 use crate::http::{Authority, Name};
 use crate::reactor::NameSources;
 
@@ -34,6 +35,8 @@ pub struct Settings {
     pub purgers: Vec<Cidr>,
     /// Whose word on the client behind them is taken, on reverse listeners.
     pub trusted_proxies: Vec<Cidr>,
+    /// Protocols that clients may switch to, beside WebSocket.
+    pub upgrades: Vec<Protocol>,
     /// The origin that all listeners serve; a forward proxy has none.
     pub reverse: Option<ReverseOrigin>,
     /// Bytes for the cache; 0 switches it off.
@@ -68,6 +71,7 @@ impl Settings {
             auth: None,
             purgers: Vec::new(),
             trusted_proxies: Vec::new(),
+            upgrades: Vec::new(),
             reverse: None,
             cache_memory: 256 << 20,
             cache_object_max: None,

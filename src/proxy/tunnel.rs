@@ -117,7 +117,7 @@ impl Tunnel {
         let mut rest_of_head = HeadWriter::resume(&mut greeting);
         exchange.cache_status.write_to(&mut rest_of_head, &cx.core.settings.name);
         exchange.info.iter().for_each(|info| info.write_to(&mut rest_of_head));
-        rest_of_head.field("Connection", b"Upgrade").field("Upgrade", b"websocket").end();
+        rest_of_head.end();
         Self::open(client, connection, greeting, rest, cx);
         true
     }

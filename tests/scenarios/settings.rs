@@ -56,6 +56,7 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         }
         "auth-ban" => auth(settings).ban = text.parse()?,
         "allow-purge" => settings.purgers.push(parse(text)?),
+        "allow-upgrade" => settings.upgrades.push(text.parse()?),
         "trusted-proxy" => settings.trusted_proxies.push(parse(text)?),
         "freshness" => settings.freshness_rules.push(text.replace('_', " ").parse()?),
         "key-drop-query" => settings.key_rules.drop = Some(text.parse()?),

@@ -147,13 +147,21 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
     cache::storable(&fetch.order.request, &response)
 }
 
-/// The origin speaks WebSocket from here on; whoever asked for that takes the connection.
+/// Hands the connection over to the client that asked to switch protocols, if the origin has switched to
+/// that protocol, after all of the request.
 fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    if !forward::asks_for_websocket(&fetch.order.request) || !hop::is_websocket(head.fields()) {
+    let settings = Rc::clone(&cx.core.settings);
+    let switched = hop::upgrade(head.version(), head.fields()).unwrap_or_default();
+    let asked = forward::upgrade_of(&fetch.order.request, &settings);
+    let sent = fetch.request_ended && fetch.output.is_empty();
+    let agreed = |asked: &&str| sent && switched.eq_ignore_ascii_case(asked.as_bytes());
+    let Some(protocol) = asked.filter(agreed) else {
         return Next::Failed(ExchangeError::UnaskedUpgrade);
-    }
+    };
     let now = cx.reactor.now();
-    let fields = forward::response_fields(head, &fetch.order, &cx.core.settings, now);
+    let mut fields = forward::response_fields(head, &fetch.order, &settings, now);
+    fields.push(b"Connection", b"Upgrade");
+    fields.push(b"Upgrade", protocol.as_bytes());
     let Some(connection) = fetch.connection.take() else {
         return Next::Failed(ExchangeError::OriginGone);
     };

@@ -27,8 +27,8 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     if cx.core.settings.status_key {
         exchange.cache_status.key = Some(Arc::clone(key.shared_uri()));
     }
-    let upgrade = forward::asks_for_websocket(&exchange.request);
-    let found = if upgrade {
+    let upgrade = forward::upgrade_of(&exchange.request, &cx.core.settings);
+    let found = if upgrade.is_some() {
         Lookup::Miss(Missing::Method)
     } else {
         cx.core.cache.look_up(key, &exchange.request, cx.reactor.now().mono)
