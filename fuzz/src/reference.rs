@@ -261,10 +261,13 @@ fn content_length(lines: &[Line]) -> Option<Option<u64>> {
     }
 }
 
+/// Characters of a target beside letters and digits.
+const CHARACTERS: &str = "-._~:/?[]@!$&'()*+,;=%|{}^`\\";
+
 /// A target of a request with `method`.
 pub fn is_target(target: &[u8], method: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&b);
-    if !target.iter().all(|&b| allowed(b)) {
+    let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || CHARACTERS.contains(c);
+    if !std::str::from_utf8(target).is_ok_and(|target| target.chars().all(allowed)) {
         return false;
     }
     if method == "CONNECT" {

@@ -31,7 +31,7 @@ impl RequestHead {
         self.text(self.method_name)
     }
 
-    /// The target as it came.
+    /// The target as it came: UTF-8, of which host and port are ASCII.
     #[must_use]
     pub fn target(&self) -> &str {
         self.text(self.target.whole)
@@ -94,7 +94,7 @@ impl RequestHead {
         self.fields.bytes.len()
     }
 
-    /// A part that is known to be ASCII.
+    /// Returns a part that is known to be UTF-8.
     fn text(&self, span: Span) -> &str {
         std::str::from_utf8(span.within(&self.fields.bytes)).unwrap_or_default()
     }

@@ -31,8 +31,7 @@ pub struct HeadLimits {
     pub head: usize,
     /// Bytes of all chunk extensions of a message, beyond as many as its content has.
     pub chunk_extensions: usize,
-    /// Whether targets may hold the characters that RFC 3986 forbids and that have one meaning
-    /// only: ``"<>\^`{|}``.
+    /// Set if targets may hold `"<>`, which no URL may and no browser sends.
     pub relaxed_target: bool,
 }
 
@@ -348,11 +347,14 @@ fn take_version(name: &mut [u8], start_line: Refusal) -> Result<Version, Refusal
     }
 }
 
-/// Of a request line that httparse could not read. It takes a target for text only if that is
-/// UTF-8; other bytes beyond ASCII are as wrong there.
+/// Returns the refusal of a request line that httparse could not read: it takes a target for text, which
+/// is UTF-8.
 fn request_line_refusal(line: &[u8]) -> Refusal {
     let behind_method = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
-    if line[behind_method..].is_ascii() { Refusal::RequestLine } else { Refusal::Target }
+    match std::str::from_utf8(&line[behind_method..]) {
+        Ok(_) => Refusal::RequestLine,
+        Err(_) => Refusal::TargetEncoding,
+    }
 }
 
 fn complete(

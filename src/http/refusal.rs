@@ -72,8 +72,10 @@ refusals! {
     FieldName "field-name" BAD_REQUEST "a header field name is empty or holds a character it may not, such as a space before the colon";
     /// A field value holds a control character.
     FieldValue "field-value" BAD_REQUEST "a header field value holds a control character";
-    /// The target holds a character RFC 3986 does not allow.
-    Target "target" BAD_REQUEST "the request target holds a character that a URL may not; percent-encode it";
+    /// The target holds a character that neither RFC 3986 allows nor browsers send.
+    Target "target" BAD_REQUEST "the request target holds a character that a URL may not; percent-encode it (limits.relaxed-target lets \"<> pass)";
+    /// The target holds bytes beyond ASCII that are not UTF-8.
+    TargetEncoding "target-encoding" BAD_REQUEST "the request target holds bytes that are not UTF-8; percent-encode them";
     /// The form of the target does not go with the method (RFC 9112 §3.2).
     TargetForm "target-form" BAD_REQUEST "this form of request target does not go with this method";
     /// The target names a user (RFC 9110 §4.2.4).

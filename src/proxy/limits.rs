@@ -158,7 +158,7 @@ limits! {
     head "head": Bytes = kib(64), from kib(1);
     /// All chunk extensions of a message.
     chunk_extensions "chunk-extensions": Bytes = kib(4), from Bytes(0);
-    /// Whether targets may hold ``"<>\^`{|}``, which no URL may and some programs send.
+    /// Set if targets may hold `"<>`, which no URL may and some programs send.
     relaxed_target "relaxed-target": bool = false, from false;
     /// Interim responses to one request; together, they are no larger than one head may be.
     interims "interims": usize = 16, from 0;

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::access::{Host, Judgement, RuleName};
+use crate::auth;
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
 
 use super::core::Core;
+use super::door::path_of;
 use super::error::{ExchangeError, Unserved};
 use super::event::Event;
 use super::journal::Journal;
@@ -197,7 +199,7 @@ fn to_origin(
     if request.method() == Method::Connect {
         return Err(ExchangeError::Unserved(Unserved::Connect));
     }
-    if !origin.prefix.is_empty() && climbs(request.path_and_query()) {
+    if !origin.prefix.is_empty() && auth::climbs(path_of(request)) {
         return Err(ExchangeError::Unserved(Unserved::DotSegments));
     }
     let fields = request.fields();
@@ -225,15 +227,6 @@ fn to_origin(
         uri,
         authority: span,
         judgement: None,
-    })
-}
-
-/// Whether a path has a segment `..`, also with percent-encoded dots (RFC 3986 §6.2.2).
-fn climbs(path_and_query: &str) -> bool {
-    let path = path_and_query.split('?').next().unwrap_or_default();
-    path.split(['/', '\\']).any(|segment| {
-        let segment = segment.replace("%2e", ".").replace("%2E", ".");
-        segment == ".."
     })
 }
 
