@@ -199,7 +199,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "allow-connect-port",
         "LIST",
-        "Ports that CONNECT may go to [default: 443]",
+        "Ports that CONNECT may go to [default: 80,443]",
         |o, text| text.parse().map(|ports| o.destinations.connect_ports = ports),
         |o| vec![o.destinations.connect_ports.to_string()],
     ),

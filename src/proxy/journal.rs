@@ -157,13 +157,15 @@ impl Journal {
 
     /// What rules ask for of the request.
     pub(super) fn asker<'a>(&'a self, request: &'a RequestHead) -> Asker<'a> {
-        let connect = request.method() == Method::Connect;
+        // A tunnel to port 80 is for a URL with ws:// or http://.
+        let port = request.authority().and_then(|authority| authority.port);
+        let secure = request.method() == Method::Connect && port != Some(80);
         Asker {
             client: self.client.ip(),
             user: self.user.as_deref(),
             listener: Some(self.listener),
             method: request.method_name(),
-            scheme: if connect { Scheme::Https } else { Scheme::Http },
+            scheme: if secure { Scheme::Https } else { Scheme::Http },
         }
     }
 
