@@ -97,11 +97,14 @@ pub fn is_other_target(field: &Field<'_>) -> bool {
     field.id == Name::Other && NAMES.into_iter().any(is)
 }
 
-/// Returns true if the sender of a request takes trailers (RFC 9110 §10.1.4).
+/// Returns true if the sender of a request takes trailers (RFC 9110 §10.1.4). A `TE` that `Connection`
+/// does not name may be that of a client further away, of which the sender knows nothing.
 #[must_use]
 pub fn takes_trailers(version: Version, fields: &Fields) -> bool {
-    let trailers = |coding: &[u8]| coding.eq_ignore_ascii_case(b"trailers");
-    version == Version::Http11 && fields.elements(Name::Te).any(trailers)
+    let is = |name: &'static [u8]| move |element: &[u8]| element.eq_ignore_ascii_case(name);
+    version == Version::Http11
+        && fields.elements(Name::Te).any(is(b"trailers"))
+        && fields.elements(Name::Connection).any(is(b"te"))
 }
 
 /// Returns the protocol that a message asks to switch to, or switches to, if it names only one and
@@ -242,10 +245,11 @@ mod tests {
             ("trailers;q=0", false),
             ("xtrailers", false),
         ] {
-            let fields = fields(&[("TE", te)]);
+            let fields = fields(&[("TE", te), ("Connection", "close, te")]);
             assert_eq!(takes_trailers(Version::Http11, &fields), expected, "{te}");
             assert!(!takes_trailers(Version::Http10, &fields));
         }
+        assert!(!takes_trailers(Version::Http11, &fields(&[("TE", "trailers")])));
     }
 
     #[test]
