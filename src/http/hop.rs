@@ -64,39 +64,6 @@ impl<'a> Hop<'a> {
     }
 }
 
-/// Whether a program behind CGI or WSGI, which know `-` and `_` in names as one, would take `field`
-/// for one that frames or routes the message, or tells who has asked.
-#[must_use]
-pub fn is_lookalike(field: &Field<'_>) -> bool {
-    if field.id != Name::Other || !field.name.contains(&b'_') {
-        return false;
-    }
-    let name: Vec<u8> = field.name.iter().map(|&b| if b == b'_' { b'-' } else { b }).collect();
-    matches!(
-        Name::from_bytes(&name),
-        Name::ContentLength
-            | Name::TransferEncoding
-            | Name::KeepAlive
-            | Name::ProxyConnection
-            | Name::ProxyAuthorization
-            | Name::XForwardedFor
-            | Name::XForwardedHost
-            | Name::XForwardedProto
-    )
-}
-
-/// Whether some origins take what `field` says for the target of the request, or for a part of it.
-#[must_use]
-pub fn is_other_target(field: &Field<'_>) -> bool {
-    const NAMES: [&[u8]; 4] =
-        [b"x-original-url", b"x-original-uri", b"x-rewrite-url", b"x-script-name"];
-    let same = |a: u8, b: u8| a.eq_ignore_ascii_case(&b) || a == b'_' && b == b'-';
-    let is = |name: &[u8]| {
-        name.len() == field.name.len() && field.name.iter().zip(name).all(|(&a, &b)| same(a, b))
-    };
-    field.id == Name::Other && NAMES.into_iter().any(is)
-}
-
 /// Returns true if the sender of a request takes trailers (RFC 9110 §10.1.4). A `TE` that `Connection`
 /// does not name may be that of a client further away, of which the sender knows nothing.
 #[must_use]
@@ -219,20 +186,6 @@ mod tests {
         assert!(has_passed(&via, "alpha"));
         assert!(!has_passed(&via, "gamma"));
         assert!(!has_passed(&via, "comment"));
-    }
-
-    #[test]
-    fn other_targets_are_known_in_any_spelling() {
-        let fields = fields(&[
-            ("X-Original-URL", "/a"),
-            ("x-rewrite_url", "/a"),
-            ("X_Original_Uri", "/a"),
-            ("X-Script-Name", "/a"),
-            ("X-Original-Host", "h"),
-            ("X-Rewrite-URLs", "/a"),
-        ]);
-        let found: Vec<bool> = fields.iter().map(|field| is_other_target(&field)).collect();
-        assert_eq!(found, [true, true, true, true, false, false]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod body;
 mod chunked;
+pub mod claims;
 mod client;
 pub mod cond;
 pub mod date;

@@ -5,6 +5,7 @@
 
 use std::mem::MaybeUninit;
 
+use super::claims;
 use super::fields::{Fields, Lines, Name, Span};
 use super::framing;
 use super::head::{RequestHead, ResponseHead};
@@ -264,7 +265,7 @@ pub(super) fn trailers(
     let mut fields = Fields::default();
     for header in head.headers {
         let name = header.name.as_bytes();
-        let forbidden = is_forbidden_in_trailers(Name::from_bytes(name));
+        let forbidden = is_forbidden_in_trailers(name);
         if forbidden && !lenient {
             return Err(Refusal::Trailer);
         }
@@ -289,7 +290,11 @@ fn unfold(bytes: &mut [u8]) {
 /// Fields that have done their work before the content is read: those of framing, routing, the
 /// connection, authentication, request modifiers, response controls and content format. Whoever
 /// merges trailers into the head would have them take effect after all (RFC 9110 §6.5.1).
-const fn is_forbidden_in_trailers(id: Name) -> bool {
+fn is_forbidden_in_trailers(name: &[u8]) -> bool {
+    claims::is_claim(name) || is_of_heads(Name::from_bytes(name))
+}
+
+const fn is_of_heads(id: Name) -> bool {
     matches!(
         id,
         Name::TransferEncoding
@@ -297,10 +302,6 @@ const fn is_forbidden_in_trailers(id: Name) -> bool {
             | Name::Trailer
             | Name::Host
             | Name::Via
-            | Name::Forwarded
-            | Name::XForwardedFor
-            | Name::XForwardedHost
-            | Name::XForwardedProto
             | Name::Connection
             | Name::KeepAlive
             | Name::ProxyConnection

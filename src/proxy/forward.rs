@@ -1,18 +1,18 @@
 //! Heads as they are passed on: without what concerned the last connection, with what this hop adds.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cache::{self, Object};
 use crate::http::hop::{self, Hop, Protocol};
 use crate::http::{
     Field, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead, Status, Version,
-    date,
+    claims, date,
 };
 use crate::time::Now;
 
+use super::behind::Behind;
 use super::fetch::Order;
-use super::route::{Route, max_forwards};
+use super::route::max_forwards;
 use super::settings::{ReverseOrigin, Settings};
 
 /// Writes the head of a request to an origin. What the cache wants to know of the whole is asked
@@ -25,6 +25,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
     let fields = request.fields();
     let hop = Hop::of(request.version(), fields);
     let reverse = settings.reverse.is_some();
+    let behind = Behind::of(order.client.ip(), fields, settings);
     out.reserve(request.wire_length() + 256);
     let mut head = HeadWriter::request(out, request.method_name(), route.target());
     if !fields.has(Name::Host) {
@@ -44,10 +45,13 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
             Name::Trailer if order.gathered.is_some() => {}
             Name::IfNoneMatch | Name::IfModifiedSince if ours => {}
             Name::Range | Name::IfRange if whole => {}
-            name if reverse && tells_of_client(name) => {}
-            Name::Other if reverse && hop::is_lookalike(&field) => {}
-            // A path that nobody has judged.
-            Name::Other if settings.protects_paths() && hop::is_other_target(&field) => {}
+            // Written anew, from what is believed of them.
+            Name::XForwardedFor
+            | Name::XForwardedHost
+            | Name::XForwardedProto
+            | Name::Forwarded
+                if reverse => {}
+            Name::Other if !may_say(&field, request.method(), &behind, settings) => {}
             _ if hop.ends_here(&field) => {}
             _ => {
                 head.copy(&field);
@@ -60,7 +64,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
     }
     ask_whether_still_valid(&mut head, validate);
     if reverse {
-        forwarded(&mut head, fields, order.client.ip(), route, settings);
+        behind.write_to(&mut head, fields, route.host_field());
     }
     head.via(request.version(), &settings.via);
     match order.gathered {
@@ -76,6 +80,23 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
         head.field("Connection", b"TE").field("TE", b"trailers");
     }
     head.end();
+}
+
+/// Returns true if a field of a request reaches the origin as far as what it claims is concerned. Behind a
+/// reverse proxy applications believe such fields, and caches do not know by which of them a response was
+/// selected, so that only those of trusted proxies pass.
+fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Settings) -> bool {
+    let name = field.name;
+    if claims::is_httpoxy(name) {
+        return false;
+    }
+    // A path that no rule has judged.
+    if settings.protects_paths() && claims::is_other_target(name) {
+        return false;
+    }
+    let retrieves = matches!(method, Method::Get | Method::Head);
+    let claims = claims::is_claim(name) || (retrieves && claims::overrides_method(name));
+    settings.reverse.is_none() || (!claims::is_lookalike(name) && (behind.is_trusted() || !claims))
 }
 
 /// Returns the protocol that `request` asks to switch to, if that is passed on: WebSocket, which is asked
@@ -129,36 +150,6 @@ fn only_of_the_same(head: &mut HeadWriter<'_>, object: &Object) {
     }
 }
 
-/// Tells the origin who asked. What the client itself says of that is believed and extended only
-/// if it is a trusted proxy.
-fn forwarded(
-    head: &mut HeadWriter<'_>,
-    fields: &Fields,
-    client: IpAddr,
-    route: &Route,
-    settings: &Settings,
-) {
-    let trusted = settings.trusts(client);
-    let client = client.to_canonical();
-    let before = |id| fields.all(id).filter(|value| trusted && !value.is_empty());
-    let host = route.host_field();
-    head.list("X-Forwarded-For", before(Name::XForwardedFor), format_args!("{client}"));
-    head.field("X-Forwarded-Proto", before(Name::XForwardedProto).next().unwrap_or(b"http"));
-    let first_host = before(Name::XForwardedHost).next();
-    head.field("X-Forwarded-Host", first_host.unwrap_or(host.as_bytes()));
-    let forwarded = before(Name::Forwarded);
-    match client {
-        IpAddr::V4(v4) => {
-            head.list("Forwarded", forwarded, format_args!("for={v4};host=\"{host}\";proto=http"))
-        }
-        // RFC 7239 §6
-        IpAddr::V6(v6) => {
-            let element = format_args!("for=\"[{v6}]\";host=\"{host}\";proto=http");
-            head.list("Forwarded", forwarded, element)
-        }
-    };
-}
-
 /// A response's head as it is passed on and stored, without the empty line and without what each
 /// answer has of its own: `Age` is kept as it came, for the answers that it came with.
 pub(super) fn response_fields(
@@ -204,21 +195,14 @@ pub(super) fn response_fields(
     out
 }
 
-/// Whether a response was selected by what this proxy itself says of its clients.
-pub(super) fn varies_by_client(fields: &Fields) -> bool {
-    fields.elements(Name::Vary).any(|name| tells_of_client(Name::from_bytes(name)))
-}
-
-/// Returns true if a response was selected by `TE`, which each hop has of its own.
-pub(super) fn varies_by_hop(fields: &Fields) -> bool {
-    fields.elements(Name::Vary).any(|name| Name::from_bytes(name) == Name::Te)
-}
-
-const fn tells_of_client(name: Name) -> bool {
-    matches!(
-        name,
-        Name::XForwardedFor | Name::XForwardedHost | Name::XForwardedProto | Name::Forwarded
-    )
+/// Returns true if a response was selected by what this hop writes of its own: `TE`, and on the way to
+/// the origin of a reverse proxy what is said of its clients.
+pub(super) fn varies_by_hop(fields: &Fields, settings: &Settings) -> bool {
+    let reverse = settings.reverse.is_some();
+    fields.elements(Name::Vary).any(|name| {
+        Name::from_bytes(name) == Name::Te
+            || (reverse && (claims::is_claim(name) || claims::is_lookalike(name)))
+    })
 }
 
 /// The head that the whole would have had, from that of a part of it (RFC 9111 §3.4).

@@ -10,6 +10,7 @@ use crate::access::{Host, Judgement, RuleName};
 use crate::auth;
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
 
+use super::behind::Behind;
 use super::core::Core;
 use super::door::path_of;
 use super::error::{ExchangeError, Unserved};
@@ -120,7 +121,8 @@ pub(super) fn route(
     }
     match &settings.reverse {
         Some(origin) => {
-            let route = to_origin(request, origin, settings.trusts(client))?;
+            let behind = Behind::of(client, request.fields(), settings);
+            let route = to_origin(request, origin, &behind)?;
             journal.note(Event::Routed(Arc::clone(&route.uri)));
             Ok(Routed::Fetch(route))
         }
@@ -194,7 +196,7 @@ fn forward(
 fn to_origin(
     request: &RequestHead,
     origin: &ReverseOrigin,
-    trusted: bool,
+    behind: &Behind<'_>,
 ) -> Result<Route, ExchangeError> {
     if request.method() == Method::Connect {
         return Err(ExchangeError::Unserved(Unserved::Connect));
@@ -202,15 +204,12 @@ fn to_origin(
     if !origin.prefix.is_empty() && auth::climbs(path_of(request)) {
         return Err(ExchangeError::Unserved(Unserved::DotSegments));
     }
-    let fields = request.fields();
-    let said = |name| fields.elements(name).next().filter(|_| trusted);
     let authority = |value| Authority::parse(value).ok();
-    let asked = request.authority().or_else(|| fields.get(Name::Host).and_then(authority));
+    let asked =
+        request.authority().or_else(|| request.fields().get(Name::Host).and_then(authority));
     let host = asked.map_or_else(|| origin.authority.to_string(), |asked| normalized(&asked, 80));
-    let https = said(Name::XForwardedProto).is_some_and(|s| s.eq_ignore_ascii_case(b"https"));
-    let (scheme, port) = if https { ("https", 443) } else { ("http", 80) };
-    let public = said(Name::XForwardedHost).and_then(authority);
-    let public = public.map(|public| normalized(&public, port));
+    let (scheme, port) = if behind.https { ("https", 443) } else { ("http", 80) };
+    let public = behind.host.map(|public| normalized(&public, port));
     let (uri, span) =
         target_uri(scheme, public.as_deref().unwrap_or(&host), request.path_and_query());
     let target = match request.form() {

@@ -138,8 +138,7 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
     if !is_part && !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
-    let by_client = cx.core.settings.reverse.is_some() && forward::varies_by_client(head.fields());
-    if by_client || forward::varies_by_hop(head.fields()) {
+    if forward::varies_by_hop(head.fields(), &cx.core.settings) {
         return Err(NotStored::VaryAll);
     }
     let response = fetch.response(head.status(), head.fields(), cx);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::auth::{Accepted, Failure, Request, Side};
 use crate::http::{Method, Name, Version};
 
-use super::super::behind::client_behind;
+use super::super::behind::Behind;
 use super::super::client::{Client, ClientCx, Exchange, Next, Step};
 use super::super::door::{Knock, path_of};
 use super::super::error::ExchangeError;
@@ -32,7 +32,7 @@ pub(in super::super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
         return Next::Go(Step::Route);
     };
     let (now, limits) = (cx.reactor.now(), &core.settings.limits);
-    let address = client_behind(peer, exchange.request.fields(), &core.settings);
+    let address = Behind::of(peer, exchange.request.fields(), &core.settings).client;
     let request = Request::from(&*exchange.request);
     let (path, hasher) = (path_of(&exchange.request), &mut *core.hasher);
     match door.knock(&request, path, (address, token), now, hasher, limits.passwords) {
