@@ -26,11 +26,13 @@ pub(super) fn banner(
         None => "  cache    off".into(),
     });
     lines.extend(auth.iter().flat_map(|rules| &rules.spaces).map(users));
-    if options.to.is_none() {
+    if options.to.is_none() || !options.clients.is_empty() {
         let others: Vec<String> =
             options.clients.iter().map(|range| format!(", {range}")).collect();
         let only = if others.is_empty() { " only" } else { "" };
         lines.push(format!("  clients  this machine{only}{}", others.concat()));
+    }
+    if options.to.is_none() {
         lines.push(
             "  denied   loopback, private, link-local and other special destinations \
              (allow with --allow-destination)"

@@ -295,6 +295,6 @@ mod tests {
         options.clients.clear();
         let origin = ReverseOrigin::parse("http://127.0.0.1:8080").unwrap();
         options.to = Some(("http://127.0.0.1:8080".into(), origin));
-        assert!(options.settings("p").is_ok(), "a reverse proxy is for everybody");
+        assert!(options.settings("p").is_ok(), "a reverse proxy is for all");
     }
 }

@@ -206,7 +206,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     many(one(
         "allow-client",
         "CIDR",
-        "Clients that may use a forward proxy, beside this machine",
+        "Clients that may use the proxy, beside this machine [default: none; with --to, all]",
         |o, text| push(&mut o.clients, text, "a CIDR or address"),
         |o| texts(&o.clients),
     )),

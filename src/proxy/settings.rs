@@ -27,7 +27,7 @@ pub struct Settings {
     pub name_sources: NameSources,
     /// Where forward requests may go.
     pub destinations: DestinationPolicy,
-    /// Who may use a forward proxy, beside this machine itself.
+    /// Clients that may use the proxy, beside this machine itself. With none, a reverse proxy is for all.
     pub clients: Vec<Cidr>,
     /// Who has to say who they are, and how; without, nobody has to.
     pub auth: Option<AuthRules>,
@@ -90,10 +90,10 @@ impl Settings {
         self.cache_object_max.unwrap_or(self.cache_memory as u64 / 8)
     }
 
-    /// Whether `client` may use this proxy.
+    /// Returns true if `client`, a peer, may use this proxy.
     #[must_use]
     pub fn admits(&self, client: IpAddr) -> bool {
-        self.reverse.is_some()
+        (self.reverse.is_some() && self.clients.is_empty())
             || client.to_canonical().is_loopback()
             || self.clients.iter().any(|range| range.contains(client))
     }

@@ -170,12 +170,12 @@ impl Tunnel {
         if let Some(door) = &core.door {
             door.admits(self.journal.user.as_deref(), path_of(request))?;
         }
-        if self.route.judgement.is_none() {
-            return Ok(());
-        }
         let client = self.journal.client.ip();
         if !settings.admits(client) {
             return Err(ExchangeError::ClientDenied(client));
+        }
+        if self.route.judgement.is_none() {
+            return Ok(());
         }
         let asker = self.journal.asker(request);
         let (host, rules) = (&self.route.host, &settings.destinations);

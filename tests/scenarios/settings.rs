@@ -43,6 +43,7 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
             let users = &mut space(settings).users;
             users.read("users", text.as_bytes()).map_err(|bad| bad.to_string())?;
         }
+        "no-clients" => settings.clients.clear(),
         "no-users" => settings.auth = None,
         "protect" => {
             let space = protected(text.parse()?, Side::Origin);
