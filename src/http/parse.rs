@@ -19,6 +19,9 @@ use super::version::Version;
 /// The most field lines any limit can allow.
 pub const MAX_FIELDS: usize = 512;
 
+/// The type of a record that begins a TLS connection (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
 /// What a head may be long. Each bound keeps a peer from filling memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
@@ -161,6 +164,7 @@ impl Scanner {
             // Of an empty line, which decode_head looks after, this is all before the LF.
             (Section::RequestHead, true) if line == b"\r" => Ok(()),
             (Section::RequestHead, true) if first == b'\r' => Err(Refusal::RequestLine),
+            (Section::RequestHead, true) if first == TLS_HANDSHAKE => Err(Refusal::Tls),
             (Section::RequestHead, true) if !is_token_byte(first) => Err(Refusal::NotHttp),
             (Section::ResponseHead, true) if first != b'H' => Err(Refusal::StatusLine),
             (_, false) if self.continues(line) => Ok(()),

@@ -41,7 +41,9 @@ macro_rules! refusals {
 
 refusals! {
     /// The first byte cannot begin a method.
-    NotHttp "not-http" BAD_REQUEST "this is not HTTP/1; if it was meant to be TLS, this port speaks plain HTTP";
+    NotHttp "not-http" BAD_REQUEST "this is not HTTP/1";
+    /// The first byte is that of a TLS handshake.
+    Tls "tls-on-plain-port" BAD_REQUEST "this is TLS, and this port speaks plain HTTP; use an http:// URL for it";
     /// A line ends in LF without CR (RFC 9112 §2.2 allows it, and parsers differ over it).
     BareLf "bare-lf" BAD_REQUEST "a line ends in LF alone; end each line of the head with CR LF";
     /// More than one empty line before the start line.

@@ -115,6 +115,8 @@ pub(super) enum Next {
 pub(super) struct Exchange {
     pub(super) request: Rc<RequestHead>,
     pub(super) journal: Journal,
+    /// Total of the output when the exchange began.
+    pub(super) sent_before: u64,
     pub(super) route: Option<Rc<Route>>,
     pub(super) key: Option<CacheKey>,
     /// Whether the client asks for nothing after it.
@@ -349,6 +351,7 @@ impl Client {
         let (status, sent) = respond::error(self.output.bytes(), error, frame);
         exchange.journal.status = Some(status);
         exchange.journal.sent = sent;
+        exchange.journal.tell_type(&settings, respond::TEXT);
         Step::Finish
     }
 
@@ -422,12 +425,14 @@ impl Client {
         let reset = match self.exchange.take() {
             Some(mut exchange) => {
                 exchange.journal.reason.get_or_insert_with(|| ExchangeError::ClientGone.reason());
+                let sent = self.output.left().saturating_sub(exchange.sent_before);
+                exchange.journal.sent_in_all = sent;
                 cx.core.record(&exchange.journal, cx.reactor.now());
                 exchange.until_close
             }
             None => {
                 if self.head_began.is_some() {
-                    steps::record_refused(&self, &ExchangeError::ClientGone, None, cx);
+                    steps::record_unanswered(&self, cx);
                 }
                 false
             }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::journal::Journal;
+use super::log_line;
 use super::log_text::Dates;
 use super::settings::Settings;
 use crate::time::Now;
@@ -48,7 +49,7 @@ impl AccessLog {
     /// Adds the line of an exchange that is over.
     pub(super) fn record(&mut self, journal: &Journal, settings: &Settings, now: Now) {
         if let Some(format) = settings.log {
-            journal.write(format, now, &mut self.dates, &mut self.lines);
+            log_line::write(journal, format, now, &mut self.dates, &mut self.lines);
             self.gathered += 1;
         }
     }

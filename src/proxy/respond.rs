@@ -10,6 +10,9 @@ use super::status_fields::{AuthInfo, CacheStatus, ProxyStatus};
 const FORWARD_METHODS: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT";
 const REVERSE_METHODS: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE";
 
+/// Type of answers with a text.
+pub(super) const TEXT: &[u8] = b"text/plain; charset=utf-8";
+
 /// What an answer says beside its status and text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame<'a> {
@@ -46,7 +49,7 @@ pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) 
         }
         _ => {}
     }
-    let length = end(head, "text/plain; charset=utf-8", text.as_bytes(), frame);
+    let length = end(head, TEXT, text.as_bytes(), frame);
     (status, length)
 }
 
@@ -59,10 +62,10 @@ pub(super) fn here(
 ) -> (Status, u64) {
     let mut head = begin(out, Status::OK, frame);
     let length = if request.method() == Method::Trace {
-        end(head, "message/http", &echo(request), frame)
+        end(head, b"message/http", &echo(request), frame)
     } else {
         head.field("Allow", if forward { FORWARD_METHODS } else { REVERSE_METHODS });
-        end(head, "", b"", frame)
+        end(head, b"", b"", frame)
     };
     (Status::OK, length)
 }
@@ -71,7 +74,7 @@ pub(super) fn here(
 pub(super) fn text(out: &mut Vec<u8>, text: &str, frame: Frame<'_>) -> (Status, u64) {
     let mut head = begin(out, Status::OK, frame);
     head.field("Cache-Control", b"no-store");
-    (Status::OK, end(head, "text/plain; charset=utf-8", text.as_bytes(), frame))
+    (Status::OK, end(head, TEXT, text.as_bytes(), frame))
 }
 
 fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWriter<'a> {
@@ -82,9 +85,9 @@ fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWrit
     head
 }
 
-fn end(mut head: HeadWriter<'_>, kind: &str, content: &[u8], frame: Frame<'_>) -> u64 {
+fn end(mut head: HeadWriter<'_>, kind: &[u8], content: &[u8], frame: Frame<'_>) -> u64 {
     if !kind.is_empty() {
-        head.field("Content-Type", kind.as_bytes());
+        head.field("Content-Type", kind);
     }
     head.number("Content-Length", content.len() as u64);
     if frame.close {

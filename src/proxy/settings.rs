@@ -11,8 +11,8 @@ use crate::http::{Authority, Name};
 use crate::reactor::NameSources;
 
 use super::door::AuthRules;
-use super::journal::LogFormat;
 use super::limits::Limits;
+use super::log_line::LogFormat;
 
 /// The settings of a proxy.
 #[derive(Clone, Debug)]

@@ -136,6 +136,7 @@ impl Tunnel {
         let up = self.up.pump(self.client, self.origin, &mut upwards, buffers, reactor);
         let down = self.down.pump(self.origin, self.client, &mut downwards, buffers, reactor);
         let sent = self.up.total + self.down.total;
+        self.journal.sent_in_all = self.down.total;
         let moved = sent > std::mem::replace(&mut self.journal.sent, sent);
         // A reset goes unnoticed by reading while the other side takes nothing.
         if up.is_err() || down.is_err() || (!moved && self.is_reset(reactor)) {

@@ -12,7 +12,8 @@ use super::flush;
 /// stream that could be understood.
 pub(in super::super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     client.leave(cx, &ExchangeError::ClientGone);
-    let Some(exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
+    let Some(mut exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
+    exchange.journal.sent_in_all = client.output.total() - exchange.sent_before;
     cx.core.record(&exchange.journal, cx.reactor.now());
     cx.budget.spend_operation(); // a hundred small ones in a row are no small work
     client.idle_since = cx.now();

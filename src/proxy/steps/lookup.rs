@@ -98,6 +98,7 @@ fn join(client: &mut Client, id: Id<Reply>, cx: &mut ClientCx<'_>) -> bool {
     exchange.journal.outcome = Outcome::Miss;
     exchange.cache_status.collapsed = true;
     exchange.cache_status.forwarded = Some(Forwarded::Missing(Missing::Uri));
+    exchange.journal.forwarded = exchange.cache_status.forwarded;
     true
 }
 
@@ -105,6 +106,7 @@ fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut Clien
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let only_if_cached = RequestControl::of(exchange.request.fields()).only_if_cached;
     exchange.cache_status.forwarded = Some(forwarded);
+    exchange.journal.forwarded = Some(forwarded);
     if only_if_cached {
         return Next::Go(client.fail(&ExchangeError::OnlyIfCached, cx));
     }

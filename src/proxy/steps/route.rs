@@ -76,6 +76,7 @@ fn answer(
     };
     let (status, sent) = write(client.output.bytes(), &exchange.request, frame);
     exchange.journal.outcome = Outcome::Own;
+    exchange.journal.tell_type(&cx.core.settings, if sent > 0 { respond::TEXT } else { b"" });
     exchange.journal.status = Some(status);
     exchange.journal.sent = sent;
     Step::Finish

@@ -76,6 +76,7 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
         }
         Came::Stale(object, failure) => {
             exchange.journal.outcome = Outcome::Stale;
+            exchange.journal.refresh_failed = true;
             exchange.cache_status.detail = Some(match failure {
                 Failure::Unreachable => "origin-unreachable",
                 Failure::ServerError => "origin-error",

@@ -8,12 +8,12 @@ use crate::support::{chunked, post, with_line};
 pub(super) fn start_lines() -> Vec<Row> {
     let huge = HeadLimits::default().start_line + 1;
     vec![
+        row(Refusal::Tls, 400, [&b"\x16"[..], b"\x16\x03\x01\x02\x00\x01", b"\r\n\x16\x03\x01"]),
         row(
             Refusal::NotHttp,
             400,
             [
-                &b"\x16\x03\x01\x02\x00\x01"[..], // the first bytes of TLS
-                b"\x05\x01\x00",                  // of SOCKS
+                &b"\x05\x01\x00"[..], // the first bytes of SOCKS
                 b"\0GET / HTTP/1.1\r\n",
                 b" GET / HTTP/1.1\r\n",
                 b"\tGET / HTTP/1.1\r\n",
