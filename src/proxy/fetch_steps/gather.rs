@@ -9,11 +9,12 @@ use super::super::fetch::{Fetch, FetchCx, Next, Step};
 /// Waits for the end of the upload, which then has a length. One that outgrows its window is refused.
 pub(in super::super) fn gather(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     encourage(fetch, cx);
+    let window = cx.core.memory.window();
     let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
     let (Some(body), Some(reader)) = (body, fetch.reader) else {
         return Next::Failed(ExchangeError::ClientGone);
     };
-    let is_full = body.room() == 0;
+    let is_full = body.room(window) == 0;
     match body.state() {
         State::Complete(_) => {
             fetch.order.gathered = Some(body.end());

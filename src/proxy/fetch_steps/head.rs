@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::cache::{self, Failure, NotStored, Response, Storable};
-use crate::http::{FromOrigin, Method, ResponseHead, Status, hop};
+use crate::http::{FromOrigin, Method, ResponseHead, Status, Version, hop};
 
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
@@ -75,9 +75,17 @@ fn take_interim(
 
 fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
     let (status, now) = (head.status(), cx.reactor.now().mono);
-    cx.core.old_origins.note(&fetch.order.route.origin, head.version(), now);
+    let (origin, ttl) = (&fetch.order.route.origin, cx.core.settings.limits.old_origin_ttl);
+    match head.version() {
+        Version::Http10 => cx.core.old_origins.insert(origin, ttl, now),
+        Version::Http11 => cx.core.old_origins.remove(origin),
+    }
     if status == Status::SWITCHING_PROTOCOLS {
         return switch(fetch, head, cx);
+    }
+    if status == Status::REQUEST_TIMEOUT && fetch.may_send_again(cx) {
+        fetch.try_again(cx); // the origin has closed an idle connection (RFC 9110 §15.5.9)
+        return Next::Go(Step::Acquire);
     }
     let asked_about = std::mem::take(&mut fetch.order.validate);
     if status == Status::NOT_MODIFIED && !asked_about.is_empty() {
@@ -133,6 +141,9 @@ pub(super) fn bring(fetch: &Fetch, answer: Answer, cx: &mut FetchCx<'_>) -> Next
 fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Storable, NotStored> {
     if !cx.core.cache.is_on() {
         return Err(NotStored::Off);
+    }
+    if fetch.connection.is_some_and(|connection| connection.bound_to.is_some()) {
+        return Err(NotStored::Authorization);
     }
     let is_part = head.status() == Status::PARTIAL_CONTENT; // kept as far as there is room
     if !is_part && !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {

@@ -68,6 +68,7 @@ impl Basis {
             upload: None,
             old_origin: false,
             gathered: None,
+            bound_to: None,
         })
     }
 }
