@@ -3,13 +3,11 @@
 use std::ops::Range;
 
 use super::chunked::{Chunked, ChunkedDecoder};
-use super::fields::Fields;
+use super::fields::{Fields, Name};
 use super::framing::Framing;
 use super::head::{RequestHead, ResponseHead};
-use super::hop::Hop;
 use super::parse::{self, HeadLimits};
 use super::refusal::Refusal;
-use super::version::Version;
 
 /// Where a message's content ends, followed as it comes in.
 #[derive(Clone, Debug)]
@@ -38,19 +36,19 @@ pub(super) enum BodyStep {
 
 impl BodyDecoder {
     pub(super) fn of_request(head: &RequestHead) -> Self {
-        Self::new(head.framing(), ChunkedDecoder::new(), head.version(), head.fields())
+        Self::new(head.framing(), ChunkedDecoder::new(), head.fields())
     }
 
     pub(super) fn of_response(head: &ResponseHead) -> Self {
-        Self::new(head.framing(), ChunkedDecoder::of_response(), head.version(), head.fields())
+        Self::new(head.framing(), ChunkedDecoder::of_response(), head.fields())
     }
 
-    fn new(framing: Framing, decoder: ChunkedDecoder, version: Version, fields: &Fields) -> Self {
+    fn new(framing: Framing, decoder: ChunkedDecoder, fields: &Fields) -> Self {
         match framing {
             Framing::None => Self::Length(0),
             Framing::Length(length) => Self::Length(length),
             Framing::Chunked => {
-                let nominated = Hop::of(version, fields).nominated().map(Into::into).collect();
+                let nominated = fields.elements(Name::Connection).map(Into::into).collect();
                 Self::Chunked { decoder, nominated }
             }
             Framing::Close => Self::Close,

@@ -5,6 +5,8 @@
 use std::io::Write;
 use std::ops::Range;
 
+use crate::work;
+
 use super::parse::{HeadLimits, Scanner, Section};
 use super::refusal::Refusal;
 
@@ -117,6 +119,7 @@ impl ChunkedDecoder {
             return Ok((0, Chunked::End(0..0)));
         }
         while let Some(&byte) = input.get(at) {
+            work::count(1);
             if let State::Content { left } = self.state {
                 let available = (input.len() - at) as u64;
                 let n = left.min(available);

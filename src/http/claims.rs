@@ -1,5 +1,7 @@
 //! Fields in which proxies say who has asked, and for what. A client can write them too.
 
+use crate::work;
+
 /// Fields that origins, or libraries on them, are known to believe: the client's address, the host, the
 /// scheme, or the target of the request. All that begin with `X-Forwarded` are beside them.
 const CLAIMS: &[&[u8]] = &[
@@ -87,6 +89,7 @@ fn is_claim_as(name: &[u8], same: fn(u8, u8) -> bool) -> bool {
 }
 
 fn is_among(names: &[&[u8]], name: &[u8], same: fn(u8, u8) -> bool) -> bool {
+    work::count(names.len());
     names.iter().any(|known| is(known, name, same))
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::heap::taken;
 
 use super::list::Elements;
+use crate::work;
 
 macro_rules! names {
     ($($variant:ident $name:literal;)*) => {
@@ -102,6 +103,7 @@ impl Name {
     #[must_use]
     pub fn from_bytes(name: &[u8]) -> Self {
         let Some((row, count)) = BY_LENGTH.get(name.len()) else { return Self::Other };
+        work::count(count * name.len());
         let found = row[..*count].iter().find(|n| n.as_str().as_bytes().eq_ignore_ascii_case(name));
         found.copied().unwrap_or(Self::Other)
     }
@@ -177,7 +179,8 @@ pub struct Field<'a> {
 impl Field<'_> {
     /// Whether its name is `name`, in any case.
     #[must_use]
-    pub const fn is_named(&self, name: &[u8]) -> bool {
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        work::count(if self.name.len() == name.len() { name.len() } else { 1 });
         self.name.eq_ignore_ascii_case(name)
     }
 }
@@ -213,6 +216,7 @@ impl Fields {
 
     /// Adds a line at the end. What it is given has been checked before.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        work::count(name.len() + value.len());
         let start = self.bytes.len();
         [name, b": ", value, b"\r\n"].iter().for_each(|part| self.bytes.extend_from_slice(part));
         let (id, value_at) = (Name::from_bytes(name), start + name.len() + 2);
@@ -321,6 +325,7 @@ impl Fields {
     /// The values of all lines of this name.
     pub fn all(&self, id: Name) -> impl Iterator<Item = &[u8]> + Clone {
         let lines = if self.has(id) { self.lines.as_slice() } else { &[] };
+        work::count(lines.len());
         lines.iter().filter(move |line| line.id == id).map(|line| line.value.within(&self.bytes))
     }
 

@@ -1,5 +1,7 @@
 //! How long a message is: RFC 9112 §6, and what is refused rather than guessed.
 
+use crate::work;
+
 use super::fields::{Fields, Name};
 use super::list::is_token;
 use super::method::Method;
@@ -148,12 +150,14 @@ fn codings_are_known(fields: &Fields) -> bool {
 fn is_known(coding: &[u8]) -> bool {
     const KNOWN: [&[u8]; 7] =
         [b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip", b"br", b"zstd"];
+    work::count(KNOWN.len());
     KNOWN.iter().any(|known| coding.eq_ignore_ascii_case(known))
 }
 
 /// Returns the length of a response, if its fields say the same number several times, on several lines
 /// or in a list (RFC 9112 §6.3, rule 5), or with leading zeros, so that it is to be written anew.
 pub(super) fn repeated_length(fields: &Fields) -> Option<u64> {
+    work::count(fields.all(Name::ContentLength).map(<[u8]>::len).sum());
     let numbers = |value| <[u8]>::split(value, |&byte| byte == b',').map(<[u8]>::trim_ascii);
     let mut said = fields.all(Name::ContentLength).flat_map(numbers);
     let first = said.next()?;

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::work;
+
+use super::field_names::FieldNames;
 use super::fields::{Field, Fields, Name};
 use super::list;
 use super::version::Version;
@@ -16,7 +19,7 @@ pub struct Hop<'a> {
     /// Whether `Connection` names `upgrade`.
     pub upgrade: bool,
     /// The names in `Connection` beside the options above.
-    nominated: Vec<&'a [u8]>,
+    nominated: FieldNames<'a>,
 }
 
 impl<'a> Hop<'a> {
@@ -34,12 +37,7 @@ impl<'a> Hop<'a> {
             }
         }
         let persistent = !close && (version == Version::Http11 || keep_alive);
-        Self { persistent, upgrade, nominated }
-    }
-
-    /// Names in `Connection`, beside the options of the connection itself.
-    pub fn nominated(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.nominated.iter().copied()
+        Self { persistent, upgrade, nominated: nominated.into_iter().collect() }
     }
 
     /// Whether `field` ends here: by its name, or because `Connection` names it.
@@ -59,7 +57,7 @@ impl<'a> Hop<'a> {
             | Name::ProxyAuthenticationInfo
             | Name::ProxyAuthorization => true,
             Name::Host | Name::ContentLength => false,
-            _ => self.nominated.iter().any(|name| field.is_named(name)),
+            _ => self.nominated.contains(field.name),
         }
     }
 }
@@ -149,6 +147,7 @@ fn is_of_connection(text: &[u8]) -> bool {
 #[must_use]
 pub fn has_passed(fields: &Fields, pseudonym: &str) -> bool {
     fields.elements(Name::Via).any(|hop| {
+        work::count(hop.len());
         let mut words = hop.split(|&b| b == b' ' || b == b'\t').filter(|word| !word.is_empty());
         let received_by = words.nth(1);
         received_by.is_some_and(|by| by.eq_ignore_ascii_case(pseudonym.as_bytes()))

@@ -5,7 +5,10 @@
 
 use std::mem::MaybeUninit;
 
+use crate::work;
+
 use super::claims;
+use super::field_names::FieldNames;
 use super::fields::{Fields, Lines, Name, Span};
 use super::framing;
 use super::head::{RequestHead, ResponseHead};
@@ -103,6 +106,7 @@ impl Scanner {
         limits: &HeadLimits,
     ) -> Result<Option<usize>, Refusal> {
         let within = &input[..input.len().min(limits.head)];
+        work::count(1 + within.len().saturating_sub(self.searched));
         while let Some(end) = memchr::memchr(b'\n', &within[self.searched..]) {
             let line_end = self.searched + end;
             let line = &within[self.line..line_end];
@@ -188,6 +192,7 @@ type Headers<'h, 'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
 
 /// Parses a complete request head, empty line included.
 pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, Refusal> {
+    work::count(2 * bytes.len()); // copied and parsed
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
     let version_at = line_end.checked_sub("HTTP/1.1".len()).ok_or(Refusal::RequestLine)?;
@@ -220,6 +225,7 @@ pub(super) fn response(
     method: Method,
     limits: &HeadLimits,
 ) -> Result<ResponseHead, Refusal> {
+    work::count(3 * bytes.len()); // copied, searched for folds, parsed
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
     let version_end = "HTTP/1.1".len().min(line_end);
@@ -255,6 +261,8 @@ pub(super) fn trailers(
     section: Section,
     nominated: &[Box<[u8]>],
 ) -> Result<Fields, Refusal> {
+    work::count(4 * bytes.len()); // copied, searched for folds, parsed, written anew
+    let nominated: FieldNames<'_> = nominated.iter().map(|name| &**name).collect();
     let mut bytes = [b"HTTP/1.1 200\r\n", bytes].concat();
     let lenient = section.is_of_origin();
     if lenient {
@@ -273,7 +281,7 @@ pub(super) fn trailers(
         if forbidden && !lenient {
             return Err(Refusal::Trailer);
         }
-        if !forbidden && !nominated.iter().any(|other| name.eq_ignore_ascii_case(other)) {
+        if !forbidden && !nominated.contains(name) {
             fields.push(name, header.value);
         }
     }
@@ -413,6 +421,7 @@ fn check_expectation(version: Version, fields: &Fields) -> Result<(), Refusal> {
 }
 
 fn check_options(fields: &Fields, limits: &HeadLimits) -> Result<(), Refusal> {
+    work::count(fields.wire().len());
     let options = |value: &[u8]| 1 + memchr::memchr_iter(b',', value).count();
     let options: usize = fields.all(Name::Connection).map(options).sum();
     if options > limits.fields { Err(Refusal::TooManyOptions) } else { Ok(()) }

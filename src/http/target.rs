@@ -1,5 +1,7 @@
 //! The four forms of request target (RFC 9112 §3.2), split without rewriting a byte.
 
+use crate::work;
+
 use super::fields::Span;
 use super::method::Method;
 use super::refusal::Refusal;
@@ -32,6 +34,7 @@ impl<'a> Authority<'a> {
     /// # Errors
     /// [`Refusal::UserInfo`] or [`Refusal::Authority`].
     pub fn parse(text: &'a [u8]) -> Result<Self, Refusal> {
+        work::count(4 * text.len()); // user, UTF-8, the end of the host, its characters
         if text.contains(&b'@') {
             return Err(Refusal::UserInfo);
         }
@@ -93,6 +96,7 @@ impl Target {
         method: Method,
         relaxed: bool,
     ) -> Result<Self, Refusal> {
+        work::count(3 * text.len()); // characters, the end of the scheme, that of the host
         if !text.iter().all(|&b| is_target_byte(b) || (relaxed && is_relaxed_byte(b))) {
             return Err(Refusal::Target);
         }

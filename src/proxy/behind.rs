@@ -1,6 +1,7 @@
 //! The client behind trusted proxies: what they say of it is read, believed and passed on.
 
 use std::fmt;
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::http::{Authority, Fields, HeadWriter, Name, list};
@@ -23,9 +24,8 @@ pub(super) struct Behind<'a> {
     pub(super) host: Option<Authority<'a>>,
     peer: IpAddr,
     trusted: bool,
-    /// Addresses before the peer's, as far as they are known, and the place of the client's.
-    nodes: Vec<Option<IpAddr>>,
-    place: Option<usize>,
+    /// Addresses from the client's on, up to the peer's: those of trusted proxies.
+    nodes: Vec<IpAddr>,
     /// Set if `Forwarded` says the same, so that it can be extended.
     agrees: bool,
 }
@@ -33,7 +33,6 @@ pub(super) struct Behind<'a> {
 impl<'a> Behind<'a> {
     /// Reads what `peer`, which has sent a request with these fields, says of its client.
     pub(super) fn of(peer: IpAddr, fields: &'a Fields, settings: &Settings) -> Self {
-        let (nodes, place) = (Vec::new(), None);
         let trusted = settings.reverse.is_some() && settings.trusts(peer);
         let alone = Self {
             client: peer,
@@ -41,8 +40,7 @@ impl<'a> Behind<'a> {
             host: None,
             peer,
             trusted,
-            nodes,
-            place,
+            nodes: Vec::new(),
             agrees: false,
         };
         if trusted { alone.believing(fields, settings) } else { alone }
@@ -51,18 +49,19 @@ impl<'a> Behind<'a> {
     fn believing(self, fields: &'a Fields, settings: &Settings) -> Self {
         let elements: Vec<_> = fields.elements(Name::Forwarded).map(Element::read).collect();
         let of_elements: Vec<_> = elements.iter().map(|element| element.node).collect();
-        let said = place_of_client(&of_elements, settings);
-        let element = said.map_or(elements.last(), |at| elements.get(at)).copied();
-        let listed = fields.has(Name::XForwardedFor);
-        let nodes = match listed {
-            true => fields.elements(Name::XForwardedFor).map(address).collect(),
-            false => of_elements.clone(),
+        let said = believed(&of_elements, settings);
+        let said_by = elements.iter().rev().nth(said.len().saturating_sub(1)).copied();
+        let nodes = match fields.has(Name::XForwardedFor) {
+            true => {
+                let listed: Vec<_> = fields.elements(Name::XForwardedFor).map(address).collect();
+                believed(&listed, settings)
+            }
+            false => said.clone(),
         };
-        let place = place_of_client(&nodes, settings);
-        let client = place.and_then(|at| nodes[at]).unwrap_or(self.peer);
+        let client = nodes.first().copied().unwrap_or(self.peer);
 
-        let same_client = said.and_then(|at| of_elements[at]).unwrap_or(self.peer) == client;
-        let element = element.filter(|_| same_client).unwrap_or_default();
+        let same_client = said.first().copied().unwrap_or(self.peer) == client;
+        let element = said_by.filter(|_| same_client).unwrap_or_default();
         let first = |name| fields.elements(name).next();
         let proto = first(Name::XForwardedProto).and_then(is_https);
         let host = first(Name::XForwardedHost).and_then(|text| Authority::parse(text).ok());
@@ -72,7 +71,7 @@ impl<'a> Behind<'a> {
             && (proto.is_none() || proto == element.https)
             && (host.is_none() || host == element.host);
         let https = proto.or(element.https).unwrap_or(false);
-        Self { client, https, host: host.or(element.host), nodes, place, agrees, ..self }
+        Self { client, https, host: host.or(element.host), nodes, agrees, ..self }
     }
 
     /// Returns true if the peer is a trusted proxy.
@@ -81,57 +80,56 @@ impl<'a> Behind<'a> {
     }
 
     /// Tells the origin all that is believed, in both forms, and adds this hop, at which the request came
-    /// for `host`.
+    /// for `host`. A form that has come is extended; one that has not begins with the client.
     pub(super) fn write_to(&self, head: &mut HeadWriter<'_>, fields: &Fields, host: &str) {
         let lines = |id| fields.all(id).filter(|value| self.trusted && !value.is_empty());
         let peer = self.peer.to_canonical();
-        let nodes: Vec<String> = self.nodes.iter().map(|node| Plain(*node).to_string()).collect();
-        match fields.has(Name::XForwardedFor) {
-            true => {
-                head.list("X-Forwarded-For", lines(Name::XForwardedFor), format_args!("{peer}"))
-            }
-            false => {
-                let nodes = nodes.iter().map(String::as_bytes);
-                head.list("X-Forwarded-For", nodes, format_args!("{peer}"))
-            }
-        };
+        if fields.has(Name::XForwardedFor) {
+            head.list("X-Forwarded-For", lines(Name::XForwardedFor), format_args!("{peer}"));
+        } else {
+            let nodes: Vec<String> =
+                self.nodes.iter().map(|n| n.to_canonical().to_string()).collect();
+            head.list(
+                "X-Forwarded-For",
+                nodes.iter().map(String::as_bytes),
+                format_args!("{peer}"),
+            );
+        }
         let scheme = if self.https { "https" } else { "http" };
         let public = self.host.map_or_else(|| host.to_owned(), |host| text_of(&host));
         head.field("X-Forwarded-Proto", scheme.as_bytes());
         head.field("X-Forwarded-Host", public.as_bytes());
 
-        let element = |at: usize, node: &Option<IpAddr>| match self.place == Some(at) {
-            true => format!("for={};host=\"{public}\";proto={scheme}", Quoted(*node)),
-            false => format!("for={}", Quoted(*node)),
+        let of_client = |node| format!("for={};host=\"{public}\";proto={scheme}", Node(node));
+        let (own, before): (String, Vec<String>) = match self.nodes.split_first() {
+            None => (of_client(peer), Vec::new()),
+            Some((&client, proxies)) => {
+                let proxies = proxies.iter().map(|&node| format!("for={}", Node(node)));
+                let before = iter::once(of_client(client)).chain(proxies).collect();
+                (format!("for={};host=\"{host}\";proto=http", Node(peer)), before)
+            }
         };
-        // Of a peer that names no client, it says what the peer says.
-        let (host, scheme) = match self.place {
-            Some(_) => (host, "http"),
-            None => (public.as_str(), scheme),
-        };
-        let own = Quoted(Some(peer));
-        let own = format_args!("for={own};host=\"{host}\";proto={scheme}");
         if self.agrees {
-            head.list("Forwarded", lines(Name::Forwarded), own);
+            head.list("Forwarded", lines(Name::Forwarded), format_args!("{own}"));
         } else {
-            let before: Vec<String> =
-                self.nodes.iter().enumerate().map(|(at, node)| element(at, node)).collect();
-            head.list("Forwarded", before.iter().map(String::as_bytes), own);
+            head.list("Forwarded", before.iter().map(String::as_bytes), format_args!("{own}"));
         }
     }
 }
 
-/// Returns the place of the last address that is not of a trusted proxy; of the first, if all are.
-fn place_of_client(nodes: &[Option<IpAddr>], settings: &Settings) -> Option<usize> {
-    let mut place = None;
-    for (at, node) in nodes.iter().enumerate().rev() {
+/// Returns the addresses from the last that is not of a trusted proxy on; all known ones at the end, if all
+/// are of trusted proxies.
+fn believed(nodes: &[Option<IpAddr>], settings: &Settings) -> Vec<IpAddr> {
+    let mut believed = Vec::new();
+    for node in nodes.iter().rev() {
         let Some(address) = node else { break };
-        place = Some(at);
+        believed.push(*address);
         if !settings.trusts(*address) {
             break;
         }
     }
-    place
+    believed.reverse();
+    believed
 }
 
 /// One element of `Forwarded` (RFC 7239 §4), as far as it can be read.
@@ -201,26 +199,14 @@ fn text_of(authority: &Authority<'_>) -> String {
     }
 }
 
-/// A node as `X-Forwarded-For` has it.
-struct Plain(Option<IpAddr>);
+/// An address as `Forwarded` has it (RFC 7239 §6).
+struct Node(IpAddr);
 
-impl fmt::Display for Plain {
+impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(address) => address.to_canonical().fmt(f),
-            None => f.write_str("unknown"),
-        }
-    }
-}
-
-/// A node as `Forwarded` has it (RFC 7239 §6).
-struct Quoted(Option<IpAddr>);
-
-impl fmt::Display for Quoted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.map(|address| address.to_canonical()) {
-            Some(IpAddr::V6(address)) => write!(f, "\"[{address}]\""),
-            address => Plain(address).fmt(f),
+        match self.0.to_canonical() {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(address) => write!(f, "\"[{address}]\""),
         }
     }
 }
@@ -309,7 +295,7 @@ mod tests {
                     "bad, 2001:db8::1, 10.0.0.2, 10.0.0.1",
                     "http",
                     "W.test:81",
-                    "for=unknown, for=\"[2001:db8::1]\";host=\"W.test:81\";proto=http, for=10.0.0.2, \
+                    "for=\"[2001:db8::1]\";host=\"W.test:81\";proto=http, for=10.0.0.2, \
                      for=10.0.0.1;host=\"h.test\";proto=http",
                 ],
             ),

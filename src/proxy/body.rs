@@ -15,6 +15,7 @@ use crate::cache::Content;
 use crate::heap::{filled, taken};
 use crate::http::Fields;
 use crate::reactor::{Arena, Id, Io, Reactor, Token, Wake};
+use crate::work;
 
 use super::error::ExchangeError;
 use super::slices::Slices;
@@ -63,6 +64,10 @@ pub(super) struct Body {
     writer: Token,
     writer_parked: bool,
     readers: Arena<Reader>,
+    /// Readers that are parked.
+    parked: usize,
+    /// The gate, until a reader moves: content may come in many small pieces.
+    gate: Option<Option<u64>>,
     /// What is sealed; the tail follows it.
     sealed: Content,
     tail: Vec<u8>,
@@ -88,6 +93,8 @@ impl Body {
             writer,
             writer_parked: false,
             readers: Arena::new(),
+            parked: 0,
+            gate: None,
             sealed: Content::default(),
             tail: Vec::new(),
             capacity: FIRST_CHUNK,
@@ -164,13 +171,19 @@ impl Body {
     }
 
     /// The offset of the reader that the writer must not outrun.
-    fn gate(&self) -> Option<u64> {
+    fn gate(&mut self) -> Option<u64> {
+        if let Some(gate) = self.gate {
+            return gate;
+        }
+        work::count(self.readers.len());
         let reading = self.readers.iter().filter(|(_, reader)| !reader.lost);
         let offsets = reading.map(|(_, reader)| reader.at);
-        match self.retain {
+        let gate = match self.retain {
             Retain::All => offsets.max(),
             Retain::Behind => offsets.min(),
-        }
+        };
+        self.gate = Some(gate);
+        gate
     }
 
     /// A buffer to append to directly, with room for at least one byte;
@@ -201,6 +214,7 @@ impl Body {
     /// With nothing here yet, begins at `offset`: what comes before is nobody's wish.
     pub(super) fn begin_at(&mut self, offset: u64) {
         self.sealed.restart(offset);
+        self.gate = None;
         for (_, reader) in self.readers.iter_mut() {
             reader.at = reader.at.max(offset);
         }
@@ -221,6 +235,7 @@ impl Body {
         while !bytes.is_empty() {
             let tail = self.tail();
             let n = bytes.len().min(tail.capacity() - tail.len());
+            work::count(n);
             tail.extend_from_slice(&bytes[..n]);
             bytes = &bytes[n..];
             self.appended(wake);
@@ -238,6 +253,7 @@ impl Body {
     /// Lets go of what was read, now and from now on.
     pub(super) fn let_go(&mut self) {
         self.retain = Retain::Behind;
+        self.gate = None;
         self.release();
     }
 
@@ -261,6 +277,7 @@ impl Body {
                 wake.wake(reader.token);
             }
         }
+        self.gate = None;
         self.release();
         self.wake_writer(wake);
     }
@@ -278,6 +295,10 @@ impl Body {
     }
 
     pub(super) fn wake_readers(&mut self, wake: &mut impl Wake) {
+        if std::mem::take(&mut self.parked) == 0 {
+            return;
+        }
+        work::count(self.readers.len());
         for (_, reader) in self.readers.iter_mut() {
             if std::mem::take(&mut reader.parked) {
                 wake.wake(reader.token);
@@ -293,7 +314,10 @@ impl Body {
     pub(super) fn attach(&mut self, token: Token) -> Option<ReaderKey> {
         let at = self.sealed.start();
         let complete = self.retain == Retain::All || at == 0;
-        complete.then(|| self.readers.insert(Reader { at, token, parked: true, lost: false }))
+        complete.then(|| {
+            (self.parked, self.gate) = (self.parked + 1, None);
+            self.readers.insert(Reader { at, token, parked: true, lost: false })
+        })
     }
 
     /// How many bytes are there that the reader has not read.
@@ -305,6 +329,7 @@ impl Body {
     pub(super) fn skip_to(&mut self, key: ReaderKey, offset: u64, wake: &mut impl Wake) {
         let Some(reader) = self.readers.get_mut(key) else { return };
         reader.at = reader.at.max(offset);
+        self.gate = None;
         self.release();
         self.wake_writer(wake);
     }
@@ -337,6 +362,7 @@ impl Body {
         let Some(reader) = self.readers.get_mut(key) else { return };
         reader.at += n;
         debug_assert!(n == 0 || reader.at <= end);
+        self.gate = None;
         self.release();
         self.wake_writer(wake);
     }
@@ -344,7 +370,7 @@ impl Body {
     /// Has the reader woken when there is more, or the end.
     pub(super) fn park(&mut self, key: ReaderKey) {
         if let Some(reader) = self.readers.get_mut(key) {
-            reader.parked = true;
+            self.parked += usize::from(!std::mem::replace(&mut reader.parked, true));
         }
     }
 
@@ -352,12 +378,15 @@ impl Body {
     pub(super) fn rewind(&mut self, key: ReaderKey) -> bool {
         let start = self.sealed.start();
         let reader = self.readers.get_mut(key).filter(|_| start == 0);
+        self.gate = None;
         reader.map(|reader| reader.at = 0).is_some()
     }
 
     /// Takes the reader away.
     pub(super) fn detach(&mut self, key: ReaderKey, wake: &mut impl Wake) {
-        self.readers.remove(key);
+        let gone = self.readers.remove(key);
+        self.parked -= usize::from(gone.is_some_and(|reader| reader.parked));
+        self.gate = None;
         self.release();
         if !self.has_readers() {
             self.writer_parked = true; // the writer decides whether to go on for nobody
@@ -397,6 +426,8 @@ impl Body {
 
     /// Panics if its books do not agree.
     pub(super) fn check(&self) {
+        let parked = self.readers.iter().filter(|(_, reader)| reader.parked).count();
+        assert_eq!(parked, self.parked, "parked readers are counted");
         for (_, reader) in self.readers.iter().filter(|(_, reader)| !reader.lost) {
             let end = self.length.map_or(self.end(), |length| length.max(self.end()));
             let here = self.sealed.start()..=end;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::cache::{self, Object};
 use crate::http::hop::{self, Hop, Protocol};
 use crate::http::{
-    Field, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead, Status, Version,
-    claims, date,
+    Field, FieldNames, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead,
+    Status, Version, claims, date,
 };
 use crate::time::Now;
 
@@ -226,9 +226,10 @@ pub(super) fn whole_fields(part: &Fields, length: u64) -> Fields {
 /// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
 /// length is known.
 pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
+    let withheld: FieldNames<'_> = cache::withheld(passed_on).collect();
     let mut out = Fields::after(passed_on.start_line().to_vec(), passed_on.len() + 1);
     for field in passed_on.iter().filter(|field| field.id != Name::Age) {
-        if !cache::withheld(passed_on).any(|name| field.is_named(name)) {
+        if !withheld.contains(field.name) {
             out.push(field.name, field.value);
         }
     }
@@ -243,13 +244,15 @@ pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> 
 pub(super) fn updated_fields(stored: &Object, not_modified: &Fields) -> Fields {
     let mut out = Fields::after(stored.head.start_line().to_vec(), stored.head.len());
     let kept = |id| matches!(id, Name::ContentLength | Name::ContentEncoding | Name::ContentRange);
+    let brought: FieldNames<'_> = not_modified.iter().map(|field| field.name).collect();
+    let withheld: FieldNames<'_> = cache::withheld(not_modified).collect();
     for field in stored.head.iter() {
-        if kept(field.id) || not_modified.all_named(field.name).next().is_none() {
+        if kept(field.id) || !brought.contains(field.name) {
             out.push(field.name, field.value);
         }
     }
     for field in not_modified.iter().filter(|field| !kept(field.id) && field.id != Name::Age) {
-        if !cache::withheld(not_modified).any(|name| field.is_named(name)) {
+        if !withheld.contains(field.name) {
             out.push(field.name, field.value);
         }
     }

@@ -21,3 +21,4 @@ mod round_trip;
 mod rules;
 mod split;
 mod support;
+mod work;
