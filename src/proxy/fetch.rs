@@ -73,7 +73,7 @@ pub(super) struct Fetch {
     pub(super) reader: Option<ReaderKey>,
     /// Whether the whole request is in the output, or has left.
     pub(super) request_ended: bool,
-    /// Whether the origin takes no more of the request; its answer may still come.
+    /// Whether the origin takes no more of the request, or shall get no more; its answer may still come.
     pub(super) sending_failed: bool,
     pub(super) codec: ClientCodec,
     pub(super) input: Input,
@@ -406,15 +406,20 @@ impl Fetch {
         self.drop_connection(cx);
         self.input.release(&mut cx.core.buffers);
         cx.core.memory.count(&mut self.held, 0);
-        if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
-            cx.core.leave_upload(upload, reader, cx.reactor);
-        }
+        self.leave_upload(cx);
         cx.core.release_reply(self.reply, cx.reactor);
     }
 
     /// Returns the bytes of memory it holds in buffers.
     pub(super) const fn holds(&self) -> usize {
         self.input.held() + self.output.held()
+    }
+
+    /// Reads no more of the request's content.
+    pub(super) fn leave_upload(&mut self, cx: &mut FetchCx<'_>) {
+        if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
+            cx.core.leave_upload(upload, reader, cx.reactor);
+        }
     }
 
     /// How the request's content is framed.

@@ -304,9 +304,10 @@ impl Player {
                     self.stage.peers.incoming(peer).ok_or("there is no such connection")?;
                 return same(&(shown(&incoming.rest()), incoming.end), &(String::new(), None));
             }
-            State::Blocked => {
+            State::Blocked | State::Sent => {
                 self.stage.settle_well();
-                return same(&(self.stage.peers.unsent(peer) > 0), &true);
+                let blocked = self.stage.peers.unsent(peer) > 0;
+                return same(&blocked, &(state == State::Blocked));
             }
             State::Closed | State::Reset | State::Gone => {}
         }

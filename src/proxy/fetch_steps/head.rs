@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::cache::{self, Failure, NotStored, Response, Storable};
+use crate::http::hop::Hop;
 use crate::http::{FromOrigin, Method, ResponseHead, Status, Version, hop};
 
 use super::super::error::ExchangeError;
@@ -98,6 +99,9 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     {
         return Next::Failed(ExchangeError::OriginGone);
     }
+    // The origin does not wish to have the rest of the request (RFC 9112 §9.5).
+    let closes = !Hop::of(head.version(), head.fields()).persistent;
+    fetch.sending_failed |= closes && status.code() >= 400;
     stored::invalidate(fetch, head, cx);
     stored::freshen_by_head(fetch, head, cx);
     let now = cx.reactor.now();
