@@ -79,6 +79,8 @@ pub(super) enum Unserved {
     Connect,
     /// A host that is neither address nor name.
     Host,
+    /// An absolute target on a reverse listener, of a scheme other than the client has used.
+    Misdirected,
     /// A path with `..` where a prefix of the origin's paths is served.
     DotSegments,
     /// A path that is protected in different ways, depending on how it is read.
@@ -232,6 +234,7 @@ impl Unserved {
             }
             Self::Https | Self::Scheme => Status::NOT_IMPLEMENTED,
             Self::Connect => Status::METHOD_NOT_ALLOWED,
+            Self::Misdirected => Status::MISDIRECTED_REQUEST,
         }
     }
 
@@ -242,6 +245,7 @@ impl Unserved {
             Self::Scheme => "scheme",
             Self::Connect => "connect",
             Self::Host => "host",
+            Self::Misdirected => "misdirected",
             Self::DotSegments => "dot-segments",
             Self::AmbiguousPath => "ambiguous-path",
         }
@@ -266,6 +270,9 @@ impl fmt::Display for ExchangeError {
                 Unserved::Scheme => "only http:// URLs are fetched.",
                 Unserved::Connect => "a reverse proxy makes no tunnels.",
                 Unserved::Host => "the host is neither a name nor an address.",
+                Unserved::Misdirected => {
+                    "URLs of this scheme are not served on this connection (RFC 9110 §7.4)."
+                }
                 Unserved::DotSegments => {
                     "the path climbs with '..', which could leave what is served here."
                 }

@@ -187,7 +187,7 @@ pub(super) fn response_fields(
             .all(Name::TransferEncoding)
             .for_each(|coding| out.push(b"Transfer-Encoding", coding));
     }
-    if !fields.has(Name::Date) && !status.is_interim() {
+    if !out.has(Name::Date) && !status.is_interim() {
         out.push(b"Date", date::format(now.wall).as_bytes()); // RFC 9110 §6.6.1
     }
     let via = format!("{} {}", response.version().number(), settings.via);

@@ -201,6 +201,12 @@ fn to_origin(
     if request.method() == Method::Connect {
         return Err(ExchangeError::Unserved(Unserved::Connect));
     }
+    if request.form() == Form::Absolute {
+        let is = |scheme| request.scheme().eq_ignore_ascii_case(scheme);
+        if !is("http") && !(is("https") && behind.https) {
+            return Err(ExchangeError::Unserved(Unserved::Misdirected));
+        }
+    }
     if !origin.prefix.is_empty() && auth::climbs(path_of(request)) {
         return Err(ExchangeError::Unserved(Unserved::DotSegments));
     }
