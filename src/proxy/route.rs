@@ -203,7 +203,8 @@ fn to_origin(
     }
     if request.form() == Form::Absolute {
         let is = |scheme| request.scheme().eq_ignore_ascii_case(scheme);
-        if !is("http") && !(is("https") && behind.https) {
+        let as_asked = is("http") || (behind.https && is("https"));
+        if !as_asked {
             return Err(ExchangeError::Unserved(Unserved::Misdirected));
         }
     }
