@@ -221,10 +221,11 @@ class Logs(Case):
 
     def test_squid_is_the_native_format(self):
         origin, lines = self.lines("squid")
-        form = re.compile(r"\d+\.\d{3} +\d+ \S+ [A-Z_]+/\d{3} \d+ \S+ \S+ - [A-Z_]+/\S+ -")
-        self.assertIsNotNone(form.fullmatch(lines[0]), lines[0])
-        self.assertIsNotNone(form.fullmatch(lines[1]), lines[1])
+        form = re.compile(r"\d+\.\d{3} +\d+ \S+ [A-Z_]+/\d{3} (\d+) \S+ \S+ - [A-Z_]+/\S+ \S+")
+        for line in lines:
+            self.assertIsNotNone(form.fullmatch(line), line)
         self.assertIn("TCP_MISS/200", lines[0])
+        self.assertGreater(int(form.fullmatch(lines[0]).group(1)), 100)  # the head, too
         self.assertIn("TCP_DENIED/403", lines[1])
 
     def test_json_is_one_object_a_line(self):
