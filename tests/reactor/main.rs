@@ -19,3 +19,4 @@ mod stations;
 mod support;
 mod timers;
 mod turn;
+mod waker;
