@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::work::count;
+
 use super::name::Name;
 
 /// The port of servers.
@@ -50,6 +52,7 @@ impl ResolvConf {
     /// machine.
     #[must_use]
     pub fn read(text: &str) -> Self {
+        count(text.len());
         let mut conf = Self::default();
         let mut servers = Vec::new();
         for line in text.lines().filter(|line| !line.starts_with(['#', ';'])) {

@@ -125,9 +125,13 @@ limits! {
     name_recheck "name-recheck": Duration = seconds(30), from Duration::ZERO, up to LONGEST_TTL;
     /// Names kept.
     names "names": usize = 10_000, from 1;
-    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn. Beyond,
-    /// requests for other names fail at once: waiting in so long a queue they would only fail later.
+    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn; of one
+    /// client, no more than are free. Beyond, expired addresses serve, or requests fail at once: waiting
+    /// in so long a queue they would only fail later.
     names_asked "names-asked": usize = 256, from 1;
+    /// Whether clients on the loopback count as one where clients share places. If not, they are not
+    /// bounded: a proxy in front may stand for many.
+    share_loopback "share-loopback": bool = false, from false;
     /// Addresses of which it is remembered that they did not answer.
     failed_addresses "failed-addresses": usize = 1000, from 0;
     /// How long that is remembered; they are tried after the others of their name.

@@ -35,6 +35,7 @@ mod reply;
 mod respond;
 mod route;
 mod settings;
+mod share;
 mod slices;
 mod stats;
 mod status_fields;

@@ -11,6 +11,7 @@ mod local;
 mod loopback;
 mod mailbox;
 mod nameless;
+mod names;
 mod resolver;
 mod signals;
 mod sigpipe;

@@ -9,6 +9,7 @@ use super::super::dial::Dial;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
 use super::super::pool::OriginConnection;
 use super::super::route::Route;
+use super::super::share::share_of;
 
 /// Gets a connection. A request that was lost on an idle one gets a new one.
 pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
@@ -23,9 +24,9 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         return Next::Go(Step::Send);
     }
     let (limits, now) = (&cx.core.settings.limits, cx.reactor.now().mono);
-    let dial = fetch
-        .dial
-        .get_or_insert_with(|| Dial::new(token, Rc::clone(&fetch.order.route), limits, now));
+    let (route, share) = (&fetch.order.route, share_of(fetch.order.client.ip(), limits));
+    let dial =
+        fetch.dial.get_or_insert_with(|| Dial::new(token, Rc::clone(route), share, limits, now));
     match dial.drive(cx.reactor, cx.core) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Failed(error),

@@ -6,6 +6,7 @@ use std::task::Poll;
 use super::super::client::{Client, ClientCx, Next, Step};
 use super::super::dial::Dial;
 use super::super::event::Event;
+use super::super::share::share_of;
 
 /// Goes on to the cache if an address of the destination is allowed to this client: who may not go there
 /// gets no copy either.
@@ -13,11 +14,12 @@ pub(in super::super) fn judge(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
     if client.is_reset(cx) {
         return Next::Gone;
     }
-    let token = client.token();
+    let (token, share) = (client.token(), share_of(client.address.ip(), &cx.core.settings.limits));
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let Some(route) = &exchange.route else { return Next::Go(Step::Route) };
     let (limits, now) = (&cx.core.settings.limits, cx.reactor.now().mono);
-    let dial = exchange.dial.get_or_insert_with(|| Dial::new(token, Rc::clone(route), limits, now));
+    let dial =
+        exchange.dial.get_or_insert_with(|| Dial::new(token, Rc::clone(route), share, limits, now));
     match dial.look_up(cx.reactor, cx.core) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
@@ -25,6 +27,7 @@ pub(in super::super) fn judge(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
             if let Some(rule) = dial.reported.take() {
                 exchange.journal.note(Event::Reported(rule));
             }
+            dial.cancel(cx.reactor, cx.core);
             exchange.dial = None;
             Next::Go(Step::Lookup)
         }
