@@ -19,8 +19,9 @@ pub(super) struct Entry<W> {
     /// Number of answers that waiters were told of.
     pub(super) answers: u64,
     pub(super) kept: Option<Kept>,
-    /// Generation that `kept` is of.
+    /// Generation that `kept` is of, and that of the servers which the question was put to.
     pub(super) generation: u64,
+    pub(super) asked_in: u64,
     pub(super) place: Place,
 }
 
@@ -91,6 +92,28 @@ impl Places {
         true
     }
 
+    /// Removes a waiter. Returns true if it was the last one and a question is open.
+    pub(super) fn leave<W: Ord>(&mut self, entry: &mut Entry<W>, waiter: &W) -> bool {
+        let left = entry.waiters.remove(waiter).is_some() && entry.waiters.is_empty();
+        match entry.place {
+            Place::Asked(since, _) if left => {
+                self.put(entry, |number| Place::Left(since, number));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes that an answer was used, unless it is among the last of which that was noted: an eighth
+    /// of all that may be kept.
+    pub(super) fn touch<W>(&mut self, entry: &mut Entry<W>, limits: &NameLimits) {
+        if let Place::Idle(number) = entry.place
+            && self.ticks - number > (limits.names / 8) as u64
+        {
+            self.put(entry, Place::Idle);
+        }
+    }
+
     /// Returns the number of questions that are open.
     pub(super) fn questions(&self) -> usize {
         self.shares.total() + self.left.len()
@@ -105,6 +128,7 @@ impl<W> Entry<W> {
             answers: 0,
             kept: None,
             generation: 0,
+            asked_in: 0,
             place: Place::Telling,
         }
     }

@@ -36,6 +36,14 @@ pub enum Known {
     Ask(Option<Arc<str>>),
 }
 
+impl Known {
+    /// Returns true if a question is open already, and its answer may bring more.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Answer(Ok(Addresses { complete: false, .. })))
+    }
+}
+
 /// Table of names, for waiters called `W`.
 ///
 /// Questions are bounded in number, and shared between clients by [`Shares`]: where a client may ask
@@ -87,8 +95,8 @@ impl<W: Ord + Copy> Names<W> {
                 Known::Answer(Ok(Addresses { list, complete: false }))
             }
             (Some(answer), _) => {
-                self.leave(name, &waiter);
-                self.touch(name);
+                self.places.leave(entry, &waiter);
+                self.places.touch(entry, &limits);
                 Known::Answer(answer.map(|list| Addresses { list, complete: true }))
             }
             (None, Some(since)) if self.places.attend(entry, waiter, client, &limits) => {
@@ -96,6 +104,7 @@ impl<W: Ord + Copy> Names<W> {
                     return Known::Waiting;
                 }
                 entry.ask_again(now);
+                entry.asked_in = generation;
                 Known::Ask(None)
             }
             (None, Some(_)) => Known::Answer(self.last_resort(name, now)),
@@ -114,7 +123,7 @@ impl<W: Ord + Copy> Names<W> {
         let entry = self.entries.get_mut(name).filter(|entry| entry.asked().is_some());
         let Some(entry) = entry else { return };
         entry.kept = Some(Kept::new(Ok(addresses), ttl, now));
-        entry.generation = self.generation;
+        entry.generation = entry.asked_in;
         entry.answers += 1;
         self.untold.push_back((Arc::clone(&entry.name), None));
     }
@@ -124,15 +133,15 @@ impl<W: Ord + Copy> Names<W> {
     pub fn answered(&mut self, name: &str, answer: Answer, ttl: Option<Duration>, now: Instant) {
         let entry = self.entries.get_mut(name).filter(|entry| entry.asked().is_some());
         let Some(entry) = entry else { return };
-        let current = entry.generation == self.generation;
+        let same_servers = entry.generation == entry.asked_in;
         let outlasted = match (&answer, &mut entry.kept) {
-            (Err(error), Some(kept)) if current => kept.outlasts(error, &self.limits, now),
+            (Err(error), Some(kept)) if same_servers => kept.outlasts(error, &self.limits, now),
             _ => false,
         };
         if !outlasted {
             entry.kept = Some(Kept::new(answer, ttl, now));
+            entry.generation = entry.asked_in;
         }
-        entry.generation = self.generation;
         entry.answers += 1;
         if entry.waiters.is_empty() {
             self.places.put(entry, Place::Idle);
@@ -197,15 +206,7 @@ impl<W: Ord + Copy> Names<W> {
     /// [forgotten](Self::forget) if it can be taken back.
     pub fn leave(&mut self, name: &str, waiter: &W) -> bool {
         count(LOOK_UP);
-        let Some(entry) = self.entries.get_mut(name) else { return false };
-        let left = entry.waiters.remove(waiter).is_some() && entry.waiters.is_empty();
-        match entry.place {
-            Place::Asked(since, _) if left => {
-                self.places.put(entry, |number| Place::Left(since, number));
-                true
-            }
-            _ => false,
-        }
+        self.entries.get_mut(name).is_some_and(|entry| self.places.leave(entry, waiter))
     }
 
     /// Ends the question for `name` without an answer: it was taken back.
@@ -219,7 +220,8 @@ impl<W: Ord + Copy> Names<W> {
         }
     }
 
-    /// Drops every answer, as the servers are others now. A waiter that was told of one still gets it.
+    /// Drops every answer, as the servers are others now, and those to questions that are open. Only a
+    /// waiter that was told of one, or is then, still gets it.
     pub const fn clear(&mut self) {
         self.generation += 1;
     }
@@ -254,18 +256,10 @@ impl<W: Ord + Copy> Names<W> {
         }
         let entry = self.entries.entry(name.into());
         let entry = entry.or_insert_with_key(|name| Entry::new(Arc::clone(name)));
+        entry.asked_in = self.generation;
         entry.waiters.insert(waiter, entry.answers);
         self.places.put(entry, |_| Place::Asked(now, client));
         Known::Ask(displaced)
-    }
-
-    /// Notes that the answer for `name` was used.
-    fn touch(&mut self, name: &str) {
-        if let Some(entry) = self.entries.get_mut(name)
-            && let Place::Idle(_) = entry.place
-        {
-            self.places.put(entry, Place::Idle);
-        }
     }
 
     /// Ends a question without waiters if there is one more than may be.

@@ -171,10 +171,11 @@ impl Question {
             }
         }
         self.noticed.push((at.server, Notice::Answered));
-        if !same_case {
-            self.noticed.push((at.server, Notice::NoCase));
+        if same_case {
+            return self.take(response, at);
         }
-        self.take(response, at);
+        self.noticed.push((at.server, Notice::NoCase));
+        self.take(response, Try { random_case: false, ..at });
     }
 
     fn take(&mut self, response: &Response, at: Try) {

@@ -382,4 +382,9 @@ fn other_servers_answer_for_themselves() {
     assert_eq!(names.lifetime("a", now), None);
     assert_eq!(look_up(&mut names, "a", 1, now), ASK);
     assert_eq!(look_up(&mut names, "b", 7, now), known(address()), "who was told takes it");
+    look_up(&mut names, "c", 3, now);
+    names.clear();
+    assert_eq!(answer(&mut names, "c", address(), None, now), [3]);
+    assert_eq!(look_up(&mut names, "c", 3, now), known(address()));
+    assert_eq!(look_up(&mut names, "c", 3, now), ASK, "the others are asked next");
 }

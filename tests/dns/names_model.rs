@@ -57,6 +57,8 @@ struct Entry {
     kept: Option<Kept>,
     /// Since when a question is open.
     asked: Option<Instant>,
+    /// How often the servers had changed when it was asked.
+    asked_in: usize,
     /// Who the question counts for, while it is waited for.
     holder: Option<Option<u8>>,
     /// The number of the deed in which the last waiter has left.
@@ -71,7 +73,8 @@ struct Kept {
     since: Instant,
     ttl: Option<Duration>,
     recheck: Option<Instant>,
-    cleared: bool,
+    /// How often the servers had changed when it was asked for.
+    generation: usize,
 }
 
 impl Kept {
@@ -98,7 +101,7 @@ impl Kept {
         let stale = self.stale_until(limits);
         let fresh = self.recheck.map_or_else(|| self.expires(limits), |at| at.min(stale));
         let slow = asked.is_some_and(|since| now >= since + limits.patience);
-        !self.cleared && (now < fresh || now < stale && slow)
+        now < fresh || now < stale && slow
     }
 }
 
@@ -106,6 +109,8 @@ struct Model {
     limits: NameLimits,
     entries: BTreeMap<u8, Entry>,
     deeds: usize,
+    /// How often the servers have changed.
+    generation: usize,
 }
 
 impl Model {
@@ -128,13 +133,16 @@ impl Model {
     fn look_up(&mut self, name: u8, waiter: u8, client: Option<u8>, now: Instant) -> Known {
         let may_ask = self.may_ask(client);
         let full = self.questions() >= self.limits.asked;
+        let generation = self.generation;
         let entry = self.entries.entry(name).or_default();
         let told = entry.waiters.get(&waiter) == Some(&true);
         let kept = entry.kept.as_ref();
-        let serves = kept.filter(|kept| told || kept.serves(entry.asked, &self.limits, now));
+        let serves = kept.filter(|kept| {
+            told || kept.generation == generation && kept.serves(entry.asked, &self.limits, now)
+        });
         let answer = serves.map(|kept| kept.answer.clone());
         let last_resort = kept
-            .filter(|kept| !kept.cleared && now < kept.last_resort(&self.limits))
+            .filter(|kept| kept.generation == generation && now < kept.last_resort(&self.limits))
             .and_then(|kept| kept.answer.clone().ok());
         let attends = entry.asked.is_some() && (entry.holder.is_some() || may_ask);
         let complete = |list| Known::Answer(Ok(Addresses { list, complete: true }));
@@ -157,7 +165,7 @@ impl Model {
                 entry.waiters.insert(waiter, false);
                 let lost = entry.asked.is_some_and(|since| now >= since + LOST);
                 if lost {
-                    entry.asked = Some(now);
+                    (entry.asked, entry.asked_in) = (Some(now), generation);
                 }
                 if lost { Known::Ask(None) } else { Known::Waiting }
             }
@@ -165,7 +173,8 @@ impl Model {
                 last_resort.map_or(Known::Answer(Err(NameError::Overloaded)), complete)
             }
             None => {
-                (entry.asked, entry.holder) = (Some(now), Some(client));
+                (entry.asked, entry.asked_in) = (Some(now), generation);
+                entry.holder = Some(client);
                 entry.waiters.insert(waiter, false);
                 Known::Ask(full.then(|| self.displace()).flatten())
             }
@@ -198,13 +207,14 @@ impl Model {
             return;
         };
         let silent = matches!(answer, Err(NameError::Unanswered(_)));
+        let generation = entry.asked_in;
         match &mut entry.kept {
-            Some(kept) if silent && !kept.cleared && now < kept.stale_until(&limits) => {
+            Some(kept)
+                if silent && kept.generation == generation && now < kept.stale_until(&limits) =>
+            {
                 kept.recheck = Some(now + limits.recheck);
             }
-            kept => {
-                *kept = Some(Kept { answer, since: now, ttl, recheck: None, cleared: false });
-            }
+            kept => *kept = Some(Kept { answer, since: now, ttl, recheck: None, generation }),
         }
         (entry.asked, entry.holder) = (None, None);
         entry.waiters.values_mut().for_each(|told| *told = true);
@@ -214,14 +224,15 @@ impl Model {
         let Some(entry) = self.entries.get_mut(&name).filter(|entry| entry.asked.is_some()) else {
             return;
         };
-        let ttl = Some(ttl);
-        entry.kept = Some(Kept { answer, since: now, ttl, recheck: None, cleared: false });
+        let (ttl, generation) = (Some(ttl), entry.asked_in);
+        entry.kept = Some(Kept { answer, since: now, ttl, recheck: None, generation });
         entry.waiters.values_mut().for_each(|told| *told = true);
     }
 
     fn tell_expired(&mut self, name: u8, now: Instant) {
         if let Some(entry) = self.entries.get_mut(&name)
             && let Some(kept) = &entry.kept
+            && kept.generation == self.generation
             && kept.serves(entry.asked, &self.limits, now)
         {
             entry.waiters.values_mut().for_each(|told| *told = true);
@@ -259,7 +270,7 @@ const fn seconds(n: u8) -> Duration {
 /// Does all deeds to a table and to the model, and compares what comes of each.
 fn compare(deeds: Vec<Deed>, limits: NameLimits) {
     let mut names: Names<u8> = Names::new(limits);
-    let mut model = Model { limits, entries: BTreeMap::new(), deeds: 0 };
+    let mut model = Model { limits, entries: BTreeMap::new(), deeds: 0, generation: 0 };
     let mut now = VirtualClock::default().now().mono;
     let mut woken = BTreeSet::new();
     for (number, deed) in deeds.into_iter().enumerate() {
@@ -295,8 +306,7 @@ fn compare(deeds: Vec<Deed>, limits: NameLimits) {
             Deed::Tell { most } => woken.extend(names.told(most.into())),
             Deed::Clear => {
                 names.clear();
-                let kept = model.entries.values_mut().flat_map(|entry| &mut entry.kept);
-                kept.for_each(|kept| kept.cleared = true);
+                model.generation += 1;
             }
             Deed::Wait { millis } => now += Duration::from_millis(millis.into()),
         }

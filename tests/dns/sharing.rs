@@ -22,6 +22,16 @@ fn silent() -> Scene {
     scene
 }
 
+/// Expects that another client gets an answer, once the server gives some.
+#[track_caller]
+fn expect_answer_to_another(mut scene: Scene) {
+    scene.servers[0].zone.manner = Manner::Right;
+    let other = scene.ask_for("four.test", client(2));
+    scene.settle();
+    assert_eq!(scene.shown(other), "198.51.100.4");
+    scene.expect_closed();
+}
+
 #[test]
 fn one_client_takes_half_of_the_places() {
     let mut scene = silent();
@@ -30,11 +40,7 @@ fn one_client_takes_half_of_the_places() {
     scene.settle();
     assert_eq!(scene.program.resolver.asking(), 128);
     assert_eq!(scene.shown(greedy[128]), OVERLOADED);
-    scene.servers[0].zone.manner = Manner::Right;
-    let other = scene.ask_for("four.test", client(2));
-    scene.settle();
-    assert_eq!(scene.shown(other), "198.51.100.4");
-    scene.expect_closed();
+    expect_answer_to_another(scene);
 }
 
 #[test]
@@ -48,11 +54,7 @@ fn question_that_its_client_has_left_makes_room() {
     scene.settle();
     assert_eq!(scene.program.resolver.asking(), 256);
     assert_eq!(scene.reactor.open_sockets(), 512);
-    scene.servers[0].zone.manner = Manner::Right;
-    let other = scene.ask_for("four.test", client(2));
-    scene.settle();
-    assert_eq!(scene.shown(other), "198.51.100.4");
-    scene.expect_closed();
+    expect_answer_to_another(scene);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tidegate::reactor::{
 };
 use tidegate::work;
 
-use crate::support::{LONG, tokens};
+use crate::support::{Folder, LONG, tokens};
 
 /// Time between two looks at the files.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -20,31 +20,6 @@ const INTERVAL: Duration = Duration::from_secs(5);
 struct Names;
 impl Active for Names {
     const KIND: u8 = 1;
-}
-
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tidegate-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// Replaces a file, as editors do.
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let (path, new) = (self.0.join(name), self.0.join("new"));
-        fs::write(&new, text).unwrap();
-        fs::rename(new, &path).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// A program that looks one name up whenever it is driven for that.

@@ -61,7 +61,8 @@ impl Default for ResolverLimits {
 }
 
 /// A stub resolver on the loop: it asks servers over UDP and TCP. A thread of its own reads the files
-/// that it goes by, and does nothing else.
+/// that it goes by, and does nothing else; it is started by the first look-up, so watch signals before
+/// that ([`Reactor::watch_signals`]).
 ///
 /// Its look-ups are active objects like any other: their tokens have the kind of the type that
 /// [`new`](Self::new) is given, which has no objects of its own. The program hands every token of that
@@ -211,11 +212,15 @@ impl Resolver {
         if let Some(answer) = self.known_here(&name) {
             return Poll::Ready(answer.map(|list| Addresses { list, complete: true }));
         }
-        if let Some(news) = self.lookups.drive_ready(&name, reactor) {
-            self.take(news, reactor);
-        }
         let now = reactor.now().mono;
-        match self.names.look_up(&name, waiter, client, now) {
+        let mut known = self.names.look_up(&name, waiter, client, now);
+        if known.is_open()
+            && let Some(news) = self.lookups.drive_ready(&name, reactor)
+        {
+            self.take(news, reactor);
+            known = self.names.look_up(&name, waiter, client, now);
+        }
+        match known {
             Known::Answer(answer) => return Poll::Ready(answer),
             Known::Waiting => {}
             Known::Ask(displaced) => {
