@@ -4,11 +4,11 @@
 //! while it holds fewer than are free. From that follows, of `n` places:
 //!
 //! * Half of `n`, rounded up, is the most that one client ever holds.
-//! * Any `k` clients together leave at least `n / 2ᵏ` places (rounded down) to others, in whatever
+//! * Any `k` clients together leave at least `n / 2ᵏ` places (rounded down) to other clients, in whatever
 //!   order places are taken and given back.
 //! * A client that holds nothing is refused only while no place is free at all.
 //! * A client that holds more than are free gets no other until enough were given back. So where
-//!   several want more than there is, all come to hold the same, and as many places stay free.
+//!   several clients want more than there is, all come to hold the same, and as many stay free.
 //!
 //! Places may also be taken for no client in particular; they count, and none is refused while one
 //! is free.

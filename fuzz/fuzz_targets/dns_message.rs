@@ -54,7 +54,7 @@ fn said(records: &[dns::Record]) -> Vec<Said> {
     records.iter().map(each).collect()
 }
 
-/// What records of these kinds say: of each, so many at most.
+/// Contents of records of these kinds: of each, so many at most.
 fn known(records: &[Record], kinds: &[(u16, usize)]) -> Vec<Said> {
     let mut left = kinds.to_vec();
     let internet = records.iter().filter(|record| record.dns_class == DNSClass::IN);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::servers::Server;
 
-/// Over what a query goes.
+/// Transport of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     /// A datagram from a socket that was never used before.
@@ -16,9 +16,9 @@ pub enum Over {
 /// A query to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// To whom.
+    /// The server that is asked.
     pub server: SocketAddr,
-    /// Over what.
+    /// The transport.
     pub over: Over,
     /// The message, without its length.
     pub message: Vec<u8>,
@@ -31,7 +31,7 @@ pub(super) struct Try {
     pub(super) over: Over,
     pub(super) edns: bool,
     pub(super) random_case: bool,
-    /// Why it goes over TCP, if not from the first.
+    /// Reason for TCP, if the first query went over UDP.
     pub(super) tcp_for: Option<TcpFor>,
     /// True if there is no TCP.
     pub(super) no_tcp: bool,

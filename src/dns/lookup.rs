@@ -66,7 +66,7 @@ pub enum Step {
 ///
 /// Servers are taken as they are. A server that answers a query with EDNS by an error, or not at all,
 /// is asked once more without. One that does not repeat the case of the name is asked over TCP, where
-/// nobody can forge an answer without seeing the query; if that works, or if there is no TCP and three
+/// no answer can be forged without seeing the query; if that works, or if there is no TCP and three
 /// queries in a row come back so, the server is [noticed](Self::noticed) as one that loses the case.
 /// That a name does not exist counts if the question for IPv4 addresses is answered so: some servers
 /// say it of every name that has no address of IPv6.
@@ -78,11 +78,11 @@ pub struct Lookup {
     tries: Vec<Try>,
     attempt: Duration,
     total: Duration,
-    /// The end of the time for it, which begins with the first step.
+    /// End of its time, which begins with the first step.
     deadline: Option<Instant>,
-    /// When IPv4 addresses do not wait for those of IPv6 any more.
+    /// Time from which on IPv4 addresses do not wait for those of IPv6.
     early: Option<Instant>,
-    /// Whether addresses of one kind were told.
+    /// True once addresses of one kind were told.
     told: bool,
     over: bool,
     /// What the candidates before had instead of addresses: whether one existed, and how long that
@@ -218,8 +218,7 @@ impl Lookup {
         }
     }
 
-    /// What follows from addresses of one kind, while the other is being asked for: those of IPv6 are
-    /// told at once, those of IPv4 after a moment (RFC 8305 §3).
+    /// Judges addresses of one kind, while the other is being asked for: those of IPv6 are told at once, those of IPv4 after a moment (RFC 8305 §3).
     fn judge_part(&mut self, addresses: Vec<IpAddr>, ttl: u32, now: Instant) -> Judged {
         let waits =
             !addresses[0].is_ipv6() && now < *self.early.get_or_insert(now + RESOLUTION_DELAY);
@@ -231,7 +230,7 @@ impl Lookup {
         Judged::Found(Found { answer, ttl: Some(seconds(ttl)), complete: false })
     }
 
-    /// When to drive it again at the latest, once its first step was taken.
+    /// Returns the time at which to drive it again at the latest, once its first step was taken.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let early = self.early.filter(|_| !self.told);

@@ -1,6 +1,6 @@
 //! Messages (RFC 1035 §4.1): queries are written, responses read.
 //!
-//! What is read may be anything. A name is bounded, with the compression pointers that lead through it,
+//! Messages may hold anything. A name is bounded, with the compression pointers that lead through it,
 //! and each of them leads strictly backwards; what a record says of its length must be so. Of each
 //! kind of records, only so many are read as a name may need, and the others are passed over. So the
 //! work that a message makes is bounded by its length and a constant.

@@ -9,7 +9,7 @@ pub(super) const SERVER_FAILURE: u16 = 2;
 pub(super) const NOT_IMPLEMENTED: u16 = 4;
 pub(super) const BAD_VERSION: u16 = 16;
 
-/// Why a server has no answer.
+/// Reasons why a server has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
     Silent,

@@ -129,7 +129,7 @@ limits! {
     /// client, no more than are free. Beyond, expired addresses serve, or requests fail at once: waiting
     /// in so long a queue they would only fail later.
     names_asked "names-asked": usize = 256, from 1;
-    /// Whether clients on the loopback count as one where clients share places. If not, they are not
+    /// Count all clients on the loopback as one where clients share places. If `false`, they are not
     /// bounded: a proxy in front may stand for many.
     share_loopback "share-loopback": bool = false, from false;
     /// Addresses of which it is remembered that they did not answer.

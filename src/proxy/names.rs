@@ -13,10 +13,11 @@ use super::limits::Limits;
 use super::settings::Settings;
 use super::surroundings::{Mail, Resolver};
 
-/// Waiters woken in one drive: a name that many wait for does not keep the loop from others.
+/// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
 const WAKES: usize = 1024;
 
-/// The kind of what is driven for names: look-ups of the loop's own resolver, and waiters to be told.
+/// Kind of the tokens that are driven for names: look-ups of the loop's own resolver, or waiters that
+/// are to be told.
 #[derive(Debug)]
 pub(super) struct Asking;
 
@@ -71,7 +72,7 @@ impl NameService {
         }
     }
 
-    /// The addresses of `name` as far as they are known, or `Pending`. Until they are complete,
+    /// Returns the addresses of `name` as far as they are known, or `Pending`. Until they are complete,
     /// `waiter` is woken when there is more. The question counts for the client `share`.
     pub(super) fn look_up(
         &mut self,
@@ -169,7 +170,7 @@ impl NameService {
 }
 
 impl Mailed {
-    /// Wakes those who were not told yet of an answer; the rest of very many soon.
+    /// Wakes waiters that were not told yet of an answer; if they are very many, the rest soon.
     fn tell(&mut self, wake: &mut impl Wake) {
         self.names.told(WAKES).into_iter().for_each(|waiter| wake.wake(waiter));
         if self.names.has_to_tell() {
@@ -178,7 +179,7 @@ impl Mailed {
     }
 }
 
-/// The first addresses of each family, as many as anybody would dial.
+/// Returns the first addresses of each family, as many as a dial would try.
 fn some_of_each_family(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let mut families = [0; 2];
     addresses.retain(|address| {

@@ -1,5 +1,4 @@
-//! What becomes of a request while its name is looked up: addresses that come late, and places that
-//! clients share.
+//! Requests while their names are looked up: addresses that come late, and places that clients share.
 
 use std::sync::Arc;
 use std::time::Duration;

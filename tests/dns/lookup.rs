@@ -480,7 +480,7 @@ fn fold(mut w: Written) -> Written {
     w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"])
 }
 
-/// An answer of somebody who does not see the query, but for the case of the name.
+/// An answer that is forged without seeing the query: only the case of the name is wrong.
 fn forged(mut w: Written) -> Written {
     w.question.make_ascii_lowercase();
     w.answers(&["abcdefghijklm.test 60 A 203.0.113.6"])

@@ -55,11 +55,11 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 #[derive(Clone, Debug, Default)]
 struct Entry {
     kept: Option<Kept>,
-    /// Since when a question is open.
+    /// Time since which a question is open.
     asked: Option<Instant>,
-    /// How often the servers had changed when it was asked.
+    /// Number of changes of the servers before the question.
     asked_in: usize,
-    /// Who the question counts for, while it is waited for.
+    /// Client that the question counts for, while it is waited for.
     holder: Option<Option<u8>>,
     /// The number of the deed in which the last waiter has left.
     left: usize,
@@ -73,7 +73,7 @@ struct Kept {
     since: Instant,
     ttl: Option<Duration>,
     recheck: Option<Instant>,
-    /// How often the servers had changed when it was asked for.
+    /// Number of changes of the servers before the question.
     generation: usize,
 }
 
@@ -109,7 +109,7 @@ struct Model {
     limits: NameLimits,
     entries: BTreeMap<u8, Entry>,
     deeds: usize,
-    /// How often the servers have changed.
+    /// Number of changes of the servers.
     generation: usize,
 }
 
@@ -119,7 +119,7 @@ impl Model {
         self.entries.values().filter(held).count()
     }
 
-    /// Whether `client` may have another question, by the rule.
+    /// Returns true if `client` may have another question, by the rule.
     fn may_ask(&self, client: Option<u8>) -> bool {
         let taken = self.entries.values().filter(|entry| entry.holder.is_some()).count();
         let held = if client.is_some() { self.held(client) } else { 0 };

@@ -21,7 +21,7 @@ pub(crate) const INSIDE: &str = "10.0.0.1:80";
 /// An origin of IPv6.
 pub(crate) const SIX: &str = "[2606:2800:220:1::1]:80";
 const NAMES: &str = "203.0.113.53:53";
-/// Where clients are, of which the first is where the origins are, too.
+/// Addresses of clients. The origins are where the first is.
 const CLIENTS: [&str; 2] = ["203.0.113.9", "203.0.113.77"];
 
 #[derive(Debug)]
@@ -87,7 +87,7 @@ pub(crate) struct Scene {
     pub(crate) names: Server,
 }
 
-/// A client that has asked for something: where it is, and which of those there.
+/// A client that has asked for something: its place, and its number there.
 #[derive(Clone, Copy)]
 pub(crate) struct Client(usize, usize);
 
@@ -146,18 +146,18 @@ impl Scene {
         Self { network, proxy, worker, outside, names }
     }
 
-    /// How many connections the origins have accepted: outside, inside, and of IPv6.
+    /// Numbers of connections that the origins have accepted: outside, inside, and of IPv6.
     pub(crate) fn accepted(&self) -> [usize; 3] {
         self.outside[0].1.accepted
     }
 
-    /// Nobody listens at the origin of IPv6 any more.
+    /// Ends the listener of the origin of IPv6.
     pub(crate) fn close_six(&mut self) {
         let (reactor, peers) = &mut self.outside[0];
         reactor.close(peers.listeners[2]);
     }
 
-    /// Turns all but the proxy; whether anything has happened.
+    /// Turns all but the proxy. Returns true if anything has happened.
     fn turn_others(&mut self) -> bool {
         let mut busy = self.names.turn();
         for (reactor, peers) in &mut self.outside {
@@ -216,7 +216,7 @@ impl Scene {
         self.network.clock().advance_to(end);
     }
 
-    /// What is answered to a client that asks for something of `host`.
+    /// Returns the answer to a client that asks for something of `host`.
     pub(crate) fn get(&mut self, host: &str) -> String {
         let client = self.ask(host, 0);
         self.heard(client)
@@ -235,13 +235,13 @@ impl Scene {
         Client(place, number)
     }
 
-    /// What the client has been answered so far.
+    /// Returns the answer that the client has received so far.
     pub(crate) fn heard(&mut self, client: Client) -> String {
         self.settle();
         String::from_utf8(self.outside[client.0].1.clients[client.1].1.clone()).unwrap()
     }
 
-    /// What the client is answered, if that takes its time.
+    /// Waits for the answer to the client, and returns it.
     pub(crate) fn wait_for_answer(&mut self, client: Client) -> String {
         loop {
             let heard = self.heard(client);

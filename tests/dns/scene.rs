@@ -22,7 +22,7 @@ pub(crate) struct Guest {
     pub(crate) name: String,
     pub(crate) client: Option<IpAddr>,
     pub(crate) answer: Option<Answer>,
-    /// How often it was given addresses to which more might come.
+    /// Number of times that it was given addresses to which more might come.
     pub(crate) parts: usize,
 }
 impl Active for Guest {

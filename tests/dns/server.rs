@@ -54,7 +54,7 @@ pub(crate) struct Zone {
     pub(crate) manner: Manner,
     /// A kind of addresses of which it speaks late.
     pub(crate) slow: Option<(u16, Duration)>,
-    /// What it will say.
+    /// Responses that are sent later.
     later: Vec<(Instant, SocketAddr, Vec<u8>)>,
     /// What was asked for, over what, and from where.
     pub(crate) heard: Vec<(String, u16, bool, SocketAddr)>,

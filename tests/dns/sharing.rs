@@ -100,7 +100,7 @@ fn answer_that_came_while_the_loop_stood_still_counts() {
     scene.expect_closed();
 }
 
-/// A program in which nobody is driven.
+/// A program that does nothing when an object is driven.
 struct Idle;
 impl App for Idle {
     type Mail = ();

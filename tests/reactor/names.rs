@@ -1,4 +1,4 @@
-//! The files of the resolver on the loop: a thread reads them, and the loop waits for nobody.
+//! The files of the resolver on the loop: a thread reads them, and the loop does not wait.
 
 use std::fs;
 use std::net::IpAddr;
@@ -106,7 +106,7 @@ fn sources(hosts: &Path) -> NameSources {
     NameSources {
         hosts: Source::File(hosts.to_owned()),
         resolv_conf: Source::Text(String::new()),
-        servers: vec!["127.0.0.1:1".parse().unwrap()], // where nobody is
+        servers: vec!["127.0.0.1:1".parse().unwrap()], // where nobody listens
         ..NameSources::default()
     }
 }

@@ -156,7 +156,7 @@ impl Files {
         other
     }
 
-    /// Frees a table where that holds up nobody.
+    /// Has the thread free a table, which may take long.
     fn free(&self, table: Hosts) {
         if let Some(thread) = &self.thread {
             thread.free(table);

@@ -13,8 +13,8 @@ use crate::work::count;
 
 use super::wire::{self, Wire};
 
-/// Messages and bytes that are received for one question in one drive: a peer that sends much does not
-/// keep the loop from others.
+/// Messages and bytes that are received for one question in one drive, so that a peer that sends much
+/// does not hold up the loop.
 const MESSAGES: usize = 16;
 const BYTES: usize = 64 * 1024;
 
@@ -36,16 +36,16 @@ pub(super) struct Open {
     name: Arc<str>,
     lookup: Lookup,
     wires: [Option<Wire>; QUESTIONS],
-    /// Time at which those who wait are given what has expired, if there is such an answer.
+    /// Time at which the waiters get an expired answer, if there is one.
     expired_at: Option<Instant>,
 }
 
-/// Something that came of a look-up.
+/// Outcome of driving a look-up.
 #[derive(Debug)]
 pub(super) enum News {
-    /// Addresses, or the end of it.
+    /// Addresses, or the end of the look-up.
     Found(Found),
-    /// It takes so long that what has expired serves.
+    /// The look-up takes so long that an expired answer serves.
     Slow,
     /// An observation of a server.
     Server(std::net::SocketAddr, Notice),

@@ -26,7 +26,7 @@ use files::Files;
 pub use files::{NameSources, Source};
 use lookups::{Lookups, News};
 
-/// Waiters woken in one drive: a name that many wait for does not keep the loop from others.
+/// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
 const WAKES: usize = 1024;
 
 /// How long look-ups and their answers live.
@@ -145,8 +145,8 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver whose tokens are of the kind of `T`. Nothing is read or asked yet. `secret` is what
-    /// ids of queries and the spelling of names follow from: nobody outside may know it.
+    /// A resolver whose tokens are of the kind of `T`. Nothing is read or asked yet. `secret`
+    /// decides ids of queries and the spelling of names: a forger must not know it.
     #[must_use]
     pub fn new<T: Active>(sources: NameSources, limits: ResolverLimits, secret: [u8; 32]) -> Self {
         Self {
@@ -161,7 +161,7 @@ impl Resolver {
     }
 
     /// Goes on with other sources and limits. Other sources are read before another name is looked up,
-    /// and what others have said is forgotten.
+    /// and the answers of replaced servers are forgotten.
     pub fn reconfigure<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -265,7 +265,8 @@ impl Resolver {
         self.names.waiters()
     }
 
-    /// Goes on with what `token` is for, and wakes those who wait for what has come.
+    /// Drives the look-up that `token` names, or the resolver itself, and wakes waiters that there is
+    /// an answer for.
     pub fn drive<M>(&mut self, reactor: &mut Reactor<M>, token: Token) {
         if let Some(news) = self.lookups.drive(token, reactor) {
             return self.take(news, reactor);
@@ -342,7 +343,7 @@ impl Resolver {
         }
     }
 
-    /// Takes what has come of a look-up.
+    /// Takes the outcome of driving a look-up.
     fn take<M>(&mut self, (name, news): (Arc<str>, Vec<News>), reactor: &mut Reactor<M>) {
         let now = reactor.now().mono;
         for news in news {
@@ -360,7 +361,7 @@ impl Resolver {
         self.tell(reactor);
     }
 
-    /// Wakes those who were not told yet of what has come; the rest of very many soon.
+    /// Wakes waiters that were not told yet of an answer; if they are very many, the rest soon.
     fn tell<M>(&mut self, reactor: &mut Reactor<M>) {
         self.names.told(WAKES).into_iter().for_each(|waiter| reactor.wake(waiter));
         let parked = self.files.are_read() && !self.parked.is_empty();
