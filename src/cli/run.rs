@@ -188,6 +188,7 @@ impl Program {
             allocator::tell(&mut self.worker);
             self.report_dropped_lines(reactor);
             self.report_lost_file();
+            self.worker.take_notice().iter().for_each(say);
         }
         Ok(())
     }

@@ -16,9 +16,9 @@ use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_familie
 
 use super::core::Core;
 use super::error::ExchangeError;
-use super::limits::Limits;
 use super::pool::OriginConnection;
 use super::route::Route;
+use super::settings::Settings;
 use super::surroundings::Mail;
 
 /// A connection coming about, for the object that drives it.
@@ -26,7 +26,7 @@ use super::surroundings::Mail;
 pub(super) struct Dial {
     owner: Token,
     route: Rc<Route>,
-    /// The client whose question it is, where clients share them.
+    /// The client whose question for the name it is, where clients share them.
     share: Option<IpAddr>,
     deadline: Instant,
     connector: Option<Connector>,
@@ -40,18 +40,19 @@ pub(super) struct Dial {
 }
 
 impl Dial {
+    /// A connection that `client` asks for, or the operator.
     pub(super) fn new(
         owner: Token,
         route: Rc<Route>,
-        share: Option<IpAddr>,
-        limits: &Limits,
+        client: Option<SocketAddr>,
+        settings: &Settings,
         now: Instant,
     ) -> Self {
         Self {
             owner,
             route,
-            share,
-            deadline: now + limits.connect_timeout,
+            share: client.and_then(|client| settings.share_of(client.ip())),
+            deadline: now + settings.limits.connect_timeout,
             connector: None,
             judged: None,
             complete: false,
@@ -76,7 +77,7 @@ impl Dial {
         let connected = ready!(connected);
         self.leave_name(core);
         Poll::Ready(match connected {
-            Ok((io, address)) => Ok(OriginConnection { io, address, opened: now, reused: false }),
+            Ok((io, address)) => Ok(OriginConnection::new(io, address, now)),
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
             Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
                 if !self.made_room && core.pool.shed_some(reactor) {

@@ -128,7 +128,7 @@ impl Explaining {
             }
         };
         self.trace_rules(&request, &route, core, now)?;
-        let dial = Dial::new(owner, Rc::clone(&route), None, &settings.limits, now.mono);
+        let dial = Dial::new(owner, Rc::clone(&route), None, &settings, now.mono);
         self.asked = Some((request, route, dial));
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! The proxy: the one module that knows everything, and that parses nothing itself.
 
+mod admission;
 mod behind;
 mod body;
 mod buffers;
 mod client;
+mod connection_memory;
 mod control;
 mod core;
 mod counters;
@@ -31,11 +33,11 @@ mod pool;
 mod purge;
 mod question;
 mod reload;
+mod remembered;
 mod reply;
 mod respond;
 mod route;
 mod settings;
-mod share;
 mod slices;
 mod stats;
 mod status_fields;

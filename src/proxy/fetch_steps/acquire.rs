@@ -6,27 +6,26 @@ use std::task::Poll;
 
 use super::super::core::Core;
 use super::super::dial::Dial;
-use super::super::fetch::{Fetch, FetchCx, Next, Step};
+use super::super::fetch::{Fetch, FetchCx, Next, Order, Step};
 use super::super::pool::OriginConnection;
-use super::super::route::Route;
-use super::super::share::share_of;
 
 /// Gets a connection. A request that was lost on an idle one gets a new one.
 pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     let token = fetch.token();
     if fetch.dial.is_none()
         && !fetch.tried_again
-        && let Some(connection) = idle(&fetch.order.route, cx)
+        && let Some(connection) = idle(&fetch.order, cx)
     {
         cx.reactor.set_owner(connection.io, token);
         fetch.connection = Some(connection);
         cx.core.counters.reused += 1;
         return Next::Go(Step::Send);
     }
-    let (limits, now) = (&cx.core.settings.limits, cx.reactor.now().mono);
-    let (route, share) = (&fetch.order.route, share_of(fetch.order.client.ip(), limits));
-    let dial =
-        fetch.dial.get_or_insert_with(|| Dial::new(token, Rc::clone(route), share, limits, now));
+    let (settings, now) = (&cx.core.settings, cx.reactor.now().mono);
+    let Order { route, client, .. } = &fetch.order;
+    let dial = fetch
+        .dial
+        .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(*client), settings, now));
     match dial.drive(cx.reactor, cx.core) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Failed(error),
@@ -39,10 +38,13 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
     }
 }
 
-/// An idle connection to an address that is allowed to who has asked: it may have been opened for others.
-fn idle(route: &Route, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
-    let now = cx.reactor.now().mono;
+/// Takes an idle connection to an address that this client may reach: it may have been opened for
+/// another client.
+fn idle(order: &Order, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
+    let (route, now) = (&order.route, cx.reactor.now().mono);
     let Core { pool, own, settings, .. } = &mut *cx.core;
     let allowed = |address: IpAddr| route.judge_by(address, settings, (own, now)).is_ok();
-    pool.take(&route.origin, allowed, cx.reactor)
+    let taken = pool.take(&route.origin, order.bound_to, allowed, &settings.limits, cx.reactor);
+    cx.core.forget_doubtful();
+    taken
 }

@@ -6,7 +6,6 @@ use std::task::Poll;
 use super::super::client::{Client, ClientCx, Next, Step};
 use super::super::dial::Dial;
 use super::super::event::Event;
-use super::super::share::share_of;
 
 /// Goes on to the cache if an address of the destination is allowed to this client: who may not go there
 /// gets no copy either.
@@ -14,12 +13,13 @@ pub(in super::super) fn judge(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
     if client.is_reset(cx) {
         return Next::Gone;
     }
-    let (token, share) = (client.token(), share_of(client.address.ip(), &cx.core.settings.limits));
+    let (token, address) = (client.token(), client.address);
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let Some(route) = &exchange.route else { return Next::Go(Step::Route) };
-    let (limits, now) = (&cx.core.settings.limits, cx.reactor.now().mono);
-    let dial =
-        exchange.dial.get_or_insert_with(|| Dial::new(token, Rc::clone(route), share, limits, now));
+    let (settings, now) = (&cx.core.settings, cx.reactor.now().mono);
+    let dial = exchange
+        .dial
+        .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(address), settings, now));
     match dial.look_up(cx.reactor, cx.core) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
