@@ -53,12 +53,12 @@ pub(super) enum TcpFor {
 }
 
 impl Try {
-    pub(super) const fn new(server: &Server, over: Over) -> Self {
+    pub(super) const fn new(server: &Server, over: Over, random_case: bool) -> Self {
         Self {
             server: server.address,
             over,
             edns: server.edns,
-            random_case: server.random_case,
+            random_case: server.random_case && random_case,
             tcp_for: None,
             no_tcp: false,
             edns_failed: false,

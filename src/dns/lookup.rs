@@ -107,7 +107,7 @@ impl Lookup {
         let mut candidates = VecDeque::from(conf.candidates(name, &parsed));
         let first = candidates.pop_front().unwrap_or(parsed);
         let over = if conf.use_tcp { Over::Tcp } else { Over::Udp };
-        let round = servers.iter().map(|server| Try::new(server, over));
+        let round = servers.iter().map(|server| Try::new(server, over, conf.random_case));
         let share = share(times.total, servers.len());
         let attempt = conf.timeout.unwrap_or(times.attempt).min(share);
         let rounds = conf.attempts.unwrap_or_else(|| rounds(share, attempt));

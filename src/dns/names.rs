@@ -313,11 +313,17 @@ impl<W: Ord + Copy> Names<W> {
             assert_eq!(*name, entry.name, "an entry knows its name");
             match entry.place {
                 Place::Asked(_, client) => {
-                    assert!(!entry.waiters.is_empty(), "who holds a place waits: {name}");
+                    assert!(
+                        !entry.waiters.is_empty(),
+                        "a question that holds a place has a waiter: {name}"
+                    );
                     *asked.entry(client).or_default() += 1;
                 }
                 Place::Left(_, number) => {
-                    assert!(entry.waiters.is_empty(), "a question was left: {name}");
+                    assert!(
+                        entry.waiters.is_empty(),
+                        "a question that was left has no waiter: {name}"
+                    );
                     assert_eq!(self.places.left.get(&number), Some(name));
                     left += 1;
                 }

@@ -31,6 +31,9 @@ pub struct ResolvConf {
     pub rotate: bool,
     /// Whether queries go over TCP.
     pub use_tcp: bool,
+    /// True if queries spell names in random case, of which the file says nothing; see
+    /// [`Server::random_case`](super::Server::random_case).
+    pub random_case: bool,
 }
 
 impl Default for ResolvConf {
@@ -43,6 +46,7 @@ impl Default for ResolvConf {
             attempts: None,
             rotate: false,
             use_tcp: false,
+            random_case: true,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::dns::{Notice, Server, Servers};
-use tidegate::reactor::sim::Faults;
+use tidegate::reactor::sim::{Faults, Rng, explore};
 use tidegate::reactor::{Clock, NameSources, ResolverLimits, Source, VirtualClock};
 
 use crate::scene::{Scene, server_address};
@@ -172,4 +172,53 @@ fn one_lost_datagram_does_not_say_that_a_server_lacks_edns() {
     assert!(server(&[], now + LEARNED).edns);
     assert!(!server(&[Notice::NoCase], now).random_case);
     assert!(server(&[], now + LEARNED).random_case);
+}
+
+#[test]
+fn servers_of_any_manner_lead_to_right_addresses_or_an_error() {
+    let seeds = std::env::var("TIDEGATE_SEEDS").map_or(200, |seeds| seeds.parse().unwrap());
+    let (mut right, mut failed) = (0, 0);
+    explore(0..seeds, |seed| {
+        let mut rng = Rng::new(seed);
+        let lost = *rng.pick(&[0, 5]);
+        let mut scene = Scene::new(seed, 1 + rng.below(3), &Faults { lost, ..Faults::SOME });
+        let manners = [
+            Manner::Right,
+            Manner::Cut,
+            Manner::LowerCase,
+            Manner::NoEdns(None),
+            Manner::NoEdns(Some(1)),
+            Manner::NoEdns(Some(2)),
+            Manner::NoIpv6,
+        ];
+        for server in &mut scene.servers {
+            server.zone.manner = *rng.pick(&manners);
+            if rng.percent(30) {
+                server.refuse_connections();
+            }
+        }
+        for _ in 0..8 {
+            let names = ["four.test", "alias.test", "a.test", "gone.test"];
+            let name = *rng.pick(&names);
+            let shown = scene.resolve(name);
+            let expected = match name {
+                "a.test" => "2001:db8::1 198.51.100.1",
+                "gone.test" => "no such name",
+                _ => "198.51.100.4",
+            };
+            let error = ["no answer", "SERVFAIL", "TCP", "cannot be asked"];
+            if shown == expected || expected.split(' ').any(|address| address == shown) {
+                right += 1;
+            } else {
+                assert!(error.iter().any(|text| shown.contains(text)), "{name}: {shown}");
+                failed += 1;
+            }
+            scene.run(rng.duration(&(Duration::ZERO..Duration::from_secs(100))));
+        }
+        scene.expect_closed();
+    });
+    println!("{right} right, {failed} failed");
+    if std::env::var("TIDEGATE_SEED").is_err() {
+        assert!(right > 10 * failed, "{right} right, {failed} failed");
+    }
 }

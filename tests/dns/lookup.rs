@@ -10,12 +10,13 @@ use tidegate::dns::{
 };
 use tidegate::reactor::{Clock, VirtualClock};
 
-use crate::write::{A, AAAA, FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, Written, question_of};
+use crate::write::{A, AAAA, NXDOMAIN, REFUSED, Written, question_of};
 
-const TIMES: Times = Times { attempt: Duration::from_secs(2), total: Duration::from_secs(8) };
+pub(crate) const TIMES: Times =
+    Times { attempt: Duration::from_secs(2), total: Duration::from_secs(8) };
 
-struct Scene {
-    lookup: Lookup,
+pub(crate) struct Scene {
+    pub(crate) lookup: Lookup,
     random: Random,
     now: Instant,
     /// The last query of each place.
@@ -23,20 +24,20 @@ struct Scene {
     found: Vec<Found>,
 }
 
-fn server(last: u8) -> SocketAddr {
+pub(crate) fn server(last: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, last], 53))
 }
 
-fn one_server() -> ResolvConf {
+pub(crate) fn one_server() -> ResolvConf {
     ResolvConf { servers: vec![server(1)], ..ResolvConf::default() }
 }
 
-fn two_servers() -> ResolvConf {
+pub(crate) fn two_servers() -> ResolvConf {
     ResolvConf { servers: vec![server(1), server(2)], ..ResolvConf::default() }
 }
 
 impl Scene {
-    fn new(name: &str, conf: &ResolvConf) -> Self {
+    pub(crate) fn new(name: &str, conf: &ResolvConf) -> Self {
         let now = VirtualClock::default().now().mono;
         let servers: Vec<Server> = conf.servers.iter().map(|&at| Server::new(at)).collect();
         let lookup = Lookup::new(name, conf, &servers, TIMES).unwrap();
@@ -52,7 +53,7 @@ impl Scene {
     }
 
     /// Does what is to be done; how many queries that sends.
-    fn step(&mut self) -> usize {
+    pub(crate) fn step(&mut self) -> usize {
         let mut sent = 0;
         while let Some(step) = self.lookup.step(self.now, &mut self.random) {
             match step {
@@ -66,12 +67,12 @@ impl Scene {
         sent
     }
 
-    fn wait(&mut self, time: Duration) -> usize {
+    pub(crate) fn wait(&mut self, time: Duration) -> usize {
         self.now += time;
         self.step()
     }
 
-    fn place_of(&self, kind: u16) -> usize {
+    pub(crate) fn place_of(&self, kind: u16) -> usize {
         let asks = |query: &Option<Query>| {
             query.as_ref().is_some_and(|query| question_of(&query.message).1 == kind)
         };
@@ -79,26 +80,26 @@ impl Scene {
     }
 
     /// The query under way for a kind of addresses.
-    fn query(&self, kind: u16) -> &Query {
+    pub(crate) fn query(&self, kind: u16) -> &Query {
         self.queries[self.place_of(kind)].as_ref().unwrap()
     }
 
     /// A response comes to the query for a kind of addresses; how many queries follow.
-    fn answer(&mut self, kind: u16, write: impl FnOnce(Written) -> Written) -> usize {
+    pub(crate) fn answer(&mut self, kind: u16, write: impl FnOnce(Written) -> Written) -> usize {
         let (place, query) = (self.place_of(kind), self.query(kind).clone());
         let response = write(Written::to(&query.message));
         self.lookup.received(place, query.server, &response.bytes());
         self.step()
     }
 
-    fn fail(&mut self, kind: u16, error: io::ErrorKind) -> usize {
+    pub(crate) fn fail(&mut self, kind: u16, error: io::ErrorKind) -> usize {
         let place = self.place_of(kind);
         self.lookup.failed(place, &error.into());
         self.step()
     }
 
     #[track_caller]
-    fn expect_done(&self, addresses: &[&str], ttl: Option<u64>) {
+    pub(crate) fn expect_done(&self, addresses: &[&str], ttl: Option<u64>) {
         let found = self.found.last().expect("something is found");
         let told = found.answer.as_ref().unwrap().iter().map(ToString::to_string);
         assert_eq!(told.collect::<Vec<_>>(), addresses);
@@ -107,7 +108,7 @@ impl Scene {
     }
 
     #[track_caller]
-    fn expect_error(&self, error: &str, ttl: Option<u64>) {
+    pub(crate) fn expect_error(&self, error: &str, ttl: Option<u64>) {
         let found = self.found.last().expect("something is found");
         assert_eq!(found.answer.as_ref().unwrap_err().to_string(), error);
         assert_eq!((found.ttl, found.complete), (ttl.map(Duration::from_secs), true));
@@ -115,13 +116,13 @@ impl Scene {
     }
 
     #[track_caller]
-    fn expect_over(&self) {
+    pub(crate) fn expect_over(&self) {
         assert!((0..2).all(|place| !self.lookup.is_waiting(place)), "no socket is needed");
         assert_eq!(self.found.iter().filter(|found| found.complete).count(), 1);
     }
 }
 
-fn nothing(written: Written) -> Written {
+pub(crate) fn nothing(written: Written) -> Written {
     written.authority(&["test 60 SOA 30"])
 }
 
@@ -381,165 +382,6 @@ fn an_answer_cut_short_is_asked_for_over_tcp() {
 fn tcp_from_the_first_is_an_option() {
     let scene = Scene::new("a.test", &ResolvConf { use_tcp: true, ..one_server() });
     assert_eq!((scene.query(A).over, scene.query(AAAA).over), (Over::Tcp, Over::Tcp));
-}
-
-/// True if a query carries an OPT record.
-fn has_edns(query: &Query) -> bool {
-    query.message[10..12] == [0, 1]
-}
-
-/// Notices of EDNS and of case.
-fn learned(scene: &mut Scene) -> Vec<Notice> {
-    let notices = scene.lookup.noticed().map(|(_, notice)| notice);
-    notices.filter(|notice| !matches!(notice, Notice::Answered | Notice::Silent)).collect()
-}
-
-#[test]
-fn server_that_answers_edns_by_an_error_is_asked_without() {
-    for code in [FORMERR, NOTIMP, SERVFAIL] {
-        let mut scene = Scene::new("a.test", &one_server());
-        scene.answer(AAAA, nothing);
-        assert_eq!(learned(&mut scene), [Notice::Edns]);
-        assert!(has_edns(scene.query(A)));
-        assert_eq!(scene.answer(A, |w| w.code(code)), 1);
-        assert!(!has_edns(scene.query(A)));
-        assert_eq!(learned(&mut scene), [], "it may be an error of another kind, or forged");
-        scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
-        assert_eq!(learned(&mut scene), [Notice::NoEdns]);
-        scene.expect_done(&["192.0.2.9"], Some(60));
-    }
-}
-
-#[test]
-fn error_to_a_query_without_edns_is_one() {
-    for (code, name) in [(FORMERR, "FORMERR"), (NOTIMP, "NOTIMP"), (SERVFAIL, "SERVFAIL")] {
-        let mut scene = Scene::new("a.test", &one_server());
-        scene.answer(AAAA, nothing);
-        assert_eq!(scene.answer(A, |w| w.code(code)), 1);
-        assert_eq!(scene.answer(A, |w| w.code(code)), 0);
-        assert_eq!(learned(&mut scene), [Notice::Edns], "that of the other question");
-        let text = format!("192.0.2.1:53 says {name} (1 server, 2 attempts)");
-        scene.expect_error(&text, None);
-    }
-}
-
-#[test]
-fn bare_format_error_is_heard() {
-    let mut scene = Scene::new("a.test", &one_server());
-    scene.answer(AAAA, nothing);
-    let (place, id) = (scene.place_of(A), scene.query(A).message[..2].to_vec());
-    let bare = [&id, &b"\x81\x01\0\0\0\0\0\0\0\0"[..]].concat();
-    scene.lookup.received(place, server(1), &bare);
-    assert_eq!(scene.step(), 1, "one that does not repeat the question");
-    assert!(!has_edns(scene.query(A)));
-}
-
-#[test]
-fn server_that_fails_is_asked_without_edns_after_the_others() {
-    let mut scene = Scene::new("a.test", &two_servers());
-    scene.answer(AAAA, nothing);
-    assert_eq!(scene.answer(A, |w| w.code(SERVFAIL)), 1);
-    assert_eq!((scene.query(A).server, has_edns(scene.query(A))), (server(2), true));
-    assert_eq!(scene.answer(A, |w| w.code(SERVFAIL)), 1);
-    assert_eq!((scene.query(A).server, has_edns(scene.query(A))), (server(1), false));
-    assert_eq!(scene.answer(A, |w| w.code(SERVFAIL)), 1);
-    assert_eq!((scene.query(A).server, has_edns(scene.query(A))), (server(2), false));
-    scene.answer(A, |w| w.code(SERVFAIL));
-    scene.expect_error("192.0.2.2:53 says SERVFAIL (2 servers, 4 attempts)", None);
-}
-
-#[test]
-fn server_that_is_silent_is_asked_without_edns_the_next_time() {
-    let mut scene = Scene::new("a.test", &one_server());
-    scene.answer(AAAA, nothing);
-    learned(&mut scene);
-    scene.wait(TIMES.attempt);
-    assert!(!has_edns(scene.query(A)));
-    scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
-    assert_eq!(learned(&mut scene), [Notice::NoEdns]);
-    scene.expect_done(&["192.0.2.9"], Some(60));
-}
-
-#[test]
-fn server_is_asked_as_was_learned_of_it() {
-    let plain = Server { edns: false, random_case: false, ..Server::new(server(1)) };
-    let mut lookup = Lookup::new("abcdefghijklm.test", &one_server(), &[plain], TIMES).unwrap();
-    let mut random = Random::new([9; 32]);
-    let now = VirtualClock::default().now().mono;
-    let Some(Step::Ask(place, query)) = lookup.step(now, &mut random) else { panic!("a query") };
-    assert!(!has_edns(&query));
-    let name = &query.message[12..];
-    assert_eq!(name.to_ascii_lowercase(), name);
-    lookup.received(place, server(1), &nothing(Written::to(&query.message)).bytes());
-    assert_eq!(lookup.noticed().collect::<Vec<_>>(), [(server(1), Notice::Answered)]);
-}
-
-/// An answer with the name in lower case.
-fn fold(mut w: Written) -> Written {
-    w.question.make_ascii_lowercase();
-    w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"])
-}
-
-/// An answer that is forged without seeing the query: only the case of the name is wrong.
-fn forged(mut w: Written) -> Written {
-    w.question.make_ascii_lowercase();
-    w.answers(&["abcdefghijklm.test 60 A 203.0.113.6"])
-}
-
-#[test]
-fn answer_in_another_case_is_asked_for_over_tcp_and_proves_nothing_itself() {
-    let mut scene = Scene::new("abcdefghijklm.test", &one_server());
-    scene.answer(AAAA, nothing);
-    learned(&mut scene);
-    assert_eq!(scene.answer(A, forged), 1);
-    assert_eq!(scene.query(A).over, Over::Tcp);
-    scene.answer(A, |w| w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"]));
-    assert_eq!(learned(&mut scene), [Notice::Edns], "the server has kept the case");
-    scene.expect_done(&["192.0.2.9"], Some(60));
-}
-
-#[test]
-fn server_that_loses_the_case_over_tcp_too_is_remembered() {
-    let mut scene = Scene::new("abcdefghijklm.test", &one_server());
-    scene.answer(AAAA, nothing);
-    scene.answer(A, fold);
-    scene.answer(A, fold);
-    assert!(learned(&mut scene).contains(&Notice::NoCase));
-    scene.expect_done(&["192.0.2.9"], Some(60));
-}
-
-#[test]
-fn server_without_tcp_loses_the_case_if_three_answers_in_a_row_do() {
-    for silent in [false, true] {
-        let mut scene = Scene::new("abcdefghijklm.test", &one_server());
-        scene.answer(AAAA, nothing);
-        let first = scene.query(A).message.clone();
-        scene.answer(A, fold);
-        let asked = match silent {
-            true => scene.wait(TIMES.attempt),
-            false => scene.fail(A, io::ErrorKind::ConnectionRefused),
-        };
-        assert_eq!((asked, scene.query(A).over), (1, Over::Udp));
-        assert_ne!(scene.query(A).message[..2], first[..2], "another id");
-        assert_eq!(scene.answer(A, fold), 1, "the second");
-        assert_eq!(scene.query(A).over, Over::Udp);
-        assert!(!learned(&mut scene).contains(&Notice::NoCase));
-        scene.answer(A, fold);
-        assert!(learned(&mut scene).contains(&Notice::NoCase));
-        scene.expect_done(&["192.0.2.9"], Some(60));
-    }
-}
-
-#[test]
-fn forged_answers_in_another_case_do_not_count_once_the_server_is_heard() {
-    let mut scene = Scene::new("abcdefghijklm.test", &one_server());
-    scene.answer(AAAA, nothing);
-    scene.answer(A, forged);
-    scene.fail(A, io::ErrorKind::ConnectionRefused);
-    scene.answer(A, forged);
-    scene.answer(A, |w| w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"]));
-    assert!(!learned(&mut scene).contains(&Notice::NoCase));
-    scene.expect_done(&["192.0.2.9"], Some(60));
 }
 
 #[test]

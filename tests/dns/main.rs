@@ -13,6 +13,7 @@ mod proxy;
 #[cfg(feature = "proxy")]
 mod rebinding;
 mod resolver;
+mod retries;
 mod scene;
 mod server;
 mod sharing;

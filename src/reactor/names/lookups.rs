@@ -1,6 +1,7 @@
 //! Look-ups under way, each with the sockets of its questions and a token of its own.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -48,7 +49,7 @@ pub(super) enum News {
     /// The look-up takes so long that an expired answer serves.
     Slow,
     /// An observation of a server.
-    Server(std::net::SocketAddr, Notice),
+    Server(SocketAddr, Notice),
 }
 
 impl Lookups {

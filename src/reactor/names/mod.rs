@@ -15,7 +15,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::dns::{
-    Addresses, Answer, Known, Lookup, NameError, NameLimits, Names, Random, Server, Servers, Times,
+    Addresses, Answer, Known, Lookup, NameError, NameLimits, Names, Random, Servers, Times,
     is_host_name, is_nowhere,
 };
 
@@ -137,7 +137,6 @@ pub struct Resolver {
     names: Names<Token>,
     times: Times,
     files: Files,
-    random_case: bool,
     servers: Servers,
     lookups: Lookups,
     /// Waiters for the first reading of the files.
@@ -152,7 +151,6 @@ impl Resolver {
         Self {
             names: Names::new(limits.names),
             times: limits.times,
-            random_case: sources.random_case,
             files: Files::new(sources),
             servers: Servers::default(),
             lookups: Lookups::new(T::KIND, Random::new(secret)),
@@ -171,7 +169,6 @@ impl Resolver {
         self.names.set_limits(limits.names);
         self.times = limits.times;
         if !self.files.is_of(&sources) {
-            self.random_case = sources.random_case;
             self.files = Files::new(sources);
             self.names.clear();
             self.servers.forget();
@@ -326,11 +323,6 @@ impl Resolver {
     fn begin<M>(&mut self, name: &str, now: Instant, reactor: &mut Reactor<M>) {
         let conf = &self.files.conf;
         let servers = self.servers.order(&conf.servers, conf.rotate, now);
-        let random_case = self.random_case;
-        let servers = servers
-            .into_iter()
-            .map(|server| Server { random_case: server.random_case && random_case, ..server });
-        let servers: Vec<Server> = servers.collect();
         match Lookup::new(name, conf, &servers, self.times) {
             Ok(lookup) => {
                 let expired_at = self.names.expired_serves_at(name);

@@ -67,6 +67,7 @@ impl Reader {
 
     fn resolv_conf(&self, text: &str) -> ResolvConf {
         let mut conf = ResolvConf::read(text);
+        conf.random_case = self.sources.random_case;
         if !self.sources.servers.is_empty() {
             conf.servers.clone_from(&self.sources.servers);
         }
