@@ -13,10 +13,15 @@ use super::listener::is_exhaustion;
 use super::transport::Io;
 use crate::work::count;
 
+/// Attempts under way at a time: a name with many addresses, of which none answers, does not take a
+/// socket for each.
+const MOST_ATTEMPTS: usize = 8;
+
 /// Attempts on a list of addresses, in its order.
 ///
 /// The next address is tried when the ones before have failed, or have not answered for the stagger
-/// (RFC 8305 §5); none is given up before the deadline. More addresses may be added while attempts are
+/// (RFC 8305 §5). None is given up before the deadline, unless eight are under way and another is to be
+/// tried: then the one that was begun first is. More addresses may be added while attempts are
 /// under way ([`update`](Self::update)). Owned by the object that wants the
 /// connection, which drives it and, if it loses interest, [`cancel`](Self::cancel)s it: one that is
 /// dropped while it is `Pending` leaves its sockets open in the reactor.
@@ -181,6 +186,11 @@ impl Connector {
 
     fn attempt_next<M>(&mut self, reactor: &mut Reactor<M>, now: Instant) {
         let Some(address) = self.waiting.pop_front() else { return };
+        if self.attempts.len() >= MOST_ATTEMPTS {
+            let (io, silent, _) = self.attempts.remove(0);
+            reactor.close(io);
+            self.results.push((silent, false));
+        }
         self.tried.push(address);
         match reactor.connect(address, self.owner) {
             Ok(io) => {

@@ -175,20 +175,14 @@ impl Queue {
     }
 
     /// Returns the place of the name that is to be begun next: the one that was waiting for longest, of
-    /// those whose client may have another thread.
+    /// those whose client may have another thread, and may leave another one behind.
     fn next(&self) -> Option<usize> {
-        let at_work = self.begun.iter().filter(|question| !question.withdrawn);
-        let (mut taken, mut held) = (0, BTreeMap::new());
-        for question in at_work {
-            taken += 1;
-            *held.entry(question.client).or_default() += 1;
-        }
-        let free = self.max_threads.saturating_sub(taken);
-        let held = |client: &Option<IpAddr>| match client {
-            Some(_) => held.get(client).copied().unwrap_or(0),
-            None => 0,
-        };
-        self.waiting.iter().position(|waiting| may_take(held(&waiting.client), free))
+        let at_work = Taken::by(self.begun.iter().filter(|question| !question.withdrawn));
+        let all = Taken::by(&self.begun);
+        let most = self.max_threads.saturating_mul(LEFT_BEHIND);
+        self.waiting.iter().position(|waiting| {
+            at_work.leaves(self.max_threads, waiting.client) && all.leaves(most, waiting.client)
+        })
     }
 
     /// The next name is begun.
@@ -200,6 +194,31 @@ impl Queue {
 
     fn end(&mut self, name: &str) {
         self.begun.retain(|question| question.name != name);
+    }
+}
+
+/// Threads that are at questions, by client.
+struct Taken {
+    total: usize,
+    held: BTreeMap<IpAddr, usize>,
+}
+
+impl Taken {
+    fn by<'a>(questions: impl IntoIterator<Item = &'a Question>) -> Self {
+        let mut taken = Self { total: 0, held: BTreeMap::new() };
+        for question in questions {
+            taken.total += 1;
+            if let Some(client) = question.client {
+                *taken.held.entry(client).or_default() += 1;
+            }
+        }
+        taken
+    }
+
+    /// Returns true if one of `threads` is left for `client`.
+    fn leaves(&self, threads: usize, client: Option<IpAddr>) -> bool {
+        let held = client.and_then(|client| self.held.get(&client)).copied().unwrap_or(0);
+        may_take(held, threads.saturating_sub(self.total))
     }
 }
 
@@ -239,6 +258,7 @@ impl<M> Thread<M> {
             // Counted out in the same moment, or another would find one too many as well.
             queue.threads -= 1;
             self.counted = false;
+            self.shared.more.notify_one(); // a name may wait for the end of what this one was at
             return None;
         }
         while !queue.closed {

@@ -146,6 +146,29 @@ fn at_the_deadline_all_attempts_are_closed_and_not_before() {
 }
 
 #[test]
+fn attempts_under_way_are_bounded_and_the_first_makes_room() {
+    let mut scene = Scene::new([ANSWER; 3]);
+    let silent: Vec<SocketAddr> = (101..=111).map(|last| address(last, 80)).collect();
+    silent.iter().for_each(|&at| scene.network.set_fate(at, Fate::Silence));
+    let now = scene.client.reactor.now().mono;
+    let all = silent.iter().copied().chain([addresses()[0]]);
+    scene.connector = Connector::new(scene.owner, all, now, STAGGER, TIMEOUT * 10);
+    for under_way in [1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8] {
+        assert!(scene.drive().is_pending());
+        assert_eq!(scene.client.reactor.open_sockets(), under_way);
+        scene.network.advance(STAGGER);
+        scene.client.turn();
+    }
+    scene.expect_connected(addresses()[0], Duration::ZERO);
+    let failed: Vec<SocketAddr> = scene
+        .connector
+        .take_results()
+        .filter_map(|(at, connected)| (!connected).then_some(at))
+        .collect();
+    assert_eq!(failed.len(), 11, "all others were silent");
+}
+
+#[test]
 fn the_deadline_holds_while_addresses_are_left() {
     let mut scene = Scene::new([Fate::Silence; 3]);
     let now = scene.client.reactor.now().mono;

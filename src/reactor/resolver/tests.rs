@@ -189,3 +189,21 @@ fn one_client_leaves_threads_to_others() {
     scene.hold = None;
     assert_eq!(scene.answers(4), ["slow 1", "slow 2", "slow 3", "slow 4"]);
 }
+
+#[test]
+fn one_client_leaves_threads_behind_for_half_of_the_bound() {
+    let mut scene = Scene::new(1);
+    let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
+    for number in 0..LEFT_BEHIND / 2 {
+        let name = format!("slow {number}");
+        scene.resolver.ask(&name, one).unwrap();
+        assert_eq!(scene.begun(1), [name.as_str()]);
+        scene.resolver.forget(&name);
+    }
+    scene.resolver.ask("slow", one).unwrap();
+    scene.resolver.ask("quick", other).unwrap();
+    assert_eq!(scene.answers(1), ["quick"]);
+    assert_eq!(scene.begun(1), ["quick"], "the other waits until one of its own ends");
+    scene.hold = None;
+    assert_eq!(scene.answers(1 + LEFT_BEHIND / 2).len(), 1 + LEFT_BEHIND / 2);
+}
