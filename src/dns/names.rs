@@ -46,8 +46,8 @@ impl Known {
 
 /// Table of names, for waiters called `W`.
 ///
-/// Questions are bounded in number, and shared between clients by [`Shares`]: where a client may ask
-/// no more, it gets what has expired, or [`NameError::Overloaded`]. A question that no waiter is left
+/// Questions are bounded in number, and clients share them ([`Shares`](crate::shares::Shares)): where
+/// one may ask no more, it gets what has expired, or [`NameError::Overloaded`]. A question that no waiter is left
 /// for goes on while there is room, and counts for no client.
 #[derive(Debug)]
 pub struct Names<W> {
