@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use crate::work::{LOOK_UP, count};
 
 /// The count of places that each client holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shares<K> {
     held: BTreeMap<K, usize>,
     total: usize,
@@ -42,14 +42,19 @@ impl<K: Ord> Shares<K> {
     pub fn take(&mut self, client: Option<K>, places: usize) -> bool {
         count(LOOK_UP);
         let held = client.as_ref().map_or(0, |client| self.held(client));
-        if !may_take(held, places.saturating_sub(self.total)) {
-            return false;
+        let takes = may_take(held, places.saturating_sub(self.total));
+        if takes {
+            self.add(client);
         }
+        takes
+    }
+
+    /// Counts a place that `client` takes, though it may be beyond its share.
+    pub fn add(&mut self, client: Option<K>) {
         if let Some(client) = client {
-            self.held.insert(client, held + 1);
+            *self.held.entry(client).or_default() += 1;
         }
         self.total += 1;
-        true
     }
 
     /// Gives back a place that was taken for `client`.

@@ -76,8 +76,8 @@ const fn kib(n: u64) -> Bytes {
 limits! {
     /// Open clients; beyond, accepting waits. `off` is what the descriptors (RLIMIT_NOFILE) bear.
     max_clients "max-clients": Option<usize> = None, from Some(1);
-    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is half of `max-clients`.
-    /// Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
+    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is as many as are left for
+    /// other clients, half of `max-clients` at most. Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
     client_share "client-share": Option<usize> = None, from Some(1);
     /// Memory for all connections together: what was received and not passed on yet. While it is used
     /// up, connections whose client does not go on are closed, those waited for longest first.
