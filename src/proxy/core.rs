@@ -102,7 +102,7 @@ impl Core {
         }
         self.cache.set_limits(cache_limits(&settings));
         self.cache.set_key_rules(settings.key_rules.clone());
-        self.names.reload(&settings);
+        self.names.reload(&settings, reactor);
         let limits = &settings.limits;
         self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
         self.old_origins.set_bound(limits.old_origins);

@@ -76,8 +76,8 @@ const fn kib(n: u64) -> Bytes {
 limits! {
     /// Open clients; beyond, accepting waits. `off` is what the descriptors (RLIMIT_NOFILE) bear.
     max_clients "max-clients": Option<usize> = None, from Some(1);
-    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is half of `max-clients`.
-    /// Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
+    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is as many as are left for
+    /// other clients, half of `max-clients` at most. Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
     client_share "client-share": Option<usize> = None, from Some(1);
     /// Memory for all connections together: what was received and not passed on yet. While it is used
     /// up, connections whose client does not go on are closed, those waited for longest first.
@@ -137,8 +137,9 @@ limits! {
     name_recheck "name-recheck": Duration = seconds(30), from Duration::ZERO, up to LONGEST_TTL;
     /// Names kept.
     names "names": usize = 10_000, from 1;
-    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn. Beyond,
-    /// requests for other names fail at once: waiting in so long a queue they would only fail later.
+    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn; of one
+    /// client, no more than are free. Beyond, expired addresses serve, or requests fail at once: waiting
+    /// in so long a queue they would only fail later.
     names_asked "names-asked": usize = 256, from 1;
     /// Addresses of which it is remembered that they did not answer.
     failed_addresses "failed-addresses": usize = 1000, from 0;

@@ -1,4 +1,5 @@
 use std::io::IoSlice;
+use std::net::IpAddr;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl App for Asker {
 struct Nobody;
 
 impl Resolver for Nobody {
-    fn ask(&mut self, _: &str) {}
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
 impl Hasher for Nobody {

@@ -52,7 +52,7 @@ impl Worker {
     }
 
     /// Lets a connection in, or closes it if its client has its share of the places. Returns false if
-    /// there is no place, and none can be had of idle connections.
+    /// there is no place, none can be had of idle connections, and the client has none yet.
     fn admit(
         &mut self,
         io: Io,
@@ -63,6 +63,13 @@ impl Worker {
         let address = between.0.ip();
         let client = client_network(address);
         let newcomer = Newcomer { client, brings_many: self.core.settings.brings_many(address) };
+        if self.core.admission.room() == 0 {
+            self.shed_idle(None, IDLE, reactor);
+        }
+        let is_first = newcomer.brings_many || self.core.admission.holds(client) == 0;
+        if self.core.admission.room() == 0 && is_first {
+            return false;
+        }
         if !self.core.admission.admits(newcomer, now) {
             self.shed_idle(Some(client), IDLE, reactor);
             if !self.core.admission.admits(newcomer, now) {
@@ -70,12 +77,6 @@ impl Worker {
                 reactor.close(io);
                 return true;
             }
-        }
-        if self.core.admission.room() == 0 {
-            self.shed_idle(None, IDLE, reactor);
-        }
-        if self.core.admission.room() == 0 {
-            return false;
         }
         self.core.admission.enter(client);
         let until = now + self.core.settings.limits.header_timeout;
