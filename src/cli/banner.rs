@@ -97,7 +97,7 @@ fn rules(rules: &RuleOptions) -> Option<String> {
 
 /// How many users there are for something, and how they say who they are.
 fn users(space: &ProtectionSpace) -> String {
-    let count = match space.users.len() {
+    let count = match space.accounts.users().len() {
         1 => "1 user".to_owned(),
         count => format!("{count} users"),
     };

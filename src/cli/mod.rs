@@ -6,7 +6,10 @@ mod banner;
 mod egress;
 mod explain;
 mod log_writer;
+mod notices;
 mod operate;
+mod outlet;
+mod output;
 mod password;
 mod run;
 mod say;
@@ -30,7 +33,7 @@ const DENIED: u8 = 3;
 #[must_use]
 pub fn main() -> ExitCode {
     match args::parse() {
-        Invocation::Run { args, print_config: false } => run::run(&args),
+        Invocation::Run { args, print_config: false } => run::run(args),
         Invocation::Run { args, print_config: true } => match args.options() {
             Ok(options) => print(&options.to_file()),
             Err(message) => refuse(&message),

@@ -95,7 +95,7 @@ impl AuthOptions {
             nonce_lifetime: self.nonce_lifetime,
             ..Settings::new(side, realm.clone())
         };
-        let space = ProtectionSpace { path, settings, users };
+        let space = ProtectionSpace::new(path, settings, users);
         check(&space, files, asked_for).map(|()| space)
     }
 

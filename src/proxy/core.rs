@@ -1,6 +1,6 @@
 //! What clients, fetches and tunnels have in common.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::cache::{Cache, CacheLimits, KeyMaker};
 use crate::http::HeadLimits;
@@ -20,7 +20,7 @@ use super::own::Own;
 use super::pool::Pool;
 use super::reply::Reply;
 use super::settings::Settings;
-use super::surroundings::{Hasher, Mail, Surroundings};
+use super::surroundings::{Hasher, Mail, Reclaimer, Surroundings};
 
 /// The size of a buffer into which messages are received.
 const RECEIVED: usize = 16 * 1024;
@@ -30,7 +30,9 @@ const TUNNELLED: usize = 64 * 1024;
 /// What all sides of all exchanges share: passive objects, and the settings.
 #[derive(Debug)]
 pub(super) struct Core {
-    pub(super) settings: Rc<Settings>,
+    pub(super) settings: Arc<Settings>,
+    /// How often other settings have come.
+    pub(super) reloads: u64,
     pub(super) heads: HeadLimits,
     pub(super) cache: Cache<Id<Reply>>,
     pub(super) replies: Arena<Reply>,
@@ -42,6 +44,7 @@ pub(super) struct Core {
     pub(super) door: Option<Door>,
     secrets: Secrets,
     pub(super) hasher: Box<dyn Hasher>,
+    reclaimer: Box<dyn Reclaimer>,
     pub(super) log: AccessLog,
     pub(super) counters: Counters,
     pub(super) buffers: Buffers,
@@ -65,23 +68,26 @@ impl Core {
             pool: Pool::new(pool_bound(limits, bearable)),
             names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
             failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
-            own: Own::new(surroundings.interfaces),
+            own: Own::new(surroundings.addresses),
             door: settings.auth.clone().map(|rules| Door::new(rules, &mut secrets)),
             secrets,
             hasher: surroundings.hasher,
+            reclaimer: surroundings.reclaimer,
             log: AccessLog::new(surroundings.log),
             counters: Counters::default(),
             buffers: Buffers::of(RECEIVED),
             tunnel_buffers: Buffers::of(TUNNELLED),
             draining: false,
-            settings: Rc::new(settings),
+            settings: Arc::new(settings),
+            reloads: 0,
         }
     }
 
-    /// Goes on with other settings.
+    /// Goes on with other settings. Nothing here takes time by the number of users or rules; those of
+    /// before are freed elsewhere.
     pub(super) fn reload(
         &mut self,
-        settings: Settings,
+        settings: Arc<Settings>,
         bearable: usize,
         reactor: &mut Reactor<Mail>,
     ) {
@@ -97,22 +103,24 @@ impl Core {
         self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
         self.pool.set_bound(pool_bound(&settings.limits, bearable));
         self.reload_door(&settings, reactor);
-        self.settings = Rc::new(settings);
+        self.reloads += 1;
+        let replaced = std::mem::replace(&mut self.settings, settings);
+        self.reclaimer.reclaim(Box::new(replaced));
     }
 
     fn reload_door(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
         let rules = settings.auth.clone();
-        self.door = match (self.door.take(), rules) {
-            (Some(mut door), Some(rules)) => {
-                door.reload(rules, &mut self.secrets);
-                Some(door)
+        match (self.door.as_mut(), rules) {
+            (Some(door), Some(rules)) => {
+                let replaced = door.reload(rules, &mut self.secrets);
+                self.reclaimer.reclaim(Box::new(replaced));
             }
             (Some(door), None) => {
                 door.open_to_all(reactor);
-                None
+                self.reclaimer.reclaim(Box::new(self.door.take()));
             }
-            (None, rules) => rules.map(|rules| Door::new(rules, &mut self.secrets)),
-        };
+            (None, rules) => self.door = rules.map(|rules| Door::new(rules, &mut self.secrets)),
+        }
     }
 
     /// Writes an exchange down that is over, and counts it.

@@ -86,7 +86,7 @@ impl Dial {
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
         let addresses = ready!(self.addresses(reactor, core)?);
         let now = reactor.now().mono;
-        let mut allowed = self.allowed(&addresses, core, now)?;
+        let mut allowed = self.allowed(&addresses, core)?;
         interleave_families(&mut allowed);
         core.failed.put_last(&mut allowed, now);
         Poll::Ready(Ok(allowed))
@@ -137,13 +137,12 @@ impl Dial {
     fn allowed(
         &mut self,
         addresses: &[IpAddr],
-        core: &mut Core,
-        now: Instant,
+        core: &Core,
     ) -> Result<Vec<SocketAddr>, ExchangeError> {
         let mut denial = None;
         let mut allowed = Vec::with_capacity(addresses.len());
         for &address in addresses {
-            match self.route.judge(address, core, now) {
+            match self.route.judge(address, core) {
                 Ok(rule) => {
                     allowed.push(SocketAddr::new(address, self.route.port));
                     self.reported = self.reported.take().or(rule);

@@ -57,7 +57,7 @@ pub use reload::ReloadRequest;
 pub use settings::{ReverseOrigin, Settings};
 pub use stats::Stats;
 pub use surroundings::{
-    Command, Hasher, Interfaces, Mail, Resolver, Surroundings, SystemInterfaces, ThreadedHasher,
-    ThreadedResolver,
+    Command, Hasher, Mail, ReclaimAtOnce, Reclaimer, Resolver, Surroundings, ThreadedHasher,
+    ThreadedReclaimer, ThreadedResolver,
 };
 pub use worker::Worker;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready};
+use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready, Wake};
 
 use super::limits::Limits;
 use super::surroundings::Mail;
@@ -115,10 +115,13 @@ impl Pool {
         }
     }
 
-    /// Closes all; a draining proxy keeps nothing.
+    /// Uses none of them any more; each is closed when it is driven.
     pub(super) fn clear(&mut self, reactor: &mut Reactor<Mail>) {
-        let all: Vec<_> = self.idle.iter().map(|(id, _)| id).collect();
-        all.into_iter().for_each(|id| self.drop_idle(id, reactor));
+        let now = reactor.now().mono;
+        for (id, idle) in self.idle.iter_mut() {
+            idle.until = now;
+            reactor.wake(id.token());
+        }
     }
 
     /// Closes some of those idle for longest, for want of descriptors; whether there were any.

@@ -19,7 +19,6 @@ use super::journal::{Journal, Outcome};
 use super::pool::OriginConnection;
 use super::reply::{Brought, Reply};
 use super::route::Route;
-use super::settings::Settings;
 use super::surroundings::Mail;
 
 /// A tunnel.
@@ -31,8 +30,8 @@ pub(super) struct Tunnel {
     up: Pipe,
     down: Pipe,
     route: Rc<Route>,
-    /// The settings by which it was judged last.
-    judged_by: Option<Rc<Settings>>,
+    /// The number of the settings by which it was judged last.
+    judged_by: Option<u64>,
     journal: Journal,
     /// When it is closed if nothing moves until then.
     deadline: Instant,
@@ -125,7 +124,7 @@ impl Tunnel {
     /// Moves bytes both ways; false if it is over.
     pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
         let now = reactor.now().mono;
-        if let Err(error) = self.judge(core, now) {
+        if let Err(error) = self.judge(core) {
             self.journal.note(Event::Failed(error));
             self.broken = true;
             return false;
@@ -160,12 +159,11 @@ impl Tunnel {
     }
 
     /// Whether it is still allowed, by settings that may have come since it was opened.
-    fn judge(&mut self, core: &mut Core, now: Instant) -> Result<(), ExchangeError> {
-        let settings = &core.settings;
-        if self.judged_by.as_ref().is_some_and(|by| Rc::ptr_eq(by, settings)) {
+    fn judge(&mut self, core: &Core) -> Result<(), ExchangeError> {
+        if self.judged_by.replace(core.reloads) == Some(core.reloads) {
             return Ok(());
         }
-        self.judged_by = Some(Rc::clone(settings));
+        let settings = &core.settings;
         let Some(request) = &self.journal.request else { return Ok(()) };
         if let Some(door) = &core.door {
             door.admits(self.journal.user.as_deref(), path_of(request))?;
@@ -179,7 +177,7 @@ impl Tunnel {
         }
         let asker = self.journal.asker(request);
         let (host, rules) = (&self.route.host, &settings.destinations);
-        let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+        let own = core.own.known()?;
         let judged = rules.ask(&asker, host, self.route.port, own).and_then(|judgement| {
             let origin = self.journal.origin.map(|origin| origin.ip());
             origin.map_or(Ok(None), |origin| rules.judge(&judgement, host, origin, own))

@@ -5,6 +5,7 @@ mod accepting;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::reactor::{Active, App, Arena, Budget, Event, Id, Listener, Load, Reactor, Wake};
@@ -43,9 +44,22 @@ pub struct Worker {
     stopped: bool,
 }
 
+/// Connections that a listener accepts yet when a drain begins: as many as wait there at the most.
+const MOST_WAITING: usize = 4096;
+
 /// A listener.
 #[derive(Debug)]
-struct Gate(Listener);
+struct Gate {
+    listener: Listener,
+    /// While the proxy drains, how many connections it still accepts: those that wait already.
+    left: Option<usize>,
+}
+
+impl Gate {
+    const fn new(listener: Listener) -> Self {
+        Self { listener, left: None }
+    }
+}
 
 impl Active for Gate {
     const KIND: u8 = 0;
@@ -114,8 +128,8 @@ impl Worker {
     ) -> io::Result<SocketAddr> {
         let id = self
             .gates
-            .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate))?;
-        let address = self.gates.get(id).map_or(address, |gate| gate.0.address());
+            .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate::new))?;
+        let address = self.gates.get(id).map_or(address, |gate| gate.listener.address());
         self.core.own.add_listener(address);
         Ok(address)
     }
@@ -172,9 +186,10 @@ impl Worker {
         self.operators.answer_reload(request, answer, reactor);
     }
 
-    /// The settings that hold.
+    /// The settings that hold. A holder lets go of them before they are replaced, or frees them
+    /// itself.
     #[must_use]
-    pub fn settings(&self) -> &Settings {
+    pub const fn settings(&self) -> &Arc<Settings> {
         &self.core.settings
     }
 
@@ -204,7 +219,7 @@ impl Worker {
     ) -> io::Result<SocketAddr> {
         let address = listener.local_addr()?;
         self.gates
-            .try_insert_with(|id| Listener::adopt(reactor, listener, id.token()).map(Gate))?;
+            .try_insert_with(|id| Listener::adopt(reactor, listener, id.token()).map(Gate::new))?;
         self.core.own.add_listener(address);
         Ok(address)
     }
@@ -214,7 +229,7 @@ impl Worker {
         match command {
             Command::Drain => self.drain(reactor),
             Command::Stop => self.stopped = true,
-            Command::Reload(settings) => self.reload(*settings, reactor),
+            Command::Reload(settings) => self.reload(settings, reactor),
             Command::Reopen => self.core.log.reopen(),
         }
     }
@@ -222,7 +237,7 @@ impl Worker {
     /// Whether it has nothing more to do: it was stopped, or drained and is empty.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.stopped || (self.core.draining && self.is_empty())
+        self.stopped || (self.core.draining && self.gates.is_empty() && self.is_empty())
     }
 
     /// Whether it was told to drain.
@@ -235,12 +250,6 @@ impl Worker {
     #[must_use]
     pub fn open(&self) -> usize {
         self.clients.len() + self.tunnels.len()
-    }
-
-    /// Access log lines that were dropped because the sink had no room.
-    #[must_use]
-    pub const fn dropped_log_lines(&self) -> u64 {
-        self.core.log.dropped()
     }
 
     /// A file about names that was read once and cannot be any more: it counts as it was.
@@ -326,7 +335,7 @@ impl Worker {
             fetching: self.fetches.len(),
             pooled: self.core.pool.len(),
             passwords: self.core.door.as_ref().map_or(0, Door::hashing),
-            dropped_log_lines: self.core.log.dropped(),
+            lost_log_lines: self.core.log.lost(),
         }
     }
 
@@ -360,18 +369,15 @@ impl Worker {
         let until = reactor.now().mono + self.core.settings.limits.drain_timeout;
         self.drain_until = Some(until);
         reactor.set_deadline(self.housekeeping.token(), Some(until));
-        let gates: Vec<_> = self.gates.iter().map(|(id, _)| id).collect();
-        for id in gates {
-            while self.accept(id, reactor) {} // who is in the backlog already is served
-            if let Some(gate) = self.gates.remove(id) {
-                gate.0.close(reactor);
-            }
+        for (id, gate) in self.gates.iter_mut() {
+            gate.left = Some(MOST_WAITING); // who waits there already is served
+            reactor.wake(id.token());
         }
         self.core.pool.clear(reactor);
         self.clients.iter().for_each(|(id, _)| reactor.wake(id.token()));
     }
 
-    fn reload(&mut self, settings: Settings, reactor: &mut Reactor<Mail>) {
+    fn reload(&mut self, settings: Arc<Settings>, reactor: &mut Reactor<Mail>) {
         self.max_clients = settings.limits.max_clients.unwrap_or(self.bearable);
         self.core.reload(settings, self.bearable, reactor);
         self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
@@ -441,6 +447,7 @@ impl App for Worker {
                     door.hashed(done, now, reactor);
                 }
             }
+            Event::Mail(Mail::Addresses(addresses)) => self.core.own.set_addresses(addresses),
             Event::Mail(Mail::Command(command)) => self.command(command, reactor),
             // The program around it takes its mail, and turns signals into commands.
             Event::Mail(Mail::Program(_)) | Event::Signal(_) => {}
@@ -465,7 +472,7 @@ impl App for Worker {
                         inquiry.drive(token, reactor, &mut self.core);
                     }
                 } else if let Some(id) = token.id::<OperatorListener>() {
-                    self.operators.accept(id, reactor);
+                    self.operators.accept(id, reactor, &mut self.core);
                 } else {
                     self.keep_house(reactor);
                 }

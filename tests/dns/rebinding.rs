@@ -1,12 +1,12 @@
 //! A name server that changes its answer between the check and the dial, and the whole proxy.
 
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::auth::Job;
-use tidegate::proxy::{Hasher, Mail, NoLog, Settings, Surroundings, Worker};
+use tidegate::proxy::{Hasher, Mail, NoLog, ReclaimAtOnce, Settings, Surroundings, Worker};
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Io, NameSources, Reactor, Source, Token};
 
@@ -101,7 +101,8 @@ impl Scene {
         };
         let surroundings = Surroundings {
             resolver: None,
-            interfaces: Box::new(Vec::<IpAddr>::new()),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(Vec::new()),
             hasher: Box::new(Nobody),
             log: Box::new(NoLog),
             secret: [1, 2],

@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
 from harness import BINARY, DEADLINE, Case, connect, content
 
@@ -171,12 +170,6 @@ class Signals(Case):
         proxy.signal(signal.SIGHUP)
         self.assertEqual(self.curl("-x", proxy.url, origin.url + "/bytes/3"), content(3))
         self.assertEqual(proxy.stop(), 0)
-
-    def wait_until(self, holds):
-        end = time.monotonic() + DEADLINE
-        while not holds():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
 
 
 class Logs(Case):

@@ -12,6 +12,7 @@ mod explained;
 mod names;
 mod origin;
 mod plan;
+mod reload;
 mod world;
 
 use tidegate::reactor::sim;

@@ -40,8 +40,7 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
 
 /// An idle connection to an address that is allowed to who has asked: it may have been opened for others.
 fn idle(route: &Route, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
-    let now = cx.reactor.now().mono;
     let Core { pool, own, settings, .. } = &mut *cx.core;
-    let allowed = |address: IpAddr| route.judge_by(address, settings, (own, now)).is_ok();
+    let allowed = |address: IpAddr| route.judge_by(address, settings, own).is_ok();
     pool.take(&route.origin, allowed, cx.reactor)
 }

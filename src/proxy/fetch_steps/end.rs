@@ -1,7 +1,6 @@
 //! End: what has come whole is stored, and the connection kept for the next.
 
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::access::AddressClass;
@@ -27,7 +26,7 @@ pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
         && !cx.core.draining
         && let Some(connection) = fetch.connection.take()
     {
-        let settings = Rc::clone(&cx.core.settings);
+        let settings = Arc::clone(&cx.core.settings);
         let origin = &fetch.order.route.origin;
         cx.core.pool.put(origin, connection, &settings.limits, cx.reactor);
     }

@@ -11,21 +11,27 @@ use super::super::surroundings::Mail;
 use super::{Gate, Worker};
 
 impl Worker {
-    /// Takes some of those who wait; whether there may be more.
-    pub(super) fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) -> bool {
-        let Some(Gate(listener)) = self.gates.get_mut(id) else { return false };
+    /// Takes some of those who wait; more of them in the next turn.
+    pub(super) fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) {
+        let Some(Gate { listener, left }) = self.gates.get_mut(id) else { return };
         let gate = listener.address();
         let room = self.max_clients.saturating_sub(self.clients.len() + self.tunnels.len());
         let mut accepted = Vec::new();
         let ended = listener.accept(reactor, room, &mut accepted);
         reactor.set_deadline(id.token(), listener.next_deadline());
+        let last = left.as_mut().is_some_and(|left| {
+            *left = left.saturating_sub(accepted.len());
+            *left == 0 || !matches!(ended, Accepted::More)
+        });
+        if last && let Some(gate) = self.gates.remove(id) {
+            gate.listener.close(reactor);
+        }
         for (io, address) in accepted {
             self.add_client(io, (address, gate), reactor);
         }
         if let Accepted::Exhausted(_) = ended {
             self.shed(reactor);
         }
-        matches!(ended, Accepted::More)
     }
 
     fn add_client(
@@ -79,7 +85,7 @@ impl Worker {
     /// A client has gone: those who wait to be accepted may come, once there is some room.
     pub(super) fn make_room(&mut self, reactor: &mut Reactor<Mail>) {
         if self.clients.len() + self.tunnels.len() < self.max_clients - self.max_clients / 10 {
-            self.gates.iter_mut().for_each(|(_, gate)| gate.0.resume(reactor));
+            self.gates.iter_mut().for_each(|(_, gate)| gate.listener.resume(reactor));
         }
     }
 }
