@@ -10,8 +10,9 @@ use crate::config::{OPTIONS, OptionSpec, Options};
 
 use crate::proxy::{ControlRequest, PurgeTarget, Question};
 
+use super::operate::Socket;
 use super::users::UsersRequest;
-use super::{egress, explain, load, operate, users_args};
+use super::{egress, explain, load, users_args};
 
 /// Where a proxy listens unless it is told otherwise.
 pub(super) const DEFAULT_PORT: u16 = 3128;
@@ -26,7 +27,7 @@ pub(super) enum Invocation {
         file: String,
     },
     Operate {
-        socket: Option<PathBuf>,
+        socket: Socket,
         request: ControlRequest,
     },
     /// By what the options say.
@@ -37,7 +38,7 @@ pub(super) enum Invocation {
     },
     /// By what the proxy has that runs.
     AskWhy {
-        socket: Option<PathBuf>,
+        socket: Socket,
         question: Question,
         json: bool,
     },
@@ -182,10 +183,12 @@ fn purge_target(matches: &ArgMatches) -> PurgeTarget {
 }
 
 /// Where the proxy that is meant takes commands.
-fn socket(matches: &ArgMatches) -> Option<PathBuf> {
+fn socket(matches: &ArgMatches) -> Socket {
     let port = matches.get_one::<u16>("port").copied();
-    let said = matches.get_one::<String>("control").map(PathBuf::from);
-    said.or_else(|| operate::default_socket(port.unwrap_or(DEFAULT_PORT)))
+    match matches.get_one::<String>("control") {
+        Some(path) => Socket::At(path.into()),
+        None => Socket::OfPort(port.unwrap_or(DEFAULT_PORT)),
+    }
 }
 
 fn purge_command() -> Command {

@@ -2,17 +2,17 @@
 
 use std::net::SocketAddr;
 
-use crate::config::{ControlTarget, Options, RuleOptions};
+use crate::config::{Options, RuleOptions};
 use crate::proxy::units::Unit;
 use crate::proxy::{AuthRules, ProtectionSpace};
 
-use super::args::DEFAULT_PORT;
-
-/// What it is and does, for whom, and a first command to try.
+/// What it is and does, for whom, and a first command to try. `explain` is the command that asks this
+/// proxy for explanations, if it takes any.
 pub(super) fn banner(
     options: &Options,
     auth: Option<&AuthRules>,
     addresses: &[SocketAddr],
+    explain: Option<&str>,
 ) -> String {
     let kind = if options.to.is_some() { "reverse" } else { "forward" };
     let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
@@ -43,27 +43,23 @@ pub(super) fn banner(
     }
     let everything = auth.iter().flat_map(|rules| &rules.spaces).find(|s| s.path.is_everything());
     let schemes = everything.map(ProtectionSpace::schemes);
-    lines.push(first_command(options, schemes.as_deref(), addresses));
+    lines.push(first_command(options, schemes.as_deref(), addresses, explain));
     lines.join("\n")
 }
 
 /// What to begin with: a request, by somebody who may make one with one of `schemes`; or if nothing
 /// passes that no rule allows, how to ask which do.
-fn first_command(options: &Options, schemes: Option<&[&str]>, addresses: &[SocketAddr]) -> String {
+fn first_command(
+    options: &Options,
+    schemes: Option<&[&str]>,
+    addresses: &[SocketAddr],
+    explain: Option<&str>,
+) -> String {
     let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
-    let port = addresses.first().map_or(DEFAULT_PORT, SocketAddr::port);
     if options.rules.denies && !options.rules.reports {
-        return match &options.control {
-            ControlTarget::Off => "  why      tidegate explain URL, with the same options".into(),
-            ControlTarget::At(path) => {
-                format!("  why      tidegate explain --live --control {} URL", path.display())
-            }
-            ControlTarget::Default if port == DEFAULT_PORT => {
-                "  why      tidegate explain --live URL".into()
-            }
-            ControlTarget::Default => {
-                format!("  why      tidegate explain --live --port {port} URL")
-            }
+        return match explain {
+            Some(command) => format!("  why      {command} URL"),
+            None => "  why      tidegate explain URL, with the same options".into(),
         };
     }
     let user = |basic, digest| match schemes {
@@ -117,12 +113,13 @@ mod tests {
     use super::*;
     use crate::config::OptionSpec;
 
-    fn begun(given: &[(&str, &str)], schemes: Option<&[&str]>, port: u16) -> String {
+    fn begun(given: &[(&str, &str)], schemes: Option<&[&str]>, explain: Option<&str>) -> String {
         let mut options = Options::default();
         for (name, text) in given {
             (OptionSpec::find(name).unwrap().set)(&mut options, text).unwrap();
         }
-        let command = first_command(&options, schemes, &[([127, 0, 0, 1], port).into()]);
+        let addresses = [([127, 0, 0, 1], 3128).into()];
+        let command = first_command(&options, schemes, &addresses, explain);
         command.trim_start().to_owned()
     }
 
@@ -142,20 +139,20 @@ mod tests {
             (&reverse, basic, "curl -u NAME http://127.0.0.1:3128/ -I"),
             (&reverse, digest, "curl --digest -u NAME http://127.0.0.1:3128/ -I"),
         ] {
-            assert_eq!(begun(given, schemes, 3128), format!("try      {command}"));
+            assert_eq!(begun(given, schemes, None), format!("try      {command}"));
         }
     }
 
     #[test]
     fn where_nothing_passes_by_default_it_is_a_question() {
         let deny = ("rule-default", "deny");
-        assert_eq!(begun(&[deny], None, 3128), "why      tidegate explain --live URL");
-        assert_eq!(begun(&[deny], None, 8000), "why      tidegate explain --live --port 8000 URL");
-        let at = [deny, ("control", "/run/t.sock")];
-        let command = "why      tidegate explain --live --control /run/t.sock URL";
-        assert_eq!(begun(&at, None, 3128), command);
-        let off = begun(&[deny, ("control", "off")], None, 3128);
-        assert!(off.starts_with("why      tidegate explain URL"), "{off}");
-        assert!(begun(&[deny, ("rule-report", "on")], None, 3128).starts_with("try "));
+        let command = Some("tidegate explain --live --port 8000");
+        assert_eq!(
+            begun(&[deny], None, command),
+            "why      tidegate explain --live --port 8000 URL"
+        );
+        let off = begun(&[deny], None, None);
+        assert!(off.starts_with("why      tidegate explain URL, with"), "{off}");
+        assert!(begun(&[deny, ("rule-report", "on")], None, command).starts_with("try "));
     }
 }

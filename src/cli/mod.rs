@@ -13,6 +13,7 @@ mod output;
 mod password;
 mod run;
 mod say;
+mod socket_path;
 mod users;
 mod users_args;
 
@@ -38,13 +39,8 @@ pub fn main() -> ExitCode {
             Ok(options) => print(&options.to_file()),
             Err(message) => refuse(&message),
         },
-        Invocation::Operate { socket: Some(socket), request } => operate::ask(&socket, &request),
-        Invocation::Operate { socket: None, .. } | Invocation::AskWhy { socket: None, .. } => {
-            refuse("where is the control socket? XDG_RUNTIME_DIR is not set; add --control PATH")
-        }
-        Invocation::AskWhy { socket: Some(socket), question, json } => {
-            operate::ask_why(&socket, question, json)
-        }
+        Invocation::Operate { socket, request } => operate::ask(socket, &request),
+        Invocation::AskWhy { socket, question, json } => operate::ask_why(socket, question, json),
         Invocation::Explain { args, question, json } => match args.options() {
             Ok(options) => explain::run(&options, question, json),
             Err(message) => refuse(&message),

@@ -1,5 +1,6 @@
 //! `tidegate run`: the proxy with its signals, its notices and its log.
 
+mod operating;
 mod plan;
 mod reload;
 mod start;

@@ -324,7 +324,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "control",
         "PATH|off",
         "Unix socket for 'tidegate purge', 'stats' and 'reload', open to the same user only \
-         [default: $XDG_RUNTIME_DIR/tidegate-PORT.sock; off without that variable]",
+         [default: tidegate-PORT.sock in $XDG_RUNTIME_DIR, /run/tidegate or /tmp/tidegate-UID]",
         |o, text| {
             o.control = match text {
                 "" => return Err("expected a path or off".into()),

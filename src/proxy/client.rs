@@ -345,6 +345,7 @@ impl Client {
             close: !exchange.persistent,
             cache_status: &exchange.cache_status,
             info: exchange.info.as_ref(),
+            explain: cx.core.explain.as_deref(),
         };
         let (status, sent) = respond::error(self.output.bytes(), error, frame);
         exchange.journal.status = Some(status);

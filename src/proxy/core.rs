@@ -1,7 +1,9 @@
 //! What clients, fetches and tunnels have in common.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::access::RuleSet;
 use crate::cache::{Cache, CacheLimits, KeyMaker};
 use crate::http::HeadLimits;
 use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
@@ -45,8 +47,12 @@ pub(super) struct Core {
     secrets: Secrets,
     pub(super) hasher: Box<dyn Hasher>,
     reclaimer: Box<dyn Reclaimer>,
+    /// Rules that were replaced, and that exchanges may still hold.
+    retired: VecDeque<Arc<RuleSet>>,
     pub(super) log: AccessLog,
     pub(super) counters: Counters,
+    /// The command that explains what rules deny, where this proxy can be asked.
+    pub(super) explain: Option<String>,
     pub(super) buffers: Buffers,
     pub(super) tunnel_buffers: Buffers,
     pub(super) draining: bool,
@@ -73,8 +79,10 @@ impl Core {
             secrets,
             hasher: surroundings.hasher,
             reclaimer: surroundings.reclaimer,
+            retired: VecDeque::new(),
             log: AccessLog::new(surroundings.log),
             counters: Counters::default(),
+            explain: None,
             buffers: Buffers::of(RECEIVED),
             tunnel_buffers: Buffers::of(TUNNELLED),
             draining: false,
@@ -105,7 +113,18 @@ impl Core {
         self.reload_door(&settings, reactor);
         self.reloads += 1;
         let replaced = std::mem::replace(&mut self.settings, settings);
+        self.retired.push_back(Arc::clone(&replaced.destinations.egress));
         self.reclaimer.reclaim(Box::new(replaced));
+    }
+
+    /// Has one set of replaced rules freed, if no exchange holds it any more.
+    pub(super) fn free_retired(&mut self) {
+        let Some(rules) = self.retired.pop_front() else { return };
+        if Arc::strong_count(&rules) == 1 {
+            self.reclaimer.reclaim(Box::new(rules));
+        } else {
+            self.retired.push_back(rules);
+        }
     }
 
     fn reload_door(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {

@@ -29,7 +29,11 @@ pub(super) struct Tunnel {
     origin: Io,
     up: Pipe,
     down: Pipe,
-    route: Rc<Route>,
+    /// Where it leads, without the rules by which that was judged: those may be replaced long before
+    /// it ends.
+    route: Route,
+    /// Whether rules decide where it may lead.
+    is_judged: bool,
     /// The number of the settings by which it was judged last.
     judged_by: Option<u64>,
     journal: Journal,
@@ -69,6 +73,8 @@ impl Tunnel {
     ) {
         let Some(exchange) = client.exchange.take() else { return };
         let Some(route) = exchange.route else { return };
+        let mut route = Rc::unwrap_or_clone(route);
+        let is_judged = route.judgement.take().is_some();
         let mut journal = exchange.journal;
         journal.outcome = Outcome::Tunnel;
         journal.origin = Some(connection.address);
@@ -84,6 +90,7 @@ impl Tunnel {
             up: Pipe::with(from_client),
             down: Pipe::with([earlier, greeting, from_origin].concat()),
             route,
+            is_judged,
             judged_by: None,
             journal,
             deadline,
@@ -168,7 +175,7 @@ impl Tunnel {
         if let Some(door) = &core.door {
             door.admits(self.journal.user.as_deref(), path_of(request))?;
         }
-        if self.route.judgement.is_none() {
+        if !self.is_judged {
             return Ok(());
         }
         let client = self.journal.client.ip();

@@ -171,6 +171,12 @@ impl Worker {
         self.operators.offer_reloads();
     }
 
+    /// From now on, clients are told of a `command` that explains what rules deny, with the request
+    /// behind it.
+    pub fn offer_explanations(&mut self, command: String) {
+        self.core.explain = Some(command);
+    }
+
     /// A reload, or a plan of one, that an operator waits for; for some seconds.
     pub fn take_reload(&mut self) -> Option<ReloadRequest> {
         self.operators.take_reload()
@@ -478,6 +484,7 @@ impl App for Worker {
                 }
             }
         }
+        self.core.free_retired();
         if self.core.log.has_lines() {
             reactor.wake(self.housekeeping.token());
         }

@@ -157,6 +157,7 @@ impl Ground {
             secret: [1, 2],
         };
         let mut worker = Worker::new(settings, surroundings, 1000);
+        worker.offer_explanations("tidegate explain --live".to_owned());
         let port = if self.network.is_some() { PORT } else { 0 };
         let address = worker.listen(&mut self.proxy, SocketAddr::new(HERE, port))?;
         let stage = Stage {

@@ -2,11 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{ControlTarget, Options};
+use crate::config::Options;
 use crate::proxy::{Mail, Settings, Worker};
 use crate::reactor::{InterfaceWatch, Reactor, interface_addresses, raise_descriptor_limit};
 
@@ -15,9 +14,9 @@ use super::super::args::RunArgs;
 use super::super::banner::banner;
 use super::super::log_writer::LogWriter;
 use super::super::notices::Notices;
-use super::super::operate;
 use super::super::outlet::Outlet;
 use super::super::output::Output;
+use super::operating::Operating;
 use super::reload::Reloading;
 use super::{Program, Secret, surroundings};
 
@@ -53,7 +52,7 @@ impl Program {
         let addresses = listen(&mut worker, &mut reactor, &options)?;
         worker.offer_reloads();
         let port = addresses.first().map_or(0, SocketAddr::port);
-        let operating = open_to_operators(&mut worker, &mut reactor, &options, port)?;
+        let operating = Operating::open(&mut worker, &mut reactor, &options, port)?;
 
         notices.start()?;
         log.start(output)?;
@@ -61,9 +60,9 @@ impl Program {
             InterfaceWatch::start(known, INTERFACES, reactor.mailbox(), Mail::Addresses)
         });
         let mut said = few_clients(descriptors, clients);
-        said.push(banner(&options, auth.as_ref(), &addresses));
+        said.push(banner(&options, auth.as_ref(), &addresses, operating.explain.as_deref()));
         said.extend(options.auth.warnings(auth.as_ref(), &addresses));
-        said.extend(operating);
+        said.extend(operating.lines);
         said.extend(addresses.iter().map(|address| format!("listening {address}")));
         said.iter().for_each(|line| notices.say(line));
         let program = Self {
@@ -111,38 +110,6 @@ fn listen(
         bound.map_err(|error| io::Error::other(format!("cannot listen on {address}: {error}")))
     };
     options.listeners().into_iter().map(&mut open).collect()
-}
-
-/// Opens what the proxy is operated by, and says where that is, in lines for the banner. The default
-/// socket is nothing that was asked for: without it, the proxy runs as well.
-fn open_to_operators(
-    worker: &mut Worker,
-    reactor: &mut Reactor<Mail>,
-    options: &Options,
-    port: u16,
-) -> io::Result<Vec<String>> {
-    let mut open = |path: &Path| {
-        let opened = worker.listen_to_operators(reactor, path);
-        opened.map(|()| format!("  control  {}", path.display())).map_err(|error| {
-            io::Error::other(format!("cannot take commands at {}: {error}", path.display()))
-        })
-    };
-    let mut lines = vec![match (&options.control, operate::default_socket(port)) {
-        (ControlTarget::Off, _) => "  control  off".to_owned(),
-        (ControlTarget::At(path), _) => open(path)?,
-        (ControlTarget::Default, Some(path)) => {
-            open(&path).unwrap_or_else(|error| format!("  control  off: {error}"))
-        }
-        (ControlTarget::Default, None) => {
-            "  control  off: XDG_RUNTIME_DIR is not set (--control PATH)".to_owned()
-        }
-    }];
-    if let Some(address) = options.admin {
-        let served = worker.serve_figures(reactor, address);
-        let error = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
-        lines.push(format!("  metrics  http://{}/metrics", served.map_err(error)?));
-    }
-    Ok(lines)
 }
 
 /// How many clients so many descriptors bear: each may need a second one for its origin.

@@ -129,6 +129,7 @@ pub(in super::super) fn refuse(
         close: true,
         cache_status: &cache_status,
         info: None,
+        explain: None,
     };
     let answered = respond::error(client.output.bytes(), error, frame);
     record_refused(client, error, Some(answered), cx);

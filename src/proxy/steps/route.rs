@@ -72,6 +72,7 @@ fn answer(
         close: !exchange.persistent,
         cache_status: &exchange.cache_status,
         info: exchange.info.as_ref(),
+        explain: None,
     };
     let (status, sent) = write(client.output.bytes(), &exchange.request, frame);
     exchange.journal.outcome = Outcome::Own;
