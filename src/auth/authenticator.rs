@@ -8,11 +8,14 @@ use super::basic;
 use super::digest::{self, Digest};
 use super::job::{Done, Job, Verdicts};
 use super::realm::Realm;
-use super::secret::Secret;
+use super::secret::{Secret, wiping_stack};
 use super::settings::Settings;
 use super::users::User;
 use super::verdict::{Accepted, Request, Side, Verdict, Why};
 use crate::time::Now;
+
+/// Bytes of the stack in which looking at a password may leave copies.
+const STACK: usize = 4 * 1024;
 
 /// Recognizes users by their credentials.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ impl Authenticator {
         }
         let (scheme, rest) = split(value);
         if self.settings.basic && scheme.eq_ignore_ascii_case(b"Basic") {
-            self.verify_basic(rest, now)
+            wiping_stack::<STACK, _>(|| self.verify_basic(rest, now))
         } else if self.settings.digest && scheme.eq_ignore_ascii_case(b"Digest") {
             self.verify_digest(rest, request, now)
         } else {

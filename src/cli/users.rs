@@ -6,8 +6,11 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 
+use zeroize::Zeroizing;
+
 use crate::auth::digest::Algorithm;
 use crate::auth::{Line, Password, PasswordHash, Proof, Realm, Users, edit};
+use crate::config::read_secret;
 
 use super::{fail, password, print};
 
@@ -46,8 +49,8 @@ pub(super) fn run(file: &Path, request: &UsersRequest) -> ExitCode {
 }
 
 fn add(file: &Path, name: &str, realm: Option<&Realm>) -> Result<String, String> {
-    let before = match fs::read(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+    let before = match read_secret(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
         read => read.map_err(|error| about(file, &error))?,
     };
     // Before a password is asked for in vain.
@@ -56,7 +59,7 @@ fn add(file: &Path, name: &str, realm: Option<&Realm>) -> Result<String, String>
     let mut after = before;
     for proof in proofs(name, &password, realm)? {
         let line = Line::new(name, proof).map_err(str::to_owned)?;
-        after = edit::set(&after, &line);
+        after = Zeroizing::new(edit::set(&after, &line));
     }
     replace(file, &after).map_err(|error| about(file, &error))?;
     Ok(format!("set {name}\n"))
@@ -110,8 +113,8 @@ fn verify(file: &Path, name: &str) -> Result<String, String> {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, String> {
-    fs::read(file).map_err(|error| about(file, &error))
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    read_secret(file).map_err(|error| about(file, &error))
 }
 
 fn about(file: &Path, error: &io::Error) -> String {

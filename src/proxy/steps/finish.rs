@@ -45,7 +45,7 @@ pub(in super::super) fn close(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
     }
     loop {
         let unread = client.input.unread().len();
-        client.input.consume(unread);
+        client.input.wipe(unread);
         match client.input.receive(cx.reactor, client.io, &mut cx.core.buffers) {
             Poll::Pending => {
                 client.input.release(&mut cx.core.buffers);

@@ -23,7 +23,7 @@ pub(in super::super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> N
         if client.output.waiting() < GATHER && !client.input.is_empty() {
             match client.codec.decode(client.input.unread(), &cx.core.heads) {
                 Ok((used, event)) => {
-                    client.input.consume(used);
+                    client.input.wipe(used);
                     if let Some(FromClient::Request(head)) = event {
                         begin(client, *head, cx);
                         return Next::Go(Step::Auth);
