@@ -153,6 +153,11 @@ impl RuleSet {
         self.files.insert(file.into(), hasher.finish());
     }
 
+    /// The files that the rules were read from.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(|file| &**file)
+    }
+
     /// The files that these and `newer` were read from, and that held something else.
     pub fn changed_files<'a>(&'a self, newer: &'a Self) -> impl Iterator<Item = &'a str> {
         let both =

@@ -3,8 +3,12 @@
 mod allocator;
 mod args;
 mod banner;
+mod confine;
+mod dumps;
 mod egress;
 mod explain;
+mod folders;
+mod identity;
 mod log_writer;
 mod notices;
 mod operate;

@@ -50,6 +50,11 @@ impl Output {
         Self { target: LogTarget::Off, file, torn: false }
     }
 
+    /// The file that is written to.
+    pub(super) const fn file(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+
     /// The target that was opened.
     pub(super) const fn target(&self) -> &LogTarget {
         &self.target

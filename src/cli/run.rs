@@ -1,8 +1,10 @@
 //! `tidegate run`: the proxy with its signals, its notices and its log.
 
+mod files;
 mod operating;
 mod plan;
 mod reload;
+mod rights;
 mod start;
 
 use std::fs::File;
@@ -23,11 +25,14 @@ use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
 use super::allocator::Heap;
 use super::args::RunArgs;
+use super::dumps;
+use super::identity::Identity;
 use super::notices::Notices;
 use super::outlet::Outlet;
 use super::{fail, refuse};
 
 use reload::Reloading;
+use rights::Rights;
 
 /// How long outputs that take nothing may hold up the end of the process, each.
 const LAST_FLUSH: Duration = Duration::from_secs(1);
@@ -40,6 +45,13 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         Ok(options) => options,
         Err(message) => return refuse(&message),
     };
+    if let Err(error) = dumps::set(options.core_dumps) {
+        return fail(&format!("core dumps cannot be forbidden: {error}; see --allow-core-dumps"));
+    }
+    let identity = match Identity::of(&options) {
+        Ok(identity) => identity,
+        Err(message) => return refuse(&message),
+    };
     let secret = match Secret::draw() {
         Ok(secret) => secret,
         Err(error) => return fail(&format!("no random numbers: {error}")),
@@ -48,7 +60,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(message) => return refuse(&message),
     };
-    match Program::start(args, options, settings, secret) {
+    match Program::start(args, options, settings, identity, secret) {
         Ok((program, reactor)) => program.turn_until_over(reactor),
         Err(error) => fail(&error.to_string()),
     }
@@ -108,6 +120,7 @@ struct Program {
     reloading: Reloading,
     heap: Heap,
     pseudonym: Arc<str>,
+    rights: Arc<Rights>,
     interrupted: bool,
     /// A file about names of which was said that it cannot be read any more.
     lost: Option<PathBuf>,

@@ -11,20 +11,18 @@ use rustix::process::geteuid;
 /// The folder for root's sockets.
 const OF_ROOT: &str = "/run/tidegate";
 
-/// The path at which a proxy on `port` takes commands. The folder is made if it is not there.
+/// The path at which a proxy on `port` takes commands. The folder is made if it is not there; true if
+/// it was.
 ///
 /// # Errors
 /// If there is no folder that belongs to the user of this process alone.
-pub(super) fn for_proxy(port: u16) -> io::Result<PathBuf> {
-    let folder = match runtime_folder() {
-        Some(folder) => folder,
-        None => {
-            let folder = fallback_folder();
-            make(&folder)?;
-            folder
-        }
-    };
-    Ok(folder.join(name(port)))
+pub(super) fn for_proxy(port: u16) -> io::Result<(PathBuf, bool)> {
+    if let Some(folder) = runtime_folder() {
+        return Ok((folder.join(name(port)), false));
+    }
+    let folder = fallback_folder();
+    let made = make(&folder)?;
+    Ok((folder.join(name(port)), made))
 }
 
 /// The path at which a proxy on `port` is asked: the first at which there is a socket, since the
@@ -64,11 +62,11 @@ fn fallback_folder() -> PathBuf {
     env::temp_dir().join(format!("tidegate-{}", user.as_raw()))
 }
 
-/// Makes the folder, unless it is there and as it should be.
-fn make(folder: &Path) -> io::Result<()> {
+/// Makes the folder, unless it is there and as it should be; true if it was made.
+fn make(folder: &Path) -> io::Result<bool> {
     match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check(folder),
-        made => made.map_err(|error| about(folder, &error.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check(folder).map(|()| false),
+        made => made.map(|()| true).map_err(|error| about(folder, &error.to_string())),
     }
 }
 

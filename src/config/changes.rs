@@ -61,6 +61,10 @@ const FIXED: &[Fixed] = &[
     fixed("listen", |new, old| new.listen.clone_from(&old.listen)),
     fixed("control", |new, old| new.control.clone_from(&old.control)),
     fixed("admin", |new, old| new.admin = old.admin),
+    fixed("user", |new, old| new.user.clone_from(&old.user)),
+    fixed("group", |new, old| new.group.clone_from(&old.group)),
+    fixed("confine", |new, old| new.confine = old.confine),
+    fixed("allow-core-dumps", |new, old| new.core_dumps = old.core_dumps),
     fixed("log-buffer", |new, old| new.limits.log_buffer = old.limits.log_buffer),
     fixed("resolver", |new, old| new.resolver = old.resolver),
     fixed("resolver-threads", |new, old| {
@@ -210,7 +214,8 @@ mod tests {
         let old = options("");
         let mut new = options(
             "listen = '127.0.0.1:1'\ncontrol = 'off'\nadmin = '127.0.0.1:2'\nvia = 'x'\n\
-             resolver = 'system'\n[limits]\n\
+             resolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
+             [limits]\n\
              log-buffer = '3MiB'\nresolver-threads = 3\npassword-threads = 3",
         );
         let restarts = old.changes(&new).iter().filter(|change| change.takes_restart).count();

@@ -131,6 +131,14 @@ pub struct Options {
     pub control: ControlTarget,
     /// Where figures are served.
     pub admin: Option<SocketAddr>,
+    /// The user that a process of root becomes, by name or number.
+    pub user: Option<String>,
+    /// The group, if it is not the user's own.
+    pub group: Option<String>,
+    /// Whether the process gives up what it does not need.
+    pub confine: bool,
+    /// Whether the memory of the process may be written to a file, or read by others of its user.
+    pub core_dumps: bool,
     /// Every bound and timeout.
     pub limits: Limits,
 }
@@ -161,6 +169,10 @@ impl Default for Options {
             via: None,
             control: ControlTarget::Default,
             admin: None,
+            user: None,
+            group: None,
+            confine: false,
+            core_dumps: false,
             limits: Limits::default(),
         }
     }

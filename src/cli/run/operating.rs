@@ -14,6 +14,8 @@ use super::super::socket_path;
 pub(super) struct Operating {
     /// The control socket, if there is one.
     pub(super) control: Option<PathBuf>,
+    /// The folder that was made for it.
+    pub(super) folder: Option<PathBuf>,
     /// The command that has this proxy explain something, if it takes commands.
     pub(super) explain: Option<String>,
     /// Lines for the banner.
@@ -32,7 +34,7 @@ impl Operating {
         options: &Options,
         port: u16,
     ) -> io::Result<Self> {
-        let mut opened = Self { control: None, explain: None, lines: Vec::new() };
+        let mut opened = Self { control: None, folder: None, explain: None, lines: Vec::new() };
         match &options.control {
             ControlTarget::Off => opened.lines.push("  control  off".to_owned()),
             ControlTarget::At(path) => {
@@ -44,8 +46,10 @@ impl Operating {
                     if port == DEFAULT_PORT { String::new() } else { format!(" --port {port}") };
                 let command = format!("tidegate explain --live{named}");
                 let socket = socket_path::for_proxy(port);
-                let taken =
-                    socket.and_then(|path| opened.take_commands(worker, reactor, path, command));
+                let taken = socket.and_then(|(path, made)| {
+                    opened.folder = path.parent().filter(|_| made).map(PathBuf::from);
+                    opened.take_commands(worker, reactor, path, command)
+                });
                 if let Err(error) = taken {
                     opened.lines.push(format!("  control  off: {error} (--control PATH)"));
                 }

@@ -13,6 +13,7 @@ use crate::proxy::{Command, Mail, ReloadRequest, Settings};
 use crate::reactor::{Background, Mailbox, Reactor};
 
 use super::super::args::RunArgs;
+use super::rights::Rights;
 use super::start::addresses_of_this_machine;
 use super::{Program, plan};
 
@@ -39,6 +40,7 @@ struct Held {
     options: Arc<Options>,
     settings: Arc<Settings>,
     addresses: Arc<[SocketAddr]>,
+    rights: Arc<Rights>,
 }
 
 /// A configuration that is to take the place of the one that holds.
@@ -120,6 +122,7 @@ impl Program {
             options: Arc::clone(&self.options),
             settings: Arc::clone(self.worker.settings()),
             addresses: Arc::clone(&self.addresses),
+            rights: Arc::clone(&self.rights),
         }
     }
 
@@ -180,7 +183,8 @@ impl Held {
     /// freed by the loop.
     fn read(self, wanted: bool) -> Read {
         let read = self.options_and_settings();
-        let (mut options, settings) = read.map_err(|message| plan::shortened(&message))?;
+        let read = read.map_err(|message| plan::shortened(&self.rights.explained(message)));
+        let (mut options, settings) = read?;
         let changes = self.options.changes(&options);
         let text = plan::text(&changes, &self.settings, &settings);
         if !wanted {
@@ -201,6 +205,7 @@ impl Held {
         let options = self.args.options()?;
         let settings = options.settings(&self.pseudonym)?;
         addresses_of_this_machine(&settings).map_err(|error| error.to_string())?;
+        self.rights.permit(&settings)?;
         Ok((options, settings))
     }
 }

@@ -12,12 +12,14 @@ use crate::reactor::{InterfaceWatch, Reactor, interface_addresses, raise_descrip
 use super::super::allocator::Heap;
 use super::super::args::RunArgs;
 use super::super::banner::banner;
+use super::super::identity::Identity;
 use super::super::log_writer::LogWriter;
 use super::super::notices::Notices;
 use super::super::outlet::Outlet;
 use super::super::output::Output;
 use super::operating::Operating;
 use super::reload::Reloading;
+use super::rights::Rights;
 use super::{Program, Secret, surroundings};
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
@@ -33,6 +35,7 @@ impl Program {
         args: RunArgs,
         options: Options,
         settings: Settings,
+        identity: Option<Identity>,
         secret: Secret,
     ) -> io::Result<(Self, Reactor<Mail>)> {
         let descriptors = raise_descriptor_limit()?;
@@ -53,6 +56,8 @@ impl Program {
         worker.offer_reloads();
         let port = addresses.first().map_or(0, SocketAddr::port);
         let operating = Operating::open(&mut worker, &mut reactor, &options, port)?;
+        let asked = (&args, &options, &**worker.settings());
+        let (rights, given_up) = Rights::give_up(identity, asked, (&output, &operating))?;
 
         notices.start()?;
         log.start(output)?;
@@ -63,6 +68,7 @@ impl Program {
         said.push(banner(&options, auth.as_ref(), &addresses, operating.explain.as_deref()));
         said.extend(options.auth.warnings(auth.as_ref(), &addresses));
         said.extend(operating.lines);
+        said.extend(given_up);
         said.extend(addresses.iter().map(|address| format!("listening {address}")));
         said.iter().for_each(|line| notices.say(line));
         let program = Self {
@@ -75,6 +81,7 @@ impl Program {
             reloading: Reloading::new(reactor.mailbox()),
             heap: Heap::new(reactor.mailbox()),
             pseudonym: secret.pseudonym.into(),
+            rights: Arc::new(rights),
             interrupted: false,
             lost: None,
             _watch: watch.transpose()?,
