@@ -1,23 +1,24 @@
 //! What a proxy says of itself when it starts.
 
-use std::net::SocketAddr;
-
 use crate::config::{Options, RuleOptions};
 use crate::proxy::units::Unit;
 use crate::proxy::{AuthRules, ProtectionSpace};
+
+use super::listening::Listening;
 
 /// What it is and does, for whom, and a first command to try. `explain` is the command that asks this
 /// proxy for explanations, if it takes any.
 pub(super) fn banner(
     options: &Options,
     auth: Option<&AuthRules>,
-    addresses: &[SocketAddr],
+    listening: &[Listening],
     explain: Option<&str>,
 ) -> String {
     let kind = if options.to.is_some() { "reverse" } else { "forward" };
-    let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
+    let first = listening.first().map(Listening::to_string).unwrap_or_default();
     let mut lines =
-        vec![format!("tidegate {}  {kind} proxy on http://{first}", env!("CARGO_PKG_VERSION"))];
+        vec![format!("tidegate {}  {kind} proxy on {first}", env!("CARGO_PKG_VERSION"))];
+    lines.extend(listening.iter().skip(1).map(|listening| format!("  and on   {listening}")));
     if let Some((url, _)) = &options.to {
         lines.push(format!("  origin   {url}"));
     }
@@ -43,19 +44,19 @@ pub(super) fn banner(
     }
     let everything = auth.iter().flat_map(|rules| &rules.spaces).find(|s| s.path.is_everything());
     let schemes = everything.map(ProtectionSpace::schemes);
-    lines.push(first_command(options, schemes.as_deref(), addresses, explain));
+    let nearby = listening.first().map(|first| first.nearby().to_string()).unwrap_or_default();
+    lines.push(first_command(options, schemes.as_deref(), &nearby, explain));
     lines.join("\n")
 }
 
-/// What to begin with: a request, by somebody who may make one with one of `schemes`; or if nothing
+/// What to begin with: a request to an address `nearby`, by somebody who may make one with one of `schemes`; or if nothing
 /// passes that no rule allows, how to ask which do.
 fn first_command(
     options: &Options,
     schemes: Option<&[&str]>,
-    addresses: &[SocketAddr],
+    nearby: &str,
     explain: Option<&str>,
 ) -> String {
-    let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
     if options.rules.denies && !options.rules.reports {
         return match explain {
             Some(command) => format!("  why      {command} URL"),
@@ -69,10 +70,10 @@ fn first_command(
     };
     if options.to.is_some() {
         let user = user(" -u NAME", " --digest -u NAME");
-        return format!("  try      curl{user} http://{first}/ -I");
+        return format!("  try      curl{user} http://{nearby}/ -I");
     }
     let user = user(" -U NAME", " --proxy-digest -U NAME");
-    format!("  try      curl -x http://{first}{user} http://example.com/ -I")
+    format!("  try      curl -x http://{nearby}{user} http://example.com/ -I")
 }
 
 /// What rules there are, if there are some.
@@ -118,8 +119,7 @@ mod tests {
         for (name, text) in given {
             (OptionSpec::find(name).unwrap().set)(&mut options, text).unwrap();
         }
-        let addresses = [([127, 0, 0, 1], 3128).into()];
-        let command = first_command(&options, schemes, &addresses, explain);
+        let command = first_command(&options, schemes, "127.0.0.1:3128", explain);
         command.trim_start().to_owned()
     }
 

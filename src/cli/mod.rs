@@ -9,6 +9,7 @@ mod egress;
 mod explain;
 mod folders;
 mod identity;
+mod listening;
 mod log_writer;
 mod notices;
 mod operate;

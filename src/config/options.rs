@@ -179,13 +179,15 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The addresses to listen on.
+    /// The addresses to listen on; one of IPv4 that is written as one of IPv6 is that of IPv4.
     #[must_use]
     pub fn listeners(&self) -> Vec<SocketAddr> {
         if self.listen.is_empty() {
             return vec![SocketAddr::from(([127, 0, 0, 1], 3128))];
         }
-        self.listen.clone()
+        let canonical =
+            |address: &SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        self.listen.iter().map(canonical).collect()
     }
 
     /// What a proxy is made from; users are read from their files. `pseudonym` is the name in `Via` if none was given.

@@ -64,7 +64,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         ..many(one(
             "listen",
             "ADDR:PORT",
-            "Listen here; port 0 picks one [default: 127.0.0.1:3128]",
+            "Listen here; [::] is all addresses, also those of IPv4; port 0 picks one [default: \
+             127.0.0.1:3128]",
             |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
             |o| texts(&o.listeners()),
         ))

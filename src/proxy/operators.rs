@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use crate::reactor::{Accepted, Active, Arena, Id, Listener, Reactor};
+use crate::reactor::{Accepted, Active, Arena, Endpoint, Id, Listener, Reactor};
 
 use super::core::Core;
 use super::operator::{Operator, OperatorCx, Protocol};
@@ -60,14 +60,16 @@ impl Operators {
         Ok(())
     }
 
-    /// Serves figures on `address`; says which one that is, if the port was 0.
+    /// Serves figures at an endpoint; says which address that is, if the port was 0.
     pub(super) fn listen(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        address: SocketAddr,
+        endpoint: Endpoint,
     ) -> io::Result<SocketAddr> {
-        let id = self.open(Protocol::Metrics, |id| Listener::bind(reactor, address, id.token()))?;
-        Ok(self.listeners.get(id).map_or(address, |listener| listener.socket.address()))
+        let id =
+            self.open(Protocol::Metrics, |id| Listener::bind(reactor, endpoint, id.token()))?;
+        let listener = self.listeners.get(id);
+        Ok(listener.map_or(endpoint.address(), |listener| listener.socket.address()))
     }
 
     fn open(

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::reactor::{Active, App, Arena, Budget, Event, Id, Listener, Load, Reactor, Wake};
+use crate::reactor::{
+    Active, App, Arena, Budget, Endpoint, Event, Id, Listener, Load, Reactor, Wake,
+};
 
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
@@ -117,19 +119,21 @@ impl Worker {
         }
     }
 
-    /// Listens on `address`; says which one that is, if the port was 0.
+    /// Listens at an endpoint, such as an address; says which address that is, if the port was 0.
     ///
     /// # Errors
     /// As `bind(2)`.
     pub fn listen(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        address: SocketAddr,
+        endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
+        let endpoint = endpoint.into();
         let id = self
             .gates
-            .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate::new))?;
-        let address = self.gates.get(id).map_or(address, |gate| gate.listener.address());
+            .try_insert_with(|id| Listener::bind(reactor, endpoint, id.token()).map(Gate::new))?;
+        let gate = self.gates.get(id);
+        let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
         self.core.own.add_listener(address);
         Ok(address)
     }
@@ -199,17 +203,17 @@ impl Worker {
         &self.core.settings
     }
 
-    /// Serves figures at `/metrics` on `address`, for Prometheus; says which address that is, if the
-    /// port was 0.
+    /// Serves figures at `/metrics` at an endpoint, such as an address, for Prometheus; says which
+    /// address that is, if the port was 0.
     ///
     /// # Errors
     /// As `bind(2)`.
     pub fn serve_figures(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        address: SocketAddr,
+        endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
-        let address = self.operators.listen(reactor, address)?;
+        let address = self.operators.listen(reactor, endpoint.into())?;
         self.core.own.add_listener(address);
         Ok(address)
     }

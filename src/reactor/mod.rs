@@ -66,7 +66,7 @@ pub use ready::{Budget, Ready};
 pub use resolver::SystemResolver;
 pub use runq::Why;
 pub use tcp::TcpTransport;
-pub use transport::{Io, Report, Socket, Transport};
+pub use transport::{Endpoint, Io, Report, Socket, Transport};
 
 use runq::RunQueue;
 use signal::Signals;

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::io::IoSlice;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -155,7 +155,7 @@ fn rules_that_an_exchange_held_are_freed_elsewhere_when_it_ends() {
     let mut bench = Bench::new();
     let listener = bench
         .worker
-        .listen(&mut bench.reactor, (PROXY.parse::<IpAddr>().unwrap(), 3128).into())
+        .listen(&mut bench.reactor, SocketAddr::new(PROXY.parse().unwrap(), 3128))
         .unwrap();
     let mut settings = Settings::forward("sim");
     settings.clients = vec!["203.0.113.2".parse().unwrap()];

@@ -168,7 +168,7 @@ pub(crate) fn simulate(seed: u64) -> Tally {
     let (hasher, asked) = channel();
     let mut verifier = Verifier { asked, due: Vec::new(), mailbox: proxy.mailbox() };
     let mut worker = worker(&proxy, users, hasher, &mut rng);
-    worker.listen(&mut proxy, PROXY.parse().unwrap()).unwrap();
+    worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
 
     let plans = (0..6).map(|number| Plan::draw(number, &mut rng)).collect();
     let asked = Arena::new().insert(Asked).token();

@@ -8,6 +8,7 @@ use crate::proxy::{Mail, Worker};
 use crate::reactor::Reactor;
 
 use super::super::args::DEFAULT_PORT;
+use super::super::listening::{Listening, endpoint};
 use super::super::socket_path;
 
 /// What was opened for operators.
@@ -56,9 +57,12 @@ impl Operating {
             }
         }
         if let Some(address) = options.admin {
-            let served = worker.serve_figures(reactor, address);
+            let endpoint = endpoint(address, &options.listeners());
+            let served = worker.serve_figures(reactor, endpoint);
             let error = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
-            opened.lines.push(format!("  metrics  http://{}/metrics", served.map_err(error)?));
+            let served = Listening::at(endpoint, served.map_err(error)?);
+            let reached = served.reached();
+            opened.lines.push(format!("  metrics  http://{}/metrics{reached}", served.address));
         }
         Ok(opened)
     }

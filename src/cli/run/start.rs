@@ -13,6 +13,7 @@ use super::super::allocator::Heap;
 use super::super::args::RunArgs;
 use super::super::banner::banner;
 use super::super::identity::Identity;
+use super::super::listening::{Listening, endpoint};
 use super::super::log_writer::LogWriter;
 use super::super::notices::Notices;
 use super::super::outlet::Outlet;
@@ -52,7 +53,9 @@ impl Program {
         let auth = settings.auth.clone();
         let surroundings = surroundings(&options, &reactor, sink, known.clone(), &secret);
         let mut worker = Worker::new(settings, surroundings, clients);
-        let addresses = listen(&mut worker, &mut reactor, &options)?;
+        let listening = listen(&mut worker, &mut reactor, &options)?;
+        let addresses: Vec<SocketAddr> =
+            listening.iter().map(|listening| listening.address).collect();
         worker.offer_reloads();
         let port = addresses.first().map_or(0, SocketAddr::port);
         let operating = Operating::open(&mut worker, &mut reactor, &options, port)?;
@@ -65,7 +68,7 @@ impl Program {
             InterfaceWatch::start(known, INTERFACES, reactor.mailbox(), Mail::Addresses)
         });
         let mut said = few_clients(descriptors, clients);
-        said.push(banner(&options, auth.as_ref(), &addresses, operating.explain.as_deref()));
+        said.push(banner(&options, auth.as_ref(), &listening, operating.explain.as_deref()));
         said.extend(options.auth.warnings(auth.as_ref(), &addresses));
         said.extend(operating.lines);
         said.extend(given_up);
@@ -106,17 +109,21 @@ pub(super) fn addresses_of_this_machine(settings: &Settings) -> io::Result<Optio
     }
 }
 
-/// Opens all listeners; the addresses at which they listen.
+/// Opens all listeners.
 fn listen(
     worker: &mut Worker,
     reactor: &mut Reactor<Mail>,
     options: &Options,
-) -> io::Result<Vec<SocketAddr>> {
-    let mut open = |address| {
-        let bound = worker.listen(reactor, address);
-        bound.map_err(|error| io::Error::other(format!("cannot listen on {address}: {error}")))
+) -> io::Result<Vec<Listening>> {
+    let all = options.listeners();
+    let mut open = |&address| {
+        let endpoint = endpoint(address, &all);
+        let bound = worker.listen(reactor, endpoint);
+        let bound =
+            bound.map_err(|error| io::Error::other(format!("cannot listen on {address}: {error}")));
+        Ok(Listening::at(endpoint, bound?))
     };
-    options.listeners().into_iter().map(&mut open).collect()
+    all.iter().map(&mut open).collect()
 }
 
 /// How many clients so many descriptors bear: each may need a second one for its origin.

@@ -40,6 +40,9 @@ impl Worker {
         between: (SocketAddr, SocketAddr),
         reactor: &mut Reactor<Mail>,
     ) {
+        // At a listener of both families, one of IPv4 has a mapped address.
+        let (client, listener) = between;
+        let between = (SocketAddr::new(client.ip().to_canonical(), client.port()), listener);
         let now = reactor.now().mono;
         let until = now + self.core.settings.limits.header_timeout;
         let id = self.clients.insert_with(|id| Client::new(id, io, between, now, until));
