@@ -95,7 +95,9 @@ impl Outlet {
     /// lost then, and counted.
     pub(super) fn write(&self, lines: &mut String) -> bool {
         let mut queue = self.0.lock();
-        if queue.closing || queue.waiting + lines.len() > self.0.capacity {
+        // An empty queue takes the lines of one turn, however many those are.
+        let is_full = queue.waiting > 0 && queue.waiting + lines.len() > self.0.capacity;
+        if queue.closing || is_full {
             let first = queue.loss.add(lines);
             drop(queue);
             self.0.count(lines);
@@ -325,6 +327,17 @@ mod tests {
         outlet.finish(Duration::ZERO);
         assert!(!outlet.write(&mut "x\n".to_owned()), "it has been finished");
         assert_eq!(outlet.lost(), lost + 1);
+    }
+
+    #[test]
+    fn outlet_with_nothing_to_do_takes_more_lines_than_may_wait() {
+        let (outlet, reader) = outlet();
+        let mut lines = format!("{LINE}\n").repeat(100);
+        assert!(lines.len() > CAPACITY && outlet.write(&mut lines));
+        let reading = thread::spawn(|| reader.lines().map(Result::unwrap).count());
+        outlet.finish(Duration::from_secs(60));
+        drop(outlet);
+        assert_eq!(reading.join().unwrap(), 100);
     }
 
     #[test]

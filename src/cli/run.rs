@@ -185,6 +185,7 @@ impl Program {
         match signal {
             libc::SIGHUP => self.reload(reactor),
             libc::SIGUSR1 => self.worker.command(Command::Reopen, reactor),
+            libc::SIGXFSZ => {} // the thread that wrote sees the error
             libc::SIGINT if self.worker.is_draining() => {
                 self.interrupted = true;
                 self.worker.command(Command::Stop, reactor);

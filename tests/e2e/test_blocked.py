@@ -129,13 +129,15 @@ class Blocked(Case):
         argv = [BINARY, "reload", "--control", str(proxy.control)]
         return subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE).stderr
 
-    def test_lines_for_a_full_disk_or_a_broken_pipe_are_counted_and_said_once(self):
-        for kind in ["full", "broken"]:
+    def test_lines_that_cannot_be_written_are_counted_and_said_once(self):
+        """To a full disk, a broken pipe, and a file that may not grow."""
+        limited = str(self.folder() / "access.log")
+        limit = ["sh", "-c", 'ulimit -f 1 && exec "$@"', "sh"]  # in blocks of 512 bytes: less than a line
+        for kind, log, wrap in [("full", "/dev/full", []), ("broken", "-", []), ("limited", limited, limit)]:
             with self.subTest(kind):
-                broken = kind == "broken"
                 reader, writer = os.pipe()
                 os.close(reader)
-                proxy = Running(self, out=writer, log="-" if broken else "/dev/full")
+                proxy = Running(self, out=writer, log=log, wrap=wrap)
                 os.close(writer)
                 text = proxy.read_on()
                 for _ in range(5):

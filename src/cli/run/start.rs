@@ -30,6 +30,10 @@ const FEW_CLIENTS: usize = 64;
 /// How often the addresses of this machine are read.
 const INTERFACES: Duration = Duration::from_secs(3);
 
+/// Signals that are taken. The last is sent for a write beyond the limit of file sizes and would end
+/// the process; blocked, it leaves the write to fail.
+const SIGNALS: &[i32] = &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGXFSZ];
+
 impl Program {
     /// Opens what the proxy needs, says so, and starts the threads that write.
     pub(super) fn start(
@@ -43,7 +47,7 @@ impl Program {
         let clients = clients_for(descriptors);
         let mut reactor = Reactor::new()?;
         // Before any thread is started, so that none of them takes a signal.
-        reactor.watch_signals(&[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1])?;
+        reactor.watch_signals(SIGNALS)?;
         let known = addresses_of_this_machine(&settings)?;
         let output = Output::open(options.access_log.clone())?;
         let notices = Notices::new();
