@@ -1,8 +1,10 @@
 //! What the allocator holds of memory beside what it was asked for: the cache counts that, too.
 
-use tikv_jemalloc_ctl::{Access, AsName, Result, epoch, stats};
+use std::any::Any;
 
-use crate::proxy::{Mail, Worker};
+use tikv_jemalloc_ctl::{Access, AsName, Result, arenas, epoch, stats};
+
+use crate::proxy::{Mail, Reclaimer, Worker};
 use crate::reactor::{Background, Mailbox};
 
 /// Which part of what is used may be kept in pages that are not, for the next who needs some.
@@ -80,10 +82,38 @@ impl Size {
     }
 }
 
-/// Gives all idle pages back.
+/// Gives all idle pages back: threads have heaps of their own, and a thread that does nothing any more
+/// gives nothing back.
 fn purge() -> Purged {
-    let kept_for = b"arena.0.dirty_decay_ms\0".name();
-    let purged = kept_for.write(0_isize).and_then(|()| kept_for.write(KEPT_FOR));
-    let _ = purged; // the pages go later, then
+    for arena in 0..arenas::narenas::read().unwrap_or(1) {
+        let name = format!("arena.{arena}.dirty_decay_ms\0");
+        let kept_for = name.as_bytes().name();
+        let purged = kept_for.write(0_isize).and_then(|()| kept_for.write(KEPT_FOR));
+        let _ = purged; // the pages go later, then
+    }
     Purged
+}
+
+/// Frees on a thread, and gives back the pages in which that leaves nothing.
+#[derive(Debug)]
+pub(super) struct Reclaiming(Background<Mail>);
+
+impl Reclaiming {
+    pub(super) fn new(mailbox: Mailbox<Mail>) -> Self {
+        Self(Background::new(1, mailbox))
+    }
+}
+
+impl Reclaimer for Reclaiming {
+    fn reclaim(&mut self, garbage: Box<dyn Any + Send>) {
+        self.0.discard((garbage, PurgedBehind)); // dropped in this order
+    }
+}
+
+struct PurgedBehind;
+
+impl Drop for PurgedBehind {
+    fn drop(&mut self) {
+        let _: Purged = purge();
+    }
 }

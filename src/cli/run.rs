@@ -18,12 +18,11 @@ use std::time::Duration;
 
 use crate::config::{Options, ResolverKind};
 use crate::proxy::{
-    Command, LogSink, Mail, Surroundings, ThreadedHasher, ThreadedReclaimer, ThreadedResolver,
-    Worker,
+    Command, LogSink, Mail, Surroundings, ThreadedHasher, ThreadedResolver, Worker,
 };
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
-use super::allocator::Heap;
+use super::allocator::{Heap, Reclaiming};
 use super::args::RunArgs;
 use super::dumps;
 use super::identity::Identity;
@@ -100,7 +99,7 @@ pub(super) fn surroundings(
             ResolverKind::System => Some(Box::new(threaded())),
         },
         hasher: Box::new(ThreadedHasher::new(limits.password_threads, reactor.mailbox())),
-        reclaimer: Box::new(ThreadedReclaimer::new(reactor.mailbox())),
+        reclaimer: Box::new(Reclaiming::new(reactor.mailbox())),
         addresses,
         log,
         secret: secret.keys,

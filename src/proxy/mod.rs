@@ -58,6 +58,6 @@ pub use settings::{ReverseOrigin, Settings};
 pub use stats::Stats;
 pub use surroundings::{
     Command, Hasher, Mail, ReclaimAtOnce, Reclaimer, Resolver, Surroundings, ThreadedHasher,
-    ThreadedReclaimer, ThreadedResolver,
+    ThreadedResolver,
 };
 pub use worker::Worker;

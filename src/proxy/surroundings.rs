@@ -120,21 +120,10 @@ impl Reclaimer for ReclaimAtOnce {
     }
 }
 
-/// Frees on a thread.
-#[derive(Debug)]
-pub struct ThreadedReclaimer(Background<Mail>);
-
-impl ThreadedReclaimer {
-    /// A reclaimer beside the reactor of `mailbox`; no thread is started yet.
-    #[must_use]
-    pub fn new(mailbox: Mailbox<Mail>) -> Self {
-        Self(Background::new(1, mailbox))
-    }
-}
-
-impl Reclaimer for ThreadedReclaimer {
+/// Frees on its threads.
+impl Reclaimer for Background<Mail> {
     fn reclaim(&mut self, garbage: Box<dyn Any + Send>) {
-        self.0.discard(garbage);
+        self.discard(garbage);
     }
 }
 
