@@ -10,6 +10,7 @@ pub mod heads;
 pub mod protected_path;
 pub mod range;
 pub mod reference;
+pub mod reused;
 pub mod spelling;
 pub mod stream;
 pub mod target;
@@ -18,7 +19,7 @@ pub mod target;
 pub type Rule = fn(&[u8]);
 
 /// The targets, by the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 16] = [
+pub const TARGETS: [(&str, Rule); 17] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -35,4 +36,5 @@ pub const TARGETS: [(&str, Rule); 16] = [
     ("spelling", spelling::rules),
     ("dns_message", dns::rules),
     ("protected_path", protected_path::rules),
+    ("reused_connection", reused::rules),
 ];

@@ -112,7 +112,7 @@ impl<F: Copy> BusyTable<F> {
     }
 
     /// Nobody joins the fetch any more; whether anybody could.
-    fn unshare(&mut self, ticket: Ticket) -> bool {
+    pub(super) fn unshare(&mut self, ticket: Ticket) -> bool {
         let Some(busy) = self.tickets.get_mut(&ticket.0) else { return false };
         let joinable = busy.fetch.take().is_some();
         if joinable && let Some(numbers) = self.joinable.get_mut(&busy.key) {

@@ -226,6 +226,11 @@ impl<F: Copy> Cache<F> {
         ticket
     }
 
+    /// Lets no other request join the fetch, which says nothing of others for its key.
+    pub fn keep_apart(&mut self, ticket: Ticket) {
+        self.busy.unshare(ticket);
+    }
+
     /// Whether content of this length may be stored as far as the cache is concerned.
     #[must_use]
     pub const fn takes(&self, length: u64) -> bool {

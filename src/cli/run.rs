@@ -163,6 +163,7 @@ impl Program {
             self.take_reloads(reactor);
             self.heap.tell(&mut self.worker);
             self.report_lost_file();
+            self.worker.take_notice().iter().for_each(|notice| self.notices.say(notice));
         }
         Ok(())
     }

@@ -423,6 +423,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o| o.limits.max_clients.iter().map(Unit::write).collect(),
     ),
     one(
+        "connection-memory",
+        "SIZE",
+        "Memory for all connections together, beside the cache [default: 256MiB]",
+        |o, text| limit(o, "connection-memory", text),
+        |o| vec![o.limits.connection_memory.write()],
+    ),
+    one(
         "connect-timeout",
         "TIME",
         "For connecting to an origin, with the look-up of its name [default: 10s]",

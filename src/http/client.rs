@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::body::{BodyDecoder, BodyStep};
 use super::fields::Fields;
-use super::framing::{Framing, announces_forbidden_content};
+use super::framing::{Framing, announces_content, announces_forbidden_content};
 use super::head::ResponseHead;
 use super::hop::Hop;
 use super::method::Method;
@@ -35,6 +35,8 @@ pub struct ClientCodec {
     reusable: bool,
     /// Whether bytes may follow that no head announced rightly.
     doubtful: bool,
+    /// Whether the response announced content that it does not have.
+    announced: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -50,7 +52,7 @@ impl ClientCodec {
     /// A codec for the answer to a request with `method`.
     #[must_use]
     pub const fn new(method: Method) -> Self {
-        Self { state: HEAD, method, reusable: false, doubtful: false }
+        Self { state: HEAD, method, reusable: false, doubtful: false, announced: false }
     }
 
     /// Reads from `input` up to the next event, and says how many bytes were used; without an event
@@ -96,6 +98,7 @@ impl ClientCodec {
         }
         let ends_by_itself = head.framing() != Framing::Close && !switches && !self.doubtful;
         self.reusable = ends_by_itself && Hop::of(head.version(), head.fields()).persistent;
+        self.announced = head.framing() == Framing::None && announces_content(head.fields());
         self.state = State::Body(BodyDecoder::of_response(head.framing()));
         FromOrigin::Response(Box::new(head))
     }
@@ -119,6 +122,13 @@ impl ClientCodec {
     #[must_use]
     pub const fn is_reusable(&self) -> bool {
         self.reusable && matches!(self.state, State::End)
+    }
+
+    /// Returns true if the response announced content that it does not have, as an answer to HEAD and a
+    /// 304 may (RFC 9110 §8.6). A faulty origin sends that content all the same.
+    #[must_use]
+    pub const fn has_announced_content(&self) -> bool {
+        self.announced
     }
 
     /// How many of the next bytes are content for sure: they may be taken from the stream directly,

@@ -84,9 +84,13 @@ pub(super) fn of_response(
 /// Such a sender may send it all the same, and then it stands where the next response should.
 pub(super) fn announces_forbidden_content(status: Status, fields: &Fields) -> bool {
     let forbidden = status.is_interim() || status == Status::NO_CONTENT;
+    forbidden && announces_content(fields)
+}
+
+/// Returns true if the fields of a response tell of content.
+pub(super) fn announces_content(fields: &Fields) -> bool {
     let length = fields.get(Name::ContentLength);
-    forbidden
-        && (fields.has(Name::TransferEncoding) || length.is_some_and(|n| decimal(n) != Some(0)))
+    fields.has(Name::TransferEncoding) || length.is_some_and(|n| decimal(n) != Some(0))
 }
 
 enum Coding {

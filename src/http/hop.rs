@@ -97,6 +97,27 @@ pub fn is_websocket(fields: &Fields) -> bool {
         && protocols.next().is_none()
 }
 
+/// Returns true if a request has credentials of a scheme that authenticates the connection, not the
+/// request: NTLM, or Negotiate (RFC 4559). What follows on the connection is served as if it had the
+/// same credentials.
+#[must_use]
+pub fn authenticates_connection(request: &Fields) -> bool {
+    request.all(Name::Authorization).any(is_of_connection)
+}
+
+/// Returns true if a response asks for credentials that authenticate the connection.
+#[must_use]
+pub fn asks_to_authenticate_connection(response: &Fields) -> bool {
+    let challenges = response.all_named(b"WWW-Authenticate");
+    challenges.flat_map(list::Elements::of).any(is_of_connection)
+}
+
+/// Returns true if credentials, or a challenge, begin with the name of such a scheme.
+fn is_of_connection(text: &[u8]) -> bool {
+    let scheme = text.split(|&byte| byte == b' ').next().unwrap_or_default();
+    [&b"NTLM"[..], b"Negotiate"].iter().any(|name| scheme.eq_ignore_ascii_case(name))
+}
+
 /// Whether `Via` says that the message has passed `pseudonym` before (RFC 9110 §7.6.3).
 #[must_use]
 pub fn has_passed(fields: &Fields, pseudonym: &str) -> bool {

@@ -68,6 +68,8 @@ pub(super) struct Body {
     tail: Vec<u8>,
     /// How large the next buffer is, if the length is not known: it grows with what comes.
     capacity: usize,
+    /// How large the next buffer may be, while memory is scarce.
+    largest: usize,
 }
 
 /// The smallest and the largest buffer that content is received into, while more is to come.
@@ -89,6 +91,7 @@ impl Body {
             sealed: Content::default(),
             tail: Vec::new(),
             capacity: FIRST_CHUNK,
+            largest: LARGEST_CHUNK,
         }
     }
 
@@ -147,11 +150,14 @@ impl Body {
 
 /// The writer's side.
 impl Body {
-    /// How many bytes may be appended now. With none, the writer is woken when there are some.
-    pub(super) fn room(&mut self) -> u64 {
+    /// How many bytes may be appended now, within the window or what is left of memory, if that is
+    /// less. With none, the writer is woken when there are some.
+    pub(super) fn room(&mut self, left: u64) -> u64 {
+        let window = self.window.min(left);
+        self.largest = LARGEST_CHUNK.min(usize::try_from(left).unwrap_or(usize::MAX));
         let room = match self.gate() {
-            Some(gate) => self.window.saturating_sub(self.end().saturating_sub(gate)),
-            None => self.window,
+            Some(gate) => window.saturating_sub(self.end().saturating_sub(gate)),
+            None => window,
         };
         self.writer_parked = room == 0;
         room
@@ -176,7 +182,7 @@ impl Body {
         if self.tail.is_empty() {
             let left = self.length.map(|length| length.saturating_sub(self.end()));
             let left = left.map(|left| usize::try_from(left).unwrap_or(usize::MAX));
-            let wanted = left.unwrap_or(self.capacity).clamp(1, LARGEST_CHUNK);
+            let wanted = left.unwrap_or(self.capacity).clamp(1, self.largest);
             // What would be lost by rounding up is a piece of its own, unless that is small.
             let wanted = if wanted > FIRST_CHUNK { filled(wanted) } else { wanted };
             self.tail.reserve_exact(wanted);

@@ -56,6 +56,11 @@ impl Input {
         self.start == self.bytes.len()
     }
 
+    /// Returns the bytes of memory it holds.
+    pub(super) const fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Says that the first `n` unread bytes are dealt with.
     pub(super) fn consume(&mut self, n: usize) {
         self.start += n;

@@ -12,12 +12,12 @@
 //! It meets the fetch only in passive objects: a [`Reply`](super::reply::Reply) that the fetch
 //! brings, and a [`Body`] in which the request's content goes up.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::auth::Ticket;
+use crate::auth::{Ticket, client_network};
 use crate::cache::{CacheKey, Object};
 use crate::http::{Method, Multipart, RequestHead, ServerCodec};
 use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake};
@@ -62,6 +62,13 @@ pub(super) struct Client {
     pub(super) idle_until: Option<Instant>,
     /// Whether it has said that it asks for nothing else, and all it asked for was read.
     pub(super) is_done: bool,
+    /// Whether it has sent credentials that authenticate a connection: the connections to origins that
+    /// they went out on are for this client alone (RFC 4559 §6).
+    pub(super) binds: bool,
+    /// Whether an exchange was finished on the connection: the client is known by then.
+    pub(super) served: bool,
+    /// Bytes counted as memory of connections.
+    pub(super) held: usize,
     /// After the end of what is sent, how much was read and dropped.
     pub(super) lingered: Option<u64>,
 }
@@ -212,6 +219,9 @@ impl Client {
             idle_since: now,
             idle_until: Some(idle_until),
             is_done: false,
+            binds: false,
+            served: false,
+            held: 0,
             lingered: None,
         }
     }
@@ -295,7 +305,7 @@ impl Client {
         Next::Park
     }
 
-    /// Whether it was heard and answered, and asks for nothing now.
+    /// Returns true if the client asks for nothing now, and all it asked for was answered.
     pub(super) fn is_idle(&self) -> bool {
         self.step == Step::Receive
             && self.head_began.is_none()
@@ -408,12 +418,64 @@ impl Client {
         }
     }
 
-    /// There is no time for what is left of it.
-    pub(super) fn give_up(mut self, cx: &mut ClientCx<'_>) {
+    /// Closes a connection on which nothing is asked.
+    pub(super) fn close_idle(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        self.hand_over(reactor, core);
+        core.admission.leave(self.network());
+        reactor.close(self.io);
+    }
+
+    /// Ends it before its time, for this reason.
+    pub(super) fn give_up(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
         if let Some(exchange) = &mut self.exchange {
-            exchange.journal.reason = Some("drain-timeout".into());
+            exchange.journal.reason = Some(reason.into());
         }
         self.end(cx);
+    }
+
+    /// The client's address, or the network that stands for it.
+    pub(super) fn network(&self) -> IpAddr {
+        client_network(self.address.ip())
+    }
+
+    /// Returns the bytes of memory it holds: buffers, its request, and content on its way up.
+    pub(super) fn holds(&self, core: &Core) -> usize {
+        let exchange = self.exchange.as_ref().map_or(0, |exchange| {
+            let upload = match exchange.upload {
+                Upload::Into(id) => core.uploads.get(id).map_or(0, Body::held),
+                Upload::Done | Upload::Unread => 0,
+            };
+            exchange.request.wire_length() + usize::try_from(upload).unwrap_or(usize::MAX)
+        });
+        self.input.held() + self.output.held() + exchange
+    }
+
+    /// Returns the bytes that are held of its response on the way.
+    pub(super) fn passing(&self, core: &Core) -> usize {
+        match self.exchange.as_ref().map(|exchange| &exchange.source) {
+            Some(Source::Reply { id, .. }) => {
+                core.replies.get(*id).map_or(0, |reply| reply.passing)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Returns until when it has to go on, if it holds memory meanwhile: to read its response, or to
+    /// send the rest of its request.
+    pub(super) fn stalls_until(&self) -> Option<Instant> {
+        let deadlines = &self.deadlines;
+        let head = deadlines.request.filter(|_| self.head_began.is_some());
+        let peer = [deadlines.send, deadlines.upload, head].into_iter().flatten().min();
+        peer.filter(|_| self.held > 0)
+    }
+
+    /// Closes the connections to origins that are for this client alone, and counts its memory no more:
+    /// the connection is over, or belongs to a tunnel.
+    pub(super) fn hand_over(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if self.binds {
+            core.pool.release(self.token(), reactor);
+        }
+        core.memory.count(&mut self.held, 0);
     }
 
     /// The connection is over: lets go of everything, and writes down an exchange that was not
@@ -434,6 +496,8 @@ impl Client {
             }
         };
         self.input.release(&mut cx.core.buffers);
+        self.hand_over(cx.reactor, cx.core);
+        cx.core.admission.leave(self.network());
         if reset {
             cx.reactor.reset(self.io);
         } else {

@@ -9,8 +9,10 @@ use crate::http::HeadLimits;
 use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
 use crate::time::Now;
 
+use super::admission::Admission;
 use super::body::{Body, ReaderKey, State};
 use super::buffers::Buffers;
+use super::connection_memory::ConnectionMemory;
 use super::counters::Counters;
 use super::door::{Door, Secrets};
 use super::error::ExchangeError;
@@ -39,6 +41,8 @@ pub(super) struct Core {
     pub(super) cache: Cache<Id<Reply>>,
     pub(super) replies: Arena<Reply>,
     pub(super) uploads: Arena<Body>,
+    pub(super) admission: Admission,
+    pub(super) memory: ConnectionMemory,
     pub(super) pool: Pool,
     pub(super) names: NameService,
     pub(super) failed: FailedAddresses,
@@ -71,6 +75,8 @@ impl Core {
             cache,
             replies: Arena::new(),
             uploads: Arena::new(),
+            admission: Admission::new(places(limits, bearable), limits.client_share),
+            memory: ConnectionMemory::new(limits.connection_memory.whole()),
             pool: Pool::new(pool_bound(limits, bearable)),
             names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
             failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
@@ -109,7 +115,9 @@ impl Core {
         self.names.reload(&settings);
         let limits = &settings.limits;
         self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
-        self.pool.set_bound(pool_bound(&settings.limits, bearable));
+        self.pool.set_bound(pool_bound(limits, bearable));
+        self.admission.set_bounds(places(limits, bearable), limits.client_share);
+        self.memory.set_bound(limits.connection_memory.whole());
         self.reload_door(&settings, reactor);
         self.reloads += 1;
         let replaced = std::mem::replace(&mut self.settings, settings);
@@ -142,6 +150,14 @@ impl Core {
         }
     }
 
+    /// Forgets responses behind which their origin has sent bytes no request asked for: each may be
+    /// another request's response, or not all of its own.
+    pub(super) fn forget_doubtful(&mut self) {
+        for key in self.pool.take_doubtful() {
+            self.cache.forget(&key);
+        }
+    }
+
     /// Writes an exchange down that is over, and counts it.
     pub(super) fn record(&mut self, journal: &Journal, now: Now) {
         self.counters.count(journal);
@@ -166,18 +182,22 @@ impl Core {
     /// switched for somebody who did not come for it is closed.
     pub(super) fn release_reply(&mut self, id: Id<Reply>, reactor: &mut Reactor<Mail>) {
         if self.replies.get(id).is_some_and(|reply| reply.body.is_over())
-            && let Some(reply) = self.replies.remove(id)
+            && let Some(mut reply) = self.replies.remove(id)
         {
             self.cache.keep(reply.kept, 0);
+            self.memory.count(&mut reply.passing, 0);
             if let Some((connection, _)) = reply.switched {
                 reactor.close(connection.io);
             }
         }
     }
 
-    /// Has the cache count what a response on its way holds; whether it may hold more.
+    /// Has the cache count what a response on its way holds; whether it may hold more. What the cache
+    /// does not count is memory of connections.
     pub(super) fn count(&mut self, id: Id<Reply>) -> bool {
         let Some(reply) = self.replies.get_mut(id) else { return true };
+        let passing = reply.passes();
+        self.memory.count(&mut reply.passing, passing);
         let held = reply.keeps();
         let before = std::mem::replace(&mut reply.kept, held);
         self.cache.keep(before, held)
@@ -205,6 +225,11 @@ impl Core {
             self.uploads.remove(id);
         }
     }
+}
+
+/// How many clients there is room for.
+fn places(limits: &Limits, bearable: usize) -> usize {
+    limits.max_clients.unwrap_or(bearable)
 }
 
 /// How many idle connections to origins are kept.

@@ -24,6 +24,8 @@ pub(super) struct Counters {
     pub(super) dialled: u64,
     /// Connections taken from the pool.
     pub(super) reused: u64,
+    /// Connections closed to have their memory.
+    pub(super) relieved: u64,
     /// Responses that purges have found.
     pub(super) purged: u64,
     /// Credentials that were wrong.

@@ -57,7 +57,7 @@ impl Dial {
         core.failed.note(connector, now);
         let connected = ready!(connected);
         Poll::Ready(match connected {
-            Ok((io, address)) => Ok(OriginConnection { io, address, opened: now, reused: false }),
+            Ok((io, address)) => Ok(OriginConnection::new(io, address, now)),
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
             Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
                 if !self.made_room && core.pool.shed_some(reactor) {

@@ -50,6 +50,9 @@ pub(super) struct Order {
     pub(super) background: bool,
     /// The body in which the request's content comes.
     pub(super) upload: Option<Id<Body>>,
+    /// The client for whom alone the connection is used that this request authenticates, or that an
+    /// earlier one of the same client has (RFC 4559).
+    pub(super) bound_to: Option<Token>,
 }
 
 /// A request to an origin, and its response.
@@ -77,6 +80,8 @@ pub(super) struct Fetch {
     pub(super) sent_at: Instant,
     pub(super) tried_again: bool,
     pub(super) deadlines: FetchDeadlines,
+    /// Bytes counted as memory of connections.
+    pub(super) held: usize,
 }
 
 impl Active for Fetch {
@@ -134,6 +139,9 @@ impl Fetch {
             let new = core.replies.insert(Reply::new(id.token(), retain, window));
             reply = Some(new);
             let ticket = core.cache.begin(&order.key, &order.request, new, now);
+            if order.bound_to.is_some() {
+                core.cache.keep_apart(ticket);
+            }
             if order.background {
                 core.cache.refresh(ticket);
             }
@@ -156,6 +164,7 @@ impl Fetch {
                 sent_at: now,
                 tried_again: false,
                 deadlines: FetchDeadlines::default(),
+                held: 0,
                 order,
             }
         });
@@ -187,10 +196,16 @@ impl Fetch {
                     steps::end(self, cx);
                     return false;
                 }
-                Next::Failed(error) if self.may_try_again(&error, cx) => self.try_again(cx),
                 Next::Failed(error) => {
-                    self.fail(&error, cx);
-                    return false;
+                    let stray = self.has_read_stray(&error);
+                    if stray {
+                        steps::suspect_origin(self, None, cx);
+                    }
+                    if !(stray || self.is_lost(&error)) || !self.may_send_again(cx) {
+                        self.fail(&error, cx);
+                        return false;
+                    }
+                    self.try_again(cx);
                 }
             }
             if cx.budget.is_spent() {
@@ -231,10 +246,15 @@ impl Fetch {
         is_past(self.deadlines.sending, now) || is_past(self.deadlines.answer, now)
     }
 
+    /// Returns true if the whole request has left.
+    pub(super) const fn has_sent_request(&self) -> bool {
+        self.request_ended && self.output.is_empty()
+    }
+
     /// More of the answer is waited for, if it is the origin's turn: while a client still brings
     /// content, and the origin takes it, an answer is not due.
     pub(super) fn await_answer(&mut self, cx: &FetchCx<'_>) {
-        let is_due = self.sending_failed || (self.request_ended && self.output.is_empty());
+        let is_due = self.sending_failed || self.has_sent_request();
         let until = cx.reactor.now().mono + cx.core.settings.limits.origin_timeout;
         self.deadlines.answer = is_due.then(|| self.deadlines.answer.unwrap_or(until));
     }
@@ -258,14 +278,30 @@ impl Fetch {
             && left.is_some_and(|left| left <= limits.finish.0)
     }
 
-    /// A request lost with a connection that was used before is sent once more, if that can do no
-    /// harm and nothing was answered (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
-    fn may_try_again(&self, error: &ExchangeError, cx: &mut FetchCx<'_>) -> bool {
-        let lost = matches!(error, ExchangeError::OriginGone)
+    /// Returns true if the origin has closed the connection without a word.
+    fn is_lost(&self, error: &ExchangeError) -> bool {
+        matches!(error, ExchangeError::OriginGone) && self.input.is_empty()
+    }
+
+    /// Returns true if what came is no HTTP, on a connection that was used before: bytes behind an
+    /// earlier response.
+    fn has_read_stray(&self, error: &ExchangeError) -> bool {
+        let at_start = self.step == Step::Head && self.interims == 0;
+        at_start && self.is_reused() && matches!(error, ExchangeError::BadResponse(_))
+    }
+
+    fn is_reused(&self) -> bool {
+        self.connection.is_some_and(|connection| connection.reused)
+    }
+
+    /// Returns true if the request has gone out on a connection that was used before, was not answered,
+    /// and does no harm if it is sent twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1). Its content goes back
+    /// to its beginning then.
+    pub(super) fn may_send_again(&self, cx: &mut FetchCx<'_>) -> bool {
+        self.is_reused()
             && matches!(self.step, Step::Send | Step::Head)
-            && self.connection.is_some_and(|connection| connection.reused);
-        let unanswered = self.input.is_empty() && self.interims == 0 && !self.has_brought(cx);
-        lost && unanswered
+            && self.interims == 0
+            && !self.has_brought(cx)
             && !self.tried_again
             && self.order.request.method().is_idempotent()
             && self.rewind_upload(cx)
@@ -281,8 +317,11 @@ impl Fetch {
         }
     }
 
-    fn try_again(&mut self, cx: &mut FetchCx<'_>) {
+    /// Begins again on a new connection.
+    pub(super) fn try_again(&mut self, cx: &mut FetchCx<'_>) {
         self.drop_connection(cx);
+        let unread = self.input.unread().len();
+        self.input.consume(unread);
         self.tried_again = true;
         self.restart();
         self.step = Step::Acquire;
@@ -327,7 +366,8 @@ impl Fetch {
             ExchangeError::ClientGone => steps::store_part(self, cx),
             _ => cx.core.cache.abandon(self.ticket),
         }
-        if error.is_of_origin() && !self.has_brought(cx) {
+        let unreachable = error.is_of_origin() || matches!(error, ExchangeError::Overloaded);
+        if unreachable && !self.has_brought(cx) {
             self.falls_back(Failure::Unreachable, cx);
         }
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
@@ -342,10 +382,16 @@ impl Fetch {
     pub(super) fn let_go(&mut self, cx: &mut FetchCx<'_>) {
         self.drop_connection(cx);
         self.input.release(&mut cx.core.buffers);
+        cx.core.memory.count(&mut self.held, 0);
         if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
             cx.core.leave_upload(upload, reader, cx.reactor);
         }
         cx.core.release_reply(self.reply, cx.reactor);
+    }
+
+    /// Returns the bytes of memory it holds in buffers.
+    pub(super) const fn holds(&self) -> usize {
+        self.input.held() + self.output.held()
     }
 
     /// How the request's content is framed.

@@ -188,6 +188,11 @@ pub(super) fn response_fields(
     }
     let via = format!("{} {}", response.version().number(), settings.via);
     out.push(b"Via", via.as_bytes());
+    if settings.reverse.is_none() && hop::asks_to_authenticate_connection(fields) {
+        // Without, clients do not use such schemes through a proxy (RFC 4559 §6).
+        out.push(b"Proxy-Support", b"Session-Based-Authentication");
+        out.push(b"Connection", b"Proxy-Support");
+    }
     out
 }
 

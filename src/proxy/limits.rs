@@ -76,6 +76,15 @@ const fn kib(n: u64) -> Bytes {
 limits! {
     /// Open clients; beyond, accepting waits. `off` is what the descriptors (RLIMIT_NOFILE) bear.
     max_clients "max-clients": Option<usize> = None, from Some(1);
+    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is half of `max-clients`.
+    /// Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
+    client_share "client-share": Option<usize> = None, from Some(1);
+    /// Memory for all connections together: what was received and not passed on yet. While it is used
+    /// up, connections whose client does not go on are closed, those waited for longest first.
+    connection_memory "connection-memory": Bytes = kib(256 * 1024), from kib(1024);
+    /// Whether clients on this machine have shares as others have. They have none as long as what
+    /// stands before the proxy may be one of them.
+    share_loopback "share-loopback": bool = false, from false;
     /// A whole request head, from its first byte: one that trickles in holds a connection.
     header_timeout "header-timeout": Duration = seconds(15), from SHORTEST;
     /// A kept-alive client that asks for nothing.
@@ -168,6 +177,11 @@ limits! {
     pool "pool": Option<usize> = None, from Some(0);
     /// How long a connection to an origin is kept idle.
     pool_idle "pool-idle": Duration = seconds(30), from Duration::ZERO;
+    /// How long a connection rests after a response that announced content it does not have (HEAD,
+    /// 304): a faulty origin sends the content a moment later, where the next response is expected.
+    pool_rest "pool-rest": Duration = Duration::from_millis(100), from Duration::ZERO;
+    /// How long no connection to an origin is reused that has sent bytes no request asked for.
+    origin_suspect "origin-suspect": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
     /// How old a connection to an origin may become.
     pool_age "pool-age": Duration = seconds(60 * 60), from Duration::ZERO;
     /// How long requests for a key whose response could not be stored do not wait for each other.

@@ -1,9 +1,11 @@
 //! The proxy: the one module that knows everything, and that parses nothing itself.
 
+mod admission;
 mod behind;
 mod body;
 mod buffers;
 mod client;
+mod connection_memory;
 mod control;
 mod core;
 mod counters;
@@ -31,6 +33,7 @@ mod pool;
 mod purge;
 mod question;
 mod reload;
+mod remembered;
 mod reply;
 mod respond;
 mod route;

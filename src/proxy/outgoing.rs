@@ -64,6 +64,11 @@ impl Outgoing {
         self.lead.len() - self.sent + self.trail.len()
     }
 
+    /// Returns the bytes of memory it holds, without content.
+    pub(super) const fn held(&self) -> usize {
+        self.lead.capacity() + self.trail.capacity()
+    }
+
     /// Where to append more bytes: behind all that was appended before.
     pub(super) fn bytes(&mut self) -> &mut Vec<u8> {
         debug_assert!(self.content == 0 && self.trail.is_empty(), "no frame is under way");

@@ -63,6 +63,8 @@ pub(super) struct Reply {
     pub(super) object: Option<Arc<Object>>,
     /// Bytes of the body that the cache has counted as kept.
     pub(super) kept: usize,
+    /// Bytes of the body that are counted as memory of connections.
+    pub(super) passing: usize,
     /// After a switch, the connection and what came on it behind the head.
     pub(super) switched: Option<(OriginConnection, Vec<u8>)>,
 }
@@ -76,6 +78,7 @@ impl Reply {
             interims: Vec::new(),
             object: None,
             kept: 0,
+            passing: 0,
             switched: None,
         }
     }
@@ -86,6 +89,14 @@ impl Reply {
             return 0;
         }
         usize::try_from(self.body.kept()).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the bytes held that the cache does not count, as they are only passed on.
+    pub(super) fn passes(&self) -> usize {
+        if self.object.is_some() {
+            return 0;
+        }
+        usize::try_from(self.body.held() - self.body.kept()).unwrap_or(usize::MAX)
     }
 
     pub(super) fn bring(&mut self, brought: Brought, wake: &mut impl Wake) {

@@ -117,6 +117,13 @@ impl Settings {
         self.trusted_proxies.iter().any(|range| range.contains(client))
     }
 
+    /// Returns true if `client` brings the connections of many users: a trusted proxy, or this machine
+    /// unless it has a share as other clients have.
+    pub(super) fn brings_many(&self, client: IpAddr) -> bool {
+        let local = client.to_canonical().is_loopback();
+        (local && !self.limits.share_loopback) || self.trusts(client)
+    }
+
     /// Whether it depends on the path who is served.
     pub(super) fn protects_paths(&self) -> bool {
         let spaces = self.auth.iter().flat_map(|rules| &rules.spaces);

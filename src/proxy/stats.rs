@@ -24,6 +24,12 @@ pub(super) struct Gauges {
     /// Passwords being verified.
     pub(super) passwords: usize,
     pub(super) lost_log_lines: u64,
+    /// Connections on which an origin has sent bytes that no request asked for.
+    pub(super) strays: u64,
+    /// Clients refused for want of a place.
+    pub(super) refused: u64,
+    /// Bytes held for connections.
+    pub(super) memory: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -73,10 +79,26 @@ impl Stats {
             counter("purged_total", "Responses that purges have found.", counters.purged),
             counter("fetches_total", "Requests to origins.", counters.fetches),
             labelled("connections_total", "Connections they took.", "kind", connections),
+            counter(
+                "origin_strays_total",
+                "Connections with bytes nobody asked for.",
+                gauges.strays,
+            ),
             gauge("fetches", "Requests to origins under way.", whole(gauges.fetching)),
             gauge("pool_idle", "Idle connections to origins.", whole(gauges.pooled)),
             gauge("clients", "Open client connections.", whole(gauges.clients)),
             gauge("tunnels", "Open tunnels.", whole(gauges.tunnels)),
+            counter(
+                "clients_refused_total",
+                "Clients refused for want of a place.",
+                gauges.refused,
+            ),
+            gauge("connection_bytes", "Memory held for connections.", whole(gauges.memory)),
+            counter(
+                "connections_relieved_total",
+                "Closed to have their memory.",
+                counters.relieved,
+            ),
             counter("auth_failures_total", "Credentials that were wrong.", counters.failures),
             counter("auth_bans_total", "Clients not heard for a while.", counters.bans),
             gauge("passwords", "Passwords being verified.", whole(gauges.passwords)),
@@ -237,6 +259,9 @@ mod tests {
             pooled: 2,
             passwords: 3,
             lost_log_lines: 0,
+            strays: 0,
+            refused: 0,
+            memory: 0,
         };
         let stats = Stats::of(&counters, &gauges, &Load::default());
         let (people, json, prometheus) = (stats.to_string(), stats.json(), stats.prometheus());

@@ -1,10 +1,12 @@
 //! Two connections joined: bytes go both ways as they are, each way ending on its own.
 
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
+use crate::auth::client_network;
 use crate::http::{HeadWriter, Status};
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
@@ -37,10 +39,14 @@ pub(super) struct Tunnel {
     /// The number of the settings by which it was judged last.
     judged_by: Option<u64>,
     journal: Journal,
+    /// When something moved last.
+    pub(super) moved_at: Instant,
     /// When it is closed if nothing moves until then.
     deadline: Instant,
     /// Whether either side was reset.
     broken: bool,
+    /// Bytes counted as memory of connections.
+    pub(super) held: usize,
 }
 
 impl Active for Tunnel {
@@ -81,7 +87,7 @@ impl Tunnel {
         let from_client = std::mem::take(&mut client.input).into_rest();
         // Answers to earlier requests that still wait go before it.
         let earlier = client.output.take_waiting();
-        let deadline = cx.now() + cx.core.settings.limits.tunnel_timeout;
+        let (now, timeout) = (cx.now(), cx.core.settings.limits.tunnel_timeout);
         let (io, origin) = (client.io, connection.io);
         let id = cx.tunnels.insert_with(|id| Self {
             id,
@@ -93,8 +99,10 @@ impl Tunnel {
             is_judged,
             judged_by: None,
             journal,
-            deadline,
+            moved_at: now,
+            deadline: now + timeout,
             broken: false,
+            held: 0,
         });
         cx.reactor.set_owner(io, id.token());
         cx.reactor.set_owner(origin, id.token());
@@ -152,6 +160,7 @@ impl Tunnel {
             return false;
         }
         if moved {
+            self.moved_at = now;
             self.deadline = now + core.settings.limits.tunnel_timeout;
         } else if now >= self.deadline {
             self.journal.reason = Some("tunnel-timeout".into());
@@ -205,20 +214,49 @@ impl Tunnel {
         format!("tunnel {} to {}", self.journal.client, self.journal.url())
     }
 
-    /// There is no time for what is left of it.
-    pub(super) fn give_up(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
-        self.journal.reason = Some("drain-timeout".into());
+    /// Ends it before its time, for this reason.
+    pub(super) fn give_up(
+        mut self,
+        reason: &'static str,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) {
+        self.journal.reason = Some(reason.into());
         self.broken = true;
         self.end(reactor, core);
     }
 
+    /// Ends it as one in which nothing has moved for too long.
+    pub(super) fn end_idle(
+        mut self,
+        reason: &'static str,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) {
+        self.journal.reason = Some(reason.into());
+        self.broken = self.up.holds_bytes() || self.down.holds_bytes();
+        self.end(reactor, core);
+    }
+
     /// Closes both connections and writes the tunnel down.
-    pub(super) fn end(self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(super) fn end(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
         for io in [self.client, self.origin] {
             // Half of something must not look like all of it.
             if self.broken { reactor.reset(io) } else { reactor.close(io) }
         }
+        core.admission.leave(self.network());
+        core.memory.count(&mut self.held, 0);
         core.record(&self.journal, reactor.now());
+    }
+
+    /// Returns the bytes of memory it holds: those that one side has sent and the other has not taken.
+    pub(super) const fn holds(&self) -> usize {
+        self.up.bytes.capacity() + self.down.bytes.capacity()
+    }
+
+    /// The client's address, or the network that stands for it.
+    pub(super) fn network(&self) -> IpAddr {
+        client_network(self.journal.client.ip())
     }
 }
 

@@ -25,6 +25,14 @@ pub trait Unit: Sized + PartialOrd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub u64);
 
+impl Bytes {
+    /// Returns the size of something in memory; as much as there can be, if that is less.
+    #[must_use]
+    pub fn whole(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
 const SIZES: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 impl Unit for Bytes {

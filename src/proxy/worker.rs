@@ -1,6 +1,7 @@
 //! The proxy as a program on a reactor: its arenas, and who is driven with what.
 
 mod accepting;
+mod shedding;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::reactor::{
-    Active, App, Arena, Budget, Endpoint, Event, Id, Listener, Load, Reactor, Wake,
+    Active, App, Arena, Budget, Endpoint, Event, Id, Io, Listener, Load, Reactor, Wake,
 };
 
 use super::client::{Client, ClientCx, Next};
@@ -39,9 +40,12 @@ pub struct Worker {
     operators: Operators,
     inquiries: Arena<Inquiry>,
     housekeeping: Id<Housekeeping>,
-    max_clients: usize,
     /// How many clients there is room for, where the settings do not say.
     bearable: usize,
+    /// When connections were last looked at, to close some.
+    looked_at: Option<Instant>,
+    /// How many connections were looked at then, if not all.
+    looked_through: usize,
     drain_until: Option<Instant>,
     stopped: bool,
 }
@@ -55,11 +59,18 @@ struct Gate {
     listener: Listener,
     /// While the proxy drains, how many connections it still accepts: those that wait already.
     left: Option<usize>,
+    /// A connection that was accepted and has no place yet.
+    waiting: Option<(Io, SocketAddr)>,
 }
 
 impl Gate {
     const fn new(listener: Listener) -> Self {
-        Self { listener, left: None }
+        Self { listener, left: None, waiting: None }
+    }
+
+    fn close(self, reactor: &mut Reactor<Mail>) {
+        self.waiting.into_iter().for_each(|(io, _)| reactor.close(io));
+        self.listener.close(reactor);
     }
 }
 
@@ -102,15 +113,15 @@ impl Worker {
     /// connections to origins; that bounds both, unless the settings say otherwise.
     #[must_use]
     pub fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
-        let limits = &settings.limits;
         Self {
             gates: Arena::new(),
             clients: Arena::new(),
             fetches: Arena::new(),
             tunnels: Arena::new(),
             housekeeping: Arena::new().insert(Housekeeping),
-            max_clients: limits.max_clients.unwrap_or(bearable),
             bearable,
+            looked_at: None,
+            looked_through: 0,
             operators: Operators::new(),
             inquiries: Arena::new(),
             drain_until: None,
@@ -262,6 +273,11 @@ impl Worker {
         self.clients.len() + self.tunnels.len()
     }
 
+    /// A line for the operator about something that has come about.
+    pub fn take_notice(&mut self) -> Option<String> {
+        self.core.admission.take_notice()
+    }
+
     /// A file about names that was read once and cannot be any more: it counts as it was.
     #[must_use]
     pub fn lost_file(&self) -> Option<&Path> {
@@ -281,6 +297,9 @@ impl Worker {
     pub fn check(&self) {
         self.core.cache.check();
         self.core.pool.check();
+        let clients = self.clients.iter().map(|(_, client)| client.network());
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.network());
+        self.core.admission.check(clients.chain(tunnels));
         self.core.replies.iter().for_each(|(_, reply)| reply.body.check());
         self.core.uploads.iter().for_each(|(_, body)| body.check());
         let mut kept = 0;
@@ -289,6 +308,12 @@ impl Worker {
             kept += reply.kept;
         }
         assert_eq!(kept, self.core.cache.under_way(), "the cache counts all that is kept");
+        let replies = self.core.replies.iter().map(|(_, reply)| reply.passing);
+        let clients = self.clients.iter().map(|(_, client)| client.held);
+        let fetches = self.fetches.iter().map(|(_, fetch)| fetch.held);
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.held);
+        let held: usize = replies.chain(clients).chain(fetches).chain(tunnels).sum();
+        assert_eq!(held, self.core.memory.held(), "memory of connections is counted");
         assert!(self.core.cache.busy() <= self.fetches.len(), "what is busy is fetched");
         for token in self.core.door.iter().flat_map(Door::waiting) {
             let client = token.id().and_then(|id| self.clients.get(id));
@@ -346,27 +371,16 @@ impl Worker {
             pooled: self.core.pool.len(),
             passwords: self.core.door.as_ref().map_or(0, Door::hashing),
             lost_log_lines: self.core.log.lost(),
+            strays: self.core.pool.strays(),
+            refused: self.core.admission.refused(),
+            memory: self.core.memory.held(),
         }
     }
 
     /// Ends whatever is left, after a drain that took too long, and writes it down. Nobody is left
     /// to take a part of something for the whole.
     pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
-        let clients: Vec<_> = self.clients.iter().map(|(id, _)| id).collect();
-        let mut cx = ClientCx {
-            reactor,
-            core: &mut self.core,
-            fetches: &mut self.fetches,
-            tunnels: &mut self.tunnels,
-            budget: Budget::default(),
-        };
-        for client in clients.into_iter().filter_map(|id| self.clients.remove(id)) {
-            client.give_up(&mut cx);
-        }
-        let tunnels: Vec<_> = self.tunnels.iter().map(|(id, _)| id).collect();
-        for tunnel in tunnels.into_iter().filter_map(|id| self.tunnels.remove(id)) {
-            tunnel.give_up(reactor, &mut self.core);
-        }
+        self.give_up_all("drain-timeout", reactor);
         self.operators.close(reactor, &mut self.core);
         self.core.names.close(reactor);
         self.core.log.flush();
@@ -388,10 +402,9 @@ impl Worker {
     }
 
     fn reload(&mut self, settings: Arc<Settings>, reactor: &mut Reactor<Mail>) {
-        self.max_clients = settings.limits.max_clients.unwrap_or(self.bearable);
         self.core.reload(settings, self.bearable, reactor);
         self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
-        self.make_room(reactor);
+        self.resume(reactor);
     }
 
     fn drive_client(&mut self, id: Id<Client>, reactor: &mut Reactor<Mail>) {
@@ -408,31 +421,47 @@ impl Worker {
                 if let Some(client) = self.clients.remove(id) {
                     client.end(&mut cx);
                 }
-                self.make_room(reactor);
+                self.resume(reactor);
             }
             Next::HandedOver => {
-                self.clients.remove(id);
+                if let Some(mut client) = self.clients.remove(id) {
+                    client.hand_over(reactor, &mut self.core);
+                }
             }
-            Next::Go(_) | Next::Park => {}
+            Next::Go(_) | Next::Park => {
+                let held = client.holds(&self.core);
+                self.core.memory.count(&mut client.held, held);
+            }
         }
     }
 
     fn drive_fetch(&mut self, id: Id<Fetch>, reactor: &mut Reactor<Mail>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let mut cx = FetchCx { reactor, core: &mut self.core, budget: Budget::default() };
-        if !fetch.drive(&mut cx) {
+        if fetch.drive(&mut cx) {
+            let held = fetch.holds();
+            self.core.memory.count(&mut fetch.held, held);
+        } else {
             self.fetches.remove(id);
         }
     }
 
     fn drive_tunnel(&mut self, id: Id<Tunnel>, reactor: &mut Reactor<Mail>) {
         let Some(tunnel) = self.tunnels.get_mut(id) else { return };
-        if !tunnel.drive(reactor, &mut self.core) {
+        if tunnel.drive(reactor, &mut self.core) {
+            let held = tunnel.holds();
+            self.core.memory.count(&mut tunnel.held, held);
+        } else {
             if let Some(tunnel) = self.tunnels.remove(id) {
                 tunnel.end(reactor, &mut self.core);
             }
-            self.make_room(reactor);
+            self.resume(reactor);
         }
+    }
+
+    fn drive_idle(&mut self, id: Id<Idle>, reactor: &mut Reactor<Mail>) {
+        self.core.pool.drive(id, &self.core.settings.limits, reactor);
+        self.core.forget_doubtful();
     }
 
     fn keep_house(&mut self, reactor: &Reactor<Mail>) {
@@ -467,7 +496,7 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<Fetch>() {
                     self.drive_fetch(id, reactor);
                 } else if let Some(id) = token.id::<Idle>() {
-                    self.core.pool.drive(id, reactor);
+                    self.drive_idle(id, reactor);
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
                 } else if token.id::<Asking>().is_some() {
@@ -489,6 +518,9 @@ impl App for Worker {
             }
         }
         self.core.free_retired();
+        if self.core.memory.is_exhausted() {
+            self.relieve_memory(reactor);
+        }
         if self.core.log.has_lines() {
             reactor.wake(self.housekeeping.token());
         }

@@ -100,6 +100,18 @@ impl<M> Reactor<M> {
         received
     }
 
+    /// Receives as [`recv`](Self::recv) does, but asks the socket itself, though the last poll may
+    /// have reported nothing: for a decision that must not miss what has come since.
+    ///
+    /// # Panics
+    /// If `into` has no spare capacity.
+    pub fn recv_now(&mut self, io: Io, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        if let Some(state) = self.sockets.get_mut(io) {
+            state.ready = state.ready.union(Ready::READABLE);
+        }
+        self.recv(io, into)
+    }
+
     /// Writes from the slices in their order, as much as there is room for.
     pub fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let sent = self.attempt(io, Ready::WRITABLE, |net| net.send(io, from));

@@ -125,14 +125,20 @@ impl Transport for TcpTransport {
         self.register_accepted(reports); // between two turns
         let mut timeout = if reports.is_empty() { timeout } else { Some(Duration::ZERO) };
         for _ in 0..ROUNDS {
-            match self.poll.poll(&mut self.events, timeout) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                Err(_) => break, // a signal for another part of the program: an early return
-                Ok(()) => {}
-            }
             let before = reports.len();
-            reports.extend(self.events.iter().map(report));
-            if reports.len() - before < EVENTS {
+            let more = match self.poll.poll(&mut self.events, timeout) {
+                Ok(()) => {
+                    reports.extend(self.events.iter().map(report));
+                    reports.len() - before == EVENTS
+                }
+                // A signal for another part of the program, or the process was stopped and goes on:
+                // an early return, but not without what is ready.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    timeout != Some(Duration::ZERO)
+                }
+                Err(error) => return Err(error),
+            };
+            if !more {
                 break;
             }
             timeout = Some(Duration::ZERO);

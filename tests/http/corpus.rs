@@ -98,3 +98,8 @@ fn each_target_is_a_program_and_has_a_corpus() {
     let programs: BTreeSet<String> = targets.iter().map(|name| format!("{name}.rs")).collect();
     assert!(names_in("fuzz_targets").is_superset(&programs));
 }
+
+#[test]
+fn reused_connections_keep_the_rules() {
+    replay("reused_connection");
+}

@@ -183,3 +183,28 @@ fn a_closed_socket_has_nothing_and_its_successor_none_of_its_events() {
     assert_eq!(host.reactor.shutdown(old).unwrap_err().kind(), ErrorKind::NotConnected);
     assert_eq!(host.reactor.open_sockets(), 1);
 }
+
+#[test]
+fn poll_reports_all_sockets_that_are_ready_before_any_deadline_counts() {
+    const COUNT: usize = 600; // more than the kernel is asked for at once
+    let mut host = tcp_log();
+    let [gate, owner] = tokens();
+    let mut listener = Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap();
+    let connect = |_| TcpStream::connect(listener.address()).unwrap();
+    let mut clients: Vec<TcpStream> = (0..COUNT).map(connect).collect();
+    let mut connections = Vec::new();
+    host.turn_until(|host| {
+        listener.accept(&mut host.reactor, COUNT, &mut connections);
+        connections.len() == COUNT
+    });
+    for &(io, _) in &connections {
+        host.reactor.set_owner(io, owner);
+        assert!(read(&mut host.reactor, io, 10).is_pending());
+    }
+    settle(&mut [&mut host]);
+    clients.iter_mut().for_each(|client| client.write_all(b"x").unwrap());
+    host.turn();
+    let ready =
+        connections.iter().filter(|(io, _)| host.reactor.ready(*io).contains(Ready::READABLE));
+    assert_eq!(ready.count(), COUNT);
+}

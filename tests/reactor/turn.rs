@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Arena, Budget, Id, Io, Reactor, Ready, Token, Wake, Why};
+use tidegate::reactor::{Arena, Budget, Clock, Id, Io, Reactor, Ready, Token, Wake, Why};
 
 use crate::support::{Driven, Host, Log, Thing, address, read, ready, sim_log, tokens, write};
 
@@ -215,4 +215,36 @@ fn reactor<M>() -> Reactor<M> {
 
 fn log() -> Host<Log> {
     Host::new(reactor(), Log::default())
+}
+
+#[test]
+fn turn_ends_after_milliseconds_and_objects_left_are_driven_behind_the_next_poll() {
+    let network = Network::new(1);
+    let clock = network.clock();
+    let mut order = Vec::new();
+    let mut host = Host::new(
+        network.reactor("192.0.2.1".parse().unwrap(), Faults::NONE),
+        Driven(|reactor: &mut Reactor<()>, token, why| {
+            order.push((token, why));
+            clock.advance(Duration::from_millis(1)); // work that takes its time
+            if why == Why::WAKE && order.len() == 1 {
+                reactor.wake(token);
+            }
+        }),
+    );
+    let tokens: [Token; 9] = tokens();
+    tokens.iter().for_each(|&token| host.reactor.wake(token));
+    assert_eq!(host.turn().driven, 4, "four milliseconds are over");
+    let now = network.clock().now().mono;
+    host.reactor.set_deadline(tokens[8], Some(now));
+    assert_eq!(host.turn().driven, 4);
+    assert_eq!(host.turn().driven, 2);
+    assert!(host.turn().is_idle());
+    let driven: Vec<_> = order.iter().map(|drive| drive.0).collect();
+    assert_eq!(driven[..9], tokens, "objects left come before those woken again");
+    assert_eq!(driven[9], tokens[0]);
+    assert!(
+        order[8].1.contains(Why::TIMER) && order[8].1.contains(Why::WAKE),
+        "one drive for both"
+    );
 }

@@ -9,6 +9,7 @@ mod ask;
 mod client;
 mod destinations;
 mod explained;
+mod flood;
 mod names;
 mod origin;
 mod plan;

@@ -15,6 +15,8 @@ use crate::plan::{Framing, Plan};
 const CUT: u32 = 5;
 /// How often of a hundred it comes late.
 const LATE: u32 = 20;
+/// How often of a hundred bytes follow it that no request asked for.
+const STRAY: u32 = 3;
 
 pub(crate) struct OriginConnection {
     pub(crate) id: Id<Self>,
@@ -26,6 +28,8 @@ pub(crate) struct OriginConnection {
     received: Vec<u8>,
     /// Nothing is sent before.
     not_before: Option<Instant>,
+    /// When bytes are sent that no request asked for, between two answers.
+    stray_at: Option<Instant>,
     close_after: bool,
     reset_after: bool,
     /// A tunnel: what comes is sent back.
@@ -47,6 +51,7 @@ impl OriginConnection {
             request: None,
             received: Vec::new(),
             not_before: None,
+            stray_at: None,
             close_after: false,
             reset_after: false,
             echoes,
@@ -78,6 +83,16 @@ impl OriginConnection {
             }
             if self.close_after {
                 return self.end(reactor);
+            }
+            if let Some(at) = self.stray_at
+                && self.request.is_none()
+            {
+                if reactor.now().mono >= at {
+                    self.stray_at = None;
+                    self.output.extend_from_slice(b"bytes that answer nothing\r\n\r\n");
+                    continue;
+                }
+                reactor.set_deadline(self.id.token(), Some(at));
             }
             if self.understand(reactor, plans, rng) {
                 continue;
@@ -142,6 +157,10 @@ impl OriginConnection {
             // An end is how some answers end well; a reset never is.
             self.reset_after = self.close_after || rng.percent(50);
             self.close_after = true;
+        }
+        if rng.percent(STRAY) {
+            let late = std::time::Duration::from_millis(*rng.pick(&[0, 0, 10, 1000]));
+            self.stray_at = Some(reactor.now().mono + late);
         }
         if rng.percent(LATE) {
             let late = std::time::Duration::from_millis(rng.next() % 2000);

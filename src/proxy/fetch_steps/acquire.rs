@@ -6,16 +6,15 @@ use std::task::Poll;
 
 use super::super::core::Core;
 use super::super::dial::Dial;
-use super::super::fetch::{Fetch, FetchCx, Next, Step};
+use super::super::fetch::{Fetch, FetchCx, Next, Order, Step};
 use super::super::pool::OriginConnection;
-use super::super::route::Route;
 
 /// Gets a connection. A request that was lost on an idle one gets a new one.
 pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     let token = fetch.token();
     if fetch.dial.is_none()
         && !fetch.tried_again
-        && let Some(connection) = idle(&fetch.order.route, cx)
+        && let Some(connection) = idle(&fetch.order, cx)
     {
         cx.reactor.set_owner(connection.io, token);
         fetch.connection = Some(connection);
@@ -38,9 +37,13 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
     }
 }
 
-/// An idle connection to an address that is allowed to who has asked: it may have been opened for others.
-fn idle(route: &Route, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
+/// Takes an idle connection to an address that this client may reach: it may have been opened for
+/// another client.
+fn idle(order: &Order, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
+    let route = &order.route;
     let Core { pool, own, settings, .. } = &mut *cx.core;
     let allowed = |address: IpAddr| route.judge_by(address, settings, own).is_ok();
-    pool.take(&route.origin, allowed, cx.reactor)
+    let taken = pool.take(&route.origin, order.bound_to, allowed, &settings.limits, cx.reactor);
+    cx.core.forget_doubtful();
+    taken
 }

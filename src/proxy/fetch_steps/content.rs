@@ -35,7 +35,7 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
             body.leave_stalled(cx.reactor);
             fetch.deadlines.slowest = None;
         }
-        if !ended && body.room() == 0 {
+        if !ended && body.room(cx.core.memory.window()) == 0 {
             fetch.deadlines.answer = None; // the readers are what is waited for
             if body.is_shared() {
                 let timeout = cx.core.settings.limits.lag_timeout;

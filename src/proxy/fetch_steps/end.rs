@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::AddressClass;
-use crate::cache::{Extents, Object};
+use crate::cache::{CacheKey, Extents, Object};
 use crate::http::cond::Validators;
 use crate::http::{Method, Status};
 
 use super::super::body::{Retain, State};
-use super::super::fetch::{Fetch, FetchCx};
+use super::super::fetch::{Fetch, FetchCx, Order};
 use super::super::forward;
+use super::super::pool::Returned;
 use super::super::reply::{Brought, Reply};
 
 /// Ends a fetch whose response is complete.
@@ -19,18 +20,45 @@ pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
         reply.body.finish(State::Complete(None), cx.reactor); // unless its content has done so
     }
     store(fetch, |_| true, cx);
-    let sent_whole = fetch.request_ended && fetch.output.is_empty();
-    if fetch.codec.is_reusable()
-        && fetch.input.is_empty()
-        && sent_whole
+    return_connection(fetch, cx);
+    fetch.let_go(cx);
+}
+
+/// Gives the connection back to the pool if it can carry another request. Bytes behind the response
+/// that no request asked for say that its origin cannot be relied on; empty lines alone do not.
+fn return_connection(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
+    let settings = Arc::clone(&cx.core.settings);
+    let (limits, Order { route, key, .. }) = (&settings.limits, &fetch.order);
+    let surplus = fetch.input.unread();
+    if surplus.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
+        suspect_origin(fetch, Some(key.clone()), cx);
+    } else if fetch.codec.is_reusable()
+        && surplus.is_empty()
+        && fetch.has_sent_request()
         && !cx.core.draining
         && let Some(connection) = fetch.connection.take()
     {
-        let settings = Arc::clone(&cx.core.settings);
-        let origin = &fetch.order.route.origin;
-        cx.core.pool.put(origin, connection, &settings.limits, cx.reactor);
+        let returned = Returned {
+            connection,
+            origin: route.origin.clone(),
+            last: key.clone(),
+            announced: fetch.codec.has_announced_content(),
+        };
+        cx.core.pool.put(returned, limits, cx.reactor);
     }
-    fetch.let_go(cx);
+    cx.core.forget_doubtful();
+}
+
+/// Takes note that the origin has sent bytes no request asked for, behind the response `last` if that
+/// is known.
+pub(in super::super) fn suspect_origin(
+    fetch: &Fetch,
+    last: Option<CacheKey>,
+    cx: &mut FetchCx<'_>,
+) {
+    let settings = Arc::clone(&cx.core.settings);
+    cx.core.pool.suspect(&fetch.order.route.origin, last, &settings.limits, cx.reactor);
+    cx.core.forget_doubtful();
 }
 
 /// Stores what has come of a response that nobody waits for any more, if that can be completed

@@ -78,6 +78,10 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     if status == Status::SWITCHING_PROTOCOLS {
         return switch(fetch, head, cx);
     }
+    if status == Status::REQUEST_TIMEOUT && fetch.may_send_again(cx) {
+        fetch.try_again(cx); // the origin has closed an idle connection (RFC 9110 §15.5.9)
+        return Next::Go(Step::Acquire);
+    }
     let asked_about = std::mem::take(&mut fetch.order.validate);
     if status == Status::NOT_MODIFIED && !asked_about.is_empty() {
         return stored::still_valid(fetch, &asked_about, head, cx);
@@ -132,6 +136,9 @@ pub(super) fn bring(fetch: &Fetch, answer: Answer, cx: &mut FetchCx<'_>) -> Next
 fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Storable, NotStored> {
     if !cx.core.cache.is_on() {
         return Err(NotStored::Off);
+    }
+    if fetch.connection.is_some_and(|connection| connection.bound_to.is_some()) {
+        return Err(NotStored::Authorization);
     }
     let is_part = head.status() == Status::PARTIAL_CONTENT; // kept as far as there is room
     if !is_part && !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {

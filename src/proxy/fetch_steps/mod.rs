@@ -11,7 +11,7 @@ mod stored;
 
 pub(super) use acquire::acquire;
 pub(super) use content::content;
-pub(super) use end::{end, store_part};
+pub(super) use end::{end, store_part, suspect_origin};
 pub(super) use fill::Fill;
 pub(super) use head::head;
 pub(super) use send::{push_request, send};

@@ -2,6 +2,8 @@
 
 use std::task::Poll;
 
+use crate::http::hop;
+
 use super::super::body::State;
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
@@ -9,6 +11,11 @@ use super::super::outgoing::Supply;
 
 /// Writes the head, and sends what there is.
 pub(in super::super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    if let Some(connection) = &mut fetch.connection
+        && hop::authenticates_connection(fetch.order.request.fields())
+    {
+        connection.bound_to = fetch.order.bound_to;
+    }
     fetch.write_head(cx.core);
     fetch.request_ended = fetch.order.upload.is_none();
     fetch.sent_at = cx.reactor.now().mono;

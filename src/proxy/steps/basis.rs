@@ -66,6 +66,7 @@ impl Basis {
             fill: self.fill,
             background: false,
             upload: None,
+            bound_to: None,
         })
     }
 }

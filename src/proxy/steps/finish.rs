@@ -19,6 +19,9 @@ pub(in super::super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     cx.core.record(&exchange.journal, cx.reactor.now());
     cx.budget.spend_operation(); // a hundred small ones in a row are no small work
     client.idle_since = cx.now();
+    if !std::mem::replace(&mut client.served, true) {
+        cx.core.admission.serve(client.network(), cx.now());
+    }
     let read = exchange.upload == Upload::Done;
     let keep = exchange.persistent && read;
     let quiet = client.input.is_empty() && !cx.reactor.ready(client.io).contains(Ready::READABLE);

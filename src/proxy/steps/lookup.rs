@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::cache::{Lookup, Missing, Object, RequestControl, Use};
+use crate::http::hop;
 use crate::reactor::Id;
 
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
@@ -119,7 +120,9 @@ fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut Clien
     exchange.journal.outcome = outcome;
     exchange.cache_status.collapsed = false;
     let upload = begin_upload(exchange, client.id.token(), cx.core);
-    let order = Order { upload, ..order };
+    client.binds |= hop::authenticates_connection(exchange.request.fields());
+    let bound_to = client.binds.then(|| client.id.token());
+    let order = Order { upload, bound_to, ..order };
     let id = Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     let reply = cx.core.replies.get_mut(id);
     if let Some(reader) = reply.and_then(|reply| reply.body.attach(client.id.token())) {

@@ -88,7 +88,8 @@ fn pump_into(
     let limit = cx.core.settings.limits.upload.map_or(u64::MAX, |bytes| bytes.0);
     loop {
         let Some(body) = cx.core.uploads.get_mut(id) else { return Ok(Progress::Held) };
-        if !body.has_readers() || body.room() == 0 || cx.budget.is_spent() {
+        let room = body.room(cx.core.memory.window());
+        if !body.has_readers() || room == 0 || cx.budget.is_spent() {
             return Ok(Progress::Held);
         }
         if body.end() > limit {

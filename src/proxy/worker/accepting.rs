@@ -1,94 +1,115 @@
-//! Letting clients in, and making room where descriptors are short.
+//! Letting clients in, as far as there are places for them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use crate::reactor::{Accepted, Budget, Id, Io, Reactor};
+use crate::auth::client_network;
+use crate::reactor::{Accepted, Id, Io, Reactor, Wake};
 
+use super::super::admission::Newcomer;
 use super::super::client::Client;
-use super::super::error::ExchangeError;
-use super::super::fetch::FetchCx;
 use super::super::surroundings::Mail;
 use super::{Gate, Worker};
 
+/// Connections that were idle for less are not closed to make room: a new one has had no time to ask.
+const IDLE: Duration = Duration::from_secs(1);
+/// When a connection that found no place is looked at again: some may be idle by then.
+const RETRY: Duration = Duration::from_millis(100);
+
 impl Worker {
-    /// Takes some of those who wait; more of them in the next turn.
+    /// Takes some of the connections that wait; more of them in the next turn.
     pub(super) fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) {
-        let Some(Gate { listener, left }) = self.gates.get_mut(id) else { return };
-        let gate = listener.address();
-        let room = self.max_clients.saturating_sub(self.clients.len() + self.tunnels.len());
-        let mut accepted = Vec::new();
-        let ended = listener.accept(reactor, room, &mut accepted);
-        reactor.set_deadline(id.token(), listener.next_deadline());
-        let last = left.as_mut().is_some_and(|left| {
-            *left = left.saturating_sub(accepted.len());
-            *left == 0 || !matches!(ended, Accepted::More)
+        let room = self.core.admission.room();
+        let Some(gate) = self.gates.get_mut(id) else { return };
+        let address = gate.listener.address();
+        let mut newcomers: Vec<_> = gate.waiting.take().into_iter().collect();
+        let mut ended = Accepted::Full;
+        if room >= newcomers.len() {
+            // One more than there are places shows that a place is wanted.
+            let wanted = room + 1 - newcomers.len();
+            gate.listener.resume(reactor);
+            ended = gate.listener.accept(reactor, wanted, &mut newcomers);
+        }
+        let (count, mut retry) = (newcomers.len(), gate.listener.next_deadline());
+        let waiting = newcomers.into_iter().find(|&(io, peer)| {
+            let admitted = self.admit(io, (peer, address), reactor);
+            !admitted // the one beyond all places is the last
         });
-        if last && let Some(gate) = self.gates.remove(id) {
-            gate.listener.close(reactor);
+        if waiting.is_some() {
+            self.core.admission.reach();
+            retry = Some(reactor.now().mono + RETRY);
         }
-        for (io, address) in accepted {
-            self.add_client(io, (address, gate), reactor);
+        reactor.set_deadline(id.token(), retry);
+        match ended {
+            Accepted::Exhausted(_) => self.shed(reactor),
+            Accepted::Full if waiting.is_none() => reactor.wake(id.token()),
+            _ => {}
         }
-        if let Accepted::Exhausted(_) = ended {
-            self.shed(reactor);
+        self.leave(id, waiting, count, matches!(ended, Accepted::More), reactor);
+    }
+
+    /// Leaves a listener with the connection that found no place. A draining proxy closes it once all
+    /// connections are accepted that waited there when it began to drain.
+    fn leave(
+        &mut self,
+        id: Id<Gate>,
+        waiting: Option<(Io, SocketAddr)>,
+        accepted: usize,
+        more: bool,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        let Some(gate) = self.gates.get_mut(id) else { return };
+        gate.waiting = waiting;
+        let Some(left) = &mut gate.left else { return };
+        *left = left.saturating_sub(accepted);
+        if (*left == 0 || !more)
+            && let Some(gate) = self.gates.remove(id)
+        {
+            gate.close(reactor);
         }
     }
 
-    fn add_client(
+    /// Lets a connection in, or closes it if its client has its share of the places. Returns false if
+    /// there is no place, and none can be had of idle connections.
+    fn admit(
         &mut self,
         io: Io,
         between: (SocketAddr, SocketAddr),
         reactor: &mut Reactor<Mail>,
-    ) {
+    ) -> bool {
         // At a listener of both families, one of IPv4 has a mapped address.
         let (client, listener) = between;
         let between = (SocketAddr::new(client.ip().to_canonical(), client.port()), listener);
         let now = reactor.now().mono;
+        let address = between.0.ip();
+        let client = client_network(address);
+        let newcomer = Newcomer { client, brings_many: self.core.settings.brings_many(address) };
+        if !self.core.admission.admits(newcomer, now) {
+            self.shed_idle(Some(client), IDLE, reactor);
+            if !self.core.admission.admits(newcomer, now) {
+                self.core.admission.refuse();
+                reactor.close(io);
+                return true;
+            }
+        }
+        if self.core.admission.room() == 0 {
+            self.shed_idle(None, IDLE, reactor);
+        }
+        if self.core.admission.room() == 0 {
+            return false;
+        }
+        self.core.admission.enter(client);
         let until = now + self.core.settings.limits.header_timeout;
         let id = self.clients.insert_with(|id| Client::new(id, io, between, now, until));
         reactor.set_owner(io, id.token());
+        true
     }
 
-    /// Closes some connections for want of descriptors: those of responses that nobody reads, or
-    /// else some that are idle, those idle for longest first.
-    fn shed(&mut self, reactor: &mut Reactor<Mail>) {
-        if self.shed_unread(reactor) {
-            return;
-        }
-        self.core.pool.shed_some(reactor);
-        let idle = self.clients.iter().filter(|(_, client)| client.is_idle());
-        let mut idle: Vec<_> = idle.map(|(id, client)| (client.idle_since, id)).collect();
-        idle.sort_unstable_by_key(|&(since, _)| since);
-        let count = idle.len().div_ceil(8).min(32);
-        let quiet = idle.into_iter().map(|(_, id)| id).filter(|&id| {
-            let client = self.clients.get_mut(id);
-            client.is_some_and(|client| client.is_quiet(reactor, &mut self.core))
-        });
-        let quiet: Vec<_> = quiet.take(count).collect();
-        for client in quiet.into_iter().filter_map(|id| self.clients.remove(id)) {
-            reactor.close(client.io);
-        }
-        self.make_room(reactor);
-    }
-
-    /// Ends the fetches whose responses nobody reads; whether there were some.
-    fn shed_unread(&mut self, reactor: &mut Reactor<Mail>) -> bool {
-        let unread = self.fetches.iter().filter(|(_, fetch)| fetch.is_unread());
-        let unread: Vec<_> = unread.map(|(id, _)| id).collect();
-        for &id in &unread {
-            if let Some(mut fetch) = self.fetches.remove(id) {
-                let core = &mut self.core;
-                let mut cx = FetchCx { reactor, core, budget: Budget::default() };
-                fetch.fail(&ExchangeError::ClientGone, &mut cx);
-            }
-        }
-        !unread.is_empty()
-    }
-
-    /// A client has gone: those who wait to be accepted may come, once there is some room.
-    pub(super) fn make_room(&mut self, reactor: &mut Reactor<Mail>) {
-        if self.clients.len() + self.tunnels.len() < self.max_clients - self.max_clients / 10 {
-            self.gates.iter_mut().for_each(|(_, gate)| gate.listener.resume(reactor));
+    /// Has the connections come that wait to be accepted, once there is ample room.
+    pub(super) fn resume(&mut self, reactor: &mut Reactor<Mail>) {
+        if self.core.admission.has_ample_room() {
+            let waiting = self.gates.iter().filter(|(_, gate)| gate.waiting.is_some());
+            waiting.for_each(|(id, _)| reactor.wake(id.token()));
         }
     }
 }

@@ -1,0 +1,217 @@
+//! Response streams on reused connections: no byte that the origin sent before a request reached it
+//! is in the answer to that request.
+
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::Duration;
+
+use tidegate::auth::Job;
+use tidegate::http::{ClientCodec, FromOrigin, HeadLimits, Method};
+use tidegate::proxy::{
+    Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
+};
+use tidegate::reactor::sim::{Faults, Network};
+use tidegate::reactor::{Active, App, Arena, Event, Io, Listener, Reactor, Token};
+
+const PROXY: &str = "203.0.113.1:3128";
+const ORIGIN: &str = "198.51.100.1:80";
+/// In the input: stands for a byte that tells which request was answered last.
+const TAG: u8 = b'#';
+/// In the input: what follows comes a moment later, or as the answer to the next request.
+const LATER: u8 = 0xfe;
+const NEXT: u8 = 0xff;
+const MAX_REQUESTS: usize = 8;
+/// The tags of all requests; no other byte that the origin sends is one.
+const TAGS: std::ops::Range<u8> = 0xa0..0xa8;
+const METHODS: [&str; 4] = ["GET", "HEAD", "GET", "POST"];
+
+#[derive(Debug)]
+struct Nobody;
+
+impl Resolver for Nobody {
+    fn ask(&mut self, _: &str) {}
+}
+
+impl Hasher for Nobody {
+    fn ask(&mut self, _: Job) -> bool {
+        false
+    }
+}
+
+struct Thing;
+
+impl Active for Thing {
+    const KIND: u8 = 0;
+}
+
+struct Watched;
+
+impl App for Watched {
+    type Mail = ();
+
+    fn handle(&mut self, _: &mut Reactor<()>, _: Event<()>) {}
+}
+
+/// The proxy, and a host that is client and origin at once.
+struct Stage {
+    network: Network,
+    proxy: Reactor<Mail>,
+    worker: Worker,
+    outside: Reactor<()>,
+    owner: Token,
+    listener: Listener,
+    /// The origin's side of connections, the newest last.
+    connections: Vec<(Io, Vec<u8>)>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let network = Network::new(1);
+        let host = |address: &str| address.parse::<SocketAddr>().unwrap().ip();
+        let mut proxy = network.reactor(host(PROXY), Faults::NONE);
+        let mut outside = network.reactor(host(ORIGIN), Faults::NONE);
+        let mut settings = Settings::forward("sim");
+        settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
+        settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
+        let surroundings = Surroundings {
+            resolver: Some(Box::new(Nobody)),
+            hasher: Box::new(Nobody),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(vec![host(PROXY)]),
+            log: Box::new(NoLog),
+            secret: [1, 2],
+        };
+        let mut worker = Worker::new(settings, surroundings, 100);
+        worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
+        let owner = Arena::new().insert(Thing).token();
+        let listener =
+            Listener::bind(&mut outside, ORIGIN.parse::<SocketAddr>().unwrap(), owner).unwrap();
+        Self { network, proxy, worker, outside, owner, listener, connections: Vec::new() }
+    }
+
+    /// Turns both until nothing happens; the origin takes in what has come.
+    fn settle(&mut self) {
+        loop {
+            let here = self.proxy.turn(&mut self.worker, Some(Duration::ZERO)).unwrap();
+            self.worker.check();
+            let there = self.outside.turn(&mut Watched, Some(Duration::ZERO)).unwrap();
+            let mut accepted = Vec::new();
+            self.listener.accept(&mut self.outside, usize::MAX, &mut accepted);
+            for (io, _) in accepted {
+                self.outside.set_owner(io, self.owner);
+                self.connections.push((io, Vec::new()));
+            }
+            for (io, received) in &mut self.connections {
+                receive(&mut self.outside, *io, received);
+            }
+            if here.is_idle() && there.is_idle() {
+                return;
+            }
+        }
+    }
+
+    /// The origin's connection on which a request waits, if there is one.
+    fn take_request(&mut self) -> Option<Io> {
+        let waiting = self.connections.iter_mut().find(|(_, received)| !received.is_empty())?;
+        waiting.1.clear();
+        Some(waiting.0)
+    }
+
+    fn send(&mut self, io: Io, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let _ = self.outside.send(io, &[IoSlice::new(bytes)]); // it may be closed by now
+        }
+        self.settle();
+    }
+}
+
+/// Appends what has come; whether the stream goes on.
+fn receive(reactor: &mut Reactor<()>, io: Io, into: &mut Vec<u8>) -> bool {
+    loop {
+        into.reserve(4096);
+        match reactor.recv(io, into) {
+            Poll::Ready(Ok(0) | Err(_)) => return false,
+            Poll::Ready(Ok(_)) => {}
+            Poll::Pending => return true,
+        }
+    }
+}
+
+/// One client asks again and again; each time the origin sends the next piece of the input.
+pub fn rules(input: &[u8]) {
+    let mut stage = Stage::new();
+    let mut client = None;
+    for (number, piece) in input.split(|&byte| byte == NEXT).take(MAX_REQUESTS).enumerate() {
+        let tag = TAGS.start + u8::try_from(number).unwrap();
+        let method = METHODS[number % METHODS.len()];
+        let io = *client.get_or_insert_with(|| {
+            let io = stage.outside.connect(PROXY.parse().unwrap(), stage.owner).unwrap();
+            stage.settle();
+            assert!(stage.outside.connected(io).is_ready());
+            io
+        });
+        let request = format!(
+            "{method} http://198.51.100.1/{number} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        );
+        stage.send(io, request.as_bytes());
+        let mut origin = stage.take_request();
+        for part in piece.split(|&byte| byte == LATER) {
+            let tagged = |&byte: &u8| match byte {
+                TAG => tag,
+                byte if TAGS.contains(&byte) => b'.',
+                byte => byte,
+            };
+            let part: Vec<u8> = part.iter().map(tagged).collect();
+            if let Some(origin) = origin {
+                stage.send(origin, &part);
+            }
+            // A request that goes out once more is answered from the same piece on.
+            origin = stage.take_request().or(origin);
+            stage.network.advance(Duration::from_millis(200));
+            stage.settle();
+        }
+        let mut answer = Vec::new();
+        let goes_on = receive(&mut stage.outside, io, &mut answer);
+        judge(&answer, method, tag);
+        if !goes_on || !is_whole(&answer, method) {
+            stage.outside.close(io);
+            stage.settle();
+            client = None;
+        }
+    }
+}
+
+/// No content of an answer has the tag of another request's.
+fn judge(answer: &[u8], method: &str, tag: u8) {
+    for byte in content(answer, method).0 {
+        assert!(!TAGS.contains(&byte) || byte == tag, "{}", answer.escape_ascii());
+    }
+}
+
+fn is_whole(answer: &[u8], method: &str) -> bool {
+    content(answer, method).1
+}
+
+/// The content of an answer of the origin's, and whether that is whole.
+fn content(answer: &[u8], method: &str) -> (Vec<u8>, bool) {
+    let method = if method == "HEAD" { Method::Head } else { Method::Get };
+    let mut codec = ClientCodec::new(method);
+    let (mut at, mut content, mut own) = (0, Vec::new(), false);
+    loop {
+        let decoded = codec.decode(&answer[at..], &HeadLimits::default());
+        let (used, event) = decoded.expect("the proxy sends well-formed answers");
+        match event {
+            Some(FromOrigin::Response(head)) => {
+                own = head.fields().all_named(b"Proxy-Status").next().is_some();
+            }
+            Some(FromOrigin::Content(range)) if !own => {
+                content.extend_from_slice(&answer[at..][range]);
+            }
+            Some(FromOrigin::End(_)) => return (content, true),
+            None if used == 0 => return (content, false),
+            _ => {}
+        }
+        at += used;
+    }
+}
