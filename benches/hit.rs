@@ -26,7 +26,7 @@ const ORIGIN: &str = "192.0.2.2:80";
 struct Nobody;
 
 impl Resolver for Nobody {
-    fn ask(&mut self, _name: &str) {}
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
 impl Hasher for Nobody {

@@ -1,7 +1,7 @@
-//! The users as one realm sees them, and what stands in for those who are not there.
+//! The users as one realm sees them, and a stand-in for names that no user has.
 //!
-//! Whoever is not there gets somebody's place, always the same one, and is refused after the same
-//! work: nobody can tell by the time it takes which names there are.
+//! A name that no user has is judged by some user's line, always the same one, and refused after the
+//! same work: the time it takes does not tell which names there are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -123,11 +123,11 @@ impl Accounts {
     }
 }
 
-/// Stands in for users who are not there.
+/// A stand-in for names that no user has.
 #[derive(Debug)]
 pub(super) struct Nobody {
     secret: Secret,
-    /// What nobody can know, for each algorithm.
+    /// Hashes that no password has, for each algorithm.
     known: [(Algorithm, Ha1); Algorithm::ALL.len()],
 }
 
@@ -143,7 +143,7 @@ impl Nobody {
         if first.0 == of { &first.1 } else { &second.1 }
     }
 
-    /// Whose place among `count` users `name` gets, which is no user's.
+    /// Returns the place among `count` users by which `name`, which no user has, is judged.
     fn place_of(&self, name: &str, count: usize) -> usize {
         let mac = self.secret.mac("stand-in", &[name.as_bytes()]);
         let number = mac.iter().fold(0, |sum: usize, &byte| sum << 8 ^ usize::from(byte));

@@ -46,7 +46,7 @@ impl Authenticator {
         }
     }
 
-    /// Recognizes other users from now on, which takes no time. Nonces stay good; of verdicts only
+    /// Recognizes other users from now on, in constant time. Nonces stay good; of verdicts only
     /// those count that are about hashes that are still there.
     pub fn replace_accounts(&mut self, accounts: Arc<Accounts>) {
         self.accounts = accounts;

@@ -6,8 +6,8 @@ use crate::proxy::{AuthRules, ProtectionSpace};
 
 use super::listening::Listening;
 
-/// What it is and does, for whom, and a first command to try. `explain` is the command that asks this
-/// proxy for explanations, if it takes any.
+/// Says what the proxy is and does, for whom, and a first command to try. `explain` is the command that
+/// asks this proxy for explanations, if it takes any.
 pub(super) fn banner(
     options: &Options,
     auth: Option<&AuthRules>,
@@ -49,8 +49,8 @@ pub(super) fn banner(
     lines.join("\n")
 }
 
-/// What to begin with: a request to an address `nearby`, by somebody who may make one with one of `schemes`; or if nothing
-/// passes that no rule allows, how to ask which do.
+/// A first command: a request to an address `nearby`, by a user who can make one with one of `schemes`;
+/// or if nothing passes that no rule allows, the command that explains what does.
 fn first_command(
     options: &Options,
     schemes: Option<&[&str]>,

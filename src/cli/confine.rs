@@ -1,6 +1,6 @@
 //! The sandbox into which the process puts itself once everything is open (Landlock, landlock(7)).
 //!
-//! It holds for the calling thread and those it starts, so it comes before the first of them.
+//! Landlock holds for the calling thread and those it starts, so it comes before the first of them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ const KNOWN: ABI = ABI::V6;
 const OF_LIBRARY: &[&str] =
     &["/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/run/systemd/resolve", "/run/nscd"];
 
-/// What the process needs while it runs.
+/// Files and ports that the process needs while it runs.
 #[derive(Debug, Default)]
 pub(super) struct Needs {
     /// Files that are read again.
@@ -110,7 +110,7 @@ fn grant(file: &Path, rights: BitFlags<AccessFs>) -> Grant {
     }
 }
 
-/// What is enforced, in words.
+/// Lines that say what is enforced.
 fn lines(
     status: &RestrictionStatus,
     grants: &[Grant],

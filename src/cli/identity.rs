@@ -104,7 +104,7 @@ impl Identity {
     pub(super) fn assume(&self) -> io::Result<()> {
         let Self { user, group, .. } = *self;
         setgroups(&self.groups)?;
-        setresgid(group, group, group)?; // first: afterwards nobody may
+        setresgid(group, group, group)?; // before the user, who may not
         setresuid(user, user, user)?;
         self.check()
     }

@@ -1,4 +1,4 @@
-//! Where the proxy listens, and what that reaches.
+//! Addresses at which the proxy listens, and by which it is reached.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,7 +20,7 @@ impl Listening {
         Self { address, everywhere: matches!(endpoint, Endpoint::Everywhere(_)) }
     }
 
-    /// Which addresses it is reached by, if its own stands for all.
+    /// The addresses by which it is reached, in words, if its own stands for all.
     pub(super) fn reached(self) -> &'static str {
         match (self.address.ip(), self.everywhere) {
             (ip, _) if !ip.is_unspecified() => "",

@@ -1,4 +1,4 @@
-//! What a running proxy says on standard error. Nobody has to read it for the proxy to go on.
+//! Notices of a running proxy on standard error, which the proxy never waits for.
 
 use std::fmt::Display;
 use std::io;

@@ -14,7 +14,7 @@ use super::{explain, fail, print, socket_path};
 /// How long a running proxy may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where a proxy takes commands.
+/// The control socket of a proxy.
 pub(super) enum Socket {
     /// At this path.
     At(PathBuf),
@@ -54,7 +54,7 @@ pub(super) fn ask_why(socket: Socket, question: Question, json: bool) -> ExitCod
     }
 }
 
-/// What a proxy answers, or why there is no answer.
+/// Returns the answer of a proxy, or why there is none.
 fn exchange(socket: Socket, request: &ControlRequest) -> Result<String, String> {
     let socket = socket.path().map_err(|error| error.to_string())?;
     ask_at(&socket, request).map_err(|error| {

@@ -282,7 +282,7 @@ impl fmt::Debug for Outlet {
     }
 }
 
-/// What the thread does next.
+/// The next thing for the thread to do.
 enum Next {
     Job(Job),
     /// The number of lost lines is due.
@@ -292,75 +292,77 @@ enum Next {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, PipeReader};
+    use std::io::{BufRead, BufReader, PipeReader, Write};
+
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
     use super::*;
 
     const LINE: &str = "a line of a hundred bytes, or so, which stands for what a proxy says ............................";
     const CAPACITY: usize = 4096;
+    const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// An outlet to a pipe that nobody reads yet.
-    fn outlet() -> (Outlet, BufReader<PipeReader>) {
-        let (reader, writer) = io::pipe().unwrap();
+    /// An outlet to a pipe, which is full already or empty.
+    fn outlet(full: bool) -> (Outlet, BufReader<PipeReader>) {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let flags = fcntl_getfl(&writer).unwrap();
+        fcntl_setfl(&writer, flags.union(OFlags::NONBLOCK)).unwrap();
+        let filling = [[b'-'; 4095].as_slice(), b"\n"].concat(); // as much as is written at once
+        while full && writer.write(&filling).is_ok() {}
+        fcntl_setfl(&writer, flags).unwrap();
         let outlet = Outlet::new("standard error", CAPACITY, None);
         outlet.start(Output::of(writer)).unwrap();
         (outlet, BufReader::new(reader))
     }
 
-    /// Writes lines until some are lost.
-    fn fill(outlet: &Outlet) -> u64 {
-        let mut written = 0;
-        while outlet.write(&mut format!("{LINE}\n")) {
-            written += 1;
-            assert!(written < 1_000_000, "somebody reads");
-        }
-        written
+    /// The lines that come, without those with which the pipe was filled.
+    fn lines(reader: BufReader<PipeReader>) -> impl Iterator<Item = String> {
+        reader.lines().map(Result::unwrap).filter(|line| !line.starts_with('-'))
     }
 
     #[test]
-    fn outlet_that_nobody_reads_takes_what_there_is_room_for() {
-        let (outlet, _reader) = outlet();
-        fill(&outlet);
-        assert!(!outlet.write(&mut "x".repeat(CAPACITY)));
-        let lost = outlet.lost();
-        assert!(lost >= 2, "{lost}");
+    fn outlet_that_is_not_read_takes_lines_up_to_its_capacity() {
+        let (outlet, _reader) = outlet(true);
+        let line = || format!("{LINE}\n");
+        let taken = (0..1000).take_while(|_| outlet.write(&mut line())).count();
+        assert_eq!(taken, CAPACITY / line().len());
+        assert!(!outlet.write(&mut "a\nb\n".repeat(1000)));
+        assert_eq!(outlet.lost(), 2001);
         outlet.finish(Duration::ZERO);
         assert!(!outlet.write(&mut "x\n".to_owned()), "it has been finished");
-        assert_eq!(outlet.lost(), lost + 1);
+        assert_eq!(outlet.lost(), 2002);
     }
 
     #[test]
     fn outlet_with_nothing_to_do_takes_more_lines_than_may_wait() {
-        let (outlet, reader) = outlet();
-        let mut lines = format!("{LINE}\n").repeat(100);
-        assert!(lines.len() > CAPACITY && outlet.write(&mut lines));
-        let reading = thread::spawn(|| reader.lines().map(Result::unwrap).count());
-        outlet.finish(Duration::from_secs(60));
+        let (outlet, reader) = outlet(true);
+        let mut long = format!("{LINE}\n").repeat(100);
+        assert!(long.len() > CAPACITY && outlet.write(&mut long));
+        let reading = thread::spawn(|| lines(reader).count());
+        outlet.finish(PATIENCE);
         drop(outlet);
         assert_eq!(reading.join().unwrap(), 100);
     }
 
     #[test]
     fn lost_lines_are_reported_where_they_are_missing() {
-        let (outlet, reader) = outlet();
-        let written = fill(&outlet);
-        let mut lines = reader.lines().map(Result::unwrap);
-        let report = lines.by_ref().find(|line| line != LINE).unwrap();
-        assert_eq!(report, "1 line of standard error was lost");
-        outlet.write(&mut "after\n".to_owned());
-        outlet.finish(Duration::from_secs(60));
+        let (outlet, reader) = outlet(true);
+        let before = (0..1000).take_while(|_| outlet.write(&mut format!("{LINE}\n"))).count();
+        let reading = thread::spawn(|| lines(reader).collect::<Vec<_>>());
+        outlet.finish(PATIENCE);
         drop(outlet);
-        let rest: Vec<String> = lines.collect();
-        assert_eq!(rest.last().unwrap(), "after");
-        assert!(rest.len() as u64 <= written + 1);
+        let read = reading.join().unwrap();
+        let report = read.iter().filter(|line| *line != LINE).collect::<Vec<_>>();
+        assert_eq!(report, ["1 line of standard error was lost"]);
+        assert_eq!(read.len(), before + 1);
     }
 
     #[test]
     fn lines_of_a_broken_pipe_are_counted() {
-        let (outlet, reader) = outlet();
+        let (outlet, reader) = outlet(false);
         drop(reader);
         outlet.write(&mut "a\nb\n".to_owned());
-        outlet.finish(Duration::from_secs(60));
+        outlet.finish(PATIENCE);
         assert_eq!(outlet.lost(), 2);
     }
 }

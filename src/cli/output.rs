@@ -1,4 +1,4 @@
-//! What lines are written to: standard output or error, a file, or nothing. Every write may wait.
+//! Outputs of lines: standard output or error, a file, or nothing. Every write may wait.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

@@ -33,7 +33,7 @@ use super::{fail, refuse};
 use reload::Reloading;
 use rights::Rights;
 
-/// How long outputs that take nothing may hold up the end of the process, each.
+/// Time for which an output that takes nothing may hold up the end of the process.
 const LAST_FLUSH: Duration = Duration::from_secs(1);
 /// Exchanges named that a drain has cut off.
 const MOST_NAMED: usize = 100;
@@ -83,7 +83,7 @@ impl Secret {
     }
 }
 
-/// What a proxy needs from this machine, which has these `addresses`.
+/// The surroundings of a proxy on this machine, which has these `addresses`.
 pub(super) fn surroundings(
     options: &Options,
     reactor: &Reactor<Mail>,
@@ -175,8 +175,7 @@ impl Program {
             return;
         }
         if let Some(path) = lost {
-            let path = path.display();
-            self.notices.say(format_args!("{path} cannot be read any more: it counts as it was"));
+            self.notices.say(format_args!("{} {}", path.display(), self.rights.lost_file()));
         }
         self.lost = lost.map(Path::to_owned);
     }

@@ -1,4 +1,4 @@
-//! What a command says on standard error. A running proxy uses [`notices`](super::notices) instead,
+//! Messages of a command on standard error. A running proxy uses [`notices`](super::notices) instead,
 //! which wait for no reader.
 
 use std::fmt::Display;

@@ -1,4 +1,4 @@
-//! The control socket's place, where none was given: in a folder that nobody else can enter.
+//! The default place of the control socket: a folder that no other user can enter.
 
 use std::env;
 use std::fs::{self, DirBuilder};
@@ -70,8 +70,8 @@ fn make(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Checks that no other user can have put anything into `folder`. In the folder of temporary files,
-/// anybody may have made it, or a link of that name. Only root can have made that of root, perhaps for
+/// Checks that no other user can have put anything into `folder`. In the folder of temporary files, any
+/// user may have made it, or a link of that name. Only root can have made that of root, perhaps for
 /// another user.
 fn check(folder: &Path) -> io::Result<()> {
     let data = folder.symlink_metadata().map_err(|error| about(folder, &error.to_string()))?;

@@ -107,6 +107,8 @@ pub struct Options {
     pub resolver: ResolverKind,
     /// Servers for names, instead of those of resolv.conf.
     pub dns_servers: Vec<SocketAddr>,
+    /// True if queries spell names in random case.
+    pub dns_0x20: bool,
     /// The file of hosts, if it is not that of the system.
     pub hosts: Option<PathBuf>,
     /// What is allowed though special.
@@ -135,9 +137,9 @@ pub struct Options {
     pub user: Option<String>,
     /// The group, if it is not the user's own.
     pub group: Option<String>,
-    /// Whether the process gives up what it does not need.
+    /// True if the process gives up what it does not need.
     pub confine: bool,
-    /// Whether the memory of the process may be written to a file, or read by others of its user.
+    /// True if the memory of the process may be dumped, or read by other processes of its user.
     pub core_dumps: bool,
     /// Every bound and timeout.
     pub limits: Limits,
@@ -157,6 +159,7 @@ impl Default for Options {
             eviction: Eviction::default(),
             resolver: ResolverKind::default(),
             dns_servers: Vec::new(),
+            dns_0x20: true,
             hosts: None,
             destinations: DestinationPolicy::default(),
             rules: RuleOptions::default(),
@@ -225,7 +228,11 @@ impl Options {
 
     /// What says how names are resolved. A file of hosts that was asked for has to be there.
     fn name_sources(&self) -> Result<NameSources, String> {
-        let mut sources = NameSources { servers: self.dns_servers.clone(), ..Default::default() };
+        let mut sources = NameSources {
+            servers: self.dns_servers.clone(),
+            random_case: self.dns_0x20,
+            ..Default::default()
+        };
         if let Some(path) = &self.hosts {
             files::open(path)
                 .map_err(|error| format!("cannot read the hosts in {}: {error}", path.display()))?;
@@ -235,6 +242,7 @@ impl Options {
         match (unused, self.dns_servers.is_empty(), &self.hosts) {
             (true, false, _) => Err("dns-server goes with resolver loop only".into()),
             (true, _, Some(_)) => Err("hosts goes with resolver loop only".into()),
+            _ if unused && !self.dns_0x20 => Err("dns-0x20 goes with resolver loop only".into()),
             _ => Ok(sources),
         }
     }

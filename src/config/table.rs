@@ -403,6 +403,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o| texts(&o.dns_servers),
     )),
     one(
+        "dns-0x20",
+        "on|off",
+        "Spell names in queries in random case, so that answers are harder to forge [default: on]",
+        |o, text| switch(text).map(|on| o.dns_0x20 = on),
+        |o| vec![if o.dns_0x20 { "on" } else { "off" }.to_owned()],
+    ),
+    one(
         "hosts",
         "FILE",
         "Names that this machine knows itself, read again when it changes [default: /etc/hosts]",

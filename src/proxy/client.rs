@@ -408,6 +408,12 @@ impl Client {
         self.step == Step::Auth && password.is_some() && self.deadlines.auth.is_some()
     }
 
+    /// Returns true if it may wait for the addresses of `name`.
+    pub(super) fn looks_up(&self, name: &str) -> bool {
+        let dial = self.exchange.as_ref().and_then(|exchange| exchange.dial.as_ref());
+        dial.is_some_and(|dial| dial.looks_up(name))
+    }
+
     /// Gives up the content of the request, if it is still on its way.
     pub(super) fn leave_upload(&mut self, cx: &mut ClientCx<'_>, error: &ExchangeError) {
         self.deadlines.upload = None;

@@ -35,7 +35,7 @@ const TUNNELLED: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) settings: Arc<Settings>,
-    /// How often other settings have come.
+    /// Reloads so far: the number of the settings that hold.
     pub(super) reloads: u64,
     pub(super) heads: HeadLimits,
     pub(super) cache: Cache<Id<Reply>>,
@@ -112,7 +112,7 @@ impl Core {
         }
         self.cache.set_limits(cache_limits(&settings));
         self.cache.set_key_rules(settings.key_rules.clone());
-        self.names.reload(&settings);
+        self.names.reload(&settings, reactor);
         let limits = &settings.limits;
         self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
         self.pool.set_bound(pool_bound(limits, bearable));

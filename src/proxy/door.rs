@@ -48,7 +48,7 @@ struct Space {
     number: u64,
 }
 
-/// What other rules have put an end to.
+/// State that other rules have put an end to.
 #[derive(Debug)]
 pub(super) struct Replaced {
     _spaces: Vec<Space>,

@@ -76,7 +76,7 @@ impl Explaining {
         };
         let addresses = match self.question.addresses.as_slice() {
             assumed @ [_, ..] if route.host.name().is_some() => Ok(assumed.into()),
-            _ => match dial.addresses(reactor, core) {
+            _ => match dial.all_addresses(reactor, core) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(addresses) => addresses,
             },
@@ -127,7 +127,7 @@ impl Explaining {
             }
         };
         self.trace_rules(&request, &route, core)?;
-        let dial = Dial::new(owner, Rc::clone(&route), &settings.limits, now.mono);
+        let dial = Dial::new(owner, Rc::clone(&route), None, &settings, now.mono);
         self.asked = Some((request, route, dial));
         Ok(())
     }

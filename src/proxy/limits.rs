@@ -134,8 +134,9 @@ limits! {
     name_recheck "name-recheck": Duration = seconds(30), from Duration::ZERO, up to LONGEST_TTL;
     /// Names kept.
     names "names": usize = 10_000, from 1;
-    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn. Beyond,
-    /// requests for other names fail at once: waiting in so long a queue they would only fail later.
+    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn; of one
+    /// client, no more than are free. Beyond, expired addresses serve, or requests fail at once: waiting
+    /// in so long a queue they would only fail later.
     names_asked "names-asked": usize = 256, from 1;
     /// Addresses of which it is remembered that they did not answer.
     failed_addresses "failed-addresses": usize = 1000, from 0;

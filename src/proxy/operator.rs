@@ -41,7 +41,7 @@ pub(super) struct Operator {
     listener: Id<OperatorListener>,
     /// The network that it comes from; of a local socket, always the same.
     network: IpAddr,
-    /// How many connections of operators were accepted before.
+    /// Connections of operators that were accepted before.
     number: u64,
     io: Io,
     protocol: Protocol,
@@ -55,7 +55,7 @@ impl Active for Operator {
     const KIND: u8 = 7;
 }
 
-/// What an operator may use while it is driven.
+/// State of the proxy that an operator may use while it is driven.
 #[derive(Debug)]
 pub(super) struct OperatorCx<'a> {
     pub(super) gauges: &'a Gauges,

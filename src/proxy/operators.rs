@@ -16,7 +16,7 @@ use super::surroundings::Mail;
 
 /// Operators at a time, on each listener. A newcomer takes the place of one that is not served.
 const MAX_OPERATORS: usize = 16;
-/// Of those, operators for which the proxy or its program has something to do yet.
+/// Operators among them for which the proxy or its program has something to do yet.
 const MAX_SERVED: usize = 12;
 
 /// Listeners for operators, and who has come.
@@ -24,7 +24,7 @@ const MAX_SERVED: usize = 12;
 pub(super) struct Operators {
     listeners: Arena<OperatorListener>,
     connections: Arena<Operator>,
-    /// How many connections were accepted.
+    /// Connections accepted so far.
     accepted: u64,
     reloads: Reloads,
 }
@@ -95,7 +95,8 @@ impl Operators {
         }
     }
 
-    /// Lets in who waits. Nobody has to wait for those who do not read, or ask for nothing.
+    /// Accepts connections that wait. They do not wait for operators that do not read or ask for
+    /// nothing.
     pub(super) fn accept(
         &mut self,
         id: Id<OperatorListener>,

@@ -1,4 +1,4 @@
-//! What the proxy knows of the machine it runs on.
+//! The machine that the proxy runs on, as far as it is known.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -33,12 +33,12 @@ impl Own {
         self.known.listeners.push(address);
     }
 
-    /// Where the proxy listens.
+    /// The addresses at which the proxy listens.
     pub(super) fn listeners(&self) -> &[SocketAddr] {
         &self.known.listeners
     }
 
-    /// What is known.
+    /// Returns what is known.
     ///
     /// # Errors
     /// If the addresses of this machine could never be read: any address might be one of them.

@@ -308,9 +308,7 @@ fn heard_now(io: Io, reactor: &mut Reactor<Mail>) -> Heard {
     let mut bytes = Vec::with_capacity(TIMEOUTS[0].len());
     match reactor.recv_now(io, &mut bytes) {
         Poll::Pending => Heard::Nothing,
-        Poll::Ready(Ok(1..)) if !TIMEOUTS.iter().any(|line| line.starts_with(&bytes)) => {
-            Heard::Stray
-        }
+        Poll::Ready(Ok(1..)) if !TIMEOUTS.contains(&bytes.as_slice()) => Heard::Stray,
         Poll::Ready(_) => Heard::End,
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
+use crate::auth::client_network;
 use crate::cache::Eviction;
 use crate::cache::{FreshnessRule, KeyRules};
 use crate::dns;
@@ -124,6 +125,13 @@ impl Settings {
         (local && !self.limits.share_loopback) || self.trusts(client)
     }
 
+    /// Returns the client that `address` counts as where clients share places
+    /// ([`Shares`](crate::shares::Shares)): an IPv4 address, or the /64 of an IPv6 one. `None` if it
+    /// brings the connections of many users.
+    pub(super) fn share_of(&self, address: IpAddr) -> Option<IpAddr> {
+        (!self.brings_many(address)).then(|| client_network(address))
+    }
+
     /// Whether it depends on the path who is served.
     pub(super) fn protects_paths(&self) -> bool {
         let spaces = self.auth.iter().flat_map(|rules| &rules.spaces);
@@ -202,6 +210,28 @@ pub(super) fn authority_text(host: &Host, port: u16, default_port: Option<u16>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_brings_many_users_has_no_share() {
+        let mut settings = Settings::forward("gate");
+        settings.trusted_proxies = vec!["192.0.2.9".parse().unwrap()];
+        let mut alone = settings.clone();
+        alone.limits.share_loopback = true;
+        for (address, by_default, if_loopback_shares) in [
+            ("127.0.0.9", None, Some("127.0.0.9")),
+            ("::1", None, Some("::")),
+            ("::ffff:127.0.0.1", None, Some("127.0.0.1")),
+            ("192.0.2.9", None, None),
+            ("192.0.2.1", Some("192.0.2.1"), Some("192.0.2.1")),
+            ("::ffff:192.0.2.1", Some("192.0.2.1"), Some("192.0.2.1")),
+            ("2001:db8:1:2:3::4", Some("2001:db8:1:2::"), Some("2001:db8:1:2::")),
+        ] {
+            let share = |text: Option<&str>| text.map(|text| text.parse::<IpAddr>().unwrap());
+            let address = address.parse().unwrap();
+            assert_eq!(settings.share_of(address), share(by_default), "{address}");
+            assert_eq!(alone.share_of(address), share(if_loopback_shares), "{address}");
+        }
+    }
 
     #[test]
     fn an_origin_is_read_from_its_url() {

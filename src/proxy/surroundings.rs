@@ -41,8 +41,8 @@ pub enum Command {
 
 /// Looks names up, without blocking; answers come as [`Mail::Resolved`].
 pub trait Resolver: std::fmt::Debug {
-    /// Asks for the addresses of `name`.
-    fn ask(&mut self, name: &str);
+    /// Asks for the addresses of `name`, on behalf of `client` if its questions are bounded.
+    fn ask(&mut self, name: &str, client: Option<IpAddr>);
 
     /// Takes a question back, as nobody wants to know any more. Whether that could be done: then
     /// no answer comes.
@@ -68,8 +68,8 @@ impl ThreadedResolver {
 }
 
 impl Resolver for ThreadedResolver {
-    fn ask(&mut self, name: &str) {
-        if let Err(error) = self.threads.ask(name) {
+    fn ask(&mut self, name: &str, client: Option<IpAddr>) {
+        if let Err(error) = self.threads.ask(name, client) {
             // If that is full, the look-up ends by its deadline.
             let _ = self.mailbox.send(Mail::Resolved(name.to_owned(), Err(error)));
         }

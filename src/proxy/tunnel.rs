@@ -31,10 +31,10 @@ pub(super) struct Tunnel {
     origin: Io,
     up: Pipe,
     down: Pipe,
-    /// Where it leads, without the rules by which that was judged: those may be replaced long before
-    /// it ends.
+    /// The route, without the rules by which it was judged: those may be replaced long before the
+    /// tunnel ends.
     route: Route,
-    /// Whether rules decide where it may lead.
+    /// True if rules decide where it may lead.
     is_judged: bool,
     /// The number of the settings by which it was judged last.
     judged_by: Option<u64>,

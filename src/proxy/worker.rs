@@ -15,6 +15,7 @@ use crate::reactor::{
 
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
+use super::dial::Dial;
 use super::door::Door;
 use super::explain::{Explaining, Explanation, Inquiry};
 use super::fetch::{Fetch, FetchCx};
@@ -320,6 +321,17 @@ impl Worker {
             let waits = client.is_some_and(Client::waits_for_password);
             assert!(waits, "who is woken when a password is known waits for that");
         }
+        self.core.names.check();
+        for (name, token) in self.core.names.waiters() {
+            let dial = |dial: &Option<Dial>| dial.as_ref().is_some_and(|dial| dial.looks_up(name));
+            let client = token.id().and_then(|id| self.clients.get(id));
+            let fetch = token.id().and_then(|id| self.fetches.get(id));
+            let waits = client.is_some_and(|client| client.looks_up(name))
+                || fetch.is_some_and(|fetch| dial(&fetch.dial))
+                || token.id::<Operator>().is_some()
+                || token.id::<Inquiry>().is_some();
+            assert!(waits, "who is told of the addresses of {name} waits for them: {token:?}");
+        }
     }
 
     /// Whether nothing is left of any exchange; listeners and idle connections to origins may be.
@@ -500,7 +512,7 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
                 } else if token.id::<Asking>().is_some() {
-                    self.core.names.drive(reactor);
+                    self.core.names.drive(token, reactor);
                 } else if let Some(id) = token.id::<Gate>() {
                     self.accept(id, reactor);
                 } else if let Some(id) = token.id::<Operator>() {

@@ -39,7 +39,7 @@ impl InterfaceWatch {
     }
 }
 
-/// Reads until `ended` is, or nobody is left to `tell`.
+/// Reads until `ended` is closed, or `tell` says that the reactor is gone.
 fn watch(
     mut known: Vec<IpAddr>,
     interval: Duration,

@@ -301,7 +301,7 @@ impl Stage {
 struct Asker(Sender<String>);
 
 impl Resolver for Asker {
-    fn ask(&mut self, name: &str) {
+    fn ask(&mut self, name: &str, _: Option<IpAddr>) {
         let _ = self.0.send(name.to_owned());
     }
 }

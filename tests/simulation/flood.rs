@@ -27,7 +27,7 @@ const DRIP: Duration = Duration::from_millis(100);
 struct Nobody;
 
 impl Resolver for Nobody {
-    fn ask(&mut self, _: &str) {}
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
 impl Hasher for Nobody {

@@ -30,7 +30,7 @@ const PROXY: &str = "203.0.113.1";
 struct Silent;
 
 impl Resolver for Silent {
-    fn ask(&mut self, _: &str) {}
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
 struct Peer;

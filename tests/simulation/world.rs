@@ -28,7 +28,7 @@ const ORIGIN: &str = "198.51.100.1";
 struct Hosts(Mailbox<Mail>);
 
 impl Resolver for Hosts {
-    fn ask(&mut self, name: &str) {
+    fn ask(&mut self, name: &str, _: Option<IpAddr>) {
         let address = address_of(name).map(|address| vec![IpAddr::from(address)]);
         let answer = address.ok_or_else(|| std::io::Error::other("no such name"));
         self.0.send(Mail::Resolved(name.to_owned(), answer)).unwrap();
@@ -263,6 +263,7 @@ fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut R
         hosts: Source::Text(String::new()),
         resolv_conf: Source::Text(String::new()),
         servers: vec![NAMES.parse().unwrap()],
+        ..NameSources::default()
     };
     settings.cache_memory = *rng.pick(&[0, 50_000, 300_000, 10 << 20]);
     settings.cache_object_max = Some(settings.cache_memory as u64 / 2);

@@ -11,7 +11,7 @@ use super::super::args::DEFAULT_PORT;
 use super::super::listening::{Listening, endpoint};
 use super::super::socket_path;
 
-/// What was opened for operators.
+/// Sockets that were opened for operators.
 pub(super) struct Operating {
     /// The control socket, if there is one.
     pub(super) control: Option<PathBuf>,

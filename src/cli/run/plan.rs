@@ -36,14 +36,14 @@ fn joined(lines: impl Iterator<Item = String>) -> String {
     text
 }
 
-/// `message`, cut short if it is longer than anybody reads.
+/// Cuts a message short that is longer than an operator reads.
 pub(super) fn shortened(message: &str) -> String {
     let end = message.floor_char_boundary(LONGEST);
     let cut = if end < message.len() { " …" } else { "" };
     format!("{}{cut}", &message[..end])
 }
 
-/// Which users come, go, or are recognized by something else, for each thing that is protected.
+/// Lines for users that come, go, or are recognized by something else, for each protected path.
 fn users_changes(old: Option<&AuthRules>, new: Option<&AuthRules>) -> Vec<String> {
     let (old, new) = (spaces(old), spaces(new));
     let nobody = Users::default();

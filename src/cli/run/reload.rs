@@ -1,7 +1,7 @@
 //! Reading everything again while the proxy runs: all of it holds from then on, or nothing.
 //!
 //! Files are read on a thread, for they may be large or far away, and compared there with what holds.
-//! The loop only puts the one in the place of the other. Who asks while that goes on is answered by
+//! The loop only puts the one in the place of the other. A request that comes meanwhile is answered by
 //! the next reading.
 
 use std::any::Any;
@@ -17,10 +17,10 @@ use super::rights::Rights;
 use super::start::addresses_of_this_machine;
 use super::{Program, plan};
 
-/// Who may wait for files to be read; a file that is never read does not make them more.
+/// Requests that may wait for files to be read, also if one is never read.
 const MOST_WAITING: usize = 64;
 
-/// Who wants files to be read again.
+/// A request to read the files again.
 #[derive(Debug)]
 enum Asked {
     Signal,
@@ -33,7 +33,7 @@ impl Asked {
     }
 }
 
-/// What holds while files are read.
+/// The configuration that holds while files are read.
 struct Held {
     args: Arc<RunArgs>,
     pseudonym: Arc<str>,
@@ -54,15 +54,16 @@ struct Reading {
     access_log: Option<LogTarget>,
 }
 
-/// What would change, a line each, and the configuration if it is wanted; or what is wrong with it.
+/// The outcome of a reading: what would change, a line each, and the configuration if it is wanted; or
+/// what is wrong with it.
 type Read = Result<(String, Option<Reading>), String>;
 
-/// What is read, and for whom.
+/// Readings of the configuration, and the requests for them.
 pub(super) struct Reloading {
     reader: Background<Mail>,
-    /// Those for whom it is being read.
+    /// Requests that the reading under way will answer.
     served: Vec<Asked>,
-    /// Those who have come since.
+    /// Requests that have come since.
     waiting: Vec<Asked>,
 }
 
@@ -71,14 +72,14 @@ impl Reloading {
         Self { reader: Background::new(1, mailbox), served: Vec::new(), waiting: Vec::new() }
     }
 
-    /// Whether those for whom it is read want more than to know what would change.
+    /// Returns true if the configuration is wanted, not only what would change.
     fn is_wanted(&self) -> bool {
         self.served.iter().any(|asked| !asked.is_plan())
     }
 }
 
 impl Program {
-    /// A signal wants everything to be read again.
+    /// Takes a request by signal.
     pub(super) fn reload(&mut self, reactor: &mut Reactor<Mail>) {
         let comes_yet = |asked: &Asked| matches!(asked, Asked::Signal);
         if !self.reloading.waiting.iter().any(comes_yet) {
@@ -86,7 +87,7 @@ impl Program {
         }
     }
 
-    /// So do operators, who have asked since.
+    /// Takes requests of operators.
     pub(super) fn take_reloads(&mut self, reactor: &mut Reactor<Mail>) {
         while let Some(request) = self.worker.take_reload() {
             if self.reloading.waiting.len() < MOST_WAITING {
@@ -105,7 +106,7 @@ impl Program {
         }
     }
 
-    /// Has files read for those who wait.
+    /// Has files read for the requests that wait.
     fn read(&mut self, reactor: &mut Reactor<Mail>) {
         self.reloading.served = std::mem::take(&mut self.reloading.waiting);
         let (held, wanted) = (self.held(), self.reloading.is_wanted());
@@ -126,7 +127,7 @@ impl Program {
         }
     }
 
-    /// Something that was not for the proxy: files have been read, or pages given back.
+    /// Takes mail that is not for the proxy: files have been read, or pages given back.
     pub(super) fn told(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
         match what.downcast::<Read>() {
             Ok(read) => {
@@ -139,7 +140,7 @@ impl Program {
         }
     }
 
-    /// Goes by what was read if that is right and wanted, and tells everybody.
+    /// Goes by what was read if that is right and wanted, and answers the requests.
     fn conclude(&mut self, read: Read, reactor: &mut Reactor<Mail>) {
         let wanted = self.reloading.is_wanted();
         if wanted {
@@ -210,7 +211,7 @@ impl Held {
     }
 }
 
-/// What an operator is told.
+/// The answer to an operator.
 fn answer(changes: &Result<String, String>, plan: bool) -> Result<String, String> {
     match (changes, plan) {
         (Ok(changes), true) if changes.is_empty() => Ok("nothing would change".into()),

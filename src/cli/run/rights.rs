@@ -73,7 +73,7 @@ impl Rights {
     /// Checks that a process with these rights can go by `settings`.
     ///
     /// # Errors
-    /// What takes a restart.
+    /// The change that takes a restart.
     pub(super) fn permit(&self, settings: &Settings) -> Result<(), String> {
         let Some(confined) = &self.ports else { return Ok(()) };
         let wanted = settings.dialled_ports();
@@ -85,6 +85,16 @@ impl Rights {
             "with --confine, the process connects to port {} only; other destinations take a restart",
             ports.join(", ")
         ))
+    }
+
+    /// Says what becomes of a file about names that cannot be read any more.
+    pub(super) const fn lost_file(&self) -> &'static str {
+        match self.is_confined {
+            true => {
+                "cannot be read any more: it counts as it was (--confine: a new file takes a restart)"
+            }
+            false => "cannot be read any more: it counts as it was",
+        }
     }
 
     /// A message, with the reason if it is about rights that were given up.

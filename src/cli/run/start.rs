@@ -25,9 +25,9 @@ use super::{Program, Secret, surroundings};
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
 const SPARE_DESCRIPTORS: u64 = 64;
-/// Fewer clients than this are hardly what anybody had in mind.
+/// A number of clients that is worth a warning.
 const FEW_CLIENTS: usize = 64;
-/// How often the addresses of this machine are read.
+/// Time between two readings of the addresses of this machine.
 const INTERFACES: Duration = Duration::from_secs(3);
 
 /// Signals that are taken. The last is sent for a write beyond the limit of file sizes and would end
@@ -130,7 +130,7 @@ fn listen(
     all.iter().map(&mut open).collect()
 }
 
-/// How many clients so many descriptors bear: each may need a second one for its origin.
+/// The number of clients that so many descriptors bear: each may need a second one for its origin.
 fn clients_for(descriptors: u64) -> usize {
     let pairs = descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2;
     usize::try_from(pairs.max(1)).unwrap_or(usize::MAX)

@@ -21,7 +21,7 @@ pub struct ProtectionSpace {
     pub path: PathPrefix,
     /// How users are recognized.
     pub settings: auth::Settings,
-    /// Who they are; made for `settings`.
+    /// Its users, indexed for `settings`.
     pub accounts: Arc<Accounts>,
 }
 

@@ -21,10 +21,11 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         cx.core.counters.reused += 1;
         return Next::Go(Step::Send);
     }
-    let (limits, now) = (&cx.core.settings.limits, cx.reactor.now().mono);
+    let (settings, now) = (&cx.core.settings, cx.reactor.now().mono);
+    let Order { route, client, .. } = &fetch.order;
     let dial = fetch
         .dial
-        .get_or_insert_with(|| Dial::new(token, Rc::clone(&fetch.order.route), limits, now));
+        .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(*client), settings, now));
     match dial.drive(cx.reactor, cx.core) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Failed(error),

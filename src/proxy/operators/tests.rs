@@ -1,4 +1,5 @@
 use std::io::IoSlice;
+use std::net::IpAddr;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl App for Asker {
 struct Nobody;
 
 impl Resolver for Nobody {
-    fn ask(&mut self, _: &str) {}
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
 impl Hasher for Nobody {
@@ -104,8 +105,8 @@ impl Bench {
         io.unwrap()
     }
 
-    /// What is answered to `question`, and after which time, by a proxy within a program that does
-    /// something after each turn.
+    /// Asks a proxy within a program that does something after each turn; returns the answer, and the
+    /// time it took.
     fn answer(
         &mut self,
         metrics: bool,
