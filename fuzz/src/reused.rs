@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tidegate::auth::Job;
 use tidegate::http::{ClientCodec, FromOrigin, HeadLimits, Method};
-use tidegate::proxy::{Hasher, Mail, NoLog, Resolver, Settings, Surroundings, Worker};
+use tidegate::proxy::{
+    Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
+};
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Io, Listener, Reactor, Token};
 
@@ -75,14 +77,16 @@ impl Stage {
         let surroundings = Surroundings {
             resolver: Some(Box::new(Nobody)),
             hasher: Box::new(Nobody),
-            interfaces: Box::new(vec![host(PROXY)]),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(vec![host(PROXY)]),
             log: Box::new(NoLog),
             secret: [1, 2],
         };
         let mut worker = Worker::new(settings, surroundings, 100);
-        worker.listen(&mut proxy, PROXY.parse().unwrap()).unwrap();
+        worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
         let owner = Arena::new().insert(Thing).token();
-        let listener = Listener::bind(&mut outside, ORIGIN.parse().unwrap(), owner).unwrap();
+        let listener =
+            Listener::bind(&mut outside, ORIGIN.parse::<SocketAddr>().unwrap(), owner).unwrap();
         Self { network, proxy, worker, outside, owner, listener, connections: Vec::new() }
     }
 

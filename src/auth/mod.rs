@@ -27,6 +27,7 @@ mod settings;
 mod users;
 mod verdict;
 
+pub use accounts::Accounts;
 pub use authenticator::Authenticator;
 pub use failures::{Failure, FailureLimit, Failures, client_network};
 pub use hash::PasswordHash;

@@ -136,6 +136,14 @@ pub struct Options {
     pub control: ControlTarget,
     /// Where figures are served.
     pub admin: Option<SocketAddr>,
+    /// The user that a process of root becomes, by name or number.
+    pub user: Option<String>,
+    /// The group, if it is not the user's own.
+    pub group: Option<String>,
+    /// True if the process gives up what it does not need.
+    pub confine: bool,
+    /// True if the memory of the process may be dumped, or read by other processes of its user.
+    pub core_dumps: bool,
     /// Every bound and timeout.
     pub limits: Limits,
 }
@@ -168,19 +176,25 @@ impl Default for Options {
             via: None,
             control: ControlTarget::Default,
             admin: None,
+            user: None,
+            group: None,
+            confine: false,
+            core_dumps: false,
             limits: Limits::default(),
         }
     }
 }
 
 impl Options {
-    /// The addresses to listen on.
+    /// The addresses to listen on; one of IPv4 that is written as one of IPv6 is that of IPv4.
     #[must_use]
     pub fn listeners(&self) -> Vec<SocketAddr> {
         if self.listen.is_empty() {
             return vec![SocketAddr::from(([127, 0, 0, 1], 3128))];
         }
-        self.listen.clone()
+        let canonical =
+            |address: &SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        self.listen.iter().map(canonical).collect()
     }
 
     /// What a proxy is made from; users are read from their files. `pseudonym` is the name in `Via` if none was given.

@@ -64,7 +64,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         ..many(one(
             "listen",
             "ADDR:PORT",
-            "Listen here; port 0 picks one [default: 127.0.0.1:3128]",
+            "Listen here; [::] is all addresses, also those of IPv4; port 0 picks one [default: \
+             127.0.0.1:3128]",
             |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
             |o| texts(&o.listeners()),
         ))
@@ -331,7 +332,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "control",
         "PATH|off",
         "Unix socket for 'tidegate purge', 'stats' and 'reload', open to the same user only \
-         [default: $XDG_RUNTIME_DIR/tidegate-PORT.sock; off without that variable]",
+         [default: tidegate-PORT.sock in $XDG_RUNTIME_DIR, /run/tidegate or /tmp/tidegate-UID]",
         |o, text| {
             o.control = match text {
                 "" => return Err("expected a path or off".into()),
@@ -357,6 +358,42 @@ pub const OPTIONS: &[OptionSpec] = &[
         },
         |o| o.admin.iter().map(SocketAddr::to_string).collect(),
     ),
+    one(
+        "user",
+        "NAME",
+        "Run as this user once everything is open; for a start by root [default: who starts it]",
+        |o, text| named(&mut o.user, text, "a user's name or number"),
+        |o| o.user.iter().cloned().collect(),
+    ),
+    one(
+        "group",
+        "NAME",
+        "Run in this group only [default: those of --user]",
+        |o, text| named(&mut o.group, text, "a group's name or number"),
+        |o| o.group.iter().cloned().collect(),
+    ),
+    OptionSpec {
+        flag: true,
+        ..one(
+            "confine",
+            "on|off",
+            "Give up all other files and listening once everything is open, as far as the kernel can \
+             (Landlock) [default: off]",
+            |o, text| switch(text).map(|on| o.confine = on),
+            |o| vec![if o.confine { "on" } else { "off" }.to_owned()],
+        )
+    },
+    OptionSpec {
+        flag: true,
+        ..one(
+            "allow-core-dumps",
+            "on|off",
+            "Let the memory of the process, which holds secrets, be dumped and looked at, for \
+             debugging [default: off]",
+            |o, text| switch(text).map(|on| o.core_dumps = on),
+            |o| vec![if o.core_dumps { "on" } else { "off" }.to_owned()],
+        )
+    },
     one(
         "resolver",
         "WHICH",
@@ -448,6 +485,14 @@ fn push<T: FromStr>(list: &mut Vec<T>, text: &str, expected: &str) -> Result<(),
     Ok(())
 }
 
+fn named(name: &mut Option<String>, text: &str, expected: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err(format!("expected {expected}"));
+    }
+    *name = Some(text.to_owned());
+    Ok(())
+}
+
 fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
@@ -502,6 +547,9 @@ mod tests {
             ("via", "edge-1"),
             ("control", "/run/t.sock"),
             ("admin", "127.0.0.1:9100"),
+            ("user", "www-data"),
+            ("group", "33"),
+            ("confine", "on"),
             ("dns-server", "[::1]:5353"),
             ("hosts", "/etc/hosts"),
             ("max-clients", "100"),

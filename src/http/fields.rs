@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 use crate::heap::taken;
 
 use super::list::Elements;
@@ -111,6 +113,12 @@ impl Name {
     const fn bit(self) -> u64 {
         1 << self as u8
     }
+
+    /// Returns true for fields that hold credentials (RFC 9110 §11).
+    #[must_use]
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Self::Authorization | Self::ProxyAuthorization)
+    }
 }
 
 /// A part of a head's bytes.
@@ -185,9 +193,11 @@ impl Field<'_> {
     }
 }
 
+/// Credentials are left out.
 impl fmt::Debug for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name.escape_ascii(), self.value.escape_ascii())
+        let value = if self.id.is_secret() { b"..".as_slice() } else { self.value };
+        write!(f, "{}: {}", self.name.escape_ascii(), value.escape_ascii())
     }
 }
 
@@ -340,6 +350,15 @@ impl Fields {
     }
 }
 
+impl Drop for Fields {
+    /// Wipes credentials.
+    fn drop(&mut self) {
+        if self.has(Name::Authorization) || self.has(Name::ProxyAuthorization) {
+            self.bytes.zeroize();
+        }
+    }
+}
+
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
@@ -359,6 +378,14 @@ mod tests {
         assert_eq!(Name::from_bytes(b"X-Forwarded"), Name::Other);
         assert_eq!(Name::from_bytes(b"a-name-longer-than-any-of-the-known-ones"), Name::Other);
         assert!(Name::ALL.len() < 64, "each has a bit");
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let mut fields = Fields::default();
+        fields.push(b"authorization", b"Basic c2VjcmV0");
+        fields.push(b"Proxy-Authorization", b"Basic c2VjcmV0");
+        assert_eq!(format!("{fields:?}"), "[authorization: .., Proxy-Authorization: ..]");
     }
 
     #[test]

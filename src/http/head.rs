@@ -79,7 +79,9 @@ impl RequestHead {
     pub fn without(&self, id: Name) -> Self {
         debug_assert!(!matches!(id, Name::Host | Name::ContentLength | Name::TransferEncoding));
         // The start line stays where it is, and with it the spans of method and target.
-        Self { fields: self.fields.without(id), ..self.clone() }
+        let Self { method, method_name, target, version, framing, .. } = *self;
+        let fields = self.fields.without(id);
+        Self { method, method_name, target, version, fields, framing }
     }
 
     /// How the end of the content is told.

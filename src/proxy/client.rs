@@ -343,7 +343,7 @@ impl Client {
     /// the client sees that the response is not whole. Returns the step to go on with.
     pub(super) fn fail(&mut self, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
         self.leave(cx, error);
-        let settings = Rc::clone(&cx.core.settings);
+        let settings = Arc::clone(&cx.core.settings);
         let Some(exchange) = &mut self.exchange else { return Step::Close };
         let denied = error.is_denial();
         exchange.journal.note(Event::Failed(error.clone()));
@@ -357,6 +357,7 @@ impl Client {
             close: !exchange.persistent,
             cache_status: &exchange.cache_status,
             info: exchange.info.as_ref(),
+            explain: cx.core.explain.as_deref(),
         };
         let (status, sent) = respond::error(self.output.bytes(), error, frame);
         exchange.journal.status = Some(status);

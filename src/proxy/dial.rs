@@ -145,7 +145,7 @@ impl Dial {
         if known && !complete && now < self.deadline {
             return Poll::Pending;
         }
-        let allowed = self.allowed(&list, core, now);
+        let allowed = self.allowed(&list, core);
         self.judged = Some(list);
         match allowed {
             Err(_) if !complete && now < self.deadline => Poll::Pending,
@@ -230,13 +230,12 @@ impl Dial {
     fn allowed(
         &mut self,
         addresses: &[IpAddr],
-        core: &mut Core,
-        now: Instant,
+        core: &Core,
     ) -> Result<Vec<SocketAddr>, ExchangeError> {
         let mut denial = None;
         let mut allowed = Vec::with_capacity(addresses.len());
         for &address in addresses {
-            match self.route.judge(address, core, now) {
+            match self.route.judge(address, core) {
                 Ok(rule) => {
                     allowed.push(SocketAddr::new(address, self.route.port));
                     self.reported = self.reported.take().or(rule);

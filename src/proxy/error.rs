@@ -192,6 +192,14 @@ impl ExchangeError {
         }
     }
 
+    /// The request that rules deny, as `tidegate explain` takes it.
+    pub(super) fn question(&self) -> Option<String> {
+        match self {
+            Self::Denied(denial) => denial.question(),
+            _ => None,
+        }
+    }
+
     /// Whether the answer is a refusal of this proxy's rules, which operators look for.
     pub(super) const fn is_denial(&self) -> bool {
         matches!(
@@ -281,9 +289,7 @@ impl fmt::Display for ExchangeError {
                      it without escapes, '..', '//' and ';' that it does not need."
                 }
             }),
-            Self::Denied(denial @ Denial::Rule { .. }) => {
-                write!(f, "{denial}. To see why: {}", denial.remedy().unwrap_or_default())
-            }
+            Self::Denied(denial @ Denial::Rule { .. }) => write!(f, "{denial}."),
             Self::Denied(denial) => {
                 write!(f, "{denial}; rule '{}'.", denial.rule())?;
                 denial.remedy().map_or(Ok(()), |remedy| write!(f, " To allow it: {remedy}"))

@@ -62,7 +62,7 @@ pub use reload::ReloadRequest;
 pub use settings::{ReverseOrigin, Settings};
 pub use stats::Stats;
 pub use surroundings::{
-    Command, Hasher, Interfaces, Mail, Resolver, Surroundings, SystemInterfaces, ThreadedHasher,
+    Command, Hasher, Mail, ReclaimAtOnce, Reclaimer, Resolver, Surroundings, ThreadedHasher,
     ThreadedResolver,
 };
 pub use worker::Worker;

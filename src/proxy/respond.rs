@@ -26,13 +26,18 @@ pub(super) struct Frame<'a> {
     pub(super) cache_status: &'a CacheStatus,
     /// What a user who was recognized is told.
     pub(super) info: Option<&'a AuthInfo>,
+    /// The command that explains what rules deny, if there is one.
+    pub(super) explain: Option<&'a str>,
 }
 
 /// Writes the answer to an exchange that failed; returns its status and the length of its content.
 pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) -> (Status, u64) {
     let verdict = error.verdict();
     let status = verdict.status;
-    let text = format!("{} {}\n\n{}: {error}\n", status, status.reason(), frame.name);
+    let why = frame.explain.zip(error.question());
+    let why = why.map(|(command, question)| format!(" To see why: {command} {question}"));
+    let why = why.unwrap_or_default();
+    let text = format!("{} {}\n\n{}: {error}{why}\n", status, status.reason(), frame.name);
     let mut head = begin(out, status, frame);
     let details = ProxyStatus { error: verdict.kind, details: &error.details() };
     details.write_to(&mut head, frame.name);

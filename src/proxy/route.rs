@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::access::{Host, Judgement, RuleName};
 use crate::auth;
@@ -60,29 +59,27 @@ impl Route {
     pub(super) fn judge(
         &self,
         address: IpAddr,
-        core: &mut Core,
-        now: Instant,
+        core: &Core,
     ) -> Result<Option<RuleName>, ExchangeError> {
-        self.judge_by(address, &core.settings, (&mut core.own, now))
+        self.judge_by(address, &core.settings, &core.own)
     }
 
-    /// The same by `settings`, and what this machine is itself as of now.
+    /// The same by `settings`, and what is known of this machine.
     pub(super) fn judge_by(
         &self,
         address: IpAddr,
         settings: &Settings,
-        (own, now): (&mut Own, Instant),
+        own: &Own,
     ) -> Result<Option<RuleName>, ExchangeError> {
         let Some(judgement) = &self.judgement else { return Ok(None) };
-        let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
-        let judged = settings.destinations.judge(judgement, &self.host, address, own);
+        let judged = settings.destinations.judge(judgement, &self.host, address, own.known()?);
         judged.map_err(ExchangeError::Denied)
     }
 
     /// Whether what was fetched `from` an address for somebody else may be served to who asks now: a
     /// name may have led others to where this client may not go.
-    pub(super) fn may_have(&self, from: Option<IpAddr>, core: &mut Core, now: Instant) -> bool {
-        from.is_none_or(|address| self.judge(address, core, now).is_ok())
+    pub(super) fn may_have(&self, from: Option<IpAddr>, core: &Core) -> bool {
+        from.is_none_or(|address| self.judge(address, core).is_ok())
     }
 
     /// The Host sent to the origin.
@@ -102,12 +99,12 @@ pub(super) enum Routed {
     Here,
 }
 
-/// Routes the request whose journal it is. What this machine is itself is looked up in `own`, as of now.
+/// Routes the request whose journal it is. `own` says what this machine is itself.
 pub(super) fn route(
     request: &RequestHead,
     journal: &mut Journal,
     settings: &Settings,
-    own: (&mut Own, Instant),
+    own: &Own,
 ) -> Result<Routed, ExchangeError> {
     let client = journal.client.ip();
     if !settings.admits(client) {
@@ -147,7 +144,7 @@ fn forward(
     request: &RequestHead,
     journal: &mut Journal,
     settings: &Settings,
-    own: (&mut Own, Instant),
+    own: &Own,
 ) -> Result<Routed, ExchangeError> {
     let unserved = |what| Err(ExchangeError::Unserved(what));
     let connect = request.method() == Method::Connect;
@@ -163,10 +160,8 @@ fn forward(
     let Ok(host) = Host::parse(authority.host) else { return unserved(Unserved::Host) };
     journal.trace(|| Event::Read(authority.host.to_owned(), host.clone()));
     let port = authority.port.unwrap_or(80);
-    let (own, now) = own;
-    let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
     let asker = journal.asker(request);
-    let judged = settings.destinations.ask(&asker, &host, port, own);
+    let judged = settings.destinations.ask(&asker, &host, port, own.known()?);
     let judgement = judged.map_err(ExchangeError::Denied)?;
     if let Some(rule) = judgement.reported() {
         journal.note(Event::Reported(rule.clone()));

@@ -1,12 +1,14 @@
 //! How a proxy was set up: immutable, replaced as a whole on reload.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
 use crate::auth::client_network;
 use crate::cache::Eviction;
 use crate::cache::{FreshnessRule, KeyRules};
+use crate::dns;
 use crate::http::hop::Protocol;
 use crate::http::{Authority, Name};
 use crate::reactor::NameSources;
@@ -89,6 +91,15 @@ impl Settings {
     #[must_use]
     pub fn object_max(&self) -> u64 {
         self.cache_object_max.unwrap_or(self.cache_memory as u64 / 8)
+    }
+
+    /// The ports to which a proxy with these settings connects, where they are few: those of the one
+    /// origin, and of name servers over TCP.
+    #[must_use]
+    pub fn dialled_ports(&self) -> Option<BTreeSet<u16>> {
+        let origin = self.reverse.as_ref()?.port;
+        let servers = self.name_sources.servers.iter().map(SocketAddr::port);
+        Some(servers.chain([origin, dns::PORT]).collect())
     }
 
     /// Returns true if `client`, a peer, may use this proxy.

@@ -1,12 +1,12 @@
 //! The whole proxy, its name server, and others, on a simulated network.
 
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tidegate::auth::Job;
-use tidegate::proxy::{Hasher, Mail, NoLog, Settings, Surroundings, Worker};
+use tidegate::proxy::{Hasher, Mail, NoLog, ReclaimAtOnce, Settings, Surroundings, Worker};
 use tidegate::reactor::sim::{Faults, Metered, Network};
 use tidegate::reactor::{
     Active, App, Arena, Clock, Event, Io, NameSources, Reactor, Source, Token,
@@ -121,7 +121,8 @@ impl Scene {
         change(&mut settings);
         let surroundings = Surroundings {
             resolver: None,
-            interfaces: Box::new(Vec::<IpAddr>::new()),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(Vec::new()),
             hasher: Box::new(Nobody),
             log: Box::new(NoLog),
             secret: [1, 2],

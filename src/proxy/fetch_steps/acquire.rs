@@ -41,9 +41,9 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
 /// Takes an idle connection to an address that this client may reach: it may have been opened for
 /// another client.
 fn idle(order: &Order, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
-    let (route, now) = (&order.route, cx.reactor.now().mono);
+    let route = &order.route;
     let Core { pool, own, settings, .. } = &mut *cx.core;
-    let allowed = |address: IpAddr| route.judge_by(address, settings, (own, now)).is_ok();
+    let allowed = |address: IpAddr| route.judge_by(address, settings, own).is_ok();
     let taken = pool.take(&route.origin, order.bound_to, allowed, &settings.limits, cx.reactor);
     cx.core.forget_doubtful();
     taken

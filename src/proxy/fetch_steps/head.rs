@@ -1,6 +1,7 @@
 //! Head: the response's head comes, and what becomes of the response is decided, once.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::cache::{self, Failure, NotStored, Response, Storable};
@@ -164,7 +165,7 @@ fn storable(fetch: &Fetch, head: &ResponseHead, cx: &FetchCx<'_>) -> Result<Stor
 /// Hands the connection over to the client that asked to switch protocols, if the origin has switched to
 /// that protocol, after all of the request.
 fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    let settings = Rc::clone(&cx.core.settings);
+    let settings = Arc::clone(&cx.core.settings);
     let switched = hop::upgrade(head.version(), head.fields()).unwrap_or_default();
     let asked = forward::upgrade_of(&fetch.order.request, &settings);
     let sent = fetch.request_ended && fetch.output.is_empty();

@@ -1,6 +1,6 @@
 //! Connect: a CONNECT request gets its connection, and then steps aside (RFC 9110 §9.3.6).
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::{HeadWriter, Status};
@@ -32,7 +32,7 @@ pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> N
             }
             exchange.dial = None;
             exchange.journal.status = Some(Status::OK);
-            let settings = Rc::clone(&cx.core.settings);
+            let settings = Arc::clone(&cx.core.settings);
             let cache_status = CacheStatus { detail: Some("tunnel"), ..Default::default() };
             let mut greeting = Vec::new();
             let mut head =

@@ -51,7 +51,7 @@ pub(in super::super) fn close(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
 fn drop_rest(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     while !cx.budget.is_spent() {
         let unread = client.input.unread().len();
-        client.input.consume(unread);
+        client.input.wipe(unread);
         match client.input.receive(cx.reactor, client.io, &mut cx.core.buffers) {
             Poll::Pending => break,
             Poll::Ready(Ok(0) | Err(_)) => return Next::Gone,

@@ -34,10 +34,9 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     } else {
         cx.core.cache.look_up(key, &exchange.request, cx.reactor.now().mono)
     };
-    let now = cx.reactor.now().mono;
     match found {
         Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _)
-            if !route.may_have(object.from, cx.core, now) =>
+            if !route.may_have(object.from, cx.core) =>
         {
             fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx)
         }
@@ -114,8 +113,7 @@ fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut Clien
     let Some(mut order) = basis.order(exchange, client.address) else {
         return Next::Go(Step::Route);
     };
-    let now = cx.reactor.now().mono;
-    order.validate.retain(|object| order.route.may_have(object.from, cx.core, now));
+    order.validate.retain(|object| order.route.may_have(object.from, cx.core));
     let outcome = if matches!(forwarded, Forwarded::Missing(Missing::Method | Missing::Bypass)) {
         Outcome::Pass
     } else {

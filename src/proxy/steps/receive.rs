@@ -1,6 +1,7 @@
 //! Receive: a request head comes in.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::hop::Hop;
@@ -25,7 +26,7 @@ pub(in super::super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> N
         if client.output.waiting() < GATHER && !client.input.is_empty() {
             match client.codec.decode(client.input.unread(), &cx.core.heads) {
                 Ok((used, event)) => {
-                    client.input.consume(used);
+                    client.input.wipe(used);
                     if let Some(FromClient::Request(head)) = event {
                         begin(client, *head, cx);
                         return Next::Go(Step::Auth);
@@ -133,10 +134,11 @@ pub(in super::super) fn refuse(
         close: true,
         cache_status: &cache_status,
         info: None,
+        explain: None,
     };
     let before = client.output.total();
     let (status, sent) = respond::error(client.output.bytes(), error, frame);
-    let settings = Rc::clone(settings);
+    let settings = Arc::clone(settings);
     let mut journal = refused(client, error, cx.reactor.now());
     journal.status = Some(status);
     journal.sent = sent;
