@@ -1,13 +1,14 @@
 //! What recognizing a user costs: Digest with a nonce that is in use, Basic with a password that was
 //! verified before, and a path that is looked up among protected ones.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use divan::{Bencher, black_box};
 use sha2::{Digest, Sha256};
 use tidegate::auth::digest::Algorithm;
 use tidegate::auth::{
-    Authenticator, Line, Password, PathPrefix, Proof, Realm, Request, Secret, Settings, Side,
+    Accounts, Authenticator, Line, Password, PathPrefix, Proof, Realm, Request, Secret, Settings, Side,
     Users, Verdict, Why, place,
 };
 use tidegate::http::Fields;
@@ -29,7 +30,9 @@ fn now() -> Now {
 fn authenticator(text: &str) -> Authenticator {
     let mut users = Users::default();
     users.read("users", text.as_bytes()).expect("well-formed");
-    Authenticator::new(Settings::new(Side::Origin, realm()), users, &Secret::new([7; 32]))
+    let settings = Settings::new(Side::Origin, realm());
+    let accounts = Arc::new(Accounts::new(users, &settings));
+    Authenticator::new(settings, accounts, &Secret::new([7; 32]))
 }
 
 fn realm() -> Realm {

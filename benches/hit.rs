@@ -9,7 +9,7 @@ use std::time::Duration;
 use divan::Bencher;
 use tidegate::auth::Job;
 use tidegate::proxy::{
-    Hasher, Mail, NoLog, Resolver, ReverseOrigin, Settings, Surroundings, Worker,
+    Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, ReverseOrigin, Settings, Surroundings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Io, Reactor, Token};
@@ -26,7 +26,7 @@ const ORIGIN: &str = "192.0.2.2:80";
 struct Nobody;
 
 impl Resolver for Nobody {
-    fn ask(&mut self, _name: &str) {}
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
 impl Hasher for Nobody {
@@ -68,7 +68,8 @@ impl Bench {
         let surroundings = Surroundings {
             resolver: Some(Box::new(Nobody)),
             hasher: Box::new(Nobody),
-            interfaces: Box::new(vec![host(PROXY)]),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(vec![host(PROXY)]),
             log: Box::new(NoLog),
             secret: [1, 2],
         };

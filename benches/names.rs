@@ -23,13 +23,20 @@ impl Active for Thing {
     const KIND: u8 = 0;
 }
 
+struct Asked;
+impl Active for Asked {
+    const KIND: u8 = 1;
+}
+
 /// The resolver, driven for whatever happens.
 struct Asking(Resolver);
 impl App for Asking {
     type Mail = ();
 
-    fn handle(&mut self, reactor: &mut Reactor<()>, _: Event<()>) {
-        self.0.drive(reactor);
+    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+        if let Event::Drive(token, _) = event {
+            self.0.drive(reactor, token);
+        }
     }
 }
 
@@ -77,11 +84,12 @@ fn resolver() -> (Reactor<()>, Resolver, Token) {
         hosts: Source::Text("192.0.2.7 printer.test".into()),
         resolv_conf: Source::Text(String::new()),
         servers: vec![server],
+        ..NameSources::default()
     };
-    let resolver = Resolver::new(owner, sources, ResolverLimits::default(), [7; 32]);
+    let resolver = Resolver::new::<Asked>(sources, ResolverLimits::default(), [7; 32]);
     let mut asking = Asking(resolver);
     for _ in 0..10 {
-        let _ = asking.0.look_up(&mut here, KNOWN, waiter);
+        let _ = asking.0.look_up(&mut here, KNOWN, waiter, None);
         here.turn(&mut asking, Some(std::time::Duration::ZERO)).expect("it turns");
         there.turn(&mut program, Some(std::time::Duration::ZERO)).expect("it turns");
     }
@@ -92,7 +100,7 @@ fn resolver() -> (Reactor<()>, Resolver, Token) {
 fn known(bencher: Bencher<'_, '_>) {
     let (mut reactor, mut resolver, waiter) = resolver();
     bencher.bench_local(|| {
-        let found = resolver.look_up(&mut reactor, black_box(KNOWN), waiter);
+        let found = resolver.look_up(&mut reactor, black_box(KNOWN), waiter, None);
         assert!(matches!(found, Poll::Ready(Ok(_))));
     });
 }
@@ -101,7 +109,7 @@ fn known(bencher: Bencher<'_, '_>) {
 fn in_the_file_of_hosts(bencher: Bencher<'_, '_>) {
     let (mut reactor, mut resolver, waiter) = resolver();
     bencher.bench_local(|| {
-        let found = resolver.look_up(&mut reactor, black_box("printer.test"), waiter);
+        let found = resolver.look_up(&mut reactor, black_box("printer.test"), waiter, None);
         assert!(matches!(found, Poll::Ready(Ok(_))));
     });
 }

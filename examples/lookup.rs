@@ -1,4 +1,4 @@
-//! Looks names up, as a program on the reactor does: no thread, no wait but that of the loop.
+//! Looks names up, as a program on the reactor does: no wait but that of the loop.
 //!
 //! `cargo run --example lookup -- localhost example.com`; with `--server 127.0.0.1:5353` that server
 //! is asked instead of those of /etc/resolv.conf.
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::task::Poll;
 
-use tidegate::dns::Answer;
+use tidegate::dns::{Addresses, NameError};
 use tidegate::reactor::{
     Active, App, Arena, Event, Id, NameSources, Reactor, Resolver, ResolverLimits, Wake,
 };
@@ -21,7 +21,7 @@ struct Program {
     failed: bool,
 }
 
-/// What the resolver is driven for.
+/// The kind of what the resolver is driven for.
 struct Asking;
 
 /// Somebody who wants to know the addresses of a name.
@@ -44,7 +44,7 @@ impl App for Program {
         if let Some(id) = token.id::<Question>() {
             self.look_up(reactor, id);
         } else {
-            self.resolver.drive(reactor);
+            self.resolver.drive(reactor, token);
         }
         if self.questions.is_empty() {
             reactor.stop();
@@ -55,22 +55,22 @@ impl App for Program {
 impl Program {
     fn look_up(&mut self, reactor: &mut Reactor<()>, id: Id<Question>) {
         let Some(Question { name }) = self.questions.get(id) else { return };
-        match self.resolver.look_up(reactor, name, id.token()) {
-            Poll::Pending => {} // driven again when there is an answer
-            Poll::Ready(answer) => {
-                let ttl = self.resolver.lifetime(name, reactor.now().mono);
-                let ttl = ttl.map_or("hosts".into(), |ttl| format!("{} s", ttl.as_secs()));
-                println!("{name}  {}  ({ttl})", shown(&answer));
-                self.failed |= answer.is_err();
-                self.questions.remove(id);
-            }
-        }
+        let answer = match self.resolver.look_up(reactor, name, id.token(), None) {
+            Poll::Pending => return, // driven again when there is an answer
+            Poll::Ready(Ok(addresses)) if !addresses.complete => return, // and when there is more
+            Poll::Ready(answer) => answer,
+        };
+        let ttl = self.resolver.lifetime(name, reactor.now().mono);
+        let ttl = ttl.map_or("hosts".into(), |ttl| format!("{} s", ttl.as_secs()));
+        println!("{name}  {}  ({ttl})", shown(&answer));
+        self.failed |= answer.is_err();
+        self.questions.remove(id);
     }
 }
 
-fn shown(answer: &Answer) -> String {
+fn shown(answer: &Result<Addresses, NameError>) -> String {
     match answer {
-        Ok(addresses) => addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" "),
+        Ok(found) => found.list.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" "),
         Err(error) => error.to_string(),
     }
 }
@@ -94,8 +94,7 @@ fn main() -> io::Result<ExitCode> {
             questions.insert(Question { name: argument });
         }
     }
-    let owner = Arena::new().insert(Asking).token();
-    let resolver = Resolver::new(owner, sources, ResolverLimits::default(), secret()?);
+    let resolver = Resolver::new::<Asking>(sources, ResolverLimits::default(), secret()?);
     let mut reactor = Reactor::new()?;
     let mut program = Program { resolver, questions, failed: false };
     program.questions.iter().for_each(|(id, _)| reactor.wake(id.token()));

@@ -22,6 +22,7 @@ pub mod http;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 pub mod reactor;
+pub mod shares;
 pub mod time;
 pub mod work;
 

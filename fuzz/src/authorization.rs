@@ -1,9 +1,11 @@
 //! Credentials and files of users: what is read can be written, and nobody is let in by chance.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tidegate::auth::{
-    Authenticator, Line, Request, Secret, Settings, Side, Users, Verdict, basic, digest, edit,
+    Accounts, Authenticator, Line, Request, Secret, Settings, Side, Users, Verdict, basic, digest,
+    edit,
 };
 use tidegate::http::{Fields, Name};
 use tidegate::reactor::{Clock, VirtualClock};
@@ -62,7 +64,8 @@ fn check_verdict(value: &[u8]) {
         .expect("these lines are good");
     let mut settings = Settings::new(Side::Origin, "a realm".parse().expect("it is a realm"));
     settings.userhash = true;
-    let mut door = Authenticator::new(settings, users, &Secret::new([7; 32]));
+    let accounts = Arc::new(Accounts::new(users, &settings));
+    let mut door = Authenticator::new(settings, accounts, &Secret::new([7; 32]));
     let mut fields = Fields::default();
     fields.push(Name::Authorization.as_str().as_bytes(), value);
     let clock = VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30));

@@ -98,7 +98,7 @@ fn naively(input: &[u8], padding: bool, limits: &HeadLimits) -> Decoded {
         }
         extensions = extensions.saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
         if size == 0 {
-            return match trailers(behind, limits) {
+            return match trailers(behind, limits, padding) {
                 Some(Some(length)) => {
                     let used = input.len() - behind.len() + length;
                     Decoded::Whole(content, behind[..length].to_vec(), used)
@@ -140,10 +140,11 @@ fn size_line(line: &[u8], padding: bool) -> Option<(u64, usize)> {
     good.then_some((size.cast_unsigned(), extension.len()))
 }
 
-/// How long the trailers are: `Some(None)` if their end has not come.
-fn trailers(input: &[u8], limits: &HeadLimits) -> Option<Option<usize>> {
+/// How long the trailers are: `Some(None)` if their end has not come. Those of a response may be
+/// folded, and have no more bytes then than one line.
+fn trailers(input: &[u8], limits: &HeadLimits, may_fold: bool) -> Option<Option<usize>> {
     let mut rest = input;
-    let mut lines = 0;
+    let (mut lines, mut field) = (0, 0);
     while let Some((line, behind)) = split_line(rest) {
         let line = line.strip_suffix(b"\r")?;
         let length = input.len() - behind.len();
@@ -153,10 +154,12 @@ fn trailers(input: &[u8], limits: &HeadLimits) -> Option<Option<usize>> {
         if line.is_empty() {
             return Some(Some(length));
         }
+        let folded = lines > 0 && may_fold && matches!(line[0], b' ' | b'\t');
+        field = if folded { field + 2 + line.len() } else { line.len() };
         lines += 1;
         if lines > limits.fields
-            || line.len() > limits.field
-            || matches!(line[0], b' ' | b'\t' | b'\r')
+            || field > limits.field
+            || (matches!(line[0], b' ' | b'\t' | b'\r') && !folded)
         {
             return None;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidegate::dns::{
     Data, Hosts, Kind, LONGEST_CHAIN, Lookup, MOST_ADDRESSES, Name, Random, ResolvConf, Response,
-    Step, Times, Verdict,
+    Server, Step, Times, Verdict,
 };
 use tidegate::reactor::{Clock, VirtualClock};
 
@@ -78,7 +78,8 @@ fn check_lookup(message: &[u8]) {
     let mut random = Random::new([7; 32]);
     let mut now = VirtualClock::default().now().mono;
     let conf = ResolvConf { servers: vec![server], ..ResolvConf::default() };
-    let mut lookup = Lookup::new("a.test", &conf, &[server], times, now).expect("this is a name");
+    let servers = [Server::new(server)];
+    let mut lookup = Lookup::new("a.test", &conf, &servers, times).expect("this is a name");
     for _ in 0..100 {
         while let Some(step) = lookup.step(now, &mut random) {
             match step {
@@ -88,7 +89,8 @@ fn check_lookup(message: &[u8]) {
                     // As it is, and as if it were by somebody who has seen the query.
                     lookup.received(place, server, message);
                     let mut echo = message.to_vec();
-                    let length = echo.len().min(query.message.len() - 11);
+                    let opt = 11 * usize::from(query.message[11]);
+                    let length = echo.len().min(query.message.len() - opt);
                     echo[..length].copy_from_slice(&query.message[..length]);
                     if let (Some(to), Some(from)) = (echo.get_mut(2..12), message.get(2..12)) {
                         to.copy_from_slice(from);
@@ -97,7 +99,7 @@ fn check_lookup(message: &[u8]) {
                 }
             }
         }
-        now = lookup.next_deadline();
+        now = lookup.next_deadline().expect("it has begun");
     }
     panic!("it never ends");
 }

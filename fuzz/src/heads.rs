@@ -194,7 +194,7 @@ fn check_parts(head: &RequestHead) {
         }
     };
     assert_eq!(rest, head.path_and_query());
-    assert!(!target.contains(['#', ' ']) && target.is_ascii());
+    assert!(!target.contains(['#', ' ']) && !target.contains(|c: char| c.is_ascii_control()));
 }
 
 fn behind_authority<'a>(text: &'a str, authority: Authority<'_>) -> &'a str {

@@ -68,7 +68,7 @@ fn section(input: &[u8]) -> Option<&[u8]> {
 }
 
 fn parse_request(section: &[u8]) -> Option<Request> {
-    let (start, lines) = split_lines(section, 8 * 1024 + 64)?;
+    let (start, lines) = split_lines(section, 8 * 1024 + 64, false)?;
     let start = String::from_utf8(start).ok()?;
     let [method, target, version] = start.split(' ').collect::<Vec<_>>().try_into().ok()?;
     let minor = minor_version(version.as_bytes())?;
@@ -89,7 +89,8 @@ fn parse_request(section: &[u8]) -> Option<Request> {
 }
 
 fn parse_response(section: &[u8], to_head: bool) -> Option<Response> {
-    let (start, lines) = split_lines(section, 8 * 1024 + 64)?;
+    let (start, lines) = split_lines(&without_folds(section)?, 8 * 1024 + 64, true)?;
+    let lines = with_one_length(lines)?;
     let minor = minor_version(start.get(..8)?)?;
     let (code, reason) = match &start[8..] {
         [b' ', a, b, c] => ([*a, *b, *c], &[][..]),
@@ -97,13 +98,11 @@ fn parse_response(section: &[u8], to_head: bool) -> Option<Response> {
         _ => return None,
     };
     let status: u16 = std::str::from_utf8(&code).ok()?.parse().ok()?;
-    if !code.iter().all(u8::is_ascii_digit)
-        || !(100..600).contains(&status)
-        || !reason.iter().all(|&b| is_text(b))
-    {
+    if !code.iter().all(u8::is_ascii_digit) || status < 100 || !reason.iter().all(|&b| is_text(b)) {
         return None;
     }
     let mut framing = match transfer_encoding(&lines, minor)? {
+        Some(Framing::Close) if !codings_are_known(&lines) => return None,
         Some(framing) => framing,
         None => content_length(&lines)?.map_or(Framing::Close, Framing::Length),
     };
@@ -113,8 +112,47 @@ fn parse_response(section: &[u8], to_head: bool) -> Option<Response> {
     Some(Response { minor, status, reason: reason.to_vec(), lines, framing })
 }
 
-/// The start line and the field lines, if they are well-formed and not too long.
-fn split_lines(section: &[u8], start_line: usize) -> Option<(Vec<u8>, Vec<Line>)> {
+/// The head of a response with spaces in place of the line ends within fields. The first field cannot
+/// continue another.
+fn without_folds(section: &[u8]) -> Option<Vec<u8>> {
+    let mut out = section.to_vec();
+    let first = section.windows(2).position(|two| two == b"\r\n");
+    for at in 0..section.len() {
+        if let [b'\r', b'\n', b' ' | b'\t', ..] = section[at..] {
+            if Some(at) == first {
+                return None;
+            }
+            out[at..at + 2].fill(b' ');
+        }
+    }
+    Some(out)
+}
+
+/// The lines of a response with one plain `Content-Length` in place of equal ones.
+fn with_one_length(lines: Vec<Line>) -> Option<Vec<Line>> {
+    let said = values(&lines, "content-length").join(&b',');
+    let mut numbers = said.split(|&b| b == b',').map(trim);
+    let first = numbers.next()?.to_vec();
+    let is_number = !first.is_empty() && first.iter().all(u8::is_ascii_digit);
+    let plain = std::str::from_utf8(&first).ok().and_then(|text| text.parse::<u64>().ok());
+    let Some(plain) = plain.filter(|_| is_number && numbers.all(|other| other == first)) else {
+        return Some(lines);
+    };
+    let mut found = false;
+    let mut out = Vec::new();
+    for (name, value) in lines {
+        match name.eq_ignore_ascii_case(b"content-length") {
+            true if std::mem::replace(&mut found, true) => {}
+            true => out.push((name, plain.to_string().into_bytes())),
+            false => out.push((name, value)),
+        }
+    }
+    Some(out)
+}
+
+/// The start line and the field lines, if they are well-formed and not too long. Only in a response
+/// may white space follow a name.
+fn split_lines(section: &[u8], start_line: usize, response: bool) -> Option<(Vec<u8>, Vec<Line>)> {
     if section.len() + 4 > 64 * 1024 {
         return None;
     }
@@ -132,16 +170,21 @@ fn split_lines(section: &[u8], start_line: usize) -> Option<(Vec<u8>, Vec<Line>)
     if start.len() > start_line || fields.len() > 128 {
         return None;
     }
-    let fields: Option<Vec<Line>> = fields.iter().map(|line| field(line)).collect();
+    let fields: Option<Vec<Line>> = fields.iter().map(|line| field(line, response)).collect();
     let fields = fields?;
     let options =
         values(&fields, "connection").iter().flat_map(|v| v.split(|&b| b == b',')).count();
     (options <= 128).then(|| (start.to_vec(), fields))
 }
 
-fn field(line: &[u8]) -> Option<Line> {
+fn field(line: &[u8], response: bool) -> Option<Line> {
     let colon = line.iter().position(|&b| b == b':')?;
-    let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
+    let (mut name, value) = (&line[..colon], trim(&line[colon + 1..]));
+    while let [rest @ .., b' ' | b'\t'] = name
+        && response
+    {
+        name = rest;
+    }
     let valid = line.len() <= 8 * 1024 && is_token(name) && value.iter().all(|&b| is_text(b));
     valid.then(|| (name.to_vec(), value.to_vec()))
 }
@@ -198,6 +241,14 @@ fn transfer_encoding(lines: &[Line], minor: u8) -> Option<Option<Framing>> {
     other.then_some(Some(Framing::Close))
 }
 
+fn codings_are_known(lines: &[Line]) -> bool {
+    let known =
+        "identity compress deflate gzip x-compress x-gzip br zstd".split(' ').collect::<Vec<_>>();
+    let all = values(lines, "transfer-encoding").join(&b',');
+    let all = String::from_utf8_lossy(&all).to_ascii_lowercase();
+    all.split(',').map(str::trim).all(|coding| coding.is_empty() || known.contains(&coding))
+}
+
 /// `Some(None)` if there is none.
 fn content_length(lines: &[Line]) -> Option<Option<u64>> {
     match values(lines, "content-length")[..] {
@@ -210,10 +261,13 @@ fn content_length(lines: &[Line]) -> Option<Option<u64>> {
     }
 }
 
+/// Characters of a target beside letters and digits.
+const CHARACTERS: &str = "-._~:/?[]@!$&'()*+,;=%|{}^`\\";
+
 /// A target of a request with `method`.
 pub fn is_target(target: &[u8], method: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&b);
-    if !target.iter().all(|&b| allowed(b)) {
+    let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || CHARACTERS.contains(c);
+    if !std::str::from_utf8(target).is_ok_and(|target| target.chars().all(allowed)) {
         return false;
     }
     if method == "CONNECT" {

@@ -2,13 +2,15 @@
 //! is in the answer to that request.
 
 use std::io::IoSlice;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::auth::Job;
 use tidegate::http::{ClientCodec, FromOrigin, HeadLimits, Method};
-use tidegate::proxy::{Hasher, Mail, NoLog, Resolver, Settings, Surroundings, Worker};
+use tidegate::proxy::{
+    Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
+};
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Io, Listener, Reactor, Token};
 
@@ -20,13 +22,15 @@ const TAG: u8 = b'#';
 const LATER: u8 = 0xfe;
 const NEXT: u8 = 0xff;
 const MAX_REQUESTS: usize = 8;
+/// The tags of all requests; no other byte that the origin sends is one.
+const TAGS: std::ops::Range<u8> = 0xa0..0xa8;
 const METHODS: [&str; 4] = ["GET", "HEAD", "GET", "POST"];
 
 #[derive(Debug)]
 struct Nobody;
 
 impl Resolver for Nobody {
-    fn ask(&mut self, _: &str) {}
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
 impl Hasher for Nobody {
@@ -73,14 +77,16 @@ impl Stage {
         let surroundings = Surroundings {
             resolver: Some(Box::new(Nobody)),
             hasher: Box::new(Nobody),
-            interfaces: Box::new(vec![host(PROXY)]),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(vec![host(PROXY)]),
             log: Box::new(NoLog),
             secret: [1, 2],
         };
         let mut worker = Worker::new(settings, surroundings, 100);
-        worker.listen(&mut proxy, PROXY.parse().unwrap()).unwrap();
+        worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
         let owner = Arena::new().insert(Thing).token();
-        let listener = Listener::bind(&mut outside, ORIGIN.parse().unwrap(), owner).unwrap();
+        let listener =
+            Listener::bind(&mut outside, ORIGIN.parse::<SocketAddr>().unwrap(), owner).unwrap();
         Self { network, proxy, worker, outside, owner, listener, connections: Vec::new() }
     }
 
@@ -137,7 +143,7 @@ pub fn rules(input: &[u8]) {
     let mut stage = Stage::new();
     let mut client = None;
     for (number, piece) in input.split(|&byte| byte == NEXT).take(MAX_REQUESTS).enumerate() {
-        let tag = b'A' + u8::try_from(number).unwrap();
+        let tag = TAGS.start + u8::try_from(number).unwrap();
         let method = METHODS[number % METHODS.len()];
         let io = *client.get_or_insert_with(|| {
             let io = stage.outside.connect(PROXY.parse().unwrap(), stage.owner).unwrap();
@@ -151,7 +157,12 @@ pub fn rules(input: &[u8]) {
         stage.send(io, request.as_bytes());
         let mut origin = stage.take_request();
         for part in piece.split(|&byte| byte == LATER) {
-            let part: Vec<u8> = part.iter().map(|&b| if b == TAG { tag } else { b }).collect();
+            let tagged = |&byte: &u8| match byte {
+                TAG => tag,
+                byte if TAGS.contains(&byte) => b'.',
+                byte => byte,
+            };
+            let part: Vec<u8> = part.iter().map(tagged).collect();
             if let Some(origin) = origin {
                 stage.send(origin, &part);
             }
@@ -174,7 +185,7 @@ pub fn rules(input: &[u8]) {
 /// No content of an answer has the tag of another request's.
 fn judge(answer: &[u8], method: &str, tag: u8) {
     for byte in content(answer, method).0 {
-        assert!(!(b'A'..=b'H').contains(&byte) || byte == tag, "{}", answer.escape_ascii());
+        assert!(!TAGS.contains(&byte) || byte == tag, "{}", answer.escape_ascii());
     }
 }
 

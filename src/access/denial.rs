@@ -8,9 +8,6 @@ use super::rules::RuleName;
 use super::special::AddressClass;
 use super::spelling::Host;
 
-/// The port that a running proxy is looked for at, unless another is said.
-const DEFAULT_PORT: u16 = 3128;
-
 /// Why a destination is refused: which rule, and the option that lifts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
@@ -40,8 +37,6 @@ pub enum Denial {
         port: u16,
         /// Whether by CONNECT.
         connect: bool,
-        /// The port of the listener that the request came to.
-        listener: Option<u16>,
         /// The rule.
         rule: RuleName,
     },
@@ -65,7 +60,7 @@ impl Denial {
         }
     }
 
-    /// The option that would lift it, if one can; of rules, the command that explains them.
+    /// The option that would lift it, if one can.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
@@ -83,19 +78,18 @@ impl Denial {
                 let name = name.as_ref().map_or(String::new(), |name| format!("{name}="));
                 format!("--allow-destination {name}{denied}")
             }
-            Self::Rule { host, port, connect, listener, .. } => {
-                let proxy = match listener.filter(|&port| port != DEFAULT_PORT) {
-                    Some(port) => format!(" --port {port}"),
-                    None => String::new(),
-                };
-                let target = match (connect, port) {
-                    (true, port) => format!("{host}:{port}"),
-                    (false, 80) => format!("http://{host}/"),
-                    (false, port) => format!("http://{host}:{port}/"),
-                };
-                format!("tidegate explain --live{proxy} {target}")
-            }
-            Self::Listener { .. } => return None,
+            Self::Rule { .. } | Self::Listener { .. } => return None,
+        })
+    }
+
+    /// The request that rules deny, as `tidegate explain` takes it.
+    #[must_use]
+    pub fn question(&self) -> Option<String> {
+        let Self::Rule { host, port, connect, .. } = self else { return None };
+        Some(match (connect, port) {
+            (true, port) => format!("{host}:{port}"),
+            (false, 80) => format!("http://{host}/"),
+            (false, port) => format!("http://{host}:{port}/"),
         })
     }
 }

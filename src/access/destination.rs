@@ -66,12 +66,13 @@ pub struct DestinationPolicy {
 }
 
 impl Default for DestinationPolicy {
-    /// The web's ports and those no system service has; CONNECT to HTTPS only; no exceptions.
+    /// The web's ports and those no system service has; CONNECT to the web's ports only, as WebSocket
+    /// without TLS goes through it too; no exceptions.
     fn default() -> Self {
         Self {
             rules: Vec::new(),
             ports: Ports::of(&[(80, 80), (443, 443), (1025, 65535)]),
-            connect_ports: Ports::of(&[(443, 443)]),
+            connect_ports: Ports::of(&[(80, 80), (443, 443)]),
             egress: Arc::default(),
         }
     }
@@ -258,7 +259,8 @@ mod tests {
         assert!(
             defaults.judge_port(22, false).is_err() && defaults.judge_port(1024, false).is_err()
         );
-        assert!(defaults.judge_port(443, true).is_ok() && defaults.judge_port(80, true).is_err());
+        assert!([80, 443].iter().all(|&port| defaults.judge_port(port, true).is_ok()));
+        assert!([22, 8080].iter().all(|&port| defaults.judge_port(port, true).is_err()));
         assert_eq!("80,8000-8010".parse::<Ports>().unwrap().to_string(), "80,8000-8010");
         for text in ["", "0", "65536", "9-8", "a", "1,,2", "1-2-3"] {
             assert!(text.parse::<Ports>().is_err(), "{text}");

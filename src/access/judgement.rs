@@ -18,8 +18,6 @@ pub struct Judgement {
     answer: Answer,
     port: u16,
     connect: bool,
-    /// The port of the listener that the request came to.
-    listener: Option<u16>,
 }
 
 impl Judgement {
@@ -44,8 +42,8 @@ impl Judgement {
     }
 
     fn denied(&self, host: &Host, rule: RuleName) -> Denial {
-        let Self { port, connect, listener, .. } = *self;
-        Denial::Rule { host: host.clone(), port, connect, listener, rule }
+        let Self { port, connect, .. } = *self;
+        Denial::Rule { host: host.clone(), port, connect, rule }
     }
 }
 
@@ -63,9 +61,8 @@ impl DestinationPolicy {
     ) -> Result<Judgement, Denial> {
         let answer = self.egress.ask(asker, host, port, own);
         let connect = asker.scheme == Scheme::Https;
-        let listener = asker.listener.map(|listener| listener.port());
         let rules = Arc::clone(&self.egress);
-        let judgement = Judgement { rules, answer, port, connect, listener };
+        let judgement = Judgement { rules, answer, port, connect };
         if let Some(Ruling::Deny(rule)) = judgement.answer.decided() {
             return Err(judgement.denied(host, rule.clone()));
         }

@@ -1,7 +1,7 @@
-//! The users as one realm sees them, and what stands in for those who are not there.
+//! The users as one realm sees them, and a stand-in for names that no user has.
 //!
-//! Whoever is not there gets somebody's place, always the same one, and is refused after the same
-//! work: nobody can tell by the time it takes which names there are.
+//! A name that no user has is judged by some user's line, always the same one, and refused after the
+//! same work: the time it takes does not tell which names there are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,20 +9,19 @@ use std::sync::Arc;
 use super::digest::{Algorithm, Named};
 use super::realm::Realm;
 use super::secret::{Ha1, Secret};
+use super::settings::Settings;
 use super::users::{User, Users};
+use crate::work::{self, LOOK_UP};
 
-/// The users of a realm.
+/// Users, indexed for one realm. Making it takes time by their number; sharing it takes none.
 #[derive(Debug)]
-pub(super) struct Accounts {
+pub struct Accounts {
     users: Users,
     realm: Realm,
-    secret: Secret,
     /// Those that are offered.
     algorithms: Vec<Algorithm>,
     /// Those whom Basic can recognize.
     basic: Vec<Arc<str>>,
-    /// What nobody can know, for each algorithm.
-    nobodys: [(Algorithm, Ha1); Algorithm::ALL.len()],
     /// The names by what hides them; filled only if hiding is offered.
     hidden: BTreeMap<String, Arc<str>>,
 }
@@ -37,17 +36,38 @@ pub(super) enum Whose<'a> {
 }
 
 impl Accounts {
-    pub(super) fn new(users: Users, realm: Realm, userhash: bool, secret: &Secret) -> Self {
-        let algorithms = users.algorithms(&realm);
-        let basic = users.iter().filter(|user| user.serves_basic(&realm));
+    /// Indexes `users` for the realm of `settings`, and for hidden names if those are offered.
+    #[must_use]
+    pub fn new(users: Users, settings: &Settings) -> Self {
+        let Settings { realm, userhash, .. } = settings;
+        let algorithms = users.algorithms(realm);
+        let basic = users.iter().filter(|user| user.serves_basic(realm));
         let basic = basic.map(|user| user.name.clone()).collect();
-        let hide =
-            |user: &User, of: Algorithm| (of.userhash(&user.name, &realm), user.name.clone());
+        let hide = |user: &User, of: Algorithm| (of.userhash(&user.name, realm), user.name.clone());
         let pairs = users.iter().flat_map(|user| algorithms.iter().map(move |&of| (user, of)));
-        let hidden = pairs.filter(|_| userhash).map(|(user, of)| hide(user, of)).collect();
-        let nobodys = [Algorithm::Sha256, Algorithm::Md5]
-            .map(|of| (of, of.nobodys(&secret.mac("nobody", &[]))));
-        Self { users, realm, secret: secret.clone(), algorithms, basic, nobodys, hidden }
+        let hidden = pairs.filter(|_| *userhash).map(|(user, of)| hide(user, of)).collect();
+        work::count(users.len() * LOOK_UP);
+        Self { realm: realm.clone(), users, algorithms, basic, hidden }
+    }
+
+    /// The users.
+    #[must_use]
+    pub const fn users(&self) -> &Users {
+        &self.users
+    }
+
+    /// The schemes of `settings` with which somebody can be recognized, the best first. If there is
+    /// none, all lines are for Digest and in other realms, or their scheme is off, and there is no
+    /// challenge to make.
+    #[must_use]
+    pub fn schemes(&self, settings: &Settings) -> Vec<&'static str> {
+        let digest = settings.digest && !self.algorithms.is_empty();
+        let basic = settings.basic && self.has_basic();
+        [("Digest", digest), ("Basic", basic)]
+            .into_iter()
+            .filter(|of| of.1)
+            .map(|of| of.0)
+            .collect()
     }
 
     pub(super) const fn realm(&self) -> &Realm {
@@ -70,42 +90,63 @@ impl Accounts {
     }
 
     /// By whom `name` is to be judged with Basic, and whether that is really the user.
-    pub(super) fn for_basic(&self, name: &str) -> Option<(&User, bool)> {
+    pub(super) fn for_basic(&self, name: &str, nobody: &Nobody) -> Option<(&User, bool)> {
         let known = self.users.find(name).filter(|user| user.serves_basic(&self.realm));
         known.map(|user| (user, true)).or_else(|| {
-            let stand_in = self.basic.get(self.place_of(name))?;
+            let stand_in = self.basic.get(nobody.place_of(name, self.basic.len()))?;
             self.users.find(stand_in).map(|user| (user, false))
         })
     }
 
     /// Whom `named` means, and what is answered Digest with; of whom has no such line, and of whom is
     /// not there, what nobody can know.
-    pub(super) fn for_digest(&self, named: &Named, of: Algorithm) -> (Whose<'_>, &Ha1) {
+    pub(super) fn for_digest<'a>(
+        &'a self,
+        named: &Named,
+        of: Algorithm,
+        nobody: &'a Nobody,
+    ) -> (Whose<'a>, &'a Ha1) {
         let user = match named {
             Named::Plain(name) => self.users.find(name),
             Named::Hashed(hash) => self.unhide(hash, of),
         };
         match (user, user.and_then(|user| user.ha1(&self.realm, of))) {
             (Some(user), Some(ha1)) => (Whose::Users(user), ha1),
-            (Some(_), None) => (Whose::WithoutLine, self.nobodys(of)),
-            (None, _) => (Whose::Nobodys, self.nobodys(of)),
+            (Some(_), None) => (Whose::WithoutLine, nobody.ha1(of)),
+            (None, _) => (Whose::Nobodys, nobody.ha1(of)),
         }
-    }
-
-    fn nobodys(&self, of: Algorithm) -> &Ha1 {
-        let [first, second] = &self.nobodys;
-        if first.0 == of { &first.1 } else { &second.1 }
     }
 
     fn unhide(&self, hash: &str, of: Algorithm) -> Option<&User> {
         let name = self.hidden.get(hash).filter(|_| hash.len() == of.digits())?;
         self.users.find(name)
     }
+}
 
-    /// Whose place somebody gets who is not there.
-    fn place_of(&self, name: &str) -> usize {
+/// A stand-in for names that no user has.
+#[derive(Debug)]
+pub(super) struct Nobody {
+    secret: Secret,
+    /// Hashes that no password has, for each algorithm.
+    known: [(Algorithm, Ha1); Algorithm::ALL.len()],
+}
+
+impl Nobody {
+    pub(super) fn new(secret: &Secret) -> Self {
+        let known = [Algorithm::Sha256, Algorithm::Md5]
+            .map(|of| (of, of.nobodys(&secret.mac("nobody", &[]))));
+        Self { secret: secret.clone(), known }
+    }
+
+    fn ha1(&self, of: Algorithm) -> &Ha1 {
+        let [first, second] = &self.known;
+        if first.0 == of { &first.1 } else { &second.1 }
+    }
+
+    /// Returns the place among `count` users by which `name`, which no user has, is judged.
+    fn place_of(&self, name: &str, count: usize) -> usize {
         let mac = self.secret.mac("stand-in", &[name.as_bytes()]);
         let number = mac.iter().fold(0, |sum: usize, &byte| sum << 8 ^ usize::from(byte));
-        number.checked_rem(self.basic.len()).unwrap_or(0)
+        number.checked_rem(count).unwrap_or(0)
     }
 }

@@ -1,37 +1,44 @@
 //! All of it together: a request in, a verdict out.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Nobody};
 use super::basic;
 use super::digest::{self, Digest};
 use super::job::{Done, Job, Verdicts};
 use super::realm::Realm;
-use super::secret::Secret;
+use super::secret::{Secret, wiping_stack};
 use super::settings::Settings;
-use super::users::{User, Users};
+use super::users::User;
 use super::verdict::{Accepted, Request, Side, Verdict, Why};
 use crate::time::Now;
+
+/// Bytes of the stack in which looking at a password may leave copies.
+const STACK: usize = 4 * 1024;
 
 /// Recognizes users by their credentials.
 #[derive(Debug)]
 pub struct Authenticator {
     settings: Settings,
     secret: Secret,
-    accounts: Accounts,
+    accounts: Arc<Accounts>,
+    nobody: Nobody,
     digest: Digest,
     verdicts: Verdicts,
 }
 
 impl Authenticator {
-    /// Recognizes `users`. What it makes and remembers is bound to `secret`, side and realm. Of two
-    /// with the same secret neither knows which nonces the other has seen used.
+    /// Recognizes the users of `accounts`, which were made for the same settings. What it makes and
+    /// remembers is bound to `secret`, side and realm. Of two with the same secret neither knows which
+    /// nonces the other has seen used.
     #[must_use]
-    pub fn new(settings: Settings, users: Users, secret: &Secret) -> Self {
+    pub fn new(settings: Settings, accounts: Arc<Accounts>, secret: &Secret) -> Self {
         let place = [settings.side.challenge().as_bytes(), settings.realm.as_str().as_bytes()];
         let secret = Secret::new(secret.mac("authenticator", &place));
         Self {
-            accounts: accounts(&settings, users, &secret),
+            accounts,
+            nobody: Nobody::new(&secret),
             digest: Digest::new(&settings, &secret),
             verdicts: Verdicts::new(settings.remembered, &secret),
             settings,
@@ -39,10 +46,10 @@ impl Authenticator {
         }
     }
 
-    /// Recognizes other users from now on. Nonces stay good; of verdicts only those count that are
-    /// about hashes that are still there.
-    pub fn replace_users(&mut self, users: Users) {
-        self.accounts = accounts(&self.settings, users, &self.secret);
+    /// Recognizes other users from now on, in constant time. Nonces stay good; of verdicts only
+    /// those count that are about hashes that are still there.
+    pub fn replace_accounts(&mut self, accounts: Arc<Accounts>) {
+        self.accounts = accounts;
     }
 
     /// Whose door it is.
@@ -57,20 +64,6 @@ impl Authenticator {
         self.accounts.has(user)
     }
 
-    /// The schemes with which somebody can be recognized, the best first. If there is none, all lines
-    /// are for Digest and in other realms, or their scheme is off, and there is no challenge to make.
-    #[must_use]
-    pub fn schemes(&self) -> Vec<&'static str> {
-        let Settings { basic, digest, .. } = self.settings;
-        let digest = digest && self.accounts.algorithms().next().is_some();
-        let basic = basic && self.accounts.has_basic();
-        [("Digest", digest), ("Basic", basic)]
-            .into_iter()
-            .filter(|of| of.1)
-            .map(|of| of.0)
-            .collect()
-    }
-
     /// Judges the credentials of `request`.
     #[must_use]
     pub fn verify(&mut self, request: &Request<'_>, now: Now) -> Verdict {
@@ -81,7 +74,7 @@ impl Authenticator {
         }
         let (scheme, rest) = split(value);
         if self.settings.basic && scheme.eq_ignore_ascii_case(b"Basic") {
-            self.verify_basic(rest, now)
+            wiping_stack::<STACK, _>(|| self.verify_basic(rest, now))
         } else if self.settings.digest && scheme.eq_ignore_ascii_case(b"Digest") {
             self.verify_digest(rest, request, now)
         } else {
@@ -109,7 +102,7 @@ impl Authenticator {
             Ok(sent) => sent,
             Err(what) => return Verdict::Malformed(what),
         };
-        let Some((user, known)) = self.accounts.for_basic(&sent.user) else {
+        let Some((user, known)) = self.accounts.for_basic(&sent.user, &self.nobody) else {
             return Verdict::Challenge(Why::NotOffered);
         };
         let Some(hash) = user.hash() else {
@@ -124,7 +117,10 @@ impl Authenticator {
 
     fn verify_digest(&mut self, params: &[u8], request: &Request<'_>, now: Now) -> Verdict {
         match digest::Credentials::parse(params) {
-            Ok(sent) => self.digest.verify(&sent, request, &self.accounts, now.wall),
+            Ok(sent) => {
+                let known = (&*self.accounts, &self.nobody);
+                self.digest.verify(&sent, request, known, now.wall)
+            }
             Err(what) => Verdict::Malformed(what),
         }
     }
@@ -148,10 +144,6 @@ impl Authenticator {
         }
         challenges
     }
-}
-
-fn accounts(settings: &Settings, users: Users, secret: &Secret) -> Accounts {
-    Accounts::new(users, settings.realm.clone(), settings.userhash, secret)
 }
 
 /// The scheme, and what follows it after white space (RFC 9110 §11.4).

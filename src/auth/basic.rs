@@ -1,7 +1,8 @@
 //! The scheme `Basic` (RFC 7617).
 
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use base64::{Engine, decoded_len_estimate};
+use zeroize::Zeroizing;
 
 use super::params::quoted;
 use super::realm::Realm;
@@ -23,7 +24,9 @@ impl Credentials {
     /// # Errors
     /// What is wrong.
     pub fn parse(token: &[u8]) -> Result<Self, &'static str> {
-        let bytes = STANDARD.decode(token).map_err(|_| "the Basic credentials are no base 64")?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(decoded_len_estimate(token.len())));
+        let decoded = STANDARD.decode_vec(token, &mut bytes);
+        decoded.map_err(|_| "the Basic credentials are no base 64")?;
         let text = std::str::from_utf8(&bytes).map_err(|_| "the Basic credentials are no UTF-8")?;
         let (user, password) = text.split_once(':').ok_or("the Basic credentials have no colon")?;
         if user.contains(char::is_control) {

@@ -6,8 +6,9 @@ use base64::Engine;
 use base64::alphabet::BCRYPT;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sha_crypt::{Params, sha256_crypt, sha512_crypt};
+use zeroize::Zeroizing;
 
-use super::secret::{Password, same};
+use super::secret::{Password, same, wiping_stack};
 use super::{apr1, crypt64};
 
 /// A hash of a password, and how it was made.
@@ -43,6 +44,9 @@ const MAX_ROUNDS: u32 = 10_000_000;
 
 /// Of what is longer, bcrypt reads no more.
 const BCRYPT_READS: usize = 72;
+
+/// Bytes of the stack that hashing may leave copies in: bcrypt keeps 4 KiB there, some frames deep.
+const STACK: usize = 16 * 1024;
 
 const MALFORMED: &str = "the hash is cut short or altered; make the line again";
 
@@ -85,7 +89,8 @@ impl PasswordHash {
     #[must_use]
     pub fn verify(&self, password: &Password) -> bool {
         let expected = &self.text.as_bytes()[self.hash_at..];
-        same(self.way.hash(password.as_bytes()).as_bytes(), expected)
+        let hash = wiping_stack::<STACK, _>(|| self.way.hash(password.as_bytes()));
+        same(hash.as_bytes(), expected)
     }
 
     /// As it stands in a file.
@@ -150,7 +155,7 @@ impl Way {
         match self {
             Self::Bcrypt { cost, salt } => {
                 // Whatever fits is followed by a zero byte.
-                let mut ended = [password, b"\0"].concat();
+                let mut ended = Zeroizing::new([password, b"\0"].concat());
                 ended.truncate(BCRYPT_READS);
                 BASE64.encode(&bcrypt::bcrypt(*cost, *salt, &ended)[..23])
             }

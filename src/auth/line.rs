@@ -75,7 +75,7 @@ impl Line {
     pub fn text(&self) -> String {
         match &self.proof {
             Proof::Hash(hash) => format!("{}:{}", self.user, hash.as_str()),
-            Proof::Digest(realm, _, ha1) => format!("{}:{realm}:{}", self.user, ha1.0),
+            Proof::Digest(realm, _, ha1) => format!("{}:{realm}:{}", self.user, ha1.as_str()),
         }
     }
 
@@ -93,7 +93,7 @@ fn digest(realm: &str, digits: &str) -> Result<Proof, &'static str> {
     if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(WHAT);
     }
-    Ok(Proof::Digest(realm, algorithm, Ha1(digits.to_ascii_lowercase())))
+    Ok(Proof::Digest(realm, algorithm, Ha1::new(digits.to_ascii_lowercase())))
 }
 
 impl Proof {

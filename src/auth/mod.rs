@@ -27,12 +27,13 @@ mod settings;
 mod users;
 mod verdict;
 
+pub use accounts::Accounts;
 pub use authenticator::Authenticator;
 pub use failures::{Failure, FailureLimit, Failures, client_network};
 pub use hash::PasswordHash;
 pub use job::{Done, Job, Ticket};
 pub use line::{Line, Proof};
-pub use paths::{PathPrefix, Place, place};
+pub use paths::{PathPrefix, Place, climbs, place};
 pub use realm::Realm;
 pub use secret::{Ha1, Password, Secret};
 pub use settings::Settings;

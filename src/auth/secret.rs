@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use siphasher::sip::SipHasher13;
 use subtle::ConstantTimeEq;
+use zeroize::{Zeroizing, zeroize_stack};
 
 /// A key that only this process knows; 32 bytes of randomness, given by the caller.
 ///
@@ -50,9 +51,10 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// A password: UTF-8 without control characters (RFC 7617 §2), of bounded length.
+/// A password: UTF-8 without control characters (RFC 7617 §2), of bounded length. Its memory is wiped
+/// when it is dropped, as that of everything here that holds one.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
+pub struct Password(Zeroizing<String>);
 
 impl Password {
     /// The most bytes it may have: some hashes take time by the square of the length.
@@ -69,11 +71,11 @@ impl Password {
         if text.contains(char::is_control) {
             return Err("the password holds a control character");
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
     /// Its bytes.
-    pub(super) const fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }
@@ -81,11 +83,21 @@ impl Password {
 /// The hash of user, realm and password that Digest works with (RFC 7616 §3.4.2), in lower-case
 /// hexadecimal. Who has it needs no password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Ha1(pub(super) String);
+pub struct Ha1(Zeroizing<String>);
 
 impl Ha1 {
+    /// The hash with these digits.
+    pub(super) fn new(digits: String) -> Self {
+        Self(Zeroizing::new(digits))
+    }
+
     /// Its digits.
-    pub(super) const fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its digits.
+    pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }
@@ -102,6 +114,18 @@ macro_rules! redacted {
 
 redacted!(Secret Keyed Password Ha1);
 
+/// Does what works with a password, and wipes the `N` bytes of the stack below: functions of other
+/// crates leave copies there.
+pub(super) fn wiping_stack<const N: usize, T>(work: impl FnOnce() -> T) -> T {
+    #[inline(never)]
+    fn apart<T>(work: impl FnOnce() -> T) -> T {
+        work()
+    }
+    let done = apart(work);
+    zeroize_stack::<N>();
+    done
+}
+
 /// Whether both are the same, found out in a time that does not depend on where they differ.
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
@@ -117,7 +141,7 @@ mod tests {
             "{:?} {:?} {:?}",
             Secret::new([7; 32]),
             Password::new("open sesame").unwrap(),
-            Ha1("0123".into())
+            Ha1::new("0123".into())
         );
         assert_eq!(shown, "Secret(..) Password(..) Ha1(..)");
     }

@@ -9,6 +9,7 @@ use super::hash::PasswordHash;
 use super::line::{Line, Proof};
 use super::realm::Realm;
 use super::secret::{Ha1, Password};
+use crate::work::{self, LOOK_UP};
 
 /// All users, and how each is recognized.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +109,7 @@ impl Users {
     /// How `newer` differs.
     #[must_use]
     pub fn changes<'a>(&'a self, newer: &'a Self) -> UserChanges<'a> {
+        work::count((self.len() + newer.len()) * LOOK_UP);
         let missing = |from: &'a Self, of: &'a Self| {
             of.places.keys().map(|name| &**name).filter(|name| from.find(name).is_none()).collect()
         };
@@ -136,6 +138,13 @@ impl Users {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &User> {
         self.users.iter()
+    }
+}
+
+impl Drop for Users {
+    /// Counts what freeing all users takes.
+    fn drop(&mut self) {
+        work::count(self.len() * LOOK_UP);
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::http::list::{self, Elements};
-use crate::http::{Fields, Name};
+use crate::http::{FieldNames, Fields, Name};
 use crate::work;
 
 /// Larger numbers of seconds mean this one (RFC 9111 §1.2.2).
@@ -92,27 +92,16 @@ impl ResponseControl {
     }
 }
 
-/// Names of fields that `private` or `no-cache` withhold from other clients: stored without them, the
-/// rest of the response can be used (RFC 9111 §5.2.2.4, §5.2.2.7).
-#[derive(Clone, Debug)]
-pub struct Withheld<'a>(Vec<&'a [u8]>);
-
-impl<'a> Withheld<'a> {
-    /// Reads all `Cache-Control` lines of a response.
-    #[must_use]
-    pub fn of(fields: &'a Fields) -> Self {
-        let naming = directives(fields)
-            .filter(|directive| matches!(directive.known(), Known::Private | Known::NoCache))
-            .filter_map(|directive| unquoted(directive.value?));
-        Self(naming.flat_map(Elements::of).take(MAX_NAMES).collect())
-    }
-
-    /// Returns true if a field of this name is withheld.
-    #[must_use]
-    pub fn has(&self, name: &[u8]) -> bool {
-        work::count(1 + self.0.len());
-        self.0.iter().any(|withheld| withheld.eq_ignore_ascii_case(name))
-    }
+/// Returns the names of fields that `private` or `no-cache` withhold from other clients: stored without
+/// them, the rest of the response can be used (RFC 9111 §5.2.2.4, §5.2.2.7).
+#[must_use]
+pub fn withheld(fields: &Fields) -> FieldNames<'_> {
+    directives(fields)
+        .filter(|directive| matches!(directive.known(), Known::Private | Known::NoCache))
+        .filter_map(|directive| unquoted(directive.value?))
+        .flat_map(Elements::of)
+        .take(MAX_NAMES)
+        .collect()
 }
 
 /// What a request says of the responses it accepts.
@@ -239,12 +228,12 @@ impl<'a> Directive<'a> {
         before.map_or(seconds, |before| before.min(seconds))
     }
 
-    /// What the directive is for, after one read before; `names` counts the names of all.
+    /// Returns the scope of the directive after one read before; `names` counts the names of all.
     fn scope(&self, before: Scope, names: &mut usize) -> Scope {
         let named = self.value.and_then(unquoted).map(Elements::of);
         let count = named.map_or(0, |names| names.take(MAX_NAMES + 1).count());
         *names += count;
-        let some = (1..=MAX_NAMES).contains(&count) && *names <= MAX_NAMES;
+        let some = count > 0 && *names <= MAX_NAMES;
         if some && before != Scope::All { Scope::Fields } else { Scope::All }
     }
 }
@@ -314,8 +303,11 @@ mod tests {
         assert_eq!(response(&["private=\"a\", private"]).private, Scope::All);
         assert_eq!(response(&["no-cache=set-cookie"]).no_cache, Scope::All);
         let fields = lines(&["Private=\"A, b\", x=\"c\"", "no-cache=\"d\", no-cache"]);
-        assert_eq!(Withheld::of(&fields).0, [&b"A"[..], b"b", b"d"]);
-        assert!(Withheld::of(&fields).has(b"a") && !Withheld::of(&fields).has(b"c"));
+        let withheld = withheld(&fields);
+        for (name, expected) in [("a", true), ("b", true), ("d", true), ("c", false), ("x", false)]
+        {
+            assert_eq!(withheld.contains(name.as_bytes()), expected, "{name}");
+        }
     }
 
     #[test]

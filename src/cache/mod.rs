@@ -42,7 +42,7 @@ use crate::http::{Method, Name, cond};
 
 pub use busy::Ticket;
 pub use content::Content;
-pub use control::{RequestControl, ResponseControl, Scope, Withheld};
+pub use control::{RequestControl, ResponseControl, Scope, withheld};
 pub use evict::Eviction;
 pub use extents::Extents;
 pub use freshness::{Failure, Freshness, LifetimeSource, Use};

@@ -7,7 +7,7 @@ use crate::http::range::Part;
 use crate::http::{Fields, Method, Name, RequestHead, Status, date, reference};
 use crate::time::Now;
 
-use super::control::{RequestControl, ResponseControl, Scope, Withheld};
+use super::control::{RequestControl, ResponseControl, Scope, withheld};
 use super::freshness::{Freshness, LifetimeSource, Use, allows_heuristics};
 use super::freshness_rules::FreshnessRule;
 use super::presented::Presented;
@@ -232,7 +232,7 @@ impl Response<'_> {
     /// to be stored.
     fn shares_cookies(&self, control: &ResponseControl) -> bool {
         let shared = control.public || control.s_maxage.is_some() || control.is_targeted;
-        shared || (control.withholds() && Withheld::of(self.fields).has(b"set-cookie"))
+        shared || (control.withholds() && withheld(self.fields).contains(b"set-cookie"))
     }
 
     /// How long it is fresh if it says so (§4.2.1).

@@ -10,8 +10,9 @@ use crate::config::{OPTIONS, OptionSpec, Options};
 
 use crate::proxy::{ControlRequest, PurgeTarget, Question};
 
+use super::operate::Socket;
 use super::users::UsersRequest;
-use super::{egress, explain, load, operate, users_args};
+use super::{egress, explain, load, users_args};
 
 /// Where a proxy listens unless it is told otherwise.
 pub(super) const DEFAULT_PORT: u16 = 3128;
@@ -26,7 +27,7 @@ pub(super) enum Invocation {
         file: String,
     },
     Operate {
-        socket: Option<PathBuf>,
+        socket: Socket,
         request: ControlRequest,
     },
     /// By what the options say.
@@ -37,7 +38,7 @@ pub(super) enum Invocation {
     },
     /// By what the proxy has that runs.
     AskWhy {
-        socket: Option<PathBuf>,
+        socket: Socket,
         question: Question,
         json: bool,
     },
@@ -53,6 +54,9 @@ pub(super) struct RunArgs {
     pub(super) config: Option<String>,
     given: Given,
 }
+
+/// Options of a running process, on which explanations do not depend; `explain` has another --user.
+const OF_PROCESS: &[&str] = &["user", "group", "confine", "allow-core-dumps"];
 
 /// Options and their values, in the order in which they are to be read.
 pub(super) type Given = Vec<(&'static OptionSpec, String)>;
@@ -123,7 +127,7 @@ pub(super) fn parse() -> Invocation {
 /// What was `given` already, and then what the options say.
 fn run_invocation(command: Command, matches: &ArgMatches, given: Given) -> Invocation {
     let print_config = matches.get_flag("print-config");
-    Invocation::Run { args: run_args_of(command, matches, given), print_config }
+    Invocation::Run { args: run_args_of(command, matches, given, &[]), print_config }
 }
 
 fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation {
@@ -134,7 +138,7 @@ fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation 
     let json = matches.get_flag("json");
     let guard = egress::is_meant(matches);
     let given = if guard { egress_given(&command, matches) } else { Vec::new() };
-    let args = run_args_of(command, matches, given);
+    let args = run_args_of(command, matches, given, OF_PROCESS);
     if !matches.get_flag("live") {
         return Invocation::Explain { args, question, json };
     }
@@ -151,10 +155,16 @@ fn egress_given(command: &Command, matches: &ArgMatches) -> Given {
         .unwrap_or_else(|message| command.clone().error(ErrorKind::ValueValidation, message).exit())
 }
 
-fn run_args_of(mut command: Command, matches: &ArgMatches, mut given: Given) -> RunArgs {
+fn run_args_of(
+    mut command: Command,
+    matches: &ArgMatches,
+    mut given: Given,
+    left_out: &[&str],
+) -> RunArgs {
     // A guard has taken the rules already, among its own.
     let rules_taken = given.iter().any(|(option, _)| option.name == "rule-default");
-    for option in OPTIONS.iter().filter(|option| !(rules_taken && option.name == "rule")) {
+    let is_taken = |name: &str| rules_taken && name == "rule" || left_out.contains(&name);
+    for option in OPTIONS.iter().filter(|option| !is_taken(option.name)) {
         for text in matches.get_many::<String>(option.name).into_iter().flatten() {
             if let Err(message) = (option.set)(&mut Options::default(), text) {
                 let message = format!("--{}: {message}", option.name);
@@ -182,10 +192,12 @@ fn purge_target(matches: &ArgMatches) -> PurgeTarget {
 }
 
 /// Where the proxy that is meant takes commands.
-fn socket(matches: &ArgMatches) -> Option<PathBuf> {
+fn socket(matches: &ArgMatches) -> Socket {
     let port = matches.get_one::<u16>("port").copied();
-    let said = matches.get_one::<String>("control").map(PathBuf::from);
-    said.or_else(|| operate::default_socket(port.unwrap_or(DEFAULT_PORT)))
+    match matches.get_one::<String>("control") {
+        Some(path) => Socket::At(path.into()),
+        None => Socket::OfPort(port.unwrap_or(DEFAULT_PORT)),
+    }
 }
 
 fn purge_command() -> Command {
@@ -260,7 +272,7 @@ fn command() -> Command {
                 .arg(print_config()),
         )
         .subcommand(egress::command().args(run_args()).arg(print_config()))
-        .subcommand(explain::command().args(run_args()))
+        .subcommand(explain::command().args(explained_args()))
         .subcommand(
             Command::new("check")
                 .about("Check a configuration file: exit 0 or 2")
@@ -283,6 +295,11 @@ fn run_args() -> Vec<Arg> {
             .help("Read options from this TOML file first"),
     );
     args
+}
+
+/// The options on which explanations depend.
+fn explained_args() -> impl Iterator<Item = Arg> {
+    run_args().into_iter().filter(|arg| !OF_PROCESS.contains(&arg.get_id().as_str()))
 }
 
 fn print_config() -> Arg {

@@ -1,23 +1,24 @@
 //! What a proxy says of itself when it starts.
 
-use std::net::SocketAddr;
-
-use crate::config::{ControlTarget, Options, RuleOptions};
+use crate::config::{Options, RuleOptions};
 use crate::proxy::units::Unit;
 use crate::proxy::{AuthRules, ProtectionSpace};
 
-use super::args::DEFAULT_PORT;
+use super::listening::Listening;
 
-/// What it is and does, for whom, and a first command to try.
+/// Says what the proxy is and does, for whom, and a first command to try. `explain` is the command that
+/// asks this proxy for explanations, if it takes any.
 pub(super) fn banner(
     options: &Options,
     auth: Option<&AuthRules>,
-    addresses: &[SocketAddr],
+    listening: &[Listening],
+    explain: Option<&str>,
 ) -> String {
     let kind = if options.to.is_some() { "reverse" } else { "forward" };
-    let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
+    let first = listening.first().map(Listening::to_string).unwrap_or_default();
     let mut lines =
-        vec![format!("tidegate {}  {kind} proxy on http://{first}", env!("CARGO_PKG_VERSION"))];
+        vec![format!("tidegate {}  {kind} proxy on {first}", env!("CARGO_PKG_VERSION"))];
+    lines.extend(listening.iter().skip(1).map(|listening| format!("  and on   {listening}")));
     if let Some((url, _)) = &options.to {
         lines.push(format!("  origin   {url}"));
     }
@@ -26,11 +27,13 @@ pub(super) fn banner(
         None => "  cache    off".into(),
     });
     lines.extend(auth.iter().flat_map(|rules| &rules.spaces).map(users));
-    if options.to.is_none() {
+    if options.to.is_none() || !options.clients.is_empty() {
         let others: Vec<String> =
             options.clients.iter().map(|range| format!(", {range}")).collect();
         let only = if others.is_empty() { " only" } else { "" };
         lines.push(format!("  clients  this machine{only}{}", others.concat()));
+    }
+    if options.to.is_none() {
         lines.push(
             "  denied   loopback, private, link-local and other special destinations \
              (allow with --allow-destination)"
@@ -43,27 +46,23 @@ pub(super) fn banner(
     }
     let everything = auth.iter().flat_map(|rules| &rules.spaces).find(|s| s.path.is_everything());
     let schemes = everything.map(ProtectionSpace::schemes);
-    lines.push(first_command(options, schemes.as_deref(), addresses));
+    let nearby = listening.first().map(|first| first.nearby().to_string()).unwrap_or_default();
+    lines.push(first_command(options, schemes.as_deref(), &nearby, explain));
     lines.join("\n")
 }
 
-/// What to begin with: a request, by somebody who may make one with one of `schemes`; or if nothing
-/// passes that no rule allows, how to ask which do.
-fn first_command(options: &Options, schemes: Option<&[&str]>, addresses: &[SocketAddr]) -> String {
-    let first = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
-    let port = addresses.first().map_or(DEFAULT_PORT, SocketAddr::port);
+/// A first command: a request to an address `nearby`, by a user who can make one with one of `schemes`;
+/// or if nothing passes that no rule allows, the command that explains what does.
+fn first_command(
+    options: &Options,
+    schemes: Option<&[&str]>,
+    nearby: &str,
+    explain: Option<&str>,
+) -> String {
     if options.rules.denies && !options.rules.reports {
-        return match &options.control {
-            ControlTarget::Off => "  why      tidegate explain URL, with the same options".into(),
-            ControlTarget::At(path) => {
-                format!("  why      tidegate explain --live --control {} URL", path.display())
-            }
-            ControlTarget::Default if port == DEFAULT_PORT => {
-                "  why      tidegate explain --live URL".into()
-            }
-            ControlTarget::Default => {
-                format!("  why      tidegate explain --live --port {port} URL")
-            }
+        return match explain {
+            Some(command) => format!("  why      {command} URL"),
+            None => "  why      tidegate explain URL, with the same options".into(),
         };
     }
     let user = |basic, digest| match schemes {
@@ -73,10 +72,10 @@ fn first_command(options: &Options, schemes: Option<&[&str]>, addresses: &[Socke
     };
     if options.to.is_some() {
         let user = user(" -u NAME", " --digest -u NAME");
-        return format!("  try      curl{user} http://{first}/ -I");
+        return format!("  try      curl{user} http://{nearby}/ -I");
     }
     let user = user(" -U NAME", " --proxy-digest -U NAME");
-    format!("  try      curl -x http://{first}{user} http://example.com/ -I")
+    format!("  try      curl -x http://{nearby}{user} http://example.com/ -I")
 }
 
 /// What rules there are, if there are some.
@@ -97,7 +96,7 @@ fn rules(rules: &RuleOptions) -> Option<String> {
 
 /// How many users there are for something, and how they say who they are.
 fn users(space: &ProtectionSpace) -> String {
-    let count = match space.users.len() {
+    let count = match space.accounts.users().len() {
         1 => "1 user".to_owned(),
         count => format!("{count} users"),
     };
@@ -117,12 +116,12 @@ mod tests {
     use super::*;
     use crate::config::OptionSpec;
 
-    fn begun(given: &[(&str, &str)], schemes: Option<&[&str]>, port: u16) -> String {
+    fn begun(given: &[(&str, &str)], schemes: Option<&[&str]>, explain: Option<&str>) -> String {
         let mut options = Options::default();
         for (name, text) in given {
             (OptionSpec::find(name).unwrap().set)(&mut options, text).unwrap();
         }
-        let command = first_command(&options, schemes, &[([127, 0, 0, 1], port).into()]);
+        let command = first_command(&options, schemes, "127.0.0.1:3128", explain);
         command.trim_start().to_owned()
     }
 
@@ -142,20 +141,20 @@ mod tests {
             (&reverse, basic, "curl -u NAME http://127.0.0.1:3128/ -I"),
             (&reverse, digest, "curl --digest -u NAME http://127.0.0.1:3128/ -I"),
         ] {
-            assert_eq!(begun(given, schemes, 3128), format!("try      {command}"));
+            assert_eq!(begun(given, schemes, None), format!("try      {command}"));
         }
     }
 
     #[test]
     fn where_nothing_passes_by_default_it_is_a_question() {
         let deny = ("rule-default", "deny");
-        assert_eq!(begun(&[deny], None, 3128), "why      tidegate explain --live URL");
-        assert_eq!(begun(&[deny], None, 8000), "why      tidegate explain --live --port 8000 URL");
-        let at = [deny, ("control", "/run/t.sock")];
-        let command = "why      tidegate explain --live --control /run/t.sock URL";
-        assert_eq!(begun(&at, None, 3128), command);
-        let off = begun(&[deny, ("control", "off")], None, 3128);
-        assert!(off.starts_with("why      tidegate explain URL"), "{off}");
-        assert!(begun(&[deny, ("rule-report", "on")], None, 3128).starts_with("try "));
+        let command = Some("tidegate explain --live --port 8000");
+        assert_eq!(
+            begun(&[deny], None, command),
+            "why      tidegate explain --live --port 8000 URL"
+        );
+        let off = begun(&[deny], None, None);
+        assert!(off.starts_with("why      tidegate explain URL, with"), "{off}");
+        assert!(begun(&[deny, ("rule-report", "on")], None, command).starts_with("try "));
     }
 }

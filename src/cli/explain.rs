@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::config::Options;
 use crate::proxy::{Explanation, NoLog, Question, Worker};
-use crate::reactor::Reactor;
+use crate::reactor::{Reactor, interface_addresses};
 
 use super::run::{Secret, surroundings};
 use super::{DENIED, egress, fail, print, refuse};
@@ -119,7 +119,9 @@ pub(super) fn run(options: &Options, question: Question, json: bool) -> ExitCode
     };
     let explain = || -> io::Result<Explanation> {
         let mut reactor = Reactor::new()?;
-        let surroundings = surroundings(options, &reactor, Box::new(NoLog), &Secret::draw()?);
+        let addresses = interface_addresses().ok();
+        let surroundings =
+            surroundings(options, &reactor, Box::new(NoLog), addresses, &Secret::draw()?);
         let mut worker = Worker::new(settings, surroundings, 1);
         options.listeners().into_iter().for_each(|address| worker.know_listener(address));
         worker.explain(question, &mut reactor);

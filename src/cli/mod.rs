@@ -3,13 +3,22 @@
 mod allocator;
 mod args;
 mod banner;
+mod confine;
+mod dumps;
 mod egress;
 mod explain;
+mod folders;
+mod identity;
+mod listening;
 mod log_writer;
+mod notices;
 mod operate;
+mod outlet;
+mod output;
 mod password;
 mod run;
 mod say;
+mod socket_path;
 mod users;
 mod users_args;
 
@@ -30,18 +39,13 @@ const DENIED: u8 = 3;
 #[must_use]
 pub fn main() -> ExitCode {
     match args::parse() {
-        Invocation::Run { args, print_config: false } => run::run(&args),
+        Invocation::Run { args, print_config: false } => run::run(args),
         Invocation::Run { args, print_config: true } => match args.options() {
             Ok(options) => print(&options.to_file()),
             Err(message) => refuse(&message),
         },
-        Invocation::Operate { socket: Some(socket), request } => operate::ask(&socket, &request),
-        Invocation::Operate { socket: None, .. } | Invocation::AskWhy { socket: None, .. } => {
-            refuse("where is the control socket? XDG_RUNTIME_DIR is not set; add --control PATH")
-        }
-        Invocation::AskWhy { socket: Some(socket), question, json } => {
-            operate::ask_why(&socket, question, json)
-        }
+        Invocation::Operate { socket, request } => operate::ask(socket, &request),
+        Invocation::AskWhy { socket, question, json } => operate::ask_why(socket, question, json),
         Invocation::Explain { args, question, json } => match args.options() {
             Ok(options) => explain::run(&options, question, json),
             Err(message) => refuse(&message),

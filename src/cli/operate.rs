@@ -1,6 +1,5 @@
 //! `tidegate purge`, `stats` and `reload`: one question to a running proxy, over its control socket.
 
-use std::env;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -10,22 +9,32 @@ use std::time::Duration;
 
 use crate::proxy::{ControlRequest, Question};
 
-use super::{explain, fail, print};
+use super::{explain, fail, print, socket_path};
 
 /// How long a running proxy may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where the control socket of a proxy on `port` is by default; nowhere without a folder that
-/// belongs to the user alone.
-pub(super) fn default_socket(port: u16) -> Option<PathBuf> {
-    let folder = env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty())?;
-    Some(Path::new(&folder).join(format!("tidegate-{port}.sock")))
+/// The control socket of a proxy.
+pub(super) enum Socket {
+    /// At this path.
+    At(PathBuf),
+    /// At the default path for the first port on which it listens.
+    OfPort(u16),
+}
+
+impl Socket {
+    fn path(self) -> io::Result<PathBuf> {
+        match self {
+            Self::At(path) => Ok(path),
+            Self::OfPort(port) => socket_path::for_client(port),
+        }
+    }
 }
 
 /// Asks, and prints the answer.
-pub(super) fn ask(socket: &Path, request: &ControlRequest) -> ExitCode {
+pub(super) fn ask(socket: Socket, request: &ControlRequest) -> ExitCode {
     match exchange(socket, request) {
-        Err(error) => unheard(socket, &error),
+        Err(message) => fail(&message),
         Ok(answer) => match answer.split_once('\n') {
             Some(("ok", text)) => print(text),
             Some(_) => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
@@ -35,9 +44,9 @@ pub(super) fn ask(socket: &Path, request: &ControlRequest) -> ExitCode {
 }
 
 /// Asks for an explanation, and prints it; the exit code is that of its verdict.
-pub(super) fn ask_why(socket: &Path, question: Question, json: bool) -> ExitCode {
+pub(super) fn ask_why(socket: Socket, question: Question, json: bool) -> ExitCode {
     match exchange(socket, &ControlRequest::Explain { question, json }) {
-        Err(error) => unheard(socket, &error),
+        Err(message) => fail(&message),
         Ok(answer) => match answer.splitn(3, '\n').collect::<Vec<_>>().as_slice() {
             ["ok", verdict, text] => explain::answer(*verdict == "allowed", text),
             _ => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
@@ -45,11 +54,15 @@ pub(super) fn ask_why(socket: &Path, question: Question, json: bool) -> ExitCode
     }
 }
 
-fn unheard(socket: &Path, error: &io::Error) -> ExitCode {
-    fail(&format!("no answer from a running tidegate at {}: {error}", socket.display()))
+/// Returns the answer of a proxy, or why there is none.
+fn exchange(socket: Socket, request: &ControlRequest) -> Result<String, String> {
+    let socket = socket.path().map_err(|error| error.to_string())?;
+    ask_at(&socket, request).map_err(|error| {
+        format!("no answer from a running tidegate at {}: {error}", socket.display())
+    })
 }
 
-fn exchange(socket: &Path, request: &ControlRequest) -> io::Result<String> {
+fn ask_at(socket: &Path, request: &ControlRequest) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;

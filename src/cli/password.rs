@@ -1,14 +1,21 @@
 //! A password, from whoever types it or from standard input; never from the command line, which
 //! others can see.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 use std::process;
 
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
 
+use zeroize::Zeroizing;
+
 use crate::auth::Password;
+
+/// The longest line that is read: a terminal gives no longer one, and no password has so many bytes.
+const LONGEST: usize = 4096;
 
 /// Reads a password: from a terminal without showing it, and `twice` so that it is the one meant;
 /// else the first line of standard input.
@@ -27,16 +34,39 @@ pub(super) fn read(twice: bool) -> Result<Password, String> {
     Password::new(&text).map_err(str::to_owned)
 }
 
-fn line() -> Result<String, String> {
-    let mut text = String::new();
-    let read = io::stdin().lock().read_line(&mut text);
-    match read.map_err(|error| format!("standard input: {error}"))? {
-        0 => Err("no password came".into()),
-        _ => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+fn line() -> Result<Zeroizing<String>, String> {
+    let failed = |error: io::Error| format!("standard input: {error}");
+    let line = first_line(false).map_err(failed)?;
+    if line.is_empty() {
+        return Err("no password came".into());
     }
+    let text = std::str::from_utf8(&line).map_err(|_| "the password is no UTF-8")?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-fn ask(prompt: &str) -> Result<String, String> {
+/// The first line of standard input with its end, or as much of it as is read at most; past the
+/// buffer of the standard library, which is never wiped. At a terminal, one read is a line.
+fn first_line(is_terminal: bool) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut line = Zeroizing::new(vec![0; LONGEST]);
+    let mut filled = 0;
+    while filled < LONGEST {
+        let read = match input.read(&mut line[filled..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let came = &line[filled..filled + read];
+        let end = came.iter().position(|&byte| byte == b'\n').map(|at| filled + at + 1);
+        filled = end.unwrap_or(filled + read);
+        if read == 0 || end.is_some() || is_terminal {
+            break;
+        }
+    }
+    line.truncate(filled);
+    Ok(line)
+}
+
+fn ask(prompt: &str) -> Result<Zeroizing<String>, String> {
     let failed = |error: io::Error| format!("the terminal: {error}");
     let mut terminal = io::stderr();
     let hidden = Hidden::begin().map_err(failed)?;
@@ -55,7 +85,7 @@ fn ask(prompt: &str) -> Result<String, String> {
 const INTERRUPTED: i32 = 130;
 
 enum Typed {
-    Line(String),
+    Line(Zeroizing<String>),
     End,
     Interrupt,
 }
@@ -79,9 +109,7 @@ impl Hidden {
 
     /// What is typed up to the end of the line.
     fn line(&self) -> io::Result<Typed> {
-        let mut stdin = io::stdin().lock();
-        let typed = stdin.fill_buf()?.to_vec(); // a terminal gives one line at a time
-        stdin.consume(typed.len());
+        let typed = first_line(true)?;
         let codes =
             [SpecialCodeIndex::VINTR, SpecialCodeIndex::VQUIT].map(|i| self.0.special_codes[i]);
         match typed.split_last() {
@@ -90,7 +118,7 @@ impl Hidden {
             Some((last, line)) => {
                 let line = if *last == b'\n' { line } else { &typed };
                 let text = std::str::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData)?;
-                Ok(Typed::Line(text.to_owned()))
+                Ok(Typed::Line(Zeroizing::new(text.to_owned())))
             }
         }
     }

@@ -1,5 +1,5 @@
-//! What is said to whoever runs the command, who may have stopped listening: a proxy does not end
-//! because nobody reads its standard error.
+//! Messages of a command on standard error. A running proxy uses [`notices`](super::notices) instead,
+//! which wait for no reader.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -9,8 +9,13 @@ pub(super) fn say(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Says what is wrong; a rendered error says that it is one.
+/// Says what is wrong.
 pub(super) fn complain(message: &str) {
+    say(marked(message));
+}
+
+/// `message`, marked as an error; a rendered error is so already.
+pub(super) fn marked(message: &str) -> String {
     let mark = if message.starts_with("error") { "" } else { "error: " };
-    say(format_args!("{mark}{message}"));
+    format!("{mark}{message}")
 }

@@ -2,12 +2,15 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
+
+use zeroize::Zeroizing;
 
 use crate::auth::digest::Algorithm;
 use crate::auth::{Line, Password, PasswordHash, Proof, Realm, Users, edit};
+use crate::config::read_secret;
 
 use super::{fail, password, print};
 
@@ -46,20 +49,22 @@ pub(super) fn run(file: &Path, request: &UsersRequest) -> ExitCode {
 }
 
 fn add(file: &Path, name: &str, realm: Option<&Realm>) -> Result<String, String> {
-    let before = match fs::read(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        read => read.map_err(|error| about(file, &error))?,
+    let check = |text: &[u8]| {
+        Users::default().read(&file.to_string_lossy(), text).map_err(|bad| bad.to_string())
     };
-    // Before a password is asked for in vain.
-    Users::default().read(&file.to_string_lossy(), &before).map_err(|bad| bad.to_string())?;
+    check(&content(file)?)?; // before a password is asked for in vain
     let password = password::read(true)?;
-    let mut after = before;
-    for proof in proofs(name, &password, realm)? {
-        let line = Line::new(name, proof).map_err(str::to_owned)?;
-        after = edit::set(&after, &line);
-    }
-    replace(file, &after).map_err(|error| about(file, &error))?;
-    Ok(format!("set {name}\n"))
+    let proofs = proofs(name, &password, realm)?;
+    let lines = proofs.into_iter().map(|proof| Line::new(name, proof).map_err(str::to_owned));
+    let lines = lines.collect::<Result<Vec<_>, _>>()?;
+    change(file, |before| {
+        check(before)?;
+        let mut after = Zeroizing::new(before.to_vec());
+        for line in &lines {
+            after = Zeroizing::new(edit::set(&after, line));
+        }
+        Ok((after, format!("set {name}\n")))
+    })
 }
 
 /// What recognizes a user: for Digest with each algorithm, so that every client finds one.
@@ -80,10 +85,13 @@ fn salt() -> io::Result<[u8; 16]> {
 }
 
 fn remove(file: &Path, name: &str) -> Result<String, String> {
-    let after = edit::remove(&read(file)?, name);
-    let after = after.ok_or_else(|| format!("{}: there is no user '{name}'", file.display()))?;
-    replace(file, &after).map_err(|error| about(file, &error))?;
-    Ok(format!("removed {name}\n"))
+    read(file)?; // one that is not there is an error
+    change(file, |before| {
+        let after = edit::remove(before, name);
+        let after =
+            after.ok_or_else(|| format!("{}: there is no user '{name}'", file.display()))?;
+        Ok((Zeroizing::new(after), format!("removed {name}\n")))
+    })
 }
 
 /// Prints the lines that can be read, and says which one a proxy would refuse.
@@ -110,33 +118,68 @@ fn verify(file: &Path, name: &str) -> Result<String, String> {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, String> {
-    fs::read(file).map_err(|error| about(file, &error))
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    read_secret(file).map_err(|error| about(file, &error))
 }
 
 fn about(file: &Path, error: &io::Error) -> String {
     format!("{}: {error}", file.display())
 }
 
-/// Puts `text` in the place of what `file` holds: whoever reads it meanwhile sees all of the one or
-/// all of the other. A new file is its owner's alone.
-fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
-    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()); // a link stays one
-    let beside = beside(&file);
-    let written = write(&beside, &file, text).and_then(|()| fs::rename(&beside, &file));
-    written.inspect_err(|_| drop(fs::remove_file(&beside)))
+/// Edits a file of users: what `edit` makes of its content is put in its place. A process that reads it
+/// meanwhile sees all of the one or all of the other, and one that edits it waits.
+fn change<T>(
+    file: &Path,
+    edit: impl FnOnce(&[u8]) -> Result<(Zeroizing<Vec<u8>>, T), String>,
+) -> Result<T, String> {
+    let about = |error: io::Error| about(file, &error);
+    let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()); // a link stays one
+    let folder = File::open(folder_of(file)).map_err(about)?;
+    folder.lock().map_err(about)?; // let go of when it is closed
+    let (after, done) = edit(&content(file)?)?;
+    replace(file, &folder, &after).map_err(about)?;
+    Ok(done)
 }
 
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The content of a file, which may not be there yet.
+fn content(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    match read_secret(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Zeroizing::default()),
+        read => read.map_err(|error| about(file, &error)),
+    }
+}
+
+/// Puts `text` in the place of what `file` holds, for good: also if the machine fails now.
+fn replace(file: &Path, folder: &File, text: &[u8]) -> io::Result<()> {
+    let beside = beside(file);
+    let written = write(&beside, file, text).and_then(|()| fs::rename(&beside, file));
+    written.inspect_err(|_| drop(fs::remove_file(&beside)))?;
+    folder.sync_all()
+}
+
+/// Writes a file that is to take the place of `old`, with its owner and permissions. A new one is its
+/// owner's alone.
 fn write(new: &Path, old: &Path, text: &[u8]) -> io::Result<()> {
+    let _ = fs::remove_file(new); // left by a process that was killed
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
     if let Ok(old) = fs::metadata(old) {
+        let owned = fchown(&file, Some(old.uid()), Some(old.gid()));
+        owned.map_err(|error| {
+            io::Error::new(error.kind(), format!("its owner cannot be kept: {error}"))
+        })?;
         file.set_permissions(Permissions::from_mode(old.permissions().mode()))?;
     }
     file.write_all(text)?;
     file.sync_all()
 }
 
+/// The name under which a file is written before it takes the place of another: while the folder is
+/// locked, one is enough.
 fn beside(file: &Path) -> PathBuf {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    file.with_file_name(format!(".{name}.{}", process::id()))
+    file.with_file_name(format!(".{name}.new"))
 }

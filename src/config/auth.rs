@@ -95,7 +95,7 @@ impl AuthOptions {
             nonce_lifetime: self.nonce_lifetime,
             ..Settings::new(side, realm.clone())
         };
-        let space = ProtectionSpace { path, settings, users };
+        let space = ProtectionSpace::new(path, settings, users);
         check(&space, files, asked_for).map(|()| space)
     }
 
@@ -143,7 +143,7 @@ fn check(space: &ProtectionSpace, files: &[String], asked: Option<Schemes>) -> R
 fn read(files: &[String]) -> Result<Users, String> {
     let mut users = Users::default();
     for file in files {
-        let text = files::read(file).map_err(|error| format!("{file}: {error}"))?;
+        let text = files::read_secret(file).map_err(|error| format!("{file}: {error}"))?;
         users.read(file, &text).map_err(|bad| bad.to_string())?;
     }
     Ok(users)

@@ -1,9 +1,11 @@
 //! What another configuration would change.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::options::Options;
 use super::table::OPTIONS;
+use crate::work::{self, LOOK_UP};
 
 /// An option or limit that has another value in another configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,10 @@ const FIXED: &[Fixed] = &[
     fixed("listen", |new, old| new.listen.clone_from(&old.listen)),
     fixed("control", |new, old| new.control.clone_from(&old.control)),
     fixed("admin", |new, old| new.admin = old.admin),
+    fixed("user", |new, old| new.user.clone_from(&old.user)),
+    fixed("group", |new, old| new.group.clone_from(&old.group)),
+    fixed("confine", |new, old| new.confine = old.confine),
+    fixed("allow-core-dumps", |new, old| new.core_dumps = old.core_dumps),
     fixed("log-buffer", |new, old| new.limits.log_buffer = old.limits.log_buffer),
     fixed("resolver", |new, old| new.resolver = old.resolver),
     fixed("resolver-threads", |new, old| {
@@ -113,18 +119,29 @@ fn of_one(old: &str, new: &str) -> Vec<What> {
 }
 
 fn of_many(old: &[String], new: &[String]) -> Vec<What> {
-    let without = |list: &[String], others: &[String]| {
-        let mut left = list.to_vec();
-        for other in others {
-            if let Some(at) = left.iter().position(|value| value == other) {
-                left.remove(at);
-            }
-        }
-        left
-    };
-    let removed = without(old, new).into_iter().map(What::Removed);
-    let changes: Vec<_> = removed.chain(without(new, old).into_iter().map(What::Added)).collect();
+    let removed = without(old, new).map(What::Removed);
+    let changes: Vec<_> = removed.chain(without(new, old).map(What::Added)).collect();
     if changes.is_empty() && old != new { vec![What::Reordered] } else { changes }
+}
+
+/// The values of `list` beyond those that `others` has, in their order: lists may be long.
+fn without(list: &[String], others: &[String]) -> impl Iterator<Item = String> {
+    let mut left: HashMap<&str, usize> = HashMap::new();
+    for other in others {
+        work::count(LOOK_UP);
+        *left.entry(other).or_default() += 1;
+    }
+    let is_left = move |value: &&String| {
+        work::count(LOOK_UP);
+        match left.get_mut(value.as_str()) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        }
+    };
+    list.iter().filter(is_left).cloned()
 }
 
 #[cfg(test)]
@@ -175,11 +192,30 @@ mod tests {
     }
 
     #[test]
+    fn long_lists_are_compared_in_linear_time() {
+        let list = |first: u32, count| -> Vec<String> {
+            (first..first + count).map(|number| number.to_string()).collect()
+        };
+        let cost = |count| {
+            let before = work::counted();
+            let changes = of_many(&list(0, count), &list(count / 2, count));
+            assert_eq!(changes.len(), count as usize);
+            work::counted() - before
+        };
+        assert!(cost(20_000) <= 11 * cost(2_000));
+        let texts = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let changes = of_many(&texts("a a b"), &texts("a c b c"));
+        let added = || What::Added("c".into());
+        assert_eq!(changes, [What::Removed("a".into()), added(), added()]);
+    }
+
+    #[test]
     fn what_takes_a_restart_is_an_option_or_limit_and_is_kept() {
         let old = options("");
         let mut new = options(
             "listen = '127.0.0.1:1'\ncontrol = 'off'\nadmin = '127.0.0.1:2'\nvia = 'x'\n\
-             resolver = 'system'\n[limits]\n\
+             resolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
+             [limits]\n\
              log-buffer = '3MiB'\nresolver-threads = 3\npassword-threads = 3",
         );
         let restarts = old.changes(&new).iter().filter(|change| change.takes_restart).count();

@@ -16,7 +16,7 @@ pub use auth::AuthOptions;
 pub use changes::{Change, What, takes_restart};
 pub use diagnose::ConfigError;
 pub use file::read_file;
-pub use files::read;
+pub use files::{read, read_secret};
 pub use options::{ControlTarget, LogTarget, Options, ResolverKind};
 pub use protect::Protect;
 pub use rules::RuleOptions;

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use crate::access::{Cidr, DestinationPolicy};
 use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules, RequestRules};
+use crate::http::hop::Protocol;
 use crate::proxy::units::Bytes;
 use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
 
@@ -111,6 +112,8 @@ pub struct Options {
     pub resolver: ResolverKind,
     /// Servers for names, instead of those of resolv.conf.
     pub dns_servers: Vec<SocketAddr>,
+    /// True if queries spell names in random case.
+    pub dns_0x20: bool,
     /// The file of hosts, if it is not that of the system.
     pub hosts: Option<PathBuf>,
     /// What is allowed though special.
@@ -125,6 +128,8 @@ pub struct Options {
     pub purgers: Vec<Cidr>,
     /// Proxies whose word on their clients is taken.
     pub trusted_proxies: Vec<Cidr>,
+    /// Protocols that clients may switch to.
+    pub upgrades: Vec<Protocol>,
     /// Where the access log goes.
     pub access_log: LogTarget,
     /// How its lines look.
@@ -135,6 +140,14 @@ pub struct Options {
     pub control: ControlTarget,
     /// Where figures are served.
     pub admin: Option<SocketAddr>,
+    /// The user that a process of root becomes, by name or number.
+    pub user: Option<String>,
+    /// The group, if it is not the user's own.
+    pub group: Option<String>,
+    /// True if the process gives up what it does not need.
+    pub confine: bool,
+    /// True if the memory of the process may be dumped, or read by other processes of its user.
+    pub core_dumps: bool,
     /// Every bound and timeout.
     pub limits: Limits,
 }
@@ -155,6 +168,7 @@ impl Default for Options {
             eviction: Eviction::default(),
             resolver: ResolverKind::default(),
             dns_servers: Vec::new(),
+            dns_0x20: true,
             hosts: None,
             destinations: DestinationPolicy::default(),
             rules: RuleOptions::default(),
@@ -162,24 +176,31 @@ impl Default for Options {
             auth: AuthOptions::default(),
             purgers: Vec::new(),
             trusted_proxies: Vec::new(),
+            upgrades: Vec::new(),
             access_log: LogTarget::Stdout,
             log_format: LogFormat::Human,
             via: None,
             control: ControlTarget::Default,
             admin: None,
+            user: None,
+            group: None,
+            confine: false,
+            core_dumps: false,
             limits: Limits::default(),
         }
     }
 }
 
 impl Options {
-    /// The addresses to listen on.
+    /// The addresses to listen on; one of IPv4 that is written as one of IPv6 is that of IPv4.
     #[must_use]
     pub fn listeners(&self) -> Vec<SocketAddr> {
         if self.listen.is_empty() {
             return vec![SocketAddr::from(([127, 0, 0, 1], 3128))];
         }
-        self.listen.clone()
+        let canonical =
+            |address: &SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        self.listen.iter().map(canonical).collect()
     }
 
     /// What a proxy is made from; users are read from their files. `pseudonym` is the name in `Via` if none was given.
@@ -203,6 +224,7 @@ impl Options {
             auth: self.auth.rules(side)?,
             purgers: self.purgers.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
+            upgrades: self.upgrades.clone(),
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
             cache_object_max: self.cache_object_max.map(|size| size.0),
@@ -219,7 +241,11 @@ impl Options {
 
     /// What says how names are resolved. A file of hosts that was asked for has to be there.
     fn name_sources(&self) -> Result<NameSources, String> {
-        let mut sources = NameSources { servers: self.dns_servers.clone(), ..Default::default() };
+        let mut sources = NameSources {
+            servers: self.dns_servers.clone(),
+            random_case: self.dns_0x20,
+            ..Default::default()
+        };
         if let Some(path) = &self.hosts {
             files::open(path)
                 .map_err(|error| format!("cannot read the hosts in {}: {error}", path.display()))?;
@@ -229,6 +255,7 @@ impl Options {
         match (unused, self.dns_servers.is_empty(), &self.hosts) {
             (true, false, _) => Err("dns-server goes with resolver loop only".into()),
             (true, _, Some(_)) => Err("hosts goes with resolver loop only".into()),
+            _ if unused && !self.dns_0x20 => Err("dns-0x20 goes with resolver loop only".into()),
             _ => Ok(sources),
         }
     }
@@ -313,6 +340,6 @@ mod tests {
         options.clients.clear();
         let origin = ReverseOrigin::parse("http://127.0.0.1:8080").unwrap();
         options.to = Some(("http://127.0.0.1:8080".into(), origin));
-        assert!(options.settings("p").is_ok(), "a reverse proxy is for everybody");
+        assert!(options.settings("p").is_ok(), "a reverse proxy is for all");
     }
 }

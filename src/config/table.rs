@@ -64,7 +64,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         ..many(one(
             "listen",
             "ADDR:PORT",
-            "Listen here; port 0 picks one [default: 127.0.0.1:3128]",
+            "Listen here; [::] is all addresses, also those of IPv4; port 0 picks one [default: \
+             127.0.0.1:3128]",
             |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
             |o| texts(&o.listeners()),
         ))
@@ -247,14 +248,14 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "allow-connect-port",
         "LIST",
-        "Ports that CONNECT may go to [default: 443]",
+        "Ports that CONNECT may go to [default: 80,443]",
         |o, text| text.parse().map(|ports| o.destinations.connect_ports = ports),
         |o| vec![o.destinations.connect_ports.to_string()],
     ),
     many(one(
         "allow-client",
         "CIDR",
-        "Clients that may use a forward proxy, beside this machine",
+        "Clients that may use the proxy, beside this machine [default: none; with --to, all]",
         |o, text| push(&mut o.clients, text, "a CIDR or address"),
         |o| texts(&o.clients),
     )),
@@ -333,6 +334,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| push(&mut o.trusted_proxies, text, "a CIDR or address"),
         |o| texts(&o.trusted_proxies),
     )),
+    many(one(
+        "allow-upgrade",
+        "PROTOCOL",
+        "Protocols that clients may switch to beside WebSocket, such as tcp or SPDY/3.1",
+        |o, text| text.parse().map(|protocol| o.upgrades.push(protocol)),
+        |o| texts(&o.upgrades),
+    )),
     one(
         "access-log",
         "-|FILE|off",
@@ -372,7 +380,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "control",
         "PATH|off",
         "Unix socket for 'tidegate purge', 'stats' and 'reload', open to the same user only \
-         [default: $XDG_RUNTIME_DIR/tidegate-PORT.sock; off without that variable]",
+         [default: tidegate-PORT.sock in $XDG_RUNTIME_DIR, /run/tidegate or /tmp/tidegate-UID]",
         |o, text| {
             o.control = match text {
                 "" => return Err("expected a path or off".into()),
@@ -399,6 +407,42 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o| o.admin.iter().map(SocketAddr::to_string).collect(),
     ),
     one(
+        "user",
+        "NAME",
+        "Run as this user once everything is open; for a start by root [default: who starts it]",
+        |o, text| named(&mut o.user, text, "a user's name or number"),
+        |o| o.user.iter().cloned().collect(),
+    ),
+    one(
+        "group",
+        "NAME",
+        "Run in this group only [default: those of --user]",
+        |o, text| named(&mut o.group, text, "a group's name or number"),
+        |o| o.group.iter().cloned().collect(),
+    ),
+    OptionSpec {
+        flag: true,
+        ..one(
+            "confine",
+            "on|off",
+            "Give up all other files and listening once everything is open, as far as the kernel can \
+             (Landlock) [default: off]",
+            |o, text| switch(text).map(|on| o.confine = on),
+            |o| vec![if o.confine { "on" } else { "off" }.to_owned()],
+        )
+    },
+    OptionSpec {
+        flag: true,
+        ..one(
+            "allow-core-dumps",
+            "on|off",
+            "Let the memory of the process, which holds secrets, be dumped and looked at, for \
+             debugging [default: off]",
+            |o, text| switch(text).map(|on| o.core_dumps = on),
+            |o| vec![if o.core_dumps { "on" } else { "off" }.to_owned()],
+        )
+    },
+    one(
         "resolver",
         "WHICH",
         "Who looks names up: loop, the proxy itself, or system, getaddrinfo(3) on threads \
@@ -413,6 +457,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| name_server(text).map(|server| o.dns_servers.push(server)),
         |o| texts(&o.dns_servers),
     )),
+    one(
+        "dns-0x20",
+        "on|off",
+        "Spell names in queries in random case, so that answers are harder to forge [default: on]",
+        |o, text| switch(text).map(|on| o.dns_0x20 = on),
+        |o| vec![if o.dns_0x20 { "on" } else { "off" }.to_owned()],
+    ),
     one(
         "hosts",
         "FILE",
@@ -482,6 +533,14 @@ fn push<T: FromStr>(list: &mut Vec<T>, text: &str, expected: &str) -> Result<(),
     Ok(())
 }
 
+fn named(name: &mut Option<String>, text: &str, expected: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err(format!("expected {expected}"));
+    }
+    *name = Some(text.to_owned());
+    Ok(())
+}
+
 fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
@@ -540,9 +599,13 @@ mod tests {
             ("auth-ban", "off"),
             ("allow-purge", "127.0.0.1"),
             ("trusted-proxy", "::1"),
+            ("allow-upgrade", "SPDY/3.1"),
             ("via", "edge-1"),
             ("control", "/run/t.sock"),
             ("admin", "127.0.0.1:9100"),
+            ("user", "www-data"),
+            ("group", "33"),
+            ("confine", "on"),
             ("dns-server", "[::1]:5353"),
             ("hosts", "/etc/hosts"),
             ("max-clients", "100"),

@@ -10,7 +10,7 @@ const NAMED: usize = 5;
 
 /// Lines that name those who cannot answer what is offered to all, and say what to do.
 pub(super) fn warnings(space: &ProtectionSpace) -> Vec<String> {
-    let ProtectionSpace { path, users, .. } = space;
+    let (path, users) = (&space.path, space.accounts.users());
     let Settings { basic, digest, realm, .. } = &space.settings;
     let offers_digest = *digest && !users.algorithms(realm).is_empty();
     let mut lines = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn warnings(space: &ProtectionSpace) -> Vec<String> {
 
 /// Who lacks what, if there are lines for Digest, but no algorithm for which all its users have one.
 pub(super) fn nothing_for_all(space: &ProtectionSpace) -> Option<String> {
-    let (users, realm) = (&space.users, &space.settings.realm);
+    let (users, realm) = (space.accounts.users(), &space.settings.realm);
     if users.without_digest(realm).count() == users.len() || !users.algorithms(realm).is_empty() {
         return None;
     }
@@ -87,7 +87,7 @@ mod tests {
         let settings = Settings::new(Side::Origin, Realm::default());
         let settings = Settings { basic, digest, ..settings };
         let path = path.parse::<PathPrefix>().unwrap();
-        warnings(&ProtectionSpace { path, settings, users })
+        warnings(&ProtectionSpace::new(path, settings, users))
     }
 
     #[test]

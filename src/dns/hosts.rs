@@ -4,15 +4,21 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::work::count;
+
+use super::verdict::MOST_ADDRESSES;
+
 /// The addresses of the names in a file of hosts.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts(HashMap<String, Arc<[IpAddr]>>);
 
 impl Hosts {
     /// Reads lines `ADDRESS NAME…`. What is no such line, or a comment, is passed over; a name may
-    /// have several lines, whose addresses are kept in their order.
+    /// have several lines, whose addresses are kept in their order, [`MOST_ADDRESSES`] of each
+    /// family.
     #[must_use]
     pub fn read(text: &str) -> Self {
+        count(text.len());
         let mut lists: HashMap<String, Vec<IpAddr>> = HashMap::new();
         for line in text.lines() {
             let mut words = line.split('#').next().unwrap_or_default().split_ascii_whitespace();
@@ -21,7 +27,8 @@ impl Hosts {
             };
             for name in words {
                 let list = lists.entry(plain(name)).or_default();
-                if !list.contains(&address) {
+                let family = list.iter().filter(|other| other.is_ipv6() == address.is_ipv6());
+                if !list.contains(&address) && family.count() < MOST_ADDRESSES {
                     list.push(address);
                 }
             }

@@ -5,14 +5,16 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::attempt::{Over, Query, Try};
+use super::known::{Answer, NameError};
 use super::message::Kind;
 use super::name::Name;
-use super::names::{Answer, NameError};
-use super::question::{Outcome, Over, Query, Question, Try};
+use super::question::{Outcome, Question};
 use super::random::Random;
 use super::resolv_conf::ResolvConf;
+use super::servers::{Notice, Server};
 
-/// How long addresses of one kind wait for the other (RFC 8305 §3).
+/// Time for which IPv4 addresses wait for those of IPv6, which do not wait (RFC 8305 §3).
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// How long a query that found no descriptor waits for one.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(50);
@@ -61,6 +63,13 @@ pub enum Step {
 
 /// A name being looked up. Whoever drives it does what [`step`](Self::step) says, tells it what has
 /// come of that, and drives it again at [`next_deadline`](Self::next_deadline) at the latest.
+///
+/// Servers are taken as they are. A server that answers a query with EDNS by an error, or not at all,
+/// is asked once more without. One that does not repeat the case of the name is asked over TCP, where
+/// no answer can be forged without seeing the query; if that works, or if there is no TCP and three
+/// queries in a row come back so, the server is [noticed](Self::noticed) as one that loses the case.
+/// That a name does not exist counts if the question for IPv4 addresses is answered so: some servers
+/// say it of every name that has no address of IPv6.
 #[derive(Debug)]
 pub struct Lookup {
     questions: [Question; QUESTIONS],
@@ -68,9 +77,12 @@ pub struct Lookup {
     candidates: VecDeque<Name>,
     tries: Vec<Try>,
     attempt: Duration,
-    deadline: Instant,
-    /// When the one kind does not wait for the other any more; whether that was said.
+    total: Duration,
+    /// End of its time, which begins with the first step.
+    deadline: Option<Instant>,
+    /// Time from which on IPv4 addresses do not wait for those of IPv6.
     early: Option<Instant>,
+    /// True once addresses of one kind were told.
     told: bool,
     over: bool,
     /// What the candidates before had instead of addresses: whether one existed, and how long that
@@ -80,23 +92,23 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    /// A look-up of `name` at the servers of `conf`, in the order of `servers`.
+    /// A look-up of `name` as `conf` says, at `servers` in their order. It has time from its first
+    /// step on.
     ///
     /// # Errors
     /// If it is no name.
     pub fn new(
         name: &str,
         conf: &ResolvConf,
-        servers: &[SocketAddr],
+        servers: &[Server],
         times: Times,
-        now: Instant,
     ) -> Result<Self, NameError> {
         let parsed = Name::parse(name).map_err(|_| NameError::NotAName)?;
         let mut candidates = VecDeque::from(conf.candidates(name, &parsed));
         let first = candidates.pop_front().unwrap_or(parsed);
         let over = if conf.use_tcp { Over::Tcp } else { Over::Udp };
-        let round = servers.iter().map(|&server| Try { server, over, edns: true, cut: false });
-        let share = share(times.total, servers);
+        let round = servers.iter().map(|server| Try::new(server, over, conf.random_case));
+        let share = share(times.total, servers.len());
         let attempt = conf.timeout.unwrap_or(times.attempt).min(share);
         let rounds = conf.attempts.unwrap_or_else(|| rounds(share, attempt));
         let tries: Vec<Try> = std::iter::repeat_n(round, rounds).flatten().collect();
@@ -105,7 +117,8 @@ impl Lookup {
             candidates,
             tries,
             attempt,
-            deadline: now + times.total,
+            total: times.total,
+            deadline: None,
             early: None,
             told: false,
             over: false,
@@ -116,8 +129,9 @@ impl Lookup {
 
     /// What is to be done now; to be called until there is nothing.
     pub fn step(&mut self, now: Instant, random: &mut Random) -> Option<Step> {
+        let deadline = *self.deadline.get_or_insert(now + self.total);
         while !self.over {
-            if let Some((place, query)) = self.next(now, random) {
+            if let Some((place, query)) = self.next(now, deadline, random) {
                 return Some(Step::Ask(place, query));
             }
             match self.judge(now) {
@@ -132,8 +146,13 @@ impl Lookup {
         None
     }
 
-    fn next(&mut self, now: Instant, random: &mut Random) -> Option<(usize, Query)> {
-        if now >= self.deadline {
+    fn next(
+        &mut self,
+        now: Instant,
+        deadline: Instant,
+        random: &mut Random,
+    ) -> Option<(usize, Query)> {
+        if now >= deadline {
             self.questions.iter_mut().for_each(Question::end);
             return None;
         }
@@ -164,26 +183,30 @@ impl Lookup {
         self.questions[place].postpone(now + NO_DESCRIPTOR);
     }
 
-    /// Which servers have answered and which have not, since the last call.
-    pub fn noticed(&mut self) -> impl Iterator<Item = (SocketAddr, bool)> {
+    /// Returns what was observed of servers since the last call.
+    pub fn noticed(&mut self) -> impl Iterator<Item = (SocketAddr, Notice)> {
         self.questions.iter_mut().flat_map(|question| question.noticed.drain(..))
     }
 
     /// What follows from how the questions stand.
     fn judge(&mut self, now: Instant) -> Judged {
         let outcomes = self.questions.each_ref().map(Question::outcome);
-        let no_such_name = outcomes.iter().flatten().find_map(|outcome| match outcome {
-            Outcome::NoSuchName(ttl) => Some(*ttl),
-            _ => None,
-        });
-        if let Some(ttl) = no_such_name {
-            return self.next_candidate(ttl, false);
-        }
         let (addresses, ttl) = addresses_of(&outcomes);
+        let both = |one: &Option<u32>, other: &Option<u32>| {
+            one.zip(*other).map(|(one, other)| one.min(other))
+        };
         match outcomes {
             [Some(_), Some(_)] if !addresses.is_empty() => all(Ok(addresses.into()), Some(ttl)),
-            [Some(Outcome::NoData(one)), Some(Outcome::NoData(other))] => {
-                let ttl = one.zip(*other).map(|(one, other)| one.min(other));
+            _ if !addresses.is_empty() => self.judge_part(addresses, ttl, now),
+            [_, Some(Outcome::NoSuchName(ttl))] => {
+                let ttl = *ttl;
+                self.next_candidate(ttl, false)
+            }
+            [
+                Some(Outcome::NoData(six) | Outcome::NoSuchName(six)),
+                Some(Outcome::NoData(four)),
+            ] => {
+                let ttl = both(six, four);
                 self.next_candidate(ttl, true)
             }
             [Some(_), Some(_)] => {
@@ -191,24 +214,28 @@ impl Lookup {
                 let question = self.questions.iter().rfind(unanswered);
                 all(Err(question.map_or(NameError::NoAddress, Question::error)), None)
             }
-            _ if !addresses.is_empty() && !self.told => {
-                if now < *self.early.get_or_insert(now + RESOLUTION_DELAY) {
-                    return Judged::Nothing;
-                }
-                self.told = true;
-                let answer = Ok(addresses.into());
-                Judged::Found(Found { answer, ttl: Some(seconds(ttl)), complete: false })
-            }
             _ => Judged::Nothing,
         }
     }
 
-    /// When to drive it again at the latest.
+    /// Judges addresses of one kind, while the other is being asked for: those of IPv6 are told at once, those of IPv4 after a moment (RFC 8305 §3).
+    fn judge_part(&mut self, addresses: Vec<IpAddr>, ttl: u32, now: Instant) -> Judged {
+        let waits =
+            !addresses[0].is_ipv6() && now < *self.early.get_or_insert(now + RESOLUTION_DELAY);
+        if self.told || waits {
+            return Judged::Nothing;
+        }
+        self.told = true;
+        let answer = Ok(addresses.into());
+        Judged::Found(Found { answer, ttl: Some(seconds(ttl)), complete: false })
+    }
+
+    /// Returns the time at which to drive it again at the latest, once its first step was taken.
     #[must_use]
-    pub fn next_deadline(&self) -> Instant {
+    pub fn next_deadline(&self) -> Option<Instant> {
         let early = self.early.filter(|_| !self.told);
         let questions = self.questions.iter().filter_map(Question::next_deadline);
-        questions.chain(early).fold(self.deadline, Instant::min)
+        questions.chain(early).chain(self.deadline).min()
     }
 
     /// The name asked for has no address: what could be meant next?
@@ -255,8 +282,8 @@ fn addresses_of(outcomes: &[Option<&Outcome>]) -> (Vec<IpAddr>, u32) {
 }
 
 /// However long one may take, every server is asked once.
-fn share(total: Duration, servers: &[SocketAddr]) -> Duration {
-    total / u32::try_from(servers.len().max(1)).unwrap_or(u32::MAX)
+fn share(total: Duration, servers: usize) -> Duration {
+    total / u32::try_from(servers.max(1)).unwrap_or(u32::MAX)
 }
 
 /// How often a server can be asked in its share of the time: with few servers, each is asked more

@@ -5,22 +5,29 @@
 //! sockets, the clock and the secret for its [`Random`] numbers; `reactor::Resolver` does. [`Names`]
 //! keeps answers for as long as they hold, and lets callers for one name share one question.
 
+mod attempt;
+mod entry;
 mod hosts;
+mod known;
 mod lookup;
 mod message;
 mod name;
 mod names;
+mod problem;
 mod question;
 mod random;
 mod resolv_conf;
+mod servers;
 mod verdict;
 
+pub use attempt::{Over, Query};
 pub use hosts::{Hosts, is_nowhere};
+pub use known::{Answer, NameError, NameLimits};
 pub use lookup::{Found, Lookup, QUESTIONS, Step, Times};
 pub use message::{DATAGRAM, Data, Kind, Malformed, Record, Response, is_bare_format_error, query};
-pub use name::{Name, NotAName};
-pub use names::{Answer, Known, NameError, NameLimits, Names};
-pub use question::{Over, Query};
+pub use name::{Name, NotAName, is_host_name};
+pub use names::{Addresses, Known, Names};
 pub use random::Random;
 pub use resolv_conf::{PORT, ResolvConf};
+pub use servers::{Notice, Server, Servers};
 pub use verdict::{LONGEST_CHAIN, MOST_ADDRESSES, Verdict};

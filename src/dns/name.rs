@@ -25,26 +25,34 @@ impl fmt::Display for NotAName {
 
 impl std::error::Error for NotAName {}
 
+/// Returns true if `text` is a host name that fits a message: labels of letters, digits, `-` and `_`,
+/// 63 of them at most, with dots between the labels. A trailing dot says nothing here.
+#[must_use]
+pub fn is_host_name(text: &str) -> bool {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let label =
+        |label: &str| (1..=LONGEST_LABEL).contains(&label.len()) && label.bytes().all(plain);
+    text.len() + 2 <= LONGEST && text.split('.').all(label)
+}
+
 impl Name {
-    /// Reads a host name: labels of letters, digits, `-` and `_`, with dots between them; a trailing
-    /// dot says nothing here.
+    /// Reads a host name; see [`is_host_name`].
     ///
     /// # Errors
-    /// If it is none, or too long for a message.
+    /// If it is none.
     pub fn parse(text: &str) -> Result<Self, NotAName> {
+        if !is_host_name(text) {
+            return Err(NotAName);
+        }
         let text = text.strip_suffix('.').unwrap_or(text);
         let mut wire = Vec::with_capacity(text.len() + 2);
         for label in text.split('.') {
-            let length = u8::try_from(label.len()).map_err(|_| NotAName)?;
-            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-            if label.is_empty() || label.len() > LONGEST_LABEL || !label.bytes().all(plain) {
-                return Err(NotAName);
-            }
-            wire.push(length);
+            wire.push(u8::try_from(label.len()).map_err(|_| NotAName)?);
             wire.extend_from_slice(label.as_bytes());
         }
         wire.push(0);
-        if wire.len() > LONGEST { Err(NotAName) } else { Ok(Self(wire)) }
+        Ok(Self(wire))
     }
 
     /// The name with `domain` behind it, unless that is too long.

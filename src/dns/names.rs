@@ -1,368 +1,348 @@
-//! Names and their addresses: what is known, what is being asked, and who waits for it.
+//! Names and their addresses: answers that are kept, questions that are open, and their waiters.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fmt;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A question that has no answer after this time is taken for lost, and asked again.
+use crate::work::{LOOK_UP, count};
+
+use super::entry::{Entry, Place, Places};
+use super::known::{Answer, Kept, NameError, NameLimits};
+
+/// Age from which on a question is taken for lost: it is asked again by the next who waits for it.
 const LOST: Duration = Duration::from_secs(60);
 
-/// How often lost questions are looked for, while there are too many.
-const SEEK: Duration = Duration::from_secs(1);
-
-/// Why a name has no address.
+/// Addresses of a name, as far as they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NameError {
-    /// It could be none.
-    NotAName,
-    /// It does not exist.
-    NoSuchName,
-    /// It exists, and has no address.
-    NoAddress,
-    /// The servers could not be asked, or had no answer: which, and why.
-    Unanswered(String),
-    /// The servers have not answered in time: which.
-    TimedOut(String),
-    /// What the system's resolver says, which tells none of these apart.
-    System(String),
-    /// Too many names are being asked for.
-    Overloaded,
+pub struct Addresses {
+    /// Addresses of both families, in the order in which their source gives them.
+    pub list: Arc<[IpAddr]>,
+    /// True if these are all. If not, a question for the name is still open, and its end wakes who
+    /// has looked it up.
+    pub complete: bool,
 }
 
-impl NameError {
-    /// Whether nobody could say anything of the name.
-    const fn says_nothing(&self) -> bool {
-        matches!(self, Self::Unanswered(_) | Self::TimedOut(_))
-    }
-}
-
-impl fmt::Display for NameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotAName => "not a host name",
-            Self::NoSuchName => "no such name",
-            Self::NoAddress => "no address",
-            Self::Unanswered(text) | Self::TimedOut(text) | Self::System(text) => text,
-            Self::Overloaded => "too many names are being looked up",
-        })
-    }
-}
-
-impl std::error::Error for NameError {}
-
-/// The addresses of a name, in the order in which they are to be tried.
-pub type Answer = Result<Arc<[IpAddr]>, NameError>;
-
-/// How long answers are kept, and how many.
-#[derive(Clone, Copy, Debug)]
-pub struct NameLimits {
-    /// How long addresses are kept if their source does not say.
-    pub answer: Duration,
-    /// How long addresses are kept at least and at most, whatever their source says.
-    pub ttl: (Duration, Duration),
-    /// How long it is kept at most that a name has none.
-    pub negative: Duration,
-    /// How long a failure is kept, or that a name has none if its source does not say.
-    pub failure: Duration,
-    /// How long addresses that have expired serve on while nobody can be asked (RFC 8767).
-    pub stale: Duration,
-    /// How long a question may be open before they do.
-    pub patience: Duration,
-    /// How long they do before somebody is asked again.
-    pub recheck: Duration,
-    /// How many names are kept.
-    pub names: usize,
-    /// How many names are asked for at a time.
-    pub asked: usize,
-}
-
-/// What to do about a name.
+/// Outcome of looking a name up in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// It is known.
-    Answer(Answer),
-    /// It is being asked already; the waiter is told.
+    /// The name is known.
+    Answer(Result<Addresses, NameError>),
+    /// A question for it is open; the waiter is told of the answer.
     Waiting,
-    /// Ask; the waiter is told.
-    Ask,
+    /// A question is to be asked; the waiter is told of the answer. If another name is given, its
+    /// question, for which no waiter is left, is to be taken back in exchange.
+    Ask(Option<Arc<str>>),
 }
 
-/// A table of names; `W` names who waits.
+impl Known {
+    /// Returns true if a question is open already, and its answer may bring more.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Answer(Ok(Addresses { complete: false, .. })))
+    }
+}
+
+/// Table of names, for waiters called `W`.
+///
+/// Questions are bounded in number, and clients share them ([`Shares`](crate::shares::Shares)): where
+/// one may ask no more, it gets what has expired, or [`NameError::Overloaded`]. A question that no waiter is left
+/// for goes on while there is room, and counts for no client.
 #[derive(Debug)]
 pub struct Names<W> {
     limits: NameLimits,
-    names: HashMap<String, Entry<W>>,
-    asked: usize,
-    /// When lost questions were looked for.
-    sought: Option<Instant>,
+    entries: HashMap<Arc<str>, Entry<W>>,
+    places: Places,
+    /// Names whose waiters are to be told of an answer, and the last that was.
+    untold: VecDeque<(Arc<str>, Option<W>)>,
+    /// Number of times that answers were cleared.
+    generation: u64,
 }
 
-/// A name that is asked for, or was.
-#[derive(Debug)]
-struct Entry<W> {
-    /// Those who wait for the answer.
-    waiters: BTreeSet<W>,
-    /// Those who were told that it is there, and have neither taken it nor left.
-    told: BTreeSet<W>,
-    answer: Option<Kept>,
-    /// Since when it is asked for, if it is.
-    asked: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    answer: Answer,
-    since: Instant,
-    /// How long its source says that it holds.
-    ttl: Option<Duration>,
-    /// When somebody is to be asked again, if nobody could say.
-    recheck: Option<Instant>,
-}
-
-impl Kept {
-    /// Until when it serves without a question.
-    fn until(&self, limits: &NameLimits) -> Instant {
-        let fresh = self.since + limits.lifetime(&self.answer, self.ttl);
-        self.recheck.map_or(fresh, |at| at.min(self.stale_until(limits)))
-    }
-
-    /// Until when it serves if nobody can be asked.
-    fn stale_until(&self, limits: &NameLimits) -> Instant {
-        let serves_on = self.answer.is_ok() && self.ttl.is_some();
-        let stale = if serves_on { limits.stale } else { Duration::ZERO };
-        self.since + limits.lifetime(&self.answer, self.ttl) + stale
-    }
-}
-
-impl<W: Ord> Entry<W> {
-    fn new(waiter: W, now: Instant) -> Self {
-        let (waiters, told) = (BTreeSet::from([waiter]), BTreeSet::new());
-        Self { waiters, told, answer: None, asked: Some(now) }
-    }
-
-    /// The answer, if it holds; or the stale one, if the question is open for too long.
-    fn serves(&self, limits: &NameLimits, now: Instant) -> Option<&Answer> {
-        let kept = self.answer.as_ref()?;
-        let slow = || self.asked.is_some_and(|since| now >= since + limits.patience);
-        let serves = now < kept.until(limits) || now < kept.stale_until(limits) && slow();
-        serves.then_some(&kept.answer)
-    }
-
-    /// The answer that `waiter` gets: who was told of one gets it, however short it is kept.
-    fn answer_for(&mut self, waiter: &W, limits: &NameLimits, now: Instant) -> Option<Answer> {
-        let told = self.told.remove(waiter);
-        let answer = match &self.answer {
-            Some(kept) if told => Some(&kept.answer),
-            _ => self.serves(limits, now),
-        };
-        let answer = answer.cloned()?;
-        self.waiters.remove(waiter);
-        Some(answer)
-    }
-
-    fn is_needed(&self) -> bool {
-        !self.waiters.is_empty() || !self.told.is_empty()
-    }
-
-    /// Whether it can be dropped: nothing is known that could serve, nobody waits, and no question
-    /// is open that is not lost.
-    fn is_over(&self, limits: &NameLimits, now: Instant) -> bool {
-        let expired = self.answer.as_ref().is_none_or(|kept| now >= kept.stale_until(limits));
-        let asked = self.asked.is_some_and(|since| now < since + LOST);
-        expired && !asked && !self.is_needed()
-    }
-}
-
-impl<W: Ord + Copy> Entry<W> {
-    /// Says who is to be told.
-    fn tell(&mut self) -> Vec<W> {
-        let waiters: Vec<W> = std::mem::take(&mut self.waiters).into_iter().collect();
-        self.told.extend(waiters.iter().copied());
-        waiters
-    }
-}
-
-impl<W: Ord> Names<W> {
-    /// An empty table.
+impl<W: Ord + Copy> Names<W> {
+    /// Returns an empty table.
     #[must_use]
     pub fn new(limits: NameLimits) -> Self {
-        Self { limits, names: HashMap::new(), asked: 0, sought: None }
+        let (entries, untold) = (HashMap::new(), VecDeque::new());
+        Self { limits, entries, places: Places::default(), untold, generation: 0 }
     }
 
-    /// Changes how long answers are kept, and how many, also of those that are known.
+    /// Changes the bounds, also for what is known already.
     pub const fn set_limits(&mut self, limits: NameLimits) {
         self.limits = limits;
     }
 
-    /// What is known of `name`; if nothing is, `waiter` is remembered until it has looked up again
-    /// what was [`answered`](Self::answered), or [`leave`](Self::leave)s. Callers for one name share
-    /// one question, and get its answer however short it is kept.
-    pub fn look_up(&mut self, name: &str, waiter: W, now: Instant) -> Known {
-        if let Some(entry) = self.names.get_mut(name) {
-            if let Some(answer) = entry.answer_for(&waiter, &self.limits, now) {
-                return Known::Answer(answer);
+    /// Looks `name` up for `waiter`, on behalf of `client` if its questions are bounded. Unless the
+    /// answer is complete, the waiter is remembered and told ([`told`](Self::told)) when there is
+    /// more, until it has looked up the complete answer or [`leave`](Self::leave)s. Waiters for one
+    /// name share one question, and get its answer however short its time is.
+    pub fn look_up(
+        &mut self,
+        name: &str,
+        waiter: W,
+        client: Option<IpAddr>,
+        now: Instant,
+    ) -> Known {
+        count(name.len() + LOOK_UP);
+        let (limits, generation) = (self.limits, self.generation);
+        let Some(entry) = self.entries.get_mut(name) else {
+            return self.ask(name, waiter, client, now);
+        };
+        let answer = entry.answer_for(&waiter, &limits, generation, now);
+        match (answer, entry.asked()) {
+            (Some(Ok(list)), Some(_)) if self.places.attend(entry, waiter, client, &limits) => {
+                Known::Answer(Ok(Addresses { list, complete: false }))
             }
-            if let Some(since) = entry.asked {
-                entry.waiters.insert(waiter);
-                let lost = now >= since + LOST;
-                if lost {
-                    entry.asked = Some(now);
+            (Some(answer), _) => {
+                self.places.leave(entry, &waiter);
+                self.places.touch(entry, &limits);
+                Known::Answer(answer.map(|list| Addresses { list, complete: true }))
+            }
+            (None, Some(since)) if self.places.attend(entry, waiter, client, &limits) => {
+                if now < since + LOST {
+                    return Known::Waiting;
                 }
-                return if lost { Known::Ask } else { Known::Waiting };
+                entry.ask_again(now);
+                entry.asked_in = generation;
+                Known::Ask(None)
             }
+            (None, Some(_)) => Known::Answer(self.last_resort(name, now)),
+            (None, None) => self.ask(name, waiter, client, now),
         }
-        if self.asked >= self.limits.asked && self.sought.is_none_or(|at| now >= at + SEEK) {
-            self.sought = Some(now);
-            self.sweep(now);
-        }
-        if self.asked >= self.limits.asked {
-            return Known::Answer(Err(NameError::Overloaded));
-        }
-        self.asked += 1;
-        if let Some(entry) = self.names.get_mut(name) {
-            entry.waiters.insert(waiter);
-            entry.asked = Some(now);
-            return Known::Ask;
-        }
-        self.make_room(now);
-        self.names.insert(name.to_owned(), Entry::new(waiter, now));
-        Known::Ask
     }
 
-    /// Takes what there is of an answer while the rest is still being asked for, and says who has
-    /// waited for it.
-    pub fn answered_early(
+    /// Takes a part of the addresses of `name` while the others are still being asked for.
+    pub fn answered_in_part(
         &mut self,
         name: &str,
-        answer: Answer,
+        addresses: Arc<[IpAddr]>,
         ttl: Option<Duration>,
         now: Instant,
-    ) -> Vec<W>
-    where
-        W: Copy,
-    {
-        let limits = self.limits;
-        let Some(entry) = self.names.get_mut(name) else { return Vec::new() };
-        if entry.asked.is_none() {
-            return Vec::new(); // asked twice, as the first question seemed lost
+    ) {
+        let entry = self.entries.get_mut(name).filter(|entry| entry.asked().is_some());
+        let Some(entry) = entry else { return };
+        entry.kept = Some(Kept::new(Ok(addresses), ttl, now));
+        entry.generation = entry.asked_in;
+        entry.answers += 1;
+        self.untold.push_back((Arc::clone(&entry.name), None));
+    }
+
+    /// Takes the answer for `name`, which holds for `ttl` if its source says so. An answer to no open
+    /// question is dropped.
+    pub fn answered(&mut self, name: &str, answer: Answer, ttl: Option<Duration>, now: Instant) {
+        let entry = self.entries.get_mut(name).filter(|entry| entry.asked().is_some());
+        let Some(entry) = entry else { return };
+        let same_servers = entry.generation == entry.asked_in;
+        let outlasted = match (&answer, &mut entry.kept) {
+            (Err(error), Some(kept)) if same_servers => kept.outlasts(error, &self.limits, now),
+            _ => false,
+        };
+        if !outlasted {
+            entry.kept = Some(Kept::new(answer, ttl, now));
+            entry.generation = entry.asked_in;
         }
-        match (&answer, &mut entry.answer) {
-            // Nobody could say: what was known before serves on.
-            (Err(error), Some(kept)) if error.says_nothing() && now < kept.stale_until(&limits) => {
-                kept.recheck = Some(now + limits.recheck);
+        entry.answers += 1;
+        if entry.waiters.is_empty() {
+            self.places.put(entry, Place::Idle);
+        } else {
+            self.places.put(entry, |_| Place::Telling);
+            self.untold.push_back((Arc::clone(&entry.name), None));
+        }
+    }
+
+    /// Returns the time at which the waiters for `name` get an answer that has expired, if there is
+    /// one and the question is still open then; see [`tell_expired`](Self::tell_expired).
+    #[must_use]
+    pub fn expired_serves_at(&self, name: &str) -> Option<Instant> {
+        let entry = self.entries.get(name)?;
+        let at = entry.asked()? + self.limits.patience;
+        let kept = entry.kept(self.generation)?;
+        (at < kept.stale_until(&self.limits)).then_some(at)
+    }
+
+    /// Has the waiters for `name` told of an answer that has expired, if it serves them now.
+    pub fn tell_expired(&mut self, name: &str, now: Instant) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        if entry.serves(&self.limits, self.generation, now).is_some() {
+            entry.answers += 1;
+            self.untold.push_back((Arc::clone(&entry.name), None));
+        }
+    }
+
+    /// Returns the next waiters that are to be told of an answer, after `most` steps at the latest;
+    /// others are left if [`has_to_tell`](Self::has_to_tell).
+    pub fn told(&mut self, most: usize) -> Vec<W> {
+        (0..most).map_while(|_| self.tell_next()).flatten().collect()
+    }
+
+    /// Goes on to the next waiter that was not told yet. Returns it if there is an answer that it has
+    /// not seen; `None` at the end.
+    fn tell_next(&mut self) -> Option<Option<W>> {
+        count(LOOK_UP);
+        let (name, last) = self.untold.front_mut()?;
+        if let Some(entry) = self.entries.get_mut(name) {
+            let behind = last.map_or(Bound::Unbounded, Bound::Excluded);
+            if let Some((&waiter, &seen)) = entry.waiters.range((behind, Bound::Unbounded)).next() {
+                *last = Some(waiter);
+                return Some((seen < entry.answers).then_some(waiter));
             }
-            _ => entry.answer = Some(Kept { answer, since: now, ttl, recheck: None }),
+            if let Place::Telling = entry.place {
+                self.places.put(entry, Place::Idle);
+            }
         }
-        if entry.serves(&limits, now).is_some() { entry.tell() } else { Vec::new() }
+        self.untold.pop_front();
+        Some(None)
     }
 
-    /// Takes the answer for `name`, which holds for `ttl` if its source says so, and says who has
-    /// waited for it.
-    pub fn answered(
-        &mut self,
-        name: &str,
-        answer: Answer,
-        ttl: Option<Duration>,
-        now: Instant,
-    ) -> Vec<W>
-    where
-        W: Copy,
-    {
-        let mut told = self.answered_early(name, answer, ttl, now);
-        if let Some(entry) = self.names.get_mut(name)
-            && entry.asked.take().is_some()
-        {
-            self.asked -= 1;
-            told.extend(entry.tell()); // an answer that is not kept at all
+    /// Returns true if waiters are still to be told of an answer.
+    #[must_use]
+    pub fn has_to_tell(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// Removes `waiter` from those that wait for `name`. Returns true if it was the last one and the
+    /// question is still open: it goes on while there is room for it, or is
+    /// [forgotten](Self::forget) if it can be taken back.
+    pub fn leave(&mut self, name: &str, waiter: &W) -> bool {
+        count(LOOK_UP);
+        self.entries.get_mut(name).is_some_and(|entry| self.places.leave(entry, waiter))
+    }
+
+    /// Ends the question for `name` without an answer: it was taken back.
+    pub fn forget(&mut self, name: &str) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        if entry.kept.is_some() && entry.asked().is_some() {
+            self.places.put(entry, Place::Idle);
+        } else if entry.asked().is_some() {
+            self.places.remove(&entry.place);
+            self.entries.remove(name);
         }
-        told
     }
 
-    /// When those who wait for `name` get an answer that has expired, if there is one and the
-    /// question is still open then.
-    #[must_use]
-    pub fn stale_at(&self, name: &str) -> Option<Instant> {
-        let entry = self.names.get(name)?;
-        let at = entry.asked? + self.limits.patience;
-        entry.answer.as_ref().filter(|kept| at < kept.stale_until(&self.limits)).map(|_| at)
+    /// Drops every answer, as the servers are others now, and those to questions that are open. Only a
+    /// waiter that was told of one, or is then, still gets it.
+    pub const fn clear(&mut self) {
+        self.generation += 1;
     }
 
-    /// Who waits for `name`.
-    pub fn waiters(&self, name: &str) -> impl Iterator<Item = &W> {
-        self.names.get(name).into_iter().flat_map(|entry| &entry.waiters)
-    }
-
-    /// How many names are known or asked for, and how many of them are asked for.
-    #[must_use]
-    pub fn count(&self) -> (usize, usize) {
-        (self.names.len(), self.asked)
-    }
-
-    /// How long what is known of `name` serves without another question.
+    /// Returns the time for which the answer for `name` serves without another question.
     #[must_use]
     pub fn lifetime(&self, name: &str, now: Instant) -> Option<Duration> {
-        let kept = self.names.get(name)?.answer.as_ref()?;
+        let kept = self.entries.get(name)?.kept(self.generation)?;
         Some(kept.until(&self.limits).saturating_duration_since(now))
     }
 
-    /// `waiter` does not want to know any more. Whether it was the last who did, and the question
-    /// is still open: then it may be taken back, and be [forgotten](Self::forget) here.
-    pub fn leave(&mut self, name: &str, waiter: &W) -> bool {
-        let Some(entry) = self.names.get_mut(name) else { return false };
-        let left = entry.waiters.remove(waiter) | entry.told.remove(waiter);
-        left && !entry.is_needed() && entry.asked.is_some()
+    /// Returns the number of names in the table, and of questions that are open.
+    #[must_use]
+    pub fn count(&self) -> (usize, usize) {
+        (self.entries.len(), self.places.questions())
     }
 
-    /// The question for `name` will not be answered.
-    pub fn forget(&mut self, name: &str) {
-        if self.names.remove(name).is_some_and(|entry| entry.asked.is_some()) {
-            self.asked -= 1;
+    /// Returns all waiters, with the names that they wait for.
+    pub fn waiters(&self) -> impl Iterator<Item = (&str, W)> {
+        let entries = self.entries.values();
+        entries.flat_map(|entry| entry.waiters.keys().map(|&waiter| (&*entry.name, waiter)))
+    }
+
+    /// Begins a question, if there is a place for it.
+    fn ask(&mut self, name: &str, waiter: W, client: Option<IpAddr>, now: Instant) -> Known {
+        if !self.places.shares.take(client, self.limits.asked) {
+            return Known::Answer(self.last_resort(name, now));
+        }
+        let displaced = self.displace();
+        if !self.entries.contains_key(name) {
+            self.make_room(now);
+        }
+        let entry = self.entries.entry(name.into());
+        let entry = entry.or_insert_with_key(|name| Entry::new(Arc::clone(name)));
+        entry.asked_in = self.generation;
+        entry.waiters.insert(waiter, entry.answers);
+        self.places.put(entry, |_| Place::Asked(now, client));
+        Known::Ask(displaced)
+    }
+
+    /// Ends a question without waiters if there is one more than may be.
+    fn displace(&mut self) -> Option<Arc<str>> {
+        if self.places.questions() <= self.limits.asked {
+            return None;
+        }
+        let (_, name) = self.places.left.first_key_value()?;
+        let name = Arc::clone(name);
+        self.forget(&name);
+        Some(name)
+    }
+
+    /// Returns an answer that has expired where no question may be asked (RFC 8767).
+    fn last_resort(&self, name: &str, now: Instant) -> Result<Addresses, NameError> {
+        let kept = self.entries.get(name).and_then(|entry| entry.kept(self.generation));
+        match kept.map(|kept| (&kept.answer, kept.last_resort(&self.limits))) {
+            Some((Ok(list), until)) if now < until => {
+                Ok(Addresses { list: Arc::clone(list), complete: true })
+            }
+            _ => Err(NameError::Overloaded),
         }
     }
 
-    /// Drops every answer: it came from somebody who is not asked any more. Who has still to take one
-    /// takes it.
-    pub fn clear(&mut self) {
-        self.names.retain(|_, entry| {
-            if entry.asked.is_some() {
-                entry.answer = None;
-            }
-            entry.asked.is_some() || entry.is_needed()
-        });
-    }
-
-    /// Drops what has expired once the table is full, and if that is not enough, all answers that
-    /// nobody waits for.
+    /// Makes room for another name: drops the names that were not used for longest, if the table is
+    /// full or their answers serve no more. Two for one that comes, so that a table whose bound was
+    /// lowered shrinks.
     fn make_room(&mut self, now: Instant) {
-        if self.names.len() >= self.limits.names {
-            self.sweep(now);
-        }
-        if self.names.len() >= self.limits.names {
-            self.names.retain(|_, entry| entry.asked.is_some() || entry.is_needed());
-        }
-    }
-
-    /// Drops answers that have expired, and questions that seem lost and that nobody waits for.
-    fn sweep(&mut self, now: Instant) {
-        let limits = self.limits;
-        self.names.retain(|_, entry| !entry.is_over(&limits, now));
-        self.asked = self.names.values().filter(|entry| entry.asked.is_some()).count();
-    }
-}
-
-impl NameLimits {
-    /// How long `answer` serves of which its source says `ttl`.
-    fn lifetime(&self, answer: &Answer, ttl: Option<Duration>) -> Duration {
-        let (least, most) = self.ttl;
-        match (answer, ttl) {
-            (Ok(_), None) => self.answer,
-            (Ok(_), Some(ttl)) => ttl.max(least).min(most),
-            (Err(NameError::NoSuchName | NameError::NoAddress), Some(ttl)) => {
-                ttl.max(least).min(self.negative)
+        for _ in 0..2 {
+            let Some((_, name)) = self.places.idle.first_key_value() else { return };
+            let Some(entry) = self.entries.get(name) else { return };
+            let over = entry.is_over(&self.limits, self.generation, now);
+            if !over && self.entries.len() < self.limits.names {
+                return;
             }
-            (Err(_), _) => self.failure,
+            count(2 * LOOK_UP);
+            let name = Arc::clone(name);
+            self.places.remove(&entry.place);
+            self.entries.remove(&name);
+        }
+    }
+
+    /// Compares the places of all entries with their bookkeeping; for simulations.
+    ///
+    /// # Panics
+    /// If they do not agree.
+    pub fn check(&self) {
+        let mut asked: BTreeMap<Option<IpAddr>, usize> = BTreeMap::new();
+        let (mut left, mut idle) = (0, 0);
+        for (name, entry) in &self.entries {
+            assert_eq!(*name, entry.name, "an entry knows its name");
+            match entry.place {
+                Place::Asked(_, client) => {
+                    assert!(
+                        !entry.waiters.is_empty(),
+                        "a question that holds a place has a waiter: {name}"
+                    );
+                    *asked.entry(client).or_default() += 1;
+                }
+                Place::Left(_, number) => {
+                    assert!(
+                        entry.waiters.is_empty(),
+                        "a question that was left has no waiter: {name}"
+                    );
+                    assert_eq!(self.places.left.get(&number), Some(name));
+                    left += 1;
+                }
+                Place::Telling => {
+                    let told = self.untold.iter().any(|(untold, _)| untold == name);
+                    assert!(told, "waiters that have an answer will be told: {name}");
+                }
+                Place::Idle(number) => {
+                    assert!(entry.kept.is_some(), "an entry without a question has an answer");
+                    assert_eq!(self.places.idle.get(&number), Some(name));
+                    idle += 1;
+                }
+            }
+        }
+        assert_eq!((left, idle), (self.places.left.len(), self.places.idle.len()));
+        assert_eq!(asked.values().sum::<usize>(), self.places.shares.total());
+        for (client, asked) in asked {
+            let held = client.map(|client| self.places.shares.held(&client));
+            assert!(held.is_none_or(|held| held == asked), "{client:?} holds {held:?} places");
         }
     }
 }

@@ -1,51 +1,24 @@
 //! One question, for one kind of addresses, on its way from server to server.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::message::{FORMAT_ERROR, Kind, Response, is_bare_format_error, query};
+use super::attempt::{Over, Query, TcpFor, Try};
+use super::known::NameError;
+use super::message::{Kind, Response, Unread, is_bare_format_error, query};
 use super::name::Name;
-use super::names::NameError;
+use super::problem::{BAD_VERSION, FORMAT_ERROR, NOT_IMPLEMENTED, Problem, SERVER_FAILURE};
 use super::random::Random;
+use super::servers::Notice;
 use super::verdict::Verdict;
 
 /// So many datagrams that claim to be from the server and are not the answer are no accident: the
 /// query goes on over TCP, where nobody can guess what to forge (RFC 5452 §9.3).
 const FORGED: usize = 32;
-/// The server knows of no such version of EDNS (RFC 6891 §6.1.3).
-const BAD_VERSION: u16 = 16;
-
-/// Over what a query goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
-    /// A datagram from a socket that was never used before.
-    Udp,
-    /// A connection, each message behind its length in two octets (RFC 7766 §8).
-    Tcp,
-}
-
-/// A query to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// To whom.
-    pub server: SocketAddr,
-    /// Over what.
-    pub over: Over,
-    /// The message, without its length.
-    pub message: Vec<u8>,
-}
-
-/// One query that may be sent.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Try {
-    pub(super) server: SocketAddr,
-    pub(super) over: Over,
-    pub(super) edns: bool,
-    /// Whether it is over TCP because an answer was cut short.
-    pub(super) cut: bool,
-}
+/// Number of queries that a server answers in another case, each of its own id and port, before such
+/// an answer counts without TCP: a forger would have to guess all of them in a row.
+const OTHER_CASE: u8 = 3;
 
 /// Where a question has got to.
 #[derive(Debug)]
@@ -63,8 +36,8 @@ pub(super) struct Question {
     asked: Vec<SocketAddr>,
     /// What came of the last server that gave no answer.
     problem: Option<(SocketAddr, Problem)>,
-    /// Servers that have answered, or have not.
-    pub(super) noticed: Vec<(SocketAddr, bool)>,
+    /// Observations of servers, until they are taken.
+    pub(super) noticed: Vec<(SocketAddr, Notice)>,
 }
 
 #[derive(Debug)]
@@ -82,8 +55,6 @@ struct Waiting {
     id: u16,
     spelled: Name,
     until: Instant,
-    /// Whether something has come that is an answer but for the case of the name.
-    misspelled: bool,
     /// How much has come that was not the answer.
     misses: usize,
 }
@@ -95,17 +66,6 @@ pub(super) enum Outcome {
     NoData(Option<u32>),
     NoSuchName(Option<u32>),
     Unanswered,
-}
-
-/// Why a server has no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Problem {
-    Silent,
-    Unreachable(String),
-    Cut(String),
-    Code(u16),
-    Lame,
-    Chain,
 }
 
 impl Question {
@@ -168,11 +128,12 @@ impl Question {
         if !self.asked.contains(&at.server) {
             self.asked.push(at.server);
         }
-        let (id, spelled) = (random.id(), self.name.in_any_case(random));
+        let id = random.id();
+        let spelled =
+            if at.random_case { self.name.in_any_case(random) } else { self.name.clone() };
         let message = query(id, &spelled, self.kind, at.edns);
         let until = now + timeout;
-        self.state =
-            State::Waiting(Waiting { at, id, spelled, until, misspelled: false, misses: 0 });
+        self.state = State::Waiting(Waiting { at, id, spelled, until, misses: 0 });
         Some(Query { server: at.server, over: at.over, message })
     }
 
@@ -185,28 +146,52 @@ impl Question {
             return;
         }
         match waiting.read(message, &self.name, self.kind) {
-            Heard::Response(response) => {
-                self.noticed.push((at.server, true));
-                self.take(&response, at);
-            }
-            Heard::BareFormatError => self.again(Try { edns: false, ..at }),
+            Heard::Response(response, same_case) => self.answered(&response, same_case, at),
+            Heard::BareFormatError => self.again(at.without_edns()),
             Heard::Nothing if waiting.misses >= FORGED && at.over == Over::Udp => {
-                self.again(Try { over: Over::Tcp, ..at });
+                self.again(at.over_tcp(TcpFor::Forged));
+            }
+            Heard::Nothing if waiting.misses >= FORGED => {
+                self.failed("it answers something else".into());
             }
             Heard::Nothing => {}
         }
     }
 
+    /// The server has answered. A datagram that does not repeat the case of the name may be forged, so
+    /// it says nothing; but it is a reason to ask over TCP, where the case is not needed. What is
+    /// answered there in another case proves that the server does not keep it. Where there is no TCP,
+    /// the same answer to several queries does.
+    fn answered(&mut self, response: &Response, same_case: bool, at: Try) {
+        if !same_case && at.over == Over::Udp {
+            let at = Try { other_case: at.other_case + 1, ..at };
+            if at.other_case < OTHER_CASE {
+                let next = if at.no_tcp { at } else { at.over_tcp(TcpFor::Case) };
+                return self.again(next);
+            }
+        }
+        self.noticed.push((at.server, Notice::Answered));
+        if same_case {
+            return self.take(response, at);
+        }
+        self.noticed.push((at.server, Notice::NoCase));
+        self.take(response, Try { random_case: false, ..at });
+    }
+
     fn take(&mut self, response: &Response, at: Try) {
         if response.truncated {
             match at.over {
-                Over::Udp => self.again(Try { over: Over::Tcp, cut: true, ..at }),
+                Over::Udp => self.again(at.over_tcp(TcpFor::Cut)),
                 Over::Tcp => self.give_up_on(at.server, Problem::Cut("the same".into())),
             }
-        } else if matches!(response.code, FORMAT_ERROR | BAD_VERSION) && at.edns {
-            self.again(Try { edns: false, ..at });
-        } else {
-            self.conclude(response, at);
+            return;
+        }
+        match response.code {
+            FORMAT_ERROR | NOT_IMPLEMENTED | BAD_VERSION if at.edns => {
+                self.again(at.without_edns());
+            }
+            SERVER_FAILURE if at.edns => self.last(at.without_edns(), SERVER_FAILURE),
+            _ => self.conclude(response, at),
         }
     }
 
@@ -214,9 +199,12 @@ impl Question {
     pub(super) fn failed(&mut self, why: String) {
         let State::Waiting(waiting) = &self.state else { return };
         let at = waiting.at;
-        self.noticed.push((at.server, false));
-        let problem = if at.cut { Problem::Cut(why) } else { Problem::Unreachable(why) };
-        self.give_up_on(at.server, problem);
+        if at.tcp_for == Some(TcpFor::Case) {
+            return self.again(at.without_tcp());
+        }
+        self.noticed.push((at.server, Notice::Silent));
+        let cut = at.tcp_for == Some(TcpFor::Cut);
+        self.give_up_on(at.server, if cut { Problem::Cut(why) } else { Problem::Unreachable(why) });
     }
 
     /// The query under way could not be sent for want of descriptors: to be sent at `at`.
@@ -258,7 +246,14 @@ impl Question {
     }
 
     fn conclude(&mut self, response: &Response, at: Try) {
-        self.state = match Verdict::of(response, &self.name, self.kind, self.links) {
+        let verdict = Verdict::of(response, &self.name, self.kind, self.links);
+        match verdict {
+            Verdict::Code(_) => {}
+            _ if at.edns => self.noticed.push((at.server, Notice::Edns)),
+            _ if at.edns_failed => self.noticed.push((at.server, Notice::NoEdns)),
+            _ => {}
+        }
+        self.state = match verdict {
             Verdict::Addresses { addresses, ttl } => {
                 State::Over(Outcome::Addresses(addresses, ttl.min(self.ttl)))
             }
@@ -280,11 +275,22 @@ impl Question {
 
     /// Asks the same server once more, in another way, now and later.
     fn again(&mut self, at: Try) {
+        self.change(at);
+        self.tries.push_front(at);
+        self.state = State::Next(None);
+    }
+
+    /// Asks the same server once more, in another way, when the others had their turns.
+    fn last(&mut self, at: Try, code: u16) {
+        self.give_up_on(at.server, Problem::Code(code));
+        self.tries.push_back(at);
+    }
+
+    /// Has the server asked in this way when its next turn comes.
+    fn change(&mut self, at: Try) {
         for later in self.tries.iter_mut().filter(|later| later.server == at.server) {
             *later = at;
         }
-        self.tries.push_front(at);
-        self.state = State::Next(None);
     }
 
     /// Does not ask this server again.
@@ -294,75 +300,48 @@ impl Question {
         self.state = State::Next(None);
     }
 
-    /// The server was silent. One that seems to fold the case of names is asked over TCP from now
-    /// on, where the case is not needed.
+    /// The server was silent. Perhaps it drops queries with EDNS; or what comes between drops TCP.
     fn time_out(&mut self) {
         let State::Waiting(waiting) = &self.state else { return };
-        let (at, misspelled) = (waiting.at, waiting.misspelled);
-        if misspelled {
-            for later in self.tries.iter_mut().filter(|later| later.server == at.server) {
-                later.over = Over::Tcp;
-            }
-        }
-        self.noticed.push((at.server, misspelled));
+        let at = waiting.at;
         self.problem = Some((at.server, Problem::Silent));
+        if at.tcp_for == Some(TcpFor::Case) {
+            return self.again(at.without_tcp());
+        }
+        if at.edns && at.over == Over::Udp {
+            self.change(at.without_edns());
+        }
+        self.noticed.push((at.server, Notice::Silent));
         self.state = State::Next(None);
     }
 }
 
-/// What a message is to a query.
+/// Meaning of a message to a query.
 enum Heard {
-    Response(Box<Response>),
+    /// The response, and whether it repeats the case of the name.
+    Response(Box<Response>, bool),
     BareFormatError,
     Nothing,
 }
 
 impl Waiting {
-    /// The response to this query, if `message` is that: its id, its question, and in a datagram its
-    /// spelling.
+    /// Reads what `message` is to this query: its response if it repeats the id and the question. Only
+    /// that is worth to be read whole.
     fn read(&mut self, message: &[u8], name: &Name, kind: Kind) -> Heard {
-        match Response::read(message) {
+        match Unread::begin(message) {
             Err(_) if self.at.edns && is_bare_format_error(message, self.id) => {
                 return Heard::BareFormatError;
             }
-            Ok(response) if response.id == self.id && response.is_about(name, kind) => {
-                let spelled = response.name.is_spelled_like(&self.spelled);
-                if spelled || self.at.over == Over::Tcp {
-                    return Heard::Response(Box::new(response));
+            Ok(unread) if unread.head().id == self.id && unread.head().is_about(name, kind) => {
+                if let Ok(response) = unread.finish() {
+                    let same_case = response.name.is_spelled_like(&self.spelled);
+                    let same_case = same_case || !self.at.random_case;
+                    return Heard::Response(Box::new(response), same_case);
                 }
-                self.misspelled = true;
             }
             _ => {}
         }
         self.misses += 1;
         Heard::Nothing
-    }
-}
-
-impl Problem {
-    fn of(&self, server: SocketAddr) -> String {
-        match self {
-            Self::Silent => format!("no answer from {server}"),
-            Self::Unreachable(why) => format!("{server} cannot be asked: {why}"),
-            Self::Cut(why) => format!("{server} cuts its answer short, and over TCP: {why}"),
-            Self::Code(code) => format!("{server} says {}", Code(*code)),
-            Self::Lame => format!("{server} knows nothing of the name and asks nobody"),
-            Self::Chain => format!("{server} has CNAME records in a loop, or too many"),
-        }
-    }
-}
-
-/// A response code, as people know it.
-struct Code(u16);
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            1 => f.write_str("FORMERR"),
-            2 => f.write_str("SERVFAIL"),
-            4 => f.write_str("NOTIMP"),
-            5 => f.write_str("REFUSED"),
-            other => write!(f, "RCODE {other}"),
-        }
     }
 }

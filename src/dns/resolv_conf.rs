@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::work::count;
+
 use super::name::Name;
 
 /// The port of servers.
@@ -29,6 +31,9 @@ pub struct ResolvConf {
     pub rotate: bool,
     /// Whether queries go over TCP.
     pub use_tcp: bool,
+    /// True if queries spell names in random case, of which the file says nothing; see
+    /// [`Server::random_case`](super::Server::random_case).
+    pub random_case: bool,
 }
 
 impl Default for ResolvConf {
@@ -41,6 +46,7 @@ impl Default for ResolvConf {
             attempts: None,
             rotate: false,
             use_tcp: false,
+            random_case: true,
         }
     }
 }
@@ -50,6 +56,7 @@ impl ResolvConf {
     /// machine.
     #[must_use]
     pub fn read(text: &str) -> Self {
+        count(text.len());
         let mut conf = Self::default();
         let mut servers = Vec::new();
         for line in text.lines().filter(|line| !line.starts_with(['#', ';'])) {

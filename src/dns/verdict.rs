@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use crate::work::count;
+
 use super::message::{Data, Kind, Record, Response};
 use super::name::Name;
 
 /// How many CNAME records one name may lead over, in one response or several.
-pub const LONGEST_CHAIN: usize = 8;
+pub const LONGEST_CHAIN: usize = 16;
 /// How many addresses of a kind are taken of one answer; nobody would dial so many.
 pub const MOST_ADDRESSES: usize = 32;
 
@@ -80,6 +82,7 @@ impl Verdict {
 }
 
 fn addresses_of(owner: &Name, kind: Kind, records: &[Record]) -> (Vec<IpAddr>, u32) {
+    count(owner.wire().len() * records.len());
     let (mut addresses, mut ttl) = (Vec::new(), u32::MAX);
     for record in records {
         if let Data::Address(address) = record.data
@@ -97,6 +100,7 @@ fn addresses_of(owner: &Name, kind: Kind, records: &[Record]) -> (Vec<IpAddr>, u
 }
 
 fn cname_of<'a>(owner: &Name, records: &'a [Record]) -> Option<(&'a Record, &'a Name)> {
+    count(owner.wire().len() * records.len());
     records.iter().find_map(|record| match &record.data {
         Data::Cname(target) if record.owner == *owner => Some((record, target)),
         _ => None,
@@ -106,6 +110,7 @@ fn cname_of<'a>(owner: &Name, records: &'a [Record]) -> Option<(&'a Record, &'a 
 /// How long it holds that `name` has nothing: what its zone says of that (RFC 2308 §5). Without,
 /// the response says nothing of it.
 fn negative_ttl(name: &Name, authority: &[Record]) -> Option<u32> {
+    count(name.wire().len() * authority.len());
     authority.iter().find_map(|record| match record.data {
         Data::Soa(minimum) if name.is_within(&record.owner) => Some(record.ttl.min(minimum)),
         _ => None,

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::chunked::{Chunked, ChunkedDecoder};
-use super::fields::Fields;
+use super::fields::{Fields, Name};
 use super::framing::Framing;
+use super::head::{RequestHead, ResponseHead};
 use super::parse::{self, HeadLimits};
 use super::refusal::Refusal;
 
@@ -13,7 +14,11 @@ use super::refusal::Refusal;
 pub(super) enum BodyDecoder {
     /// This many bytes are left.
     Length(u64),
-    Chunked(ChunkedDecoder),
+    Chunked {
+        decoder: ChunkedDecoder,
+        /// Names in `Connection`: trailer fields with them end here.
+        nominated: Vec<Box<[u8]>>,
+    },
     /// All bytes until the connection ends.
     Close,
 }
@@ -30,19 +35,22 @@ pub(super) enum BodyStep {
 }
 
 impl BodyDecoder {
-    pub(super) const fn of_request(framing: Framing) -> Self {
-        Self::new(framing, ChunkedDecoder::new())
+    pub(super) fn of_request(head: &RequestHead) -> Self {
+        Self::new(head.framing(), ChunkedDecoder::new(), head.fields())
     }
 
-    pub(super) const fn of_response(framing: Framing) -> Self {
-        Self::new(framing, ChunkedDecoder::of_response())
+    pub(super) fn of_response(head: &ResponseHead) -> Self {
+        Self::new(head.framing(), ChunkedDecoder::of_response(), head.fields())
     }
 
-    const fn new(framing: Framing, chunked: ChunkedDecoder) -> Self {
+    fn new(framing: Framing, decoder: ChunkedDecoder, fields: &Fields) -> Self {
         match framing {
             Framing::None => Self::Length(0),
             Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunked(chunked),
+            Framing::Chunked => {
+                let nominated = fields.elements(Name::Connection).map(Into::into).collect();
+                Self::Chunked { decoder, nominated }
+            }
             Framing::Close => Self::Close,
         }
     }
@@ -51,7 +59,7 @@ impl BodyDecoder {
     pub(super) const fn content_left(&self) -> u64 {
         match self {
             Self::Length(left) => *left,
-            Self::Chunked(chunked) => chunked.content_left(),
+            Self::Chunked { decoder, .. } => decoder.content_left(),
             Self::Close => u64::MAX,
         }
     }
@@ -61,7 +69,7 @@ impl BodyDecoder {
     pub(super) const fn skip_content(&mut self, n: u64) {
         match self {
             Self::Length(left) => *left -= n,
-            Self::Chunked(chunked) => chunked.skip_content(n),
+            Self::Chunked { decoder, .. } => decoder.skip_content(n),
             Self::Close => {}
         }
     }
@@ -81,14 +89,16 @@ impl BodyDecoder {
                 let n = usize::try_from(n).unwrap_or(usize::MAX);
                 Ok((n, BodyStep::Content(0..n)))
             }
-            Self::Chunked(chunked) => {
-                let (used, step) = chunked.decode(input, limits)?;
+            Self::Chunked { decoder, nominated } => {
+                let (used, step) = decoder.decode(input, limits)?;
                 let step = match step {
                     Chunked::Content(range) => BodyStep::Content(range),
                     Chunked::More => BodyStep::More,
-                    Chunked::End(trailers) if trailers.len() <= 2 => BodyStep::End(None),
-                    Chunked::End(trailers) => {
-                        BodyStep::End(Some(parse::trailers(&input[trailers])?))
+                    Chunked::End(range) if range.len() <= 2 => BodyStep::End(None),
+                    Chunked::End(range) => {
+                        let trailers =
+                            parse::trailers(&input[range], decoder.trailers(), nominated)?;
+                        BodyStep::End(Some(trailers).filter(|trailers| !trailers.is_empty()))
                     }
                 };
                 Ok((used, step))

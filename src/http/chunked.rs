@@ -5,6 +5,8 @@
 use std::io::Write;
 use std::ops::Range;
 
+use crate::work;
+
 use super::parse::{HeadLimits, Scanner, Section};
 use super::refusal::Refusal;
 
@@ -14,8 +16,8 @@ pub struct ChunkedDecoder {
     state: State,
     /// Bytes of extensions so far, less those of content.
     extensions: usize,
-    /// Whether white space may follow a size although no extension comes.
-    padding: bool,
+    /// Section that the trailers are.
+    trailers: Section,
 }
 
 #[derive(Clone, Debug)]
@@ -62,14 +64,23 @@ impl ChunkedDecoder {
     /// A decoder at the start of a body.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: State::Size { size: 0, digits: 0 }, extensions: 0, padding: false }
+        Self {
+            state: State::Size { size: 0, digits: 0 },
+            extensions: 0,
+            trailers: Section::RequestTrailers,
+        }
     }
 
     /// A decoder at the start of a response's body. It bears spaces between a size and CR LF: some
-    /// servers pad with them, and nobody takes them for something else.
+    /// servers pad with them, and nobody takes them for something else. Trailers may be folded.
     #[must_use]
     pub const fn of_response() -> Self {
-        Self { padding: true, ..Self::new() }
+        Self { trailers: Section::ResponseTrailers, ..Self::new() }
+    }
+
+    /// Section that the trailers are.
+    pub(super) const fn trailers(&self) -> Section {
+        self.trailers
     }
 
     /// How many of the next bytes are content of the current chunk.
@@ -108,6 +119,7 @@ impl ChunkedDecoder {
             return Ok((0, Chunked::End(0..0)));
         }
         while let Some(&byte) = input.get(at) {
+            work::count(1);
             if let State::Content { left } = self.state {
                 let available = (input.len() - at) as u64;
                 let n = left.min(available);
@@ -148,7 +160,7 @@ impl ChunkedDecoder {
             (&(State::Size { size, .. } | State::Extension { size }), b'\r') => {
                 State::SizeLf { size }
             }
-            (&State::Gap { size }, b'\r') if self.padding => State::SizeLf { size },
+            (&State::Gap { size }, b'\r') if self.trailers.is_of_origin() => State::SizeLf { size },
             (State::Size { .. } | State::Gap { .. } | State::Extension { .. }, b'\n') => {
                 return Err(Refusal::BareLf);
             }
@@ -158,7 +170,7 @@ impl ChunkedDecoder {
                 State::Extension { size }
             }
             (State::Extension { .. }, _) => return Err(Refusal::ChunkExtension),
-            (State::SizeLf { size: 0 }, b'\n') => State::Trailers(Scanner::new(Section::Trailers)),
+            (State::SizeLf { size: 0 }, b'\n') => State::Trailers(Scanner::new(self.trailers)),
             (&State::SizeLf { size: left }, b'\n') => {
                 let credit = usize::try_from(left).unwrap_or(usize::MAX);
                 self.extensions = self.extensions.saturating_sub(credit);

@@ -99,7 +99,7 @@ impl ClientCodec {
         let ends_by_itself = head.framing() != Framing::Close && !switches && !self.doubtful;
         self.reusable = ends_by_itself && Hop::of(head.version(), head.fields()).persistent;
         self.announced = head.framing() == Framing::None && announces_content(head.fields());
-        self.state = State::Body(BodyDecoder::of_response(head.framing()));
+        self.state = State::Body(BodyDecoder::of_response(&head));
         FromOrigin::Response(Box::new(head))
     }
 
@@ -108,7 +108,7 @@ impl ClientCodec {
     ///
     /// # Errors
     /// [`Refusal::Truncated`].
-    pub const fn end_of_stream(&mut self) -> Result<FromOrigin, Refusal> {
+    pub fn end_of_stream(&mut self) -> Result<FromOrigin, Refusal> {
         if matches!(self.state, State::Body(BodyDecoder::Close | BodyDecoder::Length(0))) {
             self.state = State::End;
             return Ok(FromOrigin::End(None));

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::Write;
 
+use crate::work;
+
 use super::fields::{Field, Fields, Name};
 use super::status::Status;
 use super::version::Version;
@@ -110,6 +112,7 @@ impl<'a> HeadWriter<'a> {
     }
 
     fn line(&mut self, name: &[u8], value: &[u8]) {
+        work::count(name.len() + value.len());
         self.out.reserve(name.len() + value.len() + 4);
         self.out.extend_from_slice(name);
         self.out.extend_from_slice(b": ");

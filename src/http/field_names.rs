@@ -1,51 +1,71 @@
-//! Names of the fields of a head, to be found again and again.
+//! Sets of field names.
 
 use std::cmp::Ordering;
 
 use crate::work;
 
-use super::fields::Fields;
+/// Field names in any case. A name is found in few comparisons, however many there are: both what is in the
+/// set and what is looked for may be a peer's choice.
+#[derive(Clone, Debug, Default)]
+pub struct FieldNames<'a> {
+    /// In the order of [`compare`].
+    names: Vec<&'a [u8]>,
+}
 
-/// Names of the fields of a head. Case makes no difference.
-#[derive(Clone, Debug)]
-pub struct FieldNames<'a>(Vec<&'a [u8]>);
-
-impl<'a> FieldNames<'a> {
-    /// The names of all `fields`.
+impl FieldNames<'_> {
+    /// Returns true if `name` is in the set.
     #[must_use]
-    pub fn of(fields: &'a Fields) -> Self {
-        let mut names: Vec<&[u8]> = fields.iter().map(|field| field.name).collect();
-        names.sort_unstable_by(|one, other| order(one, other));
-        Self(names)
-    }
-
-    /// Returns true if a field has this name.
-    #[must_use]
-    pub fn has(&self, name: &[u8]) -> bool {
-        self.0.binary_search_by(|other| order(other, name)).is_ok()
+    pub fn contains(&self, name: &[u8]) -> bool {
+        self.names.binary_search_by(|known| compare(known, name)).is_ok()
     }
 }
 
-/// Orders names by their length, then by their letters.
-fn order(one: &[u8], other: &[u8]) -> Ordering {
-    work::count(1 + one.len().min(other.len()));
-    let letters = one.iter().map(u8::to_ascii_lowercase);
-    let order = one.len().cmp(&other.len());
-    order.then_with(|| letters.cmp(other.iter().map(u8::to_ascii_lowercase)))
+impl<'a> FromIterator<&'a [u8]> for FieldNames<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(names: I) -> Self {
+        let mut names: Vec<&[u8]> = names.into_iter().collect();
+        names.sort_unstable_by(|a, b| compare(a, b));
+        Self { names }
+    }
+}
+
+/// Orders names by their length, and those of one length without regard to case.
+fn compare<'a>(a: &'a [u8], b: &'a [u8]) -> Ordering {
+    work::count(1);
+    a.len().cmp(&b.len()).then_with(|| {
+        work::count(a.len());
+        let lower = |name: &'a [u8]| name.iter().map(u8::to_ascii_lowercase);
+        lower(a).cmp(lower(b))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn names_are_found_in_any_case() {
-        let mut fields = Fields::default();
-        for name in ["b", "Set-Cookie", "A", "set-cookie", "Set-Cooked"] {
-            fields.push(name.as_bytes(), b"");
+        let names: FieldNames<'_> =
+            [&b"Vary"[..], b"x-A", b"x-a", b"TE", b""].into_iter().collect();
+        for name in [&b"VARY"[..], b"X-a", b"te", b""] {
+            assert!(names.contains(name), "{}", name.escape_ascii());
         }
-        let names = FieldNames::of(&fields);
-        assert!(names.has(b"SET-COOKIE") && names.has(b"a") && names.has(b"B"));
-        assert!(!names.has(b"c") && !names.has(b"set-cookies") && !names.has(b""));
+        for name in [&b"Var"[..], b"Varyy", b"x-b", b"t"] {
+            assert!(!names.contains(name), "{}", name.escape_ascii());
+        }
+        assert!(!FieldNames::default().contains(b"a"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_contains_what_a_list_contains(
+            list in prop::collection::vec("[a-cA-C-]{0,4}", 0..12),
+            name in "[a-cA-C-]{0,4}",
+        ) {
+            let names: FieldNames<'_> = list.iter().map(String::as_bytes).collect();
+            let listed = list.iter().any(|other| other.eq_ignore_ascii_case(&name));
+            prop_assert_eq!(names.contains(name.as_bytes()), listed);
+        }
     }
 }

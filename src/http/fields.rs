@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 use crate::heap::taken;
 use crate::work;
 
@@ -103,12 +105,19 @@ impl Name {
     #[must_use]
     pub fn from_bytes(name: &[u8]) -> Self {
         let Some((row, count)) = BY_LENGTH.get(name.len()) else { return Self::Other };
+        work::count(count * name.len());
         let found = row[..*count].iter().find(|n| n.as_str().as_bytes().eq_ignore_ascii_case(name));
         found.copied().unwrap_or(Self::Other)
     }
 
     const fn bit(self) -> u64 {
         1 << self as u8
+    }
+
+    /// Returns true for fields that hold credentials (RFC 9110 §11).
+    #[must_use]
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Self::Authorization | Self::ProxyAuthorization)
     }
 }
 
@@ -178,14 +187,17 @@ pub struct Field<'a> {
 impl Field<'_> {
     /// Whether its name is `name`, in any case.
     #[must_use]
-    pub const fn is_named(&self, name: &[u8]) -> bool {
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        work::count(if self.name.len() == name.len() { name.len() } else { 1 });
         self.name.eq_ignore_ascii_case(name)
     }
 }
 
+/// Credentials are left out.
 impl fmt::Debug for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name.escape_ascii(), self.value.escape_ascii())
+        let value = if self.id.is_secret() { b"..".as_slice() } else { self.value };
+        write!(f, "{}: {}", self.name.escape_ascii(), value.escape_ascii())
     }
 }
 
@@ -253,6 +265,21 @@ impl Fields {
         out
     }
 
+    /// Returns a received head with one line of this name, at the place of the first, that holds
+    /// `value`.
+    pub(super) fn with_one(&self, id: Name, value: &[u8]) -> Self {
+        let mut out = Self::after(self.start_line().to_vec(), self.len());
+        for field in self.iter() {
+            match field.id {
+                name if name != id => out.push(field.name, field.value),
+                _ if out.has(id) => {}
+                _ => out.push(field.name, value),
+            }
+        }
+        out.bytes.extend_from_slice(b"\r\n");
+        out
+    }
+
     /// Gives back the room that is not filled.
     pub fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
@@ -308,6 +335,7 @@ impl Fields {
     /// The values of all lines of this name.
     pub fn all(&self, id: Name) -> impl Iterator<Item = &[u8]> + Clone {
         let lines = if self.has(id) { self.lines.as_slice() } else { &[] };
+        work::count(lines.len());
         lines.iter().filter(move |line| line.id == id).map(|line| line.value.within(&self.bytes))
     }
 
@@ -319,6 +347,15 @@ impl Fields {
     /// The elements of a list that may stand on several lines (RFC 9110 §5.6.1).
     pub fn elements(&self, id: Name) -> impl Iterator<Item = &[u8]> + Clone {
         self.all(id).flat_map(Elements::of)
+    }
+}
+
+impl Drop for Fields {
+    /// Wipes credentials.
+    fn drop(&mut self) {
+        if self.has(Name::Authorization) || self.has(Name::ProxyAuthorization) {
+            self.bytes.zeroize();
+        }
     }
 }
 
@@ -341,6 +378,14 @@ mod tests {
         assert_eq!(Name::from_bytes(b"X-Forwarded"), Name::Other);
         assert_eq!(Name::from_bytes(b"a-name-longer-than-any-of-the-known-ones"), Name::Other);
         assert!(Name::ALL.len() < 64, "each has a bit");
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let mut fields = Fields::default();
+        fields.push(b"authorization", b"Basic c2VjcmV0");
+        fields.push(b"Proxy-Authorization", b"Basic c2VjcmV0");
+        assert_eq!(format!("{fields:?}"), "[authorization: .., Proxy-Authorization: ..]");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! How long a message is: RFC 9112 §6, and what is refused rather than guessed.
 
+use crate::work;
+
 use super::fields::{Fields, Name};
 use super::list::is_token;
 use super::method::Method;
@@ -73,6 +75,10 @@ pub(super) fn of_response(
     }
     let framing = match transfer_encoding(version, fields)? {
         Coding::Chunked => Framing::Chunked,
+        // A name that no reader knows is not dropped, and not passed on to be guessed at.
+        Coding::Other if !codings_are_known(fields) => {
+            return Err(Refusal::UnknownTransferEncoding);
+        }
         Coding::Other => Framing::Close,
         Coding::None => content_length(fields)?.map_or(Framing::Close, Framing::Length),
     };
@@ -129,14 +135,35 @@ fn transfer_encoding(version: Version, fields: &Fields) -> Result<Coding, Refusa
     }
 }
 
-/// Whether a response names a coding that is registered, or was, for transfer or for content: whoever
-/// knows it can undo it. One that is not was asked for by nobody, and means nothing to anybody; nor
-/// does `identity`.
+/// Returns true if a response names a coding that its reader can undo. `identity`, which RFC 9112 has
+/// no more, changes nothing.
 pub(super) fn is_coded(fields: &Fields) -> bool {
+    fields.elements(Name::TransferEncoding).any(is_known)
+}
+
+fn codings_are_known(fields: &Fields) -> bool {
+    let known = |coding: &[u8]| is_known(coding) || coding.eq_ignore_ascii_case(b"identity");
+    fields.elements(Name::TransferEncoding).all(known)
+}
+
+/// Returns true if `coding` is registered, or was, for transfer or for content.
+fn is_known(coding: &[u8]) -> bool {
     const KNOWN: [&[u8]; 7] =
         [b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip", b"br", b"zstd"];
-    let is_known = |coding: &[u8]| KNOWN.iter().any(|known| coding.eq_ignore_ascii_case(known));
-    fields.elements(Name::TransferEncoding).any(is_known)
+    work::count(KNOWN.len());
+    KNOWN.iter().any(|known| coding.eq_ignore_ascii_case(known))
+}
+
+/// Returns the length of a response, if its fields say the same number several times, on several lines
+/// or in a list (RFC 9112 §6.3, rule 5), or with leading zeros, so that it is to be written anew.
+pub(super) fn repeated_length(fields: &Fields) -> Option<u64> {
+    work::count(fields.all(Name::ContentLength).map(<[u8]>::len).sum());
+    let numbers = |value| <[u8]>::split(value, |&byte| byte == b',').map(<[u8]>::trim_ascii);
+    let mut said = fields.all(Name::ContentLength).flat_map(numbers);
+    let first = said.next()?;
+    let repeats = said.clone().next().is_some();
+    let padded = first.len() > 1 && first.starts_with(b"0");
+    decimal(first).filter(|_| (repeats || padded) && said.all(|other| other == first))
 }
 
 fn content_length(fields: &Fields) -> Result<Option<u64>, Refusal> {

@@ -31,7 +31,7 @@ impl RequestHead {
         self.text(self.method_name)
     }
 
-    /// The target as it came.
+    /// The target as it came: UTF-8, of which host and port are ASCII.
     #[must_use]
     pub fn target(&self) -> &str {
         self.text(self.target.whole)
@@ -79,7 +79,9 @@ impl RequestHead {
     pub fn without(&self, id: Name) -> Self {
         debug_assert!(!matches!(id, Name::Host | Name::ContentLength | Name::TransferEncoding));
         // The start line stays where it is, and with it the spans of method and target.
-        Self { fields: self.fields.without(id), ..self.clone() }
+        let Self { method, method_name, target, version, framing, .. } = *self;
+        let fields = self.fields.without(id);
+        Self { method, method_name, target, version, fields, framing }
     }
 
     /// How the end of the content is told.
@@ -94,7 +96,7 @@ impl RequestHead {
         self.fields.bytes.len()
     }
 
-    /// A part that is known to be ASCII.
+    /// Returns a part that is known to be UTF-8.
     fn text(&self, span: Span) -> &str {
         std::str::from_utf8(span.within(&self.fields.bytes)).unwrap_or_default()
     }

@@ -1,5 +1,11 @@
 //! Fields that concern one connection only, and are not passed on (RFC 9110 §7.6.1).
 
+use std::fmt;
+use std::str::FromStr;
+
+use crate::work;
+
+use super::field_names::FieldNames;
 use super::fields::{Field, Fields, Name};
 use super::list;
 use super::version::Version;
@@ -13,7 +19,7 @@ pub struct Hop<'a> {
     /// Whether `Connection` names `upgrade`.
     pub upgrade: bool,
     /// The names in `Connection` beside the options above.
-    nominated: Vec<&'a [u8]>,
+    nominated: FieldNames<'a>,
 }
 
 impl<'a> Hop<'a> {
@@ -31,7 +37,7 @@ impl<'a> Hop<'a> {
             }
         }
         let persistent = !close && (version == Version::Http11 || keep_alive);
-        Self { persistent, upgrade, nominated }
+        Self { persistent, upgrade, nominated: nominated.into_iter().collect() }
     }
 
     /// Whether `field` ends here: by its name, or because `Connection` names it.
@@ -51,50 +57,69 @@ impl<'a> Hop<'a> {
             | Name::ProxyAuthenticationInfo
             | Name::ProxyAuthorization => true,
             Name::Host | Name::ContentLength => false,
-            _ => self.nominated.iter().any(|name| field.is_named(name)),
+            _ => self.nominated.contains(field.name),
         }
     }
 }
 
-/// Whether a program behind CGI or WSGI, which know `-` and `_` in names as one, would take `field`
-/// for one that frames or routes the message, or tells who has asked.
+/// Returns true if the sender of a request takes trailers (RFC 9110 §10.1.4). A `TE` that `Connection`
+/// does not name may be that of a client further away, of which the sender knows nothing.
 #[must_use]
-pub fn is_lookalike(field: &Field<'_>) -> bool {
-    if field.id != Name::Other || !field.name.contains(&b'_') {
-        return false;
-    }
-    let name: Vec<u8> = field.name.iter().map(|&b| if b == b'_' { b'-' } else { b }).collect();
-    matches!(
-        Name::from_bytes(&name),
-        Name::ContentLength
-            | Name::TransferEncoding
-            | Name::KeepAlive
-            | Name::ProxyConnection
-            | Name::ProxyAuthorization
-            | Name::XForwardedFor
-            | Name::XForwardedHost
-            | Name::XForwardedProto
-    )
+pub fn takes_trailers(version: Version, fields: &Fields) -> bool {
+    let is = |name: &'static [u8]| move |element: &[u8]| element.eq_ignore_ascii_case(name);
+    version == Version::Http11
+        && fields.elements(Name::Te).any(is(b"trailers"))
+        && fields.elements(Name::Connection).any(is(b"te"))
 }
 
-/// Whether some origins take what `field` says for the target of the request, or for a part of it.
+/// Returns the protocol that a message asks to switch to, or switches to, if it names only one and
+/// `Connection` says so (RFC 9110 §7.8).
 #[must_use]
-pub fn is_other_target(field: &Field<'_>) -> bool {
-    const NAMES: [&[u8]; 4] =
-        [b"x-original-url", b"x-original-uri", b"x-rewrite-url", b"x-script-name"];
-    let same = |a: u8, b: u8| a.eq_ignore_ascii_case(&b) || a == b'_' && b == b'-';
-    let is = |name: &[u8]| {
-        name.len() == field.name.len() && field.name.iter().zip(name).all(|(&a, &b)| same(a, b))
-    };
-    field.id == Name::Other && NAMES.into_iter().any(is)
-}
-
-/// Whether `Upgrade` asks for WebSocket (RFC 6455) and for nothing else.
-#[must_use]
-pub fn is_websocket(fields: &Fields) -> bool {
+pub fn upgrade(version: Version, fields: &Fields) -> Option<&[u8]> {
     let mut protocols = fields.elements(Name::Upgrade);
-    protocols.next().is_some_and(|p| p.eq_ignore_ascii_case(b"websocket"))
-        && protocols.next().is_none()
+    let only = protocols.next().filter(|_| protocols.next().is_none())?;
+    (version == Version::Http11 && Hop::of(version, fields).upgrade).then_some(only)
+}
+
+/// A protocol that connections may switch to (RFC 9110 §7.8): a name, perhaps with a version. Case
+/// makes no difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protocol(String);
+
+impl Protocol {
+    /// Returns its name and version as they were written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns true if an element of `Upgrade` names it.
+    #[must_use]
+    pub const fn is_named(&self, element: &[u8]) -> bool {
+        self.0.as_bytes().eq_ignore_ascii_case(element)
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(2, '/');
+        if !parts.all(|part| list::is_token(part.as_bytes())) {
+            return Err(format!("'{text}' is no protocol, such as tcp or SPDY/3.1"));
+        }
+        match text.to_ascii_lowercase().as_str() {
+            "websocket" => Err("WebSocket is passed on without being allowed".into()),
+            "h2c" => Err("requests within h2c would pass without rules, users and log".into()),
+            _ => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Returns true if a request has credentials of a scheme that authenticates the connection, not the
@@ -122,6 +147,7 @@ fn is_of_connection(text: &[u8]) -> bool {
 #[must_use]
 pub fn has_passed(fields: &Fields, pseudonym: &str) -> bool {
     fields.elements(Name::Via).any(|hop| {
+        work::count(hop.len());
         let mut words = hop.split(|&b| b == b' ' || b == b'\t').filter(|word| !word.is_empty());
         let received_by = words.nth(1);
         received_by.is_some_and(|by| by.eq_ignore_ascii_case(pseudonym.as_bytes()))
@@ -183,23 +209,42 @@ mod tests {
     }
 
     #[test]
-    fn other_targets_are_known_in_any_spelling() {
-        let fields = fields(&[
-            ("X-Original-URL", "/a"),
-            ("x-rewrite_url", "/a"),
-            ("X_Original_Uri", "/a"),
-            ("X-Script-Name", "/a"),
-            ("X-Original-Host", "h"),
-            ("X-Rewrite-URLs", "/a"),
-        ]);
-        let found: Vec<bool> = fields.iter().map(|field| is_other_target(&field)).collect();
-        assert_eq!(found, [true, true, true, true, false, false]);
+    fn trailers_are_taken_by_clients_of_1_1_that_say_so() {
+        for (te, expected) in [
+            ("trailers", true),
+            ("gzip;q=0.5, Trailers", true),
+            ("", false),
+            ("gzip", false),
+            ("trailers;q=0", false),
+            ("xtrailers", false),
+        ] {
+            let fields = fields(&[("TE", te), ("Connection", "close, te")]);
+            assert_eq!(takes_trailers(Version::Http11, &fields), expected, "{te}");
+            assert!(!takes_trailers(Version::Http10, &fields));
+        }
+        assert!(!takes_trailers(Version::Http11, &fields(&[("TE", "trailers")])));
     }
 
     #[test]
-    fn only_websocket_alone_is_an_upgrade() {
-        assert!(is_websocket(&fields(&[("Upgrade", "WebSocket")])));
-        assert!(!is_websocket(&fields(&[("Upgrade", "websocket, h2c")])));
-        assert!(!is_websocket(&fields(&[("Upgrade", "h2c")])));
+    fn one_protocol_that_connection_names_is_an_upgrade() {
+        let upgrade = |lines: &[(&str, &str)]| {
+            let fields = fields(lines);
+            upgrade(Version::Http11, &fields).map(<[u8]>::to_vec)
+        };
+        let connection = ("Connection", "keep-alive, Upgrade");
+        assert_eq!(upgrade(&[connection, ("Upgrade", "SPDY/3.1")]), Some(b"SPDY/3.1".to_vec()));
+        assert_eq!(upgrade(&[("Upgrade", "SPDY/3.1")]), None);
+        assert_eq!(upgrade(&[connection, ("Upgrade", "websocket, h2c")]), None);
+        assert_eq!(upgrade(&[connection, ("Upgrade", "a"), ("Upgrade", "a")]), None);
+        assert_eq!(upgrade(&[connection, ("Upgrade", "")]), None);
+    }
+
+    #[test]
+    fn protocols_are_names_with_or_without_a_version() {
+        let spdy: Protocol = "SPDY/3.1".parse().unwrap();
+        assert!(spdy.is_named(b"spdy/3.1") && !spdy.is_named(b"SPDY") && !spdy.is_named(b"SPDY/3"));
+        for text in ["", "a b", "a,b", "a/", "/1", "a/b/c", "h2c", "H2C", "WebSocket"] {
+            assert!(text.parse::<Protocol>().is_err(), "{text}");
+        }
     }
 }

@@ -38,12 +38,15 @@ impl<'a> Iterator for Elements<'a> {
 #[must_use]
 pub fn unquoted(text: &[u8], wanted: u8) -> Option<usize> {
     let mut quotes = Quotes::default();
-    text.iter().position(|&byte| !quotes.passes(byte) && byte == wanted)
+    let at = text.iter().position(|&byte| !quotes.passes(byte) && byte == wanted);
+    work::count(at.map_or(text.len(), |at| at + 1));
+    at
 }
 
 /// Whether every quoted string in `text` has its end.
 #[must_use]
 pub fn is_terminated(text: &[u8]) -> bool {
+    work::count(text.len());
     let mut quotes = Quotes::default();
     text.iter().for_each(|&byte| _ = quotes.passes(byte));
     !quotes.open
@@ -73,6 +76,7 @@ impl Quotes {
 /// Whether `text` is a token (RFC 9110 §5.6.2).
 #[must_use]
 pub fn is_token(text: &[u8]) -> bool {
+    work::count(text.len());
     !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
 }
 

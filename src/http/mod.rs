@@ -4,10 +4,12 @@
 //! [`ClientCodec`] what origins answer; both give the same events however the bytes are split.
 //! Messages are kept as they came: order, spelling and repetition of fields survive.
 //!
-//! Framing is strict: what two parsers could read two ways is a [`Refusal`], never repaired.
+//! Framing is strict: what two parsers could read two ways is a [`Refusal`]. Of requests nothing is
+//! repaired; of responses only what RFC 9112 has a proxy repair, while they are read.
 
 mod body;
 mod chunked;
+pub mod claims;
 mod client;
 pub mod cond;
 pub mod date;

@@ -5,6 +5,10 @@
 
 use std::mem::MaybeUninit;
 
+use crate::work;
+
+use super::claims;
+use super::field_names::FieldNames;
 use super::fields::{Fields, Lines, Name, Span};
 use super::framing;
 use super::head::{RequestHead, ResponseHead};
@@ -17,6 +21,9 @@ use super::version::Version;
 
 /// The most field lines any limit can allow.
 pub const MAX_FIELDS: usize = 512;
+
+/// The type of a record that begins a TLS connection (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 22;
 
 /// What a head may be long. Each bound keeps a peer from filling memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +38,7 @@ pub struct HeadLimits {
     pub head: usize,
     /// Bytes of all chunk extensions of a message, beyond as many as its content has.
     pub chunk_extensions: usize,
-    /// Whether targets may hold the characters that RFC 3986 forbids and that have one meaning
-    /// only: ``"<>\^`{|}``.
+    /// Set if targets may hold `"<>`, which no URL may and no browser sends.
     pub relaxed_target: bool,
 }
 
@@ -54,7 +60,20 @@ impl Default for HeadLimits {
 pub(super) enum Section {
     RequestHead,
     ResponseHead,
-    Trailers,
+    RequestTrailers,
+    ResponseTrailers,
+}
+
+impl Section {
+    const fn has_start_line(self) -> bool {
+        matches!(self, Self::RequestHead | Self::ResponseHead)
+    }
+
+    /// Returns true if it is part of a response, in which a proxy repairs white space before colons and
+    /// folded fields (RFC 9112 §5.1, §5.2).
+    pub(super) const fn is_of_origin(self) -> bool {
+        matches!(self, Self::ResponseHead | Self::ResponseTrailers)
+    }
 }
 
 /// Finds the end of a head, in as many pieces as it comes in. The same bytes lead to the same
@@ -66,12 +85,14 @@ pub(super) struct Scanner {
     line: usize,
     /// How far that line was searched for its end.
     searched: usize,
+    /// Start of the field that the line belongs to: before the line, if it is folded.
+    field: usize,
     lines: usize,
 }
 
 impl Scanner {
     pub(super) const fn new(section: Section) -> Self {
-        Self { section, line: 0, searched: 0, lines: 0 }
+        Self { section, line: 0, searched: 0, field: 0, lines: 0 }
     }
 
     /// How long the section at the start of `input` is, with its empty line, once it is complete.
@@ -85,9 +106,11 @@ impl Scanner {
         limits: &HeadLimits,
     ) -> Result<Option<usize>, Refusal> {
         let within = &input[..input.len().min(limits.head)];
+        work::count(1 + within.len().saturating_sub(self.searched));
         while let Some(end) = memchr::memchr(b'\n', &within[self.searched..]) {
             let line_end = self.searched + end;
             let line = &within[self.line..line_end];
+            self.begin_line(line);
             self.check(line, limits)?;
             let Some(line) = line.strip_suffix(b"\r") else { return Err(Refusal::BareLf) };
             self.line = line_end + 1;
@@ -97,9 +120,24 @@ impl Scanner {
             }
             self.lines += 1;
         }
+        self.begin_line(&within[self.line..]);
         self.check(&within[self.line..], limits)?;
         self.searched = within.len();
         if within.len() < input.len() { Err(Refusal::HeadTooLarge) } else { Ok(None) }
+    }
+
+    /// Notes where the field of `line`, which has begun, starts.
+    fn begin_line(&mut self, line: &[u8]) {
+        if !line.is_empty() && !self.continues(line) {
+            self.field = self.line;
+        }
+    }
+
+    /// Returns true if `line` continues the field before it.
+    fn continues(&self, line: &[u8]) -> bool {
+        self.section.is_of_origin()
+            && self.fields() > 0
+            && matches!(line.first(), Some(b' ' | b'\t'))
     }
 
     /// What can be said of a line before its LF has come.
@@ -107,6 +145,7 @@ impl Scanner {
         self.check_start(line)?;
         // A CR at the end may belong to the line's end.
         let length = line.strip_suffix(b"\r").unwrap_or(line).len();
+        let folded = self.line - self.field;
         match (self.section, self.is_start_line()) {
             (Section::RequestHead, true) if length > limits.start_line => {
                 Err(Refusal::TargetTooLong)
@@ -115,7 +154,9 @@ impl Scanner {
             (_, false) if length > 0 && self.fields() >= limits.fields => {
                 Err(Refusal::TooManyFields)
             }
-            (_, false) if length > limits.field => Err(Refusal::FieldTooLong),
+            (_, false) if length > 0 && folded + length > limits.field => {
+                Err(Refusal::FieldTooLong)
+            }
             _ => Ok(()),
         }
     }
@@ -127,8 +168,10 @@ impl Scanner {
             // Of an empty line, which decode_head looks after, this is all before the LF.
             (Section::RequestHead, true) if line == b"\r" => Ok(()),
             (Section::RequestHead, true) if first == b'\r' => Err(Refusal::RequestLine),
+            (Section::RequestHead, true) if first == TLS_HANDSHAKE => Err(Refusal::Tls),
             (Section::RequestHead, true) if !is_token_byte(first) => Err(Refusal::NotHttp),
             (Section::ResponseHead, true) if first != b'H' => Err(Refusal::StatusLine),
+            (_, false) if self.continues(line) => Ok(()),
             (_, false) if matches!(first, b' ' | b'\t') => Err(Refusal::ObsFold),
             (_, false) if first == b'\r' && line.len() > 1 => Err(Refusal::FieldName),
             _ => Ok(()),
@@ -136,15 +179,12 @@ impl Scanner {
     }
 
     const fn is_start_line(&self) -> bool {
-        self.lines == 0 && !matches!(self.section, Section::Trailers)
+        self.lines == 0 && self.section.has_start_line()
     }
 
     /// Complete field lines so far.
     const fn fields(&self) -> usize {
-        match self.section {
-            Section::Trailers => self.lines,
-            Section::RequestHead | Section::ResponseHead => self.lines.saturating_sub(1),
-        }
+        self.lines.saturating_sub(self.section.has_start_line() as usize)
     }
 }
 
@@ -152,6 +192,7 @@ type Headers<'h, 'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
 
 /// Parses a complete request head, empty line included.
 pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, Refusal> {
+    work::count(2 * bytes.len()); // copied and parsed
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
     let version_at = line_end.checked_sub("HTTP/1.1".len()).ok_or(Refusal::RequestLine)?;
@@ -178,23 +219,24 @@ pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, 
 }
 
 /// Parses a complete response head, empty line included, as the answer to a request with `method`.
+/// What a proxy has to repair (RFC 9112 §5.1, §5.2, §6.3) is repaired here, so that no later reader sees it.
 pub(super) fn response(
     bytes: &[u8],
     method: Method,
     limits: &HeadLimits,
 ) -> Result<ResponseHead, Refusal> {
+    work::count(3 * bytes.len()); // copied, searched for folds, parsed
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
     let version_end = "HTTP/1.1".len().min(line_end);
     let version = take_version(&mut bytes[..version_end], Refusal::StatusLine)?;
+    unfold(&mut bytes);
 
     let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        &bytes,
-        &mut headers,
-    );
+    let parsed = httparse::ParserConfig::default()
+        .allow_spaces_after_header_name_in_responses(true)
+        .parse_response_with_uninit_headers(&mut response, &bytes, &mut headers);
     complete(parsed, bytes.len(), Refusal::StatusLine)?;
     let status = response.code.and_then(Status::new).ok_or(Refusal::StatusLine)?;
     // httparse drops a reason phrase that is not ASCII; it is passed on as it came.
@@ -202,31 +244,69 @@ pub(super) fn response(
     let reason = Span::of(if reason.is_empty() { &bytes[..0] } else { reason }, &bytes);
     let lines = lines(response.headers, &bytes);
 
-    let fields = Fields::of(bytes, lines);
+    let mut fields = Fields::of(bytes, lines);
+    if let Some(length) = framing::repeated_length(&fields) {
+        fields = fields.with_one(Name::ContentLength, length.to_string().as_bytes());
+    }
     check_options(&fields, limits)?;
     let framing = framing::of_response(method, status, version, &fields)?;
     Ok(ResponseHead { version, status, reason, fields, framing })
 }
 
-/// Parses complete trailers, empty line included (RFC 9112 §7.1.2).
-pub(super) fn trailers(bytes: &[u8]) -> Result<Fields, Refusal> {
-    let mut headers = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let parsed = match httparse::parse_headers(bytes, &mut headers) {
-        Ok(httparse::Status::Complete((_, parsed))) => parsed,
-        Ok(httparse::Status::Partial) => return Err(Refusal::FieldName),
-        Err(error) => return Err(refusal_of(error, Refusal::FieldName)),
-    };
-    let fields = Fields::of(bytes.to_vec(), lines(parsed, bytes));
-    if fields.iter().any(|field| is_forbidden_in_trailers(field.id)) {
-        return Err(Refusal::Trailer);
+/// Parses complete trailers, empty line included, without those that `Connection` has `nominated`
+/// (RFC 9110 §7.6.1, RFC 9112 §7.1.2). Fields that trailers may not hold are refused in a request and
+/// dropped from a response.
+pub(super) fn trailers(
+    bytes: &[u8],
+    section: Section,
+    nominated: &[Box<[u8]>],
+) -> Result<Fields, Refusal> {
+    work::count(4 * bytes.len()); // copied, searched for folds, parsed, written anew
+    let nominated: FieldNames<'_> = nominated.iter().map(|name| &**name).collect();
+    let mut bytes = [b"HTTP/1.1 200\r\n", bytes].concat();
+    let lenient = section.is_of_origin();
+    if lenient {
+        unfold(&mut bytes);
+    }
+    let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut head = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default()
+        .allow_spaces_after_header_name_in_responses(lenient)
+        .parse_response_with_uninit_headers(&mut head, &bytes, &mut headers);
+    complete(parsed, bytes.len(), Refusal::FieldName)?;
+    let mut fields = Fields::default();
+    for header in head.headers {
+        let name = header.name.as_bytes();
+        let forbidden = is_forbidden_in_trailers(name);
+        if forbidden && !lenient {
+            return Err(Refusal::Trailer);
+        }
+        if !forbidden && !nominated.contains(name) {
+            fields.push(name, header.value);
+        }
     }
     Ok(fields)
+}
+
+/// Replaces the line ends within folded fields by spaces (RFC 9112 §5.2).
+fn unfold(bytes: &mut [u8]) {
+    let mut from = 0;
+    while let Some(lf) = memchr::memchr(b'\n', &bytes[from..]).map(|at| from + at) {
+        from = lf + 1;
+        if matches!(bytes.get(from), Some(b' ' | b'\t')) {
+            bytes[lf - 1..=lf].fill(b' ');
+        }
+    }
 }
 
 /// Fields that have done their work before the content is read: those of framing, routing, the
 /// connection, authentication, request modifiers, response controls and content format. Whoever
 /// merges trailers into the head would have them take effect after all (RFC 9110 §6.5.1).
-const fn is_forbidden_in_trailers(id: Name) -> bool {
+fn is_forbidden_in_trailers(name: &[u8]) -> bool {
+    claims::is_claim(name) || is_of_heads(Name::from_bytes(name))
+}
+
+const fn is_of_heads(id: Name) -> bool {
     matches!(
         id,
         Name::TransferEncoding
@@ -234,10 +314,6 @@ const fn is_forbidden_in_trailers(id: Name) -> bool {
             | Name::Trailer
             | Name::Host
             | Name::Via
-            | Name::Forwarded
-            | Name::XForwardedFor
-            | Name::XForwardedHost
-            | Name::XForwardedProto
             | Name::Connection
             | Name::KeepAlive
             | Name::ProxyConnection
@@ -284,11 +360,14 @@ fn take_version(name: &mut [u8], start_line: Refusal) -> Result<Version, Refusal
     }
 }
 
-/// Of a request line that httparse could not read. It takes a target for text only if that is
-/// UTF-8; other bytes beyond ASCII are as wrong there.
+/// Returns the refusal of a request line that httparse could not read: it takes a target for text, which
+/// is UTF-8.
 fn request_line_refusal(line: &[u8]) -> Refusal {
     let behind_method = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
-    if line[behind_method..].is_ascii() { Refusal::RequestLine } else { Refusal::Target }
+    match std::str::from_utf8(&line[behind_method..]) {
+        Ok(_) => Refusal::RequestLine,
+        Err(_) => Refusal::TargetEncoding,
+    }
 }
 
 fn complete(
@@ -342,6 +421,7 @@ fn check_expectation(version: Version, fields: &Fields) -> Result<(), Refusal> {
 }
 
 fn check_options(fields: &Fields, limits: &HeadLimits) -> Result<(), Refusal> {
+    work::count(fields.wire().len());
     let options = |value: &[u8]| 1 + memchr::memchr_iter(b',', value).count();
     let options: usize = fields.all(Name::Connection).map(options).sum();
     if options > limits.fields { Err(Refusal::TooManyOptions) } else { Ok(()) }

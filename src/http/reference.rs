@@ -4,7 +4,7 @@
 /// URIs with an authority; `None` for other schemes, and for what is no reference.
 #[must_use]
 pub fn resolve(base: &str, reference: &str) -> Option<String> {
-    let allowed = |byte: u8| byte.is_ascii_graphic();
+    let allowed = |byte: u8| byte.is_ascii_graphic() || !byte.is_ascii();
     if !reference.bytes().all(allowed) {
         return None;
     }
@@ -128,6 +128,10 @@ mod tests {
         assert_eq!(resolve("http://a", "HTTPS://B:443").as_deref(), Some("https://b/"));
         assert_eq!(resolve("http://a", "x").as_deref(), Some("http://a/x"));
         assert_eq!(resolve("http://a:81/", "http://A:81/x").as_deref(), Some("http://a:81/x"));
+        assert_eq!(
+            resolve("http://a/\u{e4}/b", "\u{f6}").as_deref(),
+            Some("http://a/\u{e4}/\u{f6}")
+        );
         assert_eq!(resolve("http://a/", "x y"), None);
         assert_eq!(resolve("http://a/", "///x"), None);
     }

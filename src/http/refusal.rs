@@ -1,4 +1,4 @@
-//! Why a message is refused. Whatever two parsers could read two ways is refused, never repaired.
+//! Why a message is refused: whatever two parsers could read two ways.
 
 use std::fmt;
 
@@ -41,7 +41,9 @@ macro_rules! refusals {
 
 refusals! {
     /// The first byte cannot begin a method.
-    NotHttp "not-http" BAD_REQUEST "this is not HTTP/1; if it was meant to be TLS, this port speaks plain HTTP";
+    NotHttp "not-http" BAD_REQUEST "this is not HTTP/1";
+    /// The first byte is that of a TLS handshake.
+    Tls "tls-on-plain-port" BAD_REQUEST "this is TLS, and this port speaks plain HTTP; use an http:// URL for it";
     /// A line ends in LF without CR (RFC 9112 §2.2 allows it, and parsers differ over it).
     BareLf "bare-lf" BAD_REQUEST "a line ends in LF alone; end each line of the head with CR LF";
     /// More than one empty line before the start line.
@@ -65,14 +67,17 @@ refusals! {
     TooManyOptions "too-many-connection-options" REQUEST_HEADER_FIELDS_TOO_LARGE "the Connection field names more fields than this proxy reads (limits.fields)";
     /// The whole head is longer than the limit.
     HeadTooLarge "head-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE "the header section is longer than this proxy reads (limits.head)";
-    /// A field line continues the one before (RFC 9112 §5.2).
+    /// A field line of a request continues the one before (RFC 9112 §5.2), or that of a response none.
     ObsFold "obs-fold" BAD_REQUEST "a header line begins with white space; folded lines are not read";
-    /// A field name is empty, holds another byte than a token may, or is followed by white space.
+    /// A field name is empty or holds another byte than a token may, or white space follows it in a
+    /// request.
     FieldName "field-name" BAD_REQUEST "a header field name is empty or holds a character it may not, such as a space before the colon";
     /// A field value holds a control character.
     FieldValue "field-value" BAD_REQUEST "a header field value holds a control character";
-    /// The target holds a character RFC 3986 does not allow.
-    Target "target" BAD_REQUEST "the request target holds a character that a URL may not; percent-encode it";
+    /// The target holds a character that neither RFC 3986 allows nor browsers send.
+    Target "target" BAD_REQUEST "the request target holds a character that a URL may not; percent-encode it (limits.relaxed-target lets \"<> pass)";
+    /// The target holds bytes beyond ASCII that are not UTF-8.
+    TargetEncoding "target-encoding" BAD_REQUEST "the request target holds bytes that are not UTF-8; percent-encode them";
     /// The form of the target does not go with the method (RFC 9112 §3.2).
     TargetForm "target-form" BAD_REQUEST "this form of request target does not go with this method";
     /// The target names a user (RFC 9110 §4.2.4).
@@ -87,7 +92,7 @@ refusals! {
     InvalidHost "invalid-host" BAD_REQUEST "the Host field holds no host and port";
     /// `Content-Length` that is no number.
     ContentLength "content-length" BAD_REQUEST "the Content-Length field holds no number";
-    /// `Content-Length` more than once, or as a list, even of equal numbers.
+    /// `Content-Length` more than once, or as a list; in a response only if the numbers differ.
     RepeatedContentLength "repeated-content-length" BAD_REQUEST "the Content-Length field comes more than once";
     /// `Content-Length` and `Transfer-Encoding` together (RFC 9112 §6.3, smuggling).
     TwoLengths "content-length-and-transfer-encoding" BAD_REQUEST "Content-Length and Transfer-Encoding come together, so the length can be read two ways";
@@ -96,7 +101,7 @@ refusals! {
     /// `chunked` more than once, not last, with parameters or beside empty elements; or the list
     /// cannot be read.
     TransferEncoding "transfer-encoding" BAD_REQUEST "the Transfer-Encoding field is neither 'chunked' nor a list that can be read one way only";
-    /// A transfer coding other than `chunked` (RFC 9112 §6.1).
+    /// A transfer coding other than `chunked` (RFC 9112 §6.1); in a response, beside `chunked` or unknown.
     UnknownTransferEncoding "unknown-transfer-encoding" NOT_IMPLEMENTED "the only transfer coding understood is 'chunked'";
     /// A method whose requests have no content came with some.
     Content "content" BAD_REQUEST "a request with this method has no content (TRACE, CONNECT)";
@@ -110,7 +115,7 @@ refusals! {
     ChunkExtensionTooLong "chunk-extension-too-long" BAD_REQUEST "the chunk extensions are longer than this proxy reads (limits.chunk-extensions)";
     /// Something else than CR LF after a chunk's bytes.
     ChunkEnd "chunk-end" BAD_REQUEST "a chunk is not followed by CR LF";
-    /// A trailer field that frames, routes or authenticates (RFC 9110 §6.5.1).
+    /// A trailer field of a request that frames, routes or authenticates (RFC 9110 §6.5.1).
     Trailer "trailer" BAD_REQUEST "a trailer field is one that may only come in the header section";
     /// `Expect` other than `100-continue`.
     Expectation "expectation" EXPECTATION_FAILED "the only expectation understood is '100-continue'";

@@ -91,7 +91,7 @@ impl ServerCodec {
             if length > 2 {
                 let head = parse::request(&input[start..start + length], limits)?;
                 self.state = match head.framing().has_content() {
-                    true => State::Body(BodyDecoder::of_request(head.framing())),
+                    true => State::Body(BodyDecoder::of_request(&head)),
                     false => HEAD,
                 };
                 return Ok((start + length, Some(FromClient::Request(Box::new(head)))));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A status code: three digits, 100 to 599.
+/// A status code: three digits, 100 to 999. Codes from 600 on count as server errors (RFC 9110 §15).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Status(u16);
 
@@ -40,11 +40,13 @@ statuses! {
     METHOD_NOT_ALLOWED 405 "Method Not Allowed";
     PROXY_AUTHENTICATION_REQUIRED 407 "Proxy Authentication Required";
     REQUEST_TIMEOUT 408 "Request Timeout";
+    LENGTH_REQUIRED 411 "Length Required";
     PRECONDITION_FAILED 412 "Precondition Failed";
     CONTENT_TOO_LARGE 413 "Content Too Large";
     URI_TOO_LONG 414 "URI Too Long";
     RANGE_NOT_SATISFIABLE 416 "Range Not Satisfiable";
     EXPECTATION_FAILED 417 "Expectation Failed";
+    MISDIRECTED_REQUEST 421 "Misdirected Request";
     TOO_MANY_REQUESTS 429 "Too Many Requests";
     REQUEST_HEADER_FIELDS_TOO_LARGE 431 "Request Header Fields Too Large";
     INTERNAL_SERVER_ERROR 500 "Internal Server Error";
@@ -56,10 +58,10 @@ statuses! {
 }
 
 impl Status {
-    /// The status of that code, if there can be one: 100 to 599.
+    /// Returns the status of that code, if it is one: 100 to 999.
     #[must_use]
     pub const fn new(code: u16) -> Option<Self> {
-        if code >= 100 && code <= 599 { Some(Self(code)) } else { None }
+        if code >= 100 && code <= 999 { Some(Self(code)) } else { None }
     }
 
     /// The code.

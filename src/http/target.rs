@@ -1,5 +1,7 @@
 //! The four forms of request target (RFC 9112 §3.2), split without rewriting a byte.
 
+use crate::work;
+
 use super::fields::Span;
 use super::method::Method;
 use super::refusal::Refusal;
@@ -32,6 +34,7 @@ impl<'a> Authority<'a> {
     /// # Errors
     /// [`Refusal::UserInfo`] or [`Refusal::Authority`].
     pub fn parse(text: &'a [u8]) -> Result<Self, Refusal> {
+        work::count(4 * text.len()); // user, UTF-8, the end of the host, its characters
         if text.contains(&b'@') {
             return Err(Refusal::UserInfo);
         }
@@ -85,14 +88,15 @@ pub(super) struct Target {
 impl Target {
     /// Splits `text`, a part of `head`, as the target of a request with `method`.
     ///
-    /// `relaxed` lets the characters pass that RFC 3986 forbids and some programs send all the same
-    /// (``"<>\^`{|}``); they have one meaning only, themselves.
+    /// Path and query may hold what browsers send there, and `relaxed` lets some more characters pass
+    /// that RFC 3986 forbids (`"<>`); all of them have one meaning only, themselves. A host holds none.
     pub(super) fn parse(
         text: &[u8],
         head: &[u8],
         method: Method,
         relaxed: bool,
     ) -> Result<Self, Refusal> {
+        work::count(3 * text.len()); // characters, the end of the scheme, that of the host
         if !text.iter().all(|&b| is_target_byte(b) || (relaxed && is_relaxed_byte(b))) {
             return Err(Refusal::Target);
         }
@@ -144,9 +148,11 @@ fn scheme_end(text: &[u8]) -> Option<usize> {
     (is_scheme && text[end..].starts_with(b"://")).then_some(end)
 }
 
-/// The characters of RFC 3986 §2 without `#`: a target has no fragment.
+/// The characters of RFC 3986 §2 without `#`, as a target has no fragment; those that browsers leave as
+/// they are in a path or query (WHATWG URL §1.3); and bytes beyond ASCII, which programs send unencoded.
 const fn is_target_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
+        || !byte.is_ascii()
         || matches!(
             byte,
             b'-' | b'.'
@@ -170,11 +176,17 @@ const fn is_target_byte(byte: u8) -> bool {
                 | b';'
                 | b'='
                 | b'%'
+                | b'|'
+                | b'{'
+                | b'}'
+                | b'^'
+                | b'`'
+                | b'\\'
         )
 }
 
 const fn is_relaxed_byte(byte: u8) -> bool {
-    matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+    matches!(byte, b'"' | b'<' | b'>')
 }
 
 #[cfg(test)]
@@ -244,13 +256,31 @@ mod tests {
     }
 
     #[test]
+    fn what_browsers_send_is_a_path_but_no_host() {
+        for text in ["|", "{}", "^", "\\", "`", "[]", "'", "\u{e4}", "\u{202e}"] {
+            let path = format!("http://h/a{text}?b{text}");
+            let read = parse(Method::Get, &path).unwrap();
+            assert_eq!(read, (Form::Absolute, "h".into(), None, format!("/a{text}?b{text}")));
+            for target in [
+                format!("http://a{text}b/"),
+                format!("http://{text}/"),
+                format!("http://h{text}:80/"),
+            ] {
+                assert_eq!(parse(Method::Get, &target), Err(Refusal::Authority), "{target}");
+            }
+            assert_eq!(parse(Method::Connect, &format!("h{text}:443")), Err(Refusal::Authority));
+        }
+        assert_eq!(parse(Method::Get, "http://good.test\\@evil.test/"), Err(Refusal::UserInfo));
+    }
+
+    #[test]
     fn what_no_url_may_hold_is_refused_unless_relaxed() {
-        for byte in [b'"', b'<', b'>', b'\\', b'^', b'`', b'{', b'|', b'}'] {
+        for byte in [b'"', b'<', b'>'] {
             let text = [b"/a", &[byte][..], b"b"].concat();
             assert_eq!(Target::parse(&text, &text, Method::Get, false), Err(Refusal::Target));
             assert!(Target::parse(&text, &text, Method::Get, true).is_ok());
         }
-        for text in [&b"/a#b"[..], b"/\xc3\xa4", b"/a\tb", b"/\x7f"] {
+        for text in [&b"/a#b"[..], b"/a\tb", b"/a b", b"/\x7f", b"/\0"] {
             assert_eq!(Target::parse(text, text, Method::Get, true), Err(Refusal::Target));
         }
     }

@@ -1,14 +1,15 @@
 //! Places for clients, shared fairly where they are short.
 //!
 //! A client is what one user is likely to have all of: an IPv4 address, or a /64 of IPv6. No client has
-//! more than its share of the places, and of the last quarter only clients that were served lately
-//! get one, so that a flood from many addresses does not keep known clients out. Connections of
+//! more than its share of the places ([`Shares`]), and of the last quarter only clients that were served
+//! lately get one, so that a flood from many addresses does not keep known clients out. Connections of
 //! trusted proxies, and of this machine unless it is said otherwise, bring many users: they have no
 //! share, and count as known.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use crate::shares::{Shares, may_take};
 
 use super::remembered::Remembered;
 
@@ -22,8 +23,7 @@ const MAX_KNOWN: usize = 4096;
 pub(super) struct Admission {
     places: usize,
     share: Option<usize>,
-    open: usize,
-    by_client: HashMap<IpAddr, usize>,
+    taken: Shares<IpAddr>,
     known: Remembered<IpAddr>,
     refused: u64,
     full: Full,
@@ -47,13 +47,12 @@ pub(super) struct Newcomer {
 }
 
 impl Admission {
-    /// So many places, and a share of them for each client; half of them, if it is not said.
+    /// So many places, and the most that a client gets of them, if not as many as are left for others.
     pub(super) fn new(places: usize, share: Option<usize>) -> Self {
         Self {
             places,
             share,
-            open: 0,
-            by_client: HashMap::new(),
+            taken: Shares::new(),
             known: Remembered::new(MAX_KNOWN),
             refused: 0,
             full: Full::No,
@@ -67,48 +66,36 @@ impl Admission {
 
     /// How many places are free.
     pub(super) const fn room(&self) -> usize {
-        self.places.saturating_sub(self.open)
+        self.places.saturating_sub(self.taken.total())
     }
 
     /// Returns true if a tenth of the places is free again.
     pub(super) const fn has_ample_room(&self) -> bool {
-        self.open < self.places - self.places / 10
+        self.taken.total() < self.places - self.places / 10
     }
 
     /// Returns true if the newcomer may have a place, of those that are free.
     pub(super) fn admits(&self, newcomer: Newcomer, now: Instant) -> bool {
         let Newcomer { client, brings_many } = newcomer;
+        let (held, room) = (self.holds(client), self.room());
+        let within = self.share.is_none_or(|share| held < share) && may_take(held, room);
         let reserved = self.places / 4;
-        brings_many
-            || (self.holds(client) < self.share()
-                && (self.room() > reserved || self.known.contains(&client, now)))
-    }
-
-    /// Connections that one client may have.
-    fn share(&self) -> usize {
-        self.share.unwrap_or(self.places / 2).max(1)
+        brings_many || (within && (room > reserved || self.known.contains(&client, now)))
     }
 
     /// Connections that the client has.
     pub(super) fn holds(&self, client: IpAddr) -> usize {
-        self.by_client.get(&client).copied().unwrap_or_default()
+        self.taken.held(&client)
     }
 
     /// A connection of the client takes a place.
     pub(super) fn enter(&mut self, client: IpAddr) {
-        self.open += 1;
-        *self.by_client.entry(client).or_default() += 1;
+        self.taken.add(Some(client));
     }
 
     /// A connection of the client leaves its place.
     pub(super) fn leave(&mut self, client: IpAddr) {
-        self.open -= 1;
-        if let Some(count) = self.by_client.get_mut(&client) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_client.remove(&client);
-            }
-        }
+        self.taken.release(Some(&client));
         if self.full == Full::Told && self.has_ample_room() {
             self.full = Full::No;
         }
@@ -141,10 +128,10 @@ impl Admission {
     pub(super) fn take_notice(&mut self) -> Option<String> {
         (self.full == Full::Untold).then(|| {
             self.full = Full::Told;
-            let (open, share) = (self.open, self.share());
+            let open = self.taken.total();
             format!(
-                "{open} of {} places for clients are taken: idle connections are closed, and no \
-                 client gets more than {share} (limits max-clients, client-share; RLIMIT_NOFILE)",
+                "{open} of {} places for clients are taken: idle connections are closed, and each client \
+                 gets a share (limits max-clients, client-share; RLIMIT_NOFILE)",
                 self.places
             )
         })
@@ -152,10 +139,9 @@ impl Admission {
 
     /// Panics unless these clients have all the connections that are counted.
     pub(super) fn check(&self, clients: impl Iterator<Item = IpAddr>) {
-        let mut expected: HashMap<IpAddr, usize> = HashMap::new();
-        clients.for_each(|client| *expected.entry(client).or_default() += 1);
-        assert_eq!(expected, self.by_client, "every connection has its place");
-        assert_eq!(expected.values().sum::<usize>(), self.open, "places taken are counted");
+        let mut expected = Shares::new();
+        clients.for_each(|client| expected.add(Some(client)));
+        assert_eq!(expected, self.taken, "every connection has its place");
     }
 }
 

@@ -1,31 +1,177 @@
-//! Who has asked, behind proxies whose word is taken.
+//! The client behind trusted proxies: what they say of it is read, believed and passed on.
 
+use std::fmt;
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::http::{Fields, Name, list};
+use crate::http::{Authority, Fields, HeadWriter, Name, list};
 
 use super::settings::Settings;
 
-/// The client whose request `peer` has brought: the last address in `X-Forwarded-For`, or in
-/// `Forwarded` if that is missing, that is not of a trusted proxy itself. What the client may have
-/// written before that is not looked at. `peer`, if it is not trusted or names nobody.
-pub(super) fn client_behind(peer: IpAddr, fields: &Fields, settings: &Settings) -> IpAddr {
-    if settings.reverse.is_none() || !settings.trusts(peer) {
-        return peer;
+/// What is believed of the way that a request has come to this proxy. Unless its peer is trusted, that is
+/// what this proxy sees itself.
+///
+/// A trusted peer is believed the `X-Forwarded-*` fields, and `Forwarded` (RFC 7239) where those are
+/// missing.
+#[derive(Debug)]
+pub(super) struct Behind<'a> {
+    /// Address of the client: the last that is not of a trusted proxy itself. What the client may have
+    /// written before that is not looked at.
+    pub(super) client: IpAddr,
+    /// Set if the client has asked for an `https` URL.
+    pub(super) https: bool,
+    /// Host that the client has asked for, if a proxy says so.
+    pub(super) host: Option<Authority<'a>>,
+    peer: IpAddr,
+    trusted: bool,
+    /// Addresses from the client's on, up to the peer's: those of trusted proxies.
+    nodes: Vec<IpAddr>,
+    /// Set if `Forwarded` says the same, so that it can be extended.
+    agrees: bool,
+}
+
+impl<'a> Behind<'a> {
+    /// Reads what `peer`, which has sent a request with these fields, says of its client.
+    pub(super) fn of(peer: IpAddr, fields: &'a Fields, settings: &Settings) -> Self {
+        let trusted = settings.reverse.is_some() && settings.trusts(peer);
+        let alone = Self {
+            client: peer,
+            https: false,
+            host: None,
+            peer,
+            trusted,
+            nodes: Vec::new(),
+            agrees: false,
+        };
+        if trusted { alone.believing(fields, settings) } else { alone }
     }
-    let named: Vec<Option<IpAddr>> = match fields.has(Name::XForwardedFor) {
-        true => fields.elements(Name::XForwardedFor).map(address).collect(),
-        false => fields.elements(Name::Forwarded).map(forwarded_for).collect(),
-    };
-    let mut last = peer;
-    for name in named.into_iter().rev() {
-        let Some(address) = name else { break };
-        last = address;
-        if !settings.trusts(address) {
+
+    fn believing(self, fields: &'a Fields, settings: &Settings) -> Self {
+        let elements: Vec<_> = fields.elements(Name::Forwarded).map(Element::read).collect();
+        let of_elements: Vec<_> = elements.iter().map(|element| element.node).collect();
+        let said = believed(&of_elements, settings);
+        let said_by = elements.iter().rev().nth(said.len().saturating_sub(1)).copied();
+        let nodes = match fields.has(Name::XForwardedFor) {
+            true => {
+                let listed: Vec<_> = fields.elements(Name::XForwardedFor).map(address).collect();
+                believed(&listed, settings)
+            }
+            false => said.clone(),
+        };
+        let client = nodes.first().copied().unwrap_or(self.peer);
+
+        let same_client = said.first().copied().unwrap_or(self.peer) == client;
+        let element = said_by.filter(|_| same_client).unwrap_or_default();
+        let first = |name| fields.elements(name).next();
+        let proto = first(Name::XForwardedProto).and_then(is_https);
+        let host = first(Name::XForwardedHost).and_then(|text| Authority::parse(text).ok());
+        let is_whole = fields.all(Name::Forwarded).all(list::is_terminated);
+        let agrees = !elements.is_empty()
+            && (is_whole && same_client)
+            && (proto.is_none() || proto == element.https)
+            && (host.is_none() || host == element.host);
+        let https = proto.or(element.https).unwrap_or(false);
+        Self { client, https, host: host.or(element.host), nodes, agrees, ..self }
+    }
+
+    /// Returns true if the peer is a trusted proxy.
+    pub(super) const fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+
+    /// Tells the origin all that is believed, in both forms, and adds this hop, at which the request came
+    /// for `host`. A form that has come is extended; one that has not begins with the client.
+    pub(super) fn write_to(&self, head: &mut HeadWriter<'_>, fields: &Fields, host: &str) {
+        let lines = |id| fields.all(id).filter(|value| self.trusted && !value.is_empty());
+        let peer = self.peer.to_canonical();
+        if fields.has(Name::XForwardedFor) {
+            head.list("X-Forwarded-For", lines(Name::XForwardedFor), format_args!("{peer}"));
+        } else {
+            let nodes: Vec<String> =
+                self.nodes.iter().map(|n| n.to_canonical().to_string()).collect();
+            head.list(
+                "X-Forwarded-For",
+                nodes.iter().map(String::as_bytes),
+                format_args!("{peer}"),
+            );
+        }
+        let scheme = if self.https { "https" } else { "http" };
+        let public = self.host.map_or_else(|| host.to_owned(), |host| text_of(&host));
+        head.field("X-Forwarded-Proto", scheme.as_bytes());
+        head.field("X-Forwarded-Host", public.as_bytes());
+
+        let of_client = |node| format!("for={};host=\"{public}\";proto={scheme}", Node(node));
+        let (own, before): (String, Vec<String>) = match self.nodes.split_first() {
+            None => (of_client(peer), Vec::new()),
+            Some((&client, proxies)) => {
+                let proxies = proxies.iter().map(|&node| format!("for={}", Node(node)));
+                let before = iter::once(of_client(client)).chain(proxies).collect();
+                (format!("for={};host=\"{host}\";proto=http", Node(peer)), before)
+            }
+        };
+        if self.agrees {
+            head.list("Forwarded", lines(Name::Forwarded), format_args!("{own}"));
+        } else {
+            head.list("Forwarded", before.iter().map(String::as_bytes), format_args!("{own}"));
+        }
+    }
+}
+
+/// Returns the addresses from the last that is not of a trusted proxy on; all known ones at the end, if all
+/// are of trusted proxies.
+fn believed(nodes: &[Option<IpAddr>], settings: &Settings) -> Vec<IpAddr> {
+    let mut believed = Vec::new();
+    for node in nodes.iter().rev() {
+        let Some(address) = node else { break };
+        believed.push(*address);
+        if !settings.trusts(*address) {
             break;
         }
     }
-    last
+    believed.reverse();
+    believed
+}
+
+/// One element of `Forwarded` (RFC 7239 §4), as far as it can be read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Element<'a> {
+    node: Option<IpAddr>,
+    https: Option<bool>,
+    host: Option<Authority<'a>>,
+}
+
+impl<'a> Element<'a> {
+    fn read(text: &'a [u8]) -> Self {
+        let mut element = Self::default();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = list::unquoted(rest, b';').unwrap_or(rest.len());
+            element.take(&rest[..end]);
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        element
+    }
+
+    /// Takes one parameter; the first of a name counts.
+    fn take(&mut self, pair: &'a [u8]) {
+        let Some(equals) = pair.iter().position(|&byte| byte == b'=') else { return };
+        let (name, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
+        let Some(value) = unquoted(value) else { return };
+        match name.to_ascii_lowercase().as_slice() {
+            b"for" => self.node = self.node.or_else(|| address(value)),
+            b"proto" => self.https = self.https.or_else(|| is_https(value)),
+            b"host" => self.host = self.host.or_else(|| Authority::parse(value).ok()),
+            _ => {}
+        }
+    }
+}
+
+/// A token, or what a quoted string without escapes holds.
+fn unquoted(value: &[u8]) -> Option<&[u8]> {
+    match value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
+        Some(text) => (!text.contains(&b'\\')).then_some(text),
+        None => list::is_token(value).then_some(value),
+    }
 }
 
 /// An address, perhaps with a port, as many proxies write it.
@@ -36,15 +182,33 @@ fn address(text: &[u8]) -> Option<IpAddr> {
     bare.parse().or_else(|_| with_port()).ok()
 }
 
-/// The parameter `for` of one element (RFC 7239 §4).
-fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
-    let pairs = element.split(|&byte| byte == b';').filter_map(|pair| {
-        let at = pair.iter().position(|&byte| byte == b'=')?;
-        Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
-    });
-    let value = pairs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(b"for"))?.1;
-    let quoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    address(quoted.unwrap_or(value)).filter(|_| quoted.is_some() || list::is_token(value))
+const fn is_https(scheme: &[u8]) -> Option<bool> {
+    if scheme.eq_ignore_ascii_case(b"https") {
+        Some(true)
+    } else if scheme.eq_ignore_ascii_case(b"http") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+fn text_of(authority: &Authority<'_>) -> String {
+    match authority.port {
+        Some(port) => format!("{}:{port}", authority.host),
+        None => authority.host.to_owned(),
+    }
+}
+
+/// An address as `Forwarded` has it (RFC 7239 §6).
+struct Node(IpAddr);
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.to_canonical() {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(address) => write!(f, "\"[{address}]\""),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -59,10 +223,27 @@ mod tests {
         settings
     }
 
-    fn behind(trusted: &[&str], lines: &[(&str, &str)]) -> String {
+    fn fields(lines: &[(&str, &str)]) -> Fields {
         let mut fields = Fields::default();
         lines.iter().for_each(|(name, value)| fields.push(name.as_bytes(), value.as_bytes()));
-        client_behind("10.0.0.1".parse().unwrap(), &fields, &settings(trusted)).to_string()
+        fields
+    }
+
+    const PEER: &str = "10.0.0.1";
+
+    fn behind(trusted: &[&str], lines: &[(&str, &str)]) -> String {
+        let fields = fields(lines);
+        Behind::of(PEER.parse().unwrap(), &fields, &settings(trusted)).client.to_string()
+    }
+
+    /// The fields that the origin gets from a trusted peer that sends these `lines`.
+    fn told(lines: &[(&str, &str)]) -> Vec<String> {
+        let (fields, mut out) = (fields(lines), Vec::new());
+        let behind = Behind::of(PEER.parse().unwrap(), &fields, &settings(&["10.0.0.0/24"]));
+        behind.write_to(&mut HeadWriter::resume(&mut out), &fields, "h.test");
+        let text = String::from_utf8(out).unwrap();
+        let value = |line: &str| line.split_once(": ").unwrap().1.to_owned();
+        text.lines().map(value).collect()
     }
 
     #[test]
@@ -90,5 +271,74 @@ mod tests {
             assert_eq!(behind(one, lines), expected, "{lines:?}");
             assert_eq!(behind(&[], lines), "10.0.0.1", "{lines:?}: nobody is trusted");
         }
+    }
+
+    #[test]
+    fn both_forms_say_the_same_of_client_scheme_and_host() {
+        for (lines, expected) in [
+            (&[][..], [PEER, "http", "h.test", "for=10.0.0.1;host=\"h.test\";proto=http"]),
+            (
+                &[("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https")],
+                [
+                    "192.0.2.1, 10.0.0.1",
+                    "https",
+                    "h.test",
+                    "for=192.0.2.1;host=\"h.test\";proto=https, for=10.0.0.1;host=\"h.test\";proto=http",
+                ],
+            ),
+            (
+                &[
+                    ("X-Forwarded-For", "bad, 2001:db8::1, 10.0.0.2"),
+                    ("X-Forwarded-Host", "W.test:81, x"),
+                ],
+                [
+                    "bad, 2001:db8::1, 10.0.0.2, 10.0.0.1",
+                    "http",
+                    "W.test:81",
+                    "for=\"[2001:db8::1]\";host=\"W.test:81\";proto=http, for=10.0.0.2, \
+                     for=10.0.0.1;host=\"h.test\";proto=http",
+                ],
+            ),
+            (
+                &[("Forwarded", "for=192.0.2.1;proto=HTTPS;host=\"w.test\";by=_a, for=10.0.0.2")],
+                [
+                    "192.0.2.1, 10.0.0.2, 10.0.0.1",
+                    "https",
+                    "w.test",
+                    "for=192.0.2.1;proto=HTTPS;host=\"w.test\";by=_a, for=10.0.0.2, \
+                     for=10.0.0.1;host=\"h.test\";proto=http",
+                ],
+            ),
+            (
+                &[("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "w.test")],
+                [PEER, "https", "w.test", "for=10.0.0.1;host=\"w.test\";proto=https"],
+            ),
+        ] {
+            assert_eq!(told(lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_forwarded_that_disagrees_or_has_no_end_is_written_anew() {
+        let list = ("X-Forwarded-For", "192.0.2.1");
+        let own = "for=10.0.0.1;host=\"h.test\";proto=http";
+        for (forwarded, anew) in [
+            ("for=192.0.2.1", false),
+            ("for=192.0.2.1;proto=http, for=10.0.0.7", false),
+            ("for=192.0.2.2", true),
+            ("for=192.0.2.2, for=192.0.2.1", false),
+            ("proto=http", true),
+            ("for=192.0.2.1;by=\"_a", true),
+            ("", true),
+        ] {
+            let expected = match anew {
+                true => format!("for=192.0.2.1;host=\"h.test\";proto=http, {own}"),
+                false => format!("{forwarded}, {own}"),
+            };
+            assert_eq!(told(&[list, ("Forwarded", forwarded)])[3], expected, "{forwarded}");
+        }
+        let https = [list, ("X-Forwarded-Proto", "https"), ("Forwarded", "for=192.0.2.1")];
+        let expected = format!("for=192.0.2.1;host=\"h.test\";proto=https, {own}");
+        assert_eq!(told(&https)[3], expected, "proto is missing");
     }
 }

@@ -15,6 +15,7 @@ use crate::cache::Content;
 use crate::heap::{filled, taken};
 use crate::http::Fields;
 use crate::reactor::{Io, Reactor, Token, Wake};
+use crate::work;
 
 use super::error::ExchangeError;
 use super::readers::{ReaderKey, Readers};
@@ -204,6 +205,7 @@ impl Body {
         while !bytes.is_empty() {
             let tail = self.tail();
             let n = bytes.len().min(tail.capacity() - tail.len());
+            work::count(n);
             tail.extend_from_slice(&bytes[..n]);
             bytes = &bytes[n..];
             self.appended(wake);

@@ -3,6 +3,8 @@
 use std::io;
 use std::task::Poll;
 
+use zeroize::Zeroize;
+
 use crate::reactor::{Io, Reactor};
 
 /// Empty buffers kept for the next who needs one.
@@ -32,7 +34,8 @@ impl Buffers {
     }
 }
 
-/// Bytes received from a peer.
+/// Bytes received from a peer. Heads may hold credentials, so they are wiped once they are read, and
+/// what was never read is wiped in the end.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     bytes: Vec<u8>,
@@ -64,6 +67,12 @@ impl Input {
         debug_assert!(self.start <= self.bytes.len());
     }
 
+    /// Says that the first `n` unread bytes are dealt with, and wipes them.
+    pub(super) fn wipe(&mut self, n: usize) {
+        self.bytes[self.start..self.start + n].zeroize();
+        self.consume(n);
+    }
+
     /// Receives more, in a buffer of its own or one of `buffers`. `Ok(0)` is the end of the stream.
     pub(super) fn receive<M>(
         &mut self,
@@ -78,9 +87,10 @@ impl Input {
             self.bytes.clear();
             self.start = 0;
         } else if self.bytes.len() == self.bytes.capacity() {
-            self.bytes.drain(..self.start);
-            self.start = 0;
-            self.bytes.reserve(buffers.size);
+            let mut larger = Vec::with_capacity(self.unread().len() + buffers.size);
+            larger.extend_from_slice(self.unread());
+            self.bytes[self.start..].zeroize();
+            (self.bytes, self.start) = (larger, 0);
         }
         reactor.recv(io, &mut self.bytes)
     }
@@ -96,5 +106,11 @@ impl Input {
     /// What is left, to be read by somebody else.
     pub(super) fn into_rest(mut self) -> Vec<u8> {
         self.bytes.split_off(self.start)
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.bytes[self.start..].zeroize();
     }
 }

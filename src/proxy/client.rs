@@ -70,8 +70,8 @@ pub(super) struct Client {
     pub(super) served: bool,
     /// Bytes counted as memory of connections.
     pub(super) held: usize,
-    /// After the end of what is sent, how much was read and dropped.
-    pub(super) lingered: Option<u64>,
+    /// End of the lingering close, once it has begun.
+    pub(super) linger_until: Option<Instant>,
 }
 
 impl Active for Client {
@@ -123,6 +123,8 @@ pub(super) enum Next {
 pub(super) struct Exchange {
     pub(super) request: Rc<RequestHead>,
     pub(super) journal: Journal,
+    /// Total of the output when the exchange began.
+    pub(super) sent_before: u64,
     pub(super) route: Option<Rc<Route>>,
     pub(super) key: Option<CacheKey>,
     /// The request as the cache compares it, once the cache was asked.
@@ -236,7 +238,7 @@ impl Client {
             binds: false,
             served: false,
             held: 0,
-            lingered: None,
+            linger_until: None,
         }
     }
 
@@ -355,7 +357,7 @@ impl Client {
     /// the client sees that the response is not whole. Returns the step to go on with.
     pub(super) fn fail(&mut self, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
         self.leave(cx, error);
-        let settings = Rc::clone(&cx.core.settings);
+        let settings = Arc::clone(&cx.core.settings);
         let Some(exchange) = &mut self.exchange else { return Step::Close };
         let denied = error.is_denial();
         exchange.journal.note(Event::Failed(error.clone()));
@@ -369,10 +371,12 @@ impl Client {
             close: !exchange.persistent,
             cache_status: &exchange.cache_status,
             info: exchange.info.as_ref(),
+            explain: cx.core.explain.as_deref(),
         };
         let (status, sent) = respond::error(self.output.bytes(), error, frame);
         exchange.journal.status = Some(status);
         exchange.journal.sent = sent;
+        exchange.journal.tell_type(&settings, respond::TEXT);
         Step::Finish
     }
 
@@ -419,6 +423,12 @@ impl Client {
     pub(super) fn waits_for_password(&self) -> bool {
         let password = self.exchange.as_ref().and_then(|exchange| exchange.password);
         self.step == Step::Auth && password.is_some() && self.deadlines.auth.is_some()
+    }
+
+    /// Returns true if it may wait for the addresses of `name`.
+    pub(super) fn looks_up(&self, name: &str) -> bool {
+        let dial = self.exchange.as_ref().and_then(|exchange| exchange.dial.as_ref());
+        dial.is_some_and(|dial| dial.looks_up(name))
     }
 
     /// Gives up the content of the request, if it is still on its way.
@@ -498,12 +508,14 @@ impl Client {
         let reset = match self.exchange.take() {
             Some(mut exchange) => {
                 exchange.journal.reason.get_or_insert_with(|| ExchangeError::ClientGone.reason());
+                let sent = self.output.left().saturating_sub(exchange.sent_before);
+                exchange.journal.sent_in_all = sent;
                 cx.core.record(&exchange.journal, cx.reactor.now());
                 exchange.until_close
             }
             None => {
                 if self.head_began.is_some() {
-                    steps::record_refused(&self, &ExchangeError::ClientGone, None, cx);
+                    steps::record_unanswered(&self, cx);
                 }
                 false
             }

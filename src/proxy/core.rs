@@ -1,7 +1,10 @@
 //! What clients, fetches and tunnels have in common.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use crate::access::RuleSet;
 use crate::cache::{Cache, CacheLimits, KeyMaker, Presented};
 use crate::http::{HeadLimits, RequestHead};
 use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
@@ -19,11 +22,12 @@ use super::limits::Limits;
 use super::log::AccessLog;
 use super::names::NameService;
 use super::own::Own;
-use super::pool::Pool;
+use super::pool::{OriginKey, Pool};
 use super::readers::ReaderKey;
+use super::remembered::Remembered;
 use super::reply::Reply;
 use super::settings::Settings;
-use super::surroundings::{Hasher, Mail, Surroundings};
+use super::surroundings::{Hasher, Mail, Reclaimer, Surroundings};
 
 /// The size of a buffer into which messages are received.
 const RECEIVED: usize = 16 * 1024;
@@ -33,7 +37,9 @@ const TUNNELLED: usize = 64 * 1024;
 /// What all sides of all exchanges share: passive objects, and the settings.
 #[derive(Debug)]
 pub(super) struct Core {
-    pub(super) settings: Rc<Settings>,
+    pub(super) settings: Arc<Settings>,
+    /// Reloads so far: the number of the settings that hold.
+    pub(super) reloads: u64,
     pub(super) heads: HeadLimits,
     pub(super) cache: Cache<Id<Reply>>,
     pub(super) replies: Arena<Reply>,
@@ -44,11 +50,18 @@ pub(super) struct Core {
     pub(super) names: NameService,
     pub(super) failed: FailedAddresses,
     pub(super) own: Own,
+    /// Origins whose last response was in HTTP/1.0 (RFC 9112 §6.1).
+    pub(super) old_origins: Remembered<OriginKey>,
     pub(super) door: Option<Door>,
     secrets: Secrets,
     pub(super) hasher: Box<dyn Hasher>,
+    reclaimer: Box<dyn Reclaimer>,
+    /// Rules that were replaced, and that exchanges may still hold.
+    retired: VecDeque<Arc<RuleSet>>,
     pub(super) log: AccessLog,
     pub(super) counters: Counters,
+    /// The command that explains what rules deny, where this proxy can be asked.
+    pub(super) explain: Option<String>,
     pub(super) buffers: Buffers,
     pub(super) tunnel_buffers: Buffers,
     pub(super) draining: bool,
@@ -73,23 +86,29 @@ impl Core {
             pool: Pool::new(pool_bound(limits, bearable)),
             names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
             failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
-            own: Own::new(surroundings.interfaces),
+            own: Own::new(surroundings.addresses),
+            old_origins: Remembered::new(limits.old_origins),
             door: settings.auth.clone().map(|rules| Door::new(rules, &mut secrets)),
             secrets,
             hasher: surroundings.hasher,
+            reclaimer: surroundings.reclaimer,
+            retired: VecDeque::new(),
             log: AccessLog::new(surroundings.log),
             counters: Counters::default(),
+            explain: None,
             buffers: Buffers::of(RECEIVED),
             tunnel_buffers: Buffers::of(TUNNELLED),
             draining: false,
-            settings: Rc::new(settings),
+            settings: Arc::new(settings),
+            reloads: 0,
         }
     }
 
-    /// Goes on with other settings.
+    /// Goes on with other settings. Nothing here takes time by the number of users or rules; those of
+    /// before are freed elsewhere.
     pub(super) fn reload(
         &mut self,
-        settings: Settings,
+        settings: Arc<Settings>,
         bearable: usize,
         reactor: &mut Reactor<Mail>,
     ) {
@@ -101,29 +120,43 @@ impl Core {
         self.cache.set_limits(cache_limits(&settings));
         self.cache.set_key_rules(settings.key_rules.clone());
         self.cache.set_request_rules(settings.request_rules);
-        self.names.reload(&settings);
+        self.names.reload(&settings, reactor);
         let limits = &settings.limits;
         self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
+        self.old_origins.set_bound(limits.old_origins);
         self.pool.set_bound(pool_bound(limits, bearable));
         self.admission.set_bounds(places(limits, bearable), limits.client_share);
         self.memory.set_bound(limits.connection_memory.whole());
         self.reload_door(&settings, reactor);
-        self.settings = Rc::new(settings);
+        self.reloads += 1;
+        let replaced = std::mem::replace(&mut self.settings, settings);
+        self.retired.push_back(Arc::clone(&replaced.destinations.egress));
+        self.reclaimer.reclaim(Box::new(replaced));
+    }
+
+    /// Has one set of replaced rules freed, if no exchange holds it any more.
+    pub(super) fn free_retired(&mut self) {
+        let Some(rules) = self.retired.pop_front() else { return };
+        if Arc::strong_count(&rules) == 1 {
+            self.reclaimer.reclaim(Box::new(rules));
+        } else {
+            self.retired.push_back(rules);
+        }
     }
 
     fn reload_door(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
         let rules = settings.auth.clone();
-        self.door = match (self.door.take(), rules) {
-            (Some(mut door), Some(rules)) => {
-                door.reload(rules, &mut self.secrets);
-                Some(door)
+        match (self.door.as_mut(), rules) {
+            (Some(door), Some(rules)) => {
+                let replaced = door.reload(rules, &mut self.secrets);
+                self.reclaimer.reclaim(Box::new(replaced));
             }
             (Some(door), None) => {
                 door.open_to_all(reactor);
-                None
+                self.reclaimer.reclaim(Box::new(self.door.take()));
             }
-            (None, rules) => rules.map(|rules| Door::new(rules, &mut self.secrets)),
-        };
+            (None, rules) => self.door = rules.map(|rules| Door::new(rules, &mut self.secrets)),
+        }
     }
 
     /// A request as the cache compares it.

@@ -48,6 +48,13 @@ struct Space {
     number: u64,
 }
 
+/// State that other rules have put an end to.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    _spaces: Vec<Space>,
+    _failures: Option<Failures>,
+}
+
 /// What comes of somebody at the door.
 pub(super) enum Knock {
     /// Nobody is asked here; whether the credentials are for another part of this server.
@@ -76,27 +83,30 @@ impl Door {
         door
     }
 
-    /// Goes by other rules. What is known of nonces and of those who guess is kept if it can be.
-    pub(super) fn reload(&mut self, rules: AuthRules, secrets: &mut Secrets) {
+    /// Goes by other rules. What is known of nonces and of those who guess is kept if it can be; the
+    /// rest is returned, to be freed where that may take its time.
+    pub(super) fn reload(&mut self, rules: AuthRules, secrets: &mut Secrets) -> Replaced {
         let mut old = std::mem::take(&mut self.spaces);
         self.paths = rules.spaces.iter().map(|space| space.path.clone()).collect();
-        for ProtectionSpace { path, settings, users } in rules.spaces {
+        for ProtectionSpace { path, settings, accounts } in rules.spaces {
             let same = |old: &Space| (&old.path, &old.settings) == (&path, &settings);
             let space = if let Some(at) = old.iter().position(same) {
                 let mut space = old.swap_remove(at);
-                space.authenticator.replace_users(users);
+                space.authenticator.replace_accounts(accounts);
                 space
             } else {
                 self.made += 1;
-                let authenticator = Authenticator::new(settings.clone(), users, &secrets.draw());
+                let authenticator = Authenticator::new(settings.clone(), accounts, &secrets.draw());
                 Space { path, settings, authenticator, number: self.made }
             };
             self.spaces.push(space);
         }
-        if rules.ban != self.ban {
-            self.failures = Failures::new(rules.ban, &secrets.draw());
+        let failures = (rules.ban != self.ban).then(|| {
             self.ban = rules.ban;
-        }
+            let failures = Failures::new(rules.ban, &secrets.draw());
+            std::mem::replace(&mut self.failures, failures)
+        });
+        Replaced { _spaces: old, _failures: failures }
     }
 
     /// Whether somebody may ask for `path` who was recognized as `user`, or as nobody, perhaps by other
@@ -201,7 +211,7 @@ impl Door {
     }
 
     /// Nobody is asked any more, nor waits.
-    pub(super) fn open_to_all(self, wake: &mut impl Wake) {
+    pub(super) fn open_to_all(&self, wake: &mut impl Wake) {
         self.hashing.waiting().for_each(|token| wake.wake(token));
     }
 

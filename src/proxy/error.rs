@@ -40,6 +40,8 @@ pub(super) enum ExchangeError {
     ClientGone,
     /// The request's content is larger than it may be.
     UploadTooLarge,
+    /// The origin takes no content without a length, and there is too much to find its length out.
+    LengthRequired,
     /// The name has no address.
     Name(String),
     /// No address was found in time; why, if that is the client's business.
@@ -77,6 +79,8 @@ pub(super) enum Unserved {
     Connect,
     /// A host that is neither address nor name.
     Host,
+    /// An absolute target on a reverse listener, of a scheme other than the client has used.
+    Misdirected,
     /// A path with `..` where a prefix of the origin's paths is served.
     DotSegments,
     /// A path that is protected in different ways, depending on how it is read.
@@ -118,6 +122,7 @@ impl ExchangeError {
             }
             Self::ClientGone => (Status::BAD_REQUEST, "http_request_error"),
             Self::UploadTooLarge => (Status::CONTENT_TOO_LARGE, "http_request_error"),
+            Self::LengthRequired => (Status::LENGTH_REQUIRED, "http_request_error"),
             Self::Name(_) => (Status::BAD_GATEWAY, "dns_error"),
             Self::NameTimeout(_) => (Status::GATEWAY_TIMEOUT, "dns_timeout"),
             Self::Connect { kind: io::ErrorKind::ConnectionRefused, .. } => {
@@ -173,6 +178,7 @@ impl ExchangeError {
             Self::UploadTimeout => "upload-timeout".into(),
             Self::ClientGone => "client-gone".into(),
             Self::UploadTooLarge => "upload".into(),
+            Self::LengthRequired => "length-required".into(),
             Self::Name(_) => "name".into(),
             Self::NameTimeout(_) => "name-timeout".into(),
             Self::Connect { .. } => "connect".into(),
@@ -183,6 +189,14 @@ impl ExchangeError {
             Self::UnaskedUpgrade => "upgrade".into(),
             Self::Overloaded => "overloaded".into(),
             Self::OnlyIfCached => "only-if-cached".into(),
+        }
+    }
+
+    /// The request that rules deny, as `tidegate explain` takes it.
+    pub(super) fn question(&self) -> Option<String> {
+        match self {
+            Self::Denied(denial) => denial.question(),
+            _ => None,
         }
     }
 
@@ -236,6 +250,7 @@ impl Unserved {
             }
             Self::Https | Self::Scheme => Status::NOT_IMPLEMENTED,
             Self::Connect => Status::METHOD_NOT_ALLOWED,
+            Self::Misdirected => Status::MISDIRECTED_REQUEST,
         }
     }
 
@@ -246,6 +261,7 @@ impl Unserved {
             Self::Scheme => "scheme",
             Self::Connect => "connect",
             Self::Host => "host",
+            Self::Misdirected => "misdirected",
             Self::DotSegments => "dot-segments",
             Self::AmbiguousPath => "ambiguous-path",
         }
@@ -270,6 +286,9 @@ impl fmt::Display for ExchangeError {
                 Unserved::Scheme => "only http:// URLs are fetched.",
                 Unserved::Connect => "a reverse proxy makes no tunnels.",
                 Unserved::Host => "the host is neither a name nor an address.",
+                Unserved::Misdirected => {
+                    "URLs of this scheme are not served on this connection (RFC 9110 §7.4)."
+                }
                 Unserved::DotSegments => {
                     "the path climbs with '..', which could leave what is served here."
                 }
@@ -278,9 +297,7 @@ impl fmt::Display for ExchangeError {
                      it without escapes, '..', '//' and ';' that it does not need."
                 }
             }),
-            Self::Denied(denial @ Denial::Rule { .. }) => {
-                write!(f, "{denial}. To see why: {}", denial.remedy().unwrap_or_default())
-            }
+            Self::Denied(denial @ Denial::Rule { .. }) => write!(f, "{denial}."),
             Self::Denied(denial) => {
                 write!(f, "{denial}; rule '{}'.", denial.rule())?;
                 denial.remedy().map_or(Ok(()), |remedy| write!(f, " To allow it: {remedy}"))
@@ -321,6 +338,10 @@ impl fmt::Display for ExchangeError {
             Self::UploadTooLarge => {
                 f.write_str("the request's content is larger than is accepted (limits.upload).")
             }
+            Self::LengthRequired => f.write_str(
+                "the origin speaks HTTP/1.0, which has no chunks, and the request's content is larger \
+                 than is gathered for it (limits.window); send it with Content-Length.",
+            ),
             Self::Name(error) => write!(f, "the host's name cannot be resolved: {error}."),
             Self::NameTimeout(None) => f.write_str("the host's name was not resolved in time."),
             Self::NameTimeout(Some(why)) => {

@@ -138,7 +138,7 @@ impl Display for Event {
             Self::Failed(error) => {
                 let (verdict, reason) = (error.verdict(), error.reason());
                 let word = if error.is_denial() { "denied" } else { "refused" };
-                write!(f, "{word} with {} ({reason}): {}", verdict.status, plain(error))
+                write!(f, "{word} with {} ({reason}): {}", verdict.status, error)
             }
             Self::Keyed(key) => f.write_str(key),
             Self::Stored(stored) => {
@@ -216,7 +216,7 @@ impl Event {
                     .text("verdict", word)
                     .number("status", error.verdict().status.code().into())
                     .text("reason", &error.reason())
-                    .text("text", &plain(error))
+                    .text("text", &error.to_string())
             }
             Self::Keyed(key) => object.text("key", key),
             Self::Stored(stored) => stored.json(&mut object),
@@ -238,14 +238,6 @@ impl Stored {
             .number("lifetime", self.lifetime.as_secs())
             .text("said_by", self.said_by.name())
             .bare("ttl", self.ttl)
-    }
-}
-
-/// What an error says, without how to have it explained.
-fn plain(error: &ExchangeError) -> String {
-    match error {
-        ExchangeError::Denied(denial @ Denial::Rule { .. }) => format!("{denial}."),
-        error => error.to_string(),
     }
 }
 

@@ -76,13 +76,13 @@ impl Explaining {
         };
         let addresses = match self.question.addresses.as_slice() {
             assumed @ [_, ..] if route.host.name().is_some() => Ok(assumed.into()),
-            _ => match dial.addresses(reactor, core) {
+            _ => match dial.all_addresses(reactor, core) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(addresses) => addresses,
             },
         };
         let route = Rc::clone(route);
-        match addresses.and_then(|addresses| self.judge(&route, &addresses, reactor.now(), core)) {
+        match addresses.and_then(|addresses| self.judge(&route, &addresses, core)) {
             Ok(to) => {
                 self.journal.note(Event::Allowed(to));
                 self.look(&route, reactor.now(), core);
@@ -106,7 +106,7 @@ impl Explaining {
 
     /// Reads and routes the request.
     fn ask(&mut self, owner: Token, now: Now, core: &mut Core) -> Result<(), ExchangeError> {
-        let settings = Rc::clone(&core.settings);
+        let settings = Arc::clone(&core.settings);
         let request = Rc::new(self.read(core)?);
         if let Some(user) = &self.question.user {
             if let Some(door) =
@@ -118,8 +118,7 @@ impl Explaining {
         } else if let Some(door) = &core.door {
             door.admits(None, path_of(&request))?;
         }
-        let own = (&mut core.own, now.mono);
-        let route = match route::route(&request, &mut self.journal, &settings, own)? {
+        let route = match route::route(&request, &mut self.journal, &settings, &core.own)? {
             Routed::Fetch(route) | Routed::Tunnel(route) => Rc::new(route),
             Routed::Here => {
                 self.journal.note(Event::Looked("answered by the proxy itself"));
@@ -127,8 +126,8 @@ impl Explaining {
                 return Ok(());
             }
         };
-        self.trace_rules(&request, &route, core, now)?;
-        let dial = Dial::new(owner, Rc::clone(&route), &settings.limits, now.mono);
+        self.trace_rules(&request, &route, core)?;
+        let dial = Dial::new(owner, Rc::clone(&route), None, &settings, now.mono);
         self.asked = Some((request, route, dial));
         Ok(())
     }
@@ -153,15 +152,14 @@ impl Explaining {
         &mut self,
         request: &RequestHead,
         route: &Route,
-        core: &mut Core,
-        now: Now,
+        core: &Core,
     ) -> Result<(), ExchangeError> {
         let Some(judgement) = &route.judgement else { return Ok(()) };
         if judgement.depends_on_address() {
             let rules = judgement.undecided(&route.host).take(MOST_SHOWN);
             rules.for_each(|rule| self.journal.note(Event::Undecided(rule)));
         } else if judgement.reported().is_none() {
-            let rule = self.rule_for(request, route, None, core, now)?;
+            let rule = self.rule_for(request, route, None, core)?;
             self.journal.note(Event::Decided(rule));
         }
         Ok(())
@@ -172,11 +170,10 @@ impl Explaining {
         request: &RequestHead,
         route: &Route,
         address: Option<IpAddr>,
-        core: &mut Core,
-        now: Now,
+        core: &Core,
     ) -> Result<Option<RuleName>, ExchangeError> {
         let asker = self.journal.asker(request);
-        let own = core.own.now(now.mono).map_err(|_| ExchangeError::Overloaded)?;
+        let own = core.own.known()?;
         let policy = &core.settings.destinations;
         Ok(policy.rule_for(&asker, (&route.host, route.port), address, own))
     }
@@ -186,8 +183,7 @@ impl Explaining {
         &mut self,
         route: &Route,
         addresses: &[IpAddr],
-        now: Now,
-        core: &mut Core,
+        core: &Core,
     ) -> Result<Vec<SocketAddr>, ExchangeError> {
         if matches!(route.host, Host::Name(_)) {
             self.journal.note(Event::Answered(addresses.to_vec()));
@@ -195,14 +191,14 @@ impl Explaining {
         let depends = route.judgement.as_ref().is_some_and(Judgement::depends_on_address);
         let (mut allowed, mut denied) = (Vec::new(), None);
         for &address in addresses {
-            let judged = route.judge(address, core, now.mono);
+            let judged = route.judge(address, core);
             let class = AddressClass::of(address);
             match judged {
                 Ok(reported) => {
                     let is_reported = reported.is_some();
                     let rule = match (reported, &self.asked) {
                         (None, Some((request, ..))) if depends => {
-                            self.rule_for(&Rc::clone(request), route, Some(address), core, now)?
+                            self.rule_for(request, route, Some(address), core)?
                         }
                         (reported, _) => reported,
                     };
@@ -241,11 +237,12 @@ impl Explaining {
         let found = core.cache.peek(&key, &mut request, now.mono);
         let barred = match &found {
             Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _) => {
-                !route.may_have(object.from, core, now.mono)
+                !route.may_have(object.from, core)
             }
             Lookup::Busy { .. } | Lookup::Miss(_) => false,
         };
-        self.journal.note(Event::Looked(match forward::asks_for_websocket(request.head()) {
+        let upgrades = forward::upgrade_of(request.head(), &core.settings).is_some();
+        self.journal.note(Event::Looked(match upgrades {
             true => would(&Lookup::<()>::Miss(Missing::Method)),
             false if barred => {
                 "would fetch it: what is stored came from where this client may not go"

@@ -3,8 +3,8 @@
 //! A fetch is driven through named steps, one function each, in [`fetch_steps`](super::fetch_steps):
 //!
 //! ```text
-//! acquire ── send ── head ── content ── end
-//!    └──────── once more, on a new connection, if a reused one was dead
+//! [gather] ── acquire ── send ── head ── content ── end
+//!                └──────── once more, on a new connection, if a reused one was dead
 //! ```
 //!
 //! It is begun by a client and outlives it if somebody else reads, or if what it brings is worth
@@ -53,6 +53,10 @@ pub(super) struct Order {
     pub(super) background: bool,
     /// The body in which the request's content comes.
     pub(super) upload: Option<Id<Body>>,
+    /// Set once the origin is known to speak HTTP/1.0.
+    pub(super) old_origin: bool,
+    /// Length of an upload that was received whole, so that it goes without chunks.
+    pub(super) gathered: Option<u64>,
     /// The client for whom alone the connection is used that this request authenticates, or that an
     /// earlier one of the same client has (RFC 4559).
     pub(super) bound_to: Option<Token>,
@@ -72,7 +76,7 @@ pub(super) struct Fetch {
     pub(super) reader: Option<ReaderKey>,
     /// Whether the whole request is in the output, or has left.
     pub(super) request_ended: bool,
-    /// Whether the origin takes no more of the request; its answer may still come.
+    /// Whether the origin takes no more of the request, or shall get no more; its answer may still come.
     pub(super) sending_failed: bool,
     pub(super) codec: ClientCodec,
     pub(super) input: Input,
@@ -82,6 +86,8 @@ pub(super) struct Fetch {
     /// When the request was sent.
     pub(super) sent_at: Instant,
     pub(super) tried_again: bool,
+    /// Set once the client was told to go on with its content, in place of the origin.
+    pub(super) encouraged: bool,
     pub(super) deadlines: FetchDeadlines,
     /// Bytes counted as memory of connections.
     pub(super) held: usize,
@@ -94,6 +100,8 @@ impl Active for Fetch {
 /// Where a fetch stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
+    /// The request's content is received whole first.
+    Gather,
     /// Gets a connection, from the pool or a new one.
     Acquire,
     /// The head of the request is written.
@@ -123,6 +131,17 @@ pub(super) struct FetchCx<'a> {
     pub(super) budget: Budget,
 }
 
+impl Order {
+    /// Returns true if the request's content has to be received whole before it is sent: the origin has
+    /// no chunks (RFC 9112 §6.1).
+    pub(super) fn needs_gathering(&self) -> bool {
+        self.old_origin
+            && self.upload.is_some()
+            && self.gathered.is_none()
+            && self.request.framing() == Framing::Chunked
+    }
+}
+
 impl Fetch {
     /// Begins a fetch; its reply is there at once, for whoever wants to read it.
     pub(super) fn begin(
@@ -134,6 +153,8 @@ impl Fetch {
         core.counters.fetches += 1;
         let now = reactor.now().mono;
         let method = order.request.method();
+        order.old_origin = core.old_origins.contains(&order.route.origin, now);
+        let step = if order.needs_gathering() { Step::Gather } else { Step::Acquire };
         let may_store = core.cache.is_on() && matches!(method, Method::Get | Method::Post);
         let retain = if may_store { Retain::All } else { Retain::Behind };
         let window = core.settings.limits.window.0;
@@ -153,7 +174,7 @@ impl Fetch {
                 id,
                 ticket,
                 reply: new,
-                step: Step::Acquire,
+                step,
                 dial: None,
                 connection: None,
                 output: Outgoing::new(),
@@ -166,6 +187,7 @@ impl Fetch {
                 interim_bytes: 0,
                 sent_at: now,
                 tried_again: false,
+                encouraged: false,
                 deadlines: FetchDeadlines::default(),
                 held: 0,
                 order,
@@ -183,6 +205,7 @@ impl Fetch {
         }
         loop {
             let next = match self.step {
+                Step::Gather => steps::gather(self, cx),
                 Step::Acquire => steps::acquire(self, cx),
                 Step::Send => steps::send(self, cx),
                 Step::Head => steps::head(self, cx),
@@ -389,9 +412,7 @@ impl Fetch {
         self.drop_connection(cx);
         self.input.release(&mut cx.core.buffers);
         cx.core.memory.count(&mut self.held, 0);
-        if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
-            cx.core.leave_upload(upload, reader, cx.reactor);
-        }
+        self.leave_upload(cx);
         cx.core.release_reply(self.reply, cx.reactor);
     }
 
@@ -400,10 +421,17 @@ impl Fetch {
         self.input.held() + self.output.held()
     }
 
+    /// Reads no more of the request's content.
+    pub(super) fn leave_upload(&mut self, cx: &mut FetchCx<'_>) {
+        if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
+            cx.core.leave_upload(upload, reader, cx.reactor);
+        }
+    }
+
     /// How the request's content is framed.
     pub(super) fn request_coding(&self) -> Coding {
         match self.order.request.framing() {
-            Framing::Chunked => Coding::Chunked,
+            Framing::Chunked if self.order.gathered.is_none() => Coding::Chunked,
             _ => Coding::Identity,
         }
     }

@@ -57,6 +57,14 @@ impl Form {
         }
     }
 
+    /// Returns its content type, if it is not that of the whole.
+    pub(super) fn content_type(&self) -> Option<&[u8]> {
+        match self {
+            Self::Parts(_) => Some(b"multipart/byteranges"),
+            _ => None,
+        }
+    }
+
     /// Writes the head of an answer in this form, without the empty line: the head of the whole, of
     /// which `length` is known, or one made of it.
     pub(super) fn write_head(&self, out: &mut Vec<u8>, whole: &Fields, length: u64) {

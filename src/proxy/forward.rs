@@ -1,18 +1,18 @@
 //! Heads as they are passed on: without what concerned the last connection, with what this hop adds.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::cache::{Object, Withheld};
-use crate::http::hop::{self, Hop};
+use crate::cache::{self, Object};
+use crate::http::hop::{self, Hop, Protocol};
 use crate::http::{
     Field, FieldNames, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead,
-    Status, Version, date,
+    Status, Version, claims, date,
 };
 use crate::time::Now;
 
+use super::behind::Behind;
 use super::fetch::Order;
-use super::route::{Route, max_forwards};
+use super::route::max_forwards;
 use super::settings::{ReverseOrigin, Settings};
 
 /// Writes the head of a request to an origin. What the cache wants to know of the whole is asked
@@ -25,6 +25,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
     let fields = request.fields();
     let hop = Hop::of(request.version(), fields);
     let reverse = settings.reverse.is_some();
+    let behind = Behind::of(order.client.ip(), fields, settings);
     out.reserve(request.wire_length() + 256);
     let mut head = HeadWriter::request(out, request.method_name(), route.target());
     if !fields.has(Name::Host) {
@@ -35,15 +36,22 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
             Name::Host => {
                 head.field("Host", route.host_field().as_bytes());
             }
+            Name::ContentLength => {
+                head.number("Content-Length", request.framing().length().unwrap_or_default());
+            }
             Name::MaxForwards => forward_limit(&mut head, request, &field),
             // HTTP/1.0 knows no expectations; one is ignored, not passed on.
-            Name::Expect if request.version() == Version::Http10 => {}
+            Name::Expect if request.version() == Version::Http10 || order.old_origin => {}
+            Name::Trailer if order.gathered.is_some() => {}
             Name::IfNoneMatch | Name::IfModifiedSince if ours => {}
             Name::Range | Name::IfRange if whole => {}
-            name if reverse && tells_of_client(name) => {}
-            Name::Other if reverse && hop::is_lookalike(&field) => {}
-            // A path that nobody has judged.
-            Name::Other if settings.protects_paths() && hop::is_other_target(&field) => {}
+            // Written anew, from what is believed of them.
+            Name::XForwardedFor
+            | Name::XForwardedHost
+            | Name::XForwardedProto
+            | Name::Forwarded
+                if reverse => {}
+            Name::Other if !may_say(&field, request.method(), &behind, settings) => {}
             _ if hop.ends_here(&field) => {}
             _ => {
                 head.copy(&field);
@@ -56,25 +64,51 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
     }
     ask_whether_still_valid(&mut head, validate);
     if reverse {
-        forwarded(&mut head, fields, order.client.ip(), route, settings);
+        behind.write_to(&mut head, fields, route.host_field());
     }
     head.via(request.version(), &settings.via);
-    if request.framing() == Framing::Chunked {
-        head.field("Transfer-Encoding", b"chunked");
+    match order.gathered {
+        Some(length) => _ = head.number("Content-Length", length),
+        None if request.framing() == Framing::Chunked => {
+            head.field("Transfer-Encoding", b"chunked");
+        }
+        None => {}
     }
-    if asks_for_websocket(request) {
-        head.field("Connection", b"Upgrade").field("Upgrade", b"websocket");
+    if let Some(protocol) = upgrade_of(request, settings) {
+        head.field("Connection", b"Upgrade").field("Upgrade", protocol.as_bytes());
+    } else if hop::takes_trailers(request.version(), fields) && !order.old_origin {
+        head.field("Connection", b"TE").field("TE", b"trailers");
     }
     head.end();
 }
 
-/// Whether a request asks to switch to WebSocket, the one upgrade that is passed on (RFC 6455 §4.1).
-pub(super) fn asks_for_websocket(request: &RequestHead) -> bool {
-    request.method() == Method::Get
-        && request.version() == Version::Http11
-        && request.framing() == Framing::None
-        && hop::is_websocket(request.fields())
-        && Hop::of(request.version(), request.fields()).upgrade
+/// Returns true if a field of a request reaches the origin as far as what it claims is concerned. Behind a
+/// reverse proxy applications believe such fields, and caches do not know by which of them a response was
+/// selected, so that only those of trusted proxies pass.
+fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Settings) -> bool {
+    let name = field.name;
+    if claims::is_httpoxy(name) {
+        return false;
+    }
+    // A path that no rule has judged.
+    if settings.protects_paths() && claims::is_other_target(name) {
+        return false;
+    }
+    let retrieves = matches!(method, Method::Get | Method::Head);
+    let claims = claims::is_claim(name) || (retrieves && claims::overrides_method(name));
+    settings.reverse.is_none() || (!claims::is_lookalike(name) && (behind.is_trusted() || !claims))
+}
+
+/// Returns the protocol that `request` asks to switch to, if that is passed on: WebSocket, which is asked
+/// for with GET and without content (RFC 6455 §4.1), or one that the operator allows.
+pub(super) fn upgrade_of<'a>(request: &RequestHead, settings: &'a Settings) -> Option<&'a str> {
+    let asked = hop::upgrade(request.version(), request.fields())?;
+    let plain = request.method() == Method::Get && !request.framing().has_content();
+    if asked.eq_ignore_ascii_case(b"websocket") {
+        return plain.then_some("websocket");
+    }
+    let allowed = settings.upgrades.iter().find(|protocol| protocol.is_named(asked));
+    allowed.map(Protocol::as_str)
 }
 
 /// RFC 9110 §7.6.2: one less on TRACE and OPTIONS; on other methods it is passed on as it came.
@@ -116,36 +150,6 @@ fn only_of_the_same(head: &mut HeadWriter<'_>, object: &Object) {
     }
 }
 
-/// Tells the origin who asked. What the client itself says of that is believed and extended only
-/// if it is a trusted proxy.
-fn forwarded(
-    head: &mut HeadWriter<'_>,
-    fields: &Fields,
-    client: IpAddr,
-    route: &Route,
-    settings: &Settings,
-) {
-    let trusted = settings.trusts(client);
-    let client = client.to_canonical();
-    let before = |id| fields.all(id).filter(|value| trusted && !value.is_empty());
-    let host = route.host_field();
-    head.list("X-Forwarded-For", before(Name::XForwardedFor), format_args!("{client}"));
-    head.field("X-Forwarded-Proto", before(Name::XForwardedProto).next().unwrap_or(b"http"));
-    let first_host = before(Name::XForwardedHost).next();
-    head.field("X-Forwarded-Host", first_host.unwrap_or(host.as_bytes()));
-    let forwarded = before(Name::Forwarded);
-    match client {
-        IpAddr::V4(v4) => {
-            head.list("Forwarded", forwarded, format_args!("for={v4};host=\"{host}\";proto=http"))
-        }
-        // RFC 7239 §6
-        IpAddr::V6(v6) => {
-            let element = format_args!("for=\"[{v6}]\";host=\"{host}\";proto=http");
-            head.list("Forwarded", forwarded, element)
-        }
-    };
-}
-
 /// A response's head as it is passed on and stored, without the empty line and without what each
 /// answer has of its own: `Age` is kept as it came, for the answers that it came with.
 pub(super) fn response_fields(
@@ -183,7 +187,7 @@ pub(super) fn response_fields(
             .all(Name::TransferEncoding)
             .for_each(|coding| out.push(b"Transfer-Encoding", coding));
     }
-    if !fields.has(Name::Date) && !status.is_interim() {
+    if !out.has(Name::Date) && !status.is_interim() {
         out.push(b"Date", date::format(now.wall).as_bytes()); // RFC 9110 §6.6.1
     }
     let via = format!("{} {}", response.version().number(), settings.via);
@@ -196,16 +200,14 @@ pub(super) fn response_fields(
     out
 }
 
-/// Whether a response was selected by what this proxy itself says of its clients.
-pub(super) fn varies_by_client(fields: &Fields) -> bool {
-    fields.elements(Name::Vary).any(|name| tells_of_client(Name::from_bytes(name)))
-}
-
-const fn tells_of_client(name: Name) -> bool {
-    matches!(
-        name,
-        Name::XForwardedFor | Name::XForwardedHost | Name::XForwardedProto | Name::Forwarded
-    )
+/// Returns true if a response was selected by what this hop writes of its own: `TE`, and on the way to
+/// the origin of a reverse proxy what is said of its clients.
+pub(super) fn varies_by_hop(fields: &Fields, settings: &Settings) -> bool {
+    let reverse = settings.reverse.is_some();
+    fields.elements(Name::Vary).any(|name| {
+        Name::from_bytes(name) == Name::Te
+            || (reverse && (claims::is_claim(name) || claims::is_lookalike(name)))
+    })
 }
 
 /// The head that the whole would have had, from that of a part of it (RFC 9111 §3.4).
@@ -225,9 +227,9 @@ pub(super) fn whole_fields(part: &Fields, length: u64) -> Fields {
 /// length is known.
 pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
     let mut out = Fields::after(passed_on.start_line().to_vec(), passed_on.len() + 1);
-    let withheld = Withheld::of(passed_on);
+    let withheld = cache::withheld(passed_on);
     for field in passed_on.iter().filter(|field| field.id != Name::Age) {
-        if !withheld.has(field.name) {
+        if !withheld.contains(field.name) {
             out.push(field.name, field.value);
         }
     }
@@ -241,15 +243,16 @@ pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> 
 /// The stored head after a 304: what it brought replaces what was there (RFC 9111 §3.2).
 pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
     let mut out = Fields::after(stored.start_line().to_vec(), stored.len());
-    let (withheld, brought) = (Withheld::of(not_modified), FieldNames::of(not_modified));
+    let withheld = cache::withheld(not_modified);
+    let brought: FieldNames<'_> = not_modified.iter().map(|field| field.name).collect();
     let kept = |id| matches!(id, Name::ContentLength | Name::ContentEncoding | Name::ContentRange);
     for field in stored.iter() {
-        if kept(field.id) || !brought.has(field.name) {
+        if kept(field.id) || !brought.contains(field.name) {
             out.push(field.name, field.value);
         }
     }
     for field in not_modified.iter().filter(|field| !kept(field.id) && field.id != Name::Age) {
-        if !withheld.has(field.name) {
+        if !withheld.contains(field.name) {
             out.push(field.name, field.value);
         }
     }

@@ -76,8 +76,8 @@ const fn kib(n: u64) -> Bytes {
 limits! {
     /// Open clients; beyond, accepting waits. `off` is what the descriptors (RLIMIT_NOFILE) bear.
     max_clients "max-clients": Option<usize> = None, from Some(1);
-    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is half of `max-clients`.
-    /// Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
+    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is as many as are left for
+    /// other clients, half of `max-clients` at most. Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
     client_share "client-share": Option<usize> = None, from Some(1);
     /// Memory for all connections together: what was received and not passed on yet. While it is used
     /// up, connections whose client does not go on are closed, those waited for longest first.
@@ -105,8 +105,11 @@ limits! {
     tunnel_timeout "tunnel-timeout": Duration = seconds(15 * 60), from SHORTEST;
     /// Answers in flight when a drain begins.
     drain_timeout "drain-timeout": Duration = seconds(30), from Duration::ZERO;
-    /// A client that is told why before it has sent all: how long its rest is read and dropped.
+    /// Between two bytes of a request that was answered before it was whole: they are read and dropped,
+    /// since a reset would destroy the answer.
     linger_timeout "linger-timeout": Duration = seconds(2), from Duration::ZERO;
+    /// All of such a request: a client that sends for longer is reset, as it holds a connection.
+    linger_time "linger-time": Duration = seconds(30), from Duration::ZERO;
     /// Between attempts on the addresses of one name (RFC 8305 §5).
     connect_stagger "connect-stagger": Duration = Duration::from_millis(250), from Duration::from_millis(10);
     /// A look-up over all servers, attempts and domains. Shorter than `connect-timeout`, so that who
@@ -134,13 +137,18 @@ limits! {
     name_recheck "name-recheck": Duration = seconds(30), from Duration::ZERO, up to LONGEST_TTL;
     /// Names kept.
     names "names": usize = 10_000, from 1;
-    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn. Beyond,
-    /// requests for other names fail at once: waiting in so long a queue they would only fail later.
+    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn; of one
+    /// client, no more than are free. Beyond, expired addresses serve, or requests fail at once: waiting
+    /// in so long a queue they would only fail later.
     names_asked "names-asked": usize = 256, from 1;
     /// Addresses of which it is remembered that they did not answer.
     failed_addresses "failed-addresses": usize = 1000, from 0;
     /// How long that is remembered; they are tried after the others of their name.
     failed_address_ttl "failed-address-ttl": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
+    /// Origins remembered to have answered in HTTP/1.0: they are sent no chunks.
+    old_origins "old-origins": usize = 1000, from 1;
+    /// How long that is remembered; an answer in HTTP/1.1 ends it.
+    old_origin_ttl "old-origin-ttl": Duration = seconds(60 * 60), from Duration::ZERO;
     /// Threads that wait for the system's resolver.
     resolver_threads "resolver-threads": usize = 4, from 1, up to 64;
     /// Passwords that are verified at a time, with those that wait for a thread, and half as many of
@@ -160,7 +168,7 @@ limits! {
     head "head": Bytes = kib(64), from kib(1);
     /// All chunk extensions of a message.
     chunk_extensions "chunk-extensions": Bytes = kib(4), from Bytes(0);
-    /// Whether targets may hold ``"<>\^`{|}``, which no URL may and some programs send.
+    /// Set if targets may hold `"<>`, which no URL may and some programs send.
     relaxed_target "relaxed-target": bool = false, from false;
     /// Interim responses to one request; together, they are no larger than one head may be.
     interims "interims": usize = 16, from 0;

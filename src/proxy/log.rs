@@ -3,15 +3,19 @@
 use std::fmt;
 
 use super::journal::Journal;
+use super::log_line;
 use super::log_text::Dates;
 use super::settings::Settings;
 use crate::time::Now;
 
 /// Takes whole lines; never blocks.
 pub trait LogSink: fmt::Debug {
-    /// Takes `lines`, perhaps leaving an empty buffer in their place, or says that there is no room
-    /// for them. What is left in `lines` is dropped.
-    fn write(&mut self, lines: &mut String) -> bool;
+    /// Takes `lines`, perhaps leaving an empty buffer in their place. What is left in `lines` is
+    /// dropped.
+    fn write(&mut self, lines: &mut String);
+
+    /// Returns how many of the lines it was given are lost, whatever the cause.
+    fn lost(&self) -> u64;
 
     /// Opens its file anew, if it has one, after a rotation.
     fn reopen(&mut self);
@@ -22,8 +26,10 @@ pub trait LogSink: fmt::Debug {
 pub struct NoLog;
 
 impl LogSink for NoLog {
-    fn write(&mut self, _lines: &mut String) -> bool {
-        true
+    fn write(&mut self, _lines: &mut String) {}
+
+    fn lost(&self) -> u64 {
+        0
     }
 
     fn reopen(&mut self) {}
@@ -35,37 +41,30 @@ pub(super) struct AccessLog {
     sink: Box<dyn LogSink>,
     lines: String,
     dates: Dates,
-    /// Lines in `lines`.
-    gathered: u64,
-    dropped: u64,
 }
 
 impl AccessLog {
     pub(super) fn new(sink: Box<dyn LogSink>) -> Self {
-        Self { sink, lines: String::new(), dates: Dates::default(), gathered: 0, dropped: 0 }
+        Self { sink, lines: String::new(), dates: Dates::default() }
     }
 
     /// Adds the line of an exchange that is over.
     pub(super) fn record(&mut self, journal: &Journal, settings: &Settings, now: Now) {
         if let Some(format) = settings.log {
-            journal.write(format, now, &mut self.dates, &mut self.lines);
-            self.gathered += 1;
+            log_line::write(journal, format, now, &mut self.dates, &mut self.lines);
         }
     }
 
-    /// Hands what was gathered to the sink. What it has no room for is dropped and counted.
+    /// Hands what was gathered to the sink.
     pub(super) fn flush(&mut self) {
-        if !self.lines.is_empty() {
-            if !self.sink.write(&mut self.lines) {
-                self.dropped += self.gathered;
-            }
+        if self.has_lines() {
+            self.sink.write(&mut self.lines);
             self.lines.clear();
-            self.gathered = 0;
         }
     }
 
     pub(super) const fn has_lines(&self) -> bool {
-        self.gathered > 0
+        !self.lines.is_empty()
     }
 
     pub(super) fn reopen(&mut self) {
@@ -73,9 +72,9 @@ impl AccessLog {
         self.sink.reopen();
     }
 
-    /// How many lines there was no room for.
-    pub(super) const fn dropped(&self) -> u64 {
-        self.dropped
+    /// Returns how many lines are lost.
+    pub(super) fn lost(&self) -> u64 {
+        self.sink.lost()
     }
 }
 

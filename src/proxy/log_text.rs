@@ -6,18 +6,18 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::http::date;
 
-/// Adds `text` as it may stand within quotes.
-pub(super) fn push_escaped(out: &mut String, text: &str) {
-    push_with(out, text, |out, c| match c {
+/// Adds `text` as it may stand within quotes; bytes that are no UTF-8 are `\xff`.
+pub(super) fn push_escaped(out: &mut String, text: &[u8]) {
+    push_with(out, text, push_invalid("\\x"), |out, c| match c {
         '"' | '\\' => out.extend(['\\', c]),
         _ if is_unseen(c) => push_bytes(out, c, "\\x"),
         _ => out.push(c),
     });
 }
 
-/// Adds a URL, or what came in place of one, so that it is one word.
-pub(super) fn push_url(out: &mut String, url: &str) {
-    push_with(out, url, |out, c| match c {
+/// Adds a URL, or what came in place of one, so that it is one word; bytes that are no UTF-8 are `%ff`.
+pub(super) fn push_url(out: &mut String, url: &[u8]) {
+    push_with(out, url, push_invalid("%"), |out, c| match c {
         ' ' | '"' | '\\' => push_bytes(out, c, "%"),
         _ if is_unseen(c) => push_bytes(out, c, "%"),
         _ => out.push(c),
@@ -27,7 +27,14 @@ pub(super) fn push_url(out: &mut String, url: &str) {
 /// Adds a JSON string (RFC 8259 §7).
 pub(super) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
-    push_with(out, text, |out, c| match c {
+    push_json(out, text.as_bytes());
+    out.push('"');
+}
+
+/// Adds what a JSON string holds; U+FFFD stands for bytes that are no UTF-8.
+pub(super) fn push_json(out: &mut String, text: &[u8]) {
+    let replace = |out: &mut String, _| out.push(char::REPLACEMENT_CHARACTER);
+    push_with(out, text, replace, |out, c| match c {
         '"' | '\\' => out.extend(['\\', c]),
         _ if is_unseen(c) => {
             for unit in c.encode_utf16(&mut [0; 2]) {
@@ -36,22 +43,35 @@ pub(super) fn push_quoted(out: &mut String, text: &str) {
         }
         _ => out.push(c),
     });
-    out.push('"');
 }
 
-/// Adds runs of plain ASCII whole, and what else there is by `other`.
-fn push_with(out: &mut String, text: &str, other: impl Fn(&mut String, char)) {
+/// Adds runs of plain ASCII whole, bytes that are no UTF-8 by `invalid`, and what else there is by `other`.
+fn push_with(
+    out: &mut String,
+    text: &[u8],
+    invalid: impl Fn(&mut String, u8),
+    other: impl Fn(&mut String, char),
+) {
     let is_plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|b| !is_plain(b)) {
-        out.push_str(&rest[..at]);
-        let mut chars = rest[at..].chars();
-        if let Some(c) = chars.next() {
-            other(out, c);
+    for chunk in text.utf8_chunks() {
+        let mut rest = chunk.valid();
+        while let Some(at) = rest.bytes().position(|b| !is_plain(b)) {
+            out.push_str(&rest[..at]);
+            let mut chars = rest[at..].chars();
+            if let Some(c) = chars.next() {
+                other(out, c);
+            }
+            rest = chars.as_str();
         }
-        rest = chars.as_str();
+        out.push_str(rest);
+        chunk.invalid().iter().for_each(|&byte| invalid(out, byte));
     }
-    out.push_str(rest);
+}
+
+fn push_invalid(mark: &'static str) -> impl Fn(&mut String, u8) {
+    move |out, byte| {
+        let _ = write!(out, "{mark}{byte:02x}"); // writing to a String does not fail
+    }
 }
 
 fn push_bytes(out: &mut String, c: char, mark: &str) {
@@ -82,9 +102,10 @@ fn is_unseen(c: char) -> bool {
 }
 
 /// Splits what came in place of a request line around the user and password that may be in it.
-pub(super) fn around_secret(line: &str) -> Option<(&str, &str)> {
-    let end = line.rfind('@')?;
-    let begin = line.find("://").map(|at| at + 3).or_else(|| line.find(' ').map(|at| at + 1));
+pub(super) fn around_secret(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memrchr(b'@', line)?;
+    let scheme = memchr::memmem::find(line, b"://").map(|at| at + 3);
+    let begin = scheme.or_else(|| memchr::memchr(b' ', line).map(|at| at + 1));
     let begin = begin.filter(|&begin| begin <= end).unwrap_or(0);
     Some((&line[..begin], &line[end..]))
 }
@@ -162,13 +183,16 @@ mod tests {
 
     #[test]
     fn nothing_unseen_passes() {
-        let text = "a\u{202e}b \"\\\x1b\u{e9}\u{e0001}";
-        let escaped = "a\\xe2\\x80\\xaeb \\\"\\\\\\x1b\u{e9}\\xf3\\xa0\\x80\\x81";
-        assert_eq!(pushed(|out| push_escaped(out, text)), escaped);
-        let url = "a%e2%80%aeb%20%22%5c%1b\u{e9}%f3%a0%80%81";
-        assert_eq!(pushed(|out| push_url(out, text)), url);
-        let quoted = "\"a\\u202eb \\\"\\\\\\u001b\u{e9}\\udb40\\udc01\"";
-        assert_eq!(pushed(|out| push_quoted(out, text)), quoted);
+        let text =
+            [b"a\xff", "\u{202e}b \"\\\x1b\u{e9}\u{e0001}".as_bytes(), b"\xe9x\xf0\x9f"].concat();
+        let escaped =
+            "a\\xff\\xe2\\x80\\xaeb \\\"\\\\\\x1b\u{e9}\\xf3\\xa0\\x80\\x81\\xe9x\\xf0\\x9f";
+        assert_eq!(pushed(|out| push_escaped(out, &text)), escaped);
+        let url = "a%ff%e2%80%aeb%20%22%5c%1b\u{e9}%f3%a0%80%81%e9x%f0%9f";
+        assert_eq!(pushed(|out| push_url(out, &text)), url);
+        let json = "a\u{fffd}\\u202eb \\\"\\\\\\u001b\u{e9}\\udb40\\udc01\u{fffd}x\u{fffd}\u{fffd}";
+        assert_eq!(pushed(|out| push_json(out, &text)), json);
+        assert_eq!(pushed(|out| push_quoted(out, "a\"")), r#""a\"""#);
     }
 
     #[test]
@@ -180,9 +204,10 @@ mod tests {
             ("u:secret@h", "", "@h"),
             ("secret@h http://x", "", "@h http://x"),
         ] {
-            assert_eq!(around_secret(line), Some((before, after)), "{line}");
+            let around = around_secret(line.as_bytes());
+            assert_eq!(around, Some((before.as_bytes(), after.as_bytes())), "{line}");
         }
-        assert_eq!(around_secret("GET / HTTP/1.1"), None);
+        assert_eq!(around_secret(b"GET / HTTP/1.1"), None);
     }
 
     #[test]

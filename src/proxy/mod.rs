@@ -23,6 +23,7 @@ mod freshness_rule;
 mod journal;
 mod limits;
 mod log;
+mod log_line;
 mod log_text;
 mod names;
 mod operator;
@@ -52,16 +53,17 @@ pub use crate::cache::Eviction;
 pub use control::ControlRequest;
 pub use door::{AuthRules, ProtectionSpace};
 pub use explain::Explanation;
-pub use journal::{LogFormat, Outcome};
+pub use journal::Outcome;
 pub use limits::Limits;
 pub use log::{LogSink, NoLog};
+pub use log_line::LogFormat;
 pub use purge::PurgeTarget;
 pub use question::Question;
 pub use reload::ReloadRequest;
 pub use settings::{ReverseOrigin, Settings};
 pub use stats::Stats;
 pub use surroundings::{
-    Command, Hasher, Interfaces, Mail, Resolver, Surroundings, SystemInterfaces, ThreadedHasher,
+    Command, Hasher, Mail, ReclaimAtOnce, Reclaimer, Resolver, Surroundings, ThreadedHasher,
     ThreadedResolver,
 };
 pub use worker::Worker;

@@ -6,14 +6,18 @@ use std::path::Path;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::dns::{Answer, Known, NameError, NameLimits, Names, Times};
+use crate::dns::{Addresses, Known, MOST_ADDRESSES, NameError, NameLimits, Names, Times};
 use crate::reactor::{Active, Arena, Reactor, ResolverLimits, Token, Wake};
 
 use super::limits::Limits;
 use super::settings::Settings;
 use super::surroundings::{Mail, Resolver};
 
-/// Driven for the sockets of the loop's own resolver.
+/// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
+const WAKES: usize = 1024;
+
+/// Kind of the tokens that are driven for names: look-ups of the loop's own resolver, or waiters that
+/// are to be told.
 #[derive(Debug)]
 pub(super) struct Asking;
 
@@ -31,6 +35,8 @@ pub(super) enum NameService {
 /// Somebody else, and what is known from there.
 #[derive(Debug)]
 pub(super) struct Mailed {
+    /// Driven while waiters are still to be told.
+    token: Token,
     names: Names<Token>,
     resolver: Box<dyn Resolver>,
 }
@@ -45,44 +51,51 @@ impl NameService {
         let limits = &settings.limits;
         if let Some(resolver) = resolver {
             let names = Names::new(name_limits(limits));
-            return Self::Mail(Box::new(Mailed { names, resolver }));
+            let token = Arena::new().insert(Asking).token();
+            return Self::Mail(Box::new(Mailed { token, names, resolver }));
         }
-        let owner = Arena::new().insert(Asking).token();
         let sources = settings.name_sources.clone();
-        let limits = resolver_limits(limits);
-        let resolver = crate::reactor::Resolver::new(owner, sources, limits, expanded(secret));
+        let (limits, secret) = (resolver_limits(limits), expanded(secret));
+        let resolver = crate::reactor::Resolver::new::<Asking>(sources, limits, secret);
         Self::Loop(Box::new(resolver))
     }
 
     /// Goes on with other settings.
-    pub(super) fn reload(&mut self, settings: &Settings) {
+    pub(super) fn reload(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
         let limits = &settings.limits;
         match self {
             Self::Loop(resolver) => {
-                resolver.reconfigure(settings.name_sources.clone(), resolver_limits(limits));
+                let sources = settings.name_sources.clone();
+                resolver.reconfigure(reactor, sources, resolver_limits(limits));
             }
             Self::Mail(mailed) => mailed.names.set_limits(name_limits(limits)),
         }
     }
 
-    /// The addresses of `name`, or `Pending` until `waiter` is woken.
+    /// Returns the addresses of `name` as far as they are known, or `Pending`. Until they are complete,
+    /// `waiter` is woken when there is more. The question counts for the client `share`.
     pub(super) fn look_up(
         &mut self,
         name: &str,
         waiter: Token,
+        share: Option<IpAddr>,
         reactor: &mut Reactor<Mail>,
-    ) -> Poll<Answer> {
-        match self {
-            Self::Loop(resolver) => resolver.look_up(reactor, name, waiter),
-            Self::Mail(mailed) => {
-                match mailed.names.look_up(name, waiter, reactor.now().mono) {
-                    Known::Answer(answer) => return Poll::Ready(answer),
-                    Known::Ask => mailed.resolver.ask(name),
-                    Known::Waiting => {}
+    ) -> Poll<Result<Addresses, NameError>> {
+        let mailed = match self {
+            Self::Loop(resolver) => return resolver.look_up(reactor, name, waiter, share),
+            Self::Mail(mailed) => mailed,
+        };
+        match mailed.names.look_up(name, waiter, share, reactor.now().mono) {
+            Known::Answer(answer) => return Poll::Ready(answer),
+            Known::Waiting => {}
+            Known::Ask(displaced) => {
+                if let Some(other) = displaced {
+                    mailed.resolver.forget(&other);
                 }
-                Poll::Pending
+                mailed.resolver.ask(name, share);
             }
         }
+        Poll::Pending
     }
 
     /// `waiter` does not need the addresses of `name` any more. A question that nobody waits for
@@ -109,11 +122,11 @@ impl NameService {
         let Self::Mail(mailed) = self else { return };
         let answer = match addresses {
             Ok(addresses) if addresses.is_empty() => Err(NameError::NoAddress),
-            Ok(addresses) => Ok(addresses.into()),
+            Ok(addresses) => Ok(some_of_each_family(addresses).into()),
             Err(error) => Err(NameError::System(error.to_string())),
         };
-        let waiters = mailed.names.answered(name, answer, None, now);
-        waiters.into_iter().for_each(|waiter| wake.wake(waiter));
+        mailed.names.answered(name, answer, None, now);
+        mailed.tell(wake);
     }
 
     /// A file about names that was read once and cannot be any more.
@@ -124,10 +137,27 @@ impl NameService {
         }
     }
 
-    /// Something has come for the loop's own resolver.
-    pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>) {
-        if let Self::Loop(resolver) = self {
-            resolver.drive(reactor);
+    /// Goes on with what `token` is for, which is of the kind of [`Asking`].
+    pub(super) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>) {
+        match self {
+            Self::Loop(resolver) => resolver.drive(reactor, token),
+            Self::Mail(mailed) => mailed.tell(reactor),
+        }
+    }
+
+    /// Returns all waiters, with the names that they wait for.
+    pub(super) fn waiters(&self) -> Box<dyn Iterator<Item = (&str, Token)> + '_> {
+        match self {
+            Self::Loop(resolver) => Box::new(resolver.waiters()),
+            Self::Mail(mailed) => Box::new(mailed.names.waiters()),
+        }
+    }
+
+    /// Panics if the books do not agree.
+    pub(super) fn check(&self) {
+        match self {
+            Self::Loop(resolver) => resolver.check(),
+            Self::Mail(mailed) => mailed.names.check(),
         }
     }
 
@@ -137,6 +167,27 @@ impl NameService {
             resolver.close(reactor);
         }
     }
+}
+
+impl Mailed {
+    /// Wakes waiters that were not told yet of an answer; if they are very many, the rest soon.
+    fn tell(&mut self, wake: &mut impl Wake) {
+        self.names.told(WAKES).into_iter().for_each(|waiter| wake.wake(waiter));
+        if self.names.has_to_tell() {
+            wake.wake(self.token);
+        }
+    }
+}
+
+/// Returns the first addresses of each family, as many as a dial would try.
+fn some_of_each_family(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let mut families = [0; 2];
+    addresses.retain(|address| {
+        let family = &mut families[usize::from(address.is_ipv6())];
+        *family += 1;
+        *family <= MOST_ADDRESSES
+    });
+    addresses
 }
 
 const fn name_limits(limits: &Limits) -> NameLimits {

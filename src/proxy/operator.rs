@@ -1,8 +1,10 @@
 //! A connection of one who operates the proxy: it asks for one thing, is answered, and closed.
 
+use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::auth::client_network;
 use crate::cache::{Purge, What};
 use crate::http::{FromClient, HeadWriter, Method, RequestHead, ServerCodec, Status};
 use crate::reactor::{Active, Id, Io, Reactor, Token, Wake};
@@ -37,6 +39,10 @@ pub(super) enum Protocol {
 pub(super) struct Operator {
     id: Id<Self>,
     listener: Id<OperatorListener>,
+    /// The network that it comes from; of a local socket, always the same.
+    network: IpAddr,
+    /// Connections of operators that were accepted before.
+    number: u64,
     io: Io,
     protocol: Protocol,
     until: Instant,
@@ -47,6 +53,15 @@ pub(super) struct Operator {
 
 impl Active for Operator {
     const KIND: u8 = 7;
+}
+
+/// State of the proxy that an operator may use while it is driven.
+#[derive(Debug)]
+pub(super) struct OperatorCx<'a> {
+    pub(super) gauges: &'a Gauges,
+    pub(super) reloads: &'a mut Reloads,
+    /// True if so many operators are served that another one only gets figures.
+    pub(super) is_busy: bool,
 }
 
 #[derive(Debug)]
@@ -74,12 +89,13 @@ enum Next {
 }
 
 impl Operator {
-    /// A connection that `listener` has accepted.
+    /// A connection from an address that `listener` has accepted.
     pub(super) fn new(
         id: Id<Self>,
         listener: Id<OperatorListener>,
         protocol: Protocol,
-        io: Io,
+        (io, address): (Io, SocketAddr),
+        number: u64,
         reactor: &mut Reactor<Mail>,
     ) -> Self {
         let until = reactor.now().mono + PATIENCE;
@@ -88,6 +104,8 @@ impl Operator {
         Self {
             id,
             listener,
+            network: client_network(address.ip()),
+            number,
             io,
             protocol,
             until,
@@ -99,6 +117,19 @@ impl Operator {
 
     pub(super) const fn listener(&self) -> Id<OperatorListener> {
         self.listener
+    }
+
+    pub(super) const fn network(&self) -> IpAddr {
+        self.network
+    }
+
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Returns true if the proxy or its program has something to do for it yet.
+    pub(super) const fn is_served(&self) -> bool {
+        matches!(self.state, State::Purging(_) | State::Explaining(..) | State::Reloading(_))
     }
 
     pub(super) fn close(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
@@ -117,12 +148,11 @@ impl Operator {
         &mut self,
         reactor: &mut Reactor<Mail>,
         core: &mut Core,
-        gauges: &Gauges,
-        reloads: &mut Reloads,
+        cx: &mut OperatorCx<'_>,
     ) -> bool {
         loop {
             let next = match self.state {
-                State::Asking(_) => self.ask(reactor, core, gauges, reloads),
+                State::Asking(_) => self.ask(reactor, core, cx),
                 State::Purging(_) => self.purge(reactor, core),
                 State::Explaining(..) => self.explain(reactor, core),
                 State::Reloading(until) => self.await_reload(until, reactor),
@@ -140,17 +170,17 @@ impl Operator {
         &mut self,
         reactor: &mut Reactor<Mail>,
         core: &mut Core,
-        gauges: &Gauges,
-        reloads: &mut Reloads,
+        cx: &mut OperatorCx<'_>,
     ) -> Next {
         match self.input.receive(reactor, self.io, &mut core.buffers) {
             Poll::Pending => return Next::Park,
             Poll::Ready(Ok(n)) if n > 0 => {}
             Poll::Ready(_) => return Next::Gone,
         }
+        let gauges = cx.gauges;
         let figures = |core: &Core| Stats::of(&core.counters, gauges, reactor.load());
         match self.protocol {
-            Protocol::Control => self.take_line(core, reloads, reactor.now(), figures),
+            Protocol::Control => self.take_line(core, cx, reactor.now(), figures),
             Protocol::Metrics => self.take_request(core, figures),
         }
         Next::Go
@@ -159,7 +189,7 @@ impl Operator {
     fn take_line(
         &mut self,
         core: &mut Core,
-        reloads: &mut Reloads,
+        cx: &mut OperatorCx<'_>,
         now: Now,
         figures: impl Fn(&Core) -> Stats,
     ) {
@@ -178,9 +208,15 @@ impl Operator {
                 target.meant(reverse).map(|what| Asked::Purge { what, soft })
             }
             ControlRequest::Explain { question, json } => Ok(Asked::Explain { question, json }),
-            ControlRequest::Reload { plan } if reloads.offered => Ok(Asked::Reload { plan }),
+            ControlRequest::Reload { plan } if cx.reloads.offered => Ok(Asked::Reload { plan }),
             ControlRequest::Reload { .. } => Err("a reload is not supported here".to_owned()),
         });
+        let asked = match asked {
+            Ok(asked) if cx.is_busy && !matches!(asked, Asked::Stats { .. }) => {
+                Err("too many operators wait for answers; try again later".to_owned())
+            }
+            asked => asked,
+        };
         self.input.consume(end + 1);
         match asked {
             Ok(Asked::Stats { json: true }) => {
@@ -196,7 +232,7 @@ impl Operator {
                 self.until = now.mono + PATIENCE + core.settings.limits.connect_timeout;
             }
             Ok(Asked::Reload { plan }) => {
-                reloads.asked.push_back(ReloadRequest { operator: self.id, plan });
+                cx.reloads.asked.push_back(ReloadRequest { operator: self.id, plan });
                 self.state = State::Reloading(now.mono + PATIENCE);
                 self.until = now.mono + PATIENCE + PATIENCE;
             }

@@ -1,25 +1,31 @@
 //! Listeners for those who operate the proxy, and the connections that they have made there.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use crate::reactor::{Accepted, Active, Arena, Id, Listener, Reactor};
+use crate::reactor::{Accepted, Active, Arena, Endpoint, Id, Listener, Reactor};
 
 use super::core::Core;
-use super::operator::{Operator, Protocol};
+use super::operator::{Operator, OperatorCx, Protocol};
 use super::reload::{ReloadRequest, Reloads};
 use super::stats::Gauges;
 use super::surroundings::Mail;
 
-/// Operators at a time, on each listener.
+/// Operators at a time, on each listener. A newcomer takes the place of one that is not served.
 const MAX_OPERATORS: usize = 16;
+/// Operators among them for which the proxy or its program has something to do yet.
+const MAX_SERVED: usize = 12;
 
 /// Listeners for operators, and who has come.
 #[derive(Debug)]
 pub(super) struct Operators {
     listeners: Arena<OperatorListener>,
     connections: Arena<Operator>,
+    /// Connections accepted so far.
+    accepted: u64,
     reloads: Reloads,
 }
 
@@ -28,8 +34,6 @@ pub(super) struct Operators {
 pub(super) struct OperatorListener {
     socket: Listener,
     protocol: Protocol,
-    /// How many connections it has.
-    connections: usize,
 }
 
 impl Active for OperatorListener {
@@ -38,7 +42,12 @@ impl Active for OperatorListener {
 
 impl Operators {
     pub(super) fn new() -> Self {
-        Self { listeners: Arena::new(), connections: Arena::new(), reloads: Reloads::default() }
+        Self {
+            listeners: Arena::new(),
+            connections: Arena::new(),
+            accepted: 0,
+            reloads: Reloads::default(),
+        }
     }
 
     /// Takes commands at `path`.
@@ -51,14 +60,16 @@ impl Operators {
         Ok(())
     }
 
-    /// Serves figures on `address`; says which one that is, if the port was 0.
+    /// Serves figures at an endpoint; says which address that is, if the port was 0.
     pub(super) fn listen(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        address: SocketAddr,
+        endpoint: Endpoint,
     ) -> io::Result<SocketAddr> {
-        let id = self.open(Protocol::Metrics, |id| Listener::bind(reactor, address, id.token()))?;
-        Ok(self.listeners.get(id).map_or(address, |listener| listener.socket.address()))
+        let id =
+            self.open(Protocol::Metrics, |id| Listener::bind(reactor, endpoint, id.token()))?;
+        let listener = self.listeners.get(id);
+        Ok(listener.map_or(endpoint.address(), |listener| listener.socket.address()))
     }
 
     fn open(
@@ -68,7 +79,7 @@ impl Operators {
     ) -> io::Result<Id<OperatorListener>> {
         self.listeners.try_insert_with(|id| {
             let socket = bind(id)?;
-            Ok(OperatorListener { socket, protocol, connections: 0 })
+            Ok(OperatorListener { socket, protocol })
         })
     }
 
@@ -84,17 +95,51 @@ impl Operators {
         }
     }
 
-    /// Lets in who waits.
-    pub(super) fn accept(&mut self, id: Id<OperatorListener>, reactor: &mut Reactor<Mail>) {
+    /// Accepts connections that wait. They do not wait for operators that do not read or ask for
+    /// nothing.
+    pub(super) fn accept(
+        &mut self,
+        id: Id<OperatorListener>,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) {
         let Some(listener) = self.listeners.get_mut(id) else { return };
         let mut accepted = Vec::new();
-        let room = MAX_OPERATORS - listener.connections;
-        let _: Accepted = listener.socket.accept(reactor, room, &mut accepted); // it goes on by itself
+        let _: Accepted = listener.socket.accept(reactor, usize::MAX, &mut accepted); // it goes on by itself
         reactor.set_deadline(id.token(), listener.socket.next_deadline());
-        listener.connections += accepted.len();
         let protocol = listener.protocol;
-        for (io, _) in accepted {
-            self.connections.insert_with(|new| Operator::new(new, id, protocol, io, reactor));
+        for newcomer in accepted {
+            let number = self.accepted;
+            self.accepted += 1;
+            self.connections
+                .insert_with(|new| Operator::new(new, id, protocol, newcomer, number, reactor));
+            if self.of(id).count() > MAX_OPERATORS {
+                self.shed(id, reactor, core);
+            }
+        }
+    }
+
+    /// The connections of one listener.
+    fn of(
+        &self,
+        listener: Id<OperatorListener>,
+    ) -> impl Iterator<Item = (Id<Operator>, &Operator)> {
+        self.connections.iter().filter(move |(_, operator)| operator.listener() == listener)
+    }
+
+    /// Closes a connection that is not served: the oldest of the client that has most of them.
+    fn shed(&mut self, of: Id<OperatorListener>, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        let mut held: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for (_, operator) in self.of(of) {
+            *held.entry(operator.network()).or_default() += 1;
+        }
+        let idle = self.of(of).filter(|(_, operator)| !operator.is_served());
+        let oldest = idle.max_by_key(|(_, operator)| {
+            (held.get(&operator.network()).copied(), Reverse(operator.number()))
+        });
+        if let Some(operator) = oldest.map(|(id, _)| id).and_then(|id| self.connections.remove(id))
+        {
+            operator.close(reactor, core);
         }
     }
 
@@ -127,16 +172,15 @@ impl Operators {
         core: &mut Core,
         gauges: &Gauges,
     ) {
+        let served = self.connections.iter().filter(|(_, operator)| operator.is_served());
+        let is_busy = served.count() >= MAX_SERVED;
         let Some(operator) = self.connections.get_mut(id) else { return };
-        if operator.drive(reactor, core, gauges, &mut self.reloads) {
+        let mut cx = OperatorCx { gauges, reloads: &mut self.reloads, is_busy };
+        if operator.drive(reactor, core, &mut cx) {
             return;
         }
         self.reloads.asked.retain(|request| request.operator != id);
         if let Some(operator) = self.connections.remove(id) {
-            if let Some(listener) = self.listeners.get_mut(operator.listener()) {
-                listener.connections -= 1;
-                listener.socket.resume(reactor);
-            }
             operator.close(reactor, core);
         }
     }

@@ -49,11 +49,13 @@ pub(super) struct Outgoing {
     sent: usize,
     content: u64,
     trail: Vec<u8>,
+    /// All bytes that have left.
+    left: u64,
 }
 
 impl Outgoing {
     pub(super) const fn new() -> Self {
-        Self { lead: Vec::new(), sent: 0, content: 0, trail: Vec::new() }
+        Self { lead: Vec::new(), sent: 0, content: 0, trail: Vec::new(), left: 0 }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -63,6 +65,16 @@ impl Outgoing {
     /// Bytes that wait, without content.
     pub(super) const fn waiting(&self) -> usize {
         self.lead.len() - self.sent + self.trail.len()
+    }
+
+    /// All bytes that have left.
+    pub(super) const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// All bytes that have left, and those that wait, without content that waits.
+    pub(super) const fn total(&self) -> u64 {
+        self.left + self.waiting() as u64
     }
 
     /// Returns the bytes of memory it holds, without content.
@@ -128,6 +140,7 @@ impl Outgoing {
         self.sent += lead;
         let content = self.content.min((sent - lead) as u64);
         self.content -= content;
+        self.left += sent as u64;
         let trail = sent - lead - usize::try_from(content).unwrap_or(usize::MAX);
         self.trail.drain(..trail);
         if self.sent == self.lead.len() {
@@ -147,7 +160,7 @@ impl Outgoing {
     /// Gives its memory back while there is nothing to send.
     pub(super) fn release(&mut self) {
         if self.is_empty() {
-            *self = Self::default();
+            *self = Self { left: self.left, ..Self::default() };
         }
     }
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use crate::cache::CacheKey;
-use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready, Token};
+use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::limits::Limits;
 use super::remembered::Remembered;
@@ -226,18 +226,19 @@ impl Pool {
 
     /// Closes the connections that are bound to a client which has gone.
     pub(super) fn release(&mut self, client: Token, reactor: &mut Reactor<Mail>) {
-        self.drop_if(reactor, |idle| idle.returned.connection.bound_to == Some(client));
-    }
-
-    /// Closes all; a draining proxy keeps nothing.
-    pub(super) fn clear(&mut self, reactor: &mut Reactor<Mail>) {
-        self.drop_if(reactor, |_| true);
-    }
-
-    fn drop_if(&mut self, reactor: &mut Reactor<Mail>, meant: impl Fn(&Idle) -> bool) {
-        let found = self.idle.iter().filter(|(_, idle)| meant(idle)).map(|(id, _)| id);
+        let bound = |idle: &Idle| idle.returned.connection.bound_to == Some(client);
+        let found = self.idle.iter().filter(|(_, idle)| bound(idle)).map(|(id, _)| id);
         for id in found.collect::<Vec<_>>() {
             self.drop_idle(id, reactor);
+        }
+    }
+
+    /// Uses none of them any more; each is closed when it is driven.
+    pub(super) fn clear(&mut self, reactor: &mut Reactor<Mail>) {
+        let now = reactor.now().mono;
+        for (id, idle) in self.idle.iter_mut() {
+            idle.until = now;
+            reactor.wake(id.token());
         }
     }
 
@@ -307,9 +308,7 @@ fn heard_now(io: Io, reactor: &mut Reactor<Mail>) -> Heard {
     let mut bytes = Vec::with_capacity(TIMEOUTS[0].len());
     match reactor.recv_now(io, &mut bytes) {
         Poll::Pending => Heard::Nothing,
-        Poll::Ready(Ok(1..)) if !TIMEOUTS.iter().any(|line| line.starts_with(&bytes)) => {
-            Heard::Stray
-        }
+        Poll::Ready(Ok(1..)) if !TIMEOUTS.contains(&bytes.as_slice()) => Heard::Stray,
         Poll::Ready(_) => Heard::End,
     }
 }

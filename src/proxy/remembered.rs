@@ -31,6 +31,18 @@ impl<K: Clone + Eq + Hash> Remembered<K> {
         self.until.insert(key.clone(), now + time);
     }
 
+    /// Changes how many keys are remembered, from now on.
+    pub(super) const fn set_bound(&mut self, bound: usize) {
+        self.bound = bound;
+    }
+
+    /// Forgets `key`.
+    pub(super) fn remove(&mut self, key: &K) {
+        if !self.until.is_empty() {
+            self.until.remove(key);
+        }
+    }
+
     /// Returns true if `key` is remembered.
     pub(super) fn contains(&self, key: &K, now: Instant) -> bool {
         !self.until.is_empty() && self.until.get(key).is_some_and(|until| now < *until)
@@ -54,5 +66,7 @@ mod tests {
         assert!(!set.contains(&"a", start) && set.contains(&"b", start));
         set.insert(&"d", second, start + 9 * second); // the others are over
         assert_eq!(set.until.len(), 1);
+        set.remove(&"d");
+        assert!(!set.contains(&"d", start + 9 * second));
     }
 }

@@ -10,6 +10,9 @@ use super::status_fields::{AuthInfo, CacheStatus, ProxyStatus};
 const FORWARD_METHODS: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT";
 const REVERSE_METHODS: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE";
 
+/// Type of answers with a text.
+pub(super) const TEXT: &[u8] = b"text/plain; charset=utf-8";
+
 /// What an answer says beside its status and text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame<'a> {
@@ -23,13 +26,18 @@ pub(super) struct Frame<'a> {
     pub(super) cache_status: &'a CacheStatus,
     /// What a user who was recognized is told.
     pub(super) info: Option<&'a AuthInfo>,
+    /// The command that explains what rules deny, if there is one.
+    pub(super) explain: Option<&'a str>,
 }
 
 /// Writes the answer to an exchange that failed; returns its status and the length of its content.
 pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) -> (Status, u64) {
     let verdict = error.verdict();
     let status = verdict.status;
-    let text = format!("{} {}\n\n{}: {error}\n", status, status.reason(), frame.name);
+    let why = frame.explain.zip(error.question());
+    let why = why.map(|(command, question)| format!(" To see why: {command} {question}"));
+    let why = why.unwrap_or_default();
+    let text = format!("{} {}\n\n{}: {error}{why}\n", status, status.reason(), frame.name);
     let mut head = begin(out, status, frame);
     let details = ProxyStatus { error: verdict.kind, details: &error.details() };
     details.write_to(&mut head, frame.name);
@@ -46,7 +54,7 @@ pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) 
         }
         _ => {}
     }
-    let length = end(head, "text/plain; charset=utf-8", text.as_bytes(), frame);
+    let length = end(head, TEXT, text.as_bytes(), frame);
     (status, length)
 }
 
@@ -59,10 +67,10 @@ pub(super) fn here(
 ) -> (Status, u64) {
     let mut head = begin(out, Status::OK, frame);
     let length = if request.method() == Method::Trace {
-        end(head, "message/http", &echo(request), frame)
+        end(head, b"message/http", &echo(request), frame)
     } else {
         head.field("Allow", if forward { FORWARD_METHODS } else { REVERSE_METHODS });
-        end(head, "", b"", frame)
+        end(head, b"", b"", frame)
     };
     (Status::OK, length)
 }
@@ -71,7 +79,7 @@ pub(super) fn here(
 pub(super) fn text(out: &mut Vec<u8>, text: &str, frame: Frame<'_>) -> (Status, u64) {
     let mut head = begin(out, Status::OK, frame);
     head.field("Cache-Control", b"no-store");
-    (Status::OK, end(head, "text/plain; charset=utf-8", text.as_bytes(), frame))
+    (Status::OK, end(head, TEXT, text.as_bytes(), frame))
 }
 
 fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWriter<'a> {
@@ -82,9 +90,9 @@ fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWrit
     head
 }
 
-fn end(mut head: HeadWriter<'_>, kind: &str, content: &[u8], frame: Frame<'_>) -> u64 {
+fn end(mut head: HeadWriter<'_>, kind: &[u8], content: &[u8], frame: Frame<'_>) -> u64 {
     if !kind.is_empty() {
-        head.field("Content-Type", kind.as_bytes());
+        head.field("Content-Type", kind);
     }
     head.number("Content-Length", content.len() as u64);
     if frame.close {

@@ -4,12 +4,14 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::access::{Host, Judgement, RuleName};
+use crate::auth;
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
 
+use super::behind::Behind;
 use super::core::Core;
+use super::door::path_of;
 use super::error::{ExchangeError, Unserved};
 use super::event::Event;
 use super::journal::Journal;
@@ -57,29 +59,27 @@ impl Route {
     pub(super) fn judge(
         &self,
         address: IpAddr,
-        core: &mut Core,
-        now: Instant,
+        core: &Core,
     ) -> Result<Option<RuleName>, ExchangeError> {
-        self.judge_by(address, &core.settings, (&mut core.own, now))
+        self.judge_by(address, &core.settings, &core.own)
     }
 
-    /// The same by `settings`, and what this machine is itself as of now.
+    /// The same by `settings`, and what is known of this machine.
     pub(super) fn judge_by(
         &self,
         address: IpAddr,
         settings: &Settings,
-        (own, now): (&mut Own, Instant),
+        own: &Own,
     ) -> Result<Option<RuleName>, ExchangeError> {
         let Some(judgement) = &self.judgement else { return Ok(None) };
-        let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
-        let judged = settings.destinations.judge(judgement, &self.host, address, own);
+        let judged = settings.destinations.judge(judgement, &self.host, address, own.known()?);
         judged.map_err(ExchangeError::Denied)
     }
 
     /// Whether what was fetched `from` an address for somebody else may be served to who asks now: a
     /// name may have led others to where this client may not go.
-    pub(super) fn may_have(&self, from: Option<IpAddr>, core: &mut Core, now: Instant) -> bool {
-        from.is_none_or(|address| self.judge(address, core, now).is_ok())
+    pub(super) fn may_have(&self, from: Option<IpAddr>, core: &Core) -> bool {
+        from.is_none_or(|address| self.judge(address, core).is_ok())
     }
 
     /// The Host sent to the origin.
@@ -99,12 +99,12 @@ pub(super) enum Routed {
     Here,
 }
 
-/// Routes the request whose journal it is. What this machine is itself is looked up in `own`, as of now.
+/// Routes the request whose journal it is. `own` says what this machine is itself.
 pub(super) fn route(
     request: &RequestHead,
     journal: &mut Journal,
     settings: &Settings,
-    own: (&mut Own, Instant),
+    own: &Own,
 ) -> Result<Routed, ExchangeError> {
     let client = journal.client.ip();
     if !settings.admits(client) {
@@ -118,7 +118,8 @@ pub(super) fn route(
     }
     match &settings.reverse {
         Some(origin) => {
-            let route = to_origin(request, origin, settings.trusts(client))?;
+            let behind = Behind::of(client, request.fields(), settings);
+            let route = to_origin(request, origin, &behind)?;
             journal.note(Event::Routed(Arc::clone(&route.uri)));
             Ok(Routed::Fetch(route))
         }
@@ -143,7 +144,7 @@ fn forward(
     request: &RequestHead,
     journal: &mut Journal,
     settings: &Settings,
-    own: (&mut Own, Instant),
+    own: &Own,
 ) -> Result<Routed, ExchangeError> {
     let unserved = |what| Err(ExchangeError::Unserved(what));
     let connect = request.method() == Method::Connect;
@@ -159,10 +160,8 @@ fn forward(
     let Ok(host) = Host::parse(authority.host) else { return unserved(Unserved::Host) };
     journal.trace(|| Event::Read(authority.host.to_owned(), host.clone()));
     let port = authority.port.unwrap_or(80);
-    let (own, now) = own;
-    let own = own.now(now).map_err(|_| ExchangeError::Overloaded)?;
     let asker = journal.asker(request);
-    let judged = settings.destinations.ask(&asker, &host, port, own);
+    let judged = settings.destinations.ask(&asker, &host, port, own.known()?);
     let judgement = judged.map_err(ExchangeError::Denied)?;
     if let Some(rule) = judgement.reported() {
         journal.note(Event::Reported(rule.clone()));
@@ -192,23 +191,27 @@ fn forward(
 fn to_origin(
     request: &RequestHead,
     origin: &ReverseOrigin,
-    trusted: bool,
+    behind: &Behind<'_>,
 ) -> Result<Route, ExchangeError> {
     if request.method() == Method::Connect {
         return Err(ExchangeError::Unserved(Unserved::Connect));
     }
-    if !origin.prefix.is_empty() && climbs(request.path_and_query()) {
+    if request.form() == Form::Absolute {
+        let is = |scheme| request.scheme().eq_ignore_ascii_case(scheme);
+        let as_asked = is("http") || (behind.https && is("https"));
+        if !as_asked {
+            return Err(ExchangeError::Unserved(Unserved::Misdirected));
+        }
+    }
+    if !origin.prefix.is_empty() && auth::climbs(path_of(request)) {
         return Err(ExchangeError::Unserved(Unserved::DotSegments));
     }
-    let fields = request.fields();
-    let said = |name| fields.elements(name).next().filter(|_| trusted);
     let authority = |value| Authority::parse(value).ok();
-    let asked = request.authority().or_else(|| fields.get(Name::Host).and_then(authority));
+    let asked =
+        request.authority().or_else(|| request.fields().get(Name::Host).and_then(authority));
     let host = asked.map_or_else(|| origin.authority.to_string(), |asked| normalized(&asked, 80));
-    let https = said(Name::XForwardedProto).is_some_and(|s| s.eq_ignore_ascii_case(b"https"));
-    let (scheme, port) = if https { ("https", 443) } else { ("http", 80) };
-    let public = said(Name::XForwardedHost).and_then(authority);
-    let public = public.map(|public| normalized(&public, port));
+    let (scheme, port) = if behind.https { ("https", 443) } else { ("http", 80) };
+    let public = behind.host.map(|public| normalized(&public, port));
     let (uri, span) =
         target_uri(scheme, public.as_deref().unwrap_or(&host), request.path_and_query());
     let target = match request.form() {
@@ -225,15 +228,6 @@ fn to_origin(
         uri,
         authority: span,
         judgement: None,
-    })
-}
-
-/// Whether a path has a segment `..`, also with percent-encoded dots (RFC 3986 §6.2.2).
-fn climbs(path_and_query: &str) -> bool {
-    let path = path_and_query.split('?').next().unwrap_or_default();
-    path.split(['/', '\\']).any(|segment| {
-        let segment = segment.replace("%2e", ".").replace("%2E", ".");
-        segment == ".."
     })
 }
 

@@ -1,17 +1,21 @@
 //! How a proxy was set up: immutable, replaced as a whole on reload.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
+use crate::auth::client_network;
 use crate::cache::Eviction;
 use crate::cache::{FreshnessRule, KeyRules, RequestRules};
+use crate::dns;
+use crate::http::hop::Protocol;
 use crate::http::{Authority, Name};
 use crate::reactor::NameSources;
 
 use super::door::AuthRules;
-use super::journal::LogFormat;
 use super::limits::Limits;
+use super::log_line::LogFormat;
 
 /// The settings of a proxy.
 #[derive(Clone, Debug)]
@@ -26,7 +30,7 @@ pub struct Settings {
     pub name_sources: NameSources,
     /// Where forward requests may go.
     pub destinations: DestinationPolicy,
-    /// Who may use a forward proxy, beside this machine itself.
+    /// Clients that may use the proxy, beside this machine itself. With none, a reverse proxy is for all.
     pub clients: Vec<Cidr>,
     /// Who has to say who they are, and how; without, nobody has to.
     pub auth: Option<AuthRules>,
@@ -34,6 +38,8 @@ pub struct Settings {
     pub purgers: Vec<Cidr>,
     /// Whose word on the client behind them is taken, on reverse listeners.
     pub trusted_proxies: Vec<Cidr>,
+    /// Protocols that clients may switch to, beside WebSocket.
+    pub upgrades: Vec<Protocol>,
     /// The origin that all listeners serve; a forward proxy has none.
     pub reverse: Option<ReverseOrigin>,
     /// Bytes for the cache; 0 switches it off.
@@ -72,6 +78,7 @@ impl Settings {
             auth: None,
             purgers: Vec::new(),
             trusted_proxies: Vec::new(),
+            upgrades: Vec::new(),
             reverse: None,
             cache_memory: 256 << 20,
             cache_object_max: None,
@@ -92,10 +99,19 @@ impl Settings {
         self.cache_object_max.unwrap_or(self.cache_memory as u64 / 8)
     }
 
-    /// Whether `client` may use this proxy.
+    /// The ports to which a proxy with these settings connects, where they are few: those of the one
+    /// origin, and of name servers over TCP.
+    #[must_use]
+    pub fn dialled_ports(&self) -> Option<BTreeSet<u16>> {
+        let origin = self.reverse.as_ref()?.port;
+        let servers = self.name_sources.servers.iter().map(SocketAddr::port);
+        Some(servers.chain([origin, dns::PORT]).collect())
+    }
+
+    /// Returns true if `client`, a peer, may use this proxy.
     #[must_use]
     pub fn admits(&self, client: IpAddr) -> bool {
-        self.reverse.is_some()
+        (self.reverse.is_some() && self.clients.is_empty())
             || client.to_canonical().is_loopback()
             || self.clients.iter().any(|range| range.contains(client))
     }
@@ -117,6 +133,13 @@ impl Settings {
     pub(super) fn brings_many(&self, client: IpAddr) -> bool {
         let local = client.to_canonical().is_loopback();
         (local && !self.limits.share_loopback) || self.trusts(client)
+    }
+
+    /// Returns the client that `address` counts as where clients share places
+    /// ([`Shares`](crate::shares::Shares)): an IPv4 address, or the /64 of an IPv6 one. `None` if it
+    /// brings the connections of many users.
+    pub(super) fn share_of(&self, address: IpAddr) -> Option<IpAddr> {
+        (!self.brings_many(address)).then(|| client_network(address))
     }
 
     /// Whether it depends on the path who is served.
@@ -197,6 +220,28 @@ pub(super) fn authority_text(host: &Host, port: u16, default_port: Option<u16>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_brings_many_users_has_no_share() {
+        let mut settings = Settings::forward("gate");
+        settings.trusted_proxies = vec!["192.0.2.9".parse().unwrap()];
+        let mut alone = settings.clone();
+        alone.limits.share_loopback = true;
+        for (address, by_default, if_loopback_shares) in [
+            ("127.0.0.9", None, Some("127.0.0.9")),
+            ("::1", None, Some("::")),
+            ("::ffff:127.0.0.1", None, Some("127.0.0.1")),
+            ("192.0.2.9", None, None),
+            ("192.0.2.1", Some("192.0.2.1"), Some("192.0.2.1")),
+            ("::ffff:192.0.2.1", Some("192.0.2.1"), Some("192.0.2.1")),
+            ("2001:db8:1:2:3::4", Some("2001:db8:1:2::"), Some("2001:db8:1:2::")),
+        ] {
+            let share = |text: Option<&str>| text.map(|text| text.parse::<IpAddr>().unwrap());
+            let address = address.parse().unwrap();
+            assert_eq!(settings.share_of(address), share(by_default), "{address}");
+            assert_eq!(alone.share_of(address), share(if_loopback_shares), "{address}");
+        }
+    }
 
     #[test]
     fn an_origin_is_read_from_its_url() {

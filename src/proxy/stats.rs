@@ -23,7 +23,7 @@ pub(super) struct Gauges {
     pub(super) pooled: usize,
     /// Passwords being verified.
     pub(super) passwords: usize,
-    pub(super) dropped_log_lines: u64,
+    pub(super) lost_log_lines: u64,
     /// Connections on which an origin has sent bytes that no request asked for.
     pub(super) strays: u64,
     /// Clients refused for want of a place.
@@ -105,7 +105,7 @@ impl Stats {
             labelled("denials_total", "Requests denied.", "rule", counters.denials.clone()),
             counter("would_deny_total", "Requests that rules only report.", counters.reported),
             labelled("timeouts_total", "Waits in vain.", "for", counters.timeouts.clone()),
-            counter("log_dropped_total", "Access log lines dropped.", gauges.dropped_log_lines),
+            counter("log_dropped_total", "Access log lines lost.", gauges.lost_log_lines),
             spread("turn_seconds", "Turns of the loop.", &load.turns),
             gauge("turn_longest_seconds", "The longest turn.", seconds(&load.turns)),
             spread("lag_seconds", "Deadlines noticed late, by how much.", &load.lag),
@@ -258,7 +258,7 @@ mod tests {
             fetching: 0,
             pooled: 2,
             passwords: 3,
-            dropped_log_lines: 0,
+            lost_log_lines: 0,
             strays: 0,
             refused: 0,
             memory: 0,

@@ -1,6 +1,7 @@
 //! What is said of an exchange in fields: `Cache-Status` (RFC 9211), `Proxy-Status` (RFC 9209), and
 //! to users `Authentication-Info` (RFC 9110 §11.6.3).
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -91,7 +92,7 @@ impl fmt::Display for CacheStatus {
             f.write_str("; collapsed")?;
         }
         if let Some(key) = &self.key {
-            write!(f, "; key={}", Quoted(key))?;
+            write!(f, "; key={}", Quoted(&in_ascii(key)))?;
         }
         match self.detail {
             Some(detail) => write!(f, "; detail={detail}"),
@@ -130,6 +131,18 @@ impl fmt::Display for Item<'_> {
     }
 }
 
+/// Percent-encodes what of a URI is not ASCII (RFC 3987 §3.1).
+fn in_ascii(uri: &str) -> Cow<'_, str> {
+    if uri.is_ascii() {
+        return uri.into();
+    }
+    let encoded = |byte: u8| match byte.is_ascii() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    uri.bytes().map(encoded).collect::<String>().into()
+}
+
 /// A string (RFC 9651 §3.3.3); what it may not hold is left out.
 struct Quoted<'a>(&'a str);
 
@@ -165,11 +178,12 @@ mod tests {
             forwarded: Some(Forwarded::Missing(Missing::Uri)),
             stored: true,
             collapsed: true,
-            key: Some("http://h.test/\"".into()),
+            key: Some("http://h.test/\u{e4}\"\\".into()),
             ..Default::default()
         };
         let line = written(|head| miss.write_to(head, "1st"));
-        let parameters = "; fwd=uri-miss; stored; collapsed; key=\"http://h.test/\\\"\"\r\n";
+        let parameters =
+            "; fwd=uri-miss; stored; collapsed; key=\"http://h.test/%C3%A4\\\"\\\\\"\r\n";
         assert_eq!(line, format!("Cache-Status: \"1st\"{parameters}"));
         let error = ProxyStatus { error: "dns_error", details: "a \"b\"\n\u{e4}" };
         let line = written(|head| error.write_to(head, "t"));

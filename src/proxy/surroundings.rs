@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::auth::{Done, Job};
-use crate::reactor::{Background, Mailbox, SystemResolver, interface_addresses};
+use crate::reactor::{Background, Mailbox, SystemResolver};
 
 use super::log::LogSink;
 use super::settings::Settings;
@@ -17,6 +18,8 @@ pub enum Mail {
     Resolved(String, io::Result<Vec<IpAddr>>),
     /// What came of verifying a password.
     Hashed(Done),
+    /// The addresses of this machine have changed; these are all of them.
+    Addresses(Vec<IpAddr>),
     /// Something to do.
     Command(Command),
     /// Something for the program around the proxy, which takes it before the proxy does.
@@ -31,15 +34,15 @@ pub enum Command {
     /// Stop at once.
     Stop,
     /// Go on with other settings.
-    Reload(Box<Settings>),
+    Reload(Arc<Settings>),
     /// Open the access log anew.
     Reopen,
 }
 
 /// Looks names up, without blocking; answers come as [`Mail::Resolved`].
 pub trait Resolver: std::fmt::Debug {
-    /// Asks for the addresses of `name`.
-    fn ask(&mut self, name: &str);
+    /// Asks for the addresses of `name`, on behalf of `client` if its questions are bounded.
+    fn ask(&mut self, name: &str, client: Option<IpAddr>);
 
     /// Takes a question back, as nobody wants to know any more. Whether that could be done: then
     /// no answer comes.
@@ -65,8 +68,8 @@ impl ThreadedResolver {
 }
 
 impl Resolver for ThreadedResolver {
-    fn ask(&mut self, name: &str) {
-        if let Err(error) = self.threads.ask(name) {
+    fn ask(&mut self, name: &str, client: Option<IpAddr>) {
+        if let Err(error) = self.threads.ask(name, client) {
             // If that is full, the look-up ends by its deadline.
             let _ = self.mailbox.send(Mail::Resolved(name.to_owned(), Err(error)));
         }
@@ -101,30 +104,26 @@ impl Hasher for ThreadedHasher {
     }
 }
 
-/// Knows which addresses this machine has.
-pub trait Interfaces: std::fmt::Debug {
-    /// The addresses of all interfaces, as they are now. Asked every few seconds at most, and only
-    /// when something is dialled.
-    ///
-    /// # Errors
-    /// If they cannot be read. Where they could never be read, nothing is dialled.
-    fn addresses(&mut self) -> io::Result<Vec<IpAddr>>;
+/// Frees what is large where that may take its time: the loop never does.
+pub trait Reclaimer: std::fmt::Debug {
+    /// Drops `garbage` elsewhere.
+    fn reclaim(&mut self, garbage: Box<dyn Any + Send>);
 }
 
-/// The interfaces of this machine.
+/// Frees at once; for a proxy that is never reloaded.
 #[derive(Clone, Copy, Debug)]
-pub struct SystemInterfaces;
+pub struct ReclaimAtOnce;
 
-impl Interfaces for SystemInterfaces {
-    fn addresses(&mut self) -> io::Result<Vec<IpAddr>> {
-        interface_addresses()
+impl Reclaimer for ReclaimAtOnce {
+    fn reclaim(&mut self, garbage: Box<dyn Any + Send>) {
+        drop(garbage);
     }
 }
 
-/// Interfaces that never change.
-impl Interfaces for Vec<IpAddr> {
-    fn addresses(&mut self) -> io::Result<Self> {
-        Ok(self.clone())
+/// Frees on its threads.
+impl Reclaimer for Background<Mail> {
+    fn reclaim(&mut self, garbage: Box<dyn Any + Send>) {
+        self.discard(garbage);
     }
 }
 
@@ -135,8 +134,11 @@ pub struct Surroundings {
     pub resolver: Option<Box<dyn Resolver>>,
     /// Verifies passwords.
     pub hasher: Box<dyn Hasher>,
-    /// Knows the addresses of this machine, which are no destinations.
-    pub interfaces: Box<dyn Interfaces>,
+    /// Frees what a reload has replaced.
+    pub reclaimer: Box<dyn Reclaimer>,
+    /// The addresses of this machine, which are no destinations; later ones come as
+    /// [`Mail::Addresses`]. None if they cannot be read: nothing is dialled until they come.
+    pub addresses: Option<Vec<IpAddr>>,
     /// Takes access log lines.
     pub log: Box<dyn LogSink>,
     /// A number that nobody outside can know.

@@ -21,7 +21,6 @@ use super::pool::OriginConnection;
 use super::readers::ReaderKey;
 use super::reply::{Brought, Reply};
 use super::route::Route;
-use super::settings::Settings;
 use super::surroundings::Mail;
 
 /// A tunnel.
@@ -32,9 +31,13 @@ pub(super) struct Tunnel {
     origin: Io,
     up: Pipe,
     down: Pipe,
-    route: Rc<Route>,
-    /// The settings by which it was judged last.
-    judged_by: Option<Rc<Settings>>,
+    /// The route, without the rules by which it was judged: those may be replaced long before the
+    /// tunnel ends.
+    route: Route,
+    /// True if rules decide where it may lead.
+    is_judged: bool,
+    /// The number of the settings by which it was judged last.
+    judged_by: Option<u64>,
     journal: Journal,
     /// When something moved last.
     pub(super) moved_at: Instant,
@@ -76,6 +79,8 @@ impl Tunnel {
     ) {
         let Some(exchange) = client.exchange.take() else { return };
         let Some(route) = exchange.route else { return };
+        let mut route = Rc::unwrap_or_clone(route);
+        let is_judged = route.judgement.take().is_some();
         let mut journal = exchange.journal;
         journal.outcome = Outcome::Tunnel;
         journal.origin = Some(connection.address);
@@ -91,6 +96,7 @@ impl Tunnel {
             up: Pipe::with(from_client),
             down: Pipe::with([earlier, greeting, from_origin].concat()),
             route,
+            is_judged,
             judged_by: None,
             journal,
             moved_at: now,
@@ -125,7 +131,7 @@ impl Tunnel {
         let mut rest_of_head = HeadWriter::resume(&mut greeting);
         exchange.cache_status.write_to(&mut rest_of_head, &cx.core.settings.name);
         exchange.info.iter().for_each(|info| info.write_to(&mut rest_of_head));
-        rest_of_head.field("Connection", b"Upgrade").field("Upgrade", b"websocket").end();
+        rest_of_head.end();
         Self::open(client, connection, greeting, rest, cx);
         true
     }
@@ -133,7 +139,7 @@ impl Tunnel {
     /// Moves bytes both ways; false if it is over.
     pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
         let now = reactor.now().mono;
-        if let Err(error) = self.judge(core, now) {
+        if let Err(error) = self.judge(core) {
             self.journal.note(Event::Failed(error));
             self.broken = true;
             return false;
@@ -144,6 +150,7 @@ impl Tunnel {
         let up = self.up.pump(self.client, self.origin, &mut upwards, buffers, reactor);
         let down = self.down.pump(self.origin, self.client, &mut downwards, buffers, reactor);
         let sent = self.up.total + self.down.total;
+        self.journal.sent_in_all = self.down.total;
         let moved = sent > std::mem::replace(&mut self.journal.sent, sent);
         // A reset goes unnoticed by reading while the other side takes nothing.
         if up.is_err() || down.is_err() || (!moved && self.is_reset(reactor)) {
@@ -169,26 +176,25 @@ impl Tunnel {
     }
 
     /// Whether it is still allowed, by settings that may have come since it was opened.
-    fn judge(&mut self, core: &mut Core, now: Instant) -> Result<(), ExchangeError> {
-        let settings = &core.settings;
-        if self.judged_by.as_ref().is_some_and(|by| Rc::ptr_eq(by, settings)) {
+    fn judge(&mut self, core: &Core) -> Result<(), ExchangeError> {
+        if self.judged_by.replace(core.reloads) == Some(core.reloads) {
             return Ok(());
         }
-        self.judged_by = Some(Rc::clone(settings));
+        let settings = &core.settings;
         let Some(request) = &self.journal.request else { return Ok(()) };
         if let Some(door) = &core.door {
             door.admits(self.journal.user.as_deref(), path_of(request))?;
-        }
-        if self.route.judgement.is_none() {
-            return Ok(());
         }
         let client = self.journal.client.ip();
         if !settings.admits(client) {
             return Err(ExchangeError::ClientDenied(client));
         }
+        if !self.is_judged {
+            return Ok(());
+        }
         let asker = self.journal.asker(request);
         let (host, rules) = (&self.route.host, &settings.destinations);
-        let own = core.own.now(now).map_err(|_| ExchangeError::Overloaded)?;
+        let own = core.own.known()?;
         let judged = rules.ask(&asker, host, self.route.port, own).and_then(|judgement| {
             let origin = self.journal.origin.map(|origin| origin.ip());
             origin.map_or(Ok(None), |origin| rules.judge(&judgement, host, origin, own))

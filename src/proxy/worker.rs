@@ -6,12 +6,16 @@ mod shedding;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::reactor::{Active, App, Arena, Budget, Event, Id, Io, Listener, Load, Reactor, Wake};
+use crate::reactor::{
+    Active, App, Arena, Budget, Endpoint, Event, Id, Io, Listener, Load, Reactor, Wake,
+};
 
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
+use super::dial::Dial;
 use super::door::Door;
 use super::explain::{Explaining, Explanation, Inquiry};
 use super::fetch::{Fetch, FetchCx};
@@ -47,17 +51,22 @@ pub struct Worker {
     stopped: bool,
 }
 
+/// Connections that a listener accepts yet when a drain begins: as many as wait there at the most.
+const MOST_WAITING: usize = 4096;
+
 /// A listener.
 #[derive(Debug)]
 struct Gate {
     listener: Listener,
+    /// While the proxy drains, how many connections it still accepts: those that wait already.
+    left: Option<usize>,
     /// A connection that was accepted and has no place yet.
     waiting: Option<(Io, SocketAddr)>,
 }
 
 impl Gate {
     const fn new(listener: Listener) -> Self {
-        Self { listener, waiting: None }
+        Self { listener, left: None, waiting: None }
     }
 
     fn close(self, reactor: &mut Reactor<Mail>) {
@@ -122,19 +131,21 @@ impl Worker {
         }
     }
 
-    /// Listens on `address`; says which one that is, if the port was 0.
+    /// Listens at an endpoint, such as an address; says which address that is, if the port was 0.
     ///
     /// # Errors
     /// As `bind(2)`.
     pub fn listen(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        address: SocketAddr,
+        endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
+        let endpoint = endpoint.into();
         let id = self
             .gates
-            .try_insert_with(|id| Listener::bind(reactor, address, id.token()).map(Gate::new))?;
-        let address = self.gates.get(id).map_or(address, |gate| gate.listener.address());
+            .try_insert_with(|id| Listener::bind(reactor, endpoint, id.token()).map(Gate::new))?;
+        let gate = self.gates.get(id);
+        let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
         self.core.own.add_listener(address);
         Ok(address)
     }
@@ -176,6 +187,12 @@ impl Worker {
         self.operators.offer_reloads();
     }
 
+    /// From now on, clients are told of a `command` that explains what rules deny, with the request
+    /// behind it.
+    pub fn offer_explanations(&mut self, command: String) {
+        self.core.explain = Some(command);
+    }
+
     /// A reload, or a plan of one, that an operator waits for; for some seconds.
     pub fn take_reload(&mut self) -> Option<ReloadRequest> {
         self.operators.take_reload()
@@ -191,23 +208,24 @@ impl Worker {
         self.operators.answer_reload(request, answer, reactor);
     }
 
-    /// The settings that hold.
+    /// The settings that hold. A holder lets go of them before they are replaced, or frees them
+    /// itself.
     #[must_use]
-    pub fn settings(&self) -> &Settings {
+    pub const fn settings(&self) -> &Arc<Settings> {
         &self.core.settings
     }
 
-    /// Serves figures at `/metrics` on `address`, for Prometheus; says which address that is, if the
-    /// port was 0.
+    /// Serves figures at `/metrics` at an endpoint, such as an address, for Prometheus; says which
+    /// address that is, if the port was 0.
     ///
     /// # Errors
     /// As `bind(2)`.
     pub fn serve_figures(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        address: SocketAddr,
+        endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
-        let address = self.operators.listen(reactor, address)?;
+        let address = self.operators.listen(reactor, endpoint.into())?;
         self.core.own.add_listener(address);
         Ok(address)
     }
@@ -233,7 +251,7 @@ impl Worker {
         match command {
             Command::Drain => self.drain(reactor),
             Command::Stop => self.stopped = true,
-            Command::Reload(settings) => self.reload(*settings, reactor),
+            Command::Reload(settings) => self.reload(settings, reactor),
             Command::Reopen => self.core.log.reopen(),
         }
     }
@@ -241,7 +259,7 @@ impl Worker {
     /// Whether it has nothing more to do: it was stopped, or drained and is empty.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.stopped || (self.core.draining && self.is_empty())
+        self.stopped || (self.core.draining && self.gates.is_empty() && self.is_empty())
     }
 
     /// Whether it was told to drain.
@@ -254,12 +272,6 @@ impl Worker {
     #[must_use]
     pub fn open(&self) -> usize {
         self.clients.len() + self.tunnels.len()
-    }
-
-    /// Access log lines that were dropped because the sink had no room.
-    #[must_use]
-    pub const fn dropped_log_lines(&self) -> u64 {
-        self.core.log.dropped()
     }
 
     /// A line for the operator about something that has come about.
@@ -308,6 +320,17 @@ impl Worker {
             let client = token.id().and_then(|id| self.clients.get(id));
             let waits = client.is_some_and(Client::waits_for_password);
             assert!(waits, "who is woken when a password is known waits for that");
+        }
+        self.core.names.check();
+        for (name, token) in self.core.names.waiters() {
+            let dial = |dial: &Option<Dial>| dial.as_ref().is_some_and(|dial| dial.looks_up(name));
+            let client = token.id().and_then(|id| self.clients.get(id));
+            let fetch = token.id().and_then(|id| self.fetches.get(id));
+            let waits = client.is_some_and(|client| client.looks_up(name))
+                || fetch.is_some_and(|fetch| dial(&fetch.dial))
+                || token.id::<Operator>().is_some()
+                || token.id::<Inquiry>().is_some();
+            assert!(waits, "who is told of the addresses of {name} waits for them: {token:?}");
         }
     }
 
@@ -359,7 +382,7 @@ impl Worker {
             fetching: self.fetches.len(),
             pooled: self.core.pool.len(),
             passwords: self.core.door.as_ref().map_or(0, Door::hashing),
-            dropped_log_lines: self.core.log.dropped(),
+            lost_log_lines: self.core.log.lost(),
             strays: self.core.pool.strays(),
             refused: self.core.admission.refused(),
             memory: self.core.memory.held(),
@@ -382,18 +405,15 @@ impl Worker {
         let until = reactor.now().mono + self.core.settings.limits.drain_timeout;
         self.drain_until = Some(until);
         reactor.set_deadline(self.housekeeping.token(), Some(until));
-        let gates: Vec<_> = self.gates.iter().map(|(id, _)| id).collect();
-        for id in gates {
-            while self.accept(id, reactor) {} // who is in the backlog already is served
-            if let Some(gate) = self.gates.remove(id) {
-                gate.close(reactor);
-            }
+        for (id, gate) in self.gates.iter_mut() {
+            gate.left = Some(MOST_WAITING); // who waits there already is served
+            reactor.wake(id.token());
         }
         self.core.pool.clear(reactor);
         self.clients.iter().for_each(|(id, _)| reactor.wake(id.token()));
     }
 
-    fn reload(&mut self, settings: Settings, reactor: &mut Reactor<Mail>) {
+    fn reload(&mut self, settings: Arc<Settings>, reactor: &mut Reactor<Mail>) {
         self.core.reload(settings, self.bearable, reactor);
         self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
         self.resume(reactor);
@@ -479,6 +499,7 @@ impl App for Worker {
                     door.hashed(done, now, reactor);
                 }
             }
+            Event::Mail(Mail::Addresses(addresses)) => self.core.own.set_addresses(addresses),
             Event::Mail(Mail::Command(command)) => self.command(command, reactor),
             // The program around it takes its mail, and turns signals into commands.
             Event::Mail(Mail::Program(_)) | Event::Signal(_) => {}
@@ -492,7 +513,7 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
                 } else if token.id::<Asking>().is_some() {
-                    self.core.names.drive(reactor);
+                    self.core.names.drive(token, reactor);
                 } else if let Some(id) = token.id::<Gate>() {
                     self.accept(id, reactor);
                 } else if let Some(id) = token.id::<Operator>() {
@@ -503,12 +524,13 @@ impl App for Worker {
                         inquiry.drive(token, reactor, &mut self.core);
                     }
                 } else if let Some(id) = token.id::<OperatorListener>() {
-                    self.operators.accept(id, reactor);
+                    self.operators.accept(id, reactor, &mut self.core);
                 } else {
                     self.keep_house(reactor);
                 }
             }
         }
+        self.core.free_retired();
         if self.core.memory.is_exhausted() {
             self.relieve_memory(reactor);
         }

@@ -91,7 +91,7 @@ impl Token {
     const INDEX_BITS: u32 = 28;
     const INDEX_MASK: u64 = (1 << Self::INDEX_BITS) - 1;
 
-    const fn new(kind: u8, index: u32, generation: u32) -> Self {
+    pub(super) const fn new(kind: u8, index: u32, generation: u32) -> Self {
         Self(
             (generation as u64) << 32
                 | (kind as u64) << Self::INDEX_BITS

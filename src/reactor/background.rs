@@ -8,13 +8,13 @@ use std::thread;
 
 use super::mailbox::Mailbox;
 
-/// Jobs on up to a few threads, started when they are needed, in the order in which they came. What
-/// comes of each is sent as mail.
+/// Jobs on up to a few threads, started when they are needed, in the order in which they came. The
+/// result of each is sent as mail.
 ///
 /// How many may wait is for the caller to bound, who knows which are under way.
 pub struct Background<M>(Arc<Shared<M>>);
 
-type Job<M> = Box<dyn FnOnce() -> M + Send>;
+type Job<M> = Box<dyn FnOnce() -> Option<M> + Send>;
 
 struct Shared<M> {
     queue: Mutex<Queue<M>>,
@@ -49,8 +49,22 @@ impl<M: Send + 'static> Background<M> {
     /// # Errors
     /// If no thread can be started and none is there. The job is dropped then.
     pub fn run(&self, job: impl FnOnce() -> M + Send + 'static) -> io::Result<()> {
+        self.push(Box::new(move || Some(job())))
+    }
+
+    /// Drops `value` on a thread, which may take as long as it likes; on this one, if none can be
+    /// started and none is there.
+    pub fn discard(&self, value: impl Send + 'static) {
+        let discarded = self.push(Box::new(move || {
+            drop(value);
+            None
+        }));
+        let _ = discarded; // without a thread, the job was dropped with the value
+    }
+
+    fn push(&self, job: Job<M>) -> io::Result<()> {
         let mut queue = self.0.lock();
-        queue.waiting.push_back(Box::new(job));
+        queue.waiting.push_back(job);
         if queue.waiting.len() > queue.idle && queue.threads < self.0.max_threads {
             let shared = Arc::clone(&self.0);
             let started = thread::Builder::new().name("background".into());
@@ -71,7 +85,7 @@ impl<M: Send + 'static> Background<M> {
 impl<M> Shared<M> {
     fn work(&self) {
         while let Some(job) = self.next() {
-            if self.mailbox.send_when_room(job()).is_err() {
+            if job().is_some_and(|mail| self.mailbox.send_when_room(mail).is_err()) {
                 return; // the reactor is gone
             }
         }

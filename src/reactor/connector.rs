@@ -11,17 +11,28 @@ use super::Reactor;
 use super::arena::Token;
 use super::listener::is_exhaustion;
 use super::transport::Io;
+use crate::work::count;
+
+/// Attempts under way at a time: a name with many addresses, of which none answers, does not take a
+/// socket for each.
+const MOST_ATTEMPTS: usize = 8;
 
 /// Attempts on a list of addresses, in its order.
 ///
 /// The next address is tried when the ones before have failed, or have not answered for the stagger
-/// (RFC 8305 §5); none is given up before the deadline. Owned by the object that wants the
+/// (RFC 8305 §5). None is given up before the deadline, unless eight are under way and another is to be
+/// tried: then the one that was begun first is. More addresses may be added while attempts are
+/// under way ([`update`](Self::update)). Owned by the object that wants the
 /// connection, which drives it and, if it loses interest, [`cancel`](Self::cancel)s it: one that is
 /// dropped while it is `Pending` leaves its sockets open in the reactor.
 #[derive(Debug)]
 pub struct Connector {
     owner: Token,
     waiting: VecDeque<SocketAddr>,
+    /// Addresses that were tried, or are.
+    tried: Vec<SocketAddr>,
+    /// False while more addresses may come.
+    complete: bool,
     /// Sockets, their addresses, and when each attempt was begun.
     attempts: Vec<(Io, SocketAddr, Instant)>,
     stagger: Duration,
@@ -67,6 +78,8 @@ impl Connector {
         Self {
             owner,
             waiting: addresses.into_iter().collect(),
+            tried: Vec::new(),
+            complete: true,
             attempts: Vec::new(),
             stagger,
             next_attempt: now,
@@ -74,6 +87,20 @@ impl Connector {
             failed: None,
             results: Vec::new(),
         }
+    }
+
+    /// Goes on with `addresses`, in their order, in the place of those not tried yet. An address that
+    /// was tried is not tried again.
+    pub fn update(&mut self, addresses: impl IntoIterator<Item = SocketAddr>) {
+        let new = |address: &SocketAddr| !self.tried.contains(address);
+        self.waiting = addresses.into_iter().filter(new).collect();
+        count(self.waiting.len() * (1 + self.tried.len()));
+    }
+
+    /// Says whether the addresses are complete, as they are at first. While they are not, it does not
+    /// fail for want of one before the deadline (RFC 8305 §3).
+    pub const fn set_complete(&mut self, complete: bool) {
+        self.complete = complete;
     }
 
     /// Goes on as far as it can: a connection, an error, or `Pending` until one of its sockets is
@@ -90,6 +117,7 @@ impl Connector {
             self.cancel(reactor);
             return Poll::Ready(Ok((connected.0, connected.1)));
         }
+        self.make_up_for_delay(now);
         if now >= self.deadline {
             let unanswered = !self.attempts.is_empty() || !self.waiting.is_empty();
             self.note_silent(|_| true);
@@ -99,7 +127,17 @@ impl Connector {
         while !self.waiting.is_empty() && (self.attempts.is_empty() || now >= self.next_attempt) {
             self.attempt_next(reactor, now);
         }
-        if self.attempts.is_empty() { Poll::Ready(Err(self.error(false))) } else { Poll::Pending }
+        let failed = self.attempts.is_empty() && self.complete;
+        if failed { Poll::Ready(Err(self.error(false))) } else { Poll::Pending }
+    }
+
+    /// Gives an attempt that was due before the deadline, and could not be begun as the loop was late,
+    /// the time that it would have had.
+    fn make_up_for_delay(&mut self, now: Instant) {
+        let due = !self.waiting.is_empty() && self.next_attempt < self.deadline;
+        if due && now >= self.deadline {
+            self.deadline = after(self.deadline, now.duration_since(self.next_attempt));
+        }
     }
 
     /// When to drive it again at the latest.
@@ -148,6 +186,12 @@ impl Connector {
 
     fn attempt_next<M>(&mut self, reactor: &mut Reactor<M>, now: Instant) {
         let Some(address) = self.waiting.pop_front() else { return };
+        if self.attempts.len() >= MOST_ATTEMPTS {
+            let (io, silent, _) = self.attempts.remove(0);
+            reactor.close(io);
+            self.results.push((silent, false));
+        }
+        self.tried.push(address);
         match reactor.connect(address, self.owner) {
             Ok(io) => {
                 self.attempts.push((io, address, now));

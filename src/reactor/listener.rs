@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::arena::Token;
-use super::transport::Io;
+use super::transport::{Endpoint, Io};
 use super::{Reactor, Wake};
 
 /// Connections taken in one drive; the rest waits for the next turn.
@@ -52,16 +52,16 @@ pub enum Accepted {
 }
 
 impl Listener {
-    /// Listens on `address` for the object `owner`.
+    /// Listens at an endpoint, such as an address, for the object `owner`.
     ///
     /// # Errors
     /// As `bind(2)`.
     pub fn bind<M>(
         reactor: &mut Reactor<M>,
-        address: SocketAddr,
+        endpoint: impl Into<Endpoint>,
         owner: Token,
     ) -> io::Result<Self> {
-        let io = reactor.listen(address, owner)?;
+        let io = reactor.listen(endpoint, owner)?;
         Self::on(reactor, io, owner)
     }
 

@@ -6,7 +6,7 @@
 //! timers and wakes know it. Whatever happens, the object is *driven*: it looks at its own state
 //! and at its sockets, does what it can, and says when it wants to be driven again at the latest.
 //!
-//! One turn: poll, collect readiness, signals, mail, due deadlines, then drive those concerned,
+//! One turn: poll, collect readiness, signals, mail, wakes of other threads, due deadlines, then drive those concerned,
 //! each once. Whoever is woken after it was driven waits for the next turn, which polls without
 //! waiting. So a drive that is redundant is harmless, and only a missing one could be a bug.
 //!
@@ -27,6 +27,7 @@ mod background;
 mod clock;
 mod connector;
 mod failed;
+mod interfaces;
 mod listener;
 mod load;
 mod local;
@@ -44,10 +45,12 @@ mod sockets;
 mod tcp;
 mod timer;
 mod transport;
+mod waker;
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::work;
@@ -57,6 +60,7 @@ pub use background::Background;
 pub use clock::{Clock, Now, SystemClock, VirtualClock};
 pub use connector::{ConnectError, Connector};
 pub use failed::{FailedAddresses, interleave_families};
+pub use interfaces::InterfaceWatch;
 pub use listener::{Accepted, Listener, is_exhaustion};
 pub use load::{Load, Spread};
 pub use mailbox::Mailbox;
@@ -66,12 +70,14 @@ pub use ready::{Budget, Ready};
 pub use resolver::SystemResolver;
 pub use runq::Why;
 pub use tcp::TcpTransport;
-pub use transport::{Io, Report, Socket, Transport};
+pub use transport::{Endpoint, Io, Report, Socket, Transport};
+pub use waker::Waker;
 
 use runq::RunQueue;
 use signal::Signals;
 use sockets::Sockets;
 use timer::TimerQueue;
+use waker::Sleeper;
 
 /// Mail handled in one turn; the rest comes with the next, which does not wait.
 const MAIL: usize = 256;
@@ -134,6 +140,7 @@ impl Turn {
 impl<M> Drop for Reactor<M> {
     fn drop(&mut self) {
         self.mailbox.close();
+        self.wakes.close();
     }
 }
 
@@ -147,6 +154,8 @@ pub struct Reactor<M> {
     run: RunQueue,
     timers: TimerQueue,
     mailbox: Mailbox<M>,
+    /// Objects woken by other threads.
+    wakes: Mailbox<Arc<Sleeper>>,
     signals: Option<Signals>,
     reports: Vec<Report>,
     mail: VecDeque<M>,
@@ -171,6 +180,7 @@ impl<M> Reactor<M> {
         Self {
             now: clock.now(),
             mailbox: Mailbox::new(transport.waker()),
+            wakes: Mailbox::new(transport.waker()),
             transport,
             clock,
             sockets: Sockets::default(),
@@ -239,6 +249,7 @@ impl<M> Reactor<M> {
             }
             self.mail = mail;
         }
+        turn.events += self.take_wakes();
         if let Some(due) = self.timers.next().filter(|&due| due <= self.now.mono) {
             self.load.lag.note(self.now.mono.duration_since(due));
         }
@@ -295,6 +306,12 @@ impl<M> Reactor<M> {
         self.mailbox.clone()
     }
 
+    /// Returns what wakes the object named from other threads.
+    #[must_use]
+    pub fn waker(&self, token: Token) -> Waker {
+        Waker::new(token, self.wakes.clone())
+    }
+
     /// Has `signals` delivered as [`Event::Signal`] instead of their usual effect. They are blocked
     /// in this thread, and in those it starts from now on, until the reactor is dropped.
     ///
@@ -322,6 +339,17 @@ impl<M> Reactor<M> {
         self.run.stale()
     }
 
+    /// Has those driven that other threads have woken; returns how many.
+    fn take_wakes(&mut self) -> usize {
+        if !self.wakes.is_waiting() {
+            return 0;
+        }
+        let mut woken = VecDeque::new();
+        self.wakes.take(&mut woken, MAIL);
+        woken.iter().for_each(|sleeper| self.run.wake(sleeper.take(), Why::WAKE));
+        woken.len()
+    }
+
     /// Returns true if a turn that has driven so many objects since it `began` should end.
     fn is_long(&self, driven: usize, began: work::Mark) -> bool {
         let look = driven > 0 && driven.is_multiple_of(DRIVES_A_LOOK);
@@ -331,7 +359,7 @@ impl<M> Reactor<M> {
 
     /// Whether there is something to do without an event.
     fn has_work(&self) -> bool {
-        !self.run.is_empty() || self.mailbox.is_waiting()
+        !self.run.is_empty() || self.mailbox.is_waiting() || self.wakes.is_waiting()
     }
 
     fn poll_timeout(&mut self, limit: Option<Duration>) -> Option<Duration> {

@@ -9,15 +9,16 @@ use super::Reactor;
 use super::arena::Token;
 use super::ready::Ready;
 use super::runq::Why;
-use super::transport::{Io, Report, Transport};
+use super::transport::{Endpoint, Io, Report, Transport};
 
 impl<M> Reactor<M> {
-    /// Listens on `address`; `owner` is driven when there are connections to accept.
+    /// Listens at an endpoint, such as an address; `owner` is driven when there are connections to
+    /// accept.
     ///
     /// # Errors
     /// As `bind(2)`.
-    pub fn listen(&mut self, address: SocketAddr, owner: Token) -> io::Result<Io> {
-        let io = self.transport.listen(address)?;
+    pub fn listen(&mut self, endpoint: impl Into<Endpoint>, owner: Token) -> io::Result<Io> {
+        let io = self.transport.listen(endpoint.into())?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }

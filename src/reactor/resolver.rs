@@ -1,11 +1,14 @@
 //! Looking names up with the system's resolver, which blocks, on a few threads beside the loop.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+use crate::shares::may_take;
+use crate::work::count;
 
 use super::mailbox::Mailbox;
 
@@ -18,8 +21,9 @@ const LEFT_BEHIND: usize = 8;
 /// `getaddrinfo(3)` on up to a few threads, started when they are needed. Honours whatever the
 /// system is set up to ask. Answers come as mail.
 ///
-/// Names that take long hold up the others only for as long as somebody waits for them: see
-/// [`forget`](Self::forget).
+/// Names that take long hold up others only for as long as somebody waits for them: see
+/// [`forget`](Self::forget). Those of one client leave threads to others, by the rule of
+/// [`Shares`](crate::shares::Shares).
 #[derive(Debug)]
 pub struct SystemResolver<M>(Arc<Shared<M>>);
 
@@ -39,7 +43,7 @@ struct Shared<M> {
 struct Queue {
     max_threads: usize,
     /// Names that no thread is at yet.
-    waiting: VecDeque<String>,
+    waiting: VecDeque<Waiting>,
     /// Names that threads are at.
     begun: Vec<Question>,
     threads: usize,
@@ -48,8 +52,15 @@ struct Queue {
 }
 
 #[derive(Debug)]
+struct Waiting {
+    name: String,
+    client: Option<IpAddr>,
+}
+
+#[derive(Debug)]
 struct Question {
     name: String,
+    client: Option<IpAddr>,
     withdrawn: bool,
 }
 
@@ -77,12 +88,14 @@ impl<M: Send + 'static> SystemResolver<M> {
         Self(Arc::new(Shared { queue, more: Condvar::new(), mailbox, wrap, look_up }))
     }
 
-    /// Asks for the addresses of `name`. If that is being asked already, one answer is for both.
+    /// Asks for the addresses of `name`. If that is being asked already, one answer is for both. A
+    /// thread that is free takes the name that came first, of those whose `client` has fewer threads
+    /// than are free; names of no client may have all of them.
     ///
     /// # Errors
     /// If no thread can be started and none is there, or [`io::ErrorKind::ResourceBusy`] if 1,024
     /// names wait already. No answer comes then.
-    pub fn ask(&self, name: &str) -> io::Result<()> {
+    pub fn ask(&self, name: &str, client: Option<IpAddr>) -> io::Result<()> {
         let mut queue = self.0.lock();
         if queue.is_asked_again(name) {
             return Ok(());
@@ -91,7 +104,7 @@ impl<M: Send + 'static> SystemResolver<M> {
             let busy = "too many names are waiting to be looked up";
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, busy));
         }
-        queue.waiting.push_back(name.to_owned());
+        queue.waiting.push_back(Waiting { name: name.to_owned(), client });
         self.0.more.notify_one();
         let started = self.start_thread(&mut queue);
         if started.is_err() && queue.threads == 0 {
@@ -108,10 +121,11 @@ impl<M: Send + 'static> SystemResolver<M> {
     pub fn forget(&self, name: &str) -> bool {
         let mut queue = self.0.lock();
         let waited = queue.waiting.len();
-        queue.waiting.retain(|waiting| waiting != name);
+        queue.waiting.retain(|waiting| waiting.name != name);
         if let Some(question) = queue.begun.iter_mut().find(|question| question.name == name) {
             question.withdrawn = true;
         }
+        self.0.more.notify_one(); // its client may have another thread now
         let _ = self.start_thread(&mut queue); // if that fails, the others will come to them
         queue.waiting.len() < waited
     }
@@ -144,7 +158,8 @@ impl Queue {
             question.withdrawn = false;
             return true;
         }
-        self.waiting.iter().any(|waiting| waiting == name)
+        count(self.waiting.len());
+        self.waiting.iter().any(|waiting| waiting.name == name)
     }
 
     /// Threads that are not left at a question which was withdrawn.
@@ -154,19 +169,56 @@ impl Queue {
 
     fn wants_thread(&self) -> bool {
         self.waiting.len() > self.idle
+            && self.next().is_some()
             && self.threads_of_use() < self.max_threads
             && self.threads < self.max_threads.saturating_mul(LEFT_BEHIND)
     }
 
-    /// The name that was waiting for longest is begun.
+    /// Returns the place of the name that is to be begun next: the one that was waiting for longest, of
+    /// those whose client may have another thread, and may leave another one behind.
+    fn next(&self) -> Option<usize> {
+        let at_work = Taken::by(self.begun.iter().filter(|question| !question.withdrawn));
+        let all = Taken::by(&self.begun);
+        let most = self.max_threads.saturating_mul(LEFT_BEHIND);
+        self.waiting.iter().position(|waiting| {
+            at_work.leaves(self.max_threads, waiting.client) && all.leaves(most, waiting.client)
+        })
+    }
+
+    /// The next name is begun.
     fn begin(&mut self) -> Option<String> {
-        let name = self.waiting.pop_front()?;
-        self.begun.push(Question { name: name.clone(), withdrawn: false });
+        let Waiting { name, client } = self.waiting.remove(self.next()?)?;
+        self.begun.push(Question { name: name.clone(), client, withdrawn: false });
         Some(name)
     }
 
     fn end(&mut self, name: &str) {
         self.begun.retain(|question| question.name != name);
+    }
+}
+
+/// Threads that are at questions, by client.
+struct Taken {
+    total: usize,
+    held: BTreeMap<IpAddr, usize>,
+}
+
+impl Taken {
+    fn by<'a>(questions: impl IntoIterator<Item = &'a Question>) -> Self {
+        let mut taken = Self { total: 0, held: BTreeMap::new() };
+        for question in questions {
+            taken.total += 1;
+            if let Some(client) = question.client {
+                *taken.held.entry(client).or_default() += 1;
+            }
+        }
+        taken
+    }
+
+    /// Returns true if one of `threads` is left for `client`.
+    fn leaves(&self, threads: usize, client: Option<IpAddr>) -> bool {
+        let held = client.and_then(|client| self.held.get(&client)).copied().unwrap_or(0);
+        may_take(held, threads.saturating_sub(self.total))
     }
 }
 
@@ -206,6 +258,7 @@ impl<M> Thread<M> {
             // Counted out in the same moment, or another would find one too many as well.
             queue.threads -= 1;
             self.counted = false;
+            self.shared.more.notify_one(); // a name may wait for the end of what this one was at
             return None;
         }
         while !queue.closed {

@@ -17,7 +17,7 @@ use super::arena::{Arena, Id};
 use super::local::{self, LocalListener};
 use super::os;
 use super::ready::Ready;
-use super::transport::{Io, NOWHERE, Report, Transport};
+use super::transport::{Endpoint, Io, NOWHERE, Report, Transport};
 
 /// How many connections the kernel keeps for a listener until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -146,12 +146,14 @@ impl Transport for TcpTransport {
         Ok(())
     }
 
-    fn listen(&mut self, address: SocketAddr) -> io::Result<Io> {
+    fn listen(&mut self, endpoint: Endpoint) -> io::Result<Io> {
+        let address = endpoint.address();
         let socket =
             RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         if address.is_ipv6() {
-            socket.set_only_v6(true)?; // or it would collide with the same port of IPv4
+            // Or it would collide with a listener on the same port of IPv4.
+            socket.set_only_v6(matches!(endpoint, Endpoint::Address(_)))?;
         }
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;

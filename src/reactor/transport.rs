@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +22,33 @@ pub type Io = Id<Socket>;
 
 /// What stands for the address of a local socket, which has none.
 pub(super) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// The place of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// An address, for its family only.
+    Address(SocketAddr),
+    /// A port of all addresses, of IPv6 and of IPv4 (RFC 3493 §5.3): peers of IPv4 have mapped
+    /// addresses.
+    Everywhere(u16),
+}
+
+impl Endpoint {
+    /// The address to bind to.
+    #[must_use]
+    pub fn address(self) -> SocketAddr {
+        match self {
+            Self::Address(address) => address,
+            Self::Everywhere(port) => (Ipv6Addr::UNSPECIFIED, port).into(),
+        }
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
+}
 
 /// One report of a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +79,7 @@ pub trait Transport: fmt::Debug {
     ///
     /// # Errors
     /// As `bind(2)` and `listen(2)`.
-    fn listen(&mut self, address: SocketAddr) -> io::Result<Io>;
+    fn listen(&mut self, endpoint: Endpoint) -> io::Result<Io>;
 
     /// Takes in a socket that listens already, as one inherited from a service manager.
     ///

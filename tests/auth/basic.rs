@@ -6,7 +6,7 @@ use tidegate::auth::digest::Algorithm;
 use tidegate::auth::{Done, Job, Side, Verdict};
 use tidegate::reactor::Clock;
 
-use super::support::{BCRYPT, Door, digest_line, outcome, users};
+use super::support::{BCRYPT, Door, digest_line, outcome};
 
 const ALADDIN: &str = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="; // open sesame
 const ALICE: &str = "Basic YWxpY2U6c2VjcmV0"; // secret
@@ -71,10 +71,10 @@ fn what_is_remembered_ends_with_the_hash_it_is_about() {
     let job = job(&mut door, ALICE);
     conclude(&mut door, job.run());
     let other = BCRYPT.replace("uu2r", "uu2s");
-    door.authenticator.replace_users(users(&format!("alice:{other}")));
+    door.replace_users(&format!("alice:{other}"));
     let job = self::job(&mut door, ALICE);
     assert_eq!(conclude(&mut door, job.run()), "wrong");
-    door.authenticator.replace_users(users(&format!("bob:{BCRYPT}")));
+    door.replace_users(&format!("bob:{BCRYPT}"));
     let job = self::job(&mut door, ALICE);
     assert_eq!(conclude(&mut door, job.run()), "wrong", "alice is gone");
 }
@@ -103,9 +103,9 @@ fn the_scheme_is_written_in_any_case() {
 fn what_is_switched_off_is_neither_offered_nor_taken() {
     let mut door = Door::with(&hashed(), |settings| settings.basic = false);
     assert_eq!(outcome(door.get("/", ALICE)), "not-offered");
-    assert!(door.challenges().is_empty() && door.authenticator.schemes().is_empty());
+    assert!(door.challenges().is_empty() && door.schemes().is_empty());
     let mut door = Door::new("# nobody");
-    assert!(door.authenticator.schemes().is_empty());
+    assert!(door.schemes().is_empty());
     assert_eq!(outcome(door.get("/", ALICE)), "not-offered");
 }
 

@@ -217,7 +217,7 @@ fn a_nonce_of_an_earlier_process_is_stale() {
 fn nonces_outlive_a_change_of_users() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door);
-    door.authenticator.replace_users(super::support::users(&both("bob")));
+    door.replace_users(&both("bob"));
     assert_eq!(outcome(door.get("/a?b", &answer.nc(1).sign())), "wrong");
     assert_eq!(outcome(door.get("/a?b", &answer.user("bob").nc(2).sign())), "bob is there");
 }

@@ -1,11 +1,12 @@
 //! A door, and clients that know how to answer its challenges.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tidegate::auth::digest::Algorithm;
 use tidegate::auth::{
-    Authenticator, Line, Password, Proof, Realm, Request, Secret, Settings, Side, Users, Verdict,
-    Why,
+    Accounts, Authenticator, Line, Password, Proof, Realm, Request, Secret, Settings, Side, Users,
+    Verdict, Why,
 };
 use tidegate::http::Fields;
 use tidegate::reactor::{Clock, VirtualClock};
@@ -15,6 +16,8 @@ pub(crate) const BCRYPT: &str = "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGH
 
 pub(crate) struct Door {
     pub(crate) authenticator: Authenticator,
+    accounts: Arc<Accounts>,
+    settings: Settings,
     pub(crate) clock: VirtualClock,
 }
 
@@ -46,15 +49,30 @@ impl Door {
     pub(crate) fn with(text: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(Side::Origin, realm());
         change(&mut settings);
-        let authenticator = Authenticator::new(settings, users(text), &Secret::new([7; 32]));
-        Self { authenticator, clock: VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30)) }
+        Self::made(text, settings, [7; 32])
+    }
+
+    fn made(text: &str, settings: Settings, secret: [u8; 32]) -> Self {
+        let accounts = Arc::new(Accounts::new(users(text), &settings));
+        let shared = Arc::clone(&accounts);
+        let authenticator = Authenticator::new(settings.clone(), shared, &Secret::new(secret));
+        let clock = VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30));
+        Self { authenticator, accounts, settings, clock }
+    }
+
+    /// Recognizes the users of `text` from now on.
+    pub(crate) fn replace_users(&mut self, text: &str) {
+        self.accounts = Arc::new(Accounts::new(users(text), &self.settings));
+        self.authenticator.replace_accounts(Arc::clone(&self.accounts));
+    }
+
+    pub(crate) fn schemes(&self) -> Vec<&'static str> {
+        self.accounts.schemes(&self.settings)
     }
 
     /// The same, with another secret.
     pub(crate) fn with_secret(text: &str, secret: [u8; 32]) -> Self {
-        let settings = Settings::new(Side::Origin, realm());
-        let authenticator = Authenticator::new(settings, users(text), &Secret::new(secret));
-        Self { authenticator, ..Self::new(text) }
+        Self::made(text, Settings::new(Side::Origin, realm()), secret)
     }
 
     /// What comes of a GET of `target` with these credentials.

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use tidegate::dns::{Answer, Known, NameError, NameLimits, Names};
+use tidegate::dns::{Addresses, Answer, Known, NameError, NameLimits, Names};
 use tidegate::reactor::{Clock, VirtualClock};
 
 /// A question without an answer for so long is taken for lost.
-const LOST: Duration = Duration::from_secs(60);
+pub(crate) const LOST: Duration = Duration::from_secs(60);
 
-const LIMITS: NameLimits = NameLimits {
+pub(crate) const LIMITS: NameLimits = NameLimits {
     answer: Duration::from_secs(30),
     ttl: (Duration::from_secs(2), Duration::from_secs(100)),
     negative: Duration::from_secs(20),
@@ -41,23 +41,63 @@ const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// `waiter` asks for `name`, is told, and takes the answer.
-fn resolve(names: &mut Names<u32>, name: &str, answer: &Answer, ttl: Option<u64>, now: Instant) {
-    assert_eq!(names.look_up(name, 1, now), Known::Ask);
-    assert_eq!(names.answered(name, answer.clone(), ttl.map(seconds), now), [1]);
-    assert_eq!(names.look_up(name, 1, now), Known::Answer(answer.clone()));
+/// Looks a name up on behalf of no client.
+fn look_up(names: &mut Names<u32>, name: &str, waiter: u32, now: Instant) -> Known {
+    let known = names.look_up(name, waiter, None, now);
+    names.check();
+    known
+}
+
+/// Gives an answer, and returns the waiters that are told of it.
+fn answer(
+    names: &mut Names<u32>,
+    name: &str,
+    answer: Answer,
+    ttl: Option<Duration>,
+    now: Instant,
+) -> Vec<u32> {
+    names.answered(name, answer, ttl, now);
+    told(names)
+}
+
+fn told(names: &mut Names<u32>) -> Vec<u32> {
+    names.check();
+    let told = names.told(1000);
+    names.check();
+    assert!(!names.has_to_tell());
+    told
+}
+
+/// The complete answer.
+fn known(answer: Answer) -> Known {
+    Known::Answer(answer.map(|list| Addresses { list, complete: true }))
+}
+
+/// An answer while there may be more.
+fn known_in_part(answer: Answer) -> Known {
+    Known::Answer(answer.map(|list| Addresses { list, complete: false }))
+}
+
+const ASK: Known = Known::Ask(None);
+const OVERLOADED: Known = Known::Answer(Err(NameError::Overloaded));
+
+/// A waiter asks for `name`, is told, and takes the answer.
+fn resolve(names: &mut Names<u32>, name: &str, answer_: &Answer, ttl: Option<u64>, now: Instant) {
+    assert_eq!(look_up(names, name, 1, now), ASK);
+    assert_eq!(answer(names, name, answer_.clone(), ttl.map(seconds), now), [1]);
+    assert_eq!(look_up(names, name, 1, now), known(answer_.clone()));
 }
 
 #[test]
 fn callers_for_one_name_share_one_question() {
     let (mut names, now) = (Names::new(LIMITS), start());
-    assert_eq!(names.look_up("a", 1, now), Known::Ask);
-    assert_eq!(names.look_up("a", 2, now), Known::Waiting);
-    assert_eq!(names.look_up("a", 2, now), Known::Waiting, "woken for nothing");
-    assert_eq!(names.answered("a", address(), None, now), [1, 2]);
-    assert_eq!(names.look_up("a", 3, now), Known::Answer(address()));
-    assert!(names.answered("a", other(), None, now).is_empty(), "an answer nobody waits for");
-    assert_eq!(names.look_up("a", 3, now), Known::Answer(address()));
+    assert_eq!(look_up(&mut names, "a", 1, now), ASK);
+    assert_eq!(look_up(&mut names, "a", 2, now), Known::Waiting);
+    assert_eq!(look_up(&mut names, "a", 2, now), Known::Waiting, "woken for nothing");
+    assert_eq!(answer(&mut names, "a", address(), None, now), [1, 2]);
+    assert_eq!(look_up(&mut names, "a", 3, now), known(address()));
+    assert!(answer(&mut names, "a", other(), None, now).is_empty(), "an answer nobody waits for");
+    assert_eq!(look_up(&mut names, "a", 3, now), known(address()));
 }
 
 #[test]
@@ -67,11 +107,11 @@ fn answers_and_failures_are_kept_for_their_time() {
     resolve(&mut names, "a", &address(), None, now);
     resolve(&mut names, "b", &failure, None, now);
     let at = |n| now + seconds(n);
-    assert_eq!(names.look_up("b", 1, at(4)), Known::Answer(failure));
-    assert_eq!(names.look_up("b", 1, at(5)), Known::Ask);
-    assert_eq!(names.look_up("a", 1, at(29)), Known::Answer(address()));
+    assert_eq!(look_up(&mut names, "b", 1, at(4)), known(failure));
+    assert_eq!(look_up(&mut names, "b", 1, at(5)), ASK);
+    assert_eq!(look_up(&mut names, "a", 1, at(29)), known(address()));
     assert_eq!(names.lifetime("a", at(29)), Some(seconds(1)));
-    assert_eq!(names.look_up("a", 1, at(30)), Known::Ask);
+    assert_eq!(look_up(&mut names, "a", 1, at(30)), ASK);
 }
 
 #[test]
@@ -91,7 +131,7 @@ fn what_the_source_says_has_a_floor_and_a_ceiling() {
         let (mut names, now) = (Names::new(LIMITS), start());
         resolve(&mut names, "a", &answer, ttl, now);
         assert_eq!(names.lifetime("a", now), Some(seconds(kept)), "{answer:?} {ttl:?}");
-        assert_eq!(names.look_up("a", 1, now + seconds(kept)), Known::Ask);
+        assert_eq!(look_up(&mut names, "a", 1, now + seconds(kept)), ASK);
     }
 }
 
@@ -99,53 +139,75 @@ fn what_the_source_says_has_a_floor_and_a_ceiling() {
 fn who_has_waited_gets_an_answer_that_is_not_kept() {
     let limits = NameLimits { answer: Duration::ZERO, ..LIMITS };
     let (mut names, now) = (Names::new(limits), start());
-    names.look_up("a", 1, now);
-    names.look_up("a", 2, now);
-    names.answered("a", address(), None, now);
-    assert_eq!(names.look_up("a", 1, now), Known::Answer(address()));
+    look_up(&mut names, "a", 1, now);
+    look_up(&mut names, "a", 2, now);
+    answer(&mut names, "a", address(), None, now);
+    assert_eq!(look_up(&mut names, "a", 1, now), known(address()));
     assert!(!names.leave("a", &2), "there is no question left");
-    assert_eq!(names.look_up("a", 3, now), Known::Ask);
+    assert_eq!(look_up(&mut names, "a", 3, now), ASK);
 }
 
 #[test]
-fn who_does_not_take_its_answer_does_not_keep_it_for_others() {
+fn answer_that_is_not_taken_is_not_kept_for_others() {
     let (mut names, now) = (Names::new(LIMITS), start());
-    names.look_up("a", 1, now);
-    names.answered("a", address(), None, now);
-    assert_eq!(names.look_up("a", 2, now + seconds(30)), Known::Ask);
-    assert_eq!(names.answered("a", other(), None, now + seconds(30)), [2]);
-    assert_eq!(names.look_up("a", 1, now + seconds(60)), Known::Answer(other()), "it was told");
-    assert_eq!(names.look_up("a", 1, now + seconds(60)), Known::Ask);
+    look_up(&mut names, "a", 1, now);
+    answer(&mut names, "a", address(), None, now);
+    assert_eq!(look_up(&mut names, "a", 2, now + seconds(30)), ASK);
+    assert_eq!(answer(&mut names, "a", other(), None, now + seconds(30)), [1, 2]);
+    assert_eq!(look_up(&mut names, "a", 1, now + seconds(60)), known(other()), "it was told");
+    assert_eq!(look_up(&mut names, "a", 1, now + seconds(60)), ASK);
 }
 
 #[test]
-fn a_part_of_an_answer_serves_until_the_rest_is_there() {
+fn part_of_an_answer_serves_at_once_and_its_waiters_are_told_of_the_rest() {
     let (mut names, now) = (Names::new(LIMITS), start());
-    names.look_up("a", 1, now);
-    assert_eq!(names.answered_early("a", address(), Some(seconds(9)), now), [1]);
-    assert_eq!(names.look_up("a", 1, now), Known::Answer(address()));
-    assert_eq!(names.look_up("a", 2, now + seconds(8)), Known::Answer(address()));
-    assert_eq!(names.answered("a", other(), Some(seconds(9)), now + seconds(8)), []);
-    assert_eq!(names.look_up("a", 3, now + seconds(9)), Known::Answer(other()));
+    look_up(&mut names, "a", 1, now);
+    let Ok(list) = address() else { panic!("an address") };
+    names.answered_in_part("a", list, Some(seconds(9)), now);
+    assert_eq!(told(&mut names), [1]);
+    assert_eq!(look_up(&mut names, "a", 1, now), known_in_part(address()));
+    assert_eq!(look_up(&mut names, "a", 2, now + seconds(8)), known_in_part(address()));
+    assert_eq!(look_up(&mut names, "a", 3, now + seconds(8)), known_in_part(address()));
+    names.leave("a", &3);
+    assert_eq!(answer(&mut names, "a", other(), Some(seconds(9)), now + seconds(8)), [1, 2]);
+    for waiter in [1, 2, 3] {
+        assert_eq!(look_up(&mut names, "a", waiter, now + seconds(9)), known(other()));
+    }
 }
 
 #[test]
-fn what_has_expired_serves_while_nobody_can_be_asked() {
+fn rest_of_an_answer_reaches_its_waiters_however_short_it_is_kept() {
+    let limits = NameLimits { ttl: (Duration::ZERO, seconds(100)), ..LIMITS };
+    let (mut names, now) = (Names::new(limits), start());
+    look_up(&mut names, "a", 1, now);
+    let Ok(list) = address() else { panic!("an address") };
+    names.answered_in_part("a", list, Some(Duration::ZERO), now);
+    assert_eq!(look_up(&mut names, "a", 1, now), known_in_part(address()));
+    assert_eq!(look_up(&mut names, "a", 1, now), Known::Waiting, "it was taken");
+    answer(&mut names, "a", other(), Some(Duration::ZERO), now);
+    assert_eq!(look_up(&mut names, "a", 1, now), known(other()));
+    assert_eq!(look_up(&mut names, "a", 1, now), ASK);
+}
+
+#[test]
+fn expired_answer_serves_while_no_server_can_say_anything() {
     let (mut names, now) = (Names::new(LIMITS), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     let at = |n| now + seconds(n);
-    assert_eq!(names.look_up("a", 1, at(50)), Known::Ask);
-    assert_eq!(names.stale_at("a"), Some(at(51)));
-    assert_eq!(names.look_up("a", 1, at(51)), Known::Answer(address()), "it takes too long");
-    assert_eq!(names.look_up("a", 2, at(50)), Known::Waiting);
-    assert_eq!(names.waiters("a").collect::<Vec<_>>(), [&2]);
-    assert_eq!(names.answered("a", unanswered(), None, at(58)), [2]);
-    assert_eq!(names.look_up("a", 2, at(58)), Known::Answer(address()));
-    assert_eq!(names.look_up("a", 3, at(67)), Known::Answer(address()));
-    assert_eq!(names.look_up("a", 3, at(68)), Known::Ask, "it is tried again");
+    assert_eq!(look_up(&mut names, "a", 1, at(50)), ASK);
+    assert_eq!(names.expired_serves_at("a"), Some(at(51)));
+    names.tell_expired("a", at(50));
+    assert_eq!(told(&mut names), [], "there is still time for an answer");
+    names.tell_expired("a", at(51));
+    assert_eq!(told(&mut names), [1]);
+    assert_eq!(look_up(&mut names, "a", 1, at(51)), known_in_part(address()));
+    assert_eq!(answer(&mut names, "a", unanswered(), None, at(58)), [1]);
+    assert_eq!(look_up(&mut names, "a", 1, at(58)), known(address()));
+    assert_eq!(look_up(&mut names, "a", 3, at(67)), known(address()));
+    assert_eq!(look_up(&mut names, "a", 3, at(68)), ASK, "it is tried again");
     let gone: Answer = Err(NameError::NoSuchName);
-    names.answered("a", gone.clone(), None, at(68));
-    assert_eq!(names.look_up("a", 3, at(68)), Known::Answer(gone), "somebody could say");
+    answer(&mut names, "a", gone.clone(), None, at(68));
+    assert_eq!(look_up(&mut names, "a", 3, at(68)), known(gone), "a server could say");
 }
 
 #[test]
@@ -153,66 +215,176 @@ fn nothing_is_served_for_longer_than_it_may_be_stale() {
     let (mut names, now) = (Names::new(LIMITS), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     let late = now + seconds(1045);
-    assert_eq!(names.look_up("a", 1, late), Known::Ask);
-    names.answered("a", unanswered(), None, late);
+    assert_eq!(look_up(&mut names, "a", 1, late), ASK);
+    answer(&mut names, "a", unanswered(), None, late);
     assert_eq!(names.lifetime("a", late), Some(seconds(5)));
-    assert_eq!(names.look_up("a", 1, late), Known::Answer(address()));
-    assert_eq!(names.look_up("a", 1, late + seconds(5)), Known::Ask);
-    names.answered("a", unanswered(), None, late + seconds(5));
-    assert_eq!(names.look_up("a", 1, late + seconds(5)), Known::Answer(unanswered()));
+    assert_eq!(look_up(&mut names, "a", 1, late), known(address()));
+    assert_eq!(look_up(&mut names, "a", 1, late + seconds(5)), ASK);
+    answer(&mut names, "a", unanswered(), None, late + seconds(5));
+    assert_eq!(look_up(&mut names, "a", 1, late + seconds(5)), known(unanswered()));
 }
 
 #[test]
 fn questions_and_answers_have_bounds_of_their_own() {
     let (mut names, now) = (Names::new(LIMITS), start());
-    let overloaded = Known::Answer(Err(NameError::Overloaded));
-    names.look_up("a", 1, now);
-    names.look_up("b", 1, now);
-    assert_eq!(names.look_up("c", 1, now), overloaded);
-    assert_eq!(names.look_up("b", 2, now), Known::Waiting);
-    names.answered("a", address(), None, now);
+    look_up(&mut names, "a", 1, now);
+    look_up(&mut names, "b", 1, now);
+    assert_eq!(look_up(&mut names, "c", 1, now), OVERLOADED);
+    assert_eq!(look_up(&mut names, "b", 2, now), Known::Waiting);
+    answer(&mut names, "a", address(), None, now);
     names.leave("a", &1);
     for name in ["c", "d", "e"] {
         resolve(&mut names, name, &address(), Some(50), now);
-        assert!(names.count().0 <= 3);
+        assert_eq!(names.count(), (3, 1));
     }
 }
 
 #[test]
-fn a_question_that_nobody_waits_for_can_be_taken_back() {
+fn count_of_questions_is_right_when_a_full_table_is_cleared_for_another() {
     let (mut names, now) = (Names::new(LIMITS), start());
-    names.look_up("a", 1, now);
-    names.look_up("a", 2, now);
+    let failure = Err(NameError::NoSuchName);
+    for n in 0..1000 {
+        let now = now + Duration::from_millis(n);
+        assert_eq!(look_up(&mut names, &format!("n{n}"), 1, now), ASK);
+        assert_eq!(names.count().1, 1);
+        answer(&mut names, &format!("n{n}"), failure.clone(), None, now);
+        assert_eq!(look_up(&mut names, &format!("n{n}"), 1, now), known(failure.clone()));
+        assert_eq!(names.count().1, 0);
+        assert!(names.count().0 <= LIMITS.names);
+    }
+}
+
+#[test]
+fn name_that_was_not_used_for_longest_makes_room() {
+    let (mut names, now) = (Names::new(LIMITS), start());
+    for name in ["a", "b", "c"] {
+        resolve(&mut names, name, &address(), Some(50), now);
+    }
+    assert_eq!(look_up(&mut names, "a", 1, now), known(address()));
+    resolve(&mut names, "d", &address(), Some(50), now);
+    assert_eq!(look_up(&mut names, "a", 1, now), known(address()));
+    assert_eq!(look_up(&mut names, "b", 1, now), ASK, "it made room for d");
+}
+
+#[test]
+fn one_client_leaves_places_to_others() {
+    let limits = NameLimits { asked: 4, ..LIMITS };
+    let (mut names, now) = (Names::new(limits), start());
+    let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
+    assert_eq!(names.look_up("a", 1, one, now), ASK);
+    assert_eq!(names.look_up("b", 2, one, now), ASK);
+    assert_eq!(names.look_up("c", 3, one, now), OVERLOADED, "it holds as many as are free");
+    assert_eq!(names.look_up("c", 4, other, now), ASK);
+    assert_eq!(names.look_up("a", 5, other, now), Known::Waiting);
+    assert_eq!(names.look_up("d", 6, other, now), OVERLOADED);
+    assert_eq!(names.look_up("d", 7, None, now), ASK, "no client in particular");
+    answer(&mut names, "a", address(), None, now);
+    assert_eq!(names.look_up("e", 8, one, now), OVERLOADED, "it has one, and one is free");
+    answer(&mut names, "d", address(), None, now);
+    assert_eq!(names.look_up("e", 8, one, now), ASK);
+    names.check();
+}
+
+#[test]
+fn expired_answer_serves_a_client_that_may_not_ask() {
+    let limits = NameLimits { asked: 1, ..LIMITS };
+    let (mut names, now) = (Names::new(limits), start());
+    resolve(&mut names, "a", &address(), Some(50), now);
+    resolve(&mut names, "b", &address(), None, now); // of the system's resolver
+    assert_eq!(look_up(&mut names, "c", 9, now + seconds(50)), ASK);
+    for name in ["a", "b"] {
+        assert_eq!(look_up(&mut names, name, 1, now + seconds(50)), known(address()));
+    }
+    assert_eq!(look_up(&mut names, "a", 1, now + seconds(1049)), known(address()));
+    assert_eq!(look_up(&mut names, "a", 1, now + seconds(1050)), OVERLOADED);
+}
+
+#[test]
+fn question_without_waiters_can_be_taken_back() {
+    let (mut names, now) = (Names::new(LIMITS), start());
+    look_up(&mut names, "a", 1, now);
+    look_up(&mut names, "a", 2, now);
     assert!(!names.leave("a", &1));
     assert!(!names.leave("a", &1), "it has left");
     assert!(names.leave("a", &2));
     names.forget("a");
-    assert_eq!(names.look_up("a", 3, now), Known::Ask);
+    assert_eq!(names.count(), (0, 0));
+    assert_eq!(look_up(&mut names, "a", 3, now), ASK);
     assert_eq!(names.count().1, 1);
 }
 
 #[test]
-fn a_question_that_is_lost_is_asked_again_and_its_place_given_to_others() {
+fn question_without_waiters_goes_on_until_its_place_is_wanted() {
     let (mut names, now) = (Names::new(LIMITS), start());
-    names.look_up("a", 1, now);
-    names.look_up("b", 1, now);
+    let client = Some(IpAddr::from([192, 0, 2, 1]));
+    assert_eq!(names.look_up("a", 1, client, now), ASK);
     assert!(names.leave("a", &1));
-    let overloaded = Known::Answer(Err(NameError::Overloaded));
-    assert_eq!(names.look_up("c", 1, now), overloaded);
-    assert_eq!(names.look_up("b", 2, now + LOST), Known::Ask);
-    assert_eq!(names.look_up("b", 3, now + LOST), Known::Waiting);
-    assert_eq!(names.look_up("c", 1, now + LOST), Known::Ask);
-    assert!(names.answered("a", address(), None, now + LOST).is_empty(), "too late");
-    assert_eq!(names.count().1, 2);
+    assert_eq!(names.look_up("b", 1, client, now), ASK, "the other counts for no client");
+    assert!(names.leave("b", &1));
+    assert_eq!(names.look_up("b", 2, client, now), Known::Waiting);
+    assert_eq!(look_up(&mut names, "c", 3, now), Known::Ask(Some("a".into())));
+    assert_eq!(names.count(), (2, 2));
+    assert!(answer(&mut names, "a", address(), None, now).is_empty(), "it was taken back");
+    assert!(names.leave("c", &3));
+    assert_eq!(answer(&mut names, "c", address(), None, now), []);
+    assert_eq!(look_up(&mut names, "c", 3, now), known(address()), "it was worth the while");
+}
+
+#[test]
+fn question_without_waiters_needs_a_place_to_be_waited_for() {
+    let limits = NameLimits { asked: 2, ..LIMITS };
+    let (mut names, now) = (Names::new(limits), start());
+    let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
+    names.look_up("a", 1, one, now);
+    names.leave("a", &1);
+    assert_eq!(names.look_up("b", 1, one, now), ASK);
+    assert_eq!(names.look_up("a", 2, one, now), OVERLOADED);
+    assert_eq!(names.look_up("a", 3, other, now), Known::Waiting);
+    assert_eq!(names.look_up("a", 2, one, now), Known::Waiting, "the place is of another");
+    names.check();
+}
+
+#[test]
+fn lost_question_is_asked_again() {
+    let (mut names, now) = (Names::new(LIMITS), start());
+    look_up(&mut names, "b", 1, now);
+    assert_eq!(look_up(&mut names, "b", 2, now + LOST), ASK);
+    assert_eq!(look_up(&mut names, "b", 3, now + LOST), Known::Waiting);
+    assert_eq!(names.count(), (1, 1));
+}
+
+#[test]
+fn waiters_are_told_in_slices() {
+    let (mut names, now) = (Names::new(LIMITS), start());
+    (0..10).for_each(|waiter| drop(look_up(&mut names, "a", waiter, now)));
+    look_up(&mut names, "b", 20, now);
+    names.answered("a", address(), None, now);
+    names.answered("b", address(), None, now);
+    let mut told = names.told(4);
+    assert_eq!(told, [0, 1, 2, 3]);
+    assert!(names.has_to_tell());
+    assert_eq!(look_up(&mut names, "a", 5, now), known(address()), "before it was told");
+    names.leave("a", &3);
+    while names.has_to_tell() {
+        names.check();
+        told.extend(names.told(4));
+    }
+    assert_eq!(told, [0, 1, 2, 3, 4, 6, 7, 8, 9, 20]);
 }
 
 #[test]
 fn other_servers_answer_for_themselves() {
     let (mut names, now) = (Names::new(LIMITS), start());
     resolve(&mut names, "a", &address(), Some(50), now);
-    names.look_up("b", 7, now);
-    names.answered("b", address(), None, now);
+    look_up(&mut names, "b", 7, now);
+    answer(&mut names, "b", address(), None, now);
     names.clear();
-    assert_eq!(names.look_up("a", 1, now), Known::Ask);
-    assert_eq!(names.look_up("b", 7, now), Known::Answer(address()), "who was told takes it");
+    assert_eq!(names.lifetime("a", now), None);
+    assert_eq!(look_up(&mut names, "a", 1, now), ASK);
+    assert_eq!(look_up(&mut names, "b", 7, now), known(address()), "who was told takes it");
+    look_up(&mut names, "c", 3, now);
+    names.clear();
+    assert_eq!(answer(&mut names, "c", address(), None, now), [3]);
+    assert_eq!(look_up(&mut names, "c", 3, now), known(address()));
+    assert_eq!(look_up(&mut names, "c", 3, now), ASK, "the others are asked next");
 }

@@ -1,191 +1,14 @@
 //! The whole resolver on a simulated network: loss, delay, other orders, and forged answers.
 
-use std::net::{IpAddr, SocketAddr};
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use tidegate::dns::Answer;
-use tidegate::reactor::sim::{Faults, Network, Rng, explore};
-use tidegate::reactor::{
-    Active, App, Arena, Clock, Event, NameSources, Reactor, Resolver, ResolverLimits, Source, Token,
-};
+use tidegate::reactor::sim::{Faults, Rng, explore};
+use tidegate::reactor::{Clock, NameSources, ResolverLimits, Source, Token};
 
-use crate::server::{Manner, Server};
+use crate::scene::{HERE, Scene, server_address};
+use crate::server::Manner;
 use crate::write::{A, Written};
-
-struct Names;
-impl Active for Names {
-    const KIND: u8 = 0;
-}
-
-/// Somebody who wants to know addresses.
-struct Guest {
-    name: String,
-    answer: Option<Answer>,
-}
-impl Active for Guest {
-    const KIND: u8 = 1;
-}
-
-struct Program {
-    resolver: Resolver,
-    guests: Arena<Guest>,
-}
-
-impl App for Program {
-    type Mail = ();
-
-    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
-        let Event::Drive(token, _) = event else { return };
-        if let Some(id) = token.id::<Guest>() {
-            let Some(guest) = self.guests.get_mut(id) else { return };
-            if let Poll::Ready(answer) = self.resolver.look_up(reactor, &guest.name, token) {
-                guest.answer = Some(answer);
-            }
-        } else {
-            self.resolver.drive(reactor);
-        }
-    }
-}
-
-struct Scene {
-    network: Network,
-    reactor: Reactor<()>,
-    program: Program,
-    servers: Vec<Server>,
-    start: Instant,
-}
-
-fn server_address(last: usize) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, u8::try_from(last).unwrap()], 53))
-}
-
-const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 100));
-const NOW: Option<Duration> = Some(Duration::ZERO);
-
-impl Scene {
-    fn new(seed: u64, servers: usize, faults: &Faults) -> Self {
-        Self::with(seed, servers, faults, "192.0.2.7 printer.test\n", "")
-    }
-
-    fn with(seed: u64, servers: usize, faults: &Faults, hosts: &str, conf: &str) -> Self {
-        let network = Network::new(seed);
-        let addresses: Vec<SocketAddr> = (1..=servers).map(server_address).collect();
-        let sources = NameSources {
-            hosts: Source::Text(hosts.into()),
-            resolv_conf: Source::Text(conf.into()),
-            servers: addresses.clone(),
-        };
-        let owner = Arena::new().insert(Names).token();
-        let mut secret = [0; 32];
-        secret[..8].copy_from_slice(&network.fork_rng().next().to_le_bytes());
-        let resolver = Resolver::new(owner, sources, ResolverLimits::default(), secret);
-        let servers = addresses
-            .iter()
-            .map(|&address| {
-                let mut server = Server::new(&network, address, faults.clone());
-                server.add("a.test 60 A 198.51.100.1");
-                server.add("a.test 50 AAAA 2001:db8::1");
-                server.add("four.test 60 A 198.51.100.4");
-                server.add("alias.test 60 CNAME four.test");
-                server
-            })
-            .collect();
-        Self {
-            reactor: network.reactor(HERE, faults.clone()),
-            program: Program { resolver, guests: Arena::new() },
-            servers,
-            start: network.clock().now().mono,
-            network,
-        }
-    }
-
-    fn ask(&mut self, name: &str) -> Token {
-        self.settle();
-        let guest = Guest { name: name.into(), answer: None };
-        let token = self.program.guests.insert(guest).token();
-        self.program.handle(&mut self.reactor, Event::Drive(token, tidegate::reactor::Why::WAKE));
-        token
-    }
-
-    fn settle(&mut self) {
-        for _ in 0..100_000 {
-            let mut busy = !self.reactor.turn(&mut self.program, NOW).unwrap().is_idle();
-            for server in &mut self.servers {
-                busy |= server.turn();
-            }
-            if !busy {
-                return;
-            }
-        }
-        panic!("the resolver and its servers keep each other busy");
-    }
-
-    /// Lets time pass.
-    fn run(&mut self, time: Duration) {
-        let end = self.network.clock().now().mono + time;
-        self.run_until(end, |_| false);
-        self.network.clock().advance_to(end);
-        self.settle();
-    }
-
-    /// Lets time pass until something has happened, but not for ever.
-    fn run_until(&mut self, end: Instant, done: impl Fn(&Self) -> bool) {
-        loop {
-            self.settle();
-            if done(self) {
-                return;
-            }
-            let deadlines = [self.network.next_arrival(), self.reactor.next_deadline()];
-            match deadlines.into_iter().flatten().min() {
-                Some(next) if next <= end => {
-                    let clock = self.network.clock();
-                    clock.advance_to(next.max(clock.now().mono + Duration::from_nanos(1)));
-                }
-                _ => break,
-            }
-        }
-    }
-
-    fn answer(&self, guest: Token) -> Option<&Answer> {
-        self.program.guests.get(guest.id().unwrap()).unwrap().answer.as_ref()
-    }
-
-    /// What becomes of a question for `name`.
-    fn resolve(&mut self, name: &str) -> String {
-        let guest = self.ask(name);
-        let end = self.network.clock().now().mono + Duration::from_secs(10);
-        self.run_until(end, |scene| scene.answer(guest).is_some());
-        self.shown(guest)
-    }
-
-    fn shown(&self, guest: Token) -> String {
-        match self.answer(guest) {
-            None => "nothing".into(),
-            Some(Err(error)) => error.to_string(),
-            Some(Ok(list)) => list.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" "),
-        }
-    }
-
-    fn wait(&mut self, seconds: u64) {
-        self.run(Duration::from_secs(seconds));
-    }
-
-    fn took(&self) -> Duration {
-        self.network.clock().now().mono - self.start
-    }
-
-    fn heard(&self) -> usize {
-        self.servers.iter().map(|server| server.zone.heard.len()).sum()
-    }
-
-    #[track_caller]
-    fn expect_closed(&mut self) {
-        self.run(Duration::from_secs(10));
-        assert_eq!(self.program.resolver.asking(), 0);
-        assert_eq!(self.reactor.open_sockets(), 0, "no socket is left");
-    }
-}
 
 #[test]
 fn a_name_is_asked_for_once_and_kept_for_its_time() {
@@ -390,12 +213,14 @@ fn other_sources_hold_at_once_and_what_others_said_is_forgotten() {
         hosts: Source::Text("192.0.2.8 new.test".into()),
         resolv_conf: Source::Text(String::new()),
         servers: vec![server_address(2)],
+        ..NameSources::default()
     };
-    scene.program.resolver.reconfigure(sources.clone(), ResolverLimits::default());
+    let limits = ResolverLimits::default();
+    scene.program.resolver.reconfigure(&mut scene.reactor, sources.clone(), limits);
     assert_eq!(scene.resolve("four.test"), "198.51.100.5");
     assert_eq!(scene.resolve("new.test"), "192.0.2.8");
     let heard = scene.heard();
-    scene.program.resolver.reconfigure(sources, ResolverLimits::default());
+    scene.program.resolver.reconfigure(&mut scene.reactor, sources, limits);
     assert_eq!(scene.resolve("four.test"), "198.51.100.5");
     assert_eq!(scene.heard(), heard, "the same sources change nothing");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Io, Reactor, Token};
@@ -20,6 +21,12 @@ pub(crate) enum Manner {
     Code(u16),
     /// Sends nothing but the beginning over UDP.
     Cut,
+    /// Repeats names in lower case.
+    LowerCase,
+    /// Says this code to queries with EDNS, or nothing.
+    NoEdns(Option<u16>),
+    /// Says of every name without an IPv6 address that it does not exist.
+    NoIpv6,
 }
 
 struct Socket;
@@ -45,8 +52,14 @@ pub(crate) struct Zone {
     /// What each name has once its IPv4 address was asked for.
     pub(crate) then: BTreeMap<String, Vec<String>>,
     pub(crate) manner: Manner,
+    /// A kind of addresses of which it speaks late.
+    pub(crate) slow: Option<(u16, Duration)>,
+    /// Responses that are sent later.
+    later: Vec<(Instant, SocketAddr, Vec<u8>)>,
     /// What was asked for, over what, and from where.
     pub(crate) heard: Vec<(String, u16, bool, SocketAddr)>,
+    /// The queries that came as datagrams.
+    pub(crate) queries: Vec<Vec<u8>>,
 }
 
 impl Server {
@@ -61,7 +74,10 @@ impl Server {
             names: BTreeMap::new(),
             then: BTreeMap::new(),
             manner: Manner::Right,
+            slow: None,
+            later: Vec::new(),
             heard: Vec::new(),
+            queries: Vec::new(),
         };
         Self { reactor, zone }
     }
@@ -83,7 +99,7 @@ impl Server {
     }
 
     pub(crate) fn turn(&mut self) -> bool {
-        !self.reactor.turn(&mut self.zone, Some(std::time::Duration::ZERO)).unwrap().is_idle()
+        !self.reactor.turn(&mut self.zone, Some(Duration::ZERO)).unwrap().is_idle()
     }
 }
 
@@ -99,7 +115,11 @@ impl Zone {
                 response.flags |= 0x0200;
                 return Some(response.bytes());
             }
-            Manner::Cut | Manner::Right => {}
+            Manner::NoEdns(code) if query[11] == 1 => {
+                return code.map(|code| response.code(code).bytes());
+            }
+            Manner::LowerCase => response.question.make_ascii_lowercase(),
+            Manner::Cut | Manner::Right | Manner::NoEdns(_) | Manner::NoIpv6 => {}
         }
         let Some(lines) = self.names.get(&name) else {
             return Some(response.code(NXDOMAIN).authority(&["test 60 SOA 30"]).bytes());
@@ -112,6 +132,9 @@ impl Zone {
         let fits = |line: &&String| line.contains(wanted) || line.contains(" CNAME ");
         let lines: Vec<&str> = lines.iter().filter(fits).map(String::as_str).collect();
         response = match lines.is_empty() {
+            true if self.manner == Manner::NoIpv6 && kind == AAAA => {
+                response.code(NXDOMAIN).authority(&["test 60 SOA 30"])
+            }
             true => response.authority(&["test 60 SOA 30"]),
             false => response.answers(&lines),
         };
@@ -128,10 +151,19 @@ impl Zone {
         while let Poll::Ready(from) = reactor.recv_datagram(self.datagrams, &mut query) {
             let from = from.unwrap();
             if let Some(response) = self.answer(&query, false, from) {
-                let _ = reactor.send_datagram(self.datagrams, &response, Some(from));
+                let (_, kind) = question_of(&query);
+                let late = self.slow.filter(|slow| slow.0 == kind).map(|slow| slow.1);
+                let at = reactor.now().mono + late.unwrap_or_default();
+                self.later.push((at, from, response));
             }
-            query.clear();
+            self.queries.push(std::mem::take(&mut query));
+            query.reserve(2000);
         }
+        let now = reactor.now().mono;
+        for (_, to, response) in self.later.extract_if(.., |(at, ..)| *at <= now) {
+            let _ = reactor.send_datagram(self.datagrams, &response, Some(to));
+        }
+        reactor.set_deadline(self.token, self.later.iter().map(|(at, ..)| *at).min());
     }
 
     fn serve_streams(&mut self, reactor: &mut Reactor<()>) {

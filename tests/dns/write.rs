@@ -10,8 +10,11 @@ pub(crate) const SOA: u16 = 6;
 pub(crate) const AAAA: u16 = 28;
 pub(crate) const OPT: u16 = 41;
 
-pub(crate) const NXDOMAIN: u16 = 3;
+pub(crate) const FORMERR: u16 = 1;
 pub(crate) const SERVFAIL: u16 = 2;
+pub(crate) const NXDOMAIN: u16 = 3;
+pub(crate) const NOTIMP: u16 = 4;
+pub(crate) const REFUSED: u16 = 5;
 
 /// A response that can be anything.
 #[derive(Clone, Debug)]

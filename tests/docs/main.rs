@@ -5,9 +5,10 @@
 mod spellings;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fmt::{Display, Write};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use spellings::{FORBIDDEN, PASSED_ON};
 use tidegate::access::{AddressClass, DestinationPolicy, Host, REGISTRY_DATE, SPECIAL_BLOCKS};
@@ -86,6 +87,9 @@ fn what_the_documents_refer_to_is_there() {
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/operating.md",
+        "docs/authentication.md",
         "docs/caching.md",
         "docs/rules.md",
         "docs/explain.md",
@@ -97,12 +101,68 @@ fn what_the_documents_refer_to_is_there() {
         let defined = defined.filter_map(|line| Some(line.split_once("]: ")?.1));
         for link in inline.chain(defined) {
             let local = !link.starts_with("http") && !link.starts_with('#');
-            if local && !path.parent().unwrap().join(link).exists() {
+            let target = link.split('#').next().unwrap();
+            if local && !path.parent().unwrap().join(target).exists() {
                 missing.push(format!("{file}: {link}"));
             }
         }
     }
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// All files below a folder of the package, with one of these endings.
+fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+            if path.is_dir() {
+                folders.push(path);
+            } else if endings.contains(&ending) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// The names of all tests, and of all scenarios.
+fn tests_and_scenarios() -> BTreeSet<String> {
+    let sources = ["src", "tests"].into_iter().flat_map(|folder| files(folder, &["rs", "py"]));
+    let texts: Vec<String> = sources.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let words = texts.iter().flat_map(|text| {
+        let functions = text.split("#[test]").skip(1).filter_map(|rest| rest.split("fn ").nth(1));
+        functions.chain(text.split("def ").skip(1).filter(|rest| rest.starts_with("test_")))
+    });
+    let tests = words.filter_map(|rest| Some(rest.split('(').next()?.to_owned()));
+    let scenarios = files("tests/scenarios", &["txt"]);
+    let scenarios =
+        scenarios.iter().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
+    tests.chain(scenarios).collect()
+}
+
+#[test]
+fn tests_that_the_threat_model_names_exist() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md");
+    let text = fs::read_to_string(path).unwrap();
+    let known = tests_and_scenarios();
+    let mut rows = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ") && !line.contains("| shown by |"))
+    {
+        let shown = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test shows: {row}");
+        let missing: Vec<_> = names.iter().filter(|name| !known.contains(**name)).collect();
+        assert!(
+            missing.is_empty(),
+            "SECURITY.md names {missing:?}, which is neither test nor scenario"
+        );
+        rows += 1;
+    }
+    assert!(rows > 20, "the tables are read: {rows} rows");
+    assert!(known.contains("basic_beyond_this_machine_is_warned_of"));
 }
 
 #[test]

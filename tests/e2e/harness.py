@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -203,6 +204,12 @@ class Case(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         return Path(folder.name)
+
+    def wait_until(self, holds):
+        end = time.monotonic() + DEADLINE
+        while not holds():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
 
     def run_command(self, *argv, code=0, input=None):
         """What a command printed to standard output."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import termios
 import time
+import unittest
 
 from harness import BINARY, DEADLINE, Case
 
@@ -304,3 +305,33 @@ class Files(Users):
         self.users("add", str(self.folder() / "new"), "bob", input=b"\n", code=1)
         with open(file) as users:
             self.assertEqual(users.read(), "alice:plain\n")
+
+    def test_edits_at_the_same_time_are_all_kept(self):
+        file, names = str(self.folder() / "users"), [f"user{number}" for number in range(12)]
+        edits = [subprocess.Popen([BINARY, "users", "add", "--digest", file, name], stdin=subprocess.PIPE,
+                                  stdout=subprocess.DEVNULL) for name in names]
+        for edit in edits:
+            edit.communicate(b"secret\n", DEADLINE)
+            self.assertEqual(edit.returncode, 0)
+        listed = {line.split()[0] for line in self.users("list", file).splitlines()}
+        self.assertEqual(listed, set(names))
+        self.assertEqual(os.listdir(os.path.dirname(file)), ["users"])
+
+    def test_what_a_killed_edit_has_left_is_in_nobodys_way(self):
+        folder = self.folder()
+        elsewhere, left = folder / "elsewhere", folder / ".users.new"
+        elsewhere.write_text("not to be written")
+        left.symlink_to(elsewhere)
+        self.users("add", "--digest", str(folder / "users"), "alice")
+        self.assertEqual(elsewhere.read_text(), "not to be written")
+        self.assertEqual(sorted(os.listdir(folder)), ["elsewhere", "users"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "for root")
+    def test_a_file_keeps_its_owner_and_mode(self):
+        file = self.folder() / "users"
+        self.users("add", str(file), "alice")
+        os.chown(file, 65534, 65534)
+        file.chmod(0o640)
+        self.users("add", str(file), "bob")
+        now = file.stat()
+        self.assertEqual((now.st_uid, now.st_gid, now.st_mode & 0o777), (65534, 65534, 0o640))

@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
 from harness import BINARY, DEADLINE, Case, connect, content
 
@@ -55,6 +54,29 @@ class Usage(Case):
         self.assertIn(f"  try      curl -x {proxy.url} http://example.com/ -I", proxy.banner)
         self.assertEqual(proxy.banner[-1], f"listening {proxy.address}:{proxy.port}")
 
+
+    def test_the_unspecified_address_of_ipv6_is_for_ipv4_too(self):
+        origin = self.start_origin()
+        proxy = self.start_proxy("--to", origin.url, "--admin", "[::]:0", listen="[::]:0")
+        self.assertTrue(proxy.banner[0].endswith(f"reverse proxy on http://[::]:{proxy.port} (all IPv4 and IPv6 addresses)"))
+        self.assertIn(f"  try      curl http://127.0.0.1:{proxy.port}/ -I", proxy.banner)
+        metrics = next(line for line in proxy.banner if line.startswith("  metrics"))
+        self.assertRegex(metrics, r"^  metrics  http://\[::\]:\d+/metrics \(all IPv4 and IPv6 addresses\)$")
+        self.assertIn(b"tidegate_clients", self.curl(metrics.split()[1].replace("[::]", "127.0.0.1")))
+        for host in ["127.0.0.1", "[::1]"]:
+            self.assertEqual(self.curl(f"http://{host}:{proxy.port}/bytes/3"), content(3), host)
+        proxy.stop()
+        self.assertEqual([line.split()[5] for line in proxy.lines()], ["127.0.0.1", "::1"], "no mapped address")
+
+    def test_the_unspecified_address_of_ipv6_leaves_ipv4_to_a_listener_of_its_own(self):
+        origin = self.start_origin()
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        proxy = self.start_proxy("--to", origin.url, "--listen", f"0.0.0.0:{port}", listen=f"[::]:{port}")
+        self.assertTrue(proxy.banner[0].endswith(f"http://[::]:{port} (all IPv6 addresses)"))
+        self.assertIn(f"  and on   http://0.0.0.0:{port} (all IPv4 addresses)", proxy.banner)
+        for host in ["127.0.0.1", "[::1]"]:
+            self.assertEqual(self.curl(f"http://{host}:{port}/bytes/3"), content(3), host)
 
     def test_want_of_descriptors_is_said_at_the_start(self):
         proxy = self.start_proxy(wrap=["sh", "-c", 'ulimit -n 80 && exec "$@"', "sh"])
@@ -172,12 +194,6 @@ class Signals(Case):
         self.assertEqual(self.curl("-x", proxy.url, origin.url + "/bytes/3"), content(3))
         self.assertEqual(proxy.stop(), 0)
 
-    def wait_until(self, holds):
-        end = time.monotonic() + DEADLINE
-        while not holds():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
-
 
 class Logs(Case):
     def test_lines_that_cannot_be_written_are_counted(self):
@@ -221,10 +237,11 @@ class Logs(Case):
 
     def test_squid_is_the_native_format(self):
         origin, lines = self.lines("squid")
-        form = re.compile(r"\d+\.\d{3} +\d+ \S+ [A-Z_]+/\d{3} \d+ \S+ \S+ - [A-Z_]+/\S+ -")
-        self.assertIsNotNone(form.fullmatch(lines[0]), lines[0])
-        self.assertIsNotNone(form.fullmatch(lines[1]), lines[1])
+        form = re.compile(r"\d+\.\d{3} +\d+ \S+ [A-Z_]+/\d{3} (\d+) \S+ \S+ - [A-Z_]+/\S+ \S+")
+        for line in lines:
+            self.assertIsNotNone(form.fullmatch(line), line)
         self.assertIn("TCP_MISS/200", lines[0])
+        self.assertGreater(int(form.fullmatch(lines[0]).group(1)), 100)  # the head, too
         self.assertIn("TCP_DENIED/403", lines[1])
 
     def test_json_is_one_object_a_line(self):

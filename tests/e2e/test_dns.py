@@ -4,7 +4,9 @@ import os
 import pwd
 import re
 import socket
+import struct
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +17,7 @@ RECORDS = [
     "--host-record=both.test,127.0.0.1,::1,60", "--host-record=four.test,127.0.0.1,60",
     "--host-record=six.test,::1,60", "--cname=alias.test,both.test", "--local=/test/", "--local-ttl=33",
 ]
+RECORDS += [f"--cname=n{n}.test,n{n + 1}.test" for n in range(15)] + ["--cname=n15.test,four.test"]
 MANY = 120  # addresses that no datagram of 1,232 octets holds
 
 
@@ -53,6 +56,78 @@ class Dnsmasq:
         self.process.terminate()
         self.process.wait(DEADLINE)
         self.log.close()
+
+
+class OwnServer(threading.Thread):
+    """A name server that is not quite right, as `answer(query, tcp)` says: the flags, the question and the
+    records of a response, and after how many seconds it comes; None for silence. It may have no TCP."""
+
+    def __init__(self, answer, tcp=True):
+        super().__init__(daemon=True)
+        self.answer, self.port, self.queries = answer, free_port(), []
+        self.datagrams = socket.socket(type=socket.SOCK_DGRAM)
+        self.datagrams.bind(("127.0.0.1", self.port))
+        if tcp:
+            self.listener = socket.create_server(("127.0.0.1", self.port))
+            threading.Thread(target=self.serve_streams, daemon=True).start()
+        self.start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def respond(self, message, tcp):
+        query = Query(message)
+        self.queries.append((query, tcp))
+        answer = self.answer(query, tcp)
+        if answer is None:
+            return 0, None
+        code, question, records, late = answer
+        head = message[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, len(records), 0, 0)
+        return late, head + question + b"".join(records)
+
+    def run(self):
+        while True:
+            message, peer = self.datagrams.recvfrom(4096)
+            late, response = self.respond(message, False)
+            if response:
+                threading.Timer(late, self.datagrams.sendto, (response, peer)).start()
+
+    def serve_streams(self):
+        while True:
+            with self.listener.accept()[0] as stream:
+                length, = struct.unpack("!H", stream.recv(2))
+                _, response = self.respond(stream.recv(length), True)
+                if response:
+                    stream.sendall(struct.pack("!H", len(response)) + response)
+
+    def asked(self, name):
+        """How many queries for addresses of a name came as datagrams, and over TCP."""
+        tcp = [tcp for query, tcp in self.queries if query.name == name]
+        return tcp.count(False), tcp.count(True)
+
+
+class Query:
+    """A query, read."""
+
+    def __init__(self, message):
+        at, labels = 12, []
+        while message[at]:
+            labels.append(message[at + 1:at + 1 + message[at]])
+            at += 1 + message[at]
+        self.kind, = struct.unpack("!H", message[at + 1:at + 3])
+        self.name = b".".join(labels).decode().lower()
+        self.question, self.edns = message[12:at + 5], message[11] == 1
+
+    def record(self, address):
+        """An address of the name, for as long as a minute."""
+        data = socket.inet_pton(socket.AF_INET if self.kind == 1 else socket.AF_INET6, address)
+        return b"\xc0\x0c" + struct.pack("!HHIH", self.kind, 1, 60, len(data)) + data
+
+    def addresses(self, four="127.0.0.1", six=None):
+        """The records of the kind that is asked for."""
+        address = four if self.kind == 1 else six
+        return [self.record(address)] if address else []
 
 
 def free_port():
@@ -164,6 +239,65 @@ class Names(Case):
         self.start_dnsmasq(port=port)
         self.assertEqual(self.get(proxy, "four.test", origin)[0], 200)
 
+    def test_chain_of_sixteen_aliases_is_followed(self):
+        server = self.start_dnsmasq()
+        self.assertEqual(self.look_up(server, "n0.test")["n0.test"][0], "127.0.0.1")
+
+    def test_server_that_loses_the_case_of_names_is_remembered(self):
+        def fold(query, tcp):
+            return 0, query.question.lower(), query.addresses(), 0
+
+        for tcp, asked in [(True, (2, 2)), (False, (6, 0))]:
+            server, origin = OwnServer(fold, tcp), self.start_origin()
+            proxy = self.start_named(server)
+            self.assertEqual(self.get(proxy, "one.test", origin)[0], 200)
+            self.assertEqual(server.asked("one.test"), asked)
+            self.assertEqual(self.get(proxy, "two.test", origin)[0], 200)
+            self.assertEqual(server.asked("two.test"), (2, 0))
+        server = OwnServer(fold)
+        proxy = self.start_named(server, "--dns-0x20", "off")
+        self.assertEqual(self.get(proxy, "one.test", origin)[0], 200)
+        self.assertEqual(server.asked("one.test"), (2, 0))
+
+    def test_server_that_knows_no_edns_is_asked_without(self):
+        def without(code):
+            def answer(query, tcp):
+                if query.edns:
+                    return None if code is None else (code, query.question, [], 0)
+                return 0, query.question, query.addresses(), 0
+            return answer
+
+        for code in [None, 1, 2, 4]:
+            server, origin = OwnServer(without(code)), self.start_origin()
+            proxy = self.start_named(server)
+            self.assertEqual(self.get(proxy, "one.test", origin)[0], 200, code)
+            self.assertEqual(server.asked("one.test"), (4, 0), code)
+            self.assertEqual(self.get(proxy, "two.test", origin)[0], 200, code)
+            self.assertEqual(server.asked("two.test"), (2, 0), code)
+
+    def test_name_that_is_denied_for_ipv6_alone_is_found(self):
+        def answer(query, tcp):
+            return 0 if query.kind == 1 else 3, query.question, query.addresses(), 0
+
+        server, origin = OwnServer(answer), self.start_origin()
+        self.assertEqual(self.get(self.start_named(server), "one.test", origin)[0], 200)
+
+    def test_ipv4_address_that_comes_late_is_tried(self):
+        def answer(query, tcp):
+            late = 0.15 if query.kind == 1 else 0
+            return 0, query.question, query.addresses(six="::1"), late
+
+        server, origin = OwnServer(answer), self.start_origin()
+        self.assertEqual(self.get(self.start_named(server), "dual.test", origin)[0], 200)
+
+    def test_long_file_of_hosts_is_read_beside_the_loop(self):
+        server, origin = self.start_dnsmasq(), self.start_origin()
+        hosts = self.folder() / "hosts"
+        hosts.write_text("127.0.0.1 printer.test\n" + "".join(f"0.0.0.0 n{n}.blocked.test\n" for n in range(200_000)))
+        proxy = self.start_named(server, "--hosts", str(hosts))
+        self.assertEqual(self.get(proxy, "printer.test", origin)[0], 200)
+        self.assertEqual(server.asked("printer.test"), 0)
+
     def test_the_systems_resolver_is_an_option(self):
         origin = self.start_origin()
         proxy = self.start_forward("--allow-destination", "::1", "--resolver", "system")
@@ -171,5 +305,5 @@ class Names(Case):
 
     def test_what_does_not_go_together_is_refused_at_the_start(self):
         for argv in [["--resolver", "system", "--dns-server", "127.0.0.1"], ["--resolver", "dns"],
-                     ["--hosts", "/nowhere"], ["--dns-server", "localhost"]]:
+                     ["--resolver", "system", "--dns-0x20", "off"], ["--hosts", "/nowhere"], ["--dns-server", "localhost"]]:
             self.run_command(BINARY, *argv, code=2)

@@ -4,10 +4,13 @@ import json
 import os
 import stat
 import subprocess
+import unittest
 import urllib.error
 import urllib.request
 
 from harness import BINARY, DEADLINE, Case, Proxy
+
+NOBODY = "65534"
 
 
 class Operate(Case):
@@ -48,7 +51,7 @@ class Operate(Case):
 
     def test_mistakes_have_their_exit_codes(self):
         for args in [["purge"], ["purge", "http://h/", "--all"], ["purge", "--tag", ""],
-                     ["stats", "--nonsense"], ["stats"], ["stats", "--port", "99999"]]:
+                     ["stats", "--nonsense"], ["stats", "--port", "99999"]]:
             self.operate(*args, code=2)
         socket = self.folder() / "c.sock"
         self.start_forward("--control", str(socket))
@@ -61,8 +64,78 @@ class Operate(Case):
         socket = folder / f"tidegate-{proxy.port}.sock"
         self.assertIn(f"  control  {socket}", proxy.banner)
         self.operate("stats", "--port", str(proxy.port), XDG_RUNTIME_DIR=str(folder))
-        without = self.start_forward(wrap=["env", "-u", "XDG_RUNTIME_DIR"])
-        self.assertTrue(any("control  off: XDG_RUNTIME_DIR is not set" in line for line in without.banner))
+
+    def as_user(self, folder, *environment):
+        """What runs a command as a user who is not root, whose temporary files are in a folder."""
+        other = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"] if os.geteuid() == 0 else []
+        return [*other, "env", "-u", "XDG_RUNTIME_DIR", f"TMPDIR={folder}", *environment]
+
+    def test_without_a_runtime_folder_the_socket_is_in_one_of_the_users_own(self):
+        folder = self.folder()
+        folder.chmod(0o1777)
+        elsewhere = self.folder()  # root's, so not this user's runtime folder
+        for environment in [[], [f"XDG_RUNTIME_DIR={elsewhere}"]] if os.geteuid() == 0 else [[]]:
+            proxy = self.start_forward(wrap=self.as_user(folder, *environment))
+            own = next(folder.iterdir())
+            self.assertRegex(own.name, r"^tidegate-\d+$")
+            self.assertEqual(stat.S_IMODE(own.stat().st_mode), 0o700)
+            self.assertIn(f"  control  {own}/tidegate-{proxy.port}.sock", proxy.banner)
+            asked = [*self.as_user(folder), BINARY, "stats", "--port", str(proxy.port)]
+            self.assertIn(b"requests_total", self.run_command(*asked))
+            proxy.stop()
+            self.assertEqual(list(own.iterdir()), [], "the socket goes with the process")
+
+    def test_a_folder_that_others_may_have_made_is_not_used(self):
+        user = NOBODY if os.geteuid() == 0 else os.geteuid()
+        for kind in ["link", "open", "other"]:
+            with self.subTest(kind):
+                folder = self.folder()
+                folder.chmod(0o1777)
+                there = folder / f"tidegate-{user}"
+                if kind == "link":
+                    there.symlink_to(self.folder())
+                elif kind == "open":
+                    there.mkdir()
+                    there.chmod(0o755)
+                elif os.geteuid() == 0:
+                    there.mkdir(mode=0o700)  # root's
+                else:
+                    continue
+                if kind != "other" and os.geteuid() == 0:
+                    os.chown(there, int(NOBODY), int(NOBODY), follow_symlinks=False)
+                proxy = self.start_forward("--rule-default", "deny", wrap=self.as_user(folder))
+                off = next(line for line in proxy.banner if line.startswith("  control"))
+                self.assertIn(f"off: {there}: it is no folder of this user with mode 0700", off)
+                self.no_explanation_is_offered(proxy)
+                asked = [*self.as_user(folder), BINARY, "stats", "--port", str(proxy.port)]
+                self.run_command(*asked, code=1)
+
+    def no_explanation_is_offered(self, proxy):
+        self.assertIn("  why      tidegate explain URL, with the same options", proxy.banner)
+        denied = self.curl("-x", proxy.url, "http://other.test/").decode()
+        self.assertIn("other.test is denied by 'rule-default deny'.\n", denied)
+        self.assertNotIn("explain", denied)
+
+    def test_explanations_are_offered_where_there_is_a_socket(self):
+        self.no_explanation_is_offered(self.start_forward("--rule-default", "deny", "--control", "off"))
+        socket = self.folder() / "c.sock"
+        proxy = self.start_forward("--rule-default", "deny", "--control", str(socket), "--listen", "127.0.0.1:0")
+        command = f"tidegate explain --live --control {socket}"
+        self.assertIn(f"  why      {command} URL", proxy.banner)
+        denied = self.curl("-x", proxy.url, "http://other.test/").decode()
+        self.assertIn(f"'rule-default deny'. To see why: {command} http://other.test/\n", denied)
+        argv = [BINARY, *command.split()[1:], "http://other.test/"]
+        self.assertIn(b"rule-default deny", self.run_command(*argv, code=3))
+
+    @unittest.skipUnless(os.geteuid() == 0, "for root")
+    def test_root_without_a_runtime_folder_has_one_in_run(self):
+        """In a mount namespace of its own, in which /run is empty."""
+        empty = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh", "env", "-u", "XDG_RUNTIME_DIR"]
+        proxy = self.start_forward(wrap=empty)
+        self.assertIn(f"  control  /run/tidegate/tidegate-{proxy.port}.sock", proxy.banner)
+        inside = ["nsenter", "-m", "-t", str(proxy.process.pid), "env", "-u", "XDG_RUNTIME_DIR"]
+        asked = self.run_command(*inside, BINARY, "stats", "--port", str(proxy.port))
+        self.assertIn(b"requests_total", asked)
 
     def test_a_socket_of_a_living_process_is_left_alone_and_one_of_a_dead_one_replaced(self):
         socket = self.folder() / "c.sock"

@@ -56,11 +56,14 @@ fn options_of_a_connection_are_known_in_any_case() {
 }
 
 #[test]
-fn an_upgrade_to_several_protocols_is_not_one_to_websocket() {
-    assert!(hop::is_websocket(&fields(&[("Upgrade", " WEBSOCKET ,")])));
-    assert!(!hop::is_websocket(&fields(&[("Upgrade", "websocket/13")])));
-    assert!(!hop::is_websocket(&fields(&[("Upgrade", "websocket"), ("Upgrade", "h2c")])));
-    assert!(!hop::is_websocket(&fields(&[("Upgrade", "")])));
+fn a_message_of_1_1_upgrades_to_the_one_protocol_it_names() {
+    let of = |version, upgrade| {
+        let fields = fields(&[("Connection", "upgrade"), ("Upgrade", upgrade)]);
+        hop::upgrade(version, &fields).map(|protocol| String::from_utf8(protocol.to_vec()).unwrap())
+    };
+    assert_eq!(of(Version::Http11, " WEBSOCKET ,").as_deref(), Some("WEBSOCKET"));
+    assert_eq!(of(Version::Http11, "websocket, h2c"), None);
+    assert_eq!(of(Version::Http10, "websocket"), None);
 }
 
 #[test]

@@ -64,6 +64,24 @@ impl Scene {
         panic!("it never ends");
     }
 
+    fn update(&mut self, addresses: impl IntoIterator<Item = SocketAddr>, complete: bool) {
+        self.connector.update(addresses);
+        self.connector.set_complete(complete);
+    }
+
+    /// Drives the connector as its owner would for a time in which it comes to no end.
+    #[track_caller]
+    fn expect_no_end_for(&mut self, time: Duration) {
+        let end = self.client.reactor.now().mono + time;
+        while self.client.reactor.now().mono < end {
+            assert!(self.drive().is_pending());
+            let deadline = self.connector.next_deadline().min(end);
+            self.client.reactor.set_deadline(self.owner, Some(deadline));
+            self.client.reactor.turn(&mut self.client.app, None).unwrap();
+        }
+        assert!(self.drive().is_pending());
+    }
+
     #[track_caller]
     fn expect_connected(&mut self, to: SocketAddr, after: Duration) {
         let (outcome, took) = self.outcome();
@@ -128,6 +146,29 @@ fn at_the_deadline_all_attempts_are_closed_and_not_before() {
 }
 
 #[test]
+fn attempts_under_way_are_bounded_and_the_first_makes_room() {
+    let mut scene = Scene::new([ANSWER; 3]);
+    let silent: Vec<SocketAddr> = (101..=111).map(|last| address(last, 80)).collect();
+    silent.iter().for_each(|&at| scene.network.set_fate(at, Fate::Silence));
+    let now = scene.client.reactor.now().mono;
+    let all = silent.iter().copied().chain([addresses()[0]]);
+    scene.connector = Connector::new(scene.owner, all, now, STAGGER, TIMEOUT * 10);
+    for under_way in [1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8] {
+        assert!(scene.drive().is_pending());
+        assert_eq!(scene.client.reactor.open_sockets(), under_way);
+        scene.network.advance(STAGGER);
+        scene.client.turn();
+    }
+    scene.expect_connected(addresses()[0], Duration::ZERO);
+    let failed: Vec<SocketAddr> = scene
+        .connector
+        .take_results()
+        .filter_map(|(at, connected)| (!connected).then_some(at))
+        .collect();
+    assert_eq!(failed.len(), 11, "all others were silent");
+}
+
+#[test]
 fn the_deadline_holds_while_addresses_are_left() {
     let mut scene = Scene::new([Fate::Silence; 3]);
     let now = scene.client.reactor.now().mono;
@@ -155,6 +196,77 @@ fn no_address_and_no_time_are_told_apart() {
     assert!(matches!(scene.drive(), Poll::Ready(Err(ConnectError::NoAddress))));
     scene.connector = Connector::new(scene.owner, addresses(), now, STAGGER, Duration::ZERO);
     assert!(matches!(scene.drive(), Poll::Ready(Err(ConnectError::TimedOut))));
+}
+
+#[test]
+fn address_that_comes_late_is_tried_at_once_if_the_others_have_failed() {
+    let mut scene = Scene::new([Fate::Refuse, ANSWER, ANSWER]);
+    let [a, b, _] = addresses();
+    let now = scene.client.reactor.now().mono;
+    scene.connector = Connector::new(scene.owner, [a], now, STAGGER, TIMEOUT);
+    scene.update([a], false);
+    scene.expect_no_end_for(millis(150));
+    assert_eq!(scene.client.reactor.open_sockets(), 0, "the first has refused");
+    scene.update([a, b], true);
+    scene.expect_connected(b, Duration::ZERO);
+    assert_eq!(scene.network.connects(address(9, 0).ip()), 2, "none is tried twice");
+}
+
+#[test]
+fn address_that_comes_late_waits_for_its_turn() {
+    let mut scene = Scene::new([Fate::Silence, Fate::Silence, ANSWER]);
+    let [a, b, c] = addresses();
+    let now = scene.client.reactor.now().mono;
+    scene.connector = Connector::new(scene.owner, [a, b], now, STAGGER, TIMEOUT);
+    scene.update([a, b], false);
+    scene.expect_no_end_for(millis(100));
+    scene.update([a, c, b], true);
+    scene.expect_connected(c, STAGGER - millis(100));
+}
+
+#[test]
+fn failure_is_told_once_no_more_addresses_can_come() {
+    let mut scene = Scene::new([Fate::Refuse; 3]);
+    scene.update(addresses(), false);
+    scene.expect_no_end_for(millis(100));
+    scene.update([], true);
+    let (Err(ConnectError::Failed(at, _)), _) = scene.outcome() else { panic!("refused") };
+    assert_eq!(at, addresses()[2]);
+
+    let mut scene = Scene::new([Fate::Refuse; 3]);
+    scene.update(addresses(), false);
+    let (Err(ConnectError::Failed(..)), took) = scene.outcome() else { panic!("refused") };
+    assert_eq!(took, TIMEOUT, "or at the deadline");
+
+    let now = scene.client.reactor.now().mono;
+    scene.connector = Connector::new(scene.owner, [], now, STAGGER, TIMEOUT);
+    scene.update([], false);
+    assert!(scene.drive().is_pending());
+    scene.update([], true);
+    assert!(matches!(scene.drive(), Poll::Ready(Err(ConnectError::NoAddress))));
+}
+
+#[test]
+fn attempt_that_a_late_loop_never_began_has_its_time() {
+    let mut scene = Scene::new([Fate::Silence, ANSWER, ANSWER]);
+    assert!(scene.drive().is_pending());
+    scene.network.advance(TIMEOUT * 3);
+    scene.client.turn();
+    scene.expect_connected(addresses()[1], Duration::ZERO);
+
+    let late = Fate::Answer(TIMEOUT - STAGGER - millis(1));
+    let mut scene = Scene::new([Fate::Silence, late, Fate::Silence]);
+    assert!(scene.drive().is_pending());
+    scene.network.advance(TIMEOUT * 3);
+    scene.client.turn();
+    scene.expect_connected(addresses()[1], TIMEOUT - STAGGER - millis(1));
+
+    let mut scene = Scene::new([Fate::Silence; 3]);
+    assert!(scene.drive().is_pending());
+    scene.network.advance(TIMEOUT * 3);
+    scene.client.turn();
+    let (Err(ConnectError::TimedOut), took) = scene.outcome() else { panic!("timed out") };
+    assert_eq!(took, TIMEOUT - STAGGER, "and no more than that");
 }
 
 #[test]
@@ -274,11 +386,9 @@ fn so_many_failures_are_remembered_and_no_more() {
     let mut failed = FailedAddresses::new(1, Duration::from_secs(60));
     let [a, b, c] = addresses();
     failed.note(&mut refused(a), now);
-    failed.note(&mut refused(b), now);
-    assert_eq!(order(&failed, &scene), [b, c, a]);
-    failed.note(&mut refused(b), now + Duration::from_secs(60));
-    assert_eq!(order(&failed, &scene), [a, c, b], "in the place of one whose time is over");
-    let mut none = FailedAddresses::new(0, Duration::from_secs(60));
-    none.note(&mut refused(a), now);
-    assert_eq!(order(&none, &scene), [a, b, c]);
+    failed.note(&mut refused(b), now + millis(1));
+    assert_eq!(order(&failed, &scene), [a, c, b], "in the place of the one that failed first");
+    failed.set_limits(0, Duration::from_secs(60));
+    failed.note(&mut refused(c), now + millis(2));
+    assert_eq!(order(&failed, &scene), [a, b, c]);
 }

@@ -1,12 +1,14 @@
 //! Accepting: in batches, up to a cap, and through a want of descriptors.
 
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::task::Poll;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Accepted, Io, Listener, Reactor, TcpTransport, Token, VirtualClock, Why};
+use tidegate::reactor::{
+    Accepted, Endpoint, Io, Listener, Reactor, TcpTransport, Token, VirtualClock, Why,
+};
 
 use crate::nameless::Nameless;
 use crate::support::{Host, LOOPBACK, Log, address, millis, read, sim_log, tcp_log, tokens};
@@ -18,7 +20,7 @@ struct Scene {
     client: Host<Log>,
     listener: Listener,
     gate: Token,
-    accepted: Vec<(Io, std::net::SocketAddr)>,
+    accepted: Vec<(Io, SocketAddr)>,
 }
 
 impl Scene {
@@ -184,4 +186,41 @@ fn two_listeners_cannot_have_one_address() {
     let error = Listener::bind(&mut host.reactor, first.address(), gate).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert_eq!(host.reactor.open_sockets(), 1);
+}
+
+/// The address of a client of IPv4 as a listener sees it; none if that takes no IPv4.
+fn peer_of_ipv4(endpoint: Endpoint) -> Option<IpAddr> {
+    let mut host = tcp_log();
+    let [gate] = tokens();
+    let mut listener = Listener::bind(&mut host.reactor, endpoint, gate).unwrap();
+    let port = listener.address().port();
+    let _client = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let mut accepted = Vec::new();
+    host.turn_until(|host| {
+        listener.accept(&mut host.reactor, 1, &mut accepted);
+        !accepted.is_empty()
+    });
+    listener.close(&mut host.reactor);
+    Some(accepted[0].1.ip())
+}
+
+#[test]
+fn listener_everywhere_takes_ipv4_and_one_on_an_address_of_ipv6_does_not() {
+    let mapped: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
+    assert_eq!(peer_of_ipv4(Endpoint::Everywhere(0)), Some(mapped));
+    let unspecified = SocketAddr::new("::".parse().unwrap(), 0);
+    assert_eq!(peer_of_ipv4(unspecified.into()), None);
+}
+
+#[test]
+fn listeners_of_each_family_share_a_port_and_one_everywhere_shares_none() {
+    let mut host = tcp_log();
+    let [gate] = tokens();
+    let bind = |host: &mut Host<Log>, endpoint| Listener::bind(&mut host.reactor, endpoint, gate);
+    let ipv4 = bind(&mut host, Endpoint::Address(LOOPBACK)).unwrap();
+    let port = ipv4.address().port();
+    let ipv6 = Endpoint::Address(SocketAddr::new("::".parse().unwrap(), port));
+    assert!(bind(&mut host, ipv6).is_ok());
+    let taken = bind(&mut host, Endpoint::Everywhere(port)).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
 }

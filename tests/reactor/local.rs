@@ -5,12 +5,14 @@ use std::io::{ErrorKind, IoSlice};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Io, Listener, Reactor, Token};
+
+use crate::support::Folder;
 
 /// Remembers nothing; whoever looks at the reactor sees what has happened.
 struct Nobody;
@@ -28,23 +30,6 @@ impl Active for Thing {
 
 fn token() -> Token {
     Arena::new().insert(Thing).token()
-}
-
-/// A folder that goes with its value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tidegate-{}-{name}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// One side sends a word to the other.

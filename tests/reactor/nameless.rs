@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::reactor::{Io, Report, TcpTransport, Transport};
+use tidegate::reactor::{Endpoint, Io, Report, TcpTransport, Transport};
 
 #[derive(Debug)]
 pub(crate) struct Nameless(pub(crate) TcpTransport);
@@ -21,8 +21,8 @@ impl Transport for Nameless {
         self.0.poll(reports, timeout)
     }
 
-    fn listen(&mut self, address: SocketAddr) -> Result<Io> {
-        self.0.listen(address)
+    fn listen(&mut self, endpoint: Endpoint) -> Result<Io> {
+        self.0.listen(endpoint)
     }
 
     fn adopt(&mut self, listener: TcpListener) -> Result<Io> {

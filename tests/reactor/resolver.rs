@@ -15,7 +15,7 @@ fn answers_come_to_the_mailbox_of_their_resolver() {
     let hosts = ["127.0.0.1", "::1"].map(|name| {
         let host: Host<Log<Answer>> = Host::new(Reactor::new().unwrap(), Log::default());
         let resolver = SystemResolver::new(1, host.reactor.mailbox(), Answer);
-        resolver.ask(name).unwrap();
+        resolver.ask(name, None).unwrap();
         (host, resolver, name)
     });
     for (mut host, _resolver, name) in hosts {

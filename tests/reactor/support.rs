@@ -1,6 +1,8 @@
 //! What the tests share: programs that record, hosts turned together, and waiting that is bounded.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,31 @@ use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{
     Active, App, Arena, Event, Io, Reactor, TcpTransport, Token, Turn, VirtualClock, Why,
 };
+
+/// A folder that goes with its value.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tidegate-{}-{name}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// Writes or replaces a file, as editors do.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let (path, new) = (self.0.join(name), self.0.join("new"));
+        fs::write(&new, text).unwrap();
+        fs::rename(new, &path).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
 
 /// Something to be driven, when it does not matter what.
 pub(crate) struct Thing;

@@ -147,6 +147,8 @@ pub(crate) enum State {
     Gone,
     /// What was to be sent has not all been taken.
     Blocked,
+    /// It has all been taken.
+    Sent,
 }
 
 /// What is wrong with a scenario, and in which line.
@@ -426,6 +428,7 @@ fn state_of(word: &str) -> Result<State, String> {
         "reset" => State::Reset,
         "gone" => State::Gone,
         "blocked" => State::Blocked,
+        "sent" => State::Sent,
         _ => return Err(format!("'{word}' is nothing to be")),
     })
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -154,7 +155,7 @@ impl Player {
             Step::Reload(name, value) => {
                 let value = self.names.word(value, self.stage.wall())?;
                 settings::set(&mut self.settings, name, &value)?;
-                self.stage.command(Command::Reload(Box::new(self.settings.clone())));
+                self.stage.command(Command::Reload(Arc::new(self.settings.clone())));
             }
             Step::Drain => self.stage.command(Command::Drain),
             Step::GiveUp => self.stage.give_up(),
@@ -304,9 +305,10 @@ impl Player {
                     self.stage.peers.incoming(peer).ok_or("there is no such connection")?;
                 return same(&(shown(&incoming.rest()), incoming.end), &(String::new(), None));
             }
-            State::Blocked => {
+            State::Blocked | State::Sent => {
                 self.stage.settle_well();
-                return same(&(self.stage.peers.unsent(peer) > 0), &true);
+                let blocked = self.stage.peers.unsent(peer) > 0;
+                return same(&blocked, &(state == State::Blocked));
             }
             State::Closed | State::Reset | State::Gone => {}
         }

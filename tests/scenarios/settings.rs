@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use tidegate::access::{GivenRule, Source, read_rules};
-use tidegate::auth::{self, FailureLimit, PathPrefix, Side, Users};
+use tidegate::auth::{self, Accounts, FailureLimit, PathPrefix, Side, Users};
 use tidegate::proxy::units::{Bytes, Unit};
 use tidegate::proxy::{AuthRules, ProtectionSpace, ReverseOrigin, Settings};
 
@@ -40,15 +40,23 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         "allow-connect-port" => settings.destinations.connect_ports = text.parse()?,
         "allow-client" => settings.clients.push(parse(text)?),
         "user" => {
-            let users = &mut space(settings).users;
+            let space = space(settings);
+            let mut users = space.accounts.users().clone();
             users.read("users", text.as_bytes()).map_err(|bad| bad.to_string())?;
+            space.accounts = Arc::new(Accounts::new(users, &space.settings));
         }
+        "no-clients" => settings.clients.clear(),
         "no-users" => settings.auth = None,
         "protect" => {
             let space = protected(text.parse()?, Side::Origin);
             auth(settings).spaces.push(space);
         }
-        "realm" => space(settings).settings.realm = text.parse()?,
+        "realm" => {
+            let space = space(settings);
+            space.settings.realm = text.parse()?;
+            let users = space.accounts.users().clone();
+            space.accounts = Arc::new(Accounts::new(users, &space.settings));
+        }
         "auth" => {
             let settings = &mut space(settings).settings;
             settings.basic = text.contains("basic");
@@ -56,6 +64,7 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         }
         "auth-ban" => auth(settings).ban = text.parse()?,
         "allow-purge" => settings.purgers.push(parse(text)?),
+        "allow-upgrade" => settings.upgrades.push(text.parse()?),
         "trusted-proxy" => settings.trusted_proxies.push(parse(text)?),
         "freshness" => settings.freshness_rules.push(text.replace('_', " ").parse()?),
         "key-drop-query" => settings.key_rules.drop = Some(text.parse()?),
@@ -98,7 +107,7 @@ fn space(settings: &mut Settings) -> &mut ProtectionSpace {
 fn protected(path: PathPrefix, side: Side) -> ProtectionSpace {
     let mut settings = auth::Settings::new(side, "gate".parse().unwrap());
     settings.domain = (!path.is_everything()).then(|| path.to_string()).into_iter().collect();
-    ProtectionSpace { path, settings, users: Users::default() }
+    ProtectionSpace::new(path, settings, Users::default())
 }
 
 /// A size, or `off`.

@@ -1,13 +1,17 @@
 //! Where a scenario is played: the proxy on one reactor, its peers on another, and the time of both.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tidegate::auth::Job;
-use tidegate::proxy::{Command, Hasher, LogSink, Mail, Resolver, Settings, Surroundings, Worker};
+use tidegate::proxy::{
+    Command, Hasher, LogSink, Mail, Reclaimer, Resolver, Settings, Surroundings, Worker,
+};
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network};
 use tidegate::reactor::{Clock, Load, Reactor, TcpTransport, VirtualClock};
 
@@ -147,11 +151,13 @@ impl Ground {
         let surroundings = Surroundings {
             resolver: Some(Box::new(Asker(asker))),
             hasher: Box::new(Hashing(hasher)),
-            interfaces: Box::new(vec![HERE]),
+            reclaimer: Box::new(Elsewhere),
+            addresses: Some(vec![HERE]),
             log: Box::new(Lines(writer)),
             secret: [1, 2],
         };
         let mut worker = Worker::new(settings, surroundings, 1000);
+        worker.offer_explanations("tidegate explain --live".to_owned());
         let port = if self.network.is_some() { PORT } else { 0 };
         let address = worker.listen(&mut self.proxy, SocketAddr::new(HERE, port))?;
         let stage = Stage {
@@ -295,7 +301,7 @@ impl Stage {
 struct Asker(Sender<String>);
 
 impl Resolver for Asker {
-    fn ask(&mut self, name: &str) {
+    fn ask(&mut self, name: &str, _: Option<IpAddr>) {
         let _ = self.0.send(name.to_owned());
     }
 }
@@ -310,13 +316,27 @@ impl Hasher for Hashing {
     }
 }
 
+/// Frees on a thread, whose work is not the loop's.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl Reclaimer for Elsewhere {
+    fn reclaim(&mut self, garbage: Box<dyn Any + Send>) {
+        let _ = thread::spawn(move || drop(garbage));
+    }
+}
+
 /// Hands log lines on to the stage.
 #[derive(Debug)]
 struct Lines(Sender<String>);
 
 impl LogSink for Lines {
-    fn write(&mut self, lines: &mut String) -> bool {
-        self.0.send(std::mem::take(lines)).is_ok()
+    fn write(&mut self, lines: &mut String) {
+        let _ = self.0.send(std::mem::take(lines));
+    }
+
+    fn lost(&self) -> u64 {
+        0
     }
 
     fn reopen(&mut self) {}

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use tidegate::access::{Cidr, Host, RuleSet, read_rules};
 use tidegate::auth::Job;
-use tidegate::proxy::{Command, Hasher, Mail, NoLog, Resolver, Settings, Surroundings, Worker};
+use tidegate::proxy::{
+    Command, Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
+};
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Io, Mailbox, Reactor, Token};
 
@@ -33,7 +35,7 @@ struct Table {
 }
 
 impl Resolver for Table {
-    fn ask(&mut self, name: &str) {
+    fn ask(&mut self, name: &str, _: Option<IpAddr>) {
         self.asked.send(name.to_owned()).unwrap();
         let known = self.names.get(name).map(|&address| vec![address]);
         let answer = known.ok_or_else(|| io::Error::other("no such name"));
@@ -105,7 +107,8 @@ impl Bench {
         let surroundings = Surroundings {
             resolver: Some(Box::new(Table { mailbox: reactor.mailbox(), asked: sender, names })),
             hasher: Box::new(Nobody),
-            interfaces: Box::new(vec![here, "10.0.0.5".parse().unwrap()]),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(vec![here, "10.0.0.5".parse().unwrap()]),
             log: Box::new(NoLog),
             secret: [1, 2],
         };
@@ -121,9 +124,9 @@ impl Bench {
 
     /// Goes on with other settings.
     pub(crate) fn reload(&mut self, change: impl FnOnce(&mut Settings)) {
-        let mut settings = self.worker.settings().clone();
+        let mut settings = Settings::clone(self.worker.settings());
         change(&mut settings);
-        self.worker.command(Command::Reload(Box::new(settings)), &mut self.reactor);
+        self.worker.command(Command::Reload(Arc::new(settings)), &mut self.reactor);
     }
 
     /// What the proxy answers; it has closed the connection by then.

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use tidegate::auth::Job;
 use tidegate::proxy::units::Bytes;
-use tidegate::proxy::{Hasher, Mail, NoLog, Resolver, Settings, Surroundings, Worker};
+use tidegate::proxy::{
+    Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
+};
 use tidegate::reactor::sim::{self, Faults, Metered, Network, Rng};
 use tidegate::reactor::{Active, App, Arena, Clock, Event, Io, Listener, Load, Reactor, Token};
 
@@ -25,7 +27,7 @@ const DRIP: Duration = Duration::from_millis(100);
 struct Nobody;
 
 impl Resolver for Nobody {
-    fn ask(&mut self, _: &str) {}
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
 impl Hasher for Nobody {
@@ -246,7 +248,7 @@ fn serve_beside(size: usize, seed: u64) -> (usize, Duration) {
     let mut rng = network.fork_rng();
     let mut proxy: Reactor<Mail> = network.reactor("203.0.113.1".parse().unwrap(), Faults::NONE);
     let mut worker = worker(&mut rng);
-    worker.listen(&mut proxy, PROXY.parse().unwrap()).unwrap();
+    worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
     let mut origin = Origin::new(&network);
     let host = Host::new(&network, "198.51.100.66");
     let mut flood = Flood { host, connections: Vec::new(), size, drip_at: clock.now().mono };
@@ -297,7 +299,8 @@ fn worker(rng: &mut Rng) -> Worker {
     let surroundings = Surroundings {
         resolver: Some(Box::new(Nobody)),
         hasher: Box::new(Nobody),
-        interfaces: Box::new(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
+        reclaimer: Box::new(ReclaimAtOnce),
+        addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),
         secret: [rng.next(), rng.next()],
     };

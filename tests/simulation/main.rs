@@ -13,6 +13,7 @@ mod flood;
 mod names;
 mod origin;
 mod plan;
+mod reload;
 mod world;
 
 use tidegate::reactor::sim;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tidegate::auth::{self, Job, PathPrefix, Side, Users};
 use tidegate::proxy::{
-    AuthRules, Command, Hasher, Mail, NoLog, ProtectionSpace, Resolver, Settings, Surroundings,
-    Worker,
+    AuthRules, Command, Hasher, Mail, NoLog, ProtectionSpace, ReclaimAtOnce, Resolver, Settings,
+    Surroundings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Metered, Network, Rng};
 use tidegate::reactor::{
@@ -28,7 +28,7 @@ const ORIGIN: &str = "198.51.100.1";
 struct Hosts(Mailbox<Mail>);
 
 impl Resolver for Hosts {
-    fn ask(&mut self, name: &str) {
+    fn ask(&mut self, name: &str, _: Option<IpAddr>) {
         let address = address_of(name).map(|address| vec![IpAddr::from(address)]);
         let answer = address.ok_or_else(|| std::io::Error::other("no such name"));
         self.0.send(Mail::Resolved(name.to_owned(), answer)).unwrap();
@@ -168,7 +168,7 @@ pub(crate) fn simulate(seed: u64) -> Tally {
     let (hasher, asked) = channel();
     let mut verifier = Verifier { asked, due: Vec::new(), mailbox: proxy.mailbox() };
     let mut worker = worker(&proxy, users, hasher, &mut rng);
-    worker.listen(&mut proxy, PROXY.parse().unwrap()).unwrap();
+    worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
 
     let plans = (0..6).map(|number| Plan::draw(number, &mut rng)).collect();
     let asked = Arena::new().insert(Asked).token();
@@ -250,7 +250,7 @@ fn auth_rules(rng: &mut Rng) -> AuthRules {
     let mut users = Users::default();
     users.read("users", b"alice:$apr1$ab$jiiV6N7hIIuIoJbc1hxOE/").unwrap();
     let settings = auth::Settings::new(Side::Proxy, "sim".parse().unwrap());
-    let space = ProtectionSpace { path: PathPrefix::everything(), settings, users };
+    let space = ProtectionSpace::new(PathPrefix::everything(), settings, users);
     let ban = *rng.pick(&["off", "1000/1m"]);
     AuthRules { spaces: vec![space], ban: ban.parse().unwrap() }
 }
@@ -263,6 +263,7 @@ fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut R
         hosts: Source::Text(String::new()),
         resolv_conf: Source::Text(String::new()),
         servers: vec![NAMES.parse().unwrap()],
+        ..NameSources::default()
     };
     settings.cache_memory = *rng.pick(&[0, 50_000, 300_000, 10 << 20]);
     settings.cache_object_max = Some(settings.cache_memory as u64 / 2);
@@ -277,7 +278,8 @@ fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut R
     let surroundings = Surroundings {
         resolver: by_mail,
         hasher: Box::new(Hashing(hasher)),
-        interfaces: Box::new(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
+        reclaimer: Box::new(ReclaimAtOnce),
+        addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),
         secret: [rng.next(), rng.next()],
     };

@@ -2,16 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that any other may use.
-const BELOW_ALL: &[&str] = &["heap", "time", "work"];
+const BELOW_ALL: &[&str] = &["heap", "shares", "time", "work"];
 
 /// Which modules each module may use, beside itself and those.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("heap", &[]),
+    ("shares", &[]),
     ("time", &[]),
     ("work", &[]),
     ("dns", &[]),
@@ -26,7 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that see no socket, clock, thread or file.
-const SANS_IO: &[&str] = &["http", "cache", "access", "auth", "dns"];
+const SANS_IO: &[&str] = &["http", "cache", "access", "auth", "dns", "shares"];
 
 /// All Rust files below `folder`, with their text.
 fn sources(folder: &str) -> BTreeMap<PathBuf, String> {
@@ -103,6 +104,69 @@ fn what_is_sans_io_knows_no_io() {
             assert_eq!(found, None, "{}", path.display());
         }
     }
+}
+
+/// Words of code that may wait for a disk, a reader, another thread or a lock of the kernel.
+const WAITS: &[&str] = &[
+    "fs::",
+    "File::",
+    "OpenOptions",
+    "stdin()",
+    "stdout()",
+    "stderr()",
+    "print!",
+    "println!",
+    ".recv()",
+    "recv_timeout(",
+    ".join()",
+    ".wait(",
+    ".wait_timeout",
+    ".wait_while(",
+    "process::",
+    "getifaddrs(",
+    "interface_addresses(",
+    "to_socket_addrs(",
+    "mallctl",
+    "epoch::advance",
+    "UnixStream::",
+    "thread::spawn(",
+    ".spawn(",
+    "say::",
+];
+
+/// Modules whose code runs while the proxy does.
+const RUNNING: &[&str] = &["dns", "http", "cache", "access", "auth", "reactor", "proxy", "cli"];
+
+/// Commands that ask for one thing and end; the simulation; tests.
+const NOT_RUNNING: &[&str] = &[
+    "cli/explain.rs",
+    "cli/mod.rs",
+    "cli/operate.rs",
+    "cli/password.rs",
+    "cli/say.rs",
+    "cli/users.rs",
+    "reactor/sim/",
+    "/tests.rs",
+];
+
+#[test]
+fn code_that_may_wait_stands_in_the_files_that_the_architecture_lists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let section = text.split("\n## ").find(|section| section.starts_with("What may wait")).unwrap();
+    let files = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let files = files.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let listed: BTreeSet<String> = files.map(str::to_owned).collect();
+    let runs = |path: &Path| {
+        let module = module_of(path).is_some_and(|module| RUNNING.contains(&module.as_str()));
+        module && !NOT_RUNNING.iter().any(|other| path.to_str().unwrap().contains(other))
+    };
+    let waits = |text: &str| WAITS.iter().any(|word| code(text).contains(word));
+    let found = sources("src").into_iter().filter(|(path, text)| runs(path) && waits(text));
+    let found: BTreeSet<String> = found
+        .map(|(path, _)| path.strip_prefix(root.join("src")).unwrap().display().to_string())
+        .collect();
+    assert_eq!(found, listed, "'What may wait' of ARCHITECTURE.md lists the files that may");
 }
 
 #[test]

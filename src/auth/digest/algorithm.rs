@@ -52,7 +52,7 @@ impl Algorithm {
 
     /// What serves instead of the password (§3.4.2).
     pub(in crate::auth) fn ha1(self, user: &str, realm: &Realm, password: &Password) -> Ha1 {
-        Ha1(self.hash(&[user.as_bytes(), realm.as_str().as_bytes(), password.as_bytes()]))
+        Ha1::new(self.hash(&[user.as_bytes(), realm.as_str().as_bytes(), password.as_bytes()]))
     }
 
     /// Whether `ha1` is made of `password`.
@@ -98,7 +98,7 @@ impl Algorithm {
 
     /// An [`Ha1`] of nobody, made of arbitrary bytes.
     pub(in crate::auth) fn nobodys(self, bytes: &[u8]) -> Ha1 {
-        Ha1(self.hash(&[bytes]))
+        Ha1::new(self.hash(&[bytes]))
     }
 }
 

@@ -19,7 +19,7 @@ use challenge::Space;
 pub use credentials::{Credentials, Named};
 use nonce::Nonces;
 
-use super::accounts::{Accounts, Whose};
+use super::accounts::{Accounts, Nobody, Whose};
 use super::secret::{Secret, same};
 use super::settings::Settings;
 use super::verdict::{Accepted, Request, Verdict, Why};
@@ -61,7 +61,7 @@ impl Digest {
         &mut self,
         sent: &Credentials,
         request: &Request<'_>,
-        accounts: &Accounts,
+        (accounts, nobody): (&Accounts, &Nobody),
         now: SystemTime,
     ) -> Verdict {
         if !uri::means(&sent.uri, request.target) {
@@ -70,7 +70,7 @@ impl Digest {
         let Some(algorithm) = self.offered(sent, accounts) else {
             return Verdict::Challenge(Why::NotOffered);
         };
-        let (whose, ha1) = accounts.for_digest(&sent.user, algorithm);
+        let (whose, ha1) = accounts.for_digest(&sent.user, algorithm, nobody);
         let [expected, proof] = algorithm.responses(ha1, request.method, sent);
         let right = same(sent.response.as_bytes(), expected.as_bytes());
         let user = match whose {

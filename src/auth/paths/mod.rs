@@ -144,6 +144,16 @@ pub fn place(path: &str, prefixes: &[PathPrefix]) -> Place {
     found.map_or(Place::Nowhere, Place::Below)
 }
 
+/// Returns true if a path, which came without its query, has a segment `..` in any reading (RFC 3986
+/// §6.2.2), or too many readings.
+#[must_use]
+pub fn climbs(path: &str) -> bool {
+    let has_dots = |reading: &Vec<u8>| {
+        reading.split(|&byte| matches!(byte, b'/' | b'\\')).any(|segment| segment == b"..")
+    };
+    readings(path.as_bytes()).is_none_or(|all| all.iter().any(has_dots))
+}
+
 fn longest(prefixes: &[PathPrefix], has: impl Fn(&PathPrefix) -> bool) -> Option<usize> {
     let those = prefixes.iter().enumerate().filter(|(_, prefix)| has(prefix));
     those.max_by_key(|(_, prefix)| prefix.plain.len()).map(|(i, _)| i)
@@ -265,6 +275,12 @@ mod tests {
         "/%c4%b1/../adm%c4%b1n/x",
         "/x/..%00/admin/x",
         "/x/..%0d/admin/x",
+        "/x/\u{ff0e}\u{ff0e}/admin/x",
+        "/x/\u{ff0e}\u{ff0e}\u{ff0f}admin/x",
+        "/x\u{ff3c}..\\admin/x",
+        "/\u{ff41}dmin/x",
+        "/\u{ff21}\u{ff24}\u{ff2d}\u{ff29}\u{ff2e}/x",
+        "/x/..\\admin\\x",
     ];
 
     #[test]
@@ -276,6 +292,34 @@ mod tests {
             assert_ne!(place(path, &alone), Place::Nowhere, "{path}");
             assert_ne!(place(path, &beside), Place::Below(0), "{path}");
             assert_ne!(place(path, &folder), Place::Below(0), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_spelling_of_two_dots_stays_below_a_path() {
+        for path in [
+            "/..",
+            "/a/../b",
+            "/a/%2e%2E/b",
+            "/a/.%2e/b",
+            "/a%2f..%2fb",
+            "/a/..%2fb",
+            "/a\\..\\b",
+            "/a/..%5cb",
+            "/a/..;/b",
+            "/a/..;x=y/b",
+            "/a/%252e%252e/b",
+            "/a/.%00./b",
+            "/a/%c0%ae%c0%ae/b",
+            "/a/\u{ff0e}\u{ff0e}/b",
+            "/a/.. /b",
+        ] {
+            assert!(climbs(path), "{path}");
+        }
+        for path in
+            ["", "/", "/a", "/a/./b", "/a..b/c", "/a/...", "/..a", "/a%2fb;c=d", "/\u{e4}..\u{f6}"]
+        {
+            assert!(!climbs(path), "{path}");
         }
     }
 

@@ -1,25 +1,26 @@
 //! Reading everything again while the proxy runs: all of it holds from then on, or nothing.
 //!
-//! Files are read on a thread, for they may be large or far away. Who asks while that goes on is
-//! answered by the next reading.
+//! Files are read on a thread, for they may be large or far away, and compared there with what holds.
+//! The loop only puts the one in the place of the other. A request that comes meanwhile is answered by
+//! the next reading.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::auth::Users;
-use crate::config::Options;
-use crate::proxy::{AuthRules, Command, Mail, ReloadRequest, Settings};
+use crate::config::{LogTarget, Options};
+use crate::proxy::{Command, Mail, ReloadRequest, Settings};
 use crate::reactor::{Background, Mailbox, Reactor};
 
 use super::super::args::RunArgs;
-use super::super::say::{complain, say};
-use super::{Program, know_this_machine};
+use super::rights::Rights;
+use super::start::addresses_of_this_machine;
+use super::{Program, plan};
 
-/// Who may wait for files to be read; a file that is never read does not make them more.
+/// Requests that may wait for files to be read, also if one is never read.
 const MOST_WAITING: usize = 64;
-/// Users named in one line of a plan.
-const NAMED: usize = 20;
 
-/// Who wants files to be read again.
+/// A request to read the files again.
 #[derive(Debug)]
 enum Asked {
     Signal,
@@ -32,15 +33,37 @@ impl Asked {
     }
 }
 
-/// A configuration that could take the place of the one that holds, or what is wrong with it.
-type Read = Result<Box<(Options, Settings)>, String>;
+/// The configuration that holds while files are read.
+struct Held {
+    args: Arc<RunArgs>,
+    pseudonym: Arc<str>,
+    options: Arc<Options>,
+    settings: Arc<Settings>,
+    addresses: Arc<[SocketAddr]>,
+    rights: Arc<Rights>,
+}
 
-/// What is read, and for whom.
+/// A configuration that is to take the place of the one that holds.
+struct Reading {
+    options: Options,
+    settings: Arc<Settings>,
+    warnings: Vec<String>,
+    /// Options that have changed and take a restart.
+    restarts: Vec<&'static str>,
+    /// Another place for the access log.
+    access_log: Option<LogTarget>,
+}
+
+/// The outcome of a reading: what would change, a line each, and the configuration if it is wanted; or
+/// what is wrong with it.
+type Read = Result<(String, Option<Reading>), String>;
+
+/// Readings of the configuration, and the requests for them.
 pub(super) struct Reloading {
     reader: Background<Mail>,
-    /// Those for whom it is being read.
+    /// Requests that the reading under way will answer.
     served: Vec<Asked>,
-    /// Those who have come since.
+    /// Requests that have come since.
     waiting: Vec<Asked>,
 }
 
@@ -48,10 +71,15 @@ impl Reloading {
     pub(super) fn new(mailbox: Mailbox<Mail>) -> Self {
         Self { reader: Background::new(1, mailbox), served: Vec::new(), waiting: Vec::new() }
     }
+
+    /// Returns true if the configuration is wanted, not only what would change.
+    fn is_wanted(&self) -> bool {
+        self.served.iter().any(|asked| !asked.is_plan())
+    }
 }
 
 impl Program {
-    /// A signal wants everything to be read again.
+    /// Takes a request by signal.
     pub(super) fn reload(&mut self, reactor: &mut Reactor<Mail>) {
         let comes_yet = |asked: &Asked| matches!(asked, Asked::Signal);
         if !self.reloading.waiting.iter().any(comes_yet) {
@@ -59,7 +87,7 @@ impl Program {
         }
     }
 
-    /// So do operators, who have asked since.
+    /// Takes requests of operators.
     pub(super) fn take_reloads(&mut self, reactor: &mut Reactor<Mail>) {
         while let Some(request) = self.worker.take_reload() {
             if self.reloading.waiting.len() < MOST_WAITING {
@@ -78,47 +106,55 @@ impl Program {
         }
     }
 
-    /// Has files read for those who wait.
+    /// Has files read for the requests that wait.
     fn read(&mut self, reactor: &mut Reactor<Mail>) {
         self.reloading.served = std::mem::take(&mut self.reloading.waiting);
-        let (args, pseudonym) = (self.args.clone(), self.pseudonym.clone());
-        let job = move || Mail::Program(Box::new(read(&args, &pseudonym)));
+        let (held, wanted) = (self.held(), self.reloading.is_wanted());
+        let job = move || Mail::Program(Box::new(held.read(wanted)));
         if let Err(error) = self.reloading.reader.run(job) {
             self.conclude(Err(format!("no thread to read files: {error}")), reactor);
         }
     }
 
-    /// Something that was not for the proxy: files have been read.
-    pub(super) fn told(
-        &mut self,
-        what: Box<dyn std::any::Any + Send>,
-        reactor: &mut Reactor<Mail>,
-    ) {
-        if let Ok(read) = what.downcast::<Read>() {
-            self.conclude(*read, reactor);
-            if !self.reloading.waiting.is_empty() {
-                self.read(reactor);
-            }
+    fn held(&self) -> Held {
+        Held {
+            args: Arc::clone(&self.args),
+            pseudonym: Arc::clone(&self.pseudonym),
+            options: Arc::clone(&self.options),
+            settings: Arc::clone(self.worker.settings()),
+            addresses: Arc::clone(&self.addresses),
+            rights: Arc::clone(&self.rights),
         }
     }
 
-    /// Goes by what was read if that is right and wanted, and tells everybody.
-    fn conclude(&mut self, read: Read, reactor: &mut Reactor<Mail>) {
-        let served = std::mem::take(&mut self.reloading.served);
-        let wanted = served.iter().any(|asked| !asked.is_plan());
-        let changes = read.map(|read| {
-            let changes = self.changes(&read);
-            if wanted {
-                self.take_over(*read, reactor);
+    /// Takes mail that is not for the proxy: files have been read, or pages given back.
+    pub(super) fn told(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
+        match what.downcast::<Read>() {
+            Ok(read) => {
+                self.conclude(*read, reactor);
+                if !self.reloading.waiting.is_empty() {
+                    self.read(reactor);
+                }
             }
+            Err(_) => self.heap.purged(),
+        }
+    }
+
+    /// Goes by what was read if that is right and wanted, and answers the requests.
+    fn conclude(&mut self, read: Read, reactor: &mut Reactor<Mail>) {
+        let wanted = self.reloading.is_wanted();
+        if wanted {
+            self.worker.command(Command::Reopen, reactor);
+        }
+        let changes = read.map(|(changes, reading)| {
+            reading.into_iter().for_each(|reading| self.take_over(reading, reactor));
             changes
         });
         if let (Err(message), true) = (&changes, wanted) {
-            self.worker.command(Command::Reopen, reactor);
-            complain(message);
-            say("not reloaded: the settings stay as they were");
+            self.notices.complain(message);
+            self.notices.say(NOT_RELOADED);
         }
-        for asked in served {
+        for asked in std::mem::take(&mut self.reloading.served) {
             if let Asked::Operator(request) = asked {
                 let answer = answer(&changes, request.plan);
                 self.worker.answer_reload(&request, answer, reactor);
@@ -126,97 +162,62 @@ impl Program {
         }
     }
 
-    /// What would change, a line each.
-    fn changes(&self, (options, settings): &(Options, Settings)) -> Vec<String> {
-        let held = self.worker.settings();
-        let of_users = users_changes(held.auth.as_ref(), settings.auth.as_ref());
-        let of_rules = held.destinations.egress.changed_files(&settings.destinations.egress);
-        let of_rules = of_rules.map(|file| format!("rules changed: {file}"));
-        let changes = self.options.changes(options);
-        let changes = changes.iter().map(ToString::to_string);
-        changes.chain(of_users).chain(of_rules).collect()
-    }
-
     /// Goes on with what was read, and says what of it has to wait for a restart.
-    fn take_over(
-        &mut self,
-        (mut options, settings): (Options, Settings),
-        reactor: &mut Reactor<Mail>,
-    ) {
+    fn take_over(&mut self, reading: Reading, reactor: &mut Reactor<Mail>) {
+        let Reading { options, settings, warnings, restarts, access_log } = reading;
+        self.worker.command(Command::Reload(settings), reactor);
+        let replaced = std::mem::replace(&mut self.options, Arc::new(options));
+        self.reloading.reader.discard(replaced);
+        access_log.into_iter().for_each(|target| self.log.redirect(target));
+        for name in restarts {
+            self.notices.say(format_args!("{name} has changed; that takes a restart"));
+        }
+        warnings.iter().for_each(|warning| self.notices.say(warning));
+        self.notices.say("reloaded");
+    }
+}
+
+const NOT_RELOADED: &str = "not reloaded: the settings stay as they were";
+
+impl Held {
+    /// Reads all files, and compares; takes what is held along, so that none of it is left to be
+    /// freed by the loop.
+    fn read(self, wanted: bool) -> Read {
+        let read = self.options_and_settings();
+        let read = read.map_err(|message| plan::shortened(&self.rights.explained(message)));
+        let (mut options, settings) = read?;
+        let changes = self.options.changes(&options);
+        let text = plan::text(&changes, &self.settings, &settings);
+        if !wanted {
+            return Ok((text, None));
+        }
+        let mut restarts: Vec<_> = changes.iter().filter(|change| change.takes_restart).collect();
+        restarts.dedup_by_key(|change| change.name);
+        let restarts = restarts.iter().map(|change| change.name).collect();
         let warnings = options.auth.warnings(settings.auth.as_ref(), &self.addresses);
-        self.worker.command(Command::Reopen, reactor);
-        self.worker.command(Command::Reload(Box::new(settings)), reactor);
-        let mut waiting = self.options.changes(&options);
-        waiting.retain(|change| change.takes_restart);
-        waiting.dedup_by_key(|change| change.name);
-        for change in waiting {
-            say(format_args!("{} has changed; that takes a restart", change.name));
-        }
-        if self.options.access_log != options.access_log {
-            self.log.redirect(options.access_log.clone());
-        }
+        let moved = self.options.access_log != options.access_log;
+        let access_log = moved.then(|| options.access_log.clone());
         options.keep_fixed(&self.options);
-        self.options = options;
-        warnings.iter().for_each(say);
-        say("reloaded");
+        let settings = Arc::new(settings);
+        Ok((text, Some(Reading { options, settings, warnings, restarts, access_log })))
+    }
+
+    fn options_and_settings(&self) -> Result<(Options, Settings), String> {
+        let options = self.args.options()?;
+        let settings = options.settings(&self.pseudonym)?;
+        addresses_of_this_machine(&settings).map_err(|error| error.to_string())?;
+        self.rights.permit(&settings)?;
+        Ok((options, settings))
     }
 }
 
-/// Reads all files.
-fn read(args: &RunArgs, pseudonym: &str) -> Read {
-    let options = args.options()?;
-    let settings = options.settings(pseudonym)?;
-    if settings.reverse.is_none() {
-        know_this_machine().map_err(|error| error.to_string())?;
-    }
-    Ok(Box::new((options, settings)))
-}
-
-/// What an operator is told.
-fn answer(changes: &Result<Vec<String>, String>, plan: bool) -> Result<String, String> {
+/// The answer to an operator.
+fn answer(changes: &Result<String, String>, plan: bool) -> Result<String, String> {
     match (changes, plan) {
         (Ok(changes), true) if changes.is_empty() => Ok("nothing would change".into()),
-        (Ok(changes), true) => Ok(changes.join("\n")),
-        (Ok(changes), false) => {
-            let done = ["reloaded".to_owned()];
-            Ok(changes.iter().chain(&done).map(String::as_str).collect::<Vec<_>>().join("\n"))
-        }
+        (Ok(changes), true) => Ok(changes.trim_end().to_owned()),
+        (Ok(changes), false) => Ok(format!("{changes}reloaded")),
         (Err(message), true) => Err(message.clone()),
-        (Err(message), false) => {
-            Err(format!("{message}\nnot reloaded: the settings stay as they were"))
-        }
+        (Err(message), false) => Err(format!("{message}\n{NOT_RELOADED}")),
     }
-}
-
-/// Which users come, go, or are recognized by something else, for each thing that is protected.
-fn users_changes(old: Option<&AuthRules>, new: Option<&AuthRules>) -> Vec<String> {
-    let spaces = |rules: Option<&AuthRules>| -> BTreeMap<String, Users> {
-        let spaces = rules.map(|rules| rules.spaces.as_slice()).unwrap_or_default();
-        spaces.iter().map(|space| (space.path.as_str().to_owned(), space.users.clone())).collect()
-    };
-    let (old, new) = (spaces(old), spaces(new));
-    let (nobody, paths) = (Users::default(), old.keys().chain(new.keys()).collect::<BTreeSet<_>>());
-    let users =
-        |spaces: &'_ BTreeMap<String, Users>, path| spaces.get(path).unwrap_or(&nobody).clone();
-    let changes = paths.into_iter().flat_map(|path| {
-        let place = if path == "/" { String::new() } else { format!(" of {path}") };
-        named(&place, &users(&old, path), &users(&new, path))
-    });
-    changes.collect()
-}
-
-/// Lines that name users; never what they are recognized by.
-fn named(place: &str, old: &Users, new: &Users) -> Vec<String> {
-    let changes = old.changes(new);
-    [("added", changes.added), ("removed", changes.removed), ("changed", changes.changed)]
-        .into_iter()
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| {
-            let shown = names[..names.len().min(NAMED)].join(", ");
-            match names.len().checked_sub(NAMED) {
-                None | Some(0) => format!("users{place} {what}: {shown}"),
-                Some(more) => format!("users{place} {what}: {shown} and {more} more"),
-            }
-        })
-        .collect()
 }

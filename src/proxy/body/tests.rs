@@ -183,7 +183,7 @@ fn reading(readers: usize, retain: Retain) -> u64 {
     let token = arena.insert(Thing).token();
     let mut body = Body::new(token, None, retain, 100_000);
     let keys: Vec<ReaderKey> = (0..readers).map(|_| body.attach(token).unwrap()).collect();
-    let before = crate::work::counted();
+    let before = work::counted();
     for _ in 0..4 {
         body.push(&[0; 1000], &mut Woken::default());
         for key in &keys {
@@ -194,7 +194,7 @@ fn reading(readers: usize, retain: Retain) -> u64 {
         body.check();
     }
     keys.into_iter().for_each(|key| body.detach(key, &mut Woken::default()));
-    crate::work::counted() - before
+    work::counted() - before
 }
 
 #[test]

@@ -5,12 +5,15 @@ use std::net::IpAddr;
 
 use crate::auth::{Job, Ticket, client_network};
 use crate::reactor::Token;
+use crate::shares::Shares;
 
 use super::super::surroundings::Hasher;
 
 #[derive(Debug, Default)]
 pub(super) struct Hashing {
     asked: BTreeMap<Ticket, Asked>,
+    /// Places of those who have asked first.
+    shares: Shares<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -25,8 +28,8 @@ pub(super) struct Asked {
 impl Hashing {
     /// Has `job` run, unless that is under way, and has `client` wait for it; whether that can be.
     ///
-    /// No more than `most` are verified at a time, and of one client's no more than half of that:
-    /// who guesses must not keep others out.
+    /// No more than `most` are verified at a time. Clients [share](crate::shares) these places: one
+    /// that guesses does not keep others out.
     pub(super) fn ask(
         &mut self,
         job: Job,
@@ -41,8 +44,11 @@ impl Hashing {
             asked.waiting.insert(token);
             return true;
         }
-        let own = self.asked.values().filter(|asked| asked.network == network).count();
-        if self.asked.len() >= most || own >= most.div_ceil(2) || !hasher.ask(job) {
+        if !self.shares.take(Some(network), most) {
+            return false;
+        }
+        if !hasher.ask(job) {
+            self.shares.release(Some(&network));
             return false;
         }
         self.asked.insert(ticket, Asked { space, network, waiting: BTreeSet::from([token]) });
@@ -51,7 +57,9 @@ impl Hashing {
 
     /// What was asked has been answered.
     pub(super) fn answered(&mut self, ticket: &Ticket) -> Option<Asked> {
-        self.asked.remove(ticket)
+        let asked = self.asked.remove(ticket)?;
+        self.shares.release(Some(&asked.network));
+        Some(asked)
     }
 
     /// `client` does not wait any more. The password is verified all the same.

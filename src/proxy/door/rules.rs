@@ -1,6 +1,8 @@
 //! What is protected, and for whom.
 
-use crate::auth::{self, Authenticator, FailureLimit, PathPrefix, Secret, Users};
+use std::sync::Arc;
+
+use crate::auth::{self, Accounts, FailureLimit, PathPrefix, Users};
 
 /// Whom a proxy lets in, and how it recognizes them.
 #[derive(Clone, Debug)]
@@ -19,15 +21,21 @@ pub struct ProtectionSpace {
     pub path: PathPrefix,
     /// How users are recognized.
     pub settings: auth::Settings,
-    /// Who they are.
-    pub users: Users,
+    /// Its users, indexed for `settings`.
+    pub accounts: Arc<Accounts>,
 }
 
 impl ProtectionSpace {
+    /// A space at `path` for `users`. Takes time by their number.
+    #[must_use]
+    pub fn new(path: PathPrefix, settings: auth::Settings, users: Users) -> Self {
+        let accounts = Arc::new(Accounts::new(users, &settings));
+        Self { path, settings, accounts }
+    }
+
     /// The schemes with which somebody can be recognized, the best first.
     #[must_use]
     pub fn schemes(&self) -> Vec<&'static str> {
-        let (settings, users) = (self.settings.clone(), self.users.clone());
-        Authenticator::new(settings, users, &Secret::new([0; 32])).schemes()
+        self.accounts.schemes(&self.settings)
     }
 }

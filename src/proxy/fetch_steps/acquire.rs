@@ -21,10 +21,11 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
         cx.core.counters.reused += 1;
         return Next::Go(Step::Send);
     }
-    let (limits, now) = (&cx.core.settings.limits, cx.reactor.now().mono);
+    let (settings, now) = (&cx.core.settings, cx.reactor.now().mono);
+    let Order { route, client, .. } = &fetch.order;
     let dial = fetch
         .dial
-        .get_or_insert_with(|| Dial::new(token, Rc::clone(&fetch.order.route), limits, now));
+        .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(*client), settings, now));
     match dial.drive(cx.reactor, cx.core) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Failed(error),
@@ -40,9 +41,9 @@ pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
 /// Takes an idle connection to an address that this client may reach: it may have been opened for
 /// another client.
 fn idle(order: &Order, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
-    let (route, now) = (&order.route, cx.reactor.now().mono);
+    let route = &order.route;
     let Core { pool, own, settings, .. } = &mut *cx.core;
-    let allowed = |address: IpAddr| route.judge_by(address, settings, (own, now)).is_ok();
+    let allowed = |address: IpAddr| route.judge_by(address, settings, own).is_ok();
     let taken = pool.take(&route.origin, order.bound_to, allowed, &settings.limits, cx.reactor);
     cx.core.forget_doubtful();
     taken

@@ -16,6 +16,9 @@ pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
     if let Err(error) = push_request(fetch, cx) {
         return Next::Failed(error);
     }
+    if fetch.sending_failed {
+        fetch.leave_upload(cx);
+    }
     fetch.deadlines.sending = None; // it answers; whether it takes the rest is not waited for
     let next = bring(fetch, cx);
     account(fetch, cx);

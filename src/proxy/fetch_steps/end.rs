@@ -1,7 +1,6 @@
 //! End: what has come whole is stored, and the connection kept for the next.
 
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::access::AddressClass;
@@ -28,7 +27,7 @@ pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
 /// Gives the connection back to the pool if it can carry another request. Bytes behind the response
 /// that no request asked for say that its origin cannot be relied on; empty lines alone do not.
 fn return_connection(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    let settings = Rc::clone(&cx.core.settings);
+    let settings = Arc::clone(&cx.core.settings);
     let (limits, Order { route, key, .. }) = (&settings.limits, &fetch.order);
     let surplus = fetch.input.unread();
     if surplus.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
@@ -57,7 +56,7 @@ pub(in super::super) fn suspect_origin(
     last: Option<CacheKey>,
     cx: &mut FetchCx<'_>,
 ) {
-    let settings = Rc::clone(&cx.core.settings);
+    let settings = Arc::clone(&cx.core.settings);
     cx.core.pool.suspect(&fetch.order.route.origin, last, &settings.limits, cx.reactor);
     cx.core.forget_doubtful();
 }

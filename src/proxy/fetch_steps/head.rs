@@ -1,10 +1,12 @@
 //! Head: the response's head comes, and what becomes of the response is decided, once.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::cache::{self, Failure, NotStored, Response, Storable};
-use crate::http::{FromOrigin, Method, ResponseHead, Status, hop};
+use crate::http::hop::Hop;
+use crate::http::{FromOrigin, Method, ResponseHead, Status, Version, hop};
 
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
@@ -74,7 +76,12 @@ fn take_interim(
 }
 
 fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    let status = head.status();
+    let (status, now) = (head.status(), cx.reactor.now().mono);
+    let (origin, ttl) = (&fetch.order.route.origin, cx.core.settings.limits.old_origin_ttl);
+    match head.version() {
+        Version::Http10 => cx.core.old_origins.insert(origin, ttl, now),
+        Version::Http11 => cx.core.old_origins.remove(origin),
+    }
     if status == Status::SWITCHING_PROTOCOLS {
         return switch(fetch, head, cx);
     }
@@ -93,6 +100,9 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     {
         return Next::Failed(ExchangeError::OriginGone);
     }
+    // The origin does not wish to have the rest of the request (RFC 9112 §9.5).
+    let closes = !Hop::of(head.version(), head.fields()).persistent;
+    fetch.sending_failed |= closes && status.code() >= 400;
     stored::invalidate(fetch, head, cx);
     stored::freshen_by_head(fetch, head, cx);
     let now = cx.reactor.now();
@@ -149,7 +159,7 @@ fn storable(
     if !is_part && !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
-    if cx.core.settings.reverse.is_some() && forward::varies_by_client(head.fields()) {
+    if forward::varies_by_hop(head.fields(), &cx.core.settings) {
         return Err(NotStored::VaryAll);
     }
     fetch.judge(head.status(), head.fields(), cx, |request, response| {
@@ -157,13 +167,21 @@ fn storable(
     })
 }
 
-/// The origin speaks WebSocket from here on; whoever asked for that takes the connection.
+/// Hands the connection over to the client that asked to switch protocols, if the origin has switched to
+/// that protocol, after all of the request.
 fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    if !forward::asks_for_websocket(&fetch.order.request) || !hop::is_websocket(head.fields()) {
+    let settings = Arc::clone(&cx.core.settings);
+    let switched = hop::upgrade(head.version(), head.fields()).unwrap_or_default();
+    let asked = forward::upgrade_of(&fetch.order.request, &settings);
+    let sent = fetch.request_ended && fetch.output.is_empty();
+    let agreed = |asked: &&str| sent && switched.eq_ignore_ascii_case(asked.as_bytes());
+    let Some(protocol) = asked.filter(agreed) else {
         return Next::Failed(ExchangeError::UnaskedUpgrade);
-    }
+    };
     let now = cx.reactor.now();
-    let fields = forward::response_fields(head, &fetch.order, &cx.core.settings, now);
+    let mut fields = forward::response_fields(head, &fetch.order, &settings, now);
+    fields.push(b"Connection", b"Upgrade");
+    fields.push(b"Upgrade", protocol.as_bytes());
     let Some(connection) = fetch.connection.take() else {
         return Next::Failed(ExchangeError::OriginGone);
     };

@@ -8,9 +8,16 @@ use super::super::body::State;
 use super::super::error::ExchangeError;
 use super::super::fetch::{Fetch, FetchCx, Next, Step};
 use super::super::outgoing::Supply;
+use super::gather::encourage;
 
 /// Writes the head, and sends what there is.
 pub(in super::super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    let now = cx.reactor.now().mono;
+    fetch.order.old_origin |= cx.core.old_origins.contains(&fetch.order.route.origin, now);
+    if fetch.order.needs_gathering() {
+        return Next::Go(Step::Gather);
+    }
+    encourage(fetch, cx);
     if let Some(connection) = &mut fetch.connection
         && hop::authenticates_connection(fetch.order.request.fields())
     {
@@ -19,7 +26,7 @@ pub(in super::super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     fetch.write_head(cx.core);
     cx.core.cache.sent(fetch.ticket);
     fetch.request_ended = fetch.order.upload.is_none();
-    fetch.sent_at = cx.reactor.now().mono;
+    fetch.sent_at = now;
     Next::Go(Step::Head)
 }
 

@@ -1,9 +1,10 @@
 use std::io::IoSlice;
+use std::net::IpAddr;
 use std::task::Poll;
 use std::time::Duration;
 
 use crate::auth::Job;
-use crate::proxy::{Hasher, NoLog, Resolver, Settings, Surroundings, Worker};
+use crate::proxy::{Hasher, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker};
 use crate::reactor::sim::{Faults, Network};
 use crate::reactor::{App, Event, Io};
 
@@ -17,6 +18,8 @@ struct Asker {
     unsaid: Vec<u8>,
     heard: Vec<u8>,
     ended: bool,
+    /// True if it does not read.
+    deaf: bool,
 }
 
 impl Active for Asker {
@@ -37,7 +40,7 @@ impl App for Asker {
                 Poll::Pending => break,
             }
         }
-        while !self.ended {
+        while !self.ended && !self.deaf {
             self.heard.reserve(1000);
             match reactor.recv(io, &mut self.heard) {
                 Poll::Ready(n) => self.ended = n.unwrap() == 0,
@@ -51,12 +54,92 @@ impl App for Asker {
 struct Nobody;
 
 impl Resolver for Nobody {
-    fn ask(&mut self, _: &str) {}
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
 impl Hasher for Nobody {
     fn ask(&mut self, _: Job) -> bool {
         false
+    }
+}
+
+/// A proxy on a network, and a host from which it is operated.
+struct Bench {
+    network: Network,
+    reactor: Reactor<Mail>,
+    worker: Worker,
+    asking: Reactor<()>,
+    /// Connections of operators who do not read, and say nothing more.
+    stalled: Vec<Io>,
+}
+
+const CONTROL: &str = "/control";
+const METRICS: u16 = 9100;
+
+impl Bench {
+    fn new(seed: u64, faults: &Faults) -> Self {
+        let network = Network::new(seed);
+        let here = [127, 0, 0, 1].into();
+        let mut reactor: Reactor<Mail> = network.reactor(here, faults.clone());
+        let surroundings = Surroundings {
+            resolver: Some(Box::new(Nobody)),
+            hasher: Box::new(Nobody),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(vec![here]),
+            log: Box::new(NoLog),
+            secret: [1, 2],
+        };
+        let mut worker = Worker::new(Settings::forward("gate"), surroundings, 10);
+        worker.listen_to_operators(&mut reactor, Path::new(CONTROL)).unwrap();
+        worker.serve_figures(&mut reactor, SocketAddr::new(here, METRICS)).unwrap();
+        let asking = network.reactor(here, faults.clone());
+        Self { network, reactor, worker, asking, stalled: Vec::new() }
+    }
+
+    fn connect(&mut self, metrics: bool) -> Io {
+        let token = Arena::new().insert(Asker::default()).token();
+        let io = match metrics {
+            true => self.asking.connect(([127, 0, 0, 1], METRICS).into(), token),
+            false => self.asking.connect_local(Path::new(CONTROL), token),
+        };
+        io.unwrap()
+    }
+
+    /// Asks a proxy within a program that does something after each turn; returns the answer, and the
+    /// time it took.
+    fn answer(
+        &mut self,
+        metrics: bool,
+        question: &[u8],
+        mut program: impl FnMut(&mut Worker, &mut Reactor<Mail>),
+    ) -> (String, Duration) {
+        let io = self.connect(metrics);
+        let mut asker = Asker { io: Some(io), unsaid: question.to_vec(), ..Asker::default() };
+        let began = self.asking.now().mono;
+        for _ in 0..20_000 {
+            self.reactor.turn(&mut self.worker, Some(Duration::ZERO)).unwrap();
+            program(&mut self.worker, &mut self.reactor);
+            self.asking.turn(&mut asker, Some(Duration::ZERO)).unwrap();
+            if asker.ended {
+                self.asking.close(io);
+                let took = self.asking.now().mono - began;
+                return (String::from_utf8(asker.heard).unwrap(), took);
+            }
+            self.network.advance(Duration::from_millis(1));
+        }
+        panic!("no answer to {question:?}");
+    }
+
+    /// Has an operator say `question`, and do nothing more.
+    fn stall(&mut self, metrics: bool, question: &[u8]) {
+        let io = self.connect(metrics);
+        let mut asker =
+            Asker { io: Some(io), unsaid: question.to_vec(), deaf: true, ..Asker::default() };
+        for _ in 0..5 {
+            self.reactor.turn(&mut self.worker, Some(Duration::ZERO)).unwrap();
+            self.asking.turn(&mut asker, Some(Duration::ZERO)).unwrap();
+        }
+        self.stalled.push(io);
     }
 }
 
@@ -70,44 +153,42 @@ fn answer_within(
     seed: u64,
     metrics: bool,
     question: &[u8],
-    mut program: impl FnMut(&mut Worker, &mut Reactor<Mail>),
+    program: impl FnMut(&mut Worker, &mut Reactor<Mail>),
 ) -> String {
-    let network = Network::new(seed);
-    let here = [127, 0, 0, 1].into();
-    let mut reactor: Reactor<Mail> = network.reactor(here, Faults::SOME);
-    let mut asking: Reactor<()> = network.reactor(here, Faults::SOME);
-    let surroundings = Surroundings {
-        resolver: Some(Box::new(Nobody)),
-        hasher: Box::new(Nobody),
-        interfaces: Box::new(vec![here]),
-        log: Box::new(NoLog),
-        secret: [1, 2],
-    };
-    let mut worker = Worker::new(Settings::forward("gate"), surroundings, 10);
-    let (path, token) = (Path::new("/control"), Arena::new().insert(Asker::default()).token());
-    let address = SocketAddr::new(here, 9100);
-    worker.listen_to_operators(&mut reactor, path).unwrap();
-    worker.serve_figures(&mut reactor, address).unwrap();
-    let io = match metrics {
-        true => asking.connect(address, token),
-        false => asking.connect_local(path, token),
-    };
-    let mut asker = Asker { io: Some(io.unwrap()), unsaid: question.to_vec(), ..Asker::default() };
-    for _ in 0..20_000 {
-        reactor.turn(&mut worker, Some(Duration::ZERO)).unwrap();
-        program(&mut worker, &mut reactor);
-        asking.turn(&mut asker, Some(Duration::ZERO)).unwrap();
-        if asker.ended {
-            asking.close(io_of(&asker));
-            return String::from_utf8(asker.heard).unwrap();
-        }
-        network.advance(Duration::from_millis(1));
-    }
-    panic!("no answer to {question:?}, with seed {seed}");
+    Bench::new(seed, &Faults::SOME).answer(metrics, question, program).0
 }
 
-fn io_of(asker: &Asker) -> Io {
-    asker.io.unwrap()
+const SOON: Duration = Duration::from_millis(100);
+
+#[test]
+fn operators_that_do_not_read_hold_no_newcomer_up() {
+    for metrics in [true, false] {
+        let question: &[u8] =
+            if metrics { b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n" } else { b"stats text\n" };
+        for stalled in [b"".as_slice(), &question[..3], question] {
+            let mut bench = Bench::new(0, &Faults::NONE);
+            (0..40).for_each(|_| bench.stall(metrics, stalled));
+            let (answer, took) = bench.answer(metrics, question, |_, _| {});
+            assert!(answer.contains("requests_total"), "{answer}");
+            assert!(took <= SOON, "answered after {took:?}");
+        }
+    }
+}
+
+#[test]
+fn operators_that_wait_for_a_reload_leave_places_for_figures() {
+    let mut bench = Bench::new(0, &Faults::NONE);
+    bench.worker.offer_reloads();
+    (0..MAX_SERVED).for_each(|_| bench.stall(false, b"reload now\n"));
+    let (answer, _) = bench.answer(false, b"reload now\n", |_, _| {});
+    assert_eq!(answer, "error too many operators wait for answers; try again later\n");
+    let (answer, took) = bench.answer(false, b"stats text\n", |_, _| {});
+    assert!(answer.starts_with("ok\n") && took <= SOON, "{answer} after {took:?}");
+    let mut asked = 0;
+    while bench.worker.take_reload().is_some() {
+        asked += 1;
+    }
+    assert_eq!(asked, MAX_SERVED, "those that are served keep their places");
 }
 
 #[test]

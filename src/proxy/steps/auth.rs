@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::auth::{Accepted, Failure, Request, Side};
-use crate::http::{Method, Name, Version};
+use crate::http::{Method, Version};
 
-use super::super::behind::client_behind;
+use super::super::behind::Behind;
 use super::super::client::{Client, ClientCx, Exchange, Next, Step};
 use super::super::door::{Knock, path_of};
 use super::super::error::ExchangeError;
@@ -32,7 +32,7 @@ pub(in super::super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
         return Next::Go(Step::Route);
     };
     let (now, limits) = (cx.reactor.now(), &core.settings.limits);
-    let address = client_behind(peer, exchange.request.fields(), &core.settings);
+    let address = Behind::of(peer, exchange.request.fields(), &core.settings).client;
     let request = Request::from(&*exchange.request);
     let (path, hasher) = (path_of(&exchange.request), &mut *core.hasher);
     match door.knock(&request, path, (address, token), now, hasher, limits.passwords) {
@@ -57,8 +57,7 @@ pub(in super::super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
     }
 }
 
-/// The credentials have served: from here on there are none. Those for a proxy end at this hop of
-/// themselves.
+/// The credentials have served: from here on there are none.
 fn let_in(exchange: &mut Exchange, accepted: Accepted, side: Side) {
     take_credentials(exchange, side);
     exchange.journal.note(Event::Recognized(Arc::clone(&accepted.user)));
@@ -68,8 +67,8 @@ fn let_in(exchange: &mut Exchange, accepted: Accepted, side: Side) {
 /// What is for this server does not reach the origin, and keeps nothing from the cache as an answer
 /// for this user alone.
 fn take_credentials(exchange: &mut Exchange, side: Side) {
-    if side == Side::Origin {
-        exchange.request = Rc::new(exchange.request.without(Name::Authorization));
+    if exchange.request.fields().has(side.credentials()) {
+        exchange.request = Rc::new(exchange.request.without(side.credentials()));
         exchange.journal.request = Some(Rc::clone(&exchange.request));
     }
 }

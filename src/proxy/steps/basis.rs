@@ -72,6 +72,8 @@ impl Basis {
             fill: self.fill,
             background: false,
             upload: None,
+            old_origin: false,
+            gathered: None,
             bound_to: None,
         })
     }

@@ -1,6 +1,6 @@
 //! Connect: a CONNECT request gets its connection, and then steps aside (RFC 9110 §9.3.6).
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::{HeadWriter, Status};
@@ -16,12 +16,13 @@ pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> N
     if client.is_reset(cx) {
         return Next::Gone;
     }
-    let token = client.token();
+    let (token, address) = (client.token(), client.address);
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let Some(route) = exchange.route.clone() else { return Next::Go(Step::Route) };
     let now = cx.reactor.now().mono;
-    let limits = &cx.core.settings.limits;
-    let dial = exchange.dial.get_or_insert_with(|| Dial::new(token, route, limits, now));
+    let settings = &cx.core.settings;
+    let dial =
+        exchange.dial.get_or_insert_with(|| Dial::new(token, route, Some(address), settings, now));
     match dial.drive(cx.reactor, cx.core) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
@@ -31,7 +32,7 @@ pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> N
             }
             exchange.dial = None;
             exchange.journal.status = Some(Status::OK);
-            let settings = Rc::clone(&cx.core.settings);
+            let settings = Arc::clone(&cx.core.settings);
             let cache_status = CacheStatus { detail: Some("tunnel"), ..Default::default() };
             let mut greeting = Vec::new();
             let mut head =

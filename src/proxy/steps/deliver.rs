@@ -52,6 +52,8 @@ pub(in super::super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> N
 fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     exchange.journal.status = Some(answer.status);
+    let content_type = answer.head.get(Name::ContentType).unwrap_or_default();
+    exchange.journal.tell_type(&cx.core.settings, content_type);
     exchange.journal.origin = answer.origin;
     exchange.cache_status.stored = answer.storing.is_ok();
     exchange.cache_status.detail = answer.storing.as_ref().err().map(|reason| reason.name());
@@ -123,6 +125,8 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
     let age = object.freshness().age(now.mono).as_secs();
     let form = form_of(exchange, object, cx.core, now);
     exchange.journal.status = Some(form.status(object.status));
+    let content_type = object.head.get(Name::ContentType).unwrap_or_default();
+    exchange.journal.tell_type(&cx.core.settings, form.content_type().unwrap_or(content_type));
     let (at, end) = match &form {
         _ if exchange.request.method() == Method::Head => (0, 0),
         Form::Whole => (0, object.length()),

@@ -8,14 +8,12 @@ use super::super::client::{Client, ClientCx, Next, Step, Upload};
 use super::super::error::ExchangeError;
 use super::flush;
 
-/// At most this much is read and dropped from a client that was answered before it was done.
-const MAX_LINGER: u64 = 256 * 1024;
-
 /// Writes the exchange down. A request whose content was not read to its end leaves nothing in the
 /// stream that could be understood.
 pub(in super::super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     client.leave(cx, &ExchangeError::ClientGone);
-    let Some(exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
+    let Some(mut exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
+    exchange.journal.sent_in_all = client.output.total() - exchange.sent_before;
     cx.core.record(&exchange.journal, cx.reactor.now());
     cx.budget.spend_operation(); // a hundred small ones in a row are no small work
     client.idle_since = cx.now();
@@ -29,8 +27,9 @@ pub(in super::super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     Next::Go(if keep { Step::Receive } else { Step::Close })
 }
 
-/// Sends what is left, says that nothing follows, and reads on for a moment: closing with unread
-/// bytes would reset the connection, and the answer with it. A client that is done sends none.
+/// Sends what is left, ends the stream, then reads and drops what the client still sends: closing with
+/// unread bytes would reset the connection, and the answer would be lost with it (RFC 9112 §9.6). A
+/// client that is done sends none.
 pub(in super::super) fn close(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     match flush(client, cx) {
         Poll::Pending => return Next::Park,
@@ -38,34 +37,38 @@ pub(in super::super) fn close(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
         Poll::Ready(Ok(())) if client.is_done => return Next::Gone,
         Poll::Ready(Ok(())) => {}
     }
-    let limits = &cx.core.settings.limits;
-    if client.lingered.is_none() {
+    if client.linger_until.is_none() {
         if cx.reactor.shutdown(client.io).is_err() {
             return Next::Gone;
         }
-        client.lingered = Some(0);
-        client.deadlines.linger = Some(cx.reactor.now().mono + limits.linger_timeout);
+        client.linger_until = Some(cx.now() + cx.core.settings.limits.linger_time);
+        await_end(client, cx);
     }
-    loop {
+    drop_rest(client, cx)
+}
+
+/// Reads and drops until the client closes, or this drive has done enough.
+fn drop_rest(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    while !cx.budget.is_spent() {
         let unread = client.input.unread().len();
-        client.input.consume(unread);
+        client.input.wipe(unread);
         match client.input.receive(cx.reactor, client.io, &mut cx.core.buffers) {
-            Poll::Pending => {
-                client.input.release(&mut cx.core.buffers);
-                return Next::Park;
-            }
+            Poll::Pending => break,
             Poll::Ready(Ok(0) | Err(_)) => return Next::Gone,
             Poll::Ready(Ok(n)) => {
                 cx.budget.spend_in(n);
-                let lingered = client.lingered.get_or_insert(0);
-                *lingered += n as u64;
-                if *lingered > MAX_LINGER {
-                    return Next::Gone;
-                }
-                if cx.budget.is_spent() {
-                    return Next::Park; // drive() sees to another turn
+                if !cx.core.draining {
+                    await_end(client, cx);
                 }
             }
         }
     }
+    client.input.release(&mut cx.core.buffers);
+    Next::Park
+}
+
+/// Sets the deadline for the client's next bytes or its end.
+fn await_end(client: &mut Client, cx: &ClientCx<'_>) {
+    let next = cx.now() + cx.core.settings.limits.linger_timeout;
+    client.deadlines.linger = client.linger_until.map(|until| until.min(next));
 }

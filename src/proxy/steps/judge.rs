@@ -13,11 +13,13 @@ pub(in super::super) fn judge(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
     if client.is_reset(cx) {
         return Next::Gone;
     }
-    let token = client.token();
+    let (token, address) = (client.token(), client.address);
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let Some(route) = &exchange.route else { return Next::Go(Step::Route) };
-    let (limits, now) = (&cx.core.settings.limits, cx.reactor.now().mono);
-    let dial = exchange.dial.get_or_insert_with(|| Dial::new(token, Rc::clone(route), limits, now));
+    let (settings, now) = (&cx.core.settings, cx.reactor.now().mono);
+    let dial = exchange
+        .dial
+        .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(address), settings, now));
     match dial.look_up(cx.reactor, cx.core) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
@@ -25,6 +27,7 @@ pub(in super::super) fn judge(client: &mut Client, cx: &mut ClientCx<'_>) -> Nex
             if let Some(rule) = dial.reported.take() {
                 exchange.journal.note(Event::Reported(rule));
             }
+            dial.cancel(cx.reactor, cx.core);
             exchange.dial = None;
             Next::Go(Step::Lookup)
         }

@@ -28,17 +28,17 @@ pub(in super::super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Ne
     if cx.core.settings.status_key {
         exchange.cache_status.key = Some(Arc::clone(key.shared_uri()));
     }
-    let upgrade = forward::asks_for_websocket(&exchange.request);
+    let upgrade = forward::upgrade_of(&exchange.request, &cx.core.settings);
     let presented = exchange.presented.get_or_insert_with(|| cx.core.present(&exchange.request));
     let now = cx.reactor.now().mono;
-    let found = if upgrade {
+    let found = if upgrade.is_some() {
         Lookup::Miss(Missing::Method)
     } else {
         cx.core.cache.look_up(key, presented, now)
     };
     match found {
         Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _)
-            if !route.may_have(object.from, cx.core, now) =>
+            if !route.may_have(object.from, cx.core) =>
         {
             fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx)
         }
@@ -104,6 +104,7 @@ fn join(client: &mut Client, id: Id<Reply>, unsent: bool, cx: &mut ClientCx<'_>)
     exchange.journal.outcome = Outcome::Miss;
     exchange.cache_status.collapsed = true;
     exchange.cache_status.forwarded = Some(Forwarded::Missing(Missing::Uri));
+    exchange.journal.forwarded = exchange.cache_status.forwarded;
     true
 }
 
@@ -112,14 +113,14 @@ fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut Clien
     let presented = exchange.presented.take();
     let presented = presented.unwrap_or_else(|| cx.core.present(&exchange.request));
     exchange.cache_status.forwarded = Some(forwarded);
+    exchange.journal.forwarded = Some(forwarded);
     if presented.control().only_if_cached {
         return Next::Go(client.fail(&ExchangeError::OnlyIfCached, cx));
     }
     let Some(mut order) = basis.order(exchange, presented, client.address) else {
         return Next::Go(Step::Route);
     };
-    let now = cx.reactor.now().mono;
-    order.validate.retain(|object| order.route.may_have(object.from, cx.core, now));
+    order.validate.retain(|object| order.route.may_have(object.from, cx.core));
     let outcome = if matches!(forwarded, Forwarded::Missing(Missing::Method | Missing::Bypass)) {
         Outcome::Pass
     } else {

@@ -19,7 +19,7 @@ pub(super) use deliver::deliver;
 pub(super) use finish::{close, finish};
 pub(super) use judge::judge;
 pub(super) use lookup::lookup;
-pub(super) use receive::{receive, record_refused, refuse};
+pub(super) use receive::{receive, record_unanswered, refuse};
 pub(super) use route::route;
 pub(super) use transmit::{flush, transmit};
 pub(super) use upload::{give_up_upload, pump};

@@ -1,11 +1,14 @@
 //! Receive: a request head comes in.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::hop::Hop;
-use crate::http::{FromClient, Method, RequestHead, Status, Version};
+use crate::http::{FromClient, Method, Refusal, RequestHead, Version};
+use crate::time::Now;
 
+use super::super::behind::Behind;
 use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
 use super::super::error::ExchangeError;
 use super::super::journal::Journal;
@@ -23,7 +26,7 @@ pub(in super::super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> N
         if client.output.waiting() < GATHER && !client.input.is_empty() {
             match client.codec.decode(client.input.unread(), &cx.core.heads) {
                 Ok((used, event)) => {
-                    client.input.consume(used);
+                    client.input.wipe(used);
                     if let Some(FromClient::Request(head)) = event {
                         begin(client, *head, cx);
                         return Next::Go(Step::Auth);
@@ -85,6 +88,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     let kept = kept && head.method() != Method::Connect;
     let persistent = hop.persistent && kept && !cx.core.draining;
     let is_last = !hop.persistent;
+    journal.behind = Behind::of(client.address.ip(), head.fields(), &cx.core.settings).client;
     let upload = if head.framing().has_content() { Upload::Unread } else { Upload::Done };
     drop(hop);
     let request = Rc::new(head);
@@ -96,6 +100,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     client.exchange = Some(Box::new(Exchange {
         request,
         journal,
+        sent_before: client.output.total(),
         route: None,
         key: None,
         presented: None,
@@ -130,31 +135,38 @@ pub(in super::super) fn refuse(
         close: true,
         cache_status: &cache_status,
         info: None,
+        explain: None,
     };
-    let answered = respond::error(client.output.bytes(), error, frame);
-    record_refused(client, error, Some(answered), cx);
+    let before = client.output.total();
+    let (status, sent) = respond::error(client.output.bytes(), error, frame);
+    let settings = Arc::clone(settings);
+    let mut journal = refused(client, error, cx.reactor.now());
+    journal.status = Some(status);
+    journal.sent = sent;
+    journal.sent_in_all = client.output.total() - before;
+    journal.tell_type(&settings, respond::TEXT);
+    cx.core.record(&journal, cx.reactor.now());
     client.head_began = None;
     Step::Close
 }
 
-/// Writes down what was no request, or not all of one, with the beginning of what came.
-pub(in super::super) fn record_refused(
-    client: &Client,
-    error: &ExchangeError,
-    answered: Option<(Status, u64)>,
-    cx: &mut ClientCx<'_>,
-) {
+/// Writes down what was not all of a request, and is not answered.
+pub(in super::super) fn record_unanswered(client: &Client, cx: &mut ClientCx<'_>) {
+    let journal = refused(client, &ExchangeError::ClientGone, cx.reactor.now());
+    cx.core.record(&journal, cx.reactor.now());
+}
+
+/// The facts about what was no request, or not all of one, with the beginning of what came, unless that
+/// was not meant for one.
+fn refused(client: &Client, error: &ExchangeError, now: Now) -> Journal {
     const SHOWN: usize = 200;
-    let now = cx.reactor.now();
     let mut journal = Journal::new(now, client.address, client.listener);
+    journal.reason = Some(error.reason());
     let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();
-    let shown = &first_line[..first_line.len().min(SHOWN)];
-    journal.url = Some(String::from_utf8_lossy(shown).into());
-    journal.reason = Some(error.reason());
-    if let Some((status, sent)) = answered {
-        journal.status = Some(status);
-        journal.sent = sent;
+    let is_http = !matches!(error, ExchangeError::Refused(Refusal::NotHttp | Refusal::Tls));
+    if is_http && !first_line.is_empty() {
+        journal.unread = Some(first_line[..first_line.len().min(SHOWN)].into());
     }
-    cx.core.record(&journal, now);
+    journal
 }

@@ -16,14 +16,13 @@ use super::super::route::{self, Routed};
 /// Refuses, answers, tunnels, or goes on to the cache.
 pub(in super::super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let settings = Rc::clone(&cx.core.settings);
+    let settings = Arc::clone(&cx.core.settings);
     let limit = settings.limits.upload.map(|bytes| bytes.0);
     let declared = exchange.request.framing().length();
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
         return Next::Go(client.fail(&ExchangeError::UploadTooLarge, cx));
     }
-    let own = (&mut cx.core.own, cx.reactor.now().mono);
-    match route::route(&exchange.request, &mut exchange.journal, &settings, own) {
+    match route::route(&exchange.request, &mut exchange.journal, &settings, &cx.core.own) {
         Err(error) => Next::Go(client.fail(&error, cx)),
         Ok(Routed::Here) => Next::Go(answer_here(client, cx)),
         Ok(Routed::Fetch(route)) => {
@@ -73,9 +72,11 @@ fn answer(
         close: !exchange.persistent,
         cache_status: &exchange.cache_status,
         info: exchange.info.as_ref(),
+        explain: None,
     };
     let (status, sent) = write(client.output.bytes(), &exchange.request, frame);
     exchange.journal.outcome = Outcome::Own;
+    exchange.journal.tell_type(&cx.core.settings, if sent > 0 { respond::TEXT } else { b"" });
     exchange.journal.status = Some(status);
     exchange.journal.sent = sent;
     Step::Finish

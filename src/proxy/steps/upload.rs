@@ -88,8 +88,11 @@ fn pump_into(
     let limit = cx.core.settings.limits.upload.map_or(u64::MAX, |bytes| bytes.0);
     loop {
         let Some(body) = cx.core.uploads.get_mut(id) else { return Ok(Progress::Held) };
-        let room = body.room(cx.core.memory.window());
-        if !body.has_readers() || room == 0 || cx.budget.is_spent() {
+        // The origin has answered before it took all. A client that writes all of its request before it reads
+        // would wait for ever if the rest was left unread.
+        let dropped = !body.has_readers();
+        let is_full = !dropped && body.room(cx.core.memory.window()) == 0;
+        if is_full || cx.budget.is_spent() {
             return Ok(Progress::Held);
         }
         if body.end() > limit {
@@ -101,7 +104,9 @@ fn pump_into(
             .map_err(ExchangeError::Refused)?;
         match event {
             Some(FromClient::Content(range)) => {
-                body.push(&client.input.unread()[range], cx.reactor);
+                if !dropped {
+                    body.push(&client.input.unread()[range], cx.reactor);
+                }
                 client.input.consume(used);
                 continue;
             }
@@ -115,7 +120,8 @@ fn pump_into(
             None => client.input.consume(used),
         }
         let left = client.codec.content_left();
-        let received = match receive_into(body, left, client.io, cx.reactor) {
+        let direct = if dropped { None } else { receive_into(body, left, client.io, cx.reactor) };
+        let received = match direct {
             Some(received) => {
                 if let Poll::Ready(Ok(n)) = received {
                     client.codec.skip_content(n as u64);

@@ -36,8 +36,8 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
     let leader = role == Role::Leader;
     let brought = cx.core.replies.get_mut(id).and_then(|reply| reply.brought.as_ref());
     let from = brought.and_then(Brought::from).filter(|_| !leader);
+    let barred = exchange.route.as_ref().is_some_and(|route| !route.may_have(from, cx.core));
     let now = cx.reactor.now().mono;
-    let barred = exchange.route.as_ref().is_some_and(|route| !route.may_have(from, cx.core, now));
     let Some(reply) = cx.core.replies.get_mut(id) else { return Next::Go(Step::Lookup) };
 
     let came = match barred || (!leader && reply.body.is_lost(reader)) {
@@ -73,6 +73,7 @@ pub(in super::super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next
         }
         Came::Stale(object, failure) => {
             exchange.journal.outcome = Outcome::Stale;
+            exchange.journal.refresh_failed = true;
             exchange.cache_status.detail = Some(match failure {
                 Failure::Unreachable => "origin-unreachable",
                 Failure::ServerError => "origin-error",

@@ -17,10 +17,10 @@ const IDLE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Worker {
-    /// Takes some of the connections that wait; returns true if there may be more.
-    pub(super) fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) -> bool {
+    /// Takes some of the connections that wait; more of them in the next turn.
+    pub(super) fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) {
         let room = self.core.admission.room();
-        let Some(gate) = self.gates.get_mut(id) else { return false };
+        let Some(gate) = self.gates.get_mut(id) else { return };
         let address = gate.listener.address();
         let mut newcomers: Vec<_> = gate.waiting.take().into_iter().collect();
         let mut ended = Accepted::Full;
@@ -30,7 +30,7 @@ impl Worker {
             gate.listener.resume(reactor);
             ended = gate.listener.accept(reactor, wanted, &mut newcomers);
         }
-        let mut retry = gate.listener.next_deadline();
+        let (count, mut retry) = (newcomers.len(), gate.listener.next_deadline());
         let waiting = newcomers.into_iter().find(|&(io, peer)| {
             let admitted = self.admit(io, (peer, address), reactor);
             !admitted // the one beyond all places is the last
@@ -45,24 +45,52 @@ impl Worker {
             Accepted::Full if waiting.is_none() => reactor.wake(id.token()),
             _ => {}
         }
-        if let Some(gate) = self.gates.get_mut(id) {
-            gate.waiting = waiting;
+        self.leave(id, waiting, count, matches!(ended, Accepted::More), reactor);
+    }
+
+    /// Leaves a listener with the connection that found no place. A draining proxy closes it once all
+    /// connections are accepted that waited there when it began to drain.
+    fn leave(
+        &mut self,
+        id: Id<Gate>,
+        waiting: Option<(Io, SocketAddr)>,
+        accepted: usize,
+        more: bool,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        let Some(gate) = self.gates.get_mut(id) else { return };
+        gate.waiting = waiting;
+        let Some(left) = &mut gate.left else { return };
+        *left = left.saturating_sub(accepted);
+        if (*left == 0 || !more)
+            && let Some(gate) = self.gates.remove(id)
+        {
+            gate.close(reactor);
         }
-        matches!(ended, Accepted::More)
     }
 
     /// Lets a connection in, or closes it if its client has its share of the places. Returns false if
-    /// there is no place, and none can be had of idle connections.
+    /// there is no place, none can be had of idle connections, and the client has none yet.
     fn admit(
         &mut self,
         io: Io,
         between: (SocketAddr, SocketAddr),
         reactor: &mut Reactor<Mail>,
     ) -> bool {
+        // At a listener of both families, one of IPv4 has a mapped address.
+        let (client, listener) = between;
+        let between = (SocketAddr::new(client.ip().to_canonical(), client.port()), listener);
         let now = reactor.now().mono;
         let address = between.0.ip();
         let client = client_network(address);
         let newcomer = Newcomer { client, brings_many: self.core.settings.brings_many(address) };
+        if self.core.admission.room() == 0 {
+            self.shed_idle(None, IDLE, reactor);
+        }
+        let is_first = newcomer.brings_many || self.core.admission.holds(client) == 0;
+        if self.core.admission.room() == 0 && is_first {
+            return false;
+        }
         if !self.core.admission.admits(newcomer, now) {
             self.shed_idle(Some(client), IDLE, reactor);
             if !self.core.admission.admits(newcomer, now) {
@@ -70,12 +98,6 @@ impl Worker {
                 reactor.close(io);
                 return true;
             }
-        }
-        if self.core.admission.room() == 0 {
-            self.shed_idle(None, IDLE, reactor);
-        }
-        if self.core.admission.room() == 0 {
-            return false;
         }
         self.core.admission.enter(client);
         let until = now + self.core.settings.limits.header_timeout;

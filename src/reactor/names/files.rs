@@ -1,31 +1,31 @@
-//! The two files that say how names are resolved, read again when they have changed.
+//! Tables of the two files that say how names are resolved. A thread reads the files; the loop uses
+//! the tables that were read last.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::dns::{Hosts, ResolvConf};
+use crate::reactor::Waker;
 
-/// How often the files are looked at, at most.
+use super::reader::{Reader, ReaderThread, Reading};
+
+/// Time between two looks at the files, at least.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// Bytes that are read of a file: more than long lists of blocked hosts have.
-const LONGEST: u64 = 64 << 20;
 
-/// Where a text comes from.
+/// A text that says something of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A file, which is read while the loop waits; when its size, time or place have changed, again.
-    /// One that is not there is empty until it is; one that cannot be read any more, or has gone, is
-    /// as it was.
+    /// A file, which a thread reads when a name is looked up: first, and again when its time, length
+    /// or place have changed. A file that does not exist is empty until it does; one that cannot be
+    /// read any more, or has gone, is as it was. Only regular files are read.
     File(PathBuf),
-    /// The text itself, as a simulation has it.
+    /// The text itself, parsed by the loop when the first name is looked up, as in a simulation.
     Text(String),
 }
 
-/// What says how names are resolved.
+/// Sources of how names are resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameSources {
     /// Names that this machine knows itself: `hosts(5)`.
@@ -34,6 +34,9 @@ pub struct NameSources {
     pub resolv_conf: Source,
     /// Servers to ask instead of those of `resolv_conf`; what else that says still holds.
     pub servers: Vec<SocketAddr>,
+    /// True if queries spell names in random case ("0x20"), which makes answers harder to forge; see
+    /// [`Server::random_case`](crate::dns::Server::random_case).
+    pub random_case: bool,
 }
 
 impl Default for NameSources {
@@ -43,41 +46,45 @@ impl Default for NameSources {
             hosts: Source::File("/etc/hosts".into()),
             resolv_conf: Source::File("/etc/resolv.conf".into()),
             servers: Vec::new(),
+            random_case: true,
         }
     }
 }
 
-/// What the files say.
+impl NameSources {
+    fn has_files(&self) -> bool {
+        [&self.hosts, &self.resolv_conf].iter().any(|source| matches!(source, Source::File(_)))
+    }
+}
+
+/// Tables of what the files say.
 #[derive(Debug)]
 pub(super) struct Files {
     sources: NameSources,
-    seen: [Seen; 2],
+    thread: Option<ReaderThread>,
+    /// Time of the last look at the files.
     looked: Option<Instant>,
+    /// True while the thread looks at them.
+    looking: bool,
+    /// True once they were read: before, the tables say nothing.
+    read: bool,
     pub(super) hosts: Hosts,
     pub(super) conf: ResolvConf,
+    lost: Option<PathBuf>,
 }
-
-/// What is known of a file.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    /// What was read last.
-    version: Option<Version>,
-    /// Whether that cannot be read any more.
-    lost: bool,
-}
-
-/// What tells whether a file has changed: when and how long, and which file it is.
-type Version = (SystemTime, u64, u64);
 
 impl Files {
     /// Nothing is read yet.
     pub(super) fn new(sources: NameSources) -> Self {
         Self {
             sources,
-            seen: [Seen::default(); 2],
+            thread: None,
             looked: None,
+            looking: false,
+            read: false,
             hosts: Hosts::default(),
             conf: ResolvConf::default(),
+            lost: None,
         }
     }
 
@@ -85,73 +92,84 @@ impl Files {
         self.sources == *sources
     }
 
-    /// A file that was read once and cannot be any more.
-    pub(super) fn lost(&self) -> Option<&Path> {
-        let sources = [&self.sources.hosts, &self.sources.resolv_conf];
-        sources.into_iter().zip(&self.seen).find_map(|(source, seen)| match source {
-            Source::File(path) if seen.lost => Some(path.as_path()),
-            _ => None,
-        })
+    /// Returns true once the files were read.
+    pub(super) const fn are_read(&self) -> bool {
+        self.read
     }
 
-    /// Reads what has changed, if it was not looked for just now. Whether other servers are asked, or
-    /// in another way, from now on.
-    pub(super) fn look(&mut self, now: Instant) -> bool {
-        if self.looked.is_some_and(|at| now < at + INTERVAL) {
-            return false;
+    /// Returns a file that was read once and cannot be any more.
+    pub(super) fn lost(&self) -> Option<&Path> {
+        self.lost.as_deref()
+    }
+
+    /// Has the files looked at, if that was not done just now: by a thread that `waker` is for, or at
+    /// once if they are texts.
+    ///
+    /// # Errors
+    /// If no thread can be started. The tables are as they were.
+    pub(super) fn look(&mut self, now: Instant, waker: impl FnOnce() -> Waker) -> io::Result<()> {
+        if self.looking || self.looked.is_some_and(|at| now < at + INTERVAL) {
+            return Ok(());
         }
-        let first = self.looked.replace(now).is_none();
-        let [hosts, conf] = &mut self.seen;
-        if let Some(text) = changed(&self.sources.hosts, hosts, first) {
-            self.hosts = Hosts::read(&text);
+        if self.sources.has_files() {
+            let thread = match self.thread.take() {
+                Some(thread) => thread,
+                None => ReaderThread::start(Reader::new(self.sources.clone()), waker())?,
+            };
+            self.thread.insert(thread).look();
+            self.looking = true;
         }
-        let Some(text) = changed(&self.sources.resolv_conf, conf, first) else { return false };
-        let mut conf = ResolvConf::read(&text);
-        if !self.sources.servers.is_empty() {
-            conf.servers.clone_from(&self.sources.servers);
+        self.looked = Some(now);
+        Ok(())
+    }
+
+    /// Takes what was read, if there is something new. Returns true if other servers are asked, or in
+    /// another way, from now on.
+    pub(super) fn take(&mut self) -> bool {
+        if !self.read && self.looked.is_some() && !self.sources.has_files() {
+            return self.take_over(Reader::new(self.sources.clone()).look());
         }
+        let Some(thread) = self.thread.as_ref().filter(|_| self.looking) else { return false };
+        match thread.reading() {
+            Ok(None) => false,
+            Ok(Some(reading)) => {
+                self.looking = false;
+                self.take_over(reading)
+            }
+            Err(_) => {
+                (self.thread, self.looking) = (None, false);
+                false
+            }
+        }
+    }
+
+    fn take_over(&mut self, reading: Reading) -> bool {
+        self.read = true;
+        self.lost = reading.lost;
+        if let Some(hosts) = reading.hosts {
+            let old = std::mem::replace(&mut self.hosts, hosts);
+            self.free(old);
+        }
+        let Some(conf) = reading.conf else { return false };
         let other = conf != self.conf;
         self.conf = conf;
         other
     }
-}
 
-/// The text, if it is another than the one that was `seen`.
-fn changed(source: &Source, seen: &mut Seen, first: bool) -> Option<String> {
-    let path = match source {
-        Source::Text(text) => return first.then(|| text.clone()),
-        Source::File(path) => path,
-    };
-    let newer = newer(path, seen.version);
-    seen.lost = newer.is_err() && seen.version.is_some();
-    match newer {
-        Ok(Some((version, text))) => {
-            seen.version = Some(version);
-            Some(text)
+    /// Has the thread free a table, which may take long.
+    fn free(&self, table: Hosts) {
+        if let Some(thread) = &self.thread {
+            thread.free(table);
         }
-        Ok(None) => None,
-        Err(_) => first.then(String::new),
     }
 }
 
-/// The text of another version than `seen`, if there is one.
-fn newer(path: &Path, seen: Option<Version>) -> io::Result<Option<(Version, String)>> {
-    let data = fs::metadata(path)?;
-    if !data.is_file() {
-        return Err(io::ErrorKind::Unsupported.into()); // the loop would wait for who writes to a pipe
+impl Drop for Files {
+    fn drop(&mut self) {
+        let hosts = std::mem::take(&mut self.hosts);
+        self.free(hosts);
+        if let Some(thread) = self.thread.take() {
+            thread.end();
+        }
     }
-    let version = (data.modified()?, data.len(), data.ino());
-    if seen == Some(version) {
-        return Ok(None);
-    }
-    Ok(Some((version, read(path)?)))
 }
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,31 +1,33 @@
 //! Names resolved on the loop: the sockets and files of the stub resolver in [`dns`](crate::dns).
 
 mod files;
-mod servers;
+mod lookups;
+mod reader;
 mod wire;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::dns::{
-    Answer, Found, Known, Lookup, NameError, NameLimits, Names, QUESTIONS, Random, Step, Times,
-    is_nowhere,
+    Addresses, Answer, Known, Lookup, NameError, NameLimits, Names, Random, Servers, Times,
+    is_host_name, is_nowhere,
 };
 
-use super::arena::Token;
-use super::listener::is_exhaustion;
+use super::arena::{Active, Token};
 use super::{Reactor, Wake};
 
 use files::Files;
 pub use files::{NameSources, Source};
-use servers::Servers;
-use wire::Wire;
+use lookups::{Lookups, News};
 
-/// Datagrams read of one socket in one drive: who forges many does not keep the loop from others.
-const DATAGRAMS: usize = 16;
+/// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
+const WAKES: usize = 1024;
 
 /// How long look-ups and their answers live.
 #[derive(Clone, Copy, Debug)]
@@ -58,12 +60,16 @@ impl Default for ResolverLimits {
     }
 }
 
-/// A stub resolver on the loop: it asks servers over UDP and TCP, without threads.
+/// A stub resolver on the loop: it asks servers over UDP and TCP. A thread of its own reads the files
+/// that it goes by, and does nothing else; it is started by the first look-up, so watch signals before
+/// that ([`Reactor::watch_signals`]).
 ///
-/// It is an active object like any other: its owner makes a token for it, drives it for that token,
-/// and keeps it. Who wants to know addresses calls [`look_up`](Self::look_up) with a token of its own;
-/// if that is `Pending`, it is woken when there is an answer, and calls again. One name is asked for
-/// once, however many wait; whoever waits no more says so with [`leave`](Self::leave).
+/// Its look-ups are active objects like any other: their tokens have the kind of the type that
+/// [`new`](Self::new) is given, which has no objects of its own. The program hands every token of that
+/// kind to [`drive`](Self::drive). An object that wants to know addresses calls
+/// [`look_up`](Self::look_up) with its own token, is woken when there is more to know, and calls
+/// again. One name is asked for once, however many wait; an object that waits no more says so with
+/// [`leave`](Self::leave).
 ///
 /// ```
 /// use std::task::Poll;
@@ -87,10 +93,12 @@ impl Default for ResolverLimits {
 ///
 /// impl Program {
 ///     fn visit(&mut self, reactor: &mut Reactor<()>, visit: Token) {
-///         match self.resolver.look_up(reactor, "printer.test", visit) {
-///             Poll::Pending => {} // driven again when there is an answer
-///             Poll::Ready(Ok(addresses)) => self.found = Some(format!("{addresses:?}")),
+///         match self.resolver.look_up(reactor, "printer.test", visit, None) {
+///             Poll::Ready(Ok(addresses)) if addresses.complete => {
+///                 self.found = Some(format!("{:?}", addresses.list));
+///             }
 ///             Poll::Ready(Err(error)) => self.found = Some(error.to_string()),
+///             Poll::Ready(Ok(_)) | Poll::Pending => {} // driven again when there is more
 ///         }
 ///     }
 /// }
@@ -100,8 +108,8 @@ impl Default for ResolverLimits {
 ///
 ///     fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
 ///         let Event::Drive(token, _) = event else { return };
-///         if token.id::<Names>().is_some() {
-///             self.resolver.drive(reactor);
+///         if token.kind() == Names::KIND {
+///             self.resolver.drive(reactor, token);
 ///         } else {
 ///             self.visit(reactor, token);
 ///         }
@@ -109,12 +117,11 @@ impl Default for ResolverLimits {
 /// }
 ///
 /// # fn main() -> std::io::Result<()> {
-/// let (mut names, mut visits) = (Arena::new(), Arena::new());
-/// let (names, visit) = (names.insert(Names).token(), visits.insert(Visit).token());
+/// let visit = Arena::new().insert(Visit).token();
 /// let hosts = Source::Text("192.0.2.7 printer.test".into());
 /// let sources = NameSources { hosts, ..NameSources::default() }; // else /etc/hosts
 /// let secret = [7; 32]; // of /dev/urandom, in a program
-/// let resolver = Resolver::new(names, sources, ResolverLimits::default(), secret);
+/// let resolver = Resolver::new::<Names>(sources, ResolverLimits::default(), secret);
 /// let mut program = Program { resolver, found: None };
 /// let mut reactor = Reactor::new()?;
 /// program.visit(&mut reactor, visit);
@@ -127,244 +134,238 @@ impl Default for ResolverLimits {
 /// ```
 #[derive(Debug)]
 pub struct Resolver {
-    owner: Token,
     names: Names<Token>,
     times: Times,
     files: Files,
     servers: Servers,
-    open: Vec<Open>,
-    random: Random,
-    datagram: Vec<u8>,
-}
-
-/// A look-up under way, with the sockets of its questions.
-#[derive(Debug)]
-struct Open {
-    name: String,
-    lookup: Lookup,
-    wires: [Option<Wire>; QUESTIONS],
-    /// When those who wait are given what has expired, if there is such an answer.
-    stale_at: Option<Instant>,
+    lookups: Lookups,
+    /// Waiters for the first reading of the files.
+    parked: BTreeSet<Token>,
 }
 
 impl Resolver {
-    /// A resolver that is driven for `owner`. Nothing is read or asked yet. `secret` is what ids of
-    /// queries and the spelling of names follow from: nobody outside may know it.
+    /// A resolver whose tokens are of the kind of `T`. Nothing is read or asked yet. `secret`
+    /// decides ids of queries and the spelling of names: a forger must not know it.
     #[must_use]
-    pub fn new(
-        owner: Token,
-        sources: NameSources,
-        limits: ResolverLimits,
-        secret: [u8; 32],
-    ) -> Self {
+    pub fn new<T: Active>(sources: NameSources, limits: ResolverLimits, secret: [u8; 32]) -> Self {
         Self {
-            owner,
             names: Names::new(limits.names),
             times: limits.times,
             files: Files::new(sources),
             servers: Servers::default(),
-            open: Vec::new(),
-            random: Random::new(secret),
-            datagram: Vec::new(),
+            lookups: Lookups::new(T::KIND, Random::new(secret)),
+            parked: BTreeSet::new(),
         }
     }
 
-    /// Goes on with other sources and limits. Other sources are read at the next look-up, and what
-    /// others have said is forgotten.
-    pub fn reconfigure(&mut self, sources: NameSources, limits: ResolverLimits) {
+    /// Goes on with other sources and limits. Other sources are read before another name is looked up,
+    /// and the answers of replaced servers are forgotten.
+    pub fn reconfigure<M>(
+        &mut self,
+        reactor: &mut Reactor<M>,
+        sources: NameSources,
+        limits: ResolverLimits,
+    ) {
         self.names.set_limits(limits.names);
         self.times = limits.times;
         if !self.files.is_of(&sources) {
             self.files = Files::new(sources);
             self.names.clear();
             self.servers.forget();
+            reactor.wake(self.lookups.own_token()); // there may be waiters for the files
         }
     }
 
-    /// The addresses of `name`, or `Pending` until `waiter` is woken and asks again. What the file of
-    /// hosts says counts first; then what is known; then the servers are asked. With a trailing dot
-    /// it is the whole name, which is not searched in any domain.
+    /// Returns the addresses of `name`, as far as they are known. Unless they are complete, `waiter` is
+    /// woken when there is more, and asks again. The file of hosts counts first; then what is known;
+    /// then the servers are asked. With a trailing dot it is the whole name, which is not searched in
+    /// any domain.
+    ///
+    /// Places for questions are shared between clients by a rule ([`Shares`](crate::shares::Shares))
+    /// that keeps one of them from taking all. `client` is who wants to know, as the caller tells
+    /// clients apart: an IPv4 address, or the first of a network of IPv6. `None` is bounded only by
+    /// the number of places.
     ///
     /// # Errors
-    /// Within `Ready`, why there are none: [`Overloaded`](crate::dns::NameError::Overloaded) at once, if
-    /// too many names are being asked for.
+    /// Within `Ready`, why there are none. [`Overloaded`](NameError::Overloaded) at once, if the client
+    /// has as many questions as it may, and no answer that has expired serves instead.
     pub fn look_up<M>(
         &mut self,
         reactor: &mut Reactor<M>,
         name: &str,
         waiter: Token,
-    ) -> Poll<Answer> {
+        client: Option<IpAddr>,
+    ) -> Poll<Result<Addresses, NameError>> {
+        let read = self.read_files(reactor);
+        if !self.files.are_read() {
+            if let Err(error) = read {
+                let text = format!("no thread to read the files about names: {error}");
+                return Poll::Ready(Err(NameError::Unanswered(text)));
+            }
+            self.parked.insert(waiter);
+            return Poll::Pending;
+        }
+        let name = lower_case(name);
+        if let Some(answer) = self.known_here(&name) {
+            return Poll::Ready(answer.map(|list| Addresses { list, complete: true }));
+        }
         let now = reactor.now().mono;
-        if self.files.look(now) {
-            self.names.clear();
-            self.servers.forget();
+        let mut known = self.names.look_up(&name, waiter, client, now);
+        if known.is_open()
+            && let Some(news) = self.lookups.drive_ready(&name, reactor)
+        {
+            self.take(news, reactor);
+            known = self.names.look_up(&name, waiter, client, now);
         }
-        let name = match name.bytes().any(|b| b.is_ascii_uppercase()) {
-            true => Cow::Owned(name.to_ascii_lowercase()),
-            false => Cow::Borrowed(name),
-        };
-        if let Some(addresses) = self.files.hosts.get(name.strip_suffix('.').unwrap_or(&name)) {
-            return Poll::Ready(Ok(addresses));
+        match known {
+            Known::Answer(answer) => return Poll::Ready(answer),
+            Known::Waiting => {}
+            Known::Ask(displaced) => {
+                if let Some(other) = displaced {
+                    self.lookups.close(&other, reactor);
+                }
+                self.begin(&name, now, reactor);
+            }
         }
-        match self.names.look_up(&name, waiter, now) {
-            Known::Answer(answer) => Poll::Ready(answer),
-            Known::Waiting => Poll::Pending,
-            Known::Ask => self.begin(reactor, &name, waiter, now),
-        }
+        Poll::Pending
     }
 
-    /// `waiter` does not want to know any more. A question that is under way goes on, until its
-    /// answer or its deadline: somebody may ask again.
+    /// Removes `waiter` from those that wait for `name`. A question that no other waits for goes on
+    /// while there is room for it: its answer may be wanted again.
     pub fn leave(&mut self, name: &str, waiter: Token) {
-        self.names.leave(&name.to_ascii_lowercase(), &waiter);
+        self.parked.remove(&waiter);
+        self.names.leave(&lower_case(name), &waiter);
     }
 
-    /// How long what is known of `name` serves without another question; nothing is known of what
-    /// the file of hosts says.
+    /// Returns the time for which what is known of `name` serves without another question; nothing is
+    /// known of what the file of hosts says.
     #[must_use]
     pub fn lifetime(&self, name: &str, now: Instant) -> Option<Duration> {
-        self.names.lifetime(&name.to_ascii_lowercase(), now)
+        self.names.lifetime(&lower_case(name), now)
     }
 
-    /// A file of the sources that was read once and cannot be any more. It counts as it was; files
-    /// are looked at when names are looked up.
+    /// Returns a file of the sources that was read once and cannot be any more. It counts as it was;
+    /// files are looked at when names are looked up.
     #[must_use]
     pub fn lost_file(&self) -> Option<&Path> {
         self.files.lost()
     }
 
-    /// How many names are being asked for. Each has two sockets at most.
+    /// Returns the number of names that are being asked for. Each has two sockets at most.
     #[must_use]
-    pub const fn asking(&self) -> usize {
-        self.open.len()
+    pub fn asking(&self) -> usize {
+        self.names.count().1
     }
 
-    /// Goes on as far as it can, and wakes those who wait for what has come.
-    pub fn drive<M>(&mut self, reactor: &mut Reactor<M>) {
-        let mut open = std::mem::take(&mut self.open);
-        open.retain_mut(|open| self.drive_lookup(open, reactor));
-        open.append(&mut self.open);
-        let deadlines = open.iter().map(Open::next_deadline);
-        reactor.set_deadline(self.owner, deadlines.min());
-        self.open = open;
+    /// Returns all waiters, with the names that they wait for.
+    pub fn waiters(&self) -> impl Iterator<Item = (&str, Token)> {
+        self.names.waiters()
     }
 
-    /// Closes its sockets; who waits then waits in vain.
-    pub fn close<M>(&mut self, reactor: &mut Reactor<M>) {
-        for mut open in self.open.drain(..) {
-            self.names.forget(&open.name);
-            open.wires.iter_mut().filter_map(Option::take).for_each(|wire| wire.close(reactor));
+    /// Drives the look-up that `token` names, or the resolver itself, and wakes waiters that there is
+    /// an answer for.
+    pub fn drive<M>(&mut self, reactor: &mut Reactor<M>, token: Token) {
+        if let Some(news) = self.lookups.drive(token, reactor) {
+            return self.take(news, reactor);
         }
-        reactor.set_deadline(self.owner, None);
+        let failed = self.read_files(reactor).is_err();
+        if failed || self.files.are_read() {
+            for waiter in (0..WAKES).map_while(|_| self.parked.pop_first()) {
+                reactor.wake(waiter);
+            }
+        }
+        self.tell(reactor);
     }
 
-    fn begin<M>(
-        &mut self,
-        reactor: &mut Reactor<M>,
-        name: &str,
-        waiter: Token,
-        now: Instant,
-    ) -> Poll<Answer> {
-        let at_once = match name.parse::<IpAddr>() {
-            Ok(address) => Some(Ok([address].into())),
-            Err(_) if is_nowhere(name) => Some(Err(NameError::NoSuchName)),
-            Err(_) => self.open_lookup(name, now).err().map(Err),
-        };
-        let Some(answer) = at_once else {
-            reactor.wake(self.owner);
-            return Poll::Pending;
-        };
-        self.names.answered(name, answer.clone(), None, now);
-        self.names.leave(name, &waiter);
-        Poll::Ready(answer)
+    /// Closes its sockets; an object that waits then waits in vain.
+    pub fn close<M>(&mut self, reactor: &mut Reactor<M>) {
+        for name in self.lookups.close_all(reactor) {
+            self.names.forget(&name);
+        }
+        self.parked.clear();
     }
 
-    fn open_lookup(&mut self, name: &str, now: Instant) -> Result<(), NameError> {
+    /// Compares the books of the resolver with each other; for simulations.
+    ///
+    /// # Panics
+    /// If they do not agree.
+    pub fn check(&self) {
+        self.names.check();
+        assert_eq!(self.lookups.len(), self.asking(), "each question is a look-up");
+    }
+
+    /// Has the files looked at, and goes by what was read last.
+    fn read_files<M>(&mut self, reactor: &Reactor<M>) -> io::Result<()> {
+        let own = self.lookups.own_token();
+        let looking = self.files.look(reactor.now().mono, || reactor.waker(own));
+        if self.files.take() {
+            self.names.clear();
+            self.servers.forget();
+        }
+        looking
+    }
+
+    /// Returns what needs no question.
+    fn known_here(&self, name: &str) -> Option<Answer> {
+        if let Some(addresses) = self.files.hosts.get(name.strip_suffix('.').unwrap_or(name)) {
+            return Some(Ok(addresses));
+        }
+        if let Ok(address) = name.parse::<IpAddr>() {
+            return Some(Ok([address].into()));
+        }
+        if is_nowhere(name) {
+            return Some(Err(NameError::NoSuchName));
+        }
+        (!is_host_name(name)).then_some(Err(NameError::NotAName))
+    }
+
+    /// Begins to ask the servers for `name`.
+    fn begin<M>(&mut self, name: &str, now: Instant, reactor: &mut Reactor<M>) {
         let conf = &self.files.conf;
         let servers = self.servers.order(&conf.servers, conf.rotate, now);
-        let lookup = Lookup::new(name, conf, &servers, self.times, now)?;
-        let stale_at = self.names.stale_at(name);
-        let wires = [const { None }; QUESTIONS];
-        self.open.push(Open { name: name.to_owned(), lookup, wires, stale_at });
-        Ok(())
+        match Lookup::new(name, conf, &servers, self.times) {
+            Ok(lookup) => {
+                let expired_at = self.names.expired_serves_at(name);
+                self.lookups.open(name.into(), lookup, expired_at, reactor);
+            }
+            Err(error) => {
+                self.names.answered(name, Err(error), None, now);
+                self.tell(reactor);
+            }
+        }
     }
 
-    /// Whether there is more to come.
-    fn drive_lookup<M>(&mut self, open: &mut Open, reactor: &mut Reactor<M>) -> bool {
+    /// Takes the outcome of driving a look-up.
+    fn take<M>(&mut self, (name, news): (Arc<str>, Vec<News>), reactor: &mut Reactor<M>) {
         let now = reactor.now().mono;
-        for place in 0..QUESTIONS {
-            self.receive(open, place, reactor);
-        }
-        let mut goes_on = true;
-        while let Some(step) = open.lookup.step(now, &mut self.random) {
-            match step {
-                Step::Ask(place, query) => {
-                    open.hang_up(place, reactor);
-                    match Wire::open(query, self.owner, reactor) {
-                        Ok(wire) => open.wires[place] = Some(wire),
-                        Err(error) if is_exhaustion(&error) => open.lookup.postpone(place, now),
-                        Err(error) => open.lookup.failed(place, &error),
+        for news in news {
+            match news {
+                News::Slow => self.names.tell_expired(&name, now),
+                News::Server(server, notice) => self.servers.notice(server, notice, now),
+                News::Found(found) => match found.answer {
+                    Ok(list) if !found.complete => {
+                        self.names.answered_in_part(&name, list, found.ttl, now);
                     }
-                }
-                Step::Found(found) => {
-                    goes_on = !found.complete;
-                    self.found(&open.name, found, reactor);
-                }
+                    answer => self.names.answered(&name, answer, found.ttl, now),
+                },
             }
         }
-        for (server, answered) in open.lookup.noticed() {
-            self.servers.notice(server, answered, now);
-        }
-        for place in 0..QUESTIONS {
-            if !open.lookup.is_waiting(place) {
-                open.hang_up(place, reactor);
-            }
-        }
-        if open.stale_at.is_some_and(|at| now >= at) {
-            open.stale_at = None;
-            self.names.waiters(&open.name).for_each(|&waiter| reactor.wake(waiter));
-        }
-        goes_on
+        self.tell(reactor);
     }
 
-    fn found<M>(&mut self, name: &str, found: Found, reactor: &mut Reactor<M>) {
-        let now = reactor.now().mono;
-        let Found { answer, ttl, complete } = found;
-        let waiters = match complete {
-            true => self.names.answered(name, answer, ttl, now),
-            false => self.names.answered_early(name, answer, ttl, now),
-        };
-        waiters.into_iter().for_each(|waiter| reactor.wake(waiter));
-    }
-
-    /// Takes what has come for one question, until that is its answer.
-    fn receive<M>(&mut self, open: &mut Open, place: usize, reactor: &mut Reactor<M>) {
-        let Some(wire) = &mut open.wires[place] else { return };
-        for _ in 0..DATAGRAMS {
-            if !open.lookup.is_waiting(place) {
-                return;
-            }
-            self.datagram.clear();
-            self.datagram.reserve(wire::DATAGRAM);
-            match wire.receive(&mut self.datagram, reactor) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(source)) => open.lookup.received(place, source, &self.datagram),
-                Poll::Ready(Err(error)) => return open.lookup.failed(place, &error),
-            }
+    /// Wakes waiters that were not told yet of an answer; if they are very many, the rest soon.
+    fn tell<M>(&mut self, reactor: &mut Reactor<M>) {
+        self.names.told(WAKES).into_iter().for_each(|waiter| reactor.wake(waiter));
+        let parked = self.files.are_read() && !self.parked.is_empty();
+        if self.names.has_to_tell() || parked {
+            reactor.wake(self.lookups.own_token());
         }
-        reactor.wake(self.owner);
     }
 }
 
-impl Open {
-    fn next_deadline(&self) -> Instant {
-        let deadline = self.lookup.next_deadline();
-        self.stale_at.map_or(deadline, |at| at.min(deadline))
-    }
-
-    fn hang_up<M>(&mut self, place: usize, reactor: &mut Reactor<M>) {
-        if let Some(wire) = self.wires[place].take() {
-            wire.close(reactor);
-        }
+fn lower_case(name: &str) -> Cow<'_, str> {
+    match name.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => Cow::Owned(name.to_ascii_lowercase()),
+        false => Cow::Borrowed(name),
     }
 }

@@ -7,7 +7,9 @@ use std::task::{Poll, ready};
 use crate::dns::{Over, Query};
 use crate::reactor::Reactor;
 use crate::reactor::arena::Token;
+use crate::reactor::ready::Ready;
 use crate::reactor::transport::Io;
+use crate::work::{LOOK_UP, count};
 
 /// Room for one datagram: more than servers are asked to send.
 pub(super) const DATAGRAM: usize = 4096;
@@ -68,6 +70,7 @@ impl Wire {
         into: &mut Vec<u8>,
         reactor: &mut Reactor<M>,
     ) -> Poll<io::Result<SocketAddr>> {
+        count(LOOK_UP);
         match self {
             Self::Datagrams(io) => reactor.recv_datagram(*io, into),
             Self::Stream(stream) => {
@@ -77,11 +80,20 @@ impl Wire {
         }
     }
 
+    /// Returns true if something has come that was not received yet.
+    pub(super) fn has_news<M>(&self, reactor: &Reactor<M>) -> bool {
+        reactor.ready(self.io()).contains(Ready::READABLE)
+    }
+
     pub(super) fn close<M>(self, reactor: &mut Reactor<M>) {
-        reactor.close(match self {
-            Self::Datagrams(io) => io,
+        reactor.close(self.io());
+    }
+
+    const fn io(&self) -> Io {
+        match self {
+            Self::Datagrams(io) => *io,
             Self::Stream(stream) => stream.io,
-        });
+        }
     }
 }
 
@@ -99,6 +111,7 @@ impl Stream {
             if let Some((length, rest)) = self.received.split_first_chunk::<LENGTH>() {
                 let length = usize::from(u16::from_be_bytes(*length));
                 if rest.len() >= length {
+                    count(self.received.len());
                     let message = rest[..length].to_vec();
                     self.received.drain(..LENGTH + length);
                     return Poll::Ready(Ok(message));

@@ -49,7 +49,7 @@ impl Scene {
     }
 
     fn ask(&self, names: &[&str]) {
-        names.iter().for_each(|name| self.resolver.ask(name).unwrap());
+        names.iter().for_each(|name| self.resolver.ask(name, None).unwrap());
     }
 
     /// Waits until threads are at so many names more; which.
@@ -97,7 +97,7 @@ fn a_thread_more_than_are_of_use_ends() {
     {
         let mut queue = scene.resolver.0.lock();
         queue.threads = 3;
-        queue.waiting.push_back("a name".into());
+        queue.waiting.push_back(Waiting { name: "a name".into(), client: None });
     }
     assert_eq!(first.next(), None);
     assert_eq!(second.next().as_deref(), Some("a name"), "there are two now");
@@ -140,8 +140,8 @@ fn what_waits_for_a_thread_has_a_bound() {
     let scene = Scene::new(1);
     scene.ask(&["slow"]);
     scene.begun(1);
-    (0..WAITING).for_each(|number| scene.resolver.ask(&number.to_string()).unwrap());
-    let refused = scene.resolver.ask("one more").unwrap_err();
+    (0..WAITING).for_each(|number| scene.resolver.ask(&number.to_string(), None).unwrap());
+    let refused = scene.resolver.ask("one more", None).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
     scene.ask(&["7"]);
     scene.resolver.forget("7");
@@ -170,4 +170,40 @@ fn threads_end_with_the_reactor_though_its_mailbox_was_full() {
     assert_eq!(mailbox.send_when_room("letter".into()), Err("letter".into()));
     drop(scene.resolver);
     assert_eq!(scene.begun.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
+}
+
+#[test]
+fn one_client_leaves_threads_to_others() {
+    let mut scene = Scene::new(4);
+    let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
+    for name in ["slow 1", "slow 2", "slow 3", "slow 4"] {
+        scene.resolver.ask(name, one).unwrap();
+    }
+    assert_eq!(scene.begun(2), ["slow 1", "slow 2"]);
+    scene.resolver.ask("quick", other).unwrap();
+    assert_eq!(scene.answers(1), ["quick"], "it does not wait behind the slow ones");
+    assert_eq!(scene.begun(1), ["quick"]);
+    assert_eq!(scene.resolver.0.lock().next(), None, "two threads are left to others");
+    scene.resolver.forget("slow 1");
+    assert_eq!(scene.begun(1), ["slow 3"], "in the place of one that is not waited for");
+    scene.hold = None;
+    assert_eq!(scene.answers(4), ["slow 1", "slow 2", "slow 3", "slow 4"]);
+}
+
+#[test]
+fn one_client_leaves_threads_behind_for_half_of_the_bound() {
+    let mut scene = Scene::new(1);
+    let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
+    for number in 0..LEFT_BEHIND / 2 {
+        let name = format!("slow {number}");
+        scene.resolver.ask(&name, one).unwrap();
+        assert_eq!(scene.begun(1), [name.as_str()]);
+        scene.resolver.forget(&name);
+    }
+    scene.resolver.ask("slow", one).unwrap();
+    scene.resolver.ask("quick", other).unwrap();
+    assert_eq!(scene.answers(1), ["quick"]);
+    assert_eq!(scene.begun(1), ["quick"], "the other waits until one of its own ends");
+    scene.hold = None;
+    assert_eq!(scene.answers(1 + LEFT_BEHIND / 2).len(), 1 + LEFT_BEHIND / 2);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Network;
 use crate::reactor::arena::Token;
 use crate::reactor::clock::Clock;
-use crate::reactor::transport::{Io, Report, Transport};
+use crate::reactor::transport::{Endpoint, Io, Report, Transport};
 
 /// The transport of one simulated host.
 #[derive(Debug)]
@@ -42,8 +42,14 @@ impl Transport for SimTransport {
         Ok(())
     }
 
-    fn listen(&mut self, address: SocketAddr) -> io::Result<Io> {
-        self.network.world().listen(self.host, address)
+    /// A host has one address here, which is everywhere.
+    fn listen(&mut self, endpoint: Endpoint) -> io::Result<Io> {
+        let mut world = self.network.world();
+        let address = match endpoint {
+            Endpoint::Address(address) => address,
+            Endpoint::Everywhere(port) => SocketAddr::new(world.hosts[self.host].address, port),
+        };
+        world.listen(self.host, address)
     }
 
     fn adopt(&mut self, _listener: TcpListener) -> io::Result<Io> {

@@ -8,7 +8,8 @@ use crate::support::chunked;
 pub(super) fn framing() -> Vec<Row> {
     vec![
         row(Refusal::ContentLength, 400, posts(&BAD_LENGTHS)),
-        row(Refusal::RepeatedContentLength, 400, posts(&REPEATED_LENGTHS)),
+        row(Refusal::RepeatedContentLength, 400, posts(&EQUAL_LENGTHS)),
+        row(Refusal::RepeatedContentLength, 400, posts(&UNEQUAL_LENGTHS)),
         row(Refusal::TwoLengths, 400, posts(&TWO_LENGTHS)),
         row(
             Refusal::OldTransferEncoding,
@@ -69,14 +70,21 @@ pub(super) const BAD_LENGTHS: [&[u8]; 17] = [
     b"Content-Length: 18446744073709551621\r\n",
 ];
 
-pub(super) const REPEATED_LENGTHS: [&[u8]; 9] = [
+/// Refused in requests only (RFC 9112 §6.3, rule 5).
+const EQUAL_LENGTHS: [&[u8]; 3] = [
     b"Content-Length: 5\r\nContent-Length: 5\r\n",
+    b"Content-Length: 5, 5\r\n",
+    b"Content-Length: 0\r\ncontent-length: 0,0\r\n",
+];
+
+pub(super) const UNEQUAL_LENGTHS: [&[u8]; 9] = [
     b"Content-Length: 5\r\nContent-Length: 6\r\n",
     b"Content-Length: 0\r\nA: b\r\ncontent-length: 5\r\n",
     b"Content-Length:\r\nContent-Length: 5\r\n",
     b"Content-Length: 5\r\nContent-Length: x\r\n",
-    b"Content-Length: 5, 5\r\n",
     b"Content-Length: 5,6\r\n",
+    b"Content-Length: 5, 5, 6\r\n",
+    b"Content-Length: 5, 05\r\n",
     b"Content-Length: 5,\r\n",
     b"Content-Length: ,5\r\n",
 ];

@@ -8,12 +8,12 @@ use crate::support::{chunked, post, with_line};
 pub(super) fn start_lines() -> Vec<Row> {
     let huge = HeadLimits::default().start_line + 1;
     vec![
+        row(Refusal::Tls, 400, [&b"\x16"[..], b"\x16\x03\x01\x02\x00\x01", b"\r\n\x16\x03\x01"]),
         row(
             Refusal::NotHttp,
             400,
             [
-                &b"\x16\x03\x01\x02\x00\x01"[..], // the first bytes of TLS
-                b"\x05\x01\x00",                  // of SOCKS
+                &b"\x05\x01\x00"[..], // the first bytes of SOCKS
                 b"\0GET / HTTP/1.1\r\n",
                 b" GET / HTTP/1.1\r\n",
                 b"\tGET / HTTP/1.1\r\n",
@@ -116,23 +116,18 @@ pub(super) fn targets() -> Vec<Row> {
         row(
             Refusal::Target,
             400,
+            gets(&["/#top", "/a\"b", "/<script>", "/a?b=<", "http://h/#", "/\u{e4}#"]),
+        ),
+        row(
+            Refusal::TargetEncoding,
+            400,
             [
-                gets(&[
-                    "/#top",
-                    "/a\"b",
-                    "/<script>",
-                    "/a\\b",
-                    "/a^b",
-                    "/a`b",
-                    "/{id}",
-                    "/a|b",
-                    "http://h/#",
-                    "/\u{e4}",
-                    "http://\u{e4}.test/",
-                ]),
-                vec![b"GET /\xe4 HTTP/1.1\r\nHost: h\r\n\r\n".to_vec()],
-            ]
-            .concat(),
+                &b"GET /\xe4 HTTP/1.1\r\nHost: h\r\n\r\n"[..],
+                b"GET /?a=\xc3 HTTP/1.1\r\nHost: h\r\n\r\n",
+                b"GET http://h/\xff\xfe HTTP/1.1\r\nHost: h\r\n\r\n",
+                b"GET /\xc0\xaf HTTP/1.1\r\nHost: h\r\n\r\n",
+                b"GET /\xed\xa0\x80 HTTP/1.1\r\nHost: h\r\n\r\n",
+            ],
         ),
         row(
             Refusal::TargetForm,
@@ -193,6 +188,10 @@ pub(super) fn targets() -> Vec<Row> {
                 "GET http://h:80a/ HTTP/1.1",
                 "GET http://h:0x50/ HTTP/1.1",
                 "GET http://h:80:80/ HTTP/1.1",
+                "GET http://\u{e4}.test/ HTTP/1.1",
+                "GET http://h|i/ HTTP/1.1",
+                "GET http://good.test\\.evil.test/ HTTP/1.1",
+                "GET http://{h}/ HTTP/1.1",
                 "GET http://h,i/ HTTP/1.1",
                 "GET http://h;a/ HTTP/1.1",
                 "GET http://h%2etest/ HTTP/1.1",

@@ -2,7 +2,7 @@
 
 use tidegate::http::{HeadLimits, Refusal};
 
-use super::framing::{BAD_CODINGS, BAD_LENGTHS, REPEATED_LENGTHS, TWO_LENGTHS};
+use super::framing::{BAD_CODINGS, BAD_LENGTHS, TWO_LENGTHS, UNEQUAL_LENGTHS};
 use super::{Row, row};
 use crate::support::ok;
 
@@ -42,8 +42,7 @@ pub(super) fn from_origins() -> Vec<Row> {
                     b"Content-Type: text/plain",
                     b"HTTP/1.1 000 OK",
                     b"HTTP/1.1 099 OK",
-                    b"HTTP/1.1 600 OK",
-                    b"HTTP/1.1 999 OK",
+                    b"HTTP/1.1 1000 OK",
                     b"HTTP/1.1 200 O\0K",
                     b"HTTP/1.1 200 O\x1bK",
                     b"HTTP/1.1 200 OK\x7f",
@@ -85,7 +84,11 @@ pub(super) fn from_origins() -> Vec<Row> {
         row(
             Refusal::FieldTooLong,
             431,
-            [ok(&[&vec![b'a'; limits.field], &b": b\r\n"[..]].concat())],
+            [
+                ok(&[&vec![b'a'; limits.field], &b": b\r\n"[..]].concat()),
+                ok(format!("A: b\r\n{}", format!(" {}\r\n", "c".repeat(99)).repeat(100))
+                    .as_bytes()),
+            ],
         ),
         row(Refusal::TooManyFields, 431, [ok("A: b\r\n".repeat(limits.fields + 1).as_bytes())]),
         row(
@@ -98,15 +101,28 @@ pub(super) fn from_origins() -> Vec<Row> {
             431,
             [ok(format!("Connection: {}a\r\n", "a, ".repeat(limits.fields)).as_bytes())],
         ),
-        row(Refusal::ObsFold, 400, oks(&[b"A: b\r\n c\r\n", b" A: b\r\n"])),
-        row(Refusal::FieldName, 400, oks(&[b"Content-Length : 5\r\n", b"A\r\n", b": b\r\n"])),
+        row(
+            Refusal::ObsFold,
+            400,
+            [oks(&[b" A: b\r\n", b"\tA: b\r\n", b" \r\n"]), ok_chunks(&[b"0\r\n A: b\r\n\r\n"])]
+                .concat(),
+        ),
+        row(
+            Refusal::FieldName,
+            400,
+            [
+                oks(&[b"A\r\n", b": b\r\n", b"A b : c\r\n"]),
+                ok_chunks(&[b"0\r\nA\r\n\r\n", b"0\r\nA b: c\r\n\r\n"]),
+            ]
+            .concat(),
+        ),
         row(Refusal::FieldValue, 400, oks(&[b"A: b\0\r\n", b"A: b\rSet-Cookie: c\r\n"])),
         row(Refusal::ContentLength, 400, oks(&BAD_LENGTHS)),
         row(
             Refusal::RepeatedContentLength,
             400,
             [
-                oks(&REPEATED_LENGTHS),
+                oks(&UNEQUAL_LENGTHS),
                 status_lines(&[
                     b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nContent-Length: 6",
                     b"HTTP/1.1 204 No Content\r\nContent-Length: 0, 5",
@@ -128,6 +144,10 @@ pub(super) fn from_origins() -> Vec<Row> {
             oks(&[
                 b"Transfer-Encoding: gzip, chunked\r\n",
                 b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+                b"Transfer-Encoding: nonsense\r\n",
+                b"Transfer-Encoding: xchunked\r\n",
+                b"Transfer-Encoding: gzip, chunke\r\n",
+                b"Transfer-Encoding: identity, nonsense\r\n",
             ]),
         ),
         row(
@@ -138,7 +158,6 @@ pub(super) fn from_origins() -> Vec<Row> {
         row(Refusal::ChunkTooLarge, 400, ok_chunks(&[b"ffffffffffffffff\r\n"])),
         row(Refusal::ChunkExtension, 400, ok_chunks(&[b"5 0\r\nhello\r\n", b"5;\0\r\nhello\r\n"])),
         row(Refusal::ChunkEnd, 400, ok_chunks(&[b"5\r\nhello!\r\n", b"5\r\nhello\n0\r\n\r\n"])),
-        row(Refusal::Trailer, 400, ok_chunks(&[b"0\r\nSet-Cookie: a\r\n\r\n"])),
         row(
             Refusal::Truncated,
             400,

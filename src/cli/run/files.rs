@@ -1,0 +1,37 @@
+//! Files and folders that the proxy needs while it runs: to read its configuration again, and to open
+//! its log anew.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{LogTarget, Options, ResolverKind};
+use crate::proxy::Settings;
+use crate::reactor::Source;
+
+use super::super::args::RunArgs;
+
+/// The files that are read again.
+pub(super) fn read_again(args: &RunArgs, options: &Options, settings: &Settings) -> Vec<PathBuf> {
+    let protected = options.auth.protect.iter().flat_map(|protect| &protect.files);
+    let users = options.auth.files.iter().chain(protected);
+    let given = args.config.iter().chain(users).map(PathBuf::from);
+    let rules = settings.destinations.egress.files().map(PathBuf::from);
+    given.chain(rules).chain(about_names(options, settings)).collect()
+}
+
+/// The files that say how names are resolved, where the proxy does that itself.
+fn about_names(options: &Options, settings: &Settings) -> Vec<PathBuf> {
+    let sources = [&settings.name_sources.hosts, &settings.name_sources.resolv_conf];
+    let files = sources.into_iter().filter_map(|source| match source {
+        Source::File(path) => Some(path.clone()),
+        Source::Text(_) => None,
+    });
+    files.filter(|_| options.resolver == ResolverKind::Loop).collect()
+}
+
+/// The file of the access log, if it has one.
+pub(super) fn access_log(options: &Options) -> Option<&Path> {
+    match &options.access_log {
+        LogTarget::File(path) => Some(Path::new(path)),
+        LogTarget::Stdout | LogTarget::Off => None,
+    }
+}

@@ -1,0 +1,144 @@
+//! Starting the proxy: everything that is opened once is, before the first thread begins.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Options;
+use crate::proxy::{Mail, Settings, Worker};
+use crate::reactor::{InterfaceWatch, Reactor, interface_addresses, raise_descriptor_limit};
+
+use super::super::allocator::Heap;
+use super::super::args::RunArgs;
+use super::super::banner::banner;
+use super::super::identity::Identity;
+use super::super::listening::{Listening, endpoint};
+use super::super::log_writer::LogWriter;
+use super::super::notices::Notices;
+use super::super::outlet::Outlet;
+use super::super::output::Output;
+use super::operating::Operating;
+use super::reload::Reloading;
+use super::rights::Rights;
+use super::{Program, Secret, surroundings};
+
+/// Descriptors for what is neither a client nor its origin: listeners, logs, files.
+const SPARE_DESCRIPTORS: u64 = 64;
+/// A number of clients that is worth a warning.
+const FEW_CLIENTS: usize = 64;
+/// Time between two readings of the addresses of this machine.
+const INTERFACES: Duration = Duration::from_secs(3);
+
+/// Signals that are taken. The last is sent for a write beyond the limit of file sizes and would end
+/// the process; blocked, it leaves the write to fail.
+const SIGNALS: &[i32] = &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGXFSZ];
+
+impl Program {
+    /// Opens what the proxy needs, says so, and starts the threads that write.
+    pub(super) fn start(
+        args: RunArgs,
+        options: Options,
+        settings: Settings,
+        identity: Option<Identity>,
+        secret: Secret,
+    ) -> io::Result<(Self, Reactor<Mail>)> {
+        let descriptors = raise_descriptor_limit()?;
+        let clients = clients_for(descriptors);
+        let mut reactor = Reactor::new()?;
+        // Before any thread is started, so that none of them takes a signal.
+        reactor.watch_signals(SIGNALS)?;
+        let known = addresses_of_this_machine(&settings)?;
+        let output = Output::open(options.access_log.clone())?;
+        let notices = Notices::new();
+        let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
+        let log = Outlet::new("the access log", waiting, Some(notices.clone()));
+        let sink = Box::new(LogWriter(log.clone()));
+        let auth = settings.auth.clone();
+        let surroundings = surroundings(&options, &reactor, sink, known.clone(), &secret);
+        let mut worker = Worker::new(settings, surroundings, clients);
+        let listening = listen(&mut worker, &mut reactor, &options)?;
+        let addresses: Vec<SocketAddr> =
+            listening.iter().map(|listening| listening.address).collect();
+        worker.offer_reloads();
+        let port = addresses.first().map_or(0, SocketAddr::port);
+        let operating = Operating::open(&mut worker, &mut reactor, &options, port)?;
+        let asked = (&args, &options, &**worker.settings());
+        let (rights, given_up) = Rights::give_up(identity, asked, (&output, &operating))?;
+
+        notices.start()?;
+        log.start(output)?;
+        let watch = known.map(|known| {
+            InterfaceWatch::start(known, INTERFACES, reactor.mailbox(), Mail::Addresses)
+        });
+        let mut said = few_clients(descriptors, clients);
+        said.push(banner(&options, auth.as_ref(), &listening, operating.explain.as_deref()));
+        said.extend(options.auth.warnings(auth.as_ref(), &addresses));
+        said.extend(operating.lines);
+        said.extend(given_up);
+        said.extend(addresses.iter().map(|address| format!("listening {address}")));
+        said.iter().for_each(|line| notices.say(line));
+        let program = Self {
+            worker,
+            args: Arc::new(args),
+            options: Arc::new(options),
+            addresses: addresses.into(),
+            notices,
+            log,
+            reloading: Reloading::new(reactor.mailbox()),
+            heap: Heap::new(reactor.mailbox()),
+            pseudonym: secret.pseudonym.into(),
+            rights: Arc::new(rights),
+            interrupted: false,
+            lost: None,
+            _watch: watch.transpose()?,
+        };
+        Ok((program, reactor))
+    }
+}
+
+/// Reads the addresses of this machine. Without them, a forward proxy would not know which
+/// destinations are this machine itself; a reverse proxy needs none.
+///
+/// # Errors
+/// If a forward proxy cannot read them.
+pub(super) fn addresses_of_this_machine(settings: &Settings) -> io::Result<Option<Vec<IpAddr>>> {
+    match interface_addresses() {
+        Ok(addresses) => Ok(Some(addresses)),
+        Err(_) if settings.reverse.is_some() => Ok(None),
+        Err(error) => Err(io::Error::other(format!(
+            "the addresses of this machine cannot be read: {error}; a sandbox around tidegate has \
+             to allow netlink sockets (AF_NETLINK)"
+        ))),
+    }
+}
+
+/// Opens all listeners.
+fn listen(
+    worker: &mut Worker,
+    reactor: &mut Reactor<Mail>,
+    options: &Options,
+) -> io::Result<Vec<Listening>> {
+    let all = options.listeners();
+    let mut open = |&address| {
+        let endpoint = endpoint(address, &all);
+        let bound = worker.listen(reactor, endpoint);
+        let bound =
+            bound.map_err(|error| io::Error::other(format!("cannot listen on {address}: {error}")));
+        Ok(Listening::at(endpoint, bound?))
+    };
+    all.iter().map(&mut open).collect()
+}
+
+/// The number of clients that so many descriptors bear: each may need a second one for its origin.
+fn clients_for(descriptors: u64) -> usize {
+    let pairs = descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2;
+    usize::try_from(pairs.max(1)).unwrap_or(usize::MAX)
+}
+
+/// A line that says so if there are descriptors for few clients only.
+fn few_clients(descriptors: u64, clients: usize) -> Vec<String> {
+    let few =
+        format!("RLIMIT_NOFILE is {descriptors}: there are descriptors for {clients} clients only");
+    (clients < FEW_CLIENTS).then_some(few).into_iter().collect()
+}

@@ -1,0 +1,133 @@
+//! Name servers, and what was learned of each: in which order they are asked, and how.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Time for which a server that was silent is asked after the others.
+const SILENT: Duration = Duration::from_secs(30);
+/// Time for which it is remembered that a server lacks EDNS, or the case of names.
+const LEARNED: Duration = Duration::from_secs(15 * 60);
+/// Number of questions in a row that a server answers only without EDNS, before it is taken for one
+/// that lacks it: a single datagram may have been lost for another reason.
+const EDNS_FAILURES: u32 = 2;
+
+/// A server, and how it is to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// True if queries carry an OPT record (RFC 6891).
+    pub edns: bool,
+    /// True if queries spell the name in random case, which the answer has to repeat
+    /// (draft-vixie-dnsext-dns0x20).
+    pub random_case: bool,
+}
+
+impl Server {
+    /// A server of which nothing was learned.
+    #[must_use]
+    pub const fn new(address: SocketAddr) -> Self {
+        Self { address, edns: true, random_case: true }
+    }
+}
+
+/// An observation of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The server has answered.
+    Answered,
+    /// The server has not answered in time, or cannot be reached.
+    Silent,
+    /// The server has answered a query with EDNS.
+    Edns,
+    /// The server has answered a query without EDNS that it had not answered with it.
+    NoEdns,
+    /// The server does not repeat names in their case; see
+    /// [`Lookup`](super::Lookup) on what counts as proof.
+    NoCase,
+}
+
+/// All servers of which something was learned.
+#[derive(Debug, Default)]
+pub struct Servers {
+    learned: Vec<Learned>,
+    /// Number of look-ups, where servers take turns.
+    turns: usize,
+}
+
+#[derive(Debug)]
+struct Learned {
+    address: SocketAddr,
+    /// Times until which these count.
+    silent: Option<Instant>,
+    no_edns: Option<Instant>,
+    no_case: Option<Instant>,
+    edns_failures: u32,
+}
+
+impl Servers {
+    /// Returns `servers` in the order in which they are asked: those that were silent lately last. If
+    /// they `rotate`, another one is the first each time.
+    pub fn order(&mut self, servers: &[SocketAddr], rotate: bool, now: Instant) -> Vec<Server> {
+        let mut order: Vec<Server> =
+            servers.iter().map(|&address| self.get(address, now)).collect();
+        if rotate && !order.is_empty() {
+            self.turns = self.turns.wrapping_add(1);
+            let first = self.turns % order.len();
+            order.rotate_left(first);
+        }
+        order.sort_by_key(|server| {
+            self.find(server.address).is_some_and(|learned| holds(learned.silent, now))
+        });
+        order
+    }
+
+    /// Takes note of an observation.
+    pub fn notice(&mut self, address: SocketAddr, notice: Notice, now: Instant) {
+        let learned = self.entry(address);
+        match notice {
+            Notice::Answered => learned.silent = None,
+            Notice::Silent => learned.silent = Some(now + SILENT),
+            Notice::Edns => (learned.edns_failures, learned.no_edns) = (0, None),
+            Notice::NoEdns => {
+                learned.edns_failures = learned.edns_failures.saturating_add(1);
+                if learned.edns_failures >= EDNS_FAILURES {
+                    learned.no_edns = Some(now + LEARNED);
+                }
+            }
+            Notice::NoCase => learned.no_case = Some(now + LEARNED),
+        }
+    }
+
+    /// Forgets all that was learned.
+    pub fn forget(&mut self) {
+        self.learned.clear();
+    }
+
+    fn get(&self, address: SocketAddr, now: Instant) -> Server {
+        let learned = self.find(address);
+        Server {
+            address,
+            edns: learned.is_none_or(|learned| !holds(learned.no_edns, now)),
+            random_case: learned.is_none_or(|learned| !holds(learned.no_case, now)),
+        }
+    }
+
+    fn find(&self, address: SocketAddr) -> Option<&Learned> {
+        self.learned.iter().find(|learned| learned.address == address)
+    }
+
+    fn entry(&mut self, address: SocketAddr) -> &mut Learned {
+        let at = self.learned.iter().position(|learned| learned.address == address);
+        let at = at.unwrap_or_else(|| {
+            let (silent, no_edns, no_case) = (None, None, None);
+            self.learned.push(Learned { address, silent, no_edns, no_case, edns_failures: 0 });
+            self.learned.len() - 1
+        });
+        &mut self.learned[at]
+    }
+}
+
+fn holds(until: Option<Instant>, now: Instant) -> bool {
+    until.is_some_and(|until| now < until)
+}

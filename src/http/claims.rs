@@ -1,0 +1,156 @@
+//! Fields in which proxies say who has asked, and for what. A client can write them too.
+
+use crate::work;
+
+/// Fields that origins, or libraries on them, are known to believe: the client's address, the host, the
+/// scheme, or the target of the request. All that begin with `X-Forwarded` are beside them.
+const CLAIMS: &[&[u8]] = &[
+    b"cf-connecting-ip",
+    b"client-ip",
+    b"fastly-client-ip",
+    b"forwarded",
+    b"forwarded-for",
+    b"proxy-client-ip",
+    b"true-client-ip",
+    b"wl-proxy-client-ip",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"x-host",
+    b"x-http-host-override",
+    b"x-original-host",
+    b"x-original-uri",
+    b"x-original-url",
+    b"x-originating-ip",
+    b"x-real-ip",
+    b"x-remote-addr",
+    b"x-remote-ip",
+    b"x-rewrite-url",
+    b"x-script-name",
+];
+
+/// Of them, fields with a target of the request, or a part of it.
+const TARGETS: &[&[u8]] =
+    &[b"x-original-uri", b"x-original-url", b"x-rewrite-url", b"x-script-name"];
+
+/// Fields that put another method in the place of the request's.
+const METHODS: &[&[u8]] = &[b"x-http-method", b"x-http-method-override", b"x-method-override"];
+
+/// Fields that frame or route a message.
+const FRAMING: &[&[u8]] = &[
+    b"content-length",
+    b"transfer-encoding",
+    b"keep-alive",
+    b"proxy-connection",
+    b"proxy-authorization",
+];
+
+/// Returns true if a field of this name says who has asked, or for what.
+#[must_use]
+pub fn is_claim(name: &[u8]) -> bool {
+    is_claim_as(name, |a, b| a.eq_ignore_ascii_case(&b))
+}
+
+/// Returns true if a field of this name puts another method in the place of the request's.
+#[must_use]
+pub fn overrides_method(name: &[u8]) -> bool {
+    is_among(METHODS, name, |a, b| a.eq_ignore_ascii_case(&b))
+}
+
+/// Returns true if some origins take a field of this name, in any spelling, for the target of the request
+/// or a part of it.
+#[must_use]
+pub fn is_other_target(name: &[u8]) -> bool {
+    is_among(TARGETS, name, looks_alike)
+}
+
+/// Returns true if a program behind CGI or WSGI would take this name for that of a field that frames or
+/// routes the message, or of a claim: they know `-` and other characters in names as one.
+#[must_use]
+pub fn is_lookalike(name: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    !name.iter().all(plain)
+        && (is_among(FRAMING, name, looks_alike)
+            || is_among(METHODS, name, looks_alike)
+            || is_claim_as(name, looks_alike))
+}
+
+/// Returns true if a field of this name becomes a variable of CGI that libraries take for the operator's
+/// proxy (httpoxy).
+#[must_use]
+pub const fn is_httpoxy(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"proxy")
+}
+
+fn is_claim_as(name: &[u8], same: fn(u8, u8) -> bool) -> bool {
+    const PREFIX: &[u8] = b"x-forwarded";
+    let begins = name.len() >= PREFIX.len() && is(PREFIX, &name[..PREFIX.len()], same);
+    let ends = name.get(PREFIX.len()).is_none_or(|&byte| same(byte, b'-'));
+    (begins && ends) || is_among(CLAIMS, name, same)
+}
+
+fn is_among(names: &[&[u8]], name: &[u8], same: fn(u8, u8) -> bool) -> bool {
+    work::count(names.len());
+    names.iter().any(|known| is(known, name, same))
+}
+
+fn is(known: &[u8], name: &[u8], same: fn(u8, u8) -> bool) -> bool {
+    known.len() == name.len() && name.iter().zip(known).all(|(&a, &b)| same(a, b))
+}
+
+/// Returns true if `byte` of a name may be taken for `known`.
+const fn looks_alike(byte: u8, known: u8) -> bool {
+    byte.eq_ignore_ascii_case(&known) || (known == b'-' && !byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_are_known_in_any_case() {
+        for name in [
+            "X-Forwarded-For",
+            "x-forwarded-anything",
+            "X-FORWARDED",
+            "Forwarded",
+            "X-Real-IP",
+            "True-Client-IP",
+            "X-Original-URL",
+            "X-Host",
+        ] {
+            assert!(is_claim(name.as_bytes()) && !is_lookalike(name.as_bytes()), "{name}");
+        }
+        for name in ["X-Forwardedly", "X-Forward", "Host", "X-Real-IPs", "X_Real_IP", "X-Custom"] {
+            assert!(!is_claim(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn lookalikes_differ_in_what_stands_for_a_hyphen() {
+        for name in [
+            "X_Forwarded_For",
+            "X-Forwarded_Port",
+            "x.real.ip",
+            "Content_Length",
+            "X_FORWARDED",
+            "Transfer!Encoding",
+            "X_HTTP_Method_Override",
+        ] {
+            assert!(is_lookalike(name.as_bytes()), "{name}");
+        }
+        for name in ["Content-Length", "X_Custom", "X_Forwardedly", "Forwarded", "Content__Length"]
+        {
+            assert!(!is_lookalike(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_targets_are_known_in_any_spelling() {
+        for name in ["X-Original-URL", "x-rewrite_url", "X_Original_Uri", "X-Script-Name"] {
+            assert!(is_other_target(name.as_bytes()), "{name}");
+        }
+        for name in ["X-Original-Host", "X-Rewrite-URLs"] {
+            assert!(!is_other_target(name.as_bytes()), "{name}");
+        }
+    }
+}

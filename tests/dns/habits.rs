@@ -1,0 +1,224 @@
+//! Name servers as they are: what the resolver learns of them, and how it asks them then.
+
+use std::time::Duration;
+
+use tidegate::dns::{Notice, Server, Servers};
+use tidegate::reactor::sim::{Faults, Rng, explore};
+use tidegate::reactor::{Clock, NameSources, ResolverLimits, Source, VirtualClock};
+
+use crate::scene::{Scene, server_address};
+use crate::server::Manner;
+use crate::write::{A, question_of};
+
+/// Time for which it is remembered that a server lacks something.
+const LEARNED: Duration = Duration::from_secs(15 * 60);
+/// Time that one server has for an answer.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
+fn scene(manner: Manner) -> Scene {
+    let mut scene = Scene::new(0, 1, &Faults::NONE);
+    scene.servers[0].zone.manner = manner;
+    scene.servers[0].add("other.test 60 A 198.51.100.9");
+    scene
+}
+
+/// Returns how many queries for addresses of the name there were as datagrams and over TCP.
+fn asked(scene: &Scene, name: &str) -> [usize; 2] {
+    let heard = &scene.servers[0].zone.heard;
+    [false, true].map(|tcp| heard.iter().filter(|query| query.0 == name && query.2 == tcp).count())
+}
+
+/// Returns true if the last query spelled its name in lower case.
+fn is_lower_case(scene: &Scene) -> bool {
+    let query = scene.servers[0].zone.queries.last().unwrap();
+    let name = &query[12..query[12..].iter().position(|&byte| byte == 0).unwrap() + 12];
+    name.to_ascii_lowercase() == name
+}
+
+fn has_edns(scene: &Scene) -> bool {
+    scene.servers[0].zone.queries.last().unwrap()[11] == 1
+}
+
+#[test]
+fn server_that_loses_the_case_is_asked_in_lower_case_from_then_on() {
+    let mut scene = scene(Manner::LowerCase);
+    assert_eq!(scene.resolve("four.test"), "198.51.100.4");
+    assert_eq!(asked(&scene, "four.test"), [2, 2], "each question once over TCP");
+    assert_eq!(scene.resolve("other.test"), "198.51.100.9");
+    assert_eq!(asked(&scene, "other.test"), [2, 0]);
+    assert!(is_lower_case(&scene));
+    assert_eq!(scene.took(), Duration::ZERO);
+    scene.run(LEARNED);
+    assert_eq!(scene.resolve("four.test"), "198.51.100.4");
+    assert_eq!(asked(&scene, "four.test"), [4, 4], "it may have learned");
+    scene.expect_closed();
+}
+
+#[test]
+fn server_that_loses_the_case_and_has_no_tcp_answers_all_the_same() {
+    let mut scene = scene(Manner::LowerCase);
+    scene.servers[0].refuse_connections();
+    assert_eq!(scene.resolve("four.test"), "198.51.100.4");
+    assert_eq!(asked(&scene, "four.test"), [6, 0], "three times for each question");
+    assert_eq!(scene.resolve("other.test"), "198.51.100.9");
+    assert_eq!(asked(&scene, "other.test"), [2, 0]);
+    scene.expect_closed();
+}
+
+#[test]
+fn names_are_spelled_as_they_are_if_that_is_asked_for() {
+    let mut scene = scene(Manner::LowerCase);
+    let sources = NameSources {
+        hosts: Source::Text(String::new()),
+        resolv_conf: Source::Text(String::new()),
+        servers: vec![server_address(1)],
+        random_case: false,
+    };
+    let resolver = &mut scene.program.resolver;
+    resolver.reconfigure(&mut scene.reactor, sources, ResolverLimits::default());
+    assert_eq!(scene.resolve("four.test"), "198.51.100.4");
+    assert_eq!(asked(&scene, "four.test"), [2, 0]);
+    assert!(is_lower_case(&scene));
+}
+
+#[test]
+fn server_that_drops_edns_is_asked_without_from_then_on() {
+    let mut scene = scene(Manner::NoEdns(None));
+    assert_eq!(scene.resolve("four.test"), "198.51.100.4");
+    assert_eq!(scene.took(), ATTEMPT, "that takes its time once");
+    assert_eq!(scene.resolve("other.test"), "198.51.100.9");
+    assert_eq!(scene.took(), ATTEMPT);
+    assert!(!has_edns(&scene));
+    scene.run(LEARNED);
+    scene.servers[0].zone.manner = Manner::Right;
+    assert_eq!(scene.resolve("four.test"), "198.51.100.4");
+    assert!(has_edns(&scene), "it may have learned");
+}
+
+#[test]
+fn server_that_answers_edns_by_an_error_is_asked_without_from_then_on() {
+    for code in [1, 2, 4] {
+        let mut scene = scene(Manner::NoEdns(Some(code)));
+        assert_eq!(scene.resolve("four.test"), "198.51.100.4");
+        assert_eq!(asked(&scene, "four.test"), [4, 0]);
+        assert_eq!(scene.resolve("other.test"), "198.51.100.9");
+        assert_eq!(asked(&scene, "other.test"), [2, 0]);
+        assert_eq!(scene.took(), Duration::ZERO);
+        assert!(!has_edns(&scene));
+    }
+}
+
+#[test]
+fn server_that_denies_names_without_ipv6_addresses_gives_their_ipv4_addresses() {
+    let mut scene = scene(Manner::NoIpv6);
+    assert_eq!(scene.resolve("four.test"), "198.51.100.4");
+    assert_eq!(scene.resolve("a.test"), "2001:db8::1 198.51.100.1");
+    assert_eq!(scene.resolve("gone.test"), "no such name");
+}
+
+#[test]
+fn chain_of_sixteen_aliases_is_followed() {
+    let mut scene = scene(Manner::Right);
+    for n in 0..17 {
+        scene.servers[0].add(&format!("n{n}.test 60 CNAME n{}.test", n + 1));
+    }
+    scene.servers[0].add("n17.test 60 A 198.51.100.17");
+    assert_eq!(scene.resolve("n1.test"), "198.51.100.17");
+    assert!(scene.resolve("n0.test").contains("CNAME records in a loop, or too many"));
+}
+
+#[test]
+fn question_repeats_the_name_that_an_alias_leads_to() {
+    let mut scene = scene(Manner::LowerCase);
+    scene.resolve("four.test");
+    scene.resolve("alias.test");
+    let last = scene.servers[0].zone.queries.last().unwrap();
+    assert_eq!(question_of(last), ("four.test".into(), A));
+}
+
+#[test]
+fn servers_are_asked_in_their_order_and_those_that_were_silent_last() {
+    let [a, b, c] = [1, 2, 3].map(server_address);
+    let (mut servers, now) = (Servers::default(), VirtualClock::default().now().mono);
+    let silent = Duration::from_secs(30);
+    let order = |servers: &mut Servers, rotate, now| {
+        let order = servers.order(&[a, b, c], rotate, now);
+        order.iter().map(|server| server.address).collect::<Vec<_>>()
+    };
+    servers.notice(a, Notice::Silent, now);
+    assert_eq!(order(&mut servers, false, now), [b, c, a]);
+    servers.notice(b, Notice::Silent, now + silent / 2);
+    assert_eq!(order(&mut servers, false, now + silent / 2), [c, a, b]);
+    assert_eq!(order(&mut servers, false, now + silent), [a, c, b]);
+    servers.notice(b, Notice::Answered, now + silent);
+    assert_eq!(order(&mut servers, false, now + silent), [a, b, c]);
+    assert_eq!(order(&mut servers, true, now + silent), [b, c, a]);
+    assert_eq!(order(&mut servers, true, now + silent), [c, a, b]);
+    assert_eq!(servers.order(&[], true, now), []);
+}
+
+#[test]
+fn one_lost_datagram_does_not_say_that_a_server_lacks_edns() {
+    let (mut servers, now) = (Servers::default(), VirtualClock::default().now().mono);
+    let at = server_address(1);
+    let mut server = |notices: &[Notice], now| {
+        notices.iter().for_each(|&notice| servers.notice(at, notice, now));
+        servers.order(&[at], false, now)[0]
+    };
+    assert_eq!(server(&[], now), Server::new(at));
+    assert!(server(&[Notice::NoEdns], now).edns);
+    assert!(server(&[Notice::Edns, Notice::NoEdns], now).edns, "it has answered in between");
+    assert!(!server(&[Notice::NoEdns], now).edns);
+    assert!(server(&[], now + LEARNED).edns);
+    assert!(!server(&[Notice::NoCase], now).random_case);
+    assert!(server(&[], now + LEARNED).random_case);
+}
+
+#[test]
+fn servers_of_any_manner_lead_to_right_addresses_or_an_error() {
+    let seeds = std::env::var("TIDEGATE_SEEDS").map_or(200, |seeds| seeds.parse().unwrap());
+    let (mut right, mut failed) = (0, 0);
+    explore(0..seeds, |seed| {
+        let mut rng = Rng::new(seed);
+        let lost = *rng.pick(&[0, 5]);
+        let mut scene = Scene::new(seed, 1 + rng.below(3), &Faults { lost, ..Faults::SOME });
+        let manners = [
+            Manner::Right,
+            Manner::Cut,
+            Manner::LowerCase,
+            Manner::NoEdns(None),
+            Manner::NoEdns(Some(1)),
+            Manner::NoEdns(Some(2)),
+            Manner::NoIpv6,
+        ];
+        for server in &mut scene.servers {
+            server.zone.manner = *rng.pick(&manners);
+            if rng.percent(30) {
+                server.refuse_connections();
+            }
+        }
+        for _ in 0..8 {
+            let names = ["four.test", "alias.test", "a.test", "gone.test"];
+            let name = *rng.pick(&names);
+            let shown = scene.resolve(name);
+            let expected = match name {
+                "a.test" => "2001:db8::1 198.51.100.1",
+                "gone.test" => "no such name",
+                _ => "198.51.100.4",
+            };
+            let error = ["no answer", "SERVFAIL", "TCP", "cannot be asked"];
+            if shown == expected || expected.split(' ').any(|address| address == shown) {
+                right += 1;
+            } else {
+                assert!(error.iter().any(|text| shown.contains(text)), "{name}: {shown}");
+                failed += 1;
+            }
+            scene.run(rng.duration(&(Duration::ZERO..Duration::from_secs(100))));
+        }
+        scene.expect_closed();
+    });
+    println!("{right} right, {failed} failed");
+    if std::env::var("TIDEGATE_SEED").is_err() {
+        assert!(right > 10 * failed, "{right} right, {failed} failed");
+    }
+}

@@ -1,0 +1,257 @@
+//! Work that a head, a body or trailers can cause, in counted steps: bounded, and linear in their size.
+
+use tidegate::cache;
+use tidegate::http::hop::{self, Hop};
+use tidegate::http::{
+    Chunked, ChunkedDecoder, ClientCodec, FromClient, FromOrigin, HeadLimits, Method, RequestHead,
+    ResponseHead, ServerCodec, Version,
+};
+use tidegate::work;
+
+use super::support::{ok, post};
+
+/// The most steps that anything at the limits may take: those of one drive.
+const MOST: u64 = 2_000_000;
+/// Bytes of the largest head.
+const HEAD: usize = 64 * 1024;
+
+/// Input of about so many bytes, and its name.
+type Hostile<'a> = (&'a str, &'a dyn Fn(usize) -> Vec<u8>);
+
+fn steps(work: impl FnOnce()) -> u64 {
+    let before = work::counted();
+    work();
+    work::counted() - before
+}
+
+/// Fails unless what `work` does with input of about `size` bytes, as `make` makes it, is bounded, is not
+/// far from linear in the size, and counted.
+fn check(name: &str, make: impl Fn(usize) -> Vec<u8>, work: impl Fn(&[u8]), size: usize) {
+    let [half, whole] = [size / 2, size].map(|size| {
+        let input = make(size);
+        let steps = steps(|| work(&input));
+        assert!(steps <= MOST, "{name}: {steps} steps");
+        assert!(steps >= input.len() as u64, "{name}: not all is counted in {steps} steps");
+        1000 * steps / input.len() as u64
+    });
+    assert!(
+        4 * whole <= 5 * half,
+        "{name}: {whole} steps for 1000 bytes, {half} if there are half as many"
+    );
+}
+
+/// Field lines of up to 8 KiB with this name and these elements again and again, `size` bytes in all.
+fn lists(name: &str, element: &str, size: usize) -> Vec<u8> {
+    let line = format!("{name}: {}\r\n", element.repeat(8000 / element.len()));
+    let mut lines = line.repeat(size.div_ceil(line.len())).into_bytes();
+    lines.truncate(size - size % line.len());
+    lines
+}
+
+fn head_of_request(bytes: &[u8]) -> Option<Box<RequestHead>> {
+    match ServerCodec::new().decode(bytes, &HeadLimits::default()) {
+        Ok((_, Some(FromClient::Request(head)))) => Some(head),
+        _ => None,
+    }
+}
+
+fn head_of_response(bytes: &[u8]) -> Option<Box<ResponseHead>> {
+    match ClientCodec::new(Method::Get).decode(bytes, &HeadLimits::default()) {
+        Ok((_, Some(FromOrigin::Response(head)))) => Some(head),
+        _ => None,
+    }
+}
+
+/// All that this crate reads in the fields of a request.
+fn read_request(head: &RequestHead) {
+    let fields = head.fields();
+    let hop = Hop::of(head.version(), fields);
+    let passed = fields.iter().filter(|field| !hop.ends_here(field)).count();
+    assert!(passed <= fields.len());
+    assert!(!hop::has_passed(fields, "gate"));
+    let _ = (hop::takes_trailers(head.version(), fields), hop::upgrade(head.version(), fields));
+}
+
+/// `Connection` lines that name all fields, whose names are equal but for their ends.
+fn nominating(size: usize) -> Vec<u8> {
+    let count = 110 * size / HEAD;
+    let stem = "x".repeat(240);
+    let names: Vec<String> = (0..count).map(|n| format!("{stem}{n:03}")).collect();
+    let connection = names.chunks(30).map(|names| format!("Connection: {}\r\n", names.join(", ")));
+    let fields = names.iter().rev().map(|name| format!("{name}: 1\r\n"));
+    connection.chain(fields).collect::<String>().into_bytes()
+}
+
+#[test]
+fn request_head_at_the_limits_costs_linear_work() {
+    let requests: [Hostile<'_>; 9] = [
+        ("long fields", &|size| lists("A", "bcdefgh ", size)),
+        ("options", &nominating),
+        ("via", &|size| lists("Via", "1.1 a,", size)),
+        ("via words", &|size| lists("Via", "a ", size)),
+        ("te", &|size| lists("TE", "a,", size)),
+        ("upgrade", &|size| lists("Upgrade", "a,", size)),
+        ("expect", &|size| lists("Expect", "100-continue,", size)),
+        ("empty elements", &|size| lists("TE", ",", size)),
+        ("quoted", &|size| lists("Via", "\"\\\",", size)),
+    ];
+    for (name, lines) in requests {
+        let make = |size: usize| post(&lines(size - 1024));
+        check(
+            name,
+            make,
+            |bytes| read_request(&head_of_request(bytes).unwrap_or_else(|| panic!("{name}"))),
+            HEAD,
+        );
+    }
+}
+
+#[test]
+fn many_fields_cost_linear_work() {
+    let make = |count: usize| post("A-1: b\r\n".repeat(count - 1).as_bytes());
+    check("fields", make, |bytes| read_request(&head_of_request(bytes).unwrap()), 128);
+    let find = |bytes: &[u8]| {
+        assert_eq!(head_of_request(bytes).unwrap().fields().all_named(b"B-1").count(), 0);
+    };
+    check("a name", make, find, 128);
+}
+
+#[test]
+fn refused_head_costs_linear_work() {
+    let heads: [Hostile<'_>; 4] = [
+        ("codings", &|size| lists("Transfer-Encoding", "gzip,", size)),
+        ("short codings", &|size| lists("Transfer-Encoding", "a,", size)),
+        ("options", &|size| lists("Connection", "a,", size)),
+        ("lengths", &|size| lists("Content-Length", "5,", size)),
+    ];
+    for (name, lines) in heads {
+        check(
+            name,
+            |size| post(&lines(size - 1024)),
+            |bytes| assert!(head_of_request(bytes).is_none(), "{name}"),
+            HEAD,
+        );
+    }
+}
+
+#[test]
+fn target_and_host_at_the_limits_cost_linear_work() {
+    for stem in ["GET http://h/", "GET http://h/?", "GET /", "GET /%"] {
+        let make = |size: usize| {
+            format!("{stem}{} HTTP/1.1\r\nHost: h\r\n\r\n", "a:".repeat(size / 2 - 20)).into_bytes()
+        };
+        check(stem, make, |bytes| drop(head_of_request(bytes).unwrap()), 8000);
+    }
+    for host in ["a.", "@", "[", ":1"] {
+        let make = |size: usize| {
+            format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", host.repeat(size / 2 - 20)).into_bytes()
+        };
+        check(host, make, |bytes| assert!(head_of_request(bytes).is_none()), 8000);
+    }
+}
+
+#[test]
+fn response_head_at_the_limits_costs_linear_work() {
+    let responses: [Hostile<'_>; 6] = [
+        ("options", &nominating),
+        ("via", &|size| lists("Via", "1.1 a,", size)),
+        ("codings", &|size| lists("Transfer-Encoding", "gzip,", size)),
+        ("lengths", &|size| {
+            lists("Content-Length", "5, ", size)[..]
+                .strip_suffix(b", \r\n")
+                .map_or_else(Vec::new, |cut| [cut, b"\r\n"].concat())
+        }),
+        ("folds", &|size| {
+            let folded = format!(" {}\r\n", "c".repeat(597)).repeat(10);
+            format!("A: b\r\n{folded}").repeat(size / 6006).into_bytes()
+        }),
+        ("spaces", &|size| format!("A{}: b\r\n", " ".repeat(600)).repeat(size / 610).into_bytes()),
+    ];
+    for (name, lines) in responses {
+        check(
+            name,
+            |size| ok(&lines(size - 1024)),
+            |bytes| {
+                if let Some(head) = head_of_response(bytes) {
+                    let hop = Hop::of(Version::Http11, head.fields());
+                    let passed = head.fields().iter().filter(|field| !hop.ends_here(field));
+                    assert!(passed.count() <= head.fields().len());
+                }
+            },
+            HEAD,
+        );
+    }
+}
+
+#[test]
+fn head_that_comes_byte_by_byte_costs_linear_work() {
+    let make = |size: usize| post(&lists("A", "bcdefgh ", size - 1024));
+    let decode = |bytes: &[u8]| {
+        let (mut codec, limits) = (ServerCodec::new(), HeadLimits::default());
+        let events = (1..=bytes.len()).map(|have| codec.decode(&bytes[..have], &limits).unwrap().1);
+        assert_eq!(events.flatten().count(), 1);
+    };
+    check("bytes", make, decode, HEAD);
+}
+
+/// The bytes of a body that are decoded, as they come in pieces of `piece` bytes.
+fn decode_chunks(decoder: ChunkedDecoder, body: &[u8], piece: usize) {
+    let (mut decoder, limits) = (decoder, HeadLimits::default());
+    let (mut used, mut have) = (0, 0);
+    loop {
+        match decoder.decode(&body[used..have], &limits).unwrap() {
+            (n, Chunked::More) => {
+                used += n;
+                have = body.len().min(have + piece);
+            }
+            (n, Chunked::Content(_)) => used += n,
+            (_, Chunked::End(_)) => return,
+        }
+    }
+}
+
+#[test]
+fn small_chunks_with_extensions_cost_linear_work() {
+    let make = |size: usize| [&b"1;x\r\na\r\n".repeat(size / 8 - 1)[..], b"0\r\n\r\n"].concat();
+    for piece in [1, 5, HEAD] {
+        check("chunks", make, |body| decode_chunks(ChunkedDecoder::new(), body, piece), 16 * 1024);
+    }
+}
+
+#[test]
+fn trailers_at_the_limits_cost_linear_work() {
+    for piece in [1, HEAD] {
+        let make =
+            |size: usize| [b"0\r\n", &lists("A", "bcdefgh ", size - 1024)[..], b"\r\n"].concat();
+        check(
+            "bytes",
+            make,
+            |body| decode_chunks(ChunkedDecoder::of_response(), body, piece),
+            HEAD,
+        );
+    }
+    let make = |size: usize| {
+        let names = nominating(size - 1024);
+        let names = String::from_utf8(names).unwrap();
+        let (connection, fields) = names.split_at(names.rfind("Connection: ").unwrap());
+        let (last, fields) = fields.split_once("\r\n").unwrap();
+        let head = format!("{connection}{last}\r\nTransfer-Encoding: chunked\r\n");
+        [&ok(head.as_bytes())[..], b"0\r\n", fields.as_bytes(), b"\r\n"].concat()
+    };
+    let decode = |bytes: &[u8]| {
+        let (mut codec, limits) = (ClientCodec::new(Method::Get), HeadLimits::default());
+        let (used, _) = codec.decode(bytes, &limits).unwrap();
+        let (_, end) = codec.decode(&bytes[used..], &limits).unwrap();
+        assert_eq!(end, Some(FromOrigin::End(None)), "all trailers are named by Connection");
+    };
+    check("named trailers", make, decode, HEAD);
+}
+
+#[test]
+fn withheld_names_cost_linear_work() {
+    let make = |size: usize| ok(&lists("Cache-Control", "private=\"a,b,c\", ", size - 1024));
+    let read = |bytes: &[u8]| {
+        assert!(cache::withheld(head_of_response(bytes).unwrap().fields()).contains(b"a"));
+    };
+    check("withheld", make, read, HEAD);
+}

@@ -1,0 +1,183 @@
+//! The files of the resolver on the loop: a thread reads them, and the loop does not wait.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::task::Poll;
+use std::time::Duration;
+
+use tidegate::reactor::{
+    Active, App, Event, NameSources, Reactor, Resolver, ResolverLimits, Source, TcpTransport,
+    Token, VirtualClock,
+};
+use tidegate::work;
+
+use crate::support::{Folder, LONG, tokens};
+
+/// Time between two looks at the files.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+struct Names;
+impl Active for Names {
+    const KIND: u8 = 1;
+}
+
+/// A program that looks one name up whenever it is driven for that.
+struct Program {
+    resolver: Resolver,
+    name: &'static str,
+    waiter: Token,
+    found: Option<String>,
+    /// Waiters that were driven.
+    woken: Vec<Token>,
+    /// Steps that all look-ups took.
+    steps: u64,
+}
+
+impl Program {
+    fn look_up(&mut self, reactor: &mut Reactor<()>) {
+        let before = work::counted();
+        let found = self.resolver.look_up(reactor, self.name, self.waiter, None);
+        self.steps += work::counted() - before;
+        self.found = match found {
+            Poll::Pending => None,
+            Poll::Ready(Ok(found)) => {
+                Some(found.list.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" "))
+            }
+            Poll::Ready(Err(error)) => Some(error.to_string()),
+        };
+    }
+}
+
+impl App for Program {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+        let Event::Drive(token, _) = event else { return };
+        if token.kind() == Names::KIND {
+            let before = work::counted();
+            self.resolver.drive(reactor, token);
+            self.steps += work::counted() - before;
+        } else {
+            self.woken.push(token);
+            self.look_up(reactor);
+        }
+    }
+}
+
+struct Scene {
+    reactor: Reactor<()>,
+    clock: VirtualClock,
+    program: Program,
+}
+
+impl Scene {
+    fn new(hosts: &Path) -> Self {
+        let clock = VirtualClock::default();
+        let transport = Box::new(TcpTransport::new().unwrap());
+        let sources = sources(hosts);
+        let resolver = Resolver::new::<Names>(sources, ResolverLimits::default(), [7; 32]);
+        let [waiter] = tokens();
+        let program =
+            Program { resolver, name: "", waiter, found: None, woken: Vec::new(), steps: 0 };
+        Self { reactor: Reactor::with(transport, Box::new(clock.clone())), clock, program }
+    }
+
+    /// Looks a name up; what is found at once.
+    fn ask(&mut self, name: &'static str) -> Option<String> {
+        (self.program.name, self.program.found) = (name, None);
+        self.program.look_up(&mut self.reactor);
+        self.program.found.clone()
+    }
+
+    /// Looks a name up, and waits until something is found.
+    fn wait_for(&mut self, name: &'static str) -> String {
+        let mut found = self.ask(name);
+        while found.is_none() {
+            let turn = self.reactor.turn(&mut self.program, Some(LONG)).unwrap();
+            assert!(!turn.is_idle(), "the reading of the files wakes who waits");
+            found = self.program.found.clone();
+        }
+        found.unwrap()
+    }
+}
+
+fn sources(hosts: &Path) -> NameSources {
+    NameSources {
+        hosts: Source::File(hosts.to_owned()),
+        resolv_conf: Source::Text(String::new()),
+        servers: vec!["127.0.0.1:1".parse().unwrap()], // where nobody listens
+        ..NameSources::default()
+    }
+}
+
+#[test]
+fn first_look_up_waits_for_the_file_which_another_thread_parses() {
+    let folder = Folder::new("names-first");
+    let mut text = String::from("192.0.2.1 a.test\n");
+    (0..50_000).for_each(|n| text.push_str(&format!("192.0.2.2 n{n}.blocked.test\n")));
+    let mut scene = Scene::new(&folder.write("hosts", &text));
+    assert_eq!(scene.wait_for("n49999.blocked.test"), "192.0.2.2");
+    assert_eq!(scene.ask("a.test").as_deref(), Some("192.0.2.1"));
+    assert!(scene.program.steps < 5_000, "{} steps on the loop", scene.program.steps);
+}
+
+#[test]
+fn table_that_was_read_last_serves_until_the_next_was_read() {
+    let folder = Folder::new("names-next");
+    let hosts = folder.write("hosts", "192.0.2.1 a.test");
+    let mut scene = Scene::new(&hosts);
+    assert_eq!(scene.wait_for("a.test"), "192.0.2.1");
+    folder.write("hosts", "192.0.2.2 a.test");
+    assert_eq!(scene.ask("a.test").as_deref(), Some("192.0.2.1"), "looked at just now");
+    scene.clock.advance(INTERVAL);
+    scene.reactor.turn(&mut scene.program, Some(Duration::ZERO)).unwrap();
+    let mut found = scene.ask("a.test").expect("no look-up waits for the file any more");
+    while found != "192.0.2.2" {
+        assert_eq!(found, "192.0.2.1");
+        scene.reactor.turn(&mut scene.program, Some(LONG)).unwrap();
+        found = scene.ask("a.test").unwrap();
+    }
+    fs::remove_file(&hosts).unwrap();
+    scene.clock.advance(INTERVAL);
+    while scene.program.resolver.lost_file().is_none() {
+        scene.reactor.turn(&mut scene.program, Some(Duration::from_millis(1))).unwrap();
+        assert_eq!(scene.ask("a.test").as_deref(), Some("192.0.2.2"), "it is as it was");
+    }
+    assert_eq!(scene.program.resolver.lost_file(), Some(&*hosts));
+}
+
+#[test]
+fn other_sources_hold_for_those_who_wait_already() {
+    let folder = Folder::new("names-other");
+    let mut scene = Scene::new(&folder.write("hosts", "192.0.2.1 a.test"));
+    scene.ask("a.test");
+    let other = sources(&folder.write("other", "192.0.2.2 a.test"));
+    let limits = ResolverLimits::default();
+    scene.program.resolver.reconfigure(&mut scene.reactor, other, limits);
+    while scene.program.found.is_none() {
+        scene.reactor.turn(&mut scene.program, Some(LONG)).unwrap();
+    }
+    assert_eq!(scene.program.found.as_deref(), Some("192.0.2.2"));
+}
+
+#[test]
+fn what_is_no_file_is_no_list_of_hosts_and_holds_up_nobody() {
+    let mut scene = Scene::new(Path::new("/dev/zero"));
+    assert_eq!(scene.wait_for("localhost"), "::1 127.0.0.1");
+    let refused = "127.0.0.1:1 cannot be asked: connection refused (1 server, 1 attempt)";
+    assert_eq!(scene.wait_for("a.test"), refused);
+}
+
+#[test]
+fn waiter_that_has_left_is_not_woken_by_the_files() {
+    let folder = Folder::new("names-left");
+    let mut scene = Scene::new(&folder.write("hosts", "192.0.2.1 a.test"));
+    assert_eq!(scene.ask("a.test"), None);
+    let waiter = scene.program.waiter;
+    scene.program.resolver.leave("a.test", waiter);
+    let [_, other] = tokens();
+    scene.program.waiter = other;
+    assert_eq!(scene.wait_for("a.test"), "192.0.2.1");
+    assert_eq!(scene.program.woken, [other]);
+}
