@@ -4,12 +4,14 @@ use tidegate::http::{Method, Name, ResponseHead, write_chunk_size, write_last_ch
 use tidegate::reactor::sim::Rng;
 
 use crate::origin::sum;
-use crate::plan::{KINDS, Plan};
+use crate::plan::{ACCEPTS, KINDS, Plan};
 
 pub(crate) struct Ask {
     pub(crate) method: Method,
     pub(crate) bytes: Vec<u8>,
     expected: Expected,
+    /// What its Accept-Encoding says.
+    accept: &'static str,
     /// Whether a password has to be verified first, which may take too long.
     hashed: bool,
 }
@@ -65,13 +67,20 @@ impl Ask {
         let plan = rng.below(plans.len());
         let kind = *rng.pick(&KINDS);
         let (path, length) = (&plans[plan].path, plans[plan].length);
-        let kind_line = if kind.is_empty() { String::new() } else { format!("X-Kind: {kind}\r\n") };
+        let accept = *rng.pick(&ACCEPTS);
+        let mut kind_line = String::new();
+        if !kind.is_empty() {
+            kind_line += &format!("X-Kind: {kind}\r\n");
+        }
+        if !accept.is_empty() {
+            kind_line += &format!("Accept-Encoding: {accept}\r\n");
+        }
         let head = |method: &str, more: &str| {
             format!(
                 "{method} http://o.test{path} HTTP/1.1\r\nHost: o.test\r\n{kind_line}{more}\r\n"
             )
         };
-        match rng.below(20) {
+        let ask = match rng.below(20) {
             0 => Self::new(
                 Method::Head,
                 head("HEAD", ""),
@@ -106,11 +115,12 @@ impl Ask {
                 head("GET", ""),
                 Expected::Content { plan, kind, head_only: false },
             ),
-        }
+        };
+        Self { accept, ..ask }
     }
 
     fn new(method: Method, head: String, expected: Expected) -> Self {
-        Self { method, bytes: head.into_bytes(), expected, hashed: false }
+        Self { method, bytes: head.into_bytes(), expected, accept: "", hashed: false }
     }
 
     /// The same, as `user` asks it.
@@ -143,7 +153,13 @@ impl Ask {
             bytes.extend_from_slice(format!("Content-Length: {length}\r\n\r\n").as_bytes());
             bytes.extend_from_slice(&content);
         }
-        Self { method, bytes, expected: Expected::Text(text.into_bytes()), hashed: false }
+        Self {
+            method,
+            bytes,
+            expected: Expected::Text(text.into_bytes()),
+            accept: "",
+            hashed: false,
+        }
     }
 
     /// A tunnel to an echo; what is sent through it goes with the request.
@@ -152,7 +168,13 @@ impl Ask {
         let content: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
         let mut bytes = b"CONNECT o.test:443 HTTP/1.1\r\nHost: o.test:443\r\n\r\n".to_vec();
         bytes.extend_from_slice(&content);
-        Self { method: Method::Connect, bytes, expected: Expected::Text(content), hashed: false }
+        Self {
+            method: Method::Connect,
+            bytes,
+            expected: Expected::Text(content),
+            accept: "",
+            hashed: false,
+        }
     }
 
     /// Whether the answer is what was asked for, as far as it has come. An error of the proxy is
@@ -185,16 +207,25 @@ impl Ask {
 
     fn whole<'a>(&'a self, head: &ResponseHead, plans: &'a [Plan]) -> &'a [u8] {
         match &self.expected {
-            Expected::Content { head_only: true, .. } | Expected::Refusal(_) => &[],
-            Expected::Content { plan, kind, .. } => plans[*plan].content(kind),
-            Expected::Part { plan, kind, .. } if head.status().code() == 200 => {
-                plans[*plan].content(kind)
+            Expected::Content { plan, kind, head_only } => {
+                let content = self.content(head, &plans[*plan], kind);
+                if *head_only { &[] } else { content }
             }
             Expected::Part { plan, kind, first, last } => {
-                &plans[*plan].content(kind)[*first..=*last]
+                let content = self.content(head, &plans[*plan], kind);
+                if head.status().code() == 200 { content } else { &content[*first..=*last] }
             }
+            Expected::Refusal(_) => &[],
             Expected::Text(text) => text,
         }
+    }
+
+    /// The content of a plan in the coding that a response has: what the origin would have chosen.
+    fn content<'a>(&self, head: &ResponseHead, plan: &'a Plan, kind: &str) -> &'a [u8] {
+        let coding = head.fields().only(Name::ContentEncoding);
+        let coding = coding.map_or("identity", |coding| std::str::from_utf8(coding).unwrap());
+        assert_eq!(coding, plan.coding(self.accept), "for '{}': {head:?}", self.accept);
+        plan.content(kind, coding)
     }
 }
 

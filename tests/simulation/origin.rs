@@ -175,14 +175,16 @@ impl OriginConnection {
     fn answer_with(&mut self, plan: &Plan, request: &RequestHead) {
         let kind = request.fields().all_named(b"X-Kind").next().unwrap_or_default();
         let kind = std::str::from_utf8(kind).unwrap_or_default();
-        let (fields, tag) = (plan.caching_fields(kind), plan.tag(kind));
+        let accept = request.fields().get(Name::AcceptEncoding).unwrap_or_default();
+        let coding = plan.coding(std::str::from_utf8(accept).unwrap());
+        let (fields, tag) = (plan.caching_fields(kind, coding), plan.tag(kind, coding));
         let mut named = request.fields().elements(Name::IfNoneMatch);
         if named.any(|named| named == tag.as_bytes()) {
             let head = format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n");
             self.output.extend_from_slice(head.as_bytes());
             return;
         }
-        let content = plan.content(kind);
+        let content = plan.content(kind, coding);
         if plan.framing == Framing::Length
             && let Some(part) = part(request, content.len() as u64, &tag)
         {

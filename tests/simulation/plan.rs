@@ -11,11 +11,32 @@ pub(crate) struct Plan {
     pub(crate) caching: Caching,
     /// Whether the content depends on the request's X-Kind.
     pub(crate) varies: bool,
-    /// Whether what differs has tags that do.
+    /// True if the tags differ by kind. An origin that tells codings apart by their tags, but not kinds,
+    /// breaks RFC 9110 §8.8.1 where no cache can notice.
     tells_apart: bool,
     salt: u64,
-    /// By the length of the kind.
-    contents: Vec<Vec<u8>>,
+    /// Content codings that there are beside none, the best first.
+    codings: &'static [&'static str],
+    /// By the length of the kind, and by coding.
+    contents: Vec<[Vec<u8>; CODINGS.len()]>,
+}
+
+/// Content codings; content differs in each, though none is really coded.
+pub(crate) const CODINGS: [&str; 3] = ["identity", "gzip", "br"];
+
+/// What Accept-Encoding may say; nothing at all first.
+pub(crate) const ACCEPTS: [&str; 6] =
+    ["", "gzip", "gzip, br", "br;q=0.5,GZIP", "br, gzip;q=0.2", "gzip, *;q=0.1"];
+
+/// The weight of a coding, in tenths: content without one is accepted after all else.
+pub(crate) fn weight(accept: &str, coding: &str) -> u32 {
+    let weighed = accept.split(',').map(|element| {
+        let (name, weight) = element.trim().split_once(";q=").unwrap_or((element.trim(), "1"));
+        let tenths = if weight == "1" { 10 } else { weight[2..].parse().unwrap() };
+        (name.to_ascii_lowercase(), tenths)
+    });
+    let of = |wanted: &str| weighed.clone().find(|(name, _)| name == wanted).map(|(_, w)| w * 10);
+    of(coding).or(of("*")).unwrap_or(u32::from(coding == "identity"))
 }
 
 /// What X-Kind may say.
@@ -33,6 +54,8 @@ pub(crate) enum Caching {
     Fresh,
     /// Stale at once, with an entity tag.
     Validated,
+    /// To be validated for each request.
+    Each,
     NoStore,
     Private,
     Silent,
@@ -45,11 +68,15 @@ impl Plan {
             Caching::Fresh,
             Caching::Fresh,
             Caching::Validated,
+            Caching::Each,
             Caching::NoStore,
             Caching::Private,
             Caching::Silent,
         ];
         let (length, varies, salt) = (*rng.pick(&lengths), rng.percent(20), rng.next());
+        let codings: [&[&str]; 4] = [&[], &[], &["gzip"], &["br", "gzip"]];
+        let codings = codings[rng.below(codings.len())];
+        let coded = |salt: u64| [0, 100, 200].map(|coding| content(length, salt ^ coding));
         Self {
             path: format!("/p{number}"),
             length,
@@ -61,34 +88,49 @@ impl Plan {
             ]),
             caching: *rng.pick(&cachings),
             varies,
-            tells_apart: varies && rng.percent(50),
+            tells_apart: varies && (rng.percent(50) || !codings.is_empty()),
             salt,
+            codings,
             contents: (0..KINDS.len() as u64)
-                .map(|kind| content(length, if varies { salt ^ (kind + 1) } else { salt }))
+                .map(|kind| coded(if varies { salt ^ (kind + 1) } else { salt }))
                 .collect(),
         }
     }
 
-    pub(crate) fn content(&self, kind: &str) -> &[u8] {
-        &self.contents[kind.len()]
+    /// The coding that a request for `accept` is answered with: of those it likes best, the best.
+    pub(crate) fn coding(&self, accept: &str) -> &'static str {
+        let all = self.codings.iter().copied().chain(["identity"]);
+        let best = all.clone().map(|coding| weight(accept, coding)).max();
+        all.into_iter().find(|coding| Some(weight(accept, coding)) == best).unwrap()
     }
 
-    pub(crate) fn tag(&self, kind: &str) -> String {
+    pub(crate) fn content(&self, kind: &str, coding: &str) -> &[u8] {
+        let coding = CODINGS.iter().position(|other| *other == coding).unwrap();
+        &self.contents[kind.len()][coding]
+    }
+
+    pub(crate) fn tag(&self, kind: &str, coding: &str) -> String {
         let kind = if self.tells_apart { kind.len() as u64 } else { 0 };
-        format!("\"{:x}\"", self.salt ^ kind)
+        format!("\"{:x}{coding}\"", self.salt ^ kind)
     }
 
-    /// The fields that say how it may be cached.
-    pub(crate) fn caching_fields(&self, kind: &str) -> String {
+    /// The fields that say how it may be cached, and what it is.
+    pub(crate) fn caching_fields(&self, kind: &str, coding: &str) -> String {
         let control = match self.caching {
             Caching::Fresh => "Cache-Control: max-age=60\r\n",
             Caching::Validated => "Cache-Control: max-age=0\r\n",
+            Caching::Each => "Cache-Control: no-cache\r\n",
             Caching::NoStore => "Cache-Control: no-store\r\n",
             Caching::Private => "Cache-Control: private, max-age=60\r\n",
             Caching::Silent => "",
         };
         let vary = if self.varies { "Vary: X-Kind\r\n" } else { "" };
-        format!("{control}{vary}ETag: {}\r\n", self.tag(kind))
+        let negotiated = if self.codings.is_empty() { "" } else { "Vary: Accept-Encoding\r\n" };
+        let coded = match coding {
+            "identity" => String::new(),
+            _ => format!("Content-Encoding: {coding}\r\n"),
+        };
+        format!("{control}{vary}{negotiated}{coded}ETag: {}\r\n", self.tag(kind, coding))
     }
 }
 
