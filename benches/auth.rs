@@ -8,8 +8,8 @@ use divan::{Bencher, black_box};
 use sha2::{Digest, Sha256};
 use tidegate::auth::digest::Algorithm;
 use tidegate::auth::{
-    Accounts, Authenticator, Line, Password, PathPrefix, Proof, Realm, Request, Secret, Settings, Side,
-    Users, Verdict, Why, place,
+    Accounts, Authenticator, Line, Password, PathPrefix, Proof, Realm, Request, Secret, Settings,
+    Side, Users, Verdict, Why, place,
 };
 use tidegate::http::Fields;
 use tidegate::reactor::{Clock, VirtualClock};
