@@ -1,34 +1,38 @@
 //! Keys that are remembered for a while.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{Hash, RandomState};
 use std::time::{Duration, Instant};
 
-/// A bounded set of keys, each of which is forgotten after a time.
+use lru::LruCache;
+
+use crate::work::{LOOK_UP, count};
+
+/// A bounded set of keys, each of which is forgotten after a time. No operation takes longer for a large
+/// set than for a small one.
 #[derive(Debug)]
-pub(super) struct Remembered<K> {
-    until: HashMap<K, Instant>,
+pub(super) struct Remembered<K: Eq + Hash> {
+    /// End of the time of each key, in the order in which the keys were inserted.
+    until: LruCache<K, Instant, RandomState>,
     bound: usize,
 }
 
 impl<K: Clone + Eq + Hash> Remembered<K> {
     /// An empty set of at most `bound` keys.
     pub(super) fn new(bound: usize) -> Self {
-        Self { until: HashMap::new(), bound }
+        Self { until: LruCache::unbounded_with_hasher(RandomState::new()), bound }
     }
 
-    /// Remembers `key` for `time` from `now` on. If the set is full, the key goes that would be
-    /// forgotten first.
+    /// Remembers `key` for `time` from `now` on. Drops keys whose time is over and, if the set is full,
+    /// the key inserted longest ago: two at the most, so that a set whose bound was lowered shrinks.
     pub(super) fn insert(&mut self, key: &K, time: Duration, now: Instant) {
-        if self.until.len() >= self.bound {
-            self.until.retain(|_, until| now < *until);
+        count(2 * LOOK_UP);
+        self.until.put(key.clone(), now + time);
+        for _ in 0..2 {
+            let first = self.until.peek_lru().map(|(_, until)| *until);
+            if first.is_some_and(|first| first <= now || self.until.len() > self.bound) {
+                self.until.pop_lru();
+            }
         }
-        if self.until.len() >= self.bound {
-            let first = self.until.iter().min_by_key(|(_, until)| **until);
-            let first = first.map(|(key, _)| key.clone());
-            first.and_then(|key| self.until.remove(&key));
-        }
-        self.until.insert(key.clone(), now + time);
     }
 
     /// Changes how many keys are remembered, from now on.
@@ -39,13 +43,13 @@ impl<K: Clone + Eq + Hash> Remembered<K> {
     /// Forgets `key`.
     pub(super) fn remove(&mut self, key: &K) {
         if !self.until.is_empty() {
-            self.until.remove(key);
+            self.until.pop(key);
         }
     }
 
     /// Returns true if `key` is remembered.
     pub(super) fn contains(&self, key: &K, now: Instant) -> bool {
-        !self.until.is_empty() && self.until.get(key).is_some_and(|until| now < *until)
+        !self.until.is_empty() && self.until.peek(key).is_some_and(|until| now < *until)
     }
 }
 
@@ -62,11 +66,30 @@ mod tests {
         set.insert(&"b", 9 * second, start);
         assert!(set.contains(&"a", start + 4 * second) && !set.contains(&"c", start));
         assert!(!set.contains(&"a", start + 5 * second));
-        set.insert(&"c", 9 * second, start); // "a" would be forgotten first
+        set.insert(&"c", 9 * second, start); // "a" was inserted longest ago
         assert!(!set.contains(&"a", start) && set.contains(&"b", start));
         set.insert(&"d", second, start + 9 * second); // the others are over
         assert_eq!(set.until.len(), 1);
         set.remove(&"d");
         assert!(!set.contains(&"d", start + 9 * second));
+    }
+
+    #[test]
+    fn key_that_is_known_takes_no_place_of_another() {
+        let (start, second) = (SystemClock.now().mono, Duration::from_secs(1));
+        let mut set = Remembered::new(2);
+        ["a", "b", "b", "a", "b"].iter().for_each(|key| set.insert(key, second, start));
+        assert!(set.contains(&"a", start) && set.contains(&"b", start));
+    }
+
+    #[test]
+    fn lowered_bound_is_reached_key_by_key() {
+        let (start, second) = (SystemClock.now().mono, Duration::from_secs(1));
+        let mut set = Remembered::new(100);
+        (0..100).for_each(|key| set.insert(&key, second, start));
+        set.set_bound(10);
+        (100..200).for_each(|key| set.insert(&key, second, start));
+        assert_eq!(set.until.len(), 10);
+        assert!((190..200).all(|key| set.contains(&key, start)));
     }
 }
