@@ -82,8 +82,10 @@ impl Resolver for ThreadedResolver {
 
 /// Verifies passwords where that may take its time; answers come as [`Mail::Hashed`].
 pub trait Hasher: std::fmt::Debug {
-    /// Has `job` run; whether that will be done.
-    fn ask(&mut self, job: Job) -> bool;
+    /// Has `job` run, of whose client `others` are asked for already; returns false if that cannot be
+    /// done. Jobs with fewer others come first: a client that asks for many does not hold up a client
+    /// that asks for one.
+    fn ask(&mut self, job: Job, others: usize) -> bool;
 }
 
 /// Verifies passwords on threads.
@@ -99,8 +101,8 @@ impl ThreadedHasher {
 }
 
 impl Hasher for ThreadedHasher {
-    fn ask(&mut self, job: Job) -> bool {
-        self.0.run(move || Mail::Hashed(job.run())).is_ok()
+    fn ask(&mut self, job: Job, others: usize) -> bool {
+        self.0.run_behind(others, move || Mail::Hashed(job.run())).is_ok()
     }
 }
 

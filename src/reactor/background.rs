@@ -1,6 +1,6 @@
 //! What takes long and needs a processor, done on a few threads beside the loop.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,8 +8,8 @@ use std::thread;
 
 use super::mailbox::Mailbox;
 
-/// Jobs on up to a few threads, started when they are needed, in the order in which they came. The
-/// result of each is sent as mail.
+/// Jobs on up to a few threads, started when they are needed, in the order of their ranks and, with the
+/// same rank, in the order in which they came. The result of each is sent as mail.
 ///
 /// How many may wait is for the caller to bound, who knows which are under way.
 pub struct Background<M>(Arc<Shared<M>>);
@@ -24,7 +24,10 @@ struct Shared<M> {
 }
 
 struct Queue<M> {
-    waiting: VecDeque<Job<M>>,
+    /// Jobs by rank and number.
+    waiting: BTreeMap<(usize, u64), Job<M>>,
+    /// Jobs that have come so far.
+    came: u64,
     threads: usize,
     idle: usize,
     closed: bool,
@@ -34,7 +37,7 @@ impl<M: Send + 'static> Background<M> {
     /// Works on `max_threads` jobs at a time; no thread is started yet.
     #[must_use]
     pub fn new(max_threads: usize, mailbox: Mailbox<M>) -> Self {
-        let queue = Queue { waiting: VecDeque::new(), threads: 0, idle: 0, closed: false };
+        let queue = Queue { waiting: BTreeMap::new(), came: 0, threads: 0, idle: 0, closed: false };
         let max_threads = max_threads.max(1);
         Self(Arc::new(Shared {
             queue: Mutex::new(queue),
@@ -44,34 +47,49 @@ impl<M: Send + 'static> Background<M> {
         }))
     }
 
-    /// Has `job` done.
+    /// Has `job` done, before all jobs that have a rank above 0 and wait.
     ///
     /// # Errors
     /// If no thread can be started and none is there. The job is dropped then.
     pub fn run(&self, job: impl FnOnce() -> M + Send + 'static) -> io::Result<()> {
-        self.push(Box::new(move || Some(job())))
+        self.run_behind(0, job)
+    }
+
+    /// Has `job` done behind all jobs that wait and have no higher rank.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_behind(
+        &self,
+        rank: usize,
+        job: impl FnOnce() -> M + Send + 'static,
+    ) -> io::Result<()> {
+        self.push(rank, Box::new(move || Some(job())))
     }
 
     /// Drops `value` on a thread, which may take as long as it likes; on this one, if none can be
     /// started and none is there.
     pub fn discard(&self, value: impl Send + 'static) {
-        let discarded = self.push(Box::new(move || {
+        let discard = Box::new(move || {
             drop(value);
             None
-        }));
+        });
+        let discarded = self.push(0, discard);
         let _ = discarded; // without a thread, the job was dropped with the value
     }
 
-    fn push(&self, job: Job<M>) -> io::Result<()> {
+    fn push(&self, rank: usize, job: Job<M>) -> io::Result<()> {
         let mut queue = self.0.lock();
-        queue.waiting.push_back(job);
+        let place = (rank, queue.came);
+        queue.came += 1;
+        queue.waiting.insert(place, job);
         if queue.waiting.len() > queue.idle && queue.threads < self.0.max_threads {
             let shared = Arc::clone(&self.0);
             let started = thread::Builder::new().name("background".into());
             match started.spawn(move || shared.work()) {
                 Ok(_) => queue.threads += 1,
                 Err(error) if queue.threads == 0 => {
-                    queue.waiting.pop_back();
+                    queue.waiting.remove(&place);
                     return Err(error);
                 }
                 Err(_) => {} // the others will come to it
@@ -94,7 +112,7 @@ impl<M> Shared<M> {
     fn next(&self) -> Option<Job<M>> {
         let mut queue = self.lock();
         while !queue.closed {
-            if let Some(job) = queue.waiting.pop_front() {
+            if let Some((_, job)) = queue.waiting.pop_first() {
                 return Some(job);
             }
             queue.idle += 1;
@@ -156,5 +174,38 @@ mod tests {
         }
         assert_eq!(background.0.lock().waiting.len(), 0);
         assert!(background.0.lock().threads <= 2);
+    }
+
+    #[derive(Default)]
+    struct Order(Vec<u64>);
+
+    impl App for Order {
+        type Mail = u64;
+
+        fn handle(&mut self, _: &mut Reactor<u64>, event: Event<u64>) {
+            if let Event::Mail(number) = event {
+                self.0.push(number);
+            }
+        }
+    }
+
+    #[test]
+    fn jobs_are_done_in_the_order_of_their_ranks() {
+        let mut reactor = Reactor::new().unwrap();
+        let background = Background::new(1, reactor.mailbox());
+        let (go_on, paused) = std::sync::mpsc::channel::<()>();
+        // The only thread is busy until all others have come.
+        let busy = move || paused.recv().map_or(0, |()| 0);
+        background.run(busy).unwrap();
+        for (rank, number) in [(2, 6), (1, 4), (0, 1), (1, 5), (0, 2)] {
+            background.run_behind(rank, move || number).unwrap();
+        }
+        background.run(|| 3).unwrap();
+        go_on.send(()).unwrap();
+        let mut order = Order::default();
+        while order.0.len() < 7 {
+            reactor.turn(&mut order, None).unwrap();
+        }
+        assert_eq!(order.0, [0, 1, 2, 3, 4, 5, 6]);
     }
 }

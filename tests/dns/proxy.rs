@@ -28,7 +28,7 @@ const CLIENTS: [&str; 2] = ["203.0.113.9", "203.0.113.77"];
 struct Nobody;
 
 impl Hasher for Nobody {
-    fn ask(&mut self, _: Job) -> bool {
+    fn ask(&mut self, _: Job, _: usize) -> bool {
         false
     }
 }

@@ -47,7 +47,7 @@ impl Resolver for Table {
 struct Nobody;
 
 impl Hasher for Nobody {
-    fn ask(&mut self, _: Job) -> bool {
+    fn ask(&mut self, _: Job, _: usize) -> bool {
         false
     }
 }

@@ -49,7 +49,7 @@ impl App for Peer {
 struct Nobody;
 
 impl Hasher for Nobody {
-    fn ask(&mut self, _: Job) -> bool {
+    fn ask(&mut self, _: Job, _: usize) -> bool {
         false
     }
 }

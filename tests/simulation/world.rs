@@ -40,7 +40,7 @@ impl Resolver for Hosts {
 struct Hashing(Sender<Job>);
 
 impl Hasher for Hashing {
-    fn ask(&mut self, job: Job) -> bool {
+    fn ask(&mut self, job: Job, _: usize) -> bool {
         self.0.send(job).is_ok()
     }
 }

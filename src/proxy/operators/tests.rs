@@ -58,7 +58,7 @@ impl Resolver for Nobody {
 }
 
 impl Hasher for Nobody {
-    fn ask(&mut self, _: Job) -> bool {
+    fn ask(&mut self, _: Job, _: usize) -> bool {
         false
     }
 }
