@@ -60,6 +60,9 @@ struct Flight {
     /// The fields by which its response is selected, as far as they are known.
     vary: u8,
     sent: bool,
+    /// Whether it may be offered.
+    shared: bool,
+    /// Whether it is offered: no other fetch is for all who could join it.
     offered: bool,
     outdated: bool,
 }
@@ -151,6 +154,7 @@ impl Pair {
             ask,
             vary,
             sent: false,
+            shared: true,
             offered: true,
             outdated: false,
         };
@@ -161,6 +165,7 @@ impl Pair {
 
     /// Offers a fetch for a range as the table does: of those for ranges, none lies within another.
     fn offer(&mut self, new: &mut Flight) {
+        new.offered = true;
         let Some((first, last)) = new.ask.range else { return };
         let added = *new;
         let alike = |flight: &Flight| {
@@ -174,7 +179,7 @@ impl Pair {
                 && flight.ask.agrees(added.ask, added.vary)
         };
         let holds = |(from, to): (u8, u8)| from <= first && last <= to;
-        new.offered &= !self.flights.iter().any(|f| alike(f) && f.ask.range.is_some_and(holds));
+        new.offered = !self.flights.iter().any(|f| alike(f) && f.ask.range.is_some_and(holds));
         if new.offered {
             for flight in self.flights.iter_mut().filter(|flight| alike(flight)) {
                 let lies_in = |(from, to): (u8, u8)| first <= from && to <= last;
@@ -183,11 +188,11 @@ impl Pair {
         }
     }
 
-    /// Changes a fetch; if it is offered, it is offered anew.
+    /// Changes a fetch; if it may be offered, it is offered anew.
     fn change(&mut self, at: usize, change: impl FnOnce(&mut Flight)) {
         let mut flight = self.flights[at];
         change(&mut flight);
-        if flight.offered && !flight.outdated {
+        if flight.shared && !flight.outdated {
             self.flights[at].offered = false;
             self.offer(&mut flight);
         }
@@ -235,7 +240,7 @@ impl Pair {
         };
         self.cache.invalidate(&self.key, ticket);
         for (at, flight) in self.flights.iter_mut().enumerate() {
-            flight.offered = false;
+            (flight.shared, flight.offered) = (false, false);
             flight.outdated |= by != Some(at);
         }
         self.stored.clear();

@@ -1,5 +1,6 @@
 //! Parts of content, beside a naive list of what was added.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tidegate::cache::{Content, Extents, SharedContent};
@@ -34,13 +35,10 @@ impl Naive {
         }
     }
 
-    fn has(&self, offset: u64) -> bool {
-        self.0.iter().any(|&(first, end)| first <= offset && offset < end)
-    }
-
     fn holes(&self, first: u64, end: u64) -> Vec<(u64, u64)> {
+        let here: HashSet<u64> = self.0.iter().flat_map(|&(from, to)| from..to).collect();
         let mut holes: Vec<(u64, u64)> = Vec::new();
-        for at in (first..end).filter(|&at| !self.has(at)) {
+        for at in (first..end).filter(|&at| !here.contains(&at)) {
             match holes.last_mut() {
                 Some((_, end)) if *end == at => *end += 1,
                 _ => holes.push((at, at + 1)),

@@ -152,6 +152,12 @@ impl RequestControl {
         control
     }
 
+    /// Returns true if the origin has to be asked after the request has come, whatever is stored: any
+    /// response that comes from elsewhere is older than `max-age=0` by then.
+    pub(super) fn asks_origin(&self) -> bool {
+        self.no_cache || self.max_age == Some(Duration::ZERO)
+    }
+
     /// Forgets what asks for validation of a response that is fresh.
     pub(super) const fn accept_without_validation(&mut self) {
         (self.no_cache, self.max_age, self.min_fresh) = (false, None, None);

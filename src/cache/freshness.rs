@@ -130,6 +130,11 @@ impl Freshness {
         self.always_validate || self.lifetime.is_zero()
     }
 
+    /// Returns true if a request that says `control` wants it fresh for longer than it ever is.
+    pub(super) fn is_too_short_for(&self, control: &RequestControl) -> bool {
+        control.min_fresh.is_some_and(|min| self.lifetime < min)
+    }
+
     /// The same, but stale from `at` on.
     pub(super) fn until(self, at: Instant) -> Self {
         let lifetime = self.lifetime.min(self.age(at));
@@ -164,7 +169,7 @@ impl Freshness {
         match self.judge(control, now) {
             Use::Fresh | Use::Stale | Use::WhileRevalidating => true,
             Use::Validate => unsent,
-            Use::ValidateForRequest => unsent && control.no_cache,
+            Use::ValidateForRequest => unsent && control.asks_origin(),
         }
     }
 

@@ -508,12 +508,15 @@ fn decide<F: Copy>(
     }
 }
 
-/// The stage from which on fetches can answer a request. One that was sent before the request came
-/// brings nothing for a request that must have the origin asked (RFC 9111 §5.2.1.4), nor a response
-/// that has to be validated for each (§5.2.2.4).
+/// Returns the stage from which on fetches can answer a request. A fetch that was sent before the request
+/// came brings nothing for a request that must have the origin asked (RFC 9111 §5.2.1.4), or accepts no
+/// response as old as it will be, nor a response that has to be validated for each (§5.2.2.4).
 fn joined_from(selected: &Option<(Arc<Object>, Use)>, control: &RequestControl) -> Stage {
     match selected {
-        _ if control.no_cache => Stage::WaitingForOrigin,
+        _ if control.asks_origin() => Stage::WaitingForOrigin,
+        Some((object, _)) if object.freshness().is_too_short_for(control) => {
+            Stage::WaitingForOrigin
+        }
         Some((object, _)) if object.freshness().is_never_fresh() => Stage::Waiting,
         _ => Stage::Sent,
     }

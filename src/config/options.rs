@@ -268,6 +268,13 @@ impl Options {
                         is not its operator's to keep"
                 .into());
         }
+        if !self.trusted_proxies.is_empty() && self.to.is_none() {
+            return Err(
+                "trusted-proxy goes with --to only: a forward proxy drops what any client \
+                        says in X-Forwarded-* and Forwarded"
+                    .into(),
+            );
+        }
         let beyond = self.listeners().into_iter().find(|address| !address.ip().is_loopback());
         if let (None, true, Some(address)) = (&self.to, self.clients.is_empty(), beyond) {
             return Err(format!(
@@ -319,14 +326,29 @@ fn has_table(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn origin() -> Option<(String, ReverseOrigin)> {
+        let url = "http://127.0.0.1:8080";
+        Some((url.to_owned(), ReverseOrigin::parse(url).unwrap()))
+    }
+
     #[test]
     fn only_a_reverse_proxy_ignores_what_clients_say_of_validation() {
         let mut options = Options::default();
         options.request_rules.ignore_no_cache = true;
         assert!(options.settings("p").unwrap_err().contains("--to"));
-        let origin = ReverseOrigin::parse("http://127.0.0.1:8080").unwrap();
-        options.to = Some(("http://127.0.0.1:8080".into(), origin));
+        options.to = origin();
         assert!(options.settings("p").unwrap().request_rules.ignore_no_cache);
+    }
+
+    #[test]
+    fn trusted_proxies_of_a_forward_proxy_are_refused() {
+        let mut options = Options {
+            trusted_proxies: vec!["192.0.2.0/24".parse().unwrap()],
+            ..Options::default()
+        };
+        assert!(options.settings("p").unwrap_err().contains("--to"));
+        options.to = origin();
+        assert!(options.settings("p").is_ok());
     }
 
     #[test]
@@ -338,8 +360,7 @@ mod tests {
         options.clients = vec!["192.0.2.0/24".parse().unwrap()];
         assert!(options.settings("p").is_ok());
         options.clients.clear();
-        let origin = ReverseOrigin::parse("http://127.0.0.1:8080").unwrap();
-        options.to = Some(("http://127.0.0.1:8080".into(), origin));
+        options.to = origin();
         assert!(options.settings("p").is_ok(), "a reverse proxy is for all");
     }
 }

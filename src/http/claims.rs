@@ -5,32 +5,58 @@ use crate::work;
 /// Fields that origins, or libraries on them, are known to believe: the client's address, the host, the
 /// scheme, or the target of the request. All that begin with `X-Forwarded` are beside them.
 const CLAIMS: &[&[u8]] = &[
+    b"ali-cdn-real-ip",
+    b"cdn-src-ip",
     b"cf-connecting-ip",
+    b"cf-connecting-ipv6",
     b"client-ip",
+    b"cluster-client-ip",
+    b"do-connecting-ip",
     b"fastly-client-ip",
+    b"fly-client-ip",
     b"forwarded",
     b"forwarded-for",
+    b"forwarded-for-ip",
+    b"front-end-https",
+    b"http-client-ip",
     b"proxy-client-ip",
     b"true-client-ip",
     b"wl-proxy-client-ip",
+    b"x-appengine-user-ip",
+    b"x-arr-ssl",
+    b"x-azure-clientip",
     b"x-client-ip",
     b"x-cluster-client-ip",
+    b"x-envoy-external-address",
+    b"x-envoy-original-path",
+    b"x-forward-for",
     b"x-host",
     b"x-http-host-override",
+    b"x-original-forwarded-for",
     b"x-original-host",
     b"x-original-uri",
     b"x-original-url",
     b"x-originating-ip",
+    b"x-override-url",
+    b"x-proxyuser-ip",
     b"x-real-ip",
     b"x-remote-addr",
     b"x-remote-ip",
     b"x-rewrite-url",
+    b"x-scheme",
     b"x-script-name",
+    b"x-url-scheme",
 ];
 
 /// Of them, fields with a target of the request, or a part of it.
-const TARGETS: &[&[u8]] =
-    &[b"x-original-uri", b"x-original-url", b"x-rewrite-url", b"x-script-name"];
+const TARGETS: &[&[u8]] = &[
+    b"x-envoy-original-path",
+    b"x-original-uri",
+    b"x-original-url",
+    b"x-override-url",
+    b"x-rewrite-url",
+    b"x-script-name",
+];
 
 /// Fields that put another method in the place of the request's.
 const METHODS: &[&[u8]] = &[b"x-http-method", b"x-http-method-override", b"x-method-override"];
@@ -117,6 +143,8 @@ mod tests {
             "True-Client-IP",
             "X-Original-URL",
             "X-Host",
+            "Front-End-Https",
+            "X-Original-Forwarded-For",
         ] {
             assert!(is_claim(name.as_bytes()) && !is_lookalike(name.as_bytes()), "{name}");
         }

@@ -87,6 +87,7 @@ pub(super) struct Scanner {
     searched: usize,
     /// Start of the field that the line belongs to: before the line, if it is folded.
     field: usize,
+    /// Complete lines, but for those that continue a field.
     lines: usize,
 }
 
@@ -118,7 +119,7 @@ impl Scanner {
             if line.is_empty() {
                 return Ok(Some(self.line));
             }
-            self.lines += 1;
+            self.lines += usize::from(!self.continues(line));
         }
         self.begin_line(&within[self.line..]);
         self.check(&within[self.line..], limits)?;
@@ -145,13 +146,13 @@ impl Scanner {
         self.check_start(line)?;
         // A CR at the end may belong to the line's end.
         let length = line.strip_suffix(b"\r").unwrap_or(line).len();
-        let folded = self.line - self.field;
+        let (folded, continues) = (self.line - self.field, self.continues(line));
         match (self.section, self.is_start_line()) {
             (Section::RequestHead, true) if length > limits.start_line => {
                 Err(Refusal::TargetTooLong)
             }
             (_, true) if length > limits.start_line => Err(Refusal::StatusLineTooLong),
-            (_, false) if length > 0 && self.fields() >= limits.fields => {
+            (_, false) if length > 0 && !continues && self.fields() >= limits.fields => {
                 Err(Refusal::TooManyFields)
             }
             (_, false) if length > 0 && folded + length > limits.field => {
@@ -182,7 +183,7 @@ impl Scanner {
         self.lines == 0 && self.section.has_start_line()
     }
 
-    /// Complete field lines so far.
+    /// Returns the number of complete fields so far; lines that continue a field count with it.
     const fn fields(&self) -> usize {
         self.lines.saturating_sub(self.section.has_start_line() as usize)
     }

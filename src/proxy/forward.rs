@@ -45,12 +45,11 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
             Name::Trailer if order.gathered.is_some() => {}
             Name::IfNoneMatch | Name::IfModifiedSince if ours => {}
             Name::Range | Name::IfRange if whole => {}
-            // Written anew, from what is believed of them.
+            // A reverse proxy writes them anew, from what is believed of them.
             Name::XForwardedFor
             | Name::XForwardedHost
             | Name::XForwardedProto
-            | Name::Forwarded
-                if reverse => {}
+            | Name::Forwarded => {}
             Name::Other if !may_say(&field, request.method(), &behind, settings) => {}
             _ if hop.ends_here(&field) => {}
             _ => {
@@ -82,12 +81,12 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings
     head.end();
 }
 
-/// Returns true if a field of a request reaches the origin as far as what it claims is concerned. Behind a
-/// reverse proxy applications believe such fields, and caches do not know by which of them a response was
-/// selected, so that only those of trusted proxies pass.
+/// Returns true if a field of a request reaches the origin as far as what it claims is concerned.
+/// Applications believe such fields, and caches do not know by which of them a response was selected, so
+/// that only those of trusted proxies pass.
 fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Settings) -> bool {
     let name = field.name;
-    if claims::is_httpoxy(name) {
+    if claims::is_httpoxy(name) || claims::is_lookalike(name) {
         return false;
     }
     // A path that no rule has judged.
@@ -96,7 +95,7 @@ fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Se
     }
     let retrieves = matches!(method, Method::Get | Method::Head);
     let claims = claims::is_claim(name) || (retrieves && claims::overrides_method(name));
-    settings.reverse.is_none() || (!claims::is_lookalike(name) && (behind.is_trusted() || !claims))
+    behind.is_trusted() || !claims
 }
 
 /// Returns the protocol that `request` asks to switch to, if that is passed on: WebSocket, which is asked
