@@ -1,12 +1,16 @@
 //! A name server that knows three names; one is allowed, one is not, one does not exist.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use tidegate::dns::Response;
+use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Io, Reactor, Token};
 
 pub(crate) const NAMES: &str = "198.51.100.53:53";
+/// The second address of the origin.
+pub(crate) const ORIGIN_IPV6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 /// The response to one question, from a server that asks others; with the code for 'no such name'.
 const FOUND: [u8; 2] = [0x81, 0x80];
 const NOT_FOUND: [u8; 2] = [0x81, 0x83];
@@ -21,38 +25,79 @@ pub(crate) fn address_of(name: &str) -> Option<[u8; 4]> {
     }
 }
 
-pub(crate) struct NameServer(Io);
+/// Addresses that the server knows beside those of IPv4, and how late it answers for each family.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) has_ipv6: bool,
+    late: [Duration; 2],
+}
 
-impl NameServer {
-    pub(crate) fn bind(reactor: &mut Reactor<()>, owner: Token) -> Self {
-        let address: SocketAddr = NAMES.parse().unwrap();
-        Self(reactor.bind_datagrams(address, owner).unwrap())
-    }
-
-    pub(crate) fn drive(&self, reactor: &mut Reactor<()>) {
-        let mut query = Vec::with_capacity(600);
-        while let Poll::Ready(from) = reactor.recv_datagram(self.0, &mut query) {
-            let sent = reactor.send_datagram(self.0, &answer(&query), Some(from.unwrap()));
-            assert!(sent.is_ready());
-            query.clear();
-        }
+impl Manner {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        let mut late = || Duration::from_millis(*rng.pick(&[0, 0, 0, 30, 300, 1500]));
+        Self { late: [late(), late()], has_ipv6: rng.percent(30) }
     }
 }
 
-fn answer(query: &[u8]) -> Vec<u8> {
-    const WITH_EDNS: usize = 11;
-    let mut response = query[..query.len() - WITH_EDNS].to_vec();
+pub(crate) struct NameServer {
+    io: Io,
+    owner: Token,
+    manner: Manner,
+    /// Responses that are not sent yet.
+    due: Vec<(Instant, SocketAddr, Vec<u8>)>,
+}
+
+impl NameServer {
+    pub(crate) fn bind(reactor: &mut Reactor<()>, owner: Token, manner: Manner) -> Self {
+        let address: SocketAddr = NAMES.parse().unwrap();
+        let io = reactor.bind_datagrams(address, owner).unwrap();
+        Self { io, owner, manner, due: Vec::new() }
+    }
+
+    pub(crate) fn drive(&mut self, reactor: &mut Reactor<()>) {
+        let now = reactor.now().mono;
+        let mut query = Vec::with_capacity(600);
+        while let Poll::Ready(from) = reactor.recv_datagram(self.io, &mut query) {
+            let (is_ipv4, response) = answer(&query, self.manner.has_ipv6);
+            let late = self.manner.late[usize::from(!is_ipv4)];
+            self.due.push((now + late, from.unwrap(), response));
+            query.clear();
+        }
+        for (_, to, response) in self.due.extract_if(.., |(at, ..)| *at <= now) {
+            assert!(reactor.send_datagram(self.io, &response, Some(to)).is_ready());
+        }
+        reactor.set_deadline(self.owner, self.due.iter().map(|(at, ..)| *at).min());
+    }
+}
+
+/// The response to a query, and whether it is about addresses of IPv4.
+fn answer(query: &[u8], has_ipv6: bool) -> (bool, Vec<u8>) {
+    const EDNS: usize = 11;
+    let has_edns = query[11] == 1;
+    let mut response = query[..query.len() - if has_edns { EDNS } else { 0 }].to_vec();
     response[2..4].copy_from_slice(&FOUND);
     response[11] = 0;
     let asked = Response::read(&response).unwrap();
-    match address_of(&asked.name.to_string().to_ascii_lowercase()) {
-        None => response[2..4].copy_from_slice(&NOT_FOUND),
-        Some(address) if asked.question.0 == IPV4 => {
-            response[7] = 1;
-            response.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04"); // of the name asked for, 5 s
-            response.extend(address);
+    let (name, is_ipv4) = (asked.name.to_string().to_ascii_lowercase(), asked.question.0 == IPV4);
+    let address = match (address_of(&name), is_ipv4) {
+        (None, _) => {
+            response[2..4].copy_from_slice(&NOT_FOUND);
+            return (is_ipv4, response);
         }
-        Some(_) => {}
+        (Some(address), true) => IpAddr::from(address),
+        (Some(_), false) if has_ipv6 && name == "o.test" => ORIGIN_IPV6.into(),
+        (Some(_), false) => return (is_ipv4, response),
+    };
+    response[7] = 1;
+    match address {
+        IpAddr::V4(address) => {
+            response.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04"); // of the name asked for, 5 s
+            response.extend(address.octets());
+        }
+        IpAddr::V6(address) => {
+            response.extend(b"\xc0\x0c\0\x1c\0\x01\0\0\0\x05\0\x10");
+            response.extend(address.octets());
+        }
     }
-    response
+    (is_ipv4, response)
 }

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use tidegate::auth::{self, Job, PathPrefix, Side, Users};
 use tidegate::proxy::{
-    AuthRules, Command, Hasher, Mail, NoLog, ProtectionSpace, ReclaimAtOnce, Resolver, Settings,
-    Surroundings, Worker,
+    AuthRules, Command, Hasher, LogFormat, LogSink, Mail, ProtectionSpace, ReclaimAtOnce, Resolver,
+    Settings, Surroundings, Worker,
 };
-use tidegate::reactor::sim::{Faults, Metered, Network, Rng};
+use tidegate::reactor::sim::{Fate, Faults, Metered, Network, Rng};
 use tidegate::reactor::{
     Active, App, Arena, Clock, Event, Io, Listener, Mailbox, NameSources, Reactor, Source, Token,
     Wake,
 };
 
 use crate::client::{SimClient, Tally};
-use crate::names::{NAMES, NameServer, address_of};
+use crate::names::{Manner, NAMES, NameServer, ORIGIN_IPV6, address_of};
 use crate::origin::OriginConnection;
 use crate::plan::Plan;
 
@@ -33,6 +33,28 @@ impl Resolver for Hosts {
         let answer = address.ok_or_else(|| std::io::Error::other("no such name"));
         self.0.send(Mail::Resolved(name.to_owned(), answer)).unwrap();
     }
+}
+
+/// A log whose reader stops and goes on: it has no room for half of what it is given.
+#[derive(Debug)]
+struct BlockedLog {
+    rng: Rng,
+    lost: u64,
+}
+
+impl LogSink for BlockedLog {
+    fn write(&mut self, lines: &mut String) {
+        assert!(lines.ends_with('\n'), "a line is whole: {lines:?}");
+        if self.rng.percent(50) {
+            self.lost += lines.lines().count() as u64;
+        }
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn reopen(&mut self) {}
 }
 
 /// Hands passwords on.
@@ -135,8 +157,7 @@ impl Peers {
         }
     }
 
-    fn listen(&mut self, reactor: &mut Reactor<()>, port: u16, echoes: bool) {
-        let address = SocketAddr::new(ORIGIN.parse().unwrap(), port);
+    fn listen(&mut self, reactor: &mut Reactor<()>, address: SocketAddr, echoes: bool) {
         self.gates
             .try_insert_with(|id| {
                 let listener = Listener::bind(reactor, address, id.token())?;
@@ -170,10 +191,15 @@ pub(crate) fn simulate(seed: u64) -> Tally {
     let mut worker = worker(&proxy, users, hasher, &mut rng);
     worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
 
+    let manner = Manner::draw(&mut rng);
+    let fates = [Fate::default(), Fate::default(), Fate::Refuse, Fate::Silence];
+    for port in [80, 443] {
+        network.set_fate(SocketAddr::new(ORIGIN_IPV6.into(), port), *rng.pick(&fates));
+    }
     let plans = (0..6).map(|number| Plan::draw(number, &mut rng)).collect();
     let asked = Arena::new().insert(Asked).token();
     let mut peers = Peers {
-        names: NameServer::bind(&mut outside, asked),
+        names: NameServer::bind(&mut outside, asked, manner),
         gates: Arena::new(),
         origins: Arena::new(),
         clients: Arena::new(),
@@ -182,8 +208,10 @@ pub(crate) fn simulate(seed: u64) -> Tally {
         rng: rng.clone(),
         tally: Tally::default(),
     };
-    peers.listen(&mut outside, 80, false);
-    peers.listen(&mut outside, 443, true);
+    for address in [ORIGIN.parse().unwrap(), IpAddr::from(ORIGIN_IPV6)] {
+        peers.listen(&mut outside, SocketAddr::new(address, 80), false);
+        peers.listen(&mut outside, SocketAddr::new(address, 443), true);
+    }
 
     let mut coming = 5 + rng.below(25);
     let mut draining = false;
@@ -257,7 +285,8 @@ fn auth_rules(rng: &mut Rng) -> AuthRules {
 
 fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut Rng) -> Worker {
     let mut settings = Settings::forward("sim");
-    settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
+    settings.destinations.rules =
+        ["198.51.100.0/24", "2001:db8::/32"].map(|rule| rule.parse().unwrap()).to_vec();
     settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
     settings.name_sources = NameSources {
         hosts: Source::Text(String::new()),
@@ -270,6 +299,8 @@ fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut R
     settings.limits.range_slice = *rng.pick(&[None, Some(tidegate::proxy::units::Bytes(4096))]);
     settings.limits.window = tidegate::proxy::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
     settings.auth = users.then(|| auth_rules(rng));
+    let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
+    settings.log = Some(*rng.pick(&formats));
     settings.limits.passwords = *rng.pick(&[1, 4, 64]);
     let by_mail: Option<Box<dyn Resolver>> = match rng.percent(50) {
         true => Some(Box::new(Hosts(reactor.mailbox()))),
@@ -280,7 +311,7 @@ fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut R
         hasher: Box::new(Hashing(hasher)),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
-        log: Box::new(NoLog),
+        log: Box::new(BlockedLog { rng: rng.clone(), lost: 0 }),
         secret: [rng.next(), rng.next()],
     };
     Worker::new(settings, surroundings, 1000)
