@@ -329,6 +329,11 @@ impl Client {
             && self.deadlines.request.is_some()
     }
 
+    /// Returns when the head began that is not complete, if all that was asked for before was answered.
+    pub(super) fn half_head_since(&self) -> Option<Instant> {
+        self.head_began.filter(|_| self.step == Step::Receive && self.output.is_empty())
+    }
+
     /// Whether nothing has come since it was driven; if something has, it is to be driven again.
     pub(super) fn is_quiet(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
         if !reactor.ready(self.io).contains(Ready::READABLE) {
@@ -452,6 +457,8 @@ impl Client {
     pub(super) fn give_up(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
         if let Some(exchange) = &mut self.exchange {
             exchange.journal.reason = Some(reason.into());
+        } else if self.head_began.take().is_some() {
+            steps::record_unanswered(&self, reason, cx);
         }
         self.end(cx);
     }
@@ -515,7 +522,7 @@ impl Client {
             }
             None => {
                 if self.head_began.is_some() {
-                    steps::record_unanswered(&self, cx);
+                    steps::record_unanswered(&self, ExchangeError::ClientGone.reason(), cx);
                 }
                 false
             }

@@ -150,9 +150,14 @@ pub(in super::super) fn refuse(
     Step::Close
 }
 
-/// Writes down what was not all of a request, and is not answered.
-pub(in super::super) fn record_unanswered(client: &Client, cx: &mut ClientCx<'_>) {
-    let journal = refused(client, &ExchangeError::ClientGone, cx.reactor.now());
+/// Writes down what was not all of a request, and why it is not answered.
+pub(in super::super) fn record_unanswered(
+    client: &Client,
+    reason: impl Into<String>,
+    cx: &mut ClientCx<'_>,
+) {
+    let mut journal = refused(client, &ExchangeError::ClientGone, cx.reactor.now());
+    journal.reason = Some(reason.into());
     cx.core.record(&journal, cx.reactor.now());
 }
 

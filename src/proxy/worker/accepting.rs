@@ -92,7 +92,9 @@ impl Worker {
             return false;
         }
         if !self.core.admission.admits(newcomer, now) {
-            self.shed_idle(Some(client), IDLE, reactor);
+            // A client that has none yet is refused for others, of whom some may have waited for long.
+            let of = Some(client).filter(|client| self.core.admission.holds(*client) > 0);
+            self.shed_idle(of, IDLE, reactor);
             if !self.core.admission.admits(newcomer, now) {
                 self.core.admission.refuse();
                 reactor.close(io);

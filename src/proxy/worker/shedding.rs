@@ -18,6 +18,8 @@ use super::Worker;
 const LOOKED_AT: usize = 8192;
 /// Connections closed at a time.
 const SHED: usize = 64;
+/// A head that has taken so long may be cut off to make room.
+const HALF_HEAD: Duration = Duration::from_secs(3);
 /// The reason in the log.
 const OVERLOADED: &str = "overloaded";
 
@@ -42,8 +44,8 @@ impl Worker {
         }
     }
 
-    /// Closes some connections that have been idle for so long at `least`, of one client or of those
-    /// that have the most, those idle for longest first.
+    /// Closes some connections that have been idle for so long at `least`, or for a while in the middle
+    /// of a head: of one client, or of those that have the most, those waited for longest first.
     pub(super) fn shed_idle(
         &mut self,
         only: Option<IpAddr>,
@@ -51,14 +53,20 @@ impl Worker {
         reactor: &mut Reactor<Mail>,
     ) {
         let now = reactor.now().mono;
-        let is_old = |since: &Instant| now.saturating_duration_since(*since) >= least;
+        let is_old = |since: &Instant, least| now.saturating_duration_since(*since) >= least;
         let is_meant = |network: IpAddr| only.is_none_or(|only| only == network);
         let idle = self.candidates(
             |client| {
-                let idle = client.is_idle() && is_meant(client.network());
-                idle.then_some(client.idle_since).filter(is_old)
+                let idle = Some(client.idle_since).filter(|since| is_old(since, least));
+                let idle = idle.filter(|_| client.is_idle());
+                let half_head =
+                    || client.half_head_since().filter(|since| is_old(since, HALF_HEAD));
+                idle.or_else(half_head).filter(|_| is_meant(client.network()))
             },
-            |tunnel| Some(tunnel.moved_at).filter(is_old).filter(|_| is_meant(tunnel.network())),
+            |tunnel| {
+                let idle = Some(tunnel.moved_at).filter(|since| is_old(since, least));
+                idle.filter(|_| is_meant(tunnel.network()))
+            },
             now,
         );
         let count = idle.len().div_ceil(8).min(SHED);
@@ -143,12 +151,15 @@ impl Worker {
         let core = &mut self.core;
         match connection {
             Sheddable::Client(id) => {
-                let client = self.clients.get_mut(id);
-                if !client.is_some_and(|client| client.is_quiet(reactor, core)) {
+                let Some(client) = self.clients.get_mut(id) else { return false };
+                if !client.is_quiet(reactor, core) {
                     return false;
                 }
-                let Some(client) = self.clients.remove(id) else { return false };
-                client.close_idle(reactor, core);
+                if client.half_head_since().is_some() {
+                    self.cut(connection, OVERLOADED, reactor);
+                } else if let Some(client) = self.clients.remove(id) {
+                    client.close_idle(reactor, core);
+                }
             }
             Sheddable::Tunnel(id) => {
                 let Some(tunnel) = self.tunnels.remove(id) else { return false };
