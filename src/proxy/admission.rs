@@ -1,10 +1,10 @@
 //! Places for clients, shared fairly where they are short.
 //!
 //! A client is what one user is likely to have all of: an IPv4 address, or a /64 of IPv6. No client has
-//! more than its share of the places ([`Shares`]), and of the last quarter only clients that were served
-//! lately get one, so that a flood from many addresses does not keep known clients out. Connections of
-//! trusted proxies, and of this machine unless it is said otherwise, bring many users: they have no
-//! share, and count as known.
+//! more than its share of the places ([`Shares`]). Of the last quarter, clients that were not served
+//! lately get one place each, and none of the last eighth: a flood from a few addresses keeps no newcomer
+//! out, and one from many addresses no known client. Connections of trusted proxies, and of this machine
+//! unless it is said otherwise, bring many users: they have no share, and count as known.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -79,7 +79,7 @@ impl Admission {
         let Newcomer { client, brings_many } = newcomer;
         let (held, room) = (self.holds(client), self.room());
         let within = self.share.is_none_or(|share| held < share) && may_take(held, room);
-        let reserved = self.places / 4;
+        let reserved = self.places / if held == 0 { 8 } else { 4 };
         brings_many || (within && (room > reserved || self.known.contains(&client, now)))
     }
 
@@ -171,12 +171,17 @@ mod tests {
     }
 
     #[test]
-    fn last_quarter_is_for_clients_that_were_served() {
+    fn last_places_are_for_newcomers_and_for_clients_that_were_served() {
         let now = SystemClock.now().mono;
-        let mut places = Admission::new(8, None);
+        let mut places = Admission::new(16, None);
         places.serve(client(9).client, now);
         (1..=6).for_each(|last| places.enter(client(last).client));
-        assert!(!places.admits(client(7), now) && places.admits(client(9), now));
+        (1..=6).for_each(|last| places.enter(client(last).client));
+        assert!(!places.admits(client(1), now), "of the last quarter, a client gets one place");
+        assert!(places.admits(client(7), now) && places.admits(client(9), now));
+        (7..=8).for_each(|last| places.enter(client(last).client));
+        assert!(!places.admits(client(10), now), "the last eighth is for known clients");
+        assert!(places.admits(client(9), now));
         assert!(!places.admits(client(9), now + KNOWN), "a client is known for a while");
     }
 
