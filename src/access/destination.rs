@@ -184,6 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn exception_is_the_first_rule_that_lifts_a_special_address() {
+        let policy = policy(&["h", "10.0.0.0/16", "0.0.0.0/0"]);
+        let rule = |host: &str, address: &str| {
+            let (host, address) = (Host::parse(host).unwrap(), address.parse().unwrap());
+            policy.exception_for(&host, address).map(ToString::to_string)
+        };
+        assert_eq!(rule("h", "10.0.0.1").as_deref(), Some("h"));
+        assert_eq!(rule("other", "10.0.0.1").as_deref(), Some("10.0.0.0/16"));
+        assert_eq!(rule("h", "127.0.0.1").as_deref(), Some("0.0.0.0/0"));
+        assert_eq!(rule("h", "93.184.216.34"), None, "what is global needs no exception");
+        assert_eq!(rule("other", "fd00::1"), None);
+    }
+
+    #[test]
     fn what_is_embedded_is_to_be_lifted_too() {
         assert!(allows(&["10.0.0.0/8"], "intern.example", "64:ff9b::10.0.0.1"));
         assert!(!allows(&["64:ff9b::/96"], "intern.example", "64:ff9b::10.0.0.1"));
