@@ -306,10 +306,12 @@ impl Store {
     /// was invalidated goes first. Of the others that come first, some that are in use are passed over;
     /// one with several responses loses those used least recently before it goes.
     pub(super) fn shrink_to(&mut self, limit: usize) {
-        let mut slice = Slice::default();
-        if self.bytes() > limit {
-            self.detached.sweep();
+        self.is_behind = false;
+        if self.bytes() <= limit {
+            return;
         }
+        self.detached.sweep();
+        let mut slice = Slice::default();
         if self.bytes() > limit {
             self.sweep(&mut slice);
         }
