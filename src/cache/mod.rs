@@ -289,12 +289,12 @@ impl<F: Copy> Cache<F> {
         }
         self.under_way = self.under_way - before + held;
         self.came += held.saturating_sub(before);
-        self.make_room();
+        let mut fits = self.make_room();
         if self.in_use() > self.limits.memory / 2 {
             self.store.sweep_detached();
+            fits = self.bytes() <= self.room();
         }
-        let fits = self.bytes() <= self.room() || self.store.is_behind();
-        self.in_use() <= self.limits.memory / 2 && fits
+        self.in_use() <= self.limits.memory / 2 && (fits || self.store.is_behind())
     }
 
     const fn in_use(&self) -> usize {
@@ -406,9 +406,11 @@ impl<F: Copy> Cache<F> {
         self.store.remove(key);
     }
 
-    fn make_room(&mut self) {
+    /// Drops entries until all is within the room, or the slice is over. Returns true if it is within.
+    fn make_room(&mut self) -> bool {
         let others = self.under_way + self.busy.weight();
-        self.store.shrink_to(self.room().saturating_sub(others));
+        let room = self.room();
+        self.store.shrink_to(room.saturating_sub(others)) && others <= room
     }
 
     /// How much it may use: less than its memory, if the allocator loses much of that.

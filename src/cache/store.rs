@@ -305,10 +305,11 @@ impl Store {
     /// Drops entries until at most `limit` bytes are held, or the slice is over: then it is behind. What
     /// was invalidated goes first. Of the others that come first, some that are in use are passed over;
     /// one with several responses loses those used least recently before it goes.
-    pub(super) fn shrink_to(&mut self, limit: usize) {
+    /// Returns true if no more is held.
+    pub(super) fn shrink_to(&mut self, limit: usize) -> bool {
         self.is_behind = false;
         if self.bytes() <= limit {
-            return;
+            return true;
         }
         self.detached.sweep();
         let mut slice = Slice::default();
@@ -316,7 +317,9 @@ impl Store {
             self.sweep(&mut slice);
         }
         self.evict(limit, &mut slice);
-        self.is_behind = self.bytes() > limit && !self.entries.is_empty();
+        let fits = self.bytes() <= limit;
+        self.is_behind = !fits && !self.entries.is_empty();
+        fits
     }
 
     fn evict(&mut self, limit: usize, slice: &mut Slice) {

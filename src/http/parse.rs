@@ -146,13 +146,13 @@ impl Scanner {
         self.check_start(line)?;
         // A CR at the end may belong to the line's end.
         let length = line.strip_suffix(b"\r").unwrap_or(line).len();
-        let (folded, continues) = (self.line - self.field, self.continues(line));
+        let folded = self.line - self.field;
         match (self.section, self.is_start_line()) {
             (Section::RequestHead, true) if length > limits.start_line => {
                 Err(Refusal::TargetTooLong)
             }
             (_, true) if length > limits.start_line => Err(Refusal::StatusLineTooLong),
-            (_, false) if length > 0 && !continues && self.fields() >= limits.fields => {
+            (_, false) if length > 0 && self.fields() >= limits.fields && !self.continues(line) => {
                 Err(Refusal::TooManyFields)
             }
             (_, false) if length > 0 && folded + length > limits.field => {

@@ -109,15 +109,15 @@ impl Body {
         (self.sealed.weight() + taken(self.tail.capacity())) as u64
     }
 
-    /// How many of them are for the cache to count: all, or what is beyond the window that any
-    /// content which is only passed on takes.
-    pub(super) fn kept(&self) -> u64 {
-        match self.retain {
-            Retain::All => self.held(),
-            Retain::Behind => {
-                self.held().saturating_sub(self.window.saturating_add(2 * LARGEST_CHUNK as u64))
-            }
-        }
+    /// Returns how many of them are for the cache to count, and the rest. The cache counts all, or what
+    /// is beyond the window that any content which is only passed on takes.
+    pub(super) fn holds(&self) -> (u64, u64) {
+        let held = self.held();
+        let passing = match self.retain {
+            Retain::All => 0,
+            Retain::Behind => held.min(self.window.saturating_add(2 * LARGEST_CHUNK as u64)),
+        };
+        (held - passing, passing)
     }
 
     /// Whether anybody gets what is appended.

@@ -210,11 +210,10 @@ impl Core {
     /// does not count is memory of connections.
     pub(super) fn count(&mut self, id: Id<Reply>) -> bool {
         let Some(reply) = self.replies.get_mut(id) else { return true };
-        let passing = reply.passes();
+        let (kept, passing) = reply.holds();
         self.memory.count(&mut reply.passing, passing);
-        let held = reply.keeps();
-        let before = std::mem::replace(&mut reply.kept, held);
-        self.cache.keep(before, held)
+        let before = std::mem::replace(&mut reply.kept, kept);
+        self.cache.keep(before, kept)
     }
 
     /// A fetch leaves the content of its request.

@@ -83,20 +83,14 @@ impl Reply {
         }
     }
 
-    /// Bytes that are kept for it, and that nobody else counts.
-    pub(super) fn keeps(&self) -> usize {
+    /// Returns the bytes that are kept for the cache to count, and those that are only passed on. What is
+    /// stored has been counted.
+    pub(super) fn holds(&self) -> (usize, usize) {
         if self.object.is_some() {
-            return 0;
+            return (0, 0);
         }
-        usize::try_from(self.body.kept()).unwrap_or(usize::MAX)
-    }
-
-    /// Returns the bytes held that the cache does not count, as they are only passed on.
-    pub(super) fn passes(&self) -> usize {
-        if self.object.is_some() {
-            return 0;
-        }
-        usize::try_from(self.body.held() - self.body.kept()).unwrap_or(usize::MAX)
+        let (kept, passing) = self.body.holds();
+        (kept.try_into().unwrap_or(usize::MAX), passing.try_into().unwrap_or(usize::MAX))
     }
 
     pub(super) fn bring(&mut self, brought: Brought, wake: &mut impl Wake) {

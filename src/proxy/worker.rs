@@ -305,7 +305,11 @@ impl Worker {
         self.core.uploads.iter().for_each(|(_, body)| body.check());
         let mut kept = 0;
         for (_, reply) in self.core.replies.iter() {
-            assert_eq!(reply.kept, reply.keeps(), "what a response holds is counted");
+            assert_eq!(
+                (reply.kept, reply.passing),
+                reply.holds(),
+                "what a response holds is counted"
+            );
             kept += reply.kept;
         }
         assert_eq!(kept, self.core.cache.under_way(), "the cache counts all that is kept");
