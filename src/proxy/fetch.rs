@@ -225,7 +225,7 @@ impl Fetch {
                 Next::Failed(error) => {
                     let stray = self.has_read_stray(&error);
                     if stray {
-                        steps::suspect_origin(self, cx);
+                        steps::suspect_origin(self, None, cx);
                     }
                     if !(stray || self.is_lost(&error)) || !self.may_send_again(cx) {
                         self.fail(&error, cx);
@@ -317,7 +317,7 @@ impl Fetch {
     }
 
     fn is_reused(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.reused)
+        self.connection.is_some_and(|connection| connection.reused)
     }
 
     /// Returns true if the request has gone out on a connection that was used before, was not answered,

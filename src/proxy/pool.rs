@@ -1,6 +1,6 @@
 //! Idle connections to origins, kept for the next request.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,7 +24,7 @@ pub(super) struct OriginKey {
 }
 
 /// A connection to an origin, with its history.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct OriginConnection {
     pub(super) io: Io,
     pub(super) address: SocketAddr,
@@ -34,44 +34,12 @@ pub(super) struct OriginConnection {
     /// The client that has authenticated the connection itself, and that alone may use it (RFC 4559
     /// §6).
     pub(super) bound_to: Option<Token>,
-    /// Responses received on it, which are doubtful if bytes come that no request asked for.
-    pub(super) carried: Carried,
 }
 
 impl OriginConnection {
     /// A connection that was opened now and has carried nothing yet.
-    pub(super) fn new(io: Io, address: SocketAddr, now: Instant) -> Self {
-        let carried = Carried::default();
-        Self { io, address, opened: now, reused: false, bound_to: None, carried }
-    }
-}
-
-/// Keys of the responses that were last received on a connection. Stray bytes that were taken for a
-/// response make each response that follows belong to the request before, for as long as the connection
-/// is never idle.
-#[derive(Debug, Default)]
-pub(super) struct Carried {
-    /// The latest comes last.
-    keys: VecDeque<CacheKey>,
-    /// Bytes of their URIs.
-    bytes: usize,
-}
-
-impl Carried {
-    /// Keys of one connection.
-    const MOST: usize = 16;
-    /// Bytes of all their URIs but the latest.
-    const BYTES: usize = 4096;
-
-    /// Adds the latest response. Beyond the bounds, the earliest ones go.
-    pub(super) fn push(&mut self, key: CacheKey) {
-        while (self.keys.len() >= Self::MOST || self.bytes > Self::BYTES)
-            && let Some(first) = self.keys.pop_front()
-        {
-            self.bytes -= first.uri().len();
-        }
-        self.bytes += key.uri().len();
-        self.keys.push_back(key);
+    pub(super) const fn new(io: Io, address: SocketAddr, now: Instant) -> Self {
+        Self { io, address, opened: now, reused: false, bound_to: None }
     }
 }
 
@@ -80,7 +48,9 @@ impl Carried {
 pub(super) struct Returned {
     pub(super) connection: OriginConnection,
     pub(super) origin: OriginKey,
-    /// Set if the last response announced content which it does not have: a faulty origin sends the
+    /// The response last received on it, which is doubtful if more bytes follow.
+    pub(super) last: CacheKey,
+    /// Whether that response announced content which it does not have: a faulty origin sends the
     /// content all the same, a moment later.
     pub(super) announced: bool,
 }
@@ -152,13 +122,13 @@ impl Pool {
         reactor: &mut Reactor<Mail>,
     ) -> Option<OriginConnection> {
         while let Some(id) = self.find(origin, client, &mut allowed, reactor.now().mono) {
-            let Returned { connection, origin, .. } = self.remove(id)?.returned;
+            let Returned { connection, origin, last, .. } = self.remove(id)?.returned;
             match heard_now(connection.io, reactor) {
                 Heard::Nothing => return Some(OriginConnection { reused: true, ..connection }),
                 Heard::End => reactor.close(connection.io),
                 Heard::Stray => {
                     reactor.close(connection.io);
-                    self.suspect(&origin, connection.carried, limits, reactor);
+                    self.suspect(&origin, Some(last), limits, reactor);
                 }
             }
         }
@@ -189,35 +159,31 @@ impl Pool {
     /// origin is suspect.
     pub(super) fn put(&mut self, returned: Returned, limits: &Limits, reactor: &mut Reactor<Mail>) {
         let now = reactor.now().mono;
-        let Returned { ref connection, ref origin, announced } = returned;
+        let Returned { connection, ref origin, announced, .. } = returned;
         let until = (now + limits.pool_idle).min(connection.opened + limits.pool_age);
         let rested = if announced { now + limits.pool_rest } else { now };
         let full = self.idle.len() >= self.bound
             || self.by_origin.get(origin).map_or(0, Vec::len) >= limits.origin_idle;
         if self.suspects.contains(origin, now) {
             // What came on a connection used before may have been stray bytes that look like HTTP.
-            reactor.close(connection.io);
-            if connection.reused {
-                self.doubtful.extend(returned.connection.carried.keys);
-            }
-            return;
+            self.doubtful.extend(connection.reused.then_some(returned.last));
+            return reactor.close(connection.io);
         }
         if full || now >= until {
             return reactor.close(connection.io);
         }
-        let io = connection.io;
-        match heard(io, reactor) {
+        match heard(connection.io, reactor) {
             Heard::Nothing => {
                 let origin = origin.clone();
                 let id = self.idle.insert(Idle { returned, until, rested });
                 self.by_origin.entry(origin).or_default().push(id);
-                reactor.set_owner(io, id.token());
+                reactor.set_owner(connection.io, id.token());
                 reactor.set_deadline(id.token(), Some(until));
             }
-            Heard::End => reactor.close(io),
+            Heard::End => reactor.close(connection.io),
             Heard::Stray => {
-                reactor.close(io);
-                self.suspect(&returned.origin, returned.connection.carried, limits, reactor);
+                reactor.close(connection.io);
+                self.suspect(&returned.origin, Some(returned.last), limits, reactor);
             }
         }
     }
@@ -231,23 +197,22 @@ impl Pool {
         }
         let Some(idle) = self.drop_idle(id, reactor) else { return };
         if heard == Heard::Stray {
-            let Returned { connection, origin, .. } = idle.returned;
-            self.suspect(&origin, connection.carried, limits, reactor);
+            self.suspect(&idle.returned.origin, Some(idle.returned.last), limits, reactor);
         }
     }
 
-    /// Takes note that the origin has sent bytes which answer no request, behind the responses in
-    /// `carried`. Its idle connections are closed, and none is reused for a while: what comes next on
-    /// any of them might be taken for the answer to another request.
+    /// Takes note that the origin has sent bytes which answer no request, behind the response `last`
+    /// as far as that is known. Its idle connections are closed, and none is reused for a while: what
+    /// comes next on any of them might be taken for the answer to another request.
     pub(super) fn suspect(
         &mut self,
         origin: &OriginKey,
-        carried: Carried,
+        last: Option<CacheKey>,
         limits: &Limits,
         reactor: &mut Reactor<Mail>,
     ) {
         self.strays += 1;
-        self.doubtful.extend(carried.keys);
+        self.doubtful.extend(last);
         self.suspects.insert(origin, limits.origin_suspect, reactor.now().mono);
         for id in self.by_origin.get(origin).cloned().unwrap_or_default() {
             self.drop_idle(id, reactor);

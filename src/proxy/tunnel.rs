@@ -72,7 +72,7 @@ impl Tunnel {
     /// come from either side already goes on its way.
     pub(super) fn open(
         client: &mut Client,
-        connection: &OriginConnection,
+        connection: OriginConnection,
         greeting: Vec<u8>,
         from_origin: Vec<u8>,
         cx: &mut ClientCx<'_>,
@@ -132,7 +132,7 @@ impl Tunnel {
         exchange.cache_status.write_to(&mut rest_of_head, &cx.core.settings.name);
         exchange.info.iter().for_each(|info| info.write_to(&mut rest_of_head));
         rest_of_head.end();
-        Self::open(client, &connection, greeting, rest, cx);
+        Self::open(client, connection, greeting, rest, cx);
         true
     }
 

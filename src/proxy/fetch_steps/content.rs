@@ -26,9 +26,7 @@ pub(in super::super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next
 }
 
 fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    let Some(io) = fetch.connection.as_ref().map(|connection| connection.io) else {
-        return Next::Failed(ExchangeError::OriginGone);
-    };
+    let Some(connection) = fetch.connection else { return Next::Failed(ExchangeError::OriginGone) };
     let timeout = cx.core.settings.limits.origin_timeout;
     loop {
         let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
@@ -66,14 +64,14 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
             return Next::Park;
         }
         let left = fetch.codec.content_left();
-        let received = match receive_into(body, left, io, cx.reactor) {
+        let received = match receive_into(body, left, connection.io, cx.reactor) {
             Some(received) => {
                 if let Poll::Ready(Ok(n)) = received {
                     fetch.codec.skip_content(n as u64);
                 }
                 received
             }
-            None => fetch.input.receive(cx.reactor, io, &mut cx.core.buffers),
+            None => fetch.input.receive(cx.reactor, connection.io, &mut cx.core.buffers),
         };
         match received {
             Poll::Pending => {

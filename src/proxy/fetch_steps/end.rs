@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::AddressClass;
-use crate::cache::{Extents, Object};
+use crate::cache::{CacheKey, Extents, Object};
 use crate::http::cond::Validators;
 use crate::http::{Method, Status};
 
@@ -31,20 +31,17 @@ fn return_connection(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
     let (limits, Order { route, key, .. }) = (&settings.limits, &fetch.order);
     let surplus = fetch.input.unread();
     if surplus.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
-        if let Some(connection) = &mut fetch.connection {
-            connection.carried.push(key.clone());
-        }
-        suspect_origin(fetch, cx);
+        suspect_origin(fetch, Some(key.clone()), cx);
     } else if fetch.codec.is_reusable()
         && surplus.is_empty()
         && fetch.has_sent_request()
         && !cx.core.draining
-        && let Some(mut connection) = fetch.connection.take()
+        && let Some(connection) = fetch.connection.take()
     {
-        connection.carried.push(key.clone());
         let returned = Returned {
             connection,
             origin: route.origin.clone(),
+            last: key.clone(),
             announced: fetch.codec.has_announced_content(),
         };
         cx.core.pool.put(returned, limits, cx.reactor);
@@ -52,13 +49,15 @@ fn return_connection(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
     cx.core.forget_doubtful();
 }
 
-/// Takes note that the origin has sent bytes no request asked for on the connection of this fetch.
-/// Responses received on it are not used any more.
-pub(in super::super) fn suspect_origin(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    let Some(connection) = &mut fetch.connection else { return };
-    let carried = std::mem::take(&mut connection.carried);
+/// Takes note that the origin has sent bytes no request asked for, behind the response `last` if that
+/// is known.
+pub(in super::super) fn suspect_origin(
+    fetch: &Fetch,
+    last: Option<CacheKey>,
+    cx: &mut FetchCx<'_>,
+) {
     let settings = Arc::clone(&cx.core.settings);
-    cx.core.pool.suspect(&fetch.order.route.origin, carried, &settings.limits, cx.reactor);
+    cx.core.pool.suspect(&fetch.order.route.origin, last, &settings.limits, cx.reactor);
     cx.core.forget_doubtful();
 }
 

@@ -138,7 +138,7 @@ pub(super) fn take_head(
     let fill = fetch.order.fill.as_ref()?;
     let object = Arc::clone(fill.object.as_ref()?);
     let begun = fill.asked > 1;
-    let here = fetch.connection.as_ref().map(|connection| connection.address.ip());
+    let here = fetch.connection.map(|connection| connection.address.ip());
     if let Some(part) = fill.brought_by(head, &object).filter(|_| fits_beside(&object, here)) {
         if begun {
             return Some(Next::Go(Step::Content));
@@ -180,7 +180,7 @@ fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut Fetch
         framing: Framing::Length(length),
         storing: storable,
         part: Some(Part { first: fill.first, end: fill.end, length }),
-        origin: fetch.connection.as_ref().map(|connection| connection.address),
+        origin: fetch.connection.map(|connection| connection.address),
     };
     let next = head::bring(fetch, answer, cx);
     if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {

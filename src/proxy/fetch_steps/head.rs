@@ -19,9 +19,7 @@ pub(in super::super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     if let Err(error) = push_request(fetch, cx) {
         return Next::Failed(error);
     }
-    let Some(io) = fetch.connection.as_ref().map(|connection| connection.io) else {
-        return Next::Go(Step::Acquire);
-    };
+    let Some(connection) = fetch.connection else { return Next::Go(Step::Acquire) };
     loop {
         match fetch.codec.decode(fetch.input.unread(), &cx.core.heads) {
             Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
@@ -42,7 +40,7 @@ pub(in super::super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
         if cx.budget.is_spent() {
             return Next::Park;
         }
-        match fetch.input.receive(cx.reactor, io, &mut cx.core.buffers) {
+        match fetch.input.receive(cx.reactor, connection.io, &mut cx.core.buffers) {
             Poll::Pending => {
                 fetch.input.release(&mut cx.core.buffers);
                 fetch.await_answer(cx);
@@ -115,7 +113,7 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
         framing: head.framing(),
         storing: storable(fetch, head, cx),
         part: None,
-        origin: fetch.connection.as_ref().map(|connection| connection.address),
+        origin: fetch.connection.map(|connection| connection.address),
     };
     match part::of_the_whole(answer, fetch) {
         Some(answer) => bring(fetch, answer, cx),
@@ -154,7 +152,7 @@ fn storable(
     if !cx.core.cache.is_on() {
         return Err(NotStored::Off);
     }
-    if fetch.connection.as_ref().is_some_and(|connection| connection.bound_to.is_some()) {
+    if fetch.connection.is_some_and(|connection| connection.bound_to.is_some()) {
         return Err(NotStored::Authorization);
     }
     let is_part = head.status() == Status::PARTIAL_CONTENT; // kept as far as there is room

@@ -39,7 +39,7 @@ pub(in super::super) fn push_request(
     fetch: &mut Fetch,
     cx: &mut FetchCx<'_>,
 ) -> Result<(), ExchangeError> {
-    let Some(io) = fetch.connection.as_ref().map(|connection| connection.io) else { return Ok(()) };
+    let Some(connection) = fetch.connection else { return Ok(()) };
     while !fetch.sending_failed && !cx.budget.is_spent() {
         if fetch.output.is_between_frames() && !fetch.request_ended {
             plan(fetch, cx)?;
@@ -53,7 +53,7 @@ pub(in super::super) fn push_request(
             (Some(body), Some(reader)) => Supply::Body(body, reader),
             _ => Supply::Nothing,
         };
-        let sent = match fetch.output.send(cx.reactor, io, supply) {
+        let sent = match fetch.output.send(cx.reactor, connection.io, supply) {
             Poll::Pending => {
                 let timeout = cx.core.settings.limits.origin_timeout;
                 fetch.deadlines.sending.get_or_insert(cx.reactor.now().mono + timeout);

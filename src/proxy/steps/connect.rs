@@ -40,7 +40,7 @@ pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> N
             cache_status.write_to(&mut head, &settings.name);
             exchange.info.iter().for_each(|info| info.write_to(&mut head));
             head.end();
-            Tunnel::open(client, &connection, greeting, Vec::new(), cx);
+            Tunnel::open(client, connection, greeting, Vec::new(), cx);
             Next::HandedOver
         }
     }
