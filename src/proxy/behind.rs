@@ -1,7 +1,7 @@
 //! The client behind trusted proxies: what they say of it is read, believed and passed on.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::iter;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::http::{Authority, Fields, HeadWriter, Name, list};
@@ -96,22 +96,21 @@ impl<'a> Behind<'a> {
             );
         }
         let scheme = if self.https { "https" } else { "http" };
-        let public = self.host.map_or_else(|| host.to_owned(), |host| text_of(&host));
+        let public = self.host.map_or(Cow::Borrowed(host), |host| Cow::Owned(text_of(&host)));
         head.field("X-Forwarded-Proto", scheme.as_bytes());
         head.field("X-Forwarded-Host", public.as_bytes());
 
-        let of_client = |node| format!("for={};host=\"{public}\";proto={scheme}", Node(node));
-        let (own, before): (String, Vec<String>) = match self.nodes.split_first() {
-            None => (of_client(peer), Vec::new()),
-            Some((&client, proxies)) => {
-                let proxies = proxies.iter().map(|&node| format!("for={}", Node(node)));
-                let before = iter::once(of_client(client)).chain(proxies).collect();
-                (format!("for={};host=\"{host}\";proto=http", Node(peer)), before)
-            }
+        let of_client = |node| Said { node, host: &public, scheme };
+        let own = match self.nodes.is_empty() {
+            true => of_client(peer),
+            false => Said { node: peer, host, scheme: "http" },
         };
         if self.agrees {
             head.list("Forwarded", lines(Name::Forwarded), format_args!("{own}"));
         } else {
+            let client = self.nodes.iter().take(1).map(|&node| of_client(node).to_string());
+            let proxies = self.nodes.iter().skip(1).map(|&node| format!("for={}", Node(node)));
+            let before: Vec<String> = client.chain(proxies).collect();
             head.list("Forwarded", before.iter().map(String::as_bytes), format_args!("{own}"));
         }
     }
@@ -196,6 +195,19 @@ fn text_of(authority: &Authority<'_>) -> String {
     match authority.port {
         Some(port) => format!("{}:{port}", authority.host),
         None => authority.host.to_owned(),
+    }
+}
+
+/// An element of `Forwarded`: who has asked a hop, for which host, by which scheme.
+struct Said<'a> {
+    node: IpAddr,
+    host: &'a str,
+    scheme: &'a str,
+}
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "for={};host=\"{}\";proto={}", Node(self.node), self.host, self.scheme)
     }
 }
 
