@@ -221,6 +221,14 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, code, (argv, done.stderr.decode(errors="replace")))
         return done.stdout
 
+    def reload_at(self, socket, *args, code=0):
+        """What `tidegate reload` says: to standard output if it went well, to standard error if not."""
+        done = subprocess.run([BINARY, "reload", "--control", str(socket), *args],
+                              capture_output=True, text=True, timeout=DEADLINE)
+        self.assertEqual(done.returncode, code, done)
+        self.assertEqual(done.stdout if code else done.stderr, "")
+        return done.stderr if code else done.stdout
+
     def curl(self, *args, code=0, input=None):
         return self.run_command("curl", "-sS", "--noproxy", "", "-m", str(DEADLINE), *args, code=code, input=input)
 

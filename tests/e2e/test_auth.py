@@ -313,7 +313,7 @@ class Files(Users):
         self.assertEqual(listed, set(names))
         self.assertEqual(os.listdir(os.path.dirname(file)), ["users"])
 
-    def test_what_a_killed_edit_has_left_is_in_nobodys_way(self):
+    def test_edit_removes_the_file_that_a_killed_edit_has_left(self):
         folder = self.folder()
         elsewhere, left = folder / "elsewhere", folder / ".users.new"
         elsewhere.write_text("not to be written")

@@ -35,10 +35,7 @@ class Rights(Case):
         self.assertEqual(self.curl("-x", proxy.url, self.origin.url + "/bytes/3"), content(3))
 
     def reload(self, proxy, code=0):
-        argv = [BINARY, "reload", "--control", str(self.files / "control" / "c.sock")]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE)
-        self.assertEqual(done.returncode, code, done)
-        return done.stderr if code else done.stdout
+        return self.reload_at(self.files / "control" / "c.sock", code=code)
 
 
 class Dumps(Rights):
@@ -157,7 +154,7 @@ class Users(Rights):
         self.assertIn(f"it runs as '{USER}' (--user)", said)
         self.fetch(proxy)
 
-    def test_root_is_warned_of_and_who_is_not_root_becomes_nobody_else(self):
+    def test_root_is_warned_of_and_only_root_becomes_another_user(self):
         proxy = self.start()
         self.assertTrue([line for line in proxy.banner if line.startswith("warning: runs as root; --user NAME")])
         argv = [*AS_NOBODY, BINARY, "--listen", "127.0.0.1:0", "--control", "off", "--user"]
