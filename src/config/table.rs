@@ -143,12 +143,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "Requests that select a response that varies by Accept-Language: equal, those whose lists \
          mean the same, or preferred, also those that prefer its Content-Language to all others \
          [default: equal]",
-        |o, text| {
-            let by_language = either(text, ["equal", "preferred"])?;
-            o.request_rules.by_language = by_language;
-            Ok(())
-        },
-        |o| vec![["equal", "preferred"][usize::from(o.request_rules.by_language)].to_owned()],
+        |o, text| either(text, ["equal", "preferred"]).map(|by| o.request_rules.by_language = by),
+        |o| one_of(["equal", "preferred"], o.request_rules.by_language),
     ),
     one(
         "vary-encoding",
@@ -156,12 +152,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "Requests that select a response that varies by Accept-Encoding: equal, those whose lists \
          mean the same, or folded, also those that accept fewer codings, its own among them \
          [default: folded]",
-        |o, text| {
-            let by_coding = either(text, ["equal", "folded"])?;
-            o.request_rules.by_coding = by_coding;
-            Ok(())
-        },
-        |o| vec![["equal", "folded"][usize::from(o.request_rules.by_coding)].to_owned()],
+        |o, text| either(text, ["equal", "folded"]).map(|by| o.request_rules.by_coding = by),
+        |o| one_of(["equal", "folded"], o.request_rules.by_coding),
     ),
     flag(
         "cache-set-cookie",
@@ -209,14 +201,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "rule-default",
         "allow|deny",
         "What becomes of requests that no rule fits [default: allow]",
-        |o, text| match text {
-            "allow" | "deny" => {
-                o.rules.denies = text == "deny";
-                Ok(())
-            }
-            _ => Err(format!("'{text}' is neither allow nor deny")),
-        },
-        |o| vec![if o.rules.denies { "deny" } else { "allow" }.to_owned()],
+        |o, text| either(text, ["allow", "deny"]).map(|denies| o.rules.denies = denies),
+        |o| one_of(["allow", "deny"], o.rules.denies),
     ),
     flag(
         "rule-report",
@@ -534,6 +520,11 @@ fn either(text: &str, words: [&str; 2]) -> Result<bool, String> {
     words.iter().position(|word| *word == text).map(|at| at == 1).ok_or_else(wrong)
 }
 
+/// The word that [`either`] reads as `second`.
+fn one_of(words: [&str; 2], second: bool) -> Vec<String> {
+    vec![words[usize::from(second)].to_owned()]
+}
+
 fn switch(text: &str) -> Result<bool, String> {
     match text {
         "on" | "true" => Ok(true),
@@ -543,7 +534,7 @@ fn switch(text: &str) -> Result<bool, String> {
 }
 
 fn on_or_off(on: bool) -> Vec<String> {
-    vec![if on { "on" } else { "off" }.to_owned()]
+    one_of(["off", "on"], on)
 }
 
 #[cfg(test)]
