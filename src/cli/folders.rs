@@ -1,4 +1,4 @@
-//! Folders in which files stand that the proxy needs.
+//! Folders in which files stand.
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -12,6 +12,7 @@ use crate::auth::digest::Algorithm;
 use crate::auth::{Line, Password, PasswordHash, Proof, Realm, Users, edit};
 use crate::config::read_secret;
 
+use super::folders::folder_of;
 use super::{fail, password, print};
 
 /// How much work one guess at a bcrypt hash is, as a power of two: about a tenth of a second.
@@ -134,15 +135,12 @@ fn change<T>(
 ) -> Result<T, String> {
     let about = |error: io::Error| about(file, &error);
     let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()); // a link stays one
-    let folder = File::open(folder_of(file)).map_err(about)?;
+    let folder = folder_of(file).ok_or_else(|| about(io::ErrorKind::NotFound.into()))?;
+    let folder = File::open(folder).map_err(about)?;
     folder.lock().map_err(about)?; // let go of when it is closed
     let (after, done) = edit(&content(file)?)?;
     replace(file, &folder, &after).map_err(about)?;
     Ok(done)
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The content of a file, which may not be there yet.

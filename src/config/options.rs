@@ -98,9 +98,9 @@ pub struct Options {
     pub freshness_rules: Vec<FreshnessRule>,
     /// What of a URL its key in the cache is made of.
     pub key_rules: KeyRules,
-    /// How requests are compared, and which of their directives count.
+    /// Rules by which requests are compared, and which of their directives count.
     pub request_rules: RequestRules,
-    /// Whether `max-age` suffices to store a response with `Set-Cookie`.
+    /// True if `max-age` suffices to store a response with `Set-Cookie`.
     pub store_cookies: bool,
     /// Whether targeted cache control is obeyed; of itself, a reverse proxy does.
     pub targeted: Option<bool>,

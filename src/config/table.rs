@@ -53,6 +53,16 @@ const fn one(
     OptionSpec { name, short: None, value, many: false, flag: false, help, set, get }
 }
 
+/// An option that may stand without a value, which then is `on`.
+const fn flag(
+    name: &'static str,
+    help: &'static str,
+    set: fn(&mut Options, &str) -> Result<(), String>,
+    get: fn(&Options) -> Vec<String>,
+) -> OptionSpec {
+    OptionSpec { flag: true, ..one(name, "on|off", help, set, get) }
+}
+
 const fn many(spec: OptionSpec) -> OptionSpec {
     OptionSpec { many: true, ..spec }
 }
@@ -121,28 +131,20 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| text.parse().map(|names| o.key_rules.keep = Some(names)),
         |o| o.key_rules.keep.iter().map(Parameters::to_string).collect(),
     ),
-    OptionSpec {
-        flag: true,
-        ..one(
-            "key-sort-query",
-            "on|off",
-            "Take queries for the same that differ in the order of their parameters",
-            |o, text| switch(text).map(|on| o.key_rules.sort = on),
-            |o| vec![if o.key_rules.sort { "on" } else { "off" }.to_owned()],
-        )
-    },
+    flag(
+        "key-sort-query",
+        "Take queries for the same that differ in the order of their parameters",
+        |o, text| switch(text).map(|on| o.key_rules.sort = on),
+        |o| on_or_off(o.key_rules.sort),
+    ),
     one(
         "vary-language",
         "HOW",
         "Requests that select a response that varies by Accept-Language: equal, those whose lists \
          mean the same, or preferred, also those that prefer its Content-Language to all others \
          [default: equal]",
-        |o, text| {
-            let by_language = either(text, ["equal", "preferred"])?;
-            o.request_rules.by_language = by_language;
-            Ok(())
-        },
-        |o| vec![["equal", "preferred"][usize::from(o.request_rules.by_language)].to_owned()],
+        |o, text| either(text, ["equal", "preferred"]).map(|by| o.request_rules.by_language = by),
+        |o| one_of(["equal", "preferred"], o.request_rules.by_language),
     ),
     one(
         "vary-encoding",
@@ -150,55 +152,35 @@ pub const OPTIONS: &[OptionSpec] = &[
         "Requests that select a response that varies by Accept-Encoding: equal, those whose lists \
          mean the same, or folded, also those that accept fewer codings, its own among them \
          [default: folded]",
-        |o, text| {
-            let by_coding = either(text, ["equal", "folded"])?;
-            o.request_rules.by_coding = by_coding;
-            Ok(())
-        },
-        |o| vec![["equal", "folded"][usize::from(o.request_rules.by_coding)].to_owned()],
+        |o, text| either(text, ["equal", "folded"]).map(|by| o.request_rules.by_coding = by),
+        |o| one_of(["equal", "folded"], o.request_rules.by_coding),
     ),
-    OptionSpec {
-        flag: true,
-        ..one(
-            "cache-set-cookie",
-            "on|off",
-            "Store responses with Set-Cookie that say max-age or Expires, not only those that say \
-             public, s-maxage, or have a targeted field [default: off]",
-            |o, text| switch(text).map(|on| o.store_cookies = on),
-            |o| vec![if o.store_cookies { "on" } else { "off" }.to_owned()],
-        )
-    },
-    OptionSpec {
-        flag: true,
-        ..one(
-            "ignore-client-no-cache",
-            "on|off",
-            "Serve what is fresh also to requests that say no-cache, max-age or min-fresh (with \
-             --to) [default: off]",
-            |o, text| switch(text).map(|on| o.request_rules.ignore_no_cache = on),
-            |o| vec![if o.request_rules.ignore_no_cache { "on" } else { "off" }.to_owned()],
-        )
-    },
-    OptionSpec {
-        flag: true,
-        ..one(
-            "targeted-cache-control",
-            "on|off",
-            "Obey CDN-Cache-Control and Tidegate-Cache-Control [default: on with --to]",
-            |o, text| switch(text).map(|on| o.targeted = Some(on)),
-            |o| o.targeted.iter().map(|&on| if on { "on" } else { "off" }.to_owned()).collect(),
-        )
-    },
-    OptionSpec {
-        flag: true,
-        ..one(
-            "cache-status-key",
-            "on|off",
-            "Show in Cache-Status by which key a response is stored",
-            |o, text| switch(text).map(|on| o.status_key = on),
-            |o| vec![if o.status_key { "on" } else { "off" }.to_owned()],
-        )
-    },
+    flag(
+        "cache-set-cookie",
+        "Store responses with Set-Cookie that say max-age or Expires, not only those that say \
+         public, s-maxage, or have a targeted field [default: off]",
+        |o, text| switch(text).map(|on| o.store_cookies = on),
+        |o| on_or_off(o.store_cookies),
+    ),
+    flag(
+        "ignore-client-no-cache",
+        "Serve what is fresh also to requests that say no-cache, max-age or min-fresh (with \
+         --to) [default: off]",
+        |o, text| switch(text).map(|on| o.request_rules.ignore_no_cache = on),
+        |o| on_or_off(o.request_rules.ignore_no_cache),
+    ),
+    flag(
+        "targeted-cache-control",
+        "Obey CDN-Cache-Control and Tidegate-Cache-Control [default: on with --to]",
+        |o, text| switch(text).map(|on| o.targeted = Some(on)),
+        |o| o.targeted.into_iter().flat_map(on_or_off).collect(),
+    ),
+    flag(
+        "cache-status-key",
+        "Show in Cache-Status by which key a response is stored",
+        |o, text| switch(text).map(|on| o.status_key = on),
+        |o| on_or_off(o.status_key),
+    ),
     many(one(
         "allow-destination",
         "RULE",
@@ -219,25 +201,15 @@ pub const OPTIONS: &[OptionSpec] = &[
         "rule-default",
         "allow|deny",
         "What becomes of requests that no rule fits [default: allow]",
-        |o, text| match text {
-            "allow" | "deny" => {
-                o.rules.denies = text == "deny";
-                Ok(())
-            }
-            _ => Err(format!("'{text}' is neither allow nor deny")),
-        },
-        |o| vec![if o.rules.denies { "deny" } else { "allow" }.to_owned()],
+        |o, text| either(text, ["allow", "deny"]).map(|denies| o.rules.denies = denies),
+        |o| one_of(["allow", "deny"], o.rules.denies),
     ),
-    OptionSpec {
-        flag: true,
-        ..one(
-            "rule-report",
-            "on|off",
-            "Let pass what rules deny, and say so in the log",
-            |o, text| switch(text).map(|on| o.rules.reports = on),
-            |o| vec![if o.rules.reports { "on" } else { "off" }.to_owned()],
-        )
-    },
+    flag(
+        "rule-report",
+        "Let pass what rules deny, and say so in the log",
+        |o, text| switch(text).map(|on| o.rules.reports = on),
+        |o| on_or_off(o.rules.reports),
+    ),
     one(
         "allow-port",
         "LIST",
@@ -289,16 +261,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| text.parse().map(|rule| o.auth.protect.push(rule)),
         |o| texts(&o.auth.protect),
     )),
-    OptionSpec {
-        flag: true,
-        ..one(
-            "userhash",
-            "on|off",
-            "Let clients of Digest hide users' names (RFC 7616) [default: off]",
-            |o, text| switch(text).map(|on| o.auth.userhash = on),
-            |o| vec![if o.auth.userhash { "on" } else { "off" }.to_owned()],
-        )
-    },
+    flag(
+        "userhash",
+        "Let clients of Digest hide users' names (RFC 7616) [default: off]",
+        |o, text| switch(text).map(|on| o.auth.userhash = on),
+        |o| on_or_off(o.auth.userhash),
+    ),
     one(
         "nonce-lifetime",
         "TIME",
@@ -420,28 +388,20 @@ pub const OPTIONS: &[OptionSpec] = &[
         |o, text| named(&mut o.group, text, "a group's name or number"),
         |o| o.group.iter().cloned().collect(),
     ),
-    OptionSpec {
-        flag: true,
-        ..one(
-            "confine",
-            "on|off",
-            "Give up all other files and listening once everything is open, as far as the kernel can \
-             (Landlock) [default: off]",
-            |o, text| switch(text).map(|on| o.confine = on),
-            |o| vec![if o.confine { "on" } else { "off" }.to_owned()],
-        )
-    },
-    OptionSpec {
-        flag: true,
-        ..one(
-            "allow-core-dumps",
-            "on|off",
-            "Let the memory of the process, which holds secrets, be dumped and looked at, for \
-             debugging [default: off]",
-            |o, text| switch(text).map(|on| o.core_dumps = on),
-            |o| vec![if o.core_dumps { "on" } else { "off" }.to_owned()],
-        )
-    },
+    flag(
+        "confine",
+        "Give up all other files and listening once everything is open, as far as the kernel can \
+         (Landlock) [default: off]",
+        |o, text| switch(text).map(|on| o.confine = on),
+        |o| on_or_off(o.confine),
+    ),
+    flag(
+        "allow-core-dumps",
+        "Let the memory of the process, which holds secrets, be dumped and looked at, for \
+         debugging [default: off]",
+        |o, text| switch(text).map(|on| o.core_dumps = on),
+        |o| on_or_off(o.core_dumps),
+    ),
     one(
         "resolver",
         "WHICH",
@@ -462,7 +422,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "on|off",
         "Spell names in queries in random case, so that answers are harder to forge [default: on]",
         |o, text| switch(text).map(|on| o.dns_0x20 = on),
-        |o| vec![if o.dns_0x20 { "on" } else { "off" }.to_owned()],
+        |o| on_or_off(o.dns_0x20),
     ),
     one(
         "hosts",
@@ -560,12 +520,21 @@ fn either(text: &str, words: [&str; 2]) -> Result<bool, String> {
     words.iter().position(|word| *word == text).map(|at| at == 1).ok_or_else(wrong)
 }
 
+/// The word that [`either`] reads as `second`.
+fn one_of(words: [&str; 2], second: bool) -> Vec<String> {
+    vec![words[usize::from(second)].to_owned()]
+}
+
 fn switch(text: &str) -> Result<bool, String> {
     match text {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),
         _ => Err(format!("'{text}' is neither on nor off")),
     }
+}
+
+fn on_or_off(on: bool) -> Vec<String> {
+    one_of(["off", "on"], on)
 }
 
 #[cfg(test)]

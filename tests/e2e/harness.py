@@ -18,6 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("TIDEGATE", str(ROOT / "target" / "release" / "tidegate"))
 DEADLINE = 60  # seconds that anything may take before the test has failed
+NOBODY = "65534"
+# Runs a command as a user that is not root.
+AS_NOBODY = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"] if os.geteuid() == 0 else []
 
 
 class Proxy:
@@ -205,10 +208,11 @@ class Case(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         return Path(folder.name)
 
-    def wait_until(self, holds):
+    def wait_until(self, holds, said=None):
+        """Waits for a condition; if it never holds, fails with what was `said`."""
         end = time.monotonic() + DEADLINE
         while not holds():
-            self.assertLess(time.monotonic(), end)
+            self.assertLess(time.monotonic(), end, said)
             time.sleep(0.01)
 
     def run_command(self, *argv, code=0, input=None):
@@ -216,6 +220,14 @@ class Case(unittest.TestCase):
         done = subprocess.run(argv, capture_output=True, timeout=DEADLINE, input=input)
         self.assertEqual(done.returncode, code, (argv, done.stderr.decode(errors="replace")))
         return done.stdout
+
+    def reload_at(self, socket, *args, code=0):
+        """What `tidegate reload` says: to standard output if it went well, to standard error if not."""
+        done = subprocess.run([BINARY, "reload", "--control", str(socket), *args],
+                              capture_output=True, text=True, timeout=DEADLINE)
+        self.assertEqual(done.returncode, code, done)
+        self.assertEqual(done.stdout if code else done.stderr, "")
+        return done.stderr if code else done.stdout
 
     def curl(self, *args, code=0, input=None):
         return self.run_command("curl", "-sS", "--noproxy", "", "-m", str(DEADLINE), *args, code=code, input=input)

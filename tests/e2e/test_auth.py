@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import termios
-import time
 import unittest
 
 from harness import BINARY, DEADLINE, Case
@@ -44,10 +43,7 @@ class Users(Case):
         return subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE).stderr
 
     def wait_for(self, proxy, word):
-        until = time.monotonic() + DEADLINE
-        while not any(line.startswith(word) for line in proxy.said):
-            self.assertLess(time.monotonic(), until, proxy.said)
-            time.sleep(0.01)
+        self.wait_until(lambda: any(line.startswith(word) for line in proxy.said), proxy.said)
 
     def run_curl(self, argv):
         failing = "--proxytunnel" in argv and any(arg.endswith(":wrong") for arg in argv)
@@ -317,7 +313,7 @@ class Files(Users):
         self.assertEqual(listed, set(names))
         self.assertEqual(os.listdir(os.path.dirname(file)), ["users"])
 
-    def test_what_a_killed_edit_has_left_is_in_nobodys_way(self):
+    def test_edit_removes_the_file_that_a_killed_edit_has_left(self):
         folder = self.folder()
         elsewhere, left = folder / "elsewhere", folder / ".users.new"
         elsewhere.write_text("not to be written")

@@ -119,15 +119,11 @@ class Blocked(Case):
         proxy = Running(self, "-c", str(file))
         file.write_text(f"{LONG} = 1\n")
         for _ in range(60):
-            self.assertIn("not reloaded", self.reload(proxy))
+            self.assertIn("not reloaded", self.reload_at(proxy.control, code=1))
         self.assertEqual(proxy.get(self.url), 200)
         text = proxy.read_on()
         self.assertEqual(proxy.stop()[0], 0)
         self.assertTrue(re.search(r"\n\d+ lines of standard error were lost\n", text()))
-
-    def reload(self, proxy):
-        argv = [BINARY, "reload", "--control", str(proxy.control)]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE).stderr
 
     def test_lines_that_cannot_be_written_are_counted_and_said_once(self):
         """To a full disk, a broken pipe, and a file that may not grow."""

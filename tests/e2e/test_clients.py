@@ -2,13 +2,14 @@
 
 import hashlib
 import http.client
+import json
 import os
 import socket
 import subprocess
 import threading
 import time
 
-from harness import DEADLINE, Case, Pages, connect, content
+from harness import BINARY, DEADLINE, Case, Pages, connect, content
 
 
 class Forward(Case):
@@ -152,7 +153,9 @@ class Heavy(Case):
         self.assertEqual(wrong, [])
 
     def test_a_herd_on_a_cold_url_costs_one_fetch(self):
-        origin, proxy = self.start_origin(Late), self.start_forward()
+        control = str(self.folder() / "c.sock")
+        origin, proxy = self.start_origin(Held), self.start_forward("--control", control)
+        origin.released = threading.Event()
         results = []
         url = origin.url + "/bytes/65536"
         herd = [
@@ -161,6 +164,9 @@ class Heavy(Case):
         ]
         for client in herd:
             client.start()
+        stats = [BINARY, "stats", "--json", "--control", control]
+        self.wait_until(lambda: json.loads(self.run_command(*stats))["clients"] == len(herd))
+        origin.released.set()
         for client in herd:
             client.join(DEADLINE)
         self.assertEqual([hashlib.md5(r).digest() for r in results], [hashlib.md5(content(65536)).digest()] * 30)
@@ -260,9 +266,11 @@ class Stream(Pages):
         self.wfile.write(body)
 
 
-class Late(Pages):
+class Held(Pages):
+    """Answers once its server has been `released`."""
+
     def do_GET(self):
-        time.sleep(1)
+        self.server.released.wait(DEADLINE)
         super().do_GET()
 
 

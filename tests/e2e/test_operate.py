@@ -8,9 +8,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from harness import BINARY, DEADLINE, Case, Proxy
-
-NOBODY = "65534"
+from harness import AS_NOBODY, BINARY, DEADLINE, NOBODY, Case, Proxy
 
 
 class Operate(Case):
@@ -67,8 +65,7 @@ class Operate(Case):
 
     def as_user(self, folder, *environment):
         """What runs a command as a user who is not root, whose temporary files are in a folder."""
-        other = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"] if os.geteuid() == 0 else []
-        return [*other, "env", "-u", "XDG_RUNTIME_DIR", f"TMPDIR={folder}", *environment]
+        return [*AS_NOBODY, "env", "-u", "XDG_RUNTIME_DIR", f"TMPDIR={folder}", *environment]
 
     def test_without_a_runtime_folder_the_socket_is_in_one_of_the_users_own(self):
         folder = self.folder()

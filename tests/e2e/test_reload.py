@@ -20,12 +20,7 @@ class Reload(Case):
         self.proxy = self.start_proxy("-c", str(self.file), "--control", str(self.socket), *args)
 
     def reload(self, *args, code=0):
-        """What `tidegate reload` says: to standard output if it went well, to standard error if not."""
-        done = subprocess.run([BINARY, "reload", "--control", str(self.socket), *args],
-                              capture_output=True, text=True, timeout=DEADLINE)
-        self.assertEqual(done.returncode, code, done)
-        self.assertEqual(done.stdout if code else done.stderr, "")
-        return done.stderr if code else done.stdout
+        return self.reload_at(self.socket, *args, code=code)
 
     def status(self, *args):
         return self.head_of(self.curl("-i", "-x", self.proxy.url, self.origin.url + "/bytes/10", *args))[0]

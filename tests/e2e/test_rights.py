@@ -12,10 +12,9 @@ import threading
 import unittest
 from pathlib import Path
 
-from harness import BINARY, DEADLINE, Case, content
+from harness import AS_NOBODY, BINARY, DEADLINE, NOBODY, Case, content
 
 ROOT = os.geteuid() == 0
-NOBODY = "65534"
 USER = "daemon"
 
 
@@ -36,29 +35,23 @@ class Rights(Case):
         self.assertEqual(self.curl("-x", proxy.url, self.origin.url + "/bytes/3"), content(3))
 
     def reload(self, proxy, code=0):
-        argv = [BINARY, "reload", "--control", str(self.files / "control" / "c.sock")]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE)
-        self.assertEqual(done.returncode, code, done)
-        return done.stderr if code else done.stdout
+        return self.reload_at(self.files / "control" / "c.sock", code=code)
 
 
 class Dumps(Rights):
-    # What runs a command as a user that is not root.
-    other = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"] if ROOT else []
-
     def limits(self, proxy):
         line = re.search(r"Max core file size +(\S+) +(\S+)", Path(f"/proc/{proxy.process.pid}/limits").read_text())
         return line.groups()
 
     def may_look(self, proxy):
         """Whether another process of the same user may read the memory."""
-        return subprocess.run([*self.other, "cat", f"/proc/{proxy.process.pid}/environ"], capture_output=True).returncode == 0
+        return subprocess.run([*AS_NOBODY, "cat", f"/proc/{proxy.process.pid}/environ"], capture_output=True).returncode == 0
 
     def test_neither_core_dumps_nor_other_processes_of_the_user_see_the_memory(self):
         self.files.chmod(0o777)
         log = self.files / "log"
         # What /dev/stdout leads to belongs to root now, and can be opened all the same.
-        wrap = [*self.other, "sh", "-c", f'exec "$@" > {log}', "sh"]
+        wrap = [*AS_NOBODY, "sh", "-c", f'exec "$@" > {log}', "sh"]
         proxy = self.start_forward("--control", "off", "--access-log", "/dev/stdout", wrap=wrap)
         self.assertEqual(self.limits(proxy), ("0", "0"))
         self.assertFalse(self.may_look(proxy))
@@ -69,7 +62,7 @@ class Dumps(Rights):
         self.assertEqual(proxy.said, ["draining 0 open connections\n"])
 
     def test_both_can_be_allowed(self):
-        proxy = self.start_forward("--control", "off", "--allow-core-dumps", wrap=self.other)
+        proxy = self.start_forward("--control", "off", "--allow-core-dumps", wrap=AS_NOBODY)
         self.assertNotEqual(self.limits(proxy)[1], "0")
         self.assertTrue(self.may_look(proxy))
 
@@ -161,15 +154,14 @@ class Users(Rights):
         self.assertIn(f"it runs as '{USER}' (--user)", said)
         self.fetch(proxy)
 
-    def test_root_is_warned_of_and_who_is_not_root_becomes_nobody_else(self):
+    def test_root_is_warned_of_and_only_root_becomes_another_user(self):
         proxy = self.start()
         self.assertTrue([line for line in proxy.banner if line.startswith("warning: runs as root; --user NAME")])
-        other = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]
-        argv = [*other, BINARY, "--listen", "127.0.0.1:0", "--control", "off", "--user"]
+        argv = [*AS_NOBODY, BINARY, "--listen", "127.0.0.1:0", "--control", "off", "--user"]
         done = subprocess.run([*argv, USER], capture_output=True, text=True, timeout=DEADLINE)
         self.assertEqual(done.returncode, 2)
         self.assertIn(f"only root can become '{USER}'", done.stderr)
-        same = self.start_proxy("--control", "off", "--user", NOBODY, "--group", NOBODY, wrap=other)
+        same = self.start_proxy("--control", "off", "--user", NOBODY, "--group", NOBODY, wrap=AS_NOBODY)
         self.assertFalse([line for line in same.banner if line.startswith("warning")])
         for argv, why in [(["--user", "nosuchuser"], "there is no user"), (["--user", "root"], "is root"),
                           (["--group", "games"], "--user NAME"), (["--user", USER, "--group", "nosuch"], "no group")]:

@@ -7,7 +7,7 @@ use crate::config::{LogTarget, Options, ResolverKind};
 use crate::proxy::Settings;
 use crate::reactor::Source;
 
-use super::super::args::RunArgs;
+use crate::cli::args::RunArgs;
 
 /// The files that are read again.
 pub(super) fn read_again(args: &RunArgs, options: &Options, settings: &Settings) -> Vec<PathBuf> {

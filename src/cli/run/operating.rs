@@ -7,9 +7,9 @@ use crate::config::{ControlTarget, Options};
 use crate::proxy::{Mail, Worker};
 use crate::reactor::Reactor;
 
-use super::super::args::DEFAULT_PORT;
-use super::super::listening::{Listening, endpoint};
-use super::super::socket_path;
+use crate::cli::args::DEFAULT_PORT;
+use crate::cli::listening::{Listening, endpoint};
+use crate::cli::socket_path;
 
 /// Sockets that were opened for operators.
 pub(super) struct Operating {

@@ -12,10 +12,10 @@ use crate::config::{LogTarget, Options};
 use crate::proxy::{Command, Mail, ReloadRequest, Settings};
 use crate::reactor::{Background, Mailbox, Reactor};
 
-use super::super::args::RunArgs;
 use super::rights::Rights;
 use super::start::addresses_of_this_machine;
 use super::{Program, plan};
+use crate::cli::args::RunArgs;
 
 /// Requests that may wait for files to be read, also if one is never read.
 const MOST_WAITING: usize = 64;

@@ -10,14 +10,14 @@ use rustix::fs::{Access, access};
 use crate::config::{Options, ResolverKind};
 use crate::proxy::Settings;
 
-use super::super::args::RunArgs;
-use super::super::confine::{self, Needs};
-use super::super::dumps;
-use super::super::folders::folder_of;
-use super::super::identity::{self, Identity};
-use super::super::output::Output;
 use super::files;
 use super::operating::Operating;
+use crate::cli::args::RunArgs;
+use crate::cli::confine::{self, Needs};
+use crate::cli::dumps;
+use crate::cli::folders::folder_of;
+use crate::cli::identity::{self, Identity};
+use crate::cli::output::Output;
 
 /// Rights that are left: what a reload cannot do, and why.
 #[derive(Debug, Default)]
