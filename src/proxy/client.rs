@@ -189,9 +189,9 @@ pub(super) enum Source {
 pub(super) enum Role {
     /// The fetch is for its request.
     Leader,
-    /// It has joined the fetch before its request was sent.
+    /// The client has joined the fetch before the request was sent.
     Early,
-    /// It has joined the fetch when the origin may have chosen its response already.
+    /// The client has joined the fetch when the origin may have chosen its response already.
     Late,
 }
 
@@ -321,12 +321,13 @@ impl Client {
         Next::Park
     }
 
-    /// Returns true if the client asks for nothing now, and all it asked for was answered.
-    pub(super) fn is_idle(&self) -> bool {
-        self.step == Step::Receive
+    /// Returns when the client began to ask for nothing, if all it asked for was answered.
+    pub(super) fn asks_nothing_since(&self) -> Option<Instant> {
+        let is_idle = self.step == Step::Receive
             && self.head_began.is_none()
             && self.output.is_empty()
-            && self.deadlines.request.is_some()
+            && self.deadlines.request.is_some();
+        is_idle.then_some(self.idle_since)
     }
 
     /// Returns when the head began that is not complete, if all that was asked for before was answered.
