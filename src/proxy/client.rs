@@ -458,10 +458,8 @@ impl Client {
     pub(super) fn give_up(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
         if let Some(exchange) = &mut self.exchange {
             exchange.journal.reason = Some(reason.into());
-        } else if self.head_began.take().is_some() {
-            steps::record_unanswered(&self, reason, cx);
         }
-        self.end(cx);
+        self.end_for(reason.into(), cx);
     }
 
     /// The client's address, or the network that stands for it.
@@ -509,13 +507,18 @@ impl Client {
         core.memory.count(&mut self.held, 0);
     }
 
+    /// Ends a connection that its client has left.
+    pub(super) fn end(self, cx: &mut ClientCx<'_>) {
+        self.end_for(ExchangeError::ClientGone.reason(), cx);
+    }
+
     /// The connection is over: lets go of everything, and writes down an exchange that was not
-    /// finished.
-    pub(super) fn end(mut self, cx: &mut ClientCx<'_>) {
+    /// finished, or a head that was not complete, with this reason unless there is one already.
+    fn end_for(mut self, reason: String, cx: &mut ClientCx<'_>) {
         self.leave(cx, &ExchangeError::ClientGone);
         let reset = match self.exchange.take() {
             Some(mut exchange) => {
-                exchange.journal.reason.get_or_insert_with(|| ExchangeError::ClientGone.reason());
+                exchange.journal.reason.get_or_insert(reason);
                 let sent = self.output.left().saturating_sub(exchange.sent_before);
                 exchange.journal.sent_in_all = sent;
                 cx.core.record(&exchange.journal, cx.reactor.now());
@@ -523,7 +526,7 @@ impl Client {
             }
             None => {
                 if self.head_began.is_some() {
-                    steps::record_unanswered(&self, ExchangeError::ClientGone.reason(), cx);
+                    steps::record_unanswered(&self, reason, cx);
                 }
                 false
             }
