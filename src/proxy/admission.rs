@@ -47,7 +47,7 @@ pub(super) struct Newcomer {
 }
 
 impl Admission {
-    /// So many places, and the most that a client gets of them, if not as many as are left for others.
+    /// A number of `places`; a client gets `share` of them at most, and no more than remain free.
     pub(super) fn new(places: usize, share: Option<usize>) -> Self {
         Self {
             places,

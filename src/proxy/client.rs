@@ -189,9 +189,9 @@ pub(super) enum Source {
 pub(super) enum Role {
     /// The fetch is for its request.
     Leader,
-    /// It has joined the fetch before its request was sent.
+    /// The client has joined the fetch before the request was sent.
     Early,
-    /// It has joined the fetch when the origin may have chosen its response already.
+    /// The client has joined the fetch when the origin may have chosen its response already.
     Late,
 }
 
@@ -321,12 +321,13 @@ impl Client {
         Next::Park
     }
 
-    /// Returns true if the client asks for nothing now, and all it asked for was answered.
-    pub(super) fn is_idle(&self) -> bool {
-        self.step == Step::Receive
+    /// Returns when the client began to ask for nothing, if all it asked for was answered.
+    pub(super) fn asks_nothing_since(&self) -> Option<Instant> {
+        let is_idle = self.step == Step::Receive
             && self.head_began.is_none()
             && self.output.is_empty()
-            && self.deadlines.request.is_some()
+            && self.deadlines.request.is_some();
+        is_idle.then_some(self.idle_since)
     }
 
     /// Returns when the head began that is not complete, if all that was asked for before was answered.
@@ -457,10 +458,8 @@ impl Client {
     pub(super) fn give_up(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
         if let Some(exchange) = &mut self.exchange {
             exchange.journal.reason = Some(reason.into());
-        } else if self.head_began.take().is_some() {
-            steps::record_unanswered(&self, reason, cx);
         }
-        self.end(cx);
+        self.end_for(reason.into(), cx);
     }
 
     /// The client's address, or the network that stands for it.
@@ -508,13 +507,18 @@ impl Client {
         core.memory.count(&mut self.held, 0);
     }
 
+    /// Ends a connection that its client has left.
+    pub(super) fn end(self, cx: &mut ClientCx<'_>) {
+        self.end_for(ExchangeError::ClientGone.reason(), cx);
+    }
+
     /// The connection is over: lets go of everything, and writes down an exchange that was not
-    /// finished.
-    pub(super) fn end(mut self, cx: &mut ClientCx<'_>) {
+    /// finished, or a head that was not complete, with this reason unless there is one already.
+    fn end_for(mut self, reason: String, cx: &mut ClientCx<'_>) {
         self.leave(cx, &ExchangeError::ClientGone);
         let reset = match self.exchange.take() {
             Some(mut exchange) => {
-                exchange.journal.reason.get_or_insert_with(|| ExchangeError::ClientGone.reason());
+                exchange.journal.reason.get_or_insert(reason);
                 let sent = self.output.left().saturating_sub(exchange.sent_before);
                 exchange.journal.sent_in_all = sent;
                 cx.core.record(&exchange.journal, cx.reactor.now());
@@ -522,7 +526,7 @@ impl Client {
             }
             None => {
                 if self.head_began.is_some() {
-                    steps::record_unanswered(&self, ExchangeError::ClientGone.reason(), cx);
+                    steps::record_unanswered(&self, reason, cx);
                 }
                 false
             }

@@ -83,8 +83,8 @@ impl Door {
         door
     }
 
-    /// Goes by other rules. What is known of nonces and of those who guess is kept if it can be; the
-    /// rest is returned, to be freed where that may take its time.
+    /// Goes by other rules. Keeps the state of nonces and failures that still applies; returns the rest,
+    /// to be freed where that may take its time.
     pub(super) fn reload(&mut self, rules: AuthRules, secrets: &mut Secrets) -> Replaced {
         let mut old = std::mem::take(&mut self.spaces);
         self.paths = rules.spaces.iter().map(|space| space.path.clone()).collect();

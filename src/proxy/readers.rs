@@ -1,5 +1,4 @@
-//! Readers of a body, by where they are. Whatever many of them do costs no more for each than if there
-//! were few.
+//! Readers of a body, by their offsets. An operation of one of many readers costs no more than one of few.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +8,14 @@ use crate::work;
 /// The name of a reader. One that has left finds nothing.
 pub(super) type ReaderKey = Id<Reader>;
 
-/// Where a client, or a fetch, is in a body.
+/// A client or a fetch that reads a body, and its offset there.
 #[derive(Debug)]
 pub(super) struct Reader {
     at: u64,
     token: Token,
-    /// Whether it has seen all there is and waits to be woken.
+    /// True if it has read all there is and waits to be woken.
     parked: bool,
-    /// Whether what it would read next may be gone: it gets nothing any more.
+    /// True if the bytes that it would read next may be gone: it gets nothing any more.
     lost: bool,
 }
 
@@ -24,7 +23,7 @@ pub(super) struct Reader {
 #[derive(Debug)]
 pub(super) struct Readers {
     readers: Arena<Reader>,
-    /// How many readers that are not lost are at each offset.
+    /// Number of the readers at each offset that are not lost.
     offsets: BTreeMap<u64, usize>,
     /// Readers that are parked, and some that have left since.
     parked: Vec<ReaderKey>,
@@ -49,32 +48,32 @@ impl Readers {
         }
     }
 
-    /// Whether there are none, not even lost ones.
+    /// Returns true if there are no readers, not even lost ones.
     pub(super) fn is_empty(&self) -> bool {
         self.readers.is_empty()
     }
 
-    /// How many are not lost, counted up to two.
+    /// Returns the number of readers that are not lost, counted up to two.
     pub(super) fn reading(&self) -> usize {
         self.offsets.values().take(2).sum::<usize>().min(2)
     }
 
-    /// The offset of the reader that is behind all others.
+    /// Returns the lowest offset of a reader that is not lost.
     pub(super) fn slowest(&self) -> Option<u64> {
         self.offsets.first_key_value().map(|(at, _)| *at)
     }
 
-    /// The offset of the reader that is ahead of all others.
+    /// Returns the highest offset of a reader that is not lost.
     pub(super) fn fastest(&self) -> Option<u64> {
         self.offsets.last_key_value().map(|(at, _)| *at)
     }
 
-    /// Where a reader is, if it is one.
+    /// Returns the offset of a reader, unless it has left or is lost.
     pub(super) fn at(&self, key: ReaderKey) -> Option<u64> {
         self.readers.get(key).filter(|reader| !reader.lost).map(|reader| reader.at)
     }
 
-    /// Puts a reader to another offset; returns true if it is one.
+    /// Puts a reader to another offset; returns false if it has left or is lost.
     pub(super) fn put(&mut self, key: ReaderKey, at: u64) -> bool {
         let Some(reader) = self.readers.get_mut(key).filter(|reader| !reader.lost) else {
             return false;

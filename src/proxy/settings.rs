@@ -50,9 +50,9 @@ pub struct Settings {
     pub freshness_rules: Vec<FreshnessRule>,
     /// What of a URL its key in the cache is made of.
     pub key_rules: KeyRules,
-    /// How requests are compared, and which of their directives count.
+    /// Rules by which requests are compared, and which of their directives count.
     pub request_rules: RequestRules,
-    /// Whether `max-age` and `Expires` suffice to store a response with `Set-Cookie`.
+    /// True if `max-age` and `Expires` suffice to store a response with `Set-Cookie`.
     pub store_cookies: bool,
     /// Which entries go first when memory is short.
     pub eviction: Eviction,

@@ -82,7 +82,7 @@ impl Resolver for ThreadedResolver {
 
 /// Verifies passwords where that may take its time; answers come as [`Mail::Hashed`].
 pub trait Hasher: std::fmt::Debug {
-    /// Has `job` run, of whose client `others` are asked for already; returns false if that cannot be
+    /// Runs `job`, of whose client `others` are asked for already; returns false if that cannot be
     /// done. Jobs with fewer others come first: a client that asks for many does not hold up a client
     /// that asks for one.
     fn ask(&mut self, job: Job, others: usize) -> bool;

@@ -1,21 +1,20 @@
 //! The proxy as a program on a reactor: its arenas, and who is driven with what.
 
 mod accepting;
+mod check;
+mod listener;
 mod shedding;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::reactor::{
-    Active, App, Arena, Budget, Endpoint, Event, Id, Io, Listener, Load, Reactor, Wake,
-};
+use crate::reactor::{Active, App, Arena, Budget, Endpoint, Event, Id, Load, Reactor, Wake};
 
 use super::client::{Client, ClientCx, Next};
 use super::core::Core;
-use super::dial::Dial;
 use super::door::Door;
 use super::explain::{Explaining, Explanation, Inquiry};
 use super::fetch::{Fetch, FetchCx};
@@ -29,6 +28,7 @@ use super::settings::Settings;
 use super::stats::{Gauges, Stats};
 use super::surroundings::{Command, Mail, Surroundings};
 use super::tunnel::Tunnel;
+use listener::Gate;
 
 /// A caching proxy.
 #[derive(Debug)]
@@ -49,34 +49,6 @@ pub struct Worker {
     looked_through: usize,
     drain_until: Option<Instant>,
     stopped: bool,
-}
-
-/// Connections that a listener accepts yet when a drain begins: as many as wait there at the most.
-const MOST_WAITING: usize = 4096;
-
-/// A listener.
-#[derive(Debug)]
-struct Gate {
-    listener: Listener,
-    /// While the proxy drains, how many connections it still accepts: those that wait already.
-    left: Option<usize>,
-    /// A connection that was accepted and has no place yet.
-    waiting: Option<(Io, SocketAddr)>,
-}
-
-impl Gate {
-    const fn new(listener: Listener) -> Self {
-        Self { listener, left: None, waiting: None }
-    }
-
-    fn close(self, reactor: &mut Reactor<Mail>) {
-        self.waiting.into_iter().for_each(|(io, _)| reactor.close(io));
-        self.listener.close(reactor);
-    }
-}
-
-impl Active for Gate {
-    const KIND: u8 = 0;
 }
 
 /// Driven once after the others of a turn, if there is something to clear up.
@@ -131,25 +103,6 @@ impl Worker {
         }
     }
 
-    /// Listens at an endpoint, such as an address; says which address that is, if the port was 0.
-    ///
-    /// # Errors
-    /// As `bind(2)`.
-    pub fn listen(
-        &mut self,
-        reactor: &mut Reactor<Mail>,
-        endpoint: impl Into<Endpoint>,
-    ) -> io::Result<SocketAddr> {
-        let endpoint = endpoint.into();
-        let id = self
-            .gates
-            .try_insert_with(|id| Listener::bind(reactor, endpoint, id.token()).map(Gate::new))?;
-        let gate = self.gates.get(id);
-        let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
-        self.core.own.add_listener(address);
-        Ok(address)
-    }
-
     /// Takes commands of the owner of this process at `path` in the file system. It does so until
     /// the proxy is over, also while it drains.
     ///
@@ -161,11 +114,6 @@ impl Worker {
         path: &Path,
     ) -> io::Result<()> {
         self.operators.listen_local(reactor, path)
-    }
-
-    /// Takes `address` for one it listens on, which is no destination.
-    pub fn know_listener(&mut self, address: SocketAddr) {
-        self.core.own.add_listener(address);
     }
 
     /// Begins to explain what would become of a request. Name servers may be asked, nobody else.
@@ -230,22 +178,6 @@ impl Worker {
         Ok(address)
     }
 
-    /// Serves a listener that was opened elsewhere.
-    ///
-    /// # Errors
-    /// If it cannot be registered.
-    pub fn adopt(
-        &mut self,
-        reactor: &mut Reactor<Mail>,
-        listener: TcpListener,
-    ) -> io::Result<SocketAddr> {
-        let address = listener.local_addr()?;
-        self.gates
-            .try_insert_with(|id| Listener::adopt(reactor, listener, id.token()).map(Gate::new))?;
-        self.core.own.add_listener(address);
-        Ok(address)
-    }
-
     /// Does as told.
     pub fn command(&mut self, command: Command, reactor: &mut Reactor<Mail>) {
         match command {
@@ -292,50 +224,6 @@ impl Worker {
         let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.describe());
         let fetches = self.fetches.iter().map(|(_, fetch)| fetch.describe());
         clients.chain(tunnels).chain(fetches).collect()
-    }
-
-    /// Panics if the books of any part do not agree; for simulations.
-    pub fn check(&self) {
-        self.core.cache.check();
-        self.core.pool.check();
-        let clients = self.clients.iter().map(|(_, client)| client.network());
-        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.network());
-        self.core.admission.check(clients.chain(tunnels));
-        self.core.replies.iter().for_each(|(_, reply)| reply.body.check());
-        self.core.uploads.iter().for_each(|(_, body)| body.check());
-        let mut kept = 0;
-        for (_, reply) in self.core.replies.iter() {
-            assert_eq!(
-                (reply.kept, reply.passing),
-                reply.holds(),
-                "what a response holds is counted"
-            );
-            kept += reply.kept;
-        }
-        assert_eq!(kept, self.core.cache.under_way(), "the cache counts all that is kept");
-        let replies = self.core.replies.iter().map(|(_, reply)| reply.passing);
-        let clients = self.clients.iter().map(|(_, client)| client.held);
-        let fetches = self.fetches.iter().map(|(_, fetch)| fetch.held);
-        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.held);
-        let held: usize = replies.chain(clients).chain(fetches).chain(tunnels).sum();
-        assert_eq!(held, self.core.memory.held(), "memory of connections is counted");
-        assert!(self.core.cache.busy() <= self.fetches.len(), "what is busy is fetched");
-        for token in self.core.door.iter().flat_map(Door::waiting) {
-            let client = token.id().and_then(|id| self.clients.get(id));
-            let waits = client.is_some_and(Client::waits_for_password);
-            assert!(waits, "who is woken when a password is known waits for that");
-        }
-        self.core.names.check();
-        for (name, token) in self.core.names.waiters() {
-            let dial = |dial: &Option<Dial>| dial.as_ref().is_some_and(|dial| dial.looks_up(name));
-            let client = token.id().and_then(|id| self.clients.get(id));
-            let fetch = token.id().and_then(|id| self.fetches.get(id));
-            let waits = client.is_some_and(|client| client.looks_up(name))
-                || fetch.is_some_and(|fetch| dial(&fetch.dial))
-                || token.id::<Operator>().is_some()
-                || token.id::<Inquiry>().is_some();
-            assert!(waits, "who is told of the addresses of {name} waits for them: {token:?}");
-        }
     }
 
     /// Whether nothing is left of any exchange; listeners and idle connections to origins may be.
@@ -410,7 +298,7 @@ impl Worker {
         self.drain_until = Some(until);
         reactor.set_deadline(self.housekeeping.token(), Some(until));
         for (id, gate) in self.gates.iter_mut() {
-            gate.left = Some(MOST_WAITING); // who waits there already is served
+            gate.drain();
             reactor.wake(id.token());
         }
         self.core.pool.clear(reactor);

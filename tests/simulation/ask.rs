@@ -10,7 +10,7 @@ pub(crate) struct Ask {
     pub(crate) method: Method,
     pub(crate) bytes: Vec<u8>,
     expected: Expected,
-    /// What its Accept-Encoding says.
+    /// Value of its Accept-Encoding; empty without one.
     accept: &'static str,
     /// Whether a password has to be verified first, which may take too long.
     hashed: bool,

@@ -9,12 +9,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::access::{Cidr, Host, RuleSet, read_rules};
-use tidegate::auth::Job;
 use tidegate::proxy::{
-    Command, Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
+    Command, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Io, Mailbox, Reactor, Token};
+
+use crate::unused::Unused;
 
 #[path = "../docs/spellings.rs"]
 mod spellings;
@@ -40,15 +41,6 @@ impl Resolver for Table {
         let known = self.names.get(name).map(|&address| vec![address]);
         let answer = known.ok_or_else(|| io::Error::other("no such name"));
         self.mailbox.send(Mail::Resolved(name.to_owned(), answer)).unwrap();
-    }
-}
-
-#[derive(Debug)]
-struct Nobody;
-
-impl Hasher for Nobody {
-    fn ask(&mut self, _: Job, _: usize) -> bool {
-        false
     }
 }
 
@@ -106,7 +98,7 @@ impl Bench {
         let (sender, asked) = channel();
         let surroundings = Surroundings {
             resolver: Some(Box::new(Table { mailbox: reactor.mailbox(), asked: sender, names })),
-            hasher: Box::new(Nobody),
+            hasher: Box::new(Unused),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![here, "10.0.0.5".parse().unwrap()]),
             log: Box::new(NoLog),

@@ -5,13 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tidegate::auth::Job;
 use tidegate::proxy::units::Bytes;
-use tidegate::proxy::{
-    Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
-};
+use tidegate::proxy::{Mail, NoLog, ReclaimAtOnce, Settings, Surroundings, Worker};
 use tidegate::reactor::sim::{self, Faults, Metered, Network, Rng};
 use tidegate::reactor::{Active, App, Arena, Clock, Event, Io, Listener, Load, Reactor, Token};
+
+use crate::unused::Unused;
 
 const PROXY: &str = "203.0.113.1:3128";
 const ORIGIN: &str = "198.51.100.1";
@@ -22,19 +21,6 @@ const REQUESTS: usize = 30;
 const FLOOD: usize = 200;
 /// How often a dripping connection sends a byte.
 const DRIP: Duration = Duration::from_millis(100);
-
-#[derive(Debug)]
-struct Nobody;
-
-impl Resolver for Nobody {
-    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
-}
-
-impl Hasher for Nobody {
-    fn ask(&mut self, _: Job, _: usize) -> bool {
-        false
-    }
-}
 
 struct Thing;
 
@@ -297,8 +283,8 @@ fn worker(rng: &mut Rng) -> Worker {
     settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
     settings.limits.connection_memory = Bytes(MEMORY);
     let surroundings = Surroundings {
-        resolver: Some(Box::new(Nobody)),
-        hasher: Box::new(Nobody),
+        resolver: Some(Box::new(Unused)),
+        hasher: Box::new(Unused),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),

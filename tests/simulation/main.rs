@@ -14,6 +14,7 @@ mod names;
 mod origin;
 mod plan;
 mod reload;
+mod unused;
 mod world;
 
 use tidegate::reactor::sim;

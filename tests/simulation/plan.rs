@@ -24,7 +24,7 @@ pub(crate) struct Plan {
 /// Content codings; content differs in each, though none is really coded.
 pub(crate) const CODINGS: [&str; 3] = ["identity", "gzip", "br"];
 
-/// What Accept-Encoding may say; nothing at all first.
+/// Values of Accept-Encoding; the empty one stands for no field.
 pub(crate) const ACCEPTS: [&str; 6] =
     ["", "gzip", "gzip, br", "br;q=0.5,GZIP", "br, gzip;q=0.2", "gzip, *;q=0.1"];
 

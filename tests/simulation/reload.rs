@@ -9,14 +9,15 @@ use std::thread;
 use std::time::Duration;
 
 use tidegate::access::{RuleSet, read_rules};
-use tidegate::auth::{self, Job, PathPrefix, Side, Users};
+use tidegate::auth::{self, PathPrefix, Side, Users};
 use tidegate::proxy::{
-    AuthRules, Command, Hasher, Mail, NoLog, ProtectionSpace, Reclaimer, Resolver, Settings,
-    Surroundings, Worker,
+    AuthRules, Command, Mail, NoLog, ProtectionSpace, Reclaimer, Settings, Surroundings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Metered, Network};
 use tidegate::reactor::{Active, App, Arena, Event, Reactor};
 use tidegate::work;
+
+use crate::unused::Unused;
 
 const USERS: usize = 200_000;
 const GROUPS: usize = 20_000;
@@ -24,14 +25,6 @@ const GROUPS: usize = 20_000;
 const MOST: u64 = 1_000;
 
 const PROXY: &str = "203.0.113.1";
-
-/// Never finds a name.
-#[derive(Debug)]
-struct Silent;
-
-impl Resolver for Silent {
-    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
-}
 
 struct Peer;
 
@@ -43,15 +36,6 @@ impl App for Peer {
     type Mail = ();
 
     fn handle(&mut self, _: &mut Reactor<()>, _: Event<()>) {}
-}
-
-#[derive(Debug)]
-struct Nobody;
-
-impl Hasher for Nobody {
-    fn ask(&mut self, _: Job, _: usize) -> bool {
-        false
-    }
 }
 
 /// Frees on a thread, and tells the steps that this has taken there.
@@ -107,8 +91,8 @@ impl Bench {
         let reactor: Reactor<Mail> = network.reactor(here, Faults::NONE);
         let (told, freed) = channel();
         let surroundings = Surroundings {
-            resolver: Some(Box::new(Silent)),
-            hasher: Box::new(Nobody),
+            resolver: Some(Box::new(Unused)),
+            hasher: Box::new(Unused),
             reclaimer: Box::new(Counting(told)),
             addresses: Some(vec![here]),
             log: Box::new(NoLog),

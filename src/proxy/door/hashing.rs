@@ -29,8 +29,8 @@ impl Hashing {
     /// Has `job` run, unless that is under way, and has `client` wait for it; whether that can be.
     ///
     /// No more than `most` are verified at a time. Clients [share](crate::shares) these places, and
-    /// the first job of each comes before the further jobs of others: a client that guesses neither
-    /// keeps others out nor holds them up.
+    /// the first job of each comes before the further jobs of any: a client that guesses neither keeps
+    /// another client out nor holds it up.
     pub(super) fn ask(
         &mut self,
         job: Job,
@@ -95,7 +95,7 @@ mod tests {
     use crate::http::Fields;
     use crate::reactor::{Active, Arena, Clock, VirtualClock};
 
-    /// Writes down how many others the client of each job had.
+    /// Records how many jobs the client of each job had already.
     #[derive(Debug, Default)]
     struct Ranks(Vec<usize>);
 

@@ -29,7 +29,7 @@ pub(in super::super) struct Fill {
     /// The bytes that are wanted: the first, and one past the last.
     first: u64,
     end: u64,
-    /// What is asked for: a hole, or all that are left, with what lies between them.
+    /// The range that is asked for: a hole, or all holes that are left, with the bytes between them.
     hole: (u64, u64),
     asked: u64,
 }

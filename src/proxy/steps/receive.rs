@@ -151,13 +151,9 @@ pub(in super::super) fn refuse(
 }
 
 /// Writes down what was not all of a request, and why it is not answered.
-pub(in super::super) fn record_unanswered(
-    client: &Client,
-    reason: impl Into<String>,
-    cx: &mut ClientCx<'_>,
-) {
+pub(in super::super) fn record_unanswered(client: &Client, reason: String, cx: &mut ClientCx<'_>) {
     let mut journal = refused(client, &ExchangeError::ClientGone, cx.reactor.now());
-    journal.reason = Some(reason.into());
+    journal.reason = Some(reason);
     cx.core.record(&journal, cx.reactor.now());
 }
 

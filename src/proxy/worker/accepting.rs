@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::auth::client_network;
+use crate::proxy::admission::Newcomer;
+use crate::proxy::client::Client;
+use crate::proxy::surroundings::Mail;
 use crate::reactor::{Accepted, Id, Io, Reactor, Wake};
 
-use super::super::admission::Newcomer;
-use super::super::client::Client;
-use super::super::surroundings::Mail;
-use super::{Gate, Worker};
+use super::Worker;
+use super::listener::Gate;
 
 /// Connections that were idle for less are not closed to make room: a new one has had no time to ask.
 const IDLE: Duration = Duration::from_secs(1);
@@ -22,15 +23,8 @@ impl Worker {
         let room = self.core.admission.room();
         let Some(gate) = self.gates.get_mut(id) else { return };
         let address = gate.listener.address();
-        let mut newcomers: Vec<_> = gate.waiting.take().into_iter().collect();
-        let mut ended = Accepted::Full;
-        if room >= newcomers.len() {
-            // One more than there are places shows that a place is wanted.
-            let wanted = room + 1 - newcomers.len();
-            gate.listener.resume(reactor);
-            ended = gate.listener.accept(reactor, wanted, &mut newcomers);
-        }
-        let (count, mut retry) = (newcomers.len(), gate.listener.next_deadline());
+        let (newcomers, ended) = gate.take(room, reactor);
+        let (accepted, mut retry) = (newcomers.len(), gate.listener.next_deadline());
         let waiting = newcomers.into_iter().find(|&(io, peer)| {
             let admitted = self.admit(io, (peer, address), reactor);
             !admitted // the one beyond all places is the last
@@ -45,26 +39,10 @@ impl Worker {
             Accepted::Full if waiting.is_none() => reactor.wake(id.token()),
             _ => {}
         }
-        self.leave(id, waiting, count, matches!(ended, Accepted::More), reactor);
-    }
-
-    /// Leaves a listener with the connection that found no place. A draining proxy closes it once all
-    /// connections are accepted that waited there when it began to drain.
-    fn leave(
-        &mut self,
-        id: Id<Gate>,
-        waiting: Option<(Io, SocketAddr)>,
-        accepted: usize,
-        more: bool,
-        reactor: &mut Reactor<Mail>,
-    ) {
         let Some(gate) = self.gates.get_mut(id) else { return };
         gate.waiting = waiting;
-        let Some(left) = &mut gate.left else { return };
-        *left = left.saturating_sub(accepted);
-        if (*left == 0 || !more)
-            && let Some(gate) = self.gates.remove(id)
-        {
+        let drained = gate.is_drained(accepted, matches!(ended, Accepted::More));
+        if drained && let Some(gate) = self.gates.remove(id) {
             gate.close(reactor);
         }
     }

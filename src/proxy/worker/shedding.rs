@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use crate::proxy::client::{Client, ClientCx};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::FetchCx;
+use crate::proxy::surroundings::Mail;
+use crate::proxy::tunnel::Tunnel;
 use crate::reactor::{Budget, Id, Reactor};
 use crate::work;
 
-use super::super::client::{Client, ClientCx};
-use super::super::error::ExchangeError;
-use super::super::fetch::FetchCx;
-use super::super::surroundings::Mail;
-use super::super::tunnel::Tunnel;
 use super::Worker;
 
 /// Connections looked at, at a time.
@@ -53,18 +53,16 @@ impl Worker {
         reactor: &mut Reactor<Mail>,
     ) {
         let now = reactor.now().mono;
-        let is_old = |since: &Instant, least| now.saturating_duration_since(*since) >= least;
+        let lasted = |least| move |began: &Instant| now.saturating_duration_since(*began) >= least;
         let is_meant = |network: IpAddr| only.is_none_or(|only| only == network);
         let idle = self.candidates(
             |client| {
-                let idle = Some(client.idle_since).filter(|since| is_old(since, least));
-                let idle = idle.filter(|_| client.is_idle());
-                let half_head =
-                    || client.half_head_since().filter(|since| is_old(since, HALF_HEAD));
-                idle.or_else(half_head).filter(|_| is_meant(client.network()))
+                let idle = client.asks_nothing_since().filter(lasted(least));
+                let half_head = client.half_head_since().filter(lasted(HALF_HEAD));
+                idle.or(half_head).filter(|_| is_meant(client.network()))
             },
             |tunnel| {
-                let idle = Some(tunnel.moved_at).filter(|since| is_old(since, least));
+                let idle = Some(tunnel.moved_at).filter(lasted(least));
                 idle.filter(|_| is_meant(tunnel.network()))
             },
             now,

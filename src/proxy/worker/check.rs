@@ -1,0 +1,66 @@
+//! A recount of the books of all parts, for simulations.
+
+use crate::proxy::client::Client;
+use crate::proxy::door::Door;
+use crate::proxy::explain::Inquiry;
+use crate::proxy::operator::Operator;
+
+use super::Worker;
+
+impl Worker {
+    /// Panics if the books of any part do not agree; for simulations.
+    pub fn check(&self) {
+        self.core.cache.check();
+        self.core.pool.check();
+        self.core.names.check();
+        self.core.replies.iter().for_each(|(_, reply)| reply.body.check());
+        self.core.uploads.iter().for_each(|(_, body)| body.check());
+        self.check_places();
+        self.check_memory();
+        self.check_password_waiters();
+        self.check_address_waiters();
+        assert!(self.core.cache.busy() <= self.fetches.len(), "what is busy is fetched");
+    }
+
+    fn check_places(&self) {
+        let clients = self.clients.iter().map(|(_, client)| client.network());
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.network());
+        self.core.admission.check(clients.chain(tunnels));
+    }
+
+    fn check_memory(&self) {
+        for (_, reply) in self.core.replies.iter() {
+            let counted = (reply.kept, reply.passing);
+            assert_eq!(counted, reply.holds(), "what a response holds is counted");
+        }
+        let kept: usize = self.core.replies.iter().map(|(_, reply)| reply.kept).sum();
+        assert_eq!(kept, self.core.cache.under_way(), "the cache counts all that is kept");
+        let replies = self.core.replies.iter().map(|(_, reply)| reply.passing);
+        let clients = self.clients.iter().map(|(_, client)| client.held);
+        let fetches = self.fetches.iter().map(|(_, fetch)| fetch.held);
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.held);
+        let held: usize = replies.chain(clients).chain(fetches).chain(tunnels).sum();
+        assert_eq!(held, self.core.memory.held(), "memory of connections is counted");
+    }
+
+    fn check_password_waiters(&self) {
+        for token in self.core.door.iter().flat_map(Door::waiting) {
+            let client = token.id().and_then(|id| self.clients.get(id));
+            let waits = client.is_some_and(Client::waits_for_password);
+            assert!(waits, "who is woken when a password is known waits for that");
+        }
+    }
+
+    fn check_address_waiters(&self) {
+        for (name, token) in self.core.names.waiters() {
+            let client = token.id().and_then(|id| self.clients.get(id));
+            let fetch = token.id().and_then(|id| self.fetches.get(id));
+            let dial = fetch.and_then(|fetch| fetch.dial.as_ref());
+            let waits = client.is_some_and(|client| client.looks_up(name))
+                || dial.is_some_and(|dial| dial.looks_up(name))
+                || token.id::<Operator>().is_some()
+                || token.id::<Inquiry>().is_some();
+            assert!(waits, "who is told of the addresses of {name} waits for them: {token:?}");
+        }
+    }
+}
