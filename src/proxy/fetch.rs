@@ -76,7 +76,7 @@ pub(super) struct Fetch {
     pub(super) reader: Option<ReaderKey>,
     /// Whether the whole request is in the output, or has left.
     pub(super) request_ended: bool,
-    /// Whether the origin takes no more of the request, or shall get no more; its answer may still come.
+    /// True if the origin takes no more of the request, or shall get no more; its answer may still come.
     pub(super) sending_failed: bool,
     pub(super) codec: ClientCodec,
     pub(super) input: Input,
