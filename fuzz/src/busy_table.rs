@@ -11,7 +11,7 @@ use tidegate::cache::{
 use tidegate::http::{Fields, FromClient, HeadLimits, ServerCodec, Status};
 use tidegate::time::Now;
 
-/// What a request says that makes a difference.
+/// The parts of a request that make a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ask {
     accept: u8,
@@ -44,7 +44,7 @@ impl Ask {
         }
     }
 
-    /// Whether two requests agree in the fields that `vary` names: one bit for each.
+    /// Returns true if two requests agree in the fields that `vary` names: one bit for each.
     fn agrees(self, other: Self, vary: u8) -> bool {
         (vary & 1 == 0 || self.accept == other.accept)
             && (vary & 2 == 0 || self.language == other.language)
@@ -60,15 +60,15 @@ struct Flight {
     /// The fields by which its response is selected, as far as they are known.
     vary: u8,
     sent: bool,
-    /// Whether it may be offered.
+    /// True if it may be offered.
     shared: bool,
-    /// Whether it is offered: no other fetch is for all who could join it.
+    /// True if it is offered: no other fetch is for all who could join it.
     offered: bool,
     outdated: bool,
 }
 
 impl Flight {
-    /// Whether `ask` may join it.
+    /// Returns true if `ask` may join it.
     fn is_for(&self, ask: Ask, only_unsent: bool) -> bool {
         let brings = match (self.ask.range, ask.range) {
             (None, _) => true,
@@ -297,7 +297,7 @@ pub fn rules(data: &[u8]) {
     }
 }
 
-/// One instant, the same for all.
+/// Returns an instant, the same for all.
 fn origin_of_time() -> Instant {
     static ORIGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     #[expect(clippy::disallowed_methods, reason = "no time passes in these rules")]

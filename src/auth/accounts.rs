@@ -56,7 +56,7 @@ impl Accounts {
         &self.users
     }
 
-    /// The schemes of `settings` with which somebody can be recognized, the best first. If there is
+    /// The schemes of `settings` with which a user can be recognized, the best first. If there is
     /// none, all lines are for Digest and in other realms, or their scheme is off, and there is no
     /// challenge to make.
     #[must_use]

@@ -102,8 +102,8 @@ impl<'a> Accepted<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::preference::canonicalize;
     use super::*;
+    use crate::cache::preference::canonicalize;
 
     /// A canonical value of `Accept-Encoding`; `-` where it is absent.
     fn canonical(line: &str) -> Vec<u8> {

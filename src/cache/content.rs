@@ -137,7 +137,7 @@ impl Content {
         }
     }
 
-    /// How many bytes are here.
+    /// Returns the number of bytes that are here.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.end - self.start
@@ -157,7 +157,7 @@ impl Content {
         self.pieces.is_empty()
     }
 
-    /// How many pieces it has.
+    /// Returns the number of its pieces.
     pub(super) fn pieces(&self) -> usize {
         self.pieces.len()
     }

@@ -1,5 +1,5 @@
-//! What has left the store while clients are still being sent it: its bytes count until the last client is
-//! done.
+//! Responses that have left the store while clients are still being sent them: their bytes count until the
+//! last client is done.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};

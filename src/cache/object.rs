@@ -177,15 +177,15 @@ impl Object {
         self.own_weight() + self.content.weight() - self.content.list_weight()
     }
 
-    /// What it takes of memory without the content, which other objects may have, too.
+    /// Returns the bytes of memory it takes without the content, which other objects may have, too.
     pub(super) fn own_weight(&self) -> usize {
         const ITSELF: usize = taken(size_of::<Object>() + 2 * size_of::<usize>()); // two counters
         let said = self.head.weight() + self.selection.weight() + self.tags.weight();
         ITSELF + said + self.content.list_weight()
     }
 
-    /// Whether `request`, which waited for it to be validated for another one, may be answered with
-    /// it; since before the origin was asked, if that was `unsent` then.
+    /// Returns true if it may answer `request`, which waited for it to be validated for another one;
+    /// since before the origin was asked, if that was `unsent` then.
     #[must_use]
     pub fn answers(&self, request: &mut Presented, unsent: bool, now: Instant) -> bool {
         self.freshness().allows(request.control(), unsent, now)

@@ -32,7 +32,7 @@ pub enum NotStored {
     Useless,
     /// It was selected by something no request shows (`Vary: *`), or by too much.
     VaryAll,
-    /// It sets a cookie, and does not say that it is for other clients.
+    /// The response sets a cookie, and does not say that it is for other clients.
     Cookie,
     /// It is a part, or its content is coded for this connection.
     Partial,
@@ -81,8 +81,8 @@ pub struct Response<'a> {
     pub targets: &'a [Name],
     /// The operator's rules, of which the first that is for it counts.
     pub rules: &'a [FreshnessRule],
-    /// Whether it may be stored with a cookie because it says how long it is fresh (RFC 9111 §7.3), or
-    /// only if it says that it is for other clients, too.
+    /// True if a response with a cookie may be stored because it says how long it is fresh (RFC 9111
+    /// §7.3); false if it also has to say that it is for other clients.
     pub store_cookies: bool,
     /// When the request was sent.
     pub sent: Instant,
@@ -113,8 +113,8 @@ impl Storable {
         !self.withholds && use_of_it == Use::Fresh
     }
 
-    /// Whether the response, as it comes, may answer another request that waits for it, since before
-    /// the origin was asked if that was `unsent` then.
+    /// Returns true if the response, as it comes, may answer another request that waits for it, since
+    /// before the origin was asked if that was `unsent` then.
     #[must_use]
     pub fn answers(&self, request: &mut Presented, unsent: bool, now: Instant) -> bool {
         !self.withholds

@@ -1,8 +1,8 @@
 //! A request as the cache compares it with others. Canonical forms of its fields are worked out once,
 //! however often it is looked up.
 //!
-//! What is compared is what the origin is sent: a field that ends at this proxy, because `Connection`
-//! names it, counts as absent.
+//! Fields are compared as the origin is sent them: one that ends at this proxy, because `Connection` names
+//! it, counts as absent.
 
 use std::hash::Hasher;
 use std::ops::Range;
@@ -230,9 +230,9 @@ fn write_value(request: &RequestHead, name: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::KeyMaker;
-    use super::super::vary::Selection;
     use super::*;
+    use crate::cache::KeyMaker;
+    use crate::cache::vary::Selection;
     use crate::http::{Fields, FromClient, HeadLimits, ServerCodec};
 
     fn presented(rules: RequestRules, lines: &[(&str, &str)]) -> Presented {

@@ -41,7 +41,7 @@ impl SharedContent {
         self.stored.load(Relaxed) > 0
     }
 
-    /// What it takes of memory on the heap.
+    /// Returns the bytes it takes on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
         taken(size_of::<Self>() + 2 * size_of::<usize>()) + self.content.weight()

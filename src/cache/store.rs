@@ -63,7 +63,7 @@ impl Entry {
     }
 }
 
-/// What a look at the store has found for a request.
+/// The result of a look at the store for a request.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The response that the request selects.

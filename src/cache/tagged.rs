@@ -55,8 +55,8 @@ impl Tagged {
         }
     }
 
-    /// Of `objects`, which are those of the URI, some to ask the origin about, if their tags tell them
-    /// apart: one for each tag.
+    /// Returns some of `objects`, which are those of the URI, to ask the origin about, if their tags tell
+    /// them apart: one for each tag.
     pub(super) fn candidates<'a>(
         &self,
         objects: impl Iterator<Item = &'a Arc<Object>>,
@@ -110,7 +110,7 @@ mod tests {
     use crate::http::{Fields, FromClient, HeadLimits, ServerCodec, Status};
     use crate::reactor::{Clock, VirtualClock};
 
-    /// How many responses the origin can be asked about, if each has one of these tags and contents.
+    /// Returns how many responses the origin can be asked about, if each has one of these tags and contents.
     fn candidates(responses: &[(String, &[u8])]) -> usize {
         let eviction = Eviction::default();
         let hit_for_miss = std::time::Duration::ZERO;

@@ -76,13 +76,13 @@ impl Tags {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// Returns the number of tags.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -114,7 +114,7 @@ impl Variants {
         }
     }
 
-    /// How many tags the responses have.
+    /// Returns the number of tags that the responses have.
     pub(super) fn tags(&self) -> usize {
         match self {
             Self::One(variant) => variant.object.tags.len(),

@@ -65,7 +65,7 @@ pub(super) struct Selecting {
     /// Hash of names and values, keyed with the secret of this process.
     pub(super) hash: u64,
     pub(super) names: VaryNames,
-    /// One for each name, separated by line feeds, which no value contains.
+    /// Values of the names in their order, separated by line feeds, which no value contains.
     values: Box<[u8]>,
 }
 

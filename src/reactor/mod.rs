@@ -6,9 +6,10 @@
 //! timers and wakes know it. Whatever happens, the object is *driven*: it looks at its own state
 //! and at its sockets, does what it can, and says when it wants to be driven again at the latest.
 //!
-//! One turn: poll, collect readiness, signals, mail, wakes of other threads, due deadlines, then drive those concerned,
-//! each once. Whoever is woken after it was driven waits for the next turn, which polls without
-//! waiting. So a drive that is redundant is harmless, and only a missing one could be a bug.
+//! A turn polls, collects readiness, signals, mail, wakes of other threads and due deadlines, then drives
+//! the objects concerned, each once. An object that is woken after it was driven waits for the next turn,
+//! which polls without waiting. So a drive that is redundant is harmless, and only a missing one could be a
+//! bug.
 //!
 //! A turn ends after a few milliseconds, however many objects are ready; the next one polls and goes
 //! on with those that are left. Deadlines are collected after all readiness: an object whose deadline

@@ -21,7 +21,7 @@ const LEFT_BEHIND: usize = 8;
 /// `getaddrinfo(3)` on up to a few threads, started when they are needed. Honours whatever the
 /// system is set up to ask. Answers come as mail.
 ///
-/// Names that take long hold up others only for as long as somebody waits for them: see
+/// Names that take long hold up others only for as long as a client waits for them: see
 /// [`forget`](Self::forget). Those of one client leave threads to others, by the rule of
 /// [`Shares`](crate::shares::Shares).
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! What would take long is put off: it takes effect at once, and the work goes on in slices.
+//! Long work is put off: it takes effect at once, and goes on in slices.
 
 use std::sync::Arc;
 

@@ -206,7 +206,7 @@ impl Scene {
         self.program.guests.get(guest.id().unwrap()).unwrap().answer.as_ref()
     }
 
-    /// What becomes of a question for `name`.
+    /// Returns what becomes of a question for `name`.
     pub(crate) fn resolve(&mut self, name: &str) -> String {
         let guest = self.ask(name);
         let end = self.network.clock().now().mono + Duration::from_secs(10);

@@ -106,7 +106,7 @@ fn sources(hosts: &Path) -> NameSources {
     NameSources {
         hosts: Source::File(hosts.to_owned()),
         resolv_conf: Source::Text(String::new()),
-        servers: vec!["127.0.0.1:1".parse().unwrap()], // where nobody listens
+        servers: vec!["127.0.0.1:1".parse().unwrap()], // where no server listens
         ..NameSources::default()
     }
 }

@@ -147,7 +147,7 @@ pub(crate) enum State {
     Gone,
     /// What was to be sent has not all been taken.
     Blocked,
-    /// It has all been taken.
+    /// All of it has been taken.
     Sent,
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::super::{
+use crate::access::{
     Asker, Denial, DestinationPolicy, GivenRule, Host, Own, RuleOption, RuleSet, Scheme, Source,
     read_rules,
 };

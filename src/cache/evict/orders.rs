@@ -5,20 +5,20 @@ use super::{Eviction, Order};
 
 /// The order of all entries. Each is known to one of two: entries of the former order go first.
 #[derive(Debug)]
-pub(in super::super) struct Orders {
+pub(crate) struct Orders {
     kind: Eviction,
     current: Box<dyn Order>,
     former: Option<(Eviction, Box<dyn Order>)>,
 }
 
 impl Orders {
-    pub(in super::super) fn new(kind: Eviction) -> Self {
+    pub(crate) fn new(kind: Eviction) -> Self {
         Self { kind, current: kind.order(), former: None }
     }
 
     /// Chooses another order, if it is another. Entries are moved there as they are used, and by
     /// [`go_on`](Self::go_on); their uses until then are forgotten.
-    pub(in super::super) fn choose(&mut self, kind: Eviction) {
+    pub(crate) fn choose(&mut self, kind: Eviction) {
         if self.kind == kind {
             return;
         }
@@ -31,7 +31,7 @@ impl Orders {
 
     /// Moves an entry that still has its place in the former order; `entry` tells the hash of its key,
     /// and its weight.
-    pub(in super::super) fn go_on(&mut self, entry: impl FnOnce(usize) -> (u64, usize)) {
+    pub(crate) fn go_on(&mut self, entry: impl FnOnce(usize) -> (u64, usize)) {
         let Some((_, former)) = &mut self.former else { return };
         if let Some(slot) = former.first() {
             let (hash, weight) = entry(slot);
@@ -41,7 +41,7 @@ impl Orders {
         self.forget_empty();
     }
 
-    pub(in super::super) const fn is_moving(&self) -> bool {
+    pub(crate) const fn is_moving(&self) -> bool {
         self.former.is_some()
     }
 
@@ -58,12 +58,12 @@ impl Orders {
     }
 
     /// `slot` is taken, by an entry of `weight` bytes whose key has `hash`.
-    pub(in super::super) fn insert(&mut self, slot: usize, hash: u64, weight: usize) {
+    pub(crate) fn insert(&mut self, slot: usize, hash: u64, weight: usize) {
         self.current.insert(slot, hash, weight);
     }
 
     /// The entry in `slot` was used, or replaced; the hash of its key, and its weight now.
-    pub(in super::super) fn hit(&mut self, slot: usize, hash: u64, weight: usize) {
+    pub(crate) fn hit(&mut self, slot: usize, hash: u64, weight: usize) {
         match &mut self.former {
             Some((_, former)) if former.has(slot) => {
                 former.remove(slot);
@@ -75,40 +75,40 @@ impl Orders {
     }
 
     /// The entry in `slot` has lost some of its weight; its weight now.
-    pub(in super::super) fn reweigh(&mut self, slot: usize, weight: usize) {
+    pub(crate) fn reweigh(&mut self, slot: usize, weight: usize) {
         self.of(slot).reweigh(slot, weight);
     }
 
     /// The slot whose entry should go first.
-    pub(in super::super) fn first(&mut self) -> Option<usize> {
+    pub(crate) fn first(&mut self) -> Option<usize> {
         let former = self.former.as_mut().and_then(|(_, former)| former.first());
         former.or_else(|| self.current.first())
     }
 
     /// That one cannot go yet: another will be the first.
-    pub(in super::super) fn defer(&mut self, slot: usize) {
+    pub(crate) fn defer(&mut self, slot: usize) {
         self.of(slot).defer(slot);
     }
 
     /// The entry in `slot` has to go for want of room.
-    pub(in super::super) fn evict(&mut self, slot: usize) {
+    pub(crate) fn evict(&mut self, slot: usize) {
         self.of(slot).evict(slot);
         self.forget_empty();
     }
 
     /// The entry in `slot` is gone for another reason.
-    pub(in super::super) fn remove(&mut self, slot: usize) {
+    pub(crate) fn remove(&mut self, slot: usize) {
         self.of(slot).remove(slot);
         self.forget_empty();
     }
 
     /// Bytes that the orders themselves take.
-    pub(in super::super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         self.current.weight() + self.former.as_ref().map_or(0, |(_, former)| former.weight())
     }
 
-    /// How many slots they know.
-    pub(in super::super) fn len(&self) -> usize {
+    /// Returns the number of slots they know.
+    pub(crate) fn len(&self) -> usize {
         self.current.len() + self.former.as_ref().map_or(0, |(_, former)| former.len())
     }
 }
