@@ -1,7 +1,6 @@
 //! Fetches in flight, and keys marked hit-for-miss.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,11 +27,9 @@ const ENTRY_WEIGHT: usize = 1024;
 /// selecting fields.
 #[derive(Debug)]
 pub(super) struct BusyTable<F> {
-    tickets: BTreeMap<u64, Busy<F>>,
+    tickets: HashMap<u64, Busy<F>, BuildCarried>,
     /// Keys of the fetches that are not outdated.
     keys: HashMap<CacheKey, KeyBusy, BuildCarried>,
-    /// The same keys, by their URIs.
-    uris: BTreeMap<Arc<str>, CacheKey>,
     marks: Marks,
     next: u64,
     /// Bytes of all fetches.
@@ -73,9 +70,8 @@ struct KeyBusy {
 impl<F: Copy> BusyTable<F> {
     pub(super) fn new() -> Self {
         Self {
-            tickets: BTreeMap::new(),
+            tickets: HashMap::default(),
             keys: HashMap::default(),
-            uris: BTreeMap::new(),
             marks: Marks::default(),
             next: 0,
             weight: 0,
@@ -95,10 +91,7 @@ impl<F: Copy> BusyTable<F> {
         work::count(4 * work::LOOK_UP + key.uri().len());
         let number = self.next;
         self.next += 1;
-        let of_key = self.keys.entry(key.clone()).or_insert_with(|| {
-            self.uris.insert(Arc::clone(key.shared_uri()), key.clone());
-            KeyBusy::default()
-        });
+        let of_key = self.keys.entry(key.clone()).or_default();
         of_key.tickets.insert(number);
         let names = names.unwrap_or_else(|| of_key.names.clone());
         let by = offered.and_then(|_| request.selecting(&names)).cloned();
@@ -116,32 +109,32 @@ impl<F: Copy> BusyTable<F> {
 
     /// Says that the request of a fetch is being sent: the origin may choose its response from now on.
     pub(super) fn sent(&mut self, ticket: Ticket) {
-        self.change(ticket, |busy| busy.stage = Stage::Sent);
+        work::count(2 * work::LOOK_UP);
+        let Some(busy) = self.tickets.get_mut(&ticket.0) else { return };
+        let (Some(reach), Some(_)) = (busy.reach, busy.offered) else { return };
+        let Some(of_key) = self.keys.get_mut(&busy.key) else { return };
+        let before = std::mem::replace(&mut busy.stage, Stage::Sent);
+        if !of_key.shelves.add(ticket.0, busy.by.as_ref(), reach, Stage::Sent) {
+            busy.offered = None;
+        }
+        if before != Stage::Sent {
+            of_key.shelves.remove(ticket.0, busy.by.as_ref(), reach, before);
+        }
     }
 
     /// Says by which fields the response of a fetch is selected.
     pub(super) fn selected(&mut self, ticket: Ticket, selection: &Selection) {
-        let Some(busy) = self.tickets.get(&ticket.0).filter(|busy| !busy.is_outdated) else {
+        work::count(5 * work::LOOK_UP);
+        let Some(busy) = self.tickets.get_mut(&ticket.0).filter(|busy| !busy.is_outdated) else {
             return;
         };
-        if let Some(of_key) = self.keys.get_mut(&busy.key) {
-            of_key.names = selection.vary();
-        }
-        self.change(ticket, |busy| busy.by = selection.by().cloned());
-    }
-
-    /// Changes a fetch, and where it is offered, if it is.
-    fn change(&mut self, ticket: Ticket, change: impl FnOnce(&mut Busy<F>)) {
-        work::count(4 * work::LOOK_UP);
-        let Some(busy) = self.tickets.get_mut(&ticket.0) else { return };
-        let shelves = self.keys.get_mut(&busy.key).map(|of_key| &mut of_key.shelves);
-        let (Some(shelves), Some(reach), Some(_)) = (shelves, busy.reach, busy.offered) else {
-            return;
-        };
+        let Some(of_key) = self.keys.get_mut(&busy.key) else { return };
+        of_key.names = selection.vary();
+        let (Some(reach), Some(_)) = (busy.reach, busy.offered) else { return };
         self.weight -= busy.weight();
-        shelves.remove(ticket.0, busy.by.as_ref(), reach, busy.stage);
-        change(busy);
-        if !shelves.add(ticket.0, busy.by.as_ref(), reach, busy.stage) {
+        of_key.shelves.remove(ticket.0, busy.by.as_ref(), reach, busy.stage);
+        busy.by = selection.by().cloned();
+        if !of_key.shelves.add(ticket.0, busy.by.as_ref(), reach, busy.stage) {
             busy.offered = None;
         }
         self.weight += busy.weight();
@@ -164,7 +157,6 @@ impl<F: Copy> BusyTable<F> {
 
     /// Ends a fetch; returns its key and whether it is outdated, if it was in flight.
     pub(super) fn end(&mut self, ticket: Ticket) -> Option<(CacheKey, bool)> {
-        self.unshare(ticket);
         let busy = self.tickets.remove(&ticket.0)?;
         self.weight -= busy.weight();
         if !busy.is_outdated
@@ -172,10 +164,13 @@ impl<F: Copy> BusyTable<F> {
         {
             work::count(2 * work::LOOK_UP);
             of_key.tickets.remove(&ticket.0);
-            of_key.refreshing = of_key.refreshing.filter(|number| *number != ticket.0);
             if of_key.tickets.is_empty() {
                 self.keys.remove(&busy.key);
-                self.uris.remove(busy.key.uri());
+            } else {
+                of_key.refreshing = of_key.refreshing.filter(|number| *number != ticket.0);
+                if let (Some(reach), Some(_)) = (busy.reach, busy.offered) {
+                    of_key.shelves.remove(ticket.0, busy.by.as_ref(), reach, busy.stage);
+                }
             }
         }
         Some((busy.key, busy.is_outdated))
@@ -204,10 +199,7 @@ impl<F: Copy> BusyTable<F> {
                 (busy.offered, busy.is_outdated) = (None, true);
             }
         }
-        let Some(Ticket(own)) = own else {
-            self.uris.remove(key.uri());
-            return;
-        };
+        let Some(Ticket(own)) = own else { return };
         if let Some(busy) = self.tickets.get_mut(&own) {
             busy.offered = None;
         }
@@ -217,11 +209,9 @@ impl<F: Copy> BusyTable<F> {
 
     /// The same for all keys in a range of URIs. Every fetch is outdated once at the most.
     pub(super) fn outdate_range(&mut self, range: &Range, by: Option<Ticket>) {
-        let from = (Bound::Included(range.prefix()), Bound::Unbounded);
-        let from = self.uris.range::<str, _>(from);
-        let within = from.take_while(|(uri, _)| range.has(uri));
-        let keys: Vec<CacheKey> = within.map(|(_, key)| key.clone()).collect();
-        work::count(keys.len() * work::LOOK_UP);
+        work::count(self.keys.len() * work::LOOK_UP);
+        let within = self.keys.keys().filter(|key| range.has(key.uri()));
+        let keys: Vec<CacheKey> = within.cloned().collect();
         keys.iter().for_each(|key| self.outdate(key, by));
     }
 
@@ -277,7 +267,6 @@ impl<F: Copy> BusyTable<F> {
         let mut current = 0;
         for (key, of_key) in &self.keys {
             assert!(!of_key.tickets.is_empty(), "a key has a fetch");
-            assert_eq!(self.uris.get(key.uri()), Some(key), "a key is found by its URI");
             current += of_key.tickets.len();
             let busy = |number: &u64| &self.tickets[number];
             for number in &of_key.tickets {
@@ -296,6 +285,5 @@ impl<F: Copy> BusyTable<F> {
             self.tickets.len(),
             "every current fetch is found by its key"
         );
-        assert_eq!(self.uris.len(), self.keys.len());
     }
 }

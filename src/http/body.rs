@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::chunked::{Chunked, ChunkedDecoder};
-use super::fields::{Fields, Name};
+use super::fields::Fields;
 use super::framing::Framing;
 use super::head::{RequestHead, ResponseHead};
+use super::name::Name;
 use super::parse::{self, HeadLimits};
 use super::refusal::Refusal;
 

@@ -68,7 +68,8 @@ impl ClientCodec {
         match &mut self.state {
             State::Head(scanner) => {
                 let Some(length) = scanner.scan(input, limits)? else { return Ok((0, None)) };
-                let head = parse::response(&input[..length], self.method, limits)?;
+                let has_folds = scanner.has_folds();
+                let head = parse::response(&input[..length], has_folds, self.method, limits)?;
                 Ok((length, Some(self.take_head(head))))
             }
             State::Body(body) => {

@@ -3,8 +3,9 @@
 use std::time::SystemTime;
 
 use super::date;
-use super::fields::{Fields, Name};
+use super::fields::Fields;
 use super::list::Elements;
+use super::name::Name;
 
 /// An entity tag: weak or not, and its opaque part with the quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,9 @@
 //! Writing heads.
 
-use std::fmt;
-use std::io::Write;
-
 use crate::work;
 
-use super::fields::{Field, Fields, Name};
+use super::fields::{Field, Fields};
+use super::name::Name;
 use super::status::Status;
 use super::version::Version;
 
@@ -54,17 +52,17 @@ impl<'a> HeadWriter<'a> {
         self
     }
 
-    /// Writes a line whose value is made of text.
-    pub fn text(&mut self, name: &str, value: fmt::Arguments<'_>) -> &mut Self {
-        self.list(name, [].into_iter(), value)
+    /// Writes a line whose value `write` appends.
+    pub fn value(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
+        self.list(name, [].into_iter(), write)
     }
 
-    /// Writes a line with a list: `elements`, and one more at its end.
+    /// Writes a line with a list: `elements`, and behind them one more that `last` appends.
     pub fn list<'v>(
         &mut self,
         name: &str,
         elements: impl Iterator<Item = &'v [u8]>,
-        last: fmt::Arguments<'_>,
+        last: impl FnOnce(&mut Vec<u8>),
     ) -> &mut Self {
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
@@ -72,7 +70,7 @@ impl<'a> HeadWriter<'a> {
             self.out.extend_from_slice(element);
             self.out.extend_from_slice(b", ");
         }
-        let _ = self.out.write_fmt(last); // writing to a Vec does not fail
+        last(self.out);
         self.out.extend_from_slice(b"\r\n");
         self
     }
@@ -98,7 +96,7 @@ impl<'a> HeadWriter<'a> {
 
     /// Adds this hop to the path the message has come (RFC 9110 §7.6.3).
     pub fn via(&mut self, received: Version, pseudonym: &str) -> &mut Self {
-        self.text("Via", format_args!("{} {pseudonym}", received.number()))
+        self.value("Via", |out| push_via(out, received, pseudonym))
     }
 
     /// Appends content behind the head.
@@ -119,6 +117,18 @@ impl<'a> HeadWriter<'a> {
         self.out.extend_from_slice(value);
         self.out.extend_from_slice(b"\r\n");
     }
+}
+
+/// Appends one element of `Via`.
+pub(crate) fn push_via(out: &mut Vec<u8>, received: Version, pseudonym: &str) {
+    [received.number(), " ", pseudonym]
+        .iter()
+        .for_each(|part| out.extend_from_slice(part.as_bytes()));
+}
+
+/// Appends the digits of `value`.
+pub(crate) fn push_decimal(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(write_decimal(&mut [0; 20], value));
 }
 
 /// The digits of `value`, at the end of `buffer`.

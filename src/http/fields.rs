@@ -8,118 +8,7 @@ use crate::heap::taken;
 use crate::work;
 
 use super::list::Elements;
-
-macro_rules! names {
-    ($($variant:ident $name:literal;)*) => {
-        /// A field name this crate acts on.
-        #[allow(missing_docs, reason = "each is the field of its name")]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u8)]
-        pub enum Name { $($variant,)* Other }
-
-        impl Name {
-            /// As it is usually spelled; of [`Name::Other`] nothing.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* Self::Other => "" }
-            }
-
-            const ALL: &'static [Self] = &[$(Self::$variant,)*];
-        }
-    };
-}
-
-names! {
-    Accept "Accept";
-    AcceptCharset "Accept-Charset";
-    AcceptEncoding "Accept-Encoding";
-    AcceptLanguage "Accept-Language";
-    AcceptRanges "Accept-Ranges";
-    Age "Age";
-    Authorization "Authorization";
-    CacheControl "Cache-Control";
-    CdnCacheControl "CDN-Cache-Control";
-    CacheStatus "Cache-Status";
-    Connection "Connection";
-    ContentEncoding "Content-Encoding";
-    ContentLanguage "Content-Language";
-    ContentLength "Content-Length";
-    ContentLocation "Content-Location";
-    ContentRange "Content-Range";
-    ContentType "Content-Type";
-    Cookie "Cookie";
-    Date "Date";
-    ETag "ETag";
-    Expect "Expect";
-    Expires "Expires";
-    Forwarded "Forwarded";
-    Host "Host";
-    IfMatch "If-Match";
-    IfModifiedSince "If-Modified-Since";
-    IfNoneMatch "If-None-Match";
-    IfRange "If-Range";
-    IfUnmodifiedSince "If-Unmodified-Since";
-    KeepAlive "Keep-Alive";
-    LastModified "Last-Modified";
-    Location "Location";
-    MaxForwards "Max-Forwards";
-    Pragma "Pragma";
-    ProxyAuthenticate "Proxy-Authenticate";
-    ProxyAuthenticationInfo "Proxy-Authentication-Info";
-    ProxyAuthorization "Proxy-Authorization";
-    ProxyConnection "Proxy-Connection";
-    ProxyStatus "Proxy-Status";
-    Range "Range";
-    Referer "Referer";
-    SetCookie "Set-Cookie";
-    Te "TE";
-    TidegateCacheControl "Tidegate-Cache-Control";
-    Trailer "Trailer";
-    TransferEncoding "Transfer-Encoding";
-    Upgrade "Upgrade";
-    UserAgent "User-Agent";
-    Vary "Vary";
-    Via "Via";
-    XForwardedFor "X-Forwarded-For";
-    XForwardedHost "X-Forwarded-Host";
-    XForwardedProto "X-Forwarded-Proto";
-}
-
-/// The known names by their length, so that few are compared.
-const BY_LENGTH: [([Name; MAX_SAME_LENGTH], usize); MAX_LENGTH + 1] = {
-    let mut table = [([Name::Other; MAX_SAME_LENGTH], 0); MAX_LENGTH + 1];
-    let mut i = 0;
-    while i < Name::ALL.len() {
-        let row = &mut table[Name::ALL[i].as_str().len()];
-        row.0[row.1] = Name::ALL[i];
-        row.1 += 1;
-        i += 1;
-    }
-    table
-};
-const MAX_LENGTH: usize = 25;
-const MAX_SAME_LENGTH: usize = 8;
-
-impl Name {
-    /// The name spelled so, in any case.
-    #[must_use]
-    pub fn from_bytes(name: &[u8]) -> Self {
-        let Some((row, count)) = BY_LENGTH.get(name.len()) else { return Self::Other };
-        work::count(count * name.len());
-        let found = row[..*count].iter().find(|n| n.as_str().as_bytes().eq_ignore_ascii_case(name));
-        found.copied().unwrap_or(Self::Other)
-    }
-
-    const fn bit(self) -> u64 {
-        1 << self as u8
-    }
-
-    /// Returns true for fields that hold credentials (RFC 9110 §11).
-    #[must_use]
-    pub const fn is_secret(self) -> bool {
-        matches!(self, Self::Authorization | Self::ProxyAuthorization)
-    }
-}
+use super::name::Name;
 
 /// A part of a head's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -226,10 +115,17 @@ impl Fields {
 
     /// Adds a line at the end. What it is given has been checked before.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        self.copy(Field { id: Name::from_bytes(name), name, value });
+    }
+
+    /// Adds a line of other fields at the end, as it came.
+    pub fn copy(&mut self, field: Field<'_>) {
+        let Field { id, name, value } = field;
         work::count(name.len() + value.len());
         let start = self.bytes.len();
+        self.bytes.reserve(name.len() + value.len() + 4);
         [name, b": ", value, b"\r\n"].iter().for_each(|part| self.bytes.extend_from_slice(part));
-        let (id, value_at) = (Name::from_bytes(name), start + name.len() + 2);
+        let value_at = start + name.len() + 2;
         self.present |= id.bit();
         self.lines.push(Line {
             id,
@@ -260,7 +156,7 @@ impl Fields {
     pub fn without(&self, id: Name) -> Self {
         let mut out = Self::after(self.start_line().to_vec(), self.len());
         for field in self.iter().filter(|field| field.id != id) {
-            out.push(field.name, field.value);
+            out.copy(field);
         }
         out
     }
@@ -271,7 +167,7 @@ impl Fields {
         let mut out = Self::after(self.start_line().to_vec(), self.len());
         for field in self.iter() {
             match field.id {
-                name if name != id => out.push(field.name, field.value),
+                name if name != id => out.copy(field),
                 _ if out.has(id) => {}
                 _ => out.push(field.name, value),
             }
@@ -368,17 +264,6 @@ impl fmt::Debug for Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_known_name_is_found_in_any_case() {
-        for &name in Name::ALL {
-            assert_eq!(Name::from_bytes(name.as_str().to_ascii_lowercase().as_bytes()), name);
-            assert_eq!(Name::from_bytes(name.as_str().to_ascii_uppercase().as_bytes()), name);
-        }
-        assert_eq!(Name::from_bytes(b"X-Forwarded"), Name::Other);
-        assert_eq!(Name::from_bytes(b"a-name-longer-than-any-of-the-known-ones"), Name::Other);
-        assert!(Name::ALL.len() < 64, "each has a bit");
-    }
 
     #[test]
     fn credentials_are_not_shown() {

@@ -2,9 +2,10 @@
 
 use crate::work;
 
-use super::fields::{Fields, Name};
+use super::fields::Fields;
 use super::list::is_token;
 use super::method::Method;
+use super::name::Name;
 use super::refusal::Refusal;
 use super::status::Status;
 use super::version::Version;

@@ -1,8 +1,9 @@
 //! Request and response heads: immutable once parsed, kept as the bytes that came.
 
-use super::fields::{Fields, Name, Span};
+use super::fields::{Fields, Span};
 use super::framing::{self, Framing};
 use super::method::Method;
+use super::name::Name;
 use super::status::Status;
 use super::target::{Authority, Form, Target};
 use super::version::Version;

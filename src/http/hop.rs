@@ -6,8 +6,9 @@ use std::str::FromStr;
 use crate::work;
 
 use super::field_names::FieldNames;
-use super::fields::{Field, Fields, Name};
+use super::fields::{Field, Fields};
 use super::list;
+use super::name::Name;
 use super::version::Version;
 
 /// What a message says of its connection.

@@ -9,11 +9,12 @@ use crate::work;
 
 use super::claims;
 use super::field_names::FieldNames;
-use super::fields::{Fields, Lines, Name, Span};
+use super::fields::{Fields, Lines, Span};
 use super::framing;
 use super::head::{RequestHead, ResponseHead};
 use super::list::is_token_byte;
 use super::method::Method;
+use super::name::Name;
 use super::refusal::Refusal;
 use super::status::Status;
 use super::target::{Authority, Target};
@@ -89,11 +90,13 @@ pub(super) struct Scanner {
     field: usize,
     /// Complete lines, but for those that continue a field.
     lines: usize,
+    /// True if a complete line continues a field.
+    has_folds: bool,
 }
 
 impl Scanner {
     pub(super) const fn new(section: Section) -> Self {
-        Self { section, line: 0, searched: 0, field: 0, lines: 0 }
+        Self { section, line: 0, searched: 0, field: 0, lines: 0, has_folds: false }
     }
 
     /// How long the section at the start of `input` is, with its empty line, once it is complete.
@@ -119,12 +122,21 @@ impl Scanner {
             if line.is_empty() {
                 return Ok(Some(self.line));
             }
-            self.lines += usize::from(!self.continues(line));
+            if self.continues(line) {
+                self.has_folds = true;
+            } else {
+                self.lines += 1;
+            }
         }
         self.begin_line(&within[self.line..]);
         self.check(&within[self.line..], limits)?;
         self.searched = within.len();
         if within.len() < input.len() { Err(Refusal::HeadTooLarge) } else { Ok(None) }
+    }
+
+    /// Returns true if fields of the section, which is complete, are folded.
+    pub(super) const fn has_folds(&self) -> bool {
+        self.has_folds
     }
 
     /// Notes where the field of `line`, which has begun, starts.
@@ -220,9 +232,10 @@ pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, 
 }
 
 /// Parses a complete response head, empty line included, as the answer to a request with `method`.
-/// What a proxy has to repair (RFC 9112 §5.1, §5.2, §6.3) is repaired here, so that no later reader sees it.
+/// Some of its fields are folded if it `has_folds`. What a proxy has to repair (RFC 9112 §5.1, §5.2, §6.3) is repaired here, so that no later reader sees it.
 pub(super) fn response(
     bytes: &[u8],
+    has_folds: bool,
     method: Method,
     limits: &HeadLimits,
 ) -> Result<ResponseHead, Refusal> {
@@ -231,7 +244,9 @@ pub(super) fn response(
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
     let version_end = "HTTP/1.1".len().min(line_end);
     let version = take_version(&mut bytes[..version_end], Refusal::StatusLine)?;
-    unfold(&mut bytes);
+    if has_folds {
+        unfold(&mut bytes);
+    }
 
     let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);

@@ -1,9 +1,10 @@
 //! Byte ranges (RFC 9110 §14).
 
 use super::cond::Validators;
-use super::fields::{Fields, Name};
+use super::fields::Fields;
 use super::framing::decimal;
 use super::list::Elements;
+use super::name::Name;
 
 /// More ranges than this are no honest wish (§14.2): they ask for nothing.
 pub const MAX_RANGES: usize = 64;

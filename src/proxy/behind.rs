@@ -1,11 +1,11 @@
 //! The client behind trusted proxies: what they say of it is read, believed and passed on.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::http::{Authority, Fields, HeadWriter, Name, list};
 
+use super::address_text::AddressText;
 use super::settings::Settings;
 
 /// What is believed of the way that a request has come to this proxy. Unless its peer is trusted, that is
@@ -83,35 +83,37 @@ impl<'a> Behind<'a> {
     /// for `host`. A form that has come is extended; one that has not begins with the client.
     pub(super) fn write_to(&self, head: &mut HeadWriter<'_>, fields: &Fields, host: &str) {
         let lines = |id| fields.all(id).filter(|value| self.trusted && !value.is_empty());
-        let peer = self.peer.to_canonical();
+        let peer = AddressText::of(self.peer);
+        let push_peer = |out: &mut Vec<u8>| push(out, peer.as_str());
         if fields.has(Name::XForwardedFor) {
-            head.list("X-Forwarded-For", lines(Name::XForwardedFor), format_args!("{peer}"));
+            head.list("X-Forwarded-For", lines(Name::XForwardedFor), push_peer);
         } else {
-            let nodes: Vec<String> =
-                self.nodes.iter().map(|n| n.to_canonical().to_string()).collect();
-            head.list(
-                "X-Forwarded-For",
-                nodes.iter().map(String::as_bytes),
-                format_args!("{peer}"),
-            );
+            let nodes: Vec<_> = self.nodes.iter().map(|&node| AddressText::of(node)).collect();
+            let nodes = nodes.iter().map(|node| node.as_str().as_bytes());
+            head.list("X-Forwarded-For", nodes, push_peer);
         }
         let scheme = if self.https { "https" } else { "http" };
         let public = self.host.map_or(Cow::Borrowed(host), |host| Cow::Owned(text_of(&host)));
         head.field("X-Forwarded-Proto", scheme.as_bytes());
         head.field("X-Forwarded-Host", public.as_bytes());
 
-        let of_client = |node| Said { node, host: &public, scheme };
+        let of_client = |node| Said { node, asked: Some((&public, scheme)) };
         let own = match self.nodes.is_empty() {
-            true => of_client(peer),
-            false => Said { node: peer, host, scheme: "http" },
+            true => of_client(self.peer),
+            false => Said { node: self.peer, asked: Some((host, "http")) },
         };
         if self.agrees {
-            head.list("Forwarded", lines(Name::Forwarded), format_args!("{own}"));
+            head.list("Forwarded", lines(Name::Forwarded), |out| own.push_to(out));
         } else {
-            let client = self.nodes.iter().take(1).map(|&node| of_client(node).to_string());
-            let proxies = self.nodes.iter().skip(1).map(|&node| format!("for={}", Node(node)));
-            let before: Vec<String> = client.chain(proxies).collect();
-            head.list("Forwarded", before.iter().map(String::as_bytes), format_args!("{own}"));
+            let client = self.nodes.iter().take(1).map(|&node| of_client(node));
+            let proxies = self.nodes.iter().skip(1).map(|&node| Said { node, asked: None });
+            head.value("Forwarded", |out| {
+                for said in client.chain(proxies) {
+                    said.push_to(out);
+                    push(out, ", ");
+                }
+                own.push_to(out);
+            });
         }
     }
 }
@@ -198,29 +200,30 @@ fn text_of(authority: &Authority<'_>) -> String {
     }
 }
 
-/// An element of `Forwarded`: who has asked a hop, for which host, by which scheme.
+/// An element of `Forwarded` to be written (RFC 7239 §4).
 struct Said<'a> {
+    /// The node that has asked a hop.
     node: IpAddr,
-    host: &'a str,
-    scheme: &'a str,
+    /// The host it has asked for, and the scheme, if the element says so.
+    asked: Option<(&'a str, &'a str)>,
 }
 
-impl fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "for={};host=\"{}\";proto={}", Node(self.node), self.host, self.scheme)
-    }
-}
-
-/// An address as `Forwarded` has it (RFC 7239 §6).
-struct Node(IpAddr);
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.to_canonical() {
-            IpAddr::V4(address) => address.fmt(f),
-            IpAddr::V6(address) => write!(f, "\"[{address}]\""),
+impl Said<'_> {
+    fn push_to(&self, out: &mut Vec<u8>) {
+        let node = AddressText::of(self.node);
+        let (open, close) = match self.node.to_canonical() {
+            IpAddr::V4(_) => ("", ""),
+            IpAddr::V6(_) => ("\"[", "]\""),
+        };
+        ["for=", open, node.as_str(), close].iter().for_each(|part| push(out, part));
+        if let Some((host, scheme)) = self.asked {
+            [";host=\"", host, "\";proto=", scheme].iter().for_each(|part| push(out, part));
         }
     }
+}
+
+fn push(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(text.as_bytes());
 }
 
 #[cfg(test)]

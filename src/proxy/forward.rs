@@ -6,7 +6,7 @@ use crate::cache::{self, Object};
 use crate::http::hop::{self, Hop, Protocol};
 use crate::http::{
     Field, FieldNames, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead,
-    Status, Version, claims, date,
+    Status, Version, claims, date, push_via,
 };
 use crate::time::Now;
 
@@ -177,7 +177,7 @@ pub(super) fn response_fields(
             }
             Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
             _ if hop.ends_here(&field) => {}
-            _ => out.push(field.name, field.value),
+            _ => out.copy(field),
         }
     }
     if response.is_coded() {
@@ -189,8 +189,9 @@ pub(super) fn response_fields(
     if !out.has(Name::Date) && !status.is_interim() {
         out.push(b"Date", date::format(now.wall).as_bytes()); // RFC 9110 §6.6.1
     }
-    let via = format!("{} {}", response.version().number(), settings.via);
-    out.push(b"Via", via.as_bytes());
+    let mut via = Vec::with_capacity(settings.via.len() + 4);
+    push_via(&mut via, response.version(), &settings.via);
+    out.push(b"Via", &via);
     if settings.reverse.is_none() && hop::asks_to_authenticate_connection(fields) {
         // Without, clients do not use such schemes through a proxy (RFC 4559 §6).
         out.push(b"Proxy-Support", b"Session-Based-Authentication");
@@ -216,7 +217,7 @@ pub(super) fn whole_fields(part: &Fields, length: u64) -> Fields {
     let mut out = Fields::after(start_line, part.len());
     let of_part = |id| matches!(id, Name::ContentRange | Name::ContentLength);
     for field in part.iter().filter(|field| !of_part(field.id)) {
-        out.push(field.name, field.value);
+        out.copy(field);
     }
     out.push(b"Content-Length", length.to_string().as_bytes());
     out
@@ -229,7 +230,7 @@ pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> 
     let withheld = cache::withheld(passed_on);
     for field in passed_on.iter().filter(|field| field.id != Name::Age) {
         if !withheld.contains(field.name) {
-            out.push(field.name, field.value);
+            out.copy(field);
         }
     }
     if !out.has(Name::ContentLength) && status.code() != 204 {
@@ -247,12 +248,12 @@ pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
     let kept = |id| matches!(id, Name::ContentLength | Name::ContentEncoding | Name::ContentRange);
     for field in stored.iter() {
         if kept(field.id) || !brought.contains(field.name) {
-            out.push(field.name, field.value);
+            out.copy(field);
         }
     }
     for field in not_modified.iter().filter(|field| !kept(field.id) && field.id != Name::Age) {
         if !withheld.contains(field.name) {
-            out.push(field.name, field.value);
+            out.copy(field);
         }
     }
     out.shrink();

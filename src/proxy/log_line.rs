@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::http::{Method, Name, RequestHead, Status};
 use crate::time::Now;
 
+use super::address_text::AddressText;
 use super::journal::{Journal, Outcome};
 use super::log_text::{
     Dates, around_secret, fill, push_escaped, push_json, push_number, push_quoted, push_right,
@@ -171,7 +172,7 @@ impl Line<'_> {
         match journal.origin {
             Some(origin) => {
                 out.push_str(" HIER_DIRECT/");
-                push_display(out, origin.ip().to_canonical());
+                out.push_str(AddressText::of(origin.ip()).as_str());
                 out.push(' ');
             }
             None => out.push_str(" HIER_NONE/- "),
@@ -188,7 +189,7 @@ impl Line<'_> {
         out.push('"');
         if journal.behind != journal.client.ip() {
             out.push_str(",\"peer\":\"");
-            push_display(out, journal.client.ip().to_canonical());
+            out.push_str(AddressText::of(journal.client.ip()).as_str());
             out.push('"');
         }
         if let Some(user) = &journal.user {
@@ -235,7 +236,7 @@ impl Line<'_> {
     }
 
     fn push_client(&self, out: &mut String) {
-        push_display(out, self.journal.behind.to_canonical());
+        out.push_str(AddressText::of(self.journal.behind).as_str());
     }
 
     /// Adds the user in a column of its own, in which no space may stand.

@@ -1,5 +1,6 @@
 //! The proxy: the one module that knows everything, and that parses nothing itself.
 
+mod address_text;
 mod admission;
 mod behind;
 mod body;

@@ -1,6 +1,7 @@
 //! Idle connections to origins, kept for the next request.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
@@ -261,14 +262,13 @@ impl Pool {
 
     fn remove(&mut self, id: Id<Idle>) -> Option<Idle> {
         let idle = self.idle.remove(id)?;
-        let origin = &idle.returned.origin;
-        if let Some(list) = self.by_origin.get_mut(origin) {
+        if let Entry::Occupied(mut list) = self.by_origin.entry(idle.returned.origin.clone()) {
             // The one used last is the likely one.
-            if let Some(at) = list.iter().rposition(|&other| other == id) {
-                list.remove(at);
+            if let Some(at) = list.get().iter().rposition(|&other| other == id) {
+                list.get_mut().remove(at);
             }
-            if list.is_empty() {
-                self.by_origin.remove(origin);
+            if list.get().is_empty() {
+                list.remove();
             }
         }
         Some(idle)

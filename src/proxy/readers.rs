@@ -23,21 +23,21 @@ pub(super) struct Reader {
 #[derive(Debug)]
 pub(super) struct Readers {
     readers: Arena<Reader>,
-    /// Number of the readers at each offset that are not lost.
-    offsets: BTreeMap<u64, usize>,
+    /// Offsets of the readers that are not lost, in their order, with the number of readers at each.
+    offsets: Vec<(u64, usize)>,
     /// Readers that are parked, and some that have left since.
     parked: Vec<ReaderKey>,
 }
 
 impl Readers {
     pub(super) fn new() -> Self {
-        Self { readers: Arena::new(), offsets: BTreeMap::new(), parked: Vec::new() }
+        Self { readers: Arena::new(), offsets: Vec::new(), parked: Vec::new() }
     }
 
     /// Adds a reader at an offset, which is parked.
     pub(super) fn add(&mut self, at: u64, token: Token) -> ReaderKey {
         let key = self.readers.insert(Reader { at, token, parked: true, lost: false });
-        self.enter(at);
+        self.enter(at, 1);
         self.note_parked(key);
         key
     }
@@ -55,17 +55,17 @@ impl Readers {
 
     /// Returns the number of readers that are not lost, counted up to two.
     pub(super) fn reading(&self) -> usize {
-        self.offsets.values().take(2).sum::<usize>().min(2)
+        self.offsets.iter().take(2).map(|(_, count)| count).sum::<usize>().min(2)
     }
 
     /// Returns the lowest offset of a reader that is not lost.
     pub(super) fn slowest(&self) -> Option<u64> {
-        self.offsets.first_key_value().map(|(at, _)| *at)
+        self.offsets.first().map(|(at, _)| *at)
     }
 
     /// Returns the highest offset of a reader that is not lost.
     pub(super) fn fastest(&self) -> Option<u64> {
-        self.offsets.last_key_value().map(|(at, _)| *at)
+        self.offsets.last().map(|(at, _)| *at)
     }
 
     /// Returns the offset of a reader, unless it has left or is lost.
@@ -80,7 +80,7 @@ impl Readers {
         };
         let before = std::mem::replace(&mut reader.at, at);
         if before != at {
-            self.enter(at);
+            self.enter(at, 1);
             self.leave(before);
         }
         true
@@ -93,9 +93,9 @@ impl Readers {
             before += usize::from(!reader.lost);
             reader.at = to;
         }
-        self.offsets = self.offsets.split_off(&to);
+        self.drop_before(to);
         if before > 0 {
-            *self.offsets.entry(to).or_insert(0) += before;
+            self.enter(to, before);
         }
     }
 
@@ -107,7 +107,7 @@ impl Readers {
                 wake.wake(reader.token);
             }
         }
-        self.offsets = self.offsets.split_off(&offset);
+        self.drop_before(offset);
     }
 
     /// Has a reader woken when there is more.
@@ -131,7 +131,7 @@ impl Readers {
 
     /// Offsets of the readers that are not lost.
     pub(super) fn offsets(&self) -> impl Iterator<Item = u64> {
-        self.offsets.keys().copied()
+        self.offsets.iter().map(|(at, _)| *at)
     }
 
     /// Panics if the books do not agree with a recount.
@@ -143,6 +143,7 @@ impl Readers {
                 *offsets.entry(reader.at).or_insert(0) += 1;
             }
         }
+        let offsets: Vec<_> = offsets.into_iter().collect();
         assert_eq!(offsets, self.offsets, "readers are counted where they are");
     }
 
@@ -154,18 +155,35 @@ impl Readers {
         self.parked.push(key);
     }
 
-    fn enter(&mut self, at: u64) {
+    /// The place of an offset, or the place at which it would be inserted; what stands behind it there
+    /// is moved then.
+    fn find(&self, at: u64) -> Result<usize, usize> {
         work::count(work::LOOK_UP);
-        *self.offsets.entry(at).or_insert(0) += 1;
+        self.offsets.binary_search_by_key(&at, |(offset, _)| *offset)
+    }
+
+    fn enter(&mut self, at: u64, readers: usize) {
+        match self.find(at) {
+            Ok(place) => self.offsets[place].1 += readers,
+            Err(place) => {
+                work::count(self.offsets.len() - place);
+                self.offsets.insert(place, (at, readers));
+            }
+        }
     }
 
     fn leave(&mut self, at: u64) {
-        work::count(work::LOOK_UP);
-        if let Some(count) = self.offsets.get_mut(&at) {
-            *count -= 1;
-            if *count == 0 {
-                self.offsets.remove(&at);
+        if let Ok(place) = self.find(at) {
+            self.offsets[place].1 -= 1;
+            if self.offsets[place].1 == 0 {
+                work::count(self.offsets.len() - place);
+                self.offsets.remove(place);
             }
         }
+    }
+
+    fn drop_before(&mut self, offset: u64) {
+        let first = self.offsets.partition_point(|(at, _)| *at < offset);
+        self.offsets.drain(..first);
     }
 }

@@ -1,6 +1,5 @@
 //! Where a request goes: read from its target, its Host and the settings. Pure.
 
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -249,7 +248,8 @@ fn asks_about_all(request: &RequestHead) -> bool {
 fn normalized(authority: &Authority<'_>, default_port: u16) -> String {
     let mut text = authority.host.to_ascii_lowercase();
     if let Some(port) = authority.port.filter(|&port| port != default_port) {
-        let _ = write!(text, ":{port}"); // writing to a String does not fail
+        text.push(':');
+        text.push_str(&port.to_string());
     }
     text
 }

@@ -2,11 +2,10 @@
 //! to users `Authentication-Info` (RFC 9110 §11.6.3).
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use crate::cache::Missing;
-use crate::http::{HeadWriter, Status, list};
+use crate::http::{HeadWriter, Status, list, push_decimal};
 
 /// What a user is told who was recognized.
 #[derive(Clone, Debug)]
@@ -66,37 +65,42 @@ impl Forwarded {
 impl CacheStatus {
     /// Adds the field: one list member.
     pub(super) fn write_to(&self, head: &mut HeadWriter<'_>, name: &str) {
-        head.text("Cache-Status", format_args!("{}{self}", Item(name)));
+        head.value("Cache-Status", |out| {
+            push_item(out, name);
+            self.push_parameters(out);
+        });
     }
-}
 
-/// The parameters.
-impl fmt::Display for CacheStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn push_parameters(&self, out: &mut Vec<u8>) {
         if self.hit {
-            f.write_str("; hit")?;
+            push(out, "; hit");
         }
         if let Some(forwarded) = self.forwarded {
-            write!(f, "; fwd={}", forwarded.token())?;
+            push(out, "; fwd=");
+            push(out, forwarded.token());
         }
         if let Some(status) = self.origin_status {
-            write!(f, "; fwd-status={status}")?;
+            push(out, "; fwd-status=");
+            push_decimal(out, status.code().into());
         }
         if let Some(ttl) = self.ttl {
-            write!(f, "; ttl={ttl}")?;
+            push(out, "; ttl=");
+            push(out, if ttl < 0 { "-" } else { "" });
+            push_decimal(out, ttl.unsigned_abs());
         }
         if self.stored {
-            f.write_str("; stored")?;
+            push(out, "; stored");
         }
         if self.collapsed {
-            f.write_str("; collapsed")?;
+            push(out, "; collapsed");
         }
         if let Some(key) = &self.key {
-            write!(f, "; key={}", Quoted(&in_ascii(key)))?;
+            push(out, "; key=");
+            push_quoted(out, &in_ascii(key));
         }
-        match self.detail {
-            Some(detail) => write!(f, "; detail={detail}"),
-            None => Ok(()),
+        if let Some(detail) = self.detail {
+            push(out, "; detail=");
+            push(out, detail);
         }
     }
 }
@@ -112,22 +116,27 @@ pub(super) struct ProxyStatus<'a> {
 impl ProxyStatus<'_> {
     /// Adds the field: one list member.
     pub(super) fn write_to(&self, head: &mut HeadWriter<'_>, name: &str) {
-        let (name, details) = (Item(name), Quoted(self.details));
-        head.text("Proxy-Status", format_args!("{name}; error={}; details={details}", self.error));
+        head.value("Proxy-Status", |out| {
+            push_item(out, name);
+            push(out, "; error=");
+            push(out, self.error);
+            push(out, "; details=");
+            push_quoted(out, self.details);
+        });
     }
 }
 
-/// A name as a token if it is one for structured fields (RFC 9651 §3.3.4), else as a string.
-struct Item<'a>(&'a str);
+fn push(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(text.as_bytes());
+}
 
-impl fmt::Display for Item<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let alphabetic = self.0.starts_with(|c: char| c.is_ascii_alphabetic());
-        if alphabetic && list::is_token(self.0.as_bytes()) {
-            f.write_str(self.0)
-        } else {
-            Quoted(self.0).fmt(f)
-        }
+/// Appends a name as a token if it is one for structured fields (RFC 9651 §3.3.4), else as a string.
+fn push_item(out: &mut Vec<u8>, name: &str) {
+    let alphabetic = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if alphabetic && list::is_token(name.as_bytes()) {
+        push(out, name);
+    } else {
+        push_quoted(out, name);
     }
 }
 
@@ -143,20 +152,16 @@ fn in_ascii(uri: &str) -> Cow<'_, str> {
     uri.bytes().map(encoded).collect::<String>().into()
 }
 
-/// A string (RFC 9651 §3.3.3); what it may not hold is left out.
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for c in self.0.chars().filter(|c| matches!(c, ' '..='~')) {
-            if matches!(c, '"' | '\\') {
-                f.write_char('\\')?;
-            }
-            f.write_char(c)?;
+/// Appends a string (RFC 9651 §3.3.3); what it may not hold is left out.
+fn push_quoted(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for byte in text.bytes().filter(|byte| matches!(byte, b' '..=b'~')) {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
         }
-        f.write_char('"')
+        out.push(byte);
     }
+    out.push(b'"');
 }
 
 #[cfg(test)]
