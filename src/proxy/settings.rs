@@ -13,6 +13,7 @@ use crate::http::hop::Protocol;
 use crate::http::{Authority, Name};
 use crate::reactor::NameSources;
 
+use super::address_text::AddressText;
 use super::door::AuthRules;
 use super::limits::Limits;
 use super::log_line::LogFormat;
@@ -214,7 +215,15 @@ fn is_path(path: &[u8]) -> bool {
 
 /// Host and port as they stand in URLs, without the scheme's default port if it has one.
 pub(super) fn authority_text(host: &Host, port: u16, default_port: Option<u16>) -> String {
-    if Some(port) == default_port { host.to_string() } else { format!("{host}:{port}") }
+    let mut text = match host {
+        Host::Address(address @ IpAddr::V4(_)) => AddressText::of(*address).as_str().to_owned(),
+        Host::Address(IpAddr::V6(_)) | Host::Name(_) => host.to_string(),
+    };
+    if Some(port) != default_port {
+        text.push(':');
+        text.push_str(&port.to_string());
+    }
+    text
 }
 
 #[cfg(test)]
