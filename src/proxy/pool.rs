@@ -60,6 +60,8 @@ pub(super) struct Returned {
 #[derive(Debug)]
 pub(super) struct Idle {
     returned: Returned,
+    /// When it came back.
+    since: Instant,
     until: Instant,
     /// When it may be used at the earliest.
     rested: Instant,
@@ -112,8 +114,8 @@ impl Pool {
     }
 
     /// Takes a connection to `origin` at an address that is `allowed` for `client`: one that is bound
-    /// to this client, or else one that is bound to none. The socket itself is asked whether the
-    /// connection is still good.
+    /// to this client, or else one that is bound to none. The connection is still good as far as the
+    /// last poll has told, or, if it came back after that, as far as the socket itself tells.
     pub(super) fn take(
         &mut self,
         origin: &OriginKey,
@@ -122,9 +124,13 @@ impl Pool {
         limits: &Limits,
         reactor: &mut Reactor<Mail>,
     ) -> Option<OriginConnection> {
-        while let Some(id) = self.find(origin, client, &mut allowed, reactor.now().mono) {
-            let Returned { connection, origin, last, .. } = self.remove(id)?.returned;
-            match heard_now(connection.io, reactor) {
+        let now = reactor.now().mono;
+        while let Some(id) = self.find(origin, client, &mut allowed, now) {
+            let Idle { returned, since, .. } = self.remove(id)?;
+            let Returned { connection, origin, last, .. } = returned;
+            // No poll has told yet what came on a connection that has come back in this turn.
+            let hear = if since == now { heard_now } else { heard };
+            match hear(connection.io, reactor) {
                 Heard::Nothing => return Some(OriginConnection { reused: true, ..connection }),
                 Heard::End => reactor.close(connection.io),
                 Heard::Stray => {
@@ -176,7 +182,7 @@ impl Pool {
         match heard(connection.io, reactor) {
             Heard::Nothing => {
                 let origin = origin.clone();
-                let id = self.idle.insert(Idle { returned, until, rested });
+                let id = self.idle.insert(Idle { returned, since: now, until, rested });
                 self.by_origin.entry(origin).or_default().push(id);
                 reactor.set_owner(connection.io, id.token());
                 reactor.set_deadline(id.token(), Some(until));
