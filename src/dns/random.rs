@@ -43,11 +43,6 @@ impl Random {
         self.bits() as u16
     }
 
-    /// A number below `end`, which is not 0. Not quite even, which does not matter for short lists.
-    pub fn below(&mut self, end: usize) -> usize {
-        self.bits() as usize % end
-    }
-
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the counter")]
     fn next_block(&mut self) -> [u32; WORDS] {
         let mut start = [0; WORDS];

@@ -1,6 +1,7 @@
 //! Reading responses: what is right, and everything that lies.
 
-use tidegate::dns::{Data, Kind, Malformed, Name, Random, Response, is_bare_format_error, query};
+use tidegate::dns::{Data, Kind, Malformed, Name, Response, is_bare_format_error, query};
+use tidegate::reactor::sim::Rng;
 
 use crate::write::{A, CNAME, OPT, Written, record};
 
@@ -140,18 +141,18 @@ fn codes_are_extended_by_the_record_that_may_do_so() {
 
 #[test]
 fn any_bytes_are_read_without_harm() {
-    let mut random = Random::new([3; 32]);
+    let mut rng = Rng::new(3);
     let good = Written::about("www.test", A)
         .answers(&["www.test 60 CNAME b.test", "b.test 60 A 192.0.2.1"])
         .authority(&["test 9 SOA 5"])
         .bytes();
     for _ in 0..20_000 {
         let mut bytes = good.clone();
-        for _ in 0..1 + random.below(4) {
-            let at = random.below(bytes.len());
-            bytes[at] = random.bits().to_le_bytes()[0];
+        for _ in 0..1 + rng.below(4) {
+            let at = rng.below(bytes.len());
+            bytes[at] = rng.next().to_le_bytes()[0];
         }
-        bytes.truncate(random.below(bytes.len() + 1));
+        bytes.truncate(rng.below(bytes.len() + 1));
         let _ = Response::read(&bytes);
     }
 }
