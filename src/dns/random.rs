@@ -111,4 +111,16 @@ mod tests {
         assert_eq!(one, stream(1));
         assert_ne!(one[..16], one[16..32]);
     }
+
+    #[test]
+    fn blocks_do_not_come_again_after_32_bits_of_them() {
+        let first = |block| Random { block, ..Random::new([1; 32]) }.bits();
+        assert_ne!(first(1 << 32), first(0));
+        assert_ne!(first(2 << 32), first(1 << 32));
+    }
+
+    #[test]
+    fn nothing_of_the_key_is_shown() {
+        assert_eq!(format!("{:?}", Random::new([7; 32])), "Random");
+    }
 }
