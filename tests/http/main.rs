@@ -20,5 +20,6 @@ mod round_trip;
 #[path = "../../fuzz/src/lib.rs"]
 mod rules;
 mod split;
+mod status;
 mod support;
 mod work;
