@@ -22,4 +22,5 @@ mod rules;
 mod split;
 mod status;
 mod support;
+mod wiped;
 mod work;
