@@ -94,6 +94,18 @@ mod tests {
     }
 
     #[test]
+    fn each_family_of_a_name_has_a_bound_of_its_own() {
+        let lines = |prefix: &str| (0..40).map(|n| format!("{prefix}{n} a.test\n")).collect();
+        let [four, six]: [String; 2] = [lines("192.0.2."), lines("2001:db8::")];
+        for text in [format!("{four}{six}"), format!("{six}{four}")] {
+            let list = Hosts::read(&text).get("a.test").unwrap();
+            let (six, four): (Vec<IpAddr>, Vec<IpAddr>) = list.iter().partition(|a| a.is_ipv6());
+            assert_eq!((six.len(), four.len()), (MOST_ADDRESSES, MOST_ADDRESSES));
+            assert_eq!(four[MOST_ADDRESSES - 1].to_string(), "192.0.2.31", "the first ones");
+        }
+    }
+
+    #[test]
     fn some_names_exist_nowhere() {
         for name in ["invalid", "a.invalid", "a.invalid.", "x.onion"] {
             assert!(is_nowhere(name), "{name}");

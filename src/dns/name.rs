@@ -167,6 +167,7 @@ mod tests {
             assert_eq!(Name::parse(text), Err(NotAName), "{text}");
         }
         assert_eq!(Name::parse(&"a".repeat(64)), Err(NotAName));
+        assert_eq!(NotAName.to_string(), "not a host name");
     }
 
     #[test]
@@ -179,6 +180,16 @@ mod tests {
         assert_eq!(spelled, plain);
         assert!(!spelled.is_spelled_like(&plain));
         assert!(!spelled.is_spelled_like(&plain.in_any_case(&mut random)));
+    }
+
+    #[test]
+    fn each_letter_of_the_longest_name_is_spelled_in_either_case() {
+        let (mut random, plain) = (Random::new([1; 32]), full_length());
+        let spelled: Vec<Name> = (0..64).map(|_| plain.in_any_case(&mut random)).collect();
+        for (at, byte) in plain.wire().iter().enumerate().filter(|(_, b)| b.is_ascii_alphabetic()) {
+            let kept = spelled.iter().filter(|name| name.wire()[at] == *byte).count();
+            assert!((1..64).contains(&kept), "{kept} of 64 times as it was at {at}");
+        }
     }
 
     #[test]

@@ -43,11 +43,6 @@ impl Random {
         self.bits() as u16
     }
 
-    /// A number below `end`, which is not 0. Not quite even, which does not matter for short lists.
-    pub fn below(&mut self, end: usize) -> usize {
-        self.bits() as usize % end
-    }
-
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the counter")]
     fn next_block(&mut self) -> [u32; WORDS] {
         let mut start = [0; WORDS];
@@ -115,5 +110,17 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!(one, stream(1));
         assert_ne!(one[..16], one[16..32]);
+    }
+
+    #[test]
+    fn blocks_do_not_come_again_after_32_bits_of_them() {
+        let first = |block| Random { block, ..Random::new([1; 32]) }.bits();
+        assert_ne!(first(1 << 32), first(0));
+        assert_ne!(first(2 << 32), first(1 << 32));
+    }
+
+    #[test]
+    fn nothing_of_the_key_is_shown() {
+        assert_eq!(format!("{:?}", Random::new([7; 32])), "Random");
     }
 }

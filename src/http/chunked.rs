@@ -150,7 +150,7 @@ impl ChunkedDecoder {
                     return Err(Refusal::ChunkTooLarge);
                 }
                 let digit = char::from(byte).to_digit(16).unwrap_or(0);
-                State::Size { size: size << 4 | u64::from(digit), digits: digits + 1 }
+                State::Size { size: 16 * size + u64::from(digit), digits: digits + 1 }
             }
             (State::Size { digits: 0, .. }, _) => return Err(Refusal::ChunkSize),
             (&(State::Size { size, .. } | State::Gap { size }), b';') => State::Extension { size },

@@ -33,8 +33,9 @@ fn on_some_day(text: &str) -> Option<SystemTime> {
 fn capitalized(text: &str) -> String {
     let mut out = text.to_ascii_lowercase();
     for (at, _) in text.match_indices([' ', '-']) {
-        if let Some(letter) = out.get_mut(at + 1..at + 2) {
-            letter.make_ascii_uppercase();
+        // The separator is the same in either case.
+        if let Some(start) = out.get_mut(at..at + 2) {
+            start.make_ascii_uppercase();
         }
     }
     match out.strip_suffix(" Gmt") {

@@ -111,7 +111,6 @@ impl<'a> HeadWriter<'a> {
 
     fn line(&mut self, name: &[u8], value: &[u8]) {
         work::count(name.len() + value.len());
-        self.out.reserve(name.len() + value.len() + 4);
         self.out.extend_from_slice(name);
         self.out.extend_from_slice(b": ");
         self.out.extend_from_slice(value);

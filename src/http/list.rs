@@ -23,7 +23,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         while !self.rest.is_empty() {
             let end = unquoted(self.rest, b',').unwrap_or(self.rest.len());
-            work::count(end + 1);
+            work::count(end); // trimmed
             let element = self.rest[..end].trim_ascii();
             self.rest = self.rest.get(end + 1..).unwrap_or_default();
             if !element.is_empty() {

@@ -110,7 +110,7 @@ impl Scanner {
         limits: &HeadLimits,
     ) -> Result<Option<usize>, Refusal> {
         let within = &input[..input.len().min(limits.head)];
-        work::count(1 + within.len().saturating_sub(self.searched));
+        work::count(within.len().saturating_sub(self.searched));
         while let Some(end) = memchr::memchr(b'\n', &within[self.searched..]) {
             let line_end = self.searched + end;
             let line = &within[self.line..line_end];

@@ -31,7 +31,6 @@ pub fn resolve(base: &str, reference: &str) -> Option<String> {
     let directory = &path[..path.rfind('/').map_or(0, |slash| slash + 1)];
     let merged = match new_path.starts_with('/') {
         true => new_path.to_owned(),
-        false if directory.is_empty() => ["/", new_path].concat(),
         false => [directory, new_path].concat(),
     };
     Some(compose(scheme, authority, &merged, new_query))
@@ -68,7 +67,7 @@ fn compose(scheme: &str, authority: &str, path: &str, query: Option<&str>) -> St
     uri
 }
 
-/// A path without `.` and `..` (RFC 3986 §5.2.4).
+/// A path with a slash at its start, and without `.` and `..` (RFC 3986 §5.2.4).
 fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();

@@ -169,9 +169,24 @@ fn one_lost_datagram_does_not_say_that_a_server_lacks_edns() {
     assert!(server(&[Notice::NoEdns], now).edns);
     assert!(server(&[Notice::Edns, Notice::NoEdns], now).edns, "it has answered in between");
     assert!(!server(&[Notice::NoEdns], now).edns);
+    assert!(!server(&[], now + LEARNED - Duration::from_secs(1)).edns);
     assert!(server(&[], now + LEARNED).edns);
     assert!(!server(&[Notice::NoCase], now).random_case);
+    assert!(!server(&[], now + LEARNED - Duration::from_secs(1)).random_case);
     assert!(server(&[], now + LEARNED).random_case);
+}
+
+#[test]
+fn what_was_learned_of_servers_can_be_forgotten() {
+    let [a, b] = [1, 2].map(server_address);
+    let (mut servers, now) = (Servers::default(), VirtualClock::default().now().mono);
+    for notice in [Notice::Silent, Notice::NoEdns, Notice::NoEdns, Notice::NoCase] {
+        servers.notice(a, notice, now);
+    }
+    let plain = Server { address: a, edns: false, random_case: false };
+    assert_eq!(servers.order(&[a, b], false, now), [Server::new(b), plain]);
+    servers.forget();
+    assert_eq!(servers.order(&[a, b], false, now), [Server::new(a), Server::new(b)]);
 }
 
 #[test]

@@ -148,6 +148,8 @@ fn ipv6_addresses_are_told_at_once() {
     scene.answer(AAAA, |w| w.answers(&["a.test 50 AAAA 2001:db8::9"]));
     assert_eq!(scene.found.len(), 1);
     assert!(!scene.found[0].complete && scene.found[0].answer.is_ok());
+    let [four, six] = [A, AAAA].map(|kind| scene.lookup.is_waiting(scene.place_of(kind)));
+    assert!(four && !six, "the socket of the answered query is free");
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
     scene.expect_done(&["2001:db8::9", "192.0.2.9"], Some(50));
 }
@@ -282,6 +284,22 @@ fn a_query_that_many_try_to_answer_goes_on_over_tcp() {
 }
 
 #[test]
+fn server_that_answers_something_else_over_tcp_is_given_up() {
+    let conf = ResolvConf { use_tcp: true, ..one_server() };
+    let mut scene = Scene::new("a.test", &conf);
+    scene.answer(AAAA, nothing);
+    let place = scene.place_of(A);
+    for n in 1..32 {
+        scene.lookup.received(place, server(1), b"");
+        assert!(scene.lookup.is_waiting(place), "{n}");
+    }
+    scene.lookup.received(place, server(1), b"");
+    assert_eq!(scene.step(), 0);
+    let text = "192.0.2.1:53 cannot be asked: it answers something else (1 server, 1 attempt)";
+    scene.expect_error(text, None);
+}
+
+#[test]
 fn who_is_silent_is_followed_by_the_next_and_asked_again() {
     let mut scene = Scene::new("a.test", &two_servers());
     scene.answer(AAAA, nothing);
@@ -329,6 +347,11 @@ fn few_servers_are_asked_more_often() {
         }
         scene.expect_error(text, None);
     }
+    let conf = ResolvConf { timeout: Some(Duration::from_secs(3)), ..one_server() };
+    let mut scene = Scene::new("a.test", &conf);
+    assert_eq!(scene.wait(Duration::from_secs(3)), 2);
+    assert_eq!(scene.wait(Duration::from_secs(3)), 0, "a third has no time of its own left");
+    scene.expect_error("no answer from 192.0.2.1:53 (1 server, 2 attempts)", None);
 }
 
 #[test]
@@ -444,6 +467,18 @@ fn want_of_descriptors_only_delays() {
     }
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
     scene.expect_done(&["192.0.2.9"], Some(60));
+}
+
+#[test]
+fn query_that_found_no_descriptor_is_no_attempt() {
+    let mut scene = Scene::new("a.test", &one_server());
+    scene.answer(AAAA, nothing);
+    for _ in 0..3 {
+        scene.lookup.postpone(scene.place_of(A), scene.now);
+        assert_eq!(scene.wait(Duration::from_millis(50)), 1);
+    }
+    scene.answer(A, |w| w.code(REFUSED));
+    scene.expect_error("192.0.2.1:53 says REFUSED (1 server, 1 attempt)", None);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Reading responses: what is right, and everything that lies.
 
-use tidegate::dns::{Data, Kind, Malformed, Name, Random, Response, is_bare_format_error, query};
+use tidegate::dns::{Data, Kind, Malformed, Name, Response, is_bare_format_error, query};
+use tidegate::reactor::sim::Rng;
 
-use crate::write::{A, CNAME, OPT, Written, record};
+use crate::write::{A, CNAME, OPT, Written, ladder, pointer_to, record};
 
 fn read(written: &Written) -> Result<Response, Malformed> {
     Response::read(&written.bytes())
@@ -39,9 +40,11 @@ fn names_are_read_through_compression_that_leads_backwards() {
     let pointer = |to: u8| [0xc0, to, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1].to_vec();
     written.sections[0].push(pointer(12));
     written.sections[0].push([b"\x01a".as_slice(), &pointer(16)].concat());
+    written.sections[0].push(pointer(21));
     let response = read(&written).unwrap();
     assert_eq!(response.answers[0].owner.to_string(), "www.test");
     assert_eq!(response.answers[1].owner.to_string(), "a.test");
+    assert_eq!(response.answers[2].owner.to_string(), ".", "the root, of no label");
     // The question is 14 octets from 12 on, so the record begins at 26.
     for (what, target) in [("itself", 26), ("what follows", 30), ("beyond the end", 200)] {
         let mut written = Written::about("www.test", A);
@@ -79,6 +82,24 @@ fn a_chain_of_pointers_cannot_make_a_name_too_long() {
     assert!(read(&good).is_ok());
     written.sections[0].push(tail(1)); // 257 octets
     assert_eq!(read(&written), Err(Malformed::Name));
+}
+
+#[test]
+fn each_label_of_the_longest_name_may_stand_behind_a_pointer() {
+    let about = Written::about("a.test", A);
+    let start = about.bytes().len() + record("a.test", 16, 9, b"").len();
+    let names = ladder(127, start);
+    let last = pointer_to(start + names.len() - 4);
+    let owner_at = |owner: [u8; 2]| {
+        let mut written = about.clone();
+        written.sections[0].push(record("a.test", 16, 9, &[&names[..], &last].concat()));
+        let address = b"\0\x01\0\x01\0\0\0\x09\0\x04\xc0\0\x02\x01";
+        written.sections[0].push([&owner[..], address].concat());
+        read(&written).map(|response| response.answers[0].owner.to_string())
+    };
+    assert_eq!(owner_at(last), Ok(["a"; 127].join(".")), "255 octets, 127 pointers");
+    let again = pointer_to(start + names.len());
+    assert_eq!(owner_at(again), Err(Malformed::Name), "one pointer more, which saves nothing");
 }
 
 #[test]
@@ -140,18 +161,18 @@ fn codes_are_extended_by_the_record_that_may_do_so() {
 
 #[test]
 fn any_bytes_are_read_without_harm() {
-    let mut random = Random::new([3; 32]);
+    let mut rng = Rng::new(3);
     let good = Written::about("www.test", A)
         .answers(&["www.test 60 CNAME b.test", "b.test 60 A 192.0.2.1"])
         .authority(&["test 9 SOA 5"])
         .bytes();
     for _ in 0..20_000 {
         let mut bytes = good.clone();
-        for _ in 0..1 + random.below(4) {
-            let at = random.below(bytes.len());
-            bytes[at] = random.bits().to_le_bytes()[0];
+        for _ in 0..1 + rng.below(4) {
+            let at = rng.below(bytes.len());
+            bytes[at] = rng.next().to_le_bytes()[0];
         }
-        bytes.truncate(random.below(bytes.len() + 1));
+        bytes.truncate(rng.below(bytes.len() + 1));
         let _ = Response::read(&bytes);
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tidegate::dns::{Addresses, Answer, Known, NameError, NameLimits, Names};
 use tidegate::reactor::{Clock, VirtualClock};
+use tidegate::work;
 
 /// A question without an answer for so long is taken for lost.
 pub(crate) const LOST: Duration = Duration::from_secs(60);
@@ -176,6 +177,52 @@ fn part_of_an_answer_serves_at_once_and_its_waiters_are_told_of_the_rest() {
 }
 
 #[test]
+fn waiter_that_has_seen_a_part_is_told_only_of_the_rest() {
+    let (mut names, now) = (Names::new(LIMITS), start());
+    look_up(&mut names, "a", 1, now);
+    look_up(&mut names, "a", 2, now);
+    let Ok(list) = address() else { panic!("an address") };
+    names.answered_in_part("a", list, Some(seconds(9)), now);
+    assert_eq!(look_up(&mut names, "a", 1, now), known_in_part(address()), "before it was told");
+    assert_eq!(told(&mut names), [2]);
+    assert_eq!(answer(&mut names, "a", other(), Some(seconds(9)), now), [1, 2]);
+}
+
+#[test]
+fn question_is_open_until_all_is_known() {
+    for (known, open) in [
+        (Known::Waiting, true),
+        (known_in_part(address()), true),
+        (known(address()), false),
+        (known(unanswered()), false),
+        (ASK, false),
+        (OVERLOADED, false),
+    ] {
+        assert_eq!(known.is_open(), open, "{known:?}");
+    }
+}
+
+#[test]
+fn waiters_are_listed_with_their_names() {
+    let (mut names, now) = (Names::new(LIMITS), start());
+    look_up(&mut names, "a", 1, now);
+    look_up(&mut names, "a", 2, now);
+    look_up(&mut names, "b", 1, now);
+    let listed = |names: &Names<u32>| {
+        let mut all: Vec<String> =
+            names.waiters().map(|(name, waiter)| format!("{name} {waiter}")).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(listed(&names), ["a 1", "a 2", "b 1"]);
+    names.leave("a", &1);
+    answer(&mut names, "b", address(), None, now);
+    assert_eq!(listed(&names), ["a 2", "b 1"], "who was told still has to take it");
+    look_up(&mut names, "b", 1, now);
+    assert_eq!(listed(&names), ["a 2"]);
+}
+
+#[test]
 fn rest_of_an_answer_reaches_its_waiters_however_short_it_is_kept() {
     let limits = NameLimits { ttl: (Duration::ZERO, seconds(100)), ..LIMITS };
     let (mut names, now) = (Names::new(limits), start());
@@ -222,6 +269,17 @@ fn nothing_is_served_for_longer_than_it_may_be_stale() {
     assert_eq!(look_up(&mut names, "a", 1, late + seconds(5)), ASK);
     answer(&mut names, "a", unanswered(), None, late + seconds(5));
     assert_eq!(look_up(&mut names, "a", 1, late + seconds(5)), known(unanswered()));
+
+    let mut names = Names::new(LIMITS);
+    resolve(&mut names, "a", &address(), Some(50), now);
+    assert_eq!(look_up(&mut names, "a", 1, now + seconds(1048)), ASK);
+    let late = now + seconds(1049);
+    assert_eq!(
+        look_up(&mut names, "a", 2, late),
+        known_in_part(address()),
+        "while it is asked for"
+    );
+    assert_eq!(look_up(&mut names, "a", 2, late + seconds(1)), Known::Waiting);
 }
 
 #[test]
@@ -264,6 +322,49 @@ fn name_that_was_not_used_for_longest_makes_room() {
     resolve(&mut names, "d", &address(), Some(50), now);
     assert_eq!(look_up(&mut names, "a", 1, now), known(address()));
     assert_eq!(look_up(&mut names, "b", 1, now), ASK, "it made room for d");
+}
+
+#[test]
+fn name_in_a_large_table_that_was_used_is_kept_longer() {
+    let limits = NameLimits { names: 15, ..LIMITS };
+    let (mut names, now) = (Names::new(limits), start());
+    let name = |n: usize| format!("n{n}");
+    (0..15).for_each(|n| resolve(&mut names, &name(n), &address(), Some(50), now));
+    assert_eq!(look_up(&mut names, &name(12), 1, now), known(address()));
+    (15..29).for_each(|n| resolve(&mut names, &name(n), &address(), Some(50), now));
+    assert_eq!(names.count().0, 15);
+    assert_eq!(look_up(&mut names, &name(12), 1, now), known(address()), "all others made room");
+}
+
+#[test]
+fn name_that_is_used_again_and_again_costs_only_its_look_up() {
+    let limits = NameLimits { names: 100, ..LIMITS };
+    let (mut names, now) = (Names::new(limits), start());
+    let name = |n: usize| format!("n{n:02}");
+    (0..100).for_each(|n| resolve(&mut names, &name(n), &address(), Some(50), now));
+    let mut steps = |used: [usize; 100]| {
+        let before = work::counted();
+        for n in used {
+            assert_eq!(names.look_up(&name(n), 1, None, now), known(address()));
+        }
+        work::counted() - before
+    };
+    let (one, each) = (steps([99; 100]), steps(std::array::from_fn(|n| n)));
+    assert!(2 * one < each, "{one} steps for one name, {each} for as many names");
+}
+
+#[test]
+fn name_whose_answer_serves_no_more_makes_room_before_the_table_is_full() {
+    let limits = NameLimits { names: 100, ..LIMITS };
+    let (mut names, now) = (Names::new(limits), start());
+    resolve(&mut names, "a", &address(), Some(50), now);
+    resolve(&mut names, "b", &address(), Some(60), now);
+    resolve(&mut names, "c", &address(), Some(50), now + seconds(1049));
+    assert_eq!(names.count().0, 3, "it may still serve where no question may be asked");
+    resolve(&mut names, "d", &address(), Some(50), now + seconds(1050));
+    assert_eq!(names.count().0, 3, "a has made room");
+    resolve(&mut names, "e", &address(), Some(50), now + seconds(1060));
+    assert_eq!(names.count().0, 3, "b has made room");
 }
 
 #[test]

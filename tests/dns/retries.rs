@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tidegate::dns::{Lookup, Notice, Over, Query, Random, Server, Step};
+use tidegate::dns::{Lookup, Notice, Over, Query, Random, ResolvConf, Server, Step};
 use tidegate::reactor::{Clock, VirtualClock};
 
 use crate::lookup::{Scene, TIMES, nothing, one_server, server, two_servers};
@@ -86,6 +86,28 @@ fn server_that_is_silent_is_asked_without_edns_the_next_time() {
 }
 
 #[test]
+fn silence_over_tcp_says_nothing_of_edns() {
+    let mut scene = Scene::new("a.test", &ResolvConf { use_tcp: true, ..one_server() });
+    scene.answer(AAAA, nothing);
+    assert_eq!(scene.wait(TIMES.attempt), 1);
+    assert!(has_edns(scene.query(A)));
+}
+
+#[test]
+fn silence_without_edns_does_not_say_that_a_server_lacks_it() {
+    let plain = Server { edns: false, ..Server::new(server(1)) };
+    let mut lookup = Lookup::new("a.test", &one_server(), &[plain], TIMES).unwrap();
+    let (mut now, mut random) = (VirtualClock::default().now().mono, Random::new([9; 32]));
+    while lookup.step(now, &mut random).is_some() {}
+    now += TIMES.attempt;
+    let Some(Step::Ask(place, query)) = lookup.step(now, &mut random) else { panic!("a query") };
+    assert!(!has_edns(&query));
+    assert!(lookup.noticed().all(|(_, notice)| notice == Notice::Silent));
+    lookup.received(place, server(1), &nothing(Written::to(&query.message)).bytes());
+    assert_eq!(lookup.noticed().collect::<Vec<_>>(), [(server(1), Notice::Answered)]);
+}
+
+#[test]
 fn server_is_asked_as_was_learned_of_it() {
     let plain = Server { edns: false, random_case: false, ..Server::new(server(1)) };
     let mut lookup = Lookup::new("abcdefghijklm.test", &one_server(), &[plain], TIMES).unwrap();
@@ -164,5 +186,33 @@ fn forged_answers_in_another_case_do_not_count_once_the_server_is_heard() {
     scene.answer(A, forged);
     scene.answer(A, |w| w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"]));
     assert!(!learned(&mut scene).contains(&Notice::NoCase));
+    scene.expect_done(&["192.0.2.9"], Some(60));
+}
+
+#[test]
+fn server_without_tcp_that_is_gone_is_given_up() {
+    let mut scene = Scene::new("abcdefghijklm.test", &one_server());
+    scene.answer(AAAA, nothing);
+    scene.answer(A, fold);
+    assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 1);
+    assert_eq!(scene.query(A).over, Over::Udp);
+    assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 0);
+    let text = "192.0.2.1:53 cannot be asked: connection refused (1 server, 3 attempts)";
+    scene.expect_error(text, None);
+}
+
+#[test]
+fn server_that_loses_the_case_is_asked_in_lower_case_for_what_an_alias_leads_to() {
+    let alias = |mut w: Written| {
+        w.question.make_ascii_lowercase();
+        w.answers(&["abcdefghijklm.test 60 CNAME nopqrstuvwxyz.test"])
+    };
+    let mut scene = Scene::new("abcdefghijklm.test", &one_server());
+    scene.answer(AAAA, nothing);
+    scene.answer(A, alias);
+    assert_eq!(scene.answer(A, alias), 1);
+    let message = &scene.query(A).message;
+    assert_eq!(message[12..], message[12..].to_ascii_lowercase());
+    scene.answer(A, |w| w.answers(&["nopqrstuvwxyz.test 60 A 192.0.2.9"]));
     scene.expect_done(&["192.0.2.9"], Some(60));
 }

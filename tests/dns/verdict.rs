@@ -104,3 +104,19 @@ fn huge_answers_are_taken_in_part() {
     let Verdict::Addresses { addresses, .. } = verdict(&huge) else { panic!("there are many") };
     assert_eq!(addresses.len(), MOST_ADDRESSES);
 }
+
+#[test]
+fn doubled_records_hide_no_others() {
+    let twice = |lines: Vec<String>| {
+        let lines: Vec<&str> = lines.iter().flat_map(|line| [line.as_str(); 2]).collect();
+        about().answers(&lines)
+    };
+    let list: Vec<String> = (0..MOST_ADDRESSES).map(|n| format!("192.0.2.{n}")).collect();
+    let lines = list.iter().map(|address| format!("a.test 60 A {address}")).collect();
+    let list: Vec<&str> = list.iter().map(String::as_str).collect();
+    assert_eq!(verdict(&twice(lines)), addresses(&list, 60));
+    let mut lines = vec!["a.test 60 CNAME n1.test".to_owned()];
+    lines.extend((1..LONGEST_CHAIN).map(|n| format!("n{n}.test 60 CNAME n{}.test", n + 1)));
+    let chain = twice(lines).answers(&[&format!("n{LONGEST_CHAIN}.test 60 A 192.0.2.1")]);
+    assert_eq!(verdict(&chain), addresses(&["192.0.2.1"], 60));
+}

@@ -109,3 +109,19 @@ pub(crate) fn question_of(query: &[u8]) -> (String, u16) {
     let response = response.unwrap();
     (response.name.to_string().to_ascii_lowercase(), response.question.0)
 }
+
+/// A compression pointer.
+pub(crate) fn pointer_to(at: usize) -> [u8; 2] {
+    (0xc000 | u16::try_from(at).unwrap()).to_be_bytes()
+}
+
+/// Names at `start`, each of one label more: `a` and a pointer to the one before, so that the last
+/// leads through as many labels as there are names.
+pub(crate) fn ladder(labels: usize, start: usize) -> Vec<u8> {
+    let mut out = b"\x01a\0".to_vec();
+    for n in 1..labels {
+        out.extend(b"\x01a");
+        out.extend(pointer_to(if n == 1 { start } else { start + 3 + 4 * (n - 2) }));
+    }
+    out
+}

@@ -25,6 +25,7 @@ fn a_request_keeps_its_fields_as_they_came() {
     ];
     assert_eq!(shown(head.fields()), expected);
     assert_eq!(head.fields().wire(), post(LINES));
+    assert_eq!(head.wire_length(), post(LINES).len());
     assert_eq!(head.fields().start_line(), b"POST /upload HTTP/1.1\r\n");
 }
 
@@ -33,7 +34,16 @@ fn a_response_keeps_its_fields_as_they_came() {
     let head = response(&ok(LINES)).unwrap();
     assert_eq!(head.fields().len(), 6);
     assert_eq!(head.fields().wire(), ok(LINES));
+    assert_eq!(head.wire_length(), ok(LINES).len());
     assert_eq!(head.fields().start_line(), b"HTTP/1.1 200 OK\r\n");
+}
+
+#[test]
+fn a_plain_length_of_a_response_is_kept_as_it_came() {
+    for length in ["0", "5", "10", "250"] {
+        let bytes = ok(format!("Content-Length:{length}\r\n").as_bytes());
+        assert_eq!(response(&bytes).unwrap().fields().wire(), bytes, "{length}");
+    }
 }
 
 #[test]
@@ -82,8 +92,20 @@ fn lines_can_be_added_behind_a_start_line() {
     fields.push(b"ETag", b"");
     assert_eq!(fields.wire(), b"HTTP/1.1 200 OK\r\na: 1\r\nETag: \r\n");
     assert_eq!(fields.get(Name::ETag), Some(&b""[..]));
-    fields.shrink();
     assert!(fields.weight() >= fields.wire().len());
+}
+
+#[test]
+fn fields_that_are_shrunk_have_no_room_left() {
+    let mut roomy = Fields::after(Vec::with_capacity(10_000), 1);
+    roomy.push(b"A", b"b");
+    roomy.shrink();
+    assert_eq!(roomy.wire(), b"A: b\r\n");
+    assert!(roomy.weight() < 1000, "{}", roomy.weight());
+    let mut roomy = Fields::after(Vec::new(), 1000);
+    roomy.push(b"A", b"b");
+    roomy.shrink();
+    assert!(roomy.weight() < 1000, "{}", roomy.weight());
 }
 
 #[test]

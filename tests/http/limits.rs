@@ -1,6 +1,6 @@
 //! How long a head may be: the promised sizes are borne, one byte more is refused.
 
-use tidegate::http::{HeadLimits, Method, Refusal};
+use tidegate::http::{HeadLimits, MAX_FIELDS, Method, Refusal};
 
 use super::rules::stream::{Ending, Event, Run};
 use super::support::{chunked, from_client, from_origin, ok, post};
@@ -80,6 +80,16 @@ fn fields_are_counted_to_128_and_then_431() {
     assert_eq!(refused(&others(127)), None);
     assert_eq!(refused(&others(128)), Some(Refusal::TooManyFields));
     assert_eq!(Refusal::TooManyFields.status().code(), 431);
+}
+
+#[test]
+fn no_limit_lets_more_than_512_fields_pass() {
+    let limits = HeadLimits { fields: 1000, ..HeadLimits::default() };
+    let refused = |stream: &[u8]| refusal(&from_client(stream, &limits));
+    let others = |n: usize| post("A: b\r\n".repeat(n).as_bytes()); // and Host
+    assert_eq!(refused(&others(MAX_FIELDS - 1)), None);
+    assert_eq!(refused(&others(MAX_FIELDS)), Some(Refusal::TooManyFields));
+    assert_eq!(MAX_FIELDS, 512);
 }
 
 #[test]

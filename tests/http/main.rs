@@ -20,5 +20,7 @@ mod round_trip;
 #[path = "../../fuzz/src/lib.rs"]
 mod rules;
 mod split;
+mod status;
 mod support;
+mod wiped;
 mod work;

@@ -98,3 +98,46 @@ fn preconditions_are_told_apart_by_what_they_guard() {
     }
     assert!(!is_conditional(&fields(&[("If-Range", "x")])));
 }
+
+#[test]
+fn a_304_is_about_the_response_whose_validators_it_names() {
+    let later = "Thu, 01 Jan 2026 00:00:01 GMT";
+    for (stored, named, about) in [
+        (("ETag", "\"a\""), ("ETag", "\"a\""), true),
+        (("ETag", "\"a\""), ("ETag", "\"b\""), false),
+        (("ETag", "\"a\""), ("ETag", "W/\"a\""), true),
+        (("ETag", "W/\"a\""), ("ETag", "W/\"a\""), true),
+        (("ETag", "W/\"a\""), ("ETag", "\"a\""), false), // a strong tag stands for other bytes
+        (("ETag", "W/\"a\""), ("ETag", "W/\"b\""), false),
+        (("A", "b"), ("ETag", "\"a\""), false),
+        (("A", "b"), ("ETag", "W/\"a\""), true),
+        (("ETag", "\"a\""), ("A", "b"), true),
+        (("Last-Modified", MODIFIED), ("Last-Modified", MODIFIED), true),
+        (("Last-Modified", MODIFIED), ("Last-Modified", later), false),
+        (("A", "b"), ("Last-Modified", MODIFIED), false),
+    ] {
+        let response = fields(&[stored]);
+        let validators = Validators::of(&response);
+        assert_eq!(validators.are_those_of(&fields(&[named])), about, "{stored:?} {named:?}");
+    }
+}
+
+#[test]
+fn responses_with_equal_strong_validators_have_the_same_bytes() {
+    let (modified, date) = (("Last-Modified", MODIFIED), ("Date", "Thu, 01 Jan 2026 00:01:00 GMT"));
+    let earlier = ("Last-Modified", "Wed, 31 Dec 2025 23:59:59 GMT");
+    let tag = ("ETag", "\"a\"");
+    for (one, other, same) in [
+        (&[modified, date][..], &[modified, date][..], true),
+        (&[modified, date], &[earlier, date], false),
+        (&[modified], &[modified], false), // without Date nobody knows how old it was
+        (&[date], &[date], false),
+        (&[tag], &[tag], true),
+        (&[tag], &[("ETag", "W/\"a\"")], false),
+        (&[tag, modified, date], &[modified, date], false),
+    ] {
+        let [one, other] = [one, other].map(fields);
+        let are = Validators::of(&one).are_strongly(&Validators::of(&other));
+        assert_eq!(are, same, "{one:?} {other:?}");
+    }
+}

@@ -38,6 +38,8 @@ fn a_quoted_byte_is_not_found_outside() {
     assert_eq!(list::unquoted(b"\"\\\";\";", b';'), Some(5));
     assert_eq!(list::unquoted(b"\";", b';'), None);
     assert_eq!(list::unquoted(b"\\;", b';'), Some(1), "outside, a backslash is nothing special");
+    assert_eq!(list::unquoted(b"\\\";\"", b';'), None, "nor does it escape a quote");
+    assert_eq!(list::unquoted(b"a\"b\"", b'"'), None, "quotes belong to what they enclose");
 }
 
 #[test]

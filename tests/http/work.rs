@@ -2,9 +2,10 @@
 
 use tidegate::cache;
 use tidegate::http::hop::{self, Hop};
+use tidegate::http::list::Elements;
 use tidegate::http::{
-    Chunked, ChunkedDecoder, ClientCodec, FromClient, FromOrigin, HeadLimits, Method, RequestHead,
-    ResponseHead, ServerCodec, Version,
+    Chunked, ChunkedDecoder, ClientCodec, Fields, FromClient, FromOrigin, HeadLimits, HeadWriter,
+    Method, RequestHead, ResponseHead, ServerCodec, Version,
 };
 use tidegate::work;
 
@@ -114,6 +115,39 @@ fn many_fields_cost_linear_work() {
         assert_eq!(head_of_request(bytes).unwrap().fields().all_named(b"B-1").count(), 0);
     };
     check("a name", make, find, 128);
+}
+
+#[test]
+fn name_is_compared_with_those_of_its_length() {
+    let mut fields = Fields::default();
+    (0..100).for_each(|_| fields.push(&[b'x'; 200], b""));
+    let find = |name: &[u8]| steps(|| assert_eq!(fields.all_named(name).count(), 0));
+    let [same, longer] = [find(&[b'y'; 200]), find(&[b'y'; 201])];
+    assert!((20_000..30_000).contains(&same), "{same} steps for 20,000 bytes");
+    assert!((100..1000).contains(&longer), "{longer} steps for 100 names of another length");
+}
+
+#[test]
+fn every_byte_of_a_list_counts() {
+    for element in [",", "a,", "\"a,\","] {
+        let list = element.repeat(1000);
+        let steps = steps(|| assert!(Elements::of(list.as_bytes()).count() <= 1000));
+        assert!(steps >= list.len() as u64, "{element}: {steps} steps for {} bytes", list.len());
+    }
+}
+
+#[test]
+fn head_that_is_written_costs_linear_work() {
+    let make = |size: usize| {
+        let (name, value) = ("x".repeat(size / 2 - 50), "y".repeat(size / 2 - 50));
+        post(format!("{name}: {value}\r\n").as_bytes())
+    };
+    let write = |bytes: &[u8]| {
+        let (head, mut out) = (head_of_request(bytes).unwrap(), Vec::new());
+        HeadWriter::resume(&mut out).copy_if(head.fields(), |_| true).end();
+        assert!(bytes.ends_with(&out));
+    };
+    check("written", make, write, 8000);
 }
 
 #[test]

@@ -89,6 +89,14 @@ pub(super) fn start_lines() -> Vec<Row> {
             ]),
         ),
         row(
+            Refusal::RequestLine,
+            400,
+            [
+                &b"G\xe4T / HTTP/1.1\r\nHost: h\r\n\r\n"[..], // a method, not a target, in another encoding
+                b"GE\xff / HTTP/1.1\r\nHost: h\r\n\r\n",
+            ],
+        ),
+        row(
             Refusal::Version,
             505,
             [
