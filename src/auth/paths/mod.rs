@@ -164,7 +164,10 @@ fn fold(path: &[u8]) -> Vec<u8> {
     if path.is_ascii() {
         return path.to_ascii_lowercase();
     }
-    String::from_utf8_lossy(path).to_uppercase().to_lowercase().into_bytes()
+    // Each for itself: a sigma is another one at the end of a word, and a prefix ends anywhere.
+    let chars = String::from_utf8_lossy(path);
+    let folded = chars.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    folded.collect::<String>().into_bytes()
 }
 
 #[cfg(test)]
@@ -195,6 +198,17 @@ mod tests {
         ] {
             assert_eq!(place(path, &prefixes), Place::Below(expected), "{path}");
         }
+    }
+
+    #[test]
+    fn case_beyond_ascii_is_ignored_wherever_a_prefix_ends() {
+        let greek = prefixes(&["/%CE%91%CE%A3"]); // in upper case, and ends in a sigma
+        for path in
+            ["/%CE%91%CE%A3%CE%91", "/%CE%B1%CF%83%CE%B1", "/%CE%B1%CF%82", "/%CE%B1%CF%83/%CE%B1"]
+        {
+            assert_eq!(place(path, &greek), Place::Below(0), "{path}");
+        }
+        assert_eq!(place("/%CE%B1%CE%B1", &greek), Place::Nowhere);
     }
 
     #[test]
