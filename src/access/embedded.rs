@@ -26,7 +26,10 @@ pub(super) fn ends(address: IpAddr) -> Vec<IpAddr> {
 }
 
 fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
-    let join = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    let join = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Ipv4Addr::new(a, b, c, d)
+    };
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => vec![], // RFC 4291 §2.5.2 and §2.5.3, not IPv4-compatible
         [0, 0, 0, 0, 0, 0, a, b] => vec![join(a, b)], // compatible (RFC 4291 §2.5.5.1)

@@ -54,8 +54,8 @@ impl NameSet {
         let place = match self.place(pattern.name(), hash) {
             Ok(entry) => entry,
             Err(_) => {
-                let entry = self.push(pattern.name())?;
                 self.grow();
+                let entry = self.push(pattern.name())?;
                 let free = self.free(hash);
                 self.slots[free] = Slot { hash: short(hash), entry: entry + 1 };
                 entry as usize
@@ -73,24 +73,23 @@ impl NameSet {
 
     fn push(&mut self, name: &str) -> Option<u32> {
         let at = u32::try_from(self.text.len()).ok()?;
-        let entry = u32::try_from(self.entries.len()).ok().filter(|&entry| entry < u32::MAX)?;
+        // The text is full long before there are so many names that the next number is none.
+        let entry = u32::try_from(self.entries.len()).ok()?;
         let length = u8::try_from(name.len()).ok()?;
         self.text.push_str(name);
         self.entries.push(Entry { at, length, itself: 0, below: 0 });
         Some(entry)
     }
 
-    /// Keeps the table at most half full, for the entry that was pushed too.
+    /// Makes room for one more name; the table stays at most half full.
     fn grow(&mut self) {
-        if self.entries.len() * 2 <= self.slots.len() {
-            return;
-        }
-        let size = (self.entries.len() * 2).next_power_of_two().max(16);
-        self.slots = vec![Slot::default(); size];
-        for (place, entry) in (0..self.entries.len() - 1).zip(1..) {
-            let hash = hash(self.name(place));
-            let free = self.free(hash);
-            self.slots[free] = Slot { hash: short(hash), entry };
+        if self.entries.len() * 2 >= self.slots.len() {
+            self.slots = vec![Slot::default(); (self.slots.len() * 2).max(16)];
+            for (place, entry) in (0..self.entries.len()).zip(1..) {
+                let hash = hash(self.name(place));
+                let free = self.free(hash);
+                self.slots[free] = Slot { hash: short(hash), entry };
+            }
         }
     }
 
@@ -147,7 +146,7 @@ impl NameSet {
             if at > 0 && bytes[at - 1] != b'.' {
                 return None;
             }
-            let place = self.place(&name[at..], finish(state)).ok()?;
+            let place = self.place(&name[at..], state).ok()?;
             Some((u32::try_from(place).ok()?, at > 0))
         })
     }
@@ -187,14 +186,8 @@ const fn step(state: u64, byte: u8) -> u64 {
     (state ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3)
 }
 
-/// Spreads what FNV leaves in the high bits over all of them.
-const fn finish(state: u64) -> u64 {
-    let mixed = (state ^ (state >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ (mixed >> 29)
-}
-
 fn hash(name: &str) -> u64 {
-    finish(name.bytes().rev().fold(EMPTY, step))
+    name.bytes().rev().fold(EMPTY, step)
 }
 
 /// The part of a hash that does not choose the slot.
@@ -229,10 +222,37 @@ mod tests {
         assert_eq!(line(&set, "c.b.test"), Some(3));
         assert_eq!(line(&set, "d.test"), Some(4));
         assert_eq!(line(&set, "test"), None);
+        assert_eq!(line(&set, "xa.test"), Some(4), "that is not below a.test");
         assert_eq!(line(&set, "xa.tes"), None);
         assert_eq!(line(&set, ""), None);
         assert_eq!(NameSet::default().find("a.test"), None);
         assert_eq!(set.len(), 4, "names that are the same take one place");
+    }
+
+    #[test]
+    fn names_with_the_same_hash_in_a_slot_are_told_apart() {
+        let (one, other) = ("host388883.test", "host861326.test");
+        let set = set(&[one]);
+        assert_eq!(short(hash(one)), short(hash(other)));
+        assert_eq!(set.first(hash(one)), set.first(hash(other)));
+        assert_eq!((line(&set, one), line(&set, other)), (Some(1), None));
+    }
+
+    #[test]
+    fn a_look_up_passes_few_other_names() {
+        let names: Vec<String> = (0..1_000).map(|number| format!("host{number}.test")).collect();
+        let set = set(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let passed = |name: &String| {
+            let place = set.place(name, hash(name)).unwrap();
+            let mut at = set.first(hash(name));
+            std::iter::from_fn(|| {
+                let here = set.slots[at].entry as usize;
+                at = set.next(at);
+                (here != place + 1).then_some(())
+            })
+            .count()
+        };
+        assert!(names.iter().map(passed).sum::<usize>() < names.len());
     }
 
     proptest! {

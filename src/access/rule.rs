@@ -220,6 +220,7 @@ mod tests {
             "deny user.=10.0.0.1",
             "deny 203.0.114.0/24",
             "deny 2001:db8::/32 class=documentation",
+            "deny 2001:db8::",
             "allow host2",
             "allow @/etc/lists/names.txt client=10.0.0.0/8,::1 scheme=http,https",
             "deny client=192.0.2.1 listener=3128,127.0.0.1:3129",
@@ -229,6 +230,8 @@ mod tests {
         }
         let same: Rule = "  deny\t* # everything\r".parse().unwrap();
         assert_eq!(same.to_string(), "deny");
+        let same: Rule = "allow [2001:db8::a] port=80".parse().unwrap();
+        assert_eq!(same.to_string(), "allow 2001:db8::a port=80");
     }
 
     #[test]
@@ -245,6 +248,7 @@ mod tests {
             ("allow port=0", "port=0"),
             ("allow user=", "user="),
             ("allow client=x", "client=x"),
+            ("allow listener=0", "listener=0"),
             ("deny class=public", "class=public"),
             ("deny method=G(T", "method=G(T"),
             ("deny scheme=ftp", "scheme=ftp"),
@@ -257,6 +261,10 @@ mod tests {
             ("allow api.example:443", "a port is a condition: 'api.example port=443'"),
             ("allow 10.0.0.1:80", "'10.0.0.1 port=80'"),
             ("allow https://api.example/x", "without scheme and path: 'api.example'"),
+            ("allow api.example:http", "'api.example:http' is no IP address"),
+            ("allow a..b:80", "'a..b:80' is no IP address"),
+            ("allow a..b", "'a..b' is neither a host name nor *.DOMAIN"),
+            ("deny port=1 port=2", "'port' stands twice"),
         ] {
             let error = text.parse::<Rule>().unwrap_err();
             assert!(error.message.contains(said), "{text}: {error}");

@@ -272,10 +272,8 @@ impl RuleSet {
                     group.fits_name(name)
                 }
             };
-            let earlier = fit.filter(|fit| {
-                decided.as_ref().is_none_or(|(_, first): &(_, Fit<'_>)| fit.line < first.line)
-            });
-            decided = earlier.map(|fit| (group, fit)).or(decided);
+            let fits = decided.into_iter().chain(fit.map(|fit| (group, fit)));
+            decided = fits.min_by_key(|(_, fit): &(_, Fit<'_>)| fit.line);
         }
         let line = decided.as_ref().map_or(Line::MAX, |(_, fit)| fit.line);
         let otherwise =

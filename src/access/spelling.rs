@@ -108,12 +108,14 @@ fn parse_v4(text: &str) -> Option<Ipv4Addr> {
     let parts: Option<Vec<u64>> = text.split('.').map(parse_number).collect();
     let parts = parts.filter(|parts| parts.len() <= 4)?;
     let (&last, bytes) = parts.split_last()?;
-    let last_bits = 8 * (4 - u32::try_from(bytes.len()).ok()?);
-    if bytes.iter().any(|&byte| byte > 255) || last >= 1 << last_bits {
-        return None;
+    let mut octets = u32::try_from(last).ok()?.to_be_bytes();
+    for (octet, &byte) in octets.iter_mut().zip(bytes) {
+        if *octet != 0 {
+            return None; // the last number needs it, too
+        }
+        *octet = byte.try_into().ok()?;
     }
-    let high = bytes.iter().fold(0, |high, byte| high << 8 | byte);
-    u32::try_from(high << last_bits | last).ok().map(Ipv4Addr::from)
+    Some(octets.into())
 }
 
 fn parse_number(text: &str) -> Option<u64> {
@@ -121,7 +123,7 @@ fn parse_number(text: &str) -> Option<u64> {
     let (digits, radix) = match hex {
         Some("") => ("0", 16), // as inet_aton has it
         Some(digits) => (digits, 16),
-        None if text.len() > 1 && text.starts_with('0') => (text, 8),
+        None if text.starts_with('0') => (text, 8),
         None => (text, 10),
     };
     let plain = digits.bytes().all(|b| b.is_ascii_hexdigit()); // and no sign
@@ -219,7 +221,20 @@ mod tests {
         assert_eq!(Host::parse("a..b"), Err(SpellingError::Label));
         assert_eq!(Host::parse("."), Err(SpellingError::Label));
         assert_eq!(Host::parse("a.."), Err(SpellingError::Label));
-        assert_eq!(Host::parse(&"a".repeat(64)), Err(SpellingError::Label));
         assert_eq!(Host::parse("[::1"), Err(SpellingError::Brackets));
+    }
+
+    #[test]
+    fn a_label_has_63_characters_and_a_name_253_at_most() {
+        let name = |lengths: &[usize]| {
+            lengths.iter().map(|&n| "a".repeat(n)).collect::<Vec<_>>().join(".")
+        };
+        for longest in [name(&[63]), name(&[63, 63, 63, 61])] {
+            assert_eq!(Host::parse(&longest), Ok(Host::Name(longest.clone())));
+            assert_eq!(Host::parse(&format!("{longest}.")), Ok(Host::Name(longest)));
+        }
+        for longer in [name(&[64]), name(&[63, 63, 63, 62]), name(&[63, 63, 63, 63])] {
+            assert_eq!(Host::parse(&longer), Err(SpellingError::Label), "{longer}");
+        }
     }
 }

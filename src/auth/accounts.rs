@@ -127,26 +127,29 @@ impl Accounts {
 #[derive(Debug)]
 pub(super) struct Nobody {
     secret: Secret,
-    /// Hashes that no password has, for each algorithm.
-    known: [(Algorithm, Ha1); Algorithm::ALL.len()],
+    /// Hashes that no password has.
+    sha256: Ha1,
+    md5: Ha1,
 }
 
 impl Nobody {
     pub(super) fn new(secret: &Secret) -> Self {
-        let known = [Algorithm::Sha256, Algorithm::Md5]
-            .map(|of| (of, of.nobodys(&secret.mac("nobody", &[]))));
-        Self { secret: secret.clone(), known }
+        let ha1 = |of: Algorithm| of.nobodys(&secret.mac("nobody", &[]));
+        let (sha256, md5) = (ha1(Algorithm::Sha256), ha1(Algorithm::Md5));
+        Self { secret: secret.clone(), sha256, md5 }
     }
 
-    fn ha1(&self, of: Algorithm) -> &Ha1 {
-        let [first, second] = &self.known;
-        if first.0 == of { &first.1 } else { &second.1 }
+    const fn ha1(&self, of: Algorithm) -> &Ha1 {
+        match of {
+            Algorithm::Sha256 => &self.sha256,
+            Algorithm::Md5 => &self.md5,
+        }
     }
 
     /// Returns the place among `count` users by which `name`, which no user has, is judged.
     fn place_of(&self, name: &str, count: usize) -> usize {
         let mac = self.secret.mac("stand-in", &[name.as_bytes()]);
-        let number = mac.iter().fold(0, |sum: usize, &byte| sum << 8 ^ usize::from(byte));
+        let number = usize::from_be_bytes(*mac.first_chunk().expect("it is shorter"));
         number.checked_rem(count).unwrap_or(0)
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn of_sha512(hash: [u8; 64]) -> String {
 
 /// Adds up to three bytes, the first the most significant, as one character more than they are.
 fn push(out: &mut String, bytes: &[u8]) {
-    let mut bits = bytes.iter().fold(0, |bits, &byte| bits << 8 | usize::from(byte));
+    let mut bits = bytes.iter().fold(0, |bits, &byte| bits * 256 + usize::from(byte));
     for _ in 0..=bytes.len() {
         out.push(char::from(ALPHABET[bits % 64]));
         bits /= 64;

@@ -82,7 +82,7 @@ struct Record {
 }
 
 /// As many clients are remembered.
-const MOST: NonZeroUsize = NonZeroUsize::new(16 * 1024).expect("it is not zero");
+const MOST: NonZeroUsize = NonZeroUsize::new(16_384).expect("it is not zero");
 
 impl Failures {
     /// Nobody has failed yet.

@@ -263,6 +263,8 @@ mod tests {
         assert_eq!(PasswordHash::parse(made.as_str()), Ok(made.clone()));
         assert!(made.verify(&password("secret")) && !made.verify(&password("Secret")));
         assert_eq!(format!("{made:?}"), "PasswordHash(bcrypt, ..)");
+        let longest = password(&"x".repeat(72));
+        assert!(PasswordHash::bcrypt(&longest, 4, [0; 16]).unwrap().verify(&longest));
         assert!(PasswordHash::bcrypt(&password(&"x".repeat(73)), 4, [0; 16]).is_err());
         assert!(PasswordHash::bcrypt(&password("x"), 31, [0; 16]).is_err());
     }
@@ -283,6 +285,8 @@ mod tests {
             ("$2y$05$short", "cut short"),
             ("$5$rounds=999$abc$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y8", "rounds"),
             ("$5$rounds=99999999$abc$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y8", "rounds"),
+            ("$5$rounds=+1000$abc$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y8", "rounds"),
+            ("$5$rounds=01000$abc$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y8", "rounds"),
             ("$5$abc$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y", "cut short"),
             ("$5$$Mz4DiYKTnNKbZLo/mIp3d8Y4aQBhv3uhSwxLDy55/Y8", "altered"),
             ("$apr1$dpWweCo.x$3lg41Q0jCVg8tM730gOJ60", "altered"),

@@ -163,6 +163,13 @@ mod tests {
     }
 
     #[test]
+    fn only_who_has_the_key_knows_where_in_a_table_something_stands() {
+        let hash = |key| Secret::new([key; 32]).hasher().hash_one("192.0.2.1");
+        assert_eq!(hash(1), hash(1));
+        assert_ne!(hash(1), hash(2));
+    }
+
+    #[test]
     fn passwords_are_text_without_control_characters() {
         assert!(Password::new("pässword: with a colon").is_ok());
         assert!(Password::new("").is_ok());

@@ -245,6 +245,27 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_comes_or_goes_is_a_change() {
+        let one = read(&format!("alice:{BCRYPT}")).unwrap();
+        let two = read(&format!("alice:{BCRYPT}\nalice:r:{HA1}")).unwrap();
+        for changes in [one.changes(&two), two.changes(&one)] {
+            assert_eq!(changes, UserChanges { changed: vec!["alice"], ..UserChanges::default() });
+        }
+    }
+
+    #[test]
+    fn each_user_who_is_compared_counts_as_one_look_up() {
+        let users = |count| {
+            let lines: Vec<_> = (0..count).map(|number| format!("u{number}:r:{HA1}")).collect();
+            read(&lines.join("\n")).unwrap()
+        };
+        let (old, newer) = (users(20), users(30));
+        let before = work::counted();
+        assert_eq!(old.changes(&newer).added.len(), 10);
+        assert_eq!(work::counted() - before, 50 * LOOK_UP as u64);
+    }
+
+    #[test]
     fn what_comes_twice_is_refused() {
         for line in [format!("alice:{BCRYPT}"), format!("alice:r:{HA1}")] {
             let error = read(&format!("{line}\nbob:r:{HA1}\n{line}\n")).unwrap_err();

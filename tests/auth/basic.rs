@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use tidegate::auth::digest::Algorithm;
 use tidegate::auth::{Done, Job, Side, Verdict};
 use tidegate::reactor::Clock;
@@ -11,6 +13,7 @@ use super::support::{BCRYPT, Door, digest_line, outcome};
 const ALADDIN: &str = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="; // open sesame
 const ALICE: &str = "Basic YWxpY2U6c2VjcmV0"; // secret
 const ALICE_WRONG: &str = "Basic YWxpY2U6U2VjcmV0"; // Secret
+const ALADDIN_WRONG: &str = "Basic QWxhZGRpbjpPcGVuIHNlc2FtZQ=="; // Open sesame
 const BOB: &str = "Basic Ym9iOnNlY3JldA=="; // secret
 
 fn hashed() -> String {
@@ -66,6 +69,26 @@ fn who_is_not_there_costs_the_same_and_is_wrong() {
 }
 
 #[test]
+fn any_user_may_be_the_one_by_whom_a_name_is_judged_that_nobody_has() {
+    // Lines of Digest are judged at once, hashes are not.
+    let at_once = (0..300).map(|n| digest_line(&format!("early{n}"), Algorithm::Md5, "") + "\n");
+    let hashed = (0..300).map(|n| format!("late{n}:{BCRYPT}\n"));
+    let text: String = at_once.chain(hashed).collect();
+    let outcomes = |door: &mut Door| -> Vec<String> {
+        let names = (b'a'..=b'z').map(|name| [name, b':', b'x']);
+        names
+            .map(|name| outcome(door.get("/", &format!("Basic {}", BASE64.encode(name)))))
+            .collect()
+    };
+    let mut door = Door::new(&text);
+    let found = outcomes(&mut door);
+    assert!(["wrong", "needs hashing"].iter().all(|one| found.iter().any(|other| other == one)));
+    assert_eq!(outcomes(&mut door), found, "always the same one");
+    let elsewhere = outcomes(&mut Door::with_secret(&text, [8; 32]));
+    assert_ne!(elsewhere, found, "nobody else knows which");
+}
+
+#[test]
 fn what_is_remembered_ends_with_the_hash_it_is_about() {
     let mut door = Door::new(&hashed());
     let job = job(&mut door, ALICE);
@@ -84,6 +107,7 @@ fn a_line_of_digest_serves_basic_without_a_job() {
     for algorithm in Algorithm::ALL {
         let mut door = Door::new(&digest_line("Aladdin", *algorithm, "open sesame"));
         assert_eq!(outcome(door.get("/", ALADDIN)), "Aladdin is there");
+        assert_eq!(outcome(door.get("/", ALADDIN_WRONG)), "wrong");
         assert_eq!(outcome(door.get("/", ALICE)), "wrong");
     }
 }
@@ -107,6 +131,25 @@ fn what_is_switched_off_is_neither_offered_nor_taken() {
     let mut door = Door::new("# nobody");
     assert!(door.schemes().is_empty());
     assert_eq!(outcome(door.get("/", ALICE)), "not-offered");
+}
+
+#[test]
+fn a_scheme_is_one_by_which_somebody_can_be_recognized() {
+    let digest = digest_line("Aladdin", Algorithm::Md5, "open sesame");
+    assert_eq!(Door::new(&digest).schemes(), ["Digest", "Basic"]);
+    assert_eq!(Door::with(&digest, |settings| settings.basic = false).schemes(), ["Digest"]);
+    assert_eq!(Door::with(&digest, |settings| settings.digest = false).schemes(), ["Basic"]);
+    assert_eq!(Door::new(&hashed()).schemes(), ["Basic"]);
+}
+
+#[test]
+fn sides_have_fields_of_their_own() {
+    for (side, fields) in [
+        (Side::Origin, ["Authorization", "WWW-Authenticate", "Authentication-Info"]),
+        (Side::Proxy, ["Proxy-Authorization", "Proxy-Authenticate", "Proxy-Authentication-Info"]),
+    ] {
+        assert_eq!([side.credentials().as_str(), side.challenge(), side.info()], fields);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate::auth::digest::Algorithm;
+use tidegate::auth::digest::{Algorithm, Credentials};
 use tidegate::auth::{Accepted, Side, Verdict, Why};
 use tidegate::reactor::Clock;
 
@@ -149,6 +149,36 @@ fn what_was_not_offered_is_challenged() {
     }
     let without = answer.sign().replace("algorithm=MD5, ", "");
     assert_eq!(outcome(door.get("/a?b", &without)), "alice is there", "MD5 is meant");
+}
+
+#[test]
+fn credentials_claim_the_realm_that_they_name() {
+    let mut door = Door::new(&both("alice"));
+    let answer = answer(&mut door).sign();
+    let elsewhere = answer.replace("realm=\"a realm", "realm=\"another");
+    let unknown = answer.replace("Digest ", "Other ");
+    assert!(door.claims(&[&answer]) && door.claims(&["Basic YTpi"]));
+    assert!(door.claims(&[&elsewhere, &answer]));
+    for credentials in [elsewhere.as_str(), &unknown, "Digest", "Bearer abc"] {
+        assert!(!door.claims(&[credentials]), "{credentials}");
+    }
+    assert!(!door.claims(&[]));
+    let neither = Door::with(&both("alice"), |settings| {
+        (settings.basic, settings.digest) = (false, false);
+    });
+    assert!(!neither.claims(&[&answer, "Basic YTpi"]));
+}
+
+#[test]
+fn nothing_is_shown_that_is_as_good_as_a_password() {
+    let answer = Answer::to("dcd98b7102dd2f0e8b11d0f600bfb0c093");
+    let text = answer.sign();
+    let sent = Credentials::parse(text.strip_prefix("Digest ").unwrap().as_bytes()).unwrap();
+    let shown = format!("{sent:?}");
+    assert!(shown.contains("alice") && shown.contains("a realm"), "{shown}");
+    for secret in [&sent.response, &sent.nonce, &sent.cnonce] {
+        assert!(!shown.contains(&format!("\"{secret}\"")), "{shown}");
+    }
 }
 
 #[test]

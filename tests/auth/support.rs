@@ -81,11 +81,22 @@ impl Door {
     }
 
     pub(crate) fn request(&mut self, method: &str, target: &str, credentials: &[&str]) -> Verdict {
+        let fields = self.fields(credentials);
+        let request = Request { method, target, fields: &fields };
+        self.authenticator.verify(&request, self.clock.now())
+    }
+
+    /// Whether a request with these credentials may answer a challenge of this realm.
+    pub(crate) fn claims(&self, credentials: &[&str]) -> bool {
+        let fields = self.fields(credentials);
+        self.authenticator.claims(&Request { method: "GET", target: "/", fields: &fields })
+    }
+
+    fn fields(&self, credentials: &[&str]) -> Fields {
         let mut fields = Fields::default();
         let name = self.authenticator.side().credentials().as_str();
         credentials.iter().for_each(|value| fields.push(name.as_bytes(), value.as_bytes()));
-        let request = Request { method, target, fields: &fields };
-        self.authenticator.verify(&request, self.clock.now())
+        fields
     }
 
     /// The challenges to a request without credentials.

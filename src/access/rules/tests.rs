@@ -17,6 +17,10 @@ fn policy(set: RuleSet) -> DestinationPolicy {
     DestinationPolicy { egress: Arc::new(set), ..DestinationPolicy::default() }
 }
 
+fn no_file(_: &str) -> Result<Vec<u8>, String> {
+    Err("none".into())
+}
+
 /// Rules in a file.
 fn in_file(text: &str) -> DestinationPolicy {
     let mut set = RuleSet::default();
@@ -28,8 +32,17 @@ fn in_file(text: &str) -> DestinationPolicy {
 
 /// Why a request is denied, if it is.
 fn judge(policy: &DestinationPolicy, host: &str, address: &str, own: &Own) -> Option<String> {
+    judge_at(policy, (host, 80), address, own)
+}
+
+fn judge_at(
+    policy: &DestinationPolicy,
+    (host, port): (&str, u16),
+    address: &str,
+    own: &Own,
+) -> Option<String> {
     let host = Host::parse(host).unwrap();
-    let judged = policy.ask(&asker("GET"), &host, 80, own).and_then(|judgement| {
+    let judged = policy.ask(&asker("GET"), &host, port, own).and_then(|judgement| {
         policy.judge(&judgement, &host, address.parse().unwrap(), own).map(drop)
     });
     judged.err().map(|denial: Denial| denial.rule())
@@ -41,7 +54,7 @@ fn rules_on_one_line_stand_in_their_order() {
     let place = Some((Source::File("tidegate.toml".into()), 7));
     let given = rules.map(|rule| GivenRule { place: place.clone(), ..rule.parse().unwrap() });
     let mut set = RuleSet::default();
-    read_rules(&mut set, &given, &mut |_: &str| Err("none".into())).unwrap();
+    read_rules(&mut set, &given, &mut no_file).unwrap();
     let (policy, own) = (policy(set), Own::default());
     assert_eq!(judge(&policy, "dev.test", "10.0.0.1", &own), None, "the first one lifts it");
     assert_eq!(judge(&policy, "a.test", "10.0.0.1", &own).unwrap(), "destination-private");
@@ -61,6 +74,7 @@ fn many_rules_that_alternate_are_few_look_ups() {
         .collect();
     let policy = in_file(&format!("# none\n{text}"));
     assert_eq!((policy.egress.len(), policy.egress.groups.len()), (30_000, 3));
+    assert_eq!(policy.egress.sections.len(), 1, "one place is kept for all");
     let own = Own::default();
     assert_eq!(judge(&policy, "b9999.test", "198.41.0.4", &own).unwrap(), "rule rules:30000");
     assert_eq!(judge(&policy, "c77.test", "10.0.77.1", &own), None);
@@ -75,6 +89,160 @@ fn conditions_are_bounded() {
     let mut read = |_: &str| Ok(text.as_bytes().to_vec());
     let refused = read_rules(&mut set, &given, &mut read).unwrap_err().to_string();
     assert!(refused.starts_with("rules:32769: there are more than 65536 conditions"), "{refused}");
+}
+
+#[test]
+fn each_value_of_a_condition_counts() {
+    for (name, value) in [
+        ("client", "192.0.2.1"),
+        ("user", "ann"),
+        ("listener", "3128"),
+        ("port", "80"),
+        ("class", "private"),
+        ("method", "GET"),
+        ("scheme", "http"),
+    ] {
+        let read = |values| {
+            let rule = format!("deny {name}={}", vec![value; values].join(","));
+            read_rules(&mut RuleSet::default(), &[rule.parse().unwrap()], &mut no_file)
+        };
+        assert_eq!(read(65_535), Ok(()), "with the rule itself they are as many as may be");
+        let refused = read(65_536).unwrap_err().to_string();
+        assert!(refused.contains("there are more than 65536 conditions"), "{name}");
+    }
+}
+
+#[test]
+fn a_rule_is_named_by_where_it_was_written() {
+    let mut set = RuleSet::default();
+    let given =
+        ["deny a.test", "@rules", "deny d.test", "deny @list"].map(|it| it.parse().unwrap());
+    let mut read = |file: &str| match file {
+        "rules" => Ok(b"# one\n\ndeny b.test\ndeny c.test".to_vec()),
+        "list" => Ok(b"e.test\nf.test".to_vec()),
+        _ => no_file(file),
+    };
+    read_rules(&mut set, &given, &mut read).unwrap();
+    let (policy, own) = (policy(set), Own::default());
+    for (host, place) in [
+        ("a.test", "rule 1"),
+        ("b.test", "rule rules:3"),
+        ("c.test", "rule rules:4"),
+        ("d.test", "rule 3"),
+        ("e.test", "rule list:1"),
+        ("f.test", "rule list:2"),
+    ] {
+        assert_eq!(judge(&policy, host, "198.41.0.4", &own).as_deref(), Some(place));
+    }
+}
+
+#[test]
+fn a_rule_is_named_as_it_could_be_written() {
+    let rules = [
+        "deny a.test",
+        "deny *.b.test",
+        "deny .c.test",
+        "deny d.test=10.0.0.0/8",
+        "deny *.e.test=10.0.0.0/8",
+        "deny .f.test=10.0.0.0/8",
+        "deny 10.0.0.0/16 method=GET",
+    ];
+    let (policy, own) = (in_file(&rules.join("\n")), Own::default());
+    for (host, rule) in [
+        ("a.test", rules[0]),
+        ("x.b.test", rules[1]),
+        ("c.test", rules[2]),
+        ("x.c.test", rules[2]),
+        ("d.test", rules[3]),
+        ("x.e.test", rules[4]),
+        ("f.test", rules[5]),
+        ("x.f.test", rules[5]),
+        ("other.test", rules[6]),
+    ] {
+        let (host, address) = (Host::parse(host).unwrap(), "10.0.0.1".parse().ok());
+        let found = policy.rule_for(&asker("GET"), (&host, 80), address, &own);
+        assert_eq!(found.unwrap().text, rule);
+    }
+}
+
+#[test]
+fn rules_that_wait_for_an_address_stand_before_the_one_that_decides() {
+    let policy = in_file(
+        "allow 198.41.0.0/24 port=80\nreport .a.test=10.0.0.0/8\nallow class=private method=GET\n\
+         deny .test\nallow 10.0.0.0/8\nreport .example\n",
+    );
+    let ask = |host: &str| {
+        let host = Host::parse(host).unwrap();
+        let judgement = policy.ask(&asker("GET"), &host, 80, &Own::default()).unwrap();
+        let undecided: Vec<_> = judgement.undecided(&host).map(|rule| rule.to_string()).collect();
+        (undecided, judgement.reported().map(ToString::to_string))
+    };
+    let classes = "'allow class=private method=GET' (rules:3)";
+    let waiting =
+        ["'allow 198.41.0.0/24 port=80' (rules:1)", "'report .a.test=…' (rules:2)", classes];
+    assert_eq!(ask("a.test"), (waiting.map(String::from).to_vec(), None));
+    let policy = in_file("report a.test\nallow b.test");
+    let reported = |host: &str| {
+        let host = Host::parse(host).unwrap();
+        let judgement = policy.ask(&asker("GET"), &host, 80, &Own::default()).unwrap();
+        assert!(!judgement.depends_on_address());
+        judgement.reported().map(ToString::to_string)
+    };
+    assert_eq!(reported("a.test").as_deref(), Some("'report a.test' (rules:1)"));
+    assert_eq!(reported("b.test"), None);
+}
+
+#[test]
+fn only_a_rule_that_allows_lifts_the_denial_of_a_port() {
+    let own = Own::default();
+    let at = |policy: &DestinationPolicy, address| judge_at(policy, ("a.test", 22), address, &own);
+    let allows = in_file("allow 198.41.0.0/24 port=22");
+    assert_eq!(at(&allows, "198.41.0.4"), None);
+    assert_eq!(at(&allows, "93.184.216.34").unwrap(), "port");
+    let denies = in_file("deny 198.41.0.0/24 port=22").ask(
+        &asker("GET"),
+        &Host::parse("a.test").unwrap(),
+        22,
+        &own,
+    );
+    assert_eq!(denies.unwrap_err().rule(), "port", "nobody is asked for addresses");
+}
+
+#[test]
+fn a_set_without_rules_is_empty_unless_it_denies() {
+    let mut set = RuleSet::default();
+    assert!(set.is_empty() && !set.denies() && !set.reports());
+    set.set_default(true, false);
+    assert!(!set.is_empty() && set.denies() && !set.reports());
+    set.set_default(false, true);
+    assert!(set.is_empty() && !set.denies() && set.reports());
+    assert!(!in_file("allow a.test").egress.is_empty());
+}
+
+#[test]
+fn files_that_hold_something_else_are_known() {
+    let set = |given: &[&str], list: &'static str| {
+        let given: Vec<_> = given.iter().map(|it| it.parse().unwrap()).collect();
+        let mut set = RuleSet::default();
+        let mut read = |file: &str| match file {
+            "rules" => Ok(b"deny a.test".to_vec()),
+            _ => Ok(list.into()),
+        };
+        read_rules(&mut set, &given, &mut read).unwrap();
+        set
+    };
+    let old = set(&["@rules", "deny @list", "deny @old"], "b.test");
+    let new = set(&["@rules", "deny @list", "deny @new"], "c.test");
+    assert_eq!(old.files().collect::<Vec<_>>(), ["list", "old", "rules"]);
+    assert_eq!(old.changed_files(&new).collect::<Vec<_>>(), ["list"]);
+    assert_eq!(old.changed_files(&old).next(), None);
+}
+
+#[test]
+fn a_file_has_a_name() {
+    let refused = "@".parse::<RuleOption>().unwrap_err();
+    assert!(refused.message.starts_with("a rule begins with allow"), "{refused}");
+    assert_eq!("@f".parse(), Ok(RuleOption::File("f".into())));
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn decode(mut value: &[u8]) -> Option<Vec<u8>> {
     while let [first, rest @ ..] = value {
         match (first, rest) {
             (b'%', [high, low, rest @ ..]) => {
-                out.push(digit(*high)? << 4 | digit(*low)?);
+                out.push(digit(*high)? * 16 + digit(*low)?);
                 value = rest;
             }
             (&byte, rest) if is_attr_char(byte) => {

@@ -11,7 +11,7 @@ use super::window::Window;
 use crate::auth::secret::{Keyed, Secret, same};
 
 /// As many nonces are remembered; that is one for each client that is active.
-const MOST_USED: NonZeroUsize = NonZeroUsize::new(16 * 1024).expect("it is not zero");
+const MOST_USED: NonZeroUsize = NonZeroUsize::new(16_384).expect("it is not zero");
 
 /// When a nonce was made, and which one it was: what tells it from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,7 +44,7 @@ impl Nonces {
     pub(super) fn make(&mut self, now: SystemTime) -> String {
         self.made += 1;
         let stamp = Stamp { millis: millis(now), number: self.made };
-        let bytes = [&stamp.bytes()[..], &self.mac(stamp)].concat();
+        let bytes = [stamp.bytes().as_flattened(), &self.mac(stamp)].concat();
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -92,15 +92,14 @@ impl Nonces {
     }
 
     fn mac(&self, stamp: Stamp) -> [u8; MAC_LENGTH] {
-        let mac = self.secret.mac("nonce", &[&stamp.bytes()]);
+        let mac = self.secret.mac("nonce", &[stamp.bytes().as_flattened()]);
         *mac.first_chunk().expect("it is shorter")
     }
 }
 
 impl Stamp {
-    fn bytes(self) -> [u8; STAMP_LENGTH] {
-        let both = u128::from(self.millis) << 64 | u128::from(self.number);
-        both.to_be_bytes()
+    const fn bytes(self) -> [[u8; STAMP_LENGTH / 2]; 2] {
+        [self.millis.to_be_bytes(), self.number.to_be_bytes()]
     }
 
     fn from_bytes(bytes: [u8; STAMP_LENGTH]) -> Self {

@@ -14,11 +14,9 @@ pub(super) struct Window {
 impl Window {
     /// Uses `count`; says whether it was not used before, as far back as is known.
     pub(super) fn take(&mut self, count: u32) -> bool {
-        if count > self.highest {
-            let ahead = count - self.highest;
-            self.used = self.used.checked_shl(ahead).unwrap_or(0) | 1;
+        if let Some(ahead) = count.checked_sub(self.highest) {
+            self.used = self.used.checked_shl(ahead).unwrap_or(0);
             self.highest = count;
-            return true;
         }
         let bit = 1u64.checked_shl(self.highest - count).unwrap_or(0);
         let is_new = bit != 0 && count > 0 && self.used & bit == 0;

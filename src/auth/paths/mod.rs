@@ -164,7 +164,10 @@ fn fold(path: &[u8]) -> Vec<u8> {
     if path.is_ascii() {
         return path.to_ascii_lowercase();
     }
-    String::from_utf8_lossy(path).to_uppercase().to_lowercase().into_bytes()
+    // Each for itself: a sigma is another one at the end of a word, and a prefix ends anywhere.
+    let chars = String::from_utf8_lossy(path);
+    let folded = chars.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    folded.collect::<String>().into_bytes()
 }
 
 #[cfg(test)]
@@ -195,6 +198,33 @@ mod tests {
         ] {
             assert_eq!(place(path, &prefixes), Place::Below(expected), "{path}");
         }
+    }
+
+    #[test]
+    fn an_escape_of_a_letter_makes_no_other_reading() {
+        let prefixes = prefixes(&["/", "/tips"]);
+        for path in ["/t%69ps", "/%74ips", "/tip%73/x"] {
+            assert_eq!(place(path, &prefixes), Place::Below(1), "{path}");
+        }
+    }
+
+    #[test]
+    fn origins_that_regard_case_and_those_that_ignore_it_may_disagree() {
+        let prefixes = prefixes(&["/a", "/A/b"]);
+        assert_eq!(place("/A/b", &prefixes), Place::Below(1));
+        assert_eq!(place("/a/b", &prefixes), Place::Ambiguous);
+        assert_eq!(place("/a/c", &prefixes), Place::Below(0));
+    }
+
+    #[test]
+    fn case_beyond_ascii_is_ignored_wherever_a_prefix_ends() {
+        let greek = prefixes(&["/%CE%91%CE%A3"]); // in upper case, and ends in a sigma
+        for path in
+            ["/%CE%91%CE%A3%CE%91", "/%CE%B1%CF%83%CE%B1", "/%CE%B1%CF%82", "/%CE%B1%CF%83/%CE%B1"]
+        {
+            assert_eq!(place(path, &greek), Place::Below(0), "{path}");
+        }
+        assert_eq!(place("/%CE%B1%CE%B1", &greek), Place::Nowhere);
     }
 
     #[test]
@@ -266,6 +296,11 @@ mod tests {
         "/x/%c0%ae%c0%ae/admin/x",
         "/x/%c0%ae%c0%ae%c0%afadmin/x",
         "/x/%e0%80%ae./admin/x",
+        "/x/%f0%80%80%ae./admin/x",
+        "/%c1%a1dmin/x",
+        "/%e0%81%a1dmin/x",
+        "/%f0%80%81%a1dmin/x",
+        "/x%2%66y%2f../admin/x",
         "/%uff0e%uff0e/admin/x",
         "/x/%u002e%u002e/admin/x",
         "/x/%ef%bc%8e%ef%bc%8e%ef%bc%8fadmin/x",
@@ -346,6 +381,25 @@ mod tests {
     }
 
     #[test]
+    fn a_path_of_more_than_128_readings_is_ambiguous() {
+        let prefixes = prefixes(&["/admin"]);
+        // Each layer is one reading more than the two of the innermost.
+        let path = |layers| ["/%", &"25".repeat(layers), "41"].concat();
+        assert_eq!(place(&path(126), &prefixes), Place::Nowhere);
+        assert_eq!(place(&path(127), &prefixes), Place::Ambiguous);
+    }
+
+    #[test]
+    fn a_path_whose_readings_have_more_than_32_kib_is_ambiguous() {
+        let prefixes = prefixes(&["/admin"]);
+        let path = |length: usize| format!("/:{}", "a".repeat(length - 2)); // which has one reading
+        assert_eq!(place(&path(32_768), &prefixes), Place::Nowhere);
+        assert_eq!(place(&path(32_769), &prefixes), Place::Ambiguous);
+        let plain = "/a-b_c~d.e=f+g".repeat(3_000);
+        assert_eq!(place(&plain, &prefixes), Place::Nowhere, "there is nothing to read in it");
+    }
+
+    #[test]
     fn what_has_no_end_of_readings_is_ambiguous() {
         let prefixes = prefixes(&["/admin"]);
         let layers = ["/%", &"25".repeat(200), "41"].concat();
@@ -359,7 +413,7 @@ mod tests {
     fn a_prefix_has_one_reading() {
         for text in ["/", "/a", "/a/", "/a.b/~c", "/caf%C3%A9", "/a:b@c"] {
             let prefix: PathPrefix = text.parse().unwrap();
-            assert_eq!(prefix.to_string(), text);
+            assert_eq!((prefix.as_str(), prefix.to_string().as_str()), (text, text));
         }
         for text in [
             "", "a", "/a?b", "/a#b", "/a b", "/é", "//", "/a/../b", "/a/./b", "/a;b", "/a%2Fb",

@@ -93,7 +93,7 @@ fn octet(digits: &[u8]) -> Option<u8> {
 }
 
 fn hex(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |sum, &digit| Some(sum << 4 | char::from(digit).to_digit(16)?))
+    digits.iter().try_fold(0, |sum, &digit| Some(sum * 16 + char::from(digit).to_digit(16)?))
 }
 
 fn replace(path: &[u8], old: u8, new: u8) -> Option<Vec<u8>> {
@@ -164,21 +164,15 @@ fn narrow(path: &[u8]) -> Option<Vec<u8>> {
     let mut rest = path;
     while let [first, tail @ ..] = rest {
         rest = match *rest {
-            [lead @ (0xc0 | 0xc1), next, ref after @ ..] => {
-                out.push((lead & 1) << 6 | next & 0x3f);
-                after
-            }
-            [0xe0, middle @ (0x80 | 0x81), next, ref after @ ..] => {
-                out.push((middle & 1) << 6 | next & 0x3f);
-                after
-            }
-            [0xf0, 0x80, middle @ (0x80 | 0x81), next, ref after @ ..] => {
-                out.push((middle & 1) << 6 | next & 0x3f);
+            [first @ (0xc0 | 0xc1), last, ref after @ ..]
+            | [0xe0, first @ (0x80 | 0x81), last, ref after @ ..]
+            | [0xf0, 0x80, first @ (0x80 | 0x81), last, ref after @ ..] => {
+                out.push(low_bits(first, last));
                 after
             }
             // U+FF01 to U+FF5E stand for U+0021 to U+007E.
-            [0xef, middle @ (0xbc | 0xbd), next @ 0x80..=0xbf, ref after @ ..] => {
-                out.push(((middle & 1) << 6 | next & 0x3f).wrapping_add(0x20));
+            [0xef, first @ (0xbc | 0xbd), last @ 0x80..=0xbf, ref after @ ..] => {
+                out.push(low_bits(first, last) + 0x20);
                 after
             }
             _ => {
@@ -188,6 +182,11 @@ fn narrow(path: &[u8]) -> Option<Vec<u8>> {
         };
     }
     changed(path, out)
+}
+
+/// The lowest seven bits of what the last bytes of a sequence in UTF-8 stand for.
+const fn low_bits(first: u8, last: u8) -> u8 {
+    (first & 1) * 64 + (last & 0x3f)
 }
 
 /// The path with what `each` leaves of its segments.
