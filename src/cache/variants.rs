@@ -24,6 +24,8 @@ const MAX_CODINGS: usize = 8;
 const MAX_TAGS: usize = 4096;
 /// Bytes that one response takes in the tables of several: a node, and places in a table half full.
 const PLACE: usize = 48 + 2 * (2 * size_of::<usize>() + 1);
+/// Bytes of the two ends of the list of several: nodes without a response.
+const ENDS: usize = 2 * 48;
 
 /// A stored response.
 #[derive(Clone, Debug)]
@@ -335,9 +337,11 @@ impl Several {
             taken(family.codings.capacity() * size_of::<Box<[u8]>>())
                 + family.codings.iter().map(|coding| taken(coding.len())).sum::<usize>()
         };
-        // Of eight places in a table, seven are used at most; each has a byte of its own.
-        let places = self.negotiated.capacity() / 7 * 8;
+        // A table has a power of two of places, some of which stay free; each has a byte of its own.
+        let most = self.negotiated.capacity();
+        let places = if most == 0 { 0 } else { most.next_power_of_two() };
         taken(size_of::<Self>())
+            + ENDS
             + taken(self.families.capacity() * size_of::<Family>())
             + self.families.iter().map(codings).sum::<usize>()
             + taken(places * (2 * size_of::<u64>() + 1))
