@@ -141,11 +141,26 @@ mod tests {
             ("gzip", "gzip, *", "*", true),
             ("gzip", "gzip, br", "*", false),
             ("gzip", "gzip, br, zstd;q=0", "gzip, zstd", false),
+            // It was not accepted then, nor is it now.
+            ("gzip", "gzip", "gzip, br;q=0", true),
+            ("gzip", "gzip", "gzip, br;q=0.5", false),
         ] {
             let value = Coding(coding.as_bytes().into());
             let found = value.would_be_chosen(&canonical(stored), &canonical(wanted));
             assert_eq!(found, chosen, "{coding} for '{stored}', then '{wanted}'");
         }
+    }
+
+    #[test]
+    fn long_list_of_codings_is_compared_as_a_whole_only() {
+        let gzip = Coding(b"gzip"[..].into());
+        let chosen = |list: &str| gzip.would_be_chosen(&canonical(list), &canonical("gzip"));
+        let others = |name: &str, count: usize| {
+            (0..count).map(|n| format!("{name}{n}, ")).collect::<String>() + "gzip"
+        };
+        assert!(chosen(&others("a", MAX_CODINGS - 1)) && chosen(&others("z", MAX_CODINGS - 1)));
+        assert!(!chosen(&others("a", MAX_CODINGS)) && !chosen(&others("z", MAX_CODINGS)));
+        assert!(!chosen("gzip, a b"), "nor is one of what is no coding");
     }
 
     #[test]

@@ -131,3 +131,30 @@ impl Hasher for Carried {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    #[test]
+    fn tables_place_a_key_by_the_hash_that_it_carries() {
+        let keys = KeyMaker::new([1, 2]);
+        let [one, other] =
+            ["http://h.example/a", "http://h.example/b"].map(|u| keys.key(&u.into()));
+        assert_eq!(BuildCarried::default().hash_one(&one), one.hash());
+        assert_ne!(one.hash(), other.hash());
+        assert_ne!(one.hash(), KeyMaker::new([1, 3]).key(one.shared_uri()).hash());
+    }
+
+    #[test]
+    fn numbers_made_of_a_text_depend_on_the_text_and_the_secret() {
+        let keys = KeyMaker::new([1, 2]);
+        let [one, other] = keys.unforeseen("a");
+        assert_ne!(one, other);
+        assert_eq!(keys.unforeseen("a"), [one, other]);
+        assert_ne!(keys.unforeseen("b"), [one, other]);
+        assert_ne!(KeyMaker::new([1, 3]).unforeseen("a"), [one, other]);
+    }
+}

@@ -120,6 +120,20 @@ mod tests {
     }
 
     #[test]
+    fn lists_with_quoted_strings_are_the_same_only_if_they_are_written_alike() {
+        assert_ne!(of("a;x=\"A\", b"), of("a;x=\"a\", b"));
+        assert_eq!(of("a;x=\"A\", b"), of("a;x=\"A\" ,b"));
+        assert!(preferences(&of("a;x=\"A\"")).is_none());
+    }
+
+    #[test]
+    fn weight_stands_behind_a_name() {
+        let (no_name, empty_name) = (of("q=0.5"), of(";q=0.5"));
+        assert_eq!(preferences(&no_name).unwrap().collect::<Vec<_>>(), [(&b"q=0.5"[..], 1000)]);
+        assert_eq!(preferences(&empty_name).unwrap().collect::<Vec<_>>(), [(&b""[..], 500)]);
+    }
+
+    #[test]
     fn long_lists_are_the_same_only_if_they_are_written_alike() {
         let list = |length: usize, sign: &str| {
             let elements: Vec<String> = (0..length).map(|n| format!("l{n}")).collect();

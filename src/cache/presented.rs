@@ -331,6 +331,50 @@ mod tests {
         assert!(of(&names[1..].join(",")).is_some());
         assert!(of(&["x"; 500].join(",")).is_some());
         assert_eq!(of(&"x".repeat(1024)), None);
+        assert!(of(&"x".repeat(1023)).is_some());
+    }
+
+    #[test]
+    fn properties_of_a_response_are_kept_only_if_they_may_count() {
+        let fields = [("Accept-Language", "de"), ("Accept-Encoding", "gzip")];
+        let weight = |names: &str, negotiated: bool| {
+            let mut response = vary(&[names]);
+            if negotiated {
+                response.push(b"Content-Language", b"de");
+                response.push(b"Content-Encoding", b"gzip");
+            }
+            let mut one = request(&fields);
+            let selection = Selection::of(&response, &mut one).unwrap();
+            assert_eq!(selection.names().collect::<Vec<_>>().join(&b","[..]), names.as_bytes());
+            selection.weight()
+        };
+        for names in ["accept", "accept,accept-language"] {
+            assert_eq!(weight(names, true), weight(names, false), "{names}");
+        }
+        let coded = "accept-encoding";
+        assert!(weight(coded, true) > weight("accept-language", true), "the coding counts");
+    }
+
+    #[test]
+    fn validated_response_keeps_its_requests_if_it_answers_the_one_that_validated_it() {
+        let select = |names: &[&str], accept| {
+            Selection::of(&vary(names), &mut request(&[("Accept", accept), ("X", "y")])).unwrap()
+        };
+        let kept = |stored: &Selection, newer: &Selection, accept| {
+            stored.kept_for(newer.clone(), &mut request(&[("Accept", accept), ("X", "y")]))
+        };
+        let [for_a, for_b] = ["a", "b"].map(|accept| select(&["Accept"], accept));
+        assert_eq!(kept(&for_a, &select(&["Accept"], "a"), "a"), for_a);
+        assert_eq!(kept(&for_a, &for_b, "b"), for_b, "it did not answer that request");
+        let for_all = select(&[], "a");
+        assert_eq!(kept(&for_all, &for_a, "a"), for_a, "it has other names now");
+    }
+
+    #[test]
+    fn selection_by_no_field_fits_all_and_weighs_nothing() {
+        let selection = Selection::of(&Fields::default(), &mut request(&[])).unwrap();
+        assert!(selection.fits(&mut request(&[("Accept", "a")])));
+        assert_eq!((selection.names().count(), selection.weight()), (0, 0));
     }
 
     #[test]

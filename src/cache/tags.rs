@@ -10,7 +10,7 @@ use crate::http::Fields;
 use crate::work;
 
 /// How many tags a stored response may have, all kinds together.
-const MAX_TAGS: usize = 1024;
+pub(super) const MAX_TAGS: usize = 1024;
 /// Bytes of the longest tag.
 const MAX_LENGTH: usize = 1024;
 /// What the place of a tag in the index takes.
@@ -77,15 +77,8 @@ impl Tags {
     }
 
     /// Returns the number of tags.
-    #[must_use]
-    pub const fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.0.len()
-    }
-
-    /// Returns true if there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Whether `tag` is among them.
@@ -162,7 +155,7 @@ mod tests {
         for group in ["g", "h \"i\"", "k"] {
             assert!(tags.has(&Tag::new(TagKind::Group, group.as_bytes())), "{group}");
         }
-        assert_eq!(tags.iter().count(), 7);
+        assert_eq!((tags.iter().count(), tags.len()), (7, 7));
         assert!(!tags.has(&Tag::new(TagKind::Key, b"A")), "case is a difference");
         assert!(!tags.has(&Tag::new(TagKind::Group, b"a")), "kinds are apart");
     }
@@ -190,5 +183,10 @@ mod tests {
         assert!(Tags::of(&fields(&[("Cache-Tag", &"x".repeat(MAX_LENGTH + 1))])).is_none());
         let long = tags(&[("Cache-Tag", &"x".repeat(MAX_LENGTH))]).weight();
         assert!(long > MAX_LENGTH && long > tags(&[("Cache-Tag", "x")]).weight());
+        assert!(long < 2 * MAX_LENGTH);
+        let list = |count| (0..count).map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
+        let most = tags(&[("Cache-Groups", &list(MAX_TAGS))]);
+        assert!(most.has(&Tag::new(TagKind::Group, (MAX_TAGS - 1).to_string().as_bytes())));
+        assert!(Tags::of(&fields(&[("Cache-Groups", &list(MAX_TAGS + 1))])).is_none());
     }
 }

@@ -89,6 +89,23 @@ mod tests {
     }
 
     #[test]
+    fn directives_are_those_of_cache_control() {
+        let all = "no-store, no-cache, private, public, must-revalidate, proxy-revalidate, \
+                   must-understand, max-age=1, s-maxage=2, stale-while-revalidate=3, stale-if-error=4";
+        let mut fields = Fields::default();
+        fields.push(b"Cache-Control", all.as_bytes());
+        let plain = ResponseControl::of(&fields);
+        let expected = ResponseControl { is_targeted: true, ..plain };
+        assert_eq!(read(&[("CDN-Cache-Control", all)]), Some(expected));
+        assert!(plain.public && plain.must_revalidate && plain.proxy_revalidate);
+        assert!(plain.must_understand && plain.no_store);
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!((plain.max_age, plain.s_maxage), (seconds(1), seconds(2)));
+        assert_eq!(Some(plain.stale_while_revalidate), seconds(3));
+        assert_eq!(plain.stale_if_error, seconds(4));
+    }
+
+    #[test]
     fn values_have_their_types() {
         let control =
             read(&[("CDN-Cache-Control", "max-age=99999999999, private, no-cache=\"a\"")]);

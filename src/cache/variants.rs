@@ -12,6 +12,7 @@ use super::key::BuildCarried;
 use super::object::Object;
 use super::presented::Presented;
 use super::tagged::Tagged;
+use super::tags;
 use super::vary::{Selection, VaryNames};
 
 /// Different lists of names in `Vary` that the responses of one URI may have; beyond, those with the
@@ -19,11 +20,13 @@ use super::vary::{Selection, VaryNames};
 const MAX_FAMILIES: usize = 8;
 /// Codings of a family that requests are compared with.
 const MAX_CODINGS: usize = 8;
-/// Tags that the responses of one URI may have; beyond, those used least recently go, so that to remove
-/// an entry takes bounded work.
-const MAX_TAGS: usize = 4096;
+/// Tags that the responses of one URI may have, of which one has a fourth at most; beyond, those used
+/// least recently go, so that to remove an entry takes bounded work.
+const MAX_TAGS: usize = 4 * tags::MAX_TAGS;
 /// Bytes that one response takes in the tables of several: a node, and places in a table half full.
 const PLACE: usize = 48 + 2 * (2 * size_of::<usize>() + 1);
+/// Bytes of the two ends of the list of several: nodes without a response.
+const ENDS: usize = 2 * 48;
 
 /// A stored response.
 #[derive(Clone, Debug)]
@@ -138,8 +141,7 @@ impl Variants {
             Self::Several(several) => {
                 let mut leaving = several.put(variant);
                 let too_many = |several: &Several| {
-                    let count = several.variants.len();
-                    count > most.max(1) || (several.tags > MAX_TAGS && count > 1)
+                    several.variants.len() > most.max(1) || several.tags > MAX_TAGS
                 };
                 while too_many(several) {
                     leaving.extend(several.remove_least_used());
@@ -335,9 +337,11 @@ impl Several {
             taken(family.codings.capacity() * size_of::<Box<[u8]>>())
                 + family.codings.iter().map(|coding| taken(coding.len())).sum::<usize>()
         };
-        // Of eight places in a table, seven are used at most; each has a byte of its own.
-        let places = self.negotiated.capacity() / 7 * 8;
+        // A table has a power of two of places, some of which stay free; each has a byte of its own.
+        let most = self.negotiated.capacity();
+        let places = if most == 0 { 0 } else { most.next_power_of_two() };
         taken(size_of::<Self>())
+            + ENDS
             + taken(self.families.capacity() * size_of::<Family>())
             + self.families.iter().map(codings).sum::<usize>()
             + taken(places * (2 * size_of::<u64>() + 1))
@@ -351,7 +355,7 @@ impl Several {
         assert_eq!(objects.sum::<usize>(), self.objects, "bytes of variants are counted");
         let tags = self.variants.iter().map(|(_, variant)| variant.object.tags.len());
         assert_eq!(tags.sum::<usize>(), self.tags, "tags are counted");
-        assert!(self.tags <= MAX_TAGS || self.variants.len() == 1, "and bounded");
+        assert!(self.tags <= MAX_TAGS, "and bounded");
         assert!(self.families.len() <= MAX_FAMILIES);
         for family in &self.families {
             let of_family = |(_, v): &(&u64, &Variant)| v.object.selection.vary() == family.names;

@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
 
 mod cases;
+mod freshness;
+mod joining;
 mod model;
 mod properties;
 mod put_off;
 mod requirements;
 mod rules;
+mod variants;
 #[cfg(feature = "cli")]
 mod weights;
 mod work;

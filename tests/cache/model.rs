@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidegate::cache::{
-    self, Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Lookup, NotStored, Object,
-    Presented, Response, Use,
+    self, Cache, CacheLimits, Content, Eviction, Extents, FreshnessRule, KeyMaker, Lookup,
+    NotStored, Object, Presented, Response, Storable, Use,
 };
 use tidegate::http::{
     ClientCodec, FromClient, FromOrigin, HeadLimits, Name, RequestHead, ResponseHead, ServerCodec,
@@ -51,6 +51,18 @@ pub(crate) fn at(seconds: u64) -> Now {
 
 /// What would be stored of a response that comes `now`.
 pub(crate) fn stored(request: &mut Presented, text: &str, now: u64) -> Result<Object, NotStored> {
+    let storable = storable(request, text, now, &[])?;
+    let (head, content) = (read_response(text, request.head()), Extents::of(Content::default(), 0));
+    Ok(Object::new(head.status(), head.fields().clone(), content, storable))
+}
+
+/// How a response that comes `now` would be stored by these rules of the operator.
+pub(crate) fn storable(
+    request: &mut Presented,
+    text: &str,
+    now: u64,
+    rules: &[FreshnessRule],
+) -> Result<Storable, NotStored> {
     let head = read_response(text, request.head());
     let response = Response {
         uri: "http://h/a",
@@ -58,14 +70,12 @@ pub(crate) fn stored(request: &mut Presented, text: &str, now: u64) -> Result<Ob
         fields: head.fields(),
         is_coded: head.fields().has(Name::TransferEncoding),
         targets: &[Name::CdnCacheControl],
-        rules: &[],
+        rules,
         store_cookies: false,
         sent: at(now).mono,
         now: at(now),
     };
-    let storable = cache::storable(request, &response)?;
-    let content = Extents::of(Content::default(), 0);
-    Ok(Object::new(head.status(), head.fields().clone(), content, storable))
+    cache::storable(request, &response)
 }
 
 /// What becomes of a response, and of a request that comes `after` it.

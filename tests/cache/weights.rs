@@ -34,13 +34,21 @@ struct Kind {
 const PLAIN: Kind =
     Kind { name: "", count: 2000, variants: 1, fields: "", length: |_| 0, part: None };
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 11] = [
     Kind { name: "empty", count: 20_000, ..PLAIN },
     Kind { name: "1 KiB", length: |_| 1 << 10, ..PLAIN },
     Kind { name: "64 KiB", count: 500, length: |_| 64 << 10, ..PLAIN },
     Kind { name: "1 MiB", count: 30, length: |_| 1 << 20, ..PLAIN },
     Kind { name: "of any size", length: |n| n * 7919 % 30_000, ..PLAIN },
     Kind { name: "variants", variants: 20, length: |n| n, fields: "Vary: Accept", ..PLAIN },
+    Kind { name: "codings", variants: 2, fields: "Vary: Accept, Accept-Encoding", ..PLAIN },
+    Kind {
+        name: "more codings",
+        count: 20_000,
+        variants: 18,
+        fields: "Vary: Accept, Accept-Encoding",
+        ..PLAIN
+    },
     Kind { name: "tags", fields: "Surrogate-Key: one other all", ..PLAIN },
     Kind { name: "long heads", fields: "X-Long: abcdefghijklmnopqrstuvwxyz | A: b", ..PLAIN },
     Kind { name: "parts", length: |_| 100_000, part: Some((1000, 3000)), ..PLAIN },
@@ -54,10 +62,12 @@ const fn limits(eviction: Eviction) -> CacheLimits {
 fn filled(kind: &Kind, eviction: Eviction) -> Cache<u8> {
     let mut cache = Cache::new(limits(eviction), KeyMaker::new([1, 2]));
     for n in 0..kind.count {
-        let mut request = present(&format!("GET | Accept: {}", n % kind.variants));
+        // Presented twice: its response does not share the names of its fields with others.
+        let [mut asked, mut request] =
+            [(); 2].map(|()| present(&format!("GET | Accept: {}", n % kind.variants)));
         let uri = format!("http://h.example/{}", n / kind.variants);
         let key = cache.keys().key(&uri.into());
-        let ticket = cache.begin(&key, &mut request, 0, at(0).mono);
+        let ticket = cache.begin(&key, &mut asked, 0, at(0).mono);
         let response = format!("200 | Cache-Control: max-age=60 | {}", kind.fields);
         let mut object = stored(&mut request, response.trim_end_matches(" | "), 0).unwrap();
         object.head.shrink();
@@ -97,6 +107,23 @@ fn what_the_allocator_loses_leaves_less_room() {
     cache.count_heap(full, full);
     assert_eq!(cache.stats().bytes, left, "what is lost no more is room again");
     cache.check();
+}
+
+#[test]
+fn marks_take_what_was_allocated() {
+    const COUNT: usize = 4900;
+    at(0); // its clock is none of the cache's
+    let mut cache: Cache<u8> = Cache::new(limits(Eviction::default()), KeyMaker::new([1, 2]));
+    let (before, empty) = (live(), cache.stats().bytes);
+    for n in 0..COUNT {
+        let key = cache.keys().key(&format!("http://h.example/{n}").into());
+        let ticket = cache.begin(&key, &mut present("GET"), 0, at(0).mono);
+        cache.mark_unshared(ticket, at(0).mono);
+        cache.abandon(ticket);
+    }
+    let (held, reckoned) = (live().wrapping_sub(before), (cache.stats().bytes - empty) as u64);
+    let honest = held - held / 100..held + held / 10;
+    assert!(honest.contains(&reckoned), "{reckoned} of {held}");
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! Fetches in flight: which requests join them, and what they take of memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate::cache::{Cache, CacheKey, CacheLimits, Eviction, Lookup, Ticket, Use};
+
+use super::model::{at, cache, keys, present, stored};
+
+fn key() -> CacheKey {
+    keys().key(&"http://h/a".into())
+}
+
+fn begin(cache: &mut Cache<u8>, request: &str, fetch: u8) -> Ticket {
+    cache.begin(&key(), &mut present(request), fetch, at(0).mono)
+}
+
+/// Whether a request joins a fetch, and if so whether before that was sent.
+fn joins(cache: &mut Cache<u8>, request: &str, seconds: u64) -> Option<bool> {
+    match cache.look_up(&key(), &mut present(request), at(seconds).mono) {
+        Lookup::Busy { unsent, .. } => Some(unsent),
+        _ => None,
+    }
+}
+
+/// A cache that has stored a response at the beginning of time.
+fn cache_with(response: &str) -> Cache<u8> {
+    let mut cache = cache();
+    let object = stored(&mut present("GET"), response, 0).unwrap();
+    cache.update(&key(), &Arc::new(object));
+    cache
+}
+
+#[test]
+fn fetch_for_the_end_brings_shorter_ends() {
+    let mut cache = cache();
+    begin(&mut cache, "GET | Range: bytes=-9", 1);
+    let mut joined = |range: &str| joins(&mut cache, &format!("GET | Range: bytes={range}"), 0);
+    assert!(joined("-9").is_some() && joined("-5").is_some());
+    assert!(joined("-10").is_none() && joined("0-5").is_none());
+    assert!(joins(&mut cache, "GET", 0).is_none());
+}
+
+#[test]
+fn fetches_that_ended_take_no_place_from_later_ones() {
+    let mut cache = cache();
+    let slow = begin(&mut cache, "GET", 0);
+    cache.keep_apart(slow);
+    for n in 1..20 {
+        let ticket = begin(&mut cache, "GET | Accept: a", n);
+        let response = format!("200 | Cache-Control: max-age=60 | Vary: X{n}");
+        let object = stored(&mut present("GET | Accept: a"), &response, 0).unwrap();
+        cache.selected(ticket, &object.selection);
+        assert!(joins(&mut cache, "GET", 0).is_some(), "list {n}");
+        cache.check();
+        cache.abandon(ticket);
+        assert!(joins(&mut cache, "GET", 0).is_none());
+    }
+}
+
+#[test]
+fn one_fetch_at_a_time_validates_what_is_served_stale() {
+    let mut cache = cache_with("200 | Cache-Control: max-age=1, stale-while-revalidate=60");
+    let used = |cache: &mut Cache<u8>| match cache.look_up(&key(), &mut present("GET"), at(5).mono)
+    {
+        Lookup::Hit(_, used) => used,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(used(&mut cache), Use::WhileRevalidating);
+    let [validating, other] = [1, 2].map(|fetch| begin(&mut cache, "GET", fetch));
+    cache.refresh(validating);
+    assert_eq!(used(&mut cache), Use::Stale);
+    cache.abandon(other);
+    assert_eq!(used(&mut cache), Use::Stale, "it goes on");
+    begin(&mut cache, "GET", 3);
+    cache.abandon(validating);
+    cache.check();
+    assert_eq!(used(&mut cache), Use::WhileRevalidating, "it has failed");
+}
+
+#[test]
+fn cleared_cache_forgets_which_responses_were_for_no_other() {
+    let mut cache = cache();
+    let first = begin(&mut cache, "GET", 1);
+    cache.mark_unshared(first, at(0).mono);
+    let second = begin(&mut cache, "GET", 2);
+    assert_eq!(joins(&mut cache, "GET", 0), None, "none waits for a response like that");
+    [first, second].into_iter().for_each(|ticket| cache.abandon(ticket));
+    cache.clear();
+    begin(&mut cache, "GET", 3);
+    assert_eq!(joins(&mut cache, "GET", 0), Some(true));
+}
+
+#[test]
+fn fetch_that_was_sent_before_answers_none_that_asks_for_a_validation_of_its_own() {
+    for (response, sent_too) in [
+        ("200 | Cache-Control: max-age=60, no-cache", false),
+        ("200 | Cache-Control: max-age=0 | ETag: \"a\"", false),
+        ("200 | Cache-Control: max-age=1", true),
+    ] {
+        let mut cache = cache_with(response);
+        let ticket = begin(&mut cache, "GET", 1);
+        assert_eq!(joins(&mut cache, "GET", 5), Some(true), "{response}");
+        cache.sent(ticket);
+        assert_eq!(joins(&mut cache, "GET", 5), sent_too.then_some(false), "{response}");
+    }
+}
+
+#[test]
+fn fetch_that_was_sent_before_answers_none_that_wants_more_freshness_than_it_brings() {
+    let mut cache = cache_with("200 | Cache-Control: max-age=10");
+    let ticket = begin(&mut cache, "GET", 1);
+    cache.sent(ticket);
+    assert_eq!(joins(&mut cache, "GET | Cache-Control: min-fresh=10", 20), Some(false));
+    assert_eq!(joins(&mut cache, "GET | Cache-Control: min-fresh=11", 20), None);
+}
+
+#[test]
+fn fetches_and_marks_count_as_memory() {
+    const COUNT: usize = 100;
+    const LENGTH: usize = 10_000;
+    let hit_for_miss = Duration::from_secs(1);
+    let limits = CacheLimits {
+        memory: 64 << 20,
+        object: 1 << 20,
+        hit_for_miss,
+        eviction: Eviction::default(),
+        variants: 1,
+    };
+    let mut cache: Cache<u8> = Cache::new(limits, keys());
+    let empty = cache.stats().bytes;
+    let path = "x".repeat(LENGTH);
+    let tickets: Vec<Ticket> = (0..COUNT)
+        .map(|n| {
+            let key = cache.keys().key(&format!("http://h/{path}/{n}").into());
+            cache.begin(&key, &mut present("GET"), 0, at(0).mono)
+        })
+        .collect();
+    cache.check();
+    let taken = (cache.stats().bytes - empty) / COUNT;
+    assert!(taken > LENGTH && taken < 2 * LENGTH, "{taken} bytes for each");
+    tickets.iter().for_each(|ticket| cache.mark_unshared(*ticket, at(0).mono));
+    tickets.into_iter().for_each(|ticket| cache.abandon(ticket));
+    let marked = (cache.stats().bytes - empty) / COUNT;
+    assert!(marked > 40 && marked < 100, "{marked} bytes for each mark");
+    cache.clear();
+    assert_eq!(cache.stats().bytes, empty);
+}
