@@ -153,3 +153,20 @@ impl Order for Gdsf {
         self.len
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn popular_entry_that_comes_back_is_worth_more_than_others_that_do() {
+        let mut order = Gdsf::default();
+        let hash = |slot: usize| (slot as u64) << 60;
+        (0..8).for_each(|slot| order.insert(slot, hash(slot), 1000));
+        (0..20).for_each(|_| order.hit(0, 1000));
+        (0..2).for_each(|slot| order.evict(slot));
+        (0..2).for_each(|slot| order.insert(slot, hash(slot), 1000));
+        (2..8).for_each(|slot| order.remove(slot));
+        assert_eq!(order.first(), Some(1));
+    }
+}
