@@ -157,6 +157,7 @@ mod tests {
         orders.hit(5, 5, 1000);
         orders.reweigh(6, 10);
         orders.remove(5);
+        assert_eq!(orders.len(), 6);
         let gone = std::iter::from_fn(|| {
             let first = orders.first()?;
             orders.evict(first);
