@@ -134,6 +134,8 @@ mod tests {
     fn root_of_a_uri_ends_with_its_authority() {
         assert_eq!(root("http://h.test/a/b"), "http://h.test/");
         assert_eq!(root("http://h.test:81/"), "http://h.test:81/");
+        assert_eq!(root("http://h/a/b"), "http://h/");
+        assert_eq!(root("https://h/a/b"), "https://h/");
         assert_eq!(root("http://h.test"), "http://h.test");
         assert_eq!(root(""), "");
     }

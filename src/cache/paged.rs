@@ -206,4 +206,17 @@ mod tests {
             }
         }
     }
+    #[test]
+    fn item_is_found_at_its_place_on_any_page() {
+        let mut paged = Paged::default();
+        (0..3 * PAGE).for_each(|item| paged.push(item));
+        assert!((0..3 * PAGE).all(|at| paged[at] == at));
+    }
+
+    #[test]
+    fn pages_and_the_list_of_them_weigh() {
+        let mut paged = Paged::default();
+        (0..100 * PAGE).for_each(|_| paged.push(0_u8));
+        assert!(paged.weight() >= 100 * (PAGE + size_of::<Vec<u8>>()), "{}", paged.weight());
+    }
 }

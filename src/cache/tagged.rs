@@ -171,5 +171,14 @@ mod tests {
         };
         assert_eq!(candidates(&many(2)), MAX_ASKED);
         assert_eq!(candidates(&many(1000)), MAX_LENGTH / 1002);
+        assert_eq!(candidates(&many(1022)), MAX_LENGTH / 1024, "all of the length is used");
+        assert_eq!(candidates(&many(3000)), 0, "there is no room for two");
+    }
+
+    #[test]
+    fn responses_with_one_tag_do_not_hide_others() {
+        let named = |n: usize| (format!("\"{n}\""), &b"x"[..]);
+        let used_last = (0..50).map(|_| named(99));
+        assert_eq!(candidates(&(0..14).map(named).chain(used_last).collect::<Vec<_>>()), 15);
     }
 }

@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
 
 mod cases;
+mod content;
 mod freshness;
 mod joining;
+mod memory;
 mod model;
+mod objects;
 mod properties;
 mod put_off;
 mod requirements;

@@ -38,9 +38,14 @@ impl Full {
     }
 
     fn store(&mut self, n: usize) {
-        let response = "200 | Cache-Control: max-age=60 | Cache-Groups: \"g\", \"h\"";
-        let object = stored(&mut present("GET"), response, 0).unwrap();
-        self.cache.update(&self.key(n), &Arc::new(object));
+        self.store_as(&format!("http://h.test/{n}"), "GET", "Cache-Groups: \"g\", \"h\"");
+    }
+
+    /// Stores a response with these field lines to a request.
+    fn store_as(&mut self, uri: &str, request: &str, lines: &str) {
+        let response = format!("200 | Cache-Control: max-age=60 | {lines}");
+        let object = stored(&mut present(request), &response, 0).unwrap();
+        self.cache.update(&self.cache.keys().key(&uri.into()), &Arc::new(object));
     }
 
     fn has(&mut self, n: usize) -> bool {
@@ -132,6 +137,38 @@ fn cleared_cache_is_empty_at_once_and_drops_its_responses_in_slices() {
 }
 
 #[test]
+fn responses_stored_between_two_clears_leave_with_the_second() {
+    let mut full = Full::new(100);
+    full.cache.clear();
+    (0..50).for_each(|n| full.store(n));
+    full.cache.clear();
+    full.store(99);
+    full.keep_house();
+    assert_eq!(full.cache.stats().entries, 1);
+    assert!(full.has(99));
+}
+
+#[test]
+fn entries_of_any_size_are_removed_in_slices() {
+    let (long, tags) = ("a".repeat(8000), (0..500).map(|n| format!("t{n}")).collect::<Vec<_>>());
+    let mut full = Full::new(0);
+    for n in 0..10_000 {
+        let uri = format!("http://h.test/{}", n / 1000);
+        full.store_as(&uri, &format!("GET | Accept: {n}"), "Vary: Accept");
+    }
+    full.cache.clear();
+    assert!(full.keep_house() > 3);
+    (0..1000).for_each(|n| full.store_as(&format!("http://h.test/{n}{long}"), "GET", "A: b"));
+    full.cache.clear();
+    assert!(full.keep_house() > 20);
+    let tags = format!("Surrogate-Key: {}", tags.join(" "));
+    (0..100).for_each(|n| full.store_as(&format!("http://h.test/{n}"), "GET", &tags));
+    full.cache.clear();
+    assert!(full.keep_house() > 5);
+    assert_eq!(full.cache.stats().entries, 0);
+}
+
+#[test]
 fn cache_with_less_memory_shrinks_in_slices() {
     let mut full = Full::new(20_000);
     let memory = LIMITS.memory / 64;
@@ -159,7 +196,8 @@ fn other_order_of_eviction_takes_over_in_slices() {
 fn storing_one_more_costs_no_more_however_many_there_are() {
     for eviction in Eviction::ALL {
         let mut full = Full::new(0);
-        full.cache.set_limits(CacheLimits { eviction, ..LIMITS });
+        // As many at a time that a table of all of them could not grow at once.
+        full.cache.set_limits(CacheLimits { eviction, memory: 2 * LIMITS.memory, ..LIMITS });
         for n in 0..200_000 {
             at_once(|| full.store(n));
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tidegate::cache::{Cache, CacheKey, Content, Extents, Lookup, Presented};
+use tidegate::cache::{Cache, CacheKey, Content, Extents, Lookup, Presented, What};
 use tidegate::work;
 
 use super::model::{at, cache, present, stored};
@@ -215,4 +215,29 @@ fn range_costs_and_weighs_little_however_many_parts_are_stored() {
         let stored = cache.stored(&key(&cache)).next().unwrap();
         assert_eq!(stored.content.parts().len(), if gap == 1 { 1 } else { 64 });
     }
+}
+
+#[test]
+fn long_uri_and_entity_tag_cost_no_more_than_their_length() {
+    const LENGTH: usize = 8000;
+    let mut cache: Cache<u8> = cache();
+    let uri: Arc<str> = format!("http://h/{}", "a".repeat(LENGTH)).into();
+    let objects: Vec<_> = (0..3)
+        .map(|n| {
+            let request = format!("GET | Accept: {n}");
+            let tag = format!("\"{n:LENGTH$}\"").replace(' ', "x");
+            let response = format!("200 | Cache-Control: max-age=60 | Vary: Accept | ETag: {tag}");
+            Arc::new(stored(&mut present(&request), &response, 0).unwrap())
+        })
+        .collect();
+    let (steps, found) = steps(|| {
+        let key = cache.keys().key(&uri);
+        objects.iter().for_each(|object| cache.update(&key, object));
+        assert!(cache.told_apart(&key).is_empty(), "together they are too long");
+        let mut purge = cache.purge(&What::Uri(Arc::clone(&uri)), false, at(0).mono);
+        while !cache.go_on(&mut purge) {}
+        purge.count()
+    });
+    assert_eq!((found, cache.stats().entries), (3, 0));
+    assert!(steps < 40 * LENGTH as u64, "{steps} steps");
 }

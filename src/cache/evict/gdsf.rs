@@ -153,3 +153,112 @@ impl Order for Gdsf {
         self.len
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WEIGHT: usize = 1000;
+
+    fn hash(slot: usize) -> u64 {
+        (slot as u64) << 58
+    }
+
+    fn filled(slots: usize) -> Gdsf {
+        let mut order = Gdsf::default();
+        (0..slots).for_each(|slot| order.insert(slot, hash(slot), WEIGHT));
+        order
+    }
+
+    /// Slots in the order in which they are evicted.
+    fn evicted(mut order: Gdsf) -> Vec<usize> {
+        std::iter::from_fn(|| {
+            let first = order.first()?;
+            order.evict(first);
+            Some(first)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn popular_entry_that_comes_back_is_worth_more_than_others_that_do() {
+        let mut order = filled(8);
+        (0..20).for_each(|_| order.hit(0, WEIGHT));
+        order.hit(1, WEIGHT);
+        (0..3).for_each(|slot| order.evict(slot));
+        order.insert(0, hash(0), 4 * WEIGHT);
+        (1..3).for_each(|slot| order.insert(slot, hash(slot), WEIGHT));
+        order.insert(8, hash(8), WEIGHT);
+        (3..8).for_each(|slot| order.remove(slot));
+        assert_eq!(evicted(order), [8, 2, 1, 0], "one that was never here goes first");
+    }
+
+    #[test]
+    fn deferred_entry_goes_after_others_of_its_worth() {
+        let mut order = filled(3);
+        order.defer(0);
+        assert_eq!(evicted(order), [1, 2, 0]);
+    }
+
+    #[test]
+    fn entry_that_lost_weight_goes_after_others_of_its_uses() {
+        let mut order = filled(3);
+        order.reweigh(0, WEIGHT / 10);
+        assert_eq!(order.held, 2 * WEIGHT + WEIGHT / 10);
+        order.reweigh(1, 2 * WEIGHT);
+        assert_eq!(order.held, 2 * WEIGHT + WEIGHT / 10, "an entry only loses weight by that");
+        assert_eq!(evicted(order), [1, 2, 0]);
+    }
+
+    #[test]
+    fn entries_are_evicted_after_most_others_were_removed() {
+        let mut order = filled(64 * 64);
+        let weight = order.queue.weight();
+        (128..64 * 64).for_each(|slot| order.remove(slot));
+        assert!(order.queue.weight() < weight / 2);
+        assert_eq!(evicted(order), (0..128).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn bytes_of_entries_are_counted() {
+        let mut order = filled(3);
+        order.hit(0, 3 * WEIGHT);
+        assert_eq!(order.held, 5 * WEIGHT);
+        order.remove(1);
+        assert_eq!(order.held, 4 * WEIGHT);
+        order.evict(0);
+        assert_eq!(order.held, WEIGHT);
+    }
+
+    /// How many of the requests for `keys` miss, with room for so many entries; and how much like LRU
+    /// the order is then.
+    fn missed(room: usize, keys: impl Iterator<Item = usize>) -> (usize, Lean) {
+        let (mut order, mut missed) = (Gdsf::default(), 0);
+        for key in keys {
+            if order.has(key) {
+                order.hit(key, WEIGHT);
+                continue;
+            }
+            missed += 1;
+            if order.len() == room {
+                let first = order.first().unwrap();
+                order.evict(first);
+            }
+            order.insert(key, (key as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15), WEIGHT);
+        }
+        (missed, order.lean)
+    }
+
+    #[test]
+    fn order_leans_to_what_misses_less() {
+        // What is popular is not used often enough for LRU to hold it, beside a scan.
+        let scan = (0..60_000).map(|at| if at % 4 == 0 { at / 4 % 100 } else { 100 + at });
+        let (missed_of_scan, lean) = missed(200, scan);
+        assert!(missed_of_scan < 50_000, "{missed_of_scan} of 60,000");
+        assert_eq!(lean.newcomer(), USE / 32);
+        // What was popular never comes again: LRU hits it while it is.
+        let popular = (0..60_000).map(|at| at / 300 * 50 + at % 100);
+        let (_, lean) = missed(200, popular);
+        assert!(lean.newcomer() > USE / 4, "{lean:?}");
+    }
+}

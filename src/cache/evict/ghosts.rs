@@ -109,4 +109,35 @@ mod tests {
         assert_eq!(ghosts.take(hash), Some(ghost));
         assert_eq!(ghosts.take(hash), None);
     }
+
+    #[test]
+    fn twice_as_many_are_remembered_as_there_are_entries() {
+        let mut ghosts = Ghosts::default();
+        let hash = |n: u64| (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let ghost = Ghost { epoch: 1, credit: 3 };
+        ghosts.grow(10_000);
+        let before = work::Mark::now();
+        (0..10_000).for_each(|n| ghosts.put(hash(n), ghost));
+        assert!(before.steps() < 30_000, "each shard grows once: {} steps", before.steps());
+        let places = ghosts.places;
+        assert!((20_000..24_000).contains(&places), "{places} places");
+        assert!(ghosts.weight() >= places * 8 + SHARDS * size_of::<Vec<u64>>());
+        let known = (0..10_000).filter(|n| ghosts.take(hash(*n)) == Some(ghost)).count();
+        assert!(known > 7000, "{known} of 10,000");
+        let unknown = (10_000..20_000).filter(|n| ghosts.take(hash(*n)).is_some()).count();
+        assert_eq!(unknown, 0);
+    }
+
+    #[test]
+    fn newer_ghost_takes_the_place_of_an_older_one() {
+        let mut ghosts = Ghosts::default();
+        ghosts.grow(1);
+        let (old, new) = (Ghost { epoch: 3, credit: 255 }, Ghost { epoch: 5, credit: 1 });
+        ghosts.put(1 << 40, old);
+        ghosts.put(1 << 40, new);
+        assert_eq!(ghosts.take(1 << 40), Some(new));
+        ghosts.put(1 << 40, old);
+        assert_eq!(ghosts.take(1 << 41), None, "that one was not evicted");
+        assert_eq!(ghosts.take(1 << 40), Some(old), "and it is still known");
+    }
 }

@@ -87,4 +87,17 @@ mod tests {
             assert!(lean.value(MOST, 1) < 1 << 48 && lean.value(1, usize::MAX) > 0);
         }
     }
+
+    #[test]
+    fn towards_lru_is_faster() {
+        let mut lean = Lean(2);
+        lean.shift(false);
+        assert_eq!(lean.0, 6);
+        lean.shift(true);
+        assert_eq!(lean.0, 5);
+        (0..3).for_each(|_| lean.shift(false));
+        assert_eq!(lean.0, LRU);
+        (0..20).for_each(|_| lean.shift(true));
+        assert_eq!(lean.0, 0);
+    }
 }

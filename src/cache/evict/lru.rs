@@ -109,3 +109,24 @@ impl Order for Lru {
         self.len
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_go_in_the_order_of_their_last_use() {
+        let mut order = Lru::default();
+        (0..5).for_each(|slot| order.insert(slot, 0, 1));
+        order.hit(0, 1);
+        order.defer(1);
+        order.reweigh(2, 1);
+        order.hit(9, 1); // which it does not know
+        let gone = std::iter::from_fn(|| {
+            let first = order.first()?;
+            order.evict(first);
+            Some(first)
+        });
+        assert_eq!(gone.collect::<Vec<_>>(), [2, 3, 4, 0, 1]);
+    }
+}

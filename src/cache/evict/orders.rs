@@ -144,4 +144,28 @@ mod tests {
         gone.sort_unstable();
         assert_eq!(gone, (1..=10).collect::<Vec<_>>());
     }
+
+    #[test]
+    fn entries_of_both_orders_are_used_and_spared() {
+        let mut orders = Orders::new(Eviction::Lru);
+        (0..4).for_each(|slot| orders.insert(slot, slot as u64, 1000));
+        orders.choose(Eviction::Gdsf);
+        (4..7).for_each(|slot| orders.insert(slot, slot as u64, 1000));
+        orders.defer(0);
+        orders.hit(1, 1, 1000); // which moves it
+        orders.defer(4);
+        orders.hit(5, 5, 1000);
+        orders.reweigh(6, 10);
+        orders.remove(5);
+        assert_eq!(orders.len(), 6);
+        let gone = std::iter::from_fn(|| {
+            let first = orders.first()?;
+            orders.evict(first);
+            Some(first)
+        });
+        let gone: Vec<usize> = gone.collect();
+        assert_eq!(gone[..3], [2, 3, 0], "the former order goes first");
+        assert_eq!(gone[3..5], [1, 4], "one that was used is in the order now: {gone:?}");
+        assert_eq!(gone.len(), 6);
+    }
 }

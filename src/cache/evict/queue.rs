@@ -102,3 +102,73 @@ impl Queue {
         self.weight + taken(self.shards.capacity() * size_of::<Shard>())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that the heaps take.
+    fn heaps(queue: &Queue) -> usize {
+        queue.shards.iter().map(Shard::weight).sum()
+    }
+
+    fn places(queue: &Queue) -> usize {
+        queue.shards.iter().map(|shard| shard.heap.len()).sum()
+    }
+
+    #[test]
+    fn slots_come_by_their_worth_now() {
+        let mut queue = Queue::default();
+        let mut worth: Vec<Option<u64>> = (0..300).map(|slot| Some((slot * 7 % 300) + 1)).collect();
+        worth.iter().enumerate().for_each(|(slot, worth)| queue.push(slot, worth.unwrap()));
+        worth[3] = None; // it is free
+        worth[0] = Some(1000);
+        let mut gone = Vec::new();
+        while let Some(slot) = queue.first(|slot| worth[slot]) {
+            gone.push(worth[slot].take().unwrap());
+            queue.pop(slot);
+            queue.left(slot, |slot| worth[slot]);
+        }
+        assert!(gone.is_sorted() && gone.len() == 299 && gone[298] == 1000, "{gone:?}");
+    }
+
+    #[test]
+    fn evicted_slot_leaves_no_place_behind() {
+        let mut queue = Queue::default();
+        (0..1000).for_each(|slot| queue.push(slot, slot as u64));
+        (0..500).for_each(|slot| queue.pop(slot));
+        assert_eq!(places(&queue), 500);
+        queue.pop(999);
+        assert_eq!(places(&queue), 500, "it is not the first of its shard");
+    }
+
+    #[test]
+    fn places_of_free_slots_are_bounded() {
+        let mut queue = Queue::default();
+        let count = 101 * SHARDS;
+        (0..count).for_each(|slot| queue.push(slot, slot as u64));
+        assert_eq!(queue.weight, heaps(&queue));
+        assert!(queue.weight() >= heaps(&queue) + SHARDS * size_of::<Shard>());
+        let least = taken(SHARDS * size_of::<Shard>()) + count * size_of::<(u64, usize)>();
+        assert!((least..least * 5 / 4).contains(&queue.weight()), "{} bytes", queue.weight());
+        for slot in (0..count).rev() {
+            queue.left(slot, |other| (other < slot).then_some(other as u64));
+            assert!(places(&queue) <= 2 * (slot + SHARDS) + 16 * SHARDS);
+        }
+        assert_eq!(queue.weight, heaps(&queue));
+    }
+
+    #[test]
+    fn heaps_grow_and_are_cleared_up_seldom() {
+        let mut queue = Queue::default();
+        let count = 1000 * SHARDS;
+        let before = work::Mark::now();
+        (0..count).for_each(|slot| queue.push(slot, slot as u64));
+        assert!(before.steps() < 20 * count as u64, "{} steps to grow", before.steps());
+        let before = work::Mark::now();
+        for slot in (0..count).rev() {
+            queue.left(slot, |other| (other < slot).then_some(other as u64));
+        }
+        assert!(before.steps() < 4 * count as u64, "{} steps", before.steps());
+    }
+}

@@ -175,4 +175,54 @@ mod tests {
         let verdicts = verdicts(keys, |_| false);
         assert!(verdicts.len() > 100 && !verdicts.iter().any(|ahead| *ahead));
     }
+
+    #[test]
+    fn what_changed_counts_more_than_what_was_long_ago() {
+        // A long scan, of which a part was held, then what is used all the time and was not.
+        let scan = (0..2_000).cycle().take(100_000);
+        let then = (0..40_000).map(|at| if at % 2 == 0 { at % 100 } else { at });
+        let verdicts = verdicts(scan.chain(then), |key| (100..600).contains(&key));
+        assert!(verdicts[100] && !verdicts[verdicts.len() - 1]);
+    }
+
+    #[test]
+    fn bytes_of_the_epochs_are_those_used_last_in_them() {
+        let mut rival = Rival::default();
+        let epoch = rival.used(None, 100, false);
+        assert_eq!((rival.latest[0], rival.fetched), (100, 100));
+        rival.used(Some(epoch), 100, true);
+        assert_eq!((rival.latest[0], rival.fetched), (100, 100), "it is used again");
+        rival.gone(epoch, 60);
+        assert_eq!(rival.latest[0], 40);
+        (0..200).for_each(|_| rival.begin_epoch(1000));
+        assert_eq!((rival.latest.len(), rival.reach), (KNOWN, EVERYTHING));
+        assert!(rival.weight() >= KNOWN * size_of::<usize>());
+    }
+
+    #[test]
+    fn lru_holds_the_newest_epochs_that_fit() {
+        let mut rival = Rival::default();
+        let mut epochs: Vec<u16> = Vec::new();
+        for _ in 0..4 {
+            epochs.push(rival.used(None, 500, false));
+            rival.begin_epoch(1000);
+        }
+        // Of 500 bytes each, two fit beside an epoch with none; the third is one too many.
+        assert_eq!(rival.reach, 4);
+        assert_eq!((rival.objects.missed, rival.bytes.missed), (256, 500), "of the one since then");
+        rival.used(Some(epochs[0]), 500, false);
+        assert_eq!(rival.fetched, 500, "LRU has replaced it");
+        rival.used(Some(epochs[3]), 500, false);
+        assert_eq!(rival.fetched, 500, "LRU has it");
+    }
+
+    #[test]
+    fn ahead_is_who_is_by_objects_and_by_bytes() {
+        for (objects, bytes) in [(1, 1), (1, -1), (-1, 1)] {
+            let mut rival = Rival { seen: ENOUGH, ..Rival::default() };
+            rival.used(None, 2000, false);
+            (rival.objects.ahead, rival.bytes.ahead) = (1000 * objects, 1000 * bytes);
+            assert_eq!(rival.judge(1000), Some(objects + bytes == 2));
+        }
+    }
 }
