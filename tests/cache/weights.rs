@@ -46,7 +46,7 @@ const PLAIN: Kind = Kind {
     piece: 64 << 10,
 };
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 13] = [
     Kind { name: "empty", count: 20_000, ..PLAIN },
     Kind { name: "1 KiB", length: |_| 1 << 10, ..PLAIN },
     Kind { name: "64 KiB", count: 500, length: |_| 64 << 10, ..PLAIN },
