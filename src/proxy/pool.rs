@@ -60,8 +60,8 @@ pub(super) struct Returned {
 #[derive(Debug)]
 pub(super) struct Idle {
     returned: Returned,
-    /// When it came back.
-    since: Instant,
+    /// How often the reactor had polled when it came back.
+    polls: u64,
     until: Instant,
     /// When it may be used at the earliest.
     rested: Instant,
@@ -124,12 +124,12 @@ impl Pool {
         limits: &Limits,
         reactor: &mut Reactor<Mail>,
     ) -> Option<OriginConnection> {
-        let now = reactor.now().mono;
-        while let Some(id) = self.find(origin, client, &mut allowed, now) {
-            let Idle { returned, since, .. } = self.remove(id)?;
+        let (now, polls) = (reactor.now().mono, reactor.polls());
+        while let Some(id) = self.find(origin, client, &mut allowed, (now, polls)) {
+            let Idle { returned, polls: before, .. } = self.remove(id)?;
             let Returned { connection, origin, last, .. } = returned;
             // No poll has told yet what came on a connection that has come back in this turn.
-            let hear = if since == now { heard_now } else { heard };
+            let hear = if before == polls { heard_now } else { heard };
             match hear(connection.io, reactor) {
                 Heard::Nothing => return Some(OriginConnection { reused: true, ..connection }),
                 Heard::End => reactor.close(connection.io),
@@ -147,18 +147,24 @@ impl Pool {
         origin: &OriginKey,
         client: Option<Token>,
         allowed: &mut impl FnMut(IpAddr) -> bool,
-        now: Instant,
+        (now, polls): (Instant, u64),
     ) -> Option<Id<Idle>> {
         let list = self.by_origin.get(origin)?;
-        let mut fits = |id: Id<Idle>, owner: Option<Token>| {
+        let mut fits = |id: Id<Idle>, owner: Option<Token>, polled: bool| {
             self.idle.get(id).is_some_and(|idle| {
                 let connection = &idle.returned.connection;
                 connection.bound_to == owner
+                    && (!polled || idle.polls < polls)
                     && (idle.rested..idle.until).contains(&now)
                     && allowed(connection.address.ip())
             })
         };
-        let mut newest_of = |owner| list.iter().rev().copied().find(|&id| fits(id, owner));
+        let mut newest_of = |owner| {
+            // A connection that was polled since it came back need not be asked.
+            let mut newest =
+                |polled| list.iter().rev().copied().find(|&id| fits(id, owner, polled));
+            newest(true).or_else(|| newest(false))
+        };
         client.and_then(|client| newest_of(Some(client))).or_else(|| newest_of(None))
     }
 
@@ -182,7 +188,7 @@ impl Pool {
         match heard(connection.io, reactor) {
             Heard::Nothing => {
                 let origin = origin.clone();
-                let id = self.idle.insert(Idle { returned, since: now, until, rested });
+                let id = self.idle.insert(Idle { returned, polls: reactor.polls(), until, rested });
                 self.by_origin.entry(origin).or_default().push(id);
                 reactor.set_owner(connection.io, id.token());
                 reactor.set_deadline(id.token(), Some(until));

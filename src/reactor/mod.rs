@@ -163,6 +163,7 @@ pub struct Reactor<M> {
     load: Load,
     /// When the last turn began, if it did something and its length is not known yet.
     turn_began: Option<Instant>,
+    polls: u64,
     stopped: bool,
 }
 
@@ -192,6 +193,7 @@ impl<M> Reactor<M> {
             mail: VecDeque::new(),
             load: Load::default(),
             turn_began: None,
+            polls: 0,
             stopped: false,
         }
     }
@@ -227,6 +229,7 @@ impl<M> Reactor<M> {
         let mut reports = std::mem::take(&mut self.reports);
         let polled = self.transport.poll(&mut reports, timeout);
         self.now = self.clock.now();
+        self.polls += 1;
         if timeout == Some(Duration::ZERO) {
             self.turn_ended(self.now.mono);
         }
@@ -287,6 +290,12 @@ impl<M> Reactor<M> {
     #[must_use]
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.transport.descriptor()
+    }
+
+    /// Returns how often the reactor has polled: a number of its own for each turn.
+    #[must_use]
+    pub const fn polls(&self) -> u64 {
+        self.polls
     }
 
     /// The time at which this turn began.
