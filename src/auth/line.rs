@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::digest::Algorithm;
+use crate::auth::digest::Algorithm;
+
 use super::hash::PasswordHash;
 use super::realm::Realm;
 use super::secret::{Ha1, Password};

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::digest::Algorithm;
+use crate::auth::digest::Algorithm;
+use crate::work::{self, LOOK_UP};
+
 use super::hash::PasswordHash;
 use super::line::{Line, Proof};
 use super::realm::Realm;
 use super::secret::{Ha1, Password};
-use crate::work::{self, LOOK_UP};
 
 /// All users, and how each is recognized.
 #[derive(Clone, Debug, Default)]

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::cache::evict::{Eviction, Orders};
 use crate::work;
 
 use super::detached::Detached;
-use super::evict::{Eviction, Orders};
 use super::index::{Index, URI_WEIGHT};
 use super::invalidated::Invalidated;
 use super::key::CacheKey;

@@ -104,9 +104,9 @@ fn hash(tag: EntityTag<'_>) -> u64 {
 mod tests {
     use std::rc::Rc;
 
-    use super::super::{CacheLimits, Content, Eviction, Extents, KeyMaker, Response, storable};
     use super::*;
     use crate::cache::Cache;
+    use crate::cache::{CacheLimits, Content, Eviction, Extents, KeyMaker, Response, storable};
     use crate::http::{Fields, FromClient, HeadLimits, ServerCodec, Status};
     use crate::reactor::{Clock, VirtualClock};
 

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::cli::run::{Secret, surroundings};
 use crate::config::Options;
 use crate::proxy::{Explanation, NoLog, Question, Worker};
 use crate::reactor::{Reactor, interface_addresses};
 
-use super::run::{Secret, surroundings};
 use super::{DENIED, egress, fail, print, refuse};
 
 pub(super) fn command() -> Command {

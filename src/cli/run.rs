@@ -16,19 +16,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::allocator::{Heap, Reclaiming};
+use crate::cli::args::RunArgs;
+use crate::cli::dumps;
+use crate::cli::identity::Identity;
+use crate::cli::notices::Notices;
+use crate::cli::outlet::Outlet;
+use crate::cli::{fail, refuse};
 use crate::config::{Options, ResolverKind};
 use crate::proxy::{
     Command, LogSink, Mail, Surroundings, ThreadedHasher, ThreadedResolver, Worker,
 };
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
-
-use super::allocator::{Heap, Reclaiming};
-use super::args::RunArgs;
-use super::dumps;
-use super::identity::Identity;
-use super::notices::Notices;
-use super::outlet::Outlet;
-use super::{fail, refuse};
 
 use reload::Reloading;
 use rights::Rights;

@@ -228,8 +228,8 @@ fn push(out: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::ReverseOrigin;
     use super::*;
+    use crate::proxy::settings::ReverseOrigin;
 
     fn settings(trusted: &[&str]) -> Settings {
         let mut settings = Settings::forward("gate");

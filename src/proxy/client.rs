@@ -1,6 +1,6 @@
 //! The side of an exchange that faces a client.
 //!
-//! A client connection is driven through named steps, one function each, in [`steps`](super::steps):
+//! A client connection is driven through named steps, one function each, in [`steps`](crate::proxy::steps):
 //!
 //! ```text
 //! receive ── auth ── route ──┬── [judge] ── lookup ──┬── wait ──┬── deliver ── transmit ── finish ── receive …
@@ -20,6 +20,7 @@ use std::time::Instant;
 use crate::auth::{Ticket, client_network};
 use crate::cache::{CacheKey, Object, Presented};
 use crate::http::{Method, Multipart, RequestHead, ServerCodec};
+use crate::proxy::steps;
 use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::body::Body;
@@ -37,7 +38,6 @@ use super::reply::Reply;
 use super::respond::{self, Frame};
 use super::route::Route;
 use super::status_fields::{AuthInfo, CacheStatus};
-use super::steps;
 use super::surroundings::Mail;
 use super::tunnel::Tunnel;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::access::RuleSet;
 use crate::cache::{Cache, CacheLimits, KeyMaker, Presented};
 use crate::http::{HeadLimits, RequestHead};
+use crate::proxy::door::{Door, Secrets};
 use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
 use crate::time::Now;
 
@@ -15,7 +16,6 @@ use super::body::{Body, State};
 use super::buffers::Buffers;
 use super::connection_memory::ConnectionMemory;
 use super::counters::Counters;
-use super::door::{Door, Secrets};
 use super::error::ExchangeError;
 use super::journal::Journal;
 use super::limits::Limits;

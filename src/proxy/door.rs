@@ -11,11 +11,11 @@ use crate::auth::{
     Request, Side, Ticket, Verdict, Why, place,
 };
 use crate::http::RequestHead;
+use crate::proxy::error::{ExchangeError, Unserved};
+use crate::proxy::surroundings::Hasher;
 use crate::reactor::{Token, Wake};
 use crate::time::Now;
 
-use super::error::{ExchangeError, Unserved};
-use super::surroundings::Hasher;
 use hashing::Hashing;
 pub use rules::{AuthRules, ProtectionSpace};
 pub(super) use secrets::Secrets;

@@ -10,12 +10,12 @@ use std::time::Instant;
 use crate::access::{AddressClass, Host, Judgement, RuleName};
 use crate::cache::{Lookup, Missing, Use};
 use crate::http::{FromClient, Method, RequestHead, ServerCodec};
+use crate::proxy::door::path_of;
 use crate::reactor::{Active, Reactor, Token};
 use crate::time::Now;
 
 use super::core::Core;
 use super::dial::Dial;
-use super::door::path_of;
 use super::error::ExchangeError;
 use super::event::{Event, Permit, Stored};
 use super::forward;

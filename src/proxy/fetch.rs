@@ -1,6 +1,6 @@
 //! The side of an exchange that faces an origin.
 //!
-//! A fetch is driven through named steps, one function each, in [`fetch_steps`](super::fetch_steps):
+//! A fetch is driven through named steps, one function each, in [`fetch_steps`](crate::proxy::fetch_steps):
 //!
 //! ```text
 //! [gather] ── acquire ── send ── head ── content ── end
@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use crate::cache::{CacheKey, Failure, Object, Presented, Response, Ticket};
 use crate::http::{ClientCodec, Fields, Framing, Method, RequestHead, Status};
+use crate::proxy::fetch_steps::{self as steps, Fill};
 use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
 
 use super::body::{Body, Retain, State};
@@ -25,7 +26,6 @@ use super::core::Core;
 use super::deadlines::{FetchDeadlines, is_past};
 use super::dial::Dial;
 use super::error::ExchangeError;
-use super::fetch_steps::{self as steps, Fill};
 use super::forward;
 use super::outgoing::{Coding, Outgoing};
 use super::pool::OriginConnection;

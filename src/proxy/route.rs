@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::access::{Host, Judgement, RuleName};
 use crate::auth;
 use crate::http::{Authority, Form, Method, Name, RequestHead, hop};
+use crate::proxy::door::path_of;
 
 use super::behind::Behind;
 use super::core::Core;
-use super::door::path_of;
 use super::error::{ExchangeError, Unserved};
 use super::event::Event;
 use super::journal::Journal;

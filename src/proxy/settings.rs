@@ -11,10 +11,10 @@ use crate::cache::{FreshnessRule, KeyRules, RequestRules};
 use crate::dns;
 use crate::http::hop::Protocol;
 use crate::http::{Authority, Name};
+use crate::proxy::door::AuthRules;
 use crate::reactor::NameSources;
 
 use super::address_text::AddressText;
-use super::door::AuthRules;
 use super::limits::Limits;
 use super::log_line::LogFormat;
 

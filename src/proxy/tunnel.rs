@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use crate::auth::client_network;
 use crate::http::{HeadWriter, Status};
+use crate::proxy::door::path_of;
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
 use super::buffers::Buffers;
 use super::client::{Client, ClientCx};
 use super::core::Core;
-use super::door::path_of;
 use super::error::ExchangeError;
 use super::event::Event;
 use super::journal::{Journal, Outcome};

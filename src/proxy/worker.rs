@@ -11,23 +11,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::proxy::client::{Client, ClientCx, Next};
+use crate::proxy::core::Core;
+use crate::proxy::door::Door;
+use crate::proxy::explain::{Explaining, Explanation, Inquiry};
+use crate::proxy::fetch::{Fetch, FetchCx};
+use crate::proxy::names::Asking;
+use crate::proxy::operator::Operator;
+use crate::proxy::operators::{OperatorListener, Operators};
+use crate::proxy::pool::Idle;
+use crate::proxy::question::Question;
+use crate::proxy::reload::ReloadRequest;
+use crate::proxy::settings::Settings;
+use crate::proxy::stats::{Gauges, Stats};
+use crate::proxy::surroundings::{Command, Mail, Surroundings};
+use crate::proxy::tunnel::Tunnel;
 use crate::reactor::{Active, App, Arena, Budget, Endpoint, Event, Id, Load, Reactor, Wake};
 
-use super::client::{Client, ClientCx, Next};
-use super::core::Core;
-use super::door::Door;
-use super::explain::{Explaining, Explanation, Inquiry};
-use super::fetch::{Fetch, FetchCx};
-use super::names::Asking;
-use super::operator::Operator;
-use super::operators::{OperatorListener, Operators};
-use super::pool::Idle;
-use super::question::Question;
-use super::reload::ReloadRequest;
-use super::settings::Settings;
-use super::stats::{Gauges, Stats};
-use super::surroundings::{Command, Mail, Surroundings};
-use super::tunnel::Tunnel;
 use listener::Gate;
 
 /// A caching proxy.

@@ -14,15 +14,16 @@ mod window;
 
 use std::time::SystemTime;
 
+use crate::auth::accounts::{Accounts, Nobody, Whose};
+use crate::auth::secret::{Secret, same};
+use crate::auth::settings::Settings;
+use crate::auth::verdict::{Accepted, Request, Verdict, Why};
+
 pub use algorithm::Algorithm;
+
 use challenge::Space;
 pub use credentials::{Credentials, Named};
 use nonce::Nonces;
-
-use super::accounts::{Accounts, Nobody, Whose};
-use super::secret::{Secret, same};
-use super::settings::Settings;
-use super::verdict::{Accepted, Request, Verdict, Why};
 
 /// One protection space.
 #[derive(Debug)]

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::auth::{Job, Ticket, client_network};
+use crate::proxy::surroundings::Hasher;
 use crate::reactor::Token;
 use crate::shares::Shares;
-
-use super::super::surroundings::Hasher;
 
 #[derive(Debug, Default)]
 pub(super) struct Hashing {

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
-use super::super::core::Core;
-use super::super::dial::Dial;
-use super::super::fetch::{Fetch, FetchCx, Next, Order, Step};
-use super::super::pool::OriginConnection;
+use crate::proxy::core::Core;
+use crate::proxy::dial::Dial;
+use crate::proxy::fetch::{Fetch, FetchCx, Next, Order, Step};
+use crate::proxy::pool::OriginConnection;
 
 /// Gets a connection. A request that was lost on an idle one gets a new one.
 pub(in super::super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {

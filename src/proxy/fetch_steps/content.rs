@@ -3,12 +3,12 @@
 use std::task::Poll;
 
 use crate::http::{Fields, FromOrigin, Refusal};
+use crate::proxy::body::{Retain, State, receive_into};
+use crate::proxy::deadlines::is_past;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::{Fetch, FetchCx, Next};
+use crate::proxy::reply::Brought;
 
-use super::super::body::{Retain, State, receive_into};
-use super::super::deadlines::is_past;
-use super::super::error::ExchangeError;
-use super::super::fetch::{Fetch, FetchCx, Next};
-use super::super::reply::Brought;
 use super::{end, fill, push_request};
 
 /// Moves content until all has come, nobody has room, or there is no more yet.

@@ -7,12 +7,11 @@ use crate::access::AddressClass;
 use crate::cache::{CacheKey, Extents, Object};
 use crate::http::cond::Validators;
 use crate::http::{Method, Status};
-
-use super::super::body::{Retain, State};
-use super::super::fetch::{Fetch, FetchCx, Order};
-use super::super::forward;
-use super::super::pool::Returned;
-use super::super::reply::{Brought, Reply};
+use crate::proxy::body::{Retain, State};
+use crate::proxy::fetch::{Fetch, FetchCx, Order};
+use crate::proxy::forward;
+use crate::proxy::pool::Returned;
+use crate::proxy::reply::{Brought, Reply};
 
 /// Ends a fetch whose response is complete.
 pub(in super::super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {

@@ -8,10 +8,10 @@ use crate::cache::Object;
 use crate::http::cond::Validators;
 use crate::http::range::{self, ByteRange, Part};
 use crate::http::{Fields, Framing, Refusal, ResponseHead, Status};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::{Fetch, FetchCx, Next, Step};
+use crate::proxy::reply::Answer;
 
-use super::super::error::ExchangeError;
-use super::super::fetch::{Fetch, FetchCx, Next, Step};
-use super::super::reply::Answer;
 use super::end::is_internal;
 use super::{head, stored};
 

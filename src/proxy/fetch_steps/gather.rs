@@ -1,10 +1,9 @@
 //! Gather: an upload without a length is received whole before it goes to an origin that has no chunks.
 
 use crate::http::{Fields, Name, RequestHead, Version};
-
-use super::super::body::State;
-use super::super::error::ExchangeError;
-use super::super::fetch::{Fetch, FetchCx, Next, Step};
+use crate::proxy::body::State;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::{Fetch, FetchCx, Next, Step};
 
 /// Waits for the end of the upload, which then has a length. One that outgrows its window is refused.
 pub(in super::super) fn gather(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {

@@ -7,11 +7,11 @@ use std::task::Poll;
 use crate::cache::{self, Failure, NotStored, Response, Storable};
 use crate::http::hop::Hop;
 use crate::http::{FromOrigin, Method, ResponseHead, Status, Version, hop};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::{Fetch, FetchCx, Next, Step};
+use crate::proxy::forward;
+use crate::proxy::reply::{Answer, Brought};
 
-use super::super::error::ExchangeError;
-use super::super::fetch::{Fetch, FetchCx, Next, Step};
-use super::super::forward;
-use super::super::reply::{Answer, Brought};
 use super::{fill, part, push_request, stored};
 
 /// Sends on, and takes what comes until there is a final head.

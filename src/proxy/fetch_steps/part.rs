@@ -2,11 +2,11 @@
 
 use crate::cache::{Content, Extents, NotStored, Object};
 use crate::http::{Framing, Status};
+use crate::proxy::fetch::Fetch;
+use crate::proxy::form::Streamed;
+use crate::proxy::forward;
+use crate::proxy::reply::Answer;
 
-use super::super::fetch::Fetch;
-use super::super::form::Streamed;
-use super::super::forward;
-use super::super::reply::Answer;
 use super::fill;
 
 /// A part that may be stored is passed on like any part of what is stored: as cut from the whole.

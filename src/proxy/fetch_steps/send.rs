@@ -3,11 +3,11 @@
 use std::task::Poll;
 
 use crate::http::hop;
+use crate::proxy::body::State;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::{Fetch, FetchCx, Next, Step};
+use crate::proxy::outgoing::Supply;
 
-use super::super::body::State;
-use super::super::error::ExchangeError;
-use super::super::fetch::{Fetch, FetchCx, Next, Step};
-use super::super::outgoing::Supply;
 use super::gather::encourage;
 
 /// Writes the head, and sends what there is.

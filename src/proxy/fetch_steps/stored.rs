@@ -5,10 +5,9 @@ use std::sync::Arc;
 use crate::cache::{self, NotStored, Object, Storable};
 use crate::http::cond::Validators;
 use crate::http::{Method, Name, ResponseHead, Status, reference};
-
-use super::super::fetch::{Fetch, FetchCx, Next, Step};
-use super::super::forward;
-use super::super::reply::Brought;
+use crate::proxy::fetch::{Fetch, FetchCx, Next, Step};
+use crate::proxy::forward;
+use crate::proxy::reply::Brought;
 
 /// A stored response holds, the one that the origin names: what it said about that is taken over
 /// (RFC 9111 §4.3.4). With that it may no longer be for everybody.

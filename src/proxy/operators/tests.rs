@@ -4,11 +4,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::auth::Job;
+use crate::proxy::control::MAX_LINE;
 use crate::proxy::{Hasher, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker};
 use crate::reactor::sim::{Faults, Network};
 use crate::reactor::{App, Event, Io};
 
-use super::super::control::MAX_LINE;
 use super::*;
 
 /// An operator who says something and hears the answer.

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use crate::auth::{Accepted, Failure, Request, Side};
 use crate::http::{Method, Version};
-
-use super::super::behind::Behind;
-use super::super::client::{Client, ClientCx, Exchange, Next, Step};
-use super::super::door::{Knock, path_of};
-use super::super::error::ExchangeError;
-use super::super::event::Event;
-use super::super::status_fields::AuthInfo;
+use crate::proxy::behind::Behind;
+use crate::proxy::client::{Client, ClientCx, Exchange, Next, Step};
+use crate::proxy::door::{Knock, path_of};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::event::Event;
+use crate::proxy::status_fields::AuthInfo;
 
 /// Lets users in; everybody, if none are known. Clients that are not served anyway are not asked:
 /// they would only guess.

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use crate::cache::{Object, Presented, RequestControl};
 use crate::http::cond::{self, Validators};
 use crate::http::{Method, Name, RequestHead};
-
-use super::super::client::{Client, ClientCx, Exchange};
-use super::super::fetch::Order;
-use super::super::fetch_steps::Fill;
+use crate::proxy::client::{Client, ClientCx, Exchange};
+use crate::proxy::fetch::Order;
+use crate::proxy::fetch_steps::Fill;
 
 /// What is known of a response before it is asked for.
 #[derive(Default)]

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::{HeadWriter, Status};
-
-use super::super::client::{Client, ClientCx, Next, Step};
-use super::super::dial::Dial;
-use super::super::event::Event;
-use super::super::status_fields::CacheStatus;
-use super::super::tunnel::Tunnel;
+use crate::proxy::client::{Client, ClientCx, Next, Step};
+use crate::proxy::dial::Dial;
+use crate::proxy::event::Event;
+use crate::proxy::status_fields::CacheStatus;
+use crate::proxy::tunnel::Tunnel;
 
 /// Connects; once that has come about, a tunnel takes both connections.
 pub(in super::super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {

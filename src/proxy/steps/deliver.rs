@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use crate::cache::Object;
 use crate::http::{Framing, HeadWriter, Method, Name, Refusal, Status, Version};
+use crate::proxy::body::State;
+use crate::proxy::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
+use crate::proxy::core::Core;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::form::{Form, Streamed};
+use crate::proxy::outgoing::Coding;
+use crate::proxy::reply::{Answer, Brought};
 use crate::time::Now;
-
-use super::super::body::State;
-use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
-use super::super::core::Core;
-use super::super::error::ExchangeError;
-use super::super::form::{Form, Streamed};
-use super::super::outgoing::Coding;
-use super::super::reply::{Answer, Brought};
 
 /// Content up to this many bytes is copied behind its head: that costs less than another slice, and
 /// lets answers to pipelined requests leave together.

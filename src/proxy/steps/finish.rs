@@ -2,10 +2,10 @@
 
 use std::task::Poll;
 
+use crate::proxy::client::{Client, ClientCx, Next, Step, Upload};
+use crate::proxy::error::ExchangeError;
 use crate::reactor::Ready;
 
-use super::super::client::{Client, ClientCx, Next, Step, Upload};
-use super::super::error::ExchangeError;
 use super::flush;
 
 /// Writes the exchange down. A request whose content was not read to its end leaves nothing in the

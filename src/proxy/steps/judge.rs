@@ -3,9 +3,9 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use super::super::client::{Client, ClientCx, Next, Step};
-use super::super::dial::Dial;
-use super::super::event::Event;
+use crate::proxy::client::{Client, ClientCx, Next, Step};
+use crate::proxy::dial::Dial;
+use crate::proxy::event::Event;
 
 /// Goes on to the cache if an address of the destination is allowed to this client: who may not go there
 /// gets no copy either.

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::cache::{Lookup, Missing, Object, Use};
 use crate::http::hop;
+use crate::proxy::client::{Client, ClientCx, Exchange, Next, Role, Source, Step};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::{Fetch, Order};
+use crate::proxy::forward;
+use crate::proxy::journal::Outcome;
+use crate::proxy::reply::Reply;
+use crate::proxy::status_fields::Forwarded;
 use crate::reactor::Id;
 
-use super::super::client::{Client, ClientCx, Exchange, Next, Role, Source, Step};
-use super::super::error::ExchangeError;
-use super::super::fetch::{Fetch, Order};
-use super::super::forward;
-use super::super::journal::Outcome;
-use super::super::reply::Reply;
-use super::super::status_fields::Forwarded;
 use super::basis::Basis;
 use super::upload::begin_upload;
 

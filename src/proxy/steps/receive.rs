@@ -6,15 +6,15 @@ use std::task::Poll;
 
 use crate::http::hop::Hop;
 use crate::http::{FromClient, Method, Refusal, RequestHead, Version};
+use crate::proxy::behind::Behind;
+use crate::proxy::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::journal::Journal;
+use crate::proxy::outgoing::Coding;
+use crate::proxy::respond::{self, Frame};
+use crate::proxy::status_fields::CacheStatus;
 use crate::time::Now;
 
-use super::super::behind::Behind;
-use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
-use super::super::error::ExchangeError;
-use super::super::journal::Journal;
-use super::super::outgoing::Coding;
-use super::super::respond::{self, Frame};
-use super::super::status_fields::CacheStatus;
 use super::flush;
 
 /// Answers to pipelined requests gather up to this many bytes before they are sent.

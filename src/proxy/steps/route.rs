@@ -6,12 +6,11 @@ use std::sync::Arc;
 use crate::access::Judgement;
 use crate::cache::What;
 use crate::http::{Method, RequestHead, Status};
-
-use super::super::client::{Client, ClientCx, Next, Step, Upload};
-use super::super::error::ExchangeError;
-use super::super::journal::Outcome;
-use super::super::respond::{self, Frame};
-use super::super::route::{self, Routed};
+use crate::proxy::client::{Client, ClientCx, Next, Step, Upload};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::journal::Outcome;
+use crate::proxy::respond::{self, Frame};
+use crate::proxy::route::{self, Routed};
 
 /// Refuses, answers, tunnels, or goes on to the cache.
 pub(in super::super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {

@@ -3,11 +3,12 @@
 use std::io;
 use std::task::Poll;
 
-use super::super::body::State;
-use super::super::client::{Client, ClientCx, Exchange, Next, Source, Step};
-use super::super::core::Core;
-use super::super::error::ExchangeError;
-use super::super::outgoing::{Outgoing, Supply};
+use crate::proxy::body::State;
+use crate::proxy::client::{Client, ClientCx, Exchange, Next, Source, Step};
+use crate::proxy::core::Core;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::outgoing::{Outgoing, Supply};
+
 use super::pump;
 
 /// Sends until all has left, the client takes no more, or there is no more yet.

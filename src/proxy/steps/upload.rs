@@ -3,12 +3,11 @@
 use std::task::Poll;
 
 use crate::http::{FromClient, Refusal};
+use crate::proxy::body::{Body, Retain, State, receive_into};
+use crate::proxy::client::{Client, ClientCx, Exchange, Step, Upload};
+use crate::proxy::core::Core;
+use crate::proxy::error::ExchangeError;
 use crate::reactor::{Id, Token};
-
-use super::super::body::{Body, Retain, State, receive_into};
-use super::super::client::{Client, ClientCx, Exchange, Step, Upload};
-use super::super::core::Core;
-use super::super::error::ExchangeError;
 
 /// Prepares for the content of a request, if it has some, for the fetch that will read it. A short
 /// one is kept, so that it can be sent again.

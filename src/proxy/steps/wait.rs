@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use crate::cache::{Failure, Object, Storable};
 use crate::http::{Status, Version};
+use crate::proxy::body::State;
+use crate::proxy::client::{Client, ClientCx, Exchange, Next, Role, Source, Step};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::form::Streamed;
+use crate::proxy::journal::Outcome;
+use crate::proxy::reply::{Brought, Reply};
+use crate::proxy::tunnel::Tunnel;
 
-use super::super::body::State;
-use super::super::client::{Client, ClientCx, Exchange, Next, Role, Source, Step};
-use super::super::error::ExchangeError;
-use super::super::form::Streamed;
-use super::super::journal::Outcome;
-use super::super::reply::{Brought, Reply};
-use super::super::tunnel::Tunnel;
 use super::lookup::{MAX_DISAPPOINTMENTS, serve};
 use super::{flush, pump};
 

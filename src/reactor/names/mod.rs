@@ -18,9 +18,8 @@ use crate::dns::{
     Addresses, Answer, Known, Lookup, NameError, NameLimits, Names, Random, Servers, Times,
     is_host_name, is_nowhere,
 };
-
-use super::arena::{Active, Token};
-use super::{Reactor, Wake};
+use crate::reactor::arena::{Active, Token};
+use crate::reactor::{Reactor, Wake};
 
 use files::Files;
 pub use files::{NameSources, Source};

@@ -11,7 +11,7 @@
 //! network.advance(Duration::from_secs(1)); // time passes when you say so
 //! ```
 //!
-//! Each host of a [`Network`] is a [`Reactor`](super::Reactor) of its own; one thread turns them
+//! Each host of a [`Network`] is a [`Reactor`](crate::reactor::Reactor) of its own; one thread turns them
 //! with a timeout of zero until nothing happens, then lets time pass up to the next deadline or
 //! delivery. A turn that may wait lets it pass by itself, which is all that one host alone needs.
 
