@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::http::{Fields, Name, list};
 
 use super::preference::preferences;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::work;
 
 /// A sealed piece of content. Clones share the bytes.

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::work;
 
 use super::object::Object;

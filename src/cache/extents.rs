@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::work;
 
 use super::content::Content;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::http::RequestHead;
 use crate::work;
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::http::cond::{self, Validators};
 use crate::http::range::{self, Selected};
 use crate::http::{Fields, Method, RequestHead, Status};

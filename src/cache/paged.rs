@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 
 /// Items of a page.
 const PAGE: usize = 256;

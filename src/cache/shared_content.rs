@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 
 use super::content::Content;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::work;
 
 use super::key::{BuildCarried, CacheKey};

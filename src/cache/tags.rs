@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sfv::{BareItem, Item, List, ListEntry, Parser};
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::http::Fields;
 use crate::work;
 

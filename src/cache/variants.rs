@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lru::LruCache;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::work;
 
 use super::key::BuildCarried;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::http::{Fields, Name, list};
 use crate::work;
 

@@ -1,8 +1,8 @@
 //! What a proxy says of itself when it starts.
 
 use crate::config::{Options, RuleOptions};
-use crate::proxy::units::Unit;
 use crate::proxy::{AuthRules, ProtectionSpace};
+use crate::units::Unit;
 
 use super::listening::Listening;
 

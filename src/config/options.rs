@@ -9,10 +9,9 @@ use crate::access::{Cidr, DestinationPolicy};
 use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules, RequestRules};
 use crate::http::hop::Protocol;
-use crate::proxy::units::Bytes;
 use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
-
 use crate::reactor::{NameSources, Source};
+use crate::units::Bytes;
 
 use super::auth::AuthOptions;
 use super::files;

@@ -8,7 +8,7 @@ use crate::access::DestinationRule;
 use crate::cache::{FreshnessRule, Parameters};
 use crate::http::hop;
 use crate::proxy::ReverseOrigin;
-use crate::proxy::units::Unit;
+use crate::units::Unit;
 
 use super::auth::Schemes;
 use super::name_server::name_server;

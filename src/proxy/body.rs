@@ -11,8 +11,8 @@
 use std::io;
 use std::task::Poll;
 
+use crate::alloc_size::{filled, taken};
 use crate::cache::Content;
-use crate::heap::{filled, taken};
 use crate::http::Fields;
 use crate::reactor::{Io, Reactor, Token, Wake};
 use crate::work;

@@ -5,8 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::cache::FreshnessRule;
-
-use super::units::Unit;
+use crate::units::Unit;
 
 impl FromStr for FreshnessRule {
     type Err = String;

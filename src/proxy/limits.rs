@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::http::{HeadLimits, MAX_FIELDS};
-
-use super::units::{Bytes, Unit};
+use crate::units::{Bytes, Unit};
 
 macro_rules! limits {
     ($(

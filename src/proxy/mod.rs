@@ -47,7 +47,6 @@ mod status_fields;
 mod steps;
 mod surroundings;
 mod tunnel;
-pub mod units;
 mod worker;
 
 pub use crate::cache::Eviction;

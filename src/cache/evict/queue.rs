@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::work;
 
 /// Shards; each has its slots by their last bits.
