@@ -8,6 +8,7 @@
 //! caller. Passwords and what is as good as one are compared in constant time, and are never shown.
 
 mod accounts;
+mod algorithm;
 mod apr1;
 mod authenticator;
 pub mod basic;

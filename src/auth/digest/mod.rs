@@ -4,9 +4,8 @@
 //! anything can be answered. Answers without a quality, as RFC 2069 had them, are malformed: they
 //! can be replayed.
 
-mod algorithm;
 mod challenge;
-mod credentials;
+pub(super) mod credentials;
 mod extended;
 mod nonce;
 mod uri;
@@ -19,7 +18,7 @@ use crate::auth::secret::{Secret, same};
 use crate::auth::settings::Settings;
 use crate::auth::verdict::{Accepted, Request, Verdict, Why};
 
-pub use algorithm::Algorithm;
+pub use crate::auth::algorithm::Algorithm;
 
 use challenge::Space;
 pub use credentials::{Credentials, Named};

@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::work::{self, LOOK_UP};
+
 use super::condition::{Asker, Conditions};
 use super::embedded::{ends, facets};
 use super::names::Line;
@@ -15,7 +17,6 @@ use super::rule::{Action, Destination};
 use super::special::AddressClass;
 use super::spelling::Host;
 use super::targets::{Fit, Targets, first};
-use crate::work::{self, LOOK_UP};
 
 /// Where a rule was written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-use super::credentials::Credentials;
-use crate::auth::realm::Realm;
-use crate::auth::secret::{Ha1, Password, same};
+use crate::auth::digest::credentials::Credentials;
+
+use super::realm::Realm;
+use super::secret::{Ha1, Password, same};
 
 /// A hash function of Digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +36,7 @@ impl Algorithm {
     }
 
     /// How many hexadecimal digits a hash has.
-    pub(in crate::auth) const fn digits(self) -> usize {
+    pub(super) const fn digits(self) -> usize {
         match self {
             Self::Sha256 => 64,
             Self::Md5 => 32,
@@ -51,23 +52,17 @@ impl Algorithm {
     }
 
     /// What serves instead of the password (§3.4.2).
-    pub(in crate::auth) fn ha1(self, user: &str, realm: &Realm, password: &Password) -> Ha1 {
+    pub(super) fn ha1(self, user: &str, realm: &Realm, password: &Password) -> Ha1 {
         Ha1::new(self.hash(&[user.as_bytes(), realm.as_str().as_bytes(), password.as_bytes()]))
     }
 
     /// Whether `ha1` is made of `password`.
-    pub(in crate::auth) fn matches(
-        self,
-        ha1: &Ha1,
-        user: &str,
-        realm: &Realm,
-        password: &Password,
-    ) -> bool {
+    pub(super) fn matches(self, ha1: &Ha1, user: &str, realm: &Realm, password: &Password) -> bool {
         same(ha1.as_bytes(), self.ha1(user, realm, password).as_bytes())
     }
 
     /// A user's name as `userhash` hides it (§3.4.4).
-    pub(in crate::auth) fn userhash(self, user: &str, realm: &Realm) -> String {
+    pub(super) fn userhash(self, user: &str, realm: &Realm) -> String {
         self.hash(&[user.as_bytes(), realm.as_str().as_bytes()])
     }
 
@@ -97,7 +92,7 @@ impl Algorithm {
     }
 
     /// An [`Ha1`] of nobody, made of arbitrary bytes.
-    pub(in crate::auth) fn nobodys(self, bytes: &[u8]) -> Ha1 {
+    pub(super) fn nobodys(self, bytes: &[u8]) -> Ha1 {
         Ha1::new(self.hash(&[bytes]))
     }
 }
