@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use crate::http::fields::Fields;
+use crate::http::head::RequestHead;
+use crate::http::refusal::Refusal;
+
 use super::body::{BodyDecoder, BodyStep};
-use super::fields::Fields;
-use super::head::RequestHead;
 use super::parse::{self, HeadLimits, Scanner, Section};
-use super::refusal::Refusal;
 
 /// What a client has sent.
 #[derive(Debug, PartialEq, Eq)]

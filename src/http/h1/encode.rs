@@ -1,11 +1,10 @@
 //! Writing heads.
 
+use crate::http::fields::{Field, Fields};
+use crate::http::name::Name;
+use crate::http::status::Status;
+use crate::http::version::Version;
 use crate::work;
-
-use super::fields::{Field, Fields};
-use super::name::Name;
-use super::status::Status;
-use super::version::Version;
 
 /// Writes one head into a buffer, line by line. What it is given has been checked before: names
 /// are tokens and values hold no line ends.

@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
+use crate::http::fields::Fields;
+use crate::http::framing::{Framing, announces_content, announces_forbidden_content};
+use crate::http::head::ResponseHead;
+use crate::http::hop::Hop;
+use crate::http::method::Method;
+use crate::http::refusal::Refusal;
+use crate::http::status::Status;
+
 use super::body::{BodyDecoder, BodyStep};
-use super::fields::Fields;
-use super::framing::{Framing, announces_content, announces_forbidden_content};
-use super::head::ResponseHead;
-use super::hop::Hop;
-use super::method::Method;
 use super::parse::{self, HeadLimits, Scanner, Section};
-use super::refusal::Refusal;
-use super::status::Status;
 
 /// What an origin has sent.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,20 +5,19 @@
 
 use std::mem::MaybeUninit;
 
+use crate::http::claims;
+use crate::http::field_names::FieldNames;
+use crate::http::fields::{Fields, Lines, Span};
+use crate::http::framing;
+use crate::http::head::{RequestHead, ResponseHead};
+use crate::http::list::is_token_byte;
+use crate::http::method::Method;
+use crate::http::name::Name;
+use crate::http::refusal::Refusal;
+use crate::http::status::Status;
+use crate::http::target::{Authority, Target};
+use crate::http::version::Version;
 use crate::work;
-
-use super::claims;
-use super::field_names::FieldNames;
-use super::fields::{Fields, Lines, Span};
-use super::framing;
-use super::head::{RequestHead, ResponseHead};
-use super::list::is_token_byte;
-use super::method::Method;
-use super::name::Name;
-use super::refusal::Refusal;
-use super::status::Status;
-use super::target::{Authority, Target};
-use super::version::Version;
 
 /// The most field lines any limit can allow.
 pub const MAX_FIELDS: usize = 512;

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
+use crate::http::fields::Fields;
+use crate::http::framing::Framing;
+use crate::http::head::{RequestHead, ResponseHead};
+use crate::http::name::Name;
+use crate::http::refusal::Refusal;
+
 use super::chunked::{Chunked, ChunkedDecoder};
-use super::fields::Fields;
-use super::framing::Framing;
-use super::head::{RequestHead, ResponseHead};
-use super::name::Name;
 use super::parse::{self, HeadLimits};
-use super::refusal::Refusal;
 
 /// Where a message's content ends, followed as it comes in.
 #[derive(Clone, Debug)]

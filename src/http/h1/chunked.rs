@@ -5,10 +5,10 @@
 use std::io::Write;
 use std::ops::Range;
 
+use crate::http::refusal::Refusal;
 use crate::work;
 
 use super::parse::{HeadLimits, Scanner, Section};
-use super::refusal::Refusal;
 
 /// Decodes a chunked body, in as many pieces as it comes in.
 #[derive(Clone, Debug)]
