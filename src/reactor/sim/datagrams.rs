@@ -6,11 +6,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::reactor::clock::Clock;
+use crate::reactor::net::transport::Io;
+use crate::reactor::ready::Ready;
+
 use super::Fate;
 use super::world::{Packet, Payload, SimSocket, World};
-use crate::reactor::clock::Clock;
-use crate::reactor::ready::Ready;
-use crate::reactor::transport::Io;
 
 /// What a socket holds that was not received; more is lost.
 const HELD: usize = 64;

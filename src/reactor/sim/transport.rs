@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Network;
 use crate::reactor::arena::Token;
 use crate::reactor::clock::Clock;
-use crate::reactor::transport::{Endpoint, Io, Report, Transport};
+use crate::reactor::net::transport::{Endpoint, Io, Report, Transport};
+
+use super::Network;
 
 /// The transport of one simulated host.
 #[derive(Debug)]

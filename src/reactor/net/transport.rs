@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::arena::{Id, Token};
-use super::ready::Ready;
+use crate::reactor::arena::{Id, Token};
+use crate::reactor::ready::Ready;
 
 /// Marks the ids of sockets; see [`Io`].
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub enum Socket {}
 pub type Io = Id<Socket>;
 
 /// What stands for the address of a local socket, which has none.
-pub(super) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+pub(crate) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// The place of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! What the reactor remembers of each open socket.
 
-use super::arena::Token;
-use super::ready::Ready;
+use crate::reactor::arena::Token;
+use crate::reactor::ready::Ready;
+
 use super::transport::Io;
 
 /// Readiness and owner, by the socket's place in its transport.
 #[derive(Debug, Default)]
-pub(super) struct Sockets {
+pub(crate) struct Sockets {
     places: Vec<Option<SocketState>>,
     open: usize,
 }

@@ -13,10 +13,11 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token as Key, Waker};
 use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
 
-use super::arena::{Arena, Id};
+use crate::reactor::arena::{Arena, Id};
+use crate::reactor::os;
+use crate::reactor::ready::Ready;
+
 use super::local::{self, LocalListener};
-use super::os;
-use super::ready::Ready;
 use super::transport::{Endpoint, Io, NOWHERE, Report, Transport};
 
 /// How many connections the kernel keeps for a listener until they are accepted.

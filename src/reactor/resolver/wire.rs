@@ -7,8 +7,8 @@ use std::task::{Poll, ready};
 use crate::dns::{Over, Query};
 use crate::reactor::Reactor;
 use crate::reactor::arena::Token;
+use crate::reactor::net::transport::Io;
 use crate::reactor::ready::Ready;
-use crate::reactor::transport::Io;
 use crate::work::{LOOK_UP, count};
 
 /// Room for one datagram: more than servers are asked to send.

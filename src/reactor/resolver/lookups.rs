@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::dns::{Found, Lookup, Notice, QUESTIONS, Query, Random, Step};
 use crate::reactor::arena::{Arena, Id, Token};
-use crate::reactor::listener::is_exhaustion;
+use crate::reactor::net::listener::is_exhaustion;
 use crate::reactor::{Reactor, Wake};
 use crate::work::count;
 

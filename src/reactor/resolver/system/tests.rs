@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::*;
 use crate::reactor::{App, Event, Reactor};
+
+use super::*;
 
 /// What is looked up, and what has come of it.
 struct Scene {

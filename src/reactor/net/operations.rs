@@ -5,10 +5,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::task::Poll;
 
-use super::Reactor;
-use super::arena::Token;
-use super::ready::Ready;
-use super::runq::Why;
+use crate::reactor::Reactor;
+use crate::reactor::arena::Token;
+use crate::reactor::ready::Ready;
+use crate::reactor::run_queue::Why;
+
 use super::transport::{Endpoint, Io, Report, Transport};
 
 impl<M> Reactor<M> {
@@ -237,7 +238,7 @@ impl<M> Reactor<M> {
 
     /// Takes in what a transport has reported: how many sockets, and whether there is mail or a
     /// signal.
-    pub(super) fn note(&mut self, reports: &mut Vec<Report>) -> (usize, bool) {
+    pub(crate) fn note(&mut self, reports: &mut Vec<Report>) -> (usize, bool) {
         let (mut sockets, mut noticed) = (0, false);
         for report in reports.drain(..) {
             match report {

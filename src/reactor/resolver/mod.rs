@@ -3,6 +3,7 @@
 mod files;
 mod lookups;
 mod reader;
+pub(super) mod system;
 mod wire;
 
 use std::borrow::Cow;

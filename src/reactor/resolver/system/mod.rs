@@ -7,10 +7,9 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::reactor::mailbox::Mailbox;
 use crate::shares::may_take;
 use crate::work::count;
-
-use super::mailbox::Mailbox;
 
 /// Names that wait for a thread at the most. Who came behind so many would have given up before.
 const WAITING: usize = 1024;

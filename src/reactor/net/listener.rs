@@ -6,9 +6,10 @@ use std::path::Path;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::arena::Token;
+use crate::reactor::arena::Token;
+use crate::reactor::{Reactor, Wake};
+
 use super::transport::{Endpoint, Io};
-use super::{Reactor, Wake};
 
 /// Connections taken in one drive; the rest waits for the next turn.
 const BATCH: usize = 64;

@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::Reactor;
-use super::arena::Token;
+use crate::reactor::Reactor;
+use crate::reactor::arena::Token;
+use crate::work::count;
+
 use super::listener::is_exhaustion;
 use super::transport::Io;
-use crate::work::count;
 
 /// Attempts under way at a time: a name with many addresses, of which none answers, does not take a
 /// socket for each.
@@ -147,7 +148,7 @@ impl Connector {
     }
 
     /// Which addresses have answered, and which have not: refused, or silent until another answered
-    /// or the deadline came. Each is told once. See [`FailedAddresses`](super::FailedAddresses).
+    /// or the deadline came. Each is told once. See [`FailedAddresses`](crate::reactor::FailedAddresses).
     pub fn take_results(&mut self) -> impl Iterator<Item = (SocketAddr, bool)> {
         self.results.drain(..)
     }
