@@ -20,7 +20,6 @@ mod fetch;
 mod fetch_steps;
 mod form;
 mod forward;
-mod freshness_rule;
 mod journal;
 mod limits;
 mod log;

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use crate::alloc_size::taken;
+use crate::cache::key::{BuildCarried, CacheKey};
 use crate::work;
-
-use super::key::{BuildCarried, CacheKey};
 
 /// Shards; each has its keys by the first bits of their hash.
 const SHARDS: usize = 64;

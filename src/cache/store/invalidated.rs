@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::cache::policy::tags::Tag;
 use crate::work;
 
 use super::purge::{Purge, Range};
-use super::tags::Tag;
 use super::variants::Variant;
 
 /// Invalidations whose responses have not all been removed. There is one for each group of which

@@ -1,7 +1,8 @@
 //! The least recently used first: what other orders are measured against.
 
+use crate::cache::store::paged::Paged;
+
 use super::Order;
-use crate::cache::paged::Paged;
 
 /// No slot.
 const NONE: usize = usize::MAX;

@@ -1,20 +1,24 @@
 //! Fetches in flight, and keys marked hit-for-miss.
 
+mod marks;
+pub(super) mod offers;
+mod shelves;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cache::key::{BuildCarried, CacheKey};
+use crate::cache::policy::freshness::Use;
+use crate::cache::policy::presented::Presented;
+use crate::cache::policy::vary::{Selecting, Selection, VaryNames};
+use crate::cache::store::purge::Range;
 use crate::http::Method;
 use crate::work;
 
-use super::freshness::Use;
-use super::key::{BuildCarried, CacheKey};
-use super::marks::Marks;
-use super::offers::{Reach, Stage};
-use super::presented::Presented;
-use super::purge::Range;
-use super::shelves::Shelves;
-use super::vary::{Selecting, Selection, VaryNames};
+use marks::Marks;
+use offers::{Reach, Stage};
+use shelves::Shelves;
 
 /// A fetch that is in flight, as the cache knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

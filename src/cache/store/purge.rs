@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::key::KeyMaker;
+use crate::cache::key::KeyMaker;
+use crate::cache::policy::tags::{Tag, TagKind};
+
+use super::Store;
 use super::slice::Slice;
-use super::store::Store;
-use super::tags::{Tag, TagKind};
 use super::variants::Variant;
 
 /// Entries found at a time.
@@ -41,7 +42,7 @@ pub struct Purge {
 
 /// Neighbours in the index.
 #[derive(Clone, Debug)]
-pub(super) struct Range {
+pub(crate) struct Range {
     tag: Option<Tag>,
     prefix: String,
     /// Whether the prefix is the whole.
@@ -50,7 +51,7 @@ pub(super) struct Range {
 
 impl Range {
     /// All URIs that begin so.
-    pub(super) const fn below(prefix: String) -> Self {
+    pub(crate) const fn below(prefix: String) -> Self {
         Self { tag: None, prefix, exact: false }
     }
 
@@ -68,14 +69,14 @@ impl Range {
     }
 
     /// Returns true if `uri` lies in the range.
-    pub(super) fn has(&self, uri: &str) -> bool {
+    pub(crate) fn has(&self, uri: &str) -> bool {
         uri.starts_with(&self.prefix) && (!self.exact || uri == self.prefix)
     }
 }
 
 impl What {
     /// Ranges of the index that hold all that is meant. A URL is known there by its key.
-    pub(super) fn ranges(&self, keys: &KeyMaker) -> Vec<Range> {
+    pub(crate) fn ranges(&self, keys: &KeyMaker) -> Vec<Range> {
         let prefix = Range::below;
         let tagged = |kind, name| Range::tagged(Tag::new(kind, name), "");
         match self {
@@ -96,7 +97,7 @@ impl What {
 impl Purge {
     /// A purge of ranges of the index, for responses up to the one with that number. A soft one removes
     /// nothing: what it finds is stale from then on.
-    pub(super) const fn of(ranges: Vec<Range>, soft: Option<Instant>, before: u64) -> Self {
+    pub(crate) const fn of(ranges: Vec<Range>, soft: Option<Instant>, before: u64) -> Self {
         Self { ranges, last: None, soft, before, count: 0 }
     }
 
@@ -123,7 +124,7 @@ impl Purge {
     }
 
     /// Goes on for a slice; returns true once it is complete.
-    pub(super) fn go_on(&mut self, store: &mut Store, slice: &mut Slice) -> bool {
+    pub(crate) fn go_on(&mut self, store: &mut Store, slice: &mut Slice) -> bool {
         while let Some(range) = self.ranges.last() {
             let batch = if range.exact { 1 } else { BATCH };
             let entries = store.index().after(range, self.last.as_ref(), batch);

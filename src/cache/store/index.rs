@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::cache::policy::tags::{Tag, Tags};
 use crate::work;
 
 use super::purge::Range;
-use super::tags::{Tag, Tags};
 
 /// Bytes that one URI takes in the index.
 pub(super) const URI_WEIGHT: usize = 48;
 
 /// URIs of entries, and tags of their responses, each with the slot of the entry.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(crate) struct Index {
     uris: BTreeMap<Arc<str>, usize>,
     /// With the number of responses of the entry that have the tag.
     tags: BTreeMap<(Tag, Arc<str>), (usize, u32)>,

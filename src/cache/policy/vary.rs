@@ -16,7 +16,7 @@ const MAX_NAMES_LENGTH: usize = 1024;
 
 /// Names in `Vary`: in lower case and in order, each once, separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct VaryNames(Option<Arc<[u8]>>);
+pub(crate) struct VaryNames(Option<Arc<[u8]>>);
 
 impl VaryNames {
     /// Names that a response was selected by; `None` if it was selected by what no request shows
@@ -50,7 +50,7 @@ impl VaryNames {
     }
 
     /// The names as one text.
-    pub(super) fn text(&self) -> &[u8] {
+    pub(crate) fn text(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
     }
 
@@ -61,10 +61,10 @@ impl VaryNames {
 
 /// Values that a request has in the fields that `Vary` names, in canonical form.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Selecting {
+pub(crate) struct Selecting {
     /// Hash of names and values, keyed with the secret of this process.
-    pub(super) hash: u64,
-    pub(super) names: VaryNames,
+    pub(crate) hash: u64,
+    pub(crate) names: VaryNames,
     /// Values of the names in their order, separated by line feeds, which no value contains.
     values: Box<[u8]>,
 }
@@ -79,7 +79,7 @@ impl Selecting {
         self.values.split(|&byte| byte == b'\n')
     }
 
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         taken(size_of::<Self>() + 2 * size_of::<usize>())
             + taken(self.values.len())
             + taken(self.names.text().len() + 2 * size_of::<usize>())
@@ -146,22 +146,22 @@ impl Selection {
         self.by.iter().flat_map(|by| by.names.iter())
     }
 
-    pub(super) fn vary(&self) -> VaryNames {
+    pub(crate) fn vary(&self) -> VaryNames {
         self.by.as_ref().map(|by| by.names.clone()).unwrap_or_default()
     }
 
-    pub(super) const fn by(&self) -> Option<&Arc<Selecting>> {
+    pub(crate) const fn by(&self) -> Option<&Arc<Selecting>> {
         self.by.as_ref()
     }
 
     /// The content coding that the response was selected with.
-    pub(super) fn coding(&self) -> Option<&[u8]> {
+    pub(crate) fn coding(&self) -> Option<&[u8]> {
         self.negotiated.as_ref()?.coding.as_ref().map(Coding::name)
     }
 
     /// Hashes under which other requests find the response, and whether it may answer all requests of
     /// another response with that hash.
-    pub(super) fn negotiated_hashes(&self) -> impl Iterator<Item = (u64, bool)> {
+    pub(crate) fn negotiated_hashes(&self) -> impl Iterator<Item = (u64, bool)> {
         let hashes = self.negotiated.as_ref().map(|negotiated| negotiated.hashes);
         let hashes = hashes.into_iter().flatten().zip([true, false, false]);
         hashes.filter_map(|(hash, covers)| Some((hash?, covers)))
@@ -169,7 +169,7 @@ impl Selection {
 
     /// Returns true if the response answers all requests that select `other`, which has the same
     /// coding.
-    pub(super) fn covers(&self, other: &Self) -> bool {
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         let (Some(by), Some(others)) = (&self.by, &other.by) else { return false };
         let coding = self.negotiated.as_ref().and_then(|negotiated| negotiated.coding.as_ref());
         let mut fields = by.names.iter().zip(by.values().zip(others.values()));
@@ -182,7 +182,7 @@ impl Selection {
     }
 
     /// Hash of names and values; 0 without `Vary`.
-    pub(super) fn hash(&self) -> u64 {
+    pub(crate) fn hash(&self) -> u64 {
         self.by.as_ref().map_or(0, |by| by.hash)
     }
 

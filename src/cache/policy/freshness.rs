@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::http::{Name, Status, date};
 
 use super::control::{RequestControl, ResponseControl, Scope, seconds};
-use super::policy::Response;
+use super::storable::Response;
 
 /// No response is assumed fresh for longer than this without saying so (RFC 9111 §4.2.2).
 const MAX_HEURISTIC: Duration = Duration::from_secs(24 * 60 * 60);
@@ -126,17 +126,17 @@ impl Freshness {
     }
 
     /// Returns true if every request has to have it validated.
-    pub(super) const fn is_never_fresh(&self) -> bool {
+    pub(crate) const fn is_never_fresh(&self) -> bool {
         self.always_validate || self.lifetime.is_zero()
     }
 
     /// Returns true if a request that says `control` wants it fresh for longer than it ever is.
-    pub(super) fn is_too_short_for(&self, control: &RequestControl) -> bool {
+    pub(crate) fn is_too_short_for(&self, control: &RequestControl) -> bool {
         control.min_fresh.is_some_and(|min| self.lifetime < min)
     }
 
     /// The same, but stale from `at` on.
-    pub(super) fn until(self, at: Instant) -> Self {
+    pub(crate) fn until(self, at: Instant) -> Self {
         let lifetime = self.lifetime.min(self.age(at));
         let cut = lifetime < self.lifetime;
         Self { lifetime, said_by: if cut { LifetimeSource::Purge } else { self.said_by }, ..self }

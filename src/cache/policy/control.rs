@@ -154,7 +154,7 @@ impl RequestControl {
 
     /// Returns true if the origin has to be asked after the request has come, whatever is stored: any
     /// response that comes from elsewhere is older than `max-age=0` by then.
-    pub(super) fn asks_origin(&self) -> bool {
+    pub(crate) fn asks_origin(&self) -> bool {
         self.no_cache || self.max_age == Some(Duration::ZERO)
     }
 

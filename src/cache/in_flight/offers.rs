@@ -39,7 +39,7 @@ impl Reach {
 
 /// Progress of a fetch, as far as it decides who may join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// The origin may have chosen its response already.
     Sent,
     /// The request has not been sent.

@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use lru::LruCache;
 
+use crate::cache::key::{BuildCarried, CacheKey};
 use crate::work;
-
-use super::key::{BuildCarried, CacheKey};
 
 /// Marks kept; beyond, the one that expires first goes.
 const MAX_MARKS: usize = 8192;
@@ -17,7 +16,7 @@ const WEIGHT: usize = 48 + 2 * (2 * size_of::<usize>() + 1);
 /// Marks by the keyed hash of their key. Two keys with the same hash share a mark, which costs no more
 /// than a fetch.
 #[derive(Debug)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     /// Until when each holds; in the order in which they expire.
     until: LruCache<u64, Instant, BuildCarried>,
 }
@@ -44,18 +43,18 @@ impl Marks {
     }
 
     /// Takes the mark of a key away.
-    pub(super) fn remove(&mut self, key: &CacheKey) {
+    pub(crate) fn remove(&mut self, key: &CacheKey) {
         work::count(work::LOOK_UP);
         self.until.pop(&key.hash());
     }
 
     /// Returns true if the key is marked.
-    pub(super) fn has(&self, key: &CacheKey, now: Instant) -> bool {
+    pub(crate) fn has(&self, key: &CacheKey, now: Instant) -> bool {
         work::count(work::LOOK_UP);
         self.until.peek(&key.hash()).is_some_and(|until| now < *until)
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.until.clear();
     }
 

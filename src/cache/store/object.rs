@@ -5,16 +5,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::alloc_size::taken;
+use crate::cache::policy::freshness::Freshness;
+use crate::cache::policy::presented::Presented;
+use crate::cache::policy::storable::Storable;
+use crate::cache::policy::tags::Tags;
+use crate::cache::policy::vary::Selection;
 use crate::http::cond::{self, Validators};
 use crate::http::range::{self, Selected};
 use crate::http::{Fields, Method, RequestHead, Status};
 
 use super::extents::Extents;
-use super::freshness::Freshness;
-use super::policy::Storable;
-use super::presented::Presented;
-use super::tags::Tags;
-use super::vary::Selection;
 
 /// A response, whole or in parts. Updating one, after a 304, makes another that shares its content.
 #[derive(Debug)]

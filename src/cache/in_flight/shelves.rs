@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::cache::key::BuildCarried;
+use crate::cache::policy::presented::Presented;
+use crate::cache::policy::vary::{Selecting, VaryNames};
 use crate::work;
 
-use super::key::BuildCarried;
 use super::offers::{Offers, Reach, Stage};
-use super::presented::Presented;
-use super::vary::{Selecting, VaryNames};
 
 /// Different lists of names in `Vary` by which the fetches of one key are offered. A fetch with yet
 /// another list is not offered.

@@ -1,14 +1,15 @@
 //! Work that goes on little by little: bounded in steps, so that no turn is long.
 
-use super::variants::Variants;
 use crate::work::LOOK_UP;
+
+use super::variants::Variants;
 
 /// Steps of one slice: a fraction of a millisecond.
 const SLICE: usize = 300_000;
 
 /// Steps that are left of a slice.
 #[derive(Debug)]
-pub(super) struct Slice(usize);
+pub(crate) struct Slice(usize);
 
 impl Default for Slice {
     fn default() -> Self {

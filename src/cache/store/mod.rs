@@ -1,31 +1,46 @@
 //! Stored responses within a number of bytes. Which of them goes first is for an order to say.
 
+pub(super) mod content;
+mod detached;
+pub(super) mod evict;
+pub(super) mod extents;
+mod index;
+mod invalidated;
+pub(super) mod object;
+mod paged;
+pub(super) mod purge;
+pub(super) mod shared_content;
+pub(super) mod slice;
+mod slots;
+mod tagged;
+mod variants;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::cache::evict::{Eviction, Orders};
+use crate::cache::key::CacheKey;
+use crate::cache::policy::presented::Presented;
+use crate::cache::policy::tags::Tag;
+use crate::cache::policy::vary::{Selection, VaryNames};
 use crate::work;
 
-use super::detached::Detached;
-use super::index::{Index, URI_WEIGHT};
-use super::invalidated::Invalidated;
-use super::key::CacheKey;
-use super::object::Object;
-use super::paged::PagedSlab;
-use super::presented::Presented;
-use super::purge::{Purge, Range};
-use super::slice::Slice;
-use super::slots::Slots;
-use super::tags::Tag;
-use super::variants::{Variant, Variants};
-use super::vary::{Selection, VaryNames};
+use detached::Detached;
+use evict::{Eviction, Orders};
+use index::{Index, URI_WEIGHT};
+use invalidated::Invalidated;
+use object::Object;
+use paged::PagedSlab;
+use purge::{Purge, Range};
+use slice::Slice;
+use slots::Slots;
+use variants::{Variant, Variants};
 
 /// How many entries in use are spared at a time, since to evict them frees nothing yet.
 const SPARED: usize = 32;
 
 /// Objects by key, in some order.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(crate) struct Store {
     order: Orders,
     /// The slot of each entry.
     slots: Slots,

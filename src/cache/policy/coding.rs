@@ -103,7 +103,7 @@ impl<'a> Accepted<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::preference::canonicalize;
+    use crate::cache::policy::preference::canonicalize;
 
     /// A canonical value of `Accept-Encoding`; `-` where it is absent.
     fn canonical(line: &str) -> Vec<u8> {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use crate::alloc_size::taken;
+use crate::cache::key::BuildCarried;
+use crate::cache::policy::presented::Presented;
+use crate::cache::policy::vary::{Selection, VaryNames};
 use crate::work;
 
-use super::key::BuildCarried;
 use super::object::Object;
-use super::presented::Presented;
 use super::tagged::Tagged;
-use super::vary::{Selection, VaryNames};
 
 /// Different lists of names in `Vary` that the responses of one URI may have; beyond, those with the
 /// list that was stored with longest ago go.

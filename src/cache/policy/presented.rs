@@ -80,7 +80,7 @@ struct Canonical {
 }
 
 impl Presented {
-    pub(super) fn new(head: Rc<RequestHead>, rules: RequestRules, hasher: SipHasher13) -> Self {
+    pub(crate) fn new(head: Rc<RequestHead>, rules: RequestRules, hasher: SipHasher13) -> Self {
         let mut control = RequestControl::of(head.fields());
         if rules.ignore_no_cache {
             control.accept_without_validation();
@@ -106,7 +106,7 @@ impl Presented {
     }
 
     /// Values of the request in the fields called `names`; `None` if these are no fields at all.
-    pub(super) fn selecting(&mut self, names: &VaryNames) -> Option<&Arc<Selecting>> {
+    pub(crate) fn selecting(&mut self, names: &VaryNames) -> Option<&Arc<Selecting>> {
         if names.is_empty() {
             return None;
         }
@@ -139,7 +139,7 @@ impl Presented {
     /// Hash of the request's values in the fields called `names`, but with `language` and `coding` of
     /// a response for the preferences of the request. It is the same for all requests and responses
     /// that agree in those and in the other fields.
-    pub(super) fn negotiated(
+    pub(crate) fn negotiated(
         &mut self,
         names: &VaryNames,
         language: Option<&[u8]>,
@@ -168,7 +168,7 @@ impl Presented {
     }
 
     /// The language that the request prefers to all others, if there is one and that counts.
-    pub(super) fn preferred_language(&mut self, names: &VaryNames) -> Option<Box<[u8]>> {
+    pub(crate) fn preferred_language(&mut self, names: &VaryNames) -> Option<Box<[u8]>> {
         let name = names.iter().find(|name| Name::from_bytes(name) == Name::AcceptLanguage);
         let name = name.filter(|_| self.rules.by_language)?;
         let field = self.canonical(name);
@@ -232,7 +232,7 @@ fn write_value(request: &RequestHead, name: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::cache::KeyMaker;
-    use crate::cache::vary::Selection;
+    use crate::cache::policy::vary::Selection;
     use crate::http::{Fields, FromClient, HeadLimits, ServerCodec};
 
     fn presented(rules: RequestRules, lines: &[(&str, &str)]) -> Presented {

@@ -5,12 +5,13 @@
 //! How much uses and sizes count is learnt, by comparing what was missed with what plain LRU would
 //! have missed.
 
+use crate::cache::store::paged::Paged;
+
 use super::Order;
 use super::ghosts::{Ghost, Ghosts};
 use super::lean::{Lean, MOST, USE};
 use super::queue::Queue;
 use super::rival::Rival;
-use crate::cache::paged::Paged;
 
 /// Ghosts have their credit in steps of this: it fits a byte.
 const STEP: u64 = MOST / 256;
