@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::cli::args::egress;
 use crate::cli::run::{Secret, surroundings};
 use crate::config::Options;
 use crate::proxy::{Explanation, NoLog, Question, Worker};
 use crate::reactor::{Reactor, interface_addresses};
 
-use super::{DENIED, egress, fail, print, refuse};
+use super::{DENIED, fail, print, refuse};
 
 pub(super) fn command() -> Command {
     let one = |name: &'static str, value, help| {

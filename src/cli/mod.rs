@@ -1,26 +1,14 @@
 //! The `tidegate` command: arguments in, an exit code out.
 
-mod allocator;
 mod args;
-mod banner;
-mod confine;
-mod dumps;
-mod egress;
+mod control_client;
+mod control_socket;
 mod explain;
 mod folders;
-mod identity;
-mod listening;
-mod log_writer;
-mod notices;
-mod operate;
-mod outlet;
-mod output;
 mod password;
 mod run;
 mod say;
-mod socket_path;
 mod users;
-mod users_args;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -44,8 +32,10 @@ pub fn main() -> ExitCode {
             Ok(options) => print(&options.to_file()),
             Err(message) => refuse(&message),
         },
-        Invocation::Operate { socket, request } => operate::ask(socket, &request),
-        Invocation::AskWhy { socket, question, json } => operate::ask_why(socket, question, json),
+        Invocation::Operate { socket, request } => control_client::ask(socket, &request),
+        Invocation::AskWhy { socket, question, json } => {
+            control_client::ask_why(socket, question, json)
+        }
         Invocation::Explain { args, question, json } => match args.options() {
             Ok(options) => explain::run(&options, question, json),
             Err(message) => refuse(&message),

@@ -1,4 +1,4 @@
-//! Messages of a command on standard error. A running proxy uses [`notices`](super::notices) instead,
+//! Messages of a command on standard error. A running proxy uses [`notices`](crate::cli::run::notices) instead,
 //! which wait for no reader.
 
 use std::fmt::Display;

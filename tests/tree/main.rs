@@ -142,7 +142,7 @@ const RUNNING: &[&str] = &["dns", "http", "cache", "access", "auth", "reactor", 
 const NOT_RUNNING: &[&str] = &[
     "cli/explain.rs",
     "cli/mod.rs",
-    "cli/operate.rs",
+    "cli/control_client.rs",
     "cli/password.rs",
     "cli/say.rs",
     "cli/users.rs",

@@ -7,17 +7,17 @@ use std::path::PathBuf;
 
 use rustix::fs::{Access, access};
 
+use crate::cli::args::RunArgs;
+use crate::cli::folders::folder_of;
 use crate::config::{Options, ResolverKind};
 use crate::proxy::Settings;
 
+use super::confine::{self, Needs};
+use super::dumps;
 use super::files;
+use super::identity::{self, Identity};
 use super::operating::Operating;
-use crate::cli::args::RunArgs;
-use crate::cli::confine::{self, Needs};
-use crate::cli::dumps;
-use crate::cli::folders::folder_of;
-use crate::cli::identity::{self, Identity};
-use crate::cli::output::Output;
+use super::output::Output;
 
 /// Rights that are left: what a reload cannot do, and why.
 #[derive(Debug, Default)]

@@ -4,14 +4,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::{OptionSpec, Options};
 
-use super::args::Given;
+use super::Given;
 
 pub(super) fn command() -> Command {
     Command::new("egress").about("Run a forward proxy that denies what is not allowed").args(args())
 }
 
 /// What makes a guard.
-pub(super) fn args() -> [Arg; 3] {
+pub(crate) fn args() -> [Arg; 3] {
     let many = |name: &'static str, help| {
         let arg = Arg::new(name).long(name).value_name("DESTINATION|@FILE");
         arg.action(ArgAction::Append).value_parser(destination).help(help).display_order(0)

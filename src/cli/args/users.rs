@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::auth::Realm;
-
-use super::users::UsersRequest;
+use crate::cli::users::UsersRequest;
 
 pub(super) fn command() -> Command {
     let about =

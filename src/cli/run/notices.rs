@@ -4,9 +4,10 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
+use crate::cli::say::marked;
+
 use super::outlet::Outlet;
 use super::output::Output;
-use super::say::marked;
 
 /// Bytes that wait for a reader of standard error; beyond, lines are lost and counted.
 const CAPACITY: usize = 64 * 1024;

@@ -1,18 +1,19 @@
 //! The command line, made from the table of options.
 
+pub(super) mod egress;
+mod users;
+
 use std::path::PathBuf;
 
 use clap::builder::styling::Styles;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
+use crate::cli::control_client::Socket;
+use crate::cli::users::UsersRequest;
+use crate::cli::{explain, load};
 use crate::config::{OPTIONS, OptionSpec, Options};
-
 use crate::proxy::{ControlRequest, PurgeTarget, Question};
-
-use super::operate::Socket;
-use super::users::UsersRequest;
-use super::{egress, explain, load, users_args};
 
 /// Where a proxy listens unless it is told otherwise.
 pub(super) const DEFAULT_PORT: u16 = 3128;
@@ -91,7 +92,7 @@ impl RunArgs {
 pub(super) fn parse() -> Invocation {
     let command = command();
     let matches = command.clone().get_matches();
-    if let Some((file, request)) = matches.subcommand_matches("users").and_then(users_args::read) {
+    if let Some((file, request)) = matches.subcommand_matches("users").and_then(users::read) {
         return Invocation::Users { file, request };
     }
     match matches.subcommand() {
@@ -281,7 +282,7 @@ fn command() -> Command {
         .subcommand(purge_command())
         .subcommand(stats_command())
         .subcommand(reload_command())
-        .subcommand(users_args::command())
+        .subcommand(users::command())
 }
 
 fn run_args() -> Vec<Arg> {

@@ -11,7 +11,7 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
-use super::folders::{folder_of, is_shared};
+use crate::cli::folders::{folder_of, is_shared};
 
 /// The rights that are given up but for rules: those of this ABI, and of what the kernel has of it.
 const KNOWN: ABI = ABI::V6;

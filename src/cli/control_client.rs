@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::proxy::{ControlRequest, Question};
 
-use super::{explain, fail, print, socket_path};
+use super::{control_socket, explain, fail, print};
 
 /// How long a running proxy may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ impl Socket {
     fn path(self) -> io::Result<PathBuf> {
         match self {
             Self::At(path) => Ok(path),
-            Self::OfPort(port) => socket_path::for_client(port),
+            Self::OfPort(port) => control_socket::for_client(port),
         }
     }
 }

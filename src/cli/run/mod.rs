@@ -1,7 +1,17 @@
 //! `tidegate run`: the proxy with its signals, its notices and its log.
 
+mod allocator;
+mod banner;
+mod confine;
+mod dumps;
 mod files;
+mod identity;
+mod listening;
+mod log_writer;
+mod notices;
 mod operating;
+mod outlet;
+mod output;
 mod plan;
 mod reload;
 mod rights;
@@ -16,12 +26,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::allocator::{Heap, Reclaiming};
 use crate::cli::args::RunArgs;
-use crate::cli::dumps;
-use crate::cli::identity::Identity;
-use crate::cli::notices::Notices;
-use crate::cli::outlet::Outlet;
 use crate::cli::{fail, refuse};
 use crate::config::{Options, ResolverKind};
 use crate::proxy::{
@@ -29,6 +34,10 @@ use crate::proxy::{
 };
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
+use allocator::{Heap, Reclaiming};
+use identity::Identity;
+use notices::Notices;
+use outlet::Outlet;
 use reload::Reloading;
 use rights::Rights;
 
