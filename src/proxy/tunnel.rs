@@ -8,20 +8,20 @@ use std::time::Instant;
 
 use crate::auth::client_network;
 use crate::http::{HeadWriter, Status};
-use crate::proxy::door::path_of;
+use crate::proxy::auth::path_of;
+use crate::proxy::client::connection::{Client, ClientCx};
+use crate::proxy::observe::event::Event;
+use crate::proxy::observe::journal::{Journal, Outcome};
+use crate::proxy::origin::pool::OriginConnection;
+use crate::proxy::routing::Route;
+use crate::proxy::transfer::input::Buffers;
+use crate::proxy::transfer::readers::ReaderKey;
+use crate::proxy::transfer::response::{Brought, Reply};
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
-use super::buffers::Buffers;
-use super::client::{Client, ClientCx};
-use super::core::Core;
+use super::environment::Mail;
 use super::error::ExchangeError;
-use super::event::Event;
-use super::journal::{Journal, Outcome};
-use super::pool::OriginConnection;
-use super::readers::ReaderKey;
-use super::reply::{Brought, Reply};
-use super::route::Route;
-use super::surroundings::Mail;
+use super::shared::Core;
 
 /// A tunnel.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl Tunnel {
         };
         let head = Rc::clone(head);
         cx.core.leave_reply(id, reader, cx.reactor);
-        exchange.source = super::client::Source::None;
+        exchange.source = crate::proxy::client::connection::Source::None;
         exchange.journal.status = Some(Status::SWITCHING_PROTOCOLS);
         let mut greeting = head.wire().to_vec();
         let mut rest_of_head = HeadWriter::resume(&mut greeting);

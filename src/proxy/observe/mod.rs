@@ -1,0 +1,9 @@
+//! Records of exchanges: events, the journal, the access log, counters and statistics.
+
+pub(super) mod access_log;
+pub(super) mod counters;
+pub(super) mod event;
+pub(super) mod journal;
+pub(super) mod log_format;
+mod log_text;
+pub(super) mod stats;
