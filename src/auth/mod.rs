@@ -25,6 +25,7 @@ mod paths;
 mod realm;
 mod secret;
 mod settings;
+mod username;
 mod users;
 mod verdict;
 

@@ -55,15 +55,6 @@ impl fmt::Display for BadLine {
     }
 }
 
-impl std::error::Error for BadLine {}
-
-/// Whether a line can begin with `text` as a user's name: it is not empty, no comment, and holds no
-/// colon and no control character.
-pub(super) fn is_name(text: &str) -> bool {
-    let forbidden = |char: char| char.is_control() || char == ':';
-    !text.is_empty() && !text.starts_with('#') && !text.contains(forbidden)
-}
-
 impl Users {
     /// Adds those of a file that is called `file` and holds `text`.
     ///

@@ -6,7 +6,7 @@
 
 mod challenge;
 pub(super) mod credentials;
-mod extended;
+pub(super) mod extended;
 mod nonce;
 mod uri;
 mod window;
@@ -20,8 +20,9 @@ use crate::auth::verdict::{Accepted, Request, Verdict, Why};
 
 pub use crate::auth::algorithm::Algorithm;
 
+pub use crate::auth::username::Named;
 use challenge::Space;
-pub use credentials::{Credentials, Named};
+pub use credentials::Credentials;
 use nonce::Nonces;
 
 /// One protection space.
