@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use crate::http::{Name, Status, date};
 
 use super::control::{RequestControl, ResponseControl, Scope, seconds};
-use super::storable::Response;
+use super::lifetime::LifetimeSource;
+use super::response::Response;
 
 /// No response is assumed fresh for longer than this without saying so (RFC 9111 §4.2.2).
 const MAX_HEURISTIC: Duration = Duration::from_secs(24 * 60 * 60);
@@ -29,41 +30,6 @@ pub struct Freshness {
     while_revalidating: Duration,
     /// For how long it may be served stale if the origin fails, if it says so.
     on_error: Option<Duration>,
-}
-
-/// What says how long a response is fresh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LifetimeSource {
-    /// `s-maxage`.
-    SharedMaxAge,
-    /// `max-age`.
-    MaxAge,
-    /// `Expires`.
-    Expires,
-    /// The time since it was last modified (RFC 9111 §4.2.2).
-    LastModified,
-    /// A rule of the operator.
-    Rule,
-    /// A purge that made it stale.
-    Purge,
-    /// Nothing does: it is not fresh.
-    Nothing,
-}
-
-impl LifetimeSource {
-    /// A word for it: the directive or field, or what else it is.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SharedMaxAge => "s-maxage",
-            Self::MaxAge => "max-age",
-            Self::Expires => "expires",
-            Self::LastModified => "last-modified",
-            Self::Rule => "rule",
-            Self::Purge => "purge",
-            Self::Nothing => "nothing",
-        }
-    }
 }
 
 /// How an origin fails to say whether a stored response still holds.

@@ -3,10 +3,11 @@
 mod coding;
 pub(super) mod control;
 pub(super) mod freshness;
-mod freshness_rule;
 pub(super) mod freshness_rules;
+pub(super) mod lifetime;
 mod preference;
 pub(super) mod presented;
+pub(super) mod response;
 pub(super) mod storable;
 pub(super) mod tags;
 mod targeted;
