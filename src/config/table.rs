@@ -10,9 +10,9 @@ use crate::http::hop;
 use crate::proxy::ReverseOrigin;
 use crate::units::Unit;
 
-use super::auth::Schemes;
 use super::name_server::name_server;
 use super::options::{ControlTarget, LogTarget, Options};
+use super::schemes::Schemes;
 
 /// One option.
 #[derive(Clone, Copy, Debug)]
