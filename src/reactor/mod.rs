@@ -24,6 +24,7 @@
 //!   virtual time (`VirtualClock`) and on a simulated network (feature `sim`).
 
 mod arena;
+mod budget;
 mod clock;
 mod interfaces;
 mod loop_stats;
@@ -49,6 +50,7 @@ use std::time::{Duration, Instant};
 use crate::work;
 
 pub use arena::{Active, Arena, Id, Token};
+pub use budget::Budget;
 pub use clock::{Clock, Now, SystemClock, VirtualClock};
 pub use interfaces::InterfaceWatch;
 pub use loop_stats::{Load, Spread};
@@ -59,7 +61,7 @@ pub use net::listener::{Accepted, Listener, is_exhaustion};
 pub use net::tcp::TcpTransport;
 pub use net::transport::{Endpoint, Io, Report, Socket, Transport};
 pub use os::{interface_addresses, raise_descriptor_limit};
-pub use ready::{Budget, Ready};
+pub use ready::Ready;
 pub use resolver::system::SystemResolver;
 pub use resolver::{NameSources, Resolver, ResolverLimits, Source};
 pub use run_queue::Why;

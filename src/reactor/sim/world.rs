@@ -13,7 +13,7 @@ use crate::reactor::net::transport::{Io, NOWHERE, Report};
 use crate::reactor::ready::Ready;
 use crate::reactor::sim::Fate;
 
-use super::datagrams::{Datagram, Datagrams};
+use super::datagram_queue::{Datagram, Datagrams};
 use super::{Faults, Rng};
 
 #[derive(Debug)]
