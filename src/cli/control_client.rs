@@ -3,33 +3,18 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::proxy::{ControlRequest, Question};
 
-use super::{control_socket, explain, fail, print};
+use super::control_socket::Socket;
+use super::say;
+use super::say::{fail, print};
 
 /// How long a running proxy may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The control socket of a proxy.
-pub(super) enum Socket {
-    /// At this path.
-    At(PathBuf),
-    /// At the default path for the first port on which it listens.
-    OfPort(u16),
-}
-
-impl Socket {
-    fn path(self) -> io::Result<PathBuf> {
-        match self {
-            Self::At(path) => Ok(path),
-            Self::OfPort(port) => control_socket::for_client(port),
-        }
-    }
-}
 
 /// Asks, and prints the answer.
 pub(super) fn ask(socket: Socket, request: &ControlRequest) -> ExitCode {
@@ -48,7 +33,7 @@ pub(super) fn ask_why(socket: Socket, question: Question, json: bool) -> ExitCod
     match exchange(socket, &ControlRequest::Explain { question, json }) {
         Err(message) => fail(&message),
         Ok(answer) => match answer.splitn(3, '\n').collect::<Vec<_>>().as_slice() {
-            ["ok", verdict, text] => explain::answer(*verdict == "allowed", text),
+            ["ok", verdict, text] => say::answer(*verdict == "allowed", text),
             _ => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
         },
     }

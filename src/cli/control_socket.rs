@@ -1,10 +1,9 @@
 //! The default place of the control socket: a folder that no other user can enter.
 
-use std::env;
 use std::fs::{self, DirBuilder};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::{env, io};
 
 use rustix::process::geteuid;
 
@@ -88,4 +87,24 @@ fn about(folder: &Path, what: &str) -> io::Error {
 
 fn is_socket(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|data| data.file_type().is_socket())
+}
+
+/// Where a proxy listens unless it is told otherwise.
+pub(super) const DEFAULT_PORT: u16 = 3128;
+
+/// The control socket of a proxy.
+pub(super) enum Socket {
+    /// At this path.
+    At(PathBuf),
+    /// At the default path for the first port on which it listens.
+    OfPort(u16),
+}
+
+impl Socket {
+    pub(super) fn path(self) -> io::Result<PathBuf> {
+        match self {
+            Self::At(path) => Ok(path),
+            Self::OfPort(port) => for_client(port),
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::config::Options;
 use crate::proxy::{Explanation, NoLog, Question, Worker};
 use crate::reactor::{Reactor, interface_addresses};
 
-use super::{DENIED, fail, print, refuse};
+use super::say::{answer, fail, refuse};
 
 pub(super) fn command() -> Command {
     let one = |name: &'static str, value, help| {
@@ -139,12 +139,6 @@ pub(super) fn run(options: &Options, question: Question, json: bool) -> ExitCode
         }
         Err(error) => fail(&error.to_string()),
     }
-}
-
-/// Prints an explanation; the exit code says whether the request is allowed.
-pub(super) fn answer(allowed: bool, text: &str) -> ExitCode {
-    let printed = print(text);
-    if allowed || printed != ExitCode::SUCCESS { printed } else { ExitCode::from(DENIED) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::{OptionSpec, Options};
 
-use super::Given;
+use super::options::Given;
 
 pub(super) fn command() -> Command {
     Command::new("egress").about("Run a forward proxy that denies what is not allowed").args(args())

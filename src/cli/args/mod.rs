@@ -1,7 +1,8 @@
 //! The command line, made from the table of options.
 
 pub(super) mod egress;
-mod users;
+pub(super) mod options;
+pub(super) mod users;
 
 use std::path::PathBuf;
 
@@ -9,14 +10,13 @@ use clap::builder::styling::Styles;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
-use crate::cli::control_client::Socket;
-use crate::cli::users::UsersRequest;
-use crate::cli::{explain, load};
+use crate::cli::control_socket::{DEFAULT_PORT, Socket};
+use crate::cli::explain;
 use crate::config::{OPTIONS, OptionSpec, Options};
 use crate::proxy::{ControlRequest, PurgeTarget, Question};
 
-/// Where a proxy listens unless it is told otherwise.
-pub(super) const DEFAULT_PORT: u16 = 3128;
+use options::{Given, RunArgs};
+use users::UsersRequest;
 
 /// What was asked for.
 pub(super) enum Invocation {
@@ -49,44 +49,8 @@ pub(super) enum Invocation {
     },
 }
 
-/// The arguments of `run`, kept to be read again on reload.
-#[derive(Clone, Debug)]
-pub(super) struct RunArgs {
-    pub(super) config: Option<String>,
-    given: Given,
-}
-
 /// Options of a running process, on which explanations do not depend; `explain` has another --user.
 const OF_PROCESS: &[&str] = &["user", "group", "confine", "allow-core-dumps"];
-
-/// Options and their values, in the order in which they are to be read.
-pub(super) type Given = Vec<(&'static OptionSpec, String)>;
-
-impl RunArgs {
-    /// Whether nothing was said but where a running proxy is found.
-    fn is_empty(&self) -> bool {
-        self.config.is_none() && self.given.iter().all(|(option, _)| option.name == "control")
-    }
-
-    /// What the file says, and over it what the command line says.
-    ///
-    /// # Errors
-    /// What is wrong in either.
-    pub(super) fn options(&self) -> Result<Options, String> {
-        let mut options = match &self.config {
-            Some(file) => load(file)?,
-            None => Options::default(),
-        };
-        if self.given.iter().any(|(option, _)| option.name == "listen") {
-            options.listen.clear();
-        }
-        for (option, text) in &self.given {
-            (option.set)(&mut options, text)
-                .map_err(|message| format!("--{}: {message}", option.name))?;
-        }
-        Ok(options)
-    }
-}
 
 /// Reads the arguments of the process; help, version and bad usage end it here.
 pub(super) fn parse() -> Invocation {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::auth::Realm;
-use crate::cli::users::UsersRequest;
 
 pub(super) fn command() -> Command {
     let about =
@@ -61,4 +60,21 @@ pub(super) fn read(matches: &ArgMatches) -> Option<(PathBuf, UsersRequest)> {
         _ => UsersRequest::List,
     };
     Some((matches.get_one::<PathBuf>("file")?.clone(), request))
+}
+
+/// What is to be done with a file of users.
+#[derive(Clone, Debug)]
+pub(crate) enum UsersRequest {
+    /// Adds a user, or gives one another password; for Digest in a realm if there is one.
+    Add {
+        name: String,
+        realm: Option<Realm>,
+    },
+    Remove {
+        name: String,
+    },
+    List,
+    Verify {
+        name: String,
+    },
 }

@@ -26,8 +26,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::args::RunArgs;
-use crate::cli::{fail, refuse};
+use crate::cli::args::options::RunArgs;
+use crate::cli::say::{fail, refuse};
 use crate::config::{Options, ResolverKind};
 use crate::proxy::{
     Command, LogSink, Mail, Surroundings, ThreadedHasher, ThreadedResolver, Worker,

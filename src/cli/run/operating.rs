@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::cli::args::DEFAULT_PORT;
 use crate::cli::control_socket;
+use crate::cli::control_socket::DEFAULT_PORT;
 use crate::config::{ControlTarget, Options};
 use crate::proxy::{Mail, Worker};
 use crate::reactor::Reactor;

@@ -8,6 +8,7 @@ use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::cli::args::options::RunArgs;
 use crate::config::{LogTarget, Options};
 use crate::proxy::{Command, Mail, ReloadRequest, Settings};
 use crate::reactor::{Background, Mailbox, Reactor};
@@ -15,7 +16,6 @@ use crate::reactor::{Background, Mailbox, Reactor};
 use super::rights::Rights;
 use super::start::addresses_of_this_machine;
 use super::{Program, plan};
-use crate::cli::args::RunArgs;
 
 /// Requests that may wait for files to be read, also if one is never read.
 const MOST_WAITING: usize = 64;

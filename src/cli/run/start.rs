@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::args::RunArgs;
+use crate::cli::args::options::RunArgs;
 use crate::config::Options;
 use crate::proxy::{Mail, Settings, Worker};
 use crate::reactor::{InterfaceWatch, Reactor, interface_addresses, raise_descriptor_limit};
