@@ -1,21 +1,25 @@
 //! The command line, made from the table of options.
 
+mod control;
 pub(super) mod egress;
+pub(super) mod explain;
 pub(super) mod options;
+mod run;
 pub(super) mod users;
 
 use std::path::PathBuf;
 
 use clap::builder::styling::Styles;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command};
 
-use crate::cli::control_socket::{DEFAULT_PORT, Socket};
-use crate::cli::explain;
-use crate::config::{OPTIONS, OptionSpec, Options};
-use crate::proxy::{ControlRequest, PurgeTarget, Question};
+use crate::cli::control_socket::Socket;
+use crate::config::{OPTIONS, Options};
+use crate::proxy::{ControlRequest, Question};
 
+use control::{purge_command, purge_target, reload_command, socket, stats_command};
 use options::{Given, RunArgs};
+use run::{print_config, run_args};
 use users::UsersRequest;
 
 /// What was asked for.
@@ -142,85 +146,6 @@ fn run_args_of(
     RunArgs { config, given }
 }
 
-fn purge_target(matches: &ArgMatches) -> PurgeTarget {
-    type Kind = fn(String) -> PurgeTarget;
-    let kinds: [(&str, Kind); 4] = [
-        ("url", PurgeTarget::Url),
-        ("prefix", PurgeTarget::Prefix),
-        ("host", PurgeTarget::Host),
-        ("tag", PurgeTarget::Tag),
-    ];
-    let given = kinds
-        .into_iter()
-        .find_map(|(name, kind)| matches.get_one::<String>(name).cloned().map(kind));
-    given.unwrap_or(PurgeTarget::All)
-}
-
-/// Where the proxy that is meant takes commands.
-fn socket(matches: &ArgMatches) -> Socket {
-    let port = matches.get_one::<u16>("port").copied();
-    match matches.get_one::<String>("control") {
-        Some(path) => Socket::At(path.into()),
-        None => Socket::OfPort(port.unwrap_or(DEFAULT_PORT)),
-    }
-}
-
-fn purge_command() -> Command {
-    let what = |name: &'static str, value| {
-        Arg::new(name).long(name).value_name(value).value_parser(one_line)
-    };
-    let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
-    Command::new("purge")
-        .about("Remove responses from the cache of a running proxy")
-        .arg(
-            Arg::new("url")
-                .value_name("URL")
-                .value_parser(one_line)
-                .help("What is stored for this URL"),
-        )
-        .arg(what("prefix", "URL").help("All URLs that begin so"))
-        .arg(what("host", "HOST").help("All URLs of a host, or of HOST:PORT"))
-        .arg(what("tag", "TAG").help("All with this Cache-Groups, Surrogate-Key or Cache-Tag"))
-        .arg(flag("all").help("Everything"))
-        .group(ArgGroup::new("what").args(["url", "prefix", "host", "tag", "all"]).required(true))
-        .arg(flag("soft").help("Keep them, but stale from now on"))
-        .args(socket_args())
-}
-
-fn stats_command() -> Command {
-    let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
-    Command::new("stats")
-        .about("Print the figures of a running proxy")
-        .arg(json.help("As a JSON object"))
-        .args(socket_args())
-}
-
-fn reload_command() -> Command {
-    let plan = Arg::new("plan").long("plan").action(ArgAction::SetTrue);
-    Command::new("reload")
-        .about("Have a running proxy read its configuration, users and rules again, all or nothing")
-        .arg(plan.help("Only print what would change"))
-        .args(socket_args())
-}
-
-fn socket_args() -> [Arg; 2] {
-    let control = Arg::new("control").long("control").value_name("PATH");
-    let port = Arg::new("port").long("port").value_name("PORT").value_parser(value_parser!(u16));
-    [
-        control.help("The control socket of the proxy").conflicts_with("port"),
-        port.help("The first port it listens on, by which its socket is found [default: 3128]"),
-    ]
-}
-
-/// What goes into one line of the control socket.
-fn one_line(text: &str) -> Result<String, String> {
-    match text {
-        "" => Err("it is empty".into()),
-        _ if text.contains(['\n', '\r']) => Err("it has more than one line".into()),
-        _ => Ok(text.to_owned()),
-    }
-}
-
 fn command() -> Command {
     let config = Arg::new("config").short('c').long("config").value_name("FILE");
     Command::new("tidegate")
@@ -249,43 +174,9 @@ fn command() -> Command {
         .subcommand(users::command())
 }
 
-fn run_args() -> Vec<Arg> {
-    let mut args: Vec<Arg> = OPTIONS.iter().map(arg).collect();
-    args.insert(
-        2,
-        Arg::new("config")
-            .short('c')
-            .long("config")
-            .value_name("FILE")
-            .help("Read options from this TOML file first"),
-    );
-    args
-}
-
 /// The options on which explanations depend.
 fn explained_args() -> impl Iterator<Item = Arg> {
     run_args().into_iter().filter(|arg| !OF_PROCESS.contains(&arg.get_id().as_str()))
-}
-
-fn print_config() -> Arg {
-    Arg::new("print-config")
-        .long("print-config")
-        .action(ArgAction::SetTrue)
-        .help("Print the configuration that follows from all of this, and exit")
-}
-
-fn arg(option: &'static OptionSpec) -> Arg {
-    let action = if option.many { ArgAction::Append } else { ArgAction::Set };
-    let arg = Arg::new(option.name).long(option.name).value_name(option.value);
-    let arg = arg.action(action).help(option.help).allow_hyphen_values(option.name == "access-log");
-    let arg = match option.flag {
-        true => arg.num_args(0..=1).require_equals(true).default_missing_value("on"),
-        false => arg,
-    };
-    match option.short {
-        Some(letter) => arg.short(letter),
-        None => arg,
-    }
 }
 
 #[cfg(test)]
