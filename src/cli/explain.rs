@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::cli::run::{Secret, surroundings};
+use crate::cli::run::environment::{Secret, surroundings};
 use crate::config::Options;
 use crate::proxy::{Explanation, NoLog, Question, Worker};
 use crate::reactor::{Reactor, interface_addresses};

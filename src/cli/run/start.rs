@@ -12,6 +12,7 @@ use crate::reactor::{InterfaceWatch, Reactor, interface_addresses, raise_descrip
 
 use super::allocator::Heap;
 use super::banner::banner;
+use super::environment::{Secret, surroundings};
 use super::identity::Identity;
 use super::listening::{Listening, endpoint};
 use super::log_writer::LogWriter;
@@ -19,9 +20,9 @@ use super::notices::Notices;
 use super::operating::Operating;
 use super::outlet::Outlet;
 use super::output::Output;
-use super::reload::Reloading;
+use super::program::Program;
+use super::reloader::Reloading;
 use super::rights::Rights;
-use super::{Program, Secret, surroundings};
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
 const SPARE_DESCRIPTORS: u64 = 64;
