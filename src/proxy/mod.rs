@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod explain;
 mod fetch;
+mod mail;
 mod observe;
 mod origin;
 mod remembered;
@@ -25,11 +26,11 @@ pub use admin::control::ControlRequest;
 pub use admin::purge_target::PurgeTarget;
 pub use admin::reload::ReloadRequest;
 pub use environment::{
-    Command, Hasher, Mail, ReclaimAtOnce, Reclaimer, Resolver, Surroundings, ThreadedHasher,
-    ThreadedResolver,
+    Hasher, ReclaimAtOnce, Reclaimer, Resolver, Surroundings, ThreadedHasher, ThreadedResolver,
 };
 pub use explain::Explanation;
 pub use explain::query::Question;
+pub use mail::{Command, Mail};
 pub use observe::access_log::{LogSink, NoLog};
 pub use observe::journal::Outcome;
 pub use observe::log_format::LogFormat;

@@ -25,8 +25,9 @@ use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
 use crate::time::Now;
 
 use super::admission::Admission;
-use super::environment::{Hasher, Mail, Reclaimer, Surroundings};
+use super::environment::{Hasher, Reclaimer, Surroundings};
 use super::error::ExchangeError;
+use super::mail::Mail;
 use super::remembered::Remembered;
 
 /// The size of a buffer into which messages are received.

@@ -19,8 +19,8 @@ use crate::proxy::transfer::readers::ReaderKey;
 use crate::proxy::transfer::response::{Brought, Reply};
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
-use super::environment::Mail;
 use super::error::ExchangeError;
+use super::mail::Mail;
 use super::shared::Core;
 
 /// A tunnel.

@@ -11,7 +11,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use crate::proxy::environment::Mail;
+use crate::proxy::mail::Mail;
 use crate::proxy::observe::stats::Gauges;
 use crate::proxy::shared::Core;
 use crate::reactor::{Accepted, Active, Arena, Endpoint, Id, Listener, Reactor};

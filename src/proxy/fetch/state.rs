@@ -17,8 +17,8 @@ use std::time::Instant;
 
 use crate::cache::{CacheKey, Failure, Object, Presented, Response, Ticket};
 use crate::http::{ClientCodec, Fields, Framing, Method, RequestHead, Status};
-use crate::proxy::environment::Mail;
 use crate::proxy::error::ExchangeError;
+use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::routing::Route;
@@ -31,8 +31,7 @@ use crate::proxy::transfer::readers::ReaderKey;
 use crate::proxy::transfer::response::{Brought, Reply};
 use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
 
-use super::Fill;
-use super::rewrite_response;
+use super::{Fill, rewrite_response};
 
 /// What a client wants fetched.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use crate::access::{Host, RuleName};
 use crate::dns::{Addresses, NameError};
-use crate::proxy::environment::Mail;
 use crate::proxy::error::ExchangeError;
+use crate::proxy::mail::Mail;
 use crate::proxy::routing::Route;
 use crate::proxy::settings::Settings;
 use crate::proxy::shared::Core;

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use crate::cache::CacheKey;
-use crate::proxy::environment::Mail;
+use crate::proxy::mail::Mail;
 use crate::proxy::remembered::Remembered;
 use crate::proxy::settings::limits::Limits;
 use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready, Token, Wake};

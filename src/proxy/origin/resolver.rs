@@ -7,7 +7,8 @@ use std::task::Poll;
 use std::time::Instant;
 
 use crate::dns::{Addresses, Known, MOST_ADDRESSES, NameError, NameLimits, Names, Times};
-use crate::proxy::environment::{Mail, Resolver};
+use crate::proxy::environment::Resolver;
+use crate::proxy::mail::Mail;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::limits::Limits;
 use crate::reactor::{Active, Arena, Reactor, ResolverLimits, Token, Wake};

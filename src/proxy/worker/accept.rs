@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::auth::client_network;
 use crate::proxy::admission::Newcomer;
 use crate::proxy::client::connection::Client;
-use crate::proxy::environment::Mail;
+use crate::proxy::mail::Mail;
 use crate::reactor::{Accepted, Id, Io, Reactor, Wake};
 
 use super::Worker;

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::proxy::client::connection::{Client, ClientCx};
-use crate::proxy::environment::Mail;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::fetch::state::FetchCx;
+use crate::proxy::mail::Mail;
 use crate::proxy::tunnel::Tunnel;
 use crate::reactor::{Budget, Id, Reactor};
 use crate::work;
