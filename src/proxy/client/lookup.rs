@@ -8,13 +8,12 @@ use crate::http::hop;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::fetch::rewrite_response;
 use crate::proxy::fetch::state::{Fetch, Order};
-use crate::proxy::observe::journal::Outcome;
+use crate::proxy::observe::outcome::{Forwarded, Outcome};
 use crate::proxy::transfer::response::Reply;
 use crate::reactor::Id;
 
 use super::connection::{Client, ClientCx, Exchange, Next, Role, Source, Step};
 use super::fetch_plan::Basis;
-use super::status_fields::Forwarded;
 use super::upload::begin_upload;
 
 /// How often a client waits for another's fetch in vain before it begins one of its own.

@@ -7,7 +7,7 @@ use crate::access::Judgement;
 use crate::cache::What;
 use crate::http::{Method, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::journal::Outcome;
+use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::routing::{self, Routed};
 
 use super::connection::{Client, ClientCx, Next, Step, Upload};

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::cache::Missing;
 use crate::http::{HeadWriter, Status, list, push_decimal};
+use crate::proxy::observe::outcome::Forwarded;
 
 /// What a user is told who was recognized.
 #[derive(Clone, Debug)]
@@ -37,29 +37,6 @@ pub(crate) struct CacheStatus {
     /// The key, if it is to be shown.
     pub(super) key: Option<Arc<str>>,
     pub(super) detail: Option<&'static str>,
-}
-
-/// Why a request went to the origin (RFC 9211 §2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Forwarded {
-    Missing(Missing),
-    Stale,
-    /// The request asked for it.
-    Request,
-}
-
-impl Forwarded {
-    const fn token(self) -> &'static str {
-        match self {
-            Self::Missing(Missing::Uri) => "uri-miss",
-            Self::Missing(Missing::Vary) => "vary-miss",
-            Self::Missing(Missing::Part) => "partial",
-            Self::Missing(Missing::Method) => "method",
-            Self::Missing(Missing::Request) | Self::Request => "request",
-            Self::Missing(Missing::Bypass) => "bypass",
-            Self::Stale => "stale",
-        }
-    }
 }
 
 impl CacheStatus {
@@ -167,6 +144,7 @@ fn push_quoted(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::Missing;
 
     fn written(write: impl Fn(&mut HeadWriter<'_>)) -> String {
         let mut out = Vec::new();

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::cache::{Failure, Object, Storable};
 use crate::http::{Status, Version};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::journal::Outcome;
+use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::transfer::body::State;
 use crate::proxy::transfer::representation::Streamed;
 use crate::proxy::transfer::response::{Brought, Reply};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::journal::{Journal, Outcome};
+use super::journal::Journal;
+use super::outcome::Outcome;
 
 /// Reasons that are told apart; the words are the proxy's own, so there are fewer.
 const MAX_REASONS: usize = 64;

@@ -6,67 +6,13 @@ use std::sync::Arc;
 
 use crate::access::{Asker, Scheme};
 use crate::http::{Method, RequestHead, Status};
-use crate::proxy::client::status_fields::Forwarded;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
 use crate::time::Now;
 
 use super::event::Event;
 use super::log_format::LogFormat;
-
-/// What became of a request: one word in the log, in `Cache-Status` and in the tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Answered from the cache.
-    Hit,
-    /// Fetched, as far as the cache is concerned stored or storable.
-    Miss,
-    /// Answered from the cache after the origin said that it still holds.
-    Revalidated,
-    /// Answered from the cache though stale.
-    Stale,
-    /// Fetched past the cache.
-    Pass,
-    /// Refused by a rule of this proxy.
-    Denied,
-    /// A CONNECT tunnel, or a connection that switched to another protocol.
-    Tunnel,
-    /// Answered by the proxy itself, as asked.
-    Own,
-    /// Not answered as asked: the request, the origin or the network failed.
-    Error,
-}
-
-impl Outcome {
-    /// All of them, in their order.
-    pub const ALL: [Self; 9] = [
-        Self::Hit,
-        Self::Miss,
-        Self::Revalidated,
-        Self::Stale,
-        Self::Pass,
-        Self::Denied,
-        Self::Tunnel,
-        Self::Own,
-        Self::Error,
-    ];
-
-    /// The word for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hit => "HIT",
-            Self::Miss => "MISS",
-            Self::Revalidated => "REVALIDATED",
-            Self::Stale => "STALE",
-            Self::Pass => "PASS",
-            Self::Denied => "DENIED",
-            Self::Tunnel => "TUNNEL",
-            Self::Own => "OWN",
-            Self::Error => "ERROR",
-        }
-    }
-}
+use super::outcome::{Forwarded, Outcome};
 
 /// The facts of one exchange, gathered while it goes on.
 #[derive(Clone, Debug)]

@@ -6,4 +6,5 @@ pub(super) mod event;
 pub(super) mod journal;
 pub(super) mod log_format;
 mod log_text;
+pub(super) mod outcome;
 pub(super) mod stats;

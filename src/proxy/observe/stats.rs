@@ -7,7 +7,7 @@ use crate::cache::CacheStats;
 use crate::reactor::{Load, Spread};
 
 use super::counters::Counters;
-use super::journal::Outcome;
+use super::outcome::Outcome;
 
 /// The figures at one moment.
 #[derive(Clone, Debug)]

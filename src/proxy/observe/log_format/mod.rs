@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use crate::http::{Method, Name, RequestHead, Status};
 use crate::proxy::address_text::AddressText;
-use crate::proxy::client::status_fields::Forwarded;
 use crate::time::Now;
 
-use super::journal::{Journal, Outcome};
+use super::journal::Journal;
 use super::log_text::{
     Dates, around_secret, fill, push_escaped, push_json, push_number, push_quoted, push_right,
     push_url,
 };
+use super::outcome::{Forwarded, Outcome};
 
 /// How access log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
