@@ -10,7 +10,8 @@ use crate::http::{
 };
 use crate::proxy::routing::client_address::Behind;
 use crate::proxy::routing::max_forwards;
-use crate::proxy::settings::{ReverseOrigin, Settings};
+use crate::proxy::settings::Settings;
+use crate::proxy::settings::origin::ReverseOrigin;
 use crate::time::Now;
 
 use super::state::Order;

@@ -228,7 +228,7 @@ fn push(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::settings::ReverseOrigin;
+    use crate::proxy::settings::origin::ReverseOrigin;
 
     fn settings(trusted: &[&str]) -> Settings {
         let mut settings = Settings::forward("gate");

@@ -15,7 +15,8 @@ use crate::proxy::error::{ExchangeError, Unserved};
 use crate::proxy::observe::event::Event;
 use crate::proxy::observe::journal::Journal;
 use crate::proxy::origin::pool::OriginKey;
-use crate::proxy::settings::{ReverseOrigin, Settings, authority_text};
+use crate::proxy::settings::Settings;
+use crate::proxy::settings::origin::{ReverseOrigin, authority_text};
 use crate::proxy::shared::Core;
 
 use client_address::Behind;
