@@ -15,7 +15,7 @@ use crate::proxy::observe::journal::Journal;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::routing::Route;
-use crate::proxy::transfer::input::Buffers;
+use crate::proxy::transfer::buffer_pool::Buffers;
 use crate::proxy::transfer::readers::ReaderKey;
 use crate::proxy::transfer::response::{Brought, Reply};
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
