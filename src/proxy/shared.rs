@@ -11,9 +11,10 @@ use crate::proxy::auth::{Door, Secrets};
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
 use crate::proxy::observe::journal::Journal;
-use crate::proxy::origin::pool::{OriginKey, Pool};
+use crate::proxy::origin::pool::Pool;
 use crate::proxy::origin::resolver::NameService;
 use crate::proxy::routing::local_addresses::Own;
+use crate::proxy::routing::origin_key::OriginKey;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::limits::Limits;
 use crate::proxy::transfer::body::{Body, State};
@@ -37,7 +38,7 @@ const TUNNELLED: usize = 64 * 1024;
 
 /// What all sides of all exchanges share: passive objects, and the settings.
 #[derive(Debug)]
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) settings: Arc<Settings>,
     /// Reloads so far: the number of the settings that hold.
     pub(super) reloads: u64,

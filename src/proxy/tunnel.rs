@@ -14,7 +14,7 @@ use crate::proxy::observe::event::Event;
 use crate::proxy::observe::journal::Journal;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::origin::pool::OriginConnection;
-use crate::proxy::routing::Route;
+use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::buffer_pool::Buffers;
 use crate::proxy::transfer::readers::ReaderKey;
 use crate::proxy::transfer::response::{Brought, Reply};

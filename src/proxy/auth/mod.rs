@@ -20,7 +20,7 @@ pub(super) use secrets::Secrets;
 use verification::Hashing;
 
 /// The path that is asked for, by which it is known who has to say who they are.
-pub(super) fn path_of(request: &RequestHead) -> &str {
+pub(crate) fn path_of(request: &RequestHead) -> &str {
     request.path_and_query().split('?').next().unwrap_or_default()
 }
 

@@ -26,7 +26,7 @@ use crate::proxy::mail::Mail;
 use crate::proxy::observe::event::Event;
 use crate::proxy::observe::journal::Journal;
 use crate::proxy::origin::dial::Dial;
-use crate::proxy::routing::Route;
+use crate::proxy::routing::route::Route;
 use crate::proxy::shared::Core;
 use crate::proxy::timers::{ClientDeadlines, is_past};
 use crate::proxy::transfer::body::Body;

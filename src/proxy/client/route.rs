@@ -8,7 +8,8 @@ use crate::cache::What;
 use crate::http::{Method, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
-use crate::proxy::routing::{self, Routed};
+use crate::proxy::routing;
+use crate::proxy::routing::decision::Routed;
 
 use super::connection::{Client, ClientCx, Next, Step, Upload};
 use super::respond::{self, Frame};

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use crate::cache::{self, Object};
-use crate::http::hop::{self, Hop, Protocol};
+use crate::http::hop::{self, Hop, Protocol, max_forwards};
 use crate::http::{
     Field, FieldNames, Fields, Framing, HeadWriter, Method, Name, RequestHead, ResponseHead,
     Status, Version, claims, date, push_via,
 };
 use crate::proxy::routing::client_address::Behind;
-use crate::proxy::routing::max_forwards;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::origin::ReverseOrigin;
 use crate::time::Now;

@@ -21,7 +21,7 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
-use crate::proxy::routing::Route;
+use crate::proxy::routing::route::Route;
 use crate::proxy::shared::Core;
 use crate::proxy::timers::{FetchDeadlines, is_past};
 use crate::proxy::transfer::body::{Body, Retain, State};

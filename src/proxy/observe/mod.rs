@@ -2,8 +2,8 @@
 
 pub(super) mod access_log;
 pub(super) mod counters;
-pub(super) mod event;
-pub(super) mod journal;
+pub(crate) mod event;
+pub(crate) mod journal;
 pub(super) mod log_format;
 mod log_text;
 pub(super) mod outcome;

@@ -14,7 +14,7 @@ use crate::access::{Host, RuleName};
 use crate::dns::{Addresses, NameError};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
-use crate::proxy::routing::Route;
+use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
 use crate::proxy::shared::Core;
 use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};

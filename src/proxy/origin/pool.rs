@@ -3,25 +3,18 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
 use crate::cache::CacheKey;
 use crate::proxy::mail::Mail;
 use crate::proxy::remembered::Remembered;
+use crate::proxy::routing::origin_key::OriginKey;
 use crate::proxy::settings::limits::Limits;
 use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready, Token, Wake};
 
 /// Origins remembered for bytes that no request asked for.
 const MAX_SUSPECTS: usize = 1024;
-
-/// An origin, as far as its connections are concerned.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct OriginKey {
-    /// Host and port, host in lower case.
-    pub(crate) authority: Arc<str>,
-}
 
 /// A connection to an origin, with its history.
 #[derive(Clone, Copy, Debug)]

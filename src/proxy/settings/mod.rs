@@ -2,7 +2,7 @@
 
 pub(super) mod auth;
 pub(super) mod limits;
-pub(super) mod origin;
+pub(crate) mod origin;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
