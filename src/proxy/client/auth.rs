@@ -10,8 +10,11 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::event::Event;
 use crate::proxy::routing::client_address::Behind;
 
-use super::connection::{Client, ClientCx, Exchange, Next, Step};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::Exchange;
 use super::status_fields::AuthInfo;
+use super::step::{Next, Step};
 
 /// Lets users in; everybody, if none are known. Clients that are not served anyway are not asked:
 /// they would only guess.

@@ -8,8 +8,10 @@ use crate::proxy::observe::event::Event;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::tunnel::Tunnel;
 
-use super::connection::{Client, ClientCx, Next, Step};
+use super::connection::Client;
+use super::context::ClientCx;
 use super::status_fields::CacheStatus;
+use super::step::{Next, Step};
 
 /// Connects; once that has come about, a tunnel takes both connections.
 pub(super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {

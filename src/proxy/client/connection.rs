@@ -13,32 +13,26 @@
 //! the request's content goes up.
 
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::auth::{Ticket, client_network};
-use crate::cache::{CacheKey, Object, Presented};
-use crate::http::{Method, Multipart, RequestHead, ServerCodec};
+use crate::auth::client_network;
+use crate::http::{Method, ServerCodec};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::fetch::state::Fetch;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::event::Event;
-use crate::proxy::observe::journal::Journal;
 use crate::proxy::origin::dial::Dial;
-use crate::proxy::routing::route::Route;
 use crate::proxy::shared::Core;
-use crate::proxy::timers::{ClientDeadlines, is_past};
+use crate::proxy::timers::ClientDeadlines;
 use crate::proxy::transfer::body::Body;
 use crate::proxy::transfer::input::Input;
-use crate::proxy::transfer::output::{Coding, Outgoing};
-use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::response::Reply;
-use crate::proxy::tunnel::Tunnel;
-use crate::reactor::{Active, Arena, Budget, Id, Io, Reactor, Ready, Token, Wake};
+use crate::proxy::transfer::output::Outgoing;
+use crate::reactor::{Active, Id, Io, Reactor, Ready, Token, Wake};
 
+use super::context::ClientCx;
+use super::exchange::{Exchange, Source, Upload};
 use super::respond::{self, Frame};
-use super::status_fields::{AuthInfo, CacheStatus};
+use super::step::Step;
 
 /// A connection to a client.
 #[derive(Debug)]
@@ -77,139 +71,6 @@ impl Active for Client {
     const KIND: u8 = 1;
 }
 
-/// Where a client connection stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// A request head comes in, or none yet.
-    Receive,
-    /// Asks who is there.
-    Auth,
-    /// Decides where the request goes.
-    Route,
-    /// Asks for the addresses of the destination, as rules depend on them.
-    Judge,
-    /// Connects to the destination of a CONNECT.
-    Connect,
-    /// Asks the cache.
-    Lookup,
-    /// A response is on its way.
-    Wait,
-    /// Its head is written, in the form that this client understands.
-    Deliver,
-    /// Its content is sent.
-    Transmit,
-    /// The exchange is written down; the connection is kept or closed.
-    Finish,
-    /// What is left is sent; what still comes is read and dropped, so that the answer is not lost
-    /// to a reset.
-    Close,
-}
-
-/// What a step has led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    Go(Step),
-    /// Something has to happen first.
-    Park,
-    /// The connection is over.
-    Gone,
-    /// The connection belongs to a tunnel now.
-    HandedOver,
-}
-
-/// One request and its response.
-#[derive(Debug)]
-pub(crate) struct Exchange {
-    pub(super) request: Rc<RequestHead>,
-    pub(crate) journal: Journal,
-    /// Total of the output when the exchange began.
-    pub(super) sent_before: u64,
-    pub(crate) route: Option<Rc<Route>>,
-    pub(super) key: Option<CacheKey>,
-    /// The request as the cache compares it, once the cache was asked.
-    pub(super) presented: Option<Presented>,
-    /// Whether the client asks for nothing after it.
-    pub(super) is_last: bool,
-    /// Whether the connection is kept after it, as far as is known.
-    pub(super) persistent: bool,
-    pub(super) upload: Upload,
-    pub(crate) source: Source,
-    pub(crate) cache_status: CacheStatus,
-    /// The password of this request that is being verified.
-    pub(super) password: Option<Ticket>,
-    /// What is answered once that was held back for long enough.
-    pub(super) held: Option<ExchangeError>,
-    /// What the user is told whom these credentials are of.
-    pub(crate) info: Option<AuthInfo>,
-    /// The connection that a CONNECT asks for, coming about.
-    pub(super) dial: Option<Dial>,
-    /// How often it has waited for another's fetch in vain.
-    pub(super) disappointed: u32,
-    pub(super) coding: Coding,
-    /// Whether the end of the content has been put into the output.
-    pub(super) ended: bool,
-    /// Whether only the end of the connection tells the client where the content ends.
-    pub(super) until_close: bool,
-}
-
-/// The content of the request, on its way up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Upload {
-    /// It has all come, or there is none.
-    Done,
-    /// It was not asked for: nobody has wanted it so far.
-    Unread,
-    /// It goes into this body.
-    Into(Id<Body>),
-}
-
-/// Where the response comes from.
-#[derive(Clone, Debug)]
-pub(crate) enum Source {
-    None,
-    /// A stored object: the content from the first offset up to the second, then other parts.
-    Stored {
-        object: Arc<Object>,
-        at: u64,
-        end: u64,
-        parts: Option<Box<Multipart>>,
-    },
-    /// A response on its way: all of it, or as many bytes from where the reader is as are left.
-    Reply {
-        id: Id<Reply>,
-        reader: ReaderKey,
-        role: Role,
-        left: Option<u64>,
-    },
-}
-
-/// Part that a client has in a fetch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// The fetch is for its request.
-    Leader,
-    /// The client has joined the fetch before the request was sent.
-    Early,
-    /// The client has joined the fetch when the origin may have chosen its response already.
-    Late,
-}
-
-/// What a client may use while it is driven.
-#[derive(Debug)]
-pub(crate) struct ClientCx<'a> {
-    pub(crate) reactor: &'a mut Reactor<Mail>,
-    pub(crate) core: &'a mut Core,
-    pub(crate) fetches: &'a mut Arena<Fetch>,
-    pub(crate) tunnels: &'a mut Arena<Tunnel>,
-    pub(crate) budget: Budget,
-}
-
-impl ClientCx<'_> {
-    pub(crate) fn now(&self) -> Instant {
-        self.reactor.now().mono
-    }
-}
-
 impl Client {
     /// A connection from an address to a listener that was accepted `now`, and has until `idle_until` to ask for something.
     pub(crate) fn new(
@@ -241,83 +102,14 @@ impl Client {
         }
     }
 
-    /// Goes from step to step until something has to happen first. A deadline counts once nothing
-    /// that has come in time can be done any more, so that a loop that is late blames no peer.
-    pub(crate) fn drive(&mut self, cx: &mut ClientCx<'_>) -> Next {
-        loop {
-            let next = match self.step {
-                Step::Receive => super::receive(self, cx),
-                Step::Auth => super::auth(self, cx),
-                Step::Route => super::route(self, cx),
-                Step::Judge => super::judge(self, cx),
-                Step::Connect => super::connect(self, cx),
-                Step::Lookup => super::lookup(self, cx),
-                Step::Wait => super::wait(self, cx),
-                Step::Deliver => super::deliver(self, cx),
-                Step::Transmit => super::transmit(self, cx),
-                Step::Finish => super::finish(self, cx),
-                Step::Close => super::close(self, cx),
-            };
-            match next {
-                Next::Go(step) => self.step = step,
-                Next::Park => match self.time_is_up(cx) {
-                    Next::Go(step) => self.step = step,
-                    Next::Park => break,
-                    over => return over,
-                },
-                Next::Gone | Next::HandedOver => return next,
-            }
-            if cx.budget.is_spent() {
-                break;
-            }
-        }
-        if cx.budget.is_spent() {
-            cx.reactor.wake(self.token());
-        }
-        cx.reactor.set_deadline(self.token(), self.next_deadline());
-        Next::Park
-    }
-
     pub(super) const fn token(&self) -> Token {
         self.id.token()
     }
 
     /// When it is to be driven again at the latest.
-    fn next_deadline(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
         let dial = self.exchange.as_ref().and_then(|exchange| exchange.dial.as_ref());
         self.deadlines.next().into_iter().chain(dial.map(Dial::next_deadline)).min()
-    }
-
-    /// Gives up what has been waited for too long, one thing at a time. `Park` if there is nothing.
-    fn time_is_up(&mut self, cx: &mut ClientCx<'_>) -> Next {
-        let now = cx.now();
-        let deadlines = &mut self.deadlines;
-        if is_past(deadlines.linger, now) {
-            return Next::Gone;
-        }
-        if is_past(deadlines.send, now) {
-            if let Some(exchange) = &mut self.exchange {
-                exchange.journal.reason = Some("send-timeout".into());
-            }
-            return Next::Gone;
-        }
-        if is_past(deadlines.request, now) {
-            deadlines.request = None;
-            return match self.head_began {
-                None => Next::Gone, // idle for too long
-                Some(_) => Next::Go(super::refuse(self, &ExchangeError::HeadTimeout, cx)),
-            };
-        }
-        if is_past(deadlines.upload, now) {
-            return Next::Go(super::give_up_upload(self, cx));
-        }
-        if is_past(deadlines.auth, now) {
-            return Next::Go(super::wait_at_door_no_longer(self, cx));
-        }
-        if is_past(deadlines.joined, now) {
-            return Next::Go(super::wait_no_longer(self, cx));
-        }
-        Next::Park
     }
 
     /// Returns when the client began to ask for nothing, if all it asked for was answered.
@@ -453,14 +245,6 @@ impl Client {
         reactor.close(self.io);
     }
 
-    /// Ends it before its time, for this reason.
-    pub(crate) fn give_up(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
-        if let Some(exchange) = &mut self.exchange {
-            exchange.journal.reason = Some(reason.into());
-        }
-        self.end_for(reason.into(), cx);
-    }
-
     /// The client's address, or the network that stands for it.
     pub(crate) fn network(&self) -> IpAddr {
         client_network(self.address.ip())
@@ -504,39 +288,5 @@ impl Client {
             core.pool.release(self.token(), reactor);
         }
         core.memory.count(&mut self.held, 0);
-    }
-
-    /// Ends a connection that its client has left.
-    pub(crate) fn end(self, cx: &mut ClientCx<'_>) {
-        self.end_for(ExchangeError::ClientGone.reason(), cx);
-    }
-
-    /// The connection is over: lets go of everything, and writes down an exchange that was not
-    /// finished, or a head that was not complete, with this reason unless there is one already.
-    fn end_for(mut self, reason: String, cx: &mut ClientCx<'_>) {
-        self.leave(cx, &ExchangeError::ClientGone);
-        let reset = match self.exchange.take() {
-            Some(mut exchange) => {
-                exchange.journal.reason.get_or_insert(reason);
-                let sent = self.output.left().saturating_sub(exchange.sent_before);
-                exchange.journal.sent_in_all = sent;
-                cx.core.record(&exchange.journal, cx.reactor.now());
-                exchange.until_close
-            }
-            None => {
-                if self.head_began.is_some() {
-                    super::record_unanswered(&self, reason, cx);
-                }
-                false
-            }
-        };
-        self.input.release(&mut cx.core.buffers);
-        self.hand_over(cx.reactor, cx.core);
-        cx.core.admission.leave(self.network());
-        if reset {
-            cx.reactor.reset(self.io);
-        } else {
-            cx.reactor.close(self.io);
-        }
     }
 }

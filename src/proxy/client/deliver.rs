@@ -13,7 +13,10 @@ use crate::proxy::transfer::representation::{Form, Streamed};
 use crate::proxy::transfer::response::{Answer, Brought};
 use crate::time::Now;
 
-use super::connection::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::{Exchange, Source, Upload};
+use super::step::{Next, Step};
 
 /// Content up to this many bytes is copied behind its head: that costs less than another slice, and
 /// lets answers to pipelined requests leave together.

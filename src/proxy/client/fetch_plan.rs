@@ -11,7 +11,9 @@ use crate::http::{Method, Name, RequestHead};
 use crate::proxy::fetch::Fill;
 use crate::proxy::fetch::state::Order;
 
-use super::connection::{Client, ClientCx, Exchange};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::Exchange;
 
 /// What is known of a response before it is asked for.
 #[derive(Default)]

@@ -5,8 +5,11 @@ use std::task::Poll;
 use crate::proxy::error::ExchangeError;
 use crate::reactor::Ready;
 
-use super::connection::{Client, ClientCx, Next, Step, Upload};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::Upload;
 use super::flush;
+use super::step::{Next, Step};
 
 /// Writes the exchange down. A request whose content was not read to its end leaves nothing in the
 /// stream that could be understood.

@@ -12,8 +12,11 @@ use crate::proxy::observe::outcome::{Forwarded, Outcome};
 use crate::proxy::transfer::response::Reply;
 use crate::reactor::Id;
 
-use super::connection::{Client, ClientCx, Exchange, Next, Role, Source, Step};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::{Exchange, Role, Source, serve};
 use super::fetch_plan::Basis;
+use super::step::{Next, Step};
 use super::upload::begin_upload;
 
 /// How often a client waits for another's fetch in vain before it begins one of its own.
@@ -84,12 +87,6 @@ fn refresh(exchange: &Exchange, object: &Arc<Object>, client: SocketAddr, cx: &m
         let order = Order { background: true, ..order };
         Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     }
-}
-
-/// Has the response come from a stored object.
-pub(super) fn serve(exchange: &mut Exchange, object: Arc<Object>) {
-    let end = object.length();
-    exchange.source = Source::Stored { object, at: 0, end, parts: None };
 }
 
 /// Waits for a response that was asked for by somebody else; whether that can be.

@@ -3,7 +3,10 @@
 mod auth;
 mod connect;
 pub(super) mod connection;
+pub(super) mod context;
 mod deliver;
+mod drive;
+mod exchange;
 mod fetch_plan;
 mod finish;
 mod lookup;
@@ -12,7 +15,9 @@ mod resolve;
 mod respond;
 mod route;
 pub(super) mod status_fields;
+pub(super) mod step;
 mod transmit;
+mod upgrade;
 mod upload;
 mod wait;
 

@@ -12,10 +12,13 @@ use crate::proxy::routing::client_address::Behind;
 use crate::proxy::transfer::output::Coding;
 use crate::time::Now;
 
-use super::connection::{Client, ClientCx, Exchange, Next, Source, Step, Upload};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::{Exchange, Source, Upload};
 use super::flush;
 use super::respond::{self, Frame};
 use super::status_fields::CacheStatus;
+use super::step::{Next, Step};
 
 /// Answers to pipelined requests gather up to this many bytes before they are sent.
 const GATHER: usize = 64 * 1024;

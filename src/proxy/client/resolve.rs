@@ -6,7 +6,9 @@ use std::task::Poll;
 use crate::proxy::observe::event::Event;
 use crate::proxy::origin::dial::Dial;
 
-use super::connection::{Client, ClientCx, Next, Step};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::step::{Next, Step};
 
 /// Goes on to the cache if an address of the destination is allowed to this client: who may not go there
 /// gets no copy either.

@@ -11,8 +11,11 @@ use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::routing;
 use crate::proxy::routing::decision::Routed;
 
-use super::connection::{Client, ClientCx, Next, Step, Upload};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::Upload;
 use super::respond::{self, Frame};
+use super::step::{Next, Step};
 
 /// Refuses, answers, tunnels, or goes on to the cache.
 pub(super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {

@@ -8,8 +8,11 @@ use crate::proxy::shared::Core;
 use crate::proxy::transfer::body::State;
 use crate::proxy::transfer::output::{Outgoing, Supply};
 
-use super::connection::{Client, ClientCx, Exchange, Next, Source, Step};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::{Exchange, Source};
 use super::pump;
+use super::step::{Next, Step};
 
 /// Sends until all has left, the client takes no more, or there is no more yet.
 pub(super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {

@@ -8,7 +8,10 @@ use crate::proxy::shared::Core;
 use crate::proxy::transfer::body::{Body, Retain, State, receive_into};
 use crate::reactor::{Id, Token};
 
-use super::connection::{Client, ClientCx, Exchange, Step, Upload};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::{Exchange, Upload};
+use super::step::Step;
 
 /// Prepares for the content of a request, if it has some, for the fetch that will read it. A short
 /// one is kept, so that it can be sent again.

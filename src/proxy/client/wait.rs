@@ -13,8 +13,11 @@ use crate::proxy::transfer::representation::Streamed;
 use crate::proxy::transfer::response::{Brought, Reply};
 use crate::proxy::tunnel::Tunnel;
 
-use super::connection::{Client, ClientCx, Exchange, Next, Role, Source, Step};
-use super::lookup::{MAX_DISAPPOINTMENTS, serve};
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::{Exchange, Role, Source, serve};
+use super::lookup::MAX_DISAPPOINTMENTS;
+use super::step::{Next, Step};
 use super::{flush, pump};
 
 /// Passes interim responses on as they come, and goes on when there is a final one that is for this

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::proxy::client::connection::{Client, ClientCx};
+use crate::proxy::client::connection::Client;
+use crate::proxy::client::context::ClientCx;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::fetch::state::FetchCx;
 use crate::proxy::mail::Mail;
