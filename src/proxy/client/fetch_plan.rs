@@ -9,7 +9,7 @@ use crate::cache::{Object, Presented, RequestControl};
 use crate::http::cond::{self, Validators};
 use crate::http::{Method, Name, RequestHead};
 use crate::proxy::fetch::Fill;
-use crate::proxy::fetch::state::Order;
+use crate::proxy::fetch::request::Order;
 
 use super::connection::Client;
 use super::context::ClientCx;

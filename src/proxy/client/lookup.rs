@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::cache::{Lookup, Missing, Object, Use};
 use crate::http::hop;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::fetch::rewrite_response;
-use crate::proxy::fetch::state::{Fetch, Order};
+use crate::proxy::fetch::request::Order;
+use crate::proxy::fetch::rewrite_request;
+use crate::proxy::fetch::state::Fetch;
 use crate::proxy::observe::outcome::{Forwarded, Outcome};
 use crate::proxy::transfer::response::Reply;
 use crate::reactor::Id;
@@ -30,7 +31,7 @@ pub(super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     if cx.core.settings.status_key {
         exchange.cache_status.key = Some(Arc::clone(key.shared_uri()));
     }
-    let upgrade = rewrite_response::upgrade_of(&exchange.request, &cx.core.settings);
+    let upgrade = rewrite_request::upgrade_of(&exchange.request, &cx.core.settings);
     let presented = exchange.presented.get_or_insert_with(|| cx.core.present(&exchange.request));
     let now = cx.reactor.now().mono;
     let found = if upgrade.is_some() {

@@ -14,7 +14,7 @@ use crate::cache::{Lookup, Missing, Use};
 use crate::http::{FromClient, Method, RequestHead, ServerCodec};
 use crate::proxy::auth::path_of;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::fetch::rewrite_response;
+use crate::proxy::fetch::rewrite_request;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::event::{Event, Permit, Stored};
 use crate::proxy::observe::journal::Journal;
@@ -245,7 +245,7 @@ impl Explaining {
             }
             Lookup::Busy { .. } | Lookup::Miss(_) => false,
         };
-        let upgrades = rewrite_response::upgrade_of(request.head(), &core.settings).is_some();
+        let upgrades = rewrite_request::upgrade_of(request.head(), &core.settings).is_some();
         self.journal.note(Event::Looked(match upgrades {
             true => would(&Lookup::<()>::Miss(Missing::Method)),
             false if barred => {

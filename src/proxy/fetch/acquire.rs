@@ -8,7 +8,10 @@ use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::shared::Core;
 
-use super::state::{Fetch, FetchCx, Next, Order, Step};
+use super::context::FetchCx;
+use super::request::Order;
+use super::state::Fetch;
+use super::step::{Next, Step};
 
 /// Gets a connection. A request that was lost on an idle one gets a new one.
 pub(super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {

@@ -8,7 +8,9 @@ use crate::proxy::timers::is_past;
 use crate::proxy::transfer::body::{Retain, State, receive_into};
 use crate::proxy::transfer::response::Brought;
 
-use super::state::{Fetch, FetchCx, Next};
+use super::context::FetchCx;
+use super::state::Fetch;
+use super::step::Next;
 use super::{fill, finish, push_request};
 
 /// Moves content until all has come, nobody has room, or there is no more yet.

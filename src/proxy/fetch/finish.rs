@@ -11,8 +11,10 @@ use crate::proxy::origin::pool::Returned;
 use crate::proxy::transfer::body::{Retain, State};
 use crate::proxy::transfer::response::{Brought, Reply};
 
+use super::context::FetchCx;
+use super::request::Order;
 use super::rewrite_response;
-use super::state::{Fetch, FetchCx, Order};
+use super::state::Fetch;
 
 /// Ends a fetch whose response is complete.
 pub(super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {

@@ -4,7 +4,9 @@ use crate::http::{Fields, Name, RequestHead, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::transfer::body::State;
 
-use super::state::{Fetch, FetchCx, Next, Step};
+use super::context::FetchCx;
+use super::state::Fetch;
+use super::step::{Next, Step};
 
 /// Waits for the end of the upload, which then has a length. One that outgrows its window is refused.
 pub(super) fn gather(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {

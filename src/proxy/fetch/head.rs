@@ -6,13 +6,15 @@ use std::task::Poll;
 
 use crate::cache::{self, Failure, NotStored, Response, Storable};
 use crate::http::hop::Hop;
-use crate::http::{FromOrigin, Method, ResponseHead, Status, Version, hop};
+use crate::http::{FromOrigin, ResponseHead, Status, Version, hop};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::transfer::response::{Answer, Brought};
 
-use super::rewrite_response;
-use super::state::{Fetch, FetchCx, Next, Step};
-use super::{fill, partial, push_request, revalidate};
+use super::context::FetchCx;
+use super::publish::bring;
+use super::state::Fetch;
+use super::step::{Next, Step};
+use super::{fill, partial, push_request, revalidate, rewrite_request, rewrite_response};
 
 /// Sends on, and takes what comes until there is a final head.
 pub(super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
@@ -121,30 +123,7 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     }
 }
 
-/// Has those who wait go on with an answer whose content follows.
-pub(super) fn bring(fetch: &Fetch, answer: Answer, cx: &mut FetchCx<'_>) -> Next {
-    let now = cx.reactor.now().mono;
-    let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
-        return Next::Failed(ExchangeError::ClientGone);
-    };
-    if let Some(part) = answer.part {
-        reply.body.begin_at(part.first);
-    }
-    let end = answer.part.map(|part| part.end);
-    reply.body.set_length(end.or(answer.framing.length()));
-    match &answer.storing {
-        Ok(storable) => cx.core.cache.selected(fetch.ticket, &storable.selection),
-        Err(_) => reply.body.let_go(),
-    }
-    let may_wait = answer.storing.as_ref().is_ok_and(|storable| storable.answers_some(now));
-    if !may_wait && fetch.order.request.method() == Method::Get {
-        cx.core.cache.mark_unshared(fetch.ticket, now);
-    }
-    reply.bring(Brought::Response(Rc::new(answer)), cx.reactor);
-    Next::Go(Step::Content)
-}
-
-fn storable(
+pub(super) fn storable(
     fetch: &mut Fetch,
     head: &ResponseHead,
     cx: &FetchCx<'_>,
@@ -159,7 +138,7 @@ fn storable(
     if !is_part && !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
-    if rewrite_response::varies_by_hop(head.fields(), &cx.core.settings) {
+    if rewrite_request::varies_by_hop(head.fields(), &cx.core.settings) {
         return Err(NotStored::VaryAll);
     }
     fetch.judge(head.status(), head.fields(), cx, |request, response| {
@@ -172,7 +151,7 @@ fn storable(
 fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
     let settings = Arc::clone(&cx.core.settings);
     let switched = hop::upgrade(head.version(), head.fields()).unwrap_or_default();
-    let asked = rewrite_response::upgrade_of(&fetch.order.request, &settings);
+    let asked = rewrite_request::upgrade_of(&fetch.order.request, &settings);
     let sent = fetch.request_ended && fetch.output.is_empty();
     let agreed = |asked: &&str| sent && switched.eq_ignore_ascii_case(asked.as_bytes());
     let Some(protocol) = asked.filter(agreed) else {

@@ -5,9 +5,8 @@ use crate::http::{Framing, Status};
 use crate::proxy::transfer::representation::Streamed;
 use crate::proxy::transfer::response::Answer;
 
-use super::fill;
-use super::rewrite_response;
 use super::state::Fetch;
+use super::{range_fill, rewrite_response};
 
 /// A part that may be stored is passed on like any part of what is stored: as cut from the whole.
 /// One that is not what the client asked for is passed on as it is, and not stored; or `None`, if
@@ -18,7 +17,7 @@ pub(super) fn of_the_whole(answer: Answer, fetch: &mut Fetch) -> Option<Answer> 
     let part = storable.and_then(|storable| storable.part);
     let fits = |part| slices.as_ref().is_none_or(|slices| slices.fits(part));
     let Some((storable, part)) = storable.zip(part.filter(|&part| fits(part))) else {
-        let unasked = slices.is_some() && fill::is_of_the_hole(answer.status);
+        let unasked = slices.is_some() && range_fill::is_of_the_hole(answer.status);
         return (!unasked).then_some(answer);
     };
     let wanted = slices.as_ref().map_or(part, |slices| slices.wanted(part));

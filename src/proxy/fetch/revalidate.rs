@@ -7,8 +7,10 @@ use crate::http::cond::Validators;
 use crate::http::{Method, Name, ResponseHead, Status, reference};
 use crate::proxy::transfer::response::Brought;
 
+use super::context::FetchCx;
 use super::rewrite_response;
-use super::state::{Fetch, FetchCx, Next, Step};
+use super::state::Fetch;
+use super::step::{Next, Step};
 
 /// A stored response holds, the one that the origin names: what it said about that is taken over
 /// (RFC 9111 §4.3.4). With that it may no longer be for everybody.

@@ -4,11 +4,15 @@ use std::task::Poll;
 
 use crate::http::hop;
 use crate::proxy::error::ExchangeError;
+use crate::proxy::shared::Core;
 use crate::proxy::transfer::body::State;
 use crate::proxy::transfer::output::Supply;
 
+use super::context::FetchCx;
 use super::gather::encourage;
-use super::state::{Fetch, FetchCx, Next, Step};
+use super::rewrite_request;
+use super::state::Fetch;
+use super::step::{Next, Step};
 
 /// Writes the head, and sends what there is.
 pub(super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
@@ -97,5 +101,11 @@ fn park(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
     let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
     if let (Some(body), Some(reader)) = (body, fetch.reader) {
         body.park(reader);
+    }
+}
+
+impl Fetch {
+    pub(super) fn write_head(&mut self, core: &Core) {
+        rewrite_request::request_head(self.output.bytes(), &self.order, &core.settings);
     }
 }

@@ -10,56 +10,27 @@
 //! It is begun by a client and outlives it if somebody else reads, or if what it brings is worth
 //! storing. It knows no client: it fills a [`Reply`].
 
-use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::{CacheKey, Failure, Object, Presented, Response, Ticket};
-use crate::http::{ClientCodec, Fields, Framing, Method, RequestHead, Status};
+use crate::cache::{Failure, Object, Presented, Response, Ticket};
+use crate::http::{ClientCodec, Fields, Framing, Method, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
-use crate::proxy::routing::route::Route;
 use crate::proxy::shared::Core;
 use crate::proxy::timers::{FetchDeadlines, is_past};
-use crate::proxy::transfer::body::{Body, Retain, State};
+use crate::proxy::transfer::body::Retain;
 use crate::proxy::transfer::input::Input;
 use crate::proxy::transfer::output::{Coding, Outgoing};
 use crate::proxy::transfer::readers::ReaderKey;
 use crate::proxy::transfer::response::{Brought, Reply};
-use crate::reactor::{Active, Arena, Budget, Id, Reactor, Token, Wake};
+use crate::reactor::{Active, Arena, Id, Reactor, Token, Wake};
 
-use super::{Fill, rewrite_response};
-
-/// What a client wants fetched.
-#[derive(Debug)]
-pub(crate) struct Order {
-    pub(crate) request: Rc<RequestHead>,
-    /// The request as the cache compares it.
-    pub(crate) presented: Presented,
-    pub(crate) route: Rc<Route>,
-    pub(crate) key: CacheKey,
-    pub(crate) client: SocketAddr,
-    /// Stored responses to be validated, of which the origin may say that one still holds.
-    pub(crate) validate: Vec<Arc<Object>>,
-    /// A stale response to be served if the origin fails.
-    pub(crate) fallback: Option<Arc<Object>>,
-    /// What is missing of a stored response.
-    pub(crate) fill: Option<Fill>,
-    /// Whether it is for the cache, while clients are served a stale response.
-    pub(crate) background: bool,
-    /// The body in which the request's content comes.
-    pub(crate) upload: Option<Id<Body>>,
-    /// Set once the origin is known to speak HTTP/1.0.
-    pub(crate) old_origin: bool,
-    /// Length of an upload that was received whole, so that it goes without chunks.
-    pub(crate) gathered: Option<u64>,
-    /// The client for whom alone the connection is used that this request authenticates, or that an
-    /// earlier one of the same client has (RFC 4559).
-    pub(crate) bound_to: Option<Token>,
-}
+use super::context::FetchCx;
+use super::request::Order;
+use super::step::Step;
 
 /// A request to an origin, and its response.
 #[derive(Debug)]
@@ -94,51 +65,6 @@ pub(crate) struct Fetch {
 
 impl Active for Fetch {
     const KIND: u8 = 2;
-}
-
-/// Where a fetch stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The request's content is received whole first.
-    Gather,
-    /// Gets a connection, from the pool or a new one.
-    Acquire,
-    /// The head of the request is written.
-    Send,
-    /// The response's head is waited for, while the request's content goes out.
-    Head,
-    /// Content comes in.
-    Content,
-}
-
-/// What a step has led to.
-#[derive(Debug)]
-pub(super) enum Next {
-    Go(Step),
-    /// Something has to happen first.
-    Park,
-    /// The response is complete.
-    Done,
-    Failed(ExchangeError),
-}
-
-/// What a fetch may use while it is driven.
-#[derive(Debug)]
-pub(crate) struct FetchCx<'a> {
-    pub(crate) reactor: &'a mut Reactor<Mail>,
-    pub(crate) core: &'a mut Core,
-    pub(crate) budget: Budget,
-}
-
-impl Order {
-    /// Returns true if the request's content has to be received whole before it is sent: the origin has
-    /// no chunks (RFC 9112 §6.1).
-    pub(super) fn needs_gathering(&self) -> bool {
-        self.old_origin
-            && self.upload.is_some()
-            && self.gathered.is_none()
-            && self.request.framing() == Framing::Chunked
-    }
 }
 
 impl Fetch {
@@ -196,54 +122,6 @@ impl Fetch {
         reply.expect("made with the fetch")
     }
 
-    /// Goes from step to step until something has to happen first; false once it is over.
-    pub(crate) fn drive(&mut self, cx: &mut FetchCx<'_>) -> bool {
-        if !self.is_wanted(cx) {
-            self.fail(&ExchangeError::ClientGone, cx);
-            return false;
-        }
-        loop {
-            let next = match self.step {
-                Step::Gather => super::gather(self, cx),
-                Step::Acquire => super::acquire(self, cx),
-                Step::Send => super::send(self, cx),
-                Step::Head => super::head(self, cx),
-                Step::Content => super::content(self, cx),
-            };
-            let next = match next {
-                Next::Park if self.is_late(cx) => Next::Failed(ExchangeError::OriginTimeout),
-                next => next,
-            };
-            match next {
-                Next::Go(step) => self.step = step,
-                Next::Park => break,
-                Next::Done => {
-                    super::end(self, cx);
-                    return false;
-                }
-                Next::Failed(error) => {
-                    let stray = self.has_read_stray(&error);
-                    if stray {
-                        super::suspect_origin(self, None, cx);
-                    }
-                    if !(stray || self.is_lost(&error)) || !self.may_send_again(cx) {
-                        self.fail(&error, cx);
-                        return false;
-                    }
-                    self.try_again(cx);
-                }
-            }
-            if cx.budget.is_spent() {
-                break;
-            }
-        }
-        if cx.budget.is_spent() {
-            cx.reactor.wake(self.token());
-        }
-        cx.reactor.set_deadline(self.token(), self.next_deadline());
-        true
-    }
-
     pub(super) const fn token(&self) -> Token {
         self.id.token()
     }
@@ -254,7 +132,7 @@ impl Fetch {
     }
 
     /// When it is to be driven again at the latest.
-    fn next_deadline(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
         let dial = self.dial.as_ref().map(Dial::next_deadline);
         self.deadlines.next().into_iter().chain(dial).min()
     }
@@ -266,7 +144,7 @@ impl Fetch {
 
     /// Returns true if the origin was waited for too long. Asked when a step parks: what has come in
     /// time counts, however late the loop is.
-    fn is_late(&self, cx: &FetchCx<'_>) -> bool {
+    pub(super) fn is_late(&self, cx: &FetchCx<'_>) -> bool {
         let now = cx.reactor.now().mono;
         is_past(self.deadlines.sending, now) || is_past(self.deadlines.answer, now)
     }
@@ -284,72 +162,20 @@ impl Fetch {
         self.deadlines.answer = is_due.then(|| self.deadlines.answer.unwrap_or(until));
     }
 
-    /// Whether somebody reads, or what is left is little enough to be stored for those to come, and
-    /// comes soon.
-    fn is_wanted(&mut self, cx: &FetchCx<'_>) -> bool {
-        let Some(reply) = cx.core.replies.get(self.reply) else { return false };
-        let for_the_cache = self.order.background && reply.body.retain() == Retain::All;
-        if for_the_cache || reply.body.has_readers() {
-            self.deadlines.unread = None;
-            return true;
-        }
-        let limits = &cx.core.settings.limits;
-        let now = cx.reactor.now().mono;
-        self.deadlines.unread.get_or_insert(now + limits.finish_timeout);
-        let left = reply.body.length().map(|length| length - reply.body.end());
-        !is_past(self.deadlines.unread, now)
-            && reply.brought.is_some()
-            && reply.body.retain() == Retain::All
-            && left.is_some_and(|left| left <= limits.finish.0)
-    }
-
     /// Returns true if the origin has closed the connection without a word.
-    fn is_lost(&self, error: &ExchangeError) -> bool {
+    pub(super) fn is_lost(&self, error: &ExchangeError) -> bool {
         matches!(error, ExchangeError::OriginGone) && self.input.is_empty()
     }
 
     /// Returns true if what came is no HTTP, on a connection that was used before: bytes behind an
     /// earlier response.
-    fn has_read_stray(&self, error: &ExchangeError) -> bool {
+    pub(super) fn has_read_stray(&self, error: &ExchangeError) -> bool {
         let at_start = self.step == Step::Head && self.interims == 0;
         at_start && self.is_reused() && matches!(error, ExchangeError::BadResponse(_))
     }
 
-    fn is_reused(&self) -> bool {
+    pub(super) fn is_reused(&self) -> bool {
         self.connection.is_some_and(|connection| connection.reused)
-    }
-
-    /// Returns true if the request has gone out on a connection that was used before, was not answered,
-    /// and does no harm if it is sent twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1). Its content goes back
-    /// to its beginning then.
-    pub(super) fn may_send_again(&self, cx: &mut FetchCx<'_>) -> bool {
-        self.is_reused()
-            && matches!(self.step, Step::Send | Step::Head)
-            && self.interims == 0
-            && !self.has_brought(cx)
-            && !self.tried_again
-            && self.order.request.method().is_idempotent()
-            && self.rewind_upload(cx)
-    }
-
-    fn rewind_upload(&self, cx: &mut FetchCx<'_>) -> bool {
-        match (self.order.upload, self.reader) {
-            (Some(upload), Some(reader)) => {
-                cx.core.uploads.get_mut(upload).is_some_and(|body| body.rewind(reader))
-            }
-            (None, _) => true,
-            (Some(_), None) => false,
-        }
-    }
-
-    /// Begins again on a new connection.
-    pub(super) fn try_again(&mut self, cx: &mut FetchCx<'_>) {
-        self.drop_connection(cx);
-        let unread = self.input.unread().len();
-        self.input.consume(unread);
-        self.tried_again = true;
-        self.restart();
-        self.step = Step::Acquire;
     }
 
     /// Forgets what was sent and received of it.
@@ -370,7 +196,7 @@ impl Fetch {
         }
     }
 
-    fn has_brought(&self, cx: &FetchCx<'_>) -> bool {
+    pub(super) fn has_brought(&self, cx: &FetchCx<'_>) -> bool {
         cx.core.replies.get(self.reply).is_some_and(|reply| reply.brought.is_some())
     }
 
@@ -383,27 +209,6 @@ impl Fetch {
             reply.bring(Brought::Stale { object, failure }, cx.reactor);
         }
         true
-    }
-
-    /// Ends it badly: every reader sees that. Nothing of it is stored unless only the readers failed.
-    pub(crate) fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
-        match error {
-            ExchangeError::ClientGone => super::store_part(self, cx),
-            _ => cx.core.cache.abandon(self.ticket),
-        }
-        if error.is_of_answer() {
-            self.order.fill.iter().for_each(Fill::fail);
-        }
-        let unreachable = error.is_of_origin() || matches!(error, ExchangeError::Overloaded);
-        if unreachable && !self.has_brought(cx) {
-            self.falls_back(Failure::Unreachable, cx);
-        }
-        if let Some(reply) = cx.core.replies.get_mut(self.reply) {
-            reply.body.finish(State::Failed(error.clone()), cx.reactor);
-            reply.body.let_go(); // who reads yet gets what came before
-        }
-        cx.core.count(self.reply);
-        self.let_go(cx);
     }
 
     /// Lets go of what it holds.
@@ -455,9 +260,5 @@ impl Fetch {
             now: cx.reactor.now(),
         };
         judge(&mut self.order.presented, response)
-    }
-
-    pub(super) fn write_head(&mut self, core: &Core) {
-        rewrite_response::request_head(self.output.bytes(), &self.order, &core.settings);
     }
 }

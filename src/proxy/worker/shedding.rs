@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::proxy::client::connection::Client;
 use crate::proxy::client::context::ClientCx;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::fetch::state::FetchCx;
+use crate::proxy::fetch::context::FetchCx;
 use crate::proxy::mail::Mail;
 use crate::proxy::tunnel::Tunnel;
 use crate::reactor::{Budget, Id, Reactor};
