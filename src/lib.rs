@@ -7,6 +7,8 @@
 #[cfg(feature = "proxy")]
 pub mod access;
 #[cfg(feature = "proxy")]
+pub mod alloc_size;
+#[cfg(feature = "proxy")]
 pub mod auth;
 #[cfg(feature = "proxy")]
 pub mod cache;
@@ -16,14 +18,14 @@ pub mod cli;
 pub mod config;
 pub mod dns;
 #[cfg(feature = "proxy")]
-pub mod heap;
-#[cfg(feature = "proxy")]
 pub mod http;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 pub mod reactor;
 pub mod shares;
 pub mod time;
+#[cfg(feature = "proxy")]
+pub mod units;
 pub mod work;
 
 /// The README's program is compiled and run with the other examples of the documentation.

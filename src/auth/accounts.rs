@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::digest::{Algorithm, Named};
+use crate::auth::digest::{Algorithm, Named};
+use crate::work::{self, LOOK_UP};
+
 use super::realm::Realm;
 use super::secret::{Ha1, Secret};
 use super::settings::Settings;
 use super::users::{User, Users};
-use crate::work::{self, LOOK_UP};
 
 /// Users, indexed for one realm. Making it takes time by their number; sharing it takes none.
 #[derive(Debug)]

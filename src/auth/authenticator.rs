@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::auth::digest::{self, Digest};
+use crate::time::Now;
+
 use super::accounts::{Accounts, Nobody};
 use super::basic;
-use super::digest::{self, Digest};
 use super::job::{Done, Job, Verdicts};
 use super::realm::Realm;
 use super::secret::{Secret, wiping_stack};
 use super::settings::Settings;
 use super::users::User;
 use super::verdict::{Accepted, Request, Side, Verdict, Why};
-use crate::time::Now;
 
 /// Bytes of the stack in which looking at a password may leave copies.
 const STACK: usize = 4 * 1024;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::digest::Algorithm;
+use crate::auth::digest::Algorithm;
+
 use super::hash::PasswordHash;
 use super::realm::Realm;
 use super::secret::{Ha1, Password};
-use super::users::is_name;
 
 /// A user, and what is known of the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,4 +135,11 @@ impl fmt::Display for Proof {
             }
         }
     }
+}
+
+/// Whether a line can begin with `text` as a user's name: it is not empty, no comment, and holds no
+/// colon and no control character.
+pub(super) fn is_name(text: &str) -> bool {
+    let forbidden = |char: char| char.is_control() || char == ':';
+    !text.is_empty() && !text.starts_with('#') && !text.contains(forbidden)
 }

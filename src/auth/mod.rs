@@ -8,6 +8,7 @@
 //! caller. Passwords and what is as good as one are compared in constant time, and are never shown.
 
 mod accounts;
+mod algorithm;
 mod apr1;
 mod authenticator;
 pub mod basic;
@@ -24,6 +25,7 @@ mod paths;
 mod realm;
 mod secret;
 mod settings;
+mod username;
 mod users;
 mod verdict;
 

@@ -1,6 +1,7 @@
 //! What can be offered to users, and whom that leaves out.
 
-use super::digest::Algorithm;
+use crate::auth::digest::Algorithm;
+
 use super::realm::Realm;
 use super::users::{User, Users};
 

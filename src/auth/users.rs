@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::digest::Algorithm;
+use crate::auth::digest::Algorithm;
+use crate::work::{self, LOOK_UP};
+
 use super::hash::PasswordHash;
 use super::line::{Line, Proof};
 use super::realm::Realm;
 use super::secret::{Ha1, Password};
-use crate::work::{self, LOOK_UP};
 
 /// All users, and how each is recognized.
 #[derive(Clone, Debug, Default)]
@@ -52,15 +53,6 @@ impl fmt::Display for BadLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.file, self.number, self.what)
     }
-}
-
-impl std::error::Error for BadLine {}
-
-/// Whether a line can begin with `text` as a user's name: it is not empty, no comment, and holds no
-/// colon and no control character.
-pub(super) fn is_name(text: &str) -> bool {
-    let forbidden = |char: char| char.is_control() || char == ':';
-    !text.is_empty() && !text.starts_with('#') && !text.contains(forbidden)
 }
 
 impl Users {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
+use crate::cache::policy::presented::{Presented, RequestRules};
 use crate::http::RequestHead;
 use crate::work;
 
 use super::key_rules::KeyRules;
-use super::presented::{Presented, RequestRules};
 
 /// The primary key: the target URI, hashed once with a secret, since clients choose it.
 #[derive(Clone, PartialEq, Eq)]

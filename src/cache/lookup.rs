@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cache::in_flight::BusyTable;
+use crate::cache::in_flight::offers::Stage;
+use crate::cache::policy::control::RequestControl;
+use crate::cache::policy::freshness::Use;
+use crate::cache::policy::presented::Presented;
+use crate::cache::store::Found;
+use crate::cache::store::object::Object;
 use crate::http::{Method, Name, cond};
 
-use super::busy::BusyTable;
-use super::control::RequestControl;
-use super::freshness::Use;
 use super::key::CacheKey;
-use super::object::Object;
-use super::offers::Stage;
-use super::presented::Presented;
-use super::store::Found;
 
 /// What the cache has for a request.
 #[derive(Debug)]

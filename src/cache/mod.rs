@@ -3,66 +3,42 @@
 //! Policy and storage only. It knows no socket and no clock, and of a fetch no more than an opaque
 //! value `F` that its owner gave when it began: whoever asks for what is on its way gets that.
 
-mod busy;
-mod coding;
-mod content;
-mod control;
-mod detached;
-mod evict;
-mod extents;
-mod freshness;
-mod freshness_rules;
-mod index;
-mod invalidated;
+mod in_flight;
 mod key;
 mod key_rules;
 mod lookup;
-mod marks;
-mod object;
-mod offers;
-mod paged;
 mod policy;
-mod preference;
-mod presented;
-mod purge;
-mod shared_content;
-mod shelves;
-mod slice;
-mod slots;
 mod store;
-mod tagged;
-mod tags;
-mod targeted;
-mod variants;
-mod vary;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::http::{Method, Name, cond};
 
-pub use busy::Ticket;
-pub use content::Content;
-pub use control::{RequestControl, ResponseControl, Scope, withheld};
-pub use evict::Eviction;
-pub use extents::Extents;
-pub use freshness::{Failure, Freshness, LifetimeSource, Use};
-pub use freshness_rules::FreshnessRule;
+pub use in_flight::Ticket;
 pub use key::{CacheKey, KeyMaker};
 pub use key_rules::{KeyRules, Parameters};
 pub use lookup::{Lookup, Missing};
-pub use object::Object;
-pub use policy::{NotStored, Response, Storable, still_storable, storable};
-pub use presented::{Presented, RequestRules};
-pub use purge::{Purge, What};
-pub use shared_content::SharedContent;
-pub use tags::{Tag, TagKind, Tags, invalidated_groups};
-pub use vary::Selection;
+pub use policy::control::{RequestControl, ResponseControl, Scope, withheld};
+pub use policy::freshness::{Failure, Freshness, Use};
+pub use policy::freshness_rules::FreshnessRule;
+pub use policy::lifetime::LifetimeSource;
+pub use policy::presented::{Presented, RequestRules};
+pub use policy::response::Response;
+pub use policy::storable::{NotStored, Storable, still_storable, storable};
+pub use policy::tags::{Tag, TagKind, Tags, invalidated_groups};
+pub use policy::vary::Selection;
+pub use store::content::Content;
+pub use store::evict::Eviction;
+pub use store::extents::Extents;
+pub use store::object::Object;
+pub use store::purge::{Purge, What};
+pub use store::shared_content::SharedContent;
 
-use busy::BusyTable;
-use purge::Range;
-use slice::Slice;
+use in_flight::BusyTable;
 use store::Store;
+use store::purge::Range;
+use store::slice::Slice;
 
 /// The bounds of a cache.
 #[derive(Clone, Copy, Debug)]

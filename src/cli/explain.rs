@@ -1,115 +1,14 @@
 //! `tidegate explain`: what would become of a request, and why.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-
+use crate::cli::run::environment::{Secret, surroundings};
 use crate::config::Options;
 use crate::proxy::{Explanation, NoLog, Question, Worker};
 use crate::reactor::{Reactor, interface_addresses};
 
-use super::run::{Secret, surroundings};
-use super::{DENIED, egress, fail, print, refuse};
-
-pub(super) fn command() -> Command {
-    let one = |name: &'static str, value, help| {
-        Arg::new(name).long(name).value_name(value).help(help).display_order(0)
-    };
-    let many = |name: &'static str, value, help| one(name, value, help).action(ArgAction::Append);
-    let flag = |name: &'static str, help| {
-        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).display_order(0)
-    };
-    Command::new("explain")
-        .about("Say what would become of a request, and why: exit 0 if it is allowed, 3 if not")
-        .arg(
-            Arg::new("url")
-                .value_name("URL")
-                .required(true)
-                .help("A URL, or HOST:PORT for CONNECT"),
-        )
-        .arg(
-            one("client", "IP", "Who asks [default: 127.0.0.1]")
-                .value_parser(value_parser!(IpAddr)),
-        )
-        .arg(
-            one("listener", "ADDR:PORT", "At this listener [default: the first]")
-                .value_parser(value_parser!(SocketAddr)),
-        )
-        .arg(one("user", "NAME", "As this user, recognized"))
-        .arg(one("method", "M", "With this method [default: GET; CONNECT for https and HOST:PORT]"))
-        .arg(many("header", "FIELD: VALUE", "With this field, too").short('H'))
-        .arg(
-            many("address", "IP", "Take the name to have this address, and ask no name server")
-                .value_parser(value_parser!(IpAddr)),
-        )
-        .args(egress::args())
-        .arg(flag("json", "As a JSON object, in one line"))
-        .arg(flag("live", "Ask the running proxy, with its rules, names and cache"))
-        .arg(
-            Arg::new("port")
-                .long("port")
-                .value_name("PORT")
-                .value_parser(value_parser!(u16))
-                .requires("live")
-                .conflicts_with("control")
-                .display_order(0)
-                .help("The first port it listens on, by which its socket is found [default: 3128]"),
-        )
-}
-
-/// What was asked.
-///
-/// # Errors
-/// What is wrong with it.
-pub(super) fn question(matches: &ArgMatches) -> Result<Question, String> {
-    let text = |name| matches.get_one::<String>(name).cloned();
-    let all = |name| matches.get_many::<String>(name).into_iter().flatten().cloned();
-    let url = text("url").unwrap_or_default();
-    let (method, url) = asked(&url, text("method"));
-    let question = Question {
-        method,
-        url,
-        client: matches.get_one("client").copied().unwrap_or(Ipv4Addr::LOCALHOST.into()),
-        listener: matches.get_one("listener").copied(),
-        user: text("user"),
-        fields: all("header").collect(),
-        addresses: matches.get_many("address").into_iter().flatten().copied().collect(),
-    };
-    let parts = [&question.method, &question.url].into_iter().chain(&question.user);
-    for part in parts.chain(&question.fields) {
-        if part.contains(char::is_control) {
-            return Err(format!("{part:?} has a control character"));
-        }
-    }
-    Ok(question)
-}
-
-/// The method and the target that a client would send to a proxy for a URL.
-fn asked(url: &str, method: Option<String>) -> (String, String) {
-    let connect = || method.clone().unwrap_or_else(|| "CONNECT".into());
-    if let Some(rest) = url.strip_prefix("https://").filter(|_| method.is_none()) {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let port = if ends_in_port(authority) { "" } else { ":443" };
-        return (connect(), format!("{authority}{port}"));
-    }
-    let is_url = url.contains("://") || url.starts_with('/');
-    match (is_url, ends_in_port(url), &method) {
-        (false, true, None) => (connect(), url.to_owned()),
-        (false, _, Some(method)) if method == "CONNECT" => (connect(), url.to_owned()),
-        (false, ..) => {
-            let slash = if url.contains('/') { "" } else { "/" };
-            (method.unwrap_or_else(|| "GET".into()), format!("http://{url}{slash}"))
-        }
-        (true, ..) => (method.unwrap_or_else(|| "GET".into()), url.to_owned()),
-    }
-}
-
-fn ends_in_port(text: &str) -> bool {
-    let port = text.rsplit_once(':').map_or("", |(_, port)| port);
-    !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-}
+use super::say::{answer, fail, refuse};
 
 /// Explains it by what the options say; nothing listens.
 pub(super) fn run(options: &Options, question: Question, json: bool) -> ExitCode {
@@ -137,36 +36,5 @@ pub(super) fn run(options: &Options, question: Question, json: bool) -> ExitCode
             answer(allowed, if json { &object } else { &text })
         }
         Err(error) => fail(&error.to_string()),
-    }
-}
-
-/// Prints an explanation; the exit code says whether the request is allowed.
-pub(super) fn answer(allowed: bool, text: &str) -> ExitCode {
-    let printed = print(text);
-    if allowed || printed != ExitCode::SUCCESS { printed } else { ExitCode::from(DENIED) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_asked_for_as_clients_do() {
-        for (url, method, expected) in [
-            ("http://h/", None, "GET http://h/"),
-            ("http://h/", Some("HEAD"), "HEAD http://h/"),
-            ("https://h/path?q", None, "CONNECT h:443"),
-            ("https://h:8443", None, "CONNECT h:8443"),
-            ("https://[::1]/", None, "CONNECT [::1]:443"),
-            ("https://h/", Some("GET"), "GET https://h/"),
-            ("h:443", None, "CONNECT h:443"),
-            ("h", None, "GET http://h/"),
-            ("h/path", None, "GET http://h/path"),
-            ("h", Some("CONNECT"), "CONNECT h"),
-            ("/path", None, "GET /path"),
-        ] {
-            let (method, target) = asked(url, method.map(str::to_owned));
-            assert_eq!(format!("{method} {target}"), expected, "{url}");
-        }
     }
 }

@@ -1,39 +1,20 @@
 //! The `tidegate` command: arguments in, an exit code out.
 
-mod allocator;
 mod args;
-mod banner;
-mod confine;
-mod dumps;
-mod egress;
+mod control_client;
+mod control_socket;
 mod explain;
 mod folders;
-mod identity;
-mod listening;
-mod log_writer;
-mod notices;
-mod operate;
-mod outlet;
-mod output;
 mod password;
 mod run;
 mod say;
-mod socket_path;
 mod users;
-mod users_args;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::config::{Options, read, read_file};
-
 use args::Invocation;
-use say::{complain, say};
-
-/// For bad usage and bad configuration.
-const USAGE: u8 = 2;
-/// For a request that would be denied or refused.
-const DENIED: u8 = 3;
+use args::options::load;
+use say::{print, refuse, say};
 
 /// Runs the command with the arguments of the process.
 #[must_use]
@@ -44,8 +25,10 @@ pub fn main() -> ExitCode {
             Ok(options) => print(&options.to_file()),
             Err(message) => refuse(&message),
         },
-        Invocation::Operate { socket, request } => operate::ask(socket, &request),
-        Invocation::AskWhy { socket, question, json } => operate::ask_why(socket, question, json),
+        Invocation::Operate { socket, request } => control_client::ask(socket, &request),
+        Invocation::AskWhy { socket, question, json } => {
+            control_client::ask_why(socket, question, json)
+        }
         Invocation::Explain { args, question, json } => match args.options() {
             Ok(options) => explain::run(&options, question, json),
             Err(message) => refuse(&message),
@@ -64,30 +47,4 @@ fn check(file: &str) -> Result<(), String> {
     let settings = options.settings("tidegate")?;
     options.auth.warnings(settings.auth.as_ref(), &options.listeners()).iter().for_each(say);
     Ok(())
-}
-
-fn load(file: &str) -> Result<Options, String> {
-    let text = read(file).map_err(|error| format!("{file}: {error}"))?;
-    let text = String::from_utf8(text).map_err(|_| format!("{file}: this is no UTF-8"))?;
-    let mut options = Options::default();
-    read_file(&mut options, file, &text).map_err(|error| error.to_string())?;
-    Ok(options)
-}
-
-/// Prints what was asked for.
-fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("standard output: {error}")),
-    }
-}
-
-fn refuse(message: &str) -> ExitCode {
-    complain(message);
-    ExitCode::from(USAGE)
-}
-
-fn fail(message: &str) -> ExitCode {
-    complain(message);
-    ExitCode::FAILURE
 }

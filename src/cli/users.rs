@@ -10,30 +10,15 @@ use zeroize::Zeroizing;
 
 use crate::auth::digest::Algorithm;
 use crate::auth::{Line, Password, PasswordHash, Proof, Realm, Users, edit};
+use crate::cli::args::users::UsersRequest;
 use crate::config::read_secret;
 
 use super::folders::folder_of;
-use super::{fail, password, print};
+use super::password;
+use super::say::{fail, print};
 
 /// How much work one guess at a bcrypt hash is, as a power of two: about a tenth of a second.
 const COST: u32 = 10;
-
-/// What is to be done with a file of users.
-#[derive(Clone, Debug)]
-pub(super) enum UsersRequest {
-    /// Adds a user, or gives one another password; for Digest in a realm if there is one.
-    Add {
-        name: String,
-        realm: Option<Realm>,
-    },
-    Remove {
-        name: String,
-    },
-    List,
-    Verify {
-        name: String,
-    },
-}
 
 /// Does it, and says so.
 pub(super) fn run(file: &Path, request: &UsersRequest) -> ExitCode {

@@ -1,16 +1,14 @@
 //! Options about users, and the rules that follow from them.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::auth::{FailureLimit, PathPrefix, Realm, Settings, Side, Users};
 use crate::proxy::{AuthRules, ProtectionSpace};
 
-use super::files;
 use super::protect::Protect;
-use super::unserved;
+use super::schemes::Schemes;
+use super::{files, unserved};
 
 /// Everything that was said about users.
 #[derive(Clone, Debug)]
@@ -147,43 +145,6 @@ fn read(files: &[String]) -> Result<Users, String> {
         users.read(file, &text).map_err(|bad| bad.to_string())?;
     }
     Ok(users)
-}
-
-/// Which schemes are offered: `basic`, `digest`, or both, with a comma between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schemes {
-    basic: bool,
-    digest: bool,
-}
-
-impl Schemes {
-    const ALL: Self = Self { basic: true, digest: true };
-}
-
-impl FromStr for Schemes {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mut schemes = Self { basic: false, digest: false };
-        for scheme in text.split(',') {
-            match scheme {
-                "basic" => schemes.basic = true,
-                "digest" => schemes.digest = true,
-                _ => return Err(format!("'{text}' is none of basic, digest and basic,digest")),
-            }
-        }
-        Ok(schemes)
-    }
-}
-
-impl fmt::Display for Schemes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.basic, self.digest) {
-            (true, true) => "basic,digest",
-            (true, false) => "basic",
-            _ => "digest",
-        })
-    }
 }
 
 #[cfg(test)]

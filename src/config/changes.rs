@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::work::{self, LOOK_UP};
+
 use super::options::Options;
 use super::table::OPTIONS;
-use crate::work::{self, LOOK_UP};
 
 /// An option or limit that has another value in another configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +174,7 @@ mod tests {
         let new = "allow-client = ['192.0.2.2', '192.0.2.3']\nfreshness = ['b min=1s', 'a min=1s']\n\
                    to = 'http://h.test'\nidle-timeout = '5s'\n[limits]\nwindow = '1KiB'\nlog-buffer = '3MiB'";
         let (window, buffer) = (options("").limits.window, options("").limits.log_buffer);
-        let shown = |bytes| crate::proxy::units::Unit::write(&bytes);
+        let shown = |bytes| crate::units::Unit::write(&bytes);
         assert_eq!(
             changes(old, new),
             [

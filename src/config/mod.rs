@@ -7,8 +7,10 @@ mod file;
 mod files;
 mod name_server;
 mod options;
+mod print;
 mod protect;
 mod rules;
+mod schemes;
 mod table;
 mod unserved;
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::auth::{PathPrefix, Realm};
 
-use super::auth::Schemes;
+use super::schemes::Schemes;
 
 /// A path that is protected; what it does not say is as for the whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,11 +8,11 @@ use crate::access::DestinationRule;
 use crate::cache::{FreshnessRule, Parameters};
 use crate::http::hop;
 use crate::proxy::ReverseOrigin;
-use crate::proxy::units::Unit;
+use crate::units::Unit;
 
-use super::auth::Schemes;
 use super::name_server::name_server;
 use super::options::{ControlTarget, LogTarget, Options};
+use super::schemes::Schemes;
 
 /// One option.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-use crate::heap::taken;
+use crate::alloc_size::taken;
 use crate::work;
 
 use super::list::Elements;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::http::RequestHead;
 use crate::work;
 
 use super::field_names::FieldNames;
@@ -159,6 +160,13 @@ pub fn has_passed(fields: &Fields, pseudonym: &str) -> bool {
 #[must_use]
 pub fn is_pseudonym(name: &str) -> bool {
     list::is_token(name.as_bytes())
+}
+
+/// The value of `Max-Forwards`; one that is no number is ignored, as one on other methods is.
+pub(crate) fn max_forwards(request: &RequestHead) -> Option<u64> {
+    let value = request.fields().only(Name::MaxForwards)?;
+    let digits = value.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -7,45 +7,40 @@
 //! Framing is strict: what two parsers could read two ways is a [`Refusal`]. Of requests nothing is
 //! repaired; of responses only what RFC 9112 has a proxy repair, while they are read.
 
-mod body;
-mod chunked;
 pub mod claims;
-mod client;
 pub mod cond;
 pub mod date;
-mod encode;
 mod field_names;
 mod fields;
 mod framing;
+mod h1;
 mod head;
 pub mod hop;
 pub mod list;
 mod method;
 mod multipart;
 mod name;
-mod parse;
 pub mod range;
 pub mod reference;
 mod refusal;
-mod server;
 mod status;
 mod target;
 mod version;
 
-pub use chunked::{Chunked, ChunkedDecoder, write_chunk_size};
-pub use client::{ClientCodec, FromOrigin};
-pub use encode::{HeadWriter, write_last_chunk};
-pub(crate) use encode::{push_decimal, push_via};
 pub use field_names::FieldNames;
 pub use fields::{Field, Fields};
 pub use framing::Framing;
+pub use h1::chunked::{Chunked, ChunkedDecoder, write_chunk_size};
+pub use h1::client::{ClientCodec, FromOrigin};
+pub use h1::encode::{HeadWriter, write_last_chunk};
+pub(crate) use h1::encode::{push_decimal, push_via};
+pub use h1::parse::{HeadLimits, MAX_FIELDS};
+pub use h1::server::{FromClient, ServerCodec};
 pub use head::{RequestHead, ResponseHead};
 pub use method::Method;
 pub use multipart::{Multipart, Piece};
 pub use name::Name;
-pub use parse::{HeadLimits, MAX_FIELDS};
 pub use refusal::Refusal;
-pub use server::{FromClient, ServerCodec};
 pub use status::Status;
 pub use target::{Authority, Form};
 pub use version::Version;

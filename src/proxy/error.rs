@@ -11,7 +11,7 @@ use crate::http::{Refusal, Status};
 
 /// Why an exchange failed.
 #[derive(Clone, Debug)]
-pub(super) enum ExchangeError {
+pub(crate) enum ExchangeError {
     /// The client's request breaks a rule of HTTP.
     Refused(Refusal),
     /// The request is well-formed but not for this proxy.
@@ -68,7 +68,7 @@ pub(super) enum ExchangeError {
 
 /// What this proxy does not serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unserved {
+pub(crate) enum Unserved {
     /// An origin-form target on a forward listener.
     OriginForm,
     /// `https://` in an absolute-form target.

@@ -1,70 +1,42 @@
 //! The proxy: the one module that knows everything, and that parses nothing itself.
 
 mod address_text;
+mod admin;
 mod admission;
-mod behind;
-mod body;
-mod buffers;
+pub(super) mod auth;
 mod client;
-mod connection_memory;
-mod control;
-mod core;
-mod counters;
-mod deadlines;
-mod dial;
-mod door;
-mod error;
-mod event;
+mod environment;
+pub(super) mod error;
 mod explain;
 mod fetch;
-mod fetch_steps;
-mod form;
-mod forward;
-mod freshness_rule;
-mod journal;
-mod limits;
-mod log;
-mod log_line;
-mod log_text;
-mod names;
-mod operator;
-mod operators;
-mod outgoing;
-mod own;
-mod pool;
-mod purge;
-mod question;
-mod readers;
-mod reload;
+mod mail;
+pub(super) mod observe;
+mod origin;
 mod remembered;
-mod reply;
-mod respond;
-mod route;
-mod settings;
-mod slices;
-mod stats;
-mod status_fields;
-mod steps;
-mod surroundings;
+pub(super) mod routing;
+pub(super) mod settings;
+pub(super) mod shared;
+mod timers;
+mod transfer;
 mod tunnel;
-pub mod units;
 mod worker;
 
 pub use crate::cache::Eviction;
-pub use control::ControlRequest;
-pub use door::{AuthRules, ProtectionSpace};
-pub use explain::Explanation;
-pub use journal::Outcome;
-pub use limits::Limits;
-pub use log::{LogSink, NoLog};
-pub use log_line::LogFormat;
-pub use purge::PurgeTarget;
-pub use question::Question;
-pub use reload::ReloadRequest;
-pub use settings::{ReverseOrigin, Settings};
-pub use stats::Stats;
-pub use surroundings::{
-    Command, Hasher, Mail, ReclaimAtOnce, Reclaimer, Resolver, Surroundings, ThreadedHasher,
-    ThreadedResolver,
+pub use admin::control::ControlRequest;
+pub use admin::purge_target::PurgeTarget;
+pub use admin::reload::ReloadRequest;
+pub use environment::{
+    Hasher, ReclaimAtOnce, Reclaimer, Resolver, Surroundings, ThreadedHasher, ThreadedResolver,
 };
+pub use explain::Explanation;
+pub use explain::query::Question;
+pub use mail::{Command, Mail};
+pub use observe::access_log::{LogSink, NoLog};
+pub use observe::log_format::LogFormat;
+pub use observe::outcome::Outcome;
+pub use observe::stats::Stats;
+pub use settings::Settings;
+pub use settings::auth::{AuthRules, ProtectionSpace};
+pub use settings::limits::Limits;
+pub use settings::origin::ReverseOrigin;
 pub use worker::Worker;

@@ -2,49 +2,43 @@
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
 use crate::auth::client_network;
-use crate::http::{HeadWriter, Status};
+use crate::proxy::auth::path_of;
+use crate::proxy::observe::event::Event;
+use crate::proxy::observe::journal::Journal;
+use crate::proxy::routing::route::Route;
+use crate::proxy::transfer::buffer_pool::Buffers;
 use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
 
-use super::buffers::Buffers;
-use super::client::{Client, ClientCx};
-use super::core::Core;
-use super::door::path_of;
 use super::error::ExchangeError;
-use super::event::Event;
-use super::journal::{Journal, Outcome};
-use super::pool::OriginConnection;
-use super::readers::ReaderKey;
-use super::reply::{Brought, Reply};
-use super::route::Route;
-use super::surroundings::Mail;
+use super::mail::Mail;
+use super::shared::Core;
 
 /// A tunnel.
 #[derive(Debug)]
 pub(super) struct Tunnel {
-    id: Id<Self>,
-    client: Io,
-    origin: Io,
-    up: Pipe,
-    down: Pipe,
+    pub(super) id: Id<Self>,
+    pub(super) client: Io,
+    pub(super) origin: Io,
+    pub(super) up: Pipe,
+    pub(super) down: Pipe,
     /// The route, without the rules by which it was judged: those may be replaced long before the
     /// tunnel ends.
-    route: Route,
+    pub(super) route: Route,
     /// True if rules decide where it may lead.
-    is_judged: bool,
+    pub(super) is_judged: bool,
     /// The number of the settings by which it was judged last.
-    judged_by: Option<u64>,
-    journal: Journal,
+    pub(super) judged_by: Option<u64>,
+    pub(super) journal: Journal,
     /// When something moved last.
     pub(super) moved_at: Instant,
     /// When it is closed if nothing moves until then.
-    deadline: Instant,
+    pub(super) deadline: Instant,
     /// Whether either side was reset.
-    broken: bool,
+    pub(super) broken: bool,
     /// Bytes counted as memory of connections.
     pub(super) held: usize,
 }
@@ -55,7 +49,7 @@ impl Active for Tunnel {
 
 /// One direction.
 #[derive(Debug)]
-struct Pipe {
+pub(super) struct Pipe {
     /// What was received; no memory is held while that is nothing.
     bytes: Vec<u8>,
     sent: usize,
@@ -68,74 +62,6 @@ struct Pipe {
 }
 
 impl Tunnel {
-    /// Joins a client's connection with an origin's. The client is told `greeting` first; what has
-    /// come from either side already goes on its way.
-    pub(super) fn open(
-        client: &mut Client,
-        connection: OriginConnection,
-        greeting: Vec<u8>,
-        from_origin: Vec<u8>,
-        cx: &mut ClientCx<'_>,
-    ) {
-        let Some(exchange) = client.exchange.take() else { return };
-        let Some(route) = exchange.route else { return };
-        let mut route = Rc::unwrap_or_clone(route);
-        let is_judged = route.judgement.take().is_some();
-        let mut journal = exchange.journal;
-        journal.outcome = Outcome::Tunnel;
-        journal.origin = Some(connection.address);
-        let from_client = std::mem::take(&mut client.input).into_rest();
-        // Answers to earlier requests that still wait go before it.
-        let earlier = client.output.take_waiting();
-        let (now, timeout) = (cx.now(), cx.core.settings.limits.tunnel_timeout);
-        let (io, origin) = (client.io, connection.io);
-        let id = cx.tunnels.insert_with(|id| Self {
-            id,
-            client: io,
-            origin,
-            up: Pipe::with(from_client),
-            down: Pipe::with([earlier, greeting, from_origin].concat()),
-            route,
-            is_judged,
-            judged_by: None,
-            journal,
-            moved_at: now,
-            deadline: now + timeout,
-            broken: false,
-            held: 0,
-        });
-        cx.reactor.set_owner(io, id.token());
-        cx.reactor.set_owner(origin, id.token());
-        cx.reactor.wake(id.token());
-    }
-
-    /// Joins a client with the origin that has switched protocols for it; false if that is gone.
-    pub(super) fn switch(
-        client: &mut Client,
-        id: Id<Reply>,
-        reader: ReaderKey,
-        cx: &mut ClientCx<'_>,
-    ) -> bool {
-        let Some(exchange) = &mut client.exchange else { return false };
-        let Some(reply) = cx.core.replies.get_mut(id) else { return false };
-        let (Some((connection, rest)), Some(Brought::Switched(head))) =
-            (reply.switched.take(), &reply.brought)
-        else {
-            return false;
-        };
-        let head = Rc::clone(head);
-        cx.core.leave_reply(id, reader, cx.reactor);
-        exchange.source = super::client::Source::None;
-        exchange.journal.status = Some(Status::SWITCHING_PROTOCOLS);
-        let mut greeting = head.wire().to_vec();
-        let mut rest_of_head = HeadWriter::resume(&mut greeting);
-        exchange.cache_status.write_to(&mut rest_of_head, &cx.core.settings.name);
-        exchange.info.iter().for_each(|info| info.write_to(&mut rest_of_head));
-        rest_of_head.end();
-        Self::open(client, connection, greeting, rest, cx);
-        true
-    }
-
     /// Moves bytes both ways; false if it is over.
     pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
         let now = reactor.now().mono;
@@ -262,7 +188,7 @@ impl Tunnel {
 }
 
 impl Pipe {
-    const fn with(bytes: Vec<u8>) -> Self {
+    pub(super) const fn with(bytes: Vec<u8>) -> Self {
         Self { bytes, sent: 0, total: 0, ended: false, closed: false }
     }
 

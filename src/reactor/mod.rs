@@ -24,28 +24,21 @@
 //!   virtual time (`VirtualClock`) and on a simulated network (feature `sim`).
 
 mod arena;
-mod background;
+mod budget;
 mod clock;
-mod connector;
-mod failed;
 mod interfaces;
-mod listener;
-mod load;
-mod local;
+mod loop_stats;
 mod mailbox;
-mod names;
-mod operations;
+mod net;
 mod os;
 mod ready;
 mod resolver;
-mod runq;
+mod run_queue;
 mod signal;
 #[cfg(feature = "sim")]
 pub mod sim;
-mod sockets;
-mod tcp;
-mod timer;
-mod transport;
+mod thread_pool;
+mod timers;
 mod waker;
 
 use std::collections::VecDeque;
@@ -57,27 +50,28 @@ use std::time::{Duration, Instant};
 use crate::work;
 
 pub use arena::{Active, Arena, Id, Token};
-pub use background::Background;
+pub use budget::Budget;
 pub use clock::{Clock, Now, SystemClock, VirtualClock};
-pub use connector::{ConnectError, Connector};
-pub use failed::{FailedAddresses, interleave_families};
 pub use interfaces::InterfaceWatch;
-pub use listener::{Accepted, Listener, is_exhaustion};
-pub use load::{Load, Spread};
+pub use loop_stats::{Load, Spread};
 pub use mailbox::Mailbox;
-pub use names::{NameSources, Resolver, ResolverLimits, Source};
+pub use net::address_order::{FailedAddresses, interleave_families};
+pub use net::connector::{ConnectError, Connector};
+pub use net::listener::{Accepted, Listener, is_exhaustion};
+pub use net::tcp::TcpTransport;
+pub use net::transport::{Endpoint, Io, Report, Socket, Transport};
 pub use os::{interface_addresses, raise_descriptor_limit};
-pub use ready::{Budget, Ready};
-pub use resolver::SystemResolver;
-pub use runq::Why;
-pub use tcp::TcpTransport;
-pub use transport::{Endpoint, Io, Report, Socket, Transport};
+pub use ready::Ready;
+pub use resolver::system::SystemResolver;
+pub use resolver::{NameSources, Resolver, ResolverLimits, Source};
+pub use run_queue::Why;
+pub use thread_pool::Background;
 pub use waker::Waker;
 
-use runq::RunQueue;
+use net::sockets::Sockets;
+use run_queue::RunQueue;
 use signal::Signals;
-use sockets::Sockets;
-use timer::TimerQueue;
+use timers::TimerQueue;
 use waker::Sleeper;
 
 /// Mail handled in one turn; the rest comes with the next, which does not wait.

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use tidegate::proxy::units::{Bytes, Unit};
 use tidegate::reactor::sim::Fate;
+use tidegate::units::{Bytes, Unit};
 
 /// A scenario file, read.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tidegate::access::{GivenRule, Source, read_rules};
 use tidegate::auth::{self, Accounts, FailureLimit, PathPrefix, Side, Users};
-use tidegate::proxy::units::{Bytes, Unit};
 use tidegate::proxy::{AuthRules, ProtectionSpace, ReverseOrigin, Settings};
+use tidegate::units::{Bytes, Unit};
 
 /// The name in `Via`.
 pub(crate) const PSEUDONYM: &str = "gate";

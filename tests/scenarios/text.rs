@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use tidegate::http::date;
-use tidegate::proxy::units::{Bytes, Unit};
+use tidegate::units::{Bytes, Unit};
 
 /// What the placeholders stand for that are not the same in every run.
 #[derive(Clone, Debug, Default)]

@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tidegate::proxy::units::Bytes;
 use tidegate::proxy::{Mail, NoLog, ReclaimAtOnce, Settings, Surroundings, Worker};
 use tidegate::reactor::sim::{self, Faults, Metered, Network, Rng};
 use tidegate::reactor::{Active, App, Arena, Clock, Event, Io, Listener, Load, Reactor, Token};
+use tidegate::units::Bytes;
 
 use crate::unused::Unused;
 

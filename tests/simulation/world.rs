@@ -296,8 +296,8 @@ fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut R
     };
     settings.cache_memory = *rng.pick(&[0, 50_000, 300_000, 10 << 20]);
     settings.cache_object_max = Some(settings.cache_memory as u64 / 2);
-    settings.limits.range_slice = *rng.pick(&[None, Some(tidegate::proxy::units::Bytes(4096))]);
-    settings.limits.window = tidegate::proxy::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
+    settings.limits.range_slice = *rng.pick(&[None, Some(tidegate::units::Bytes(4096))]);
+    settings.limits.window = tidegate::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
     settings.auth = users.then(|| auth_rules(rng));
     let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
     settings.log = Some(*rng.pick(&formats));

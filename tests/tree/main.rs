@@ -7,13 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that any other may use.
-const BELOW_ALL: &[&str] = &["heap", "shares", "time", "work"];
+const BELOW_ALL: &[&str] = &["alloc_size", "shares", "time", "units", "work"];
 
 /// Which modules each module may use, beside itself and those.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("heap", &[]),
+    ("alloc_size", &[]),
     ("shares", &[]),
     ("time", &[]),
+    ("units", &[]),
     ("work", &[]),
     ("dns", &[]),
     ("http", &[]),
@@ -141,7 +142,7 @@ const RUNNING: &[&str] = &["dns", "http", "cache", "access", "auth", "reactor", 
 const NOT_RUNNING: &[&str] = &[
     "cli/explain.rs",
     "cli/mod.rs",
-    "cli/operate.rs",
+    "cli/control_client.rs",
     "cli/password.rs",
     "cli/say.rs",
     "cli/users.rs",

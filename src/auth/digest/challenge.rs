@@ -1,9 +1,10 @@
 //! What Digest says of itself: challenges, and proof that the server knows the user too.
 
-use super::algorithm::Algorithm;
-use super::credentials::Credentials;
+use crate::auth::algorithm::Algorithm;
 use crate::auth::params::quoted;
 use crate::auth::realm::Realm;
+
+use super::credentials::Credentials;
 
 /// What is the same in all challenges of a protection space.
 #[derive(Debug)]

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use super::extended;
 use crate::auth::params::{Params, Value};
+use crate::auth::username::Named;
+
+use super::extended;
 
 /// The parameters of one answer, as they came.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,15 +28,6 @@ pub struct Credentials {
     pub nc: String,
     /// The client's nonce.
     pub cnonce: String,
-}
-
-/// A user's name, or what hides it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Named {
-    /// The name: of `username`, or of `username*`.
-    Plain(String),
-    /// The hash of name and realm, for which `userhash` was offered (§3.4.4).
-    Hashed(String),
 }
 
 macro_rules! string {

@@ -4,25 +4,26 @@
 //! anything can be answered. Answers without a quality, as RFC 2069 had them, are malformed: they
 //! can be replayed.
 
-mod algorithm;
 mod challenge;
-mod credentials;
-mod extended;
+pub(super) mod credentials;
+pub(super) mod extended;
 mod nonce;
 mod uri;
 mod window;
 
 use std::time::SystemTime;
 
-pub use algorithm::Algorithm;
-use challenge::Space;
-pub use credentials::{Credentials, Named};
-use nonce::Nonces;
+use crate::auth::accounts::{Accounts, Nobody, Whose};
+use crate::auth::secret::{Secret, same};
+use crate::auth::settings::Settings;
+use crate::auth::verdict::{Accepted, Request, Verdict, Why};
 
-use super::accounts::{Accounts, Nobody, Whose};
-use super::secret::{Secret, same};
-use super::settings::Settings;
-use super::verdict::{Accepted, Request, Verdict, Why};
+pub use crate::auth::algorithm::Algorithm;
+
+pub use crate::auth::username::Named;
+use challenge::Space;
+pub use credentials::Credentials;
+use nonce::Nonces;
 
 /// One protection space.
 #[derive(Debug)]

@@ -3,11 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cli::args::options::RunArgs;
 use crate::config::{LogTarget, Options, ResolverKind};
 use crate::proxy::Settings;
 use crate::reactor::Source;
-
-use crate::cli::args::RunArgs;
 
 /// The files that are read again.
 pub(super) fn read_again(args: &RunArgs, options: &Options, settings: &Settings) -> Vec<PathBuf> {

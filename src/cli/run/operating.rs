@@ -3,13 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::cli::control_socket;
+use crate::cli::control_socket::DEFAULT_PORT;
 use crate::config::{ControlTarget, Options};
 use crate::proxy::{Mail, Worker};
 use crate::reactor::Reactor;
 
-use crate::cli::args::DEFAULT_PORT;
-use crate::cli::listening::{Listening, endpoint};
-use crate::cli::socket_path;
+use super::listening::{Listening, endpoint};
 
 /// Sockets that were opened for operators.
 pub(super) struct Operating {
@@ -46,7 +46,7 @@ impl Operating {
                 let named =
                     if port == DEFAULT_PORT { String::new() } else { format!(" --port {port}") };
                 let command = format!("tidegate explain --live{named}");
-                let socket = socket_path::for_proxy(port);
+                let socket = control_socket::for_proxy(port);
                 let taken = socket.and_then(|(path, made)| {
                     opened.folder = path.parent().filter(|_| made).map(PathBuf::from);
                     opened.take_commands(worker, reactor, path, command)

@@ -5,78 +5,16 @@
 //! the next reading.
 
 use std::any::Any;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::{LogTarget, Options};
-use crate::proxy::{Command, Mail, ReloadRequest, Settings};
-use crate::reactor::{Background, Mailbox, Reactor};
+use crate::proxy::{Command, Mail};
+use crate::reactor::Reactor;
 
-use super::rights::Rights;
-use super::start::addresses_of_this_machine;
-use super::{Program, plan};
-use crate::cli::args::RunArgs;
+use super::program::Program;
+use super::reloader::{Asked, Held, Read, Reading, answer};
 
 /// Requests that may wait for files to be read, also if one is never read.
 const MOST_WAITING: usize = 64;
-
-/// A request to read the files again.
-#[derive(Debug)]
-enum Asked {
-    Signal,
-    Operator(ReloadRequest),
-}
-
-impl Asked {
-    const fn is_plan(&self) -> bool {
-        matches!(self, Self::Operator(ReloadRequest { plan: true, .. }))
-    }
-}
-
-/// The configuration that holds while files are read.
-struct Held {
-    args: Arc<RunArgs>,
-    pseudonym: Arc<str>,
-    options: Arc<Options>,
-    settings: Arc<Settings>,
-    addresses: Arc<[SocketAddr]>,
-    rights: Arc<Rights>,
-}
-
-/// A configuration that is to take the place of the one that holds.
-struct Reading {
-    options: Options,
-    settings: Arc<Settings>,
-    warnings: Vec<String>,
-    /// Options that have changed and take a restart.
-    restarts: Vec<&'static str>,
-    /// Another place for the access log.
-    access_log: Option<LogTarget>,
-}
-
-/// The outcome of a reading: what would change, a line each, and the configuration if it is wanted; or
-/// what is wrong with it.
-type Read = Result<(String, Option<Reading>), String>;
-
-/// Readings of the configuration, and the requests for them.
-pub(super) struct Reloading {
-    reader: Background<Mail>,
-    /// Requests that the reading under way will answer.
-    served: Vec<Asked>,
-    /// Requests that have come since.
-    waiting: Vec<Asked>,
-}
-
-impl Reloading {
-    pub(super) fn new(mailbox: Mailbox<Mail>) -> Self {
-        Self { reader: Background::new(1, mailbox), served: Vec::new(), waiting: Vec::new() }
-    }
-
-    /// Returns true if the configuration is wanted, not only what would change.
-    fn is_wanted(&self) -> bool {
-        self.served.iter().any(|asked| !asked.is_plan())
-    }
-}
 
 impl Program {
     /// Takes a request by signal.
@@ -177,47 +115,4 @@ impl Program {
     }
 }
 
-const NOT_RELOADED: &str = "not reloaded: the settings stay as they were";
-
-impl Held {
-    /// Reads all files, and compares; takes what is held along, so that none of it is left to be
-    /// freed by the loop.
-    fn read(self, wanted: bool) -> Read {
-        let read = self.options_and_settings();
-        let read = read.map_err(|message| plan::shortened(&self.rights.explained(message)));
-        let (mut options, settings) = read?;
-        let changes = self.options.changes(&options);
-        let text = plan::text(&changes, &self.settings, &settings);
-        if !wanted {
-            return Ok((text, None));
-        }
-        let mut restarts: Vec<_> = changes.iter().filter(|change| change.takes_restart).collect();
-        restarts.dedup_by_key(|change| change.name);
-        let restarts = restarts.iter().map(|change| change.name).collect();
-        let warnings = options.auth.warnings(settings.auth.as_ref(), &self.addresses);
-        let moved = self.options.access_log != options.access_log;
-        let access_log = moved.then(|| options.access_log.clone());
-        options.keep_fixed(&self.options);
-        let settings = Arc::new(settings);
-        Ok((text, Some(Reading { options, settings, warnings, restarts, access_log })))
-    }
-
-    fn options_and_settings(&self) -> Result<(Options, Settings), String> {
-        let options = self.args.options()?;
-        let settings = options.settings(&self.pseudonym)?;
-        addresses_of_this_machine(&settings).map_err(|error| error.to_string())?;
-        self.rights.permit(&settings)?;
-        Ok((options, settings))
-    }
-}
-
-/// The answer to an operator.
-fn answer(changes: &Result<String, String>, plan: bool) -> Result<String, String> {
-    match (changes, plan) {
-        (Ok(changes), true) if changes.is_empty() => Ok("nothing would change".into()),
-        (Ok(changes), true) => Ok(changes.trim_end().to_owned()),
-        (Ok(changes), false) => Ok(format!("{changes}reloaded")),
-        (Err(message), true) => Err(message.clone()),
-        (Err(message), false) => Err(format!("{message}\n{NOT_RELOADED}")),
-    }
-}
+pub(super) const NOT_RELOADED: &str = "not reloaded: the settings stay as they were";

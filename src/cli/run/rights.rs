@@ -1,23 +1,21 @@
 //! Rights that the process gives up once everything is open, before its first thread.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::PathBuf;
+use std::{fs, io};
 
 use rustix::fs::{Access, access};
 
+use crate::cli::args::options::RunArgs;
+use crate::cli::folders::folder_of;
 use crate::config::{Options, ResolverKind};
 use crate::proxy::Settings;
 
-use super::files;
+use super::confine::{self, Needs};
+use super::identity::{self, Identity};
 use super::operating::Operating;
-use crate::cli::args::RunArgs;
-use crate::cli::confine::{self, Needs};
-use crate::cli::dumps;
-use crate::cli::folders::folder_of;
-use crate::cli::identity::{self, Identity};
-use crate::cli::output::Output;
+use super::output::Output;
+use super::{dumps, files};
 
 /// Rights that are left: what a reload cannot do, and why.
 #[derive(Debug, Default)]

@@ -5,23 +5,24 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::args::options::RunArgs;
 use crate::config::Options;
 use crate::proxy::{Mail, Settings, Worker};
 use crate::reactor::{InterfaceWatch, Reactor, interface_addresses, raise_descriptor_limit};
 
+use super::allocator::Heap;
+use super::banner::banner;
+use super::environment::{Secret, surroundings};
+use super::identity::Identity;
+use super::listening::{Listening, endpoint};
+use super::log_writer::LogWriter;
+use super::notices::Notices;
 use super::operating::Operating;
-use super::reload::Reloading;
+use super::outlet::Outlet;
+use super::output::Output;
+use super::program::Program;
+use super::reloader::Reloading;
 use super::rights::Rights;
-use super::{Program, Secret, surroundings};
-use crate::cli::allocator::Heap;
-use crate::cli::args::RunArgs;
-use crate::cli::banner::banner;
-use crate::cli::identity::Identity;
-use crate::cli::listening::{Listening, endpoint};
-use crate::cli::log_writer::LogWriter;
-use crate::cli::notices::Notices;
-use crate::cli::outlet::Outlet;
-use crate::cli::output::Output;
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
 const SPARE_DESCRIPTORS: u64 = 64;

@@ -1,9 +1,9 @@
 //! A recount of the books of all parts, for simulations.
 
-use crate::proxy::client::Client;
-use crate::proxy::door::Door;
+use crate::proxy::admin::connection::Operator;
+use crate::proxy::auth::Door;
+use crate::proxy::client::connection::Client;
 use crate::proxy::explain::Inquiry;
-use crate::proxy::operator::Operator;
 
 use super::Worker;
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use crate::proxy::surroundings::Mail;
+use crate::proxy::mail::Mail;
 use crate::reactor::{Accepted, Active, Endpoint, Io, Listener, Reactor};
 
 use super::Worker;

@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::proxy::client::{Client, ClientCx};
+use crate::proxy::client::connection::Client;
+use crate::proxy::client::context::ClientCx;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::fetch::FetchCx;
-use crate::proxy::surroundings::Mail;
+use crate::proxy::fetch::context::FetchCx;
+use crate::proxy::mail::Mail;
 use crate::proxy::tunnel::Tunnel;
 use crate::reactor::{Budget, Id, Reactor};
 use crate::work;

@@ -6,36 +6,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Fate;
-use super::world::{Packet, Payload, SimSocket, World};
 use crate::reactor::clock::Clock;
+use crate::reactor::net::transport::Io;
 use crate::reactor::ready::Ready;
-use crate::reactor::transport::Io;
+
+use super::Fate;
+use super::datagram_queue::{Datagram, Datagrams};
+use super::world::{Packet, Payload, SimSocket, World};
 
 /// What a socket holds that was not received; more is lost.
 const HELD: usize = 64;
 /// The ports that hosts pick from.
 const PORTS: std::ops::Range<u16> = 32768..60999;
-
-/// A socket for datagrams.
-#[derive(Debug)]
-pub(super) struct Datagrams {
-    pub(super) host: usize,
-    pub(super) local: SocketAddr,
-    peer: Option<SocketAddr>,
-    inbox: VecDeque<(SocketAddr, Vec<u8>)>,
-    /// Whether there turned out to be nobody at the peer's port.
-    refused: bool,
-    pub(super) owed: Ready,
-}
-
-/// A datagram under way.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Datagram {
-    from: SocketAddr,
-    to: SocketAddr,
-    bytes: Vec<u8>,
-}
 
 impl World {
     pub(super) fn bind_datagrams(&mut self, host: usize, address: SocketAddr) -> io::Result<Io> {

@@ -11,11 +11,13 @@
 //! network.advance(Duration::from_secs(1)); // time passes when you say so
 //! ```
 //!
-//! Each host of a [`Network`] is a [`Reactor`](super::Reactor) of its own; one thread turns them
+//! Each host of a [`Network`] is a [`Reactor`](crate::reactor::Reactor) of its own; one thread turns them
 //! with a timeout of zero until nothing happens, then lets time pass up to the next deadline or
 //! delivery. A turn that may wait lets it pass by itself, which is all that one host alone needs.
 
+mod datagram_queue;
 mod datagrams;
+mod fate;
 mod metered;
 mod network;
 mod rng;
@@ -25,8 +27,9 @@ mod world;
 use std::ops::Range;
 use std::time::Duration;
 
+pub use fate::Fate;
 pub use metered::Metered;
-pub use network::{Fate, Network};
+pub use network::Network;
 pub use rng::Rng;
 pub use transport::SimTransport;
 

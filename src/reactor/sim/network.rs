@@ -4,45 +4,21 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::world::World;
-use super::{Faults, Rng, SimTransport};
-use crate::reactor::Reactor;
 use crate::reactor::clock::VirtualClock;
+
+use super::Rng;
+use super::fate::Fate;
+use super::world::World;
 
 /// A simulated network. Clones are the same network.
 #[derive(Clone, Debug)]
 pub struct Network(Arc<Mutex<World>>);
-
-/// How connects and datagrams to an address end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// By who listens there (or refused, if nobody does), after this time beside the latency.
-    Answer(Duration),
-    /// Refused, whoever listens.
-    Refuse,
-    /// Never: the packets are lost.
-    Silence,
-}
-
-impl Default for Fate {
-    fn default() -> Self {
-        Self::Answer(Duration::ZERO)
-    }
-}
 
 impl Network {
     /// A network whose faults follow from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(World::new(seed))))
-    }
-
-    /// A host on this network: a reactor whose connections come from `address`. It can listen on
-    /// any address.
-    #[must_use]
-    pub fn reactor<M>(&self, address: IpAddr, faults: Faults) -> Reactor<M> {
-        let host = self.world().add_host(address, faults);
-        Reactor::with(Box::new(SimTransport::new(self.clone(), host)), Box::new(self.clock()))
     }
 
     /// The clock of all hosts.

@@ -8,10 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Network;
+use std::net::IpAddr;
+
+use crate::reactor::Reactor;
 use crate::reactor::arena::Token;
 use crate::reactor::clock::Clock;
-use crate::reactor::transport::{Endpoint, Io, Report, Transport};
+use crate::reactor::net::transport::{Endpoint, Io, Report, Transport};
+
+use super::{Faults, Network};
 
 /// The transport of one simulated host.
 #[derive(Debug)]
@@ -137,5 +141,15 @@ impl Transport for SimTransport {
         if world.hosts[self.host].faults.shuffle {
             world.rng.shuffle(run.make_contiguous());
         }
+    }
+}
+
+impl Network {
+    /// A host on this network: a reactor whose connections come from `address`. It can listen on
+    /// any address.
+    #[must_use]
+    pub fn reactor<M>(&self, address: IpAddr, faults: Faults) -> Reactor<M> {
+        let host = self.world().add_host(address, faults);
+        Reactor::with(Box::new(SimTransport::new(self.clone(), host)), Box::new(self.clock()))
     }
 }

@@ -7,13 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::datagrams::{Datagram, Datagrams};
-use super::{Faults, Rng};
 use crate::reactor::arena::{Arena, Id};
 use crate::reactor::clock::{Clock, VirtualClock};
+use crate::reactor::net::transport::{Io, NOWHERE, Report};
 use crate::reactor::ready::Ready;
 use crate::reactor::sim::Fate;
-use crate::reactor::transport::{Io, NOWHERE, Report};
+
+use super::datagram_queue::{Datagram, Datagrams};
+use super::{Faults, Rng};
 
 #[derive(Debug)]
 pub(super) struct World {

@@ -1,0 +1,235 @@
+//! Which requests a stored response answers: `Vary` (RFC 9111 §4.1).
+
+use std::sync::Arc;
+
+use crate::alloc_size::taken;
+use crate::http::{Fields, Name, list};
+use crate::work;
+
+use super::coding::Coding;
+use super::presented::Presented;
+
+/// Names of selecting fields that a response may have; with more, it is not stored.
+const MAX_NAMES: usize = 32;
+/// Bytes of these names, with their commas.
+const MAX_NAMES_LENGTH: usize = 1024;
+
+/// Names in `Vary`: in lower case and in order, each once, separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct VaryNames(Option<Arc<[u8]>>);
+
+impl VaryNames {
+    /// Names that a response was selected by; `None` if it was selected by what no request shows
+    /// (`Vary: *`), or by too much.
+    fn of(response: &Fields) -> Option<Self> {
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut length = 0;
+        for name in response.elements(Name::Vary) {
+            length += name.len() + 1;
+            if name == b"*" || !list::is_token(name) || length > MAX_NAMES_LENGTH {
+                return None;
+            }
+            work::count(work::LOOK_UP + name.len());
+            names.push(name.to_ascii_lowercase());
+        }
+        names.sort_unstable();
+        names.dedup();
+        let text = (!names.is_empty()).then(|| names.join(&b","[..]).into());
+        (names.len() <= MAX_NAMES).then_some(Self(text))
+    }
+
+    /// Names, one after the other.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let names = self.0.as_deref().map(|names| names.split(|&byte| byte == b','));
+        names.into_iter().flatten()
+    }
+
+    /// Returns true if a response without `Vary` has them.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The names as one text.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    fn has(&self, name: Name) -> bool {
+        self.iter().any(|other| Name::from_bytes(other) == name)
+    }
+}
+
+/// Values that a request has in the fields that `Vary` names, in canonical form.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Selecting {
+    /// Hash of names and values, keyed with the secret of this process.
+    pub(crate) hash: u64,
+    pub(crate) names: VaryNames,
+    /// Values of the names in their order, separated by line feeds, which no value contains.
+    values: Box<[u8]>,
+}
+
+impl Selecting {
+    pub(super) fn new(hash: u64, names: VaryNames, values: Vec<u8>) -> Self {
+        Self { hash, names, values: values.into() }
+    }
+
+    /// Canonical values in the order of the names.
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        self.values.split(|&byte| byte == b'\n')
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        taken(size_of::<Self>() + 2 * size_of::<usize>())
+            + taken(self.values.len())
+            + taken(self.names.text().len() + 2 * size_of::<usize>())
+    }
+}
+
+/// Requests that a stored response answers: those with the selecting fields of the request that it was
+/// fetched for, and those that its language or content coding satisfies as well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    by: Option<Arc<Selecting>>,
+    negotiated: Option<Box<Negotiated>>,
+}
+
+/// Properties of a response that was selected by a list of preferences, as far as the rules let them
+/// count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Negotiated {
+    /// `Content-Language` in lower case, if the response was selected by `Accept-Language`.
+    pub(super) language: Option<Box<[u8]>>,
+    /// The content coding, if the response was selected by `Accept-Encoding`.
+    pub(super) coding: Option<Coding>,
+    /// Hashes with the coding, the language, and both in place of the request's preferences.
+    hashes: [Option<u64>; 3],
+}
+
+impl Negotiated {
+    /// Reads the properties of `response`, which has `names` in `Vary` and answers `request`.
+    fn of(response: &Fields, names: &VaryNames, request: &mut Presented) -> Option<Self> {
+        let rules = request.rules();
+        let by_language = rules.by_language && names.has(Name::AcceptLanguage);
+        let by_coding = rules.by_coding && names.has(Name::AcceptEncoding);
+        let language = response.only(Name::ContentLanguage).filter(|_| by_language);
+        let language: Option<Box<[u8]>> = language.map(|l| l.to_ascii_lowercase().into());
+        let coding = by_coding.then(|| Coding::of(response)).flatten();
+        let mut hash = |language: Option<&[u8]>, coding: Option<&Coding>| {
+            request.negotiated(names, language, coding.map(Coding::name))
+        };
+        let hashes = match (language.as_deref(), coding.as_ref()) {
+            (None, None) => return None,
+            (None, coding) => [Some(hash(None, coding)), None, None],
+            (language, None) => [None, Some(hash(language, None)), None],
+            (language, coding) => {
+                [hash(None, coding), hash(language, None), hash(language, coding)].map(Some)
+            }
+        };
+        Some(Self { language, coding, hashes })
+    }
+}
+
+impl Selection {
+    /// The selection of `response`, which answers `request`. `None` if it was selected by something
+    /// that no request shows (`Vary: *`), or by too much.
+    #[must_use]
+    pub fn of(response: &Fields, request: &mut Presented) -> Option<Self> {
+        let names = VaryNames::of(response)?;
+        let by = request.selecting(&names).cloned();
+        let negotiated = Negotiated::of(response, &names, request).map(Box::new);
+        Some(Self { by, negotiated })
+    }
+
+    /// The names of the selecting fields, in lower case and in order.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.by.iter().flat_map(|by| by.names.iter())
+    }
+
+    pub(crate) fn vary(&self) -> VaryNames {
+        self.by.as_ref().map(|by| by.names.clone()).unwrap_or_default()
+    }
+
+    pub(crate) const fn by(&self) -> Option<&Arc<Selecting>> {
+        self.by.as_ref()
+    }
+
+    /// The content coding that the response was selected with.
+    pub(crate) fn coding(&self) -> Option<&[u8]> {
+        self.negotiated.as_ref()?.coding.as_ref().map(Coding::name)
+    }
+
+    /// Hashes under which other requests find the response, and whether it may answer all requests of
+    /// another response with that hash.
+    pub(crate) fn negotiated_hashes(&self) -> impl Iterator<Item = (u64, bool)> {
+        let hashes = self.negotiated.as_ref().map(|negotiated| negotiated.hashes);
+        let hashes = hashes.into_iter().flatten().zip([true, false, false]);
+        hashes.filter_map(|(hash, covers)| Some((hash?, covers)))
+    }
+
+    /// Returns true if the response answers all requests that select `other`, which has the same
+    /// coding.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let (Some(by), Some(others)) = (&self.by, &other.by) else { return false };
+        let coding = self.negotiated.as_ref().and_then(|negotiated| negotiated.coding.as_ref());
+        let mut fields = by.names.iter().zip(by.values().zip(others.values()));
+        by.names == others.names
+            && fields.all(|(name, (value, other))| {
+                value == other
+                    || (Name::from_bytes(name) == Name::AcceptEncoding
+                        && coding.is_some_and(|coding| coding.would_be_chosen(value, other)))
+            })
+    }
+
+    /// Hash of names and values; 0 without `Vary`.
+    pub(crate) fn hash(&self) -> u64 {
+        self.by.as_ref().map_or(0, |by| by.hash)
+    }
+
+    /// Returns true if the fields that selected both responses are the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.by == other.by
+    }
+
+    /// Returns true if `request` selects the response.
+    #[must_use]
+    pub fn fits(&self, request: &mut Presented) -> bool {
+        let Some(by) = &self.by else { return true };
+        let rules = request.rules();
+        let Some(wanted) = request.selecting(&by.names) else { return true };
+        if wanted == by {
+            return true;
+        }
+        let Some(negotiated) = &self.negotiated else { return false };
+        let mut fields = by.names.iter().zip(by.values().zip(wanted.values()));
+        fields.all(|(name, (stored, wanted))| {
+            stored == wanted
+                || match Name::from_bytes(name) {
+                    Name::AcceptLanguage => rules.prefers(negotiated, wanted),
+                    Name::AcceptEncoding => rules.would_choose(negotiated, stored, wanted),
+                    _ => false,
+                }
+        })
+    }
+
+    /// The same selection as of a response that is validated for another request: what `self`
+    /// answered before it still answers, if it answers that request.
+    #[must_use]
+    pub fn kept_for(&self, newer: Self, request: &mut Presented) -> Self {
+        let same = self.vary() == newer.vary() && self.negotiated == newer.negotiated;
+        if same && self.fits(request) { self.clone() } else { newer }
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let negotiated = |negotiated: &Negotiated| {
+            taken(size_of::<Negotiated>())
+                + negotiated.language.as_deref().map_or(0, |language| taken(language.len()))
+                + negotiated.coding.as_ref().map_or(0, Coding::weight)
+        };
+        self.by.as_ref().map_or(0, |by| by.weight())
+            + self.negotiated.as_deref().map_or(0, negotiated)
+    }
+}

@@ -1,0 +1,362 @@
+//! Purges: what is stored is removed, or has to be validated before it is used again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::key::KeyMaker;
+use crate::cache::policy::tags::{Tag, TagKind};
+
+use super::Store;
+use super::slice::Slice;
+use super::variants::Variant;
+
+/// Entries found at a time.
+const BATCH: usize = 32;
+
+/// What a purge is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// What is stored for one URI, normalised.
+    Uri(Arc<str>),
+    /// All URIs that begin so, normalised.
+    Prefix(String),
+    /// All URIs of a host, on any port; or on one, if it is named.
+    Host(String),
+    /// Responses with that tag, or in a group of that name.
+    Tag(Vec<u8>),
+    /// Everything.
+    All,
+}
+
+/// A purge in progress. It goes on slice by slice, so that a large one holds up no client.
+#[derive(Clone, Debug)]
+pub struct Purge {
+    ranges: Vec<Range>,
+    last: Option<Arc<str>>,
+    /// Since when what it finds is stale, if it removes nothing.
+    soft: Option<Instant>,
+    /// Number of the last response that it is for.
+    before: u64,
+    count: usize,
+}
+
+/// Neighbours in the index.
+#[derive(Clone, Debug)]
+pub(crate) struct Range {
+    tag: Option<Tag>,
+    prefix: String,
+    /// Whether the prefix is the whole.
+    exact: bool,
+}
+
+impl Range {
+    /// All URIs that begin so.
+    pub(crate) const fn below(prefix: String) -> Self {
+        Self { tag: None, prefix, exact: false }
+    }
+
+    /// URIs that begin so and have a response with a tag.
+    pub(super) fn tagged(tag: Tag, prefix: &str) -> Self {
+        Self { tag: Some(tag), prefix: prefix.to_owned(), exact: false }
+    }
+
+    pub(super) const fn tag(&self) -> Option<&Tag> {
+        self.tag.as_ref()
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Returns true if `uri` lies in the range.
+    pub(crate) fn has(&self, uri: &str) -> bool {
+        uri.starts_with(&self.prefix) && (!self.exact || uri == self.prefix)
+    }
+}
+
+impl What {
+    /// Ranges of the index that hold all that is meant. A URL is known there by its key.
+    pub(crate) fn ranges(&self, keys: &KeyMaker) -> Vec<Range> {
+        let prefix = Range::below;
+        let tagged = |kind, name| Range::tagged(Tag::new(kind, name), "");
+        match self {
+            Self::Uri(uri) => vec![Range { exact: true, ..prefix(keys.key(uri).uri().to_owned()) }],
+            Self::Prefix(text) => vec![prefix(text.clone())],
+            Self::Host(host) => {
+                let roots = ["http", "https"].map(|scheme| format!("{scheme}://{host}"));
+                let ends = ["/", ":"];
+                let roots = roots.iter().flat_map(|root| ends.map(|end| [root, end].concat()));
+                roots.map(prefix).collect()
+            }
+            Self::Tag(name) => vec![tagged(TagKind::Group, name), tagged(TagKind::Key, name)],
+            Self::All => vec![prefix(String::new())],
+        }
+    }
+}
+
+impl Purge {
+    /// A purge of ranges of the index, for responses up to the one with that number. A soft one removes
+    /// nothing: what it finds is stale from then on.
+    pub(crate) const fn of(ranges: Vec<Range>, soft: Option<Instant>, before: u64) -> Self {
+        Self { ranges, last: None, soft, before, count: 0 }
+    }
+
+    /// How many responses it has found so far.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Number of the last response that it is for.
+    pub(super) const fn before(&self) -> u64 {
+        self.before
+    }
+
+    /// Returns true if it is for a response with that number and these tags.
+    pub(super) fn is_for(&self, variant: &Variant) -> bool {
+        let tag = self.ranges.last().and_then(|range| range.tag.as_ref());
+        variant.number <= self.before && tag.is_none_or(|tag| variant.object.tags.has(tag))
+    }
+
+    /// Since when what it finds is stale, if it removes nothing.
+    pub(super) const fn soft(&self) -> Option<Instant> {
+        self.soft
+    }
+
+    /// Goes on for a slice; returns true once it is complete.
+    pub(crate) fn go_on(&mut self, store: &mut Store, slice: &mut Slice) -> bool {
+        while let Some(range) = self.ranges.last() {
+            let batch = if range.exact { 1 } else { BATCH };
+            let entries = store.index().after(range, self.last.as_ref(), batch);
+            let is_last = range.exact || entries.len() < batch;
+            for (uri, slot) in entries {
+                if self.ranges.last().is_some_and(|range| range.has(&uri)) {
+                    self.count += store.purge(slot, self, slice);
+                }
+                self.last = Some(uri);
+                if slice.is_over() {
+                    return false;
+                }
+            }
+            if is_last {
+                self.ranges.pop();
+                self.last = None;
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use crate::cache::{
+        Cache, CacheKey, CacheLimits, Content, Extents, KeyMaker, KeyRules, Lookup, Object,
+        Presented, Response, Use, storable,
+    };
+    use crate::http::{Fields, FromClient, HeadLimits, ServerCodec, Status};
+    use crate::reactor::{Clock, Now, VirtualClock};
+
+    use super::*;
+
+    struct Kept {
+        cache: Cache<u8>,
+        now: Now,
+    }
+
+    impl Kept {
+        fn new(uris: &[(&str, &str)]) -> Self {
+            let (memory, hit_for_miss) = (2 << 20, Duration::ZERO);
+            let limits = CacheLimits {
+                memory,
+                object: 1000,
+                hit_for_miss,
+                eviction: crate::cache::Eviction::default(),
+                variants: 32,
+            };
+            let cache = Cache::new(limits, KeyMaker::new([1, 2]));
+            let mut kept = Self { cache, now: VirtualClock::default().now() };
+            for (uri, tags) in uris {
+                let object = kept.object(uri, tags);
+                kept.cache.update(&kept.key(uri), &object);
+            }
+            kept
+        }
+
+        fn key(&self, uri: &str) -> CacheKey {
+            self.cache.keys().key(&uri.into())
+        }
+
+        fn object(&self, uri: &str, tags: &str) -> Arc<Object> {
+            self.object_with(uri, tags, "max-age=60")
+        }
+
+        fn object_with(&self, uri: &str, tags: &str, control: &str) -> Arc<Object> {
+            let mut head = Fields::default();
+            head.push(b"Cache-Control", control.as_bytes());
+            head.push(b"Surrogate-Key", tags.as_bytes());
+            let response = Response {
+                uri,
+                status: Status::OK,
+                fields: &head,
+                is_coded: false,
+                targets: &[],
+                rules: &[],
+                store_cookies: false,
+                sent: self.now.mono,
+                now: self.now,
+            };
+            let storable = storable(&mut self.request(uri), &response).unwrap();
+            let content = Extents::of(Content::default(), 0);
+            Arc::new(Object::new(Status::OK, head, content, storable))
+        }
+
+        fn purge(&mut self, what: &What, soft: bool) -> usize {
+            let mut purge = self.cache.purge(what, soft, self.now.mono);
+            while !self.cache.go_on(&mut purge) {}
+            self.cache.check();
+            purge.count()
+        }
+
+        fn look_up(&mut self, uri: &str) -> Lookup<u8> {
+            let key = self.key(uri);
+            let mut request = self.request(uri);
+            self.cache.look_up(&key, &mut request, self.now.mono)
+        }
+
+        fn request(&self, uri: &str) -> Presented {
+            let head = format!("GET {uri} HTTP/1.1\r\nHost: x\r\n\r\n");
+            match ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default()) {
+                Ok((_, Some(FromClient::Request(head)))) => {
+                    self.cache.keys().present(&Rc::new(*head))
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    const STORED: &[(&str, &str)] = &[
+        ("http://h.test/", "all"),
+        ("http://h.test/a", "all a"),
+        ("http://h.test/ab", "all b"),
+        ("http://h.test:81/a", "all"),
+        ("http://h.test.evil/a", "all"),
+        ("https://h.test/a", "A"),
+    ];
+
+    #[test]
+    fn each_finds_its_own_and_no_more() {
+        for (what, count) in [
+            (What::Uri("http://h.test/a".into()), 1),
+            (What::Uri("http://h.test/none".into()), 0),
+            (What::Prefix("http://h.test/a".into()), 2),
+            (What::Prefix("http://h.test/".into()), 3),
+            (What::Host("h.test".into()), 5),
+            (What::Host("h.test:81".into()), 1),
+            (What::Host("h".into()), 0),
+            (What::Tag(b"all".to_vec()), 5),
+            (What::Tag(b"a".to_vec()), 1),
+            (What::Tag(b"al".to_vec()), 0),
+            (What::All, 6),
+        ] {
+            let mut kept = Kept::new(STORED);
+            assert_eq!(kept.purge(&what, true), count, "{what:?}, softly");
+            assert_eq!(kept.cache.stats().entries, 6);
+            assert_eq!(kept.purge(&what, false), count, "{what:?}");
+            assert_eq!(kept.cache.stats().entries, 6 - count);
+        }
+    }
+
+    #[test]
+    fn a_large_one_goes_on_slice_by_slice() {
+        let uris: Vec<String> = (0..2000).map(|n| format!("http://h.test/{n}")).collect();
+        let uris: Vec<_> = uris.iter().map(|uri| (uri.as_str(), "t")).collect();
+        for what in [What::All, What::Tag(b"t".to_vec()), What::Host("h.test".into())] {
+            let mut kept = Kept::new(&uris);
+            let mut purge = kept.cache.purge(&what, false, kept.now.mono);
+            assert!(!kept.cache.go_on(&mut purge));
+            assert!((1..1000).contains(&purge.count()));
+            while !kept.cache.go_on(&mut purge) {}
+            assert_eq!((purge.count(), kept.cache.stats().entries), (uris.len(), 0));
+        }
+    }
+
+    #[test]
+    fn a_soft_one_has_it_validated_until_there_is_a_newer_one() {
+        let mut kept = Kept::new(STORED);
+        let uri = "http://h.test/a";
+        assert!(matches!(kept.look_up(uri), Lookup::Hit(_, Use::Fresh)));
+        assert_eq!(kept.purge(&What::Tag(b"a".to_vec()), true), 1);
+        assert!(matches!(kept.look_up(uri), Lookup::Stale(_, Use::Validate)));
+        let (key, mut request) = (kept.key(uri), kept.request(uri));
+        assert!(kept.cache.stored_for(&key, &mut request).is_none());
+        let newer = kept.object(uri, "");
+        kept.cache.update(&kept.key(uri), &newer);
+        assert!(matches!(kept.look_up(uri), Lookup::Hit(_, Use::Fresh)));
+        assert_eq!(kept.purge(&What::Tag(b"a".to_vec()), true), 0, "its tags were replaced");
+    }
+
+    #[test]
+    fn a_soft_one_makes_stale_what_may_be_served_so_for_a_while() {
+        let mut kept = Kept::new(&[]);
+        let uri = "http://h.test/a";
+        let control = "max-age=60, stale-while-revalidate=30";
+        let object = kept.object_with(uri, "", control);
+        kept.cache.update(&kept.key(uri), &object);
+        let after = |kept: &mut Kept, seconds| {
+            kept.now.mono += Duration::from_secs(seconds);
+            kept.look_up(uri)
+        };
+        assert!(matches!(after(&mut kept, 10), Lookup::Hit(_, Use::Fresh)));
+        assert_eq!(kept.purge(&What::All, true), 1);
+        assert!(matches!(after(&mut kept, 29), Lookup::Hit(_, Use::WhileRevalidating)));
+        assert!(matches!(after(&mut kept, 1), Lookup::Stale(_, Use::Validate)));
+    }
+
+    #[test]
+    fn what_is_stored_after_a_purge_has_begun_stays() {
+        let mut kept = Kept::new(STORED);
+        let mut purge = kept.cache.purge(&What::All, false, kept.now.mono);
+        let newer = kept.object("http://h.test/a", "all a");
+        kept.cache.update(&kept.key("http://h.test/a"), &newer);
+        while !kept.cache.go_on(&mut purge) {}
+        assert_eq!((purge.count(), kept.cache.stats().entries), (5, 1));
+    }
+
+    #[test]
+    fn url_is_purged_under_the_key_that_the_rules_make() {
+        let mut kept = Kept::new(&[]);
+        let drop = Some("utm_*".parse().unwrap());
+        kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
+        let stored = kept.object("http://h.test/?a", "");
+        kept.cache.update(&kept.key("http://h.test/?a&utm_x=1"), &stored);
+        assert_eq!(kept.purge(&What::Uri("http://h.test/?utm_x=2&a".into()), false), 1);
+        // What was stored by other rules is found, too.
+        kept.cache.update(&kept.key("http://h.test/?a"), &stored);
+        let drop = Some("a".parse().unwrap());
+        kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
+        assert_eq!(kept.purge(&What::Prefix("http://h.test/".into()), false), 1);
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_from_before() {
+        let mut kept = Kept::new(&[]);
+        let (uri, other) = ("http://h.test/a", "http://other.test/a");
+        let begin = |kept: &mut Kept, uri, fetch| {
+            let (key, mut request) = (kept.key(uri), kept.request(uri));
+            kept.cache.begin(&key, &mut request, fetch, kept.now.mono)
+        };
+        let tickets = [begin(&mut kept, uri, 1), begin(&mut kept, other, 2)];
+        assert!(matches!(kept.look_up(uri), Lookup::Busy { fetch: 1, .. }));
+        kept.purge(&What::Host("h.test".into()), false);
+        assert!(matches!(kept.look_up(uri), Lookup::Miss(_)));
+        assert!(matches!(kept.look_up(other), Lookup::Busy { fetch: 2, .. }));
+        for (ticket, uri) in tickets.into_iter().zip([uri, other]) {
+            let object = kept.object(uri, "");
+            kept.cache.complete(ticket, object);
+        }
+        assert_eq!(kept.cache.stats().entries, 1);
+    }
+}

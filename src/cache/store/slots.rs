@@ -1,0 +1,67 @@
+//! The slot of each entry by its key: a table in shards, of which only one grows at a time.
+
+use std::collections::HashMap;
+
+use crate::alloc_size::taken;
+use crate::cache::key::{BuildCarried, CacheKey};
+use crate::work;
+
+/// Shards; each has its keys by the first bits of their hash.
+const SHARDS: usize = 64;
+
+/// Slots of entries.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    shards: Vec<HashMap<CacheKey, usize, BuildCarried>>,
+    len: usize,
+    /// Bytes that the shards take.
+    weight: usize,
+}
+
+impl Slots {
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn get(&self, key: &CacheKey) -> Option<usize> {
+        work::count(work::LOOK_UP);
+        self.shards.get(shard(key))?.get(key).copied()
+    }
+
+    pub(super) fn insert(&mut self, key: CacheKey, slot: usize) {
+        if self.shards.is_empty() {
+            self.shards.resize_with(SHARDS, HashMap::default);
+        }
+        let shard = &mut self.shards[shard(&key)];
+        let before = weight(shard);
+        work::count(work::LOOK_UP + if shard.len() == shard.capacity() { shard.len() } else { 0 });
+        self.len += usize::from(shard.insert(key, slot).is_none());
+        self.weight = self.weight - before + weight(shard);
+    }
+
+    /// Removes a key. With the last one, the shards go.
+    pub(super) fn remove(&mut self, key: &CacheKey) {
+        work::count(work::LOOK_UP);
+        let Some(shard) = self.shards.get_mut(shard(key)) else { return };
+        self.len -= usize::from(shard.remove(key).is_some());
+        if self.len == 0 {
+            *self = Self::default();
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+            + taken(self.shards.capacity() * size_of::<HashMap<CacheKey, usize, BuildCarried>>())
+    }
+}
+
+fn shard(key: &CacheKey) -> usize {
+    usize::try_from(key.hash() >> (u64::BITS - SHARDS.ilog2())).unwrap_or(0)
+}
+
+fn weight(shard: &HashMap<CacheKey, usize, BuildCarried>) -> usize {
+    // Of eight places in a table, seven are used at most; each has a byte of its own.
+    let places = shard.capacity() / 7 * 8;
+    taken(places * (size_of::<(CacheKey, usize)>() + 1))
+}

@@ -1,0 +1,82 @@
+//! `tidegate egress`: a forward proxy that denies by default, in one line. It is short for rules.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config::{OptionSpec, Options};
+
+use super::options::Given;
+
+pub(super) fn command() -> Command {
+    Command::new("egress").about("Run a forward proxy that denies what is not allowed").args(args())
+}
+
+/// What makes a guard.
+pub(crate) fn args() -> [Arg; 3] {
+    let many = |name: &'static str, help| {
+        let arg = Arg::new(name).long(name).value_name("DESTINATION|@FILE");
+        arg.action(ArgAction::Append).value_parser(destination).help(help).display_order(0)
+    };
+    let report = Arg::new("report").long("report").action(ArgAction::SetTrue).display_order(0);
+    [
+        many("allow", "Allow this: HOST, *.DOMAIN, CIDR, HOST=CIDR, @FILE, with conditions"),
+        many("deny", "Deny this, if no --allow before it fits"),
+        report.help("Let everything pass, and say in the log what would be denied"),
+    ]
+}
+
+/// What may stand behind an action. Nothing would be everything, which nobody means who has written
+/// `--allow "$HOST"`.
+fn destination(text: &str) -> Result<String, String> {
+    match text.split_ascii_whitespace().next() {
+        Some(word) if !word.starts_with('#') => Ok(text.to_owned()),
+        _ => Err("this says nothing; everything is '*'".to_owned()),
+    }
+}
+
+/// Whether somebody has said what makes a guard.
+pub(super) fn is_meant(matches: &ArgMatches) -> bool {
+    ["allow", "deny"].into_iter().any(|name| matches.contains_id(name))
+}
+
+/// What that is short for: rules in the order in which they were said, those of `--rule` too.
+///
+/// # Errors
+/// What is wrong with it, or does not go with it.
+pub(super) fn given(matches: &ArgMatches) -> Result<Given, String> {
+    if matches.contains_id("rule-default") {
+        return Err(
+            "--rule-default: what is not allowed is denied here; 'tidegate run' has it".into()
+        );
+    }
+    let said = |name: &'static str, action: &'static str| {
+        let indices = matches.indices_of(name).into_iter().flatten();
+        let values = matches.get_many::<String>(name).into_iter().flatten();
+        indices.zip(values.map(move |value| (name, format!("{action}{value}"))))
+    };
+    let all = said("allow", "allow ").chain(said("deny", "deny ")).chain(said("rule", ""));
+    let mut rules: Vec<(usize, (&str, String))> = all.collect();
+    rules.sort_unstable();
+    let report = matches.get_flag("report").then(|| ("report", "rule-report", "on".to_owned()));
+    let fixed = [("egress", "rule-default", "deny".to_owned())].into_iter().chain(report);
+    let rules = rules.into_iter().map(|(_, (said, rule))| (said, "rule", rule));
+    let read = |(said, name, text): (&str, &str, String)| {
+        let option = OptionSpec::find(name).ok_or_else(|| format!("there is no --{name}"))?;
+        (option.set)(&mut Options::default(), &text)
+            .map_err(|error| format!("--{said}: {error}"))?;
+        Ok((option, text))
+    };
+    fixed.chain(rules).map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_not_everything() {
+        for text in ["", " ", "# api.example.com"] {
+            assert!(command().try_get_matches_from(["egress", "--allow", text]).is_err(), "{text}");
+        }
+        assert!(command().try_get_matches_from(["egress", "--allow", "* port=80"]).is_ok());
+    }
+}

@@ -1,0 +1,188 @@
+//! The command line, made from the table of options.
+
+mod control;
+pub(super) mod egress;
+pub(super) mod explain;
+pub(super) mod options;
+mod run;
+pub(super) mod users;
+
+use std::path::PathBuf;
+
+use clap::builder::styling::Styles;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgMatches, Command};
+
+use crate::cli::control_socket::Socket;
+use crate::config::{OPTIONS, Options};
+use crate::proxy::{ControlRequest, Question};
+
+use control::{purge_command, purge_target, reload_command, socket, stats_command};
+use options::{Given, RunArgs};
+use run::{print_config, run_args};
+use users::UsersRequest;
+
+/// What was asked for.
+pub(super) enum Invocation {
+    Run {
+        args: RunArgs,
+        print_config: bool,
+    },
+    Check {
+        file: String,
+    },
+    Operate {
+        socket: Socket,
+        request: ControlRequest,
+    },
+    /// By what the options say.
+    Explain {
+        args: RunArgs,
+        question: Question,
+        json: bool,
+    },
+    /// By what the proxy has that runs.
+    AskWhy {
+        socket: Socket,
+        question: Question,
+        json: bool,
+    },
+    Users {
+        file: PathBuf,
+        request: UsersRequest,
+    },
+}
+
+/// Options of a running process, on which explanations do not depend; `explain` has another --user.
+const OF_PROCESS: &[&str] = &["user", "group", "confine", "allow-core-dumps"];
+
+/// Reads the arguments of the process; help, version and bad usage end it here.
+pub(super) fn parse() -> Invocation {
+    let command = command();
+    let matches = command.clone().get_matches();
+    if let Some((file, request)) = matches.subcommand_matches("users").and_then(users::read) {
+        return Invocation::Users { file, request };
+    }
+    match matches.subcommand() {
+        Some(("check", matches)) => {
+            let file = matches.get_one::<String>("config").cloned();
+            Invocation::Check { file: file.unwrap_or_default() }
+        }
+        Some(("purge", matches)) => Invocation::Operate {
+            socket: socket(matches),
+            request: ControlRequest::Purge {
+                target: purge_target(matches),
+                soft: matches.get_flag("soft"),
+            },
+        },
+        Some(("reload", matches)) => Invocation::Operate {
+            socket: socket(matches),
+            request: ControlRequest::Reload { plan: matches.get_flag("plan") },
+        },
+        Some(("stats", matches)) => Invocation::Operate {
+            socket: socket(matches),
+            request: ControlRequest::Stats { json: matches.get_flag("json") },
+        },
+        Some(("explain", matches)) => explain_invocation(command, matches),
+        Some(("egress", matches)) => {
+            let given = egress_given(&command, matches);
+            run_invocation(command, matches, given)
+        }
+        Some((_, matches)) => run_invocation(command, matches, Vec::new()),
+        None => run_invocation(command, &matches, Vec::new()),
+    }
+}
+
+/// What was `given` already, and then what the options say.
+fn run_invocation(command: Command, matches: &ArgMatches, given: Given) -> Invocation {
+    let print_config = matches.get_flag("print-config");
+    Invocation::Run { args: run_args_of(command, matches, given, &[]), print_config }
+}
+
+fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation {
+    let question = match explain::question(matches) {
+        Ok(question) => question,
+        Err(message) => command.error(ErrorKind::ValueValidation, message).exit(),
+    };
+    let json = matches.get_flag("json");
+    let guard = egress::is_meant(matches);
+    let given = if guard { egress_given(&command, matches) } else { Vec::new() };
+    let args = run_args_of(command, matches, given, OF_PROCESS);
+    if !matches.get_flag("live") {
+        return Invocation::Explain { args, question, json };
+    }
+    if !args.is_empty() {
+        let message =
+            "--live asks the proxy that runs by its own rules; leave the other options out";
+        Command::new("tidegate explain").error(ErrorKind::ArgumentConflict, message).exit();
+    }
+    Invocation::AskWhy { socket: socket(matches), question, json }
+}
+
+fn egress_given(command: &Command, matches: &ArgMatches) -> Given {
+    egress::given(matches)
+        .unwrap_or_else(|message| command.clone().error(ErrorKind::ValueValidation, message).exit())
+}
+
+fn run_args_of(
+    mut command: Command,
+    matches: &ArgMatches,
+    mut given: Given,
+    left_out: &[&str],
+) -> RunArgs {
+    // A guard has taken the rules already, among its own.
+    let rules_taken = given.iter().any(|(option, _)| option.name == "rule-default");
+    let is_taken = |name: &str| rules_taken && name == "rule" || left_out.contains(&name);
+    for option in OPTIONS.iter().filter(|option| !is_taken(option.name)) {
+        for text in matches.get_many::<String>(option.name).into_iter().flatten() {
+            if let Err(message) = (option.set)(&mut Options::default(), text) {
+                let message = format!("--{}: {message}", option.name);
+                command.error(ErrorKind::ValueValidation, message).exit();
+            }
+            given.push((option, text.clone()));
+        }
+    }
+    let config = matches.get_one::<String>("config").cloned();
+    RunArgs { config, given }
+}
+
+fn command() -> Command {
+    let config = Arg::new("config").short('c').long("config").value_name("FILE");
+    Command::new("tidegate")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A caching HTTP proxy, forward and reverse, safe by default")
+        .styles(Styles::plain())
+        .args_conflicts_with_subcommands(true)
+        .args(run_args())
+        .arg(print_config())
+        .subcommand(
+            Command::new("run")
+                .about("Run the proxy (the default)")
+                .args(run_args())
+                .arg(print_config()),
+        )
+        .subcommand(egress::command().args(run_args()).arg(print_config()))
+        .subcommand(explain::command().args(explained_args()))
+        .subcommand(
+            Command::new("check")
+                .about("Check a configuration file: exit 0 or 2")
+                .arg(config.help("The file to check").required(true)),
+        )
+        .subcommand(purge_command())
+        .subcommand(stats_command())
+        .subcommand(reload_command())
+        .subcommand(users::command())
+}
+
+/// The options on which explanations depend.
+fn explained_args() -> impl Iterator<Item = Arg> {
+    run_args().into_iter().filter(|arg| !OF_PROCESS.contains(&arg.get_id().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

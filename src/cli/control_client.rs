@@ -1,0 +1,59 @@
+//! `tidegate purge`, `stats` and `reload`: one question to a running proxy, over its control socket.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::proxy::{ControlRequest, Question};
+
+use super::control_socket::Socket;
+use super::say;
+use super::say::{fail, print};
+
+/// How long a running proxy may take to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks, and prints the answer.
+pub(super) fn ask(socket: Socket, request: &ControlRequest) -> ExitCode {
+    match exchange(socket, request) {
+        Err(message) => fail(&message),
+        Ok(answer) => match answer.split_once('\n') {
+            Some(("ok", text)) => print(text),
+            Some(_) => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
+            None => fail("the answer is not whole"),
+        },
+    }
+}
+
+/// Asks for an explanation, and prints it; the exit code is that of its verdict.
+pub(super) fn ask_why(socket: Socket, question: Question, json: bool) -> ExitCode {
+    match exchange(socket, &ControlRequest::Explain { question, json }) {
+        Err(message) => fail(&message),
+        Ok(answer) => match answer.splitn(3, '\n').collect::<Vec<_>>().as_slice() {
+            ["ok", verdict, text] => say::answer(*verdict == "allowed", text),
+            _ => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
+        },
+    }
+}
+
+/// Returns the answer of a proxy, or why there is none.
+fn exchange(socket: Socket, request: &ControlRequest) -> Result<String, String> {
+    let socket = socket.path().map_err(|error| error.to_string())?;
+    ask_at(&socket, request).map_err(|error| {
+        format!("no answer from a running tidegate at {}: {error}", socket.display())
+    })
+}
+
+fn ask_at(socket: &Path, request: &ControlRequest) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(format!("{request}\n").as_bytes())?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,227 @@
+//! The sandbox into which the process puts itself once everything is open (Landlock, landlock(7)).
+//!
+//! Landlock holds for the calling thread and those it starts, so it comes before the first of them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, PathFd,
+    RestrictionStatus, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
+    RulesetStatus, Scope,
+};
+
+use crate::cli::folders::{folder_of, is_shared};
+
+/// The rights that are given up but for rules: those of this ABI, and of what the kernel has of it.
+const KNOWN: ABI = ABI::V6;
+/// Folders and files by which the C library looks names up.
+const OF_LIBRARY: &[&str] =
+    &["/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/run/systemd/resolve", "/run/nscd"];
+
+/// Files and ports that the process needs while it runs.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    /// Files that are read again.
+    pub(super) read: Vec<PathBuf>,
+    /// True if the C library looks names up.
+    pub(super) library: bool,
+    /// The file of the access log, which is opened anew.
+    pub(super) log: Option<PathBuf>,
+    /// The control socket, which is removed in the end.
+    pub(super) control: Option<PathBuf>,
+    /// The only ports to which it connects over TCP; none if it is not known which those are.
+    pub(super) ports: Option<BTreeSet<u16>>,
+}
+
+/// Rights to a file, or to all that a folder holds.
+struct Grant {
+    path: PathBuf,
+    rights: BitFlags<AccessFs>,
+}
+
+/// Gives up everything but what is needed. Returns lines that say what is enforced, and what the
+/// kernel cannot enforce.
+///
+/// # Errors
+/// If the kernel has Landlock and refuses.
+pub(super) fn enforce(needs: &Needs) -> Result<Vec<String>, String> {
+    let grants = grants(needs);
+    let status = restrict(&grants, needs.ports.as_ref());
+    let status = status.map_err(|error| format!("--confine failed: {error}"))?;
+    Ok(lines(&status, &grants, needs.ports.as_ref()))
+}
+
+fn restrict(
+    grants: &[Grant],
+    ports: Option<&BTreeSet<u16>>,
+) -> Result<RestrictionStatus, RulesetError> {
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(KNOWN))?
+        .handle_access(AccessNet::BindTcp)?
+        .scope(Scope::from_all(KNOWN))?;
+    if ports.is_some() {
+        rules = rules.handle_access(AccessNet::ConnectTcp)?;
+    }
+    let mut rules = rules.create()?;
+    for grant in grants {
+        rules = add(rules, grant)?;
+    }
+    for &port in ports.into_iter().flatten() {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    }
+    rules.restrict_self()
+}
+
+/// Adds a grant, if there is such a file.
+fn add(rules: RulesetCreated, grant: &Grant) -> Result<RulesetCreated, RulesetError> {
+    match PathFd::new(&grant.path) {
+        Ok(file) => rules.add_rule(PathBeneath::new(file, grant.rights)),
+        Err(_) => Ok(rules),
+    }
+}
+
+fn grants(needs: &Needs) -> Vec<Grant> {
+    let mut grants = Vec::new();
+    let reads = needs.read.iter().map(|file| grant(file, AccessFs::ReadFile.into()));
+    grants.extend(reads);
+    if needs.library {
+        let library = OF_LIBRARY.iter().map(|path| Grant {
+            path: path.into(),
+            rights: AccessFs::ReadFile | AccessFs::ReadDir,
+        });
+        grants.extend(library);
+    }
+    grants.extend(needs.log.iter().map(|log| grant(log, AccessFs::WriteFile | AccessFs::MakeReg)));
+    grants.extend(needs.control.iter().map(|path| grant(path, AccessFs::RemoveFile.into())));
+    grants.retain(|grant| !grant.rights.is_empty());
+    grants
+}
+
+/// Rights to the folder of a file, as a file that is replaced is another one; where that folder is for
+/// all kinds of things, to the file alone.
+fn grant(file: &Path, rights: BitFlags<AccessFs>) -> Grant {
+    match folder_of(file).filter(|folder| !is_shared(folder)) {
+        Some(path) => Grant { path, rights },
+        None => {
+            let path = file.to_owned();
+            Grant { path, rights: rights & AccessFs::from_file(KNOWN) }
+        }
+    }
+}
+
+/// Lines that say what is enforced.
+fn lines(
+    status: &RestrictionStatus,
+    grants: &[Grant],
+    ports: Option<&BTreeSet<u16>>,
+) -> Vec<String> {
+    let LandlockStatus::Available { effective_abi: abi, .. } = status.landlock else {
+        return vec![NOTHING.to_owned()];
+    };
+    if status.ruleset == RulesetStatus::NotEnforced {
+        return vec![NOTHING.to_owned()];
+    }
+    let mut line = format!("  confined reads {}", paths(grants, AccessFs::ReadFile));
+    line.push_str(&format!("; writes {}", paths(grants, AccessFs::WriteFile)));
+    if abi >= ABI::V4 {
+        line.push_str("; listens nowhere else");
+        if let Some(ports) = ports {
+            let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+            line.push_str(&format!("; connects to port {}", ports.join(", ")));
+        }
+    }
+    let partly = (abi < ABI::V4).then(|| {
+        "warning: --confine is about files only: this kernel cannot confine TCP (Linux 6.7 and later)"
+            .to_owned()
+    });
+    [line].into_iter().chain(partly).collect()
+}
+
+const NOTHING: &str = "warning: --confine confines nothing: this kernel has no Landlock, or did not \
+                       enable it at boot (Linux 5.13 and later, 'landlock' among its lsm=)";
+
+fn paths(grants: &[Grant], right: AccessFs) -> String {
+    let paths: BTreeSet<String> = grants
+        .iter()
+        .filter(|grant| grant.rights.contains(right))
+        .map(|grant| grant.path.display().to_string())
+        .collect();
+    if paths.is_empty() { "nothing".to_owned() } else { Vec::from_iter(paths).join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::{self, ErrorKind};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+
+    use super::*;
+
+    fn kind<T>(done: io::Result<T>) -> Option<ErrorKind> {
+        done.err().map(|error| error.kind())
+    }
+
+    /// A folder with two others, `open` and `closed`, and a file in each.
+    fn folder() -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("tidegate-confine-{}", std::process::id()));
+        for part in ["open", "closed"] {
+            fs::create_dir_all(folder.join(part)).unwrap();
+            fs::write(folder.join(part).join("file"), part).unwrap();
+        }
+        folder
+    }
+
+    /// Landlock holds for the thread that asks for it, so the other tests go on as they are.
+    #[test]
+    fn confined_thread_reads_and_connects_only_where_it_may() {
+        let folder = folder();
+        let listeners = [0; 2].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
+        let [allowed, denied] = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+        let needs = Needs {
+            read: vec![folder.join("open/file")],
+            log: Some(folder.join("open/log")),
+            ports: Some([allowed.port()].into()),
+            ..Needs::default()
+        };
+        fs::write(folder.join("open/other"), "it will replace the first").unwrap();
+        fs::rename(folder.join("open/other"), folder.join("open/file")).unwrap();
+        let path = folder.clone();
+        let confined = thread::spawn(move || {
+            let lines = enforce(&needs).unwrap();
+            if lines == [NOTHING] {
+                return None; // this kernel confines nothing, and that was said
+            }
+            let refused = Some(ErrorKind::PermissionDenied);
+            assert_eq!(kind(File::open(path.join("open/file"))), None);
+            assert_eq!(kind(File::create_new(path.join("open/log"))), None);
+            assert_eq!(kind(File::open(path.join("closed/file"))), refused);
+            assert_eq!(kind(File::create_new(path.join("closed/new"))), refused);
+            assert_eq!(kind(fs::remove_file(path.join("open/file"))), refused);
+            if lines.len() == 1 {
+                assert_eq!(kind(TcpListener::bind("127.0.0.1:0")), refused);
+                assert_eq!(kind(TcpStream::connect(allowed)), None);
+                assert_eq!(kind(TcpStream::connect(denied)), refused);
+            }
+            Some(lines)
+        });
+        let lines = confined.join().unwrap();
+        let open = folder.join("open").canonicalize().unwrap().display().to_string();
+        fs::remove_dir_all(&folder).unwrap();
+        if let Some(lines) = lines {
+            let reads = format!("  confined reads {open}; writes {open}");
+            assert!(lines[0].starts_with(&reads), "{lines:?}");
+        }
+        assert_eq!(kind(File::open("/etc/passwd")), None, "this thread is as before");
+    }
+
+    #[test]
+    fn shared_folders_are_not_opened_as_a_whole() {
+        let read = ["/etc/hosts", "/etc/tidegate/users"].map(PathBuf::from).to_vec();
+        let control = Some("/tmp/control.sock".into());
+        let grants = grants(&Needs { read, control, ..Needs::default() });
+        let paths: Vec<_> = grants.iter().map(|grant| grant.path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["/etc/hosts", "/etc/tidegate"]);
+    }
+}

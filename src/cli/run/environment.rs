@@ -1,0 +1,52 @@
+//! Services that the process provides to its proxy.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::IpAddr;
+
+use crate::config::{Options, ResolverKind};
+use crate::proxy::{LogSink, Mail, Surroundings, ThreadedHasher, ThreadedResolver};
+use crate::reactor::Reactor;
+
+use super::allocator::Reclaiming;
+
+/// What must differ from process to process, and what nobody outside may know.
+#[derive(Clone, Debug)]
+pub(crate) struct Secret {
+    keys: [u64; 2],
+    pub(super) pseudonym: String,
+}
+
+impl Secret {
+    pub(crate) fn draw() -> io::Result<Self> {
+        let mut bytes = [0; 20];
+        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        let (keys, name) = bytes.split_at(16);
+        let key = |at: usize| keys[at..at + 8].iter().fold(0, |key, &b| key << 8 | u64::from(b));
+        let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Self { keys: [key(0), key(8)], pseudonym: format!("tidegate-{name}") })
+    }
+}
+
+/// The surroundings of a proxy on this machine, which has these `addresses`.
+pub(crate) fn surroundings(
+    options: &Options,
+    reactor: &Reactor<Mail>,
+    log: Box<dyn LogSink>,
+    addresses: Option<Vec<IpAddr>>,
+    secret: &Secret,
+) -> Surroundings {
+    let limits = &options.limits;
+    let threaded = || ThreadedResolver::new(limits.resolver_threads, reactor.mailbox());
+    Surroundings {
+        resolver: match options.resolver {
+            ResolverKind::Loop => None,
+            ResolverKind::System => Some(Box::new(threaded())),
+        },
+        hasher: Box::new(ThreadedHasher::new(limits.password_threads, reactor.mailbox())),
+        reclaimer: Box::new(Reclaiming::new(reactor.mailbox())),
+        addresses,
+        log,
+        secret: secret.keys,
+    }
+}

@@ -1,0 +1,61 @@
+//! `tidegate run`: the proxy with its signals, its notices and its log.
+
+mod allocator;
+mod banner;
+mod confine;
+mod dumps;
+pub(super) mod environment;
+mod files;
+mod identity;
+mod listening;
+mod log_writer;
+mod notices;
+mod operating;
+mod outlet;
+mod output;
+mod plan;
+mod program;
+mod reload;
+mod reloader;
+mod rights;
+mod start;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::cli::args::options::RunArgs;
+use crate::cli::say::{fail, refuse};
+
+use environment::Secret;
+use identity::Identity;
+use program::Program;
+
+/// Time for which an output that takes nothing may hold up the end of the process.
+const LAST_FLUSH: Duration = Duration::from_secs(1);
+
+/// Runs the proxy until it is told to stop.
+pub(super) fn run(args: RunArgs) -> ExitCode {
+    let options = match args.options() {
+        Ok(options) => options,
+        Err(message) => return refuse(&message),
+    };
+    if let Err(error) = dumps::set(options.core_dumps) {
+        return fail(&format!("core dumps cannot be forbidden: {error}; see --allow-core-dumps"));
+    }
+    let identity = match Identity::of(&options) {
+        Ok(identity) => identity,
+        Err(message) => return refuse(&message),
+    };
+    let secret = match Secret::draw() {
+        Ok(secret) => secret,
+        Err(error) => return fail(&format!("no random numbers: {error}")),
+    };
+    let settings = match options.settings(&secret.pseudonym) {
+        Ok(settings) => settings,
+        Err(message) => return refuse(&message),
+    };
+    match Program::start(args, options, settings, identity, secret) {
+        Ok((program, reactor)) => program.turn_until_over(reactor),
+        Err(error) => fail(&error.to_string()),
+    }
+}

@@ -1,0 +1,127 @@
+//! The proxy as a program on a reactor, with its signals and its notices.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::cli::args::options::RunArgs;
+use crate::config::Options;
+use crate::proxy::{Command, Mail, Worker};
+use crate::reactor::{App, Event, InterfaceWatch, Reactor};
+
+use super::LAST_FLUSH;
+use super::allocator::Heap;
+use super::notices::Notices;
+use super::outlet::Outlet;
+use super::reloader::Reloading;
+use super::rights::Rights;
+
+/// Exchanges named that a drain has cut off.
+const MOST_NAMED: usize = 100;
+
+/// The proxy, and how it was started.
+pub(super) struct Program {
+    pub(super) worker: Worker,
+    pub(super) args: Arc<RunArgs>,
+    /// The options that hold; of those that take a restart, what they were at the start.
+    pub(super) options: Arc<Options>,
+    /// Where it listens.
+    pub(super) addresses: Arc<[SocketAddr]>,
+    pub(super) notices: Notices,
+    pub(super) log: Outlet,
+    pub(super) reloading: Reloading,
+    pub(super) heap: Heap,
+    pub(super) pseudonym: Arc<str>,
+    pub(super) rights: Arc<Rights>,
+    pub(super) interrupted: bool,
+    /// A file about names of which was said that it cannot be read any more.
+    pub(super) lost: Option<PathBuf>,
+    pub(super) _watch: Option<InterfaceWatch>,
+}
+
+impl Program {
+    /// Serves until it is over, and writes down whatever was still going on then.
+    pub(super) fn turn_until_over(self, reactor: Reactor<Mail>) -> ExitCode {
+        // Neither is ever dropped. The signals of the reactor stay blocked until the process has
+        // ended, so that one that comes late does not end it before the log is written. Freeing what
+        // the proxy holds would only take time.
+        let (mut program, mut reactor) = (ManuallyDrop::new(self), ManuallyDrop::new(reactor));
+        let failed = program.turn(&mut reactor).err();
+        program.end(failed.as_ref(), &mut reactor)
+    }
+
+    fn end(&mut self, failed: Option<&io::Error>, reactor: &mut Reactor<Mail>) -> ExitCode {
+        self.say_what_is_open();
+        let cut_off = self.interrupted && !self.worker.is_empty();
+        self.worker.give_up(reactor);
+        failed.into_iter().for_each(|error| self.notices.complain(&error.to_string()));
+        self.log.finish(LAST_FLUSH);
+        self.notices.finish(LAST_FLUSH);
+        if failed.is_some() || cut_off { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+
+    fn say_what_is_open(&self) {
+        let open = self.worker.describe();
+        for line in open.iter().take(MOST_NAMED) {
+            self.notices.say(format_args!("still open: {line}"));
+        }
+        if let Some(more) = open.len().checked_sub(MOST_NAMED).filter(|&more| more > 0) {
+            self.notices.say(format_args!("still open: {more} more"));
+        }
+    }
+
+    fn turn(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<()> {
+        while !self.worker.is_over() {
+            reactor.turn(self, None)?;
+            self.take_reloads(reactor);
+            self.heap.tell(&mut self.worker);
+            self.report_lost_file();
+            self.worker.take_notice().iter().for_each(|notice| self.notices.say(notice));
+        }
+        Ok(())
+    }
+
+    /// Says once that a file about names cannot be read any more.
+    fn report_lost_file(&mut self) {
+        let lost = self.worker.lost_file();
+        if lost == self.lost.as_deref() {
+            return;
+        }
+        if let Some(path) = lost {
+            self.notices.say(format_args!("{} {}", path.display(), self.rights.lost_file()));
+        }
+        self.lost = lost.map(Path::to_owned);
+    }
+
+    fn signal(&mut self, signal: i32, reactor: &mut Reactor<Mail>) {
+        match signal {
+            libc::SIGHUP => self.reload(reactor),
+            libc::SIGUSR1 => self.worker.command(Command::Reopen, reactor),
+            libc::SIGXFSZ => {} // the thread that wrote sees the error
+            libc::SIGINT if self.worker.is_draining() => {
+                self.interrupted = true;
+                self.worker.command(Command::Stop, reactor);
+            }
+            _ => {
+                let open = self.worker.open();
+                self.notices.say(format_args!("draining {open} open connections"));
+                self.worker.command(Command::Drain, reactor);
+            }
+        }
+    }
+}
+
+impl App for Program {
+    type Mail = Mail;
+
+    fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
+        match event {
+            Event::Signal(signal) => self.signal(signal, reactor),
+            Event::Mail(Mail::Program(what)) => self.told(what, reactor),
+            event => self.worker.handle(reactor, event),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Reloads that were asked for, and what is read for them on a thread.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::cli::args::options::RunArgs;
+use crate::config::{LogTarget, Options};
+use crate::proxy::{Mail, ReloadRequest, Settings};
+use crate::reactor::{Background, Mailbox};
+
+use super::plan;
+use super::reload::NOT_RELOADED;
+use super::rights::Rights;
+use super::start::addresses_of_this_machine;
+
+/// A request to read the files again.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Signal,
+    Operator(ReloadRequest),
+}
+
+impl Asked {
+    const fn is_plan(&self) -> bool {
+        matches!(self, Self::Operator(ReloadRequest { plan: true, .. }))
+    }
+}
+
+/// The configuration that holds while files are read.
+pub(super) struct Held {
+    pub(super) args: Arc<RunArgs>,
+    pub(super) pseudonym: Arc<str>,
+    pub(super) options: Arc<Options>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) addresses: Arc<[SocketAddr]>,
+    pub(super) rights: Arc<Rights>,
+}
+
+/// A configuration that is to take the place of the one that holds.
+pub(super) struct Reading {
+    pub(super) options: Options,
+    pub(super) settings: Arc<Settings>,
+    pub(super) warnings: Vec<String>,
+    /// Options that have changed and take a restart.
+    pub(super) restarts: Vec<&'static str>,
+    /// Another place for the access log.
+    pub(super) access_log: Option<LogTarget>,
+}
+
+/// The outcome of a reading: what would change, a line each, and the configuration if it is wanted; or
+/// what is wrong with it.
+pub(super) type Read = Result<(String, Option<Reading>), String>;
+
+/// Readings of the configuration, and the requests for them.
+pub(super) struct Reloading {
+    pub(super) reader: Background<Mail>,
+    /// Requests that the reading under way will answer.
+    pub(super) served: Vec<Asked>,
+    /// Requests that have come since.
+    pub(super) waiting: Vec<Asked>,
+}
+
+impl Reloading {
+    pub(super) fn new(mailbox: Mailbox<Mail>) -> Self {
+        Self { reader: Background::new(1, mailbox), served: Vec::new(), waiting: Vec::new() }
+    }
+
+    /// Returns true if the configuration is wanted, not only what would change.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.served.iter().any(|asked| !asked.is_plan())
+    }
+}
+
+impl Held {
+    /// Reads all files, and compares; takes what is held along, so that none of it is left to be
+    /// freed by the loop.
+    pub(super) fn read(self, wanted: bool) -> Read {
+        let read = self.options_and_settings();
+        let read = read.map_err(|message| plan::shortened(&self.rights.explained(message)));
+        let (mut options, settings) = read?;
+        let changes = self.options.changes(&options);
+        let text = plan::text(&changes, &self.settings, &settings);
+        if !wanted {
+            return Ok((text, None));
+        }
+        let mut restarts: Vec<_> = changes.iter().filter(|change| change.takes_restart).collect();
+        restarts.dedup_by_key(|change| change.name);
+        let restarts = restarts.iter().map(|change| change.name).collect();
+        let warnings = options.auth.warnings(settings.auth.as_ref(), &self.addresses);
+        let moved = self.options.access_log != options.access_log;
+        let access_log = moved.then(|| options.access_log.clone());
+        options.keep_fixed(&self.options);
+        let settings = Arc::new(settings);
+        Ok((text, Some(Reading { options, settings, warnings, restarts, access_log })))
+    }
+
+    fn options_and_settings(&self) -> Result<(Options, Settings), String> {
+        let options = self.args.options()?;
+        let settings = options.settings(&self.pseudonym)?;
+        addresses_of_this_machine(&settings).map_err(|error| error.to_string())?;
+        self.rights.permit(&settings)?;
+        Ok((options, settings))
+    }
+}
+
+/// The answer to an operator.
+pub(super) fn answer(changes: &Result<String, String>, plan: bool) -> Result<String, String> {
+    match (changes, plan) {
+        (Ok(changes), true) if changes.is_empty() => Ok("nothing would change".into()),
+        (Ok(changes), true) => Ok(changes.trim_end().to_owned()),
+        (Ok(changes), false) => Ok(format!("{changes}reloaded")),
+        (Err(message), true) => Err(message.clone()),
+        (Err(message), false) => Err(format!("{message}\n{NOT_RELOADED}")),
+    }
+}

@@ -1,0 +1,44 @@
+//! Options written back as a configuration file.
+
+use crate::proxy::Limits;
+
+use super::options::Options;
+use super::table::OPTIONS;
+
+/// Whether files have an option in a table of its own, as all limits.
+fn has_table(name: &str) -> bool {
+    name == "protect" || Limits::NAMES.contains(&name)
+}
+
+impl Options {
+    /// The configuration file that says all of this.
+    #[must_use]
+    pub fn to_file(&self) -> String {
+        let mut out = String::new();
+        let quoted = |text: &String| format!("{:?}", text); // escapes as TOML's basic strings do
+        for option in OPTIONS.iter().filter(|option| !has_table(option.name)) {
+            let values: Vec<String> = (option.get)(self).iter().map(quoted).collect();
+            match (option.many, values.as_slice()) {
+                (true, values) => {
+                    out.push_str(&format!("{} = [{}]\n", option.name, values.join(", ")));
+                }
+                (false, [value]) => out.push_str(&format!("{} = {value}\n", option.name)),
+                (false, _) => {}
+            }
+        }
+        out.push_str("\n[limits]\n");
+        for (name, value, reason) in self.limits.table() {
+            out.push_str(&format!("# {reason}\n{name} = {}\n", quoted(&value)));
+        }
+        for protect in &self.auth.protect {
+            out.push_str(&format!("\n[[protect]]\npath = {}\n", quoted(&protect.path.to_string())));
+            if !protect.files.is_empty() {
+                out.push_str(&format!("users = {:?}\n", protect.files));
+            }
+            for (name, value) in protect.parts().iter().filter(|(name, _)| *name != "users") {
+                out.push_str(&format!("{name} = {}\n", quoted(value)));
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,335 @@
+//! The chunked transfer coding (RFC 9112 §7.1), decoded strictly and encoded.
+//!
+//! Sizes are our own: a lenient reader takes an empty or malformed size line for the last chunk.
+
+use std::io::Write;
+use std::ops::Range;
+
+use crate::http::refusal::Refusal;
+use crate::work;
+
+use super::parse::{HeadLimits, Scanner, Section};
+
+/// Decodes a chunked body, in as many pieces as it comes in.
+#[derive(Clone, Debug)]
+pub struct ChunkedDecoder {
+    state: State,
+    /// Bytes of extensions so far, less those of content.
+    extensions: usize,
+    /// Section that the trailers are.
+    trailers: Section,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// In the digits of a size, of which there were so many.
+    Size {
+        size: u64,
+        digits: u8,
+    },
+    /// In white space between a size and a semicolon.
+    Gap {
+        size: u64,
+    },
+    /// In an extension.
+    Extension {
+        size: u64,
+    },
+    /// After the CR of a size line.
+    SizeLf {
+        size: u64,
+    },
+    /// In the content of a chunk.
+    Content {
+        left: u64,
+    },
+    ContentCr,
+    ContentLf,
+    Trailers(Scanner),
+    End,
+}
+
+/// A step of decoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chunked {
+    /// Content stands at this range of the input.
+    Content(Range<usize>),
+    /// The trailers, with their empty line, stand at this range; the body is over.
+    End(Range<usize>),
+    /// All input was used; more is needed.
+    More,
+}
+
+impl ChunkedDecoder {
+    /// A decoder at the start of a body.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            state: State::Size { size: 0, digits: 0 },
+            extensions: 0,
+            trailers: Section::RequestTrailers,
+        }
+    }
+
+    /// A decoder at the start of a response's body. It bears spaces between a size and CR LF: some
+    /// servers pad with them, and nobody takes them for something else. Trailers may be folded.
+    #[must_use]
+    pub const fn of_response() -> Self {
+        Self { trailers: Section::ResponseTrailers, ..Self::new() }
+    }
+
+    /// Section that the trailers are.
+    pub(super) const fn trailers(&self) -> Section {
+        self.trailers
+    }
+
+    /// How many of the next bytes are content of the current chunk.
+    #[must_use]
+    pub const fn content_left(&self) -> u64 {
+        match self.state {
+            State::Content { left } => left,
+            _ => 0,
+        }
+    }
+
+    /// Says that `n` bytes of content, at most [`content_left`](Self::content_left), were taken
+    /// from the stream elsewhere.
+    pub const fn skip_content(&mut self, n: u64) {
+        if let State::Content { left } = &mut self.state {
+            *left -= n;
+            if *left == 0 {
+                self.state = State::ContentCr;
+            }
+        }
+    }
+
+    /// Decodes from `input` up to the next content or the end, and says how many bytes were used.
+    /// Trailers are used only once they are complete: what was not used comes again. Behind the end
+    /// nothing is used, and it is told again, without trailers.
+    ///
+    /// # Errors
+    /// Whatever RFC 9112 §7.1 does not allow, and what is beyond `limits`.
+    pub fn decode(
+        &mut self,
+        input: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<(usize, Chunked), Refusal> {
+        let mut at = 0;
+        if matches!(self.state, State::End) {
+            return Ok((0, Chunked::End(0..0)));
+        }
+        while let Some(&byte) = input.get(at) {
+            work::count(1);
+            if let State::Content { left } = self.state {
+                let available = (input.len() - at) as u64;
+                let n = left.min(available);
+                self.skip_content(n);
+                let end = at + usize::try_from(n).unwrap_or(usize::MAX);
+                return Ok((end, Chunked::Content(at..end)));
+            }
+            if let State::Trailers(scanner) = &mut self.state {
+                return Ok(match scanner.scan(&input[at..], limits)? {
+                    None => (at, Chunked::More),
+                    Some(length) => {
+                        self.state = State::End;
+                        (at + length, Chunked::End(at..at + length))
+                    }
+                });
+            }
+            self.step(byte, limits)?;
+            at += 1;
+        }
+        Ok((at, Chunked::More))
+    }
+
+    /// One byte of framing.
+    fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<(), Refusal> {
+        self.state = match (&self.state, byte) {
+            (&State::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
+                if digits == 16 || size >> 59 != 0 {
+                    return Err(Refusal::ChunkTooLarge);
+                }
+                let digit = char::from(byte).to_digit(16).unwrap_or(0);
+                State::Size { size: 16 * size + u64::from(digit), digits: digits + 1 }
+            }
+            (State::Size { digits: 0, .. }, _) => return Err(Refusal::ChunkSize),
+            (&(State::Size { size, .. } | State::Gap { size }), b';') => State::Extension { size },
+            (&(State::Size { size, .. } | State::Gap { size }), b' ' | b'\t') => {
+                State::Gap { size }
+            }
+            (&(State::Size { size, .. } | State::Extension { size }), b'\r') => {
+                State::SizeLf { size }
+            }
+            (&State::Gap { size }, b'\r') if self.trailers.is_of_origin() => State::SizeLf { size },
+            (State::Size { .. } | State::Gap { .. } | State::Extension { .. }, b'\n') => {
+                return Err(Refusal::BareLf);
+            }
+            (State::Size { .. }, _) => return Err(Refusal::ChunkSize),
+            (State::Gap { .. }, _) => return Err(Refusal::ChunkExtension),
+            (&State::Extension { size }, _) if byte == b'\t' || !byte.is_ascii_control() => {
+                State::Extension { size }
+            }
+            (State::Extension { .. }, _) => return Err(Refusal::ChunkExtension),
+            (State::SizeLf { size: 0 }, b'\n') => State::Trailers(Scanner::new(self.trailers)),
+            (&State::SizeLf { size: left }, b'\n') => {
+                let credit = usize::try_from(left).unwrap_or(usize::MAX);
+                self.extensions = self.extensions.saturating_sub(credit);
+                State::Content { left }
+            }
+            (State::SizeLf { .. }, _) => return Err(Refusal::ChunkSize),
+            (State::ContentCr, b'\r') => State::ContentLf,
+            (State::ContentLf, b'\n') => State::Size { size: 0, digits: 0 },
+            (State::ContentCr | State::ContentLf, _) => return Err(Refusal::ChunkEnd),
+            (State::Content { .. } | State::Trailers(_) | State::End, _) => {
+                unreachable!("decode takes these")
+            }
+        };
+        if matches!(self.state, State::Extension { .. } | State::Gap { .. }) {
+            self.extensions += 1;
+            if self.extensions > limits.chunk_extensions {
+                return Err(Refusal::ChunkExtensionTooLong);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for ChunkedDecoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Appends the line before the content of a chunk of `size` bytes, which is not 0.
+pub fn write_chunk_size(out: &mut Vec<u8>, size: usize) {
+    debug_assert!(size > 0, "an empty chunk is the last one");
+    write!(out, "{size:x}\r\n").expect("a Vec takes all");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Decoded = Result<(Vec<u8>, Option<Vec<u8>>), Refusal>;
+
+    /// All content and the trailers, with the input cut at `cuts`.
+    fn decode(input: &[u8], cuts: &[usize]) -> Decoded {
+        decode_with(ChunkedDecoder::new(), input, cuts)
+    }
+
+    fn decode_with(mut decoder: ChunkedDecoder, input: &[u8], cuts: &[usize]) -> Decoded {
+        let (mut content, mut used) = (Vec::new(), 0);
+        for &cut in cuts.iter().chain([&input.len()]) {
+            loop {
+                let (n, step) = decoder.decode(&input[used..cut], &HeadLimits::default())?;
+                let part = &input[used..cut];
+                used += n;
+                match step {
+                    Chunked::Content(range) => content.extend_from_slice(&part[range]),
+                    Chunked::End(range) => return Ok((content, Some(part[range].to_vec()))),
+                    Chunked::More => break,
+                }
+            }
+        }
+        Ok((content, None))
+    }
+
+    #[test]
+    fn chunks_extensions_and_trailers_are_read() {
+        let body = b"5\r\nhello\r\n06 ;a=\"b\"\r\n world\r\n0;x\r\nA: b\r\n\r\nnext";
+        let (content, trailers) = decode(body, &[]).unwrap();
+        assert_eq!(content, b"hello world");
+        assert_eq!(trailers.unwrap(), b"A: b\r\n\r\n");
+    }
+
+    #[test]
+    fn what_a_lenient_reader_would_take_for_the_end_is_refused() {
+        for (body, refusal) in [
+            (&b"\r\n"[..], Refusal::ChunkSize),
+            (b";x\r\n", Refusal::ChunkSize),
+            (b" 5\r\nhello\r\n", Refusal::ChunkSize),
+            (b"0x5\r\nhello\r\n", Refusal::ChunkSize),
+            (b"-5\r\n", Refusal::ChunkSize),
+            (b"5\nhello\r\n", Refusal::BareLf),
+            (b"5;a\nhello\r\n", Refusal::BareLf),
+            (b"5\rhello\r\n", Refusal::ChunkSize),
+            (b"5 \r\nhello\r\n", Refusal::ChunkExtension),
+            (b"5 \nhello\r\n", Refusal::BareLf),
+            (b"5 0\r\nhello\r\n", Refusal::ChunkExtension),
+            (b"5;a\x00\r\nhello\r\n", Refusal::ChunkExtension),
+            (b"5\r\nhello\n", Refusal::ChunkEnd),
+            (b"5\r\nhelloX\r\n", Refusal::ChunkEnd),
+            (b"5\r\nhello\rX", Refusal::ChunkEnd),
+            (b"ffffffffffffffff\r\n", Refusal::ChunkTooLarge),
+            (b"00000000000000001\r\n", Refusal::ChunkTooLarge),
+            (b"0\r\nA: b\n\r\n", Refusal::BareLf),
+            (b"0\r\n A: b\r\n\r\n", Refusal::ObsFold),
+        ] {
+            assert_eq!(decode(body, &[]), Err(refusal), "{}", body.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn behind_the_end_nothing_is_used() {
+        let mut decoder = ChunkedDecoder::new();
+        let decoded = decoder.decode(b"0\r\n\r\nnext", &HeadLimits::default());
+        assert_eq!(decoded, Ok((5, Chunked::End(3..5))));
+        for input in [&b"next"[..], b""] {
+            let decoded = decoder.decode(input, &HeadLimits::default());
+            assert_eq!(decoded, Ok((0, Chunked::End(0..0))));
+        }
+    }
+
+    #[test]
+    fn only_a_response_may_pad_its_chunk_sizes() {
+        let body = b"5 \t\r\nhello\r\n0   \r\n\r\n";
+        let (content, _) = decode_with(ChunkedDecoder::of_response(), body, &[]).unwrap();
+        assert_eq!(content, b"hello");
+        assert_eq!(decode(body, &[]), Err(Refusal::ChunkExtension));
+    }
+
+    #[test]
+    fn extensions_have_a_bound_over_the_whole_message() {
+        let chunk = [b"1;", "x".repeat(1000).as_bytes(), b"\r\na\r\n"].concat();
+        assert_eq!(decode(&chunk.repeat(5), &[]), Err(Refusal::ChunkExtensionTooLong));
+    }
+
+    #[test]
+    fn content_makes_up_for_extensions() {
+        let chunk = format!("400;{}\r\n{}\r\n", "x".repeat(1000), "a".repeat(0x400));
+        let body = format!("{}0\r\n\r\n", chunk.repeat(9));
+        assert!(decode(body.as_bytes(), &[]).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn any_content_in_any_chunks_cut_anywhere_is_decoded(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..8),
+            mut cuts in prop::collection::vec(0usize..400, 0..12),
+        ) {
+            let mut wire = Vec::new();
+            for chunk in &chunks {
+                write_chunk_size(&mut wire, chunk.len());
+                wire.extend_from_slice(chunk);
+                wire.extend_from_slice(b"\r\n");
+            }
+            wire.extend_from_slice(b"0\r\n\r\n");
+            cuts.retain(|&cut| cut < wire.len());
+            cuts.sort_unstable();
+            let (content, trailers) = decode(&wire, &cuts).unwrap();
+            prop_assert_eq!(content, chunks.concat());
+            prop_assert_eq!(trailers.unwrap(), b"\r\n");
+        }
+
+        #[test]
+        fn any_input_means_the_same_however_it_is_cut(
+            input in prop::collection::vec(prop::sample::select(&b"01aF;x \t\r\n:\"\x00"[..]), 0..60),
+            mut cuts in prop::collection::vec(0usize..60, 0..8),
+        ) {
+            cuts.retain(|&cut| cut < input.len());
+            cuts.sort_unstable();
+            prop_assert_eq!(decode(&input, &cuts), decode(&input, &[]));
+        }
+    }
+}

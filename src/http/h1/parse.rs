@@ -1,0 +1,461 @@
+//! Message heads: found in the stream line by line, then parsed once, strictly.
+//!
+//! httparse reads the grammar; the rules on top of it are ours: CR LF only, no folds, limits, the
+//! version, the target, exactly one `Host`, and a framing that can be read one way only.
+
+use std::mem::MaybeUninit;
+
+use crate::http::claims;
+use crate::http::field_names::FieldNames;
+use crate::http::fields::{Fields, Lines, Span};
+use crate::http::framing;
+use crate::http::head::{RequestHead, ResponseHead};
+use crate::http::list::is_token_byte;
+use crate::http::method::Method;
+use crate::http::name::Name;
+use crate::http::refusal::Refusal;
+use crate::http::status::Status;
+use crate::http::target::{Authority, Target};
+use crate::http::version::Version;
+use crate::work;
+
+/// The most field lines any limit can allow.
+pub const MAX_FIELDS: usize = 512;
+
+/// The type of a record that begins a TLS connection (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
+/// What a head may be long. Each bound keeps a peer from filling memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// Bytes of the start line, without its CR LF.
+    pub start_line: usize,
+    /// Bytes of one field line, without its CR LF.
+    pub field: usize,
+    /// Field lines; at most [`MAX_FIELDS`].
+    pub fields: usize,
+    /// Bytes of the whole head.
+    pub head: usize,
+    /// Bytes of all chunk extensions of a message, beyond as many as its content has.
+    pub chunk_extensions: usize,
+    /// Set if targets may hold `"<>`, which no URL may and no browser sends.
+    pub relaxed_target: bool,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self {
+            start_line: 8 * 1024 + 64, // a target of 8,000 octets and more, as RFC 9112 §3 asks
+            field: 8 * 1024,
+            fields: 128,
+            head: 64 * 1024,
+            chunk_extensions: 4 * 1024,
+            relaxed_target: false,
+        }
+    }
+}
+
+/// What is looked for in the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    RequestHead,
+    ResponseHead,
+    RequestTrailers,
+    ResponseTrailers,
+}
+
+impl Section {
+    const fn has_start_line(self) -> bool {
+        matches!(self, Self::RequestHead | Self::ResponseHead)
+    }
+
+    /// Returns true if it is part of a response, in which a proxy repairs white space before colons and
+    /// folded fields (RFC 9112 §5.1, §5.2).
+    pub(super) const fn is_of_origin(self) -> bool {
+        matches!(self, Self::ResponseHead | Self::ResponseTrailers)
+    }
+}
+
+/// Finds the end of a head, in as many pieces as it comes in. The same bytes lead to the same
+/// answer however they are split.
+#[derive(Clone, Debug)]
+pub(super) struct Scanner {
+    section: Section,
+    /// Where the line begins that is not complete yet.
+    line: usize,
+    /// How far that line was searched for its end.
+    searched: usize,
+    /// Start of the field that the line belongs to: before the line, if it is folded.
+    field: usize,
+    /// Complete lines, but for those that continue a field.
+    lines: usize,
+    /// True if a complete line continues a field.
+    has_folds: bool,
+}
+
+impl Scanner {
+    pub(super) const fn new(section: Section) -> Self {
+        Self { section, line: 0, searched: 0, field: 0, lines: 0, has_folds: false }
+    }
+
+    /// How long the section at the start of `input` is, with its empty line, once it is complete.
+    /// `input` begins with the same bytes on each call.
+    ///
+    /// Of several rules that are broken, the one counts that the fewest bytes show: so the answer
+    /// does not depend on how many come at once. The checks stand in that order.
+    pub(super) fn scan(
+        &mut self,
+        input: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<Option<usize>, Refusal> {
+        let within = &input[..input.len().min(limits.head)];
+        work::count(within.len().saturating_sub(self.searched));
+        while let Some(end) = memchr::memchr(b'\n', &within[self.searched..]) {
+            let line_end = self.searched + end;
+            let line = &within[self.line..line_end];
+            self.begin_line(line);
+            self.check(line, limits)?;
+            let Some(line) = line.strip_suffix(b"\r") else { return Err(Refusal::BareLf) };
+            self.line = line_end + 1;
+            self.searched = self.line;
+            if line.is_empty() {
+                return Ok(Some(self.line));
+            }
+            if self.continues(line) {
+                self.has_folds = true;
+            } else {
+                self.lines += 1;
+            }
+        }
+        self.begin_line(&within[self.line..]);
+        self.check(&within[self.line..], limits)?;
+        self.searched = within.len();
+        if within.len() < input.len() { Err(Refusal::HeadTooLarge) } else { Ok(None) }
+    }
+
+    /// Returns true if fields of the section, which is complete, are folded.
+    pub(super) const fn has_folds(&self) -> bool {
+        self.has_folds
+    }
+
+    /// Notes where the field of `line`, which has begun, starts.
+    fn begin_line(&mut self, line: &[u8]) {
+        if !line.is_empty() && !self.continues(line) {
+            self.field = self.line;
+        }
+    }
+
+    /// Returns true if `line` continues the field before it.
+    fn continues(&self, line: &[u8]) -> bool {
+        self.section.is_of_origin()
+            && self.fields() > 0
+            && matches!(line.first(), Some(b' ' | b'\t'))
+    }
+
+    /// What can be said of a line before its LF has come.
+    fn check(&self, line: &[u8], limits: &HeadLimits) -> Result<(), Refusal> {
+        self.check_start(line)?;
+        // A CR at the end may belong to the line's end.
+        let length = line.strip_suffix(b"\r").unwrap_or(line).len();
+        let folded = self.line - self.field;
+        match (self.section, self.is_start_line()) {
+            (Section::RequestHead, true) if length > limits.start_line => {
+                Err(Refusal::TargetTooLong)
+            }
+            (_, true) if length > limits.start_line => Err(Refusal::StatusLineTooLong),
+            (_, false) if length > 0 && self.fields() >= limits.fields && !self.continues(line) => {
+                Err(Refusal::TooManyFields)
+            }
+            (_, false) if length > 0 && folded + length > limits.field => {
+                Err(Refusal::FieldTooLong)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What can be said of a line from its first bytes.
+    fn check_start(&self, line: &[u8]) -> Result<(), Refusal> {
+        let Some(&first) = line.first() else { return Ok(()) };
+        match (self.section, self.is_start_line()) {
+            // Of an empty line, which decode_head looks after, this is all before the LF.
+            (Section::RequestHead, true) if line == b"\r" => Ok(()),
+            (Section::RequestHead, true) if first == b'\r' => Err(Refusal::RequestLine),
+            (Section::RequestHead, true) if first == TLS_HANDSHAKE => Err(Refusal::Tls),
+            (Section::RequestHead, true) if !is_token_byte(first) => Err(Refusal::NotHttp),
+            (Section::ResponseHead, true) if first != b'H' => Err(Refusal::StatusLine),
+            (_, false) if self.continues(line) => Ok(()),
+            (_, false) if matches!(first, b' ' | b'\t') => Err(Refusal::ObsFold),
+            (_, false) if first == b'\r' && line.len() > 1 => Err(Refusal::FieldName),
+            _ => Ok(()),
+        }
+    }
+
+    const fn is_start_line(&self) -> bool {
+        self.lines == 0 && self.section.has_start_line()
+    }
+
+    /// Returns the number of complete fields so far; lines that continue a field count with it.
+    const fn fields(&self) -> usize {
+        self.lines.saturating_sub(self.section.has_start_line() as usize)
+    }
+}
+
+type Headers<'h, 'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
+
+/// Parses a complete request head, empty line included.
+pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, Refusal> {
+    work::count(2 * bytes.len()); // copied and parsed
+    let mut bytes = bytes.to_vec();
+    let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
+    let version_at = line_end.checked_sub("HTTP/1.1".len()).ok_or(Refusal::RequestLine)?;
+    let version = take_version(&mut bytes[version_at..line_end], Refusal::RequestLine)?;
+
+    let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut request = httparse::Request::new(&mut []);
+    let parsed = request.parse_with_uninit_headers(&bytes, &mut headers);
+    complete(parsed, bytes.len(), request_line_refusal(&bytes[..line_end]))?;
+    let (Some(method_name), Some(target)) = (request.method, request.path) else {
+        return Err(Refusal::RequestLine);
+    };
+    let method = Method::from_name(method_name.as_bytes());
+    let target = Target::parse(target.as_bytes(), &bytes, method, limits.relaxed_target)?;
+    let method_name = Span::of(method_name.as_bytes(), &bytes);
+    let lines = lines(request.headers, &bytes);
+
+    let fields = Fields::of(bytes, lines);
+    check_host(version, &fields)?;
+    check_expectation(version, &fields)?;
+    check_options(&fields, limits)?;
+    let framing = framing::of_request(method, version, &fields)?;
+    Ok(RequestHead { method, method_name, target, version, fields, framing })
+}
+
+/// Parses a complete response head, empty line included, as the answer to a request with `method`.
+/// Some of its fields are folded if it `has_folds`. What a proxy has to repair (RFC 9112 §5.1, §5.2, §6.3) is repaired here, so that no later reader sees it.
+pub(super) fn response(
+    bytes: &[u8],
+    has_folds: bool,
+    method: Method,
+    limits: &HeadLimits,
+) -> Result<ResponseHead, Refusal> {
+    work::count(3 * bytes.len()); // copied, searched for folds, parsed
+    let mut bytes = bytes.to_vec();
+    let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
+    let version_end = "HTTP/1.1".len().min(line_end);
+    let version = take_version(&mut bytes[..version_end], Refusal::StatusLine)?;
+    if has_folds {
+        unfold(&mut bytes);
+    }
+
+    let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default()
+        .allow_spaces_after_header_name_in_responses(true)
+        .parse_response_with_uninit_headers(&mut response, &bytes, &mut headers);
+    complete(parsed, bytes.len(), Refusal::StatusLine)?;
+    let status = response.code.and_then(Status::new).ok_or(Refusal::StatusLine)?;
+    // httparse drops a reason phrase that is not ASCII; it is passed on as it came.
+    let reason = bytes[..line_end].get("HTTP/1.1 200 ".len()..).unwrap_or_default();
+    let reason = Span::of(if reason.is_empty() { &bytes[..0] } else { reason }, &bytes);
+    let lines = lines(response.headers, &bytes);
+
+    let mut fields = Fields::of(bytes, lines);
+    if let Some(length) = framing::repeated_length(&fields) {
+        fields = fields.with_one(Name::ContentLength, length.to_string().as_bytes());
+    }
+    check_options(&fields, limits)?;
+    let framing = framing::of_response(method, status, version, &fields)?;
+    Ok(ResponseHead { version, status, reason, fields, framing })
+}
+
+/// Parses complete trailers, empty line included, without those that `Connection` has `nominated`
+/// (RFC 9110 §7.6.1, RFC 9112 §7.1.2). Fields that trailers may not hold are refused in a request and
+/// dropped from a response.
+pub(super) fn trailers(
+    bytes: &[u8],
+    section: Section,
+    nominated: &[Box<[u8]>],
+) -> Result<Fields, Refusal> {
+    work::count(4 * bytes.len()); // copied, searched for folds, parsed, written anew
+    let nominated: FieldNames<'_> = nominated.iter().map(|name| &**name).collect();
+    let mut bytes = [b"HTTP/1.1 200\r\n", bytes].concat();
+    let lenient = section.is_of_origin();
+    if lenient {
+        unfold(&mut bytes);
+    }
+    let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut head = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default()
+        .allow_spaces_after_header_name_in_responses(lenient)
+        .parse_response_with_uninit_headers(&mut head, &bytes, &mut headers);
+    complete(parsed, bytes.len(), Refusal::FieldName)?;
+    let mut fields = Fields::default();
+    for header in head.headers {
+        let name = header.name.as_bytes();
+        let forbidden = is_forbidden_in_trailers(name);
+        if forbidden && !lenient {
+            return Err(Refusal::Trailer);
+        }
+        if !forbidden && !nominated.contains(name) {
+            fields.push(name, header.value);
+        }
+    }
+    Ok(fields)
+}
+
+/// Replaces the line ends within folded fields by spaces (RFC 9112 §5.2).
+fn unfold(bytes: &mut [u8]) {
+    let mut from = 0;
+    while let Some(lf) = memchr::memchr(b'\n', &bytes[from..]).map(|at| from + at) {
+        from = lf + 1;
+        if matches!(bytes.get(from), Some(b' ' | b'\t')) {
+            bytes[lf - 1..=lf].fill(b' ');
+        }
+    }
+}
+
+/// Fields that have done their work before the content is read: those of framing, routing, the
+/// connection, authentication, request modifiers, response controls and content format. Whoever
+/// merges trailers into the head would have them take effect after all (RFC 9110 §6.5.1).
+fn is_forbidden_in_trailers(name: &[u8]) -> bool {
+    claims::is_claim(name) || is_of_heads(Name::from_bytes(name))
+}
+
+const fn is_of_heads(id: Name) -> bool {
+    matches!(
+        id,
+        Name::TransferEncoding
+            | Name::ContentLength
+            | Name::Trailer
+            | Name::Host
+            | Name::Via
+            | Name::Connection
+            | Name::KeepAlive
+            | Name::ProxyConnection
+            | Name::Te
+            | Name::Upgrade
+            | Name::Authorization
+            | Name::ProxyAuthorization
+            | Name::ProxyAuthenticate
+            | Name::SetCookie
+            | Name::Cookie
+            | Name::Expect
+            | Name::MaxForwards
+            | Name::Pragma
+            | Name::Range
+            | Name::IfMatch
+            | Name::IfNoneMatch
+            | Name::IfModifiedSince
+            | Name::IfUnmodifiedSince
+            | Name::IfRange
+            | Name::CacheControl
+            | Name::Age
+            | Name::Date
+            | Name::Expires
+            | Name::Location
+            | Name::Vary
+            | Name::ContentEncoding
+            | Name::ContentType
+            | Name::ContentRange
+    )
+}
+
+/// Reads the version in a start line, and writes 1.1 over a higher minor version: as such it is
+/// processed (RFC 9110 §2.5).
+fn take_version(name: &mut [u8], start_line: Refusal) -> Result<Version, Refusal> {
+    let [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = name else { return Err(start_line) };
+    match (&*major, &*minor) {
+        (b'1', b'0') => Ok(Version::Http10),
+        (b'1', b'1'..=b'9') => {
+            *minor = b'1';
+            Ok(Version::Http11)
+        }
+        (b'0'..=b'9', b'0'..=b'9') => Err(Refusal::Version),
+        _ => Err(start_line),
+    }
+}
+
+/// Returns the refusal of a request line that httparse could not read: it takes a target for text, which
+/// is UTF-8.
+fn request_line_refusal(line: &[u8]) -> Refusal {
+    let behind_method = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
+    match std::str::from_utf8(&line[behind_method..]) {
+        Ok(_) => Refusal::RequestLine,
+        Err(_) => Refusal::TargetEncoding,
+    }
+}
+
+fn complete(
+    parsed: httparse::Result<usize>,
+    length: usize,
+    start_line: Refusal,
+) -> Result<(), Refusal> {
+    match parsed {
+        Ok(httparse::Status::Complete(n)) if n == length => Ok(()),
+        Ok(_) => Err(start_line),
+        Err(error) => Err(refusal_of(error, start_line)),
+    }
+}
+
+const fn refusal_of(error: httparse::Error, start_line: Refusal) -> Refusal {
+    match error {
+        httparse::Error::HeaderName => Refusal::FieldName,
+        httparse::Error::HeaderValue => Refusal::FieldValue,
+        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
+        _ => start_line,
+    }
+}
+
+fn lines(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Lines {
+    let mut lines = Lines::with_capacity(headers.len());
+    for header in headers {
+        // httparse gives an empty value a place of its own.
+        let value = if header.value.is_empty() { &bytes[..0] } else { header.value };
+        lines.add(header.name.as_bytes(), value, bytes);
+    }
+    lines
+}
+
+/// RFC 9112 §3.2: exactly one valid `Host` with HTTP/1.1, at most one with 1.0. It may be empty,
+/// for targets without an authority.
+fn check_host(version: Version, fields: &Fields) -> Result<(), Refusal> {
+    let mut hosts = fields.all(Name::Host);
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::Http11 => Err(Refusal::MissingHost),
+        (None, _) => Ok(()),
+        (Some(_), Some(_)) => Err(Refusal::RepeatedHost),
+        (Some(b""), None) => Ok(()),
+        (Some(host), None) => Authority::parse(host).map(drop).map_err(|_| Refusal::InvalidHost),
+    }
+}
+
+/// RFC 9110 §10.1.1: `100-continue` is the only expectation there is, and HTTP/1.0 has none.
+fn check_expectation(version: Version, fields: &Fields) -> Result<(), Refusal> {
+    let known = fields.elements(Name::Expect).all(|e| e.eq_ignore_ascii_case(b"100-continue"));
+    if known || version == Version::Http10 { Ok(()) } else { Err(Refusal::Expectation) }
+}
+
+fn check_options(fields: &Fields, limits: &HeadLimits) -> Result<(), Refusal> {
+    work::count(fields.wire().len());
+    let options = |value: &[u8]| 1 + memchr::memchr_iter(b',', value).count();
+    let options: usize = fields.all(Name::Connection).map(options).sum();
+    if options > limits.fields { Err(Refusal::TooManyOptions) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_of_a_head_is_looked_at_twice_for_its_end() {
+        let head = format!("GET / HTTP/1.1\r\n{}\r\n", "A: bcdefghijklmnop\r\n".repeat(20));
+        let mut scanner = Scanner::new(Section::RequestHead);
+        for have in 0..head.len() {
+            let found = scanner.scan(&head.as_bytes()[..have], &HeadLimits::default());
+            assert_eq!(found, Ok(None));
+            assert_eq!(scanner.searched, have, "the next search begins behind all that is known");
+        }
+        let found = scanner.scan(head.as_bytes(), &HeadLimits::default());
+        assert_eq!(found, Ok(Some(head.len())));
+    }
+}

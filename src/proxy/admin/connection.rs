@@ -1,0 +1,377 @@
+//! A connection of one who operates the proxy: it asks for one thing, is answered, and closed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crate::auth::client_network;
+use crate::cache::{Purge, What};
+use crate::http::{FromClient, HeadWriter, Method, RequestHead, ServerCodec, Status};
+use crate::proxy::explain::query::Question;
+use crate::proxy::explain::{Explaining, Explanation};
+use crate::proxy::mail::Mail;
+use crate::proxy::observe::stats::{Gauges, Stats};
+use crate::proxy::shared::Core;
+use crate::proxy::transfer::input::Input;
+use crate::proxy::transfer::output::{Outgoing, Supply};
+use crate::reactor::{Active, Id, Io, Reactor, Token, Wake};
+use crate::time::Now;
+
+use super::OperatorListener;
+use super::control::{ControlRequest, MAX_LINE};
+use super::reload::{ReloadRequest, Reloads};
+
+/// For all of a request and its answer; what the proxy or its program does in between has as long
+/// again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is spoken with operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Lines, by the owner of the process.
+    Control,
+    /// HTTP, by what gathers figures.
+    Metrics,
+}
+
+/// A connection of an operator.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    id: Id<Self>,
+    listener: Id<OperatorListener>,
+    /// The network that it comes from; of a local socket, always the same.
+    network: IpAddr,
+    /// Connections of operators that were accepted before.
+    number: u64,
+    io: Io,
+    protocol: Protocol,
+    until: Instant,
+    input: Input,
+    output: Outgoing,
+    state: State,
+}
+
+impl Active for Operator {
+    const KIND: u8 = 7;
+}
+
+/// State of the proxy that an operator may use while it is driven.
+#[derive(Debug)]
+pub(super) struct OperatorCx<'a> {
+    pub(super) gauges: &'a Gauges,
+    pub(super) reloads: &'a mut Reloads,
+    /// True if so many operators are served that another one only gets figures.
+    pub(super) is_busy: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// What it asks for comes in.
+    Asking(ServerCodec),
+    /// A purge goes on.
+    Purging(Purge),
+    /// A request is explained; the addresses of its host are waited for.
+    Explaining(Box<Explaining>, bool),
+    /// The program around the proxy reads files again; that is waited for so long.
+    Reloading(Instant),
+    /// The answer goes out.
+    Answering,
+    /// It was answered; what it has sent beside is dropped until it closes.
+    Leaving,
+}
+
+/// What driving an operator's connection has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Go,
+    Park,
+    Gone,
+}
+
+impl Operator {
+    /// A connection from an address that `listener` has accepted.
+    pub(super) fn new(
+        id: Id<Self>,
+        listener: Id<OperatorListener>,
+        protocol: Protocol,
+        (io, address): (Io, SocketAddr),
+        number: u64,
+        reactor: &mut Reactor<Mail>,
+    ) -> Self {
+        let until = reactor.now().mono + PATIENCE;
+        reactor.set_owner(io, id.token());
+        reactor.set_deadline(id.token(), Some(until));
+        Self {
+            id,
+            listener,
+            network: client_network(address.ip()),
+            number,
+            io,
+            protocol,
+            until,
+            input: Input::new(),
+            output: Outgoing::new(),
+            state: State::Asking(ServerCodec::new()),
+        }
+    }
+
+    pub(super) const fn listener(&self) -> Id<OperatorListener> {
+        self.listener
+    }
+
+    pub(super) const fn network(&self) -> IpAddr {
+        self.network
+    }
+
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Returns true if the proxy or its program has something to do for it yet.
+    pub(super) const fn is_served(&self) -> bool {
+        matches!(self.state, State::Purging(_) | State::Explaining(..) | State::Reloading(_))
+    }
+
+    pub(super) fn close(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if let State::Explaining(explaining, _) = &mut self.state {
+            explaining.cancel(reactor, core);
+        }
+        reactor.close(self.io);
+    }
+
+    const fn token(&self) -> Token {
+        self.id.token()
+    }
+
+    /// Goes on as far as it can; false once it is over.
+    pub(super) fn drive(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+        cx: &mut OperatorCx<'_>,
+    ) -> bool {
+        loop {
+            let next = match self.state {
+                State::Asking(_) => self.ask(reactor, core, cx),
+                State::Purging(_) => self.purge(reactor, core),
+                State::Explaining(..) => self.explain(reactor, core),
+                State::Reloading(until) => self.await_reload(until, reactor),
+                State::Answering => self.transmit(reactor),
+                State::Leaving => self.leave(reactor, core),
+            };
+            if next != Next::Go {
+                self.input.release(&mut core.buffers);
+                return next == Next::Park && reactor.now().mono < self.until;
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+        cx: &mut OperatorCx<'_>,
+    ) -> Next {
+        match self.input.receive(reactor, self.io, &mut core.buffers) {
+            Poll::Pending => return Next::Park,
+            Poll::Ready(Ok(n)) if n > 0 => {}
+            Poll::Ready(_) => return Next::Gone,
+        }
+        let gauges = cx.gauges;
+        let figures = |core: &Core| Stats::of(&core.counters, gauges, reactor.load());
+        match self.protocol {
+            Protocol::Control => self.take_line(core, cx, reactor.now(), figures),
+            Protocol::Metrics => self.take_request(core, figures),
+        }
+        Next::Go
+    }
+
+    fn take_line(
+        &mut self,
+        core: &mut Core,
+        cx: &mut OperatorCx<'_>,
+        now: Now,
+        figures: impl Fn(&Core) -> Stats,
+    ) {
+        let unread = self.input.unread();
+        let Some(end) = unread.iter().position(|&byte| byte == b'\n') else {
+            if unread.len() > MAX_LINE {
+                self.answer("error the line is too long\n");
+            }
+            return;
+        };
+        let reverse = core.settings.reverse.is_some();
+        let line = std::str::from_utf8(&unread[..end]).unwrap_or_default();
+        let asked = line.parse().and_then(|request| match request {
+            ControlRequest::Stats { json } => Ok(Asked::Stats { json }),
+            ControlRequest::Purge { target, soft } => {
+                target.meant(reverse).map(|what| Asked::Purge { what, soft })
+            }
+            ControlRequest::Explain { question, json } => Ok(Asked::Explain { question, json }),
+            ControlRequest::Reload { plan } if cx.reloads.offered => Ok(Asked::Reload { plan }),
+            ControlRequest::Reload { .. } => Err("a reload is not supported here".to_owned()),
+        });
+        let asked = match asked {
+            Ok(asked) if cx.is_busy && !matches!(asked, Asked::Stats { .. }) => {
+                Err("too many operators wait for answers; try again later".to_owned())
+            }
+            asked => asked,
+        };
+        self.input.consume(end + 1);
+        match asked {
+            Ok(Asked::Stats { json: true }) => {
+                self.answer(&format!("ok\n{}", figures(core).json()));
+            }
+            Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", figures(core))),
+            Ok(Asked::Purge { what, soft }) => {
+                self.state = State::Purging(core.cache.purge(&what, soft, now.mono));
+            }
+            Ok(Asked::Explain { question, json }) => {
+                let explaining = Explaining::new(question, now, core);
+                self.state = State::Explaining(Box::new(explaining), json);
+                self.until = now.mono + PATIENCE + core.settings.limits.connect_timeout;
+            }
+            Ok(Asked::Reload { plan }) => {
+                cx.reloads.asked.push_back(ReloadRequest { operator: self.id, plan });
+                self.state = State::Reloading(now.mono + PATIENCE);
+                self.until = now.mono + PATIENCE + PATIENCE;
+            }
+            Err(reason) => self.answer(&format!("error {reason}\n")),
+        }
+    }
+
+    fn take_request(&mut self, core: &Core, figures: impl Fn(&Core) -> Stats) {
+        let State::Asking(codec) = &mut self.state else { return };
+        match codec.decode(self.input.unread(), &core.heads) {
+            Ok((used, Some(FromClient::Request(head)))) => {
+                self.input.consume(used);
+                let head_only = head.method() == Method::Head;
+                match is_for_figures(&head) {
+                    Ok(()) => self.respond(Status::OK, &figures(core).prometheus(), head_only),
+                    Err(status) => self.respond(status, "", head_only),
+                }
+            }
+            Ok((used, _)) => self.input.consume(used),
+            Err(refusal) => self.respond(refusal.status(), "", false),
+        }
+    }
+
+    /// Goes on with a purge; the others have their turn between its slices.
+    fn purge(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> Next {
+        self.until = reactor.now().mono + PATIENCE; // it is not the operator who is waited for
+        reactor.set_deadline(self.token(), Some(self.until));
+        let State::Purging(purge) = &mut self.state else { return Next::Go };
+        if !core.cache.go_on(purge) {
+            reactor.wake(self.token());
+            return Next::Park;
+        }
+        let count = purge.count();
+        core.counters.purged += count as u64;
+        self.answer(&format!("ok\npurged {count}\n"));
+        Next::Go
+    }
+
+    fn explain(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> Next {
+        let token = self.token();
+        let State::Explaining(explaining, json) = &mut self.state else { return Next::Go };
+        match explaining.drive(token, reactor, core) {
+            Poll::Ready(explanation) => {
+                let Explanation { allowed, text, json: object } = explanation;
+                let verdict = if allowed { "allowed" } else { "denied" };
+                let answer = if *json { object } else { text };
+                self.answer(&format!("ok\n{verdict}\n{answer}"));
+                Next::Go
+            }
+            Poll::Pending => {
+                let deadline =
+                    explaining.next_deadline().map_or(self.until, |at| at.min(self.until));
+                reactor.set_deadline(token, Some(deadline));
+                Next::Park
+            }
+        }
+    }
+
+    fn await_reload(&mut self, until: Instant, reactor: &mut Reactor<Mail>) -> Next {
+        if reactor.now().mono < until {
+            reactor.set_deadline(self.token(), Some(until));
+            return Next::Park;
+        }
+        self.answer_reload(Err("it takes too long; it may still be done".to_owned()), reactor);
+        Next::Go
+    }
+
+    /// What came of the reload, unless it was given up already.
+    pub(super) fn answer_reload(
+        &mut self,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        if !matches!(self.state, State::Reloading(_)) {
+            return;
+        }
+        self.until = reactor.now().mono + PATIENCE;
+        reactor.set_deadline(self.token(), Some(self.until));
+        reactor.wake(self.token());
+        match answer {
+            Ok(text) => self.answer(&format!("ok\n{text}\n")),
+            Err(reason) => self.answer(&format!("error {reason}\n")),
+        }
+    }
+
+    fn transmit(&mut self, reactor: &mut Reactor<Mail>) -> Next {
+        while !self.output.is_empty() {
+            match self.output.send(reactor, self.io, Supply::Nothing) {
+                Poll::Pending => return Next::Park,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(_)) => return Next::Gone,
+            }
+        }
+        self.state = State::Leaving;
+        if reactor.shutdown(self.io).is_err() { Next::Gone } else { Next::Go }
+    }
+
+    /// Drops what still comes: closing with unread bytes could lose the answer.
+    fn leave(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> Next {
+        self.input.consume(self.input.unread().len());
+        match self.input.receive(reactor, self.io, &mut core.buffers) {
+            Poll::Pending => Next::Park,
+            Poll::Ready(Ok(n)) if n > 0 => {
+                reactor.wake(self.token());
+                Next::Park
+            }
+            Poll::Ready(_) => Next::Gone,
+        }
+    }
+
+    fn answer(&mut self, text: &str) {
+        self.output.bytes().extend_from_slice(text.as_bytes());
+        self.state = State::Answering;
+    }
+
+    fn respond(&mut self, status: Status, content: &str, head_only: bool) {
+        let mut head =
+            HeadWriter::response(self.output.bytes(), status, status.reason().as_bytes());
+        head.field("Content-Type", b"text/plain; version=0.0.4; charset=utf-8");
+        head.number("Content-Length", content.len() as u64);
+        head.field("Connection", b"close").end();
+        self.answer(if head_only { "" } else { content });
+    }
+}
+
+/// What an operator has asked for, understood.
+enum Asked {
+    Stats { json: bool },
+    Purge { what: What, soft: bool },
+    Explain { question: Question, json: bool },
+    Reload { plan: bool },
+}
+
+/// Whether a request is for the figures, and otherwise how it is answered.
+fn is_for_figures(head: &RequestHead) -> Result<(), Status> {
+    let path = head.path_and_query().split('?').next();
+    match head.method() {
+        _ if path != Some("/metrics") => Err(Status::NOT_FOUND),
+        Method::Get | Method::Head => Ok(()),
+        _ => Err(Status::METHOD_NOT_ALLOWED),
+    }
+}

@@ -1,0 +1,195 @@
+//! Listeners for those who operate the proxy, and the connections that they have made there.
+
+pub(super) mod connection;
+pub(super) mod control;
+pub(super) mod purge_target;
+pub(super) mod reload;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use crate::proxy::mail::Mail;
+use crate::proxy::observe::stats::Gauges;
+use crate::proxy::shared::Core;
+use crate::reactor::{Accepted, Active, Arena, Endpoint, Id, Listener, Reactor};
+
+use connection::{Operator, OperatorCx, Protocol};
+use reload::{ReloadRequest, Reloads};
+
+/// Operators at a time, on each listener. A newcomer takes the place of one that is not served.
+const MAX_OPERATORS: usize = 16;
+/// Operators among them for which the proxy or its program has something to do yet.
+const MAX_SERVED: usize = 12;
+
+/// Listeners for operators, and who has come.
+#[derive(Debug)]
+pub(super) struct Operators {
+    listeners: Arena<OperatorListener>,
+    connections: Arena<Operator>,
+    /// Connections accepted so far.
+    accepted: u64,
+    reloads: Reloads,
+}
+
+/// A listener for operators.
+#[derive(Debug)]
+pub(super) struct OperatorListener {
+    socket: Listener,
+    protocol: Protocol,
+}
+
+impl Active for OperatorListener {
+    const KIND: u8 = 6;
+}
+
+impl Operators {
+    pub(super) fn new() -> Self {
+        Self {
+            listeners: Arena::new(),
+            connections: Arena::new(),
+            accepted: 0,
+            reloads: Reloads::default(),
+        }
+    }
+
+    /// Takes commands at `path`.
+    pub(super) fn listen_local(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        path: &Path,
+    ) -> io::Result<()> {
+        self.open(Protocol::Control, |id| Listener::bind_local(reactor, path, id.token()))?;
+        Ok(())
+    }
+
+    /// Serves figures at an endpoint; says which address that is, if the port was 0.
+    pub(super) fn listen(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        endpoint: Endpoint,
+    ) -> io::Result<SocketAddr> {
+        let id =
+            self.open(Protocol::Metrics, |id| Listener::bind(reactor, endpoint, id.token()))?;
+        let listener = self.listeners.get(id);
+        Ok(listener.map_or(endpoint.address(), |listener| listener.socket.address()))
+    }
+
+    fn open(
+        &mut self,
+        protocol: Protocol,
+        bind: impl FnOnce(Id<OperatorListener>) -> io::Result<Listener>,
+    ) -> io::Result<Id<OperatorListener>> {
+        self.listeners.try_insert_with(|id| {
+            let socket = bind(id)?;
+            Ok(OperatorListener { socket, protocol })
+        })
+    }
+
+    /// Closes everything.
+    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        let listeners: Vec<_> = self.listeners.iter().map(|(id, _)| id).collect();
+        for listener in listeners.into_iter().filter_map(|id| self.listeners.remove(id)) {
+            listener.socket.close(reactor);
+        }
+        let connections: Vec<_> = self.connections.iter().map(|(id, _)| id).collect();
+        for operator in connections.into_iter().filter_map(|id| self.connections.remove(id)) {
+            operator.close(reactor, core);
+        }
+    }
+
+    /// Accepts connections that wait. They do not wait for operators that do not read or ask for
+    /// nothing.
+    pub(super) fn accept(
+        &mut self,
+        id: Id<OperatorListener>,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) {
+        let Some(listener) = self.listeners.get_mut(id) else { return };
+        let mut accepted = Vec::new();
+        let _: Accepted = listener.socket.accept(reactor, usize::MAX, &mut accepted); // it goes on by itself
+        reactor.set_deadline(id.token(), listener.socket.next_deadline());
+        let protocol = listener.protocol;
+        for newcomer in accepted {
+            let number = self.accepted;
+            self.accepted += 1;
+            self.connections
+                .insert_with(|new| Operator::new(new, id, protocol, newcomer, number, reactor));
+            if self.of(id).count() > MAX_OPERATORS {
+                self.shed(id, reactor, core);
+            }
+        }
+    }
+
+    /// The connections of one listener.
+    fn of(
+        &self,
+        listener: Id<OperatorListener>,
+    ) -> impl Iterator<Item = (Id<Operator>, &Operator)> {
+        self.connections.iter().filter(move |(_, operator)| operator.listener() == listener)
+    }
+
+    /// Closes a connection that is not served: the oldest of the client that has most of them.
+    fn shed(&mut self, of: Id<OperatorListener>, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        let mut held: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for (_, operator) in self.of(of) {
+            *held.entry(operator.network()).or_default() += 1;
+        }
+        let idle = self.of(of).filter(|(_, operator)| !operator.is_served());
+        let oldest = idle.max_by_key(|(_, operator)| {
+            (held.get(&operator.network()).copied(), Reverse(operator.number()))
+        });
+        if let Some(operator) = oldest.map(|(id, _)| id).and_then(|id| self.connections.remove(id))
+        {
+            operator.close(reactor, core);
+        }
+    }
+
+    /// From now on there is somebody who takes reloads.
+    pub(super) const fn offer_reloads(&mut self) {
+        self.reloads.offered = true;
+    }
+
+    pub(super) fn take_reload(&mut self) -> Option<ReloadRequest> {
+        self.reloads.asked.pop_front()
+    }
+
+    /// Passes on what came of a reload, to who may have gone.
+    pub(super) fn answer_reload(
+        &mut self,
+        request: &ReloadRequest,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        if let Some(operator) = self.connections.get_mut(request.operator) {
+            operator.answer_reload(answer, reactor);
+        }
+    }
+
+    /// Goes on with one, who may be told the figures.
+    pub(super) fn drive(
+        &mut self,
+        id: Id<Operator>,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+        gauges: &Gauges,
+    ) {
+        let served = self.connections.iter().filter(|(_, operator)| operator.is_served());
+        let is_busy = served.count() >= MAX_SERVED;
+        let Some(operator) = self.connections.get_mut(id) else { return };
+        let mut cx = OperatorCx { gauges, reloads: &mut self.reloads, is_busy };
+        if operator.drive(reactor, core, &mut cx) {
+            return;
+        }
+        self.reloads.asked.retain(|request| request.operator != id);
+        if let Some(operator) = self.connections.remove(id) {
+            operator.close(reactor, core);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

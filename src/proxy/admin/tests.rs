@@ -1,0 +1,251 @@
+use std::io::IoSlice;
+use std::net::IpAddr;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::auth::Job;
+use crate::proxy::{Hasher, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker};
+use crate::reactor::sim::{Faults, Network};
+use crate::reactor::{App, Event, Io};
+
+use super::control::MAX_LINE;
+use super::*;
+
+/// An operator who says something and hears the answer.
+#[derive(Debug, Default)]
+struct Asker {
+    io: Option<Io>,
+    unsaid: Vec<u8>,
+    heard: Vec<u8>,
+    ended: bool,
+    /// True if it does not read.
+    deaf: bool,
+}
+
+impl Active for Asker {
+    const KIND: u8 = 0;
+}
+
+impl App for Asker {
+    type Mail = ();
+
+    fn handle(&mut self, reactor: &mut Reactor<()>, _: Event<()>) {
+        let Some(io) = self.io else { return };
+        if reactor.connected(io).is_pending() {
+            return;
+        }
+        while !self.unsaid.is_empty() {
+            match reactor.send(io, &[IoSlice::new(&self.unsaid)]) {
+                Poll::Ready(sent) => drop(self.unsaid.drain(..sent.unwrap())),
+                Poll::Pending => break,
+            }
+        }
+        while !self.ended && !self.deaf {
+            self.heard.reserve(1000);
+            match reactor.recv(io, &mut self.heard) {
+                Poll::Ready(n) => self.ended = n.unwrap() == 0,
+                Poll::Pending => break,
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl Resolver for Nobody {
+    fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
+}
+
+impl Hasher for Nobody {
+    fn ask(&mut self, _: Job, _: usize) -> bool {
+        false
+    }
+}
+
+/// A proxy on a network, and a host from which it is operated.
+struct Bench {
+    network: Network,
+    reactor: Reactor<Mail>,
+    worker: Worker,
+    asking: Reactor<()>,
+    /// Connections of operators who do not read, and say nothing more.
+    stalled: Vec<Io>,
+}
+
+const CONTROL: &str = "/control";
+const METRICS: u16 = 9100;
+
+impl Bench {
+    fn new(seed: u64, faults: &Faults) -> Self {
+        let network = Network::new(seed);
+        let here = [127, 0, 0, 1].into();
+        let mut reactor: Reactor<Mail> = network.reactor(here, faults.clone());
+        let surroundings = Surroundings {
+            resolver: Some(Box::new(Nobody)),
+            hasher: Box::new(Nobody),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(vec![here]),
+            log: Box::new(NoLog),
+            secret: [1, 2],
+        };
+        let mut worker = Worker::new(Settings::forward("gate"), surroundings, 10);
+        worker.listen_to_operators(&mut reactor, Path::new(CONTROL)).unwrap();
+        worker.serve_figures(&mut reactor, SocketAddr::new(here, METRICS)).unwrap();
+        let asking = network.reactor(here, faults.clone());
+        Self { network, reactor, worker, asking, stalled: Vec::new() }
+    }
+
+    fn connect(&mut self, metrics: bool) -> Io {
+        let token = Arena::new().insert(Asker::default()).token();
+        let io = match metrics {
+            true => self.asking.connect(([127, 0, 0, 1], METRICS).into(), token),
+            false => self.asking.connect_local(Path::new(CONTROL), token),
+        };
+        io.unwrap()
+    }
+
+    /// Asks a proxy within a program that does something after each turn; returns the answer, and the
+    /// time it took.
+    fn answer(
+        &mut self,
+        metrics: bool,
+        question: &[u8],
+        mut program: impl FnMut(&mut Worker, &mut Reactor<Mail>),
+    ) -> (String, Duration) {
+        let io = self.connect(metrics);
+        let mut asker = Asker { io: Some(io), unsaid: question.to_vec(), ..Asker::default() };
+        let began = self.asking.now().mono;
+        for _ in 0..20_000 {
+            self.reactor.turn(&mut self.worker, Some(Duration::ZERO)).unwrap();
+            program(&mut self.worker, &mut self.reactor);
+            self.asking.turn(&mut asker, Some(Duration::ZERO)).unwrap();
+            if asker.ended {
+                self.asking.close(io);
+                let took = self.asking.now().mono - began;
+                return (String::from_utf8(asker.heard).unwrap(), took);
+            }
+            self.network.advance(Duration::from_millis(1));
+        }
+        panic!("no answer to {question:?}");
+    }
+
+    /// Has an operator say `question`, and do nothing more.
+    fn stall(&mut self, metrics: bool, question: &[u8]) {
+        let io = self.connect(metrics);
+        let mut asker =
+            Asker { io: Some(io), unsaid: question.to_vec(), deaf: true, ..Asker::default() };
+        for _ in 0..5 {
+            self.reactor.turn(&mut self.worker, Some(Duration::ZERO)).unwrap();
+            self.asking.turn(&mut asker, Some(Duration::ZERO)).unwrap();
+        }
+        self.stalled.push(io);
+    }
+}
+
+/// What a proxy answers, on a bad day.
+fn answer(seed: u64, metrics: bool, question: &[u8]) -> String {
+    answer_within(seed, metrics, question, |_, _| {})
+}
+
+/// The same, within a program that does something after each turn.
+fn answer_within(
+    seed: u64,
+    metrics: bool,
+    question: &[u8],
+    program: impl FnMut(&mut Worker, &mut Reactor<Mail>),
+) -> String {
+    Bench::new(seed, &Faults::SOME).answer(metrics, question, program).0
+}
+
+const SOON: Duration = Duration::from_millis(100);
+
+#[test]
+fn operators_that_do_not_read_hold_no_newcomer_up() {
+    for metrics in [true, false] {
+        let question: &[u8] =
+            if metrics { b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n" } else { b"stats text\n" };
+        for stalled in [b"".as_slice(), &question[..3], question] {
+            let mut bench = Bench::new(0, &Faults::NONE);
+            (0..40).for_each(|_| bench.stall(metrics, stalled));
+            let (answer, took) = bench.answer(metrics, question, |_, _| {});
+            assert!(answer.contains("requests_total"), "{answer}");
+            assert!(took <= SOON, "answered after {took:?}");
+        }
+    }
+}
+
+#[test]
+fn operators_that_wait_for_a_reload_leave_places_for_figures() {
+    let mut bench = Bench::new(0, &Faults::NONE);
+    bench.worker.offer_reloads();
+    (0..MAX_SERVED).for_each(|_| bench.stall(false, b"reload now\n"));
+    let (answer, _) = bench.answer(false, b"reload now\n", |_, _| {});
+    assert_eq!(answer, "error too many operators wait for answers; try again later\n");
+    let (answer, took) = bench.answer(false, b"stats text\n", |_, _| {});
+    assert!(answer.starts_with("ok\n") && took <= SOON, "{answer} after {took:?}");
+    let mut asked = 0;
+    while bench.worker.take_reload().is_some() {
+        asked += 1;
+    }
+    assert_eq!(asked, MAX_SERVED, "those that are served keep their places");
+}
+
+#[test]
+fn a_line_is_answered_and_the_connection_closed() {
+    for seed in 0..20 {
+        let ask = |line: &str| answer(seed, false, line.as_bytes());
+        assert_eq!(ask("purge hard all \n"), "ok\npurged 0\n");
+        assert_eq!(ask("purge soft tag a b\n"), "ok\npurged 0\n");
+        assert!(ask("stats text\n").starts_with("ok\nrequests_total hit"));
+        assert!(ask("stats json\nand more").starts_with("ok\n{\"requests_total\":{\"hit\":0"));
+        assert_eq!(ask("nonsense\n"), "error this is no command that is known here\n");
+        assert!(ask("purge hard url /a\n").starts_with("error '/a' does not begin with http"));
+        assert_eq!(ask(&"x".repeat(MAX_LINE + 1)), "error the line is too long\n");
+    }
+}
+
+#[test]
+fn who_says_nothing_is_not_waited_for() {
+    assert_eq!(answer(1, false, b"stats"), "");
+    assert_eq!(answer(1, true, b"GET /metrics HTTP/1.1\r\n"), "");
+}
+
+#[test]
+fn reloads_are_for_the_program_around_the_proxy() {
+    for seed in 0..20 {
+        let ask = |line: &[u8], program: fn(&mut Worker, &mut Reactor<Mail>)| {
+            answer_within(seed, false, line, program)
+        };
+        let without = ask(b"reload now\n", |_, _| {});
+        assert_eq!(without, "error a reload is not supported here\n");
+        let done: fn(&mut Worker, &mut Reactor<Mail>) = |worker, reactor| {
+            worker.offer_reloads();
+            while let Some(request) = worker.take_reload() {
+                let answer = if request.plan { Ok("a\nb".into()) } else { Err("c\nd".into()) };
+                worker.answer_reload(&request, answer, reactor);
+            }
+        };
+        assert_eq!(ask(b"reload plan\n", done), "ok\na\nb\n");
+        assert_eq!(ask(b"reload now\n", done), "error c\nd\n");
+        let ignored = ask(b"reload now\n", |worker, _| worker.offer_reloads());
+        assert_eq!(ignored, "error it takes too long; it may still be done\n");
+    }
+}
+
+#[test]
+fn figures_are_served_at_their_path_only() {
+    for seed in 0..20 {
+        let ask = |line: &str| {
+            answer(seed, true, format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())
+        };
+        let figures = ask("GET /metrics");
+        assert!(figures.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4"));
+        assert!(figures.contains("\r\n\r\n# HELP tidegate_requests_total "), "{figures}");
+        assert!(ask("HEAD /metrics").ends_with("Connection: close\r\n\r\n"));
+        assert!(ask("GET /").starts_with("HTTP/1.1 404 "));
+        assert!(ask("GET http://h.test/").starts_with("HTTP/1.1 404 "));
+        assert!(ask("POST /metrics").starts_with("HTTP/1.1 405 "));
+        assert!(ask("nonsense").starts_with("HTTP/1.1 400 "));
+    }
+}

@@ -1,0 +1,27 @@
+//! Secrets of this process.
+
+use crate::auth::Secret;
+
+/// Draws secrets from numbers that nobody outside can know: another one each time, as of two
+/// authenticators with the same neither would know which nonces the other has seen used.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    keys: [u64; 2],
+    drawn: u64,
+}
+
+impl Secrets {
+    pub(crate) const fn new(keys: [u64; 2]) -> Self {
+        Self { keys, drawn: 0 }
+    }
+
+    pub(super) fn draw(&mut self) -> Secret {
+        self.drawn += 1;
+        let mut bytes = [0; 32];
+        for (bytes, part) in bytes.chunks_exact_mut(8).zip([self.keys[0], self.keys[1], self.drawn])
+        {
+            bytes.copy_from_slice(&part.to_be_bytes());
+        }
+        Secret::new(bytes)
+    }
+}

@@ -1,0 +1,151 @@
+//! Passwords that are being verified, and who waits for that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::auth::{Job, Ticket, client_network};
+use crate::proxy::environment::Hasher;
+use crate::reactor::Token;
+use crate::shares::Shares;
+
+#[derive(Debug, Default)]
+pub(super) struct Hashing {
+    asked: BTreeMap<Ticket, Asked>,
+    /// Places of those who have asked first.
+    shares: Shares<IpAddr>,
+}
+
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Which authenticator wants to know.
+    pub(super) space: u64,
+    /// Who has asked first.
+    network: IpAddr,
+    pub(super) waiting: BTreeSet<Token>,
+}
+
+impl Hashing {
+    /// Has `job` run, unless that is under way, and has `client` wait for it; whether that can be.
+    ///
+    /// No more than `most` are verified at a time. Clients [share](crate::shares) these places, and
+    /// the first job of each comes before the further jobs of any: a client that guesses neither keeps
+    /// another client out nor holds it up.
+    pub(super) fn ask(
+        &mut self,
+        job: Job,
+        space: u64,
+        client: (IpAddr, Token),
+        hasher: &mut dyn Hasher,
+        most: usize,
+    ) -> bool {
+        let (network, token) = (client_network(client.0), client.1);
+        let ticket = job.ticket();
+        if let Some(asked) = self.asked.get_mut(&ticket) {
+            asked.waiting.insert(token);
+            return true;
+        }
+        let others = self.shares.held(&network);
+        if !self.shares.take(Some(network), most) {
+            return false;
+        }
+        if !hasher.ask(job, others) {
+            self.shares.release(Some(&network));
+            return false;
+        }
+        self.asked.insert(ticket, Asked { space, network, waiting: BTreeSet::from([token]) });
+        true
+    }
+
+    /// What was asked has been answered.
+    pub(super) fn answered(&mut self, ticket: &Ticket) -> Option<Asked> {
+        let asked = self.asked.remove(ticket)?;
+        self.shares.release(Some(&asked.network));
+        Some(asked)
+    }
+
+    /// `client` does not wait any more. The password is verified all the same.
+    pub(super) fn leave(&mut self, ticket: &Ticket, client: Token) {
+        if let Some(asked) = self.asked.get_mut(ticket) {
+            asked.waiting.remove(&client);
+        }
+    }
+
+    /// How many are under way.
+    pub(super) fn len(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// All who wait.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = Token> {
+        self.asked.values().flat_map(|asked| asked.waiting.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::auth::{Accounts, Authenticator, Request, Secret, Settings, Side, Users, Verdict};
+    use crate::http::Fields;
+    use crate::reactor::{Active, Arena, Clock, VirtualClock};
+
+    /// Records how many jobs the client of each job had already.
+    #[derive(Debug, Default)]
+    struct Ranks(Vec<usize>);
+
+    impl Hasher for Ranks {
+        fn ask(&mut self, _: Job, others: usize) -> bool {
+            self.0.push(others);
+            true
+        }
+    }
+
+    struct Waiter;
+
+    impl Active for Waiter {
+        const KIND: u8 = 1;
+    }
+
+    /// Makes a job of each password.
+    fn jobs() -> impl FnMut(&str) -> Job {
+        let settings = Settings::new(Side::Proxy, "a realm".parse().unwrap());
+        let mut users = Users::default();
+        let line = b"alice:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+        users.read("users", line).unwrap();
+        let accounts = Arc::new(Accounts::new(users, &settings));
+        let mut authenticator = Authenticator::new(settings, accounts, &Secret::new([7; 32]));
+        let clock = VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30));
+        move |password| {
+            let credentials = STANDARD.encode(format!("alice:{password}"));
+            let mut fields = Fields::default();
+            fields.push(b"Proxy-Authorization", format!("Basic {credentials}").as_bytes());
+            let request = Request { method: "GET", target: "/", fields: &fields };
+            match authenticator.verify(&request, clock.now()) {
+                Verdict::NeedsHashing(job) => *job,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn first_password_of_a_client_comes_before_further_ones_of_others() {
+        let (mut hashing, mut ranks, mut job) = (Hashing::default(), Ranks::default(), jobs());
+        let token = Arena::new().insert(Waiter).token();
+        let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let mut ask = |client, job| hashing.ask(job, 0, (client, token), &mut ranks, 8);
+        let first = job("1");
+        let ticket = first.ticket();
+        assert!(
+            ask(one, first) && ask(one, job("2")) && ask(one, job("3")) && ask(other, job("4"))
+        );
+        assert!(ask(one, job("2")), "the same question takes no place");
+        hashing.answered(&ticket);
+        assert!(hashing.ask(job("5"), 0, (one, token), &mut ranks, 8));
+        assert_eq!(ranks.0, [0, 1, 2, 0, 2]);
+    }
+}

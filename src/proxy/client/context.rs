@@ -1,0 +1,25 @@
+//! The parts of a proxy that a client can reach while it is driven.
+
+use std::time::Instant;
+
+use crate::proxy::fetch::state::Fetch;
+use crate::proxy::mail::Mail;
+use crate::proxy::shared::Core;
+use crate::proxy::tunnel::Tunnel;
+use crate::reactor::{Arena, Budget, Reactor};
+
+/// What a client may use while it is driven.
+#[derive(Debug)]
+pub(crate) struct ClientCx<'a> {
+    pub(crate) reactor: &'a mut Reactor<Mail>,
+    pub(crate) core: &'a mut Core,
+    pub(crate) fetches: &'a mut Arena<Fetch>,
+    pub(crate) tunnels: &'a mut Arena<Tunnel>,
+    pub(crate) budget: Budget,
+}
+
+impl ClientCx<'_> {
+    pub(crate) fn now(&self) -> Instant {
+        self.reactor.now().mono
+    }
+}

@@ -1,0 +1,122 @@
+//! The loop that drives a client through its steps.
+
+use crate::proxy::error::ExchangeError;
+use crate::proxy::timers::is_past;
+use crate::reactor::Wake;
+
+use super::connection::Client;
+use super::context::ClientCx;
+use super::step::{Next, Step};
+
+impl Client {
+    /// Goes from step to step until something has to happen first. A deadline counts once nothing
+    /// that has come in time can be done any more, so that a loop that is late blames no peer.
+    pub(crate) fn drive(&mut self, cx: &mut ClientCx<'_>) -> Next {
+        loop {
+            let next = match self.step {
+                Step::Receive => super::receive(self, cx),
+                Step::Auth => super::auth(self, cx),
+                Step::Route => super::route(self, cx),
+                Step::Judge => super::judge(self, cx),
+                Step::Connect => super::connect(self, cx),
+                Step::Lookup => super::lookup(self, cx),
+                Step::Wait => super::wait(self, cx),
+                Step::Deliver => super::deliver(self, cx),
+                Step::Transmit => super::transmit(self, cx),
+                Step::Finish => super::finish(self, cx),
+                Step::Close => super::close(self, cx),
+            };
+            match next {
+                Next::Go(step) => self.step = step,
+                Next::Park => match self.time_is_up(cx) {
+                    Next::Go(step) => self.step = step,
+                    Next::Park => break,
+                    over => return over,
+                },
+                Next::Gone | Next::HandedOver => return next,
+            }
+            if cx.budget.is_spent() {
+                break;
+            }
+        }
+        if cx.budget.is_spent() {
+            cx.reactor.wake(self.token());
+        }
+        cx.reactor.set_deadline(self.token(), self.next_deadline());
+        Next::Park
+    }
+
+    /// Gives up what has been waited for too long, one thing at a time. `Park` if there is nothing.
+    fn time_is_up(&mut self, cx: &mut ClientCx<'_>) -> Next {
+        let now = cx.now();
+        let deadlines = &mut self.deadlines;
+        if is_past(deadlines.linger, now) {
+            return Next::Gone;
+        }
+        if is_past(deadlines.send, now) {
+            if let Some(exchange) = &mut self.exchange {
+                exchange.journal.reason = Some("send-timeout".into());
+            }
+            return Next::Gone;
+        }
+        if is_past(deadlines.request, now) {
+            deadlines.request = None;
+            return match self.head_began {
+                None => Next::Gone, // idle for too long
+                Some(_) => Next::Go(super::refuse(self, &ExchangeError::HeadTimeout, cx)),
+            };
+        }
+        if is_past(deadlines.upload, now) {
+            return Next::Go(super::give_up_upload(self, cx));
+        }
+        if is_past(deadlines.auth, now) {
+            return Next::Go(super::wait_at_door_no_longer(self, cx));
+        }
+        if is_past(deadlines.joined, now) {
+            return Next::Go(super::wait_no_longer(self, cx));
+        }
+        Next::Park
+    }
+
+    /// Ends a connection that its client has left.
+    pub(crate) fn end(self, cx: &mut ClientCx<'_>) {
+        self.end_for(ExchangeError::ClientGone.reason(), cx);
+    }
+
+    /// The connection is over: lets go of everything, and writes down an exchange that was not
+    /// finished, or a head that was not complete, with this reason unless there is one already.
+    fn end_for(mut self, reason: String, cx: &mut ClientCx<'_>) {
+        self.leave(cx, &ExchangeError::ClientGone);
+        let reset = match self.exchange.take() {
+            Some(mut exchange) => {
+                exchange.journal.reason.get_or_insert(reason);
+                let sent = self.output.left().saturating_sub(exchange.sent_before);
+                exchange.journal.sent_in_all = sent;
+                cx.core.record(&exchange.journal, cx.reactor.now());
+                exchange.until_close
+            }
+            None => {
+                if self.head_began.is_some() {
+                    super::record_unanswered(&self, reason, cx);
+                }
+                false
+            }
+        };
+        self.input.release(&mut cx.core.buffers);
+        self.hand_over(cx.reactor, cx.core);
+        cx.core.admission.leave(self.network());
+        if reset {
+            cx.reactor.reset(self.io);
+        } else {
+            cx.reactor.close(self.io);
+        }
+    }
+
+    /// Ends it before its time, for this reason.
+    pub(crate) fn give_up(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.journal.reason = Some(reason.into());
+        }
+        self.end_for(reason.into(), cx);
+    }
+}

@@ -1,0 +1,172 @@
+//! Receive: a request head comes in.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use crate::http::hop::Hop;
+use crate::http::{FromClient, Method, Refusal, RequestHead, Version};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::observe::journal::Journal;
+use crate::proxy::routing::client_address::Behind;
+use crate::proxy::transfer::output::Coding;
+use crate::time::Now;
+
+use super::connection::Client;
+use super::context::ClientCx;
+use super::exchange::{Exchange, Source, Upload};
+use super::flush;
+use super::respond::{self, Frame};
+use super::status_fields::CacheStatus;
+use super::step::{Next, Step};
+
+/// Answers to pipelined requests gather up to this many bytes before they are sent.
+const GATHER: usize = 64 * 1024;
+
+/// Takes the next request head. Answers that were gathered leave before anything is waited for.
+pub(super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    loop {
+        if client.output.waiting() < GATHER && !client.input.is_empty() {
+            match client.codec.decode(client.input.unread(), &cx.core.heads) {
+                Ok((used, event)) => {
+                    client.input.wipe(used);
+                    if let Some(FromClient::Request(head)) = event {
+                        begin(client, *head, cx);
+                        return Next::Go(Step::Auth);
+                    }
+                    if !matches!(client.input.unread(), b"" | b"\r") {
+                        client.head_began.get_or_insert(cx.reactor.now().mono);
+                    }
+                }
+                Err(refusal) => {
+                    return Next::Go(refuse(client, &ExchangeError::Refused(refusal), cx));
+                }
+            }
+        }
+        if !client.output.is_empty() {
+            match flush(client, cx) {
+                Poll::Pending => return Next::Park,
+                Poll::Ready(Err(_)) => return Next::Gone,
+                Poll::Ready(Ok(())) => continue,
+            }
+        }
+        match client.input.receive(cx.reactor, client.io, &mut cx.core.buffers) {
+            Poll::Ready(Ok(0)) => return end_of_stream(client, cx),
+            Poll::Ready(Ok(n)) => cx.budget.spend_in(n),
+            Poll::Ready(Err(_)) => return Next::Gone,
+            Poll::Pending if cx.core.draining && client.head_began.is_none() => return Next::Gone,
+            Poll::Pending => return park(client, cx),
+        }
+    }
+}
+
+/// Waits for more, in as little memory as can be, and for a limited time.
+fn park(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    client.input.release(&mut cx.core.buffers);
+    client.output.release();
+    let limits = &cx.core.settings.limits;
+    client.deadlines.request = Some(match client.head_began {
+        Some(began) => began + limits.header_timeout,
+        None => *client.idle_until.get_or_insert(cx.reactor.now().mono + limits.idle_timeout),
+    });
+    Next::Park
+}
+
+/// The client has closed its side: between requests that is the end, within a head it is a request
+/// that was never whole.
+fn end_of_stream(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+    if client.head_began.is_none() {
+        return Next::Gone;
+    }
+    Next::Go(refuse(client, &ExchangeError::ClientGone, cx))
+}
+
+fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
+    let now = cx.reactor.now();
+    let mut journal = Journal::new(now, client.address, client.listener);
+    let hop = Hop::of(head.version(), head.fields());
+    // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
+    let kept = head.version() == Version::Http11 || cx.core.settings.reverse.is_some();
+    // Behind a CONNECT that is refused may stand what was meant for the tunnel (RFC 9931).
+    let kept = kept && head.method() != Method::Connect;
+    let persistent = hop.persistent && kept && !cx.core.draining;
+    let is_last = !hop.persistent;
+    journal.behind = Behind::of(client.address.ip(), head.fields(), &cx.core.settings).client;
+    let upload = if head.framing().has_content() { Upload::Unread } else { Upload::Done };
+    drop(hop);
+    let request = Rc::new(head);
+    journal.request = Some(Rc::clone(&request));
+    client.head_began = None;
+    client.idle_until = None;
+    client.deadlines.request = None;
+    client.input.release(&mut cx.core.buffers);
+    client.exchange = Some(Box::new(Exchange {
+        request,
+        journal,
+        sent_before: client.output.total(),
+        route: None,
+        key: None,
+        presented: None,
+        is_last,
+        persistent,
+        upload,
+        source: Source::None,
+        cache_status: CacheStatus::default(),
+        password: None,
+        held: None,
+        info: None,
+        dial: None,
+        disappointed: 0,
+        coding: Coding::Identity,
+        ended: false,
+        until_close: false,
+    }));
+}
+
+/// Answers what is no request, writes it down, and closes: nothing after it has a meaning.
+pub(super) fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
+    let settings = &cx.core.settings;
+    let cache_status = CacheStatus { detail: Some("error"), ..Default::default() };
+    let frame = Frame {
+        name: &settings.name,
+        now: cx.reactor.now(),
+        head_only: false,
+        close: true,
+        cache_status: &cache_status,
+        info: None,
+        explain: None,
+    };
+    let before = client.output.total();
+    let (status, sent) = respond::error(client.output.bytes(), error, frame);
+    let settings = Arc::clone(settings);
+    let mut journal = refused(client, error, cx.reactor.now());
+    journal.status = Some(status);
+    journal.sent = sent;
+    journal.sent_in_all = client.output.total() - before;
+    journal.tell_type(&settings, respond::TEXT);
+    cx.core.record(&journal, cx.reactor.now());
+    client.head_began = None;
+    Step::Close
+}
+
+/// Writes down what was not all of a request, and why it is not answered.
+pub(super) fn record_unanswered(client: &Client, reason: String, cx: &mut ClientCx<'_>) {
+    let mut journal = refused(client, &ExchangeError::ClientGone, cx.reactor.now());
+    journal.reason = Some(reason);
+    cx.core.record(&journal, cx.reactor.now());
+}
+
+/// The facts about what was no request, or not all of one, with the beginning of what came, unless that
+/// was not meant for one.
+fn refused(client: &Client, error: &ExchangeError, now: Now) -> Journal {
+    const SHOWN: usize = 200;
+    let mut journal = Journal::new(now, client.address, client.listener);
+    journal.reason = Some(error.reason());
+    let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
+    let first_line = first_line.unwrap_or_default();
+    let is_http = !matches!(error, ExchangeError::Refused(Refusal::NotHttp | Refusal::Tls));
+    if is_http && !first_line.is_empty() {
+        journal.unread = Some(first_line[..first_line.len().min(SHOWN)].into());
+    }
+    journal
+}

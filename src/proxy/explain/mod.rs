@@ -1,0 +1,319 @@
+//! What would become of a request, step by step, without sending anything anywhere but to name servers.
+
+pub(super) mod query;
+
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::access::{AddressClass, Host, Judgement, RuleName};
+use crate::cache::{Lookup, Missing, Use};
+use crate::http::{FromClient, Method, RequestHead, ServerCodec};
+use crate::proxy::auth::path_of;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::rewrite_request;
+use crate::proxy::mail::Mail;
+use crate::proxy::observe::event::{Event, Permit, Stored};
+use crate::proxy::observe::journal::Journal;
+use crate::proxy::origin::dial::Dial;
+use crate::proxy::routing;
+use crate::proxy::routing::decision::Routed;
+use crate::proxy::routing::route::Route;
+use crate::proxy::shared::Core;
+use crate::reactor::{Active, Reactor, Token};
+use crate::time::Now;
+
+use query::Question;
+
+/// Of rules that wait for addresses, and of responses that are stored for a URL, no more are shown.
+const MOST_SHOWN: usize = 64;
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Whether the request would be let through.
+    pub allowed: bool,
+    /// For people: a line for each step.
+    pub text: String,
+    /// The same as a JSON object, in one line.
+    pub json: String,
+}
+
+/// An explanation coming about, for the object that drives it.
+#[derive(Debug)]
+pub(super) struct Explaining {
+    question: Question,
+    journal: Journal,
+    /// Once the request was read and routed: itself, and where its name is looked up.
+    asked: Option<(Rc<RequestHead>, Rc<Route>, Dial)>,
+}
+
+impl Explaining {
+    pub(super) fn new(question: Question, now: Now, core: &Core) -> Self {
+        let listener = question.listener.or_else(|| core.own.listeners().first().copied());
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let client = SocketAddr::new(question.client, 0);
+        let mut journal = Journal::new(now, client, listener.unwrap_or(nowhere));
+        let Question { method, url, client, .. } = &question;
+        journal.trace = Some(vec![Event::Asked(method.clone(), url.clone(), *client)]);
+        Self { question, journal, asked: None }
+    }
+
+    /// Goes on as far as it can; `Pending` until the owner is driven.
+    pub(super) fn drive(
+        &mut self,
+        owner: Token,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+    ) -> Poll<Explanation> {
+        if self.asked.is_none()
+            && let Err(error) = self.ask(owner, reactor.now(), core)
+        {
+            self.journal.note(Event::Failed(error));
+            return Poll::Ready(self.explanation());
+        }
+        let Some((_, route, dial)) = &mut self.asked else {
+            return Poll::Ready(self.explanation());
+        };
+        let addresses = match self.question.addresses.as_slice() {
+            assumed @ [_, ..] if route.host.name().is_some() => Ok(assumed.into()),
+            _ => match dial.all_addresses(reactor, core) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(addresses) => addresses,
+            },
+        };
+        let route = Rc::clone(route);
+        match addresses.and_then(|addresses| self.judge(&route, &addresses, core)) {
+            Ok(to) => {
+                self.journal.note(Event::Allowed(to));
+                self.look(&route, reactor.now(), core);
+            }
+            Err(error) => self.journal.note(Event::Failed(error)),
+        }
+        Poll::Ready(self.explanation())
+    }
+
+    /// When it is to be driven again at the latest, if it waits for something.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.asked.as_ref().map(|(_, _, dial)| dial.next_deadline())
+    }
+
+    /// Waits for nothing any more.
+    pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if let Some((_, _, dial)) = &mut self.asked {
+            dial.cancel(reactor, core);
+        }
+    }
+
+    /// Reads and routes the request.
+    fn ask(&mut self, owner: Token, now: Now, core: &mut Core) -> Result<(), ExchangeError> {
+        let settings = Arc::clone(&core.settings);
+        let request = Rc::new(self.read(core)?);
+        if let Some(user) = &self.question.user {
+            if let Some(door) =
+                core.door.as_ref().filter(|door| !door.knows(user, path_of(&request)))
+            {
+                return Err(ExchangeError::NoSuchUser(door.side()));
+            }
+            self.journal.note(Event::Recognized(user.as_str().into()));
+        } else if let Some(door) = &core.door {
+            door.admits(None, path_of(&request))?;
+        }
+        let route = match routing::route(&request, &mut self.journal, &settings, &core.own)? {
+            Routed::Fetch(route) | Routed::Tunnel(route) => Rc::new(route),
+            Routed::Here => {
+                self.journal.note(Event::Looked("answered by the proxy itself"));
+                self.journal.note(Event::Allowed(Vec::new()));
+                return Ok(());
+            }
+        };
+        self.trace_rules(&request, &route, core)?;
+        let dial = Dial::new(owner, Rc::clone(&route), None, &settings, now.mono);
+        self.asked = Some((request, route, dial));
+        Ok(())
+    }
+
+    /// The request, as a client would send it.
+    fn read(&self, core: &Core) -> Result<RequestHead, ExchangeError> {
+        let Question { method, url, fields, .. } = &self.question;
+        let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let authority = authority.split(['/', '?']).next().unwrap_or_default();
+        let mut head = format!("{method} {url} HTTP/1.1\r\nHost: {authority}\r\n");
+        fields.iter().for_each(|field| head.extend([field.as_str(), "\r\n"]));
+        head.push_str("\r\n");
+        match ServerCodec::new().decode(head.as_bytes(), &core.heads) {
+            Ok((_, Some(FromClient::Request(head)))) => Ok(*head),
+            Ok(_) => Err(ExchangeError::ClientGone),
+            Err(refusal) => Err(ExchangeError::Refused(refusal)),
+        }
+    }
+
+    /// The rules that decide by the name, and those that wait for addresses.
+    fn trace_rules(
+        &mut self,
+        request: &RequestHead,
+        route: &Route,
+        core: &Core,
+    ) -> Result<(), ExchangeError> {
+        let Some(judgement) = &route.judgement else { return Ok(()) };
+        if judgement.depends_on_address() {
+            let rules = judgement.undecided(&route.host).take(MOST_SHOWN);
+            rules.for_each(|rule| self.journal.note(Event::Undecided(rule)));
+        } else if judgement.reported().is_none() {
+            let rule = self.rule_for(request, route, None, core)?;
+            self.journal.note(Event::Decided(rule));
+        }
+        Ok(())
+    }
+
+    fn rule_for(
+        &self,
+        request: &RequestHead,
+        route: &Route,
+        address: Option<IpAddr>,
+        core: &Core,
+    ) -> Result<Option<RuleName>, ExchangeError> {
+        let asker = self.journal.asker(request);
+        let own = core.own.known()?;
+        let policy = &core.settings.destinations;
+        Ok(policy.rule_for(&asker, (&route.host, route.port), address, own))
+    }
+
+    /// Judges each address; those that may be dialled, or why none may be.
+    fn judge(
+        &mut self,
+        route: &Route,
+        addresses: &[IpAddr],
+        core: &Core,
+    ) -> Result<Vec<SocketAddr>, ExchangeError> {
+        if matches!(route.host, Host::Name(_)) {
+            self.journal.note(Event::Answered(addresses.to_vec()));
+        }
+        let depends = route.judgement.as_ref().is_some_and(Judgement::depends_on_address);
+        let (mut allowed, mut denied) = (Vec::new(), None);
+        for &address in addresses {
+            let judged = route.judge(address, core);
+            let class = AddressClass::of(address);
+            match judged {
+                Ok(reported) => {
+                    let is_reported = reported.is_some();
+                    let rule = match (reported, &self.asked) {
+                        (None, Some((request, ..))) if depends => {
+                            self.rule_for(request, route, Some(address), core)?
+                        }
+                        (reported, _) => reported,
+                    };
+                    let policy = &core.settings.destinations;
+                    let exception = policy.exception_for(&route.host, address).cloned();
+                    let permit = Permit { rule, reported: is_reported, exception };
+                    self.journal.note(Event::Judged(address, class, Ok(permit)));
+                    allowed.push(SocketAddr::new(address, route.port));
+                }
+                Err(ExchangeError::Denied(denial)) => {
+                    self.journal.note(Event::Judged(address, class, Err(denial.clone())));
+                    denied.get_or_insert(ExchangeError::Denied(denial));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match denied {
+            Some(error) if allowed.is_empty() => Err(error),
+            _ => Ok(allowed),
+        }
+    }
+
+    /// What the cache has, and would do.
+    fn look(&mut self, route: &Route, now: Now, core: &mut Core) {
+        let Some((request, ..)) = &self.asked else { return };
+        if request.method() == Method::Connect {
+            return self.journal.note(Event::Looked("passed through a tunnel"));
+        }
+        let mut request = core.present(request);
+        let key = core.cache.keys().key(&route.uri);
+        self.journal.note(Event::Keyed(Arc::clone(key.shared_uri())));
+        for object in core.cache.stored(&key).take(MOST_SHOWN) {
+            let selected = object.selection.fits(&mut request);
+            self.journal.note(Event::Stored(Stored::of(object, selected, now.mono)));
+        }
+        let found = core.cache.peek(&key, &mut request, now.mono);
+        let barred = match &found {
+            Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _) => {
+                !route.may_have(object.from, core)
+            }
+            Lookup::Busy { .. } | Lookup::Miss(_) => false,
+        };
+        let upgrades = rewrite_request::upgrade_of(request.head(), &core.settings).is_some();
+        self.journal.note(Event::Looked(match upgrades {
+            true => would(&Lookup::<()>::Miss(Missing::Method)),
+            false if barred => {
+                "would fetch it: what is stored came from where this client may not go"
+            }
+            false => would(&found),
+        }));
+    }
+
+    fn explanation(&mut self) -> Explanation {
+        let trace = self.journal.trace.take().unwrap_or_default();
+        let allowed = trace.iter().any(|event| matches!(event, Event::Allowed(_)));
+        let mut text = String::new();
+        let mut json = format!("{{\"allowed\":{allowed},\"events\":[");
+        for (at, event) in trace.iter().enumerate() {
+            let _ = writeln!(text, "{event}"); // writing to a String does not fail
+            if at > 0 {
+                json.push(',');
+            }
+            event.json(&mut json);
+        }
+        json.push_str("]}\n");
+        Explanation { allowed, text, json }
+    }
+}
+
+/// What becomes of a request for which the cache has this.
+const fn would<F>(found: &Lookup<F>) -> &'static str {
+    match found {
+        Lookup::Hit(_, Use::Fresh) => "would answer: what is stored is fresh",
+        Lookup::Hit(_, Use::WhileRevalidating) => "would answer, and validate it meanwhile",
+        Lookup::Hit(..) => "would answer: what is stored is stale, and may be served so",
+        Lookup::Stale(_, Use::ValidateForRequest) => "would validate what is stored, as is asked",
+        Lookup::Stale(..) => "would validate what is stored",
+        Lookup::Part(..) => "would fetch what is missing of it",
+        Lookup::Busy { .. } => "would wait for a fetch that is under way",
+        Lookup::Miss(Missing::Uri) => "would fetch it: nothing is stored for this URL",
+        Lookup::Miss(Missing::Vary) => {
+            "would fetch it: what is stored was selected by other requests"
+        }
+        Lookup::Miss(Missing::Part) => "would fetch it: what is stored is not all of it",
+        Lookup::Miss(Missing::Method) => "would pass it on: its method is not cached",
+        Lookup::Miss(Missing::Request) => "would pass it on, as is asked",
+        Lookup::Miss(Missing::Bypass) => "would pass it on: there is no cache",
+    }
+}
+
+/// A question of the program around the proxy, until the answer is taken.
+#[derive(Debug)]
+pub(super) struct Inquiry {
+    explaining: Explaining,
+    pub(super) answer: Option<Explanation>,
+}
+
+impl Active for Inquiry {
+    const KIND: u8 = 9;
+}
+
+impl Inquiry {
+    pub(super) const fn new(explaining: Explaining) -> Self {
+        Self { explaining, answer: None }
+    }
+
+    pub(super) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>, core: &mut Core) {
+        if let Poll::Ready(answer) = self.explaining.drive(token, reactor, core) {
+            self.answer = Some(answer);
+        }
+        let waits = self.answer.is_none();
+        reactor.set_deadline(token, self.explaining.next_deadline().filter(|_| waits));
+    }
+}

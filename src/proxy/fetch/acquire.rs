@@ -1,0 +1,54 @@
+//! Acquire: a connection to the origin, one that is idle or a new one.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::proxy::origin::dial::Dial;
+use crate::proxy::origin::pool::OriginConnection;
+use crate::proxy::shared::Core;
+
+use super::context::FetchCx;
+use super::request::Order;
+use super::state::Fetch;
+use super::step::{Next, Step};
+
+/// Gets a connection. A request that was lost on an idle one gets a new one.
+pub(super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    let token = fetch.token();
+    if fetch.dial.is_none()
+        && !fetch.tried_again
+        && let Some(connection) = idle(&fetch.order, cx)
+    {
+        cx.reactor.set_owner(connection.io, token);
+        fetch.connection = Some(connection);
+        cx.core.counters.reused += 1;
+        return Next::Go(Step::Send);
+    }
+    let (settings, now) = (&cx.core.settings, cx.reactor.now().mono);
+    let Order { route, client, .. } = &fetch.order;
+    let dial = fetch
+        .dial
+        .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(*client), settings, now));
+    match dial.drive(cx.reactor, cx.core) {
+        Poll::Pending => Next::Park,
+        Poll::Ready(Err(error)) => Next::Failed(error),
+        Poll::Ready(Ok(connection)) => {
+            cx.core.counters.dialled += 1;
+            fetch.dial = None;
+            fetch.connection = Some(connection);
+            Next::Go(Step::Send)
+        }
+    }
+}
+
+/// Takes an idle connection to an address that this client may reach: it may have been opened for
+/// another client.
+fn idle(order: &Order, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
+    let route = &order.route;
+    let Core { pool, own, settings, .. } = &mut *cx.core;
+    let allowed = |address: IpAddr| route.judge_by(address, settings, own).is_ok();
+    let taken = pool.take(&route.origin, order.bound_to, allowed, &settings.limits, cx.reactor);
+    cx.core.forget_doubtful();
+    taken
+}

@@ -1,0 +1,131 @@
+//! Content: it goes into the reply's body as fast as that has room.
+
+use std::task::Poll;
+
+use crate::http::{Fields, FromOrigin, Refusal};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::timers::is_past;
+use crate::proxy::transfer::body::{Retain, State, receive_into};
+use crate::proxy::transfer::response::Brought;
+
+use super::context::FetchCx;
+use super::state::Fetch;
+use super::step::Next;
+use super::{fill, finish, push_request};
+
+/// Moves content until all has come, nobody has room, or there is no more yet.
+pub(super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    if let Err(error) = push_request(fetch, cx) {
+        return Next::Failed(error);
+    }
+    if fetch.sending_failed {
+        fetch.leave_upload(cx);
+    }
+    fetch.deadlines.sending = None; // it answers; whether it takes the rest is not waited for
+    let next = bring(fetch, cx);
+    account(fetch, cx);
+    next
+}
+
+fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    let Some(connection) = fetch.connection else { return Next::Failed(ExchangeError::OriginGone) };
+    let timeout = cx.core.settings.limits.origin_timeout;
+    loop {
+        let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
+            return Next::Failed(ExchangeError::ClientGone);
+        };
+        let body = &mut reply.body;
+        let ended = fetch.codec.content_left() == 0 && fetch.input.is_empty();
+        if is_past(fetch.deadlines.slowest, cx.reactor.now().mono) {
+            body.leave_stalled(cx.reactor);
+            fetch.deadlines.slowest = None;
+        }
+        if !ended && body.room(cx.core.memory.window()) == 0 {
+            fetch.deadlines.answer = None; // the readers are what is waited for
+            if body.is_shared() {
+                let timeout = cx.core.settings.limits.lag_timeout;
+                fetch.deadlines.slowest.get_or_insert(cx.reactor.now().mono + timeout);
+            }
+            return Next::Park;
+        }
+        fetch.deadlines.slowest = None;
+        match fetch.codec.decode(fetch.input.unread(), &cx.core.heads) {
+            Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
+            Ok((used, Some(FromOrigin::Content(range)))) => {
+                body.push(&fetch.input.unread()[range], cx.reactor);
+                fetch.input.consume(used);
+                continue;
+            }
+            Ok((used, Some(FromOrigin::End(trailers)))) => {
+                fetch.input.consume(used);
+                return complete(fetch, trailers, cx);
+            }
+            Ok((used, _)) => fetch.input.consume(used),
+        }
+        if cx.budget.is_spent() {
+            return Next::Park;
+        }
+        let left = fetch.codec.content_left();
+        let received = match receive_into(body, left, connection.io, cx.reactor) {
+            Some(received) => {
+                if let Poll::Ready(Ok(n)) = received {
+                    fetch.codec.skip_content(n as u64);
+                }
+                received
+            }
+            None => fetch.input.receive(cx.reactor, connection.io, &mut cx.core.buffers),
+        };
+        match received {
+            Poll::Pending => {
+                fetch.input.release(&mut cx.core.buffers);
+                fetch.deadlines.answer.get_or_insert(cx.reactor.now().mono + timeout);
+                return Next::Park;
+            }
+            Poll::Ready(Ok(0)) => return end_of_stream(fetch, cx),
+            Poll::Ready(Ok(n)) => {
+                cx.budget.spend_in(n);
+                fetch.deadlines.answer = None;
+            }
+            Poll::Ready(Err(_)) => return Next::Failed(ExchangeError::OriginGone),
+        }
+    }
+}
+
+/// All has come that was asked for.
+fn complete(fetch: &mut Fetch, trailers: Option<Fields>, cx: &mut FetchCx<'_>) -> Next {
+    if let Some(next) = fill::next_hole(fetch, cx) {
+        return next;
+    }
+    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
+        reply.body.finish(State::Complete(trailers), cx.reactor);
+    }
+    Next::Done
+}
+
+/// The origin has closed: that ends a response without a length, and cuts any other short.
+fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    match fetch.codec.end_of_stream() {
+        Ok(_) => complete(fetch, None, cx),
+        Err(_) => Next::Failed(ExchangeError::BadResponse(Refusal::Truncated)),
+    }
+}
+
+/// Counts what is kept for the cache; once that is too much, the content is only passed on, to those
+/// who keep up, and of a part is stored what has come.
+fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
+    let fits = cx.core.count(fetch.reply);
+    let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
+    let small = cx.core.cache.takes(reply.body.here());
+    if reply.body.retain() == Retain::Behind || (fits && small) {
+        return;
+    }
+    if matches!(&reply.brought, Some(Brought::Response(answer)) if answer.part.is_some()) {
+        finish::store_part(fetch, cx);
+    }
+    let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
+    reply.object = None; // what is still read of it is its own from here on
+    reply.body.let_go();
+    reply.body.leave_behind(cx.reactor);
+    cx.core.count(fetch.reply);
+    cx.core.cache.mark_unshared(fetch.ticket, cx.reactor.now().mono);
+}

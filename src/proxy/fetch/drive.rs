@@ -1,0 +1,135 @@
+//! The loop that drives a fetch through its steps, and the second attempt.
+
+use crate::cache::Failure;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::timers::is_past;
+use crate::proxy::transfer::body::{Retain, State};
+use crate::reactor::Wake;
+
+use super::Fill;
+use super::context::FetchCx;
+use super::state::Fetch;
+use super::step::{Next, Step};
+
+impl Fetch {
+    /// Goes from step to step until something has to happen first; false once it is over.
+    pub(crate) fn drive(&mut self, cx: &mut FetchCx<'_>) -> bool {
+        if !self.is_wanted(cx) {
+            self.fail(&ExchangeError::ClientGone, cx);
+            return false;
+        }
+        loop {
+            let next = match self.step {
+                Step::Gather => super::gather(self, cx),
+                Step::Acquire => super::acquire(self, cx),
+                Step::Send => super::send(self, cx),
+                Step::Head => super::head(self, cx),
+                Step::Content => super::content(self, cx),
+            };
+            let next = match next {
+                Next::Park if self.is_late(cx) => Next::Failed(ExchangeError::OriginTimeout),
+                next => next,
+            };
+            match next {
+                Next::Go(step) => self.step = step,
+                Next::Park => break,
+                Next::Done => {
+                    super::end(self, cx);
+                    return false;
+                }
+                Next::Failed(error) => {
+                    let stray = self.has_read_stray(&error);
+                    if stray {
+                        super::suspect_origin(self, None, cx);
+                    }
+                    if !(stray || self.is_lost(&error)) || !self.may_send_again(cx) {
+                        self.fail(&error, cx);
+                        return false;
+                    }
+                    self.try_again(cx);
+                }
+            }
+            if cx.budget.is_spent() {
+                break;
+            }
+        }
+        if cx.budget.is_spent() {
+            cx.reactor.wake(self.token());
+        }
+        cx.reactor.set_deadline(self.token(), self.next_deadline());
+        true
+    }
+
+    /// Ends it badly: every reader sees that. Nothing of it is stored unless only the readers failed.
+    pub(crate) fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
+        match error {
+            ExchangeError::ClientGone => super::store_part(self, cx),
+            _ => cx.core.cache.abandon(self.ticket),
+        }
+        if error.is_of_answer() {
+            self.order.fill.iter().for_each(Fill::fail);
+        }
+        let unreachable = error.is_of_origin() || matches!(error, ExchangeError::Overloaded);
+        if unreachable && !self.has_brought(cx) {
+            self.falls_back(Failure::Unreachable, cx);
+        }
+        if let Some(reply) = cx.core.replies.get_mut(self.reply) {
+            reply.body.finish(State::Failed(error.clone()), cx.reactor);
+            reply.body.let_go(); // who reads yet gets what came before
+        }
+        cx.core.count(self.reply);
+        self.let_go(cx);
+    }
+
+    /// Whether somebody reads, or what is left is little enough to be stored for those to come, and
+    /// comes soon.
+    fn is_wanted(&mut self, cx: &FetchCx<'_>) -> bool {
+        let Some(reply) = cx.core.replies.get(self.reply) else { return false };
+        let for_the_cache = self.order.background && reply.body.retain() == Retain::All;
+        if for_the_cache || reply.body.has_readers() {
+            self.deadlines.unread = None;
+            return true;
+        }
+        let limits = &cx.core.settings.limits;
+        let now = cx.reactor.now().mono;
+        self.deadlines.unread.get_or_insert(now + limits.finish_timeout);
+        let left = reply.body.length().map(|length| length - reply.body.end());
+        !is_past(self.deadlines.unread, now)
+            && reply.brought.is_some()
+            && reply.body.retain() == Retain::All
+            && left.is_some_and(|left| left <= limits.finish.0)
+    }
+
+    /// Returns true if the request has gone out on a connection that was used before, was not answered,
+    /// and does no harm if it is sent twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1). Its content goes back
+    /// to its beginning then.
+    pub(super) fn may_send_again(&self, cx: &mut FetchCx<'_>) -> bool {
+        self.is_reused()
+            && matches!(self.step, Step::Send | Step::Head)
+            && self.interims == 0
+            && !self.has_brought(cx)
+            && !self.tried_again
+            && self.order.request.method().is_idempotent()
+            && self.rewind_upload(cx)
+    }
+
+    fn rewind_upload(&self, cx: &mut FetchCx<'_>) -> bool {
+        match (self.order.upload, self.reader) {
+            (Some(upload), Some(reader)) => {
+                cx.core.uploads.get_mut(upload).is_some_and(|body| body.rewind(reader))
+            }
+            (None, _) => true,
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Begins again on a new connection.
+    pub(super) fn try_again(&mut self, cx: &mut FetchCx<'_>) {
+        self.drop_connection(cx);
+        let unread = self.input.unread().len();
+        self.input.consume(unread);
+        self.tried_again = true;
+        self.restart();
+        self.step = Step::Acquire;
+    }
+}

@@ -1,0 +1,155 @@
+//! Request heads as they are forwarded, with the fields that this hop adds.
+
+use std::sync::Arc;
+
+use crate::cache::Object;
+use crate::http::hop::{self, Hop, Protocol, max_forwards};
+use crate::http::{Field, Fields, Framing, HeadWriter, Method, Name, RequestHead, Version, claims};
+use crate::proxy::routing::client_address::Behind;
+use crate::proxy::settings::Settings;
+
+use super::request::Order;
+
+/// Writes the head of a request to an origin. What the cache wants to know of the whole is asked
+/// without the client's own conditions and ranges.
+pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings) {
+    let Order { request, route, validate, fill, .. } = order;
+    let ours = order.background || !validate.is_empty() || fill.is_some();
+    // A part is asked for again as such: the whole may be large.
+    let whole = ours && validate.first().is_none_or(|object| object.content.is_whole());
+    let fields = request.fields();
+    let hop = Hop::of(request.version(), fields);
+    let reverse = settings.reverse.is_some();
+    let behind = Behind::of(order.client.ip(), fields, settings);
+    out.reserve(request.wire_length() + 256);
+    let mut head = HeadWriter::request(out, request.method_name(), route.target());
+    if !fields.has(Name::Host) {
+        head.field("Host", route.host_field().as_bytes());
+    }
+    for field in fields.iter() {
+        match field.id {
+            Name::Host => {
+                head.field("Host", route.host_field().as_bytes());
+            }
+            Name::ContentLength => {
+                head.number("Content-Length", request.framing().length().unwrap_or_default());
+            }
+            Name::MaxForwards => forward_limit(&mut head, request, &field),
+            // HTTP/1.0 knows no expectations; one is ignored, not passed on.
+            Name::Expect if request.version() == Version::Http10 || order.old_origin => {}
+            Name::Trailer if order.gathered.is_some() => {}
+            Name::IfNoneMatch | Name::IfModifiedSince if ours => {}
+            Name::Range | Name::IfRange if whole => {}
+            // A reverse proxy writes them anew, from what is believed of them.
+            Name::XForwardedFor
+            | Name::XForwardedHost
+            | Name::XForwardedProto
+            | Name::Forwarded => {}
+            Name::Other if !may_say(&field, request.method(), &behind, settings) => {}
+            _ if hop.ends_here(&field) => {}
+            _ => {
+                head.copy(&field);
+            }
+        }
+    }
+    if let Some(fill) = fill {
+        head.field("Range", fill.range().as_bytes());
+        fill.object().into_iter().for_each(|object| only_of_the_same(&mut head, object));
+    }
+    ask_whether_still_valid(&mut head, validate);
+    if reverse {
+        behind.write_to(&mut head, fields, route.host_field());
+    }
+    head.via(request.version(), &settings.via);
+    match order.gathered {
+        Some(length) => _ = head.number("Content-Length", length),
+        None if request.framing() == Framing::Chunked => {
+            head.field("Transfer-Encoding", b"chunked");
+        }
+        None => {}
+    }
+    if let Some(protocol) = upgrade_of(request, settings) {
+        head.field("Connection", b"Upgrade").field("Upgrade", protocol.as_bytes());
+    } else if hop::takes_trailers(request.version(), fields) && !order.old_origin {
+        head.field("Connection", b"TE").field("TE", b"trailers");
+    }
+    head.end();
+}
+
+/// Returns true if a field of a request reaches the origin as far as what it claims is concerned.
+/// Applications believe such fields, and caches do not know by which of them a response was selected, so
+/// that only those of trusted proxies pass.
+fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Settings) -> bool {
+    let name = field.name;
+    if claims::is_httpoxy(name) || claims::is_lookalike(name) {
+        return false;
+    }
+    // A path that no rule has judged.
+    if settings.protects_paths() && claims::is_other_target(name) {
+        return false;
+    }
+    let retrieves = matches!(method, Method::Get | Method::Head);
+    let claims = claims::is_claim(name) || (retrieves && claims::overrides_method(name));
+    behind.is_trusted() || !claims
+}
+
+/// Returns the protocol that `request` asks to switch to, if that is passed on: WebSocket, which is asked
+/// for with GET and without content (RFC 6455 §4.1), or one that the operator allows.
+pub(crate) fn upgrade_of<'a>(request: &RequestHead, settings: &'a Settings) -> Option<&'a str> {
+    let asked = hop::upgrade(request.version(), request.fields())?;
+    let plain = request.method() == Method::Get && !request.framing().has_content();
+    if asked.eq_ignore_ascii_case(b"websocket") {
+        return plain.then_some("websocket");
+    }
+    let allowed = settings.upgrades.iter().find(|protocol| protocol.is_named(asked));
+    allowed.map(Protocol::as_str)
+}
+
+/// RFC 9110 §7.6.2: one less on TRACE and OPTIONS; on other methods it is passed on as it came.
+fn forward_limit(head: &mut HeadWriter<'_>, request: &RequestHead, field: &Field<'_>) {
+    let limited = matches!(request.method(), Method::Options | Method::Trace);
+    match max_forwards(request) {
+        Some(hops) if limited => {
+            head.number("Max-Forwards", hops.saturating_sub(1));
+        }
+        _ => {
+            head.copy(field);
+        }
+    }
+}
+
+/// RFC 9111 §4.3.1: by the validators that were stored. A date could be that of any of several.
+fn ask_whether_still_valid(head: &mut HeadWriter<'_>, stored: &[Arc<Object>]) {
+    let mut tags: Vec<&[u8]> = Vec::new();
+    for tag in stored.iter().filter_map(|object| object.head.only(Name::ETag)) {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    if !tags.is_empty() {
+        head.field("If-None-Match", &tags.join(&b", "[..]));
+    }
+    if let [object] = stored
+        && let Some(modified) = object.head.only(Name::LastModified)
+    {
+        head.field("If-Modified-Since", modified);
+    }
+}
+
+/// RFC 9110 §13.1.5: a part of what is stored already, and of nothing else.
+fn only_of_the_same(head: &mut HeadWriter<'_>, object: &Object) {
+    let validator = [Name::ETag, Name::LastModified].map(|name| object.head.only(name));
+    if let Some(validator) = validator.into_iter().flatten().next() {
+        head.field("If-Range", validator);
+    }
+}
+
+/// Returns true if a response was selected by what this hop writes of its own: `TE`, and on the way to
+/// the origin of a reverse proxy what is said of its clients.
+pub(super) fn varies_by_hop(fields: &Fields, settings: &Settings) -> bool {
+    let reverse = settings.reverse.is_some();
+    fields.elements(Name::Vary).any(|name| {
+        Name::from_bytes(name) == Name::Te
+            || (reverse && (claims::is_claim(name) || claims::is_lookalike(name)))
+    })
+}

@@ -1,0 +1,219 @@
+//! Heads as they are passed on: without what concerned the last connection, with what this hop adds.
+
+use crate::cache;
+use crate::http::hop::{self, Hop};
+use crate::http::{FieldNames, Fields, HeadWriter, Name, ResponseHead, Status, date, push_via};
+use crate::proxy::settings::Settings;
+use crate::proxy::settings::origin::ReverseOrigin;
+use crate::time::Now;
+
+use super::request::Order;
+
+/// A response's head as it is passed on and stored, without the empty line and without what each
+/// answer has of its own: `Age` is kept as it came, for the answers that it came with.
+pub(super) fn response_fields(
+    response: &ResponseHead,
+    order: &Order,
+    settings: &Settings,
+    now: Now,
+) -> Fields {
+    let route = &order.route;
+    // Of credentials that have ended here, an origin that was shown none has nothing to say.
+    let own_users = settings.reverse.is_some() && settings.auth.is_some();
+    let without_info = own_users && !order.request.fields().has(Name::Authorization);
+    let (fields, status) = (response.fields(), response.status());
+    let hop = Hop::of(response.version(), fields);
+    let mut start_line = Vec::with_capacity(response.wire_length() + 128);
+    HeadWriter::response(&mut start_line, status, response.reason());
+    let mut out = Fields::after(start_line, fields.len() + 2);
+    for field in fields.iter() {
+        match field.id {
+            Name::ContentLength if status.code() == 204 || status.is_interim() => {}
+            Name::Location | Name::ContentLocation if settings.reverse.is_some() => {
+                let known_as = [route.authority(), route.host_field()];
+                let origin = settings.reverse.as_ref();
+                let value = origin.and_then(|origin| map_back(field.value, origin, known_as));
+                out.push(field.name, value.as_deref().unwrap_or(field.value));
+            }
+            Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
+            _ if hop.ends_here(&field) => {}
+            _ => out.copy(field),
+        }
+    }
+    if response.is_coded() {
+        // A coding that this proxy cannot undo ends with the connection, here as there.
+        fields
+            .all(Name::TransferEncoding)
+            .for_each(|coding| out.push(b"Transfer-Encoding", coding));
+    }
+    if !out.has(Name::Date) && !status.is_interim() {
+        out.push(b"Date", date::format(now.wall).as_bytes()); // RFC 9110 §6.6.1
+    }
+    let mut via = Vec::with_capacity(settings.via.len() + 4);
+    push_via(&mut via, response.version(), &settings.via);
+    out.push(b"Via", &via);
+    if settings.reverse.is_none() && hop::asks_to_authenticate_connection(fields) {
+        // Without, clients do not use such schemes through a proxy (RFC 4559 §6).
+        out.push(b"Proxy-Support", b"Session-Based-Authentication");
+        out.push(b"Connection", b"Proxy-Support");
+    }
+    out
+}
+
+/// The head that the whole would have had, from that of a part of it (RFC 9111 §3.4).
+pub(super) fn whole_fields(part: &Fields, length: u64) -> Fields {
+    let mut start_line = Vec::new();
+    HeadWriter::response(&mut start_line, Status::OK, Status::OK.reason().as_bytes());
+    let mut out = Fields::after(start_line, part.len());
+    let of_part = |id| matches!(id, Name::ContentRange | Name::ContentLength);
+    for field in part.iter().filter(|field| !of_part(field.id)) {
+        out.copy(field);
+    }
+    out.push(b"Content-Length", length.to_string().as_bytes());
+    out
+}
+
+/// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
+/// length is known.
+pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
+    let mut out = Fields::after(passed_on.start_line().to_vec(), passed_on.len() + 1);
+    let withheld = cache::withheld(passed_on);
+    for field in passed_on.iter().filter(|field| field.id != Name::Age) {
+        if !withheld.contains(field.name) {
+            out.copy(field);
+        }
+    }
+    if !out.has(Name::ContentLength) && status.code() != 204 {
+        out.push(b"Content-Length", length.to_string().as_bytes());
+    }
+    out.shrink();
+    out
+}
+
+/// The stored head after a 304: what it brought replaces what was there (RFC 9111 §3.2).
+pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
+    let mut out = Fields::after(stored.start_line().to_vec(), stored.len());
+    let withheld = cache::withheld(not_modified);
+    let brought: FieldNames<'_> = not_modified.iter().map(|field| field.name).collect();
+    let kept = |id| matches!(id, Name::ContentLength | Name::ContentEncoding | Name::ContentRange);
+    for field in stored.iter() {
+        if kept(field.id) || !brought.contains(field.name) {
+            out.copy(field);
+        }
+    }
+    for field in not_modified.iter().filter(|field| !kept(field.id) && field.id != Name::Age) {
+        if !withheld.contains(field.name) {
+            out.copy(field);
+        }
+    }
+    out.shrink();
+    out
+}
+
+/// The location that a client knows for one that the origin named: a URL of the origin, or a path,
+/// below the prefix; the origin may also use a name that it is `known_as` to the client. `None` if
+/// it is to be left as it is.
+fn map_back(location: &[u8], origin: &ReverseOrigin, known_as: [&str; 2]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(location).ok()?;
+    let path = match text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")) {
+        Some(_) => {
+            let rest = &text[7..];
+            let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+            let ours = |ours: &str| ours.eq_ignore_ascii_case(authority);
+            (ours(&origin.authority) || known_as.into_iter().any(ours)).then_some(path)?
+        }
+        None if text.starts_with('/') && !text.starts_with("//") => text,
+        None => return None,
+    };
+    let below = path.strip_prefix(origin.prefix.as_str())?;
+    match below.as_bytes() {
+        [] => Some(b"/".to_vec()),
+        // What begins with two of them names a host (RFC 3986 §4.2), also with a backslash for one.
+        [b'/', b'/' | b'\\', ..] => Some(["/.", below].concat().into_bytes()),
+        [b'/', ..] => Some(below.as_bytes().to_vec()),
+        [b'?' | b'#', ..] => Some(["/", below].concat().into_bytes()),
+        _ => None, // another path that only begins like the prefix
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work;
+
+    /// A head at the limits: `Cache-Control` that names as many fields as fit into so many lines, and
+    /// fields with long names that differ in their last letters.
+    fn hostile(directive: &str, lines: usize, name: &str) -> Fields {
+        let mut fields = Fields::default();
+        for line in 0..lines {
+            let names: String = (0..1500).map(|n| format!("{line}{n},")).collect();
+            fields.push(b"Cache-Control", format!("{directive}=\"{names}\"").as_bytes());
+        }
+        for n in 0..100 {
+            let name = format!("{}{n:03}", name.repeat(100));
+            fields.push(name.as_bytes(), b"x");
+        }
+        fields
+    }
+
+    #[test]
+    fn heads_are_stored_and_updated_in_few_steps() {
+        for directive in ["private", "no-cache", "other"] {
+            for other in ["a", "A", "b"] {
+                let (stored, newer) = (hostile(directive, 1, "a"), hostile(directive, 4, other));
+                let before = work::counted();
+                stored_fields(&newer, Status::OK, 1);
+                updated_fields(&stored, &newer);
+                let steps = work::counted() - before;
+                assert!(steps < 1_000_000, "{directive}, {other}: {steps} steps");
+            }
+        }
+    }
+
+    #[test]
+    fn newer_fields_replace_older_ones_in_any_case() {
+        let fields = |lines: &[(&str, &str)]| {
+            let mut fields = Fields::default();
+            lines.iter().for_each(|(name, value)| fields.push(name.as_bytes(), value.as_bytes()));
+            fields
+        };
+        let stored = fields(&[("A", "1"), ("B", "1"), ("Content-Length", "9"), ("C", "1")]);
+        let newer =
+            fields(&[("b", "2"), ("Content-Length", "0"), ("Age", "5"), ("D", "2"), ("b", "3")]);
+        let expected = fields(&[
+            ("A", "1"),
+            ("Content-Length", "9"),
+            ("C", "1"),
+            ("b", "2"),
+            ("D", "2"),
+            ("b", "3"),
+        ]);
+        assert_eq!(updated_fields(&stored, &newer).wire(), expected.wire());
+        let newer = fields(&[("Cache-Control", "private=\"set-cookie\""), ("Set-Cookie", "a=b")]);
+        assert_eq!(updated_fields(&stored, &newer).len(), 5, "what is withheld is not stored");
+    }
+
+    #[test]
+    fn locations_below_the_prefix_are_mapped_back() {
+        let origin = ReverseOrigin::parse("http://app.test:81/base").unwrap();
+        let mapped = |location: &str| {
+            let mapped = map_back(location.as_bytes(), &origin, ["www.test", "www.test:80"]);
+            mapped.map(|value| String::from_utf8(value).unwrap())
+        };
+        assert_eq!(mapped("http://app.test:81/base/y?z").as_deref(), Some("/y?z"));
+        assert_eq!(mapped("http://WWW.test/base").as_deref(), Some("/"));
+        assert_eq!(mapped("/base/y").as_deref(), Some("/y"));
+        assert_eq!(mapped("/base?q").as_deref(), Some("/?q"));
+        assert_eq!(mapped("/base//other.test/").as_deref(), Some("/.//other.test/"));
+        assert_eq!(mapped("/base/\\other.test/").as_deref(), Some("/./\\other.test/"));
+        for left in [
+            "/based",
+            "http://other.test/base/y",
+            "y",
+            "//app.test:81/base/",
+            "https://app.test:81/base/",
+        ] {
+            assert_eq!(mapped(left), None, "{left}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Send: the request goes out, its content as it comes from the client.
+
+use std::task::Poll;
+
+use crate::http::hop;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::shared::Core;
+use crate::proxy::transfer::body::State;
+use crate::proxy::transfer::output::Supply;
+
+use super::context::FetchCx;
+use super::gather::encourage;
+use super::rewrite_request;
+use super::state::Fetch;
+use super::step::{Next, Step};
+
+/// Writes the head, and sends what there is.
+pub(super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+    let now = cx.reactor.now().mono;
+    fetch.order.old_origin |= cx.core.old_origins.contains(&fetch.order.route.origin, now);
+    if fetch.order.needs_gathering() {
+        return Next::Go(Step::Gather);
+    }
+    encourage(fetch, cx);
+    if let Some(connection) = &mut fetch.connection
+        && hop::authenticates_connection(fetch.order.request.fields())
+    {
+        connection.bound_to = fetch.order.bound_to;
+    }
+    fetch.write_head(cx.core);
+    cx.core.cache.sent(fetch.ticket);
+    fetch.request_ended = fetch.order.upload.is_none();
+    fetch.sent_at = now;
+    Next::Go(Step::Head)
+}
+
+/// Sends as much of the request as there is and the origin takes. An origin that takes no more may
+/// still have answered.
+///
+/// # Errors
+/// If the client does not bring all of the content.
+pub(super) fn push_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<(), ExchangeError> {
+    let Some(connection) = fetch.connection else { return Ok(()) };
+    while !fetch.sending_failed && !cx.budget.is_spent() {
+        if fetch.output.is_between_frames() && !fetch.request_ended {
+            plan(fetch, cx)?;
+        }
+        if fetch.output.is_empty() {
+            park(fetch, cx);
+            return Ok(());
+        }
+        let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get(upload));
+        let supply = match (body, fetch.reader) {
+            (Some(body), Some(reader)) => Supply::Body(body, reader),
+            _ => Supply::Nothing,
+        };
+        let sent = match fetch.output.send(cx.reactor, connection.io, supply) {
+            Poll::Pending => {
+                let timeout = cx.core.settings.limits.origin_timeout;
+                fetch.deadlines.sending.get_or_insert(cx.reactor.now().mono + timeout);
+                return Ok(());
+            }
+            Poll::Ready(Err(_)) => {
+                fetch.sending_failed = true;
+                fetch.deadlines.sending = None;
+                return Ok(());
+            }
+            Poll::Ready(Ok(sent)) => sent,
+        };
+        cx.budget.spend_out(sent.bytes);
+        fetch.deadlines.sending = None;
+        let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
+        if let (Some(body), Some(reader)) = (body, fetch.reader) {
+            body.advance(reader, sent.content, cx.reactor);
+        }
+    }
+    Ok(())
+}
+
+/// Plans the next frame of content.
+fn plan(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<(), ExchangeError> {
+    let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get(upload));
+    let (Some(body), Some(reader)) = (body, fetch.reader) else {
+        return Err(ExchangeError::ClientGone);
+    };
+    let end = match body.state() {
+        State::Streaming => None,
+        State::Complete(trailers) => Some(trailers.as_ref()),
+        State::Failed(error) => return Err(error.clone()),
+    };
+    fetch.request_ended = fetch.output.plan(fetch.request_coding(), body.available(reader), end);
+    Ok(())
+}
+
+/// All there is has left. If more is to come, the client is what is waited for.
+fn park(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
+    fetch.output.release();
+    if fetch.request_ended {
+        return;
+    }
+    let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
+    if let (Some(body), Some(reader)) = (body, fetch.reader) {
+        body.park(reader);
+    }
+}
+
+impl Fetch {
+    pub(super) fn write_head(&mut self, core: &Core) {
+        rewrite_request::request_head(self.output.bytes(), &self.order, &core.settings);
+    }
+}

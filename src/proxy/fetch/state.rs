@@ -1,0 +1,264 @@
+//! The side of an exchange that faces an origin.
+//!
+//! A fetch is driven through named steps, one function each, in [`fetch`](super):
+//!
+//! ```text
+//! [gather] ── acquire ── send ── head ── content ── end
+//!                └──────── once more, on a new connection, if a reused one was dead
+//! ```
+//!
+//! It is begun by a client and outlives it if somebody else reads, or if what it brings is worth
+//! storing. It knows no client: it fills a [`Reply`].
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::{Failure, Object, Presented, Response, Ticket};
+use crate::http::{ClientCodec, Fields, Framing, Method, Status};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::mail::Mail;
+use crate::proxy::origin::dial::Dial;
+use crate::proxy::origin::pool::OriginConnection;
+use crate::proxy::shared::Core;
+use crate::proxy::timers::{FetchDeadlines, is_past};
+use crate::proxy::transfer::body::Retain;
+use crate::proxy::transfer::input::Input;
+use crate::proxy::transfer::output::{Coding, Outgoing};
+use crate::proxy::transfer::readers::ReaderKey;
+use crate::proxy::transfer::response::{Brought, Reply};
+use crate::reactor::{Active, Arena, Id, Reactor, Token, Wake};
+
+use super::context::FetchCx;
+use super::request::Order;
+use super::step::Step;
+
+/// A request to an origin, and its response.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    pub(super) id: Id<Self>,
+    pub(super) order: Order,
+    pub(super) ticket: Ticket,
+    pub(super) reply: Id<Reply>,
+    pub(super) step: Step,
+    pub(crate) dial: Option<Dial>,
+    pub(super) connection: Option<OriginConnection>,
+    pub(super) output: Outgoing,
+    pub(super) reader: Option<ReaderKey>,
+    /// Whether the whole request is in the output, or has left.
+    pub(super) request_ended: bool,
+    /// True if the origin takes no more of the request, or shall get no more; its answer may still come.
+    pub(super) sending_failed: bool,
+    pub(super) codec: ClientCodec,
+    pub(super) input: Input,
+    pub(super) interims: usize,
+    /// Bytes of their heads.
+    pub(super) interim_bytes: usize,
+    /// When the request was sent.
+    pub(super) sent_at: Instant,
+    pub(super) tried_again: bool,
+    /// Set once the client was told to go on with its content, in place of the origin.
+    pub(super) encouraged: bool,
+    pub(super) deadlines: FetchDeadlines,
+    /// Bytes counted as memory of connections.
+    pub(crate) held: usize,
+}
+
+impl Active for Fetch {
+    const KIND: u8 = 2;
+}
+
+impl Fetch {
+    /// Begins a fetch; its reply is there at once, for whoever wants to read it.
+    pub(crate) fn begin(
+        mut order: Order,
+        reactor: &mut Reactor<Mail>,
+        core: &mut Core,
+        fetches: &mut Arena<Self>,
+    ) -> Id<Reply> {
+        core.counters.fetches += 1;
+        let now = reactor.now().mono;
+        let method = order.request.method();
+        order.old_origin = core.old_origins.contains(&order.route.origin, now);
+        let step = if order.needs_gathering() { Step::Gather } else { Step::Acquire };
+        let may_store = core.cache.is_on() && matches!(method, Method::Get | Method::Post);
+        let retain = if may_store { Retain::All } else { Retain::Behind };
+        let window = core.settings.limits.window.0;
+        let mut reply = None;
+        let id = fetches.insert_with(|id| {
+            let new = core.replies.insert(Reply::new(id.token(), retain, window));
+            reply = Some(new);
+            let ticket = core.cache.begin(&order.key, &mut order.presented, new, now);
+            if order.bound_to.is_some() {
+                core.cache.keep_apart(ticket);
+            }
+            if order.background {
+                core.cache.refresh(ticket);
+            }
+            let upload = order.upload.and_then(|upload| core.uploads.get_mut(upload));
+            Self {
+                id,
+                ticket,
+                reply: new,
+                step,
+                dial: None,
+                connection: None,
+                output: Outgoing::new(),
+                reader: upload.and_then(|body| body.attach(id.token())),
+                request_ended: false,
+                sending_failed: false,
+                codec: ClientCodec::new(order.request.method()),
+                input: Input::new(),
+                interims: 0,
+                interim_bytes: 0,
+                sent_at: now,
+                tried_again: false,
+                encouraged: false,
+                deadlines: FetchDeadlines::default(),
+                held: 0,
+                order,
+            }
+        });
+        reactor.wake(id.token());
+        reply.expect("made with the fetch")
+    }
+
+    pub(super) const fn token(&self) -> Token {
+        self.id.token()
+    }
+
+    /// One line about what it is at.
+    pub(crate) fn describe(&self) -> String {
+        format!("fetch {} in {:?}", self.order.route.uri, self.step)
+    }
+
+    /// When it is to be driven again at the latest.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let dial = self.dial.as_ref().map(Dial::next_deadline);
+        self.deadlines.next().into_iter().chain(dial).min()
+    }
+
+    /// Whether it goes on for nobody.
+    pub(crate) const fn is_unread(&self) -> bool {
+        self.deadlines.unread.is_some()
+    }
+
+    /// Returns true if the origin was waited for too long. Asked when a step parks: what has come in
+    /// time counts, however late the loop is.
+    pub(super) fn is_late(&self, cx: &FetchCx<'_>) -> bool {
+        let now = cx.reactor.now().mono;
+        is_past(self.deadlines.sending, now) || is_past(self.deadlines.answer, now)
+    }
+
+    /// Returns true if the whole request has left.
+    pub(super) const fn has_sent_request(&self) -> bool {
+        self.request_ended && self.output.is_empty()
+    }
+
+    /// More of the answer is waited for, if it is the origin's turn: while a client still brings
+    /// content, and the origin takes it, an answer is not due.
+    pub(super) fn await_answer(&mut self, cx: &FetchCx<'_>) {
+        let is_due = self.sending_failed || self.has_sent_request();
+        let until = cx.reactor.now().mono + cx.core.settings.limits.origin_timeout;
+        self.deadlines.answer = is_due.then(|| self.deadlines.answer.unwrap_or(until));
+    }
+
+    /// Returns true if the origin has closed the connection without a word.
+    pub(super) fn is_lost(&self, error: &ExchangeError) -> bool {
+        matches!(error, ExchangeError::OriginGone) && self.input.is_empty()
+    }
+
+    /// Returns true if what came is no HTTP, on a connection that was used before: bytes behind an
+    /// earlier response.
+    pub(super) fn has_read_stray(&self, error: &ExchangeError) -> bool {
+        let at_start = self.step == Step::Head && self.interims == 0;
+        at_start && self.is_reused() && matches!(error, ExchangeError::BadResponse(_))
+    }
+
+    pub(super) fn is_reused(&self) -> bool {
+        self.connection.is_some_and(|connection| connection.reused)
+    }
+
+    /// Forgets what was sent and received of it.
+    pub(super) fn restart(&mut self) {
+        self.request_ended = false;
+        self.sending_failed = false;
+        self.output = Outgoing::new();
+        self.codec = ClientCodec::new(self.order.request.method());
+        self.deadlines = FetchDeadlines::default();
+    }
+
+    pub(super) fn drop_connection(&mut self, cx: &mut FetchCx<'_>) {
+        if let Some(connection) = self.connection.take() {
+            cx.reactor.close(connection.io);
+        }
+        if let Some(mut dial) = self.dial.take() {
+            dial.cancel(cx.reactor, cx.core);
+        }
+    }
+
+    pub(super) fn has_brought(&self, cx: &FetchCx<'_>) -> bool {
+        cx.core.replies.get(self.reply).is_some_and(|reply| reply.brought.is_some())
+    }
+
+    /// Has its readers served a stale response instead, if there is one that survives `failure`.
+    pub(super) fn falls_back(&mut self, failure: Failure, cx: &mut FetchCx<'_>) -> bool {
+        let (now, unsaid) = (cx.reactor.now().mono, cx.core.settings.limits.stale_if_unreachable);
+        let survives = |object: &Arc<Object>| object.freshness().survives(failure, unsaid, now);
+        let Some(object) = self.order.fallback.take().filter(survives) else { return false };
+        if let Some(reply) = cx.core.replies.get_mut(self.reply) {
+            reply.bring(Brought::Stale { object, failure }, cx.reactor);
+        }
+        true
+    }
+
+    /// Lets go of what it holds.
+    pub(super) fn let_go(&mut self, cx: &mut FetchCx<'_>) {
+        self.drop_connection(cx);
+        self.input.release(&mut cx.core.buffers);
+        cx.core.memory.count(&mut self.held, 0);
+        self.leave_upload(cx);
+        cx.core.release_reply(self.reply, cx.reactor);
+    }
+
+    /// Returns the bytes of memory it holds in buffers.
+    pub(crate) const fn holds(&self) -> usize {
+        self.input.held() + self.output.held()
+    }
+
+    /// Reads no more of the request's content.
+    pub(super) fn leave_upload(&mut self, cx: &mut FetchCx<'_>) {
+        if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
+            cx.core.leave_upload(upload, reader, cx.reactor);
+        }
+    }
+
+    /// How the request's content is framed.
+    pub(super) fn request_coding(&self) -> Coding {
+        match self.order.request.framing() {
+            Framing::Chunked if self.order.gathered.is_none() => Coding::Chunked,
+            _ => Coding::Identity,
+        }
+    }
+
+    /// Has the cache judge the response, or a stored one that it has updated.
+    pub(super) fn judge<R>(
+        &mut self,
+        status: Status,
+        fields: &Fields,
+        cx: &FetchCx<'_>,
+        judge: impl FnOnce(&mut Presented, Response<'_>) -> R,
+    ) -> R {
+        let response = Response {
+            uri: &self.order.route.uri,
+            status,
+            fields,
+            is_coded: false,
+            targets: cx.core.settings.targets(),
+            rules: &cx.core.settings.freshness_rules,
+            store_cookies: cx.core.settings.store_cookies,
+            sent: self.sent_at,
+            now: cx.reactor.now(),
+        };
+        judge(&mut self.order.presented, response)
+    }
+}

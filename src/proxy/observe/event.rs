@@ -1,0 +1,304 @@
+//! What is found out and decided about a request: one list of typed events, from which the log, the
+//! explanations and the tests are fed.
+
+use std::fmt::{self, Display, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::access::{AddressClass, Denial, DestinationRule, Host, RuleName};
+use crate::cache::{LifetimeSource, Object};
+use crate::proxy::error::ExchangeError;
+
+use super::log_text::push_quoted;
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// The request that is to be explained: its method, what it asks for, and who sends it.
+    Asked(String, String, IpAddr),
+    /// A user has said who it is.
+    Recognized(Arc<str>),
+    /// The host, as it was written and as it was read.
+    Read(String, Host),
+    /// A rule that waits for an address.
+    Undecided(RuleName),
+    /// The rule that decides by the name, or the default; nothing is denied by it.
+    Decided(Option<RuleName>),
+    /// A rule that would have denied the request, if it were not only written down.
+    Reported(RuleName),
+    /// The target URI, normalised.
+    Routed(Arc<str>),
+    /// The addresses of the host.
+    Answered(Vec<IpAddr>),
+    /// One of them, what it is for, and what it is allowed by, or why it is denied.
+    Judged(IpAddr, AddressClass, Result<Permit, Denial>),
+    /// The request may go there.
+    Allowed(Vec<SocketAddr>),
+    /// It goes no further.
+    Failed(ExchangeError),
+    /// By what it is stored.
+    Keyed(Arc<str>),
+    /// A response that is stored for it.
+    Stored(Stored),
+    /// What the cache would do.
+    Looked(&'static str),
+}
+
+/// What an address is allowed by, beside the default.
+#[derive(Clone, Debug)]
+pub(crate) struct Permit {
+    /// The rule that fits it.
+    pub(crate) rule: Option<RuleName>,
+    /// Whether that rule would deny it, and is only reported.
+    pub(crate) reported: bool,
+    /// The exception for special addresses.
+    pub(crate) exception: Option<DestinationRule>,
+}
+
+/// What is stored, at some moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    status: u16,
+    /// Bytes of content that are here, and of all there are.
+    here: u64,
+    length: u64,
+    /// The request fields that it was selected by.
+    selected_by: String,
+    /// Whether this request selects it.
+    selected: bool,
+    age: Duration,
+    lifetime: Duration,
+    said_by: LifetimeSource,
+    /// Seconds that are left, negative if it is stale.
+    ttl: i64,
+}
+
+impl Stored {
+    /// What there is to say of an object that a request selects or does not.
+    pub(crate) fn of(object: &Object, selected: bool, now: Instant) -> Self {
+        let freshness = object.freshness();
+        let (lifetime, said_by) = freshness.lifetime();
+        let names: Vec<_> = object.selection.names().map(String::from_utf8_lossy).collect();
+        Self {
+            status: object.status.code(),
+            here: object.content.here(),
+            length: object.length(),
+            selected_by: names.join(", "),
+            selected,
+            age: freshness.age(now),
+            lifetime,
+            said_by,
+            ttl: freshness.time_to_live(now),
+        }
+    }
+
+    fn freshness(&self) -> String {
+        let (lifetime, age, by) = (self.lifetime.as_secs(), self.age.as_secs(), self.said_by);
+        let by = match by {
+            LifetimeSource::LastModified => "a tenth of the time since last-modified",
+            LifetimeSource::Rule => "a rule (--freshness)",
+            LifetimeSource::Purge => "until it was purged",
+            LifetimeSource::Nothing => "nothing says how long",
+            by => by.name(),
+        };
+        let state = if self.ttl > 0 { "fresh" } else { "stale" };
+        format!("lifetime {lifetime} s ({by}) - age {age} s = {} s: {state}", self.ttl)
+    }
+}
+
+/// A line for people: what it is about, and what it says.
+impl Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<10} ", self.name())?;
+        match self {
+            Self::Asked(method, target, client) => write!(f, "{method} {target}, from {client}"),
+            Self::Recognized(user) => f.write_str(user),
+            Self::Read(text, Host::Address(address)) => {
+                write!(f, "{text} is the address {address}, {}", AddressClass::of(*address))
+            }
+            Self::Read(text, Host::Name(name)) => write!(f, "{text} is the name {name}"),
+            Self::Undecided(rule) => write!(f, "{rule} waits for the addresses"),
+            Self::Decided(Some(rule)) => write!(f, "{rule} fits"),
+            Self::Decided(None) => f.write_str("none fits; the default is to allow"),
+            Self::Reported(rule) => write!(f, "{rule} would deny it, and is only reported"),
+            Self::Routed(uri) => f.write_str(uri),
+            Self::Answered(addresses) => write!(f, "{}", joined(addresses)),
+            Self::Judged(address, class, Err(denial)) => {
+                write!(f, "{address} is {class}: denied; {denial}")
+            }
+            Self::Judged(address, class, Ok(Permit { rule, reported, exception })) => {
+                write!(f, "{address} is {class}: allowed")?;
+                let by = if *reported { ", in spite of" } else { " by" };
+                rule.iter().try_for_each(|rule| write!(f, "{by} {rule}"))?;
+                exception.iter().try_for_each(|by| write!(f, " (--allow-destination {by})"))
+            }
+            Self::Allowed(to) if to.is_empty() => f.write_str("allowed"),
+            Self::Allowed(to) => write!(f, "allowed, to {}", joined(to)),
+            Self::Failed(error) => {
+                let (verdict, reason) = (error.verdict(), error.reason());
+                let word = if error.is_denial() { "denied" } else { "refused" };
+                write!(f, "{word} with {} ({reason}): {}", verdict.status, error)
+            }
+            Self::Keyed(key) => f.write_str(key),
+            Self::Stored(stored) => {
+                let Stored { status, here, length, selected_by, .. } = stored;
+                write!(f, "{status}, {here} of {length} bytes")?;
+                if !selected_by.is_empty() {
+                    let not = if stored.selected { "" } else { "not " };
+                    write!(f, ", {not}for this {selected_by}")?;
+                }
+                write!(f, "; {}", stored.freshness())
+            }
+            Self::Looked(what) => f.write_str(what),
+        }
+    }
+}
+
+impl Event {
+    /// What it is about.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Asked(..) => "request",
+            Self::Recognized(_) => "user",
+            Self::Read(..) => "host",
+            Self::Undecided(_) | Self::Decided(_) | Self::Reported(_) => "rule",
+            Self::Routed(_) => "target",
+            Self::Answered(_) => "answer",
+            Self::Judged(..) => "address",
+            Self::Allowed(_) | Self::Failed(_) => "verdict",
+            Self::Keyed(_) => "key",
+            Self::Stored(_) => "stored",
+            Self::Looked(_) => "cache",
+        }
+    }
+
+    /// A JSON object that says the same, field by field.
+    pub(crate) fn json(&self, out: &mut String) {
+        let mut object = Fields::begin(out, "event", self.name());
+        match self {
+            Self::Asked(method, target, client) => {
+                object.text("method", method).text("url", target).display("client", client)
+            }
+            Self::Recognized(user) => object.text("user", user),
+            Self::Read(text, Host::Address(address)) => {
+                let class = AddressClass::of(*address);
+                object.text("written", text).display("address", address).display("class", class)
+            }
+            Self::Read(text, Host::Name(name)) => object.text("written", text).text("name", name),
+            Self::Undecided(rule) => object.rule(rule).text("fits", "depends"),
+            Self::Decided(Some(rule)) => object.rule(rule).text("fits", "yes"),
+            Self::Decided(None) => object.text("fits", "none"),
+            Self::Reported(rule) => object.rule(rule).text("fits", "reported"),
+            Self::Routed(uri) => object.text("uri", uri),
+            Self::Answered(addresses) => object.list("addresses", addresses),
+            Self::Judged(address, class, judged) => {
+                let object = object.display("address", address).display("class", class);
+                match judged {
+                    Ok(Permit { rule, reported, exception }) => {
+                        let word = if *reported { "reported" } else { "allowed" };
+                        let object = object.text("judged", word);
+                        if let Some(rule) = rule {
+                            object.rule(rule);
+                        }
+                        if let Some(exception) = exception {
+                            object.display("exception", exception);
+                        }
+                        object
+                    }
+                    Err(denial) => object.text("judged", "denied").text("reason", &denial.rule()),
+                }
+            }
+            Self::Allowed(to) => object.text("verdict", "allowed").list("to", to),
+            Self::Failed(error) => {
+                let word = if error.is_denial() { "denied" } else { "refused" };
+                object
+                    .text("verdict", word)
+                    .number("status", error.verdict().status.code().into())
+                    .text("reason", &error.reason())
+                    .text("text", &error.to_string())
+            }
+            Self::Keyed(key) => object.text("key", key),
+            Self::Stored(stored) => stored.json(&mut object),
+            Self::Looked(what) => object.text("would", what),
+        };
+        out.push('}');
+    }
+}
+
+impl Stored {
+    fn json<'a, 'b>(&self, object: &'a mut Fields<'b>) -> &'a mut Fields<'b> {
+        object
+            .number("status", self.status.into())
+            .number("here", self.here)
+            .number("length", self.length)
+            .text("vary", &self.selected_by)
+            .bare("selected", self.selected)
+            .number("age", self.age.as_secs())
+            .number("lifetime", self.lifetime.as_secs())
+            .text("said_by", self.said_by.name())
+            .bare("ttl", self.ttl)
+    }
+}
+
+fn joined<T: ToString>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
+}
+
+/// The fields of a JSON object that is being written.
+struct Fields<'a>(&'a mut String);
+
+impl<'a> Fields<'a> {
+    fn begin(out: &'a mut String, name: &str, value: &str) -> Self {
+        out.push('{');
+        push_quoted(out, name);
+        out.push(':');
+        push_quoted(out, value);
+        Self(out)
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push(',');
+        push_quoted(self.0, name);
+        self.0.push(':');
+    }
+
+    fn text(&mut self, name: &str, value: &str) -> &mut Self {
+        self.name(name);
+        push_quoted(self.0, value);
+        self
+    }
+
+    fn display(&mut self, name: &str, value: impl Display) -> &mut Self {
+        self.text(name, &value.to_string())
+    }
+
+    fn number(&mut self, name: &str, value: u64) -> &mut Self {
+        self.bare(name, value)
+    }
+
+    /// What JSON has as it is shown: numbers, `true` and `false`.
+    fn bare(&mut self, name: &str, value: impl Display) -> &mut Self {
+        self.name(name);
+        let _ = write!(self.0, "{value}"); // writing to a String does not fail
+        self
+    }
+
+    fn list<T: ToString>(&mut self, name: &str, items: &[T]) -> &mut Self {
+        self.name(name);
+        self.0.push('[');
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                self.0.push(',');
+            }
+            push_quoted(self.0, &item.to_string());
+        }
+        self.0.push(']');
+        self
+    }
+
+    fn rule(&mut self, rule: &RuleName) -> &mut Self {
+        self.text("rule", &rule.text).text("place", &rule.reason())
+    }
+}

@@ -1,0 +1,366 @@
+//! Lines of the access log, in each format.
+
+use std::fmt::{self, Display, Write};
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::http::{Method, Name, RequestHead, Status};
+use crate::proxy::address_text::AddressText;
+use crate::time::Now;
+
+use super::journal::Journal;
+use super::log_text::{
+    Dates, around_secret, fill, push_escaped, push_json, push_number, push_quoted, push_right,
+    push_url,
+};
+use super::outcome::{Forwarded, Outcome};
+
+/// How access log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Aligned, for people.
+    Human,
+    /// Apache's combined format.
+    Combined,
+    /// Squid's native format.
+    Squid,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// The names of all formats, as options have them.
+    pub const NAMES: &'static [(&'static str, Self)] = &[
+        ("human", Self::Human),
+        ("combined", Self::Combined),
+        ("squid", Self::Squid),
+        ("json", Self::Json),
+    ];
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::NAMES.iter().find(|(name, _)| *name == text);
+        known.map(|&(_, format)| format).ok_or_else(|| {
+            let names: Vec<&str> = Self::NAMES.iter().map(|&(name, _)| name).collect();
+            format!("'{text}' is none of {}", names.join(", "))
+        })
+    }
+}
+
+impl Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Self::NAMES.iter().find(|(_, format)| format == self);
+        f.write_str(known.map_or("", |&(name, _)| name))
+    }
+}
+
+/// Adds the line of an exchange that is over `now`, with its line end.
+pub(super) fn write(
+    journal: &Journal,
+    format: LogFormat,
+    now: Now,
+    dates: &mut Dates,
+    out: &mut String,
+) {
+    let line = Line { journal, now };
+    match format {
+        LogFormat::Human => line.human(dates, out),
+        LogFormat::Combined => line.combined(dates, out),
+        LogFormat::Squid => line.squid(out),
+        LogFormat::Json => line.json(out),
+    }
+    out.push('\n');
+}
+
+struct Line<'a> {
+    journal: &'a Journal,
+    now: Now,
+}
+
+/// Adds bytes of a peer, escaped for their place.
+type Push = fn(&mut String, &[u8]);
+
+impl Line<'_> {
+    fn human(&self, dates: &mut Dates, out: &mut String) {
+        let journal = self.journal;
+        out.push_str(dates.time(journal.started.unix_seconds()));
+        out.push(' ');
+        match journal.status {
+            Some(status) => push_right(out, status.code().into(), "", 3),
+            None => out.push_str("  -"),
+        }
+        out.push(' ');
+        push_filled(out, journal.outcome.name(), 11);
+        let (elapsed, unit) = elapsed_in(self.elapsed());
+        push_right(out, elapsed, unit, 8);
+        let (size, unit) = size_in(journal.sent);
+        push_right(out, size, unit, 8);
+        out.push(' ');
+        let begin = out.len();
+        self.push_client(out);
+        fill(out, begin, 15);
+        out.push(' ');
+        push_filled(out, self.method(), 7);
+        out.push(' ');
+        if journal.unread.is_some() {
+            // What stands behind it would not be told from what is in it.
+            out.push('"');
+            self.push_target(out, push_escaped);
+            out.push('"');
+        } else {
+            self.push_target(out, push_escaped);
+        }
+        if let Some(reason) = &journal.reason {
+            out.push_str("  [");
+            push_escaped(out, reason.as_bytes());
+            if let Some(failures) = journal.failures {
+                out.push(' ');
+                push_number(out, failures.into(), 1);
+            }
+            out.push(']');
+        }
+        if let Some(rule) = &journal.reported {
+            out.push_str("  [would-deny ");
+            push_escaped(out, rule.as_bytes());
+            out.push(']');
+        }
+    }
+
+    fn combined(&self, dates: &mut Dates, out: &mut String) {
+        let journal = self.journal;
+        self.push_client(out);
+        out.push_str(" - ");
+        self.push_user(out);
+        out.push_str(" [");
+        dates.push_apache(out, journal.started.unix_seconds());
+        out.extend(["] \"", self.method(), " "]);
+        self.push_url(out);
+        let version = journal.request.as_ref().map_or("1.1", |head| head.version().number());
+        out.extend([" HTTP/", version, "\" "]);
+        match journal.status {
+            Some(status) => push_number(out, status.code().into(), 3),
+            None => out.push('-'),
+        }
+        out.push(' ');
+        push_number(out, journal.sent, 1);
+        out.push_str(" \"");
+        push_escaped(out, self.field(Name::Referer));
+        out.push_str("\" \"");
+        push_escaped(out, self.field(Name::UserAgent));
+        out.push('"');
+    }
+
+    /// As `logformat squid` has it: `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt`.
+    fn squid(&self, out: &mut String) {
+        let journal = self.journal;
+        push_seconds(out, journal.started.since_epoch() + self.elapsed());
+        push_right(out, millis(self.elapsed()), "", 7);
+        out.push(' ');
+        self.push_client(out);
+        let (code, end) = squid_code(journal);
+        out.extend([" ", code, end, "/"]);
+        push_number(out, journal.status.map_or(0, |status| status.code().into()), 3);
+        out.push(' ');
+        push_number(out, journal.sent_in_all, 1);
+        out.extend([" ", self.method(), " "]);
+        self.push_url(out);
+        out.push(' ');
+        self.push_user(out);
+        match journal.origin {
+            Some(origin) => {
+                out.push_str(" HIER_DIRECT/");
+                out.push_str(AddressText::of(origin.ip()).as_str());
+                out.push(' ');
+            }
+            None => out.push_str(" HIER_NONE/- "),
+        }
+        push_url(out, journal.media_type.as_deref().unwrap_or(b"-"));
+    }
+
+    fn json(&self, out: &mut String) {
+        let journal = self.journal;
+        out.push_str("{\"time\":");
+        push_seconds(out, journal.started.since_epoch());
+        out.push_str(",\"client\":\"");
+        self.push_client(out);
+        out.push('"');
+        if journal.behind != journal.client.ip() {
+            out.push_str(",\"peer\":\"");
+            out.push_str(AddressText::of(journal.client.ip()).as_str());
+            out.push('"');
+        }
+        if let Some(user) = &journal.user {
+            out.push_str(",\"user\":");
+            push_quoted(out, user);
+        }
+        out.push_str(",\"method\":");
+        push_quoted(out, self.method());
+        out.push_str(",\"url\":\"");
+        self.push_target(out, push_json);
+        out.push_str("\",\"status\":");
+        match journal.status {
+            Some(status) => push_number(out, status.code().into(), 3),
+            None => out.push_str("null"),
+        }
+        out.extend([",\"result\":\"", journal.outcome.name(), "\",\"ms\":"]);
+        push_number(out, millis(self.elapsed()), 1);
+        out.push('.');
+        push_number(out, u64::from(self.elapsed().subsec_micros() % 1000), 3);
+        out.push_str(",\"bytes\":");
+        push_number(out, journal.sent, 1);
+        if let Some(origin) = journal.origin {
+            out.push_str(",\"origin\":\"");
+            push_display(out, origin);
+            out.push('"');
+        }
+        if let Some(reason) = &journal.reason {
+            out.push_str(",\"reason\":");
+            push_quoted(out, reason);
+        }
+        if let Some(rule) = &journal.reported {
+            out.push_str(",\"would_deny\":");
+            push_quoted(out, rule);
+        }
+        if let Some(failures) = journal.failures {
+            out.push_str(",\"failures\":");
+            push_number(out, failures.into(), 1);
+        }
+        out.push('}');
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.now.mono.saturating_duration_since(self.journal.started.mono)
+    }
+
+    fn push_client(&self, out: &mut String) {
+        out.push_str(AddressText::of(self.journal.behind).as_str());
+    }
+
+    /// Adds the user in a column of its own, in which no space may stand.
+    fn push_user(&self, out: &mut String) {
+        let user = self.journal.user.as_deref().filter(|user| !user.is_empty());
+        push_url(out, user.unwrap_or("-").as_bytes());
+    }
+
+    fn method(&self) -> &str {
+        self.journal.request.as_ref().map_or("-", |head| head.method_name())
+    }
+
+    /// Adds the URL as one word. Formats without a column for the reason have it here, if nothing came that
+    /// could be a URL.
+    fn push_url(&self, out: &mut String) {
+        let journal = self.journal;
+        match (&journal.reason, journal.request.is_none() && journal.unread.is_none()) {
+            (Some(reason), true) => {
+                out.push_str("error:");
+                push_url(out, reason.as_bytes());
+            }
+            _ => self.push_target(out, push_url),
+        }
+    }
+
+    /// Adds the URL, or what came in place of a head, without the user and password that may be in that.
+    fn push_target(&self, out: &mut String, push: Push) {
+        let Some(unread) = &self.journal.unread else {
+            return push(out, self.journal.url().as_bytes());
+        };
+        match around_secret(unread) {
+            Some((before, after)) => {
+                push(out, before);
+                out.push_str(MASK);
+                push(out, after);
+            }
+            None => push(out, unread),
+        }
+    }
+
+    fn field(&self, name: Name) -> &[u8] {
+        let fields = self.journal.request.as_ref().map(|head| head.fields());
+        fields.and_then(|fields| fields.get(name)).unwrap_or(b"-")
+    }
+}
+
+/// What stands for a user and a password.
+const MASK: &str = "***";
+
+/// Returns Squid's result code for an exchange, and the ending that says how it was cut off.
+fn squid_code(journal: &Journal) -> (&'static str, &'static str) {
+    let request = journal.request.as_deref();
+    let connect = request.is_some_and(|request| request.method() == Method::Connect);
+    let code = match (journal.outcome, journal.forwarded) {
+        (Outcome::Hit, _) => code_of_hit(request, journal.status),
+        (Outcome::Miss | Outcome::Pass, Some(Forwarded::Stale)) => "TCP_REFRESH_MODIFIED",
+        (Outcome::Miss | Outcome::Pass, Some(Forwarded::Request)) => "TCP_CLIENT_REFRESH_MISS",
+        (Outcome::Miss | Outcome::Pass, _) => "TCP_MISS",
+        (Outcome::Revalidated, _) => "TCP_REFRESH_UNMODIFIED",
+        (Outcome::Stale, _) if journal.refresh_failed => "TCP_REFRESH_FAIL_OLD",
+        (Outcome::Stale, _) => "TCP_OFFLINE_HIT",
+        (Outcome::Denied, _) => "TCP_DENIED",
+        (Outcome::Tunnel, _) => "TCP_TUNNEL",
+        (Outcome::Error, Some(Forwarded::Stale)) => "TCP_REFRESH_FAIL_ERR",
+        (Outcome::Error, Some(_)) => "TCP_MISS",
+        (Outcome::Error, None) if connect && journal.origin.is_some() => "TCP_TUNNEL",
+        (Outcome::Own | Outcome::Error, _) => "NONE_NONE",
+    };
+    let answered = matches!(journal.outcome, Outcome::Error | Outcome::Denied | Outcome::Own);
+    let end = match journal.reason.as_deref() {
+        Some("header-timeout" | "upload-timeout" | "send-timeout" | "tunnel-timeout") => {
+            "_TIMEDOUT"
+        }
+        Some("client-gone") => "_ABORTED",
+        Some(_) if !answered => "_ABORTED",
+        _ => "",
+    };
+    (code, end)
+}
+
+fn code_of_hit(request: Option<&RequestHead>, status: Option<Status>) -> &'static str {
+    let has = |name| request.is_some_and(|request| request.fields().has(name));
+    match status {
+        Some(Status::NOT_MODIFIED) if has(Name::IfNoneMatch) => "TCP_INM_HIT",
+        Some(Status::NOT_MODIFIED) => "TCP_IMS_HIT",
+        _ => "TCP_MEM_HIT",
+    }
+}
+
+fn push_display(out: &mut String, value: impl Display) {
+    let _ = write!(out, "{value}"); // writing to a String does not fail
+}
+
+fn push_filled(out: &mut String, text: &str, width: usize) {
+    let begin = out.len();
+    out.push_str(text);
+    fill(out, begin, width);
+}
+
+/// Seconds with three decimals.
+fn push_seconds(out: &mut String, time: Duration) {
+    push_number(out, time.as_secs(), 1);
+    out.push('.');
+    push_number(out, time.subsec_millis().into(), 3);
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn elapsed_in(time: Duration) -> (u64, &'static str) {
+    match millis(time) {
+        millis @ 0..10_000 => (millis, "ms"),
+        _ => (time.as_secs(), "s"),
+    }
+}
+
+const fn size_in(bytes: u64) -> (u64, &'static str) {
+    match bytes {
+        0..10_000 => (bytes, "B"),
+        10_000..10_240_000 => (bytes >> 10, "K"),
+        _ => (bytes >> 20, "M"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! No bytes of a peer make another line, another column, or what a terminal obeys.
+
+use std::rc::Rc;
+
+use proptest::prelude::*;
+
+use crate::http::{FromClient, HeadLimits, ServerCodec};
+use crate::reactor::{Clock, VirtualClock};
+
+use super::*;
+
+/// A request whose target, `Referer` and `User-Agent` hold these bytes, as far as it is one.
+fn request(target: &str, referer: &[u8], agent: &[u8]) -> Option<RequestHead> {
+    let head = [
+        b"GET http://h.test/",
+        target.as_bytes(),
+        b" HTTP/1.1\r\nHost: h.test\r\nReferer: ",
+        referer,
+        b"\r\nUser-Agent: ",
+        agent,
+        b"\r\n\r\n",
+    ]
+    .concat();
+    match ServerCodec::new().decode(&head, &HeadLimits::default()) {
+        Ok((_, Some(FromClient::Request(head)))) => Some(*head),
+        _ => None,
+    }
+}
+
+fn written(journal: &Journal, format: LogFormat) -> String {
+    let mut out = String::new();
+    write(journal, format, VirtualClock::default().now(), &mut Dates::default(), &mut out);
+    let line = out.strip_suffix('\n').expect("a line has an end").to_owned();
+    let unseen = |c: char| c.is_control() || "\u{202e}\u{200b}\u{2028}\u{feff}".contains(c);
+    assert!(!line.contains(unseen), "{line:?}");
+    line
+}
+
+/// What follows a string in quotes.
+fn behind_quoted(text: &str) -> &str {
+    let mut escaped = false;
+    let end = text.strip_prefix('"').expect("a quote").find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    &text[end.expect("another quote") + 2..]
+}
+
+fn check_human(line: &str, journal: &Journal) {
+    let begin = line.find(" 192.0.2.1 ").expect("the client") + " 192.0.2.1       ".len();
+    let target = line[begin..].split_once(' ').expect("the method").1.trim_start();
+    let rest = match journal.unread {
+        Some(_) => behind_quoted(target),
+        None => target.find(' ').map_or("", |end| &target[end..]),
+    };
+    let reason = journal.reason.as_ref().map(|reason| format!("  [{reason}]"));
+    assert_eq!(rest, reason.unwrap_or_default(), "{line}");
+}
+
+fn check_combined(line: &str) {
+    let columns: Vec<&str> = line.splitn(4, ' ').collect();
+    assert_eq!((columns[0], columns[1]), ("192.0.2.1", "-"));
+    let rest = columns[3].split_once("] ").expect("the date").1;
+    let rest = behind_quoted(rest);
+    let (status, rest) = rest[1..].split_once(' ').expect("the status");
+    let (size, rest) = rest.split_once(' ').expect("the size");
+    assert!([status, size].iter().all(|n| n.bytes().all(|b| b.is_ascii_digit())), "{line}");
+    let rest = behind_quoted(rest).strip_prefix(' ').expect("the agent");
+    assert_eq!(behind_quoted(rest), "", "{line}");
+}
+
+fn check_squid(line: &str) {
+    let columns = line.split(' ').filter(|column| !column.is_empty()).count();
+    assert_eq!(columns, 10, "{line}");
+}
+
+/// An object of one level: names that are known, each once, and what stands for their values.
+fn check_json(line: &str) {
+    let known = "time client user method url status result ms bytes reason";
+    let mut known: Vec<&str> = known.split(' ').collect();
+    let mut rest = line.strip_prefix('{').expect("an object");
+    loop {
+        let behind = behind_quoted(rest);
+        let name = &rest[1..rest.len() - behind.len() - 1];
+        let place = known.iter().position(|known| *known == name);
+        known.remove(place.unwrap_or_else(|| panic!("{name} in {line}")));
+        let value = behind.strip_prefix(':').expect("a value");
+        let behind = match value.starts_with('"') {
+            true => behind_quoted(value),
+            false => &value[value.find([',', '}']).expect("an end")..],
+        };
+        match behind.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => return assert_eq!(behind, "}", "{line}"),
+        }
+    }
+}
+
+fn check(journal: &Journal) {
+    check_human(&written(journal, LogFormat::Human), journal);
+    check_combined(&written(journal, LogFormat::Combined));
+    check_squid(&written(journal, LogFormat::Squid));
+    check_json(&written(journal, LogFormat::Json));
+}
+
+fn journal() -> Journal {
+    let [client, listener] = ["192.0.2.1:4711", "192.0.2.2:80"].map(|text| text.parse().unwrap());
+    let mut journal = Journal::new(VirtualClock::default().now(), client, listener);
+    journal.status = Status::new(400);
+    journal
+}
+
+/// Bytes, most of which mean something in some format.
+fn telling() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(vec![
+        &b"\""[..],
+        b"\\",
+        b" ",
+        b"  [x]",
+        b"\n",
+        b"\r\n",
+        b"\t",
+        b"\x1b[2J",
+        b"\0",
+        b"%",
+        b",",
+        b"}",
+        b"a",
+        b"\xff",
+        b"\xc3",
+        b"\xe2\x80\xae",
+        b"\xe2\x80\xa8",
+        b"\xef\xbb\xbf",
+        b"\xc3\xa4",
+        b"] \"",
+        b"@",
+        b"://",
+        b"\\x",
+        b"u0022",
+    ]);
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn what_came_in_place_of_a_request_forges_nothing(unread in telling()) {
+        let mut journal = journal();
+        journal.unread = (!unread.is_empty()).then(|| unread.into());
+        journal.reason = Some("request-line".into());
+        check(&journal);
+    }
+
+    #[test]
+    fn what_a_request_holds_forges_nothing(
+        target in telling(),
+        referer in telling(),
+        agent in telling(),
+        user in telling(),
+        media_type in telling(),
+    ) {
+        let target = String::from_utf8_lossy(&target).replace(|c: char| c.is_control() || " \"<>".contains(c), "");
+        let field = |bytes: &[u8]| bytes.iter().copied().filter(|b| !b.is_ascii_control()).collect::<Vec<u8>>();
+        let mut journal = journal();
+        let request = request(&target, &field(&referer), &field(&agent)).expect("a request");
+        journal.request = Some(Rc::new(request));
+        journal.user = Some(String::from_utf8_lossy(&user).into());
+        let media_type: Vec<u8> = media_type.into_iter().filter(|byte| !b"; \t".contains(byte)).collect();
+        journal.media_type = (!media_type.is_empty()).then(|| media_type.into());
+        if target.len() % 2 == 0 {
+            journal.reason = Some("origin-gone".into());
+        }
+        check(&journal);
+    }
+}

@@ -1,0 +1,30 @@
+//! Origins: their names resolved, their addresses dialled, their connections kept.
+
+use std::net::IpAddr;
+
+use crate::access::RuleName;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::routing::route::Route;
+use crate::proxy::shared::Core;
+
+pub(super) mod dial;
+pub(super) mod pool;
+pub(super) mod resolver;
+
+impl Route {
+    /// Whether `address`, which the host has, may be dialled; if so, the rule that would have denied it
+    /// if it were not only written down.
+    pub(super) fn judge(
+        &self,
+        address: IpAddr,
+        core: &Core,
+    ) -> Result<Option<RuleName>, ExchangeError> {
+        self.judge_by(address, &core.settings, &core.own)
+    }
+
+    /// Whether what was fetched `from` an address for somebody else may be served to who asks now: a
+    /// name may have led others to where this client may not go.
+    pub(super) fn may_have(&self, from: Option<IpAddr>, core: &Core) -> bool {
+        from.is_none_or(|address| self.judge(address, core).is_ok())
+    }
+}

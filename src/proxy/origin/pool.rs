@@ -1,0 +1,318 @@
+//! Idle connections to origins, kept for the next request.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, SocketAddr};
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::cache::CacheKey;
+use crate::proxy::mail::Mail;
+use crate::proxy::remembered::Remembered;
+use crate::proxy::routing::origin_key::OriginKey;
+use crate::proxy::settings::limits::Limits;
+use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready, Token, Wake};
+
+/// Origins remembered for bytes that no request asked for.
+const MAX_SUSPECTS: usize = 1024;
+
+/// A connection to an origin, with its history.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OriginConnection {
+    pub(crate) io: Io,
+    pub(crate) address: SocketAddr,
+    pub(super) opened: Instant,
+    /// Whether it has carried a request before.
+    pub(crate) reused: bool,
+    /// The client that has authenticated the connection itself, and that alone may use it (RFC 4559
+    /// §6).
+    pub(crate) bound_to: Option<Token>,
+}
+
+impl OriginConnection {
+    /// A connection that was opened now and has carried nothing yet.
+    pub(super) const fn new(io: Io, address: SocketAddr, now: Instant) -> Self {
+        Self { io, address, opened: now, reused: false, bound_to: None }
+    }
+}
+
+/// A connection that has carried a whole exchange.
+#[derive(Debug)]
+pub(crate) struct Returned {
+    pub(crate) connection: OriginConnection,
+    pub(crate) origin: OriginKey,
+    /// The response last received on it, which is doubtful if more bytes follow.
+    pub(crate) last: CacheKey,
+    /// Whether that response announced content which it does not have: a faulty origin sends the
+    /// content all the same, a moment later.
+    pub(crate) announced: bool,
+}
+
+/// An idle connection: the object that is told when the origin closes it.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    returned: Returned,
+    /// How often the reactor had polled when it came back.
+    polls: u64,
+    until: Instant,
+    /// When it may be used at the earliest.
+    rested: Instant,
+}
+
+impl Active for Idle {
+    const KIND: u8 = 4;
+}
+
+/// Bytes on a connection on which nothing was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    /// The origin has ended or reset its stream.
+    End,
+    /// Bytes that answer no request.
+    Stray,
+}
+
+/// Idle connections by origin, the one used last first.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    idle: Arena<Idle>,
+    by_origin: HashMap<OriginKey, Vec<Id<Idle>>>,
+    /// How many are kept at most.
+    bound: usize,
+    /// Origins that have sent bytes no request asked for; their connections are not reused.
+    suspects: Remembered<OriginKey>,
+    /// Responses behind which stray bytes came, until they are [taken](Self::take_doubtful).
+    doubtful: Vec<CacheKey>,
+    strays: u64,
+}
+
+impl Pool {
+    /// An empty pool for at most `bound` connections.
+    pub(crate) fn new(bound: usize) -> Self {
+        Self {
+            idle: Arena::new(),
+            by_origin: HashMap::new(),
+            bound,
+            suspects: Remembered::new(MAX_SUSPECTS),
+            doubtful: Vec::new(),
+            strays: 0,
+        }
+    }
+
+    /// Changes how many connections are kept, from now on.
+    pub(crate) const fn set_bound(&mut self, bound: usize) {
+        self.bound = bound;
+    }
+
+    /// Takes a connection to `origin` at an address that is `allowed` for `client`: one that is bound
+    /// to this client, or else one that is bound to none. The connection is still good as far as the
+    /// last poll has told, or, if it came back after that, as far as the socket itself tells.
+    pub(crate) fn take(
+        &mut self,
+        origin: &OriginKey,
+        client: Option<Token>,
+        mut allowed: impl FnMut(IpAddr) -> bool,
+        limits: &Limits,
+        reactor: &mut Reactor<Mail>,
+    ) -> Option<OriginConnection> {
+        let (now, polls) = (reactor.now().mono, reactor.polls());
+        while let Some(id) = self.find(origin, client, &mut allowed, (now, polls)) {
+            let Idle { returned, polls: before, .. } = self.remove(id)?;
+            let Returned { connection, origin, last, .. } = returned;
+            // No poll has told yet what came on a connection that has come back in this turn.
+            let hear = if before == polls { heard_now } else { heard };
+            match hear(connection.io, reactor) {
+                Heard::Nothing => return Some(OriginConnection { reused: true, ..connection }),
+                Heard::End => reactor.close(connection.io),
+                Heard::Stray => {
+                    reactor.close(connection.io);
+                    self.suspect(&origin, Some(last), limits, reactor);
+                }
+            }
+        }
+        None
+    }
+
+    fn find(
+        &self,
+        origin: &OriginKey,
+        client: Option<Token>,
+        allowed: &mut impl FnMut(IpAddr) -> bool,
+        (now, polls): (Instant, u64),
+    ) -> Option<Id<Idle>> {
+        let list = self.by_origin.get(origin)?;
+        let mut fits = |id: Id<Idle>, owner: Option<Token>, polled: bool| {
+            self.idle.get(id).is_some_and(|idle| {
+                let connection = &idle.returned.connection;
+                connection.bound_to == owner
+                    && (!polled || idle.polls < polls)
+                    && (idle.rested..idle.until).contains(&now)
+                    && allowed(connection.address.ip())
+            })
+        };
+        let mut newest_of = |owner| {
+            // A connection that was polled since it came back need not be asked.
+            let mut newest =
+                |polled| list.iter().rev().copied().find(|&id| fits(id, owner, polled));
+            newest(true).or_else(|| newest(false))
+        };
+        client.and_then(|client| newest_of(Some(client))).or_else(|| newest_of(None))
+    }
+
+    /// Keeps a connection, unless it is too old, has something to say, there are too many, or its
+    /// origin is suspect.
+    pub(crate) fn put(&mut self, returned: Returned, limits: &Limits, reactor: &mut Reactor<Mail>) {
+        let now = reactor.now().mono;
+        let Returned { connection, ref origin, announced, .. } = returned;
+        let until = (now + limits.pool_idle).min(connection.opened + limits.pool_age);
+        let rested = if announced { now + limits.pool_rest } else { now };
+        let full = self.idle.len() >= self.bound
+            || self.by_origin.get(origin).map_or(0, Vec::len) >= limits.origin_idle;
+        if self.suspects.contains(origin, now) {
+            // What came on a connection used before may have been stray bytes that look like HTTP.
+            self.doubtful.extend(connection.reused.then_some(returned.last));
+            return reactor.close(connection.io);
+        }
+        if full || now >= until {
+            return reactor.close(connection.io);
+        }
+        match heard(connection.io, reactor) {
+            Heard::Nothing => {
+                let origin = origin.clone();
+                let id = self.idle.insert(Idle { returned, polls: reactor.polls(), until, rested });
+                self.by_origin.entry(origin).or_default().push(id);
+                reactor.set_owner(connection.io, id.token());
+                reactor.set_deadline(id.token(), Some(until));
+            }
+            Heard::End => reactor.close(connection.io),
+            Heard::Stray => {
+                reactor.close(connection.io);
+                self.suspect(&returned.origin, Some(returned.last), limits, reactor);
+            }
+        }
+    }
+
+    /// Closes an idle connection that became readable, or whose time is up. Writability is no reason.
+    pub(crate) fn drive(&mut self, id: Id<Idle>, limits: &Limits, reactor: &mut Reactor<Mail>) {
+        let Some(idle) = self.idle.get(id) else { return };
+        let heard = heard(idle.returned.connection.io, reactor);
+        if heard == Heard::Nothing && reactor.now().mono < idle.until {
+            return;
+        }
+        let Some(idle) = self.drop_idle(id, reactor) else { return };
+        if heard == Heard::Stray {
+            self.suspect(&idle.returned.origin, Some(idle.returned.last), limits, reactor);
+        }
+    }
+
+    /// Takes note that the origin has sent bytes which answer no request, behind the response `last`
+    /// as far as that is known. Its idle connections are closed, and none is reused for a while: what
+    /// comes next on any of them might be taken for the answer to another request.
+    pub(crate) fn suspect(
+        &mut self,
+        origin: &OriginKey,
+        last: Option<CacheKey>,
+        limits: &Limits,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        self.strays += 1;
+        self.doubtful.extend(last);
+        self.suspects.insert(origin, limits.origin_suspect, reactor.now().mono);
+        for id in self.by_origin.get(origin).cloned().unwrap_or_default() {
+            self.drop_idle(id, reactor);
+        }
+    }
+
+    /// Hands out responses behind which stray bytes came: none of them is to be used any more.
+    pub(crate) fn take_doubtful(&mut self) -> Vec<CacheKey> {
+        std::mem::take(&mut self.doubtful)
+    }
+
+    /// Closes the connections that are bound to a client which has gone.
+    pub(crate) fn release(&mut self, client: Token, reactor: &mut Reactor<Mail>) {
+        let bound = |idle: &Idle| idle.returned.connection.bound_to == Some(client);
+        let found = self.idle.iter().filter(|(_, idle)| bound(idle)).map(|(id, _)| id);
+        for id in found.collect::<Vec<_>>() {
+            self.drop_idle(id, reactor);
+        }
+    }
+
+    /// Uses none of them any more; each is closed when it is driven.
+    pub(crate) fn clear(&mut self, reactor: &mut Reactor<Mail>) {
+        let now = reactor.now().mono;
+        for (id, idle) in self.idle.iter_mut() {
+            idle.until = now;
+            reactor.wake(id.token());
+        }
+    }
+
+    /// Closes some of those idle for longest, for want of descriptors; whether there were any.
+    pub(crate) fn shed_some(&mut self, reactor: &mut Reactor<Mail>) -> bool {
+        let count = self.idle.len().div_ceil(8).min(32);
+        let mut oldest: Vec<_> = self.idle.iter().map(|(id, idle)| (idle.until, id)).collect();
+        oldest.sort_unstable_by_key(|&(until, _)| until);
+        for (_, id) in oldest.into_iter().take(count) {
+            self.drop_idle(id, reactor);
+        }
+        count > 0
+    }
+
+    fn drop_idle(&mut self, id: Id<Idle>, reactor: &mut Reactor<Mail>) -> Option<Idle> {
+        let idle = self.remove(id)?;
+        reactor.close(idle.returned.connection.io);
+        Some(idle)
+    }
+
+    fn remove(&mut self, id: Id<Idle>) -> Option<Idle> {
+        let idle = self.idle.remove(id)?;
+        if let Entry::Occupied(mut list) = self.by_origin.entry(idle.returned.origin.clone()) {
+            // The one used last is the likely one.
+            if let Some(at) = list.get().iter().rposition(|&other| other == id) {
+                list.get_mut().remove(at);
+            }
+            if list.get().is_empty() {
+                list.remove();
+            }
+        }
+        Some(idle)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// Connections on which an origin has sent bytes that no request asked for.
+    pub(crate) const fn strays(&self) -> u64 {
+        self.strays
+    }
+
+    /// Panics if its books do not agree.
+    pub(crate) fn check(&self) {
+        let listed: usize = self.by_origin.values().map(Vec::len).sum();
+        assert_eq!(listed, self.idle.len(), "every idle connection is listed once");
+        assert!(self.by_origin.values().all(|list| !list.is_empty()));
+        assert!(self.doubtful.is_empty(), "doubtful responses are forgotten at once");
+    }
+}
+
+/// Reads from a connection on which nothing was asked, if a poll has reported something.
+fn heard(io: Io, reactor: &mut Reactor<Mail>) -> Heard {
+    if reactor.ready(io).contains(Ready::READABLE) {
+        heard_now(io, reactor)
+    } else {
+        Heard::Nothing
+    }
+}
+
+/// Reads from a connection on which nothing was asked. A 408 says that the origin closes it for being
+/// idle, as some do (RFC 9110 §15.5.9).
+fn heard_now(io: Io, reactor: &mut Reactor<Mail>) -> Heard {
+    const TIMEOUTS: [&[u8]; 2] = [b"HTTP/1.1 408", b"HTTP/1.0 408"];
+    let mut bytes = Vec::with_capacity(TIMEOUTS[0].len());
+    match reactor.recv_now(io, &mut bytes) {
+        Poll::Pending => Heard::Nothing,
+        Poll::Ready(Ok(1..)) if !TIMEOUTS.contains(&bytes.as_slice()) => Heard::Stray,
+        Poll::Ready(_) => Heard::End,
+    }
+}

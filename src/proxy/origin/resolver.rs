@@ -1,0 +1,219 @@
+//! Where the addresses of names come from: the loop itself, or somebody whose answers come as mail.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::dns::{Addresses, Known, MOST_ADDRESSES, NameError, NameLimits, Names, Times};
+use crate::proxy::environment::Resolver;
+use crate::proxy::mail::Mail;
+use crate::proxy::settings::Settings;
+use crate::proxy::settings::limits::Limits;
+use crate::reactor::{Active, Arena, Reactor, ResolverLimits, Token, Wake};
+
+/// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
+const WAKES: usize = 1024;
+
+/// Kind of the tokens that are driven for names: look-ups of the loop's own resolver, or waiters that
+/// are to be told.
+#[derive(Debug)]
+pub(crate) struct Asking;
+
+impl Active for Asking {
+    const KIND: u8 = 8;
+}
+
+/// Names, what is known of them, and who is asked.
+#[derive(Debug)]
+pub(crate) enum NameService {
+    Loop(Box<crate::reactor::Resolver>),
+    Mail(Box<Mailed>),
+}
+
+/// Somebody else, and what is known from there.
+#[derive(Debug)]
+pub(crate) struct Mailed {
+    /// Driven while waiters are still to be told.
+    token: Token,
+    names: Names<Token>,
+    resolver: Box<dyn Resolver>,
+}
+
+impl NameService {
+    /// Asks `resolver`, or without one itself.
+    pub(crate) fn new(
+        resolver: Option<Box<dyn Resolver>>,
+        settings: &Settings,
+        secret: [u64; 2],
+    ) -> Self {
+        let limits = &settings.limits;
+        if let Some(resolver) = resolver {
+            let names = Names::new(name_limits(limits));
+            let token = Arena::new().insert(Asking).token();
+            return Self::Mail(Box::new(Mailed { token, names, resolver }));
+        }
+        let sources = settings.name_sources.clone();
+        let (limits, secret) = (resolver_limits(limits), expanded(secret));
+        let resolver = crate::reactor::Resolver::new::<Asking>(sources, limits, secret);
+        Self::Loop(Box::new(resolver))
+    }
+
+    /// Goes on with other settings.
+    pub(crate) fn reload(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
+        let limits = &settings.limits;
+        match self {
+            Self::Loop(resolver) => {
+                let sources = settings.name_sources.clone();
+                resolver.reconfigure(reactor, sources, resolver_limits(limits));
+            }
+            Self::Mail(mailed) => mailed.names.set_limits(name_limits(limits)),
+        }
+    }
+
+    /// Returns the addresses of `name` as far as they are known, or `Pending`. Until they are complete,
+    /// `waiter` is woken when there is more. The question counts for the client `share`.
+    pub(super) fn look_up(
+        &mut self,
+        name: &str,
+        waiter: Token,
+        share: Option<IpAddr>,
+        reactor: &mut Reactor<Mail>,
+    ) -> Poll<Result<Addresses, NameError>> {
+        let mailed = match self {
+            Self::Loop(resolver) => return resolver.look_up(reactor, name, waiter, share),
+            Self::Mail(mailed) => mailed,
+        };
+        match mailed.names.look_up(name, waiter, share, reactor.now().mono) {
+            Known::Answer(answer) => return Poll::Ready(answer),
+            Known::Waiting => {}
+            Known::Ask(displaced) => {
+                if let Some(other) = displaced {
+                    mailed.resolver.forget(&other);
+                }
+                mailed.resolver.ask(name, share);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// `waiter` does not need the addresses of `name` any more. A question that nobody waits for
+    /// does not keep others from being asked.
+    pub(super) fn leave(&mut self, name: &str, waiter: Token) {
+        match self {
+            Self::Loop(resolver) => resolver.leave(name, waiter),
+            Self::Mail(mailed) => {
+                if mailed.names.leave(name, &waiter) && mailed.resolver.forget(name) {
+                    mailed.names.forget(name);
+                }
+            }
+        }
+    }
+
+    /// An answer has come as mail.
+    pub(crate) fn answered(
+        &mut self,
+        name: &str,
+        addresses: io::Result<Vec<IpAddr>>,
+        now: Instant,
+        wake: &mut impl Wake,
+    ) {
+        let Self::Mail(mailed) = self else { return };
+        let answer = match addresses {
+            Ok(addresses) if addresses.is_empty() => Err(NameError::NoAddress),
+            Ok(addresses) => Ok(some_of_each_family(addresses).into()),
+            Err(error) => Err(NameError::System(error.to_string())),
+        };
+        mailed.names.answered(name, answer, None, now);
+        mailed.tell(wake);
+    }
+
+    /// A file about names that was read once and cannot be any more.
+    pub(crate) fn lost_file(&self) -> Option<&Path> {
+        match self {
+            Self::Loop(resolver) => resolver.lost_file(),
+            Self::Mail(_) => None,
+        }
+    }
+
+    /// Goes on with what `token` is for, which is of the kind of [`Asking`].
+    pub(crate) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>) {
+        match self {
+            Self::Loop(resolver) => resolver.drive(reactor, token),
+            Self::Mail(mailed) => mailed.tell(reactor),
+        }
+    }
+
+    /// Returns all waiters, with the names that they wait for.
+    pub(crate) fn waiters(&self) -> Box<dyn Iterator<Item = (&str, Token)> + '_> {
+        match self {
+            Self::Loop(resolver) => Box::new(resolver.waiters()),
+            Self::Mail(mailed) => Box::new(mailed.names.waiters()),
+        }
+    }
+
+    /// Panics if the books do not agree.
+    pub(crate) fn check(&self) {
+        match self {
+            Self::Loop(resolver) => resolver.check(),
+            Self::Mail(mailed) => mailed.names.check(),
+        }
+    }
+
+    /// Closes what it has open, once nobody needs a name any more.
+    pub(crate) fn close(&mut self, reactor: &mut Reactor<Mail>) {
+        if let Self::Loop(resolver) = self {
+            resolver.close(reactor);
+        }
+    }
+}
+
+impl Mailed {
+    /// Wakes waiters that were not told yet of an answer; if they are very many, the rest soon.
+    fn tell(&mut self, wake: &mut impl Wake) {
+        self.names.told(WAKES).into_iter().for_each(|waiter| wake.wake(waiter));
+        if self.names.has_to_tell() {
+            wake.wake(self.token);
+        }
+    }
+}
+
+/// Returns the first addresses of each family, as many as a dial would try.
+fn some_of_each_family(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let mut families = [0; 2];
+    addresses.retain(|address| {
+        let family = &mut families[usize::from(address.is_ipv6())];
+        *family += 1;
+        *family <= MOST_ADDRESSES
+    });
+    addresses
+}
+
+const fn name_limits(limits: &Limits) -> NameLimits {
+    NameLimits {
+        answer: limits.name_ttl,
+        ttl: (limits.name_ttl_min, limits.name_ttl_max),
+        negative: limits.name_negative_ttl,
+        failure: limits.name_failure_ttl,
+        stale: limits.name_stale,
+        patience: limits.name_patience,
+        recheck: limits.name_recheck,
+        names: limits.names,
+        asked: limits.names_asked,
+    }
+}
+
+const fn resolver_limits(limits: &Limits) -> ResolverLimits {
+    let times = Times { attempt: limits.dns_timeout, total: limits.name_timeout };
+    ResolverLimits { names: name_limits(limits), times }
+}
+
+/// A key of its own from the secret of the process, which others are made from in other ways.
+fn expanded([first, second]: [u64; 2]) -> [u8; 32] {
+    let mut key = *b"tidegate: ids of dns queries ...";
+    for (byte, secret) in key.iter_mut().zip([first, second].map(u64::to_le_bytes).as_flattened()) {
+        *byte ^= secret;
+    }
+    key
+}

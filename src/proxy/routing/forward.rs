@@ -1,0 +1,67 @@
+//! Routes through a forward proxy.
+
+use std::sync::Arc;
+
+use crate::access::Host;
+use crate::http::{Form, Method, RequestHead};
+use crate::proxy::error::{ExchangeError, Unserved};
+use crate::proxy::observe::event::Event;
+use crate::proxy::observe::journal::Journal;
+use crate::proxy::settings::Settings;
+use crate::proxy::settings::origin::authority_text;
+
+use super::decision::Routed;
+use super::local_addresses::Own;
+use super::origin_key::OriginKey;
+use super::route::{Route, target_uri};
+
+pub(super) fn forward(
+    request: &RequestHead,
+    journal: &mut Journal,
+    settings: &Settings,
+    own: &Own,
+) -> Result<Routed, ExchangeError> {
+    let unserved = |what| Err(ExchangeError::Unserved(what));
+    let connect = request.method() == Method::Connect;
+    let authority = match (request.form(), request.authority()) {
+        (Form::Asterisk, _) => return Ok(Routed::Here),
+        (Form::Authority | Form::Absolute, Some(authority)) => authority,
+        _ => return unserved(Unserved::OriginForm),
+    };
+    if !connect && !request.scheme().eq_ignore_ascii_case("http") {
+        let https = request.scheme().eq_ignore_ascii_case("https");
+        return unserved(if https { Unserved::Https } else { Unserved::Scheme });
+    }
+    let Ok(host) = Host::parse(authority.host) else { return unserved(Unserved::Host) };
+    journal.trace(|| Event::Read(authority.host.to_owned(), host.clone()));
+    let port = authority.port.unwrap_or(80);
+    let asker = journal.asker(request);
+    let judged = settings.destinations.ask(&asker, &host, port, own.known()?);
+    let judgement = judged.map_err(ExchangeError::Denied)?;
+    if let Some(rule) = judgement.reported() {
+        journal.note(Event::Reported(rule.clone()));
+    }
+    let text = authority_text(&host, port, (!connect).then_some(80));
+    let (uri, span) = if connect {
+        (Arc::from(text.as_str()), 0..text.len())
+    } else {
+        target_uri("http", &text, request.path_and_query())
+    };
+    journal.note(Event::Routed(Arc::clone(&uri)));
+    let route = Route {
+        target: asks_about_all(request).then(|| "*".to_owned()),
+        host_field: None,
+        origin: OriginKey { authority: text.into() },
+        host,
+        port,
+        uri,
+        authority: span,
+        judgement: Some(judgement),
+    };
+    Ok(if connect { Routed::Tunnel(route) } else { Routed::Fetch(route) })
+}
+
+/// RFC 9112 §3.2.4: OPTIONS for a URL without a path and query asks about the origin as a whole.
+fn asks_about_all(request: &RequestHead) -> bool {
+    request.method() == Method::Options && request.path_and_query().is_empty()
+}

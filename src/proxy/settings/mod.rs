@@ -1,0 +1,203 @@
+//! How a proxy was set up: immutable, replaced as a whole on reload.
+
+pub(super) mod auth;
+pub(super) mod limits;
+pub(crate) mod origin;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::access::{Cidr, DestinationPolicy};
+use crate::auth::client_network;
+use crate::cache::{Eviction, FreshnessRule, KeyRules, RequestRules};
+use crate::dns;
+use crate::http::Name;
+use crate::http::hop::Protocol;
+use crate::proxy::observe::log_format::LogFormat;
+use crate::reactor::NameSources;
+
+use auth::AuthRules;
+use limits::Limits;
+use origin::ReverseOrigin;
+
+/// The settings of a proxy.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Every bound and timeout.
+    pub limits: Limits,
+    /// The name in `Via`, by which loops are seen: a token that no other proxy on the way has.
+    pub via: String,
+    /// The name in `Cache-Status` and `Proxy-Status`.
+    pub name: String,
+    /// What says how names are resolved, where the proxy does that itself.
+    pub name_sources: NameSources,
+    /// Where forward requests may go.
+    pub destinations: DestinationPolicy,
+    /// Clients that may use the proxy, beside this machine itself. With none, a reverse proxy is for all.
+    pub clients: Vec<Cidr>,
+    /// Who has to say who they are, and how; without, nobody has to.
+    pub auth: Option<AuthRules>,
+    /// Who may purge with the method `PURGE`; for others it is a method like any that is not known.
+    pub purgers: Vec<Cidr>,
+    /// Whose word on the client behind them is taken, on reverse listeners.
+    pub trusted_proxies: Vec<Cidr>,
+    /// Protocols that clients may switch to, beside WebSocket.
+    pub upgrades: Vec<Protocol>,
+    /// The origin that all listeners serve; a forward proxy has none.
+    pub reverse: Option<ReverseOrigin>,
+    /// Bytes for the cache; 0 switches it off.
+    pub cache_memory: usize,
+    /// Bytes of the largest object stored; `None` is an eighth of the cache.
+    pub cache_object_max: Option<u64>,
+    /// How long responses are fresh where the origin's word is not enough.
+    pub freshness_rules: Vec<FreshnessRule>,
+    /// What of a URL its key in the cache is made of.
+    pub key_rules: KeyRules,
+    /// Rules by which requests are compared, and which of their directives count.
+    pub request_rules: RequestRules,
+    /// True if `max-age` and `Expires` suffice to store a response with `Set-Cookie`.
+    pub store_cookies: bool,
+    /// Which entries go first when memory is short.
+    pub eviction: Eviction,
+    /// Whether `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
+    pub targeted: bool,
+    /// Whether `Cache-Status` shows keys.
+    pub status_key: bool,
+    /// How access log lines look; `None` for none.
+    pub log: Option<LogFormat>,
+}
+
+impl Settings {
+    /// A forward proxy with all defaults, called `via`.
+    #[must_use]
+    pub fn forward(via: &str) -> Self {
+        Self {
+            limits: Limits::default(),
+            via: via.to_owned(),
+            name: "tidegate".to_owned(),
+            name_sources: NameSources::default(),
+            destinations: DestinationPolicy::default(),
+            clients: Vec::new(),
+            auth: None,
+            purgers: Vec::new(),
+            trusted_proxies: Vec::new(),
+            upgrades: Vec::new(),
+            reverse: None,
+            cache_memory: 256 << 20,
+            cache_object_max: None,
+            freshness_rules: Vec::new(),
+            key_rules: KeyRules::default(),
+            request_rules: RequestRules::default(),
+            store_cookies: false,
+            eviction: Eviction::default(),
+            targeted: false,
+            status_key: false,
+            log: Some(LogFormat::Human),
+        }
+    }
+
+    /// Bytes of the largest object that is stored.
+    #[must_use]
+    pub fn object_max(&self) -> u64 {
+        self.cache_object_max.unwrap_or(self.cache_memory as u64 / 8)
+    }
+
+    /// The ports to which a proxy with these settings connects, where they are few: those of the one
+    /// origin, and of name servers over TCP.
+    #[must_use]
+    pub fn dialled_ports(&self) -> Option<BTreeSet<u16>> {
+        let origin = self.reverse.as_ref()?.port;
+        let servers = self.name_sources.servers.iter().map(SocketAddr::port);
+        Some(servers.chain([origin, dns::PORT]).collect())
+    }
+
+    /// Returns true if `client`, a peer, may use this proxy.
+    #[must_use]
+    pub fn admits(&self, client: IpAddr) -> bool {
+        (self.reverse.is_some() && self.clients.is_empty())
+            || client.to_canonical().is_loopback()
+            || self.clients.iter().any(|range| range.contains(client))
+    }
+
+    /// Whether `client` may purge.
+    #[must_use]
+    pub fn may_purge(&self, client: IpAddr) -> bool {
+        self.purgers.iter().any(|range| range.contains(client))
+    }
+
+    /// Whether what `client` says of the client behind it is believed.
+    #[must_use]
+    pub fn trusts(&self, client: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|range| range.contains(client))
+    }
+
+    /// Returns true if `client` brings the connections of many users: a trusted proxy, or this machine
+    /// unless it has a share as other clients have.
+    pub(super) fn brings_many(&self, client: IpAddr) -> bool {
+        let local = client.to_canonical().is_loopback();
+        (local && !self.limits.share_loopback) || self.trusts(client)
+    }
+
+    /// Returns the client that `address` counts as where clients share places
+    /// ([`Shares`](crate::shares::Shares)): an IPv4 address, or the /64 of an IPv6 one. `None` if it
+    /// brings the connections of many users.
+    pub(super) fn share_of(&self, address: IpAddr) -> Option<IpAddr> {
+        (!self.brings_many(address)).then(|| client_network(address))
+    }
+
+    /// Whether it depends on the path who is served.
+    pub(super) fn protects_paths(&self) -> bool {
+        let spaces = self.auth.iter().flat_map(|rules| &rules.spaces);
+        spaces.into_iter().any(|space| !space.path.is_everything())
+    }
+
+    /// The response fields that speak to this cache instead of `Cache-Control` (RFC 9213).
+    pub(super) const fn targets(&self) -> &'static [Name] {
+        const ALL: &[Name] = &[Name::TidegateCacheControl, Name::CdnCacheControl];
+        if self.targeted { ALL } else { &[] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_brings_many_users_has_no_share() {
+        let mut settings = Settings::forward("gate");
+        settings.trusted_proxies = vec!["192.0.2.9".parse().unwrap()];
+        let mut alone = settings.clone();
+        alone.limits.share_loopback = true;
+        for (address, by_default, if_loopback_shares) in [
+            ("127.0.0.9", None, Some("127.0.0.9")),
+            ("::1", None, Some("::")),
+            ("::ffff:127.0.0.1", None, Some("127.0.0.1")),
+            ("192.0.2.9", None, None),
+            ("192.0.2.1", Some("192.0.2.1"), Some("192.0.2.1")),
+            ("::ffff:192.0.2.1", Some("192.0.2.1"), Some("192.0.2.1")),
+            ("2001:db8:1:2:3::4", Some("2001:db8:1:2::"), Some("2001:db8:1:2::")),
+        ] {
+            let share = |text: Option<&str>| text.map(|text| text.parse::<IpAddr>().unwrap());
+            let address = address.parse().unwrap();
+            assert_eq!(settings.share_of(address), share(by_default), "{address}");
+            assert_eq!(alone.share_of(address), share(if_loopback_shares), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_read_from_its_url() {
+        let origin = ReverseOrigin::parse("http://App.Example:8080/base/").unwrap();
+        assert_eq!(&*origin.authority, "app.example:8080");
+        assert_eq!((origin.port, origin.prefix.as_str()), (8080, "/base"));
+        assert_eq!(ReverseOrigin::parse("HTTP://127.1/").unwrap().authority.as_ref(), "127.0.0.1");
+        assert_eq!(ReverseOrigin::parse("http://h/a%20b/;c=1").unwrap().prefix, "/a%20b/;c=1");
+        for url in
+            ["http://h/%zz", "http://h/%2", "http://h/a b", "http://h/\u{e4}", "http://h/\r\n"]
+        {
+            assert!(ReverseOrigin::parse(url).is_err(), "{url}");
+        }
+        for url in ["https://h/", "h:80", "http://", "http://h/?q", "http://u@h/", "ftp://h/"] {
+            assert!(ReverseOrigin::parse(url).is_err(), "{url}");
+        }
+    }
+}

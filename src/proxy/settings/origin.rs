@@ -1,0 +1,78 @@
+//! The origin of a reverse proxy.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::access::Host;
+use crate::http::Authority;
+use crate::proxy::address_text::AddressText;
+
+/// The origin of a reverse proxy: `--to http://host:port/prefix`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReverseOrigin {
+    /// What to resolve or connect to.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
+    /// Host and port, without a default port.
+    pub authority: Arc<str>,
+    /// The path before every path asked for; empty, or begins with `/` and does not end in one.
+    pub prefix: String,
+}
+
+impl ReverseOrigin {
+    /// Reads the URL of an origin.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        let lower = url.to_ascii_lowercase();
+        if lower.starts_with("https://") {
+            return Err("origins behind TLS come with a later version; use http://".into());
+        }
+        let rest = lower.strip_prefix("http://").map(|rest| &url[url.len() - rest.len()..]);
+        let rest = rest.ok_or_else(|| format!("'{url}' does not begin with http://"))?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if !is_path(path.as_bytes()) {
+            return Err(format!("'{path}' is not a path prefix, or not encoded as one"));
+        }
+        let parsed = Authority::parse(authority.as_bytes());
+        let parsed = parsed.map_err(|_| format!("'{authority}' is not HOST or HOST:PORT"))?;
+        let host = Host::parse(parsed.host).map_err(|error| format!("'{authority}': {error}"))?;
+        let port = parsed.port.unwrap_or(80);
+        let authority = authority_text(&host, port, Some(80)).into();
+        Ok(Self { host, port, authority, prefix: path.trim_end_matches('/').to_owned() })
+    }
+}
+
+/// Whether `path` is one as RFC 3986 §3.3 has it.
+fn is_path(path: &[u8]) -> bool {
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        rest = match (first, tail) {
+            (b'%', [high, low, tail @ ..]) if [high, low].iter().all(|b| b.is_ascii_hexdigit()) => {
+                tail
+            }
+            (b'/' | b'-' | b'.' | b'_' | b'~' | b':' | b'@', tail) => tail,
+            (b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=', _) => {
+                tail
+            }
+            (byte, tail) if byte.is_ascii_alphanumeric() => tail,
+            _ => return false,
+        };
+    }
+    true
+}
+
+/// Host and port as they stand in URLs, without the scheme's default port if it has one.
+pub(crate) fn authority_text(host: &Host, port: u16, default_port: Option<u16>) -> String {
+    let mut text = match host {
+        Host::Address(address @ IpAddr::V4(_)) => AddressText::of(*address).as_str().to_owned(),
+        Host::Address(IpAddr::V6(_)) | Host::Name(_) => host.to_string(),
+    };
+    if Some(port) != default_port {
+        text.push(':');
+        text.push_str(&port.to_string());
+    }
+    text
+}

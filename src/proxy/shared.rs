@@ -1,0 +1,263 @@
+//! What clients, fetches and tunnels have in common.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::access::RuleSet;
+use crate::cache::{Cache, CacheLimits, KeyMaker, Presented};
+use crate::http::{HeadLimits, RequestHead};
+use crate::proxy::auth::{Door, Secrets};
+use crate::proxy::observe::access_log::AccessLog;
+use crate::proxy::observe::counters::Counters;
+use crate::proxy::observe::journal::Journal;
+use crate::proxy::origin::pool::Pool;
+use crate::proxy::origin::resolver::NameService;
+use crate::proxy::routing::local_addresses::Own;
+use crate::proxy::routing::origin_key::OriginKey;
+use crate::proxy::settings::Settings;
+use crate::proxy::settings::limits::Limits;
+use crate::proxy::transfer::body::{Body, State};
+use crate::proxy::transfer::buffer_pool::Buffers;
+use crate::proxy::transfer::connection_memory::ConnectionMemory;
+use crate::proxy::transfer::readers::ReaderKey;
+use crate::proxy::transfer::response::Reply;
+use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
+use crate::time::Now;
+
+use super::admission::Admission;
+use super::environment::{Hasher, Reclaimer, Surroundings};
+use super::error::ExchangeError;
+use super::mail::Mail;
+use super::remembered::Remembered;
+
+/// The size of a buffer into which messages are received.
+const RECEIVED: usize = 16 * 1024;
+/// The size of a buffer for what passes through a tunnel.
+const TUNNELLED: usize = 64 * 1024;
+
+/// What all sides of all exchanges share: passive objects, and the settings.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(super) settings: Arc<Settings>,
+    /// Reloads so far: the number of the settings that hold.
+    pub(super) reloads: u64,
+    pub(super) heads: HeadLimits,
+    pub(super) cache: Cache<Id<Reply>>,
+    pub(super) replies: Arena<Reply>,
+    pub(super) uploads: Arena<Body>,
+    pub(super) admission: Admission,
+    pub(super) memory: ConnectionMemory,
+    pub(super) pool: Pool,
+    pub(super) names: NameService,
+    pub(super) failed: FailedAddresses,
+    pub(super) own: Own,
+    /// Origins whose last response was in HTTP/1.0 (RFC 9112 §6.1).
+    pub(super) old_origins: Remembered<OriginKey>,
+    pub(super) door: Option<Door>,
+    secrets: Secrets,
+    pub(super) hasher: Box<dyn Hasher>,
+    reclaimer: Box<dyn Reclaimer>,
+    /// Rules that were replaced, and that exchanges may still hold.
+    retired: VecDeque<Arc<RuleSet>>,
+    pub(super) log: AccessLog,
+    pub(super) counters: Counters,
+    /// The command that explains what rules deny, where this proxy can be asked.
+    pub(super) explain: Option<String>,
+    pub(super) buffers: Buffers,
+    pub(super) tunnel_buffers: Buffers,
+    pub(super) draining: bool,
+}
+
+impl Core {
+    /// There is room for `bearable` clients and as many connections to origins.
+    pub(super) fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
+        let limits = &settings.limits;
+        let mut secrets = Secrets::new(surroundings.secret);
+        let keys = KeyMaker::new(surroundings.secret);
+        let mut cache = Cache::new(cache_limits(&settings), keys);
+        cache.set_key_rules(settings.key_rules.clone());
+        cache.set_request_rules(settings.request_rules);
+        Self {
+            heads: limits.of_heads(),
+            cache,
+            replies: Arena::new(),
+            uploads: Arena::new(),
+            admission: Admission::new(places(limits, bearable), limits.client_share),
+            memory: ConnectionMemory::new(limits.connection_memory.whole()),
+            pool: Pool::new(pool_bound(limits, bearable)),
+            names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
+            failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
+            own: Own::new(surroundings.addresses),
+            old_origins: Remembered::new(limits.old_origins),
+            door: settings.auth.clone().map(|rules| Door::new(rules, &mut secrets)),
+            secrets,
+            hasher: surroundings.hasher,
+            reclaimer: surroundings.reclaimer,
+            retired: VecDeque::new(),
+            log: AccessLog::new(surroundings.log),
+            counters: Counters::default(),
+            explain: None,
+            buffers: Buffers::of(RECEIVED),
+            tunnel_buffers: Buffers::of(TUNNELLED),
+            draining: false,
+            settings: Arc::new(settings),
+            reloads: 0,
+        }
+    }
+
+    /// Goes on with other settings. Nothing here takes time by the number of users or rules; those of
+    /// before are freed elsewhere.
+    pub(super) fn reload(
+        &mut self,
+        settings: Arc<Settings>,
+        bearable: usize,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        self.pool.clear(reactor); // its connections were allowed by other rules
+        self.heads = settings.limits.of_heads();
+        if settings.reverse != self.settings.reverse {
+            self.cache.clear(); // what another origin has said does not hold for this one
+        }
+        self.cache.set_limits(cache_limits(&settings));
+        self.cache.set_key_rules(settings.key_rules.clone());
+        self.cache.set_request_rules(settings.request_rules);
+        self.names.reload(&settings, reactor);
+        let limits = &settings.limits;
+        self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
+        self.old_origins.set_bound(limits.old_origins);
+        self.pool.set_bound(pool_bound(limits, bearable));
+        self.admission.set_bounds(places(limits, bearable), limits.client_share);
+        self.memory.set_bound(limits.connection_memory.whole());
+        self.reload_door(&settings, reactor);
+        self.reloads += 1;
+        let replaced = std::mem::replace(&mut self.settings, settings);
+        self.retired.push_back(Arc::clone(&replaced.destinations.egress));
+        self.reclaimer.reclaim(Box::new(replaced));
+    }
+
+    /// Has one set of replaced rules freed, if no exchange holds it any more.
+    pub(super) fn free_retired(&mut self) {
+        let Some(rules) = self.retired.pop_front() else { return };
+        if Arc::strong_count(&rules) == 1 {
+            self.reclaimer.reclaim(Box::new(rules));
+        } else {
+            self.retired.push_back(rules);
+        }
+    }
+
+    fn reload_door(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
+        let rules = settings.auth.clone();
+        match (self.door.as_mut(), rules) {
+            (Some(door), Some(rules)) => {
+                let replaced = door.reload(rules, &mut self.secrets);
+                self.reclaimer.reclaim(Box::new(replaced));
+            }
+            (Some(door), None) => {
+                door.open_to_all(reactor);
+                self.reclaimer.reclaim(Box::new(self.door.take()));
+            }
+            (None, rules) => self.door = rules.map(|rules| Door::new(rules, &mut self.secrets)),
+        }
+    }
+
+    /// A request as the cache compares it.
+    pub(super) fn present(&self, request: &Rc<RequestHead>) -> Presented {
+        self.cache.keys().present(request)
+    }
+
+    /// Forgets responses behind which their origin has sent bytes no request asked for: each may be
+    /// another request's response, or not all of its own.
+    pub(super) fn forget_doubtful(&mut self) {
+        for key in self.pool.take_doubtful() {
+            self.cache.forget(&key);
+        }
+    }
+
+    /// Writes an exchange down that is over, and counts it.
+    pub(super) fn record(&mut self, journal: &Journal, now: Now) {
+        self.counters.count(journal);
+        self.log.record(journal, &self.settings, now);
+    }
+
+    /// A reader leaves a response that is on its way.
+    pub(super) fn leave_reply(
+        &mut self,
+        id: Id<Reply>,
+        reader: ReaderKey,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        if let Some(reply) = self.replies.get_mut(id) {
+            reply.body.detach(reader, reactor);
+        }
+        self.count(id);
+        self.release_reply(id, reactor);
+    }
+
+    /// Drops a response on its way once nobody has anything to do with it; a connection that was
+    /// switched for somebody who did not come for it is closed.
+    pub(super) fn release_reply(&mut self, id: Id<Reply>, reactor: &mut Reactor<Mail>) {
+        if self.replies.get(id).is_some_and(|reply| reply.body.is_over())
+            && let Some(mut reply) = self.replies.remove(id)
+        {
+            self.cache.keep(reply.kept, 0);
+            self.memory.count(&mut reply.passing, 0);
+            if let Some((connection, _)) = reply.switched {
+                reactor.close(connection.io);
+            }
+        }
+    }
+
+    /// Has the cache count what a response on its way holds; whether it may hold more. What the cache
+    /// does not count is memory of connections.
+    pub(super) fn count(&mut self, id: Id<Reply>) -> bool {
+        let Some(reply) = self.replies.get_mut(id) else { return true };
+        let (kept, passing) = reply.holds();
+        self.memory.count(&mut reply.passing, passing);
+        let before = std::mem::replace(&mut reply.kept, kept);
+        self.cache.keep(before, kept)
+    }
+
+    /// A fetch leaves the content of its request.
+    pub(super) fn leave_upload(&mut self, id: Id<Body>, reader: ReaderKey, wake: &mut impl Wake) {
+        if let Some(body) = self.uploads.get_mut(id) {
+            body.detach(reader, wake);
+        }
+        self.release_upload(id);
+    }
+
+    /// A client brings no more of its request's content.
+    pub(super) fn end_upload(&mut self, id: Id<Body>, error: &ExchangeError, wake: &mut impl Wake) {
+        if let Some(body) = self.uploads.get_mut(id) {
+            body.finish(State::Failed(error.clone()), wake);
+        }
+        self.release_upload(id);
+    }
+
+    /// Drops the content of a request once nobody has anything to do with it.
+    pub(super) fn release_upload(&mut self, id: Id<Body>) {
+        if self.uploads.get(id).is_some_and(Body::is_over) {
+            self.uploads.remove(id);
+        }
+    }
+}
+
+/// How many clients there is room for.
+fn places(limits: &Limits, bearable: usize) -> usize {
+    limits.max_clients.unwrap_or(bearable)
+}
+
+/// How many idle connections to origins are kept.
+fn pool_bound(limits: &Limits, bearable: usize) -> usize {
+    limits.pool.unwrap_or_else(|| (bearable / 2).min(2048))
+}
+
+fn cache_limits(settings: &Settings) -> CacheLimits {
+    CacheLimits {
+        memory: settings.cache_memory,
+        object: settings.object_max(),
+        hit_for_miss: settings.limits.hit_for_miss,
+        eviction: settings.eviction,
+        variants: settings.limits.variants,
+    }
+}

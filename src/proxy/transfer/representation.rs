@@ -1,0 +1,177 @@
+//! The form in which a representation answers a request: whole, in parts, or without content.
+
+use crate::http::cond::{self, Validators};
+use crate::http::range::{self, Part, Selected};
+use crate::http::{Fields, HeadWriter, Method, Multipart, Name, RequestHead, Status};
+
+use super::response::Answer;
+
+/// The form of an answer made from a representation.
+#[derive(Debug)]
+pub(crate) enum Form {
+    Whole,
+    /// The client has it already.
+    NotModified,
+    /// One part, from its first byte to one past its last.
+    Part(u64, u64),
+    Parts(Box<Multipart>),
+    Unsatisfiable,
+}
+
+impl Form {
+    /// What a request's preconditions and ranges make of a 200 with this head and `length`
+    /// (RFC 9110 §13.2.2). What separates several parts is made of the `secret`.
+    pub(crate) fn of(
+        request: &RequestHead,
+        head: &Fields,
+        length: u64,
+        secret: impl FnOnce() -> [u64; 2],
+    ) -> Self {
+        let fields = request.fields();
+        if cond::is_conditional(fields) && Validators::of(head).not_modified(fields) {
+            return Self::NotModified;
+        }
+        if request.method() != Method::Get || !fields.has(Name::Range) {
+            return Self::Whole;
+        }
+        match range::select(fields, &Validators::of(head), length) {
+            Selected::Whole => Self::Whole,
+            Selected::Nothing => Self::Unsatisfiable,
+            Selected::Parts(parts) => match parts[..] {
+                [(first, end)] => Self::Part(first, end),
+                _ => {
+                    let kind = head.only(Name::ContentType);
+                    Self::Parts(Box::new(Multipart::new(parts, length, kind, secret())))
+                }
+            },
+        }
+    }
+
+    /// The status it is answered with, if the whole has this one.
+    pub(crate) const fn status(&self, whole: Status) -> Status {
+        match self {
+            Self::Whole => whole,
+            Self::NotModified => Status::NOT_MODIFIED,
+            Self::Part(..) | Self::Parts(_) => Status::PARTIAL_CONTENT,
+            Self::Unsatisfiable => Status::RANGE_NOT_SATISFIABLE,
+        }
+    }
+
+    /// Returns its content type, if it is not that of the whole.
+    pub(crate) fn content_type(&self) -> Option<&[u8]> {
+        match self {
+            Self::Parts(_) => Some(b"multipart/byteranges"),
+            _ => None,
+        }
+    }
+
+    /// Writes the head of an answer in this form, without the empty line: the head of the whole, of
+    /// which `length` is known, or one made of it.
+    pub(crate) fn write_head(&self, out: &mut Vec<u8>, whole: &Fields, length: u64) {
+        if matches!(self, Self::Whole) {
+            return out.extend_from_slice(whole.wire());
+        }
+        let status = self.status(Status::OK);
+        let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
+        let describes_content =
+            |id| matches!(id, Name::ContentLength | Name::ContentType | Name::ContentEncoding);
+        match self {
+            &Self::Part(first, end) => {
+                head.copy_if(whole, |field| field.id != Name::ContentLength);
+                let range = range::content_range(first, end, length);
+                head.field("Content-Range", range.as_bytes()).number("Content-Length", end - first);
+            }
+            Self::Parts(parts) => {
+                let differs = |id| matches!(id, Name::ContentLength | Name::ContentType);
+                head.copy_if(whole, |field| !differs(field.id));
+                head.field("Content-Type", parts.content_type().as_bytes());
+                head.number("Content-Length", parts.content_length());
+            }
+            Self::Unsatisfiable => {
+                head.copy_if(whole, |field| !describes_content(field.id));
+                let range = range::unsatisfied(length);
+                head.field("Content-Range", range.as_bytes()).number("Content-Length", 0);
+            }
+            Self::NotModified | Self::Whole => {
+                head.copy_if(whole, |field| !describes_content(field.id));
+            }
+        }
+    }
+}
+
+/// The form of an answer made from a response that is still coming in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Streamed {
+    /// As it comes.
+    Whole,
+    /// One part of it, from its first byte to one past its last, and the length of the whole.
+    Part(u64, u64, u64),
+    /// None of it, which is this long.
+    Unsatisfiable(u64),
+}
+
+impl Streamed {
+    /// What a request makes of a response of which so far only the head is there. `None` if it asks
+    /// for what cannot be cut from it: several parts, or one of what nobody knows the length of. Only
+    /// a cache cuts at all: what may not be stored is passed on as it came.
+    pub(crate) fn of(request: &RequestHead, answer: &Answer) -> Option<Self> {
+        let fields = request.fields();
+        let cut = request.method() == Method::Get
+            && fields.has(Name::Range)
+            && answer.status == Status::OK
+            && (answer.storing.is_ok() || answer.part.is_some());
+        if !cut {
+            return Some(Self::Whole);
+        }
+        let length = answer.framing.length()?;
+        match range::select(fields, &Validators::of(&answer.head), length) {
+            Selected::Whole => Some(Self::Whole),
+            Selected::Nothing => Some(Self::Unsatisfiable(length)),
+            Selected::Parts(parts) => match parts[..] {
+                [(first, end)] => Some(Self::Part(first, end, length)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether what it is made of begins at this offset or before.
+    pub(crate) const fn begins_by(self, offset: u64) -> bool {
+        self.extent().0 <= offset
+    }
+
+    /// Whether nothing else is needed for it than this part.
+    pub(crate) const fn lies_in(self, part: Part) -> bool {
+        let (first, end) = match self {
+            Self::Whole => (0, part.length),
+            Self::Part(..) | Self::Unsatisfiable(_) => self.extent(),
+        };
+        first == end || (part.first <= first && end <= part.end)
+    }
+
+    /// The bytes it is made of, unless it is the whole.
+    pub(crate) const fn extent(self) -> (u64, u64) {
+        match self {
+            Self::Part(first, end, _) => (first, end),
+            Self::Whole | Self::Unsatisfiable(_) => (0, 0),
+        }
+    }
+
+    /// The same as a form of a representation whose content is there, and its length.
+    fn as_form(self) -> (Form, u64) {
+        match self {
+            Self::Whole => (Form::Whole, 0),
+            Self::Part(first, end, length) => (Form::Part(first, end), length),
+            Self::Unsatisfiable(length) => (Form::Unsatisfiable, length),
+        }
+    }
+
+    pub(crate) fn status(self) -> Status {
+        self.as_form().0.status(Status::OK)
+    }
+
+    /// Writes the head of an answer in this form, without the empty line.
+    pub(crate) fn write_head(self, out: &mut Vec<u8>, answer: &Answer) {
+        let (form, length) = self.as_form();
+        form.write_head(out, &answer.head, length);
+    }
+}

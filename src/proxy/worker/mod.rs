@@ -1,0 +1,437 @@
+//! The proxy as a program on a reactor: its arenas, and who is driven with what.
+
+mod accept;
+mod check;
+mod listener;
+mod shedding;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::proxy::admin::connection::Operator;
+use crate::proxy::admin::reload::ReloadRequest;
+use crate::proxy::admin::{OperatorListener, Operators};
+use crate::proxy::auth::Door;
+use crate::proxy::client::connection::Client;
+use crate::proxy::client::context::ClientCx;
+use crate::proxy::client::step::Next;
+use crate::proxy::environment::Surroundings;
+use crate::proxy::explain::query::Question;
+use crate::proxy::explain::{Explaining, Explanation, Inquiry};
+use crate::proxy::fetch::context::FetchCx;
+use crate::proxy::fetch::state::Fetch;
+use crate::proxy::mail::{Command, Mail};
+use crate::proxy::observe::stats::{Gauges, Stats};
+use crate::proxy::origin::pool::Idle;
+use crate::proxy::origin::resolver::Asking;
+use crate::proxy::settings::Settings;
+use crate::proxy::shared::Core;
+use crate::proxy::tunnel::Tunnel;
+use crate::reactor::{Active, App, Arena, Budget, Endpoint, Event, Id, Load, Reactor, Wake};
+
+use listener::Gate;
+
+/// A caching proxy.
+#[derive(Debug)]
+pub struct Worker {
+    gates: Arena<Gate>,
+    clients: Arena<Client>,
+    fetches: Arena<Fetch>,
+    tunnels: Arena<Tunnel>,
+    core: Core,
+    operators: Operators,
+    inquiries: Arena<Inquiry>,
+    housekeeping: Id<Housekeeping>,
+    /// How many clients there is room for, where the settings do not say.
+    bearable: usize,
+    /// When connections were last looked at, to close some.
+    looked_at: Option<Instant>,
+    /// How many connections were looked at then, if not all.
+    looked_through: usize,
+    drain_until: Option<Instant>,
+    stopped: bool,
+}
+
+/// Driven once after the others of a turn, if there is something to clear up.
+#[derive(Debug)]
+struct Housekeeping;
+
+impl Active for Housekeeping {
+    const KIND: u8 = 5;
+}
+
+/// No two of those that are driven have one kind: each would take the other's token for its own.
+const _: () = {
+    let kinds = [
+        Gate::KIND,
+        Client::KIND,
+        Fetch::KIND,
+        Tunnel::KIND,
+        Idle::KIND,
+        Housekeeping::KIND,
+        OperatorListener::KIND,
+        Operator::KIND,
+        Asking::KIND,
+        Inquiry::KIND,
+    ];
+    let (mut seen, mut at) = (0_u32, 0);
+    while at < kinds.len() {
+        assert!(seen & (1 << kinds[at]) == 0, "a kind is given twice");
+        seen |= 1 << kinds[at];
+        at += 1;
+    }
+};
+
+impl Worker {
+    /// A proxy that listens nowhere yet. There is room for `bearable` clients and as many
+    /// connections to origins; that bounds both, unless the settings say otherwise.
+    #[must_use]
+    pub fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
+        Self {
+            gates: Arena::new(),
+            clients: Arena::new(),
+            fetches: Arena::new(),
+            tunnels: Arena::new(),
+            housekeeping: Arena::new().insert(Housekeeping),
+            bearable,
+            looked_at: None,
+            looked_through: 0,
+            operators: Operators::new(),
+            inquiries: Arena::new(),
+            drain_until: None,
+            stopped: false,
+            core: Core::new(settings, surroundings, bearable),
+        }
+    }
+
+    /// Takes commands of the owner of this process at `path` in the file system. It does so until
+    /// the proxy is over, also while it drains.
+    ///
+    /// # Errors
+    /// As [`Reactor::listen_local`].
+    pub fn listen_to_operators(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        path: &Path,
+    ) -> io::Result<()> {
+        self.operators.listen_local(reactor, path)
+    }
+
+    /// Begins to explain what would become of a request. Name servers may be asked, nobody else.
+    pub fn explain(&mut self, question: Question, reactor: &mut Reactor<Mail>) {
+        let explaining = Explaining::new(question, reactor.now(), &self.core);
+        let id = self.inquiries.insert(Inquiry::new(explaining));
+        reactor.wake(id.token());
+    }
+
+    /// What came of an explanation, once that has come about.
+    pub fn take_explanation(&mut self) -> Option<Explanation> {
+        let (id, _) = self.inquiries.iter().find(|(_, inquiry)| inquiry.answer.is_some())?;
+        self.inquiries.remove(id)?.answer
+    }
+
+    /// From now on operators may ask for a reload: the program around the proxy takes what they ask
+    /// after each turn. Without, they are told that there is none.
+    pub const fn offer_reloads(&mut self) {
+        self.operators.offer_reloads();
+    }
+
+    /// From now on, clients are told of a `command` that explains what rules deny, with the request
+    /// behind it.
+    pub fn offer_explanations(&mut self, command: String) {
+        self.core.explain = Some(command);
+    }
+
+    /// A reload, or a plan of one, that an operator waits for; for some seconds.
+    pub fn take_reload(&mut self) -> Option<ReloadRequest> {
+        self.operators.take_reload()
+    }
+
+    /// Tells the operator what came of it: text to be printed, or why it could not be done.
+    pub fn answer_reload(
+        &mut self,
+        request: &ReloadRequest,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        self.operators.answer_reload(request, answer, reactor);
+    }
+
+    /// The settings that hold. A holder lets go of them before they are replaced, or frees them
+    /// itself.
+    #[must_use]
+    pub const fn settings(&self) -> &Arc<Settings> {
+        &self.core.settings
+    }
+
+    /// Serves figures at `/metrics` at an endpoint, such as an address, for Prometheus; says which
+    /// address that is, if the port was 0.
+    ///
+    /// # Errors
+    /// As `bind(2)`.
+    pub fn serve_figures(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        endpoint: impl Into<Endpoint>,
+    ) -> io::Result<SocketAddr> {
+        let address = self.operators.listen(reactor, endpoint.into())?;
+        self.core.own.add_listener(address);
+        Ok(address)
+    }
+
+    /// Does as told.
+    pub fn command(&mut self, command: Command, reactor: &mut Reactor<Mail>) {
+        match command {
+            Command::Drain => self.drain(reactor),
+            Command::Stop => self.stopped = true,
+            Command::Reload(settings) => self.reload(settings, reactor),
+            Command::Reopen => self.core.log.reopen(),
+        }
+    }
+
+    /// Whether it has nothing more to do: it was stopped, or drained and is empty.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.stopped || (self.core.draining && self.gates.is_empty() && self.is_empty())
+    }
+
+    /// Whether it was told to drain.
+    #[must_use]
+    pub const fn is_draining(&self) -> bool {
+        self.core.draining
+    }
+
+    /// Clients and tunnels that are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.clients.len() + self.tunnels.len()
+    }
+
+    /// A line for the operator about something that has come about.
+    pub fn take_notice(&mut self) -> Option<String> {
+        self.core.admission.take_notice()
+    }
+
+    /// A file about names that was read once and cannot be any more: it counts as it was.
+    #[must_use]
+    pub fn lost_file(&self) -> Option<&Path> {
+        self.core.names.lost_file()
+    }
+
+    /// What is still going on, one line each; for a drain that takes too long.
+    #[must_use]
+    pub fn describe(&self) -> Vec<String> {
+        let clients = self.clients.iter().map(|(_, client)| client.describe());
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.describe());
+        let fetches = self.fetches.iter().map(|(_, fetch)| fetch.describe());
+        clients.chain(tunnels).chain(fetches).collect()
+    }
+
+    /// Whether nothing is left of any exchange; listeners and idle connections to origins may be.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+            && self.fetches.is_empty()
+            && self.tunnels.is_empty()
+            && self.core.replies.is_empty()
+            && self.core.uploads.is_empty()
+    }
+
+    /// Idle connections to origins.
+    #[must_use]
+    pub fn pooled(&self) -> usize {
+        self.core.pool.len()
+    }
+
+    /// What the cache holds.
+    #[must_use]
+    pub fn cache_stats(&self) -> crate::cache::CacheStats {
+        self.core.cache.stats()
+    }
+
+    /// Whether the heap is worth another look.
+    #[must_use]
+    pub const fn has_grown(&self) -> bool {
+        self.core.cache.has_grown()
+    }
+
+    /// Says how many bytes of its heap the process uses, and how many the allocator holds for that:
+    /// the cache counts those, too. Without an allocator that knows, it counts what it asked for.
+    pub fn count_heap(&mut self, used: usize, held: usize) {
+        self.core.cache.count_heap(used, held);
+    }
+
+    /// Figures about what it has done and is doing.
+    #[must_use]
+    pub fn stats(&self, load: &Load) -> Stats {
+        Stats::of(&self.core.counters, &self.gauges(), load)
+    }
+
+    fn gauges(&self) -> Gauges {
+        Gauges {
+            cache: self.core.cache.stats(),
+            clients: self.clients.len(),
+            tunnels: self.tunnels.len(),
+            fetching: self.fetches.len(),
+            pooled: self.core.pool.len(),
+            passwords: self.core.door.as_ref().map_or(0, Door::hashing),
+            lost_log_lines: self.core.log.lost(),
+            strays: self.core.pool.strays(),
+            refused: self.core.admission.refused(),
+            memory: self.core.memory.held(),
+        }
+    }
+
+    /// Ends whatever is left, after a drain that took too long, and writes it down. Nobody is left
+    /// to take a part of something for the whole.
+    pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
+        self.give_up_all("drain-timeout", reactor);
+        self.operators.close(reactor, &mut self.core);
+        self.core.names.close(reactor);
+        self.core.log.flush();
+    }
+
+    fn drain(&mut self, reactor: &mut Reactor<Mail>) {
+        if std::mem::replace(&mut self.core.draining, true) {
+            return;
+        }
+        let until = reactor.now().mono + self.core.settings.limits.drain_timeout;
+        self.drain_until = Some(until);
+        reactor.set_deadline(self.housekeeping.token(), Some(until));
+        for (id, gate) in self.gates.iter_mut() {
+            gate.drain();
+            reactor.wake(id.token());
+        }
+        self.core.pool.clear(reactor);
+        self.clients.iter().for_each(|(id, _)| reactor.wake(id.token()));
+    }
+
+    fn reload(&mut self, settings: Arc<Settings>, reactor: &mut Reactor<Mail>) {
+        self.core.reload(settings, self.bearable, reactor);
+        self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
+        self.resume(reactor);
+    }
+
+    fn drive_client(&mut self, id: Id<Client>, reactor: &mut Reactor<Mail>) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let mut cx = ClientCx {
+            reactor,
+            core: &mut self.core,
+            fetches: &mut self.fetches,
+            tunnels: &mut self.tunnels,
+            budget: Budget::default(),
+        };
+        match client.drive(&mut cx) {
+            Next::Gone => {
+                if let Some(client) = self.clients.remove(id) {
+                    client.end(&mut cx);
+                }
+                self.resume(reactor);
+            }
+            Next::HandedOver => {
+                if let Some(mut client) = self.clients.remove(id) {
+                    client.hand_over(reactor, &mut self.core);
+                }
+            }
+            Next::Go(_) | Next::Park => {
+                let held = client.holds(&self.core);
+                self.core.memory.count(&mut client.held, held);
+            }
+        }
+    }
+
+    fn drive_fetch(&mut self, id: Id<Fetch>, reactor: &mut Reactor<Mail>) {
+        let Some(fetch) = self.fetches.get_mut(id) else { return };
+        let mut cx = FetchCx { reactor, core: &mut self.core, budget: Budget::default() };
+        if fetch.drive(&mut cx) {
+            let held = fetch.holds();
+            self.core.memory.count(&mut fetch.held, held);
+        } else {
+            self.fetches.remove(id);
+        }
+    }
+
+    fn drive_tunnel(&mut self, id: Id<Tunnel>, reactor: &mut Reactor<Mail>) {
+        let Some(tunnel) = self.tunnels.get_mut(id) else { return };
+        if tunnel.drive(reactor, &mut self.core) {
+            let held = tunnel.holds();
+            self.core.memory.count(&mut tunnel.held, held);
+        } else {
+            if let Some(tunnel) = self.tunnels.remove(id) {
+                tunnel.end(reactor, &mut self.core);
+            }
+            self.resume(reactor);
+        }
+    }
+
+    fn drive_idle(&mut self, id: Id<Idle>, reactor: &mut Reactor<Mail>) {
+        self.core.pool.drive(id, &self.core.settings.limits, reactor);
+        self.core.forget_doubtful();
+    }
+
+    fn keep_house(&mut self, reactor: &Reactor<Mail>) {
+        self.core.log.flush();
+        self.core.cache.keep_house();
+        if self.drain_until.is_some_and(|until| reactor.now().mono >= until) {
+            self.stopped = true;
+        }
+    }
+}
+
+impl App for Worker {
+    type Mail = Mail;
+
+    fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
+        match event {
+            Event::Mail(Mail::Resolved(name, addresses)) => {
+                self.core.names.answered(&name, addresses, reactor.now().mono, reactor);
+            }
+            Event::Mail(Mail::Hashed(done)) => {
+                let now = reactor.now();
+                if let Some(door) = &mut self.core.door {
+                    door.hashed(done, now, reactor);
+                }
+            }
+            Event::Mail(Mail::Addresses(addresses)) => self.core.own.set_addresses(addresses),
+            Event::Mail(Mail::Command(command)) => self.command(command, reactor),
+            // The program around it takes its mail, and turns signals into commands.
+            Event::Mail(Mail::Program(_)) | Event::Signal(_) => {}
+            Event::Drive(token, _) => {
+                if let Some(id) = token.id::<Client>() {
+                    self.drive_client(id, reactor);
+                } else if let Some(id) = token.id::<Fetch>() {
+                    self.drive_fetch(id, reactor);
+                } else if let Some(id) = token.id::<Idle>() {
+                    self.drive_idle(id, reactor);
+                } else if let Some(id) = token.id::<Tunnel>() {
+                    self.drive_tunnel(id, reactor);
+                } else if token.id::<Asking>().is_some() {
+                    self.core.names.drive(token, reactor);
+                } else if let Some(id) = token.id::<Gate>() {
+                    self.accept(id, reactor);
+                } else if let Some(id) = token.id::<Operator>() {
+                    let gauges = self.gauges();
+                    self.operators.drive(id, reactor, &mut self.core, &gauges);
+                } else if let Some(id) = token.id::<Inquiry>() {
+                    if let Some(inquiry) = self.inquiries.get_mut(id) {
+                        inquiry.drive(token, reactor, &mut self.core);
+                    }
+                } else if let Some(id) = token.id::<OperatorListener>() {
+                    self.operators.accept(id, reactor, &mut self.core);
+                } else {
+                    self.keep_house(reactor);
+                }
+            }
+        }
+        self.core.free_retired();
+        if self.core.memory.is_exhausted() {
+            self.relieve_memory(reactor);
+        }
+        if self.core.log.has_lines() || self.core.cache.has_work() {
+            reactor.wake(self.housekeeping.token());
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Budgets of bytes and operations for one drive.
+
+/// What one drive may spend. Whoever has spent it queues itself for the next turn and returns, so
+/// that no peer, however fast, keeps the others waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    bytes_in: usize,
+    bytes_out: usize,
+    operations: u32,
+}
+
+impl Default for Budget {
+    /// 64 KiB in, 128 KiB out, 16 operations.
+    fn default() -> Self {
+        Self::new(64 * 1024, 128 * 1024, 16)
+    }
+}
+
+impl Budget {
+    /// So many bytes in and out, and so many operations.
+    #[must_use]
+    pub const fn new(bytes_in: usize, bytes_out: usize, operations: u32) -> Self {
+        Self { bytes_in, bytes_out, operations }
+    }
+
+    /// Counts a read of `bytes` bytes.
+    pub fn spend_in(&mut self, bytes: usize) {
+        self.bytes_in = self.bytes_in.saturating_sub(bytes);
+        self.spend_operation();
+    }
+
+    /// Counts a write of `bytes` bytes.
+    pub fn spend_out(&mut self, bytes: usize) {
+        self.bytes_out = self.bytes_out.saturating_sub(bytes);
+        self.spend_operation();
+    }
+
+    /// Counts work that moved no bytes.
+    pub fn spend_operation(&mut self) {
+        self.operations = self.operations.saturating_sub(1);
+    }
+
+    /// Whether any of it is used up: yield.
+    #[must_use]
+    pub const fn is_spent(&self) -> bool {
+        self.bytes_in == 0 || self.bytes_out == 0 || self.operations == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_spent_when_any_part_of_it_is() {
+        let mut bytes = Budget::default();
+        bytes.spend_in(64 * 1024 - 1);
+        assert!(!bytes.is_spent());
+        bytes.spend_in(100);
+        assert!(bytes.is_spent());
+
+        let mut own = Budget::new(usize::MAX, 10, 2);
+        own.spend_out(9);
+        assert!(!own.is_spent());
+        own.spend_in(1);
+        assert!(own.is_spent());
+
+        let mut operations = Budget::default();
+        (0..15).for_each(|_| operations.spend_operation());
+        assert!(!operations.is_spent());
+        operations.spend_out(0);
+        assert!(operations.is_spent());
+    }
+}

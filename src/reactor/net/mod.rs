@@ -1,0 +1,10 @@
+//! Sockets of a reactor: the transport below them, operations, listeners and connectors.
+
+pub(super) mod address_order;
+pub(super) mod connector;
+pub(super) mod listener;
+mod local;
+mod operations;
+pub(super) mod sockets;
+pub(super) mod tcp;
+pub(super) mod transport;

@@ -1,0 +1,126 @@
+//! The socket of one query: a datagram's, used once, or a connection.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::{Poll, ready};
+
+use crate::dns::{Over, Query};
+use crate::reactor::Reactor;
+use crate::reactor::arena::Token;
+use crate::reactor::net::transport::Io;
+use crate::reactor::ready::Ready;
+use crate::work::{LOOK_UP, count};
+
+/// Room for one datagram: more than servers are asked to send.
+pub(super) const DATAGRAM: usize = 4096;
+/// What is received of a connection at a time.
+const PIECE: usize = 2048;
+/// The length before each message of a connection.
+const LENGTH: usize = 2;
+
+#[derive(Debug)]
+pub(super) enum Wire {
+    Datagrams(Io),
+    Stream(Stream),
+}
+
+/// A connection, on which one query is sent.
+#[derive(Debug)]
+pub(super) struct Stream {
+    io: Io,
+    server: SocketAddr,
+    connected: bool,
+    /// The query and its length, of which so much was sent.
+    query: Vec<u8>,
+    sent: usize,
+    received: Vec<u8>,
+}
+
+impl Wire {
+    /// Sends a query over a socket of its own, or begins to.
+    pub(super) fn open<M>(
+        query: Query,
+        owner: Token,
+        reactor: &mut Reactor<M>,
+    ) -> io::Result<Self> {
+        let Query { server, over, message } = query;
+        match over {
+            Over::Udp => {
+                let io = reactor.connect_datagrams(server, owner)?;
+                // One that finds no room is as good as lost on its way.
+                if let Poll::Ready(Err(error)) = reactor.send_datagram(io, &message, None) {
+                    reactor.close(io);
+                    return Err(error);
+                }
+                Ok(Self::Datagrams(io))
+            }
+            Over::Tcp => {
+                let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
+                let query = [&length.to_be_bytes(), message.as_slice()].concat();
+                let io = reactor.connect(server, owner)?;
+                let received = Vec::new();
+                Ok(Self::Stream(Stream { io, server, connected: false, query, sent: 0, received }))
+            }
+        }
+    }
+
+    /// The next message, appended to `into`, and who sent it.
+    pub(super) fn receive<M>(
+        &mut self,
+        into: &mut Vec<u8>,
+        reactor: &mut Reactor<M>,
+    ) -> Poll<io::Result<SocketAddr>> {
+        count(LOOK_UP);
+        match self {
+            Self::Datagrams(io) => reactor.recv_datagram(*io, into),
+            Self::Stream(stream) => {
+                into.append(&mut ready!(stream.message(reactor))?);
+                Poll::Ready(Ok(stream.server))
+            }
+        }
+    }
+
+    /// Returns true if something has come that was not received yet.
+    pub(super) fn has_news<M>(&self, reactor: &Reactor<M>) -> bool {
+        reactor.ready(self.io()).contains(Ready::READABLE)
+    }
+
+    pub(super) fn close<M>(self, reactor: &mut Reactor<M>) {
+        reactor.close(self.io());
+    }
+
+    const fn io(&self) -> Io {
+        match self {
+            Self::Datagrams(io) => *io,
+            Self::Stream(stream) => stream.io,
+        }
+    }
+}
+
+impl Stream {
+    fn message<M>(&mut self, reactor: &mut Reactor<M>) -> Poll<io::Result<Vec<u8>>> {
+        if !self.connected {
+            ready!(reactor.connected(self.io))?;
+            self.connected = true;
+        }
+        while self.sent < self.query.len() {
+            let unsent = IoSlice::new(&self.query[self.sent..]);
+            self.sent += ready!(reactor.send(self.io, &[unsent]))?;
+        }
+        loop {
+            if let Some((length, rest)) = self.received.split_first_chunk::<LENGTH>() {
+                let length = usize::from(u16::from_be_bytes(*length));
+                if rest.len() >= length {
+                    count(self.received.len());
+                    let message = rest[..length].to_vec();
+                    self.received.drain(..LENGTH + length);
+                    return Poll::Ready(Ok(message));
+                }
+            }
+            self.received.reserve(PIECE);
+            if ready!(reactor.recv(self.io, &mut self.received))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+}
