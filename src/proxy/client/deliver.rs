@@ -115,6 +115,7 @@ fn deliver_part(
         if let Some(reply) = cx.core.replies.get_mut(*id) {
             reply.body.skip_to(*reader, at, cx.reactor);
         }
+        cx.core.count(*id); // what was skipped may be gone
     }
     Next::Go(Step::Transmit)
 }
