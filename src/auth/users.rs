@@ -55,6 +55,8 @@ impl fmt::Display for BadLine {
     }
 }
 
+impl std::error::Error for BadLine {}
+
 impl Users {
     /// Adds those of a file that is called `file` and holds `text`.
     ///
