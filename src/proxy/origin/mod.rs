@@ -1,15 +1,15 @@
 //! Origins: their names resolved, their addresses dialled, their connections kept.
 
+pub(super) mod dial;
+pub(super) mod pool;
+pub(super) mod resolver;
+
 use std::net::IpAddr;
 
 use crate::access::RuleName;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::routing::route::Route;
 use crate::proxy::shared::Core;
-
-pub(super) mod dial;
-pub(super) mod pool;
-pub(super) mod resolver;
 
 impl Route {
     /// Whether `address`, which the host has, may be dialled; if so, the rule that would have denied it
