@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::{
-    Accepted, Active, App, Arena, Budget, Event, Id, Io, Listener, Reactor, Token, Wake, Why,
+    Accepted, App, Arena, Budget, Driven, Event, Id, Listener, Reactor, SocketId, Token, Wake, Why,
 };
 
 const IDLE: Duration = Duration::from_secs(60);
@@ -23,15 +23,15 @@ struct Echo {
 struct Gate(Listener);
 
 struct Client {
-    io: Io,
+    io: SocketId,
     buffer: Vec<u8>,
     sent: usize,
 }
 
-impl Active for Gate {
+impl Driven for Gate {
     const KIND: u8 = 0;
 }
-impl Active for Client {
+impl Driven for Client {
     const KIND: u8 = 1;
 }
 

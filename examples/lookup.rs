@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use tidegate::dns::{Addresses, NameError};
 use tidegate::reactor::{
-    Active, App, Arena, Event, Id, NameSources, Reactor, Resolver, ResolverLimits, Wake,
+    App, Arena, Driven, Event, Id, NameSources, Reactor, Resolver, ResolverLimits, Wake,
 };
 
 /// The whole program: the reactor is handed `&mut` to it on each turn.
@@ -29,10 +29,10 @@ struct Question {
     name: String,
 }
 
-impl Active for Asking {
+impl Driven for Asking {
     const KIND: u8 = 0;
 }
-impl Active for Question {
+impl Driven for Question {
     const KIND: u8 = 1;
 }
 

@@ -15,10 +15,10 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tidegate::http::{
-    FromClient, HeadLimits, HeadWriter, Method, Name, RequestHead, ServerCodec, Status, date, hop,
+    HeadLimits, HeadWriter, Method, Name, RequestHead, ServerCodec, ServerEvent, Status, date, hop,
 };
 use tidegate::reactor::{
-    Active, App, Arena, Event, Id, Io, Listener, Now, Reactor, Token, Wake, Why,
+    App, Arena, Driven, Event, Id, Listener, Now, Reactor, SocketId, Token, Wake, Why,
 };
 
 const IDLE: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ struct Origin {
 struct Gate(Listener);
 
 struct Client {
-    io: Io,
+    io: SocketId,
     codec: ServerCodec,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -48,10 +48,10 @@ struct Client {
     close: bool,
 }
 
-impl Active for Gate {
+impl Driven for Gate {
     const KIND: u8 = 0;
 }
-impl Active for Client {
+impl Driven for Client {
     const KIND: u8 = 1;
 }
 
@@ -89,7 +89,7 @@ impl Origin {
 }
 
 impl Client {
-    fn new(io: Io) -> Self {
+    fn new(io: SocketId) -> Self {
         Self {
             io,
             codec: ServerCodec::new(),
@@ -151,7 +151,7 @@ impl Client {
         let (used, event) = decoded.map_err(io::Error::other)?;
         self.input.drain(..used);
         match event {
-            Some(FromClient::Request(head)) => {
+            Some(ServerEvent::Request(head)) => {
                 let complete = !head.framing().has_content();
                 if head.fields().has(Name::Expect) {
                     self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -161,8 +161,8 @@ impl Client {
                     self.answer(now, served);
                 }
             }
-            Some(FromClient::End(_)) => self.answer(now, served),
-            Some(FromClient::Content(_)) => {}
+            Some(ServerEvent::End(_)) => self.answer(now, served),
+            Some(ServerEvent::Content(_)) => {}
             None => return Ok(used > 0),
         }
         Ok(true)
@@ -173,7 +173,7 @@ impl Client {
         *served += 1;
         let page = page(&request, now);
         self.not_before = page.late.then(|| now.mono + SLOW);
-        self.close = !hop::Hop::of(request.version(), request.fields()).persistent;
+        self.close = !hop::ConnectionOptions::of(request.version(), request.fields()).persistent;
         let reason = page.status.reason().as_bytes();
         let mut head = HeadWriter::response(&mut self.output, page.status, reason);
         head.field("Date", date::format(now.wall).as_bytes())

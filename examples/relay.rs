@@ -10,8 +10,8 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use tidegate::reactor::{
-    Accepted, Active, App, Arena, Budget, Connector, Event, Id, Io, Listener, Reactor, Token, Wake,
-    Why,
+    Accepted, App, Arena, Budget, Connector, Driven, Event, Id, Listener, Reactor, SocketId, Token,
+    Wake, Why,
 };
 
 const STAGGER: Duration = Duration::from_millis(250);
@@ -33,32 +33,32 @@ struct Gate(Listener);
 
 /// A client whose target is being connected to. What it sends meanwhile waits in the kernel.
 struct Dial {
-    client: Io,
+    client: SocketId,
     connector: Connector,
 }
 
 /// A client and its target.
 struct Pair {
-    sockets: [Io; 2],
+    sockets: [SocketId; 2],
     flows: [Flow; 2],
 }
 
 /// One direction: it reads when everything is sent, so a slow reader slows the writer down.
 struct Flow {
-    from: Io,
-    to: Io,
+    from: SocketId,
+    to: SocketId,
     buffer: Vec<u8>,
     sent: usize,
     ended: bool,
 }
 
-impl Active for Gate {
+impl Driven for Gate {
     const KIND: u8 = 0;
 }
-impl Active for Dial {
+impl Driven for Dial {
     const KIND: u8 = 1;
 }
-impl Active for Pair {
+impl Driven for Pair {
     const KIND: u8 = 2;
 }
 
@@ -139,7 +139,7 @@ impl Relay {
 }
 
 impl Pair {
-    const fn new(client: Io, target: Io) -> Self {
+    const fn new(client: SocketId, target: SocketId) -> Self {
         let flows = [Flow::new(client, target), Flow::new(target, client)];
         Self { sockets: [client, target], flows }
     }
@@ -157,7 +157,7 @@ impl Pair {
 }
 
 impl Flow {
-    const fn new(from: Io, to: Io) -> Self {
+    const fn new(from: SocketId, to: SocketId) -> Self {
         Self { from, to, buffer: Vec::new(), sent: 0, ended: false }
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tidegate::auth::{
-    Accounts, Authenticator, Line, Request, Secret, Settings, Side, Users, Verdict, basic, digest,
-    edit,
+    Authenticator, Line, RealmUsers, Request, Secret, Settings, Side, Users, Verdict, basic,
+    digest, edit,
 };
 use tidegate::http::{Fields, Name};
 use tidegate::reactor::{Clock, VirtualClock};
@@ -64,7 +64,7 @@ fn check_verdict(value: &[u8]) {
         .expect("these lines are good");
     let mut settings = Settings::new(Side::Origin, "a realm".parse().expect("it is a realm"));
     settings.userhash = true;
-    let accounts = Arc::new(Accounts::new(users, &settings));
+    let accounts = Arc::new(RealmUsers::new(users, &settings));
     let mut door = Authenticator::new(settings, accounts, &Secret::new([7; 32]));
     let mut fields = Fields::default();
     fields.push(Name::Authorization.as_str().as_bytes(), value);

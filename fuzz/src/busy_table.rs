@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidegate::cache::{
-    self, Cache, CacheKey, CacheLimits, Content, Eviction, Extents, KeyMaker, Lookup, Object,
+    self, Cache, CacheKey, CacheLimits, Content, Eviction, Extents, KeyBuilder, Lookup, Object,
     Presented, RequestRules, Response, Ticket,
 };
-use tidegate::http::{Fields, FromClient, HeadLimits, ServerCodec, Status};
+use tidegate::http::{Fields, HeadLimits, ServerCodec, ServerEvent, Status};
 use tidegate::time::Now;
 
 /// The parts of a request that make a difference.
@@ -28,7 +28,7 @@ impl Ask {
         Self { accept: byte % 3, language: byte / 3 % 3, range, no_cache: byte >= 220 }
     }
 
-    fn present(self, keys: &KeyMaker) -> Presented {
+    fn present(self, keys: &KeyBuilder) -> Presented {
         let mut lines =
             format!("Accept: {}\r\nAccept-Language: l{}\r\n", self.accept, self.language);
         if let Some((first, last)) = self.range {
@@ -39,7 +39,7 @@ impl Ask {
         }
         let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
         match ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default()) {
-            Ok((_, Some(FromClient::Request(head)))) => keys.present(&Rc::new(*head)),
+            Ok((_, Some(ServerEvent::Request(head)))) => keys.present(&Rc::new(*head)),
             other => panic!("{other:?}"),
         }
     }
@@ -105,7 +105,7 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
-        let mut keys = KeyMaker::new([1, 2]);
+        let mut keys = KeyBuilder::new([1, 2]);
         keys.set_request_rules(RequestRules { by_coding: false, ..RequestRules::default() });
         let limits = CacheLimits {
             memory: 1 << 30,
@@ -129,7 +129,7 @@ impl Pair {
         let mut joinable = self.flights.iter().filter(|flight| flight.is_for(ask, never_fresh));
         match found {
             Lookup::Hit(..) => assert!(fresh),
-            Lookup::Busy { fetch, unsent } => {
+            Lookup::InFlight { fetch, unsent } => {
                 let joined = joinable.find(|flight| flight.fetch == fetch);
                 let joined = joined.expect("a fetch that brings what is asked for");
                 assert!(!fresh && joined.sent != unsent);

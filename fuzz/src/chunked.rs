@@ -1,7 +1,7 @@
 //! The chunked coding: decoded twice, by the crate and here by slower and simpler means.
 
 use tidegate::http::{
-    Chunked, ChunkedDecoder, HeadLimits, Refusal, write_chunk_size, write_last_chunk,
+    Chunked, ChunkedDecoder, HeadLimits, ParseError, write_chunk_size, write_last_chunk,
 };
 
 use super::stream::{everywhere, limits, somewhere};
@@ -13,7 +13,7 @@ enum Decoded {
     Whole(Vec<u8>, Vec<u8>, usize),
     /// More is needed; the content so far.
     Part(Vec<u8>),
-    Refused(Option<Refusal>),
+    Refused(Option<ParseError>),
 }
 
 /// Any bytes as a chunked body.

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tidegate::dns::{
-    Data, Hosts, Kind, LONGEST_CHAIN, Lookup, MOST_ADDRESSES, Name, Random, ResolvConf, Response,
-    Server, Step, Times, Verdict,
+    Data, Hosts, Kind, LONGEST_CHAIN, Lookup, LookupAction, MOST_ADDRESSES, Name, Random,
+    ResolvConf, Response, Server, Timeouts, Verdict,
 };
 use tidegate::reactor::{Clock, VirtualClock};
 
@@ -74,7 +74,7 @@ fn check_verdict(response: &Response, kind: Kind) {
 /// A look-up hears only what repeats its question and its id, and ends.
 fn check_lookup(message: &[u8]) {
     let server = SocketAddr::from(([192, 0, 2, 53], 53));
-    let times = Times { attempt: Duration::from_secs(1), total: Duration::from_secs(5) };
+    let times = Timeouts { attempt: Duration::from_secs(1), total: Duration::from_secs(5) };
     let mut random = Random::new([7; 32]);
     let mut now = VirtualClock::default().now().mono;
     let conf = ResolvConf { servers: vec![server], ..ResolvConf::default() };
@@ -83,9 +83,9 @@ fn check_lookup(message: &[u8]) {
     for _ in 0..100 {
         while let Some(step) = lookup.step(now, &mut random) {
             match step {
-                Step::Found(found) if found.complete => return,
-                Step::Found(_) => {}
-                Step::Ask(place, query) => {
+                LookupAction::Found(found) if found.complete => return,
+                LookupAction::Found(_) => {}
+                LookupAction::Ask(place, query) => {
                     // As it is, and as if it were by somebody who has seen the query.
                     lookup.received(place, server, message);
                     let mut echo = message.to_vec();

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use tidegate::access::{
-    Asker, Denial, DestinationPolicy, GivenRule, Host, Own, Rule, RuleOption, RuleSet, Scheme,
-    read_rules,
+    Denial, DestinationPolicy, GivenRule, Host, Own, RequestContext, Rule, RuleOption, RuleSet,
+    Scheme, read_rules,
 };
 
 /// More are not tried one by one.
@@ -84,8 +84,8 @@ pub(crate) fn judge(
     policy.judge(&judgement, host, address, own).map(drop)
 }
 
-fn asker() -> Asker<'static> {
-    Asker {
+fn asker() -> RequestContext<'static> {
+    RequestContext {
         client: IpAddr::from([127, 0, 0, 1]),
         user: Some("ann"),
         listener: None,

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use sfv::{Dictionary, Parser};
 use tidegate::cache::{
-    self, KeyMaker, NotStored, Presented, RequestControl, RequestRules, Response, ResponseControl,
-    Scope, Selection, Storable,
+    self, KeyBuilder, NotStored, Presented, RequestControl, RequestRules, Response,
+    ResponseControl, Scope, Selection, Storable,
 };
-use tidegate::http::{Fields, FromClient, HeadLimits, Name, ServerCodec, Status, date};
+use tidegate::http::{Fields, HeadLimits, Name, ServerCodec, ServerEvent, Status, date};
 use tidegate::time::Now;
 
 /// The largest number of seconds there is.
@@ -127,8 +127,8 @@ fn request(data: &[u8], rules: RequestRules) -> Option<Presented> {
         [line(b"Accept"), line(b"Accept-Language"), line(b"Connection"), line(b"Accept-Encoding")];
     let text = [b"GET / HTTP/1.1\r\nHost: h\r\n", &lines.concat()[..], b"\r\n"].concat();
     match ServerCodec::new().decode(&text, &HeadLimits::default()) {
-        Ok((used, Some(FromClient::Request(head)))) if used == text.len() => {
-            let mut keys = KeyMaker::new([1, 2]);
+        Ok((used, Some(ServerEvent::Request(head)))) if used == text.len() => {
+            let mut keys = KeyBuilder::new([1, 2]);
             keys.set_request_rules(rules);
             Some(keys.present(&Rc::new(*head)))
         }

@@ -1,8 +1,8 @@
 //! Heads: accepted exactly if the reference accepts them, and kept as they came.
 
 use tidegate::http::{
-    Authority, ClientCodec, Field, Fields, Form, Framing, FromClient, FromOrigin, HeadLimits,
-    HeadWriter, Method, Name, RequestHead, ResponseHead, ServerCodec, Version,
+    Authority, ClientCodec, ClientEvent, Field, Fields, Form, Framing, HeadLimits, HeadWriter,
+    Method, Name, RequestHead, ResponseHead, ServerCodec, ServerEvent, Version,
 };
 
 use super::reference::{self, Reading};
@@ -16,7 +16,7 @@ pub fn request(input: &[u8]) {
         Reading::Refused => assert!(read.is_err(), "the reference refuses it"),
         Reading::Incomplete => assert!(!matches!(read, Ok((_, Some(_)))), "it is not complete"),
         Reading::Head { head: expected, length } => {
-            let Ok((used, Some(FromClient::Request(head)))) = read else {
+            let Ok((used, Some(ServerEvent::Request(head)))) = read else {
                 panic!("the reference reads {expected:?}, the codec {read:?}");
             };
             assert_eq!(used, length);
@@ -39,7 +39,8 @@ pub fn response(input: &[u8]) {
             Reading::Refused => assert!(read.is_err(), "the reference refuses it"),
             Reading::Incomplete => assert!(!matches!(read, Ok((_, Some(_)))), "it is incomplete"),
             Reading::Head { head: expected, length } => {
-                let Ok((used, Some(FromOrigin::Interim(head) | FromOrigin::Response(head)))) = read
+                let Ok((used, Some(ClientEvent::Interim(head) | ClientEvent::Response(head)))) =
+                    read
                 else {
                     panic!("the reference reads {expected:?}, the codec {read:?}");
                 };
@@ -66,7 +67,7 @@ pub fn check_request(head: &RequestHead, limits: &HeadLimits) {
     let again = write_request(head);
     let limits =
         HeadLimits { head: usize::MAX, field: usize::MAX, start_line: usize::MAX, ..*limits };
-    let Ok((used, Some(FromClient::Request(read)))) = ServerCodec::new().decode(&again, &limits)
+    let Ok((used, Some(ServerEvent::Request(read)))) = ServerCodec::new().decode(&again, &limits)
     else {
         panic!("what was read can be written and read: {}", again.escape_ascii());
     };
@@ -95,7 +96,7 @@ pub fn check_response(head: &ResponseHead, method: Method) {
         start_line: usize::MAX,
         ..HeadLimits::default()
     };
-    let Ok((used, Some(FromOrigin::Interim(read) | FromOrigin::Response(read)))) =
+    let Ok((used, Some(ClientEvent::Interim(read) | ClientEvent::Response(read)))) =
         ClientCodec::new(method).decode(&again, &limits)
     else {
         panic!("what was read can be written and read: {}", again.escape_ascii());

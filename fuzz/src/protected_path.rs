@@ -1,6 +1,6 @@
 //! Protected paths: whatever an origin may take for one is not taken for another here.
 
-use tidegate::auth::{PathPrefix, Place, place};
+use tidegate::auth::{PathMatch, PathPrefix, place};
 
 /// Any bytes as a path, as several origins read it.
 pub fn rules(path: &[u8]) {
@@ -12,13 +12,13 @@ pub fn rules(path: &[u8]) {
     let alone = place(path, &[prefix("/admin")]);
     let beside = place(path, &[prefix("/"), prefix("/admin")]);
     match alone {
-        Place::Nowhere => assert_eq!(beside, Place::Below(0)),
-        Place::Below(_) | Place::Ambiguous => assert_ne!(beside, Place::Below(0)),
+        PathMatch::Nowhere => assert_eq!(beside, PathMatch::Below(0)),
+        PathMatch::Below(_) | PathMatch::Ambiguous => assert_ne!(beside, PathMatch::Below(0)),
     }
     for (name, read) in ORIGINS {
         let read = read(path.as_bytes().to_vec());
         assert!(
-            !read.starts_with(b"/admin") || alone != Place::Nowhere,
+            !read.starts_with(b"/admin") || alone != PathMatch::Nowhere,
             "{name} reads {path} as {}",
             read.escape_ascii()
         );

@@ -6,13 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 use std::time::Duration;
 
-use tidegate::auth::Job;
-use tidegate::http::{ClientCodec, FromOrigin, HeadLimits, Method};
+use tidegate::auth::VerifyJob;
+use tidegate::http::{ClientCodec, ClientEvent, HeadLimits, Method};
 use tidegate::proxy::{
-    Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
+    Environment, Mail, NoLog, PasswordVerifier, ReclaimAtOnce, Resolver, Settings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Active, App, Arena, Event, Io, Listener, Reactor, Token};
+use tidegate::reactor::{App, Arena, Driven, Event, Listener, Reactor, SocketId, Token};
 
 const PROXY: &str = "203.0.113.1:3128";
 const ORIGIN: &str = "198.51.100.1:80";
@@ -33,15 +33,15 @@ impl Resolver for Nobody {
     fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
-impl Hasher for Nobody {
-    fn ask(&mut self, _: Job, _: usize) -> bool {
+impl PasswordVerifier for Nobody {
+    fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
         false
     }
 }
 
 struct Thing;
 
-impl Active for Thing {
+impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
@@ -62,7 +62,7 @@ struct Stage {
     owner: Token,
     listener: Listener,
     /// The origin's side of connections, the newest last.
-    connections: Vec<(Io, Vec<u8>)>,
+    connections: Vec<(SocketId, Vec<u8>)>,
 }
 
 impl Stage {
@@ -74,7 +74,7 @@ impl Stage {
         let mut settings = Settings::forward("sim");
         settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
         settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             hasher: Box::new(Nobody),
             reclaimer: Box::new(ReclaimAtOnce),
@@ -112,13 +112,13 @@ impl Stage {
     }
 
     /// The origin's connection on which a request waits, if there is one.
-    fn take_request(&mut self) -> Option<Io> {
+    fn take_request(&mut self) -> Option<SocketId> {
         let waiting = self.connections.iter_mut().find(|(_, received)| !received.is_empty())?;
         waiting.1.clear();
         Some(waiting.0)
     }
 
-    fn send(&mut self, io: Io, bytes: &[u8]) {
+    fn send(&mut self, io: SocketId, bytes: &[u8]) {
         if !bytes.is_empty() {
             let _ = self.outside.send(io, &[IoSlice::new(bytes)]); // it may be closed by now
         }
@@ -127,7 +127,7 @@ impl Stage {
 }
 
 /// Appends what has come; whether the stream goes on.
-fn receive(reactor: &mut Reactor<()>, io: Io, into: &mut Vec<u8>) -> bool {
+fn receive(reactor: &mut Reactor<()>, io: SocketId, into: &mut Vec<u8>) -> bool {
     loop {
         into.reserve(4096);
         match reactor.recv(io, into) {
@@ -202,13 +202,13 @@ fn content(answer: &[u8], method: &str) -> (Vec<u8>, bool) {
         let decoded = codec.decode(&answer[at..], &HeadLimits::default());
         let (used, event) = decoded.expect("the proxy sends well-formed answers");
         match event {
-            Some(FromOrigin::Response(head)) => {
+            Some(ClientEvent::Response(head)) => {
                 own = head.fields().all_named(b"Proxy-Status").next().is_some();
             }
-            Some(FromOrigin::Content(range)) if !own => {
+            Some(ClientEvent::Content(range)) if !own => {
                 content.extend_from_slice(&answer[at..][range]);
             }
-            Some(FromOrigin::End(_)) => return (content, true),
+            Some(ClientEvent::End(_)) => return (content, true),
             None if used == 0 => return (content, false),
             _ => {}
         }

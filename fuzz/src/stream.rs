@@ -1,8 +1,8 @@
 //! Whole streams: what comes out does not depend on how the bytes come in.
 
 use tidegate::http::{
-    ClientCodec, Fields, FromClient, FromOrigin, HeadLimits, Method, Refusal, RequestHead,
-    ResponseHead, ServerCodec,
+    ClientCodec, ClientEvent, Fields, HeadLimits, Method, ParseError, RequestHead, ResponseHead,
+    ServerCodec, ServerEvent,
 };
 
 use super::heads;
@@ -20,7 +20,7 @@ pub enum Event {
 /// Where a stream has led.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    Refused(Refusal),
+    Refused(ParseError),
     /// All has come and more is needed, after so many bytes that were used.
     Pending(usize),
     /// What follows these bytes is no HTTP, or nobody's.
@@ -69,7 +69,7 @@ trait Side {
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-    ) -> Result<(usize, Option<Event>), Refusal>;
+    ) -> Result<(usize, Option<Event>), ParseError>;
     fn content_left(&self) -> u64;
     fn skip_content(&mut self, n: u64);
     /// Whether HTTP follows on `event`.
@@ -85,12 +85,12 @@ impl Side for Client {
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-    ) -> Result<(usize, Option<Event>), Refusal> {
+    ) -> Result<(usize, Option<Event>), ParseError> {
         let (used, event) = self.0.decode(input, limits)?;
         let event = event.map(|event| match event {
-            FromClient::Request(head) => Event::Request(head),
-            FromClient::Content(range) => Event::Content(input[range].to_vec()),
-            FromClient::End(trailers) => Event::End(trailers),
+            ServerEvent::Request(head) => Event::Request(head),
+            ServerEvent::Content(range) => Event::Content(input[range].to_vec()),
+            ServerEvent::End(trailers) => Event::End(trailers),
         });
         Ok((used, event))
     }
@@ -122,13 +122,13 @@ impl Side for Origin {
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-    ) -> Result<(usize, Option<Event>), Refusal> {
+    ) -> Result<(usize, Option<Event>), ParseError> {
         let (used, event) = self.codec.decode(input, limits)?;
         let event = event.map(|event| match event {
-            FromOrigin::Interim(head) => Event::Interim(head),
-            FromOrigin::Response(head) => Event::Response(head),
-            FromOrigin::Content(range) => Event::Content(input[range].to_vec()),
-            FromOrigin::End(trailers) => Event::End(trailers),
+            ClientEvent::Interim(head) => Event::Interim(head),
+            ClientEvent::Response(head) => Event::Response(head),
+            ClientEvent::Content(range) => Event::Content(input[range].to_vec()),
+            ClientEvent::End(trailers) => Event::End(trailers),
         });
         Ok((used, event))
     }

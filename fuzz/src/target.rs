@@ -1,6 +1,8 @@
 //! Request targets, by way of a request line.
 
-use tidegate::http::{Authority, Form, FromClient, HeadLimits, Refusal, RequestHead, ServerCodec};
+use tidegate::http::{
+    Authority, Form, HeadLimits, ParseError, RequestHead, ServerCodec, ServerEvent,
+};
 
 use super::heads;
 use super::reference;
@@ -27,12 +29,12 @@ pub fn rules(target: &[u8]) {
     }
 }
 
-fn head(method: &str, target: &[u8], relaxed_target: bool) -> Result<RequestHead, Refusal> {
+fn head(method: &str, target: &[u8], relaxed_target: bool) -> Result<RequestHead, ParseError> {
     let limits = HeadLimits { relaxed_target, ..HeadLimits::default() };
     let bytes = [method.as_bytes(), b" ", target, b" HTTP/1.1\r\nHost: h\r\n\r\n"].concat();
     let (used, event) = ServerCodec::new().decode(&bytes, &limits)?;
     match event {
-        Some(FromClient::Request(head)) if used == bytes.len() => {
+        Some(ServerEvent::Request(head)) if used == bytes.len() => {
             heads::check_request(&head, &limits);
             Ok(*head)
         }
@@ -60,7 +62,7 @@ fn check_authority(text: &[u8]) {
     let read = Authority::parse(text);
     assert_eq!(read.is_ok(), reference::is_authority(text));
     if let Err(refusal) = read {
-        assert!(matches!(refusal, Refusal::UserInfo | Refusal::Authority));
+        assert!(matches!(refusal, ParseError::UserInfo | ParseError::Authority));
     }
     let trimmed = text.trim_ascii();
     if trimmed.is_empty() || trimmed.len() > 8000 || trimmed.iter().any(|b| b.is_ascii_control()) {
@@ -68,6 +70,6 @@ fn check_authority(text: &[u8]) {
     }
     let bytes = [b"GET / HTTP/1.1\r\nHost: ", trimmed, b"\r\n\r\n"].concat();
     let request = ServerCodec::new().decode(&bytes, &HeadLimits::default());
-    let expected = Authority::parse(trimmed).map(drop).map_err(|_| Refusal::InvalidHost);
+    let expected = Authority::parse(trimmed).map(drop).map_err(|_| ParseError::InvalidHost);
     assert_eq!(request.map(drop), expected);
 }

@@ -38,7 +38,7 @@ impl fmt::Display for Scheme {
 
 /// What is known of a request before its destination is looked at.
 #[derive(Clone, Copy, Debug)]
-pub struct Asker<'a> {
+pub struct RequestContext<'a> {
     /// Who has sent it.
     pub client: IpAddr,
     /// The user that was recognized.
@@ -123,7 +123,7 @@ impl Conditions {
 
     /// Whether those hold that do not depend on an address. Methods hold in any case: `post` is another
     /// one than `POST`, but some origins take it for the same.
-    pub(super) fn hold(&self, asker: &Asker<'_>, port: u16) -> bool {
+    pub(super) fn hold(&self, asker: &RequestContext<'_>, port: u16) -> bool {
         any(&self.clients, |range| range.contains(asker.client))
             && any(&self.users, |user| asker.user == Some(user.as_str()))
             && any(&self.listeners, |name| asker.listener.is_some_and(|at| name.means(at)))
@@ -309,8 +309,8 @@ impl FromStr for Conditions {
 mod tests {
     use super::*;
 
-    fn asker() -> Asker<'static> {
-        Asker {
+    fn asker() -> RequestContext<'static> {
+        RequestContext {
             client: IpAddr::from([192, 0, 2, 1]),
             user: Some("J Doe, jr"),
             listener: Some(SocketAddr::from(([127, 0, 0, 1], 3128))),
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn nobody_known_is_no_user_and_no_listener() {
-        let nobody = Asker { user: None, listener: None, ..asker() };
+        let nobody = RequestContext { user: None, listener: None, ..asker() };
         for text in ["user=ann", "listener=3128"] {
             assert!(!text.parse::<Conditions>().unwrap().hold(&nobody, 80), "{text}");
         }

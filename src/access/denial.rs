@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::destination::DestinationPolicy;
-use super::rules::RuleName;
+use super::rules::RuleRef;
 use super::special::AddressClass;
 use super::spelling::Host;
 
@@ -38,7 +38,7 @@ pub enum Denial {
         /// Whether by CONNECT.
         connect: bool,
         /// The rule.
-        rule: RuleName,
+        rule: RuleRef,
     },
     /// This proxy listens there.
     Listener {

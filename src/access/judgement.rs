@@ -3,24 +3,24 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::condition::{Asker, Scheme};
+use super::condition::{RequestContext, Scheme};
 use super::denial::Denial;
 use super::destination::DestinationPolicy;
 use super::own::Own;
-use super::rules::{Answer, Lifted, RuleName, RuleSet, Ruling};
+use super::rules::{Answer, Decision, Exemptions, RuleRef, RuleSet};
 use super::spelling::Host;
 
 /// What is decided of a request before the addresses of its destination are known, and what each of
 /// them is judged by.
 #[derive(Clone, Debug)]
-pub struct Judgement {
+pub struct RuleDecision {
     rules: Arc<RuleSet>,
     answer: Answer,
     port: u16,
     connect: bool,
 }
 
-impl Judgement {
+impl RuleDecision {
     /// Whether rules wait for an address to decide.
     #[must_use]
     pub fn depends_on_address(&self) -> bool {
@@ -28,20 +28,20 @@ impl Judgement {
     }
 
     /// The rules that do, for that `host`: of those that differ in their destination only, the first.
-    pub fn undecided(&self, host: &Host) -> impl Iterator<Item = RuleName> {
+    pub fn undecided(&self, host: &Host) -> impl Iterator<Item = RuleRef> {
         self.rules.undecided(&self.answer, host)
     }
 
     /// The rule that would have denied it, if that was decided by the name and is only written down.
     #[must_use]
-    pub fn reported(&self) -> Option<&RuleName> {
+    pub fn reported(&self) -> Option<&RuleRef> {
         match self.answer.decided() {
-            Some(Ruling::Report(rule)) => Some(rule),
+            Some(Decision::Report(rule)) => Some(rule),
             _ => None,
         }
     }
 
-    fn denied(&self, host: &Host, rule: RuleName) -> Denial {
+    fn denied(&self, host: &Host, rule: RuleRef) -> Denial {
         let Self { port, connect, .. } = *self;
         Denial::Rule { host: host.clone(), port, connect, rule }
     }
@@ -54,16 +54,16 @@ impl DestinationPolicy {
     /// The denial, if nothing depends on the addresses.
     pub fn ask(
         &self,
-        asker: &Asker<'_>,
+        asker: &RequestContext<'_>,
         host: &Host,
         port: u16,
         own: &Own,
-    ) -> Result<Judgement, Denial> {
+    ) -> Result<RuleDecision, Denial> {
         let answer = self.egress.ask(asker, host, port, own);
         let connect = asker.scheme == Scheme::Https;
         let rules = Arc::clone(&self.egress);
-        let judgement = Judgement { rules, answer, port, connect };
-        if let Some(Ruling::Deny(rule)) = judgement.answer.decided() {
+        let judgement = RuleDecision { rules, answer, port, connect };
+        if let Some(Decision::Deny(rule)) = judgement.answer.decided() {
             return Err(judgement.denied(host, rule.clone()));
         }
         if !self.egress.may_lift_ports(&judgement.answer) {
@@ -80,11 +80,11 @@ impl DestinationPolicy {
     #[must_use]
     pub fn rule_for(
         &self,
-        asker: &Asker<'_>,
+        asker: &RequestContext<'_>,
         (host, port): (&Host, u16),
         address: Option<IpAddr>,
         own: &Own,
-    ) -> Option<RuleName> {
+    ) -> Option<RuleRef> {
         self.egress.fitting(asker, (host, port), address, own)
     }
 
@@ -95,16 +95,16 @@ impl DestinationPolicy {
     /// The denial.
     pub fn judge(
         &self,
-        judgement: &Judgement,
+        judgement: &RuleDecision,
         host: &Host,
         address: IpAddr,
         own: &Own,
-    ) -> Result<Option<RuleName>, Denial> {
-        let Judgement { rules, answer, port, connect, .. } = judgement;
+    ) -> Result<Option<RuleRef>, Denial> {
+        let RuleDecision { rules, answer, port, connect, .. } = judgement;
         let (lifted, reported) = match rules.judge(answer, host, address, own) {
-            Ruling::Allow(lifted) => (lifted, None),
-            Ruling::Report(rule) => (Lifted::default(), Some(rule)),
-            Ruling::Deny(rule) => return Err(judgement.denied(host, rule)),
+            Decision::Allow(lifted) => (lifted, None),
+            Decision::Report(rule) => (Exemptions::default(), Some(rule)),
+            Decision::Deny(rule) => return Err(judgement.denied(host, rule)),
         };
         if !lifted.ports {
             self.judge_port(*port, *connect)?;

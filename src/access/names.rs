@@ -4,7 +4,7 @@ use super::pattern::{NamePattern, Reach};
 
 /// The line on which something would stand if all rules stood in one file, counted from 1; 0 stands for
 /// none.
-pub(super) type Line = u32;
+pub(super) type LineNumber = u32;
 
 /// Names, and domains with what is below them.
 ///
@@ -25,9 +25,9 @@ struct Entry {
     at: u32,
     length: u8,
     /// The line that means the name itself.
-    itself: Line,
+    itself: LineNumber,
     /// The line that means what is below it.
-    below: Line,
+    below: LineNumber,
 }
 
 /// An entry's place in the table, with a part of its hash, so that most others are told apart here.
@@ -43,13 +43,13 @@ struct Slot {
 pub(super) struct Found<'a> {
     pub(super) name: &'a str,
     pub(super) reach: Reach,
-    pub(super) line: Line,
+    pub(super) line: LineNumber,
 }
 
 impl NameSet {
     /// Adds a name, and says where it is; of those that are the same, the first counts. None if there is
     /// no room for it: the set holds 4 GiB.
-    pub(super) fn add(&mut self, pattern: &NamePattern, line: Line) -> Option<u32> {
+    pub(super) fn add(&mut self, pattern: &NamePattern, line: LineNumber) -> Option<u32> {
         let hash = hash(pattern.name());
         let place = match self.place(pattern.name(), hash) {
             Ok(entry) => entry,
@@ -209,7 +209,7 @@ mod tests {
         set
     }
 
-    fn line(set: &NameSet, name: &str) -> Option<Line> {
+    fn line(set: &NameSet, name: &str) -> Option<LineNumber> {
         set.find(name).map(|found| found.line)
     }
 

@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::names::Line;
+use super::names::LineNumber;
 use super::net::Cidr;
 
 /// Ranges of addresses. An address is looked up once for each length of prefix that there is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RangeSet {
-    lines: HashMap<Cidr, Line>,
+    lines: HashMap<Cidr, LineNumber>,
     prefixes: Vec<u8>,
-    first: Option<(Cidr, Line)>,
+    first: Option<(Cidr, LineNumber)>,
 }
 
 impl RangeSet {
     /// Adds a range; of those that are the same, the first counts.
-    pub(super) fn add(&mut self, range: Cidr, line: Line) {
+    pub(super) fn add(&mut self, range: Cidr, line: LineNumber) {
         self.lines.entry(range).or_insert(line);
         self.first.get_or_insert((range, line));
         if !self.prefixes.contains(&range.prefix()) {
@@ -25,14 +25,14 @@ impl RangeSet {
     }
 
     /// The range that means `address`: of several, the one that stands first.
-    pub(super) fn find(&self, address: IpAddr) -> Option<(Cidr, Line)> {
+    pub(super) fn find(&self, address: IpAddr) -> Option<(Cidr, LineNumber)> {
         let ranges = self.prefixes.iter().filter_map(|&prefix| Cidr::around(address, prefix));
         let meant = ranges.filter_map(|range| Some((range, *self.lines.get(&range)?)));
         meant.min_by_key(|&(_, line)| line)
     }
 
     /// What was added first.
-    pub(super) const fn first(&self) -> Option<(Cidr, Line)> {
+    pub(super) const fn first(&self) -> Option<(Cidr, LineNumber)> {
         self.first
     }
 

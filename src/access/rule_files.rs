@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::condition::Conditions;
 use super::rule::{Action, Destination, Destinations, Rule, RuleError, words};
-use super::rules::{RuleSet, Source};
+use super::rules::{RuleSet, RuleSource};
 
 /// One value of the option: a rule, or `@FILE` for a file of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct GivenRule {
     /// The option.
     pub option: RuleOption,
     /// The file, and the line in it.
-    pub place: Option<(Source, u32)>,
+    pub place: Option<(RuleSource, u32)>,
 }
 
 impl FromStr for GivenRule {
@@ -112,7 +112,7 @@ pub fn read_rules(
     read: &mut ReadFile<'_>,
 ) -> Result<(), BadRules> {
     for (given, count) in options.iter().zip(1..) {
-        let (source, line) = given.place.clone().unwrap_or((Source::Options, count));
+        let (source, line) = given.place.clone().unwrap_or((RuleSource::Options, count));
         match &given.option {
             RuleOption::Rule(rule) => add(set, rule, (&source, line), read)?,
             RuleOption::File(file) => add_file(set, file, read)?,
@@ -124,7 +124,7 @@ pub fn read_rules(
 fn add(
     set: &mut RuleSet,
     rule: &Rule,
-    place: (&Source, u32),
+    place: (&RuleSource, u32),
     read: &mut ReadFile<'_>,
 ) -> Result<(), BadRules> {
     match &rule.to {
@@ -138,7 +138,7 @@ fn add(
 
 /// A file of rules.
 fn add_file(set: &mut RuleSet, file: &str, read: &mut ReadFile<'_>) -> Result<(), BadRules> {
-    let source = Source::File(Arc::from(file));
+    let source = RuleSource::File(Arc::from(file));
     let text = content(file, read)?;
     set.note_file(file, &text);
     for_lines(file, &text, |line, number| {
@@ -165,7 +165,7 @@ fn add_list(
     (action, conditions): (Action, &Conditions),
     read: &mut ReadFile<'_>,
 ) -> Result<(), BadRules> {
-    let source = Source::File(Arc::from(file));
+    let source = RuleSource::File(Arc::from(file));
     let text = content(file, read)?;
     set.note_file(file, &text);
     for_lines(file, &text, |line, number| {

@@ -3,26 +3,26 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::names::{Found, Line, NameSet};
+use super::names::{Found, LineNumber, NameSet};
 use super::net::Cidr;
 use super::ranges::RangeSet;
 use super::rule::Destination;
 use super::spelling::Host;
-use super::within::{FoundWithin, WithinSet};
+use super::within::{FoundInRange, NameInRangeSet};
 
 /// Destinations, each with its line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Targets {
-    any: Option<Line>,
+    any: Option<LineNumber>,
     names: NameSet,
     ranges: RangeSet,
-    within: WithinSet,
+    within: NameInRangeSet,
 }
 
 /// The destination that fits: of several, the one that stands first.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fit<'a> {
-    pub(super) line: Line,
+    pub(super) line: LineNumber,
     what: What<'a>,
 }
 
@@ -31,12 +31,12 @@ enum What<'a> {
     Any,
     Name(Found<'a>),
     Range(Cidr),
-    Within(FoundWithin<'a>),
+    Within(FoundInRange<'a>),
 }
 
 impl Targets {
     /// Adds a destination, behind all others. False if there is no room for it.
-    pub(super) fn add(&mut self, to: &Destination, line: Line) -> bool {
+    pub(super) fn add(&mut self, to: &Destination, line: LineNumber) -> bool {
         match to {
             Destination::Any => {
                 self.any.get_or_insert(line);
@@ -91,7 +91,7 @@ pub(super) fn first<'a>(fits: impl IntoIterator<Item = Option<Fit<'a>>>) -> Opti
 }
 
 impl<'a> Fit<'a> {
-    const fn within(found: FoundWithin<'a>) -> Self {
+    const fn within(found: FoundInRange<'a>) -> Self {
         Self { line: found.line, what: What::Within(found) }
     }
 
@@ -112,7 +112,7 @@ impl fmt::Display for Fit<'_> {
             What::Any => Ok(()),
             What::Name(Found { name, reach, .. }) => write!(f, " {}{name}", reach.prefix()),
             What::Range(range) => write!(f, " {range}"),
-            What::Within(FoundWithin { name, reach, range, .. }) => {
+            What::Within(FoundInRange { name, reach, range, .. }) => {
                 write!(f, " {}{name}=", reach.prefix())?;
                 match range {
                     Some(range) => range.fmt(f),

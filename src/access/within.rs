@@ -3,35 +3,35 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::names::{Found, Line, NameSet};
+use super::names::{Found, LineNumber, NameSet};
 use super::net::Cidr;
 use super::pattern::{NamePattern, Reach};
 
 /// Names, each with ranges. What a name means is looked up once for each of its suffixes that is here
 /// and each length of prefix that there is, however many there are of both.
 #[derive(Clone, Debug, Default)]
-pub(super) struct WithinSet {
+pub(super) struct NameInRangeSet {
     names: NameSet,
     /// By a name's place in the set, and whether what is below it is meant.
-    lines: HashMap<(u32, bool, Cidr), Line>,
+    lines: HashMap<(u32, bool, Cidr), LineNumber>,
     prefixes: Vec<u8>,
     count: usize,
 }
 
 /// A name with a range, as it was written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FoundWithin<'a> {
+pub(super) struct FoundInRange<'a> {
     pub(super) name: &'a str,
     pub(super) reach: Reach,
     /// The range; of a name that waits for its addresses, there is none yet.
     pub(super) range: Option<Cidr>,
-    pub(super) line: Line,
+    pub(super) line: LineNumber,
 }
 
-impl WithinSet {
+impl NameInRangeSet {
     /// Adds a name with a range; of those that are the same, the first counts. False if there is no
     /// room for it.
-    pub(super) fn add(&mut self, pattern: &NamePattern, range: Cidr, line: Line) -> bool {
+    pub(super) fn add(&mut self, pattern: &NamePattern, range: Cidr, line: LineNumber) -> bool {
         let Some(name) = self.names.add(pattern, line) else { return false };
         let reaches = [(Reach::Below, false), (Reach::Itself, true)];
         let meant = reaches.into_iter().filter(|(other, _)| pattern.reach() != *other);
@@ -50,13 +50,13 @@ impl WithinSet {
     }
 
     /// What may mean `name`, depending on its addresses: of several, what stands first.
-    pub(super) fn may_find(&self, name: &str) -> Option<FoundWithin<'_>> {
+    pub(super) fn may_find(&self, name: &str) -> Option<FoundInRange<'_>> {
         let Found { name, reach, line } = self.names.find(name)?;
-        Some(FoundWithin { name, reach, range: None, line })
+        Some(FoundInRange { name, reach, range: None, line })
     }
 
     /// What means `name` while it has one of `addresses`: of several, what stands first.
-    pub(super) fn find(&self, name: &str, addresses: &[IpAddr]) -> Option<FoundWithin<'_>> {
+    pub(super) fn find(&self, name: &str, addresses: &[IpAddr]) -> Option<FoundInRange<'_>> {
         let suffixes = self.names.suffixes(name);
         let found = suffixes.flat_map(|(place, below)| {
             let ranges = addresses.iter().flat_map(|&address| self.around(address));
@@ -69,7 +69,7 @@ impl WithinSet {
                     (false, false) => Reach::Itself,
                 };
                 let name = self.names.name(place as usize);
-                Some(FoundWithin { name, reach, range: Some(range), line })
+                Some(FoundInRange { name, reach, range: Some(range), line })
             })
         });
         found.min_by_key(|found| found.line)
@@ -102,7 +102,7 @@ mod tests {
         ) {
             let list: Vec<(NamePattern, Cidr)> =
                 list.iter().map(|(name, range)| (name.parse().unwrap(), range.parse().unwrap())).collect();
-            let mut set = WithinSet::default();
+            let mut set = NameInRangeSet::default();
             for ((name, range), line) in list.iter().zip(1..) {
                 prop_assert!(set.add(name, *range, line));
             }

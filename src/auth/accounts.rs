@@ -16,7 +16,7 @@ use super::users::{User, Users};
 
 /// Users, indexed for one realm. Making it takes time by their number; sharing it takes none.
 #[derive(Debug)]
-pub struct Accounts {
+pub struct RealmUsers {
     users: Users,
     realm: Realm,
     /// Those that are offered.
@@ -29,14 +29,14 @@ pub struct Accounts {
 
 /// Who may have sent credentials.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Whose<'a> {
+pub(super) enum AccountMatch<'a> {
     Users(&'a User),
     /// A user who has no line for that.
-    WithoutLine,
-    Nobodys,
+    WithoutEntry,
+    Decoy,
 }
 
-impl Accounts {
+impl RealmUsers {
     /// Indexes `users` for the realm of `settings`, and for hidden names if those are offered.
     #[must_use]
     pub fn new(users: Users, settings: &Settings) -> Self {
@@ -91,7 +91,7 @@ impl Accounts {
     }
 
     /// By whom `name` is to be judged with Basic, and whether that is really the user.
-    pub(super) fn for_basic(&self, name: &str, nobody: &Nobody) -> Option<(&User, bool)> {
+    pub(super) fn for_basic(&self, name: &str, nobody: &Decoy) -> Option<(&User, bool)> {
         let known = self.users.find(name).filter(|user| user.serves_basic(&self.realm));
         known.map(|user| (user, true)).or_else(|| {
             let stand_in = self.basic.get(nobody.place_of(name, self.basic.len()))?;
@@ -105,16 +105,16 @@ impl Accounts {
         &'a self,
         named: &Named,
         of: Algorithm,
-        nobody: &'a Nobody,
-    ) -> (Whose<'a>, &'a Ha1) {
+        nobody: &'a Decoy,
+    ) -> (AccountMatch<'a>, &'a Ha1) {
         let user = match named {
             Named::Plain(name) => self.users.find(name),
             Named::Hashed(hash) => self.unhide(hash, of),
         };
         match (user, user.and_then(|user| user.ha1(&self.realm, of))) {
-            (Some(user), Some(ha1)) => (Whose::Users(user), ha1),
-            (Some(_), None) => (Whose::WithoutLine, nobody.ha1(of)),
-            (None, _) => (Whose::Nobodys, nobody.ha1(of)),
+            (Some(user), Some(ha1)) => (AccountMatch::Users(user), ha1),
+            (Some(_), None) => (AccountMatch::WithoutEntry, nobody.ha1(of)),
+            (None, _) => (AccountMatch::Decoy, nobody.ha1(of)),
         }
     }
 
@@ -126,14 +126,14 @@ impl Accounts {
 
 /// A stand-in for names that no user has.
 #[derive(Debug)]
-pub(super) struct Nobody {
+pub(super) struct Decoy {
     secret: Secret,
     /// Hashes that no password has.
     sha256: Ha1,
     md5: Ha1,
 }
 
-impl Nobody {
+impl Decoy {
     pub(super) fn new(secret: &Secret) -> Self {
         let ha1 = |of: Algorithm| of.nobodys(&secret.mac("nobody", &[]));
         let (sha256, md5) = (ha1(Algorithm::Sha256), ha1(Algorithm::Md5));

@@ -6,14 +6,14 @@ use std::time::SystemTime;
 use crate::auth::digest::{self, Digest};
 use crate::time::Now;
 
-use super::accounts::{Accounts, Nobody};
+use super::accounts::{Decoy, RealmUsers};
 use super::basic;
-use super::job::{Done, Job, Verdicts};
+use super::job::{Verdicts, VerifyJob, VerifyResult};
 use super::realm::Realm;
 use super::secret::{Secret, wiping_stack};
 use super::settings::Settings;
 use super::users::User;
-use super::verdict::{Accepted, Request, Side, Verdict, Why};
+use super::verdict::{Accepted, ChallengeReason, Request, Side, Verdict};
 
 /// Bytes of the stack in which looking at a password may leave copies.
 const STACK: usize = 4 * 1024;
@@ -23,8 +23,8 @@ const STACK: usize = 4 * 1024;
 pub struct Authenticator {
     settings: Settings,
     secret: Secret,
-    accounts: Arc<Accounts>,
-    nobody: Nobody,
+    accounts: Arc<RealmUsers>,
+    nobody: Decoy,
     digest: Digest,
     verdicts: Verdicts,
 }
@@ -34,12 +34,12 @@ impl Authenticator {
     /// remembers is bound to `secret`, side and realm. Of two with the same secret neither knows which
     /// nonces the other has seen used.
     #[must_use]
-    pub fn new(settings: Settings, accounts: Arc<Accounts>, secret: &Secret) -> Self {
+    pub fn new(settings: Settings, accounts: Arc<RealmUsers>, secret: &Secret) -> Self {
         let place = [settings.side.challenge().as_bytes(), settings.realm.as_str().as_bytes()];
         let secret = Secret::new(secret.mac("authenticator", &place));
         Self {
             accounts,
-            nobody: Nobody::new(&secret),
+            nobody: Decoy::new(&secret),
             digest: Digest::new(&settings, &secret),
             verdicts: Verdicts::new(settings.remembered, &secret),
             settings,
@@ -49,7 +49,7 @@ impl Authenticator {
 
     /// Recognizes other users from now on, in constant time. Nonces stay good; of verdicts only
     /// those count that are about hashes that are still there.
-    pub fn replace_accounts(&mut self, accounts: Arc<Accounts>) {
+    pub fn replace_accounts(&mut self, accounts: Arc<RealmUsers>) {
         self.accounts = accounts;
     }
 
@@ -69,7 +69,9 @@ impl Authenticator {
     #[must_use]
     pub fn verify(&mut self, request: &Request<'_>, now: Now) -> Verdict {
         let mut values = request.fields.all(self.settings.side.credentials());
-        let Some(value) = values.next() else { return Verdict::Challenge(Why::Missing) };
+        let Some(value) = values.next() else {
+            return Verdict::Challenge(ChallengeReason::Missing);
+        };
         if values.next().is_some() {
             return Verdict::Malformed("there are several sets of credentials");
         }
@@ -79,7 +81,7 @@ impl Authenticator {
         } else if self.settings.digest && scheme.eq_ignore_ascii_case(b"Digest") {
             self.verify_digest(rest, request, now)
         } else {
-            Verdict::Challenge(Why::NotOffered)
+            Verdict::Challenge(ChallengeReason::NotOffered)
         }
     }
 
@@ -104,12 +106,12 @@ impl Authenticator {
             Err(what) => return Verdict::Malformed(what),
         };
         let Some((user, known)) = self.accounts.for_basic(&sent.user, &self.nobody) else {
-            return Verdict::Challenge(Why::NotOffered);
+            return Verdict::Challenge(ChallengeReason::NotOffered);
         };
         let Some(hash) = user.hash() else {
             return judge_directly(user, known, &sent, self.accounts.realm());
         };
-        let job = Job::new(hash, sent, known, &self.secret);
+        let job = VerifyJob::new(hash, sent, known, &self.secret);
         match self.verdicts.get(&job.ticket(), now.mono) {
             Some(good) => verdict(job.done(good)),
             None => Verdict::NeedsHashing(Box::new(job)),
@@ -127,7 +129,7 @@ impl Authenticator {
     }
 
     /// What comes of a request whose job is done. It is remembered.
-    pub fn conclude(&mut self, done: Done, now: Now) -> Verdict {
+    pub fn conclude(&mut self, done: VerifyResult, now: Now) -> Verdict {
         self.verdicts.put(&done, now.mono);
         verdict(done)
     }
@@ -135,7 +137,7 @@ impl Authenticator {
     /// The values of the fields [`Side::challenge`] of a response that says `why`, a line each, the
     /// best scheme first.
     #[must_use]
-    pub fn challenges(&mut self, why: Why, now: SystemTime) -> Vec<String> {
+    pub fn challenges(&mut self, why: ChallengeReason, now: SystemTime) -> Vec<String> {
         let mut challenges = Vec::new();
         if self.settings.digest {
             challenges.extend(self.digest.challenges(&self.accounts, why.is_stale(), now));
@@ -162,14 +164,14 @@ fn judge_directly(user: &User, known: bool, sent: &basic::Credentials, realm: &R
     if good && known {
         Verdict::Accepted(Accepted { user: user.name.clone(), info: None })
     } else {
-        Verdict::Challenge(Why::Wrong)
+        Verdict::Challenge(ChallengeReason::Wrong)
     }
 }
 
-fn verdict(done: Done) -> Verdict {
+fn verdict(done: VerifyResult) -> Verdict {
     if done.good {
         Verdict::Accepted(Accepted { user: done.user, info: None })
     } else {
-        Verdict::Challenge(Why::Wrong)
+        Verdict::Challenge(ChallengeReason::Wrong)
     }
 }

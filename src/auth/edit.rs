@@ -58,14 +58,14 @@ mod tests {
     use super::*;
     use crate::auth::digest::Algorithm;
     use crate::auth::hash::PasswordHash;
-    use crate::auth::line::Proof;
+    use crate::auth::line::StoredSecret;
     use crate::auth::secret::Password;
 
     const OLD: &str = "$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.";
     const NEW: &str = "$apr1$dpWweCo.$3lg41Q0jCVg8tM730gOJ60";
 
     fn hashed(user: &str) -> Line {
-        let proof = Proof::Hash(PasswordHash::parse(NEW).unwrap());
+        let proof = StoredSecret::Hash(PasswordHash::parse(NEW).unwrap());
         Line::new(user, proof).unwrap()
     }
 
@@ -88,7 +88,7 @@ mod tests {
     fn a_digest_line_replaces_that_of_its_realm_and_algorithm() {
         let password = Password::new("secret").unwrap();
         let line = |realm: &str, algorithm| {
-            let proof = Proof::digest(realm.parse().unwrap(), algorithm, "alice", &password);
+            let proof = StoredSecret::digest(realm.parse().unwrap(), algorithm, "alice", &password);
             Line::new("alice", proof).unwrap()
         };
         let mut text = String::new();

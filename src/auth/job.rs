@@ -12,58 +12,58 @@ use super::secret::{Keyed, Password, Secret};
 
 /// Verifies a password; to be run where it may take its time.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct VerifyJob {
     hash: PasswordHash,
     password: Password,
     user: Arc<str>,
     /// Whether the hash is the user's own; if not, the answer is no after the same work.
     known: bool,
-    ticket: Ticket,
+    ticket: VerifyId,
 }
 
 /// Names a question: two jobs that have the same one have the same answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket([u8; 32]);
+pub struct VerifyId([u8; 32]);
 
 /// What came of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
+pub struct VerifyResult {
     pub(super) user: Arc<str>,
-    pub(super) ticket: Ticket,
+    pub(super) ticket: VerifyId,
     pub(super) good: bool,
 }
 
-impl Job {
+impl VerifyJob {
     /// The question whether `sent` goes with `hash`, which is the user's if `known`.
     pub(super) fn new(hash: &PasswordHash, sent: Credentials, known: bool, key: &Secret) -> Self {
         let parts = [hash.as_str().as_bytes(), sent.user.as_bytes(), sent.password.as_bytes()];
-        let ticket = Ticket(key.mac(if known { "known" } else { "unknown" }, &parts));
+        let ticket = VerifyId(key.mac(if known { "known" } else { "unknown" }, &parts));
         Self { hash: hash.clone(), password: sent.password, user: sent.user.into(), known, ticket }
     }
 
     /// Names the question.
     #[must_use]
-    pub const fn ticket(&self) -> Ticket {
+    pub const fn ticket(&self) -> VerifyId {
         self.ticket
     }
 
     /// Finds out. Takes milliseconds to seconds.
     #[must_use]
-    pub fn run(&self) -> Done {
+    pub fn run(&self) -> VerifyResult {
         let same = self.hash.verify(&self.password);
-        Done { user: self.user.clone(), ticket: self.ticket, good: same && self.known }
+        VerifyResult { user: self.user.clone(), ticket: self.ticket, good: same && self.known }
     }
 
     /// What came of it, if that is known already.
-    pub(super) fn done(&self, good: bool) -> Done {
-        Done { user: self.user.clone(), ticket: self.ticket, good }
+    pub(super) fn done(&self, good: bool) -> VerifyResult {
+        VerifyResult { user: self.user.clone(), ticket: self.ticket, good }
     }
 }
 
-impl Done {
+impl VerifyResult {
     /// Names the question.
     #[must_use]
-    pub const fn ticket(&self) -> Ticket {
+    pub const fn ticket(&self) -> VerifyId {
         self.ticket
     }
 
@@ -77,7 +77,7 @@ impl Done {
 /// What came of the latest jobs.
 #[derive(Debug)]
 pub(super) struct Verdicts {
-    known: LruCache<Ticket, (bool, Instant), Keyed>,
+    known: LruCache<VerifyId, (bool, Instant), Keyed>,
     lifetime: Duration,
 }
 
@@ -89,7 +89,7 @@ impl Verdicts {
         Self { known: LruCache::with_hasher(MOST, secret.hasher()), lifetime }
     }
 
-    pub(super) fn get(&mut self, ticket: &Ticket, now: Instant) -> Option<bool> {
+    pub(super) fn get(&mut self, ticket: &VerifyId, now: Instant) -> Option<bool> {
         let (good, since) = *self.known.get(ticket)?;
         if now.saturating_duration_since(since) < self.lifetime {
             return Some(good);
@@ -98,7 +98,7 @@ impl Verdicts {
         None
     }
 
-    pub(super) fn put(&mut self, done: &Done, now: Instant) {
+    pub(super) fn put(&mut self, done: &VerifyResult, now: Instant) {
         self.known.put(done.ticket, (done.good, now));
     }
 }

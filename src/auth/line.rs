@@ -12,12 +12,12 @@ use super::secret::{Ha1, Password};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     user: String,
-    proof: Proof,
+    proof: StoredSecret,
 }
 
 /// What is known of a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum StoredSecret {
     /// `user:hash`: serves Basic.
     Hash(PasswordHash),
     /// `user:realm:HA1`: serves Digest with that algorithm, and Basic, in that realm.
@@ -37,7 +37,7 @@ impl Line {
         }
         let fields: Vec<&str> = line.split(':').collect();
         let (user, proof) = match fields[..] {
-            [user, hash] => (user, Proof::Hash(PasswordHash::parse(hash)?)),
+            [user, hash] => (user, StoredSecret::Hash(PasswordHash::parse(hash)?)),
             [user, realm, ha1] => (user, digest(realm, ha1)?),
             _ => {
                 return Err("neither 'user:hash' nor 'user:realm:HA1'; make it with 'htpasswd -B'");
@@ -50,7 +50,7 @@ impl Line {
     ///
     /// # Errors
     /// What is wrong with the name.
-    pub fn new(user: &str, proof: Proof) -> Result<Self, &'static str> {
+    pub fn new(user: &str, proof: StoredSecret) -> Result<Self, &'static str> {
         if !is_name(user) {
             return Err("the user's name is empty, begins with '#', or holds a colon or control \
                         character; take another");
@@ -66,7 +66,7 @@ impl Line {
 
     /// By what the user is recognized.
     #[must_use]
-    pub const fn proof(&self) -> &Proof {
+    pub const fn proof(&self) -> &StoredSecret {
         &self.proof
     }
 
@@ -74,17 +74,19 @@ impl Line {
     #[must_use]
     pub fn text(&self) -> String {
         match &self.proof {
-            Proof::Hash(hash) => format!("{}:{}", self.user, hash.as_str()),
-            Proof::Digest(realm, _, ha1) => format!("{}:{realm}:{}", self.user, ha1.as_str()),
+            StoredSecret::Hash(hash) => format!("{}:{}", self.user, hash.as_str()),
+            StoredSecret::Digest(realm, _, ha1) => {
+                format!("{}:{realm}:{}", self.user, ha1.as_str())
+            }
         }
     }
 
-    pub(super) fn into_parts(self) -> (String, Proof) {
+    pub(super) fn into_parts(self) -> (String, StoredSecret) {
         (self.user, self.proof)
     }
 }
 
-fn digest(realm: &str, digits: &str) -> Result<Proof, &'static str> {
+fn digest(realm: &str, digits: &str) -> Result<StoredSecret, &'static str> {
     const WHAT: &str = "the third part must be 32 hexadecimal digits (MD5) or 64 (SHA-256); make \
                         the line again with 'htdigest'";
     let realm = realm.parse().map_err(|_| "the realm is empty or holds a control character")?;
@@ -93,10 +95,10 @@ fn digest(realm: &str, digits: &str) -> Result<Proof, &'static str> {
     if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(WHAT);
     }
-    Ok(Proof::Digest(realm, algorithm, Ha1::new(digits.to_ascii_lowercase())))
+    Ok(StoredSecret::Digest(realm, algorithm, Ha1::new(digits.to_ascii_lowercase())))
 }
 
-impl Proof {
+impl StoredSecret {
     /// What serves Digest with `algorithm` in `realm`.
     #[must_use]
     pub fn digest(realm: Realm, algorithm: Algorithm, user: &str, password: &Password) -> Self {
@@ -126,7 +128,7 @@ impl Proof {
 }
 
 /// What it is, without what is secret.
-impl fmt::Display for Proof {
+impl fmt::Display for StoredSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hash(hash) => f.write_str(hash.name()),

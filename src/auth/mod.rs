@@ -1,7 +1,7 @@
 //! Who somebody is: Basic (RFC 7617) and Digest (RFC 7616), without I/O.
 //!
 //! An [`Authenticator`] judges the credentials of each request by the [`Users`] of files that
-//! `htpasswd` or `htdigest` wrote. Slow hashes become a [`Job`], to be run elsewhere; what came of it
+//! `htpasswd` or `htdigest` wrote. Slow hashes become a [`VerifyJob`], to be run elsewhere; what came of it
 //! goes back to [`Authenticator::conclude`]. [`Failures`] says whose guesses are heard no more.
 //!
 //! Nothing here knows a socket, a clock or randomness: time, secrets and salts are given by the
@@ -29,15 +29,15 @@ mod username;
 mod users;
 mod verdict;
 
-pub use accounts::Accounts;
+pub use accounts::RealmUsers;
 pub use authenticator::Authenticator;
 pub use failures::{Failure, FailureLimit, Failures, client_network};
 pub use hash::PasswordHash;
-pub use job::{Done, Job, Ticket};
-pub use line::{Line, Proof};
-pub use paths::{PathPrefix, Place, climbs, place};
+pub use job::{VerifyId, VerifyJob, VerifyResult};
+pub use line::{Line, StoredSecret};
+pub use paths::{PathMatch, PathPrefix, climbs, place};
 pub use realm::Realm;
 pub use secret::{Ha1, Password, Secret};
 pub use settings::Settings;
 pub use users::{BadLine, UserChanges, Users};
-pub use verdict::{Accepted, Request, Side, Verdict, Why};
+pub use verdict::{Accepted, ChallengeReason, Request, Side, Verdict};

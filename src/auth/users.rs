@@ -8,7 +8,7 @@ use crate::auth::digest::Algorithm;
 use crate::work::{self, LOOK_UP};
 
 use super::hash::PasswordHash;
-use super::line::{Line, Proof};
+use super::line::{Line, StoredSecret};
 use super::realm::Realm;
 use super::secret::{Ha1, Password};
 
@@ -24,7 +24,7 @@ pub struct Users {
 #[derive(Clone, Debug)]
 pub(super) struct User {
     pub(super) name: Arc<str>,
-    proofs: Vec<Proof>,
+    proofs: Vec<StoredSecret>,
 }
 
 /// How some users differ from others: names, in alphabetical order.
@@ -154,15 +154,17 @@ impl User {
     /// What Digest with `algorithm` needs.
     pub(super) fn ha1(&self, realm: &Realm, algorithm: Algorithm) -> Option<&Ha1> {
         self.proofs.iter().find_map(|proof| match proof {
-            Proof::Digest(in_realm, of, ha1) if (in_realm, *of) == (realm, algorithm) => Some(ha1),
+            StoredSecret::Digest(in_realm, of, ha1) if (in_realm, *of) == (realm, algorithm) => {
+                Some(ha1)
+            }
             _ => None,
         })
     }
 
     pub(super) fn hash(&self) -> Option<&PasswordHash> {
         self.proofs.iter().find_map(|proof| match proof {
-            Proof::Hash(hash) => Some(hash),
-            Proof::Digest(..) => None,
+            StoredSecret::Hash(hash) => Some(hash),
+            StoredSecret::Digest(..) => None,
         })
     }
 

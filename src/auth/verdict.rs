@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::job::Job;
+use super::job::VerifyJob;
 use crate::http::{Fields, Name, RequestHead};
 
 /// Whose door it is: of a proxy, or of an origin (a reverse proxy is one).
@@ -67,13 +67,13 @@ pub enum Verdict {
     /// They are good.
     Accepted(Accepted),
     /// 401 or 407, with challenges that say why.
-    Challenge(Why),
+    Challenge(ChallengeReason),
     /// 400: they cannot be read. Says what is wrong, as a sentence without a full stop.
     Malformed(&'static str),
     /// 400: they are for another request.
     Misdirected,
     /// It takes a while to find out, and is to be done elsewhere.
-    NeedsHashing(Box<Job>),
+    NeedsHashing(Box<VerifyJob>),
 }
 
 /// Who is there.
@@ -87,7 +87,7 @@ pub struct Accepted {
 
 /// Why credentials are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum ChallengeReason {
     /// There are none.
     Missing,
     /// They are of a scheme, an algorithm, a quality of protection or a realm that was not offered.
@@ -95,8 +95,8 @@ pub enum Why {
     /// There is no such user, or the password is another one.
     Wrong,
     /// The user has no line that Digest needs, and could not be right. Clients are told what they are
-    /// told of [`Why::Wrong`].
-    NoLine,
+    /// told of [`ChallengeReason::Wrong`].
+    NoEntry,
     /// They are good, but their nonce is not, any more: asking again will do.
     Stale,
     /// They are good, but their nonce was not made here, or not by this process.
@@ -105,7 +105,7 @@ pub enum Why {
     Replayed,
 }
 
-impl Why {
+impl ChallengeReason {
     /// Whether a client may answer the new challenge without asking its user again (RFC 7616 §3.3).
     #[must_use]
     pub const fn is_stale(self) -> bool {
@@ -120,13 +120,13 @@ impl Why {
 }
 
 /// A short name, for logs.
-impl fmt::Display for Why {
+impl fmt::Display for ChallengeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "missing",
             Self::NotOffered => "not-offered",
             Self::Wrong => "wrong",
-            Self::NoLine => "no-line",
+            Self::NoEntry => "no-line",
             Self::Stale => "stale",
             Self::Unknown => "unknown-nonce",
             Self::Replayed => "replayed",

@@ -61,13 +61,13 @@ impl Hash for CacheKey {
 
 /// Makes keys; one a process.
 #[derive(Clone, Debug)]
-pub struct KeyMaker {
+pub struct KeyBuilder {
     hasher: SipHasher13,
     rules: KeyRules,
     request_rules: RequestRules,
 }
 
-impl KeyMaker {
+impl KeyBuilder {
     /// With a secret that nobody outside can know.
     #[must_use]
     pub fn new(secret: [u64; 2]) -> Self {
@@ -113,12 +113,12 @@ impl KeyMaker {
 }
 
 /// For tables of keys, which carry their hash.
-pub(super) type BuildCarried = BuildHasherDefault<Carried>;
+pub(super) type BuildPrehashed = BuildHasherDefault<PrehashedHasher>;
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Carried(u64);
+pub(super) struct PrehashedHasher(u64);
 
-impl Hasher for Carried {
+impl Hasher for PrehashedHasher {
     fn write(&mut self, _: &[u8]) {
         unreachable!("a key writes its hash only");
     }
@@ -140,21 +140,21 @@ mod tests {
 
     #[test]
     fn tables_place_a_key_by_the_hash_that_it_carries() {
-        let keys = KeyMaker::new([1, 2]);
+        let keys = KeyBuilder::new([1, 2]);
         let [one, other] =
             ["http://h.example/a", "http://h.example/b"].map(|u| keys.key(&u.into()));
-        assert_eq!(BuildCarried::default().hash_one(&one), one.hash());
+        assert_eq!(BuildPrehashed::default().hash_one(&one), one.hash());
         assert_ne!(one.hash(), other.hash());
-        assert_ne!(one.hash(), KeyMaker::new([1, 3]).key(one.shared_uri()).hash());
+        assert_ne!(one.hash(), KeyBuilder::new([1, 3]).key(one.shared_uri()).hash());
     }
 
     #[test]
     fn numbers_made_of_a_text_depend_on_the_text_and_the_secret() {
-        let keys = KeyMaker::new([1, 2]);
+        let keys = KeyBuilder::new([1, 2]);
         let [one, other] = keys.unforeseen("a");
         assert_ne!(one, other);
         assert_eq!(keys.unforeseen("a"), [one, other]);
         assert_ne!(keys.unforeseen("b"), [one, other]);
-        assert_ne!(KeyMaker::new([1, 3]).unforeseen("a"), [one, other]);
+        assert_ne!(KeyBuilder::new([1, 3]).unforeseen("a"), [one, other]);
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::in_flight::BusyTable;
+use crate::cache::in_flight::InFlightTable;
 use crate::cache::in_flight::offers::Stage;
 use crate::cache::policy::control::RequestControl;
-use crate::cache::policy::freshness::Use;
+use crate::cache::policy::freshness::ServeDecision;
 use crate::cache::policy::presented::Presented;
 use crate::cache::store::Found;
 use crate::cache::store::object::Object;
@@ -18,26 +18,26 @@ use super::key::CacheKey;
 #[derive(Debug)]
 pub enum Lookup<F> {
     /// A response that may be served, and why.
-    Hit(Arc<Object>, Use),
+    Hit(Arc<Object>, ServeDecision),
     /// A response that has to be validated first, and why.
-    Stale(Arc<Object>, Use),
+    Stale(Arc<Object>, ServeDecision),
     /// Some of a response; what is wanted of it, from the first byte to one past the last, is not all
     /// here.
     Part(Arc<Object>, (u64, u64)),
     /// The response is in flight.
-    Busy {
+    InFlight {
         /// The fetch that brings it, as its owner knows it.
         fetch: F,
         /// True if the origin has not been asked: the response is fetched for this request, too.
         unsent: bool,
     },
     /// Nothing.
-    Miss(Missing),
+    Miss(MissReason),
 }
 
 /// Why there is nothing for a request (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub enum MissReason {
     /// Nothing is stored for the URI.
     Uri,
     /// What is stored for the URI was selected by other requests.
@@ -55,13 +55,13 @@ pub enum Missing {
 /// Decides what a request does with what was `found` in the store, and with fetches in flight.
 pub(super) fn decide<F: Copy>(
     found: Found,
-    busy: &BusyTable<F>,
+    busy: &InFlightTable<F>,
     key: &CacheKey,
     request: &mut Presented,
     now: Instant,
 ) -> Lookup<F> {
     let control = *request.control();
-    let missing = if found.names.is_none() { Missing::Uri } else { Missing::Vary };
+    let missing = if found.names.is_none() { MissReason::Uri } else { MissReason::Vary };
     let selected = found.selected.map(|object| {
         let usable = object.freshness().judge(&control, now);
         (object, usable)
@@ -76,14 +76,14 @@ pub(super) fn decide<F: Copy>(
     if may_join(request)
         && let Some((fetch, stage)) = busy.fetch_for(key, request, joined_from(&selected, &control))
     {
-        return Lookup::Busy { fetch, unsent: stage != Stage::Sent };
+        return Lookup::InFlight { fetch, unsent: stage != Stage::Sent };
     }
     match selected {
         Some((object, usable)) if !incomplete => Lookup::Stale(object, usable),
-        _ if control.no_cache || control.no_store => Lookup::Miss(Missing::Request),
+        _ if control.no_cache || control.no_store => Lookup::Miss(MissReason::Request),
         Some((object, _)) => match object.wanted_by(request.head()) {
             Some(wanted) => Lookup::Part(object, wanted),
-            None => Lookup::Miss(Missing::Part),
+            None => Lookup::Miss(MissReason::Part),
         },
         None => Lookup::Miss(missing),
     }
@@ -92,7 +92,7 @@ pub(super) fn decide<F: Copy>(
 /// Returns the stage from which on fetches can answer a request. A fetch that was sent before the request
 /// came brings nothing for a request that must have the origin asked (RFC 9111 §5.2.1.4), or accepts no
 /// response as old as it will be, nor a response that has to be validated for each (§5.2.2.4).
-fn joined_from(selected: &Option<(Arc<Object>, Use)>, control: &RequestControl) -> Stage {
+fn joined_from(selected: &Option<(Arc<Object>, ServeDecision)>, control: &RequestControl) -> Stage {
     match selected {
         _ if control.asks_origin() => Stage::WaitingForOrigin,
         Some((object, _)) if object.freshness().is_too_short_for(control) => {

@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 use crate::http::{Method, Name, cond};
 
 pub use in_flight::Ticket;
-pub use key::{CacheKey, KeyMaker};
+pub use key::{CacheKey, KeyBuilder};
 pub use key_rules::{KeyRules, Parameters};
-pub use lookup::{Lookup, Missing};
+pub use lookup::{Lookup, MissReason};
 pub use policy::control::{RequestControl, ResponseControl, Scope, withheld};
-pub use policy::freshness::{Failure, Freshness, Use};
+pub use policy::freshness::{Freshness, OriginFailure, ServeDecision};
 pub use policy::freshness_rules::FreshnessRule;
 pub use policy::lifetime::LifetimeSource;
 pub use policy::presented::{Presented, RequestRules};
@@ -32,10 +32,10 @@ pub use store::content::Content;
 pub use store::evict::Eviction;
 pub use store::extents::Extents;
 pub use store::object::Object;
-pub use store::purge::{Purge, What};
+pub use store::purge::{Purge, PurgeScope};
 pub use store::shared_content::SharedContent;
 
-use in_flight::BusyTable;
+use in_flight::InFlightTable;
 use store::Store;
 use store::purge::Range;
 use store::slice::Slice;
@@ -60,9 +60,9 @@ pub struct CacheLimits {
 #[derive(Debug)]
 pub struct Cache<F> {
     limits: CacheLimits,
-    keys: KeyMaker,
+    keys: KeyBuilder,
     store: Store,
-    busy: BusyTable<F>,
+    busy: InFlightTable<F>,
     /// Bytes of content under way that are kept.
     under_way: usize,
     /// Bytes that the allocator holds because of it, and nobody uses.
@@ -93,9 +93,9 @@ pub struct CacheStats {
 impl<F: Copy> Cache<F> {
     /// An empty cache; one with no memory stores nothing.
     #[must_use]
-    pub fn new(limits: CacheLimits, keys: KeyMaker) -> Self {
+    pub fn new(limits: CacheLimits, keys: KeyBuilder) -> Self {
         let store = Store::new(limits.eviction, limits.variants);
-        Self { limits, keys, store, busy: BusyTable::new(), under_way: 0, slack: 0, came: 0 }
+        Self { limits, keys, store, busy: InFlightTable::new(), under_way: 0, slack: 0, came: 0 }
     }
 
     /// Changes the bounds, and shrinks to them.
@@ -127,7 +127,7 @@ impl<F: Copy> Cache<F> {
 
     /// Makes keys, and presents requests.
     #[must_use]
-    pub const fn keys(&self) -> &KeyMaker {
+    pub const fn keys(&self) -> &KeyBuilder {
         &self.keys
     }
 
@@ -160,13 +160,13 @@ impl<F: Copy> Cache<F> {
     }
 
     /// Why a request is none for the cache.
-    fn passes_by(&self, request: &Presented) -> Option<Missing> {
+    fn passes_by(&self, request: &Presented) -> Option<MissReason> {
         match request.head().method() {
-            _ if !self.is_on() => Some(Missing::Bypass),
+            _ if !self.is_on() => Some(MissReason::Bypass),
             // The content may ask for something else than the URI alone does.
-            _ if request.head().framing().has_content() => Some(Missing::Method),
+            _ if request.head().framing().has_content() => Some(MissReason::Method),
             Method::Get | Method::Head => None,
-            _ => Some(Missing::Method),
+            _ => Some(MissReason::Method),
         }
     }
 
@@ -283,7 +283,7 @@ impl<F: Copy> Cache<F> {
     /// Begins to purge what is stored, to be gone on with by [`go_on`](Self::go_on) until that says
     /// it is done. A soft purge removes nothing: what it finds is stale from `now` on. What is on its
     /// way and could be meant is from before the purge: nobody joins it, and it is not stored.
-    pub fn purge(&mut self, what: &What, soft: bool, now: Instant) -> Purge {
+    pub fn purge(&mut self, what: &PurgeScope, soft: bool, now: Instant) -> Purge {
         let ranges = what.ranges(&self.keys);
         ranges.iter().for_each(|range| self.busy.outdate_range(range, None));
         Purge::of(ranges, soft.then_some(now), self.store.number())

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::proxy::{ControlRequest, Question};
+use crate::proxy::{ControlRequest, ExplainQuery};
 
 use super::control_socket::Socket;
 use super::say;
@@ -29,7 +29,7 @@ pub(super) fn ask(socket: Socket, request: &ControlRequest) -> ExitCode {
 }
 
 /// Asks for an explanation, and prints it; the exit code is that of its verdict.
-pub(super) fn ask_why(socket: Socket, question: Question, json: bool) -> ExitCode {
+pub(super) fn ask_why(socket: Socket, question: ExplainQuery, json: bool) -> ExitCode {
     match exchange(socket, &ControlRequest::Explain { question, json }) {
         Err(message) => fail(&message),
         Ok(answer) => match answer.splitn(3, '\n').collect::<Vec<_>>().as_slice() {

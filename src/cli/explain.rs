@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use crate::cli::run::environment::{Secret, surroundings};
 use crate::config::Options;
-use crate::proxy::{Explanation, NoLog, Question, Worker};
+use crate::proxy::{ExplainQuery, Explanation, NoLog, Worker};
 use crate::reactor::{Reactor, interface_addresses};
 
 use super::say::{answer, fail, refuse};
 
 /// Explains it by what the options say; nothing listens.
-pub(super) fn run(options: &Options, question: Question, json: bool) -> ExitCode {
+pub(super) fn run(options: &Options, question: ExplainQuery, json: bool) -> ExitCode {
     let settings = match options.settings("tidegate") {
         Ok(settings) => settings,
         Err(message) => return refuse(&message),

@@ -26,7 +26,7 @@ pub fn main() -> ExitCode {
             Err(message) => refuse(&message),
         },
         Invocation::Operate { socket, request } => control_client::ask(socket, &request),
-        Invocation::AskWhy { socket, question, json } => {
+        Invocation::ExplainLive { socket, question, json } => {
             control_client::ask_why(socket, question, json)
         }
         Invocation::Explain { args, question, json } => match args.options() {

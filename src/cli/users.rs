@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use zeroize::Zeroizing;
 
 use crate::auth::digest::Algorithm;
-use crate::auth::{Line, Password, PasswordHash, Proof, Realm, Users, edit};
+use crate::auth::{Line, Password, PasswordHash, Realm, StoredSecret, Users, edit};
 use crate::cli::args::users::UsersRequest;
 use crate::config::read_secret;
 
@@ -54,13 +54,17 @@ fn add(file: &Path, name: &str, realm: Option<&Realm>) -> Result<String, String>
 }
 
 /// What recognizes a user: for Digest with each algorithm, so that every client finds one.
-fn proofs(name: &str, password: &Password, realm: Option<&Realm>) -> Result<Vec<Proof>, String> {
+fn proofs(
+    name: &str,
+    password: &Password,
+    realm: Option<&Realm>,
+) -> Result<Vec<StoredSecret>, String> {
     let Some(realm) = realm else {
         let salt = salt().map_err(|error| format!("no random numbers: {error}"))?;
         let hash = PasswordHash::bcrypt(password, COST, salt);
-        return Ok(vec![Proof::Hash(hash.map_err(str::to_owned)?)]);
+        return Ok(vec![StoredSecret::Hash(hash.map_err(str::to_owned)?)]);
     };
-    let proof = |&of: &Algorithm| Proof::digest(realm.clone(), of, name, password);
+    let proof = |&of: &Algorithm| StoredSecret::digest(realm.clone(), of, name, password);
     Ok(Algorithm::ALL.iter().map(proof).collect())
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::access::{BadRules, DestinationPolicy, GivenRule, RuleSet, Source, read_rules};
+use crate::access::{BadRules, DestinationPolicy, GivenRule, RuleSet, RuleSource, read_rules};
 
 use super::diagnose::ConfigError;
 use super::files;
@@ -32,7 +32,7 @@ impl RuleOptions {
     /// The last rule that was added stands on this line of a file.
     pub(super) fn place_last(&mut self, file: &str, line: usize) {
         if let (Some(last), Ok(line)) = (self.given.last_mut(), u32::try_from(line)) {
-            last.place = Some((Source::File(file.into()), line));
+            last.place = Some((RuleSource::File(file.into()), line));
         }
     }
 

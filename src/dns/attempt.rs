@@ -6,7 +6,7 @@ use super::servers::Server;
 
 /// Transport of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
+pub enum DnsTransport {
     /// A datagram from a socket that was never used before.
     Udp,
     /// A connection, each message behind its length in two octets (RFC 7766 §8).
@@ -19,16 +19,16 @@ pub struct Query {
     /// The server that is asked.
     pub server: SocketAddr,
     /// The transport.
-    pub over: Over,
+    pub over: DnsTransport,
     /// The message, without its length.
     pub message: Vec<u8>,
 }
 
 /// A query that may be sent, and what this question has learned of its server.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Try {
+pub(super) struct Attempt {
     pub(super) server: SocketAddr,
-    pub(super) over: Over,
+    pub(super) over: DnsTransport,
     pub(super) edns: bool,
     pub(super) random_case: bool,
     /// Reason for TCP, if the first query went over UDP.
@@ -52,8 +52,8 @@ pub(super) enum TcpFor {
     Forged,
 }
 
-impl Try {
-    pub(super) const fn new(server: &Server, over: Over, random_case: bool) -> Self {
+impl Attempt {
+    pub(super) const fn new(server: &Server, over: DnsTransport, random_case: bool) -> Self {
         Self {
             server: server.address,
             over,
@@ -68,12 +68,12 @@ impl Try {
 
     /// The same over TCP.
     pub(super) const fn over_tcp(self, reason: TcpFor) -> Self {
-        Self { over: Over::Tcp, tcp_for: Some(reason), ..self }
+        Self { over: DnsTransport::Tcp, tcp_for: Some(reason), ..self }
     }
 
     /// The same as a datagram, as there is no TCP.
     pub(super) const fn without_tcp(self) -> Self {
-        Self { over: Over::Udp, tcp_for: None, no_tcp: true, ..self }
+        Self { over: DnsTransport::Udp, tcp_for: None, no_tcp: true, ..self }
     }
 
     pub(super) const fn without_edns(self) -> Self {

@@ -5,14 +5,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::attempt::{Over, Query, Try};
+use super::attempt::{Attempt, DnsTransport, Query};
 use super::known::{Answer, NameError};
 use super::message::Kind;
 use super::name::Name;
-use super::question::{Outcome, Question};
+use super::question::{Question, QuestionResult};
 use super::random::Random;
 use super::resolv_conf::ResolvConf;
-use super::servers::{Notice, Server};
+use super::servers::{Server, ServerObservation};
 
 /// Time for which IPv4 addresses wait for those of IPv6, which do not wait (RFC 8305 §3).
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ pub const QUESTIONS: usize = 2;
 
 /// How long a look-up may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Times {
+pub struct Timeouts {
     /// For one server's answer, unless `resolv.conf` says otherwise.
     pub attempt: Duration,
     /// For the whole.
@@ -53,7 +53,7 @@ pub struct Found {
 
 /// What a look-up wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum LookupAction {
     /// To send a query for the question of this place, on a socket of its own that takes the place
     /// of the one before.
     Ask(usize, Query),
@@ -75,7 +75,7 @@ pub struct Lookup {
     questions: [Question; QUESTIONS],
     /// What is asked for if the name of the questions has no address.
     candidates: VecDeque<Name>,
-    tries: Vec<Try>,
+    tries: Vec<Attempt>,
     attempt: Duration,
     total: Duration,
     /// End of its time, which begins with the first step.
@@ -101,17 +101,17 @@ impl Lookup {
         name: &str,
         conf: &ResolvConf,
         servers: &[Server],
-        times: Times,
+        times: Timeouts,
     ) -> Result<Self, NameError> {
         let parsed = Name::parse(name).map_err(|_| NameError::NotAName)?;
         let mut candidates = VecDeque::from(conf.candidates(name, &parsed));
         let first = candidates.pop_front().unwrap_or(parsed);
-        let over = if conf.use_tcp { Over::Tcp } else { Over::Udp };
-        let round = servers.iter().map(|server| Try::new(server, over, conf.random_case));
+        let over = if conf.use_tcp { DnsTransport::Tcp } else { DnsTransport::Udp };
+        let round = servers.iter().map(|server| Attempt::new(server, over, conf.random_case));
         let share = share(times.total, servers.len());
         let attempt = conf.timeout.unwrap_or(times.attempt).min(share);
         let rounds = conf.attempts.unwrap_or_else(|| rounds(share, attempt));
-        let tries: Vec<Try> = std::iter::repeat_n(round, rounds).flatten().collect();
+        let tries: Vec<Attempt> = std::iter::repeat_n(round, rounds).flatten().collect();
         Ok(Self {
             questions: KINDS.map(|kind| Question::new(kind, first.clone(), &tries)),
             candidates,
@@ -128,18 +128,18 @@ impl Lookup {
     }
 
     /// What is to be done now; to be called until there is nothing.
-    pub fn step(&mut self, now: Instant, random: &mut Random) -> Option<Step> {
+    pub fn step(&mut self, now: Instant, random: &mut Random) -> Option<LookupAction> {
         let deadline = *self.deadline.get_or_insert(now + self.total);
         while !self.over {
             if let Some((place, query)) = self.next(now, deadline, random) {
-                return Some(Step::Ask(place, query));
+                return Some(LookupAction::Ask(place, query));
             }
             match self.judge(now) {
                 Judged::Nothing => return None,
                 Judged::Another => {}
                 Judged::Found(found) => {
                     self.over = found.complete;
-                    return Some(Step::Found(found));
+                    return Some(LookupAction::Found(found));
                 }
             }
         }
@@ -184,7 +184,7 @@ impl Lookup {
     }
 
     /// Returns what was observed of servers since the last call.
-    pub fn noticed(&mut self) -> impl Iterator<Item = (SocketAddr, Notice)> {
+    pub fn noticed(&mut self) -> impl Iterator<Item = (SocketAddr, ServerObservation)> {
         self.questions.iter_mut().flat_map(|question| question.noticed.drain(..))
     }
 
@@ -198,19 +198,19 @@ impl Lookup {
         match outcomes {
             [Some(_), Some(_)] if !addresses.is_empty() => all(Ok(addresses.into()), Some(ttl)),
             _ if !addresses.is_empty() => self.judge_part(addresses, ttl, now),
-            [_, Some(Outcome::NoSuchName(ttl))] => {
+            [_, Some(QuestionResult::NoSuchName(ttl))] => {
                 let ttl = *ttl;
                 self.next_candidate(ttl, false)
             }
             [
-                Some(Outcome::NoData(six) | Outcome::NoSuchName(six)),
-                Some(Outcome::NoData(four)),
+                Some(QuestionResult::NoData(six) | QuestionResult::NoSuchName(six)),
+                Some(QuestionResult::NoData(four)),
             ] => {
                 let ttl = both(six, four);
                 self.next_candidate(ttl, true)
             }
             [Some(_), Some(_)] => {
-                let unanswered = |q: &&Question| q.outcome() == Some(&Outcome::Unanswered);
+                let unanswered = |q: &&Question| q.outcome() == Some(&QuestionResult::Unanswered);
                 let question = self.questions.iter().rfind(unanswered);
                 all(Err(question.map_or(NameError::NoAddress, Question::error)), None)
             }
@@ -266,16 +266,16 @@ fn all(answer: Answer, ttl: Option<u32>) -> Judged {
 }
 
 /// All addresses that are known, and how long they hold.
-fn addresses_of(outcomes: &[Option<&Outcome>]) -> (Vec<IpAddr>, u32) {
+fn addresses_of(outcomes: &[Option<&QuestionResult>]) -> (Vec<IpAddr>, u32) {
     let (mut all, mut least) = (Vec::new(), u32::MAX);
     for outcome in outcomes.iter().flatten() {
         match outcome {
-            Outcome::Addresses(addresses, ttl) => {
+            QuestionResult::Addresses(addresses, ttl) => {
                 all.extend(addresses);
                 least = least.min(*ttl);
             }
-            Outcome::Unanswered => least = least.min(HALF_TTL),
-            Outcome::NoData(_) | Outcome::NoSuchName(_) => {}
+            QuestionResult::Unanswered => least = least.min(HALF_TTL),
+            QuestionResult::NoData(_) | QuestionResult::NoSuchName(_) => {}
         }
     }
     (all, least)

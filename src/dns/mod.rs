@@ -2,7 +2,7 @@
 //! what is known.
 //!
 //! A [`Lookup`] says what is to be sent to whom and is told what has come. Whoever drives it has the
-//! sockets, the clock and the secret for its [`Random`] numbers; `reactor::Resolver` does. [`Names`]
+//! sockets, the clock and the secret for its [`Random`] numbers; `reactor::Resolver` does. [`NameCache`]
 //! keeps answers for as long as they hold, and lets callers for one name share one question.
 
 mod attempt;
@@ -20,14 +20,14 @@ mod resolv_conf;
 mod servers;
 mod verdict;
 
-pub use attempt::{Over, Query};
+pub use attempt::{DnsTransport, Query};
 pub use hosts::{Hosts, is_nowhere};
 pub use known::{Answer, NameError, NameLimits};
-pub use lookup::{Found, Lookup, QUESTIONS, Step, Times};
+pub use lookup::{Found, Lookup, LookupAction, QUESTIONS, Timeouts};
 pub use message::{DATAGRAM, Data, Kind, Malformed, Record, Response, is_bare_format_error, query};
 pub use name::{Name, NotAName, is_host_name};
-pub use names::{Addresses, Known, Names};
+pub use names::{Addresses, CacheAnswer, NameCache};
 pub use random::Random;
 pub use resolv_conf::{PORT, ResolvConf};
-pub use servers::{Notice, Server, Servers};
+pub use servers::{Server, ServerObservation, Servers};
 pub use verdict::{LONGEST_CHAIN, MOST_ADDRESSES, Verdict};

@@ -26,7 +26,7 @@ pub struct Addresses {
 
 /// Outcome of looking a name up in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum CacheAnswer {
     /// The name is known.
     Answer(Result<Addresses, NameError>),
     /// A question for it is open; the waiter is told of the answer.
@@ -36,7 +36,7 @@ pub enum Known {
     Ask(Option<Arc<str>>),
 }
 
-impl Known {
+impl CacheAnswer {
     /// Returns true if a question is open already, and its answer may bring more.
     #[must_use]
     pub const fn is_open(&self) -> bool {
@@ -50,7 +50,7 @@ impl Known {
 /// one may ask no more, it gets what has expired, or [`NameError::Overloaded`]. A question that no waiter is left
 /// for goes on while there is room, and counts for no client.
 #[derive(Debug)]
-pub struct Names<W> {
+pub struct NameCache<W> {
     limits: NameLimits,
     entries: HashMap<Arc<str>, Entry<W>>,
     places: Places,
@@ -60,7 +60,7 @@ pub struct Names<W> {
     generation: u64,
 }
 
-impl<W: Ord + Copy> Names<W> {
+impl<W: Ord + Copy> NameCache<W> {
     /// Returns an empty table.
     #[must_use]
     pub fn new(limits: NameLimits) -> Self {
@@ -83,7 +83,7 @@ impl<W: Ord + Copy> Names<W> {
         waiter: W,
         client: Option<IpAddr>,
         now: Instant,
-    ) -> Known {
+    ) -> CacheAnswer {
         count(name.len() + LOOK_UP);
         let (limits, generation) = (self.limits, self.generation);
         let Some(entry) = self.entries.get_mut(name) else {
@@ -92,22 +92,22 @@ impl<W: Ord + Copy> Names<W> {
         let answer = entry.answer_for(&waiter, &limits, generation, now);
         match (answer, entry.asked()) {
             (Some(Ok(list)), Some(_)) if self.places.attend(entry, waiter, client, &limits) => {
-                Known::Answer(Ok(Addresses { list, complete: false }))
+                CacheAnswer::Answer(Ok(Addresses { list, complete: false }))
             }
             (Some(answer), _) => {
                 self.places.leave(entry, &waiter);
                 self.places.touch(entry, &limits);
-                Known::Answer(answer.map(|list| Addresses { list, complete: true }))
+                CacheAnswer::Answer(answer.map(|list| Addresses { list, complete: true }))
             }
             (None, Some(since)) if self.places.attend(entry, waiter, client, &limits) => {
                 if now < since + LOST {
-                    return Known::Waiting;
+                    return CacheAnswer::Waiting;
                 }
                 entry.ask_again(now);
                 entry.asked_in = generation;
-                Known::Ask(None)
+                CacheAnswer::Ask(None)
             }
-            (None, Some(_)) => Known::Answer(self.last_resort(name, now)),
+            (None, Some(_)) => CacheAnswer::Answer(self.last_resort(name, now)),
             (None, None) => self.ask(name, waiter, client, now),
         }
     }
@@ -246,9 +246,9 @@ impl<W: Ord + Copy> Names<W> {
     }
 
     /// Begins a question, if there is a place for it.
-    fn ask(&mut self, name: &str, waiter: W, client: Option<IpAddr>, now: Instant) -> Known {
+    fn ask(&mut self, name: &str, waiter: W, client: Option<IpAddr>, now: Instant) -> CacheAnswer {
         if !self.places.shares.take(client, self.limits.asked) {
-            return Known::Answer(self.last_resort(name, now));
+            return CacheAnswer::Answer(self.last_resort(name, now));
         }
         let displaced = self.displace();
         if !self.entries.contains_key(name) {
@@ -259,7 +259,7 @@ impl<W: Ord + Copy> Names<W> {
         entry.asked_in = self.generation;
         entry.waiters.insert(waiter, entry.answers);
         self.places.put(entry, |_| Place::Asked(now, client));
-        Known::Ask(displaced)
+        CacheAnswer::Ask(displaced)
     }
 
     /// Ends a question without waiters if there is one more than may be.

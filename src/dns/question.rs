@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::attempt::{Over, Query, TcpFor, Try};
+use super::attempt::{Attempt, DnsTransport, Query, TcpFor};
 use super::known::NameError;
 use super::message::{Kind, Response, Unread, is_bare_format_error, query};
 use super::name::Name;
 use super::problem::{BAD_VERSION, FORMAT_ERROR, NOT_IMPLEMENTED, Problem, SERVER_FAILURE};
 use super::random::Random;
-use super::servers::Notice;
+use super::servers::ServerObservation;
 use super::verdict::Verdict;
 
 /// So many datagrams that claim to be from the server and are not the answer are no accident: the
@@ -29,7 +29,7 @@ pub(super) struct Question {
     /// CNAME records that led there, and how long they hold.
     links: usize,
     ttl: u32,
-    tries: VecDeque<Try>,
+    tries: VecDeque<Attempt>,
     state: State,
     /// How many queries were sent, and to whom.
     sent: usize,
@@ -37,7 +37,7 @@ pub(super) struct Question {
     /// What came of the last server that gave no answer.
     problem: Option<(SocketAddr, Problem)>,
     /// Observations of servers, until they are taken.
-    pub(super) noticed: Vec<(SocketAddr, Notice)>,
+    pub(super) noticed: Vec<(SocketAddr, ServerObservation)>,
 }
 
 #[derive(Debug)]
@@ -45,13 +45,13 @@ enum State {
     /// The next query is to be sent, not before the time given.
     Next(Option<Instant>),
     Waiting(Waiting),
-    Over(Outcome),
+    Over(QuestionResult),
 }
 
 /// A query that was sent.
 #[derive(Debug)]
 struct Waiting {
-    at: Try,
+    at: Attempt,
     id: u16,
     spelled: Name,
     until: Instant,
@@ -61,7 +61,7 @@ struct Waiting {
 
 /// What came of a question. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum QuestionResult {
     Addresses(Vec<IpAddr>, u32),
     NoData(Option<u32>),
     NoSuchName(Option<u32>),
@@ -69,7 +69,7 @@ pub(super) enum Outcome {
 }
 
 impl Question {
-    pub(super) fn new(kind: Kind, name: Name, tries: &[Try]) -> Self {
+    pub(super) fn new(kind: Kind, name: Name, tries: &[Attempt]) -> Self {
         Self {
             kind,
             name,
@@ -85,7 +85,7 @@ impl Question {
     }
 
     /// What came of it, once it is over.
-    pub(super) const fn outcome(&self) -> Option<&Outcome> {
+    pub(super) const fn outcome(&self) -> Option<&QuestionResult> {
         match &self.state {
             State::Over(outcome) => Some(outcome),
             _ => None,
@@ -121,7 +121,7 @@ impl Question {
             State::Next(_) => {}
         }
         let Some(at) = self.tries.pop_front() else {
-            self.state = State::Over(Outcome::Unanswered);
+            self.state = State::Over(QuestionResult::Unanswered);
             return None;
         };
         self.sent += 1;
@@ -148,7 +148,7 @@ impl Question {
         match waiting.read(message, &self.name, self.kind) {
             Heard::Response(response, same_case) => self.answered(&response, same_case, at),
             Heard::BareFormatError => self.again(at.without_edns()),
-            Heard::Nothing if waiting.misses >= FORGED && at.over == Over::Udp => {
+            Heard::Nothing if waiting.misses >= FORGED && at.over == DnsTransport::Udp => {
                 self.again(at.over_tcp(TcpFor::Forged));
             }
             Heard::Nothing if waiting.misses >= FORGED => {
@@ -162,27 +162,27 @@ impl Question {
     /// it says nothing; but it is a reason to ask over TCP, where the case is not needed. What is
     /// answered there in another case proves that the server does not keep it. Where there is no TCP,
     /// the same answer to several queries does.
-    fn answered(&mut self, response: &Response, same_case: bool, at: Try) {
-        if !same_case && at.over == Over::Udp {
-            let at = Try { other_case: at.other_case + 1, ..at };
+    fn answered(&mut self, response: &Response, same_case: bool, at: Attempt) {
+        if !same_case && at.over == DnsTransport::Udp {
+            let at = Attempt { other_case: at.other_case + 1, ..at };
             if at.other_case < OTHER_CASE {
                 let next = if at.no_tcp { at } else { at.over_tcp(TcpFor::Case) };
                 return self.again(next);
             }
         }
-        self.noticed.push((at.server, Notice::Answered));
+        self.noticed.push((at.server, ServerObservation::Answered));
         if same_case {
             return self.take(response, at);
         }
-        self.noticed.push((at.server, Notice::NoCase));
-        self.take(response, Try { random_case: false, ..at });
+        self.noticed.push((at.server, ServerObservation::NoCase));
+        self.take(response, Attempt { random_case: false, ..at });
     }
 
-    fn take(&mut self, response: &Response, at: Try) {
+    fn take(&mut self, response: &Response, at: Attempt) {
         if response.truncated {
             match at.over {
-                Over::Udp => self.again(at.over_tcp(TcpFor::Cut)),
-                Over::Tcp => self.give_up_on(at.server, Problem::Cut("the same".into())),
+                DnsTransport::Udp => self.again(at.over_tcp(TcpFor::Cut)),
+                DnsTransport::Tcp => self.give_up_on(at.server, Problem::Cut("the same".into())),
             }
             return;
         }
@@ -202,7 +202,7 @@ impl Question {
         if at.tcp_for == Some(TcpFor::Case) {
             return self.again(at.without_tcp());
         }
-        self.noticed.push((at.server, Notice::Silent));
+        self.noticed.push((at.server, ServerObservation::Silent));
         let cut = at.tcp_for == Some(TcpFor::Cut);
         self.give_up_on(at.server, if cut { Problem::Cut(why) } else { Problem::Unreachable(why) });
     }
@@ -222,7 +222,7 @@ impl Question {
             if self.is_waiting() {
                 self.time_out();
             }
-            self.state = State::Over(Outcome::Unanswered);
+            self.state = State::Over(QuestionResult::Unanswered);
         }
     }
 
@@ -245,20 +245,20 @@ impl Question {
         }
     }
 
-    fn conclude(&mut self, response: &Response, at: Try) {
+    fn conclude(&mut self, response: &Response, at: Attempt) {
         let verdict = Verdict::of(response, &self.name, self.kind, self.links);
         match verdict {
             Verdict::Code(_) => {}
-            _ if at.edns => self.noticed.push((at.server, Notice::Edns)),
-            _ if at.edns_failed => self.noticed.push((at.server, Notice::NoEdns)),
+            _ if at.edns => self.noticed.push((at.server, ServerObservation::Edns)),
+            _ if at.edns_failed => self.noticed.push((at.server, ServerObservation::NoEdns)),
             _ => {}
         }
         self.state = match verdict {
             Verdict::Addresses { addresses, ttl } => {
-                State::Over(Outcome::Addresses(addresses, ttl.min(self.ttl)))
+                State::Over(QuestionResult::Addresses(addresses, ttl.min(self.ttl)))
             }
-            Verdict::NoData(ttl) => State::Over(Outcome::NoData(self.bounded(ttl))),
-            Verdict::NoSuchName(ttl) => State::Over(Outcome::NoSuchName(self.bounded(ttl))),
+            Verdict::NoData(ttl) => State::Over(QuestionResult::NoData(self.bounded(ttl))),
+            Verdict::NoSuchName(ttl) => State::Over(QuestionResult::NoSuchName(self.bounded(ttl))),
             Verdict::Elsewhere { name, ttl, links } => {
                 (self.name, self.links, self.ttl) = (name, links, ttl.min(self.ttl));
                 return self.again(at);
@@ -274,20 +274,20 @@ impl Question {
     }
 
     /// Asks the same server once more, in another way, now and later.
-    fn again(&mut self, at: Try) {
+    fn again(&mut self, at: Attempt) {
         self.change(at);
         self.tries.push_front(at);
         self.state = State::Next(None);
     }
 
     /// Asks the same server once more, in another way, when the others had their turns.
-    fn last(&mut self, at: Try, code: u16) {
+    fn last(&mut self, at: Attempt, code: u16) {
         self.give_up_on(at.server, Problem::Code(code));
         self.tries.push_back(at);
     }
 
     /// Has the server asked in this way when its next turn comes.
-    fn change(&mut self, at: Try) {
+    fn change(&mut self, at: Attempt) {
         for later in self.tries.iter_mut().filter(|later| later.server == at.server) {
             *later = at;
         }
@@ -308,10 +308,10 @@ impl Question {
         if at.tcp_for == Some(TcpFor::Case) {
             return self.again(at.without_tcp());
         }
-        if at.edns && at.over == Over::Udp {
+        if at.edns && at.over == DnsTransport::Udp {
             self.change(at.without_edns());
         }
-        self.noticed.push((at.server, Notice::Silent));
+        self.noticed.push((at.server, ServerObservation::Silent));
         self.state = State::Next(None);
     }
 }

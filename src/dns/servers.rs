@@ -33,7 +33,7 @@ impl Server {
 
 /// An observation of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
+pub enum ServerObservation {
     /// The server has answered.
     Answered,
     /// The server has not answered in time, or cannot be reached.
@@ -83,19 +83,19 @@ impl Servers {
     }
 
     /// Takes note of an observation.
-    pub fn notice(&mut self, address: SocketAddr, notice: Notice, now: Instant) {
+    pub fn notice(&mut self, address: SocketAddr, notice: ServerObservation, now: Instant) {
         let learned = self.entry(address);
         match notice {
-            Notice::Answered => learned.silent = None,
-            Notice::Silent => learned.silent = Some(now + SILENT),
-            Notice::Edns => (learned.edns_failures, learned.no_edns) = (0, None),
-            Notice::NoEdns => {
+            ServerObservation::Answered => learned.silent = None,
+            ServerObservation::Silent => learned.silent = Some(now + SILENT),
+            ServerObservation::Edns => (learned.edns_failures, learned.no_edns) = (0, None),
+            ServerObservation::NoEdns => {
                 learned.edns_failures = learned.edns_failures.saturating_add(1);
                 if learned.edns_failures >= EDNS_FAILURES {
                     learned.no_edns = Some(now + LEARNED);
                 }
             }
-            Notice::NoCase => learned.no_case = Some(now + LEARNED),
+            ServerObservation::NoCase => learned.no_case = Some(now + LEARNED),
         }
     }
 

@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::list::is_token;
 use super::method::Method;
 use super::name::Name;
-use super::refusal::Refusal;
+use super::refusal::ParseError;
 use super::status::Status;
 use super::version::Version;
 
@@ -49,14 +49,14 @@ pub(super) fn of_request(
     method: Method,
     version: Version,
     fields: &Fields,
-) -> Result<Framing, Refusal> {
+) -> Result<Framing, ParseError> {
     let framing = match transfer_encoding(version, fields)? {
         Coding::Chunked => Framing::Chunked,
-        Coding::Other => return Err(Refusal::UnknownTransferEncoding),
+        Coding::Other => return Err(ParseError::UnknownTransferEncoding),
         Coding::None => content_length(fields)?.map_or(Framing::None, Framing::Length),
     };
     if framing.has_content() && matches!(method, Method::Trace | Method::Connect) {
-        return Err(Refusal::Content);
+        return Err(ParseError::Content);
     }
     Ok(framing)
 }
@@ -70,7 +70,7 @@ pub(super) fn of_response(
     status: Status,
     version: Version,
     fields: &Fields,
-) -> Result<Framing, Refusal> {
+) -> Result<Framing, ParseError> {
     if method == Method::Connect && status.is_success() {
         return Ok(Framing::None); // a tunnel, whatever the fields say (RFC 9112 §6.3, rule 2)
     }
@@ -78,7 +78,7 @@ pub(super) fn of_response(
         Coding::Chunked => Framing::Chunked,
         // A name that no reader knows is not dropped, and not passed on to be guessed at.
         Coding::Other if !codings_are_known(fields) => {
-            return Err(Refusal::UnknownTransferEncoding);
+            return Err(ParseError::UnknownTransferEncoding);
         }
         Coding::Other => Framing::Close,
         Coding::None => content_length(fields)?.map_or(Framing::Close, Framing::Length),
@@ -107,15 +107,15 @@ enum Coding {
     Other,
 }
 
-fn transfer_encoding(version: Version, fields: &Fields) -> Result<Coding, Refusal> {
+fn transfer_encoding(version: Version, fields: &Fields) -> Result<Coding, ParseError> {
     if !fields.has(Name::TransferEncoding) {
         return Ok(Coding::None);
     }
     if version == Version::Http10 {
-        return Err(Refusal::OldTransferEncoding);
+        return Err(ParseError::OldTransferEncoding);
     }
     if fields.has(Name::ContentLength) {
-        return Err(Refusal::TwoLengths);
+        return Err(ParseError::TwoLengths);
     }
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
     // Beside empty elements or lines, `chunked` is found by some and overlooked by others.
@@ -124,15 +124,17 @@ fn transfer_encoding(version: Version, fields: &Fields) -> Result<Coding, Refusa
     }
     // No coding has parameters, and with them some find a 'chunked' that others do not.
     let codings: Vec<&[u8]> = fields.elements(Name::TransferEncoding).collect();
-    let Some((last, others)) = codings.split_last() else { return Err(Refusal::TransferEncoding) };
+    let Some((last, others)) = codings.split_last() else {
+        return Err(ParseError::TransferEncoding);
+    };
     let readable = codings.iter().all(|coding| is_token(coding));
     if !readable || others.iter().any(|coding| is_chunked(coding)) {
-        return Err(Refusal::TransferEncoding);
+        return Err(ParseError::TransferEncoding);
     }
     match is_chunked(last) {
         false => Ok(Coding::Other),
-        true if others.is_empty() => Err(Refusal::TransferEncoding),
-        true => Err(Refusal::UnknownTransferEncoding),
+        true if others.is_empty() => Err(ParseError::TransferEncoding),
+        true => Err(ParseError::UnknownTransferEncoding),
     }
 }
 
@@ -167,15 +169,15 @@ pub(super) fn repeated_length(fields: &Fields) -> Option<u64> {
     decimal(first).filter(|_| (repeats || padded) && said.all(|other| other == first))
 }
 
-fn content_length(fields: &Fields) -> Result<Option<u64>, Refusal> {
+fn content_length(fields: &Fields) -> Result<Option<u64>, ParseError> {
     let mut values = fields.all(Name::ContentLength);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() || value.contains(&b',') {
-        return Err(Refusal::RepeatedContentLength);
+        return Err(ParseError::RepeatedContentLength);
     }
     // 2^63 - 1 is more than anybody has, and leaves room for sums.
     let length = decimal(value).filter(|&length| length <= i64::MAX.cast_unsigned());
-    length.map(Some).ok_or(Refusal::ContentLength)
+    length.map(Some).ok_or(ParseError::ContentLength)
 }
 
 /// A number of digits only: no sign, no space.

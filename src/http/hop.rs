@@ -14,7 +14,7 @@ use super::version::Version;
 
 /// What a message says of its connection.
 #[derive(Clone, Debug)]
-pub struct Hop<'a> {
+pub struct ConnectionOptions<'a> {
     /// Whether the connection can stay open after this message, as far as its sender goes
     /// (RFC 9112 §9.3).
     pub persistent: bool,
@@ -24,7 +24,7 @@ pub struct Hop<'a> {
     nominated: FieldNames<'a>,
 }
 
-impl<'a> Hop<'a> {
+impl<'a> ConnectionOptions<'a> {
     /// Reads the `Connection` field of a message.
     #[must_use]
     pub fn of(version: Version, fields: &'a Fields) -> Self {
@@ -80,7 +80,7 @@ pub fn takes_trailers(version: Version, fields: &Fields) -> bool {
 pub fn upgrade(version: Version, fields: &Fields) -> Option<&[u8]> {
     let mut protocols = fields.elements(Name::Upgrade);
     let only = protocols.next().filter(|_| protocols.next().is_none())?;
-    (version == Version::Http11 && Hop::of(version, fields).upgrade).then_some(only)
+    (version == Version::Http11 && ConnectionOptions::of(version, fields).upgrade).then_some(only)
 }
 
 /// A protocol that connections may switch to (RFC 9110 §7.8): a name, perhaps with a version. Case
@@ -191,7 +191,7 @@ mod tests {
             ("Keep-Alive", "timeout=5"),
             ("Proxy-Authentication-Info", "nextnonce=x"),
         ]);
-        let hop = Hop::of(Version::Http11, &fields);
+        let hop = ConnectionOptions::of(Version::Http11, &fields);
         assert!(!hop.persistent);
         let passed: Vec<_> = fields.iter().filter(|f| !hop.ends_here(f)).map(|f| f.name).collect();
         assert_eq!(passed, [&b"X-Public"[..], b"Host", b"Content-Length"]);
@@ -200,12 +200,12 @@ mod tests {
     #[test]
     fn persistence_follows_the_version() {
         let none = fields(&[]);
-        assert!(Hop::of(Version::Http11, &none).persistent);
-        assert!(!Hop::of(Version::Http10, &none).persistent);
+        assert!(ConnectionOptions::of(Version::Http11, &none).persistent);
+        assert!(!ConnectionOptions::of(Version::Http10, &none).persistent);
         let kept = fields(&[("Connection", "Keep-Alive")]);
-        assert!(Hop::of(Version::Http10, &kept).persistent);
+        assert!(ConnectionOptions::of(Version::Http10, &kept).persistent);
         let both = fields(&[("Connection", "keep-alive, close")]);
-        assert!(!Hop::of(Version::Http11, &both).persistent);
+        assert!(!ConnectionOptions::of(Version::Http11, &both).persistent);
     }
 
     #[test]

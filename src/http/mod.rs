@@ -4,7 +4,7 @@
 //! [`ClientCodec`] what origins answer; both give the same events however the bytes are split.
 //! Messages are kept as they came: order, spelling and repetition of fields survive.
 //!
-//! Framing is strict: what two parsers could read two ways is a [`Refusal`]. Of requests nothing is
+//! Framing is strict: what two parsers could read two ways is a [`ParseError`]. Of requests nothing is
 //! repaired; of responses only what RFC 9112 has a proxy repair, while they are read.
 
 pub mod claims;
@@ -31,16 +31,16 @@ pub use field_names::FieldNames;
 pub use fields::{Field, Fields};
 pub use framing::Framing;
 pub use h1::chunked::{Chunked, ChunkedDecoder, write_chunk_size};
-pub use h1::client::{ClientCodec, FromOrigin};
+pub use h1::client::{ClientCodec, ClientEvent};
 pub use h1::encode::{HeadWriter, write_last_chunk};
 pub(crate) use h1::encode::{push_decimal, push_via};
 pub use h1::parse::{HeadLimits, MAX_FIELDS};
-pub use h1::server::{FromClient, ServerCodec};
+pub use h1::server::{ServerCodec, ServerEvent};
 pub use head::{RequestHead, ResponseHead};
 pub use method::Method;
 pub use multipart::{Multipart, Piece};
 pub use name::Name;
-pub use refusal::Refusal;
+pub use refusal::ParseError;
 pub use status::Status;
 pub use target::{Authority, Form};
 pub use version::Version;

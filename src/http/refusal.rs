@@ -12,9 +12,9 @@ macro_rules! refusals {
         /// sentence that says what is wrong and what to do. A response with the same defect is
         /// answered to the client with 502.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Refusal { $($(#[$doc])* $variant,)* }
+        pub enum ParseError { $($(#[$doc])* $variant,)* }
 
-        impl Refusal {
+        impl ParseError {
             /// All there are.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
@@ -123,10 +123,10 @@ refusals! {
     Truncated "truncated" BAD_REQUEST "the connection ended before the message did";
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ParseError {}

@@ -4,7 +4,7 @@ use crate::work;
 
 use super::fields::Span;
 use super::method::Method;
-use super::refusal::Refusal;
+use super::refusal::ParseError;
 
 /// Which form a target has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +32,13 @@ impl<'a> Authority<'a> {
     /// Reads `host [":" port]` (RFC 3986 §3.2, without userinfo). An empty port counts as none.
     ///
     /// # Errors
-    /// [`Refusal::UserInfo`] or [`Refusal::Authority`].
-    pub fn parse(text: &'a [u8]) -> Result<Self, Refusal> {
+    /// [`ParseError::UserInfo`] or [`ParseError::Authority`].
+    pub fn parse(text: &'a [u8]) -> Result<Self, ParseError> {
         work::count(4 * text.len()); // user, UTF-8, the end of the host, its characters
         if text.contains(&b'@') {
-            return Err(Refusal::UserInfo);
+            return Err(ParseError::UserInfo);
         }
-        let text = std::str::from_utf8(text).map_err(|_| Refusal::Authority)?;
+        let text = std::str::from_utf8(text).map_err(|_| ParseError::Authority)?;
         let host_end = if text.starts_with('[') {
             text.find(']').map_or(text.len(), |bracket| bracket + 1)
         } else {
@@ -49,16 +49,16 @@ impl<'a> Authority<'a> {
             None if rest.is_empty() => None,
             Some("") => None,
             Some(digits) => Some(parse_port(digits)?),
-            None => return Err(Refusal::Authority),
+            None => return Err(ParseError::Authority),
         };
-        if is_host(host) { Ok(Self { host, port }) } else { Err(Refusal::Authority) }
+        if is_host(host) { Ok(Self { host, port }) } else { Err(ParseError::Authority) }
     }
 }
 
-fn parse_port(digits: &str) -> Result<u16, Refusal> {
+fn parse_port(digits: &str) -> Result<u16, ParseError> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
     let port = digits.parse().ok().filter(|&port| plain && port > 0);
-    port.ok_or(Refusal::Authority)
+    port.ok_or(ParseError::Authority)
 }
 
 /// A name of letters, digits and `-._~`, or an IPv6 address in brackets. What RFC 3986 allows
@@ -95,10 +95,10 @@ impl Target {
         head: &[u8],
         method: Method,
         relaxed: bool,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ParseError> {
         work::count(3 * text.len()); // characters, the end of the scheme, that of the host
         if !text.iter().all(|&b| is_target_byte(b) || (relaxed && is_relaxed_byte(b))) {
-            return Err(Refusal::Target);
+            return Err(ParseError::Target);
         }
         let empty = Span::default();
         let whole = Span::of(text, head);
@@ -106,10 +106,10 @@ impl Target {
             Self { form: Form::Origin, whole, scheme: empty, host: empty, port: None, path: whole };
         if method == Method::Connect {
             if text.starts_with(b"/") || text == b"*" || scheme_end(text).is_some() {
-                return Err(Refusal::TargetForm);
+                return Err(ParseError::TargetForm);
             }
             let authority = Authority::parse(text)?;
-            let port = Some(authority.port.ok_or(Refusal::Authority)?);
+            let port = Some(authority.port.ok_or(ParseError::Authority)?);
             let host = Span::of(authority.host.as_bytes(), head);
             return Ok(Self { form: Form::Authority, host, port, path: empty, ..split });
         }
@@ -121,10 +121,10 @@ impl Target {
             return if allowed {
                 Ok(Self { form: Form::Asterisk, ..split })
             } else {
-                Err(Refusal::TargetForm)
+                Err(ParseError::TargetForm)
             };
         }
-        let scheme_end = scheme_end(text).ok_or(Refusal::TargetForm)?;
+        let scheme_end = scheme_end(text).ok_or(ParseError::TargetForm)?;
         let after = &text[scheme_end + 3..];
         let authority_end =
             after.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(after.len());
@@ -193,7 +193,10 @@ const fn is_relaxed_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(method: Method, text: &str) -> Result<(Form, String, Option<u16>, String), Refusal> {
+    fn parse(
+        method: Method,
+        text: &str,
+    ) -> Result<(Form, String, Option<u16>, String), ParseError> {
         let head = text.as_bytes();
         let target = Target::parse(head, head, method, false)?;
         let text = |span: Span| String::from_utf8(span.within(head).to_vec()).unwrap();
@@ -223,7 +226,7 @@ mod tests {
             (Method::Connect, "http://h.test/"),
             (Method::Connect, "*"),
         ] {
-            assert_eq!(parse(method, text), Err(Refusal::TargetForm), "{method:?} {text}");
+            assert_eq!(parse(method, text), Err(ParseError::TargetForm), "{method:?} {text}");
         }
     }
 
@@ -246,13 +249,13 @@ mod tests {
             "http://[fe80::1%25eth0]/",
             "http://h:80:80/",
         ] {
-            assert_eq!(parse(Method::Get, text), Err(Refusal::Authority), "{text}");
+            assert_eq!(parse(Method::Get, text), Err(ParseError::Authority), "{text}");
         }
         for text in ["h.test", "h.test:", "h.test:0", "h.test:99999", "h.test:443/", "h,i:443"] {
-            assert_eq!(parse(Method::Connect, text), Err(Refusal::Authority), "{text}");
+            assert_eq!(parse(Method::Connect, text), Err(ParseError::Authority), "{text}");
         }
-        assert_eq!(parse(Method::Connect, "u@h.test:443"), Err(Refusal::UserInfo));
-        assert_eq!(parse(Method::Get, "http://u:p@h/"), Err(Refusal::UserInfo));
+        assert_eq!(parse(Method::Connect, "u@h.test:443"), Err(ParseError::UserInfo));
+        assert_eq!(parse(Method::Get, "http://u:p@h/"), Err(ParseError::UserInfo));
     }
 
     #[test]
@@ -266,22 +269,22 @@ mod tests {
                 format!("http://{text}/"),
                 format!("http://h{text}:80/"),
             ] {
-                assert_eq!(parse(Method::Get, &target), Err(Refusal::Authority), "{target}");
+                assert_eq!(parse(Method::Get, &target), Err(ParseError::Authority), "{target}");
             }
-            assert_eq!(parse(Method::Connect, &format!("h{text}:443")), Err(Refusal::Authority));
+            assert_eq!(parse(Method::Connect, &format!("h{text}:443")), Err(ParseError::Authority));
         }
-        assert_eq!(parse(Method::Get, "http://good.test\\@evil.test/"), Err(Refusal::UserInfo));
+        assert_eq!(parse(Method::Get, "http://good.test\\@evil.test/"), Err(ParseError::UserInfo));
     }
 
     #[test]
     fn what_no_url_may_hold_is_refused_unless_relaxed() {
         for byte in [b'"', b'<', b'>'] {
             let text = [b"/a", &[byte][..], b"b"].concat();
-            assert_eq!(Target::parse(&text, &text, Method::Get, false), Err(Refusal::Target));
+            assert_eq!(Target::parse(&text, &text, Method::Get, false), Err(ParseError::Target));
             assert!(Target::parse(&text, &text, Method::Get, true).is_ok());
         }
         for text in [&b"/a#b"[..], b"/a\tb", b"/a b", b"/\x7f", b"/\0"] {
-            assert_eq!(Target::parse(text, text, Method::Get, true), Err(Refusal::Target));
+            assert_eq!(Target::parse(text, text, Method::Get, true), Err(ParseError::Target));
         }
     }
 }

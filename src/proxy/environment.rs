@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::net::IpAddr;
 
-use crate::auth::Job;
+use crate::auth::VerifyJob;
 use crate::proxy::observe::access_log::LogSink;
-use crate::reactor::{Background, Mailbox, SystemResolver};
+use crate::reactor::{Mailbox, SystemResolver, ThreadPool};
 
 use super::mail::Mail;
 
@@ -51,28 +51,28 @@ impl Resolver for ThreadedResolver {
 }
 
 /// Verifies passwords where that may take its time; answers come as [`Mail::Hashed`].
-pub trait Hasher: std::fmt::Debug {
+pub trait PasswordVerifier: std::fmt::Debug {
     /// Runs `job`, of whose client `others` are asked for already; returns false if that cannot be
     /// done. Jobs with fewer others come first: a client that asks for many does not hold up a client
     /// that asks for one.
-    fn ask(&mut self, job: Job, others: usize) -> bool;
+    fn ask(&mut self, job: VerifyJob, others: usize) -> bool;
 }
 
 /// Verifies passwords on threads.
 #[derive(Debug)]
-pub struct ThreadedHasher(Background<Mail>);
+pub struct ThreadedVerifier(ThreadPool<Mail>);
 
-impl ThreadedHasher {
+impl ThreadedVerifier {
     /// At most `threads` passwords at a time, answered through `mailbox`.
     #[must_use]
     pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
-        Self(Background::new(threads, mailbox))
+        Self(ThreadPool::new(threads, mailbox))
     }
 }
 
-impl Hasher for ThreadedHasher {
-    fn ask(&mut self, job: Job, others: usize) -> bool {
-        self.0.run_behind(others, move || Mail::Hashed(job.run())).is_ok()
+impl PasswordVerifier for ThreadedVerifier {
+    fn ask(&mut self, job: VerifyJob, others: usize) -> bool {
+        self.0.run_behind(others, move || Mail::Verified(job.run())).is_ok()
     }
 }
 
@@ -93,7 +93,7 @@ impl Reclaimer for ReclaimAtOnce {
 }
 
 /// Frees on its threads.
-impl Reclaimer for Background<Mail> {
+impl Reclaimer for ThreadPool<Mail> {
     fn reclaim(&mut self, garbage: Box<dyn Any + Send>) {
         self.discard(garbage);
     }
@@ -101,11 +101,11 @@ impl Reclaimer for Background<Mail> {
 
 /// What the proxy needs from outside.
 #[derive(Debug)]
-pub struct Surroundings {
+pub struct Environment {
     /// Looks names up; without, the proxy asks servers itself, on the loop.
     pub resolver: Option<Box<dyn Resolver>>,
     /// Verifies passwords.
-    pub hasher: Box<dyn Hasher>,
+    pub hasher: Box<dyn PasswordVerifier>,
     /// Frees what a reload has replaced.
     pub reclaimer: Box<dyn Reclaimer>,
     /// The addresses of this machine, which are no destinations; later ones come as

@@ -6,22 +6,22 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::access::Denial;
-use crate::auth::{Side, Why};
-use crate::http::{Refusal, Status};
+use crate::auth::{ChallengeReason, Side};
+use crate::http::{ParseError, Status};
 
 /// Why an exchange failed.
 #[derive(Clone, Debug)]
 pub(crate) enum ExchangeError {
     /// The client's request breaks a rule of HTTP.
-    Refused(Refusal),
+    Refused(ParseError),
     /// The request is well-formed but not for this proxy.
-    Unserved(Unserved),
+    NotSupported(NotSupported),
     /// The destination is not allowed.
     Denied(Denial),
     /// The client itself is not allowed.
     ClientDenied(IpAddr),
     /// The client has to say who it is, in one of the ways that the challenges offer.
-    WhoIsThere { side: Side, why: Why, challenges: Vec<String> },
+    AuthenticationRequired { side: Side, why: ChallengeReason, challenges: Vec<String> },
     /// The client's credentials cannot be read.
     BadCredentials(&'static str),
     /// The client's credentials are for another request.
@@ -29,7 +29,7 @@ pub(crate) enum ExchangeError {
     /// Somebody is named, in an explanation, who is not there.
     NoSuchUser(Side),
     /// The client was wrong so often that it is not heard for a while.
-    GuessedTooOften(Duration),
+    TooManyFailures(Duration),
     /// The request has been here before.
     Loop,
     /// The client did not send its head in time.
@@ -43,9 +43,9 @@ pub(crate) enum ExchangeError {
     /// The origin takes no content without a length, and there is too much to find its length out.
     LengthRequired,
     /// The name has no address.
-    Name(String),
+    DnsFailure(String),
     /// No address was found in time; why, if that is the client's business.
-    NameTimeout(Option<String>),
+    DnsTimeout(Option<String>),
     /// No connection came about; the client is told where to if that is its business.
     Connect { to: SocketAddr, told: bool, kind: io::ErrorKind },
     /// No connection came about in time.
@@ -55,7 +55,7 @@ pub(crate) enum ExchangeError {
     /// The origin was silent for too long.
     OriginTimeout,
     /// The origin's response breaks a rule of HTTP.
-    BadResponse(Refusal),
+    BadResponse(ParseError),
     /// The origin sent more interim responses than are passed on.
     TooManyInterims,
     /// The origin switched to a protocol it was not asked for.
@@ -68,7 +68,7 @@ pub(crate) enum ExchangeError {
 
 /// What this proxy does not serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unserved {
+pub(crate) enum NotSupported {
     /// An origin-form target on a forward listener.
     OriginForm,
     /// `https://` in an absolute-form target.
@@ -89,33 +89,33 @@ pub(crate) enum Unserved {
 
 /// What the client, the log and `Proxy-Status` (RFC 9209 §2.3) say of an error.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Verdict {
+pub(super) struct ErrorStatus {
     pub(super) status: Status,
     /// The error type of RFC 9209.
     pub(super) kind: &'static str,
 }
 
 impl ExchangeError {
-    pub(super) const fn verdict(&self) -> Verdict {
+    pub(super) const fn verdict(&self) -> ErrorStatus {
         let (status, kind) = match self {
             Self::Refused(refusal) => (refusal.status(), "http_request_error"),
-            Self::Unserved(unserved) => (unserved.status(), "http_request_error"),
+            Self::NotSupported(unserved) => (unserved.status(), "http_request_error"),
             Self::Denied(Denial::Port { .. } | Denial::Rule { .. }) | Self::ClientDenied(_) => {
                 (Status::FORBIDDEN, "http_request_denied")
             }
             Self::Denied(Denial::Address { .. } | Denial::Listener { .. }) => {
                 (Status::FORBIDDEN, "destination_ip_prohibited")
             }
-            Self::WhoIsThere { side: Side::Origin, .. } | Self::NoSuchUser(Side::Origin) => {
-                (Status::UNAUTHORIZED, "http_request_denied")
-            }
-            Self::WhoIsThere { side: Side::Proxy, .. } | Self::NoSuchUser(Side::Proxy) => {
+            Self::AuthenticationRequired { side: Side::Origin, .. }
+            | Self::NoSuchUser(Side::Origin) => (Status::UNAUTHORIZED, "http_request_denied"),
+            Self::AuthenticationRequired { side: Side::Proxy, .. }
+            | Self::NoSuchUser(Side::Proxy) => {
                 (Status::PROXY_AUTHENTICATION_REQUIRED, "http_request_denied")
             }
             Self::BadCredentials(_) | Self::MisdirectedCredentials => {
                 (Status::BAD_REQUEST, "http_request_error")
             }
-            Self::GuessedTooOften(_) => (Status::TOO_MANY_REQUESTS, "http_request_denied"),
+            Self::TooManyFailures(_) => (Status::TOO_MANY_REQUESTS, "http_request_denied"),
             Self::Loop => (Status::BAD_GATEWAY, "proxy_loop_detected"),
             Self::HeadTimeout | Self::UploadTimeout => {
                 (Status::REQUEST_TIMEOUT, "connection_read_timeout")
@@ -123,8 +123,8 @@ impl ExchangeError {
             Self::ClientGone => (Status::BAD_REQUEST, "http_request_error"),
             Self::UploadTooLarge => (Status::CONTENT_TOO_LARGE, "http_request_error"),
             Self::LengthRequired => (Status::LENGTH_REQUIRED, "http_request_error"),
-            Self::Name(_) => (Status::BAD_GATEWAY, "dns_error"),
-            Self::NameTimeout(_) => (Status::GATEWAY_TIMEOUT, "dns_timeout"),
+            Self::DnsFailure(_) => (Status::BAD_GATEWAY, "dns_error"),
+            Self::DnsTimeout(_) => (Status::GATEWAY_TIMEOUT, "dns_timeout"),
             Self::Connect { kind: io::ErrorKind::ConnectionRefused, .. } => {
                 (Status::BAD_GATEWAY, "connection_refused")
             }
@@ -132,16 +132,16 @@ impl ExchangeError {
             Self::ConnectTimeout => (Status::GATEWAY_TIMEOUT, "connection_timeout"),
             Self::OriginGone => (Status::BAD_GATEWAY, "connection_terminated"),
             Self::OriginTimeout => (Status::GATEWAY_TIMEOUT, "http_response_timeout"),
-            Self::BadResponse(Refusal::UnknownTransferEncoding) => {
+            Self::BadResponse(ParseError::UnknownTransferEncoding) => {
                 (Status::BAD_GATEWAY, "http_response_transfer_coding")
             }
-            Self::BadResponse(Refusal::HeadTooLarge | Refusal::TooManyFields) => {
+            Self::BadResponse(ParseError::HeadTooLarge | ParseError::TooManyFields) => {
                 (Status::BAD_GATEWAY, "http_response_header_section_size")
             }
-            Self::BadResponse(Refusal::FieldTooLong) => {
+            Self::BadResponse(ParseError::FieldTooLong) => {
                 (Status::BAD_GATEWAY, "http_response_header_size")
             }
-            Self::BadResponse(Refusal::Truncated) => {
+            Self::BadResponse(ParseError::Truncated) => {
                 (Status::BAD_GATEWAY, "http_response_incomplete")
             }
             Self::BadResponse(_) | Self::TooManyInterims => {
@@ -151,13 +151,15 @@ impl ExchangeError {
             Self::Overloaded => (Status::SERVICE_UNAVAILABLE, "proxy_internal_error"),
             Self::OnlyIfCached => (Status::GATEWAY_TIMEOUT, "proxy_internal_response"),
         };
-        Verdict { status, kind }
+        ErrorStatus { status, kind }
     }
 
     /// A short word for `details` in `Proxy-Status`. It does not tell which users there are.
     pub(super) fn details(&self) -> String {
         match self {
-            Self::WhoIsThere { why: Why::NoLine, .. } => format!("credentials-{}", Why::Wrong),
+            Self::AuthenticationRequired { why: ChallengeReason::NoEntry, .. } => {
+                format!("credentials-{}", ChallengeReason::Wrong)
+            }
             error => error.reason(),
         }
     }
@@ -166,21 +168,21 @@ impl ExchangeError {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Refused(refusal) | Self::BadResponse(refusal) => refusal.name().into(),
-            Self::Unserved(unserved) => unserved.name().into(),
+            Self::NotSupported(unserved) => unserved.name().into(),
             Self::Denied(denial) => denial.rule(),
             Self::ClientDenied(_) => "client".into(),
-            Self::WhoIsThere { why, .. } => format!("credentials-{why}"),
+            Self::AuthenticationRequired { why, .. } => format!("credentials-{why}"),
             Self::BadCredentials(_) | Self::MisdirectedCredentials => "credentials".into(),
             Self::NoSuchUser(_) => "no-such-user".into(),
-            Self::GuessedTooOften(_) => "auth-ban".into(),
+            Self::TooManyFailures(_) => "auth-ban".into(),
             Self::Loop => "loop".into(),
             Self::HeadTimeout => "header-timeout".into(),
             Self::UploadTimeout => "upload-timeout".into(),
             Self::ClientGone => "client-gone".into(),
             Self::UploadTooLarge => "upload".into(),
             Self::LengthRequired => "length-required".into(),
-            Self::Name(_) => "name".into(),
-            Self::NameTimeout(_) => "name-timeout".into(),
+            Self::DnsFailure(_) => "name".into(),
+            Self::DnsTimeout(_) => "name-timeout".into(),
             Self::Connect { .. } => "connect".into(),
             Self::ConnectTimeout => "connect-timeout".into(),
             Self::OriginGone => "origin-gone".into(),
@@ -206,9 +208,9 @@ impl ExchangeError {
             self,
             Self::Denied(_)
                 | Self::ClientDenied(_)
-                | Self::WhoIsThere { .. }
+                | Self::AuthenticationRequired { .. }
                 | Self::NoSuchUser(_)
-                | Self::GuessedTooOften(_)
+                | Self::TooManyFailures(_)
                 | Self::Loop
         )
     }
@@ -217,8 +219,8 @@ impl ExchangeError {
     pub(super) const fn is_of_origin(&self) -> bool {
         matches!(
             self,
-            Self::Name(_)
-                | Self::NameTimeout(_)
+            Self::DnsFailure(_)
+                | Self::DnsTimeout(_)
                 | Self::Connect { .. }
                 | Self::ConnectTimeout
                 | Self::OriginGone
@@ -242,7 +244,7 @@ impl ExchangeError {
     }
 }
 
-impl Unserved {
+impl NotSupported {
     const fn status(self) -> Status {
         match self {
             Self::OriginForm | Self::Host | Self::DotSegments | Self::AmbiguousPath => {
@@ -273,26 +275,26 @@ impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => write!(f, "{}.", refusal.text()),
-            Self::Unserved(unserved) => f.write_str(match unserved {
-                Unserved::OriginForm => {
+            Self::NotSupported(unserved) => f.write_str(match unserved {
+                NotSupported::OriginForm => {
                     "this is a forward proxy, and the request names no host in its first line. \
                      Configure it as a proxy (curl -x), or start tidegate with --to URL to have it \
                      serve one origin."
                 }
-                Unserved::Https => {
+                NotSupported::Https => {
                     "https:// is not fetched on a client's behalf. Ask for a tunnel with CONNECT, \
                      as clients do when this proxy is set for https too."
                 }
-                Unserved::Scheme => "only http:// URLs are fetched.",
-                Unserved::Connect => "a reverse proxy makes no tunnels.",
-                Unserved::Host => "the host is neither a name nor an address.",
-                Unserved::Misdirected => {
+                NotSupported::Scheme => "only http:// URLs are fetched.",
+                NotSupported::Connect => "a reverse proxy makes no tunnels.",
+                NotSupported::Host => "the host is neither a name nor an address.",
+                NotSupported::Misdirected => {
                     "URLs of this scheme are not served on this connection (RFC 9110 §7.4)."
                 }
-                Unserved::DotSegments => {
+                NotSupported::DotSegments => {
                     "the path climbs with '..', which could leave what is served here."
                 }
-                Unserved::AmbiguousPath => {
+                NotSupported::AmbiguousPath => {
                     "the path can be read in several ways, which are protected differently; write \
                      it without escapes, '..', '//' and ';' that it does not need."
                 }
@@ -306,19 +308,19 @@ impl fmt::Display for ExchangeError {
                 f,
                 "{client} may not use this proxy; rule 'client'. To allow it: --allow-client {client}"
             ),
-            Self::WhoIsThere { why: Why::Missing, .. } => {
+            Self::AuthenticationRequired { why: ChallengeReason::Missing, .. } => {
                 f.write_str("a user's name and password are needed.")
             }
-            Self::WhoIsThere { why: Why::NotOffered, .. } => {
+            Self::AuthenticationRequired { why: ChallengeReason::NotOffered, .. } => {
                 f.write_str("the credentials are of a kind that was not offered.")
             }
-            Self::WhoIsThere { why: Why::Wrong | Why::NoLine, .. } => {
+            Self::AuthenticationRequired { why: ChallengeReason::Wrong | ChallengeReason::NoEntry, .. } => {
                 f.write_str("there is no such user, or the password is another one.")
             }
-            Self::WhoIsThere { why: Why::Unknown, .. } => f.write_str(
+            Self::AuthenticationRequired { why: ChallengeReason::Unknown, .. } => f.write_str(
                 "the challenge is not known here any more; make new credentials from this one.",
             ),
-            Self::WhoIsThere { why: Why::Stale | Why::Replayed, .. } => {
+            Self::AuthenticationRequired { why: ChallengeReason::Stale | ChallengeReason::Replayed, .. } => {
                 f.write_str("the credentials were good once; make new ones from this challenge.")
             }
             Self::BadCredentials(what) => write!(f, "the credentials cannot be read: {what}."),
@@ -328,7 +330,7 @@ impl fmt::Display for ExchangeError {
             Self::NoSuchUser(_) => {
                 f.write_str("there is no such user; 'tidegate users list' shows who there is.")
             }
-            Self::GuessedTooOften(_) => {
+            Self::TooManyFailures(_) => {
                 f.write_str("too many credentials were wrong; try again later (--auth-ban).")
             }
             Self::Loop => f.write_str("the request has passed this proxy before (see Via)."),
@@ -342,9 +344,9 @@ impl fmt::Display for ExchangeError {
                 "the origin speaks HTTP/1.0, which has no chunks, and the request's content is larger \
                  than is gathered for it (limits.window); send it with Content-Length.",
             ),
-            Self::Name(error) => write!(f, "the host's name cannot be resolved: {error}."),
-            Self::NameTimeout(None) => f.write_str("the host's name was not resolved in time."),
-            Self::NameTimeout(Some(why)) => {
+            Self::DnsFailure(error) => write!(f, "the host's name cannot be resolved: {error}."),
+            Self::DnsTimeout(None) => f.write_str("the host's name was not resolved in time."),
+            Self::DnsTimeout(Some(why)) => {
                 write!(f, "the host's name was not resolved in time: {why}.")
             }
             Self::Connect { to, told: true, kind } => write!(f, "no connection to {to}: {kind}."),

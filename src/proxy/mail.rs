@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::auth::Done;
+use crate::auth::VerifyResult;
 use crate::proxy::settings::Settings;
 
 /// What other threads, and the program around the proxy, tell it.
@@ -14,7 +14,7 @@ pub enum Mail {
     /// The answer to a question about a name.
     Resolved(String, io::Result<Vec<IpAddr>>),
     /// What came of verifying a password.
-    Hashed(Done),
+    Verified(VerifyResult),
     /// The addresses of this machine have changed; these are all of them.
     Addresses(Vec<IpAddr>),
     /// Something to do.

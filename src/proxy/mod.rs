@@ -26,10 +26,11 @@ pub use admin::control::ControlRequest;
 pub use admin::purge_target::PurgeTarget;
 pub use admin::reload::ReloadRequest;
 pub use environment::{
-    Hasher, ReclaimAtOnce, Reclaimer, Resolver, Surroundings, ThreadedHasher, ThreadedResolver,
+    Environment, PasswordVerifier, ReclaimAtOnce, Reclaimer, Resolver, ThreadedResolver,
+    ThreadedVerifier,
 };
 pub use explain::Explanation;
-pub use explain::query::Question;
+pub use explain::query::ExplainQuery;
 pub use mail::{Command, Mail};
 pub use observe::access_log::{LogSink, NoLog};
 pub use observe::log_format::LogFormat;

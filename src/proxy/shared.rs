@@ -5,28 +5,28 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::access::RuleSet;
-use crate::cache::{Cache, CacheLimits, KeyMaker, Presented};
+use crate::cache::{Cache, CacheLimits, KeyBuilder, Presented};
 use crate::http::{HeadLimits, RequestHead};
-use crate::proxy::auth::{Door, Secrets};
+use crate::proxy::auth::{Authentication, Secrets};
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
-use crate::proxy::observe::journal::Journal;
+use crate::proxy::observe::journal::ExchangeRecord;
 use crate::proxy::origin::pool::Pool;
 use crate::proxy::origin::resolver::NameService;
-use crate::proxy::routing::local_addresses::Own;
+use crate::proxy::routing::local_addresses::InterfaceCache;
 use crate::proxy::routing::origin_key::OriginKey;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::limits::Limits;
 use crate::proxy::transfer::body::{Body, State};
-use crate::proxy::transfer::buffer_pool::Buffers;
+use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::proxy::transfer::connection_memory::ConnectionMemory;
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::response::Reply;
+use crate::proxy::transfer::response::PendingResponse;
 use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
 use crate::time::Now;
 
 use super::admission::Admission;
-use super::environment::{Hasher, Reclaimer, Surroundings};
+use super::environment::{Environment, PasswordVerifier, Reclaimer};
 use super::error::ExchangeError;
 use super::mail::Mail;
 use super::remembered::Remembered;
@@ -38,25 +38,25 @@ const TUNNELLED: usize = 64 * 1024;
 
 /// What all sides of all exchanges share: passive objects, and the settings.
 #[derive(Debug)]
-pub(crate) struct Core {
+pub(crate) struct Shared {
     pub(super) settings: Arc<Settings>,
     /// Reloads so far: the number of the settings that hold.
     pub(super) reloads: u64,
     pub(super) heads: HeadLimits,
-    pub(super) cache: Cache<Id<Reply>>,
-    pub(super) replies: Arena<Reply>,
+    pub(super) cache: Cache<Id<PendingResponse>>,
+    pub(super) replies: Arena<PendingResponse>,
     pub(super) uploads: Arena<Body>,
     pub(super) admission: Admission,
     pub(super) memory: ConnectionMemory,
     pub(super) pool: Pool,
     pub(super) names: NameService,
     pub(super) failed: FailedAddresses,
-    pub(super) own: Own,
+    pub(super) own: InterfaceCache,
     /// Origins whose last response was in HTTP/1.0 (RFC 9112 §6.1).
     pub(super) old_origins: Remembered<OriginKey>,
-    pub(super) door: Option<Door>,
+    pub(super) door: Option<Authentication>,
     secrets: Secrets,
-    pub(super) hasher: Box<dyn Hasher>,
+    pub(super) hasher: Box<dyn PasswordVerifier>,
     reclaimer: Box<dyn Reclaimer>,
     /// Rules that were replaced, and that exchanges may still hold.
     retired: VecDeque<Arc<RuleSet>>,
@@ -64,17 +64,17 @@ pub(crate) struct Core {
     pub(super) counters: Counters,
     /// The command that explains what rules deny, where this proxy can be asked.
     pub(super) explain: Option<String>,
-    pub(super) buffers: Buffers,
-    pub(super) tunnel_buffers: Buffers,
+    pub(super) buffers: BufferPool,
+    pub(super) tunnel_buffers: BufferPool,
     pub(super) draining: bool,
 }
 
-impl Core {
+impl Shared {
     /// There is room for `bearable` clients and as many connections to origins.
-    pub(super) fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
+    pub(super) fn new(settings: Settings, surroundings: Environment, bearable: usize) -> Self {
         let limits = &settings.limits;
         let mut secrets = Secrets::new(surroundings.secret);
-        let keys = KeyMaker::new(surroundings.secret);
+        let keys = KeyBuilder::new(surroundings.secret);
         let mut cache = Cache::new(cache_limits(&settings), keys);
         cache.set_key_rules(settings.key_rules.clone());
         cache.set_request_rules(settings.request_rules);
@@ -88,9 +88,9 @@ impl Core {
             pool: Pool::new(pool_bound(limits, bearable)),
             names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
             failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
-            own: Own::new(surroundings.addresses),
+            own: InterfaceCache::new(surroundings.addresses),
             old_origins: Remembered::new(limits.old_origins),
-            door: settings.auth.clone().map(|rules| Door::new(rules, &mut secrets)),
+            door: settings.auth.clone().map(|rules| Authentication::new(rules, &mut secrets)),
             secrets,
             hasher: surroundings.hasher,
             reclaimer: surroundings.reclaimer,
@@ -98,8 +98,8 @@ impl Core {
             log: AccessLog::new(surroundings.log),
             counters: Counters::default(),
             explain: None,
-            buffers: Buffers::of(RECEIVED),
-            tunnel_buffers: Buffers::of(TUNNELLED),
+            buffers: BufferPool::of(RECEIVED),
+            tunnel_buffers: BufferPool::of(TUNNELLED),
             draining: false,
             settings: Arc::new(settings),
             reloads: 0,
@@ -157,7 +157,9 @@ impl Core {
                 door.open_to_all(reactor);
                 self.reclaimer.reclaim(Box::new(self.door.take()));
             }
-            (None, rules) => self.door = rules.map(|rules| Door::new(rules, &mut self.secrets)),
+            (None, rules) => {
+                self.door = rules.map(|rules| Authentication::new(rules, &mut self.secrets))
+            }
         }
     }
 
@@ -175,7 +177,7 @@ impl Core {
     }
 
     /// Writes an exchange down that is over, and counts it.
-    pub(super) fn record(&mut self, journal: &Journal, now: Now) {
+    pub(super) fn record(&mut self, journal: &ExchangeRecord, now: Now) {
         self.counters.count(journal);
         self.log.record(journal, &self.settings, now);
     }
@@ -183,7 +185,7 @@ impl Core {
     /// A reader leaves a response that is on its way.
     pub(super) fn leave_reply(
         &mut self,
-        id: Id<Reply>,
+        id: Id<PendingResponse>,
         reader: ReaderKey,
         reactor: &mut Reactor<Mail>,
     ) {
@@ -196,7 +198,7 @@ impl Core {
 
     /// Drops a response on its way once nobody has anything to do with it; a connection that was
     /// switched for somebody who did not come for it is closed.
-    pub(super) fn release_reply(&mut self, id: Id<Reply>, reactor: &mut Reactor<Mail>) {
+    pub(super) fn release_reply(&mut self, id: Id<PendingResponse>, reactor: &mut Reactor<Mail>) {
         if self.replies.get(id).is_some_and(|reply| reply.body.is_over())
             && let Some(mut reply) = self.replies.remove(id)
         {
@@ -210,7 +212,7 @@ impl Core {
 
     /// Has the cache count what a response on its way holds; whether it may hold more. What the cache
     /// does not count is memory of connections.
-    pub(super) fn count(&mut self, id: Id<Reply>) -> bool {
+    pub(super) fn count(&mut self, id: Id<PendingResponse>) -> bool {
         let Some(reply) = self.replies.get_mut(id) else { return true };
         let (kept, passing) = reply.holds();
         self.memory.count(&mut reply.passing, passing);

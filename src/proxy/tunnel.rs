@@ -7,22 +7,22 @@ use std::time::Instant;
 
 use crate::auth::client_network;
 use crate::proxy::auth::path_of;
-use crate::proxy::observe::event::Event;
-use crate::proxy::observe::journal::Journal;
+use crate::proxy::observe::event::TraceEvent;
+use crate::proxy::observe::journal::ExchangeRecord;
 use crate::proxy::routing::route::Route;
-use crate::proxy::transfer::buffer_pool::Buffers;
-use crate::reactor::{Active, Budget, Id, Io, Reactor, Ready, Token, Wake};
+use crate::proxy::transfer::buffer_pool::BufferPool;
+use crate::reactor::{Budget, Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 
 use super::error::ExchangeError;
 use super::mail::Mail;
-use super::shared::Core;
+use super::shared::Shared;
 
 /// A tunnel.
 #[derive(Debug)]
 pub(super) struct Tunnel {
     pub(super) id: Id<Self>,
-    pub(super) client: Io,
-    pub(super) origin: Io,
+    pub(super) client: SocketId,
+    pub(super) origin: SocketId,
     pub(super) up: Pipe,
     pub(super) down: Pipe,
     /// The route, without the rules by which it was judged: those may be replaced long before the
@@ -32,7 +32,7 @@ pub(super) struct Tunnel {
     pub(super) is_judged: bool,
     /// The number of the settings by which it was judged last.
     pub(super) judged_by: Option<u64>,
-    pub(super) journal: Journal,
+    pub(super) journal: ExchangeRecord,
     /// When something moved last.
     pub(super) moved_at: Instant,
     /// When it is closed if nothing moves until then.
@@ -43,7 +43,7 @@ pub(super) struct Tunnel {
     pub(super) held: usize,
 }
 
-impl Active for Tunnel {
+impl Driven for Tunnel {
     const KIND: u8 = 3;
 }
 
@@ -63,10 +63,10 @@ pub(super) struct Pipe {
 
 impl Tunnel {
     /// Moves bytes both ways; false if it is over.
-    pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
+    pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> bool {
         let now = reactor.now().mono;
         if let Err(error) = self.judge(core) {
-            self.journal.note(Event::Failed(error));
+            self.journal.note(TraceEvent::Failed(error));
             self.broken = true;
             return false;
         }
@@ -102,7 +102,7 @@ impl Tunnel {
     }
 
     /// Whether it is still allowed, by settings that may have come since it was opened.
-    fn judge(&mut self, core: &Core) -> Result<(), ExchangeError> {
+    fn judge(&mut self, core: &Shared) -> Result<(), ExchangeError> {
         if self.judged_by.replace(core.reloads) == Some(core.reloads) {
             return Ok(());
         }
@@ -146,7 +146,7 @@ impl Tunnel {
         mut self,
         reason: &'static str,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
     ) {
         self.journal.reason = Some(reason.into());
         self.broken = true;
@@ -158,7 +158,7 @@ impl Tunnel {
         mut self,
         reason: &'static str,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
     ) {
         self.journal.reason = Some(reason.into());
         self.broken = self.up.holds_bytes() || self.down.holds_bytes();
@@ -166,7 +166,7 @@ impl Tunnel {
     }
 
     /// Closes both connections and writes the tunnel down.
-    pub(super) fn end(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(super) fn end(mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
         for io in [self.client, self.origin] {
             // Half of something must not look like all of it.
             if self.broken { reactor.reset(io) } else { reactor.close(io) }
@@ -199,10 +199,10 @@ impl Pipe {
     /// Moves what can be moved.
     fn pump(
         &mut self,
-        source: Io,
-        sink: Io,
+        source: SocketId,
+        sink: SocketId,
         budget: &mut Budget,
-        buffers: &mut Buffers,
+        buffers: &mut BufferPool,
         reactor: &mut Reactor<Mail>,
     ) -> io::Result<()> {
         while !self.closed && !budget.is_spent() {

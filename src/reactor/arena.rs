@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 use slab::Slab;
 
 /// Something the reactor can drive: it has a kind, so that its ids can become [`Token`]s.
-pub trait Active {
+pub trait Driven {
     /// What tells this type's tokens from those of the other types of one application: below
     /// [`Token::KINDS`], and its own. Nothing checks the latter: of two types with one kind, each
     /// would be driven for what happens to the other. All objects of one kind that one reactor
@@ -49,7 +49,7 @@ impl<T> Id<T> {
     }
 }
 
-impl<T: Active> Id<T> {
+impl<T: Driven> Id<T> {
     /// The name by which timers, wakes and readiness know the object.
     #[must_use]
     pub const fn token(self) -> Token {
@@ -99,7 +99,7 @@ impl Token {
         )
     }
 
-    /// The [`Active::KIND`] of the object meant.
+    /// The [`Driven::KIND`] of the object meant.
     #[must_use]
     pub const fn kind(self) -> u8 {
         ((self.0 >> Self::INDEX_BITS) & 0xf) as u8
@@ -107,7 +107,7 @@ impl Token {
 
     /// The id behind the token, if it names a `T`.
     #[must_use]
-    pub fn id<T: Active>(self) -> Option<Id<T>> {
+    pub fn id<T: Driven>(self) -> Option<Id<T>> {
         (self.kind() == T::KIND).then(|| Id::from_parts(self.index(), self.generation()))
     }
 
@@ -286,7 +286,7 @@ mod tests {
     use super::*;
 
     struct Thing;
-    impl Active for Thing {
+    impl Driven for Thing {
         const KIND: u8 = 5;
     }
 
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_token_leads_back_to_its_id_and_to_no_other_kind() {
         struct Other;
-        impl Active for Other {
+        impl Driven for Other {
             const KIND: u8 = 6;
         }
         let mut arena = Arena::new();

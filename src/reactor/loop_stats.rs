@@ -4,23 +4,23 @@ use std::time::Duration;
 
 /// The load since the reactor was made.
 #[derive(Clone, Debug, Default)]
-pub struct Load {
+pub struct LoopStats {
     /// How long turns took that had something to do, from the end of the poll to the next.
-    pub turns: Spread,
+    pub turns: Histogram,
     /// By how much deadlines had passed when they were noticed.
-    pub lag: Spread,
+    pub lag: Histogram,
 }
 
 /// How durations are spread.
 #[derive(Clone, Debug, Default)]
-pub struct Spread {
+pub struct Histogram {
     counts: [u64; Self::BOUNDS.len()],
     all: u64,
     total: Duration,
     longest: Duration,
 }
 
-impl Spread {
+impl Histogram {
     /// Durations are counted by the first of these that they do not exceed.
     pub const BOUNDS: [Duration; 5] = [
         Duration::from_micros(100),
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn durations_are_counted_by_what_they_do_not_exceed() {
-        let mut spread = Spread::default();
+        let mut spread = Histogram::default();
         for micros in [50, 100, 101, 2_000_000] {
             spread.note(Duration::from_micros(micros));
         }

@@ -2,7 +2,7 @@
 //!
 //! The program is one value that implements [`App`] and is lent to each [`turn`](Reactor::turn).
 //! It keeps its objects in [`Arena`]s; an object that has sockets or deadlines is
-//! [`Active`], and the [`Token`] made from its [`Id`] is the one name by which readiness,
+//! [`Driven`], and the [`Token`] made from its [`Id`] is the one name by which readiness,
 //! timers and wakes know it. Whatever happens, the object is *driven*: it looks at its own state
 //! and at its sockets, does what it can, and says when it wants to be driven again at the latest.
 //!
@@ -49,23 +49,23 @@ use std::time::{Duration, Instant};
 
 use crate::work;
 
-pub use arena::{Active, Arena, Id, Token};
+pub use arena::{Arena, Driven, Id, Token};
 pub use budget::Budget;
 pub use clock::{Clock, Now, SystemClock, VirtualClock};
 pub use interfaces::InterfaceWatch;
-pub use loop_stats::{Load, Spread};
+pub use loop_stats::{Histogram, LoopStats};
 pub use mailbox::Mailbox;
 pub use net::address_order::{FailedAddresses, interleave_families};
 pub use net::connector::{ConnectError, Connector};
 pub use net::listener::{Accepted, Listener, is_exhaustion};
 pub use net::tcp::TcpTransport;
-pub use net::transport::{Endpoint, Io, Report, Socket, Transport};
+pub use net::transport::{Endpoint, Socket, SocketId, Transport, TransportEvent};
 pub use os::{interface_addresses, raise_descriptor_limit};
 pub use ready::Ready;
 pub use resolver::system::SystemResolver;
 pub use resolver::{NameSources, Resolver, ResolverLimits, Source};
 pub use run_queue::Why;
-pub use thread_pool::Background;
+pub use thread_pool::ThreadPool;
 pub use waker::Waker;
 
 use net::sockets::Sockets;
@@ -152,9 +152,9 @@ pub struct Reactor<M> {
     /// Objects woken by other threads.
     wakes: Mailbox<Arc<Sleeper>>,
     signals: Option<Signals>,
-    reports: Vec<Report>,
+    reports: Vec<TransportEvent>,
     mail: VecDeque<M>,
-    load: Load,
+    load: LoopStats,
     /// When the last turn began, if it did something and its length is not known yet.
     turn_began: Option<Instant>,
     polls: u64,
@@ -185,7 +185,7 @@ impl<M> Reactor<M> {
             signals: None,
             reports: Vec::new(),
             mail: VecDeque::new(),
-            load: Load::default(),
+            load: LoopStats::default(),
             turn_began: None,
             polls: 0,
             stopped: false,
@@ -300,7 +300,7 @@ impl<M> Reactor<M> {
 
     /// How busy it was so far.
     #[must_use]
-    pub const fn load(&self) -> &Load {
+    pub const fn load(&self) -> &LoopStats {
         &self.load
     }
 

@@ -122,10 +122,10 @@ impl RunQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reactor::arena::{Active, Arena};
+    use crate::reactor::arena::{Arena, Driven};
 
     struct Thing;
-    impl Active for Thing {
+    impl Driven for Thing {
         const KIND: u8 = 0;
     }
 

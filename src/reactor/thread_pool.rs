@@ -12,7 +12,7 @@ use super::mailbox::Mailbox;
 /// same rank, in the order in which they came. The result of each is sent as mail.
 ///
 /// How many may wait is for the caller to bound, who knows which are under way.
-pub struct Background<M>(Arc<Shared<M>>);
+pub struct ThreadPool<M>(Arc<Shared<M>>);
 
 type Job<M> = Box<dyn FnOnce() -> Option<M> + Send>;
 
@@ -33,7 +33,7 @@ struct Queue<M> {
     closed: bool,
 }
 
-impl<M: Send + 'static> Background<M> {
+impl<M: Send + 'static> ThreadPool<M> {
     /// Works on `max_threads` jobs at a time; no thread is started yet.
     #[must_use]
     pub fn new(max_threads: usize, mailbox: Mailbox<M>) -> Self {
@@ -127,7 +127,7 @@ impl<M> Shared<M> {
     }
 }
 
-impl<M> Drop for Background<M> {
+impl<M> Drop for ThreadPool<M> {
     /// Lets the threads end once they have finished what they are at.
     fn drop(&mut self) {
         self.0.lock().closed = true;
@@ -135,7 +135,7 @@ impl<M> Drop for Background<M> {
     }
 }
 
-impl<M> fmt::Debug for Background<M> {
+impl<M> fmt::Debug for ThreadPool<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = self.0.lock();
         f.debug_struct("Background")
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn what_comes_of_every_job_is_sent() {
         let mut reactor = Reactor::new().unwrap();
-        let background = Background::new(2, reactor.mailbox());
+        let background = ThreadPool::new(2, reactor.mailbox());
         (1..=100).for_each(|number| background.run(move || number).unwrap());
         let mut sum = Sum::default();
         while sum.0 < 5050 {
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn jobs_are_done_in_the_order_of_their_ranks() {
         let mut reactor = Reactor::new().unwrap();
-        let background = Background::new(1, reactor.mailbox());
+        let background = ThreadPool::new(1, reactor.mailbox());
         let (go_on, paused) = std::sync::mpsc::channel::<()>();
         // The only thread is busy until all others have come.
         let busy = move || paused.recv().map_or(0, |()| 0);

@@ -89,12 +89,12 @@ impl TimerQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reactor::arena::{Active, Arena};
+    use crate::reactor::arena::{Arena, Driven};
     use crate::reactor::clock::{Clock, SystemClock};
     use std::time::Duration;
 
     struct Thing;
-    impl Active for Thing {
+    impl Driven for Thing {
         const KIND: u8 = 0;
     }
 

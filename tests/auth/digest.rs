@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::auth::digest::{Algorithm, Credentials};
-use tidegate::auth::{Accepted, Side, Verdict, Why};
+use tidegate::auth::{Accepted, ChallengeReason, Side, Verdict};
 use tidegate::reactor::Clock;
 
 use super::examples::{Answer, md5, sha256};
@@ -58,7 +58,7 @@ fn a_challenge_says_all_that_an_answer_needs() {
         settings.userhash = true;
     });
     let now = door.clock.now().wall;
-    let challenge = door.authenticator.challenges(Why::Stale, now).remove(0);
+    let challenge = door.authenticator.challenges(ChallengeReason::Stale, now).remove(0);
     let nonce = parameter(&challenge, "nonce");
     let expected = format!(
         "Digest realm=\"a realm\", domain=\"/a http://h/b\", nonce=\"{nonce}\", stale=true, \
@@ -100,7 +100,7 @@ fn only_a_right_answer_learns_that_its_nonce_is_stale() {
     assert_eq!(outcome(door.get("/a?b", &answer.password("Secret").sign())), "wrong");
     let elsewhere = Answer::to("dcd98b7102dd2f0e8b11d0f600bfb0c093");
     assert_eq!(outcome(door.get("/a?b", &elsewhere.sign())), "unknown-nonce");
-    assert!(Why::Unknown.is_stale(), "nobody has to type a password again");
+    assert!(ChallengeReason::Unknown.is_stale(), "nobody has to type a password again");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn whoever_has_no_line_was_not_guessing() {
     let answer = answer(&mut door);
     assert_eq!(outcome(door.get("/a?b", &answer.user("bob").sign())), "no-line");
     assert_eq!(outcome(door.get("/a?b", &answer.user("carol").sign())), "wrong");
-    assert!(!Why::NoLine.is_failure() && !Why::NoLine.is_stale());
+    assert!(!ChallengeReason::NoEntry.is_failure() && !ChallengeReason::NoEntry.is_stale());
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn a_nonce_of_an_earlier_process_is_stale() {
     assert_eq!(outcome(door.get("/a?b", &answer.nc(2).sign())), "unknown-nonce");
     assert_eq!(outcome(door.get("/a?b", &answer.password("guessed").nc(2).sign())), "wrong");
     let now = door.clock.now().wall;
-    assert!(door.authenticator.challenges(Why::Unknown, now)[0].contains("stale=true"));
+    assert!(door.authenticator.challenges(ChallengeReason::Unknown, now)[0].contains("stale=true"));
 }
 
 #[test]

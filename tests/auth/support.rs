@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tidegate::auth::digest::Algorithm;
 use tidegate::auth::{
-    Accounts, Authenticator, Line, Password, Proof, Realm, Request, Secret, Settings, Side, Users,
-    Verdict, Why,
+    Authenticator, ChallengeReason, Line, Password, Realm, RealmUsers, Request, Secret, Settings,
+    Side, StoredSecret, Users, Verdict,
 };
 use tidegate::http::Fields;
 use tidegate::reactor::{Clock, VirtualClock};
@@ -16,7 +16,7 @@ pub(crate) const BCRYPT: &str = "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGH
 
 pub(crate) struct Door {
     pub(crate) authenticator: Authenticator,
-    accounts: Arc<Accounts>,
+    accounts: Arc<RealmUsers>,
     settings: Settings,
     pub(crate) clock: VirtualClock,
 }
@@ -31,7 +31,7 @@ pub(crate) fn password(text: &str) -> Password {
 
 /// The line by which `user` is recognized with Digest.
 pub(crate) fn digest_line(user: &str, algorithm: Algorithm, secret: &str) -> String {
-    let proof = Proof::digest(realm(), algorithm, user, &password(secret));
+    let proof = StoredSecret::digest(realm(), algorithm, user, &password(secret));
     Line::new(user, proof).unwrap().text()
 }
 
@@ -53,7 +53,7 @@ impl Door {
     }
 
     fn made(text: &str, settings: Settings, secret: [u8; 32]) -> Self {
-        let accounts = Arc::new(Accounts::new(users(text), &settings));
+        let accounts = Arc::new(RealmUsers::new(users(text), &settings));
         let shared = Arc::clone(&accounts);
         let authenticator = Authenticator::new(settings.clone(), shared, &Secret::new(secret));
         let clock = VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30));
@@ -62,7 +62,7 @@ impl Door {
 
     /// Recognizes the users of `text` from now on.
     pub(crate) fn replace_users(&mut self, text: &str) {
-        self.accounts = Arc::new(Accounts::new(users(text), &self.settings));
+        self.accounts = Arc::new(RealmUsers::new(users(text), &self.settings));
         self.authenticator.replace_accounts(Arc::clone(&self.accounts));
     }
 
@@ -101,7 +101,7 @@ impl Door {
 
     /// The challenges to a request without credentials.
     pub(crate) fn challenges(&mut self) -> Vec<String> {
-        self.authenticator.challenges(Why::Missing, self.clock.now().wall)
+        self.authenticator.challenges(ChallengeReason::Missing, self.clock.now().wall)
     }
 
     /// The nonce of new challenges.

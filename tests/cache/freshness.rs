@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::cache::{Cache, FreshnessRule, What};
+use tidegate::cache::{Cache, FreshnessRule, PurgeScope};
 
 use super::model::{at, cache, present, storable, stored};
 
@@ -39,7 +39,7 @@ fn soft_purge_says_how_long_a_response_was_fresh_unless_it_was_stale_by_then() {
         let key = cache.keys().key(&"http://h/a".into());
         let object = stored(&mut present("GET"), "200 | Cache-Control: max-age=60", 0).unwrap();
         cache.update(&key, &Arc::new(object));
-        let mut purge = cache.purge(&What::All, true, at(purged_at).mono);
+        let mut purge = cache.purge(&PurgeScope::All, true, at(purged_at).mono);
         while !cache.go_on(&mut purge) {}
         let (lifetime, said_by) = cache.stored(&key).next().unwrap().freshness().lifetime();
         assert_eq!((lifetime.as_secs(), said_by.name()), expected, "purged after {purged_at} s");

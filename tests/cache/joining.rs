@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::cache::{Cache, CacheKey, CacheLimits, Eviction, Lookup, Ticket, Use};
+use tidegate::cache::{Cache, CacheKey, CacheLimits, Eviction, Lookup, ServeDecision, Ticket};
 
 use super::model::{at, cache, keys, present, stored};
 
@@ -18,7 +18,7 @@ fn begin(cache: &mut Cache<u8>, request: &str, fetch: u8) -> Ticket {
 /// Whether a request joins a fetch, and if so whether before that was sent.
 fn joins(cache: &mut Cache<u8>, request: &str, seconds: u64) -> Option<bool> {
     match cache.look_up(&key(), &mut present(request), at(seconds).mono) {
-        Lookup::Busy { unsent, .. } => Some(unsent),
+        Lookup::InFlight { unsent, .. } => Some(unsent),
         _ => None,
     }
 }
@@ -66,16 +66,16 @@ fn one_fetch_at_a_time_validates_what_is_served_stale() {
         Lookup::Hit(_, used) => used,
         other => panic!("{other:?}"),
     };
-    assert_eq!(used(&mut cache), Use::WhileRevalidating);
+    assert_eq!(used(&mut cache), ServeDecision::WhileRevalidating);
     let [validating, other] = [1, 2].map(|fetch| begin(&mut cache, "GET", fetch));
     cache.refresh(validating);
-    assert_eq!(used(&mut cache), Use::Stale);
+    assert_eq!(used(&mut cache), ServeDecision::Stale);
     cache.abandon(other);
-    assert_eq!(used(&mut cache), Use::Stale, "it goes on");
+    assert_eq!(used(&mut cache), ServeDecision::Stale, "it goes on");
     begin(&mut cache, "GET", 3);
     cache.abandon(validating);
     cache.check();
-    assert_eq!(used(&mut cache), Use::WhileRevalidating, "it has failed");
+    assert_eq!(used(&mut cache), ServeDecision::WhileRevalidating, "it has failed");
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidegate::cache::{
-    self, Cache, CacheLimits, Content, Eviction, Extents, FreshnessRule, KeyMaker, Lookup,
-    NotStored, Object, Presented, Response, Storable, Use,
+    self, Cache, CacheLimits, Content, Eviction, Extents, FreshnessRule, KeyBuilder, Lookup,
+    NotStored, Object, Presented, Response, ServeDecision, Storable,
 };
 use tidegate::http::{
-    ClientCodec, FromClient, FromOrigin, HeadLimits, Name, RequestHead, ResponseHead, ServerCodec,
+    ClientCodec, ClientEvent, HeadLimits, Name, RequestHead, ResponseHead, ServerCodec, ServerEvent,
 };
 use tidegate::reactor::{Clock, VirtualClock};
 use tidegate::time::Now;
@@ -24,8 +24,8 @@ pub(crate) const MEMORY: usize = 64 << 10;
 /// Responses of one URI that a cache keeps apart.
 pub(crate) const VARIANTS: usize = 32;
 
-pub(crate) fn keys() -> KeyMaker {
-    KeyMaker::new([1, 2])
+pub(crate) fn keys() -> KeyBuilder {
+    KeyBuilder::new([1, 2])
 }
 
 pub(crate) fn cache<F: Copy>() -> Cache<F> {
@@ -92,15 +92,15 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
         Lookup::Hit(object, usable) => {
             let age = object.freshness().age(at(after).mono).as_secs();
             match usable {
-                Use::Fresh => format!("fresh, age {age}"),
-                Use::WhileRevalidating => format!("stale while revalidating, age {age}"),
+                ServeDecision::Fresh => format!("fresh, age {age}"),
+                ServeDecision::WhileRevalidating => format!("stale while revalidating, age {age}"),
                 _ => format!("stale, age {age}"),
             }
         }
-        Lookup::Stale(_, Use::ValidateForRequest) => "validate as asked".into(),
+        Lookup::Stale(_, ServeDecision::ValidateForRequest) => "validate as asked".into(),
         Lookup::Stale(..) => "validate".into(),
         Lookup::Part(..) => "a part".into(),
-        Lookup::Busy { .. } => "busy".into(),
+        Lookup::InFlight { .. } => "busy".into(),
         Lookup::Miss(missing) => format!("miss: {missing:?}"),
     }
 }
@@ -117,7 +117,7 @@ fn read_request(text: &str) -> RequestHead {
         lines.split(" | ").filter(|l| !l.is_empty()).map(|l| format!("{l}\r\n")).collect();
     let text = format!("{method} http://h/a HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
     match ServerCodec::new().decode(text.as_bytes(), &HeadLimits::default()).unwrap() {
-        (_, Some(FromClient::Request(head))) => *head,
+        (_, Some(ServerEvent::Request(head))) => *head,
         other => panic!("{other:?}"),
     }
 }
@@ -130,7 +130,7 @@ fn read_response(text: &str, request: &RequestHead) -> ResponseHead {
     let text = format!("HTTP/1.1 {status} x\r\n{lines}\r\n");
     let mut codec = ClientCodec::new(request.method());
     match codec.decode(text.as_bytes(), &HeadLimits::default()).unwrap() {
-        (_, Some(FromOrigin::Response(head))) => *head,
+        (_, Some(ClientEvent::Response(head))) => *head,
         other => panic!("{other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use proptest::prelude::*;
-use tidegate::cache::{Cache, CacheKey, Lookup, Missing, Use};
+use tidegate::cache::{Cache, CacheKey, Lookup, MissReason, ServeDecision};
 
 use super::model::{self, present, stored};
 
@@ -74,10 +74,10 @@ impl Naive {
 fn ask(cache: &mut Cache<u8>, key: &CacheKey, accept: u8, now: Instant) -> &'static str {
     let mut request = present(&format!("GET | Accept: {accept}"));
     match cache.look_up(key, &mut request, now) {
-        Lookup::Hit(_, Use::Fresh) => "fresh",
-        Lookup::Stale(_, Use::Validate) => "stale",
-        Lookup::Miss(Missing::Uri) => "nothing",
-        Lookup::Miss(Missing::Vary) => "others",
+        Lookup::Hit(_, ServeDecision::Fresh) => "fresh",
+        Lookup::Stale(_, ServeDecision::Validate) => "stale",
+        Lookup::Miss(MissReason::Uri) => "nothing",
+        Lookup::Miss(MissReason::Vary) => "others",
         other => panic!("{other:?}"),
     }
 }

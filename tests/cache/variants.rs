@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::cache::{Cache, CacheKey, CacheLimits, Eviction, Lookup, What};
+use tidegate::cache::{Cache, CacheKey, CacheLimits, Eviction, Lookup, PurgeScope};
 
 use super::model::{at, keys, present, stored};
 
@@ -44,7 +44,7 @@ fn accepted(cache: &mut Cache<u8>, key: &CacheKey, values: std::ops::Range<usize
     values.filter(|accept| found(accept)).collect()
 }
 
-fn purge(cache: &mut Cache<u8>, what: &What) -> usize {
+fn purge(cache: &mut Cache<u8>, what: &PurgeScope) -> usize {
     let mut purge = cache.purge(what, false, at(1).mono);
     while !cache.go_on(&mut purge) {}
     cache.check();
@@ -71,7 +71,7 @@ fn response_used_least_recently_leaves_once_they_have_too_many_tags() {
     assert_eq!(accepted(&mut cache, &key, 0..4), [0, 1, 2, 3]);
     store_accepted(&mut cache, &key, 4, "Surrogate-Key: one");
     assert_eq!(accepted(&mut cache, &key, 0..5), [1, 2, 3, 4]);
-    assert_eq!(purge(&mut cache, &What::Tag(b"t9".to_vec())), 3);
+    assert_eq!(purge(&mut cache, &PurgeScope::Tag(b"t9".to_vec())), 3);
     assert_eq!(accepted(&mut cache, &key, 0..5), [4]);
 }
 
@@ -81,9 +81,9 @@ fn purge_of_one_response_leaves_the_others_of_its_uri() {
     for accept in 0..3 {
         store_accepted(&mut cache, &key, accept, &format!("Surrogate-Key: all t{accept}"));
     }
-    assert_eq!(purge(&mut cache, &What::Tag(b"t1".to_vec())), 1);
+    assert_eq!(purge(&mut cache, &PurgeScope::Tag(b"t1".to_vec())), 1);
     assert_eq!(accepted(&mut cache, &key, 0..3), [0, 2]);
-    assert_eq!(purge(&mut cache, &What::Tag(b"all".to_vec())), 2);
+    assert_eq!(purge(&mut cache, &PurgeScope::Tag(b"all".to_vec())), 2);
     assert_eq!(cache.stats().entries, 0);
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::cache::{Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Tags};
+use tidegate::cache::{Cache, CacheLimits, Content, Eviction, Extents, KeyBuilder, Tags};
 use tikv_jemalloc_ctl::thread::{allocatedp, deallocatedp};
 use tikv_jemallocator::Jemalloc;
 
@@ -74,7 +74,7 @@ const fn limits(eviction: Eviction) -> CacheLimits {
 }
 
 fn filled(kind: &Kind, eviction: Eviction) -> Cache<u8> {
-    let mut cache = Cache::new(limits(eviction), KeyMaker::new([1, 2]));
+    let mut cache = Cache::new(limits(eviction), KeyBuilder::new([1, 2]));
     for n in 0..kind.count {
         // Presented twice: its response does not share the names of its fields with others.
         let [mut asked, mut request] =
@@ -134,7 +134,7 @@ fn what_the_allocator_loses_leaves_less_room() {
 fn marks_take_what_was_allocated() {
     const COUNT: usize = 4900;
     at(0); // its clock is none of the cache's
-    let mut cache: Cache<u8> = Cache::new(limits(Eviction::default()), KeyMaker::new([1, 2]));
+    let mut cache: Cache<u8> = Cache::new(limits(Eviction::default()), KeyBuilder::new([1, 2]));
     let (before, empty) = (live(), cache.stats().bytes);
     for n in 0..COUNT {
         let key = cache.keys().key(&format!("http://h.example/{n}").into());

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tidegate::cache::{Cache, CacheKey, Content, Extents, Lookup, Presented, What};
+use tidegate::cache::{Cache, CacheKey, Content, Extents, Lookup, Presented, PurgeScope};
 use tidegate::work;
 
 use super::model::{at, cache, present, stored};
@@ -150,7 +150,7 @@ fn herd(clients: usize, distinct: bool) -> u64 {
     let mut waiting: Vec<Presented> = (1..=clients).map(request).collect();
     for client in &mut waiting {
         let found = cache.look_up(&key, client, at(0).mono);
-        assert!(matches!(found, Lookup::Busy { fetch: 0, unsent: true }), "{found:?}");
+        assert!(matches!(found, Lookup::InFlight { fetch: 0, unsent: true }), "{found:?}");
     }
     cache.sent(ticket);
     let response = "200 | Cache-Control: max-age=60 | Vary: Accept-Language";
@@ -160,7 +160,7 @@ fn herd(clients: usize, distinct: bool) -> u64 {
         let mut fetches = 0;
         for client in &mut waiting {
             assert!(!object.selection.fits(client));
-            if !matches!(cache.look_up(&key, client, at(0).mono), Lookup::Busy { .. }) {
+            if !matches!(cache.look_up(&key, client, at(0).mono), Lookup::InFlight { .. }) {
                 fetches += 1;
                 cache.begin(&key, client, fetches, at(0).mono);
             }
@@ -234,7 +234,7 @@ fn long_uri_and_entity_tag_cost_no_more_than_their_length() {
         let key = cache.keys().key(&uri);
         objects.iter().for_each(|object| cache.update(&key, object));
         assert!(cache.told_apart(&key).is_empty(), "together they are too long");
-        let mut purge = cache.purge(&What::Uri(Arc::clone(&uri)), false, at(0).mono);
+        let mut purge = cache.purge(&PurgeScope::Uri(Arc::clone(&uri)), false, at(0).mono);
         while !cache.go_on(&mut purge) {}
         purge.count()
     });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate::dns::{Notice, Server, Servers};
+use tidegate::dns::{Server, ServerObservation, Servers};
 use tidegate::reactor::sim::{Faults, Rng, explore};
 use tidegate::reactor::{Clock, NameSources, ResolverLimits, Source, VirtualClock};
 
@@ -145,12 +145,12 @@ fn servers_are_asked_in_their_order_and_those_that_were_silent_last() {
         let order = servers.order(&[a, b, c], rotate, now);
         order.iter().map(|server| server.address).collect::<Vec<_>>()
     };
-    servers.notice(a, Notice::Silent, now);
+    servers.notice(a, ServerObservation::Silent, now);
     assert_eq!(order(&mut servers, false, now), [b, c, a]);
-    servers.notice(b, Notice::Silent, now + silent / 2);
+    servers.notice(b, ServerObservation::Silent, now + silent / 2);
     assert_eq!(order(&mut servers, false, now + silent / 2), [c, a, b]);
     assert_eq!(order(&mut servers, false, now + silent), [a, c, b]);
-    servers.notice(b, Notice::Answered, now + silent);
+    servers.notice(b, ServerObservation::Answered, now + silent);
     assert_eq!(order(&mut servers, false, now + silent), [a, b, c]);
     assert_eq!(order(&mut servers, true, now + silent), [b, c, a]);
     assert_eq!(order(&mut servers, true, now + silent), [c, a, b]);
@@ -161,17 +161,20 @@ fn servers_are_asked_in_their_order_and_those_that_were_silent_last() {
 fn one_lost_datagram_does_not_say_that_a_server_lacks_edns() {
     let (mut servers, now) = (Servers::default(), VirtualClock::default().now().mono);
     let at = server_address(1);
-    let mut server = |notices: &[Notice], now| {
+    let mut server = |notices: &[ServerObservation], now| {
         notices.iter().for_each(|&notice| servers.notice(at, notice, now));
         servers.order(&[at], false, now)[0]
     };
     assert_eq!(server(&[], now), Server::new(at));
-    assert!(server(&[Notice::NoEdns], now).edns);
-    assert!(server(&[Notice::Edns, Notice::NoEdns], now).edns, "it has answered in between");
-    assert!(!server(&[Notice::NoEdns], now).edns);
+    assert!(server(&[ServerObservation::NoEdns], now).edns);
+    assert!(
+        server(&[ServerObservation::Edns, ServerObservation::NoEdns], now).edns,
+        "it has answered in between"
+    );
+    assert!(!server(&[ServerObservation::NoEdns], now).edns);
     assert!(!server(&[], now + LEARNED - Duration::from_secs(1)).edns);
     assert!(server(&[], now + LEARNED).edns);
-    assert!(!server(&[Notice::NoCase], now).random_case);
+    assert!(!server(&[ServerObservation::NoCase], now).random_case);
     assert!(!server(&[], now + LEARNED - Duration::from_secs(1)).random_case);
     assert!(server(&[], now + LEARNED).random_case);
 }
@@ -180,7 +183,12 @@ fn one_lost_datagram_does_not_say_that_a_server_lacks_edns() {
 fn what_was_learned_of_servers_can_be_forgotten() {
     let [a, b] = [1, 2].map(server_address);
     let (mut servers, now) = (Servers::default(), VirtualClock::default().now().mono);
-    for notice in [Notice::Silent, Notice::NoEdns, Notice::NoEdns, Notice::NoCase] {
+    for notice in [
+        ServerObservation::Silent,
+        ServerObservation::NoEdns,
+        ServerObservation::NoEdns,
+        ServerObservation::NoCase,
+    ] {
         servers.notice(a, notice, now);
     }
     let plain = Server { address: a, edns: false, random_case: false };

@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tidegate::dns::{
-    DATAGRAM, Found, Lookup, NameError, Notice, Over, Query, Random, ResolvConf, Server, Step,
-    Times,
+    DATAGRAM, DnsTransport, Found, Lookup, LookupAction, NameError, Query, Random, ResolvConf,
+    Server, ServerObservation, Timeouts,
 };
 use tidegate::reactor::{Clock, VirtualClock};
 
 use crate::write::{A, AAAA, NXDOMAIN, REFUSED, Written, question_of};
 
-pub(crate) const TIMES: Times =
-    Times { attempt: Duration::from_secs(2), total: Duration::from_secs(8) };
+pub(crate) const TIMES: Timeouts =
+    Timeouts { attempt: Duration::from_secs(2), total: Duration::from_secs(8) };
 
 pub(crate) struct Scene {
     pub(crate) lookup: Lookup,
@@ -57,11 +57,11 @@ impl Scene {
         let mut sent = 0;
         while let Some(step) = self.lookup.step(self.now, &mut self.random) {
             match step {
-                Step::Ask(place, query) => {
+                LookupAction::Ask(place, query) => {
                     self.queries[place] = Some(query);
                     sent += 1;
                 }
-                Step::Found(found) => self.found.push(found),
+                LookupAction::Found(found) => self.found.push(found),
             }
         }
         sent
@@ -130,7 +130,7 @@ pub(crate) fn nothing(written: Written) -> Written {
 fn both_kinds_are_asked_for_at_once_and_ipv6_stands_first() {
     let mut scene = Scene::new("A.Test", &one_server());
     let (four, six) = (scene.query(A), scene.query(AAAA));
-    assert_eq!((four.server, four.over), (server(1), Over::Udp));
+    assert_eq!((four.server, four.over), (server(1), DnsTransport::Udp));
     assert_eq!(question_of(&four.message), ("a.test".into(), A));
     assert_ne!(four.message[..2], six.message[..2], "ids of their own");
     assert_ne!(four.message[12..18], six.message[12..18], "and spellings");
@@ -227,8 +227,8 @@ fn time_of_a_look_up_begins_with_its_first_step() {
     assert_eq!(lookup.next_deadline(), None);
     let (late, mut random) =
         (VirtualClock::default().now().mono + TIMES.total, Random::new([9; 32]));
-    assert!(matches!(lookup.step(late, &mut random), Some(Step::Ask(..))));
-    assert!(matches!(lookup.step(late, &mut random), Some(Step::Ask(..))));
+    assert!(matches!(lookup.step(late, &mut random), Some(LookupAction::Ask(..))));
+    assert!(matches!(lookup.step(late, &mut random), Some(LookupAction::Ask(..))));
     assert_eq!(lookup.step(late, &mut random), None);
     assert_eq!(lookup.next_deadline(), Some(late + TIMES.attempt));
 }
@@ -278,7 +278,7 @@ fn a_query_that_many_try_to_answer_goes_on_over_tcp() {
     }
     scene.lookup.received(place, server(1), b"");
     assert_eq!(scene.step(), 1);
-    assert_eq!((scene.query(A).server, scene.query(A).over), (server(1), Over::Tcp));
+    assert_eq!((scene.query(A).server, scene.query(A).over), (server(1), DnsTransport::Tcp));
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
     scene.expect_done(&["192.0.2.9"], Some(60));
 }
@@ -310,7 +310,7 @@ fn who_is_silent_is_followed_by_the_next_and_asked_again() {
     assert_ne!(scene.query(A).message[..2], first[..2], "another id");
     scene.wait(TIMES.attempt);
     assert_eq!(scene.query(A).server, server(1));
-    assert!(scene.lookup.noticed().any(|seen| seen == (server(2), Notice::Silent)));
+    assert!(scene.lookup.noticed().any(|seen| seen == (server(2), ServerObservation::Silent)));
     scene.wait(TIMES.attempt);
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
     scene.expect_done(&["192.0.2.9"], Some(60));
@@ -388,7 +388,7 @@ fn an_answer_cut_short_is_asked_for_over_tcp() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, nothing);
     assert_eq!(scene.answer(A, cut), 1);
-    assert_eq!((scene.query(A).server, scene.query(A).over), (server(1), Over::Tcp));
+    assert_eq!((scene.query(A).server, scene.query(A).over), (server(1), DnsTransport::Tcp));
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
     scene.expect_done(&["192.0.2.9"], Some(60));
 
@@ -404,7 +404,10 @@ fn an_answer_cut_short_is_asked_for_over_tcp() {
 #[test]
 fn tcp_from_the_first_is_an_option() {
     let scene = Scene::new("a.test", &ResolvConf { use_tcp: true, ..one_server() });
-    assert_eq!((scene.query(A).over, scene.query(AAAA).over), (Over::Tcp, Over::Tcp));
+    assert_eq!(
+        (scene.query(A).over, scene.query(AAAA).over),
+        (DnsTransport::Tcp, DnsTransport::Tcp)
+    );
 }
 
 #[test]

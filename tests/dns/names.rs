@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use tidegate::dns::{Addresses, Answer, Known, NameError, NameLimits, Names};
+use tidegate::dns::{Addresses, Answer, CacheAnswer, NameCache, NameError, NameLimits};
 use tidegate::reactor::{Clock, VirtualClock};
 use tidegate::work;
 
@@ -43,7 +43,7 @@ const fn seconds(n: u64) -> Duration {
 }
 
 /// Looks a name up on behalf of no client.
-fn look_up(names: &mut Names<u32>, name: &str, waiter: u32, now: Instant) -> Known {
+fn look_up(names: &mut NameCache<u32>, name: &str, waiter: u32, now: Instant) -> CacheAnswer {
     let known = names.look_up(name, waiter, None, now);
     names.check();
     known
@@ -51,7 +51,7 @@ fn look_up(names: &mut Names<u32>, name: &str, waiter: u32, now: Instant) -> Kno
 
 /// Gives an answer, and returns the waiters that are told of it.
 fn answer(
-    names: &mut Names<u32>,
+    names: &mut NameCache<u32>,
     name: &str,
     answer: Answer,
     ttl: Option<Duration>,
@@ -61,7 +61,7 @@ fn answer(
     told(names)
 }
 
-fn told(names: &mut Names<u32>) -> Vec<u32> {
+fn told(names: &mut NameCache<u32>) -> Vec<u32> {
     names.check();
     let told = names.told(1000);
     names.check();
@@ -70,20 +70,26 @@ fn told(names: &mut Names<u32>) -> Vec<u32> {
 }
 
 /// The complete answer.
-fn known(answer: Answer) -> Known {
-    Known::Answer(answer.map(|list| Addresses { list, complete: true }))
+fn known(answer: Answer) -> CacheAnswer {
+    CacheAnswer::Answer(answer.map(|list| Addresses { list, complete: true }))
 }
 
 /// An answer while there may be more.
-fn known_in_part(answer: Answer) -> Known {
-    Known::Answer(answer.map(|list| Addresses { list, complete: false }))
+fn known_in_part(answer: Answer) -> CacheAnswer {
+    CacheAnswer::Answer(answer.map(|list| Addresses { list, complete: false }))
 }
 
-const ASK: Known = Known::Ask(None);
-const OVERLOADED: Known = Known::Answer(Err(NameError::Overloaded));
+const ASK: CacheAnswer = CacheAnswer::Ask(None);
+const OVERLOADED: CacheAnswer = CacheAnswer::Answer(Err(NameError::Overloaded));
 
 /// A waiter asks for `name`, is told, and takes the answer.
-fn resolve(names: &mut Names<u32>, name: &str, answer_: &Answer, ttl: Option<u64>, now: Instant) {
+fn resolve(
+    names: &mut NameCache<u32>,
+    name: &str,
+    answer_: &Answer,
+    ttl: Option<u64>,
+    now: Instant,
+) {
     assert_eq!(look_up(names, name, 1, now), ASK);
     assert_eq!(answer(names, name, answer_.clone(), ttl.map(seconds), now), [1]);
     assert_eq!(look_up(names, name, 1, now), known(answer_.clone()));
@@ -91,10 +97,10 @@ fn resolve(names: &mut Names<u32>, name: &str, answer_: &Answer, ttl: Option<u64
 
 #[test]
 fn callers_for_one_name_share_one_question() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     assert_eq!(look_up(&mut names, "a", 1, now), ASK);
-    assert_eq!(look_up(&mut names, "a", 2, now), Known::Waiting);
-    assert_eq!(look_up(&mut names, "a", 2, now), Known::Waiting, "woken for nothing");
+    assert_eq!(look_up(&mut names, "a", 2, now), CacheAnswer::Waiting);
+    assert_eq!(look_up(&mut names, "a", 2, now), CacheAnswer::Waiting, "woken for nothing");
     assert_eq!(answer(&mut names, "a", address(), None, now), [1, 2]);
     assert_eq!(look_up(&mut names, "a", 3, now), known(address()));
     assert!(answer(&mut names, "a", other(), None, now).is_empty(), "an answer nobody waits for");
@@ -103,7 +109,7 @@ fn callers_for_one_name_share_one_question() {
 
 #[test]
 fn answers_and_failures_are_kept_for_their_time() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     let failure = Err(NameError::System("no such name".into()));
     resolve(&mut names, "a", &address(), None, now);
     resolve(&mut names, "b", &failure, None, now);
@@ -129,7 +135,7 @@ fn what_the_source_says_has_a_floor_and_a_ceiling() {
         (none, None, 5),
         (unanswered(), None, 5),
     ] {
-        let (mut names, now) = (Names::new(LIMITS), start());
+        let (mut names, now) = (NameCache::new(LIMITS), start());
         resolve(&mut names, "a", &answer, ttl, now);
         assert_eq!(names.lifetime("a", now), Some(seconds(kept)), "{answer:?} {ttl:?}");
         assert_eq!(look_up(&mut names, "a", 1, now + seconds(kept)), ASK);
@@ -139,7 +145,7 @@ fn what_the_source_says_has_a_floor_and_a_ceiling() {
 #[test]
 fn who_has_waited_gets_an_answer_that_is_not_kept() {
     let limits = NameLimits { answer: Duration::ZERO, ..LIMITS };
-    let (mut names, now) = (Names::new(limits), start());
+    let (mut names, now) = (NameCache::new(limits), start());
     look_up(&mut names, "a", 1, now);
     look_up(&mut names, "a", 2, now);
     answer(&mut names, "a", address(), None, now);
@@ -150,7 +156,7 @@ fn who_has_waited_gets_an_answer_that_is_not_kept() {
 
 #[test]
 fn answer_that_is_not_taken_is_not_kept_for_others() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     answer(&mut names, "a", address(), None, now);
     assert_eq!(look_up(&mut names, "a", 2, now + seconds(30)), ASK);
@@ -161,7 +167,7 @@ fn answer_that_is_not_taken_is_not_kept_for_others() {
 
 #[test]
 fn part_of_an_answer_serves_at_once_and_its_waiters_are_told_of_the_rest() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     let Ok(list) = address() else { panic!("an address") };
     names.answered_in_part("a", list, Some(seconds(9)), now);
@@ -178,7 +184,7 @@ fn part_of_an_answer_serves_at_once_and_its_waiters_are_told_of_the_rest() {
 
 #[test]
 fn waiter_that_has_seen_a_part_is_told_only_of_the_rest() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     look_up(&mut names, "a", 2, now);
     let Ok(list) = address() else { panic!("an address") };
@@ -191,7 +197,7 @@ fn waiter_that_has_seen_a_part_is_told_only_of_the_rest() {
 #[test]
 fn question_is_open_until_all_is_known() {
     for (known, open) in [
-        (Known::Waiting, true),
+        (CacheAnswer::Waiting, true),
         (known_in_part(address()), true),
         (known(address()), false),
         (known(unanswered()), false),
@@ -204,11 +210,11 @@ fn question_is_open_until_all_is_known() {
 
 #[test]
 fn waiters_are_listed_with_their_names() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     look_up(&mut names, "a", 2, now);
     look_up(&mut names, "b", 1, now);
-    let listed = |names: &Names<u32>| {
+    let listed = |names: &NameCache<u32>| {
         let mut all: Vec<String> =
             names.waiters().map(|(name, waiter)| format!("{name} {waiter}")).collect();
         all.sort();
@@ -225,12 +231,12 @@ fn waiters_are_listed_with_their_names() {
 #[test]
 fn rest_of_an_answer_reaches_its_waiters_however_short_it_is_kept() {
     let limits = NameLimits { ttl: (Duration::ZERO, seconds(100)), ..LIMITS };
-    let (mut names, now) = (Names::new(limits), start());
+    let (mut names, now) = (NameCache::new(limits), start());
     look_up(&mut names, "a", 1, now);
     let Ok(list) = address() else { panic!("an address") };
     names.answered_in_part("a", list, Some(Duration::ZERO), now);
     assert_eq!(look_up(&mut names, "a", 1, now), known_in_part(address()));
-    assert_eq!(look_up(&mut names, "a", 1, now), Known::Waiting, "it was taken");
+    assert_eq!(look_up(&mut names, "a", 1, now), CacheAnswer::Waiting, "it was taken");
     answer(&mut names, "a", other(), Some(Duration::ZERO), now);
     assert_eq!(look_up(&mut names, "a", 1, now), known(other()));
     assert_eq!(look_up(&mut names, "a", 1, now), ASK);
@@ -238,7 +244,7 @@ fn rest_of_an_answer_reaches_its_waiters_however_short_it_is_kept() {
 
 #[test]
 fn expired_answer_serves_while_no_server_can_say_anything() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     let at = |n| now + seconds(n);
     assert_eq!(look_up(&mut names, "a", 1, at(50)), ASK);
@@ -259,7 +265,7 @@ fn expired_answer_serves_while_no_server_can_say_anything() {
 
 #[test]
 fn nothing_is_served_for_longer_than_it_may_be_stale() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     let late = now + seconds(1045);
     assert_eq!(look_up(&mut names, "a", 1, late), ASK);
@@ -270,7 +276,7 @@ fn nothing_is_served_for_longer_than_it_may_be_stale() {
     answer(&mut names, "a", unanswered(), None, late + seconds(5));
     assert_eq!(look_up(&mut names, "a", 1, late + seconds(5)), known(unanswered()));
 
-    let mut names = Names::new(LIMITS);
+    let mut names = NameCache::new(LIMITS);
     resolve(&mut names, "a", &address(), Some(50), now);
     assert_eq!(look_up(&mut names, "a", 1, now + seconds(1048)), ASK);
     let late = now + seconds(1049);
@@ -279,16 +285,16 @@ fn nothing_is_served_for_longer_than_it_may_be_stale() {
         known_in_part(address()),
         "while it is asked for"
     );
-    assert_eq!(look_up(&mut names, "a", 2, late + seconds(1)), Known::Waiting);
+    assert_eq!(look_up(&mut names, "a", 2, late + seconds(1)), CacheAnswer::Waiting);
 }
 
 #[test]
 fn questions_and_answers_have_bounds_of_their_own() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     look_up(&mut names, "b", 1, now);
     assert_eq!(look_up(&mut names, "c", 1, now), OVERLOADED);
-    assert_eq!(look_up(&mut names, "b", 2, now), Known::Waiting);
+    assert_eq!(look_up(&mut names, "b", 2, now), CacheAnswer::Waiting);
     answer(&mut names, "a", address(), None, now);
     names.leave("a", &1);
     for name in ["c", "d", "e"] {
@@ -299,7 +305,7 @@ fn questions_and_answers_have_bounds_of_their_own() {
 
 #[test]
 fn count_of_questions_is_right_when_a_full_table_is_cleared_for_another() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     let failure = Err(NameError::NoSuchName);
     for n in 0..1000 {
         let now = now + Duration::from_millis(n);
@@ -314,7 +320,7 @@ fn count_of_questions_is_right_when_a_full_table_is_cleared_for_another() {
 
 #[test]
 fn name_that_was_not_used_for_longest_makes_room() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     for name in ["a", "b", "c"] {
         resolve(&mut names, name, &address(), Some(50), now);
     }
@@ -327,7 +333,7 @@ fn name_that_was_not_used_for_longest_makes_room() {
 #[test]
 fn name_in_a_large_table_that_was_used_is_kept_longer() {
     let limits = NameLimits { names: 15, ..LIMITS };
-    let (mut names, now) = (Names::new(limits), start());
+    let (mut names, now) = (NameCache::new(limits), start());
     let name = |n: usize| format!("n{n}");
     (0..15).for_each(|n| resolve(&mut names, &name(n), &address(), Some(50), now));
     assert_eq!(look_up(&mut names, &name(12), 1, now), known(address()));
@@ -339,7 +345,7 @@ fn name_in_a_large_table_that_was_used_is_kept_longer() {
 #[test]
 fn name_that_is_used_again_and_again_costs_only_its_look_up() {
     let limits = NameLimits { names: 100, ..LIMITS };
-    let (mut names, now) = (Names::new(limits), start());
+    let (mut names, now) = (NameCache::new(limits), start());
     let name = |n: usize| format!("n{n:02}");
     (0..100).for_each(|n| resolve(&mut names, &name(n), &address(), Some(50), now));
     let mut steps = |used: [usize; 100]| {
@@ -356,7 +362,7 @@ fn name_that_is_used_again_and_again_costs_only_its_look_up() {
 #[test]
 fn name_whose_answer_serves_no_more_makes_room_before_the_table_is_full() {
     let limits = NameLimits { names: 100, ..LIMITS };
-    let (mut names, now) = (Names::new(limits), start());
+    let (mut names, now) = (NameCache::new(limits), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     resolve(&mut names, "b", &address(), Some(60), now);
     resolve(&mut names, "c", &address(), Some(50), now + seconds(1049));
@@ -370,13 +376,13 @@ fn name_whose_answer_serves_no_more_makes_room_before_the_table_is_full() {
 #[test]
 fn one_client_leaves_places_to_others() {
     let limits = NameLimits { asked: 4, ..LIMITS };
-    let (mut names, now) = (Names::new(limits), start());
+    let (mut names, now) = (NameCache::new(limits), start());
     let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
     assert_eq!(names.look_up("a", 1, one, now), ASK);
     assert_eq!(names.look_up("b", 2, one, now), ASK);
     assert_eq!(names.look_up("c", 3, one, now), OVERLOADED, "it holds as many as are free");
     assert_eq!(names.look_up("c", 4, other, now), ASK);
-    assert_eq!(names.look_up("a", 5, other, now), Known::Waiting);
+    assert_eq!(names.look_up("a", 5, other, now), CacheAnswer::Waiting);
     assert_eq!(names.look_up("d", 6, other, now), OVERLOADED);
     assert_eq!(names.look_up("d", 7, None, now), ASK, "no client in particular");
     answer(&mut names, "a", address(), None, now);
@@ -389,7 +395,7 @@ fn one_client_leaves_places_to_others() {
 #[test]
 fn expired_answer_serves_a_client_that_may_not_ask() {
     let limits = NameLimits { asked: 1, ..LIMITS };
-    let (mut names, now) = (Names::new(limits), start());
+    let (mut names, now) = (NameCache::new(limits), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     resolve(&mut names, "b", &address(), None, now); // of the system's resolver
     assert_eq!(look_up(&mut names, "c", 9, now + seconds(50)), ASK);
@@ -402,7 +408,7 @@ fn expired_answer_serves_a_client_that_may_not_ask() {
 
 #[test]
 fn question_without_waiters_can_be_taken_back() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     look_up(&mut names, "a", 2, now);
     assert!(!names.leave("a", &1));
@@ -416,14 +422,14 @@ fn question_without_waiters_can_be_taken_back() {
 
 #[test]
 fn question_without_waiters_goes_on_until_its_place_is_wanted() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     let client = Some(IpAddr::from([192, 0, 2, 1]));
     assert_eq!(names.look_up("a", 1, client, now), ASK);
     assert!(names.leave("a", &1));
     assert_eq!(names.look_up("b", 1, client, now), ASK, "the other counts for no client");
     assert!(names.leave("b", &1));
-    assert_eq!(names.look_up("b", 2, client, now), Known::Waiting);
-    assert_eq!(look_up(&mut names, "c", 3, now), Known::Ask(Some("a".into())));
+    assert_eq!(names.look_up("b", 2, client, now), CacheAnswer::Waiting);
+    assert_eq!(look_up(&mut names, "c", 3, now), CacheAnswer::Ask(Some("a".into())));
     assert_eq!(names.count(), (2, 2));
     assert!(answer(&mut names, "a", address(), None, now).is_empty(), "it was taken back");
     assert!(names.leave("c", &3));
@@ -434,29 +440,29 @@ fn question_without_waiters_goes_on_until_its_place_is_wanted() {
 #[test]
 fn question_without_waiters_needs_a_place_to_be_waited_for() {
     let limits = NameLimits { asked: 2, ..LIMITS };
-    let (mut names, now) = (Names::new(limits), start());
+    let (mut names, now) = (NameCache::new(limits), start());
     let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
     names.look_up("a", 1, one, now);
     names.leave("a", &1);
     assert_eq!(names.look_up("b", 1, one, now), ASK);
     assert_eq!(names.look_up("a", 2, one, now), OVERLOADED);
-    assert_eq!(names.look_up("a", 3, other, now), Known::Waiting);
-    assert_eq!(names.look_up("a", 2, one, now), Known::Waiting, "the place is of another");
+    assert_eq!(names.look_up("a", 3, other, now), CacheAnswer::Waiting);
+    assert_eq!(names.look_up("a", 2, one, now), CacheAnswer::Waiting, "the place is of another");
     names.check();
 }
 
 #[test]
 fn lost_question_is_asked_again() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "b", 1, now);
     assert_eq!(look_up(&mut names, "b", 2, now + LOST), ASK);
-    assert_eq!(look_up(&mut names, "b", 3, now + LOST), Known::Waiting);
+    assert_eq!(look_up(&mut names, "b", 3, now + LOST), CacheAnswer::Waiting);
     assert_eq!(names.count(), (1, 1));
 }
 
 #[test]
 fn waiters_are_told_in_slices() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     (0..10).for_each(|waiter| drop(look_up(&mut names, "a", waiter, now)));
     look_up(&mut names, "b", 20, now);
     names.answered("a", address(), None, now);
@@ -475,7 +481,7 @@ fn waiters_are_told_in_slices() {
 
 #[test]
 fn other_servers_answer_for_themselves() {
-    let (mut names, now) = (Names::new(LIMITS), start());
+    let (mut names, now) = (NameCache::new(LIMITS), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     look_up(&mut names, "b", 7, now);
     answer(&mut names, "b", address(), None, now);

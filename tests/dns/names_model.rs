@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tidegate::dns::{Addresses, Answer, Known, NameError, NameLimits, Names};
+use tidegate::dns::{Addresses, Answer, CacheAnswer, NameCache, NameError, NameLimits};
 use tidegate::reactor::{Clock, VirtualClock};
 
 use crate::names::{LIMITS, LOST};
@@ -130,7 +130,7 @@ impl Model {
         self.entries.values().filter(|entry| entry.asked.is_some()).count()
     }
 
-    fn look_up(&mut self, name: u8, waiter: u8, client: Option<u8>, now: Instant) -> Known {
+    fn look_up(&mut self, name: u8, waiter: u8, client: Option<u8>, now: Instant) -> CacheAnswer {
         let may_ask = self.may_ask(client);
         let full = self.questions() >= self.limits.asked;
         let generation = self.generation;
@@ -145,16 +145,16 @@ impl Model {
             .filter(|kept| kept.generation == generation && now < kept.last_resort(&self.limits))
             .and_then(|kept| kept.answer.clone().ok());
         let attends = entry.asked.is_some() && (entry.holder.is_some() || may_ask);
-        let complete = |list| Known::Answer(Ok(Addresses { list, complete: true }));
+        let complete = |list| CacheAnswer::Answer(Ok(Addresses { list, complete: true }));
         match answer {
             Some(Err(error)) => {
                 self.leave(name, waiter);
-                Known::Answer(Err(error))
+                CacheAnswer::Answer(Err(error))
             }
             Some(Ok(list)) if attends => {
                 entry.holder.get_or_insert(client);
                 entry.waiters.insert(waiter, false);
-                Known::Answer(Ok(Addresses { list, complete: false }))
+                CacheAnswer::Answer(Ok(Addresses { list, complete: false }))
             }
             Some(Ok(list)) => {
                 entry.waiters.remove(&waiter);
@@ -167,16 +167,16 @@ impl Model {
                 if lost {
                     (entry.asked, entry.asked_in) = (Some(now), generation);
                 }
-                if lost { Known::Ask(None) } else { Known::Waiting }
+                if lost { CacheAnswer::Ask(None) } else { CacheAnswer::Waiting }
             }
             None if entry.asked.is_some() || !may_ask => {
-                last_resort.map_or(Known::Answer(Err(NameError::Overloaded)), complete)
+                last_resort.map_or(CacheAnswer::Answer(Err(NameError::Overloaded)), complete)
             }
             None => {
                 (entry.asked, entry.asked_in) = (Some(now), generation);
                 entry.holder = Some(client);
                 entry.waiters.insert(waiter, false);
-                Known::Ask(full.then(|| self.displace()).flatten())
+                CacheAnswer::Ask(full.then(|| self.displace()).flatten())
             }
         }
     }
@@ -269,7 +269,7 @@ const fn seconds(n: u8) -> Duration {
 
 /// Does all deeds to a table and to the model, and compares what comes of each.
 fn compare(deeds: Vec<Deed>, limits: NameLimits) {
-    let mut names: Names<u8> = Names::new(limits);
+    let mut names: NameCache<u8> = NameCache::new(limits);
     let mut model = Model { limits, entries: BTreeMap::new(), deeds: 0, generation: 0 };
     let mut now = VirtualClock::default().now().mono;
     let mut woken = BTreeSet::new();
@@ -328,7 +328,7 @@ proptest! {
     #[test]
     fn small_table_keeps_its_bounds(deeds in deeds(), asked in 1usize..6, most in 1usize..4) {
         let limits = NameLimits { asked, names: most, ..LIMITS };
-        let mut names: Names<u8> = Names::new(limits);
+        let mut names: NameCache<u8> = NameCache::new(limits);
         let mut now = VirtualClock::default().now().mono;
         for (number, deed) in deeds.into_iter().enumerate() {
             match deed {

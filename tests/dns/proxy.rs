@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tidegate::auth::Job;
-use tidegate::proxy::{Hasher, Mail, NoLog, ReclaimAtOnce, Settings, Surroundings, Worker};
+use tidegate::auth::VerifyJob;
+use tidegate::proxy::{
+    Environment, Mail, NoLog, PasswordVerifier, ReclaimAtOnce, Settings, Worker,
+};
 use tidegate::reactor::sim::{Faults, Metered, Network};
 use tidegate::reactor::{
-    Active, App, Arena, Clock, Event, Io, NameSources, Reactor, Source, Token,
+    App, Arena, Clock, Driven, Event, NameSources, Reactor, SocketId, Source, Token,
 };
 
 use crate::server::Server;
@@ -27,24 +29,24 @@ const CLIENTS: [&str; 2] = ["203.0.113.9", "203.0.113.77"];
 #[derive(Debug)]
 struct Nobody;
 
-impl Hasher for Nobody {
-    fn ask(&mut self, _: Job, _: usize) -> bool {
+impl PasswordVerifier for Nobody {
+    fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
         false
     }
 }
 
 struct Peer;
-impl Active for Peer {
+impl Driven for Peer {
     const KIND: u8 = 0;
 }
 
 /// Clients, and origins that answer everything alike and count.
 pub(crate) struct Peers {
     token: Token,
-    listeners: Vec<Io>,
+    listeners: Vec<SocketId>,
     pub(crate) accepted: [usize; 3],
-    origins: Vec<Io>,
-    clients: Vec<(Io, Vec<u8>)>,
+    origins: Vec<SocketId>,
+    clients: Vec<(SocketId, Vec<u8>)>,
 }
 
 impl App for Peers {
@@ -119,7 +121,7 @@ impl Scene {
             ..NameSources::default()
         };
         change(&mut settings);
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             resolver: None,
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(Vec::new()),

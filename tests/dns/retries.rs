@@ -2,7 +2,9 @@
 
 use std::io;
 
-use tidegate::dns::{Lookup, Notice, Over, Query, Random, ResolvConf, Server, Step};
+use tidegate::dns::{
+    DnsTransport, Lookup, LookupAction, Query, Random, ResolvConf, Server, ServerObservation,
+};
 use tidegate::reactor::{Clock, VirtualClock};
 
 use crate::lookup::{Scene, TIMES, nothing, one_server, server, two_servers};
@@ -14,9 +16,11 @@ fn has_edns(query: &Query) -> bool {
 }
 
 /// Notices of EDNS and of case.
-fn learned(scene: &mut Scene) -> Vec<Notice> {
+fn learned(scene: &mut Scene) -> Vec<ServerObservation> {
     let notices = scene.lookup.noticed().map(|(_, notice)| notice);
-    notices.filter(|notice| !matches!(notice, Notice::Answered | Notice::Silent)).collect()
+    notices
+        .filter(|notice| !matches!(notice, ServerObservation::Answered | ServerObservation::Silent))
+        .collect()
 }
 
 #[test]
@@ -24,13 +28,13 @@ fn server_that_answers_edns_by_an_error_is_asked_without() {
     for code in [FORMERR, NOTIMP, SERVFAIL] {
         let mut scene = Scene::new("a.test", &one_server());
         scene.answer(AAAA, nothing);
-        assert_eq!(learned(&mut scene), [Notice::Edns]);
+        assert_eq!(learned(&mut scene), [ServerObservation::Edns]);
         assert!(has_edns(scene.query(A)));
         assert_eq!(scene.answer(A, |w| w.code(code)), 1);
         assert!(!has_edns(scene.query(A)));
         assert_eq!(learned(&mut scene), [], "it may be an error of another kind, or forged");
         scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
-        assert_eq!(learned(&mut scene), [Notice::NoEdns]);
+        assert_eq!(learned(&mut scene), [ServerObservation::NoEdns]);
         scene.expect_done(&["192.0.2.9"], Some(60));
     }
 }
@@ -42,7 +46,7 @@ fn error_to_a_query_without_edns_is_one() {
         scene.answer(AAAA, nothing);
         assert_eq!(scene.answer(A, |w| w.code(code)), 1);
         assert_eq!(scene.answer(A, |w| w.code(code)), 0);
-        assert_eq!(learned(&mut scene), [Notice::Edns], "that of the other question");
+        assert_eq!(learned(&mut scene), [ServerObservation::Edns], "that of the other question");
         let text = format!("192.0.2.1:53 says {name} (1 server, 2 attempts)");
         scene.expect_error(&text, None);
     }
@@ -81,7 +85,7 @@ fn server_that_is_silent_is_asked_without_edns_the_next_time() {
     scene.wait(TIMES.attempt);
     assert!(!has_edns(scene.query(A)));
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
-    assert_eq!(learned(&mut scene), [Notice::NoEdns]);
+    assert_eq!(learned(&mut scene), [ServerObservation::NoEdns]);
     scene.expect_done(&["192.0.2.9"], Some(60));
 }
 
@@ -100,11 +104,13 @@ fn silence_without_edns_does_not_say_that_a_server_lacks_it() {
     let (mut now, mut random) = (VirtualClock::default().now().mono, Random::new([9; 32]));
     while lookup.step(now, &mut random).is_some() {}
     now += TIMES.attempt;
-    let Some(Step::Ask(place, query)) = lookup.step(now, &mut random) else { panic!("a query") };
+    let Some(LookupAction::Ask(place, query)) = lookup.step(now, &mut random) else {
+        panic!("a query")
+    };
     assert!(!has_edns(&query));
-    assert!(lookup.noticed().all(|(_, notice)| notice == Notice::Silent));
+    assert!(lookup.noticed().all(|(_, notice)| notice == ServerObservation::Silent));
     lookup.received(place, server(1), &nothing(Written::to(&query.message)).bytes());
-    assert_eq!(lookup.noticed().collect::<Vec<_>>(), [(server(1), Notice::Answered)]);
+    assert_eq!(lookup.noticed().collect::<Vec<_>>(), [(server(1), ServerObservation::Answered)]);
 }
 
 #[test]
@@ -113,12 +119,14 @@ fn server_is_asked_as_was_learned_of_it() {
     let mut lookup = Lookup::new("abcdefghijklm.test", &one_server(), &[plain], TIMES).unwrap();
     let mut random = Random::new([9; 32]);
     let now = VirtualClock::default().now().mono;
-    let Some(Step::Ask(place, query)) = lookup.step(now, &mut random) else { panic!("a query") };
+    let Some(LookupAction::Ask(place, query)) = lookup.step(now, &mut random) else {
+        panic!("a query")
+    };
     assert!(!has_edns(&query));
     let name = &query.message[12..];
     assert_eq!(name.to_ascii_lowercase(), name);
     lookup.received(place, server(1), &nothing(Written::to(&query.message)).bytes());
-    assert_eq!(lookup.noticed().collect::<Vec<_>>(), [(server(1), Notice::Answered)]);
+    assert_eq!(lookup.noticed().collect::<Vec<_>>(), [(server(1), ServerObservation::Answered)]);
 }
 
 /// An answer with the name in lower case.
@@ -139,9 +147,9 @@ fn answer_in_another_case_is_asked_for_over_tcp_and_proves_nothing_itself() {
     scene.answer(AAAA, nothing);
     learned(&mut scene);
     assert_eq!(scene.answer(A, forged), 1);
-    assert_eq!(scene.query(A).over, Over::Tcp);
+    assert_eq!(scene.query(A).over, DnsTransport::Tcp);
     scene.answer(A, |w| w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"]));
-    assert_eq!(learned(&mut scene), [Notice::Edns], "the server has kept the case");
+    assert_eq!(learned(&mut scene), [ServerObservation::Edns], "the server has kept the case");
     scene.expect_done(&["192.0.2.9"], Some(60));
 }
 
@@ -151,7 +159,7 @@ fn server_that_loses_the_case_over_tcp_too_is_remembered() {
     scene.answer(AAAA, nothing);
     scene.answer(A, fold);
     scene.answer(A, fold);
-    assert!(learned(&mut scene).contains(&Notice::NoCase));
+    assert!(learned(&mut scene).contains(&ServerObservation::NoCase));
     scene.expect_done(&["192.0.2.9"], Some(60));
 }
 
@@ -166,13 +174,13 @@ fn server_without_tcp_loses_the_case_if_three_answers_in_a_row_do() {
             true => scene.wait(TIMES.attempt),
             false => scene.fail(A, io::ErrorKind::ConnectionRefused),
         };
-        assert_eq!((asked, scene.query(A).over), (1, Over::Udp));
+        assert_eq!((asked, scene.query(A).over), (1, DnsTransport::Udp));
         assert_ne!(scene.query(A).message[..2], first[..2], "another id");
         assert_eq!(scene.answer(A, fold), 1, "the second");
-        assert_eq!(scene.query(A).over, Over::Udp);
-        assert!(!learned(&mut scene).contains(&Notice::NoCase));
+        assert_eq!(scene.query(A).over, DnsTransport::Udp);
+        assert!(!learned(&mut scene).contains(&ServerObservation::NoCase));
         scene.answer(A, fold);
-        assert!(learned(&mut scene).contains(&Notice::NoCase));
+        assert!(learned(&mut scene).contains(&ServerObservation::NoCase));
         scene.expect_done(&["192.0.2.9"], Some(60));
     }
 }
@@ -185,7 +193,7 @@ fn forged_answers_in_another_case_do_not_count_once_the_server_is_heard() {
     scene.fail(A, io::ErrorKind::ConnectionRefused);
     scene.answer(A, forged);
     scene.answer(A, |w| w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"]));
-    assert!(!learned(&mut scene).contains(&Notice::NoCase));
+    assert!(!learned(&mut scene).contains(&ServerObservation::NoCase));
     scene.expect_done(&["192.0.2.9"], Some(60));
 }
 
@@ -195,7 +203,7 @@ fn server_without_tcp_that_is_gone_is_given_up() {
     scene.answer(AAAA, nothing);
     scene.answer(A, fold);
     assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 1);
-    assert_eq!(scene.query(A).over, Over::Udp);
+    assert_eq!(scene.query(A).over, DnsTransport::Udp);
     assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 0);
     let text = "192.0.2.1:53 cannot be asked: connection refused (1 server, 3 attempts)";
     scene.expect_error(text, None);

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use tidegate::dns::Answer;
 use tidegate::reactor::sim::{Faults, Metered, Network};
 use tidegate::reactor::{
-    Active, App, Arena, Clock, Event, NameSources, Reactor, Resolver, ResolverLimits, Source, Token,
+    App, Arena, Clock, Driven, Event, NameSources, Reactor, Resolver, ResolverLimits, Source, Token,
 };
 
 use crate::server::Server;
 
 pub(crate) struct Names;
-impl Active for Names {
+impl Driven for Names {
     const KIND: u8 = 0;
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Guest {
     /// Number of times that it was given addresses to which more might come.
     pub(crate) parts: usize,
 }
-impl Active for Guest {
+impl Driven for Guest {
     const KIND: u8 = 1;
 }
 

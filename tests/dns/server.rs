@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Active, App, Arena, Event, Io, Reactor, Token};
+use tidegate::reactor::{App, Arena, Driven, Event, Reactor, SocketId, Token};
 
 use crate::write::{A, AAAA, NXDOMAIN, Written, question_of};
 
@@ -31,7 +31,7 @@ pub(crate) enum Manner {
 
 struct Socket;
 
-impl Active for Socket {
+impl Driven for Socket {
     const KIND: u8 = 0;
 }
 
@@ -44,8 +44,8 @@ pub(crate) struct Server {
 /// What the server knows, and what it has heard.
 pub(crate) struct Zone {
     token: Token,
-    datagrams: Io,
-    listener: Io,
+    datagrams: SocketId,
+    listener: SocketId,
     streams: Vec<Stream>,
     /// Lines of each name.
     pub(crate) names: BTreeMap<String, Vec<String>>,
@@ -192,7 +192,7 @@ impl Zone {
 
 /// A connection to the server.
 struct Stream {
-    io: Io,
+    io: SocketId,
     received: Vec<u8>,
     unsent: Vec<u8>,
 }

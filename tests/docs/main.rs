@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use spellings::{FORBIDDEN, PASSED_ON};
 use tidegate::access::{AddressClass, DestinationPolicy, Host, REGISTRY_DATE, SPECIAL_BLOCKS};
 use tidegate::config::{OPTIONS, takes_restart};
-use tidegate::http::{Authority, Refusal};
+use tidegate::http::{Authority, ParseError};
 use tidegate::proxy::Limits;
 
 /// Compares the part of a file between `<!-- name -->` and `<!-- /name -->` with what it must be.
@@ -72,7 +72,7 @@ fn what_takes_a_restart_is_what_the_operator_reads() {
 #[test]
 fn the_refusals_are_those_of_the_parser() {
     let mut table = "| name | status | what is wrong |\n|---|---|---|\n".to_owned();
-    for refusal in Refusal::ALL {
+    for refusal in ParseError::ALL {
         let text = cell(refusal.text());
         writeln!(table, "| `{}` | {} | {text} |", refusal.name(), refusal.status()).unwrap();
     }

@@ -1,13 +1,13 @@
 //! What concerns one connection only, and how a message says where it has been.
 
-use tidegate::http::hop::{self, Hop};
+use tidegate::http::hop::{self, ConnectionOptions};
 use tidegate::http::{Fields, Version};
 
 use super::support::fields;
 
 /// The names of what is passed on.
 fn passed(fields: &Fields) -> Vec<String> {
-    let hop = Hop::of(Version::Http11, fields);
+    let hop = ConnectionOptions::of(Version::Http11, fields);
     let passed = fields.iter().filter(|field| !hop.ends_here(field));
     passed.map(|field| String::from_utf8(field.name.to_vec()).unwrap()).collect()
 }
@@ -45,14 +45,18 @@ fn what_connection_names_on_any_line_and_in_any_case_ends_here() {
 
 #[test]
 fn options_of_a_connection_are_known_in_any_case() {
-    let of = |version, value| Hop::of(version, &fields(&[("Connection", value)])).persistent;
+    let of = |version, value| {
+        ConnectionOptions::of(version, &fields(&[("Connection", value)])).persistent
+    };
     assert!(!of(Version::Http11, "CLOSE"));
     assert!(!of(Version::Http11, "x,,Close "));
     assert!(of(Version::Http11, "closed"));
     assert!(of(Version::Http10, "KEEP-ALIVE"));
     assert!(!of(Version::Http10, "keep-alive, close"));
-    assert!(Hop::of(Version::Http11, &fields(&[("Connection", "a, upGRADE")])).upgrade);
-    assert!(!Hop::of(Version::Http11, &fields(&[("Upgrade", "websocket")])).upgrade);
+    assert!(
+        ConnectionOptions::of(Version::Http11, &fields(&[("Connection", "a, upGRADE")])).upgrade
+    );
+    assert!(!ConnectionOptions::of(Version::Http11, &fields(&[("Upgrade", "websocket")])).upgrade);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! How long a head may be: the promised sizes are borne, one byte more is refused.
 
-use tidegate::http::{HeadLimits, MAX_FIELDS, Method, Refusal};
+use tidegate::http::{HeadLimits, MAX_FIELDS, Method, ParseError};
 
 use super::rules::stream::{Ending, Event, Run};
 use super::support::{chunked, from_client, from_origin, ok, post};
 
-fn refusal(run: &Run) -> Option<Refusal> {
+fn refusal(run: &Run) -> Option<ParseError> {
     match run.ending {
         Ending::Refused(refusal) => Some(refusal),
         _ => None,
@@ -13,7 +13,7 @@ fn refusal(run: &Run) -> Option<Refusal> {
 }
 
 /// What refuses a client's stream under the usual limits.
-fn refused(stream: &[u8]) -> Option<Refusal> {
+fn refused(stream: &[u8]) -> Option<ParseError> {
     refusal(&from_client(stream, &HeadLimits::default()))
 }
 
@@ -53,33 +53,33 @@ fn a_request_line_of_8000_octets_is_borne() {
 fn a_longer_request_line_is_414() {
     let limit = HeadLimits::default().start_line;
     assert_eq!(refused(&with_request_line(limit)), None);
-    assert_eq!(refused(&with_request_line(limit + 1)), Some(Refusal::TargetTooLong));
-    assert_eq!(Refusal::TargetTooLong.status().code(), 414);
+    assert_eq!(refused(&with_request_line(limit + 1)), Some(ParseError::TargetTooLong));
+    assert_eq!(ParseError::TargetTooLong.status().code(), 414);
 }
 
 #[test]
 fn a_request_line_without_end_is_refused_before_its_end() {
     let bytes = with_request_line(HeadLimits::default().start_line + 1);
     let cut = &bytes[..HeadLimits::default().start_line + 1];
-    assert_eq!(refused(cut), Some(Refusal::TargetTooLong));
+    assert_eq!(refused(cut), Some(ParseError::TargetTooLong));
     assert_eq!(refused(&cut[..cut.len() - 1]), None);
 }
 
 #[test]
 fn a_field_of_8_kib_is_borne_and_a_longer_one_is_431() {
     assert_eq!(refused(&post(line(8192).as_bytes())), None);
-    assert_eq!(refused(&post(line(8193).as_bytes())), Some(Refusal::FieldTooLong));
+    assert_eq!(refused(&post(line(8193).as_bytes())), Some(ParseError::FieldTooLong));
     let name = format!("{}:\r\n", "a".repeat(8191));
     assert_eq!(refused(&post(name.as_bytes())), None, "the name counts");
-    assert_eq!(Refusal::FieldTooLong.status().code(), 431);
+    assert_eq!(ParseError::FieldTooLong.status().code(), 431);
 }
 
 #[test]
 fn fields_are_counted_to_128_and_then_431() {
     let others = |n: usize| post("A: b\r\n".repeat(n).as_bytes()); // and Host
     assert_eq!(refused(&others(127)), None);
-    assert_eq!(refused(&others(128)), Some(Refusal::TooManyFields));
-    assert_eq!(Refusal::TooManyFields.status().code(), 431);
+    assert_eq!(refused(&others(128)), Some(ParseError::TooManyFields));
+    assert_eq!(ParseError::TooManyFields.status().code(), 431);
 }
 
 #[test]
@@ -88,15 +88,15 @@ fn no_limit_lets_more_than_512_fields_pass() {
     let refused = |stream: &[u8]| refusal(&from_client(stream, &limits));
     let others = |n: usize| post("A: b\r\n".repeat(n).as_bytes()); // and Host
     assert_eq!(refused(&others(MAX_FIELDS - 1)), None);
-    assert_eq!(refused(&others(MAX_FIELDS)), Some(Refusal::TooManyFields));
+    assert_eq!(refused(&others(MAX_FIELDS)), Some(ParseError::TooManyFields));
     assert_eq!(MAX_FIELDS, 512);
 }
 
 #[test]
 fn a_head_of_64_kib_is_borne_and_a_longer_one_is_431() {
     assert_eq!(refused(&with_head(64 * 1024)), None);
-    assert_eq!(refused(&with_head(64 * 1024 + 1)), Some(Refusal::HeadTooLarge));
-    assert_eq!(Refusal::HeadTooLarge.status().code(), 431);
+    assert_eq!(refused(&with_head(64 * 1024 + 1)), Some(ParseError::HeadTooLarge));
+    assert_eq!(ParseError::HeadTooLarge.status().code(), 431);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn responses_have_the_same_limits() {
     let limits = HeadLimits::default();
     let refused = |bytes: &[u8]| {
         let refusal = refusal(&from_origin(Method::Head, bytes, &limits));
-        refusal.filter(|&refusal| refusal != Refusal::Truncated) // the next response is not there
+        refusal.filter(|&refusal| refusal != ParseError::Truncated) // the next response is not there
     };
     assert_eq!(refused(&ok(line(8192).as_bytes())), None);
     assert_eq!(refused(&ok("A: b\r\n".repeat(128).as_bytes())), None);
@@ -122,18 +122,18 @@ fn responses_have_the_same_limits() {
     };
     assert_eq!(refused(status_line(limits.start_line).as_bytes()), None);
     let longer = status_line(limits.start_line + 1);
-    assert_eq!(refused(longer.as_bytes()), Some(Refusal::StatusLineTooLong));
+    assert_eq!(refused(longer.as_bytes()), Some(ParseError::StatusLineTooLong));
 }
 
 #[test]
 fn trailers_are_bounded_like_a_head() {
     let trailers = |lines: &str| chunked(format!("0\r\n{lines}\r\n").as_bytes());
     assert_eq!(refused(&trailers(&line(8192))), None);
-    assert_eq!(refused(&trailers(&line(8193))), Some(Refusal::FieldTooLong));
+    assert_eq!(refused(&trailers(&line(8193))), Some(ParseError::FieldTooLong));
     assert_eq!(refused(&trailers(&"A: b\r\n".repeat(128))), None);
-    assert_eq!(refused(&trailers(&"A: b\r\n".repeat(129))), Some(Refusal::TooManyFields));
+    assert_eq!(refused(&trailers(&"A: b\r\n".repeat(129))), Some(ParseError::TooManyFields));
     assert_eq!(refused(&trailers(&line(8190).repeat(7))), None);
-    assert_eq!(refused(&trailers(&line(8190).repeat(8))), Some(Refusal::HeadTooLarge));
+    assert_eq!(refused(&trailers(&line(8190).repeat(8))), Some(ParseError::HeadTooLarge));
 }
 
 #[test]
@@ -142,9 +142,9 @@ fn chunk_extensions_are_bounded_by_the_limit_and_the_content() {
     let end = "0\r\n\r\n";
     let refused = |body: String| refused(&chunked(body.as_bytes()));
     assert_eq!(refused(extension(4096) + end), None);
-    assert_eq!(refused(extension(4097) + end), Some(Refusal::ChunkExtensionTooLong));
+    assert_eq!(refused(extension(4097) + end), Some(ParseError::ChunkExtensionTooLong));
     assert_eq!(refused(extension(2048).repeat(2) + end), None);
-    assert_eq!(refused(extension(2050).repeat(2) + end), Some(Refusal::ChunkExtensionTooLong));
+    assert_eq!(refused(extension(2050).repeat(2) + end), Some(ParseError::ChunkExtensionTooLong));
     let signed = format!("{:x};signature={}\r\n{}\r\n", 512, "f".repeat(64), "a".repeat(512));
     assert_eq!(refused(signed.repeat(1000) + end), None, "a signature on every chunk");
 }
@@ -160,13 +160,13 @@ fn of_several_limits_the_one_that_is_reached_first_counts() {
         relaxed_target: false,
     };
     for (bytes, refusal) in [
-        (&b"GET /aaaaaaaaaaaaaaaa\nHost: h\r\n\r\n"[..], Refusal::TargetTooLong),
-        (b"GET / HTTP/1.1\r\nA: bbbbbbbb\n", Refusal::FieldTooLong),
-        (b"GET / HTTP/1.1\r\nA: b\nA: bbbbbbbb\r\n", Refusal::BareLf),
-        (b"GET / HTTP/1.1\r\nA: b\r\nA: b\r\nA: bbbbbbbb\r\n", Refusal::TooManyFields),
-        (b"GET / HTTP/1.1\r\nA: bbbbbb\r\nA: bbbbbbbbbbbbb\r\n", Refusal::FieldTooLong),
-        (b"GET /a HTTP/1.1\r\nA: bbbbbbb\r\nA: bbbbbbbb\r\n", Refusal::HeadTooLarge),
-        (b"GET /a HTTP/1.1\r\nA: bbbbbbb\r\nA: bbbbbbb\r\n\r\n", Refusal::HeadTooLarge),
+        (&b"GET /aaaaaaaaaaaaaaaa\nHost: h\r\n\r\n"[..], ParseError::TargetTooLong),
+        (b"GET / HTTP/1.1\r\nA: bbbbbbbb\n", ParseError::FieldTooLong),
+        (b"GET / HTTP/1.1\r\nA: b\nA: bbbbbbbb\r\n", ParseError::BareLf),
+        (b"GET / HTTP/1.1\r\nA: b\r\nA: b\r\nA: bbbbbbbb\r\n", ParseError::TooManyFields),
+        (b"GET / HTTP/1.1\r\nA: bbbbbb\r\nA: bbbbbbbbbbbbb\r\n", ParseError::FieldTooLong),
+        (b"GET /a HTTP/1.1\r\nA: bbbbbbb\r\nA: bbbbbbbb\r\n", ParseError::HeadTooLarge),
+        (b"GET /a HTTP/1.1\r\nA: bbbbbbb\r\nA: bbbbbbb\r\n\r\n", ParseError::HeadTooLarge),
     ] {
         let run = from_client(bytes, &tight);
         assert_eq!(run.ending, Ending::Refused(refusal), "{}", bytes.escape_ascii());

@@ -1,7 +1,7 @@
 //! When a connection can take another message, and what the end of a stream means.
 
 use tidegate::http::{
-    ClientCodec, FromClient, FromOrigin, HeadLimits, Method, Refusal, ServerCodec,
+    ClientCodec, ClientEvent, HeadLimits, Method, ParseError, ServerCodec, ServerEvent,
 };
 
 use super::support::{chunked, post};
@@ -14,10 +14,10 @@ fn is_reusable(method: Method, response: &[u8]) -> bool {
         let (n, event) = codec.decode(&response[used..], &HeadLimits::default()).unwrap();
         used += n;
         match event {
-            Some(FromOrigin::End(_)) => return codec.is_reusable(),
+            Some(ClientEvent::End(_)) => return codec.is_reusable(),
             Some(_) => assert!(!codec.is_reusable(), "the response has not ended"),
             None => {
-                assert_eq!(codec.end_of_stream(), Ok(FromOrigin::End(None)));
+                assert_eq!(codec.end_of_stream(), Ok(ClientEvent::End(None)));
                 return codec.is_reusable();
             }
         }
@@ -94,7 +94,7 @@ fn a_stream_that_ends_ends_only_what_is_whole() {
         let mut used = 0;
         let ended = loop {
             match codec.decode(&response[used..], &HeadLimits::default()).unwrap() {
-                (_, Some(FromOrigin::End(_))) => break true,
+                (_, Some(ClientEvent::End(_))) => break true,
                 (n, Some(_)) => used += n,
                 (_, None) => break codec.end_of_stream().is_ok(),
             }
@@ -111,11 +111,11 @@ fn content_read_past_the_codec_ends_a_response_all_the_same() {
     codec.decode(head, &limits).unwrap();
     assert_eq!(codec.content_left(), 5);
     codec.skip_content(3);
-    assert_eq!(codec.end_of_stream(), Err(Refusal::Truncated));
+    assert_eq!(codec.end_of_stream(), Err(ParseError::Truncated));
     codec.skip_content(2);
     assert_eq!(codec.content_left(), 0);
-    assert_eq!(codec.clone().end_of_stream(), Ok(FromOrigin::End(None)));
-    assert_eq!(codec.decode(b"", &limits), Ok((0, Some(FromOrigin::End(None)))));
+    assert_eq!(codec.clone().end_of_stream(), Ok(ClientEvent::End(None)));
+    assert_eq!(codec.decode(b"", &limits), Ok((0, Some(ClientEvent::End(None)))));
     assert!(codec.is_reusable());
 }
 
@@ -130,7 +130,7 @@ fn a_client_stands_between_requests_or_within_one() {
     assert_eq!(codec.content_left(), 2);
     codec.skip_content(2);
     assert!(!codec.is_between_requests(), "its end is still to be told");
-    assert_eq!(codec.decode(b"", &limits), Ok((0, Some(FromClient::End(None)))));
+    assert_eq!(codec.decode(b"", &limits), Ok((0, Some(ServerEvent::End(None)))));
     assert!(codec.is_between_requests());
     assert_eq!(codec.content_left(), 0);
 }
@@ -147,5 +147,5 @@ fn only_the_rest_of_a_chunk_can_be_read_past_the_codec() {
     codec.skip_content(3);
     assert_eq!(codec.content_left(), 0);
     let (n, event) = codec.decode(b"\r\n0\r\n\r\n", &limits).unwrap();
-    assert_eq!((n, event), (7, Some(FromClient::End(None))));
+    assert_eq!((n, event), (7, Some(ServerEvent::End(None))));
 }

@@ -1,8 +1,8 @@
 //! What the tests share: messages, and what comes of them.
 
 use tidegate::http::{
-    ClientCodec, Fields, FromClient, FromOrigin, HeadLimits, Method, Name, Refusal, RequestHead,
-    ResponseHead, ServerCodec,
+    ClientCodec, ClientEvent, Fields, HeadLimits, Method, Name, ParseError, RequestHead,
+    ResponseHead, ServerCodec, ServerEvent,
 };
 
 use super::rules::stream::{Reading, Run, everywhere, requests, responses};
@@ -28,17 +28,17 @@ pub(crate) fn ok(lines: &[u8]) -> Vec<u8> {
 }
 
 /// The head of the one request in `bytes`.
-pub(crate) fn request(bytes: &[u8]) -> Result<RequestHead, Refusal> {
+pub(crate) fn request(bytes: &[u8]) -> Result<RequestHead, ParseError> {
     let (used, event) = ServerCodec::new().decode(bytes, &HeadLimits::default())?;
-    let Some(FromClient::Request(head)) = event else { panic!("no request: {event:?}") };
+    let Some(ServerEvent::Request(head)) = event else { panic!("no request: {event:?}") };
     assert_eq!(used, bytes.len(), "the head is all there is");
     Ok(*head)
 }
 
 /// The head of the one response in `bytes`, to a request with `method`.
-pub(crate) fn response_to(method: Method, bytes: &[u8]) -> Result<ResponseHead, Refusal> {
+pub(crate) fn response_to(method: Method, bytes: &[u8]) -> Result<ResponseHead, ParseError> {
     let (used, event) = ClientCodec::new(method).decode(bytes, &HeadLimits::default())?;
-    let Some(FromOrigin::Response(head) | FromOrigin::Interim(head)) = event else {
+    let Some(ClientEvent::Response(head) | ClientEvent::Interim(head)) = event else {
         panic!("no response: {event:?}")
     };
     assert_eq!(used, bytes.len(), "the head is all there is");
@@ -46,7 +46,7 @@ pub(crate) fn response_to(method: Method, bytes: &[u8]) -> Result<ResponseHead, 
 }
 
 /// The head of the one response in `bytes`, to GET.
-pub(crate) fn response(bytes: &[u8]) -> Result<ResponseHead, Refusal> {
+pub(crate) fn response(bytes: &[u8]) -> Result<ResponseHead, ParseError> {
     response_to(Method::Get, bytes)
 }
 

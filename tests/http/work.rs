@@ -1,11 +1,11 @@
 //! Work that a head, a body or trailers can cause, in counted steps: bounded, and linear in their size.
 
 use tidegate::cache;
-use tidegate::http::hop::{self, Hop};
+use tidegate::http::hop::{self, ConnectionOptions};
 use tidegate::http::list::Elements;
 use tidegate::http::{
-    Chunked, ChunkedDecoder, ClientCodec, Fields, FromClient, FromOrigin, HeadLimits, HeadWriter,
-    Method, RequestHead, ResponseHead, ServerCodec, Version,
+    Chunked, ChunkedDecoder, ClientCodec, ClientEvent, Fields, HeadLimits, HeadWriter, Method,
+    RequestHead, ResponseHead, ServerCodec, ServerEvent, Version,
 };
 use tidegate::work;
 
@@ -51,14 +51,14 @@ fn lists(name: &str, element: &str, size: usize) -> Vec<u8> {
 
 fn head_of_request(bytes: &[u8]) -> Option<Box<RequestHead>> {
     match ServerCodec::new().decode(bytes, &HeadLimits::default()) {
-        Ok((_, Some(FromClient::Request(head)))) => Some(head),
+        Ok((_, Some(ServerEvent::Request(head)))) => Some(head),
         _ => None,
     }
 }
 
 fn head_of_response(bytes: &[u8]) -> Option<Box<ResponseHead>> {
     match ClientCodec::new(Method::Get).decode(bytes, &HeadLimits::default()) {
-        Ok((_, Some(FromOrigin::Response(head)))) => Some(head),
+        Ok((_, Some(ClientEvent::Response(head)))) => Some(head),
         _ => None,
     }
 }
@@ -66,7 +66,7 @@ fn head_of_response(bytes: &[u8]) -> Option<Box<ResponseHead>> {
 /// All that this crate reads in the fields of a request.
 fn read_request(head: &RequestHead) {
     let fields = head.fields();
-    let hop = Hop::of(head.version(), fields);
+    let hop = ConnectionOptions::of(head.version(), fields);
     let passed = fields.iter().filter(|field| !hop.ends_here(field)).count();
     assert!(passed <= fields.len());
     assert!(!hop::has_passed(fields, "gate"));
@@ -207,7 +207,7 @@ fn response_head_at_the_limits_costs_linear_work() {
             |size| ok(&lines(size - 1024)),
             |bytes| {
                 if let Some(head) = head_of_response(bytes) {
-                    let hop = Hop::of(Version::Http11, head.fields());
+                    let hop = ConnectionOptions::of(Version::Http11, head.fields());
                     let passed = head.fields().iter().filter(|field| !hop.ends_here(field));
                     assert!(passed.count() <= head.fields().len());
                 }
@@ -276,7 +276,7 @@ fn trailers_at_the_limits_cost_linear_work() {
         let (mut codec, limits) = (ClientCodec::new(Method::Get), HeadLimits::default());
         let (used, _) = codec.decode(bytes, &limits).unwrap();
         let (_, end) = codec.decode(&bytes[used..], &limits).unwrap();
-        assert_eq!(end, Some(FromOrigin::End(None)), "all trailers are named by Connection");
+        assert_eq!(end, Some(ClientEvent::End(None)), "all trailers are named by Connection");
     };
     check("named trailers", make, decode, HEAD);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidegate::reactor::sim::{Fate, Faults, Network};
 use tidegate::reactor::{
-    ConnectError, Connector, FailedAddresses, Io, Listener, Token, Why, interleave_families,
+    ConnectError, Connector, FailedAddresses, Listener, SocketId, Token, Why, interleave_families,
 };
 
 use crate::support::{Host, LOOPBACK, Log, address, millis, sim_log, tcp_log, tokens};
@@ -28,7 +28,7 @@ struct Scene {
     owner: Token,
 }
 
-type Outcome = Result<(Io, SocketAddr), ConnectError>;
+type Outcome = Result<(SocketId, SocketAddr), ConnectError>;
 
 impl Scene {
     /// A client that is about to connect to the addresses, whose fates are given.

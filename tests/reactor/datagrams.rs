@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::task::Poll;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Io, Reactor, Ready};
+use tidegate::reactor::{Reactor, Ready, SocketId};
 
 use crate::support::{
     LOOPBACK, address, millis, ready, settle, sim_log, simulate, tcp_log, tokens,
 };
 
 /// The next datagram, if there is one, and who sent it.
-fn received<M>(reactor: &mut Reactor<M>, io: Io) -> Option<(Vec<u8>, SocketAddr)> {
+fn received<M>(reactor: &mut Reactor<M>, io: SocketId) -> Option<(Vec<u8>, SocketAddr)> {
     let mut bytes = Vec::with_capacity(100);
     match reactor.recv_datagram(io, &mut bytes) {
         Poll::Pending => None,

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{
-    Accepted, Endpoint, Io, Listener, Reactor, TcpTransport, Token, VirtualClock, Why,
+    Accepted, Endpoint, Listener, Reactor, SocketId, TcpTransport, Token, VirtualClock, Why,
 };
 
 use crate::nameless::Nameless;
@@ -20,7 +20,7 @@ struct Scene {
     client: Host<Log>,
     listener: Listener,
     gate: Token,
-    accepted: Vec<(Io, SocketAddr)>,
+    accepted: Vec<(SocketId, SocketAddr)>,
 }
 
 impl Scene {

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Active, App, Arena, Event, Io, Listener, Reactor, Token};
+use tidegate::reactor::{App, Arena, Driven, Event, Listener, Reactor, SocketId, Token};
 
 use crate::support::Folder;
 
@@ -24,7 +24,7 @@ impl App for Nobody {
 
 struct Thing;
 
-impl Active for Thing {
+impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
@@ -36,7 +36,7 @@ fn token() -> Token {
 fn converse(server: &mut Reactor<()>, client: &mut Reactor<()>, path: &Path) {
     let mut listener = Listener::bind_local(server, path, token()).unwrap();
     let near = client.connect_local(path, token()).unwrap();
-    let mut accepted: Vec<(Io, _)> = Vec::new();
+    let mut accepted: Vec<(SocketId, _)> = Vec::new();
     let mut heard = Vec::with_capacity(100);
     let mut said = false;
     for _ in 0..1000 {

@@ -5,13 +5,13 @@ use std::net::{Shutdown, TcpStream};
 use std::task::Poll;
 
 use socket2::SockRef;
-use tidegate::reactor::{Io, Listener, Ready, Why};
+use tidegate::reactor::{Listener, Ready, SocketId, Why};
 
 use crate::support::{Host, LONG, LOOPBACK, Log, read, ready, settle, tcp_log, tokens, write};
 
 /// An accepted connection whose owner was driven, and the client at its other end. Nothing was
 /// done on the connection yet.
-fn accepted() -> (Host<Log>, Io, TcpStream) {
+fn accepted() -> (Host<Log>, SocketId, TcpStream) {
     let mut host = tcp_log();
     let [gate, owner] = tokens();
     let mut listener = Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap();
@@ -32,7 +32,7 @@ fn accepted() -> (Host<Log>, Io, TcpStream) {
 }
 
 /// The same, after a read that would have blocked.
-fn watched() -> (Host<Log>, Io, TcpStream) {
+fn watched() -> (Host<Log>, SocketId, TcpStream) {
     let (mut host, io, client) = accepted();
     assert!(read(&mut host.reactor, io, 10).is_pending());
     settle(&mut [&mut host]);
@@ -47,7 +47,7 @@ fn until_driven(host: &mut Host<Log>) {
 }
 
 /// Reads until `all` has come, driven by events alone.
-fn read_all(host: &mut Host<Log>, io: Io, room: usize, all: usize) -> Vec<u8> {
+fn read_all(host: &mut Host<Log>, io: SocketId, room: usize, all: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < all {
         match read(&mut host.reactor, io, room) {

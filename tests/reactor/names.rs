@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::{
-    Active, App, Event, NameSources, Reactor, Resolver, ResolverLimits, Source, TcpTransport,
+    App, Driven, Event, NameSources, Reactor, Resolver, ResolverLimits, Source, TcpTransport,
     Token, VirtualClock,
 };
 use tidegate::work;
@@ -18,7 +18,7 @@ use crate::support::{Folder, LONG, tokens};
 const INTERVAL: Duration = Duration::from_secs(5);
 
 struct Names;
-impl Active for Names {
+impl Driven for Names {
     const KIND: u8 = 1;
 }
 

@@ -43,7 +43,7 @@ fn write_until_broken() {
 /// Closes `peer` with bytes unread, to which the kernel's answer is a reset.
 fn reset(
     reactor: &mut tidegate::reactor::Reactor<()>,
-    io: tidegate::reactor::Io,
+    io: tidegate::reactor::SocketId,
     mut peer: TcpStream,
 ) {
     peer.write_all(b"read by nobody").unwrap();

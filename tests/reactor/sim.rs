@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Fate, Faults, Network};
-use tidegate::reactor::{Clock, Io, Ready};
+use tidegate::reactor::{Clock, Ready, SocketId};
 
 use crate::stations::Station;
 use crate::support::{
@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 /// Two hosts with one connection between them.
-fn pair(network: &Network, a: Faults, b: Faults) -> (Host<Log>, Io, Host<Log>, Io) {
+fn pair(network: &Network, a: Faults, b: Faults) -> (Host<Log>, SocketId, Host<Log>, SocketId) {
     let (mut a, mut b) = (sim_log(network, 1, a), sim_log(network, 2, b));
     let [owner] = tokens();
     let listener = a.reactor.listen(address(1, 80), owner).unwrap();
@@ -148,7 +148,7 @@ fn there_are_no_more_sockets_than_the_host_may_have() {
 }
 
 #[track_caller]
-fn expect_reset(host: &mut Host<Log>, io: Io) {
+fn expect_reset(host: &mut Host<Log>, io: SocketId) {
     let Poll::Ready(Err(error)) = read(&mut host.reactor, io, 10) else { panic!("no reset") };
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     assert!(host.reactor.ready(io).contains(Ready::ERROR.union(Ready::WRITABLE)));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{
-    Active, App, Arena, Budget, Connector, Event, Io, Listener, Reactor, Token, Wake,
+    App, Arena, Budget, Connector, Driven, Event, Listener, Reactor, SocketId, Token, Wake,
 };
 
 const STAGGER: Duration = Duration::from_millis(250);
@@ -40,13 +40,13 @@ struct Stream {
 
 enum Phase {
     Connecting(Connector),
-    Open(Io),
+    Open(SocketId),
 }
 
-impl Active for Gate {
+impl Driven for Gate {
     const KIND: u8 = 0;
 }
-impl Active for Stream {
+impl Driven for Stream {
     const KIND: u8 = 1;
 }
 
@@ -125,7 +125,7 @@ impl Stream {
         reactor: &mut Reactor<()>,
         token: Token,
         rng: &mut Rng,
-    ) -> io::Result<Option<Io>> {
+    ) -> io::Result<Option<SocketId>> {
         let Some(io) = self.connected(reactor, token) else { return Ok(None) };
         let mut budget = Budget::default();
         while self.write(reactor, io, &mut budget)? | self.read(reactor, io, rng, &mut budget)? {
@@ -137,7 +137,7 @@ impl Stream {
         Ok((self.input_ended && self.output_ended).then_some(io))
     }
 
-    fn connected(&mut self, reactor: &mut Reactor<()>, token: Token) -> Option<Io> {
+    fn connected(&mut self, reactor: &mut Reactor<()>, token: Token) -> Option<SocketId> {
         if let Phase::Connecting(connector) = &mut self.phase {
             let Poll::Ready(connected) = connector.drive(reactor) else {
                 reactor.set_deadline(token, Some(connector.next_deadline()));
@@ -156,7 +156,7 @@ impl Stream {
     fn write(
         &mut self,
         reactor: &mut Reactor<()>,
-        io: Io,
+        io: SocketId,
         budget: &mut Budget,
     ) -> io::Result<bool> {
         if self.unsent.is_empty() {
@@ -180,7 +180,7 @@ impl Stream {
     fn read(
         &mut self,
         reactor: &mut Reactor<()>,
-        io: Io,
+        io: SocketId,
         rng: &mut Rng,
         budget: &mut Budget,
     ) -> io::Result<bool> {

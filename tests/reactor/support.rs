@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{
-    Active, App, Arena, Event, Io, Reactor, TcpTransport, Token, Turn, VirtualClock, Why,
+    App, Arena, Driven, Event, Reactor, SocketId, TcpTransport, Token, Turn, VirtualClock, Why,
 };
 
 /// A folder that goes with its value.
@@ -39,7 +39,7 @@ impl Drop for Folder {
 /// Something to be driven, when it does not matter what.
 pub(crate) struct Thing;
 
-impl Active for Thing {
+impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
@@ -76,9 +76,9 @@ impl<M: Send + 'static> App for Log<M> {
 }
 
 /// A program that is one function, called for each drive.
-pub(crate) struct Driven<F>(pub(crate) F);
+pub(crate) struct FnApp<F>(pub(crate) F);
 
-impl<F: FnMut(&mut Reactor<()>, Token, Why)> App for Driven<F> {
+impl<F: FnMut(&mut Reactor<()>, Token, Why)> App for FnApp<F> {
     type Mail = ();
 
     fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
@@ -231,7 +231,7 @@ pub(crate) fn ready<T>(poll: Poll<std::io::Result<T>>) -> T {
 /// Reads once, with room for `room` bytes.
 pub(crate) fn read<M>(
     reactor: &mut Reactor<M>,
-    io: Io,
+    io: SocketId,
     room: usize,
 ) -> Poll<std::io::Result<Vec<u8>>> {
     let mut bytes = Vec::with_capacity(room);
@@ -240,7 +240,7 @@ pub(crate) fn read<M>(
 
 /// Writes all of `bytes`, for which there must be room.
 #[track_caller]
-pub(crate) fn write<M>(reactor: &mut Reactor<M>, io: Io, bytes: &[u8]) {
+pub(crate) fn write<M>(reactor: &mut Reactor<M>, io: SocketId, bytes: &[u8]) {
     let sent = ready(reactor.send(io, &[std::io::IoSlice::new(bytes)]));
     assert_eq!(sent, bytes.len());
 }

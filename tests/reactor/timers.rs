@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Arena, Clock, Now, Reactor, TcpTransport, VirtualClock, Wake, Why};
 
-use crate::support::{Driven, Host, LONG, Log, Thing, millis, sim_log, tcp_reactor, tokens};
+use crate::support::{FnApp, Host, LONG, Log, Thing, millis, sim_log, tcp_reactor, tokens};
 
 #[test]
 fn a_deadline_drives_its_object_once_when_its_time_has_come() {
@@ -96,7 +96,7 @@ fn a_turn_over_tcp_ends_at_the_deadline_though_it_may_wait_longer() {
 fn a_deadline_that_has_passed_already_drives_in_the_next_turn() {
     let mut host = Host::new(
         tcp_reactor(&VirtualClock::default()),
-        Driven(|reactor: &mut Reactor<()>, token, _| {
+        FnApp(|reactor: &mut Reactor<()>, token, _| {
             reactor.set_deadline(token, Some(reactor.now().mono));
         }),
     );

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Arena, Budget, Clock, Id, Io, Reactor, Ready, Token, Wake, Why};
+use tidegate::reactor::{Arena, Budget, Clock, Id, Reactor, Ready, SocketId, Token, Wake, Why};
 
-use crate::support::{Driven, Host, Log, Thing, address, read, ready, sim_log, tokens, write};
+use crate::support::{FnApp, Host, Log, Thing, address, read, ready, sim_log, tokens, write};
 
 #[test]
 fn an_object_is_driven_once_a_turn_for_all_that_happened_to_it() {
@@ -27,7 +27,7 @@ fn an_object_that_wakes_itself_waits_for_the_next_turn() {
     let mut drives = 0;
     let mut host = Host::new(
         reactor(),
-        Driven(|reactor: &mut Reactor<()>, token, _| {
+        FnApp(|reactor: &mut Reactor<()>, token, _| {
             drives += 1;
             reactor.wake(token);
         }),
@@ -46,7 +46,7 @@ fn who_is_woken_in_a_turn_before_its_drive_is_driven_in_it() {
     let mut order = Vec::new();
     let mut host = Host::new(
         reactor(),
-        Driven(|reactor: &mut Reactor<()>, token, _| {
+        FnApp(|reactor: &mut Reactor<()>, token, _| {
             order.push(token);
             if token == first {
                 reactor.wake(second);
@@ -122,7 +122,7 @@ fn an_object_that_always_has_work_lets_the_others_have_their_turn() {
     let (mut order, mut of_flood, mut words) = (Vec::new(), Vec::new(), Vec::new());
     let mut host = Host::new(
         host.reactor,
-        Driven(|reactor: &mut Reactor<()>, token, _| {
+        FnApp(|reactor: &mut Reactor<()>, token, _| {
             order.push(token);
             if token == greedy {
                 let before = of_flood.len();
@@ -143,7 +143,7 @@ fn an_object_that_always_has_work_lets_the_others_have_their_turn() {
     assert!(order.len() > 16, "{}", order.len());
 }
 
-fn read_within_budget(reactor: &mut Reactor<()>, token: Token, io: Io, into: &mut Vec<u8>) {
+fn read_within_budget(reactor: &mut Reactor<()>, token: Token, io: SocketId, into: &mut Vec<u8>) {
     let mut budget = Budget::default();
     while !budget.is_spent() {
         let std::task::Poll::Ready(bytes) = read(reactor, io, 5000) else { return };
@@ -182,7 +182,7 @@ fn a_socket_that_changes_hands_drives_its_new_owner_only_for_what_that_could_mis
 #[test]
 fn a_run_ends_after_the_turn_in_which_it_is_told_to() {
     let mut drives = 0;
-    let mut app = Driven(|reactor: &mut Reactor<()>, token, _| {
+    let mut app = FnApp(|reactor: &mut Reactor<()>, token, _| {
         drives += 1;
         if drives == 3 {
             reactor.stop();
@@ -224,7 +224,7 @@ fn turn_ends_after_milliseconds_and_objects_left_are_driven_behind_the_next_poll
     let mut order = Vec::new();
     let mut host = Host::new(
         network.reactor("192.0.2.1".parse().unwrap(), Faults::NONE),
-        Driven(|reactor: &mut Reactor<()>, token, why| {
+        FnApp(|reactor: &mut Reactor<()>, token, why| {
             order.push((token, why));
             clock.advance(Duration::from_millis(1)); // work that takes its time
             if why == Why::WAKE && order.len() == 1 {

@@ -7,7 +7,7 @@ use std::thread;
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{Reactor, Waker, Why};
 
-use crate::support::{Driven, Host, Log, sim_log, tokens};
+use crate::support::{FnApp, Host, Log, sim_log, tokens};
 
 #[test]
 fn wake_of_another_thread_ends_a_turn_that_waits() {
@@ -38,7 +38,7 @@ fn no_wake_is_lost_and_many_count_as_one() {
     });
     let (mut seen, mut drives) = (0, 0);
     while seen < wakes {
-        let mut app = Driven(|_: &mut Reactor<()>, _, _| {
+        let mut app = FnApp(|_: &mut Reactor<()>, _, _| {
             seen = made.load(Ordering::Acquire);
             drives += 1;
         });

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::Poll;
 
-use tidegate::reactor::{Active, App, Arena, Event, Id, Io, Listener, Reactor, Token, Wake};
+use tidegate::reactor::{App, Arena, Driven, Event, Id, Listener, Reactor, SocketId, Token, Wake};
 
 use super::form::{Action, Peer};
 use super::incoming::{End, Incoming};
@@ -27,7 +27,7 @@ struct Gate {
 
 /// One side of a connection.
 struct Stream {
-    io: Option<Io>,
+    io: Option<SocketId>,
     connected: bool,
     unsent: VecDeque<u8>,
     /// Whether its output ends when all is sent.
@@ -37,10 +37,10 @@ struct Stream {
     pub(crate) incoming: Incoming,
 }
 
-impl Active for Gate {
+impl Driven for Gate {
     const KIND: u8 = 0;
 }
-impl Active for Stream {
+impl Driven for Stream {
     const KIND: u8 = 1;
 }
 
@@ -165,7 +165,7 @@ impl Peers {
 }
 
 impl Stream {
-    fn new(io: Io, connected: bool) -> Self {
+    fn new(io: SocketId, connected: bool) -> Self {
         Self {
             io: Some(io),
             connected,
@@ -190,7 +190,7 @@ impl Stream {
         self.read(reactor, io);
     }
 
-    fn write(&mut self, reactor: &mut Reactor<()>, io: Io) {
+    fn write(&mut self, reactor: &mut Reactor<()>, io: SocketId) {
         while !self.unsent.is_empty() {
             let (front, back) = self.unsent.as_slices();
             match reactor.send(io, &[IoSlice::new(front), IoSlice::new(back)]) {
@@ -205,7 +205,7 @@ impl Stream {
         }
     }
 
-    fn read(&mut self, reactor: &mut Reactor<()>, io: Io) {
+    fn read(&mut self, reactor: &mut Reactor<()>, io: SocketId) {
         while self.appetite > 0 && self.incoming.end.is_none() {
             let mut bytes = Vec::with_capacity(self.appetite.min(64 * 1024));
             match reactor.recv(io, &mut bytes) {

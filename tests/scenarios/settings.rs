@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use tidegate::access::{GivenRule, Source, read_rules};
-use tidegate::auth::{self, Accounts, FailureLimit, PathPrefix, Side, Users};
+use tidegate::access::{GivenRule, RuleSource, read_rules};
+use tidegate::auth::{self, FailureLimit, PathPrefix, RealmUsers, Side, Users};
 use tidegate::proxy::{AuthRules, ProtectionSpace, ReverseOrigin, Settings};
 use tidegate::units::{Bytes, Unit};
 
@@ -24,7 +24,8 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
             let rules = Arc::make_mut(&mut settings.destinations.egress);
             let option = text.replace('_', " ").parse().map_err(|error| format!("{error}"))?;
             let line = u32::try_from(rules.len() + 1).unwrap();
-            let rule = [GivenRule { option, place: Some((Source::File("rules".into()), line)) }];
+            let rule =
+                [GivenRule { option, place: Some((RuleSource::File("rules".into()), line)) }];
             let none = &mut |file: &str| Err(format!("there is no file {file}"));
             read_rules(rules, &rule, none).map_err(|bad| bad.to_string())?;
         }
@@ -43,7 +44,7 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
             let space = space(settings);
             let mut users = space.accounts.users().clone();
             users.read("users", text.as_bytes()).map_err(|bad| bad.to_string())?;
-            space.accounts = Arc::new(Accounts::new(users, &space.settings));
+            space.accounts = Arc::new(RealmUsers::new(users, &space.settings));
         }
         "no-clients" => settings.clients.clear(),
         "no-users" => settings.auth = None,
@@ -55,7 +56,7 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
             let space = space(settings);
             space.settings.realm = text.parse()?;
             let users = space.accounts.users().clone();
-            space.accounts = Arc::new(Accounts::new(users, &space.settings));
+            space.accounts = Arc::new(RealmUsers::new(users, &space.settings));
         }
         "auth" => {
             let settings = &mut space(settings).settings;

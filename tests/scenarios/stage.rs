@@ -8,12 +8,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use tidegate::auth::Job;
+use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
-    Command, Hasher, LogSink, Mail, Reclaimer, Resolver, Settings, Surroundings, Worker,
+    Command, Environment, LogSink, Mail, PasswordVerifier, Reclaimer, Resolver, Settings, Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network};
-use tidegate::reactor::{Clock, Load, Reactor, TcpTransport, VirtualClock};
+use tidegate::reactor::{Clock, LoopStats, Reactor, TcpTransport, VirtualClock};
 
 use super::peers::Peers;
 
@@ -39,7 +39,7 @@ pub(crate) struct Stage {
     pub(crate) peer_reactor: Reactor<()>,
     pub(crate) peers: Peers,
     questions: Receiver<String>,
-    jobs: Receiver<Job>,
+    jobs: Receiver<VerifyJob>,
     /// Whether passwords are left unverified.
     pub(crate) hasher_pauses: bool,
     /// How many were verified.
@@ -148,7 +148,7 @@ impl Ground {
         let (asker, questions) = channel();
         let (hasher, jobs) = channel();
         let (writer, log) = channel();
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             resolver: Some(Box::new(Asker(asker))),
             hasher: Box::new(Hashing(hasher)),
             reclaimer: Box::new(Elsewhere),
@@ -267,14 +267,14 @@ impl Stage {
         if !self.hasher_pauses {
             for job in self.jobs.try_iter() {
                 self.hashed += 1;
-                self.proxy.mailbox().send(Mail::Hashed(job.run())).unwrap();
+                self.proxy.mailbox().send(Mail::Verified(job.run())).unwrap();
             }
         }
     }
 
     /// What the proxy says of itself under `name`.
     pub(crate) fn figure(&self, name: &str) -> Option<String> {
-        let figures = self.worker.stats(&Load::default()).prometheus();
+        let figures = self.worker.stats(&LoopStats::default()).prometheus();
         let line =
             figures.lines().find_map(|line| line.strip_prefix("tidegate_")?.strip_prefix(name));
         line.map(|value| value.trim().to_owned())
@@ -308,10 +308,10 @@ impl Resolver for Asker {
 
 /// Hands passwords on to the stage, which verifies them in between turns.
 #[derive(Debug)]
-struct Hashing(Sender<Job>);
+struct Hashing(Sender<VerifyJob>);
 
-impl Hasher for Hashing {
-    fn ask(&mut self, job: Job, _: usize) -> bool {
+impl PasswordVerifier for Hashing {
+    fn ask(&mut self, job: VerifyJob, _: usize) -> bool {
         self.0.send(job).is_ok()
     }
 }

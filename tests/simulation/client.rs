@@ -4,9 +4,9 @@ use std::io::IoSlice;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tidegate::http::{ClientCodec, FromOrigin, HeadLimits, Method, Name, ResponseHead};
+use tidegate::http::{ClientCodec, ClientEvent, HeadLimits, Method, Name, ResponseHead};
 use tidegate::reactor::sim::Rng;
-use tidegate::reactor::{Active, Id, Io, Reactor};
+use tidegate::reactor::{Driven, Id, Reactor, SocketId};
 
 use crate::ask::{Ask, User};
 use crate::plan::Plan;
@@ -44,7 +44,7 @@ impl Tally {
 
 pub(crate) struct SimClient {
     pub(crate) id: Id<Self>,
-    pub(crate) io: Io,
+    pub(crate) io: SocketId,
     asks: Vec<Ask>,
     /// The one that is being answered.
     current: usize,
@@ -61,7 +61,7 @@ pub(crate) struct SimClient {
     half_closes: bool,
 }
 
-impl Active for SimClient {
+impl Driven for SimClient {
     const KIND: u8 = 10;
 }
 
@@ -75,7 +75,7 @@ impl SimClient {
     /// A client of a proxy that may be for `users` only.
     pub(crate) fn new(
         id: Id<Self>,
-        io: Io,
+        io: SocketId,
         plans: &[Plan],
         users: bool,
         rng: &mut Rng,
@@ -190,16 +190,16 @@ impl SimClient {
         let decoded = self.codec.decode(&self.input, &HeadLimits::default());
         let (used, event) = decoded.expect("the proxy sends well-formed answers");
         let progress = used > 0 || event.is_some();
-        let ended = matches!(event, Some(FromOrigin::End(_)));
+        let ended = matches!(event, Some(ClientEvent::End(_)));
         match event {
-            Some(FromOrigin::Interim(head)) => assert_eq!(head.status().code(), 103),
-            Some(FromOrigin::Response(head)) => self.head = Some(head),
-            Some(FromOrigin::Content(range)) => {
+            Some(ClientEvent::Interim(head)) => assert_eq!(head.status().code(), 103),
+            Some(ClientEvent::Response(head)) => self.head = Some(head),
+            Some(ClientEvent::Content(range)) => {
                 self.content.extend_from_slice(&self.input[range]);
                 let head = self.head.as_ref().expect("content follows a head");
                 self.asks[self.current].judge_prefix(head, &self.content, plans);
             }
-            Some(FromOrigin::End(_)) | None => {}
+            Some(ClientEvent::End(_)) | None => {}
         }
         self.input.drain(..used);
         if ended {

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tidegate::access::{Cidr, Host, RuleSet, read_rules};
 use tidegate::proxy::{
-    Command, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker,
+    Command, Environment, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Active, App, Arena, Event, Io, Mailbox, Reactor, Token};
+use tidegate::reactor::{App, Arena, Driven, Event, Mailbox, Reactor, SocketId, Token};
 
 use crate::unused::Unused;
 
@@ -47,13 +47,13 @@ impl Resolver for Table {
 /// A client that says one thing and hears what it is told.
 #[derive(Debug, Default)]
 struct Caller {
-    io: Option<Io>,
+    io: Option<SocketId>,
     unsaid: Vec<u8>,
     heard: Vec<u8>,
     ended: bool,
 }
 
-impl Active for Caller {
+impl Driven for Caller {
     const KIND: u8 = 0;
 }
 
@@ -96,7 +96,7 @@ impl Bench {
         let here: IpAddr = PROXY.parse().unwrap();
         let mut reactor: Reactor<Mail> = network.reactor(here, Faults::NONE);
         let (sender, asked) = channel();
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             resolver: Some(Box::new(Table { mailbox: reactor.mailbox(), asked: sender, names })),
             hasher: Box::new(Unused),
             reclaimer: Box::new(ReclaimAtOnce),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::access::{GivenRule, RuleSet, read_rules};
-use tidegate::proxy::Question;
+use tidegate::proxy::ExplainQuery;
 
 use crate::destinations::{Bench, CLIENT, PROXY, status};
 
@@ -74,7 +74,7 @@ fn explain(
     (method, url): (&str, &str),
     listener: Option<SocketAddr>,
 ) -> (bool, String) {
-    let question = Question {
+    let question = ExplainQuery {
         method: method.into(),
         url: url.into(),
         client: CLIENT.parse().unwrap(),

@@ -5,9 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tidegate::proxy::{Mail, NoLog, ReclaimAtOnce, Settings, Surroundings, Worker};
+use tidegate::proxy::{Environment, Mail, NoLog, ReclaimAtOnce, Settings, Worker};
 use tidegate::reactor::sim::{self, Faults, Metered, Network, Rng};
-use tidegate::reactor::{Active, App, Arena, Clock, Event, Io, Listener, Load, Reactor, Token};
+use tidegate::reactor::{
+    App, Arena, Clock, Driven, Event, Listener, LoopStats, Reactor, SocketId, Token,
+};
 use tidegate::units::Bytes;
 
 use crate::unused::Unused;
@@ -24,7 +26,7 @@ const DRIP: Duration = Duration::from_millis(100);
 
 struct Thing;
 
-impl Active for Thing {
+impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
@@ -61,7 +63,7 @@ impl Host {
 
 /// A connection of such a host.
 struct Connection {
-    io: Io,
+    io: SocketId,
     unsent: Vec<u8>,
     received: Vec<u8>,
     ended: bool,
@@ -272,7 +274,7 @@ fn serve_beside(size: usize, seed: u64) -> (usize, Duration) {
 }
 
 fn figure(worker: &Worker, name: &str) -> u64 {
-    let figures = worker.stats(&Load::default()).prometheus();
+    let figures = worker.stats(&LoopStats::default()).prometheus();
     let name = format!("tidegate_{name} ");
     figures.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
 }
@@ -282,7 +284,7 @@ fn worker(rng: &mut Rng) -> Worker {
     settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
     settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
     settings.limits.connection_memory = Bytes(MEMORY);
-    let surroundings = Surroundings {
+    let surroundings = Environment {
         resolver: Some(Box::new(Unused)),
         hasher: Box::new(Unused),
         reclaimer: Box::new(ReclaimAtOnce),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tidegate::dns::Response;
 use tidegate::reactor::sim::Rng;
-use tidegate::reactor::{Io, Reactor, Token};
+use tidegate::reactor::{Reactor, SocketId, Token};
 
 pub(crate) const NAMES: &str = "198.51.100.53:53";
 /// The second address of the origin.
@@ -40,7 +40,7 @@ impl Manner {
 }
 
 pub(crate) struct NameServer {
-    io: Io,
+    io: SocketId,
     owner: Token,
     manner: Manner,
     /// Responses that are not sent yet.

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::task::Poll;
 use std::time::Instant;
 
-use tidegate::http::{FromClient, HeadLimits, Method, Name, RequestHead, ServerCodec, range};
+use tidegate::http::{HeadLimits, Method, Name, RequestHead, ServerCodec, ServerEvent, range};
 use tidegate::reactor::sim::Rng;
-use tidegate::reactor::{Active, Id, Io, Reactor};
+use tidegate::reactor::{Driven, Id, Reactor, SocketId};
 
 use crate::plan::{Framing, Plan};
 
@@ -20,7 +20,7 @@ const STRAY: u32 = 3;
 
 pub(crate) struct OriginConnection {
     pub(crate) id: Id<Self>,
-    pub(crate) io: Io,
+    pub(crate) io: SocketId,
     codec: ServerCodec,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -36,12 +36,12 @@ pub(crate) struct OriginConnection {
     echoes: bool,
 }
 
-impl Active for OriginConnection {
+impl Driven for OriginConnection {
     const KIND: u8 = 9;
 }
 
 impl OriginConnection {
-    pub(crate) fn new(id: Id<Self>, io: Io, echoes: bool) -> Self {
+    pub(crate) fn new(id: Id<Self>, io: SocketId, echoes: bool) -> Self {
         Self {
             id,
             io,
@@ -125,15 +125,17 @@ impl OriginConnection {
         let decoded = self.codec.decode(&self.input, &HeadLimits::default());
         let (used, event) = decoded.expect("the proxy sends well-formed requests");
         match event {
-            Some(FromClient::Request(head)) => {
+            Some(ServerEvent::Request(head)) => {
                 let complete = !head.framing().has_content();
                 self.request = Some(head);
                 if complete {
                     self.answer(reactor, plans, rng);
                 }
             }
-            Some(FromClient::Content(range)) => self.received.extend_from_slice(&self.input[range]),
-            Some(FromClient::End(_)) => self.answer(reactor, plans, rng),
+            Some(ServerEvent::Content(range)) => {
+                self.received.extend_from_slice(&self.input[range])
+            }
+            Some(ServerEvent::End(_)) => self.answer(reactor, plans, rng),
             None if used == 0 => return false,
             None => {}
         }

@@ -11,10 +11,10 @@ use std::time::Duration;
 use tidegate::access::{RuleSet, read_rules};
 use tidegate::auth::{self, PathPrefix, Side, Users};
 use tidegate::proxy::{
-    AuthRules, Command, Mail, NoLog, ProtectionSpace, Reclaimer, Settings, Surroundings, Worker,
+    AuthRules, Command, Environment, Mail, NoLog, ProtectionSpace, Reclaimer, Settings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Metered, Network};
-use tidegate::reactor::{Active, App, Arena, Event, Reactor};
+use tidegate::reactor::{App, Arena, Driven, Event, Reactor};
 use tidegate::work;
 
 use crate::unused::Unused;
@@ -28,7 +28,7 @@ const PROXY: &str = "203.0.113.1";
 
 struct Peer;
 
-impl Active for Peer {
+impl Driven for Peer {
     const KIND: u8 = 0;
 }
 
@@ -90,7 +90,7 @@ impl Bench {
         let here: IpAddr = PROXY.parse().unwrap();
         let reactor: Reactor<Mail> = network.reactor(here, Faults::NONE);
         let (told, freed) = channel();
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             resolver: Some(Box::new(Unused)),
             hasher: Box::new(Unused),
             reclaimer: Box::new(Counting(told)),

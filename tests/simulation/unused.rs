@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use tidegate::auth::Job;
-use tidegate::proxy::{Hasher, Resolver};
+use tidegate::auth::VerifyJob;
+use tidegate::proxy::{PasswordVerifier, Resolver};
 
 /// Never answers, and verifies nothing.
 #[derive(Debug)]
@@ -13,8 +13,8 @@ impl Resolver for Unused {
     fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
-impl Hasher for Unused {
-    fn ask(&mut self, _: Job, _: usize) -> bool {
+impl PasswordVerifier for Unused {
+    fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
         false
     }
 }

@@ -4,15 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use tidegate::auth::{self, Job, PathPrefix, Side, Users};
+use tidegate::auth::{self, PathPrefix, Side, Users, VerifyJob};
 use tidegate::proxy::{
-    AuthRules, Command, Hasher, LogFormat, LogSink, Mail, ProtectionSpace, ReclaimAtOnce, Resolver,
-    Settings, Surroundings, Worker,
+    AuthRules, Command, Environment, LogFormat, LogSink, Mail, PasswordVerifier, ProtectionSpace,
+    ReclaimAtOnce, Resolver, Settings, Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network, Rng};
 use tidegate::reactor::{
-    Active, App, Arena, Clock, Event, Io, Listener, Mailbox, NameSources, Reactor, Source, Token,
-    Wake,
+    App, Arena, Clock, Driven, Event, Listener, Mailbox, NameSources, Reactor, SocketId, Source,
+    Token, Wake,
 };
 
 use crate::client::{SimClient, Tally};
@@ -59,18 +59,18 @@ impl LogSink for BlockedLog {
 
 /// Hands passwords on.
 #[derive(Debug)]
-struct Hashing(Sender<Job>);
+struct Hashing(Sender<VerifyJob>);
 
-impl Hasher for Hashing {
-    fn ask(&mut self, job: Job, _: usize) -> bool {
+impl PasswordVerifier for Hashing {
+    fn ask(&mut self, job: VerifyJob, _: usize) -> bool {
         self.0.send(job).is_ok()
     }
 }
 
 /// Verifies passwords, each after a while, which may be too long.
 struct Verifier {
-    asked: Receiver<Job>,
-    due: Vec<(Instant, Job)>,
+    asked: Receiver<VerifyJob>,
+    due: Vec<(Instant, VerifyJob)>,
     mailbox: Mailbox<Mail>,
 }
 
@@ -82,7 +82,7 @@ impl Verifier {
             self.due.push((now + delay, job));
         }
         for (_, job) in self.due.extract_if(.., |(at, _)| *at <= now) {
-            self.mailbox.send(Mail::Hashed(job.run())).unwrap();
+            self.mailbox.send(Mail::Verified(job.run())).unwrap();
         }
     }
 
@@ -109,14 +109,14 @@ struct Gate {
     echoes: bool,
 }
 
-impl Active for Gate {
+impl Driven for Gate {
     const KIND: u8 = 8;
 }
 
 /// What the name server is driven for.
 struct Asked;
 
-impl Active for Asked {
+impl Driven for Asked {
     const KIND: u8 = 11;
 }
 
@@ -169,7 +169,8 @@ impl Peers {
     fn add_client(&mut self, reactor: &mut Reactor<()>) {
         let now = reactor.now().mono;
         let (plans, users, rng) = (&self.plans, self.users, &mut self.rng);
-        let mut connect = |token| -> Io { reactor.connect(PROXY.parse().unwrap(), token).unwrap() };
+        let mut connect =
+            |token| -> SocketId { reactor.connect(PROXY.parse().unwrap(), token).unwrap() };
         let id = self
             .clients
             .insert_with(|id| SimClient::new(id, connect(id.token()), plans, users, rng, now));
@@ -283,7 +284,12 @@ fn auth_rules(rng: &mut Rng) -> AuthRules {
     AuthRules { spaces: vec![space], ban: ban.parse().unwrap() }
 }
 
-fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut Rng) -> Worker {
+fn worker(
+    reactor: &Reactor<Mail>,
+    users: bool,
+    hasher: Sender<VerifyJob>,
+    rng: &mut Rng,
+) -> Worker {
     let mut settings = Settings::forward("sim");
     settings.destinations.rules =
         ["198.51.100.0/24", "2001:db8::/32"].map(|rule| rule.parse().unwrap()).to_vec();
@@ -306,7 +312,7 @@ fn worker(reactor: &Reactor<Mail>, users: bool, hasher: Sender<Job>, rng: &mut R
         true => Some(Box::new(Hosts(reactor.mailbox()))),
         false => None,
     };
-    let surroundings = Surroundings {
+    let surroundings = Environment {
         resolver: by_mail,
         hasher: Box::new(Hashing(hasher)),
         reclaimer: Box::new(ReclaimAtOnce),

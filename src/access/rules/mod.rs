@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use crate::work::{self, LOOK_UP};
 
-use super::condition::{Asker, Conditions};
+use super::condition::{Conditions, RequestContext};
 use super::embedded::{ends, facets};
-use super::names::Line;
+use super::names::LineNumber;
 use super::net::Cidr;
 use super::own::Own;
 use super::rule::{Action, Destination};
@@ -20,7 +20,7 @@ use super::targets::{Fit, Targets, first};
 
 /// Where a rule was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum RuleSource {
     /// Among the options; its line counts them from 1.
     Options,
     /// In a file.
@@ -29,55 +29,55 @@ pub enum Source {
 
 /// A rule that has decided, for whoever asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleName {
+pub struct RuleRef {
     /// The rule, as it could be written.
     pub text: String,
     /// Where it stands; none for the default.
-    pub place: Option<(Source, u32)>,
+    pub place: Option<(RuleSource, u32)>,
 }
 
-impl RuleName {
+impl RuleRef {
     /// What logs call it: `rule rules.txt:7`, `rule 3`, `rule-default`.
     #[must_use]
     pub fn reason(&self) -> String {
         match &self.place {
             None => "rule-default".into(),
-            Some((Source::Options, line)) => format!("rule {line}"),
-            Some((Source::File(file), line)) => format!("rule {file}:{line}"),
+            Some((RuleSource::Options, line)) => format!("rule {line}"),
+            Some((RuleSource::File(file), line)) => format!("rule {file}:{line}"),
         }
     }
 }
 
-impl fmt::Display for RuleName {
+impl fmt::Display for RuleRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "'{}'", self.text)?;
         match &self.place {
             None => Ok(()),
-            Some((Source::Options, line)) => write!(f, " (rule {line})"),
-            Some((Source::File(file), line)) => write!(f, " ({file}:{line})"),
+            Some((RuleSource::Options, line)) => write!(f, " (rule {line})"),
+            Some((RuleSource::File(file), line)) => write!(f, " ({file}:{line})"),
         }
     }
 }
 
 /// What the rules have decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ruling {
+pub(super) enum Decision {
     /// It passes, and what the rule names is no longer denied of itself.
-    Allow(Lifted),
+    Allow(Exemptions),
     /// It passes, and would have been refused.
-    Report(RuleName),
-    Deny(RuleName),
+    Report(RuleRef),
+    Deny(RuleRef),
 }
 
 /// What is denied until it is named, and was named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lifted {
+pub(super) struct Exemptions {
     pub(super) ports: bool,
     range: Option<Cidr>,
     classes: Vec<AddressClass>,
 }
 
-impl Lifted {
+impl Exemptions {
     /// Whether an address of a class was named.
     pub(super) fn names(&self, address: IpAddr, class: AddressClass) -> bool {
         self.range.is_some_and(|range| range.contains(address)) || self.classes.contains(&class)
@@ -95,10 +95,10 @@ struct Group {
 /// Rules that were read one after the other from one place.
 #[derive(Clone, Debug)]
 struct Section {
-    source: Source,
+    source: RuleSource,
     /// The line of the first of them there, and among all.
     at: u32,
-    first: Line,
+    first: LineNumber,
 }
 
 /// All rules, and what becomes of requests that none of them fits. Without rules, everything passes.
@@ -110,7 +110,7 @@ pub struct RuleSet {
     /// How many conditions are to be looked at, each value for itself.
     conditions: usize,
     sections: Vec<Section>,
-    last: Line,
+    last: LineNumber,
     denies: bool,
     reports: bool,
     /// The files that they were read from, each with a hash of what it held.
@@ -128,9 +128,9 @@ pub(super) struct Answer {
     /// does.
     undecided: Vec<usize>,
     /// Where that stands.
-    line: Line,
+    line: LineNumber,
     /// What is decided if none of them does.
-    otherwise: Ruling,
+    otherwise: Decision,
 }
 
 impl Drop for RuleSet {
@@ -208,7 +208,7 @@ impl RuleSet {
     /// What there is too much of.
     pub(super) fn add(
         &mut self,
-        place: (&Source, u32),
+        place: (&RuleSource, u32),
         action: Action,
         conditions: &Conditions,
         to: &Destination,
@@ -236,7 +236,7 @@ impl RuleSet {
     }
 
     /// The line of the next rule among all.
-    fn line(&mut self, (source, at): (&Source, u32)) -> Option<Line> {
+    fn line(&mut self, (source, at): (&RuleSource, u32)) -> Option<LineNumber> {
         let section = self.sections.last().filter(|section| section.source == *source);
         let next =
             section.and_then(|section| section.first.checked_add(at.checked_sub(section.at)?));
@@ -252,14 +252,20 @@ impl RuleSet {
     }
 
     /// Where the rule was written that has this line among all.
-    fn place(&self, line: Line) -> Option<(Source, u32)> {
+    fn place(&self, line: LineNumber) -> Option<(RuleSource, u32)> {
         let next = self.sections.partition_point(|section| section.first <= line);
         let section = self.sections.get(next.checked_sub(1)?)?;
         Some((section.source.clone(), section.at + (line - section.first)))
     }
 
     /// What is decided before an address is known; of an address that was asked for, everything is.
-    pub(super) fn ask(&self, asker: &Asker<'_>, host: &Host, port: u16, own: &Own) -> Answer {
+    pub(super) fn ask(
+        &self,
+        asker: &RequestContext<'_>,
+        host: &Host,
+        port: u16,
+        own: &Own,
+    ) -> Answer {
         let (mut decided, mut undecided) = (None, Vec::new());
         for (at, group) in self.groups.iter().enumerate() {
             if !group.conditions.hold(asker, port) {
@@ -276,7 +282,7 @@ impl RuleSet {
             let fits = decided.into_iter().chain(fit.map(|fit| (group, fit)));
             decided = fits.min_by_key(|(_, fit): &(_, Fit<'_>)| fit.line);
         }
-        let line = decided.as_ref().map_or(Line::MAX, |(_, fit)| fit.line);
+        let line = decided.as_ref().map_or(LineNumber::MAX, |(_, fit)| fit.line);
         let otherwise =
             decided.map_or_else(|| self.fallback(), |(group, fit)| self.ruling(group, &fit));
         undecided.retain(|&(first, _)| first < line);
@@ -285,14 +291,20 @@ impl RuleSet {
         // What is denied by the name, and could only be denied by an address, is denied: nobody has to
         // be asked for that.
         let denies = |&at: &usize| self.groups.get(at).is_some_and(|it| it.action == Action::Deny);
-        if matches!(otherwise, Ruling::Deny(_)) && undecided.iter().all(denies) {
+        if matches!(otherwise, Decision::Deny(_)) && undecided.iter().all(denies) {
             undecided.clear();
         }
         Answer { undecided, line, otherwise }
     }
 
     /// What is decided of an address that `host` has.
-    pub(super) fn judge(&self, answer: &Answer, host: &Host, address: IpAddr, own: &Own) -> Ruling {
+    pub(super) fn judge(
+        &self,
+        answer: &Answer,
+        host: &Host,
+        address: IpAddr,
+        own: &Own,
+    ) -> Decision {
         let fits = self.left_open(answer).filter_map(|group| {
             let fit = group.fits(host, address, own)?;
             (fit.line < answer.line).then_some((group, fit))
@@ -309,7 +321,7 @@ impl RuleSet {
     }
 
     /// The rules that an answer leaves open: of those that differ in their destination only, the first.
-    pub(super) fn undecided(&self, answer: &Answer, host: &Host) -> impl Iterator<Item = RuleName> {
+    pub(super) fn undecided(&self, answer: &Answer, host: &Host) -> impl Iterator<Item = RuleRef> {
         self.left_open(answer).filter_map(|group| {
             let fit = group.may_fit(host.name()?)?;
             Some(self.name(group, &fit))
@@ -319,11 +331,11 @@ impl RuleSet {
     /// The first rule that fits: whatever the addresses are, or one of them.
     pub(super) fn fitting(
         &self,
-        asker: &Asker<'_>,
+        asker: &RequestContext<'_>,
         (host, port): (&Host, u16),
         address: Option<IpAddr>,
         own: &Own,
-    ) -> Option<RuleName> {
+    ) -> Option<RuleRef> {
         let held = self.groups.iter().filter(|group| group.conditions.hold(asker, port));
         let fits = held.filter_map(|group| {
             let fit = match (address, host) {
@@ -341,39 +353,39 @@ impl RuleSet {
     /// Whether a rule that an answer leaves open, or that decides it, lifts the denial of ports.
     pub(super) fn may_lift_ports(&self, answer: &Answer) -> bool {
         let lifts = |group: &Group| group.action == Action::Allow && group.conditions.names_ports();
-        matches!(answer.otherwise, Ruling::Allow(Lifted { ports: true, .. }))
+        matches!(answer.otherwise, Decision::Allow(Exemptions { ports: true, .. }))
             || self.left_open(answer).any(lifts)
     }
 
-    fn ruling(&self, group: &Group, fit: &Fit<'_>) -> Ruling {
+    fn ruling(&self, group: &Group, fit: &Fit<'_>) -> Decision {
         match group.action {
-            Action::Allow => Ruling::Allow(Lifted {
+            Action::Allow => Decision::Allow(Exemptions {
                 ports: group.conditions.names_ports(),
                 range: fit.range(),
                 classes: group.conditions.classes().to_vec(),
             }),
-            Action::Deny if !self.reports => Ruling::Deny(self.name(group, fit)),
-            Action::Deny | Action::Report => Ruling::Report(self.name(group, fit)),
+            Action::Deny if !self.reports => Decision::Deny(self.name(group, fit)),
+            Action::Deny | Action::Report => Decision::Report(self.name(group, fit)),
         }
     }
 
-    fn fallback(&self) -> Ruling {
+    fn fallback(&self) -> Decision {
         if !self.denies {
-            return Ruling::Allow(Lifted::default());
+            return Decision::Allow(Exemptions::default());
         }
-        let default = RuleName { text: "rule-default deny".into(), place: None };
-        if self.reports { Ruling::Report(default) } else { Ruling::Deny(default) }
+        let default = RuleRef { text: "rule-default deny".into(), place: None };
+        if self.reports { Decision::Report(default) } else { Decision::Deny(default) }
     }
 
-    fn name(&self, group: &Group, fit: &Fit<'_>) -> RuleName {
+    fn name(&self, group: &Group, fit: &Fit<'_>) -> RuleRef {
         let text = format!("{}{fit}{}", group.action, group.conditions);
-        RuleName { text, place: self.place(fit.line) }
+        RuleRef { text, place: self.place(fit.line) }
     }
 }
 
 impl Answer {
     /// What is decided, if that depends on no address.
-    pub(super) fn decided(&self) -> Option<&Ruling> {
+    pub(super) fn decided(&self) -> Option<&Decision> {
         self.undecided.is_empty().then_some(&self.otherwise)
     }
 }

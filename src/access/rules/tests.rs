@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::{
-    Asker, Denial, DestinationPolicy, GivenRule, Host, Own, RuleOption, RuleSet, Scheme, Source,
-    read_rules,
+    Denial, DestinationPolicy, GivenRule, Host, Own, RequestContext, RuleOption, RuleSet,
+    RuleSource, Scheme, read_rules,
 };
 
-fn asker(method: &str) -> Asker<'_> {
+fn asker(method: &str) -> RequestContext<'_> {
     let client = IpAddr::from([127, 0, 0, 1]);
-    Asker { client, user: None, listener: None, method, scheme: Scheme::Http }
+    RequestContext { client, user: None, listener: None, method, scheme: Scheme::Http }
 }
 
 fn policy(set: RuleSet) -> DestinationPolicy {
@@ -51,7 +51,7 @@ fn judge_at(
 #[test]
 fn rules_on_one_line_stand_in_their_order() {
     let rules = ["allow dev.test=10.0.0.0/8", "allow .test", "deny"];
-    let place = Some((Source::File("tidegate.toml".into()), 7));
+    let place = Some((RuleSource::File("tidegate.toml".into()), 7));
     let given = rules.map(|rule| GivenRule { place: place.clone(), ..rule.parse().unwrap() });
     let mut set = RuleSet::default();
     read_rules(&mut set, &given, &mut no_file).unwrap();

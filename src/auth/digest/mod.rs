@@ -13,10 +13,10 @@ mod window;
 
 use std::time::SystemTime;
 
-use crate::auth::accounts::{Accounts, Nobody, Whose};
+use crate::auth::accounts::{AccountMatch, Decoy, RealmUsers};
 use crate::auth::secret::{Secret, same};
 use crate::auth::settings::Settings;
-use crate::auth::verdict::{Accepted, Request, Verdict, Why};
+use crate::auth::verdict::{Accepted, ChallengeReason, Request, Verdict};
 
 pub use crate::auth::algorithm::Algorithm;
 
@@ -45,7 +45,7 @@ impl Digest {
     /// of Digest can answer.
     pub(super) fn challenges(
         &mut self,
-        accounts: &Accounts,
+        accounts: &RealmUsers,
         stale: bool,
         now: SystemTime,
     ) -> impl Iterator<Item = String> {
@@ -62,28 +62,30 @@ impl Digest {
         &mut self,
         sent: &Credentials,
         request: &Request<'_>,
-        (accounts, nobody): (&Accounts, &Nobody),
+        (accounts, nobody): (&RealmUsers, &Decoy),
         now: SystemTime,
     ) -> Verdict {
         if !uri::means(&sent.uri, request.target) {
             return Verdict::Misdirected;
         }
         let Some(algorithm) = self.offered(sent, accounts) else {
-            return Verdict::Challenge(Why::NotOffered);
+            return Verdict::Challenge(ChallengeReason::NotOffered);
         };
         let (whose, ha1) = accounts.for_digest(&sent.user, algorithm, nobody);
         let [expected, proof] = algorithm.responses(ha1, request.method, sent);
         let right = same(sent.response.as_bytes(), expected.as_bytes());
         let user = match whose {
-            Whose::Users(user) if right => user,
-            Whose::WithoutLine => return Verdict::Challenge(Why::NoLine),
-            Whose::Users(_) | Whose::Nobodys => return Verdict::Challenge(Why::Wrong),
+            AccountMatch::Users(user) if right => user,
+            AccountMatch::WithoutEntry => return Verdict::Challenge(ChallengeReason::NoEntry),
+            AccountMatch::Users(_) | AccountMatch::Decoy => {
+                return Verdict::Challenge(ChallengeReason::Wrong);
+            }
         };
         match self.nonces.fresh(&sent.nonce, now) {
-            None if self.nonces.is_known(&sent.nonce) => Verdict::Challenge(Why::Stale),
-            None => Verdict::Challenge(Why::Unknown),
+            None if self.nonces.is_known(&sent.nonce) => Verdict::Challenge(ChallengeReason::Stale),
+            None => Verdict::Challenge(ChallengeReason::Unknown),
             Some(stamp) if !self.nonces.take(stamp, sent.count()) => {
-                Verdict::Challenge(Why::Replayed)
+                Verdict::Challenge(ChallengeReason::Replayed)
             }
             Some(stamp) => {
                 let next = self.nonces.is_ending(stamp, now).then(|| self.nonces.make(now));
@@ -94,7 +96,7 @@ impl Digest {
     }
 
     /// The algorithm of an answer to a challenge that may have been made here.
-    fn offered(&self, sent: &Credentials, accounts: &Accounts) -> Option<Algorithm> {
+    fn offered(&self, sent: &Credentials, accounts: &RealmUsers) -> Option<Algorithm> {
         let of = sent.algorithm.as_deref().map_or(Some(Algorithm::Md5), Algorithm::from_name)?;
         let hidden = matches!(sent.user, Named::Hashed(_));
         let offered = sent.realm == self.space.realm.as_str()

@@ -24,7 +24,7 @@ pub struct PathPrefix {
 
 /// What a path is below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PathMatch {
     /// None of the prefixes, in any reading.
     Nowhere,
     /// The prefix of this index.
@@ -121,14 +121,14 @@ impl fmt::Display for PathPrefix {
 /// Which of `prefixes` a path is below, which came without its query: the longest, if there are
 /// several in one reading.
 #[must_use]
-pub fn place(path: &str, prefixes: &[PathPrefix]) -> Place {
+pub fn place(path: &str, prefixes: &[PathPrefix]) -> PathMatch {
     if let [only] = prefixes
         && only.is_everything()
     {
-        return Place::Below(0);
+        return PathMatch::Below(0);
     }
     let path = if path.starts_with('/') { path } else { "/" };
-    let Some(readings) = readings(path.as_bytes()) else { return Place::Ambiguous };
+    let Some(readings) = readings(path.as_bytes()) else { return PathMatch::Ambiguous };
     let mut found = None;
     for reading in &readings {
         let folded = fold(reading);
@@ -136,12 +136,12 @@ pub fn place(path: &str, prefixes: &[PathPrefix]) -> Place {
         let lenient = longest(prefixes, |prefix| prefix.has_folded(&folded));
         for one in [strict, lenient].into_iter().flatten() {
             if found.is_some_and(|other| other != one) {
-                return Place::Ambiguous;
+                return PathMatch::Ambiguous;
             }
             found = Some(one);
         }
     }
-    found.map_or(Place::Nowhere, Place::Below)
+    found.map_or(PathMatch::Nowhere, PathMatch::Below)
 }
 
 /// Returns true if a path, which came without its query, has a segment `..` in any reading (RFC 3986
@@ -196,7 +196,7 @@ mod tests {
             ("*", 1),
             ("", 1),
         ] {
-            assert_eq!(place(path, &prefixes), Place::Below(expected), "{path}");
+            assert_eq!(place(path, &prefixes), PathMatch::Below(expected), "{path}");
         }
     }
 
@@ -204,16 +204,16 @@ mod tests {
     fn an_escape_of_a_letter_makes_no_other_reading() {
         let prefixes = prefixes(&["/", "/tips"]);
         for path in ["/t%69ps", "/%74ips", "/tip%73/x"] {
-            assert_eq!(place(path, &prefixes), Place::Below(1), "{path}");
+            assert_eq!(place(path, &prefixes), PathMatch::Below(1), "{path}");
         }
     }
 
     #[test]
     fn origins_that_regard_case_and_those_that_ignore_it_may_disagree() {
         let prefixes = prefixes(&["/a", "/A/b"]);
-        assert_eq!(place("/A/b", &prefixes), Place::Below(1));
-        assert_eq!(place("/a/b", &prefixes), Place::Ambiguous);
-        assert_eq!(place("/a/c", &prefixes), Place::Below(0));
+        assert_eq!(place("/A/b", &prefixes), PathMatch::Below(1));
+        assert_eq!(place("/a/b", &prefixes), PathMatch::Ambiguous);
+        assert_eq!(place("/a/c", &prefixes), PathMatch::Below(0));
     }
 
     #[test]
@@ -222,9 +222,9 @@ mod tests {
         for path in
             ["/%CE%91%CE%A3%CE%91", "/%CE%B1%CF%83%CE%B1", "/%CE%B1%CF%82", "/%CE%B1%CF%83/%CE%B1"]
         {
-            assert_eq!(place(path, &greek), Place::Below(0), "{path}");
+            assert_eq!(place(path, &greek), PathMatch::Below(0), "{path}");
         }
-        assert_eq!(place("/%CE%B1%CE%B1", &greek), Place::Nowhere);
+        assert_eq!(place("/%CE%B1%CE%B1", &greek), PathMatch::Nowhere);
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
             "/%61%62%63",
             "/wiki/Talk:Caf%C3%A9_(bar)",
         ] {
-            assert_eq!(place(path, &prefixes), Place::Nowhere, "{path}");
+            assert_eq!(place(path, &prefixes), PathMatch::Nowhere, "{path}");
         }
     }
 
@@ -324,9 +324,9 @@ mod tests {
         let beside = prefixes(&["/", "/admin"]);
         let folder = prefixes(&["/", "/admin/"]);
         for path in TRICKS.iter().filter(|path| path.starts_with('/')) {
-            assert_ne!(place(path, &alone), Place::Nowhere, "{path}");
-            assert_ne!(place(path, &beside), Place::Below(0), "{path}");
-            assert_ne!(place(path, &folder), Place::Below(0), "{path}");
+            assert_ne!(place(path, &alone), PathMatch::Nowhere, "{path}");
+            assert_ne!(place(path, &beside), PathMatch::Below(0), "{path}");
+            assert_ne!(place(path, &folder), PathMatch::Below(0), "{path}");
         }
     }
 
@@ -376,7 +376,7 @@ mod tests {
             "/a/%62/",
             "/a/%2562/x",
         ] {
-            assert_ne!(place(path, &deep), Place::Below(0), "{path}");
+            assert_ne!(place(path, &deep), PathMatch::Below(0), "{path}");
         }
     }
 
@@ -385,28 +385,28 @@ mod tests {
         let prefixes = prefixes(&["/admin"]);
         // Each layer is one reading more than the two of the innermost.
         let path = |layers| ["/%", &"25".repeat(layers), "41"].concat();
-        assert_eq!(place(&path(126), &prefixes), Place::Nowhere);
-        assert_eq!(place(&path(127), &prefixes), Place::Ambiguous);
+        assert_eq!(place(&path(126), &prefixes), PathMatch::Nowhere);
+        assert_eq!(place(&path(127), &prefixes), PathMatch::Ambiguous);
     }
 
     #[test]
     fn a_path_whose_readings_have_more_than_32_kib_is_ambiguous() {
         let prefixes = prefixes(&["/admin"]);
         let path = |length: usize| format!("/:{}", "a".repeat(length - 2)); // which has one reading
-        assert_eq!(place(&path(32_768), &prefixes), Place::Nowhere);
-        assert_eq!(place(&path(32_769), &prefixes), Place::Ambiguous);
+        assert_eq!(place(&path(32_768), &prefixes), PathMatch::Nowhere);
+        assert_eq!(place(&path(32_769), &prefixes), PathMatch::Ambiguous);
         let plain = "/a-b_c~d.e=f+g".repeat(3_000);
-        assert_eq!(place(&plain, &prefixes), Place::Nowhere, "there is nothing to read in it");
+        assert_eq!(place(&plain, &prefixes), PathMatch::Nowhere, "there is nothing to read in it");
     }
 
     #[test]
     fn what_has_no_end_of_readings_is_ambiguous() {
         let prefixes = prefixes(&["/admin"]);
         let layers = ["/%", &"25".repeat(200), "41"].concat();
-        assert_eq!(place(&layers, &prefixes), Place::Ambiguous);
+        assert_eq!(place(&layers, &prefixes), PathMatch::Ambiguous);
         let long = ["/", &"x%2520;y//.%20/%5c%3f".repeat(400)].concat();
-        assert_eq!(place(&long, &prefixes), Place::Ambiguous);
-        assert_eq!(place(&long, &[PathPrefix::everything()]), Place::Below(0));
+        assert_eq!(place(&long, &prefixes), PathMatch::Ambiguous);
+        assert_eq!(place(&long, &[PathPrefix::everything()]), PathMatch::Below(0));
     }
 
     #[test]
@@ -461,8 +461,8 @@ mod tests {
             let pairs = b"/admin/".iter().zip(&hows);
             let spell = |(&byte, &how)| if how < 6 { spelled(byte, how) } else { char::from(byte).into() };
             let path = ["/", &pairs.map(spell).collect::<String>(), "x"].concat();
-            prop_assert_ne!(place(&path, &alone), Place::Nowhere, "{}", path);
-            prop_assert_ne!(place(&path, &beside), Place::Below(0), "{}", path);
+            prop_assert_ne!(place(&path, &alone), PathMatch::Nowhere, "{}", path);
+            prop_assert_ne!(place(&path, &beside), PathMatch::Below(0), "{}", path);
         }
 
         #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use lru::LruCache;
 
-use crate::cache::key::{BuildCarried, CacheKey};
+use crate::cache::key::{BuildPrehashed, CacheKey};
 use crate::work;
 
 /// Marks kept; beyond, the one that expires first goes.
@@ -18,12 +18,12 @@ const WEIGHT: usize = 48 + 2 * (2 * size_of::<usize>() + 1);
 #[derive(Debug)]
 pub(crate) struct Marks {
     /// Until when each holds; in the order in which they expire.
-    until: LruCache<u64, Instant, BuildCarried>,
+    until: LruCache<u64, Instant, BuildPrehashed>,
 }
 
 impl Default for Marks {
     fn default() -> Self {
-        Self { until: LruCache::unbounded_with_hasher(BuildCarried::default()) }
+        Self { until: LruCache::unbounded_with_hasher(BuildPrehashed::default()) }
     }
 }
 
@@ -75,12 +75,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::cache::KeyMaker;
+    use crate::cache::KeyBuilder;
     use crate::reactor::{Clock, VirtualClock};
 
     #[test]
     fn marks_expire_and_are_bounded() {
-        let (keys, now) = (KeyMaker::new([1, 2]), VirtualClock::default().now().mono);
+        let (keys, now) = (KeyBuilder::new([1, 2]), VirtualClock::default().now().mono);
         let key = |n: usize| keys.key(&format!("http://h.test/{n}").into());
         let mut marks = Marks::default();
         let second = Duration::from_secs(1);

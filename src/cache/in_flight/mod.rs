@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::key::{BuildCarried, CacheKey};
-use crate::cache::policy::freshness::Use;
+use crate::cache::key::{BuildPrehashed, CacheKey};
+use crate::cache::policy::freshness::ServeDecision;
 use crate::cache::policy::presented::Presented;
 use crate::cache::policy::vary::{Selecting, Selection, VaryNames};
 use crate::cache::store::purge::Range;
@@ -30,10 +30,10 @@ const ENTRY_WEIGHT: usize = 1024;
 /// Fetches in flight. None is ever compared with another: a request finds one to join by the hash of its
 /// selecting fields.
 #[derive(Debug)]
-pub(super) struct BusyTable<F> {
-    tickets: HashMap<u64, Busy<F>, BuildCarried>,
+pub(super) struct InFlightTable<F> {
+    tickets: HashMap<u64, InFlight<F>, BuildPrehashed>,
     /// Keys of the fetches that are not outdated.
-    keys: HashMap<CacheKey, KeyBusy, BuildCarried>,
+    keys: HashMap<CacheKey, KeyInFlight, BuildPrehashed>,
     marks: Marks,
     next: u64,
     /// Bytes of all fetches.
@@ -42,7 +42,7 @@ pub(super) struct BusyTable<F> {
 
 /// A fetch in flight.
 #[derive(Debug)]
-struct Busy<F> {
+struct InFlight<F> {
     key: CacheKey,
     /// The fetch, as long as other requests may join it.
     offered: Option<F>,
@@ -54,7 +54,7 @@ struct Busy<F> {
     is_outdated: bool,
 }
 
-impl<F> Busy<F> {
+impl<F> InFlight<F> {
     fn weight(&self) -> usize {
         ENTRY_WEIGHT + self.key.weight() + self.by.as_ref().map_or(0, |by| by.weight())
     }
@@ -62,7 +62,7 @@ impl<F> Busy<F> {
 
 /// Fetches in flight for one key.
 #[derive(Debug, Default)]
-struct KeyBusy {
+struct KeyInFlight {
     tickets: BTreeSet<u64>,
     shelves: Shelves,
     /// Names in the `Vary` of the response whose head came last.
@@ -71,7 +71,7 @@ struct KeyBusy {
     refreshing: Option<u64>,
 }
 
-impl<F: Copy> BusyTable<F> {
+impl<F: Copy> InFlightTable<F> {
     pub(super) fn new() -> Self {
         Self {
             tickets: HashMap::default(),
@@ -105,7 +105,7 @@ impl<F: Copy> BusyTable<F> {
         let shelves = &mut of_key.shelves;
         let offered = offered
             .filter(|_| reach.is_some_and(|reach| shelves.add(number, by.as_ref(), reach, stage)));
-        let busy = Busy { key: key.clone(), offered, by, reach, stage, is_outdated: false };
+        let busy = InFlight { key: key.clone(), offered, by, reach, stage, is_outdated: false };
         self.weight += busy.weight();
         self.tickets.insert(number, busy);
         Ticket(number)
@@ -208,7 +208,7 @@ impl<F: Copy> BusyTable<F> {
             busy.offered = None;
         }
         let tickets = BTreeSet::from([own]);
-        self.keys.insert(key.clone(), KeyBusy { tickets, ..KeyBusy::default() });
+        self.keys.insert(key.clone(), KeyInFlight { tickets, ..KeyInFlight::default() });
     }
 
     /// The same for all keys in a range of URIs. Every fetch is outdated once at the most.
@@ -229,13 +229,20 @@ impl<F: Copy> BusyTable<F> {
 
     /// How a stored response is used without waiting for the origin, if it is. One fetch at a time
     /// validates it meanwhile.
-    pub(super) fn usable(&self, key: &CacheKey, method: Method, usable: Use) -> Option<Use> {
+    pub(super) fn usable(
+        &self,
+        key: &CacheKey,
+        method: Method,
+        usable: ServeDecision,
+    ) -> Option<ServeDecision> {
         let refreshing = || self.keys.get(key).is_some_and(|of_key| of_key.refreshing.is_some());
         match usable {
-            Use::Fresh | Use::Stale => Some(usable),
-            Use::WhileRevalidating if refreshing() => Some(Use::Stale),
-            Use::WhileRevalidating if method == Method::Get => Some(usable),
-            Use::WhileRevalidating | Use::Validate | Use::ValidateForRequest => None,
+            ServeDecision::Fresh | ServeDecision::Stale => Some(usable),
+            ServeDecision::WhileRevalidating if refreshing() => Some(ServeDecision::Stale),
+            ServeDecision::WhileRevalidating if method == Method::Get => Some(usable),
+            ServeDecision::WhileRevalidating
+            | ServeDecision::Validate
+            | ServeDecision::ValidateForRequest => None,
         }
     }
 
@@ -266,7 +273,7 @@ impl<F: Copy> BusyTable<F> {
     /// Panics if the books do not agree with a recount.
     pub(super) fn check(&self) {
         self.marks.check();
-        let weights = self.tickets.values().map(Busy::weight);
+        let weights = self.tickets.values().map(InFlight::weight);
         assert_eq!(weights.sum::<usize>(), self.weight, "bytes of fetches are counted");
         let mut current = 0;
         for (key, of_key) in &self.keys {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::cache::key::BuildCarried;
+use crate::cache::key::BuildPrehashed;
 use crate::cache::policy::presented::Presented;
 use crate::cache::policy::vary::{Selecting, VaryNames};
 use crate::work;
@@ -21,7 +21,7 @@ pub(super) struct Shelves(Vec<Shelf>);
 #[derive(Debug)]
 struct Shelf {
     names: VaryNames,
-    by_values: HashMap<u64, Place, BuildCarried>,
+    by_values: HashMap<u64, Place, BuildPrehashed>,
 }
 
 /// Fetches for requests with the same selecting fields.

@@ -34,7 +34,7 @@ pub struct Freshness {
 
 /// How an origin fails to say whether a stored response still holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum OriginFailure {
     /// It cannot be reached, or does not answer.
     Unreachable,
     /// It answers 500, 502, 503 or 504 (RFC 5861 §4).
@@ -43,7 +43,7 @@ pub enum Failure {
 
 /// What to do with a stored response that a request selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub enum ServeDecision {
     /// Serve it.
     Fresh,
     /// Serve it; it is stale, and the request says that it may be.
@@ -133,42 +133,48 @@ impl Freshness {
     #[must_use]
     pub fn allows(&self, control: &RequestControl, unsent: bool, now: Instant) -> bool {
         match self.judge(control, now) {
-            Use::Fresh | Use::Stale | Use::WhileRevalidating => true,
-            Use::Validate => unsent,
-            Use::ValidateForRequest => unsent && control.asks_origin(),
+            ServeDecision::Fresh | ServeDecision::Stale | ServeDecision::WhileRevalidating => true,
+            ServeDecision::Validate => unsent,
+            ServeDecision::ValidateForRequest => unsent && control.asks_origin(),
         }
     }
 
     /// What a request that says `control` may do with it.
     #[must_use]
-    pub fn judge(&self, control: &RequestControl, now: Instant) -> Use {
+    pub fn judge(&self, control: &RequestControl, now: Instant) -> ServeDecision {
         let age = self.age(now);
         if control.no_cache || control.max_age.is_some_and(|max| age > max) {
-            return Use::ValidateForRequest;
+            return ServeDecision::ValidateForRequest;
         }
         let fresh_for = self.lifetime.checked_sub(age).filter(|left| !left.is_zero());
         match fresh_for {
-            _ if self.always_validate => Use::Validate,
+            _ if self.always_validate => ServeDecision::Validate,
             Some(left) if control.min_fresh.is_some_and(|min| left < min) => {
-                Use::ValidateForRequest
+                ServeDecision::ValidateForRequest
             }
-            Some(_) => Use::Fresh,
-            None if self.never_stale => Use::Validate,
-            None if control.max_stale.is_some_and(|max| age - self.lifetime <= max) => Use::Stale,
-            None if control.max_age.is_some() || control.min_fresh.is_some() => Use::Validate,
-            None if age - self.lifetime < self.while_revalidating => Use::WhileRevalidating,
-            None => Use::Validate,
+            Some(_) => ServeDecision::Fresh,
+            None if self.never_stale => ServeDecision::Validate,
+            None if control.max_stale.is_some_and(|max| age - self.lifetime <= max) => {
+                ServeDecision::Stale
+            }
+            None if control.max_age.is_some() || control.min_fresh.is_some() => {
+                ServeDecision::Validate
+            }
+            None if age - self.lifetime < self.while_revalidating => {
+                ServeDecision::WhileRevalidating
+            }
+            None => ServeDecision::Validate,
         }
     }
 
     /// Whether it may be served though the origin has failed to validate it (RFC 9111 §4.2.4,
     /// RFC 5861 §4): for as long as it says, or, if it cannot be validated at all, for `unsaid`.
     #[must_use]
-    pub fn survives(&self, failure: Failure, unsaid: Duration, now: Instant) -> bool {
+    pub fn survives(&self, failure: OriginFailure, unsaid: Duration, now: Instant) -> bool {
         let limit = match (self.on_error, failure) {
             (Some(said), _) => said,
-            (None, Failure::Unreachable) => unsaid,
-            (None, Failure::ServerError) => return false,
+            (None, OriginFailure::Unreachable) => unsaid,
+            (None, OriginFailure::ServerError) => return false,
         };
         !self.always_validate
             && !self.never_stale

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
-use crate::http::hop::Hop;
+use crate::http::hop::ConnectionOptions;
 use crate::http::{Field, Name, RequestHead};
 use crate::work;
 
@@ -204,7 +204,7 @@ impl Presented {
 /// Appends the canonical value of a field as it is sent on: of lists of preferences what they mean, of
 /// others all lines as one list without optional white space. Nothing if the field is absent.
 fn write_value(request: &RequestHead, name: &[u8], out: &mut Vec<u8>) {
-    let hop = Hop::of(request.version(), request.fields());
+    let hop = ConnectionOptions::of(request.version(), request.fields());
     let id = Name::from_bytes(name);
     let named = |field: &Field<'_>| match id {
         Name::Other => {
@@ -231,18 +231,18 @@ fn write_value(request: &RequestHead, name: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::KeyMaker;
+    use crate::cache::KeyBuilder;
     use crate::cache::policy::vary::Selection;
-    use crate::http::{Fields, FromClient, HeadLimits, ServerCodec};
+    use crate::http::{Fields, HeadLimits, ServerCodec, ServerEvent};
 
     fn presented(rules: RequestRules, lines: &[(&str, &str)]) -> Presented {
         let mut text = String::from("GET / HTTP/1.1\r\nHost: h\r\n");
         lines.iter().for_each(|(name, value)| text += &format!("{name}: {value}\r\n"));
         text += "\r\n";
-        let mut keys = KeyMaker::new([1, 2]);
+        let mut keys = KeyBuilder::new([1, 2]);
         keys.set_request_rules(rules);
         match ServerCodec::new().decode(text.as_bytes(), &HeadLimits::default()) {
-            Ok((_, Some(FromClient::Request(head)))) => keys.present(&Rc::new(*head)),
+            Ok((_, Some(ServerEvent::Request(head)))) => keys.present(&Rc::new(*head)),
             other => panic!("{other:?}"),
         }
     }

@@ -7,7 +7,7 @@ use crate::http::range::Part;
 use crate::http::{Fields, Method, Name, RequestHead, Status};
 
 use super::control::{RequestControl, ResponseControl, Scope};
-use super::freshness::{Freshness, Use, allows_heuristics};
+use super::freshness::{Freshness, ServeDecision, allows_heuristics};
 use super::presented::Presented;
 use super::response::Response;
 use super::tags::Tags;
@@ -83,7 +83,7 @@ impl Storable {
     #[must_use]
     pub fn answers_some(&self, now: Instant) -> bool {
         let use_of_it = self.freshness.judge(&RequestControl::default(), now);
-        !self.withholds && use_of_it == Use::Fresh
+        !self.withholds && use_of_it == ServeDecision::Fresh
     }
 
     /// Returns true if the response, as it comes, may answer another request that waits for it, since

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::key::KeyMaker;
+use crate::cache::key::KeyBuilder;
 use crate::cache::policy::tags::{Tag, TagKind};
 
 use super::Store;
@@ -15,7 +15,7 @@ const BATCH: usize = 32;
 
 /// What a purge is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum PurgeScope {
     /// What is stored for one URI, normalised.
     Uri(Arc<str>),
     /// All URIs that begin so, normalised.
@@ -74,9 +74,9 @@ impl Range {
     }
 }
 
-impl What {
+impl PurgeScope {
     /// Ranges of the index that hold all that is meant. A URL is known there by its key.
-    pub(crate) fn ranges(&self, keys: &KeyMaker) -> Vec<Range> {
+    pub(crate) fn ranges(&self, keys: &KeyBuilder) -> Vec<Range> {
         let prefix = Range::below;
         let tagged = |kind, name| Range::tagged(Tag::new(kind, name), "");
         match self {
@@ -153,10 +153,10 @@ mod tests {
     use std::time::Duration;
 
     use crate::cache::{
-        Cache, CacheKey, CacheLimits, Content, Extents, KeyMaker, KeyRules, Lookup, Object,
-        Presented, Response, Use, storable,
+        Cache, CacheKey, CacheLimits, Content, Extents, KeyBuilder, KeyRules, Lookup, Object,
+        Presented, Response, ServeDecision, storable,
     };
-    use crate::http::{Fields, FromClient, HeadLimits, ServerCodec, Status};
+    use crate::http::{Fields, HeadLimits, ServerCodec, ServerEvent, Status};
     use crate::reactor::{Clock, Now, VirtualClock};
 
     use super::*;
@@ -176,7 +176,7 @@ mod tests {
                 eviction: crate::cache::Eviction::default(),
                 variants: 32,
             };
-            let cache = Cache::new(limits, KeyMaker::new([1, 2]));
+            let cache = Cache::new(limits, KeyBuilder::new([1, 2]));
             let mut kept = Self { cache, now: VirtualClock::default().now() };
             for (uri, tags) in uris {
                 let object = kept.object(uri, tags);
@@ -213,7 +213,7 @@ mod tests {
             Arc::new(Object::new(Status::OK, head, content, storable))
         }
 
-        fn purge(&mut self, what: &What, soft: bool) -> usize {
+        fn purge(&mut self, what: &PurgeScope, soft: bool) -> usize {
             let mut purge = self.cache.purge(what, soft, self.now.mono);
             while !self.cache.go_on(&mut purge) {}
             self.cache.check();
@@ -229,7 +229,7 @@ mod tests {
         fn request(&self, uri: &str) -> Presented {
             let head = format!("GET {uri} HTTP/1.1\r\nHost: x\r\n\r\n");
             match ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default()) {
-                Ok((_, Some(FromClient::Request(head)))) => {
+                Ok((_, Some(ServerEvent::Request(head)))) => {
                     self.cache.keys().present(&Rc::new(*head))
                 }
                 other => panic!("{other:?}"),
@@ -249,17 +249,17 @@ mod tests {
     #[test]
     fn each_finds_its_own_and_no_more() {
         for (what, count) in [
-            (What::Uri("http://h.test/a".into()), 1),
-            (What::Uri("http://h.test/none".into()), 0),
-            (What::Prefix("http://h.test/a".into()), 2),
-            (What::Prefix("http://h.test/".into()), 3),
-            (What::Host("h.test".into()), 5),
-            (What::Host("h.test:81".into()), 1),
-            (What::Host("h".into()), 0),
-            (What::Tag(b"all".to_vec()), 5),
-            (What::Tag(b"a".to_vec()), 1),
-            (What::Tag(b"al".to_vec()), 0),
-            (What::All, 6),
+            (PurgeScope::Uri("http://h.test/a".into()), 1),
+            (PurgeScope::Uri("http://h.test/none".into()), 0),
+            (PurgeScope::Prefix("http://h.test/a".into()), 2),
+            (PurgeScope::Prefix("http://h.test/".into()), 3),
+            (PurgeScope::Host("h.test".into()), 5),
+            (PurgeScope::Host("h.test:81".into()), 1),
+            (PurgeScope::Host("h".into()), 0),
+            (PurgeScope::Tag(b"all".to_vec()), 5),
+            (PurgeScope::Tag(b"a".to_vec()), 1),
+            (PurgeScope::Tag(b"al".to_vec()), 0),
+            (PurgeScope::All, 6),
         ] {
             let mut kept = Kept::new(STORED);
             assert_eq!(kept.purge(&what, true), count, "{what:?}, softly");
@@ -273,7 +273,9 @@ mod tests {
     fn a_large_one_goes_on_slice_by_slice() {
         let uris: Vec<String> = (0..2000).map(|n| format!("http://h.test/{n}")).collect();
         let uris: Vec<_> = uris.iter().map(|uri| (uri.as_str(), "t")).collect();
-        for what in [What::All, What::Tag(b"t".to_vec()), What::Host("h.test".into())] {
+        for what in
+            [PurgeScope::All, PurgeScope::Tag(b"t".to_vec()), PurgeScope::Host("h.test".into())]
+        {
             let mut kept = Kept::new(&uris);
             let mut purge = kept.cache.purge(&what, false, kept.now.mono);
             assert!(!kept.cache.go_on(&mut purge));
@@ -287,15 +289,15 @@ mod tests {
     fn a_soft_one_has_it_validated_until_there_is_a_newer_one() {
         let mut kept = Kept::new(STORED);
         let uri = "http://h.test/a";
-        assert!(matches!(kept.look_up(uri), Lookup::Hit(_, Use::Fresh)));
-        assert_eq!(kept.purge(&What::Tag(b"a".to_vec()), true), 1);
-        assert!(matches!(kept.look_up(uri), Lookup::Stale(_, Use::Validate)));
+        assert!(matches!(kept.look_up(uri), Lookup::Hit(_, ServeDecision::Fresh)));
+        assert_eq!(kept.purge(&PurgeScope::Tag(b"a".to_vec()), true), 1);
+        assert!(matches!(kept.look_up(uri), Lookup::Stale(_, ServeDecision::Validate)));
         let (key, mut request) = (kept.key(uri), kept.request(uri));
         assert!(kept.cache.stored_for(&key, &mut request).is_none());
         let newer = kept.object(uri, "");
         kept.cache.update(&kept.key(uri), &newer);
-        assert!(matches!(kept.look_up(uri), Lookup::Hit(_, Use::Fresh)));
-        assert_eq!(kept.purge(&What::Tag(b"a".to_vec()), true), 0, "its tags were replaced");
+        assert!(matches!(kept.look_up(uri), Lookup::Hit(_, ServeDecision::Fresh)));
+        assert_eq!(kept.purge(&PurgeScope::Tag(b"a".to_vec()), true), 0, "its tags were replaced");
     }
 
     #[test]
@@ -309,16 +311,16 @@ mod tests {
             kept.now.mono += Duration::from_secs(seconds);
             kept.look_up(uri)
         };
-        assert!(matches!(after(&mut kept, 10), Lookup::Hit(_, Use::Fresh)));
-        assert_eq!(kept.purge(&What::All, true), 1);
-        assert!(matches!(after(&mut kept, 29), Lookup::Hit(_, Use::WhileRevalidating)));
-        assert!(matches!(after(&mut kept, 1), Lookup::Stale(_, Use::Validate)));
+        assert!(matches!(after(&mut kept, 10), Lookup::Hit(_, ServeDecision::Fresh)));
+        assert_eq!(kept.purge(&PurgeScope::All, true), 1);
+        assert!(matches!(after(&mut kept, 29), Lookup::Hit(_, ServeDecision::WhileRevalidating)));
+        assert!(matches!(after(&mut kept, 1), Lookup::Stale(_, ServeDecision::Validate)));
     }
 
     #[test]
     fn what_is_stored_after_a_purge_has_begun_stays() {
         let mut kept = Kept::new(STORED);
-        let mut purge = kept.cache.purge(&What::All, false, kept.now.mono);
+        let mut purge = kept.cache.purge(&PurgeScope::All, false, kept.now.mono);
         let newer = kept.object("http://h.test/a", "all a");
         kept.cache.update(&kept.key("http://h.test/a"), &newer);
         while !kept.cache.go_on(&mut purge) {}
@@ -332,12 +334,12 @@ mod tests {
         kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
         let stored = kept.object("http://h.test/?a", "");
         kept.cache.update(&kept.key("http://h.test/?a&utm_x=1"), &stored);
-        assert_eq!(kept.purge(&What::Uri("http://h.test/?utm_x=2&a".into()), false), 1);
+        assert_eq!(kept.purge(&PurgeScope::Uri("http://h.test/?utm_x=2&a".into()), false), 1);
         // What was stored by other rules is found, too.
         kept.cache.update(&kept.key("http://h.test/?a"), &stored);
         let drop = Some("a".parse().unwrap());
         kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
-        assert_eq!(kept.purge(&What::Prefix("http://h.test/".into()), false), 1);
+        assert_eq!(kept.purge(&PurgeScope::Prefix("http://h.test/".into()), false), 1);
     }
 
     #[test]
@@ -349,10 +351,10 @@ mod tests {
             kept.cache.begin(&key, &mut request, fetch, kept.now.mono)
         };
         let tickets = [begin(&mut kept, uri, 1), begin(&mut kept, other, 2)];
-        assert!(matches!(kept.look_up(uri), Lookup::Busy { fetch: 1, .. }));
-        kept.purge(&What::Host("h.test".into()), false);
+        assert!(matches!(kept.look_up(uri), Lookup::InFlight { fetch: 1, .. }));
+        kept.purge(&PurgeScope::Host("h.test".into()), false);
         assert!(matches!(kept.look_up(uri), Lookup::Miss(_)));
-        assert!(matches!(kept.look_up(other), Lookup::Busy { fetch: 2, .. }));
+        assert!(matches!(kept.look_up(other), Lookup::InFlight { fetch: 2, .. }));
         for (ticket, uri) in tickets.into_iter().zip([uri, other]) {
             let object = kept.object(uri, "");
             kept.cache.complete(ticket, object);

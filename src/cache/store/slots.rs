@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::alloc_size::taken;
-use crate::cache::key::{BuildCarried, CacheKey};
+use crate::cache::key::{BuildPrehashed, CacheKey};
 use crate::work;
 
 /// Shards; each has its keys by the first bits of their hash.
@@ -12,7 +12,7 @@ const SHARDS: usize = 64;
 /// Slots of entries.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    shards: Vec<HashMap<CacheKey, usize, BuildCarried>>,
+    shards: Vec<HashMap<CacheKey, usize, BuildPrehashed>>,
     len: usize,
     /// Bytes that the shards take.
     weight: usize,
@@ -52,7 +52,7 @@ impl Slots {
     /// Bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         self.weight
-            + taken(self.shards.capacity() * size_of::<HashMap<CacheKey, usize, BuildCarried>>())
+            + taken(self.shards.capacity() * size_of::<HashMap<CacheKey, usize, BuildPrehashed>>())
     }
 }
 
@@ -60,7 +60,7 @@ fn shard(key: &CacheKey) -> usize {
     usize::try_from(key.hash() >> (u64::BITS - SHARDS.ilog2())).unwrap_or(0)
 }
 
-fn weight(shard: &HashMap<CacheKey, usize, BuildCarried>) -> usize {
+fn weight(shard: &HashMap<CacheKey, usize, BuildPrehashed>) -> usize {
     // Of eight places in a table, seven are used at most; each has a byte of its own.
     let places = shard.capacity() / 7 * 8;
     taken(places * (size_of::<(CacheKey, usize)>() + 1))

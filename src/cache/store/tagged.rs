@@ -106,8 +106,8 @@ mod tests {
 
     use super::*;
     use crate::cache::Cache;
-    use crate::cache::{CacheLimits, Content, Eviction, Extents, KeyMaker, Response, storable};
-    use crate::http::{Fields, FromClient, HeadLimits, ServerCodec, Status};
+    use crate::cache::{CacheLimits, Content, Eviction, Extents, KeyBuilder, Response, storable};
+    use crate::http::{Fields, HeadLimits, ServerCodec, ServerEvent, Status};
     use crate::reactor::{Clock, VirtualClock};
 
     /// Returns how many responses the origin can be asked about, if each has one of these tags and contents.
@@ -116,12 +116,12 @@ mod tests {
         let hit_for_miss = std::time::Duration::ZERO;
         let limits =
             CacheLimits { memory: 1 << 24, object: 1 << 20, hit_for_miss, eviction, variants: 64 };
-        let mut cache = Cache::<u8>::new(limits, KeyMaker::new([1, 2]));
+        let mut cache = Cache::<u8>::new(limits, KeyBuilder::new([1, 2]));
         let (key, now) = (cache.keys().key(&"http://h/".into()), VirtualClock::default().now());
         for (n, (tag, bytes)) in responses.iter().enumerate() {
             let head = format!("GET / HTTP/1.1\r\nHost: h\r\nAccept: {n}\r\n\r\n");
             let decoded = ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default());
-            let Ok((_, Some(FromClient::Request(request)))) = decoded else { panic!("{head}") };
+            let Ok((_, Some(ServerEvent::Request(request)))) = decoded else { panic!("{head}") };
             let mut request = cache.keys().present(&Rc::new(*request));
             let mut fields = Fields::default();
             fields.push(b"Vary", b"Accept");

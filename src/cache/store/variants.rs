@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use crate::alloc_size::taken;
-use crate::cache::key::BuildCarried;
+use crate::cache::key::BuildPrehashed;
 use crate::cache::policy::presented::Presented;
 use crate::cache::policy::tags;
 use crate::cache::policy::vary::{Selection, VaryNames};
@@ -47,10 +47,10 @@ pub(super) enum Variants {
 #[derive(Debug)]
 pub(super) struct Several {
     /// Responses by the hash of their selection, in the order of their last use.
-    variants: LruCache<u64, Variant, BuildCarried>,
+    variants: LruCache<u64, Variant, BuildPrehashed>,
     families: Vec<Family>,
     /// Hashes of selections by those under which a request finds what was negotiated for others.
-    negotiated: HashMap<u64, u64, BuildCarried>,
+    negotiated: HashMap<u64, u64, BuildPrehashed>,
     tagged: Tagged,
     /// Bytes of all objects.
     objects: usize,
@@ -204,7 +204,7 @@ impl Variants {
 impl Several {
     fn new() -> Self {
         Self {
-            variants: LruCache::unbounded_with_hasher(BuildCarried::default()),
+            variants: LruCache::unbounded_with_hasher(BuildPrehashed::default()),
             families: Vec::new(),
             negotiated: HashMap::default(),
             tagged: Tagged::default(),

@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::{OptionSpec, Options};
 
-use super::options::Given;
+use super::options::OptionValues;
 
 pub(super) fn command() -> Command {
     Command::new("egress").about("Run a forward proxy that denies what is not allowed").args(args())
@@ -42,7 +42,7 @@ pub(super) fn is_meant(matches: &ArgMatches) -> bool {
 ///
 /// # Errors
 /// What is wrong with it, or does not go with it.
-pub(super) fn given(matches: &ArgMatches) -> Result<Given, String> {
+pub(super) fn given(matches: &ArgMatches) -> Result<OptionValues, String> {
     if matches.contains_id("rule-default") {
         return Err(
             "--rule-default: what is not allowed is denied here; 'tidegate run' has it".into()

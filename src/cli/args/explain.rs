@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::cli::args::egress;
-use crate::proxy::Question;
+use crate::proxy::ExplainQuery;
 
 pub(super) fn command() -> Command {
     let one = |name: &'static str, value, help| {
@@ -57,12 +57,12 @@ pub(super) fn command() -> Command {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn question(matches: &ArgMatches) -> Result<Question, String> {
+pub(crate) fn question(matches: &ArgMatches) -> Result<ExplainQuery, String> {
     let text = |name| matches.get_one::<String>(name).cloned();
     let all = |name| matches.get_many::<String>(name).into_iter().flatten().cloned();
     let url = text("url").unwrap_or_default();
     let (method, url) = asked(&url, text("method"));
-    let question = Question {
+    let question = ExplainQuery {
         method,
         url,
         client: matches.get_one("client").copied().unwrap_or(Ipv4Addr::LOCALHOST.into()),

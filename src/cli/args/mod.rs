@@ -15,10 +15,10 @@ use clap::{Arg, ArgMatches, Command};
 
 use crate::cli::control_socket::Socket;
 use crate::config::{OPTIONS, Options};
-use crate::proxy::{ControlRequest, Question};
+use crate::proxy::{ControlRequest, ExplainQuery};
 
 use control::{purge_command, purge_target, reload_command, socket, stats_command};
-use options::{Given, RunArgs};
+use options::{OptionValues, RunArgs};
 use run::{print_config, run_args};
 use users::UsersRequest;
 
@@ -38,13 +38,13 @@ pub(super) enum Invocation {
     /// By what the options say.
     Explain {
         args: RunArgs,
-        question: Question,
+        question: ExplainQuery,
         json: bool,
     },
     /// By what the proxy has that runs.
-    AskWhy {
+    ExplainLive {
         socket: Socket,
-        question: Question,
+        question: ExplainQuery,
         json: bool,
     },
     Users {
@@ -94,7 +94,7 @@ pub(super) fn parse() -> Invocation {
 }
 
 /// What was `given` already, and then what the options say.
-fn run_invocation(command: Command, matches: &ArgMatches, given: Given) -> Invocation {
+fn run_invocation(command: Command, matches: &ArgMatches, given: OptionValues) -> Invocation {
     let print_config = matches.get_flag("print-config");
     Invocation::Run { args: run_args_of(command, matches, given, &[]), print_config }
 }
@@ -116,10 +116,10 @@ fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation 
             "--live asks the proxy that runs by its own rules; leave the other options out";
         Command::new("tidegate explain").error(ErrorKind::ArgumentConflict, message).exit();
     }
-    Invocation::AskWhy { socket: socket(matches), question, json }
+    Invocation::ExplainLive { socket: socket(matches), question, json }
 }
 
-fn egress_given(command: &Command, matches: &ArgMatches) -> Given {
+fn egress_given(command: &Command, matches: &ArgMatches) -> OptionValues {
     egress::given(matches)
         .unwrap_or_else(|message| command.clone().error(ErrorKind::ValueValidation, message).exit())
 }
@@ -127,7 +127,7 @@ fn egress_given(command: &Command, matches: &ArgMatches) -> Given {
 fn run_args_of(
     mut command: Command,
     matches: &ArgMatches,
-    mut given: Given,
+    mut given: OptionValues,
     left_out: &[&str],
 ) -> RunArgs {
     // A guard has taken the rules already, among its own.

@@ -6,11 +6,11 @@ use crate::config::{OptionSpec, Options, read, read_file};
 #[derive(Clone, Debug)]
 pub(crate) struct RunArgs {
     pub(crate) config: Option<String>,
-    pub(super) given: Given,
+    pub(super) given: OptionValues,
 }
 
 /// Options and their values, in the order in which they are to be read.
-pub(super) type Given = Vec<(&'static OptionSpec, String)>;
+pub(super) type OptionValues = Vec<(&'static OptionSpec, String)>;
 
 impl RunArgs {
     /// Whether nothing was said but where a running proxy is found.

@@ -5,7 +5,7 @@ use std::any::Any;
 use tikv_jemalloc_ctl::{Access, AsName, Result, arenas, epoch, stats};
 
 use crate::proxy::{Mail, Reclaimer, Worker};
-use crate::reactor::{Background, Mailbox};
+use crate::reactor::{Mailbox, ThreadPool};
 
 /// Which part of what is used may be kept in pages that are not, for the next who needs some.
 const KEPT: usize = 32;
@@ -15,7 +15,7 @@ const PAGE: usize = 4096;
 
 /// Watches the heap. Idle pages are given back on a thread: of a large heap they are many.
 pub(super) struct Heap {
-    purger: Background<Mail>,
+    purger: ThreadPool<Mail>,
     state: State,
 }
 
@@ -32,7 +32,7 @@ struct Purged;
 
 impl Heap {
     pub(super) fn new(mailbox: Mailbox<Mail>) -> Self {
-        Self { purger: Background::new(1, mailbox), state: State::Idle }
+        Self { purger: ThreadPool::new(1, mailbox), state: State::Idle }
     }
 
     /// Tells `worker` what its heap takes, if that may have changed, and once idle pages beyond those
@@ -96,11 +96,11 @@ fn purge() -> Purged {
 
 /// Frees on a thread, and gives back the pages in which that leaves nothing.
 #[derive(Debug)]
-pub(super) struct Reclaiming(Background<Mail>);
+pub(super) struct Reclaiming(ThreadPool<Mail>);
 
 impl Reclaiming {
     pub(super) fn new(mailbox: Mailbox<Mail>) -> Self {
-        Self(Background::new(1, mailbox))
+        Self(ThreadPool::new(1, mailbox))
     }
 }
 

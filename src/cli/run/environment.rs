@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::net::IpAddr;
 
 use crate::config::{Options, ResolverKind};
-use crate::proxy::{LogSink, Mail, Surroundings, ThreadedHasher, ThreadedResolver};
+use crate::proxy::{Environment, LogSink, Mail, ThreadedResolver, ThreadedVerifier};
 use crate::reactor::Reactor;
 
 use super::allocator::Reclaiming;
@@ -35,15 +35,15 @@ pub(crate) fn surroundings(
     log: Box<dyn LogSink>,
     addresses: Option<Vec<IpAddr>>,
     secret: &Secret,
-) -> Surroundings {
+) -> Environment {
     let limits = &options.limits;
     let threaded = || ThreadedResolver::new(limits.resolver_threads, reactor.mailbox());
-    Surroundings {
+    Environment {
         resolver: match options.resolver {
             ResolverKind::Loop => None,
             ResolverKind::System => Some(Box::new(threaded())),
         },
-        hasher: Box::new(ThreadedHasher::new(limits.password_threads, reactor.mailbox())),
+        hasher: Box::new(ThreadedVerifier::new(limits.password_threads, reactor.mailbox())),
         reclaimer: Box::new(Reclaiming::new(reactor.mailbox())),
         addresses,
         log,

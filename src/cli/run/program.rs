@@ -16,7 +16,7 @@ use super::LAST_FLUSH;
 use super::allocator::Heap;
 use super::notices::Notices;
 use super::outlet::Outlet;
-use super::reloader::Reloading;
+use super::reloader::Reloader;
 use super::rights::Rights;
 
 /// Exchanges named that a drain has cut off.
@@ -32,7 +32,7 @@ pub(super) struct Program {
     pub(super) addresses: Arc<[SocketAddr]>,
     pub(super) notices: Notices,
     pub(super) log: Outlet,
-    pub(super) reloading: Reloading,
+    pub(super) reloading: Reloader,
     pub(super) heap: Heap,
     pub(super) pseudonym: Arc<str>,
     pub(super) rights: Arc<Rights>,

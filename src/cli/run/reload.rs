@@ -11,7 +11,7 @@ use crate::proxy::{Command, Mail};
 use crate::reactor::Reactor;
 
 use super::program::Program;
-use super::reloader::{Asked, Held, Read, Reading, answer};
+use super::reloader::{Held, ReadResult, Reading, ReloadSource, answer};
 
 /// Requests that may wait for files to be read, also if one is never read.
 const MOST_WAITING: usize = 64;
@@ -19,9 +19,9 @@ const MOST_WAITING: usize = 64;
 impl Program {
     /// Takes a request by signal.
     pub(super) fn reload(&mut self, reactor: &mut Reactor<Mail>) {
-        let comes_yet = |asked: &Asked| matches!(asked, Asked::Signal);
+        let comes_yet = |asked: &ReloadSource| matches!(asked, ReloadSource::Signal);
         if !self.reloading.waiting.iter().any(comes_yet) {
-            self.ask(Asked::Signal, reactor);
+            self.ask(ReloadSource::Signal, reactor);
         }
     }
 
@@ -29,7 +29,7 @@ impl Program {
     pub(super) fn take_reloads(&mut self, reactor: &mut Reactor<Mail>) {
         while let Some(request) = self.worker.take_reload() {
             if self.reloading.waiting.len() < MOST_WAITING {
-                self.ask(Asked::Operator(request), reactor);
+                self.ask(ReloadSource::Operator(request), reactor);
             } else {
                 let reason = "too many wait for files to be read".to_owned();
                 self.worker.answer_reload(&request, Err(reason), reactor);
@@ -37,7 +37,7 @@ impl Program {
         }
     }
 
-    fn ask(&mut self, asked: Asked, reactor: &mut Reactor<Mail>) {
+    fn ask(&mut self, asked: ReloadSource, reactor: &mut Reactor<Mail>) {
         self.reloading.waiting.push(asked);
         if self.reloading.served.is_empty() {
             self.read(reactor);
@@ -67,7 +67,7 @@ impl Program {
 
     /// Takes mail that is not for the proxy: files have been read, or pages given back.
     pub(super) fn told(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
-        match what.downcast::<Read>() {
+        match what.downcast::<ReadResult>() {
             Ok(read) => {
                 self.conclude(*read, reactor);
                 if !self.reloading.waiting.is_empty() {
@@ -79,7 +79,7 @@ impl Program {
     }
 
     /// Goes by what was read if that is right and wanted, and answers the requests.
-    fn conclude(&mut self, read: Read, reactor: &mut Reactor<Mail>) {
+    fn conclude(&mut self, read: ReadResult, reactor: &mut Reactor<Mail>) {
         let wanted = self.reloading.is_wanted();
         if wanted {
             self.worker.command(Command::Reopen, reactor);
@@ -93,7 +93,7 @@ impl Program {
             self.notices.say(NOT_RELOADED);
         }
         for asked in std::mem::take(&mut self.reloading.served) {
-            if let Asked::Operator(request) = asked {
+            if let ReloadSource::Operator(request) = asked {
                 let answer = answer(&changes, request.plan);
                 self.worker.answer_reload(&request, answer, reactor);
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cli::args::options::RunArgs;
 use crate::config::{LogTarget, Options};
 use crate::proxy::{Mail, ReloadRequest, Settings};
-use crate::reactor::{Background, Mailbox};
+use crate::reactor::{Mailbox, ThreadPool};
 
 use super::plan;
 use super::reload::NOT_RELOADED;
@@ -15,12 +15,12 @@ use super::start::addresses_of_this_machine;
 
 /// A request to read the files again.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum ReloadSource {
     Signal,
     Operator(ReloadRequest),
 }
 
-impl Asked {
+impl ReloadSource {
     const fn is_plan(&self) -> bool {
         matches!(self, Self::Operator(ReloadRequest { plan: true, .. }))
     }
@@ -49,20 +49,20 @@ pub(super) struct Reading {
 
 /// The outcome of a reading: what would change, a line each, and the configuration if it is wanted; or
 /// what is wrong with it.
-pub(super) type Read = Result<(String, Option<Reading>), String>;
+pub(super) type ReadResult = Result<(String, Option<Reading>), String>;
 
 /// Readings of the configuration, and the requests for them.
-pub(super) struct Reloading {
-    pub(super) reader: Background<Mail>,
+pub(super) struct Reloader {
+    pub(super) reader: ThreadPool<Mail>,
     /// Requests that the reading under way will answer.
-    pub(super) served: Vec<Asked>,
+    pub(super) served: Vec<ReloadSource>,
     /// Requests that have come since.
-    pub(super) waiting: Vec<Asked>,
+    pub(super) waiting: Vec<ReloadSource>,
 }
 
-impl Reloading {
+impl Reloader {
     pub(super) fn new(mailbox: Mailbox<Mail>) -> Self {
-        Self { reader: Background::new(1, mailbox), served: Vec::new(), waiting: Vec::new() }
+        Self { reader: ThreadPool::new(1, mailbox), served: Vec::new(), waiting: Vec::new() }
     }
 
     /// Returns true if the configuration is wanted, not only what would change.
@@ -74,7 +74,7 @@ impl Reloading {
 impl Held {
     /// Reads all files, and compares; takes what is held along, so that none of it is left to be
     /// freed by the loop.
-    pub(super) fn read(self, wanted: bool) -> Read {
+    pub(super) fn read(self, wanted: bool) -> ReadResult {
         let read = self.options_and_settings();
         let read = read.map_err(|message| plan::shortened(&self.rights.explained(message)));
         let (mut options, settings) = read?;

@@ -21,7 +21,7 @@ use super::operating::Operating;
 use super::outlet::Outlet;
 use super::output::Output;
 use super::program::Program;
-use super::reloader::Reloading;
+use super::reloader::Reloader;
 use super::rights::Rights;
 
 /// Descriptors for what is neither a client nor its origin: listeners, logs, files.
@@ -86,7 +86,7 @@ impl Program {
             addresses: addresses.into(),
             notices,
             log,
-            reloading: Reloading::new(reactor.mailbox()),
+            reloading: Reloader::new(reactor.mailbox()),
             heap: Heap::new(reactor.mailbox()),
             pseudonym: secret.pseudonym.into(),
             rights: Arc::new(rights),

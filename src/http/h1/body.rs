@@ -6,7 +6,7 @@ use crate::http::fields::Fields;
 use crate::http::framing::Framing;
 use crate::http::head::{RequestHead, ResponseHead};
 use crate::http::name::Name;
-use crate::http::refusal::Refusal;
+use crate::http::refusal::ParseError;
 
 use super::chunked::{Chunked, ChunkedDecoder};
 use super::parse::{self, HeadLimits};
@@ -81,7 +81,7 @@ impl BodyDecoder {
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-    ) -> Result<(usize, BodyStep), Refusal> {
+    ) -> Result<(usize, BodyStep), ParseError> {
         match self {
             Self::Length(0) => Ok((0, BodyStep::End(None))),
             Self::Length(_) | Self::Close if input.is_empty() => Ok((0, BodyStep::More)),

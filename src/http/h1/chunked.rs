@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::ops::Range;
 
-use crate::http::refusal::Refusal;
+use crate::http::refusal::ParseError;
 use crate::work;
 
 use super::parse::{HeadLimits, Scanner, Section};
@@ -113,7 +113,7 @@ impl ChunkedDecoder {
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-    ) -> Result<(usize, Chunked), Refusal> {
+    ) -> Result<(usize, Chunked), ParseError> {
         let mut at = 0;
         if matches!(self.state, State::End) {
             return Ok((0, Chunked::End(0..0)));
@@ -143,16 +143,16 @@ impl ChunkedDecoder {
     }
 
     /// One byte of framing.
-    fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<(), Refusal> {
+    fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<(), ParseError> {
         self.state = match (&self.state, byte) {
             (&State::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
                 if digits == 16 || size >> 59 != 0 {
-                    return Err(Refusal::ChunkTooLarge);
+                    return Err(ParseError::ChunkTooLarge);
                 }
                 let digit = char::from(byte).to_digit(16).unwrap_or(0);
                 State::Size { size: 16 * size + u64::from(digit), digits: digits + 1 }
             }
-            (State::Size { digits: 0, .. }, _) => return Err(Refusal::ChunkSize),
+            (State::Size { digits: 0, .. }, _) => return Err(ParseError::ChunkSize),
             (&(State::Size { size, .. } | State::Gap { size }), b';') => State::Extension { size },
             (&(State::Size { size, .. } | State::Gap { size }), b' ' | b'\t') => {
                 State::Gap { size }
@@ -162,24 +162,24 @@ impl ChunkedDecoder {
             }
             (&State::Gap { size }, b'\r') if self.trailers.is_of_origin() => State::SizeLf { size },
             (State::Size { .. } | State::Gap { .. } | State::Extension { .. }, b'\n') => {
-                return Err(Refusal::BareLf);
+                return Err(ParseError::BareLf);
             }
-            (State::Size { .. }, _) => return Err(Refusal::ChunkSize),
-            (State::Gap { .. }, _) => return Err(Refusal::ChunkExtension),
+            (State::Size { .. }, _) => return Err(ParseError::ChunkSize),
+            (State::Gap { .. }, _) => return Err(ParseError::ChunkExtension),
             (&State::Extension { size }, _) if byte == b'\t' || !byte.is_ascii_control() => {
                 State::Extension { size }
             }
-            (State::Extension { .. }, _) => return Err(Refusal::ChunkExtension),
+            (State::Extension { .. }, _) => return Err(ParseError::ChunkExtension),
             (State::SizeLf { size: 0 }, b'\n') => State::Trailers(Scanner::new(self.trailers)),
             (&State::SizeLf { size: left }, b'\n') => {
                 let credit = usize::try_from(left).unwrap_or(usize::MAX);
                 self.extensions = self.extensions.saturating_sub(credit);
                 State::Content { left }
             }
-            (State::SizeLf { .. }, _) => return Err(Refusal::ChunkSize),
+            (State::SizeLf { .. }, _) => return Err(ParseError::ChunkSize),
             (State::ContentCr, b'\r') => State::ContentLf,
             (State::ContentLf, b'\n') => State::Size { size: 0, digits: 0 },
-            (State::ContentCr | State::ContentLf, _) => return Err(Refusal::ChunkEnd),
+            (State::ContentCr | State::ContentLf, _) => return Err(ParseError::ChunkEnd),
             (State::Content { .. } | State::Trailers(_) | State::End, _) => {
                 unreachable!("decode takes these")
             }
@@ -187,7 +187,7 @@ impl ChunkedDecoder {
         if matches!(self.state, State::Extension { .. } | State::Gap { .. }) {
             self.extensions += 1;
             if self.extensions > limits.chunk_extensions {
-                return Err(Refusal::ChunkExtensionTooLong);
+                return Err(ParseError::ChunkExtensionTooLong);
             }
         }
         Ok(())
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type Decoded = Result<(Vec<u8>, Option<Vec<u8>>), Refusal>;
+    type Decoded = Result<(Vec<u8>, Option<Vec<u8>>), ParseError>;
 
     /// All content and the trailers, with the input cut at `cuts`.
     fn decode(input: &[u8], cuts: &[usize]) -> Decoded {
@@ -246,25 +246,25 @@ mod tests {
     #[test]
     fn what_a_lenient_reader_would_take_for_the_end_is_refused() {
         for (body, refusal) in [
-            (&b"\r\n"[..], Refusal::ChunkSize),
-            (b";x\r\n", Refusal::ChunkSize),
-            (b" 5\r\nhello\r\n", Refusal::ChunkSize),
-            (b"0x5\r\nhello\r\n", Refusal::ChunkSize),
-            (b"-5\r\n", Refusal::ChunkSize),
-            (b"5\nhello\r\n", Refusal::BareLf),
-            (b"5;a\nhello\r\n", Refusal::BareLf),
-            (b"5\rhello\r\n", Refusal::ChunkSize),
-            (b"5 \r\nhello\r\n", Refusal::ChunkExtension),
-            (b"5 \nhello\r\n", Refusal::BareLf),
-            (b"5 0\r\nhello\r\n", Refusal::ChunkExtension),
-            (b"5;a\x00\r\nhello\r\n", Refusal::ChunkExtension),
-            (b"5\r\nhello\n", Refusal::ChunkEnd),
-            (b"5\r\nhelloX\r\n", Refusal::ChunkEnd),
-            (b"5\r\nhello\rX", Refusal::ChunkEnd),
-            (b"ffffffffffffffff\r\n", Refusal::ChunkTooLarge),
-            (b"00000000000000001\r\n", Refusal::ChunkTooLarge),
-            (b"0\r\nA: b\n\r\n", Refusal::BareLf),
-            (b"0\r\n A: b\r\n\r\n", Refusal::ObsFold),
+            (&b"\r\n"[..], ParseError::ChunkSize),
+            (b";x\r\n", ParseError::ChunkSize),
+            (b" 5\r\nhello\r\n", ParseError::ChunkSize),
+            (b"0x5\r\nhello\r\n", ParseError::ChunkSize),
+            (b"-5\r\n", ParseError::ChunkSize),
+            (b"5\nhello\r\n", ParseError::BareLf),
+            (b"5;a\nhello\r\n", ParseError::BareLf),
+            (b"5\rhello\r\n", ParseError::ChunkSize),
+            (b"5 \r\nhello\r\n", ParseError::ChunkExtension),
+            (b"5 \nhello\r\n", ParseError::BareLf),
+            (b"5 0\r\nhello\r\n", ParseError::ChunkExtension),
+            (b"5;a\x00\r\nhello\r\n", ParseError::ChunkExtension),
+            (b"5\r\nhello\n", ParseError::ChunkEnd),
+            (b"5\r\nhelloX\r\n", ParseError::ChunkEnd),
+            (b"5\r\nhello\rX", ParseError::ChunkEnd),
+            (b"ffffffffffffffff\r\n", ParseError::ChunkTooLarge),
+            (b"00000000000000001\r\n", ParseError::ChunkTooLarge),
+            (b"0\r\nA: b\n\r\n", ParseError::BareLf),
+            (b"0\r\n A: b\r\n\r\n", ParseError::ObsFold),
         ] {
             assert_eq!(decode(body, &[]), Err(refusal), "{}", body.escape_ascii());
         }
@@ -286,13 +286,13 @@ mod tests {
         let body = b"5 \t\r\nhello\r\n0   \r\n\r\n";
         let (content, _) = decode_with(ChunkedDecoder::of_response(), body, &[]).unwrap();
         assert_eq!(content, b"hello");
-        assert_eq!(decode(body, &[]), Err(Refusal::ChunkExtension));
+        assert_eq!(decode(body, &[]), Err(ParseError::ChunkExtension));
     }
 
     #[test]
     fn extensions_have_a_bound_over_the_whole_message() {
         let chunk = [b"1;", "x".repeat(1000).as_bytes(), b"\r\na\r\n"].concat();
-        assert_eq!(decode(&chunk.repeat(5), &[]), Err(Refusal::ChunkExtensionTooLong));
+        assert_eq!(decode(&chunk.repeat(5), &[]), Err(ParseError::ChunkExtensionTooLong));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::ops::Range;
 use crate::http::fields::Fields;
 use crate::http::framing::{Framing, announces_content, announces_forbidden_content};
 use crate::http::head::ResponseHead;
-use crate::http::hop::Hop;
+use crate::http::hop::ConnectionOptions;
 use crate::http::method::Method;
-use crate::http::refusal::Refusal;
+use crate::http::refusal::ParseError;
 use crate::http::status::Status;
 
 use super::body::{BodyDecoder, BodyStep};
@@ -15,7 +15,7 @@ use super::parse::{self, HeadLimits, Scanner, Section};
 
 /// What an origin has sent.
 #[derive(Debug, PartialEq, Eq)]
-pub enum FromOrigin {
+pub enum ClientEvent {
     /// A 1xx response; another head follows.
     Interim(Box<ResponseHead>),
     /// The head of the final response, or a 101. Its content, if any, follows.
@@ -65,7 +65,7 @@ impl ClientCodec {
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-    ) -> Result<(usize, Option<FromOrigin>), Refusal> {
+    ) -> Result<(usize, Option<ClientEvent>), ParseError> {
         match &mut self.state {
             State::Head(scanner) => {
                 let Some(length) = scanner.scan(input, limits)? else { return Ok((0, None)) };
@@ -77,10 +77,10 @@ impl ClientCodec {
                 let (used, step) = body.decode(input, limits)?;
                 let event = match step {
                     BodyStep::More => None,
-                    BodyStep::Content(range) => Some(FromOrigin::Content(range)),
+                    BodyStep::Content(range) => Some(ClientEvent::Content(range)),
                     BodyStep::End(trailers) => {
                         self.state = State::End;
-                        Some(FromOrigin::End(trailers))
+                        Some(ClientEvent::End(trailers))
                     }
                 };
                 Ok((used, event))
@@ -89,33 +89,34 @@ impl ClientCodec {
         }
     }
 
-    fn take_head(&mut self, head: ResponseHead) -> FromOrigin {
+    fn take_head(&mut self, head: ResponseHead) -> ClientEvent {
         let status = head.status();
         self.doubtful |= announces_forbidden_content(status, head.fields());
         let switches = status == Status::SWITCHING_PROTOCOLS
             || (self.method == Method::Connect && status.is_success());
         if status.is_interim() && !switches {
             self.state = HEAD;
-            return FromOrigin::Interim(Box::new(head));
+            return ClientEvent::Interim(Box::new(head));
         }
         let ends_by_itself = head.framing() != Framing::Close && !switches && !self.doubtful;
-        self.reusable = ends_by_itself && Hop::of(head.version(), head.fields()).persistent;
+        self.reusable =
+            ends_by_itself && ConnectionOptions::of(head.version(), head.fields()).persistent;
         self.announced = head.framing() == Framing::None && announces_content(head.fields());
         self.state = State::Body(BodyDecoder::of_response(&head));
-        FromOrigin::Response(Box::new(head))
+        ClientEvent::Response(Box::new(head))
     }
 
     /// The origin has ended its stream: the end of a response of which nothing is missing, and
     /// otherwise an error.
     ///
     /// # Errors
-    /// [`Refusal::Truncated`].
-    pub fn end_of_stream(&mut self) -> Result<FromOrigin, Refusal> {
+    /// [`ParseError::Truncated`].
+    pub fn end_of_stream(&mut self) -> Result<ClientEvent, ParseError> {
         if matches!(self.state, State::Body(BodyDecoder::Close | BodyDecoder::Length(0))) {
             self.state = State::End;
-            return Ok(FromOrigin::End(None));
+            return Ok(ClientEvent::End(None));
         }
-        Err(Refusal::Truncated)
+        Err(ParseError::Truncated)
     }
 
     /// Whether the response is complete and the connection can take another request, provided that

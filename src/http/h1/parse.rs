@@ -13,7 +13,7 @@ use crate::http::head::{RequestHead, ResponseHead};
 use crate::http::list::is_token_byte;
 use crate::http::method::Method;
 use crate::http::name::Name;
-use crate::http::refusal::Refusal;
+use crate::http::refusal::ParseError;
 use crate::http::status::Status;
 use crate::http::target::{Authority, Target};
 use crate::http::version::Version;
@@ -107,7 +107,7 @@ impl Scanner {
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-    ) -> Result<Option<usize>, Refusal> {
+    ) -> Result<Option<usize>, ParseError> {
         let within = &input[..input.len().min(limits.head)];
         work::count(within.len().saturating_sub(self.searched));
         while let Some(end) = memchr::memchr(b'\n', &within[self.searched..]) {
@@ -115,7 +115,7 @@ impl Scanner {
             let line = &within[self.line..line_end];
             self.begin_line(line);
             self.check(line, limits)?;
-            let Some(line) = line.strip_suffix(b"\r") else { return Err(Refusal::BareLf) };
+            let Some(line) = line.strip_suffix(b"\r") else { return Err(ParseError::BareLf) };
             self.line = line_end + 1;
             self.searched = self.line;
             if line.is_empty() {
@@ -130,7 +130,7 @@ impl Scanner {
         self.begin_line(&within[self.line..]);
         self.check(&within[self.line..], limits)?;
         self.searched = within.len();
-        if within.len() < input.len() { Err(Refusal::HeadTooLarge) } else { Ok(None) }
+        if within.len() < input.len() { Err(ParseError::HeadTooLarge) } else { Ok(None) }
     }
 
     /// Returns true if fields of the section, which is complete, are folded.
@@ -153,39 +153,39 @@ impl Scanner {
     }
 
     /// What can be said of a line before its LF has come.
-    fn check(&self, line: &[u8], limits: &HeadLimits) -> Result<(), Refusal> {
+    fn check(&self, line: &[u8], limits: &HeadLimits) -> Result<(), ParseError> {
         self.check_start(line)?;
         // A CR at the end may belong to the line's end.
         let length = line.strip_suffix(b"\r").unwrap_or(line).len();
         let folded = self.line - self.field;
         match (self.section, self.is_start_line()) {
             (Section::RequestHead, true) if length > limits.start_line => {
-                Err(Refusal::TargetTooLong)
+                Err(ParseError::TargetTooLong)
             }
-            (_, true) if length > limits.start_line => Err(Refusal::StatusLineTooLong),
+            (_, true) if length > limits.start_line => Err(ParseError::StatusLineTooLong),
             (_, false) if length > 0 && self.fields() >= limits.fields && !self.continues(line) => {
-                Err(Refusal::TooManyFields)
+                Err(ParseError::TooManyFields)
             }
             (_, false) if length > 0 && folded + length > limits.field => {
-                Err(Refusal::FieldTooLong)
+                Err(ParseError::FieldTooLong)
             }
             _ => Ok(()),
         }
     }
 
     /// What can be said of a line from its first bytes.
-    fn check_start(&self, line: &[u8]) -> Result<(), Refusal> {
+    fn check_start(&self, line: &[u8]) -> Result<(), ParseError> {
         let Some(&first) = line.first() else { return Ok(()) };
         match (self.section, self.is_start_line()) {
             // Of an empty line, which decode_head looks after, this is all before the LF.
             (Section::RequestHead, true) if line == b"\r" => Ok(()),
-            (Section::RequestHead, true) if first == b'\r' => Err(Refusal::RequestLine),
-            (Section::RequestHead, true) if first == TLS_HANDSHAKE => Err(Refusal::Tls),
-            (Section::RequestHead, true) if !is_token_byte(first) => Err(Refusal::NotHttp),
-            (Section::ResponseHead, true) if first != b'H' => Err(Refusal::StatusLine),
+            (Section::RequestHead, true) if first == b'\r' => Err(ParseError::RequestLine),
+            (Section::RequestHead, true) if first == TLS_HANDSHAKE => Err(ParseError::Tls),
+            (Section::RequestHead, true) if !is_token_byte(first) => Err(ParseError::NotHttp),
+            (Section::ResponseHead, true) if first != b'H' => Err(ParseError::StatusLine),
             (_, false) if self.continues(line) => Ok(()),
-            (_, false) if matches!(first, b' ' | b'\t') => Err(Refusal::ObsFold),
-            (_, false) if first == b'\r' && line.len() > 1 => Err(Refusal::FieldName),
+            (_, false) if matches!(first, b' ' | b'\t') => Err(ParseError::ObsFold),
+            (_, false) if first == b'\r' && line.len() > 1 => Err(ParseError::FieldName),
             _ => Ok(()),
         }
     }
@@ -203,19 +203,19 @@ impl Scanner {
 type Headers<'h, 'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
 
 /// Parses a complete request head, empty line included.
-pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, Refusal> {
+pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, ParseError> {
     work::count(2 * bytes.len()); // copied and parsed
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
-    let version_at = line_end.checked_sub("HTTP/1.1".len()).ok_or(Refusal::RequestLine)?;
-    let version = take_version(&mut bytes[version_at..line_end], Refusal::RequestLine)?;
+    let version_at = line_end.checked_sub("HTTP/1.1".len()).ok_or(ParseError::RequestLine)?;
+    let version = take_version(&mut bytes[version_at..line_end], ParseError::RequestLine)?;
 
     let mut headers: Headers<'_, '_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut request = httparse::Request::new(&mut []);
     let parsed = request.parse_with_uninit_headers(&bytes, &mut headers);
     complete(parsed, bytes.len(), request_line_refusal(&bytes[..line_end]))?;
     let (Some(method_name), Some(target)) = (request.method, request.path) else {
-        return Err(Refusal::RequestLine);
+        return Err(ParseError::RequestLine);
     };
     let method = Method::from_name(method_name.as_bytes());
     let target = Target::parse(target.as_bytes(), &bytes, method, limits.relaxed_target)?;
@@ -237,12 +237,12 @@ pub(super) fn response(
     has_folds: bool,
     method: Method,
     limits: &HeadLimits,
-) -> Result<ResponseHead, Refusal> {
+) -> Result<ResponseHead, ParseError> {
     work::count(3 * bytes.len()); // copied, searched for folds, parsed
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
     let version_end = "HTTP/1.1".len().min(line_end);
-    let version = take_version(&mut bytes[..version_end], Refusal::StatusLine)?;
+    let version = take_version(&mut bytes[..version_end], ParseError::StatusLine)?;
     if has_folds {
         unfold(&mut bytes);
     }
@@ -252,8 +252,8 @@ pub(super) fn response(
     let parsed = httparse::ParserConfig::default()
         .allow_spaces_after_header_name_in_responses(true)
         .parse_response_with_uninit_headers(&mut response, &bytes, &mut headers);
-    complete(parsed, bytes.len(), Refusal::StatusLine)?;
-    let status = response.code.and_then(Status::new).ok_or(Refusal::StatusLine)?;
+    complete(parsed, bytes.len(), ParseError::StatusLine)?;
+    let status = response.code.and_then(Status::new).ok_or(ParseError::StatusLine)?;
     // httparse drops a reason phrase that is not ASCII; it is passed on as it came.
     let reason = bytes[..line_end].get("HTTP/1.1 200 ".len()..).unwrap_or_default();
     let reason = Span::of(if reason.is_empty() { &bytes[..0] } else { reason }, &bytes);
@@ -275,7 +275,7 @@ pub(super) fn trailers(
     bytes: &[u8],
     section: Section,
     nominated: &[Box<[u8]>],
-) -> Result<Fields, Refusal> {
+) -> Result<Fields, ParseError> {
     work::count(4 * bytes.len()); // copied, searched for folds, parsed, written anew
     let nominated: FieldNames<'_> = nominated.iter().map(|name| &**name).collect();
     let mut bytes = [b"HTTP/1.1 200\r\n", bytes].concat();
@@ -288,13 +288,13 @@ pub(super) fn trailers(
     let parsed = httparse::ParserConfig::default()
         .allow_spaces_after_header_name_in_responses(lenient)
         .parse_response_with_uninit_headers(&mut head, &bytes, &mut headers);
-    complete(parsed, bytes.len(), Refusal::FieldName)?;
+    complete(parsed, bytes.len(), ParseError::FieldName)?;
     let mut fields = Fields::default();
     for header in head.headers {
         let name = header.name.as_bytes();
         let forbidden = is_forbidden_in_trailers(name);
         if forbidden && !lenient {
-            return Err(Refusal::Trailer);
+            return Err(ParseError::Trailer);
         }
         if !forbidden && !nominated.contains(name) {
             fields.push(name, header.value);
@@ -362,7 +362,7 @@ const fn is_of_heads(id: Name) -> bool {
 
 /// Reads the version in a start line, and writes 1.1 over a higher minor version: as such it is
 /// processed (RFC 9110 §2.5).
-fn take_version(name: &mut [u8], start_line: Refusal) -> Result<Version, Refusal> {
+fn take_version(name: &mut [u8], start_line: ParseError) -> Result<Version, ParseError> {
     let [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = name else { return Err(start_line) };
     match (&*major, &*minor) {
         (b'1', b'0') => Ok(Version::Http10),
@@ -370,26 +370,26 @@ fn take_version(name: &mut [u8], start_line: Refusal) -> Result<Version, Refusal
             *minor = b'1';
             Ok(Version::Http11)
         }
-        (b'0'..=b'9', b'0'..=b'9') => Err(Refusal::Version),
+        (b'0'..=b'9', b'0'..=b'9') => Err(ParseError::Version),
         _ => Err(start_line),
     }
 }
 
 /// Returns the refusal of a request line that httparse could not read: it takes a target for text, which
 /// is UTF-8.
-fn request_line_refusal(line: &[u8]) -> Refusal {
+fn request_line_refusal(line: &[u8]) -> ParseError {
     let behind_method = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
     match std::str::from_utf8(&line[behind_method..]) {
-        Ok(_) => Refusal::RequestLine,
-        Err(_) => Refusal::TargetEncoding,
+        Ok(_) => ParseError::RequestLine,
+        Err(_) => ParseError::TargetEncoding,
     }
 }
 
 fn complete(
     parsed: httparse::Result<usize>,
     length: usize,
-    start_line: Refusal,
-) -> Result<(), Refusal> {
+    start_line: ParseError,
+) -> Result<(), ParseError> {
     match parsed {
         Ok(httparse::Status::Complete(n)) if n == length => Ok(()),
         Ok(_) => Err(start_line),
@@ -397,11 +397,11 @@ fn complete(
     }
 }
 
-const fn refusal_of(error: httparse::Error, start_line: Refusal) -> Refusal {
+const fn refusal_of(error: httparse::Error, start_line: ParseError) -> ParseError {
     match error {
-        httparse::Error::HeaderName => Refusal::FieldName,
-        httparse::Error::HeaderValue => Refusal::FieldValue,
-        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
+        httparse::Error::HeaderName => ParseError::FieldName,
+        httparse::Error::HeaderValue => ParseError::FieldValue,
+        httparse::Error::TooManyHeaders => ParseError::TooManyFields,
         _ => start_line,
     }
 }
@@ -418,28 +418,28 @@ fn lines(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Lines {
 
 /// RFC 9112 §3.2: exactly one valid `Host` with HTTP/1.1, at most one with 1.0. It may be empty,
 /// for targets without an authority.
-fn check_host(version: Version, fields: &Fields) -> Result<(), Refusal> {
+fn check_host(version: Version, fields: &Fields) -> Result<(), ParseError> {
     let mut hosts = fields.all(Name::Host);
     match (hosts.next(), hosts.next()) {
-        (None, _) if version == Version::Http11 => Err(Refusal::MissingHost),
+        (None, _) if version == Version::Http11 => Err(ParseError::MissingHost),
         (None, _) => Ok(()),
-        (Some(_), Some(_)) => Err(Refusal::RepeatedHost),
+        (Some(_), Some(_)) => Err(ParseError::RepeatedHost),
         (Some(b""), None) => Ok(()),
-        (Some(host), None) => Authority::parse(host).map(drop).map_err(|_| Refusal::InvalidHost),
+        (Some(host), None) => Authority::parse(host).map(drop).map_err(|_| ParseError::InvalidHost),
     }
 }
 
 /// RFC 9110 §10.1.1: `100-continue` is the only expectation there is, and HTTP/1.0 has none.
-fn check_expectation(version: Version, fields: &Fields) -> Result<(), Refusal> {
+fn check_expectation(version: Version, fields: &Fields) -> Result<(), ParseError> {
     let known = fields.elements(Name::Expect).all(|e| e.eq_ignore_ascii_case(b"100-continue"));
-    if known || version == Version::Http10 { Ok(()) } else { Err(Refusal::Expectation) }
+    if known || version == Version::Http10 { Ok(()) } else { Err(ParseError::Expectation) }
 }
 
-fn check_options(fields: &Fields, limits: &HeadLimits) -> Result<(), Refusal> {
+fn check_options(fields: &Fields, limits: &HeadLimits) -> Result<(), ParseError> {
     work::count(fields.wire().len());
     let options = |value: &[u8]| 1 + memchr::memchr_iter(b',', value).count();
     let options: usize = fields.all(Name::Connection).map(options).sum();
-    if options > limits.fields { Err(Refusal::TooManyOptions) } else { Ok(()) }
+    if options > limits.fields { Err(ParseError::TooManyOptions) } else { Ok(()) }
 }
 
 #[cfg(test)]

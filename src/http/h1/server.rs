@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use crate::http::fields::Fields;
 use crate::http::head::RequestHead;
-use crate::http::refusal::Refusal;
+use crate::http::refusal::ParseError;
 
 use super::body::{BodyDecoder, BodyStep};
 use super::parse::{self, HeadLimits, Scanner, Section};
 
 /// What a client has sent.
 #[derive(Debug, PartialEq, Eq)]
-pub enum FromClient {
+pub enum ServerEvent {
     /// The head of a request. If its framing says that it has content, that follows, and its end;
     /// otherwise this is all of the request.
     Request(Box<RequestHead>),
@@ -58,17 +58,17 @@ impl ServerCodec {
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-    ) -> Result<(usize, Option<FromClient>), Refusal> {
+    ) -> Result<(usize, Option<ServerEvent>), ParseError> {
         match &mut self.state {
             State::Head { .. } => self.decode_head(input, limits),
             State::Body(body) => {
                 let (used, step) = body.decode(input, limits)?;
                 let event = match step {
                     BodyStep::More => None,
-                    BodyStep::Content(range) => Some(FromClient::Content(range)),
+                    BodyStep::Content(range) => Some(ServerEvent::Content(range)),
                     BodyStep::End(trailers) => {
                         self.state = HEAD;
-                        Some(FromClient::End(trailers))
+                        Some(ServerEvent::End(trailers))
                     }
                 };
                 Ok((used, event))
@@ -80,7 +80,7 @@ impl ServerCodec {
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-    ) -> Result<(usize, Option<FromClient>), Refusal> {
+    ) -> Result<(usize, Option<ServerEvent>), ParseError> {
         let mut start = 0;
         loop {
             let State::Head { scanner, skipped } = &mut self.state else {
@@ -95,11 +95,11 @@ impl ServerCodec {
                     true => State::Body(BodyDecoder::of_request(&head)),
                     false => HEAD,
                 };
-                return Ok((start + length, Some(FromClient::Request(Box::new(head)))));
+                return Ok((start + length, Some(ServerEvent::Request(Box::new(head)))));
             }
             // One empty line before a request is passed over (RFC 9112 §2.2).
             if std::mem::replace(skipped, true) {
-                return Err(Refusal::EmptyLines);
+                return Err(ParseError::EmptyLines);
             }
             *scanner = Scanner::new(Section::RequestHead);
             start += length;

@@ -5,19 +5,19 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::auth::client_network;
-use crate::cache::{Purge, What};
-use crate::http::{FromClient, HeadWriter, Method, RequestHead, ServerCodec, Status};
-use crate::proxy::explain::query::Question;
-use crate::proxy::explain::{Explaining, Explanation};
+use crate::cache::{Purge, PurgeScope};
+use crate::http::{HeadWriter, Method, RequestHead, ServerCodec, ServerEvent, Status};
+use crate::proxy::explain::query::ExplainQuery;
+use crate::proxy::explain::{Explainer, Explanation};
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::stats::{Gauges, Stats};
-use crate::proxy::shared::Core;
-use crate::proxy::transfer::input::Input;
-use crate::proxy::transfer::output::{Outgoing, Supply};
-use crate::reactor::{Active, Id, Io, Reactor, Token, Wake};
+use crate::proxy::shared::Shared;
+use crate::proxy::transfer::input::RecvBuffer;
+use crate::proxy::transfer::output::{ContentSource, SendBuffer};
+use crate::reactor::{Driven, Id, Reactor, SocketId, Token, Wake};
 use crate::time::Now;
 
-use super::OperatorListener;
+use super::AdminListener;
 use super::control::{ControlRequest, MAX_LINE};
 use super::reload::{ReloadRequest, Reloads};
 
@@ -36,28 +36,28 @@ pub(super) enum Protocol {
 
 /// A connection of an operator.
 #[derive(Debug)]
-pub(crate) struct Operator {
+pub(crate) struct AdminConnection {
     id: Id<Self>,
-    listener: Id<OperatorListener>,
+    listener: Id<AdminListener>,
     /// The network that it comes from; of a local socket, always the same.
     network: IpAddr,
     /// Connections of operators that were accepted before.
     number: u64,
-    io: Io,
+    io: SocketId,
     protocol: Protocol,
     until: Instant,
-    input: Input,
-    output: Outgoing,
+    input: RecvBuffer,
+    output: SendBuffer,
     state: State,
 }
 
-impl Active for Operator {
+impl Driven for AdminConnection {
     const KIND: u8 = 7;
 }
 
 /// State of the proxy that an operator may use while it is driven.
 #[derive(Debug)]
-pub(super) struct OperatorCx<'a> {
+pub(super) struct AdminCx<'a> {
     pub(super) gauges: &'a Gauges,
     pub(super) reloads: &'a mut Reloads,
     /// True if so many operators are served that another one only gets figures.
@@ -71,7 +71,7 @@ enum State {
     /// A purge goes on.
     Purging(Purge),
     /// A request is explained; the addresses of its host are waited for.
-    Explaining(Box<Explaining>, bool),
+    Explaining(Box<Explainer>, bool),
     /// The program around the proxy reads files again; that is waited for so long.
     Reloading(Instant),
     /// The answer goes out.
@@ -82,19 +82,19 @@ enum State {
 
 /// What driving an operator's connection has led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+enum Progress {
     Go,
     Park,
     Gone,
 }
 
-impl Operator {
+impl AdminConnection {
     /// A connection from an address that `listener` has accepted.
     pub(super) fn new(
         id: Id<Self>,
-        listener: Id<OperatorListener>,
+        listener: Id<AdminListener>,
         protocol: Protocol,
-        (io, address): (Io, SocketAddr),
+        (io, address): (SocketId, SocketAddr),
         number: u64,
         reactor: &mut Reactor<Mail>,
     ) -> Self {
@@ -109,13 +109,13 @@ impl Operator {
             io,
             protocol,
             until,
-            input: Input::new(),
-            output: Outgoing::new(),
+            input: RecvBuffer::new(),
+            output: SendBuffer::new(),
             state: State::Asking(ServerCodec::new()),
         }
     }
 
-    pub(super) const fn listener(&self) -> Id<OperatorListener> {
+    pub(super) const fn listener(&self) -> Id<AdminListener> {
         self.listener
     }
 
@@ -132,7 +132,7 @@ impl Operator {
         matches!(self.state, State::Purging(_) | State::Explaining(..) | State::Reloading(_))
     }
 
-    pub(super) fn close(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(super) fn close(mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
         if let State::Explaining(explaining, _) = &mut self.state {
             explaining.cancel(reactor, core);
         }
@@ -147,8 +147,8 @@ impl Operator {
     pub(super) fn drive(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
-        cx: &mut OperatorCx<'_>,
+        core: &mut Shared,
+        cx: &mut AdminCx<'_>,
     ) -> bool {
         loop {
             let next = match self.state {
@@ -159,9 +159,9 @@ impl Operator {
                 State::Answering => self.transmit(reactor),
                 State::Leaving => self.leave(reactor, core),
             };
-            if next != Next::Go {
+            if next != Progress::Go {
                 self.input.release(&mut core.buffers);
-                return next == Next::Park && reactor.now().mono < self.until;
+                return next == Progress::Park && reactor.now().mono < self.until;
             }
         }
     }
@@ -169,29 +169,29 @@ impl Operator {
     fn ask(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
-        cx: &mut OperatorCx<'_>,
-    ) -> Next {
+        core: &mut Shared,
+        cx: &mut AdminCx<'_>,
+    ) -> Progress {
         match self.input.receive(reactor, self.io, &mut core.buffers) {
-            Poll::Pending => return Next::Park,
+            Poll::Pending => return Progress::Park,
             Poll::Ready(Ok(n)) if n > 0 => {}
-            Poll::Ready(_) => return Next::Gone,
+            Poll::Ready(_) => return Progress::Gone,
         }
         let gauges = cx.gauges;
-        let figures = |core: &Core| Stats::of(&core.counters, gauges, reactor.load());
+        let figures = |core: &Shared| Stats::of(&core.counters, gauges, reactor.load());
         match self.protocol {
             Protocol::Control => self.take_line(core, cx, reactor.now(), figures),
             Protocol::Metrics => self.take_request(core, figures),
         }
-        Next::Go
+        Progress::Go
     }
 
     fn take_line(
         &mut self,
-        core: &mut Core,
-        cx: &mut OperatorCx<'_>,
+        core: &mut Shared,
+        cx: &mut AdminCx<'_>,
         now: Now,
-        figures: impl Fn(&Core) -> Stats,
+        figures: impl Fn(&Shared) -> Stats,
     ) {
         let unread = self.input.unread();
         let Some(end) = unread.iter().position(|&byte| byte == b'\n') else {
@@ -227,7 +227,7 @@ impl Operator {
                 self.state = State::Purging(core.cache.purge(&what, soft, now.mono));
             }
             Ok(Asked::Explain { question, json }) => {
-                let explaining = Explaining::new(question, now, core);
+                let explaining = Explainer::new(question, now, core);
                 self.state = State::Explaining(Box::new(explaining), json);
                 self.until = now.mono + PATIENCE + core.settings.limits.connect_timeout;
             }
@@ -240,10 +240,10 @@ impl Operator {
         }
     }
 
-    fn take_request(&mut self, core: &Core, figures: impl Fn(&Core) -> Stats) {
+    fn take_request(&mut self, core: &Shared, figures: impl Fn(&Shared) -> Stats) {
         let State::Asking(codec) = &mut self.state else { return };
         match codec.decode(self.input.unread(), &core.heads) {
-            Ok((used, Some(FromClient::Request(head)))) => {
+            Ok((used, Some(ServerEvent::Request(head)))) => {
                 self.input.consume(used);
                 let head_only = head.method() == Method::Head;
                 match is_for_figures(&head) {
@@ -257,47 +257,47 @@ impl Operator {
     }
 
     /// Goes on with a purge; the others have their turn between its slices.
-    fn purge(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> Next {
+    fn purge(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> Progress {
         self.until = reactor.now().mono + PATIENCE; // it is not the operator who is waited for
         reactor.set_deadline(self.token(), Some(self.until));
-        let State::Purging(purge) = &mut self.state else { return Next::Go };
+        let State::Purging(purge) = &mut self.state else { return Progress::Go };
         if !core.cache.go_on(purge) {
             reactor.wake(self.token());
-            return Next::Park;
+            return Progress::Park;
         }
         let count = purge.count();
         core.counters.purged += count as u64;
         self.answer(&format!("ok\npurged {count}\n"));
-        Next::Go
+        Progress::Go
     }
 
-    fn explain(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> Next {
+    fn explain(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> Progress {
         let token = self.token();
-        let State::Explaining(explaining, json) = &mut self.state else { return Next::Go };
+        let State::Explaining(explaining, json) = &mut self.state else { return Progress::Go };
         match explaining.drive(token, reactor, core) {
             Poll::Ready(explanation) => {
                 let Explanation { allowed, text, json: object } = explanation;
                 let verdict = if allowed { "allowed" } else { "denied" };
                 let answer = if *json { object } else { text };
                 self.answer(&format!("ok\n{verdict}\n{answer}"));
-                Next::Go
+                Progress::Go
             }
             Poll::Pending => {
                 let deadline =
                     explaining.next_deadline().map_or(self.until, |at| at.min(self.until));
                 reactor.set_deadline(token, Some(deadline));
-                Next::Park
+                Progress::Park
             }
         }
     }
 
-    fn await_reload(&mut self, until: Instant, reactor: &mut Reactor<Mail>) -> Next {
+    fn await_reload(&mut self, until: Instant, reactor: &mut Reactor<Mail>) -> Progress {
         if reactor.now().mono < until {
             reactor.set_deadline(self.token(), Some(until));
-            return Next::Park;
+            return Progress::Park;
         }
         self.answer_reload(Err("it takes too long; it may still be done".to_owned()), reactor);
-        Next::Go
+        Progress::Go
     }
 
     /// What came of the reload, unless it was given up already.
@@ -318,28 +318,28 @@ impl Operator {
         }
     }
 
-    fn transmit(&mut self, reactor: &mut Reactor<Mail>) -> Next {
+    fn transmit(&mut self, reactor: &mut Reactor<Mail>) -> Progress {
         while !self.output.is_empty() {
-            match self.output.send(reactor, self.io, Supply::Nothing) {
-                Poll::Pending => return Next::Park,
+            match self.output.send(reactor, self.io, ContentSource::Nothing) {
+                Poll::Pending => return Progress::Park,
                 Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(_)) => return Next::Gone,
+                Poll::Ready(Err(_)) => return Progress::Gone,
             }
         }
         self.state = State::Leaving;
-        if reactor.shutdown(self.io).is_err() { Next::Gone } else { Next::Go }
+        if reactor.shutdown(self.io).is_err() { Progress::Gone } else { Progress::Go }
     }
 
     /// Drops what still comes: closing with unread bytes could lose the answer.
-    fn leave(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> Next {
+    fn leave(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> Progress {
         self.input.consume(self.input.unread().len());
         match self.input.receive(reactor, self.io, &mut core.buffers) {
-            Poll::Pending => Next::Park,
+            Poll::Pending => Progress::Park,
             Poll::Ready(Ok(n)) if n > 0 => {
                 reactor.wake(self.token());
-                Next::Park
+                Progress::Park
             }
-            Poll::Ready(_) => Next::Gone,
+            Poll::Ready(_) => Progress::Gone,
         }
     }
 
@@ -361,8 +361,8 @@ impl Operator {
 /// What an operator has asked for, understood.
 enum Asked {
     Stats { json: bool },
-    Purge { what: What, soft: bool },
-    Explain { question: Question, json: bool },
+    Purge { what: PurgeScope, soft: bool },
+    Explain { question: ExplainQuery, json: bool },
     Reload { plan: bool },
 }
 

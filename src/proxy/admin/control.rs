@@ -4,7 +4,7 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-use crate::proxy::explain::query::Question;
+use crate::proxy::explain::query::ExplainQuery;
 
 use super::purge_target::PurgeTarget;
 
@@ -29,7 +29,7 @@ pub enum ControlRequest {
     /// What would become of a request.
     Explain {
         /// The request.
-        question: Question,
+        question: ExplainQuery,
         /// As JSON.
         json: bool,
     },
@@ -116,7 +116,7 @@ mod tests {
         });
         let stats = [true, false].map(|json| ControlRequest::Stats { json });
         let reloads = [true, false].map(|plan| ControlRequest::Reload { plan });
-        let question = Question {
+        let question = ExplainQuery {
             method: "GET".into(),
             url: "http://h/ x".into(),
             client: [127, 0, 0, 1].into(),
@@ -125,7 +125,7 @@ mod tests {
             fields: vec!["Accept: a, b".into()],
             addresses: vec![[192, 0, 2, 1].into()],
         };
-        let nobody = Question {
+        let nobody = ExplainQuery {
             listener: None,
             user: None,
             fields: vec![],

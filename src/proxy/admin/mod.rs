@@ -13,10 +13,10 @@ use std::path::Path;
 
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::stats::Gauges;
-use crate::proxy::shared::Core;
-use crate::reactor::{Accepted, Active, Arena, Endpoint, Id, Listener, Reactor};
+use crate::proxy::shared::Shared;
+use crate::reactor::{Accepted, Arena, Driven, Endpoint, Id, Listener, Reactor};
 
-use connection::{Operator, OperatorCx, Protocol};
+use connection::{AdminConnection, AdminCx, Protocol};
 use reload::{ReloadRequest, Reloads};
 
 /// Operators at a time, on each listener. A newcomer takes the place of one that is not served.
@@ -26,9 +26,9 @@ const MAX_SERVED: usize = 12;
 
 /// Listeners for operators, and who has come.
 #[derive(Debug)]
-pub(super) struct Operators {
-    listeners: Arena<OperatorListener>,
-    connections: Arena<Operator>,
+pub(super) struct AdminServer {
+    listeners: Arena<AdminListener>,
+    connections: Arena<AdminConnection>,
     /// Connections accepted so far.
     accepted: u64,
     reloads: Reloads,
@@ -36,16 +36,16 @@ pub(super) struct Operators {
 
 /// A listener for operators.
 #[derive(Debug)]
-pub(super) struct OperatorListener {
+pub(super) struct AdminListener {
     socket: Listener,
     protocol: Protocol,
 }
 
-impl Active for OperatorListener {
+impl Driven for AdminListener {
     const KIND: u8 = 6;
 }
 
-impl Operators {
+impl AdminServer {
     pub(super) fn new() -> Self {
         Self {
             listeners: Arena::new(),
@@ -80,16 +80,16 @@ impl Operators {
     fn open(
         &mut self,
         protocol: Protocol,
-        bind: impl FnOnce(Id<OperatorListener>) -> io::Result<Listener>,
-    ) -> io::Result<Id<OperatorListener>> {
+        bind: impl FnOnce(Id<AdminListener>) -> io::Result<Listener>,
+    ) -> io::Result<Id<AdminListener>> {
         self.listeners.try_insert_with(|id| {
             let socket = bind(id)?;
-            Ok(OperatorListener { socket, protocol })
+            Ok(AdminListener { socket, protocol })
         })
     }
 
     /// Closes everything.
-    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
         let listeners: Vec<_> = self.listeners.iter().map(|(id, _)| id).collect();
         for listener in listeners.into_iter().filter_map(|id| self.listeners.remove(id)) {
             listener.socket.close(reactor);
@@ -104,9 +104,9 @@ impl Operators {
     /// nothing.
     pub(super) fn accept(
         &mut self,
-        id: Id<OperatorListener>,
+        id: Id<AdminListener>,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
     ) {
         let Some(listener) = self.listeners.get_mut(id) else { return };
         let mut accepted = Vec::new();
@@ -116,8 +116,9 @@ impl Operators {
         for newcomer in accepted {
             let number = self.accepted;
             self.accepted += 1;
-            self.connections
-                .insert_with(|new| Operator::new(new, id, protocol, newcomer, number, reactor));
+            self.connections.insert_with(|new| {
+                AdminConnection::new(new, id, protocol, newcomer, number, reactor)
+            });
             if self.of(id).count() > MAX_OPERATORS {
                 self.shed(id, reactor, core);
             }
@@ -127,13 +128,13 @@ impl Operators {
     /// The connections of one listener.
     fn of(
         &self,
-        listener: Id<OperatorListener>,
-    ) -> impl Iterator<Item = (Id<Operator>, &Operator)> {
+        listener: Id<AdminListener>,
+    ) -> impl Iterator<Item = (Id<AdminConnection>, &AdminConnection)> {
         self.connections.iter().filter(move |(_, operator)| operator.listener() == listener)
     }
 
     /// Closes a connection that is not served: the oldest of the client that has most of them.
-    fn shed(&mut self, of: Id<OperatorListener>, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    fn shed(&mut self, of: Id<AdminListener>, reactor: &mut Reactor<Mail>, core: &mut Shared) {
         let mut held: BTreeMap<IpAddr, usize> = BTreeMap::new();
         for (_, operator) in self.of(of) {
             *held.entry(operator.network()).or_default() += 1;
@@ -172,15 +173,15 @@ impl Operators {
     /// Goes on with one, who may be told the figures.
     pub(super) fn drive(
         &mut self,
-        id: Id<Operator>,
+        id: Id<AdminConnection>,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
         gauges: &Gauges,
     ) {
         let served = self.connections.iter().filter(|(_, operator)| operator.is_served());
         let is_busy = served.count() >= MAX_SERVED;
         let Some(operator) = self.connections.get_mut(id) else { return };
-        let mut cx = OperatorCx { gauges, reloads: &mut self.reloads, is_busy };
+        let mut cx = AdminCx { gauges, reloads: &mut self.reloads, is_busy };
         if operator.drive(reactor, core, &mut cx) {
             return;
         }

@@ -1,7 +1,7 @@
 //! What operators and clients name when they purge, in the form in which the cache knows it.
 
 use crate::access::Host;
-use crate::cache::What;
+use crate::cache::PurgeScope;
 use crate::http::Authority;
 
 /// What a purge is asked for, as it was written.
@@ -25,18 +25,20 @@ impl PurgeTarget {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn meant(&self, reverse: bool) -> Result<What, String> {
+    pub(super) fn meant(&self, reverse: bool) -> Result<PurgeScope, String> {
         Ok(match self {
-            Self::Url(url) => What::Uri(normalized(url, reverse)?.into()),
-            Self::Prefix(url) => What::Prefix(normalized(url, reverse)?),
+            Self::Url(url) => PurgeScope::Uri(normalized(url, reverse)?.into()),
+            Self::Prefix(url) => PurgeScope::Prefix(normalized(url, reverse)?),
             Self::Host(host) => match normalized_authority(host, None, reverse)? {
-                (name, None) => What::Host(name),
-                (name, Some(80)) => What::Prefix(format!("http://{}/", without_port(&name))),
-                (name, Some(443)) => What::Prefix(format!("https://{}/", without_port(&name))),
-                (name, Some(_)) => What::Host(name),
+                (name, None) => PurgeScope::Host(name),
+                (name, Some(80)) => PurgeScope::Prefix(format!("http://{}/", without_port(&name))),
+                (name, Some(443)) => {
+                    PurgeScope::Prefix(format!("https://{}/", without_port(&name)))
+                }
+                (name, Some(_)) => PurgeScope::Host(name),
             },
-            Self::Tag(tag) => What::Tag(tag.as_bytes().to_vec()),
-            Self::All => What::All,
+            Self::Tag(tag) => PurgeScope::Tag(tag.as_bytes().to_vec()),
+            Self::All => PurgeScope::All,
         })
     }
 }
@@ -115,10 +117,10 @@ mod tests {
     #[test]
     fn hosts_may_have_a_port() {
         for (host, what) in [
-            ("H.test", What::Host("h.test".into())),
-            ("h.test:81", What::Host("h.test:81".into())),
-            ("h.test:80", What::Prefix("http://h.test/".into())),
-            ("[::1]:443", What::Prefix("https://[::1]/".into())),
+            ("H.test", PurgeScope::Host("h.test".into())),
+            ("h.test:81", PurgeScope::Host("h.test:81".into())),
+            ("h.test:80", PurgeScope::Prefix("http://h.test/".into())),
+            ("[::1]:443", PurgeScope::Prefix("https://[::1]/".into())),
         ] {
             assert_eq!(PurgeTarget::Host(host.into()).meant(true), Ok(what));
         }

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use crate::reactor::Id;
 
-use super::connection::Operator;
+use super::connection::AdminConnection;
 
 /// An operator waits for a reload, or for a word on what one would change. Answered by
 /// [`Worker::answer_reload`](crate::proxy::Worker::answer_reload).
 #[derive(Debug)]
 pub struct ReloadRequest {
-    pub(super) operator: Id<Operator>,
+    pub(super) operator: Id<AdminConnection>,
     /// Nothing is to change; only what would is asked for.
     pub plan: bool,
 }

@@ -3,10 +3,12 @@ use std::net::IpAddr;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::auth::Job;
-use crate::proxy::{Hasher, NoLog, ReclaimAtOnce, Resolver, Settings, Surroundings, Worker};
+use crate::auth::VerifyJob;
+use crate::proxy::{
+    Environment, NoLog, PasswordVerifier, ReclaimAtOnce, Resolver, Settings, Worker,
+};
 use crate::reactor::sim::{Faults, Network};
-use crate::reactor::{App, Event, Io};
+use crate::reactor::{App, Event, SocketId};
 
 use super::control::MAX_LINE;
 use super::*;
@@ -14,7 +16,7 @@ use super::*;
 /// An operator who says something and hears the answer.
 #[derive(Debug, Default)]
 struct Asker {
-    io: Option<Io>,
+    io: Option<SocketId>,
     unsaid: Vec<u8>,
     heard: Vec<u8>,
     ended: bool,
@@ -22,7 +24,7 @@ struct Asker {
     deaf: bool,
 }
 
-impl Active for Asker {
+impl Driven for Asker {
     const KIND: u8 = 0;
 }
 
@@ -57,8 +59,8 @@ impl Resolver for Nobody {
     fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
-impl Hasher for Nobody {
-    fn ask(&mut self, _: Job, _: usize) -> bool {
+impl PasswordVerifier for Nobody {
+    fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
         false
     }
 }
@@ -70,7 +72,7 @@ struct Bench {
     worker: Worker,
     asking: Reactor<()>,
     /// Connections of operators who do not read, and say nothing more.
-    stalled: Vec<Io>,
+    stalled: Vec<SocketId>,
 }
 
 const CONTROL: &str = "/control";
@@ -81,7 +83,7 @@ impl Bench {
         let network = Network::new(seed);
         let here = [127, 0, 0, 1].into();
         let mut reactor: Reactor<Mail> = network.reactor(here, faults.clone());
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             hasher: Box::new(Nobody),
             reclaimer: Box::new(ReclaimAtOnce),
@@ -96,7 +98,7 @@ impl Bench {
         Self { network, reactor, worker, asking, stalled: Vec::new() }
     }
 
-    fn connect(&mut self, metrics: bool) -> Io {
+    fn connect(&mut self, metrics: bool) -> SocketId {
         let token = Arena::new().insert(Asker::default()).token();
         let io = match metrics {
             true => self.asking.connect(([127, 0, 0, 1], METRICS).into(), token),

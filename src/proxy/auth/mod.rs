@@ -6,18 +6,18 @@ mod verification;
 use std::net::IpAddr;
 
 use crate::auth::{
-    self, Accepted, Authenticator, Done, Failure, FailureLimit, Failures, PathPrefix, Place,
-    Request, Side, Ticket, Verdict, Why, place,
+    self, Accepted, Authenticator, ChallengeReason, Failure, FailureLimit, Failures, PathMatch,
+    PathPrefix, Request, Side, Verdict, VerifyId, VerifyResult, place,
 };
 use crate::http::RequestHead;
-use crate::proxy::environment::Hasher;
-use crate::proxy::error::{ExchangeError, Unserved};
+use crate::proxy::environment::PasswordVerifier;
+use crate::proxy::error::{ExchangeError, NotSupported};
 use crate::proxy::settings::auth::{AuthRules, ProtectionSpace};
 use crate::reactor::{Token, Wake};
 use crate::time::Now;
 
 pub(super) use secrets::Secrets;
-use verification::Hashing;
+use verification::PendingVerifications;
 
 /// The path that is asked for, by which it is known who has to say who they are.
 pub(crate) fn path_of(request: &RequestHead) -> &str {
@@ -26,13 +26,13 @@ pub(crate) fn path_of(request: &RequestHead) -> &str {
 
 /// Where users are recognized.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Authentication {
     spaces: Vec<Space>,
     /// Where the spaces are, in their order.
     paths: Vec<PathPrefix>,
     ban: FailureLimit,
     failures: Failures,
-    hashing: Hashing,
+    hashing: PendingVerifications,
     /// How many authenticators there were.
     made: u64,
 }
@@ -55,27 +55,27 @@ pub(super) struct Replaced {
 }
 
 /// What comes of somebody at the door.
-pub(super) enum Knock {
+pub(super) enum AuthOutcome {
     /// Nobody is asked here; whether the credentials are for another part of this server.
-    Open {
+    NotRequired {
         ours: bool,
     },
-    In(Accepted),
+    Authenticated(Accepted),
     /// A password is being verified; a wake comes.
-    Wait(Ticket),
-    Out(ExchangeError),
+    Pending(VerifyId),
+    Rejected(ExchangeError),
     /// The credentials were wrong.
     Wrong(ExchangeError, Option<Failure>),
 }
 
-impl Door {
+impl Authentication {
     pub(super) fn new(rules: AuthRules, secrets: &mut Secrets) -> Self {
         let mut door = Self {
             spaces: Vec::new(),
             paths: Vec::new(),
             ban: rules.ban,
             failures: Failures::new(rules.ban, &secrets.draw()),
-            hashing: Hashing::default(),
+            hashing: PendingVerifications::default(),
             made: 0,
         };
         door.reload(rules, secrets);
@@ -115,25 +115,29 @@ impl Door {
     /// What one is told who may not.
     pub(super) fn admits(&self, user: Option<&str>, path: &str) -> Result<(), ExchangeError> {
         let why = match (place(path, &self.paths), user) {
-            (Place::Nowhere, _) => return Ok(()),
-            (Place::Ambiguous, _) => {
-                return Err(ExchangeError::Unserved(Unserved::AmbiguousPath));
+            (PathMatch::Nowhere, _) => return Ok(()),
+            (PathMatch::Ambiguous, _) => {
+                return Err(ExchangeError::NotSupported(NotSupported::AmbiguousPath));
             }
-            (Place::Below(_), None) => Why::Missing,
-            (Place::Below(at), Some(user)) if self.spaces[at].authenticator.knows(user) => {
+            (PathMatch::Below(_), None) => ChallengeReason::Missing,
+            (PathMatch::Below(at), Some(user)) if self.spaces[at].authenticator.knows(user) => {
                 return Ok(());
             }
-            (Place::Below(_), Some(_)) => Why::Wrong,
+            (PathMatch::Below(_), Some(_)) => ChallengeReason::Wrong,
         };
-        Err(ExchangeError::WhoIsThere { side: self.side(), why, challenges: Vec::new() })
+        Err(ExchangeError::AuthenticationRequired {
+            side: self.side(),
+            why,
+            challenges: Vec::new(),
+        })
     }
 
     /// Whether there is a user of that name among those who are asked for at `path`; where nobody is
     /// asked for, anywhere.
     pub(super) fn knows(&self, user: &str, path: &str) -> bool {
         match place(path, &self.paths) {
-            Place::Below(at) => self.spaces[at].authenticator.knows(user),
-            Place::Nowhere | Place::Ambiguous => {
+            PathMatch::Below(at) => self.spaces[at].authenticator.knows(user),
+            PathMatch::Nowhere | PathMatch::Ambiguous => {
                 self.spaces.iter().any(|space| space.authenticator.knows(user))
             }
         }
@@ -147,38 +151,40 @@ impl Door {
         path: &str,
         client: (IpAddr, Token),
         now: Now,
-        hasher: &mut dyn Hasher,
+        hasher: &mut dyn PasswordVerifier,
         most: usize,
-    ) -> Knock {
+    ) -> AuthOutcome {
         let space = match place(path, &self.paths) {
-            Place::Below(at) => &mut self.spaces[at],
-            Place::Nowhere => return Knock::Open { ours: self.claims(request) },
-            Place::Ambiguous => {
-                return Knock::Out(ExchangeError::Unserved(Unserved::AmbiguousPath));
+            PathMatch::Below(at) => &mut self.spaces[at],
+            PathMatch::Nowhere => return AuthOutcome::NotRequired { ours: self.claims(request) },
+            PathMatch::Ambiguous => {
+                return AuthOutcome::Rejected(ExchangeError::NotSupported(
+                    NotSupported::AmbiguousPath,
+                ));
             }
         };
         if let Some(left) = self.failures.refused(client.0, now.mono) {
-            return Knock::Out(ExchangeError::GuessedTooOften(left));
+            return AuthOutcome::Rejected(ExchangeError::TooManyFailures(left));
         }
         match space.authenticator.verify(request, now) {
-            Verdict::Accepted(accepted) => Knock::In(accepted),
-            Verdict::Malformed(what) => Knock::Out(ExchangeError::BadCredentials(what)),
-            Verdict::Misdirected => Knock::Out(ExchangeError::MisdirectedCredentials),
+            Verdict::Accepted(accepted) => AuthOutcome::Authenticated(accepted),
+            Verdict::Malformed(what) => AuthOutcome::Rejected(ExchangeError::BadCredentials(what)),
+            Verdict::Misdirected => AuthOutcome::Rejected(ExchangeError::MisdirectedCredentials),
             Verdict::NeedsHashing(job) => {
                 let ticket = job.ticket();
                 match self.hashing.ask(*job, space.number, client, hasher, most) {
-                    true => Knock::Wait(ticket),
-                    false => Knock::Out(ExchangeError::Overloaded),
+                    true => AuthOutcome::Pending(ticket),
+                    false => AuthOutcome::Rejected(ExchangeError::Overloaded),
                 }
             }
             Verdict::Challenge(why) => {
                 let challenges = space.authenticator.challenges(why, now.wall);
                 let side = space.settings.side;
-                let error = ExchangeError::WhoIsThere { side, why, challenges };
+                let error = ExchangeError::AuthenticationRequired { side, why, challenges };
                 if why.is_failure() {
-                    Knock::Wrong(error, self.failures.add(client.0, now.mono))
+                    AuthOutcome::Wrong(error, self.failures.add(client.0, now.mono))
                 } else {
-                    Knock::Out(error)
+                    AuthOutcome::Rejected(error)
                 }
             }
         }
@@ -196,7 +202,7 @@ impl Door {
     }
 
     /// A password has been verified: it is remembered what came of it, and who waits asks again.
-    pub(super) fn hashed(&mut self, done: Done, now: Now, wake: &mut impl Wake) {
+    pub(super) fn hashed(&mut self, done: VerifyResult, now: Now, wake: &mut impl Wake) {
         let Some(asked) = self.hashing.answered(&done.ticket()) else { return };
         if let Some(space) = self.spaces.iter_mut().find(|space| space.number == asked.space) {
             let _ = space.authenticator.conclude(done, now);
@@ -205,7 +211,7 @@ impl Door {
     }
 
     /// A client does not wait for its password any more.
-    pub(super) fn leave(&mut self, ticket: &Ticket, client: Token) {
+    pub(super) fn leave(&mut self, ticket: &VerifyId, client: Token) {
         self.hashing.leave(ticket, client);
     }
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::auth::{Job, Ticket, client_network};
-use crate::proxy::environment::Hasher;
+use crate::auth::{VerifyId, VerifyJob, client_network};
+use crate::proxy::environment::PasswordVerifier;
 use crate::reactor::Token;
 use crate::shares::Shares;
 
 #[derive(Debug, Default)]
-pub(super) struct Hashing {
-    asked: BTreeMap<Ticket, Asked>,
+pub(super) struct PendingVerifications {
+    asked: BTreeMap<VerifyId, Asked>,
     /// Places of those who have asked first.
     shares: Shares<IpAddr>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Asked {
     pub(super) waiting: BTreeSet<Token>,
 }
 
-impl Hashing {
+impl PendingVerifications {
     /// Has `job` run, unless that is under way, and has `client` wait for it; whether that can be.
     ///
     /// No more than `most` are verified at a time. Clients [share](crate::shares) these places, and
@@ -32,10 +32,10 @@ impl Hashing {
     /// another client out nor holds it up.
     pub(super) fn ask(
         &mut self,
-        job: Job,
+        job: VerifyJob,
         space: u64,
         client: (IpAddr, Token),
-        hasher: &mut dyn Hasher,
+        hasher: &mut dyn PasswordVerifier,
         most: usize,
     ) -> bool {
         let (network, token) = (client_network(client.0), client.1);
@@ -57,14 +57,14 @@ impl Hashing {
     }
 
     /// What was asked has been answered.
-    pub(super) fn answered(&mut self, ticket: &Ticket) -> Option<Asked> {
+    pub(super) fn answered(&mut self, ticket: &VerifyId) -> Option<Asked> {
         let asked = self.asked.remove(ticket)?;
         self.shares.release(Some(&asked.network));
         Some(asked)
     }
 
     /// `client` does not wait any more. The password is verified all the same.
-    pub(super) fn leave(&mut self, ticket: &Ticket, client: Token) {
+    pub(super) fn leave(&mut self, ticket: &VerifyId, client: Token) {
         if let Some(asked) = self.asked.get_mut(ticket) {
             asked.waiting.remove(&client);
         }
@@ -90,16 +90,16 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
-    use crate::auth::{Accounts, Authenticator, Request, Secret, Settings, Side, Users, Verdict};
+    use crate::auth::{Authenticator, RealmUsers, Request, Secret, Settings, Side, Users, Verdict};
     use crate::http::Fields;
-    use crate::reactor::{Active, Arena, Clock, VirtualClock};
+    use crate::reactor::{Arena, Clock, Driven, VirtualClock};
 
     /// Records how many jobs the client of each job had already.
     #[derive(Debug, Default)]
     struct Ranks(Vec<usize>);
 
-    impl Hasher for Ranks {
-        fn ask(&mut self, _: Job, others: usize) -> bool {
+    impl PasswordVerifier for Ranks {
+        fn ask(&mut self, _: VerifyJob, others: usize) -> bool {
             self.0.push(others);
             true
         }
@@ -107,17 +107,17 @@ mod tests {
 
     struct Waiter;
 
-    impl Active for Waiter {
+    impl Driven for Waiter {
         const KIND: u8 = 1;
     }
 
     /// Makes a job of each password.
-    fn jobs() -> impl FnMut(&str) -> Job {
+    fn jobs() -> impl FnMut(&str) -> VerifyJob {
         let settings = Settings::new(Side::Proxy, "a realm".parse().unwrap());
         let mut users = Users::default();
         let line = b"alice:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
         users.read("users", line).unwrap();
-        let accounts = Arc::new(Accounts::new(users, &settings));
+        let accounts = Arc::new(RealmUsers::new(users, &settings));
         let mut authenticator = Authenticator::new(settings, accounts, &Secret::new([7; 32]));
         let clock = VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30));
         move |password| {
@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn first_password_of_a_client_comes_before_further_ones_of_others() {
-        let (mut hashing, mut ranks, mut job) = (Hashing::default(), Ranks::default(), jobs());
+        let (mut hashing, mut ranks, mut job) =
+            (PendingVerifications::default(), Ranks::default(), jobs());
         let token = Arena::new().insert(Waiter).token();
         let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
         let mut ask = |client, job| hashing.ask(job, 0, (client, token), &mut ranks, 8);

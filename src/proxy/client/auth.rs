@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::auth::{Accepted, Failure, Request, Side};
 use crate::http::{Method, Version};
-use crate::proxy::auth::{Knock, path_of};
+use crate::proxy::auth::{AuthOutcome, path_of};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::event::Event;
+use crate::proxy::observe::event::TraceEvent;
 use crate::proxy::routing::client_address::Behind;
 
 use super::connection::Client;
@@ -39,31 +39,31 @@ pub(super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let request = Request::from(&*exchange.request);
     let (path, hasher) = (path_of(&exchange.request), &mut *core.hasher);
     match door.knock(&request, path, (address, token), now, hasher, limits.passwords) {
-        Knock::Open { ours } => {
+        AuthOutcome::NotRequired { ours } => {
             if ours {
                 take_credentials(exchange, door.side());
             }
             Next::Go(Step::Route)
         }
-        Knock::In(accepted) => {
+        AuthOutcome::Authenticated(accepted) => {
             client.deadlines.auth = None;
             let_in(exchange, accepted, door.side());
             Next::Go(Step::Route)
         }
-        Knock::Wait(ticket) => {
+        AuthOutcome::Pending(ticket) => {
             exchange.password = Some(ticket);
             client.deadlines.auth.get_or_insert(now.mono + limits.password_timeout);
             Next::Park
         }
-        Knock::Out(error) => Next::Go(refuse(client, &error, cx)),
-        Knock::Wrong(error, failure) => wrong(client, error, failure, cx),
+        AuthOutcome::Rejected(error) => Next::Go(refuse(client, &error, cx)),
+        AuthOutcome::Wrong(error, failure) => wrong(client, error, failure, cx),
     }
 }
 
 /// The credentials have served: from here on there are none.
 fn let_in(exchange: &mut Exchange, accepted: Accepted, side: Side) {
     take_credentials(exchange, side);
-    exchange.journal.note(Event::Recognized(Arc::clone(&accepted.user)));
+    exchange.journal.note(TraceEvent::Recognized(Arc::clone(&accepted.user)));
     exchange.info = accepted.info.map(|value| AuthInfo { name: side.info(), value });
 }
 
@@ -106,7 +106,7 @@ pub(super) fn wait_at_door_no_longer(client: &mut Client, cx: &mut ClientCx<'_>)
 /// back on it, unless something was sent behind it, which was meant for the tunnel (RFC 9931).
 /// What comes later is read as a request, but as one of nobody.
 fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
-    let asked = matches!(error, ExchangeError::WhoIsThere { .. });
+    let asked = matches!(error, ExchangeError::AuthenticationRequired { .. });
     let quiet = asked && client.input.is_empty() && client.is_quiet(cx.reactor, cx.core);
     if let Some(exchange) = &mut client.exchange
         && exchange.request.method() == Method::Connect

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::{HeadWriter, Status};
-use crate::proxy::observe::event::Event;
+use crate::proxy::observe::event::TraceEvent;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::tunnel::Tunnel;
 
@@ -30,7 +30,7 @@ pub(super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
         Poll::Ready(Ok(connection)) => {
             if let Some(rule) = dial.reported.take() {
-                exchange.journal.note(Event::Reported(rule));
+                exchange.journal.note(TraceEvent::Reported(rule));
             }
             exchange.dial = None;
             exchange.journal.status = Some(Status::OK);

@@ -20,31 +20,31 @@ use crate::auth::client_network;
 use crate::http::{Method, ServerCodec};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
-use crate::proxy::observe::event::Event;
+use crate::proxy::observe::event::TraceEvent;
 use crate::proxy::origin::dial::Dial;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 use crate::proxy::timers::ClientDeadlines;
 use crate::proxy::transfer::body::Body;
-use crate::proxy::transfer::input::Input;
-use crate::proxy::transfer::output::Outgoing;
-use crate::reactor::{Active, Id, Io, Reactor, Ready, Token, Wake};
+use crate::proxy::transfer::input::RecvBuffer;
+use crate::proxy::transfer::output::SendBuffer;
+use crate::reactor::{Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 
 use super::context::ClientCx;
 use super::exchange::{Exchange, Source, Upload};
-use super::respond::{self, Frame};
+use super::respond::{self, ResponseContext};
 use super::step::Step;
 
 /// A connection to a client.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(super) id: Id<Self>,
-    pub(crate) io: Io,
+    pub(crate) io: SocketId,
     pub(super) address: SocketAddr,
     /// The listener that it came to.
     pub(super) listener: SocketAddr,
     pub(super) codec: ServerCodec,
-    pub(crate) input: Input,
-    pub(crate) output: Outgoing,
+    pub(crate) input: RecvBuffer,
+    pub(crate) output: SendBuffer,
     pub(super) step: Step,
     pub(crate) exchange: Option<Box<Exchange>>,
     pub(super) deadlines: ClientDeadlines,
@@ -67,7 +67,7 @@ pub(crate) struct Client {
     pub(super) linger_until: Option<Instant>,
 }
 
-impl Active for Client {
+impl Driven for Client {
     const KIND: u8 = 1;
 }
 
@@ -75,7 +75,7 @@ impl Client {
     /// A connection from an address to a listener that was accepted `now`, and has until `idle_until` to ask for something.
     pub(crate) fn new(
         id: Id<Self>,
-        io: Io,
+        io: SocketId,
         (address, listener): (SocketAddr, SocketAddr),
         now: Instant,
         idle_until: Instant,
@@ -86,8 +86,8 @@ impl Client {
             address,
             listener,
             codec: ServerCodec::new(),
-            input: Input::new(),
-            output: Outgoing::new(),
+            input: RecvBuffer::new(),
+            output: SendBuffer::new(),
             step: Step::Receive,
             exchange: None,
             deadlines: ClientDeadlines::default(),
@@ -127,7 +127,7 @@ impl Client {
     }
 
     /// Whether nothing has come since it was driven; if something has, it is to be driven again.
-    pub(crate) fn is_quiet(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) -> bool {
+    pub(crate) fn is_quiet(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> bool {
         if !reactor.ready(self.io).contains(Ready::READABLE) {
             return true;
         }
@@ -157,11 +157,11 @@ impl Client {
         let settings = Arc::clone(&cx.core.settings);
         let Some(exchange) = &mut self.exchange else { return Step::Close };
         let denied = error.is_denial();
-        exchange.journal.note(Event::Failed(error.clone()));
+        exchange.journal.note(TraceEvent::Failed(error.clone()));
         exchange.cache_status.stored = false;
         exchange.cache_status.detail = Some(if denied { "denied" } else { "error" });
         exchange.persistent &= exchange.upload == Upload::Done && !cx.core.draining;
-        let frame = Frame {
+        let frame = ResponseContext {
             name: &settings.name,
             now: cx.reactor.now(),
             head_only: exchange.request.method() == Method::Head,
@@ -239,7 +239,7 @@ impl Client {
     }
 
     /// Closes a connection on which nothing is asked.
-    pub(crate) fn close_idle(mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(crate) fn close_idle(mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
         self.hand_over(reactor, core);
         core.admission.leave(self.network());
         reactor.close(self.io);
@@ -251,7 +251,7 @@ impl Client {
     }
 
     /// Returns the bytes of memory it holds: buffers, its request, and content on its way up.
-    pub(crate) fn holds(&self, core: &Core) -> usize {
+    pub(crate) fn holds(&self, core: &Shared) -> usize {
         let exchange = self.exchange.as_ref().map_or(0, |exchange| {
             let upload = match exchange.upload {
                 Upload::Into(id) => core.uploads.get(id).map_or(0, Body::held),
@@ -263,7 +263,7 @@ impl Client {
     }
 
     /// Returns the bytes that are held of its response on the way.
-    pub(crate) fn passing(&self, core: &Core) -> usize {
+    pub(crate) fn passing(&self, core: &Shared) -> usize {
         match self.exchange.as_ref().map(|exchange| &exchange.source) {
             Some(Source::Reply { id, .. }) => {
                 core.replies.get(*id).map_or(0, |reply| reply.passing)
@@ -283,7 +283,7 @@ impl Client {
 
     /// Closes the connections to origins that are for this client alone, and counts its memory no more:
     /// the connection is over, or belongs to a tunnel.
-    pub(crate) fn hand_over(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(crate) fn hand_over(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
         if self.binds {
             core.pool.release(self.token(), reactor);
         }

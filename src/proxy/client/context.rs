@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::mail::Mail;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 use crate::proxy::tunnel::Tunnel;
 use crate::reactor::{Arena, Budget, Reactor};
 
@@ -12,7 +12,7 @@ use crate::reactor::{Arena, Budget, Reactor};
 #[derive(Debug)]
 pub(crate) struct ClientCx<'a> {
     pub(crate) reactor: &'a mut Reactor<Mail>,
-    pub(crate) core: &'a mut Core,
+    pub(crate) core: &'a mut Shared,
     pub(crate) fetches: &'a mut Arena<Fetch>,
     pub(crate) tunnels: &'a mut Arena<Tunnel>,
     pub(crate) budget: Budget,

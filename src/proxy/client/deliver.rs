@@ -4,13 +4,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::Object;
-use crate::http::{Framing, HeadWriter, Method, Name, Refusal, Status, Version};
+use crate::http::{Framing, HeadWriter, Method, Name, ParseError, Status, Version};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 use crate::proxy::transfer::body::State;
-use crate::proxy::transfer::output::Coding;
-use crate::proxy::transfer::representation::{Form, Streamed};
-use crate::proxy::transfer::response::{Answer, Brought};
+use crate::proxy::transfer::output::TransferCoding;
+use crate::proxy::transfer::representation::{Representation, StreamedRepresentation};
+use crate::proxy::transfer::response::{FetchResult, ResponseMeta};
 use crate::time::Now;
 
 use super::connection::Client;
@@ -41,7 +41,7 @@ pub(super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
                 let error = error.clone(); // it can still be told, since nothing else was
                 return Next::Go(client.fail(&error, cx));
             }
-            let Some(Brought::Response(answer)) = &reply.brought else {
+            let Some(FetchResult::Response(answer)) = &reply.brought else {
                 return Next::Go(Step::Wait);
             };
             let answer = Rc::clone(answer);
@@ -52,7 +52,7 @@ pub(super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 }
 
 /// A response while it comes in.
-fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>) -> Next {
+fn deliver_streamed(client: &mut Client, answer: &ResponseMeta, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     exchange.journal.status = Some(answer.status);
     let content_type = answer.head.get(Name::ContentType).unwrap_or_default();
@@ -62,8 +62,8 @@ fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>)
     exchange.cache_status.detail = answer.storing.as_ref().err().map(|reason| reason.name());
     let http11 = exchange.request.version() == Version::Http11;
     let has_content = answer.framing != Framing::None;
-    if let Some(form) = Streamed::of(&exchange.request, answer)
-        && !matches!(form, Streamed::Whole)
+    if let Some(form) = StreamedRepresentation::of(&exchange.request, answer)
+        && !matches!(form, StreamedRepresentation::Whole)
     {
         return deliver_part(client, answer, form, cx);
     }
@@ -72,14 +72,14 @@ fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>)
     if coded && !http11 {
         // RFC 9112 §6.1: HTTP/1.0 knows no transfer codings, and this one cannot be undone here.
         return Next::Go(
-            client.fail(&ExchangeError::BadResponse(Refusal::UnknownTransferEncoding), cx),
+            client.fail(&ExchangeError::BadResponse(ParseError::UnknownTransferEncoding), cx),
         );
     }
     let until_close = has_content && answer.framing.length().is_none() && (coded || !http11);
     exchange.until_close = until_close;
     exchange.persistent &= !until_close;
     let chunked = has_content && answer.framing.length().is_none() && !until_close;
-    exchange.coding = if chunked { Coding::Chunked } else { Coding::Identity };
+    exchange.coding = if chunked { TransferCoding::Chunked } else { TransferCoding::Identity };
 
     let out = client.output.bytes();
     out.reserve(answer.head.wire().len() + ADDED);
@@ -95,14 +95,14 @@ fn deliver_streamed(client: &mut Client, answer: &Answer, cx: &mut ClientCx<'_>)
 /// A part of a response while that comes in, of which the length is known.
 fn deliver_part(
     client: &mut Client,
-    answer: &Answer,
-    form: Streamed,
+    answer: &ResponseMeta,
+    form: StreamedRepresentation,
     cx: &mut ClientCx<'_>,
 ) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let (at, end) = form.extent();
     exchange.journal.status = Some(form.status());
-    exchange.coding = Coding::Identity;
+    exchange.coding = TransferCoding::Identity;
     let out = client.output.bytes();
     out.reserve(answer.head.wire().len() + ADDED);
     form.write_head(out, answer);
@@ -133,9 +133,11 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
     exchange.journal.tell_type(&cx.core.settings, form.content_type().unwrap_or(content_type));
     let (at, end) = match &form {
         _ if exchange.request.method() == Method::Head => (0, 0),
-        Form::Whole => (0, object.length()),
-        &Form::Part(first, end) => (first, end),
-        Form::NotModified | Form::Unsatisfiable | Form::Parts(_) => (0, 0),
+        Representation::Whole => (0, object.length()),
+        &Representation::Part(first, end) => (first, end),
+        Representation::NotModified | Representation::Unsatisfiable | Representation::Parts(_) => {
+            (0, 0)
+        }
     };
 
     let copied = if end - at <= COPIED { usize::try_from(end - at).unwrap_or(0) } else { 0 };
@@ -145,7 +147,7 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
     let mut head = HeadWriter::resume(out);
     head.number("Age", age);
     end_head(head, exchange, name);
-    let several = if let Form::Parts(parts) = form { Some(parts) } else { None };
+    let several = if let Representation::Parts(parts) = form { Some(parts) } else { None };
     if several.is_none() && end - at <= COPIED {
         copy_content(client.output.bytes(), object, at, end);
         exchange.journal.sent = end - at;
@@ -159,11 +161,11 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
 
 /// In what form a stored response answers. The line between several parts is another one each time,
 /// so that nobody can put it into content.
-fn form_of(exchange: &Exchange, object: &Object, core: &Core, now: Now) -> Form {
+fn form_of(exchange: &Exchange, object: &Object, core: &Shared, now: Now) -> Representation {
     if object.status != Status::OK {
-        return Form::Whole;
+        return Representation::Whole;
     }
-    Form::of(&exchange.request, &object.head, object.length(), || {
+    Representation::of(&exchange.request, &object.head, object.length(), || {
         let uri = exchange.route.as_ref().map_or("", |route| &route.uri);
         core.cache.keys().unforeseen(&format!("{:?} {uri}", now.wall))
     })

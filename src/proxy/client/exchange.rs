@@ -3,17 +3,17 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::auth::Ticket;
+use crate::auth::VerifyId;
 use crate::cache::{CacheKey, Object, Presented};
 use crate::http::{Multipart, RequestHead};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::journal::Journal;
+use crate::proxy::observe::journal::ExchangeRecord;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::Body;
-use crate::proxy::transfer::output::Coding;
+use crate::proxy::transfer::output::TransferCoding;
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::response::Reply;
+use crate::proxy::transfer::response::PendingResponse;
 use crate::reactor::Id;
 
 use super::status_fields::{AuthInfo, CacheStatus};
@@ -22,7 +22,7 @@ use super::status_fields::{AuthInfo, CacheStatus};
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(super) request: Rc<RequestHead>,
-    pub(crate) journal: Journal,
+    pub(crate) journal: ExchangeRecord,
     /// Total of the output when the exchange began.
     pub(super) sent_before: u64,
     pub(crate) route: Option<Rc<Route>>,
@@ -37,7 +37,7 @@ pub(crate) struct Exchange {
     pub(crate) source: Source,
     pub(crate) cache_status: CacheStatus,
     /// The password of this request that is being verified.
-    pub(super) password: Option<Ticket>,
+    pub(super) password: Option<VerifyId>,
     /// What is answered once that was held back for long enough.
     pub(super) held: Option<ExchangeError>,
     /// What the user is told whom these credentials are of.
@@ -46,7 +46,7 @@ pub(crate) struct Exchange {
     pub(super) dial: Option<Dial>,
     /// How often it has waited for another's fetch in vain.
     pub(super) disappointed: u32,
-    pub(super) coding: Coding,
+    pub(super) coding: TransferCoding,
     /// Whether the end of the content has been put into the output.
     pub(super) ended: bool,
     /// Whether only the end of the connection tells the client where the content ends.
@@ -77,7 +77,7 @@ pub(crate) enum Source {
     },
     /// A response on its way: all of it, or as many bytes from where the reader is as are left.
     Reply {
-        id: Id<Reply>,
+        id: Id<PendingResponse>,
         reader: ReaderKey,
         role: Role,
         left: Option<u64>,

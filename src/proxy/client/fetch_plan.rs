@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::cache::{Object, Presented, RequestControl};
 use crate::http::cond::{self, Validators};
 use crate::http::{Method, Name, RequestHead};
-use crate::proxy::fetch::Fill;
-use crate::proxy::fetch::request::Order;
+use crate::proxy::fetch::RangeFill;
+use crate::proxy::fetch::request::FetchRequest;
 
 use super::connection::Client;
 use super::context::ClientCx;
@@ -17,13 +17,13 @@ use super::exchange::Exchange;
 
 /// What is known of a response before it is asked for.
 #[derive(Default)]
-pub(super) struct Basis {
+pub(super) struct FetchPlan {
     validate: Vec<Arc<Object>>,
     fallback: Option<Arc<Object>>,
-    fill: Option<Fill>,
+    fill: Option<RangeFill>,
 }
 
-impl Basis {
+impl FetchPlan {
     /// A stale response, to be asked about, and to be served if nobody answers, unless the request
     /// `asks` for validation. Where others are stored, what holds now may be one of them.
     pub(super) fn stale(
@@ -47,7 +47,7 @@ impl Basis {
     /// A response of which something is missing that is `wanted`.
     pub(super) fn part(object: Arc<Object>, wanted: (u64, u64), cx: &mut ClientCx<'_>) -> Self {
         let slice = cx.core.settings.limits.range_slice.map(|slice| slice.0);
-        Self { fill: Fill::of(object, wanted, slice), ..Self::default() }
+        Self { fill: RangeFill::of(object, wanted, slice), ..Self::default() }
     }
 
     /// Nothing that this request selects: it may turn out to be what another one has selected, or a
@@ -62,8 +62,8 @@ impl Basis {
         exchange: &Exchange,
         presented: Presented,
         client: SocketAddr,
-    ) -> Option<Order> {
-        Some(Order {
+    ) -> Option<FetchRequest> {
+        Some(FetchRequest {
             request: Rc::clone(&exchange.request),
             presented,
             route: exchange.route.clone()?,
@@ -99,13 +99,13 @@ fn others(client: &Client, cx: &mut ClientCx<'_>) -> Vec<Arc<Object>> {
 }
 
 /// The slices to fetch for a request of which nothing is stored, if it asks for one range.
-fn slices(client: &Client, cx: &mut ClientCx<'_>) -> Option<Fill> {
+fn slices(client: &Client, cx: &mut ClientCx<'_>) -> Option<RangeFill> {
     let slice = cx.core.settings.limits.range_slice?.0;
     let request = &client.exchange.as_ref()?.request;
     if !is_unconditional(request) {
         return None;
     }
-    Fill::of_slices(request.fields(), slice)
+    RangeFill::of_slices(request.fields(), slice)
 }
 
 /// Whether a request is for whatever the origin has now, and the answer for everybody.

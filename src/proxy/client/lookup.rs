@@ -3,20 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::cache::{Lookup, Missing, Object, Use};
+use crate::cache::{Lookup, MissReason, Object, ServeDecision};
 use crate::http::hop;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::fetch::request::Order;
+use crate::proxy::fetch::request::FetchRequest;
 use crate::proxy::fetch::rewrite_request;
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::observe::outcome::{Forwarded, Outcome};
-use crate::proxy::transfer::response::Reply;
+use crate::proxy::transfer::response::PendingResponse;
 use crate::reactor::Id;
 
 use super::connection::Client;
 use super::context::ClientCx;
 use super::exchange::{Exchange, Role, Source, serve};
-use super::fetch_plan::Basis;
+use super::fetch_plan::FetchPlan;
 use super::step::{Next, Step};
 use super::upload::begin_upload;
 
@@ -35,7 +35,7 @@ pub(super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let presented = exchange.presented.get_or_insert_with(|| cx.core.present(&exchange.request));
     let now = cx.reactor.now().mono;
     let found = if upgrade.is_some() {
-        Lookup::Miss(Missing::Method)
+        Lookup::Miss(MissReason::Method)
     } else {
         cx.core.cache.look_up(key, presented, now)
     };
@@ -43,55 +43,57 @@ pub(super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _)
             if !route.may_have(object.from, cx.core) =>
         {
-            fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx)
+            fetch(client, FetchPlan::default(), Forwarded::Missing(MissReason::Uri), cx)
         }
         Lookup::Hit(object, usable) => {
-            let fresh = usable == Use::Fresh;
+            let fresh = usable == ServeDecision::Fresh;
             exchange.journal.outcome = if fresh { Outcome::Hit } else { Outcome::Stale };
             exchange.cache_status.hit = true;
-            if usable == Use::WhileRevalidating {
+            if usable == ServeDecision::WhileRevalidating {
                 refresh(exchange, &object, client.address, cx);
             }
             serve(exchange, object);
             Next::Go(Step::Deliver)
         }
-        Lookup::Busy { fetch, unsent }
+        Lookup::InFlight { fetch, unsent }
             if exchange.disappointed < MAX_DISAPPOINTMENTS && join(client, fetch, unsent, cx) =>
         {
             Next::Go(Step::Wait)
         }
         Lookup::Stale(object, usable) => {
-            let asked = usable == Use::ValidateForRequest;
+            let asked = usable == ServeDecision::ValidateForRequest;
             let forwarded = if asked { Forwarded::Request } else { Forwarded::Stale };
-            let basis = Basis::stale(object, asked, client, cx);
+            let basis = FetchPlan::stale(object, asked, client, cx);
             fetch(client, basis, forwarded, cx)
         }
         Lookup::Part(object, wanted) => {
-            let basis = Basis::part(object, wanted, cx);
-            fetch(client, basis, Forwarded::Missing(Missing::Part), cx)
+            let basis = FetchPlan::part(object, wanted, cx);
+            fetch(client, basis, Forwarded::Missing(MissReason::Part), cx)
         }
-        Lookup::Miss(missing @ (Missing::Uri | Missing::Vary)) => {
-            let basis = Basis::none(client, cx);
+        Lookup::Miss(missing @ (MissReason::Uri | MissReason::Vary)) => {
+            let basis = FetchPlan::none(client, cx);
             fetch(client, basis, Forwarded::Missing(missing), cx)
         }
-        Lookup::Busy { .. } => {
-            fetch(client, Basis::default(), Forwarded::Missing(Missing::Uri), cx)
+        Lookup::InFlight { .. } => {
+            fetch(client, FetchPlan::default(), Forwarded::Missing(MissReason::Uri), cx)
         }
-        Lookup::Miss(missing) => fetch(client, Basis::default(), Forwarded::Missing(missing), cx),
+        Lookup::Miss(missing) => {
+            fetch(client, FetchPlan::default(), Forwarded::Missing(missing), cx)
+        }
     }
 }
 
 /// Has a response validated, or fetched anew, for the clients to come.
 fn refresh(exchange: &Exchange, object: &Arc<Object>, client: SocketAddr, cx: &mut ClientCx<'_>) {
     let presented = cx.core.present(&exchange.request);
-    if let Some(order) = Basis::served(object).order(exchange, presented, client) {
-        let order = Order { background: true, ..order };
+    if let Some(order) = FetchPlan::served(object).order(exchange, presented, client) {
+        let order = FetchRequest { background: true, ..order };
         Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     }
 }
 
 /// Waits for a response that was asked for by somebody else; whether that can be.
-fn join(client: &mut Client, id: Id<Reply>, unsent: bool, cx: &mut ClientCx<'_>) -> bool {
+fn join(client: &mut Client, id: Id<PendingResponse>, unsent: bool, cx: &mut ClientCx<'_>) -> bool {
     let token = client.token();
     let Some(exchange) = &mut client.exchange else { return false };
     let reply = cx.core.replies.get_mut(id);
@@ -100,12 +102,17 @@ fn join(client: &mut Client, id: Id<Reply>, unsent: bool, cx: &mut ClientCx<'_>)
     exchange.source = Source::Reply { id, reader, role, left: None };
     exchange.journal.outcome = Outcome::Miss;
     exchange.cache_status.collapsed = true;
-    exchange.cache_status.forwarded = Some(Forwarded::Missing(Missing::Uri));
+    exchange.cache_status.forwarded = Some(Forwarded::Missing(MissReason::Uri));
     exchange.journal.forwarded = exchange.cache_status.forwarded;
     true
 }
 
-fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut ClientCx<'_>) -> Next {
+fn fetch(
+    client: &mut Client,
+    basis: FetchPlan,
+    forwarded: Forwarded,
+    cx: &mut ClientCx<'_>,
+) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let presented = exchange.presented.take();
     let presented = presented.unwrap_or_else(|| cx.core.present(&exchange.request));
@@ -118,17 +125,18 @@ fn fetch(client: &mut Client, basis: Basis, forwarded: Forwarded, cx: &mut Clien
         return Next::Go(Step::Route);
     };
     order.validate.retain(|object| order.route.may_have(object.from, cx.core));
-    let outcome = if matches!(forwarded, Forwarded::Missing(Missing::Method | Missing::Bypass)) {
-        Outcome::Pass
-    } else {
-        Outcome::Miss
-    };
+    let outcome =
+        if matches!(forwarded, Forwarded::Missing(MissReason::Method | MissReason::Bypass)) {
+            Outcome::Pass
+        } else {
+            Outcome::Miss
+        };
     exchange.journal.outcome = outcome;
     exchange.cache_status.collapsed = false;
     let upload = begin_upload(exchange, client.id.token(), cx.core);
     client.binds |= hop::authenticates_connection(exchange.request.fields());
     let bound_to = client.binds.then(|| client.id.token());
-    let order = Order { upload, bound_to, ..order };
+    let order = FetchRequest { upload, bound_to, ..order };
     let id = Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     let reply = cx.core.replies.get_mut(id);
     if let Some(reader) = reply.and_then(|reply| reply.body.attach(client.id.token())) {

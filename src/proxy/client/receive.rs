@@ -4,19 +4,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::http::hop::Hop;
-use crate::http::{FromClient, Method, Refusal, RequestHead, Version};
+use crate::http::hop::ConnectionOptions;
+use crate::http::{Method, ParseError, RequestHead, ServerEvent, Version};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::journal::Journal;
+use crate::proxy::observe::journal::ExchangeRecord;
 use crate::proxy::routing::client_address::Behind;
-use crate::proxy::transfer::output::Coding;
+use crate::proxy::transfer::output::TransferCoding;
 use crate::time::Now;
 
 use super::connection::Client;
 use super::context::ClientCx;
 use super::exchange::{Exchange, Source, Upload};
 use super::flush;
-use super::respond::{self, Frame};
+use super::respond::{self, ResponseContext};
 use super::status_fields::CacheStatus;
 use super::step::{Next, Step};
 
@@ -30,7 +30,7 @@ pub(super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             match client.codec.decode(client.input.unread(), &cx.core.heads) {
                 Ok((used, event)) => {
                     client.input.wipe(used);
-                    if let Some(FromClient::Request(head)) = event {
+                    if let Some(ServerEvent::Request(head)) = event {
                         begin(client, *head, cx);
                         return Next::Go(Step::Auth);
                     }
@@ -83,8 +83,8 @@ fn end_of_stream(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 
 fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     let now = cx.reactor.now();
-    let mut journal = Journal::new(now, client.address, client.listener);
-    let hop = Hop::of(head.version(), head.fields());
+    let mut journal = ExchangeRecord::new(now, client.address, client.listener);
+    let hop = ConnectionOptions::of(head.version(), head.fields());
     // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
     let kept = head.version() == Version::Http11 || cx.core.settings.reverse.is_some();
     // Behind a CONNECT that is refused may stand what was meant for the tunnel (RFC 9931).
@@ -117,7 +117,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
         info: None,
         dial: None,
         disappointed: 0,
-        coding: Coding::Identity,
+        coding: TransferCoding::Identity,
         ended: false,
         until_close: false,
     }));
@@ -127,7 +127,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
 pub(super) fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
     let settings = &cx.core.settings;
     let cache_status = CacheStatus { detail: Some("error"), ..Default::default() };
-    let frame = Frame {
+    let frame = ResponseContext {
         name: &settings.name,
         now: cx.reactor.now(),
         head_only: false,
@@ -158,13 +158,13 @@ pub(super) fn record_unanswered(client: &Client, reason: String, cx: &mut Client
 
 /// The facts about what was no request, or not all of one, with the beginning of what came, unless that
 /// was not meant for one.
-fn refused(client: &Client, error: &ExchangeError, now: Now) -> Journal {
+fn refused(client: &Client, error: &ExchangeError, now: Now) -> ExchangeRecord {
     const SHOWN: usize = 200;
-    let mut journal = Journal::new(now, client.address, client.listener);
+    let mut journal = ExchangeRecord::new(now, client.address, client.listener);
     journal.reason = Some(error.reason());
     let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();
-    let is_http = !matches!(error, ExchangeError::Refused(Refusal::NotHttp | Refusal::Tls));
+    let is_http = !matches!(error, ExchangeError::Refused(ParseError::NotHttp | ParseError::Tls));
     if is_http && !first_line.is_empty() {
         journal.unread = Some(first_line[..first_line.len().min(SHOWN)].into());
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::proxy::observe::event::Event;
+use crate::proxy::observe::event::TraceEvent;
 use crate::proxy::origin::dial::Dial;
 
 use super::connection::Client;
@@ -28,7 +28,7 @@ pub(super) fn judge(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
         Poll::Ready(Ok(_)) => {
             if let Some(rule) = dial.reported.take() {
-                exchange.journal.note(Event::Reported(rule));
+                exchange.journal.note(TraceEvent::Reported(rule));
             }
             dial.cancel(cx.reactor, cx.core);
             exchange.dial = None;

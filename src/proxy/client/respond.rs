@@ -15,7 +15,7 @@ pub(super) const TEXT: &[u8] = b"text/plain; charset=utf-8";
 
 /// What an answer says beside its status and text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame<'a> {
+pub(super) struct ResponseContext<'a> {
     /// The name this proxy goes by.
     pub(super) name: &'a str,
     pub(super) now: Now,
@@ -31,7 +31,11 @@ pub(super) struct Frame<'a> {
 }
 
 /// Writes the answer to an exchange that failed; returns its status and the length of its content.
-pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) -> (Status, u64) {
+pub(super) fn error(
+    out: &mut Vec<u8>,
+    error: &ExchangeError,
+    frame: ResponseContext<'_>,
+) -> (Status, u64) {
     let verdict = error.verdict();
     let status = verdict.status;
     let why = frame.explain.zip(error.question());
@@ -43,10 +47,12 @@ pub(super) fn error(out: &mut Vec<u8>, error: &ExchangeError, frame: Frame<'_>) 
     details.write_to(&mut head, frame.name);
     head.field("Cache-Control", b"no-store");
     match error {
-        ExchangeError::WhoIsThere { side, challenges, .. } => challenges.iter().for_each(|value| {
-            head.field(side.challenge(), value.as_bytes());
-        }),
-        ExchangeError::GuessedTooOften(left) => {
+        ExchangeError::AuthenticationRequired { side, challenges, .. } => {
+            challenges.iter().for_each(|value| {
+                head.field(side.challenge(), value.as_bytes());
+            })
+        }
+        ExchangeError::TooManyFailures(left) => {
             head.number("Retry-After", left.as_secs() + u64::from(left.subsec_nanos() > 0));
         }
         _ if status == Status::METHOD_NOT_ALLOWED => {
@@ -63,7 +69,7 @@ pub(super) fn here(
     out: &mut Vec<u8>,
     request: &RequestHead,
     forward: bool,
-    frame: Frame<'_>,
+    frame: ResponseContext<'_>,
 ) -> (Status, u64) {
     let mut head = begin(out, Status::OK, frame);
     let length = if request.method() == Method::Trace {
@@ -76,13 +82,13 @@ pub(super) fn here(
 }
 
 /// Answers with a line of text, for the one who has asked.
-pub(super) fn text(out: &mut Vec<u8>, text: &str, frame: Frame<'_>) -> (Status, u64) {
+pub(super) fn text(out: &mut Vec<u8>, text: &str, frame: ResponseContext<'_>) -> (Status, u64) {
     let mut head = begin(out, Status::OK, frame);
     head.field("Cache-Control", b"no-store");
     (Status::OK, end(head, TEXT, text.as_bytes(), frame))
 }
 
-fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWriter<'a> {
+fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: ResponseContext<'_>) -> HeadWriter<'a> {
     let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
     head.field("Date", date::format(frame.now.wall).as_bytes());
     frame.cache_status.write_to(&mut head, frame.name);
@@ -90,7 +96,7 @@ fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: Frame<'_>) -> HeadWrit
     head
 }
 
-fn end(mut head: HeadWriter<'_>, kind: &[u8], content: &[u8], frame: Frame<'_>) -> u64 {
+fn end(mut head: HeadWriter<'_>, kind: &[u8], content: &[u8], frame: ResponseContext<'_>) -> u64 {
     if !kind.is_empty() {
         head.field("Content-Type", kind);
     }

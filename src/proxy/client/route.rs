@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::access::Judgement;
-use crate::cache::What;
+use crate::access::RuleDecision;
+use crate::cache::PurgeScope;
 use crate::http::{Method, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
@@ -14,7 +14,7 @@ use crate::proxy::routing::decision::Routed;
 use super::connection::Client;
 use super::context::ClientCx;
 use super::exchange::Upload;
-use super::respond::{self, Frame};
+use super::respond::{self, ResponseContext};
 use super::step::{Next, Step};
 
 /// Refuses, answers, tunnels, or goes on to the cache.
@@ -34,7 +34,7 @@ pub(super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             {
                 return Next::Go(purge(client, &route.uri, cx));
             }
-            let depends = route.judgement.as_ref().is_some_and(Judgement::depends_on_address);
+            let depends = route.judgement.as_ref().is_some_and(RuleDecision::depends_on_address);
             exchange.route = Some(Rc::new(route));
             Next::Go(if depends { Step::Judge } else { Step::Lookup })
         }
@@ -53,7 +53,8 @@ fn answer_here(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
 
 /// Removes what is stored for a URI.
 fn purge(client: &mut Client, uri: &Arc<str>, cx: &mut ClientCx<'_>) -> Step {
-    let mut purge = cx.core.cache.purge(&What::Uri(Arc::clone(uri)), false, cx.reactor.now().mono);
+    let mut purge =
+        cx.core.cache.purge(&PurgeScope::Uri(Arc::clone(uri)), false, cx.reactor.now().mono);
     cx.core.cache.go_on(&mut purge); // of one URI, all in one go
     cx.core.counters.purged += purge.count() as u64;
     let text = format!("purged {}\n", purge.count());
@@ -64,12 +65,12 @@ fn purge(client: &mut Client, uri: &Arc<str>, cx: &mut ClientCx<'_>) -> Step {
 fn answer(
     client: &mut Client,
     cx: &ClientCx<'_>,
-    write: impl FnOnce(&mut Vec<u8>, &RequestHead, Frame<'_>) -> (Status, u64),
+    write: impl FnOnce(&mut Vec<u8>, &RequestHead, ResponseContext<'_>) -> (Status, u64),
 ) -> Step {
     let Some(exchange) = &mut client.exchange else { return Step::Close };
     exchange.cache_status.detail = Some("own");
     exchange.persistent &= exchange.upload == Upload::Done;
-    let frame = Frame {
+    let frame = ResponseContext {
         name: &cx.core.settings.name,
         now: cx.reactor.now(),
         head_only: exchange.request.method() == Method::Head,

@@ -144,7 +144,7 @@ fn push_quoted(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::Missing;
+    use crate::cache::MissReason;
 
     fn written(write: impl Fn(&mut HeadWriter<'_>)) -> String {
         let mut out = Vec::new();
@@ -158,7 +158,7 @@ mod tests {
         let line = written(|head| hit.write_to(head, "tidegate"));
         assert_eq!(line, "Cache-Status: tidegate; hit; ttl=-5\r\n");
         let miss = CacheStatus {
-            forwarded: Some(Forwarded::Missing(Missing::Uri)),
+            forwarded: Some(Forwarded::Missing(MissReason::Uri)),
             stored: true,
             collapsed: true,
             key: Some("http://h.test/\u{e4}\"\\".into()),

@@ -4,9 +4,9 @@ use std::io;
 use std::task::Poll;
 
 use crate::proxy::error::ExchangeError;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 use crate::proxy::transfer::body::State;
-use crate::proxy::transfer::output::{Outgoing, Supply};
+use crate::proxy::transfer::output::{ContentSource, SendBuffer};
 
 use super::connection::Client;
 use super::context::ClientCx;
@@ -94,7 +94,7 @@ fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
 }
 
 /// Where one part of several is over, the next begins.
-fn next_part(exchange: &mut Exchange, output: &mut Outgoing) {
+fn next_part(exchange: &mut Exchange, output: &mut SendBuffer) {
     if let Source::Stored { at, end, parts: Some(parts), .. } = &mut exchange.source
         && at == end
         && let Some(piece) = parts.next()
@@ -129,13 +129,13 @@ fn send(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
     Poll::Ready(Ok(()))
 }
 
-fn supply<'a>(source: &'a Source, core: &'a Core) -> Supply<'a> {
+fn supply<'a>(source: &'a Source, core: &'a Shared) -> ContentSource<'a> {
     match source {
-        Source::None => Supply::Nothing,
-        Source::Stored { object, at, .. } => Supply::Object(object, *at),
+        Source::None => ContentSource::Nothing,
+        Source::Stored { object, at, .. } => ContentSource::Object(object, *at),
         Source::Reply { id, reader, .. } => match core.replies.get(*id) {
-            Some(reply) => Supply::Body(&reply.body, *reader),
-            None => Supply::Nothing,
+            Some(reply) => ContentSource::Body(&reply.body, *reader),
+            None => ContentSource::Nothing,
         },
     }
 }
@@ -168,7 +168,7 @@ fn outpaced(client: &mut Client) -> Next {
 /// Sends what waits in the output, without content.
 pub(super) fn flush(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
     while !client.output.is_empty() {
-        match client.output.send(cx.reactor, client.io, Supply::Nothing)? {
+        match client.output.send(cx.reactor, client.io, ContentSource::Nothing)? {
             Poll::Ready(sent) => {
                 cx.budget.spend_out(sent.bytes);
                 client.deadlines.send = None;

@@ -7,7 +7,7 @@ use crate::proxy::client::connection::Client;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::response::{Brought, Reply};
+use crate::proxy::transfer::response::{FetchResult, PendingResponse};
 use crate::proxy::tunnel::{Pipe, Tunnel};
 use crate::reactor::{Id, Wake};
 
@@ -58,13 +58,13 @@ impl Tunnel {
     /// Joins a client with the origin that has switched protocols for it; false if that is gone.
     pub(super) fn switch(
         client: &mut Client,
-        id: Id<Reply>,
+        id: Id<PendingResponse>,
         reader: ReaderKey,
         cx: &mut ClientCx<'_>,
     ) -> bool {
         let Some(exchange) = &mut client.exchange else { return false };
         let Some(reply) = cx.core.replies.get_mut(id) else { return false };
-        let (Some((connection, rest)), Some(Brought::Switched(head))) =
+        let (Some((connection, rest)), Some(FetchResult::Switched(head))) =
             (reply.switched.take(), &reply.brought)
         else {
             return false;

@@ -2,10 +2,10 @@
 
 use std::task::Poll;
 
-use crate::http::{FromClient, Refusal};
+use crate::http::{ParseError, ServerEvent};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::shared::Core;
-use crate::proxy::transfer::body::{Body, Retain, State, receive_into};
+use crate::proxy::shared::Shared;
+use crate::proxy::transfer::body::{Body, Retention, State, receive_into};
 use crate::reactor::{Id, Token};
 
 use super::connection::Client;
@@ -18,7 +18,7 @@ use super::step::Step;
 pub(super) fn begin_upload(
     exchange: &mut Exchange,
     writer: Token,
-    core: &mut Core,
+    core: &mut Shared,
 ) -> Option<Id<Body>> {
     if exchange.upload != Upload::Unread {
         return None;
@@ -26,7 +26,7 @@ pub(super) fn begin_upload(
     let limits = &core.settings.limits;
     let length = exchange.request.framing().length();
     let short = length.is_some_and(|length| length <= limits.replay.0);
-    let retain = if short { Retain::All } else { Retain::Behind };
+    let retain = if short { Retention::Full } else { Retention::Window };
     let id = core.uploads.insert(Body::new(writer, length, retain, limits.window.0));
     exchange.upload = Upload::Into(id);
     Some(id)
@@ -103,20 +103,20 @@ fn pump_into(
             .decode(client.input.unread(), &cx.core.heads)
             .map_err(ExchangeError::Refused)?;
         match event {
-            Some(FromClient::Content(range)) => {
+            Some(ServerEvent::Content(range)) => {
                 if !dropped {
                     body.push(&client.input.unread()[range], cx.reactor);
                 }
                 client.input.consume(used);
                 continue;
             }
-            Some(FromClient::End(trailers)) => {
+            Some(ServerEvent::End(trailers)) => {
                 client.input.consume(used);
                 body.finish(State::Complete(trailers), cx.reactor);
                 cx.core.release_upload(id);
                 return Ok(Progress::Done);
             }
-            Some(FromClient::Request(_)) => return Ok(Progress::Held),
+            Some(ServerEvent::Request(_)) => return Ok(Progress::Held),
             None => client.input.consume(used),
         }
         let left = client.codec.content_left();
@@ -132,7 +132,7 @@ fn pump_into(
         };
         match received {
             Poll::Pending => return Ok(Progress::Waits),
-            Poll::Ready(Ok(0)) => return Err(ExchangeError::Refused(Refusal::Truncated)),
+            Poll::Ready(Ok(0)) => return Err(ExchangeError::Refused(ParseError::Truncated)),
             Poll::Ready(Ok(n)) => {
                 cx.budget.spend_in(n);
                 client.deadlines.upload = None;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::cache::{Failure, Object, Storable};
+use crate::cache::{Object, OriginFailure, Storable};
 use crate::http::{Status, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::transfer::body::State;
-use crate::proxy::transfer::representation::Streamed;
-use crate::proxy::transfer::response::{Brought, Reply};
+use crate::proxy::transfer::representation::StreamedRepresentation;
+use crate::proxy::transfer::response::{FetchResult, PendingResponse};
 use crate::proxy::tunnel::Tunnel;
 
 use super::connection::Client;
@@ -38,7 +38,7 @@ pub(super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     };
     let leader = role == Role::Leader;
     let brought = cx.core.replies.get_mut(id).and_then(|reply| reply.brought.as_ref());
-    let from = brought.and_then(Brought::from).filter(|_| !leader);
+    let from = brought.and_then(FetchResult::from).filter(|_| !leader);
     let barred = exchange.route.as_ref().is_some_and(|route| !route.may_have(from, cx.core));
     let now = cx.reactor.now().mono;
     let Some(reply) = cx.core.replies.get_mut(id) else { return Next::Go(Step::Lookup) };
@@ -78,8 +78,8 @@ pub(super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             exchange.journal.outcome = Outcome::Stale;
             exchange.journal.refresh_failed = true;
             exchange.cache_status.detail = Some(match failure {
-                Failure::Unreachable => "origin-unreachable",
-                Failure::ServerError => "origin-error",
+                OriginFailure::Unreachable => "origin-unreachable",
+                OriginFailure::ServerError => "origin-error",
             });
             serve(exchange, object);
             cx.core.leave_reply(id, reader, cx.reactor);
@@ -111,13 +111,19 @@ enum Came {
     Failure(ExchangeError),
     Response,
     Stored(Arc<Object>),
-    Stale(Arc<Object>, Failure),
+    Stale(Arc<Object>, OriginFailure),
     Switch,
 }
 
 /// What has come, for this request; a range of it that begins more than `ahead` bytes after what is
 /// there is not waited for.
-fn what_came(reply: &Reply, exchange: &mut Exchange, role: Role, ahead: u64, now: Instant) -> Came {
+fn what_came(
+    reply: &PendingResponse,
+    exchange: &mut Exchange,
+    role: Role,
+    ahead: u64,
+    now: Instant,
+) -> Came {
     let (leader, unsent) = (role == Role::Leader, role == Role::Early);
     let request = &*exchange.request;
     let presented = &mut exchange.presented;
@@ -127,30 +133,30 @@ fn what_came(reply: &Reply, exchange: &mut Exchange, role: Role, ahead: u64, now
         }
         (None, State::Failed(_)) => Came::NotForUs,
         (None, _) => Came::Nothing,
-        (Some(Brought::Response(answer)), _) => {
+        (Some(FetchResult::Response(answer)), _) => {
             let soon = reply.body.end().saturating_add(ahead);
             let mut answers = |storable: &Storable| {
                 presented.as_mut().is_some_and(|request| storable.answers(request, unsent, now))
-                    && Streamed::of(request, answer).is_some_and(|form| {
+                    && StreamedRepresentation::of(request, answer).is_some_and(|form| {
                         form.begins_by(soon) && answer.part.is_none_or(|part| form.lies_in(part))
                     })
             };
             let shared = leader || answer.storing.as_ref().is_ok_and(&mut answers);
             if shared { Came::Response } else { Came::NotForUs }
         }
-        (Some(Brought::Stored { object, shared }), _) => {
+        (Some(FetchResult::Stored { object, shared }), _) => {
             let mut answers =
                 || presented.as_mut().is_some_and(|request| object.answers(request, unsent, now));
             let shared = leader || (*shared && answers());
             if shared { Came::Stored(Arc::clone(object)) } else { Came::NotForUs }
         }
-        (Some(Brought::Stale { object, failure }), _) => {
+        (Some(FetchResult::Stale { object, failure }), _) => {
             let mut selected =
                 || presented.as_mut().is_some_and(|request| object.selection.fits(request));
             let fits = leader || (object.covers(request) && selected());
             if fits { Came::Stale(Arc::clone(object), *failure) } else { Came::NotForUs }
         }
-        (Some(Brought::Switched(_)), _) => {
+        (Some(FetchResult::Switched(_)), _) => {
             if leader {
                 Came::Switch
             } else {

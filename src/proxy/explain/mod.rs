@@ -9,24 +9,24 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::access::{AddressClass, Host, Judgement, RuleName};
-use crate::cache::{Lookup, Missing, Use};
-use crate::http::{FromClient, Method, RequestHead, ServerCodec};
+use crate::access::{AddressClass, Host, RuleDecision, RuleRef};
+use crate::cache::{Lookup, MissReason, ServeDecision};
+use crate::http::{Method, RequestHead, ServerCodec, ServerEvent};
 use crate::proxy::auth::path_of;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::fetch::rewrite_request;
 use crate::proxy::mail::Mail;
-use crate::proxy::observe::event::{Event, Permit, Stored};
-use crate::proxy::observe::journal::Journal;
+use crate::proxy::observe::event::{Permit, Stored, TraceEvent};
+use crate::proxy::observe::journal::ExchangeRecord;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing;
 use crate::proxy::routing::decision::Routed;
 use crate::proxy::routing::route::Route;
-use crate::proxy::shared::Core;
-use crate::reactor::{Active, Reactor, Token};
+use crate::proxy::shared::Shared;
+use crate::reactor::{Driven, Reactor, Token};
 use crate::time::Now;
 
-use query::Question;
+use query::ExplainQuery;
 
 /// Of rules that wait for addresses, and of responses that are stored for a URL, no more are shown.
 const MOST_SHOWN: usize = 64;
@@ -44,21 +44,21 @@ pub struct Explanation {
 
 /// An explanation coming about, for the object that drives it.
 #[derive(Debug)]
-pub(super) struct Explaining {
-    question: Question,
-    journal: Journal,
+pub(super) struct Explainer {
+    question: ExplainQuery,
+    journal: ExchangeRecord,
     /// Once the request was read and routed: itself, and where its name is looked up.
     asked: Option<(Rc<RequestHead>, Rc<Route>, Dial)>,
 }
 
-impl Explaining {
-    pub(super) fn new(question: Question, now: Now, core: &Core) -> Self {
+impl Explainer {
+    pub(super) fn new(question: ExplainQuery, now: Now, core: &Shared) -> Self {
         let listener = question.listener.or_else(|| core.own.listeners().first().copied());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let client = SocketAddr::new(question.client, 0);
-        let mut journal = Journal::new(now, client, listener.unwrap_or(nowhere));
-        let Question { method, url, client, .. } = &question;
-        journal.trace = Some(vec![Event::Asked(method.clone(), url.clone(), *client)]);
+        let mut journal = ExchangeRecord::new(now, client, listener.unwrap_or(nowhere));
+        let ExplainQuery { method, url, client, .. } = &question;
+        journal.trace = Some(vec![TraceEvent::Asked(method.clone(), url.clone(), *client)]);
         Self { question, journal, asked: None }
     }
 
@@ -67,12 +67,12 @@ impl Explaining {
         &mut self,
         owner: Token,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
     ) -> Poll<Explanation> {
         if self.asked.is_none()
             && let Err(error) = self.ask(owner, reactor.now(), core)
         {
-            self.journal.note(Event::Failed(error));
+            self.journal.note(TraceEvent::Failed(error));
             return Poll::Ready(self.explanation());
         }
         let Some((_, route, dial)) = &mut self.asked else {
@@ -88,10 +88,10 @@ impl Explaining {
         let route = Rc::clone(route);
         match addresses.and_then(|addresses| self.judge(&route, &addresses, core)) {
             Ok(to) => {
-                self.journal.note(Event::Allowed(to));
+                self.journal.note(TraceEvent::Allowed(to));
                 self.look(&route, reactor.now(), core);
             }
-            Err(error) => self.journal.note(Event::Failed(error)),
+            Err(error) => self.journal.note(TraceEvent::Failed(error)),
         }
         Poll::Ready(self.explanation())
     }
@@ -102,14 +102,14 @@ impl Explaining {
     }
 
     /// Waits for nothing any more.
-    pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
         if let Some((_, _, dial)) = &mut self.asked {
             dial.cancel(reactor, core);
         }
     }
 
     /// Reads and routes the request.
-    fn ask(&mut self, owner: Token, now: Now, core: &mut Core) -> Result<(), ExchangeError> {
+    fn ask(&mut self, owner: Token, now: Now, core: &mut Shared) -> Result<(), ExchangeError> {
         let settings = Arc::clone(&core.settings);
         let request = Rc::new(self.read(core)?);
         if let Some(user) = &self.question.user {
@@ -118,15 +118,15 @@ impl Explaining {
             {
                 return Err(ExchangeError::NoSuchUser(door.side()));
             }
-            self.journal.note(Event::Recognized(user.as_str().into()));
+            self.journal.note(TraceEvent::Recognized(user.as_str().into()));
         } else if let Some(door) = &core.door {
             door.admits(None, path_of(&request))?;
         }
         let route = match routing::route(&request, &mut self.journal, &settings, &core.own)? {
             Routed::Fetch(route) | Routed::Tunnel(route) => Rc::new(route),
             Routed::Here => {
-                self.journal.note(Event::Looked("answered by the proxy itself"));
-                self.journal.note(Event::Allowed(Vec::new()));
+                self.journal.note(TraceEvent::Looked("answered by the proxy itself"));
+                self.journal.note(TraceEvent::Allowed(Vec::new()));
                 return Ok(());
             }
         };
@@ -137,15 +137,15 @@ impl Explaining {
     }
 
     /// The request, as a client would send it.
-    fn read(&self, core: &Core) -> Result<RequestHead, ExchangeError> {
-        let Question { method, url, fields, .. } = &self.question;
+    fn read(&self, core: &Shared) -> Result<RequestHead, ExchangeError> {
+        let ExplainQuery { method, url, fields, .. } = &self.question;
         let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
         let authority = authority.split(['/', '?']).next().unwrap_or_default();
         let mut head = format!("{method} {url} HTTP/1.1\r\nHost: {authority}\r\n");
         fields.iter().for_each(|field| head.extend([field.as_str(), "\r\n"]));
         head.push_str("\r\n");
         match ServerCodec::new().decode(head.as_bytes(), &core.heads) {
-            Ok((_, Some(FromClient::Request(head)))) => Ok(*head),
+            Ok((_, Some(ServerEvent::Request(head)))) => Ok(*head),
             Ok(_) => Err(ExchangeError::ClientGone),
             Err(refusal) => Err(ExchangeError::Refused(refusal)),
         }
@@ -156,15 +156,15 @@ impl Explaining {
         &mut self,
         request: &RequestHead,
         route: &Route,
-        core: &Core,
+        core: &Shared,
     ) -> Result<(), ExchangeError> {
         let Some(judgement) = &route.judgement else { return Ok(()) };
         if judgement.depends_on_address() {
             let rules = judgement.undecided(&route.host).take(MOST_SHOWN);
-            rules.for_each(|rule| self.journal.note(Event::Undecided(rule)));
+            rules.for_each(|rule| self.journal.note(TraceEvent::Undecided(rule)));
         } else if judgement.reported().is_none() {
             let rule = self.rule_for(request, route, None, core)?;
-            self.journal.note(Event::Decided(rule));
+            self.journal.note(TraceEvent::Decided(rule));
         }
         Ok(())
     }
@@ -174,8 +174,8 @@ impl Explaining {
         request: &RequestHead,
         route: &Route,
         address: Option<IpAddr>,
-        core: &Core,
-    ) -> Result<Option<RuleName>, ExchangeError> {
+        core: &Shared,
+    ) -> Result<Option<RuleRef>, ExchangeError> {
         let asker = self.journal.asker(request);
         let own = core.own.known()?;
         let policy = &core.settings.destinations;
@@ -187,12 +187,12 @@ impl Explaining {
         &mut self,
         route: &Route,
         addresses: &[IpAddr],
-        core: &Core,
+        core: &Shared,
     ) -> Result<Vec<SocketAddr>, ExchangeError> {
         if matches!(route.host, Host::Name(_)) {
-            self.journal.note(Event::Answered(addresses.to_vec()));
+            self.journal.note(TraceEvent::Answered(addresses.to_vec()));
         }
-        let depends = route.judgement.as_ref().is_some_and(Judgement::depends_on_address);
+        let depends = route.judgement.as_ref().is_some_and(RuleDecision::depends_on_address);
         let (mut allowed, mut denied) = (Vec::new(), None);
         for &address in addresses {
             let judged = route.judge(address, core);
@@ -209,11 +209,11 @@ impl Explaining {
                     let policy = &core.settings.destinations;
                     let exception = policy.exception_for(&route.host, address).cloned();
                     let permit = Permit { rule, reported: is_reported, exception };
-                    self.journal.note(Event::Judged(address, class, Ok(permit)));
+                    self.journal.note(TraceEvent::Judged(address, class, Ok(permit)));
                     allowed.push(SocketAddr::new(address, route.port));
                 }
                 Err(ExchangeError::Denied(denial)) => {
-                    self.journal.note(Event::Judged(address, class, Err(denial.clone())));
+                    self.journal.note(TraceEvent::Judged(address, class, Err(denial.clone())));
                     denied.get_or_insert(ExchangeError::Denied(denial));
                 }
                 Err(error) => return Err(error),
@@ -226,28 +226,28 @@ impl Explaining {
     }
 
     /// What the cache has, and would do.
-    fn look(&mut self, route: &Route, now: Now, core: &mut Core) {
+    fn look(&mut self, route: &Route, now: Now, core: &mut Shared) {
         let Some((request, ..)) = &self.asked else { return };
         if request.method() == Method::Connect {
-            return self.journal.note(Event::Looked("passed through a tunnel"));
+            return self.journal.note(TraceEvent::Looked("passed through a tunnel"));
         }
         let mut request = core.present(request);
         let key = core.cache.keys().key(&route.uri);
-        self.journal.note(Event::Keyed(Arc::clone(key.shared_uri())));
+        self.journal.note(TraceEvent::Keyed(Arc::clone(key.shared_uri())));
         for object in core.cache.stored(&key).take(MOST_SHOWN) {
             let selected = object.selection.fits(&mut request);
-            self.journal.note(Event::Stored(Stored::of(object, selected, now.mono)));
+            self.journal.note(TraceEvent::Stored(Stored::of(object, selected, now.mono)));
         }
         let found = core.cache.peek(&key, &mut request, now.mono);
         let barred = match &found {
             Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _) => {
                 !route.may_have(object.from, core)
             }
-            Lookup::Busy { .. } | Lookup::Miss(_) => false,
+            Lookup::InFlight { .. } | Lookup::Miss(_) => false,
         };
         let upgrades = rewrite_request::upgrade_of(request.head(), &core.settings).is_some();
-        self.journal.note(Event::Looked(match upgrades {
-            true => would(&Lookup::<()>::Miss(Missing::Method)),
+        self.journal.note(TraceEvent::Looked(match upgrades {
+            true => would(&Lookup::<()>::Miss(MissReason::Method)),
             false if barred => {
                 "would fetch it: what is stored came from where this client may not go"
             }
@@ -257,7 +257,7 @@ impl Explaining {
 
     fn explanation(&mut self) -> Explanation {
         let trace = self.journal.trace.take().unwrap_or_default();
-        let allowed = trace.iter().any(|event| matches!(event, Event::Allowed(_)));
+        let allowed = trace.iter().any(|event| matches!(event, TraceEvent::Allowed(_)));
         let mut text = String::new();
         let mut json = format!("{{\"allowed\":{allowed},\"events\":[");
         for (at, event) in trace.iter().enumerate() {
@@ -275,41 +275,45 @@ impl Explaining {
 /// What becomes of a request for which the cache has this.
 const fn would<F>(found: &Lookup<F>) -> &'static str {
     match found {
-        Lookup::Hit(_, Use::Fresh) => "would answer: what is stored is fresh",
-        Lookup::Hit(_, Use::WhileRevalidating) => "would answer, and validate it meanwhile",
+        Lookup::Hit(_, ServeDecision::Fresh) => "would answer: what is stored is fresh",
+        Lookup::Hit(_, ServeDecision::WhileRevalidating) => {
+            "would answer, and validate it meanwhile"
+        }
         Lookup::Hit(..) => "would answer: what is stored is stale, and may be served so",
-        Lookup::Stale(_, Use::ValidateForRequest) => "would validate what is stored, as is asked",
+        Lookup::Stale(_, ServeDecision::ValidateForRequest) => {
+            "would validate what is stored, as is asked"
+        }
         Lookup::Stale(..) => "would validate what is stored",
         Lookup::Part(..) => "would fetch what is missing of it",
-        Lookup::Busy { .. } => "would wait for a fetch that is under way",
-        Lookup::Miss(Missing::Uri) => "would fetch it: nothing is stored for this URL",
-        Lookup::Miss(Missing::Vary) => {
+        Lookup::InFlight { .. } => "would wait for a fetch that is under way",
+        Lookup::Miss(MissReason::Uri) => "would fetch it: nothing is stored for this URL",
+        Lookup::Miss(MissReason::Vary) => {
             "would fetch it: what is stored was selected by other requests"
         }
-        Lookup::Miss(Missing::Part) => "would fetch it: what is stored is not all of it",
-        Lookup::Miss(Missing::Method) => "would pass it on: its method is not cached",
-        Lookup::Miss(Missing::Request) => "would pass it on, as is asked",
-        Lookup::Miss(Missing::Bypass) => "would pass it on: there is no cache",
+        Lookup::Miss(MissReason::Part) => "would fetch it: what is stored is not all of it",
+        Lookup::Miss(MissReason::Method) => "would pass it on: its method is not cached",
+        Lookup::Miss(MissReason::Request) => "would pass it on, as is asked",
+        Lookup::Miss(MissReason::Bypass) => "would pass it on: there is no cache",
     }
 }
 
 /// A question of the program around the proxy, until the answer is taken.
 #[derive(Debug)]
-pub(super) struct Inquiry {
-    explaining: Explaining,
+pub(super) struct ExplainTask {
+    explaining: Explainer,
     pub(super) answer: Option<Explanation>,
 }
 
-impl Active for Inquiry {
+impl Driven for ExplainTask {
     const KIND: u8 = 9;
 }
 
-impl Inquiry {
-    pub(super) const fn new(explaining: Explaining) -> Self {
+impl ExplainTask {
+    pub(super) const fn new(explaining: Explainer) -> Self {
         Self { explaining, answer: None }
     }
 
-    pub(super) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(super) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>, core: &mut Shared) {
         if let Poll::Ready(answer) = self.explaining.drive(token, reactor, core) {
             self.answer = Some(answer);
         }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// A request that is to be explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct ExplainQuery {
     /// Its method.
     pub method: String,
     /// A URL, or `HOST:PORT` for CONNECT.
@@ -24,7 +24,7 @@ pub struct Question {
 }
 
 /// In one line: its parts with tabs between them, of which none may hold one.
-impl Display for Question {
+impl Display for ExplainQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, url, client, listener, user, fields, addresses } = self;
         write!(f, "{method}\t{url}\t{client}")?;
@@ -35,7 +35,7 @@ impl Display for Question {
     }
 }
 
-impl FromStr for Question {
+impl FromStr for ExplainQuery {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Self, String> {

@@ -6,10 +6,10 @@ use std::task::Poll;
 
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 
 use super::context::FetchCx;
-use super::request::Order;
+use super::request::FetchRequest;
 use super::state::Fetch;
 use super::step::{Next, Step};
 
@@ -26,7 +26,7 @@ pub(super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
         return Next::Go(Step::Send);
     }
     let (settings, now) = (&cx.core.settings, cx.reactor.now().mono);
-    let Order { route, client, .. } = &fetch.order;
+    let FetchRequest { route, client, .. } = &fetch.order;
     let dial = fetch
         .dial
         .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(*client), settings, now));
@@ -44,9 +44,9 @@ pub(super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 
 /// Takes an idle connection to an address that this client may reach: it may have been opened for
 /// another client.
-fn idle(order: &Order, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
+fn idle(order: &FetchRequest, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
     let route = &order.route;
-    let Core { pool, own, settings, .. } = &mut *cx.core;
+    let Shared { pool, own, settings, .. } = &mut *cx.core;
     let allowed = |address: IpAddr| route.judge_by(address, settings, own).is_ok();
     let taken = pool.take(&route.origin, order.bound_to, allowed, &settings.limits, cx.reactor);
     cx.core.forget_doubtful();

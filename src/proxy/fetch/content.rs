@@ -2,11 +2,11 @@
 
 use std::task::Poll;
 
-use crate::http::{Fields, FromOrigin, Refusal};
+use crate::http::{ClientEvent, Fields, ParseError};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::is_past;
-use crate::proxy::transfer::body::{Retain, State, receive_into};
-use crate::proxy::transfer::response::Brought;
+use crate::proxy::transfer::body::{Retention, State, receive_into};
+use crate::proxy::transfer::response::FetchResult;
 
 use super::context::FetchCx;
 use super::state::Fetch;
@@ -51,12 +51,12 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
         fetch.deadlines.slowest = None;
         match fetch.codec.decode(fetch.input.unread(), &cx.core.heads) {
             Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
-            Ok((used, Some(FromOrigin::Content(range)))) => {
+            Ok((used, Some(ClientEvent::Content(range)))) => {
                 body.push(&fetch.input.unread()[range], cx.reactor);
                 fetch.input.consume(used);
                 continue;
             }
-            Ok((used, Some(FromOrigin::End(trailers)))) => {
+            Ok((used, Some(ClientEvent::End(trailers)))) => {
                 fetch.input.consume(used);
                 return complete(fetch, trailers, cx);
             }
@@ -106,7 +106,7 @@ fn complete(fetch: &mut Fetch, trailers: Option<Fields>, cx: &mut FetchCx<'_>) -
 fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     match fetch.codec.end_of_stream() {
         Ok(_) => complete(fetch, None, cx),
-        Err(_) => Next::Failed(ExchangeError::BadResponse(Refusal::Truncated)),
+        Err(_) => Next::Failed(ExchangeError::BadResponse(ParseError::Truncated)),
     }
 }
 
@@ -116,10 +116,10 @@ fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let fits = cx.core.count(fetch.reply);
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
     let small = cx.core.cache.takes(reply.body.here());
-    if reply.body.retain() == Retain::Behind || (fits && small) {
+    if reply.body.retain() == Retention::Window || (fits && small) {
         return;
     }
-    if matches!(&reply.brought, Some(Brought::Response(answer)) if answer.part.is_some()) {
+    if matches!(&reply.brought, Some(FetchResult::Response(answer)) if answer.part.is_some()) {
         finish::store_part(fetch, cx);
     }
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };

@@ -1,12 +1,12 @@
 //! The loop that drives a fetch through its steps, and the second attempt.
 
-use crate::cache::Failure;
+use crate::cache::OriginFailure;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::is_past;
-use crate::proxy::transfer::body::{Retain, State};
+use crate::proxy::transfer::body::{Retention, State};
 use crate::reactor::Wake;
 
-use super::Fill;
+use super::RangeFill;
 use super::context::FetchCx;
 use super::state::Fetch;
 use super::step::{Next, Step};
@@ -67,11 +67,11 @@ impl Fetch {
             _ => cx.core.cache.abandon(self.ticket),
         }
         if error.is_of_answer() {
-            self.order.fill.iter().for_each(Fill::fail);
+            self.order.fill.iter().for_each(RangeFill::fail);
         }
         let unreachable = error.is_of_origin() || matches!(error, ExchangeError::Overloaded);
         if unreachable && !self.has_brought(cx) {
-            self.falls_back(Failure::Unreachable, cx);
+            self.falls_back(OriginFailure::Unreachable, cx);
         }
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
             reply.body.finish(State::Failed(error.clone()), cx.reactor);
@@ -85,7 +85,7 @@ impl Fetch {
     /// comes soon.
     fn is_wanted(&mut self, cx: &FetchCx<'_>) -> bool {
         let Some(reply) = cx.core.replies.get(self.reply) else { return false };
-        let for_the_cache = self.order.background && reply.body.retain() == Retain::All;
+        let for_the_cache = self.order.background && reply.body.retain() == Retention::Full;
         if for_the_cache || reply.body.has_readers() {
             self.deadlines.unread = None;
             return true;
@@ -96,7 +96,7 @@ impl Fetch {
         let left = reply.body.length().map(|length| length - reply.body.end());
         !is_past(self.deadlines.unread, now)
             && reply.brought.is_some()
-            && reply.body.retain() == Retain::All
+            && reply.body.retain() == Retention::Full
             && left.is_some_and(|left| left <= limits.finish.0)
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::cache::Object;
 use crate::http::range::Part;
-use crate::http::{Framing, Refusal, ResponseHead, Status};
+use crate::http::{Framing, ParseError, ResponseHead, Status};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::transfer::response::Answer;
+use crate::proxy::transfer::response::ResponseMeta;
 
 use super::context::FetchCx;
 use super::finish::is_internal;
@@ -37,7 +37,7 @@ pub(super) fn take_head(
     }
     if begun {
         cx.core.cache.forget(&fetch.order.key);
-        return Some(Next::Failed(ExchangeError::BadResponse(Refusal::Truncated)));
+        return Some(Next::Failed(ExchangeError::BadResponse(ParseError::Truncated)));
     }
     fetch.order.fill = None;
     is_of_the_hole(head.status()).then(|| revalidate::ask_for_the_whole(fetch, cx))
@@ -57,7 +57,7 @@ fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut Fetch
         cx.core.cache.forget(&fetch.order.key);
     }
     let length = object.length();
-    let answer = Answer {
+    let answer = ResponseMeta {
         status: Status::OK,
         head: object.head.clone(),
         framing: Framing::Length(length),
@@ -86,7 +86,7 @@ pub(super) fn next_hole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Option<Next>
     fill.asked += 1;
     if fill.asked > MAX_ASKED {
         cx.core.cache.forget(&fetch.order.key);
-        return Some(Next::Failed(ExchangeError::BadResponse(Refusal::Truncated)));
+        return Some(Next::Failed(ExchangeError::BadResponse(ParseError::Truncated)));
     }
     Some(revalidate::ask_again(fetch, cx))
 }

@@ -8,11 +8,11 @@ use crate::cache::{CacheKey, Extents, Object};
 use crate::http::cond::Validators;
 use crate::http::{Method, Status};
 use crate::proxy::origin::pool::Returned;
-use crate::proxy::transfer::body::{Retain, State};
-use crate::proxy::transfer::response::{Brought, Reply};
+use crate::proxy::transfer::body::{Retention, State};
+use crate::proxy::transfer::response::{FetchResult, PendingResponse};
 
 use super::context::FetchCx;
-use super::request::Order;
+use super::request::FetchRequest;
 use super::rewrite_response;
 use super::state::Fetch;
 
@@ -30,7 +30,7 @@ pub(super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
 /// that no request asked for say that its origin cannot be relied on; empty lines alone do not.
 fn return_connection(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
     let settings = Arc::clone(&cx.core.settings);
-    let (limits, Order { route, key, .. }) = (&settings.limits, &fetch.order);
+    let (limits, FetchRequest { route, key, .. }) = (&settings.limits, &fetch.order);
     let surplus = fetch.input.unread();
     if surplus.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
         suspect_origin(fetch, Some(key.clone()), cx);
@@ -88,10 +88,10 @@ fn store(fetch: &Fetch, wanted: impl FnOnce(&Object) -> bool, cx: &mut FetchCx<'
 
 /// The object to store, if the response was for storing, all that came of it was kept, and it is known
 /// how long it is.
-fn to_store(reply: &mut Reply) -> Option<Object> {
-    let Some(Brought::Response(answer)) = reply.brought.clone() else { return None };
+fn to_store(reply: &mut PendingResponse) -> Option<Object> {
+    let Some(FetchResult::Response(answer)) = reply.brought.clone() else { return None };
     let storable = answer.storing.clone().ok()?;
-    if reply.body.retain() == Retain::Behind {
+    if reply.body.retain() == Retention::Window {
         return None;
     }
     let complete = matches!(reply.body.state(), State::Complete(_));

@@ -4,11 +4,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::cache::{self, Failure, NotStored, Response, Storable};
-use crate::http::hop::Hop;
-use crate::http::{FromOrigin, ResponseHead, Status, Version, hop};
+use crate::cache::{self, NotStored, OriginFailure, Response, Storable};
+use crate::http::hop::ConnectionOptions;
+use crate::http::{ClientEvent, ResponseHead, Status, Version, hop};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::transfer::response::{Answer, Brought};
+use crate::proxy::transfer::response::{FetchResult, ResponseMeta};
 
 use super::context::FetchCx;
 use super::publish::bring;
@@ -28,14 +28,14 @@ pub(super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
             Ok((used, event)) => {
                 fetch.input.consume(used);
                 match event {
-                    Some(FromOrigin::Interim(head)) => {
+                    Some(ClientEvent::Interim(head)) => {
                         if let Err(error) = take_interim(fetch, &head, cx) {
                             return Next::Failed(error);
                         }
                         continue;
                     }
-                    Some(FromOrigin::Response(head)) => return take_head(fetch, &head, cx),
-                    Some(FromOrigin::Content(_) | FromOrigin::End(_)) | None => {}
+                    Some(ClientEvent::Response(head)) => return take_head(fetch, &head, cx),
+                    Some(ClientEvent::Content(_) | ClientEvent::End(_)) | None => {}
                 }
             }
         }
@@ -98,18 +98,19 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     if let Some(next) = fill::take_head(fetch, head, cx) {
         return next;
     }
-    if matches!(status.code(), 500 | 502 | 503 | 504) && fetch.falls_back(Failure::ServerError, cx)
+    if matches!(status.code(), 500 | 502 | 503 | 504)
+        && fetch.falls_back(OriginFailure::ServerError, cx)
     {
         return Next::Failed(ExchangeError::OriginGone);
     }
     // The origin does not wish to have the rest of the request (RFC 9112 §9.5).
-    let closes = !Hop::of(head.version(), head.fields()).persistent;
+    let closes = !ConnectionOptions::of(head.version(), head.fields()).persistent;
     fetch.sending_failed |= closes && status.code() >= 400;
     revalidate::invalidate(fetch, head, cx);
     revalidate::freshen_by_head(fetch, head, cx);
     let now = cx.reactor.now();
     let fields = rewrite_response::response_fields(head, &fetch.order, &cx.core.settings, now);
-    let answer = Answer {
+    let answer = ResponseMeta {
         status,
         head: fields,
         framing: head.framing(),
@@ -170,6 +171,6 @@ fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next 
         return Next::Failed(ExchangeError::ClientGone);
     };
     reply.switched = Some((connection, rest));
-    reply.bring(Brought::Switched(Rc::new(fields)), cx.reactor);
+    reply.bring(FetchResult::Switched(Rc::new(fields)), cx.reactor);
     Next::Done
 }

@@ -24,5 +24,5 @@ use content::content;
 use finish::{end, store_part, suspect_origin};
 use gather::gather;
 use head::head;
-pub(super) use range_fill::Fill;
+pub(super) use range_fill::RangeFill;
 use send::{push_request, send};

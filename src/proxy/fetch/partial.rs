@@ -2,8 +2,8 @@
 
 use crate::cache::{Content, Extents, NotStored, Object};
 use crate::http::{Framing, Status};
-use crate::proxy::transfer::representation::Streamed;
-use crate::proxy::transfer::response::Answer;
+use crate::proxy::transfer::representation::StreamedRepresentation;
+use crate::proxy::transfer::response::ResponseMeta;
 
 use super::state::Fetch;
 use super::{range_fill, rewrite_response};
@@ -11,7 +11,7 @@ use super::{range_fill, rewrite_response};
 /// A part that may be stored is passed on like any part of what is stored: as cut from the whole.
 /// One that is not what the client asked for is passed on as it is, and not stored; or `None`, if
 /// that is because more was asked for, and the client's own question is to be asked instead.
-pub(super) fn of_the_whole(answer: Answer, fetch: &mut Fetch) -> Option<Answer> {
+pub(super) fn of_the_whole(answer: ResponseMeta, fetch: &mut Fetch) -> Option<ResponseMeta> {
     let slices = fetch.order.fill.take();
     let storable = answer.storing.as_ref().ok();
     let part = storable.and_then(|storable| storable.part);
@@ -26,13 +26,14 @@ pub(super) fn of_the_whole(answer: Answer, fetch: &mut Fetch) -> Option<Answer> 
     let nothing = Extents::of(Content::default(), part.length);
     let object = Object::new(Status::OK, stored, nothing, storable.clone());
     let framing = Framing::Length(part.length);
-    let cut = Answer { status: Status::OK, head, framing, part: Some(wanted), ..answer.clone() };
-    match Streamed::of(&fetch.order.request, &cut) {
-        Some(form) if form != Streamed::Whole && form.lies_in(wanted) => {
+    let cut =
+        ResponseMeta { status: Status::OK, head, framing, part: Some(wanted), ..answer.clone() };
+    match StreamedRepresentation::of(&fetch.order.request, &cut) {
+        Some(form) if form != StreamedRepresentation::Whole && form.lies_in(wanted) => {
             fetch.order.fill = slices.map(|slices| slices.begun(object));
             Some(cut)
         }
         _ if slices.is_some() => None,
-        _ => Some(Answer { storing: Err(NotStored::Partial), ..answer }),
+        _ => Some(ResponseMeta { storing: Err(NotStored::Partial), ..answer }),
     }
 }

@@ -4,14 +4,14 @@ use std::rc::Rc;
 
 use crate::http::Method;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::transfer::response::{Answer, Brought};
+use crate::proxy::transfer::response::{FetchResult, ResponseMeta};
 
 use super::context::FetchCx;
 use super::state::Fetch;
 use super::step::{Next, Step};
 
 /// Has those who wait go on with an answer whose content follows.
-pub(super) fn bring(fetch: &Fetch, answer: Answer, cx: &mut FetchCx<'_>) -> Next {
+pub(super) fn bring(fetch: &Fetch, answer: ResponseMeta, cx: &mut FetchCx<'_>) -> Next {
     let now = cx.reactor.now().mono;
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
         return Next::Failed(ExchangeError::ClientGone);
@@ -29,6 +29,6 @@ pub(super) fn bring(fetch: &Fetch, answer: Answer, cx: &mut FetchCx<'_>) -> Next
     if !may_wait && fetch.order.request.method() == Method::Get {
         cx.core.cache.mark_unshared(fetch.ticket, now);
     }
-    reply.bring(Brought::Response(Rc::new(answer)), cx.reactor);
+    reply.bring(FetchResult::Response(Rc::new(answer)), cx.reactor);
     Next::Go(Step::Content)
 }

@@ -16,7 +16,7 @@ pub(super) const MAX_ASKED: u64 = 64;
 
 /// What is to be completed.
 #[derive(Clone, Debug)]
-pub(crate) struct Fill {
+pub(crate) struct RangeFill {
     /// What is stored, as soon as something is.
     pub(super) object: Option<Arc<Object>>,
     /// The bytes that are wanted: the first, and one past the last.
@@ -27,7 +27,7 @@ pub(crate) struct Fill {
     pub(super) asked: u64,
 }
 
-impl Fill {
+impl RangeFill {
     /// The bytes that are missing of `object` from `first` up to `end`, if there are any, and of the
     /// slices that they lie in.
     pub(crate) fn of(

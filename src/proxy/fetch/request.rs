@@ -10,11 +10,11 @@ use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::Body;
 use crate::reactor::{Id, Token};
 
-use super::Fill;
+use super::RangeFill;
 
 /// What a client wants fetched.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct FetchRequest {
     pub(crate) request: Rc<RequestHead>,
     /// The request as the cache compares it.
     pub(crate) presented: Presented,
@@ -26,7 +26,7 @@ pub(crate) struct Order {
     /// A stale response to be served if the origin fails.
     pub(crate) fallback: Option<Arc<Object>>,
     /// What is missing of a stored response.
-    pub(crate) fill: Option<Fill>,
+    pub(crate) fill: Option<RangeFill>,
     /// Whether it is for the cache, while clients are served a stale response.
     pub(crate) background: bool,
     /// The body in which the request's content comes.
@@ -40,7 +40,7 @@ pub(crate) struct Order {
     pub(crate) bound_to: Option<Token>,
 }
 
-impl Order {
+impl FetchRequest {
     /// Returns true if the request's content has to be received whole before it is sent: the origin has
     /// no chunks (RFC 9112 §6.1).
     pub(super) fn needs_gathering(&self) -> bool {

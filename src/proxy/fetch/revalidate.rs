@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cache::{self, NotStored, Object, Storable};
 use crate::http::cond::Validators;
 use crate::http::{Method, Name, ResponseHead, Status, reference};
-use crate::proxy::transfer::response::Brought;
+use crate::proxy::transfer::response::FetchResult;
 
 use super::context::FetchCx;
 use super::rewrite_response;
@@ -35,7 +35,7 @@ pub(super) fn still_valid(
         object
     };
     if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        reply.bring(Brought::Stored { object, shared }, cx.reactor);
+        reply.bring(FetchResult::Stored { object, shared }, cx.reactor);
     }
     Next::Go(Step::Content)
 }

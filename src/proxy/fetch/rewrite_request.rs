@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use crate::cache::Object;
-use crate::http::hop::{self, Hop, Protocol, max_forwards};
+use crate::http::hop::{self, ConnectionOptions, Protocol, max_forwards};
 use crate::http::{Field, Fields, Framing, HeadWriter, Method, Name, RequestHead, Version, claims};
 use crate::proxy::routing::client_address::Behind;
 use crate::proxy::settings::Settings;
 
-use super::request::Order;
+use super::request::FetchRequest;
 
 /// Writes the head of a request to an origin. What the cache wants to know of the whole is asked
 /// without the client's own conditions and ranges.
-pub(super) fn request_head(out: &mut Vec<u8>, order: &Order, settings: &Settings) {
-    let Order { request, route, validate, fill, .. } = order;
+pub(super) fn request_head(out: &mut Vec<u8>, order: &FetchRequest, settings: &Settings) {
+    let FetchRequest { request, route, validate, fill, .. } = order;
     let ours = order.background || !validate.is_empty() || fill.is_some();
     // A part is asked for again as such: the whole may be large.
     let whole = ours && validate.first().is_none_or(|object| object.content.is_whole());
     let fields = request.fields();
-    let hop = Hop::of(request.version(), fields);
+    let hop = ConnectionOptions::of(request.version(), fields);
     let reverse = settings.reverse.is_some();
     let behind = Behind::of(order.client.ip(), fields, settings);
     out.reserve(request.wire_length() + 256);

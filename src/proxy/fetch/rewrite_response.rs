@@ -1,19 +1,19 @@
 //! Heads as they are passed on: without what concerned the last connection, with what this hop adds.
 
 use crate::cache;
-use crate::http::hop::{self, Hop};
+use crate::http::hop::{self, ConnectionOptions};
 use crate::http::{FieldNames, Fields, HeadWriter, Name, ResponseHead, Status, date, push_via};
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::origin::ReverseOrigin;
 use crate::time::Now;
 
-use super::request::Order;
+use super::request::FetchRequest;
 
 /// A response's head as it is passed on and stored, without the empty line and without what each
 /// answer has of its own: `Age` is kept as it came, for the answers that it came with.
 pub(super) fn response_fields(
     response: &ResponseHead,
-    order: &Order,
+    order: &FetchRequest,
     settings: &Settings,
     now: Now,
 ) -> Fields {
@@ -22,7 +22,7 @@ pub(super) fn response_fields(
     let own_users = settings.reverse.is_some() && settings.auth.is_some();
     let without_info = own_users && !order.request.fields().has(Name::Authorization);
     let (fields, status) = (response.fields(), response.status());
-    let hop = Hop::of(response.version(), fields);
+    let hop = ConnectionOptions::of(response.version(), fields);
     let mut start_line = Vec::with_capacity(response.wire_length() + 128);
     HeadWriter::response(&mut start_line, status, response.reason());
     let mut out = Fields::after(start_line, fields.len() + 2);

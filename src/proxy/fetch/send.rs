@@ -4,9 +4,9 @@ use std::task::Poll;
 
 use crate::http::hop;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 use crate::proxy::transfer::body::State;
-use crate::proxy::transfer::output::Supply;
+use crate::proxy::transfer::output::ContentSource;
 
 use super::context::FetchCx;
 use super::gather::encourage;
@@ -51,8 +51,8 @@ pub(super) fn push_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<()
         }
         let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get(upload));
         let supply = match (body, fetch.reader) {
-            (Some(body), Some(reader)) => Supply::Body(body, reader),
-            _ => Supply::Nothing,
+            (Some(body), Some(reader)) => ContentSource::Body(body, reader),
+            _ => ContentSource::Nothing,
         };
         let sent = match fetch.output.send(cx.reactor, connection.io, supply) {
             Poll::Pending => {
@@ -105,7 +105,7 @@ fn park(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
 }
 
 impl Fetch {
-    pub(super) fn write_head(&mut self, core: &Core) {
+    pub(super) fn write_head(&mut self, core: &Shared) {
         rewrite_request::request_head(self.output.bytes(), &self.order, &core.settings);
     }
 }

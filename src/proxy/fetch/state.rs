@@ -8,48 +8,48 @@
 //! ```
 //!
 //! It is begun by a client and outlives it if somebody else reads, or if what it brings is worth
-//! storing. It knows no client: it fills a [`Reply`].
+//! storing. It knows no client: it fills a [`PendingResponse`].
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::{Failure, Object, Presented, Response, Ticket};
+use crate::cache::{Object, OriginFailure, Presented, Response, Ticket};
 use crate::http::{ClientCodec, Fields, Framing, Method, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 use crate::proxy::timers::{FetchDeadlines, is_past};
-use crate::proxy::transfer::body::Retain;
-use crate::proxy::transfer::input::Input;
-use crate::proxy::transfer::output::{Coding, Outgoing};
+use crate::proxy::transfer::body::Retention;
+use crate::proxy::transfer::input::RecvBuffer;
+use crate::proxy::transfer::output::{SendBuffer, TransferCoding};
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::response::{Brought, Reply};
-use crate::reactor::{Active, Arena, Id, Reactor, Token, Wake};
+use crate::proxy::transfer::response::{FetchResult, PendingResponse};
+use crate::reactor::{Arena, Driven, Id, Reactor, Token, Wake};
 
 use super::context::FetchCx;
-use super::request::Order;
+use super::request::FetchRequest;
 use super::step::Step;
 
 /// A request to an origin, and its response.
 #[derive(Debug)]
 pub(crate) struct Fetch {
     pub(super) id: Id<Self>,
-    pub(super) order: Order,
+    pub(super) order: FetchRequest,
     pub(super) ticket: Ticket,
-    pub(super) reply: Id<Reply>,
+    pub(super) reply: Id<PendingResponse>,
     pub(super) step: Step,
     pub(crate) dial: Option<Dial>,
     pub(super) connection: Option<OriginConnection>,
-    pub(super) output: Outgoing,
+    pub(super) output: SendBuffer,
     pub(super) reader: Option<ReaderKey>,
     /// Whether the whole request is in the output, or has left.
     pub(super) request_ended: bool,
     /// True if the origin takes no more of the request, or shall get no more; its answer may still come.
     pub(super) sending_failed: bool,
     pub(super) codec: ClientCodec,
-    pub(super) input: Input,
+    pub(super) input: RecvBuffer,
     pub(super) interims: usize,
     /// Bytes of their heads.
     pub(super) interim_bytes: usize,
@@ -63,29 +63,29 @@ pub(crate) struct Fetch {
     pub(crate) held: usize,
 }
 
-impl Active for Fetch {
+impl Driven for Fetch {
     const KIND: u8 = 2;
 }
 
 impl Fetch {
     /// Begins a fetch; its reply is there at once, for whoever wants to read it.
     pub(crate) fn begin(
-        mut order: Order,
+        mut order: FetchRequest,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
         fetches: &mut Arena<Self>,
-    ) -> Id<Reply> {
+    ) -> Id<PendingResponse> {
         core.counters.fetches += 1;
         let now = reactor.now().mono;
         let method = order.request.method();
         order.old_origin = core.old_origins.contains(&order.route.origin, now);
         let step = if order.needs_gathering() { Step::Gather } else { Step::Acquire };
         let may_store = core.cache.is_on() && matches!(method, Method::Get | Method::Post);
-        let retain = if may_store { Retain::All } else { Retain::Behind };
+        let retain = if may_store { Retention::Full } else { Retention::Window };
         let window = core.settings.limits.window.0;
         let mut reply = None;
         let id = fetches.insert_with(|id| {
-            let new = core.replies.insert(Reply::new(id.token(), retain, window));
+            let new = core.replies.insert(PendingResponse::new(id.token(), retain, window));
             reply = Some(new);
             let ticket = core.cache.begin(&order.key, &mut order.presented, new, now);
             if order.bound_to.is_some() {
@@ -102,12 +102,12 @@ impl Fetch {
                 step,
                 dial: None,
                 connection: None,
-                output: Outgoing::new(),
+                output: SendBuffer::new(),
                 reader: upload.and_then(|body| body.attach(id.token())),
                 request_ended: false,
                 sending_failed: false,
                 codec: ClientCodec::new(order.request.method()),
-                input: Input::new(),
+                input: RecvBuffer::new(),
                 interims: 0,
                 interim_bytes: 0,
                 sent_at: now,
@@ -182,7 +182,7 @@ impl Fetch {
     pub(super) fn restart(&mut self) {
         self.request_ended = false;
         self.sending_failed = false;
-        self.output = Outgoing::new();
+        self.output = SendBuffer::new();
         self.codec = ClientCodec::new(self.order.request.method());
         self.deadlines = FetchDeadlines::default();
     }
@@ -201,12 +201,12 @@ impl Fetch {
     }
 
     /// Has its readers served a stale response instead, if there is one that survives `failure`.
-    pub(super) fn falls_back(&mut self, failure: Failure, cx: &mut FetchCx<'_>) -> bool {
+    pub(super) fn falls_back(&mut self, failure: OriginFailure, cx: &mut FetchCx<'_>) -> bool {
         let (now, unsaid) = (cx.reactor.now().mono, cx.core.settings.limits.stale_if_unreachable);
         let survives = |object: &Arc<Object>| object.freshness().survives(failure, unsaid, now);
         let Some(object) = self.order.fallback.take().filter(survives) else { return false };
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
-            reply.bring(Brought::Stale { object, failure }, cx.reactor);
+            reply.bring(FetchResult::Stale { object, failure }, cx.reactor);
         }
         true
     }
@@ -233,10 +233,10 @@ impl Fetch {
     }
 
     /// How the request's content is framed.
-    pub(super) fn request_coding(&self) -> Coding {
+    pub(super) fn request_coding(&self) -> TransferCoding {
         match self.order.request.framing() {
-            Framing::Chunked if self.order.gathered.is_none() => Coding::Chunked,
-            _ => Coding::Identity,
+            Framing::Chunked if self.order.gathered.is_none() => TransferCoding::Chunked,
+            _ => TransferCoding::Identity,
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::proxy::settings::Settings;
 use crate::time::Now;
 
-use super::journal::Journal;
+use super::journal::ExchangeRecord;
 use super::log_format;
 use super::log_text::Dates;
 
@@ -50,7 +50,7 @@ impl AccessLog {
     }
 
     /// Adds the line of an exchange that is over.
-    pub(crate) fn record(&mut self, journal: &Journal, settings: &Settings, now: Now) {
+    pub(crate) fn record(&mut self, journal: &ExchangeRecord, settings: &Settings, now: Now) {
         if let Some(format) = settings.log {
             log_format::write(journal, format, now, &mut self.dates, &mut self.lines);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::journal::Journal;
+use super::journal::ExchangeRecord;
 use super::outcome::Outcome;
 
 /// Reasons that are told apart; the words are the proxy's own, so there are fewer.
@@ -37,7 +37,7 @@ pub(crate) struct Counters {
 
 impl Counters {
     /// Counts an exchange that is over.
-    pub(crate) fn count(&mut self, journal: &Journal) {
+    pub(crate) fn count(&mut self, journal: &ExchangeRecord) {
         let (requests, sent) = &mut self.outcomes[journal.outcome as usize];
         *requests += 1;
         *sent += journal.sent;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::access::{AddressClass, Denial, DestinationRule, Host, RuleName};
+use crate::access::{AddressClass, Denial, DestinationRule, Host, RuleRef};
 use crate::cache::{LifetimeSource, Object};
 use crate::proxy::error::ExchangeError;
 
@@ -14,7 +14,7 @@ use super::log_text::push_quoted;
 
 /// One of them.
 #[derive(Clone, Debug)]
-pub(crate) enum Event {
+pub(crate) enum TraceEvent {
     /// The request that is to be explained: its method, what it asks for, and who sends it.
     Asked(String, String, IpAddr),
     /// A user has said who it is.
@@ -22,11 +22,11 @@ pub(crate) enum Event {
     /// The host, as it was written and as it was read.
     Read(String, Host),
     /// A rule that waits for an address.
-    Undecided(RuleName),
+    Undecided(RuleRef),
     /// The rule that decides by the name, or the default; nothing is denied by it.
-    Decided(Option<RuleName>),
+    Decided(Option<RuleRef>),
     /// A rule that would have denied the request, if it were not only written down.
-    Reported(RuleName),
+    Reported(RuleRef),
     /// The target URI, normalised.
     Routed(Arc<str>),
     /// The addresses of the host.
@@ -49,7 +49,7 @@ pub(crate) enum Event {
 #[derive(Clone, Debug)]
 pub(crate) struct Permit {
     /// The rule that fits it.
-    pub(crate) rule: Option<RuleName>,
+    pub(crate) rule: Option<RuleRef>,
     /// Whether that rule would deny it, and is only reported.
     pub(crate) reported: bool,
     /// The exception for special addresses.
@@ -108,7 +108,7 @@ impl Stored {
 }
 
 /// A line for people: what it is about, and what it says.
-impl Display for Event {
+impl Display for TraceEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<10} ", self.name())?;
         match self {
@@ -155,7 +155,7 @@ impl Display for Event {
     }
 }
 
-impl Event {
+impl TraceEvent {
     /// What it is about.
     const fn name(&self) -> &'static str {
         match self {
@@ -298,7 +298,7 @@ impl<'a> Fields<'a> {
         self
     }
 
-    fn rule(&mut self, rule: &RuleName) -> &mut Self {
+    fn rule(&mut self, rule: &RuleRef) -> &mut Self {
         self.text("rule", &rule.text).text("place", &rule.reason())
     }
 }

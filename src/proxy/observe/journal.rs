@@ -4,19 +4,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::access::{Asker, Scheme};
+use crate::access::{RequestContext, Scheme};
 use crate::http::{Method, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
 use crate::time::Now;
 
-use super::event::Event;
+use super::event::TraceEvent;
 use super::log_format::LogFormat;
 use super::outcome::{Forwarded, Outcome};
 
 /// The facts of one exchange, gathered while it goes on.
 #[derive(Clone, Debug)]
-pub(crate) struct Journal {
+pub(crate) struct ExchangeRecord {
     pub(super) started: Now,
     pub(crate) client: SocketAddr,
     /// The address of the client behind trusted proxies: the peer's, if there are none.
@@ -52,10 +52,10 @@ pub(crate) struct Journal {
     /// The rule that would have denied it, if it were not only written down.
     pub(super) reported: Option<String>,
     /// What was found out, if somebody wants to know all of it.
-    pub(crate) trace: Option<Vec<Event>>,
+    pub(crate) trace: Option<Vec<TraceEvent>>,
 }
 
-impl Journal {
+impl ExchangeRecord {
     pub(crate) fn new(started: Now, client: SocketAddr, listener: SocketAddr) -> Self {
         Self {
             started,
@@ -82,20 +82,20 @@ impl Journal {
     }
 
     /// Takes note of what was found out or decided.
-    pub(crate) fn note(&mut self, event: Event) {
+    pub(crate) fn note(&mut self, event: TraceEvent) {
         match &event {
-            Event::Reported(rule) => {
+            TraceEvent::Reported(rule) => {
                 self.reported.get_or_insert_with(|| rule.reason());
             }
-            Event::Failed(error) => {
+            TraceEvent::Failed(error) => {
                 self.outcome = if error.is_denial() { Outcome::Denied } else { Outcome::Error };
                 self.reason = Some(error.reason());
                 if let ExchangeError::Connect { to, .. } = error {
                     self.origin = Some(*to);
                 }
             }
-            Event::Recognized(user) => self.user = Some(Arc::clone(user)),
-            Event::Routed(uri) => self.url = Some(Arc::clone(uri)),
+            TraceEvent::Recognized(user) => self.user = Some(Arc::clone(user)),
+            TraceEvent::Routed(uri) => self.url = Some(Arc::clone(uri)),
             _ => {}
         }
         if let Some(trace) = &mut self.trace {
@@ -113,11 +113,11 @@ impl Journal {
     }
 
     /// What rules ask for of the request.
-    pub(crate) fn asker<'a>(&'a self, request: &'a RequestHead) -> Asker<'a> {
+    pub(crate) fn asker<'a>(&'a self, request: &'a RequestHead) -> RequestContext<'a> {
         // A tunnel to port 80 is for a URL with ws:// or http://.
         let port = request.authority().and_then(|authority| authority.port);
         let secure = request.method() == Method::Connect && port != Some(80);
-        Asker {
+        RequestContext {
             client: self.client.ip(),
             user: self.user.as_deref(),
             listener: Some(self.listener),
@@ -127,7 +127,7 @@ impl Journal {
     }
 
     /// Takes note of what only matters to who wants to know all of it.
-    pub(crate) fn trace(&mut self, event: impl FnOnce() -> Event) {
+    pub(crate) fn trace(&mut self, event: impl FnOnce() -> TraceEvent) {
         if let Some(trace) = &mut self.trace {
             trace.push(event());
         }

@@ -1,6 +1,6 @@
 //! Outcomes of exchanges, and reasons for which requests were forwarded.
 
-use crate::cache::Missing;
+use crate::cache::MissReason;
 
 /// What became of a request: one word in the log, in `Cache-Status` and in the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Outcome {
 /// Why a request went to the origin (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forwarded {
-    Missing(Missing),
+    Missing(MissReason),
     Stale,
     /// The request asked for it.
     Request,
@@ -68,12 +68,12 @@ pub(crate) enum Forwarded {
 impl Forwarded {
     pub(crate) const fn token(self) -> &'static str {
         match self {
-            Self::Missing(Missing::Uri) => "uri-miss",
-            Self::Missing(Missing::Vary) => "vary-miss",
-            Self::Missing(Missing::Part) => "partial",
-            Self::Missing(Missing::Method) => "method",
-            Self::Missing(Missing::Request) | Self::Request => "request",
-            Self::Missing(Missing::Bypass) => "bypass",
+            Self::Missing(MissReason::Uri) => "uri-miss",
+            Self::Missing(MissReason::Vary) => "vary-miss",
+            Self::Missing(MissReason::Part) => "partial",
+            Self::Missing(MissReason::Method) => "method",
+            Self::Missing(MissReason::Request) | Self::Request => "request",
+            Self::Missing(MissReason::Bypass) => "bypass",
             Self::Stale => "stale",
         }
     }

@@ -4,7 +4,7 @@
 use std::fmt::{self, Display, Write};
 
 use crate::cache::CacheStats;
-use crate::reactor::{Load, Spread};
+use crate::reactor::{Histogram, LoopStats};
 
 use super::counters::Counters;
 use super::outcome::Outcome;
@@ -55,7 +55,7 @@ enum Value {
 }
 
 impl Stats {
-    pub(crate) fn of(counters: &Counters, gauges: &Gauges, load: &Load) -> Self {
+    pub(crate) fn of(counters: &Counters, gauges: &Gauges, load: &LoopStats) -> Self {
         let Gauges { cache, .. } = *gauges;
         let by_outcome = |figure: fn((u64, u64)) -> u64| {
             let figures = Outcome::ALL.iter().map(|&outcome| {
@@ -214,7 +214,7 @@ fn labelled(
     Metric { name, kind: "counter", help, samples: samples.collect() }
 }
 
-fn spread(name: &'static str, help: &'static str, spread: &Spread) -> Metric {
+fn spread(name: &'static str, help: &'static str, spread: &Histogram) -> Metric {
     let bucket = |(bound, count): (String, u64)| Sample {
         suffix: "_bucket",
         label: Some(("le", bound)),
@@ -233,7 +233,7 @@ const fn whole(value: usize) -> Value {
     Value::Whole(value as u64)
 }
 
-const fn seconds(spread: &Spread) -> Value {
+const fn seconds(spread: &Histogram) -> Value {
     Value::Real(spread.longest().as_secs_f64())
 }
 
@@ -263,7 +263,7 @@ mod tests {
             refused: 0,
             memory: 0,
         };
-        let stats = Stats::of(&counters, &gauges, &Load::default());
+        let stats = Stats::of(&counters, &gauges, &LoopStats::default());
         let (people, json, prometheus) = (stats.to_string(), stats.json(), stats.prometheus());
         assert!(people.contains("\ncache_objects                    5\n"), "{people}");
         assert!(people.contains("\nconnections_total reused         1\n"), "{people}");

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-use crate::access::{Host, RuleName};
+use crate::access::{Host, RuleRef};
 use crate::dns::{Addresses, NameError};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};
 
 use super::pool::OriginConnection;
@@ -34,7 +34,7 @@ pub(crate) struct Dial {
     judged: Option<Arc<[IpAddr]>>,
     complete: bool,
     /// The rule that would have denied one of the addresses, if it were not only written down.
-    pub(crate) reported: Option<RuleName>,
+    pub(crate) reported: Option<RuleRef>,
     /// Whether idle connections were closed to have descriptors for this one.
     made_room: bool,
 }
@@ -65,7 +65,7 @@ impl Dial {
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
         if !self.complete {
             ready!(self.take_addresses(reactor, core))?;
@@ -93,7 +93,7 @@ impl Dial {
                 let (told, kind) = (self.route.judgement.is_some(), error.kind());
                 Err(ExchangeError::Connect { to, told, kind })
             }
-            Err(ConnectError::NoAddress) => Err(ExchangeError::Name("no address".into())),
+            Err(ConnectError::NoAddress) => Err(ExchangeError::DnsFailure("no address".into())),
         })
     }
 
@@ -102,7 +102,7 @@ impl Dial {
     fn take_addresses(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
     ) -> Poll<Result<(), ExchangeError>> {
         let found = self.look_up(reactor, core);
         match (&mut self.connector, found) {
@@ -123,7 +123,7 @@ impl Dial {
 
     /// Begins to try addresses, in the time that is left. There is none only if the loop stood still
     /// while they were looked up, for which no address is to blame: then they have it from now on.
-    fn connect_to(&self, addresses: Vec<SocketAddr>, now: Instant, core: &Core) -> Connector {
+    fn connect_to(&self, addresses: Vec<SocketAddr>, now: Instant, core: &Shared) -> Connector {
         let limits = &core.settings.limits;
         let left = self.deadline.saturating_duration_since(now);
         let time = if left.is_zero() { limits.connect_timeout } else { left };
@@ -136,7 +136,7 @@ impl Dial {
     pub(crate) fn look_up(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
         let Addresses { list, complete } = ready!(self.addresses(reactor, core)?);
         let now = reactor.now().mono;
@@ -162,7 +162,7 @@ impl Dial {
     pub(crate) fn all_addresses(
         &self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
     ) -> Poll<Result<Arc<[IpAddr]>, ExchangeError>> {
         let found = ready!(self.addresses(reactor, core)?);
         if !found.complete && reactor.now().mono < self.deadline {
@@ -176,7 +176,7 @@ impl Dial {
     fn addresses(
         &self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Core,
+        core: &mut Shared,
     ) -> Poll<Result<Addresses, ExchangeError>> {
         let name = match &self.route.host {
             Host::Address(address) => {
@@ -187,16 +187,16 @@ impl Dial {
         };
         let Poll::Ready(answer) = core.names.look_up(name, self.owner, self.share, reactor) else {
             let late = reactor.now().mono >= self.deadline;
-            let timeout = ExchangeError::NameTimeout(None);
+            let timeout = ExchangeError::DnsTimeout(None);
             return if late { Poll::Ready(Err(timeout)) } else { Poll::Pending };
         };
         // Who looks up the name of a reverse proxy's origin is no client's business either.
         let told = self.route.judgement.is_some();
         Poll::Ready(answer.map_err(|error| match error {
             NameError::Overloaded => ExchangeError::Overloaded,
-            NameError::TimedOut(why) => ExchangeError::NameTimeout(told.then_some(why)),
-            NameError::Unanswered(_) if !told => ExchangeError::Name("no answer".into()),
-            error => ExchangeError::Name(error.to_string()),
+            NameError::TimedOut(why) => ExchangeError::DnsTimeout(told.then_some(why)),
+            NameError::Unanswered(_) if !told => ExchangeError::DnsFailure("no answer".into()),
+            error => ExchangeError::DnsFailure(error.to_string()),
         }))
     }
 
@@ -211,7 +211,7 @@ impl Dial {
     }
 
     /// Closes what it has begun, and waits for nothing any more.
-    pub(crate) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Core) {
+    pub(crate) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
         self.leave_name(core);
         if let Some(mut connector) = self.connector.take() {
             connector.cancel(reactor);
@@ -219,7 +219,7 @@ impl Dial {
     }
 
     /// Waits for no address any more.
-    fn leave_name(&self, core: &mut Core) {
+    fn leave_name(&self, core: &mut Shared) {
         if let Host::Name(name) = &self.route.host {
             core.names.leave(name, self.owner);
         }
@@ -230,7 +230,7 @@ impl Dial {
     fn allowed(
         &mut self,
         addresses: &[IpAddr],
-        core: &Core,
+        core: &Shared,
     ) -> Result<Vec<SocketAddr>, ExchangeError> {
         let mut denial = None;
         let mut allowed = Vec::with_capacity(addresses.len());

@@ -6,10 +6,10 @@ pub(super) mod resolver;
 
 use std::net::IpAddr;
 
-use crate::access::RuleName;
+use crate::access::RuleRef;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::routing::route::Route;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 
 impl Route {
     /// Whether `address`, which the host has, may be dialled; if so, the rule that would have denied it
@@ -17,14 +17,14 @@ impl Route {
     pub(super) fn judge(
         &self,
         address: IpAddr,
-        core: &Core,
-    ) -> Result<Option<RuleName>, ExchangeError> {
+        core: &Shared,
+    ) -> Result<Option<RuleRef>, ExchangeError> {
         self.judge_by(address, &core.settings, &core.own)
     }
 
     /// Whether what was fetched `from` an address for somebody else may be served to who asks now: a
     /// name may have led others to where this client may not go.
-    pub(super) fn may_have(&self, from: Option<IpAddr>, core: &Core) -> bool {
+    pub(super) fn may_have(&self, from: Option<IpAddr>, core: &Shared) -> bool {
         from.is_none_or(|address| self.judge(address, core).is_ok())
     }
 }

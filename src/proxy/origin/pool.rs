@@ -11,7 +11,7 @@ use crate::proxy::mail::Mail;
 use crate::proxy::remembered::Remembered;
 use crate::proxy::routing::origin_key::OriginKey;
 use crate::proxy::settings::limits::Limits;
-use crate::reactor::{Active, Arena, Id, Io, Reactor, Ready, Token, Wake};
+use crate::reactor::{Arena, Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 
 /// Origins remembered for bytes that no request asked for.
 const MAX_SUSPECTS: usize = 1024;
@@ -19,7 +19,7 @@ const MAX_SUSPECTS: usize = 1024;
 /// A connection to an origin, with its history.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OriginConnection {
-    pub(crate) io: Io,
+    pub(crate) io: SocketId,
     pub(crate) address: SocketAddr,
     pub(super) opened: Instant,
     /// Whether it has carried a request before.
@@ -31,7 +31,7 @@ pub(crate) struct OriginConnection {
 
 impl OriginConnection {
     /// A connection that was opened now and has carried nothing yet.
-    pub(super) const fn new(io: Io, address: SocketAddr, now: Instant) -> Self {
+    pub(super) const fn new(io: SocketId, address: SocketAddr, now: Instant) -> Self {
         Self { io, address, opened: now, reused: false, bound_to: None }
     }
 }
@@ -59,7 +59,7 @@ pub(crate) struct Idle {
     rested: Instant,
 }
 
-impl Active for Idle {
+impl Driven for Idle {
     const KIND: u8 = 4;
 }
 
@@ -297,7 +297,7 @@ impl Pool {
 }
 
 /// Reads from a connection on which nothing was asked, if a poll has reported something.
-fn heard(io: Io, reactor: &mut Reactor<Mail>) -> Heard {
+fn heard(io: SocketId, reactor: &mut Reactor<Mail>) -> Heard {
     if reactor.ready(io).contains(Ready::READABLE) {
         heard_now(io, reactor)
     } else {
@@ -307,7 +307,7 @@ fn heard(io: Io, reactor: &mut Reactor<Mail>) -> Heard {
 
 /// Reads from a connection on which nothing was asked. A 408 says that the origin closes it for being
 /// idle, as some do (RFC 9110 §15.5.9).
-fn heard_now(io: Io, reactor: &mut Reactor<Mail>) -> Heard {
+fn heard_now(io: SocketId, reactor: &mut Reactor<Mail>) -> Heard {
     const TIMEOUTS: [&[u8]; 2] = [b"HTTP/1.1 408", b"HTTP/1.0 408"];
     let mut bytes = Vec::with_capacity(TIMEOUTS[0].len());
     match reactor.recv_now(io, &mut bytes) {

@@ -6,12 +6,14 @@ use std::path::Path;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::dns::{Addresses, Known, MOST_ADDRESSES, NameError, NameLimits, Names, Times};
+use crate::dns::{
+    Addresses, CacheAnswer, MOST_ADDRESSES, NameCache, NameError, NameLimits, Timeouts,
+};
 use crate::proxy::environment::Resolver;
 use crate::proxy::mail::Mail;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::limits::Limits;
-use crate::reactor::{Active, Arena, Reactor, ResolverLimits, Token, Wake};
+use crate::reactor::{Arena, Driven, Reactor, ResolverLimits, Token, Wake};
 
 /// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
 const WAKES: usize = 1024;
@@ -19,9 +21,9 @@ const WAKES: usize = 1024;
 /// Kind of the tokens that are driven for names: look-ups of the loop's own resolver, or waiters that
 /// are to be told.
 #[derive(Debug)]
-pub(crate) struct Asking;
+pub(crate) struct ResolverTask;
 
-impl Active for Asking {
+impl Driven for ResolverTask {
     const KIND: u8 = 8;
 }
 
@@ -37,7 +39,7 @@ pub(crate) enum NameService {
 pub(crate) struct Mailed {
     /// Driven while waiters are still to be told.
     token: Token,
-    names: Names<Token>,
+    names: NameCache<Token>,
     resolver: Box<dyn Resolver>,
 }
 
@@ -50,13 +52,13 @@ impl NameService {
     ) -> Self {
         let limits = &settings.limits;
         if let Some(resolver) = resolver {
-            let names = Names::new(name_limits(limits));
-            let token = Arena::new().insert(Asking).token();
+            let names = NameCache::new(name_limits(limits));
+            let token = Arena::new().insert(ResolverTask).token();
             return Self::Mail(Box::new(Mailed { token, names, resolver }));
         }
         let sources = settings.name_sources.clone();
         let (limits, secret) = (resolver_limits(limits), expanded(secret));
-        let resolver = crate::reactor::Resolver::new::<Asking>(sources, limits, secret);
+        let resolver = crate::reactor::Resolver::new::<ResolverTask>(sources, limits, secret);
         Self::Loop(Box::new(resolver))
     }
 
@@ -86,9 +88,9 @@ impl NameService {
             Self::Mail(mailed) => mailed,
         };
         match mailed.names.look_up(name, waiter, share, reactor.now().mono) {
-            Known::Answer(answer) => return Poll::Ready(answer),
-            Known::Waiting => {}
-            Known::Ask(displaced) => {
+            CacheAnswer::Answer(answer) => return Poll::Ready(answer),
+            CacheAnswer::Waiting => {}
+            CacheAnswer::Ask(displaced) => {
                 if let Some(other) = displaced {
                     mailed.resolver.forget(&other);
                 }
@@ -137,7 +139,7 @@ impl NameService {
         }
     }
 
-    /// Goes on with what `token` is for, which is of the kind of [`Asking`].
+    /// Goes on with what `token` is for, which is of the kind of [`ResolverTask`].
     pub(crate) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>) {
         match self {
             Self::Loop(resolver) => resolver.drive(reactor, token),
@@ -205,7 +207,7 @@ const fn name_limits(limits: &Limits) -> NameLimits {
 }
 
 const fn resolver_limits(limits: &Limits) -> ResolverLimits {
-    let times = Times { attempt: limits.dns_timeout, total: limits.name_timeout };
+    let times = Timeouts { attempt: limits.dns_timeout, total: limits.name_timeout };
     ResolverLimits { names: name_limits(limits), times }
 }
 

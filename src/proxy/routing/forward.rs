@@ -4,42 +4,42 @@ use std::sync::Arc;
 
 use crate::access::Host;
 use crate::http::{Form, Method, RequestHead};
-use crate::proxy::error::{ExchangeError, Unserved};
-use crate::proxy::observe::event::Event;
-use crate::proxy::observe::journal::Journal;
+use crate::proxy::error::{ExchangeError, NotSupported};
+use crate::proxy::observe::event::TraceEvent;
+use crate::proxy::observe::journal::ExchangeRecord;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::origin::authority_text;
 
 use super::decision::Routed;
-use super::local_addresses::Own;
+use super::local_addresses::InterfaceCache;
 use super::origin_key::OriginKey;
 use super::route::{Route, target_uri};
 
 pub(super) fn forward(
     request: &RequestHead,
-    journal: &mut Journal,
+    journal: &mut ExchangeRecord,
     settings: &Settings,
-    own: &Own,
+    own: &InterfaceCache,
 ) -> Result<Routed, ExchangeError> {
-    let unserved = |what| Err(ExchangeError::Unserved(what));
+    let unserved = |what| Err(ExchangeError::NotSupported(what));
     let connect = request.method() == Method::Connect;
     let authority = match (request.form(), request.authority()) {
         (Form::Asterisk, _) => return Ok(Routed::Here),
         (Form::Authority | Form::Absolute, Some(authority)) => authority,
-        _ => return unserved(Unserved::OriginForm),
+        _ => return unserved(NotSupported::OriginForm),
     };
     if !connect && !request.scheme().eq_ignore_ascii_case("http") {
         let https = request.scheme().eq_ignore_ascii_case("https");
-        return unserved(if https { Unserved::Https } else { Unserved::Scheme });
+        return unserved(if https { NotSupported::Https } else { NotSupported::Scheme });
     }
-    let Ok(host) = Host::parse(authority.host) else { return unserved(Unserved::Host) };
-    journal.trace(|| Event::Read(authority.host.to_owned(), host.clone()));
+    let Ok(host) = Host::parse(authority.host) else { return unserved(NotSupported::Host) };
+    journal.trace(|| TraceEvent::Read(authority.host.to_owned(), host.clone()));
     let port = authority.port.unwrap_or(80);
     let asker = journal.asker(request);
     let judged = settings.destinations.ask(&asker, &host, port, own.known()?);
     let judgement = judged.map_err(ExchangeError::Denied)?;
     if let Some(rule) = judgement.reported() {
-        journal.note(Event::Reported(rule.clone()));
+        journal.note(TraceEvent::Reported(rule.clone()));
     }
     let text = authority_text(&host, port, (!connect).then_some(80));
     let (uri, span) = if connect {
@@ -47,7 +47,7 @@ pub(super) fn forward(
     } else {
         target_uri("http", &text, request.path_and_query())
     };
-    journal.note(Event::Routed(Arc::clone(&uri)));
+    journal.note(TraceEvent::Routed(Arc::clone(&uri)));
     let route = Route {
         target: asks_about_all(request).then(|| "*".to_owned()),
         host_field: None,

@@ -7,13 +7,13 @@ use crate::proxy::error::ExchangeError;
 
 /// Addresses of this machine, and listeners of this proxy.
 #[derive(Debug)]
-pub(crate) struct Own {
+pub(crate) struct InterfaceCache {
     known: access::Own,
     /// True if the addresses could be read.
     read: bool,
 }
 
-impl Own {
+impl InterfaceCache {
     /// A machine with `addresses`; none if they cannot be read.
     pub(crate) fn new(addresses: Option<Vec<IpAddr>>) -> Self {
         let read = addresses.is_some();

@@ -13,22 +13,22 @@ use std::sync::Arc;
 use crate::http::hop::max_forwards;
 use crate::http::{Method, RequestHead, hop};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::event::Event;
-use crate::proxy::observe::journal::Journal;
+use crate::proxy::observe::event::TraceEvent;
+use crate::proxy::observe::journal::ExchangeRecord;
 use crate::proxy::settings::Settings;
 
 use client_address::Behind;
 use decision::Routed;
 use forward::forward;
-use local_addresses::Own;
+use local_addresses::InterfaceCache;
 use reverse::to_origin;
 
 /// Routes the request whose journal it is. `own` says what this machine is itself.
 pub(super) fn route(
     request: &RequestHead,
-    journal: &mut Journal,
+    journal: &mut ExchangeRecord,
     settings: &Settings,
-    own: &Own,
+    own: &InterfaceCache,
 ) -> Result<Routed, ExchangeError> {
     let client = journal.client.ip();
     if !settings.admits(client) {
@@ -44,7 +44,7 @@ pub(super) fn route(
         Some(origin) => {
             let behind = Behind::of(client, request.fields(), settings);
             let route = to_origin(request, origin, &behind)?;
-            journal.note(Event::Routed(Arc::clone(&route.uri)));
+            journal.note(TraceEvent::Routed(Arc::clone(&route.uri)));
             Ok(Routed::Fetch(route))
         }
         None => forward(request, journal, settings, own),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::auth;
 use crate::http::{Authority, Form, Method, Name, RequestHead};
 use crate::proxy::auth::path_of;
-use crate::proxy::error::{ExchangeError, Unserved};
+use crate::proxy::error::{ExchangeError, NotSupported};
 use crate::proxy::settings::origin::ReverseOrigin;
 
 use super::client_address::Behind;
@@ -20,17 +20,17 @@ pub(super) fn to_origin(
     behind: &Behind<'_>,
 ) -> Result<Route, ExchangeError> {
     if request.method() == Method::Connect {
-        return Err(ExchangeError::Unserved(Unserved::Connect));
+        return Err(ExchangeError::NotSupported(NotSupported::Connect));
     }
     if request.form() == Form::Absolute {
         let is = |scheme| request.scheme().eq_ignore_ascii_case(scheme);
         let as_asked = is("http") || (behind.https && is("https"));
         if !as_asked {
-            return Err(ExchangeError::Unserved(Unserved::Misdirected));
+            return Err(ExchangeError::NotSupported(NotSupported::Misdirected));
         }
     }
     if !origin.prefix.is_empty() && auth::climbs(path_of(request)) {
-        return Err(ExchangeError::Unserved(Unserved::DotSegments));
+        return Err(ExchangeError::NotSupported(NotSupported::DotSegments));
     }
     let authority = |value| Authority::parse(value).ok();
     let asked =

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::access::{Host, Judgement, RuleName};
+use crate::access::{Host, RuleDecision, RuleRef};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
 
-use super::local_addresses::Own;
+use super::local_addresses::InterfaceCache;
 use super::origin_key::OriginKey;
 
 /// Where a request goes and as what.
@@ -27,7 +27,7 @@ pub(crate) struct Route {
     /// The Host sent to the origin, if it is not the authority.
     pub(super) host_field: Option<String>,
     /// What its addresses are judged by; a reverse proxy's origin was chosen by its operator.
-    pub(crate) judgement: Option<Judgement>,
+    pub(crate) judgement: Option<RuleDecision>,
 }
 
 impl Route {
@@ -51,8 +51,8 @@ impl Route {
         &self,
         address: IpAddr,
         settings: &Settings,
-        own: &Own,
-    ) -> Result<Option<RuleName>, ExchangeError> {
+        own: &InterfaceCache,
+    ) -> Result<Option<RuleRef>, ExchangeError> {
         let Some(judgement) = &self.judgement else { return Ok(None) };
         let judged = settings.destinations.judge(judgement, &self.host, address, own.known()?);
         judged.map_err(ExchangeError::Denied)

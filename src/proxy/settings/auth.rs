@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::auth::{self, Accounts, FailureLimit, PathPrefix, Users};
+use crate::auth::{self, FailureLimit, PathPrefix, RealmUsers, Users};
 
 /// Whom a proxy lets in, and how it recognizes them.
 #[derive(Clone, Debug)]
@@ -22,14 +22,14 @@ pub struct ProtectionSpace {
     /// How users are recognized.
     pub settings: auth::Settings,
     /// Its users, indexed for `settings`.
-    pub accounts: Arc<Accounts>,
+    pub accounts: Arc<RealmUsers>,
 }
 
 impl ProtectionSpace {
     /// A space at `path` for `users`. Takes time by their number.
     #[must_use]
     pub fn new(path: PathPrefix, settings: auth::Settings, users: Users) -> Self {
-        let accounts = Arc::new(Accounts::new(users, &settings));
+        let accounts = Arc::new(RealmUsers::new(users, &settings));
         Self { path, settings, accounts }
     }
 

@@ -5,12 +5,12 @@ const SPARE: usize = 64;
 
 /// Empty buffers of one size, the one used last on top, since it is still in the processor's cache.
 #[derive(Debug)]
-pub(crate) struct Buffers {
+pub(crate) struct BufferPool {
     pub(super) size: usize,
     spare: Vec<Vec<u8>>,
 }
 
-impl Buffers {
+impl BufferPool {
     pub(crate) const fn of(size: usize) -> Self {
         Self { size, spare: Vec::new() }
     }

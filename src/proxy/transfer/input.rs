@@ -5,19 +5,19 @@ use std::task::Poll;
 
 use zeroize::Zeroize;
 
-use crate::reactor::{Io, Reactor};
+use crate::reactor::{Reactor, SocketId};
 
-use super::buffer_pool::Buffers;
+use super::buffer_pool::BufferPool;
 
 /// Bytes received from a peer. Heads may hold credentials, so they are wiped once they are read, and
 /// what was never read is wiped in the end.
 #[derive(Debug, Default)]
-pub(crate) struct Input {
+pub(crate) struct RecvBuffer {
     bytes: Vec<u8>,
     start: usize,
 }
 
-impl Input {
+impl RecvBuffer {
     pub(crate) const fn new() -> Self {
         Self { bytes: Vec::new(), start: 0 }
     }
@@ -52,8 +52,8 @@ impl Input {
     pub(crate) fn receive<M>(
         &mut self,
         reactor: &mut Reactor<M>,
-        io: Io,
-        buffers: &mut Buffers,
+        io: SocketId,
+        buffers: &mut BufferPool,
     ) -> Poll<io::Result<usize>> {
         if self.bytes.capacity() == 0 {
             self.bytes = buffers.take();
@@ -71,7 +71,7 @@ impl Input {
     }
 
     /// Gives the buffer back if nothing is in it.
-    pub(crate) fn release(&mut self, buffers: &mut Buffers) {
+    pub(crate) fn release(&mut self, buffers: &mut BufferPool) {
         if self.is_empty() && self.bytes.capacity() > 0 {
             buffers.give_back(std::mem::take(&mut self.bytes));
             self.start = 0;
@@ -84,7 +84,7 @@ impl Input {
     }
 }
 
-impl Drop for Input {
+impl Drop for RecvBuffer {
     fn drop(&mut self) {
         self.bytes[self.start..].zeroize();
     }

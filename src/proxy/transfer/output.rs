@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use crate::cache::Object;
 use crate::http::{Fields, write_chunk_size, write_last_chunk};
-use crate::reactor::{Io, Reactor};
+use crate::reactor::{Reactor, SocketId};
 
 use super::body::Body;
 use super::io_slices::Slices;
@@ -16,7 +16,7 @@ const MAX_FRAME: u64 = 128 * 1024;
 
 /// How content is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub(crate) enum TransferCoding {
     /// As it is: its length was told, or its end is the connection's.
     Identity,
     Chunked,
@@ -24,14 +24,14 @@ pub(crate) enum Coding {
 
 /// Where content comes from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Supply<'a> {
+pub(crate) enum ContentSource<'a> {
     Nothing,
     Body(&'a Body, ReaderKey),
     /// A stored object, from this offset on.
     Object(&'a Object, u64),
 }
 
-impl<'a> Supply<'a> {
+impl<'a> ContentSource<'a> {
     fn add_to(self, slices: &mut Slices<'a>, max: u64) -> u64 {
         match self {
             Self::Nothing => 0,
@@ -44,7 +44,7 @@ impl<'a> Supply<'a> {
 /// What is to be sent next: some bytes, then content from a supply, then some more bytes. All of it
 /// leaves in one gathered write if there is room.
 #[derive(Debug, Default)]
-pub(crate) struct Outgoing {
+pub(crate) struct SendBuffer {
     lead: Vec<u8>,
     sent: usize,
     content: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Outgoing {
     left: u64,
 }
 
-impl Outgoing {
+impl SendBuffer {
     pub(crate) const fn new() -> Self {
         Self { lead: Vec::new(), sent: 0, content: 0, trail: Vec::new(), left: 0 }
     }
@@ -97,14 +97,14 @@ impl Outgoing {
     /// if that is all. Whether the end is in it.
     pub(crate) fn plan(
         &mut self,
-        coding: Coding,
+        coding: TransferCoding,
         available: u64,
         end: Option<Option<&Fields>>,
     ) -> bool {
         debug_assert!(self.is_between_frames());
         self.content = available.min(MAX_FRAME);
         let end = end.filter(|_| available <= MAX_FRAME);
-        if coding == Coding::Identity {
+        if coding == TransferCoding::Identity {
             return end.is_some();
         }
         if self.content > 0 {
@@ -122,8 +122,8 @@ impl Outgoing {
     pub(crate) fn send<M>(
         &mut self,
         reactor: &mut Reactor<M>,
-        io: Io,
-        supply: Supply<'_>,
+        io: SocketId,
+        supply: ContentSource<'_>,
     ) -> Poll<io::Result<Sent>> {
         let mut slices = Slices::new();
         slices.push(&self.lead[self.sent..]);

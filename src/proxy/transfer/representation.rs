@@ -4,11 +4,11 @@ use crate::http::cond::{self, Validators};
 use crate::http::range::{self, Part, Selected};
 use crate::http::{Fields, HeadWriter, Method, Multipart, Name, RequestHead, Status};
 
-use super::response::Answer;
+use super::response::ResponseMeta;
 
 /// The form of an answer made from a representation.
 #[derive(Debug)]
-pub(crate) enum Form {
+pub(crate) enum Representation {
     Whole,
     /// The client has it already.
     NotModified,
@@ -18,7 +18,7 @@ pub(crate) enum Form {
     Unsatisfiable,
 }
 
-impl Form {
+impl Representation {
     /// What a request's preconditions and ranges make of a 200 with this head and `length`
     /// (RFC 9110 §13.2.2). What separates several parts is made of the `secret`.
     pub(crate) fn of(
@@ -101,7 +101,7 @@ impl Form {
 
 /// The form of an answer made from a response that is still coming in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Streamed {
+pub(crate) enum StreamedRepresentation {
     /// As it comes.
     Whole,
     /// One part of it, from its first byte to one past its last, and the length of the whole.
@@ -110,11 +110,11 @@ pub(crate) enum Streamed {
     Unsatisfiable(u64),
 }
 
-impl Streamed {
+impl StreamedRepresentation {
     /// What a request makes of a response of which so far only the head is there. `None` if it asks
     /// for what cannot be cut from it: several parts, or one of what nobody knows the length of. Only
     /// a cache cuts at all: what may not be stored is passed on as it came.
-    pub(crate) fn of(request: &RequestHead, answer: &Answer) -> Option<Self> {
+    pub(crate) fn of(request: &RequestHead, answer: &ResponseMeta) -> Option<Self> {
         let fields = request.fields();
         let cut = request.method() == Method::Get
             && fields.has(Name::Range)
@@ -157,11 +157,11 @@ impl Streamed {
     }
 
     /// The same as a form of a representation whose content is there, and its length.
-    fn as_form(self) -> (Form, u64) {
+    fn as_form(self) -> (Representation, u64) {
         match self {
-            Self::Whole => (Form::Whole, 0),
-            Self::Part(first, end, length) => (Form::Part(first, end), length),
-            Self::Unsatisfiable(length) => (Form::Unsatisfiable, length),
+            Self::Whole => (Representation::Whole, 0),
+            Self::Part(first, end, length) => (Representation::Part(first, end), length),
+            Self::Unsatisfiable(length) => (Representation::Unsatisfiable, length),
         }
     }
 
@@ -170,7 +170,7 @@ impl Streamed {
     }
 
     /// Writes the head of an answer in this form, without the empty line.
-    pub(crate) fn write_head(self, out: &mut Vec<u8>, answer: &Answer) {
+    pub(crate) fn write_head(self, out: &mut Vec<u8>, answer: &ResponseMeta) {
         let (form, length) = self.as_form();
         form.write_head(out, &answer.head, length);
     }

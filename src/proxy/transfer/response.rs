@@ -4,17 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{Failure, NotStored, Object, Storable};
+use crate::cache::{NotStored, Object, OriginFailure, Storable};
 use crate::http::range::Part;
 use crate::http::{Fields, Framing, Status};
 use crate::proxy::origin::pool::OriginConnection;
 use crate::reactor::{Token, Wake};
 
-use super::body::{Body, Retain};
+use super::body::{Body, Retention};
 
 /// The head of a response as it is passed on, and for whom it is.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ResponseMeta {
     pub(crate) status: Status,
     /// Start line and fields, without the empty line.
     pub(crate) head: Fields,
@@ -29,18 +29,18 @@ pub(crate) struct Answer {
 
 /// What a fetch has brought.
 #[derive(Clone, Debug)]
-pub(crate) enum Brought {
+pub(crate) enum FetchResult {
     /// A response; its content follows in the body.
-    Response(Rc<Answer>),
+    Response(Rc<ResponseMeta>),
     /// Word that a stored response still holds; it may be for the one who asked only.
     Stored { object: Arc<Object>, shared: bool },
     /// A stale response, since the origin has failed.
-    Stale { object: Arc<Object>, failure: Failure },
+    Stale { object: Arc<Object>, failure: OriginFailure },
     /// A 101, whose head this is: the connection is to be taken over.
     Switched(Rc<Fields>),
 }
 
-impl Brought {
+impl FetchResult {
     /// The address that it came from, as far as others may read along.
     pub(crate) fn from(&self) -> Option<IpAddr> {
         match self {
@@ -53,9 +53,9 @@ impl Brought {
 
 /// A response on its way.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct PendingResponse {
     pub(crate) body: Body,
-    pub(crate) brought: Option<Brought>,
+    pub(crate) brought: Option<FetchResult>,
     /// Interim responses in their order, until whoever has asked for the response takes them: what
     /// they say is for nobody else.
     pub(crate) interims: Vec<Fields>,
@@ -69,9 +69,9 @@ pub(crate) struct Reply {
     pub(crate) switched: Option<(OriginConnection, Vec<u8>)>,
 }
 
-impl Reply {
+impl PendingResponse {
     /// A response that `fetch` will bring.
-    pub(crate) fn new(fetch: Token, retain: Retain, window: u64) -> Self {
+    pub(crate) fn new(fetch: Token, retain: Retention, window: u64) -> Self {
         Self {
             body: Body::new(fetch, None, retain, window),
             brought: None,
@@ -93,7 +93,7 @@ impl Reply {
         (kept.try_into().unwrap_or(usize::MAX), passing.try_into().unwrap_or(usize::MAX))
     }
 
-    pub(crate) fn bring(&mut self, brought: Brought, wake: &mut impl Wake) {
+    pub(crate) fn bring(&mut self, brought: FetchResult, wake: &mut impl Wake) {
         self.brought = Some(brought);
         self.body.wake_readers(wake);
     }

@@ -7,10 +7,10 @@ use crate::auth::client_network;
 use crate::proxy::admission::Newcomer;
 use crate::proxy::client::connection::Client;
 use crate::proxy::mail::Mail;
-use crate::reactor::{Accepted, Id, Io, Reactor, Wake};
+use crate::reactor::{Accepted, Id, Reactor, SocketId, Wake};
 
 use super::Worker;
-use super::listener::Gate;
+use super::listener::ClientListener;
 
 /// Connections that were idle for less are not closed to make room: a new one has had no time to ask.
 const IDLE: Duration = Duration::from_secs(1);
@@ -19,7 +19,7 @@ const RETRY: Duration = Duration::from_millis(100);
 
 impl Worker {
     /// Takes some of the connections that wait; more of them in the next turn.
-    pub(super) fn accept(&mut self, id: Id<Gate>, reactor: &mut Reactor<Mail>) {
+    pub(super) fn accept(&mut self, id: Id<ClientListener>, reactor: &mut Reactor<Mail>) {
         let room = self.core.admission.room();
         let Some(gate) = self.gates.get_mut(id) else { return };
         let address = gate.listener.address();
@@ -51,7 +51,7 @@ impl Worker {
     /// there is no place, none can be had of idle connections, and the client has none yet.
     fn admit(
         &mut self,
-        io: Io,
+        io: SocketId,
         between: (SocketAddr, SocketAddr),
         reactor: &mut Reactor<Mail>,
     ) -> bool {

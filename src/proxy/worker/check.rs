@@ -1,9 +1,9 @@
 //! A recount of the books of all parts, for simulations.
 
-use crate::proxy::admin::connection::Operator;
-use crate::proxy::auth::Door;
+use crate::proxy::admin::connection::AdminConnection;
+use crate::proxy::auth::Authentication;
 use crate::proxy::client::connection::Client;
-use crate::proxy::explain::Inquiry;
+use crate::proxy::explain::ExplainTask;
 
 use super::Worker;
 
@@ -44,7 +44,7 @@ impl Worker {
     }
 
     fn check_password_waiters(&self) {
-        for token in self.core.door.iter().flat_map(Door::waiting) {
+        for token in self.core.door.iter().flat_map(Authentication::waiting) {
             let client = token.id().and_then(|id| self.clients.get(id));
             let waits = client.is_some_and(Client::waits_for_password);
             assert!(waits, "who is woken when a password is known waits for that");
@@ -58,8 +58,8 @@ impl Worker {
             let dial = fetch.and_then(|fetch| fetch.dial.as_ref());
             let waits = client.is_some_and(|client| client.looks_up(name))
                 || dial.is_some_and(|dial| dial.looks_up(name))
-                || token.id::<Operator>().is_some()
-                || token.id::<Inquiry>().is_some();
+                || token.id::<AdminConnection>().is_some()
+                || token.id::<ExplainTask>().is_some();
             assert!(waits, "who is told of the addresses of {name} waits for them: {token:?}");
         }
     }

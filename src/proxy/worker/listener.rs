@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use crate::proxy::mail::Mail;
-use crate::reactor::{Accepted, Active, Endpoint, Io, Listener, Reactor};
+use crate::reactor::{Accepted, Driven, Endpoint, Listener, Reactor, SocketId};
 
 use super::Worker;
 
@@ -13,15 +13,15 @@ const MOST_WAITING: usize = 4096;
 
 /// A listener.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct ClientListener {
     pub(super) listener: Listener,
     /// A connection that was accepted and has no place yet.
-    pub(super) waiting: Option<(Io, SocketAddr)>,
+    pub(super) waiting: Option<(SocketId, SocketAddr)>,
     /// While the proxy drains, how many connections it still accepts: those that wait already.
     left: Option<usize>,
 }
 
-impl Gate {
+impl ClientListener {
     const fn new(listener: Listener) -> Self {
         Self { listener, waiting: None, left: None }
     }
@@ -31,7 +31,7 @@ impl Gate {
         &mut self,
         room: usize,
         reactor: &mut Reactor<Mail>,
-    ) -> (Vec<(Io, SocketAddr)>, Accepted) {
+    ) -> (Vec<(SocketId, SocketAddr)>, Accepted) {
         let mut taken: Vec<_> = self.waiting.take().into_iter().collect();
         if room < taken.len() {
             return (taken, Accepted::Full);
@@ -62,7 +62,7 @@ impl Gate {
     }
 }
 
-impl Active for Gate {
+impl Driven for ClientListener {
     const KIND: u8 = 0;
 }
 
@@ -77,9 +77,9 @@ impl Worker {
         endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
         let endpoint = endpoint.into();
-        let id = self
-            .gates
-            .try_insert_with(|id| Listener::bind(reactor, endpoint, id.token()).map(Gate::new))?;
+        let id = self.gates.try_insert_with(|id| {
+            Listener::bind(reactor, endpoint, id.token()).map(ClientListener::new)
+        })?;
         let gate = self.gates.get(id);
         let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
         self.core.own.add_listener(address);
@@ -96,8 +96,9 @@ impl Worker {
         listener: TcpListener,
     ) -> io::Result<SocketAddr> {
         let address = listener.local_addr()?;
-        self.gates
-            .try_insert_with(|id| Listener::adopt(reactor, listener, id.token()).map(Gate::new))?;
+        self.gates.try_insert_with(|id| {
+            Listener::adopt(reactor, listener, id.token()).map(ClientListener::new)
+        })?;
         self.core.own.add_listener(address);
         Ok(address)
     }

@@ -11,39 +11,39 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::proxy::admin::connection::Operator;
+use crate::proxy::admin::connection::AdminConnection;
 use crate::proxy::admin::reload::ReloadRequest;
-use crate::proxy::admin::{OperatorListener, Operators};
-use crate::proxy::auth::Door;
+use crate::proxy::admin::{AdminListener, AdminServer};
+use crate::proxy::auth::Authentication;
 use crate::proxy::client::connection::Client;
 use crate::proxy::client::context::ClientCx;
 use crate::proxy::client::step::Next;
-use crate::proxy::environment::Surroundings;
-use crate::proxy::explain::query::Question;
-use crate::proxy::explain::{Explaining, Explanation, Inquiry};
+use crate::proxy::environment::Environment;
+use crate::proxy::explain::query::ExplainQuery;
+use crate::proxy::explain::{ExplainTask, Explainer, Explanation};
 use crate::proxy::fetch::context::FetchCx;
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::mail::{Command, Mail};
 use crate::proxy::observe::stats::{Gauges, Stats};
 use crate::proxy::origin::pool::Idle;
-use crate::proxy::origin::resolver::Asking;
+use crate::proxy::origin::resolver::ResolverTask;
 use crate::proxy::settings::Settings;
-use crate::proxy::shared::Core;
+use crate::proxy::shared::Shared;
 use crate::proxy::tunnel::Tunnel;
-use crate::reactor::{Active, App, Arena, Budget, Endpoint, Event, Id, Load, Reactor, Wake};
+use crate::reactor::{App, Arena, Budget, Driven, Endpoint, Event, Id, LoopStats, Reactor, Wake};
 
-use listener::Gate;
+use listener::ClientListener;
 
 /// A caching proxy.
 #[derive(Debug)]
 pub struct Worker {
-    gates: Arena<Gate>,
+    gates: Arena<ClientListener>,
     clients: Arena<Client>,
     fetches: Arena<Fetch>,
     tunnels: Arena<Tunnel>,
-    core: Core,
-    operators: Operators,
-    inquiries: Arena<Inquiry>,
+    core: Shared,
+    operators: AdminServer,
+    inquiries: Arena<ExplainTask>,
     housekeeping: Id<Housekeeping>,
     /// How many clients there is room for, where the settings do not say.
     bearable: usize,
@@ -59,23 +59,23 @@ pub struct Worker {
 #[derive(Debug)]
 struct Housekeeping;
 
-impl Active for Housekeeping {
+impl Driven for Housekeeping {
     const KIND: u8 = 5;
 }
 
 /// No two of those that are driven have one kind: each would take the other's token for its own.
 const _: () = {
     let kinds = [
-        Gate::KIND,
+        ClientListener::KIND,
         Client::KIND,
         Fetch::KIND,
         Tunnel::KIND,
         Idle::KIND,
         Housekeeping::KIND,
-        OperatorListener::KIND,
-        Operator::KIND,
-        Asking::KIND,
-        Inquiry::KIND,
+        AdminListener::KIND,
+        AdminConnection::KIND,
+        ResolverTask::KIND,
+        ExplainTask::KIND,
     ];
     let (mut seen, mut at) = (0_u32, 0);
     while at < kinds.len() {
@@ -89,7 +89,7 @@ impl Worker {
     /// A proxy that listens nowhere yet. There is room for `bearable` clients and as many
     /// connections to origins; that bounds both, unless the settings say otherwise.
     #[must_use]
-    pub fn new(settings: Settings, surroundings: Surroundings, bearable: usize) -> Self {
+    pub fn new(settings: Settings, surroundings: Environment, bearable: usize) -> Self {
         Self {
             gates: Arena::new(),
             clients: Arena::new(),
@@ -99,11 +99,11 @@ impl Worker {
             bearable,
             looked_at: None,
             looked_through: 0,
-            operators: Operators::new(),
+            operators: AdminServer::new(),
             inquiries: Arena::new(),
             drain_until: None,
             stopped: false,
-            core: Core::new(settings, surroundings, bearable),
+            core: Shared::new(settings, surroundings, bearable),
         }
     }
 
@@ -121,9 +121,9 @@ impl Worker {
     }
 
     /// Begins to explain what would become of a request. Name servers may be asked, nobody else.
-    pub fn explain(&mut self, question: Question, reactor: &mut Reactor<Mail>) {
-        let explaining = Explaining::new(question, reactor.now(), &self.core);
-        let id = self.inquiries.insert(Inquiry::new(explaining));
+    pub fn explain(&mut self, question: ExplainQuery, reactor: &mut Reactor<Mail>) {
+        let explaining = Explainer::new(question, reactor.now(), &self.core);
+        let id = self.inquiries.insert(ExplainTask::new(explaining));
         reactor.wake(id.token());
     }
 
@@ -266,7 +266,7 @@ impl Worker {
 
     /// Figures about what it has done and is doing.
     #[must_use]
-    pub fn stats(&self, load: &Load) -> Stats {
+    pub fn stats(&self, load: &LoopStats) -> Stats {
         Stats::of(&self.core.counters, &self.gauges(), load)
     }
 
@@ -277,7 +277,7 @@ impl Worker {
             tunnels: self.tunnels.len(),
             fetching: self.fetches.len(),
             pooled: self.core.pool.len(),
-            passwords: self.core.door.as_ref().map_or(0, Door::hashing),
+            passwords: self.core.door.as_ref().map_or(0, Authentication::hashing),
             lost_log_lines: self.core.log.lost(),
             strays: self.core.pool.strays(),
             refused: self.core.admission.refused(),
@@ -389,7 +389,7 @@ impl App for Worker {
             Event::Mail(Mail::Resolved(name, addresses)) => {
                 self.core.names.answered(&name, addresses, reactor.now().mono, reactor);
             }
-            Event::Mail(Mail::Hashed(done)) => {
+            Event::Mail(Mail::Verified(done)) => {
                 let now = reactor.now();
                 if let Some(door) = &mut self.core.door {
                     door.hashed(done, now, reactor);
@@ -408,18 +408,18 @@ impl App for Worker {
                     self.drive_idle(id, reactor);
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
-                } else if token.id::<Asking>().is_some() {
+                } else if token.id::<ResolverTask>().is_some() {
                     self.core.names.drive(token, reactor);
-                } else if let Some(id) = token.id::<Gate>() {
+                } else if let Some(id) = token.id::<ClientListener>() {
                     self.accept(id, reactor);
-                } else if let Some(id) = token.id::<Operator>() {
+                } else if let Some(id) = token.id::<AdminConnection>() {
                     let gauges = self.gauges();
                     self.operators.drive(id, reactor, &mut self.core, &gauges);
-                } else if let Some(id) = token.id::<Inquiry>() {
+                } else if let Some(id) = token.id::<ExplainTask>() {
                     if let Some(inquiry) = self.inquiries.get_mut(id) {
                         inquiry.drive(token, reactor, &mut self.core);
                     }
-                } else if let Some(id) = token.id::<OperatorListener>() {
+                } else if let Some(id) = token.id::<AdminListener>() {
                     self.operators.accept(id, reactor, &mut self.core);
                 } else {
                     self.keep_house(reactor);

@@ -12,7 +12,7 @@ use crate::reactor::arena::Token;
 use crate::work::count;
 
 use super::listener::is_exhaustion;
-use super::transport::Io;
+use super::transport::SocketId;
 
 /// Attempts under way at a time: a name with many addresses, of which none answers, does not take a
 /// socket for each.
@@ -35,7 +35,7 @@ pub struct Connector {
     /// False while more addresses may come.
     complete: bool,
     /// Sockets, their addresses, and when each attempt was begun.
-    attempts: Vec<(Io, SocketAddr, Instant)>,
+    attempts: Vec<(SocketId, SocketAddr, Instant)>,
     stagger: Duration,
     next_attempt: Instant,
     deadline: Instant,
@@ -109,7 +109,7 @@ impl Connector {
     pub fn drive<M>(
         &mut self,
         reactor: &mut Reactor<M>,
-    ) -> Poll<Result<(Io, SocketAddr), ConnectError>> {
+    ) -> Poll<Result<(SocketId, SocketAddr), ConnectError>> {
         let now = reactor.now().mono;
         if let Some(connected) = self.check_attempts(reactor) {
             self.results.push((connected.1, true));
@@ -167,7 +167,10 @@ impl Connector {
     }
 
     /// The attempt that has succeeded, taken out; those that have failed are closed.
-    fn check_attempts<M>(&mut self, reactor: &mut Reactor<M>) -> Option<(Io, SocketAddr, Instant)> {
+    fn check_attempts<M>(
+        &mut self,
+        reactor: &mut Reactor<M>,
+    ) -> Option<(SocketId, SocketAddr, Instant)> {
         let mut next = 0;
         while next < self.attempts.len() {
             let (io, address, _) = self.attempts[next];

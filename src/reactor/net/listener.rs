@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::reactor::arena::Token;
 use crate::reactor::{Reactor, Wake};
 
-use super::transport::{Endpoint, Io};
+use super::transport::{Endpoint, SocketId};
 
 /// Connections taken in one drive; the rest waits for the next turn.
 const BATCH: usize = 64;
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// listener pauses and tries anew by the clock. At a cap of its owner it stops until told to resume.
 #[derive(Debug)]
 pub struct Listener {
-    io: Io,
+    io: SocketId,
     address: SocketAddr,
     owner: Token,
     state: State,
@@ -88,7 +88,7 @@ impl Listener {
         Self::on(reactor, io, owner)
     }
 
-    fn on<M>(reactor: &mut Reactor<M>, io: Io, owner: Token) -> io::Result<Self> {
+    fn on<M>(reactor: &mut Reactor<M>, io: SocketId, owner: Token) -> io::Result<Self> {
         match reactor.local_address(io) {
             Ok(address) => Ok(Self { io, address, owner, state: State::Accepting }),
             Err(error) => {
@@ -109,7 +109,7 @@ impl Listener {
         &mut self,
         reactor: &mut Reactor<M>,
         room: usize,
-        accepted: &mut Vec<(Io, SocketAddr)>,
+        accepted: &mut Vec<(SocketId, SocketAddr)>,
     ) -> Accepted {
         match self.state {
             State::Full => return Accepted::Full,

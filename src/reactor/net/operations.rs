@@ -10,7 +10,7 @@ use crate::reactor::arena::Token;
 use crate::reactor::ready::Ready;
 use crate::reactor::run_queue::Why;
 
-use super::transport::{Endpoint, Io, Report, Transport};
+use super::transport::{Endpoint, SocketId, Transport, TransportEvent};
 
 impl<M> Reactor<M> {
     /// Listens at an endpoint, such as an address; `owner` is driven when there are connections to
@@ -18,7 +18,7 @@ impl<M> Reactor<M> {
     ///
     /// # Errors
     /// As `bind(2)`.
-    pub fn listen(&mut self, endpoint: impl Into<Endpoint>, owner: Token) -> io::Result<Io> {
+    pub fn listen(&mut self, endpoint: impl Into<Endpoint>, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.listen(endpoint.into())?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
@@ -28,7 +28,7 @@ impl<M> Reactor<M> {
     ///
     /// # Errors
     /// If it cannot be made nonblocking or registered.
-    pub fn adopt(&mut self, listener: TcpListener, owner: Token) -> io::Result<Io> {
+    pub fn adopt(&mut self, listener: TcpListener, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.adopt(listener)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
@@ -40,7 +40,7 @@ impl<M> Reactor<M> {
     ///
     /// # Errors
     /// As `bind(2)`; `AddrInUse` if somebody listens there, or if it is no socket.
-    pub fn listen_local(&mut self, path: &Path, owner: Token) -> io::Result<Io> {
+    pub fn listen_local(&mut self, path: &Path, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.listen_local(path)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
@@ -50,14 +50,14 @@ impl<M> Reactor<M> {
     ///
     /// # Errors
     /// As `connect(2)`.
-    pub fn connect_local(&mut self, path: &Path, owner: Token) -> io::Result<Io> {
+    pub fn connect_local(&mut self, path: &Path, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.connect_local(path)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }
 
     /// Takes a connection from a listener. It has no owner yet; see [`set_owner`](Self::set_owner).
-    pub fn accept(&mut self, listener: Io) -> Poll<io::Result<(Io, SocketAddr)>> {
+    pub fn accept(&mut self, listener: SocketId) -> Poll<io::Result<(SocketId, SocketAddr)>> {
         let accepted = self.attempt(listener, Ready::READABLE, |net| net.accept(listener));
         if let Poll::Ready(Ok((io, _))) = accepted {
             self.sockets.insert(io, Ready::READABLE.union(Ready::WRITABLE), None);
@@ -69,14 +69,14 @@ impl<M> Reactor<M> {
     ///
     /// # Errors
     /// As `connect(2)`, for what is known at once.
-    pub fn connect(&mut self, address: SocketAddr, owner: Token) -> io::Result<Io> {
+    pub fn connect(&mut self, address: SocketAddr, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.connect(address)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }
 
     /// How a begun connect stands.
-    pub fn connected(&mut self, io: Io) -> Poll<io::Result<()>> {
+    pub fn connected(&mut self, io: SocketId) -> Poll<io::Result<()>> {
         self.attempt(io, Ready::WRITABLE, |net| net.connected(io))
     }
 
@@ -85,7 +85,7 @@ impl<M> Reactor<M> {
     ///
     /// # Panics
     /// If `into` has no spare capacity.
-    pub fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+    pub fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         let room = into.capacity() - into.len();
         assert!(room > 0, "a read without room would look like the end of the stream");
         let received = self.attempt(io, Ready::READABLE, |net| net.recv(io, into));
@@ -106,7 +106,7 @@ impl<M> Reactor<M> {
     ///
     /// # Panics
     /// If `into` has no spare capacity.
-    pub fn recv_now(&mut self, io: Io, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+    pub fn recv_now(&mut self, io: SocketId, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         if let Some(state) = self.sockets.get_mut(io) {
             state.ready = state.ready.union(Ready::READABLE);
         }
@@ -114,7 +114,7 @@ impl<M> Reactor<M> {
     }
 
     /// Writes from the slices in their order, as much as there is room for.
-    pub fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let sent = self.attempt(io, Ready::WRITABLE, |net| net.send(io, from));
         if let Poll::Ready(Ok(n)) = sent
             && n < from.iter().map(|slice| slice.len()).sum()
@@ -129,7 +129,7 @@ impl<M> Reactor<M> {
     ///
     /// # Errors
     /// As `bind(2)`.
-    pub fn bind_datagrams(&mut self, address: SocketAddr, owner: Token) -> io::Result<Io> {
+    pub fn bind_datagrams(&mut self, address: SocketAddr, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.bind_datagrams(address)?;
         self.sockets.insert(io, Ready::WRITABLE, Some(owner));
         Ok(io)
@@ -140,7 +140,7 @@ impl<M> Reactor<M> {
     ///
     /// # Errors
     /// As `connect(2)`.
-    pub fn connect_datagrams(&mut self, peer: SocketAddr, owner: Token) -> io::Result<Io> {
+    pub fn connect_datagrams(&mut self, peer: SocketAddr, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.connect_datagrams(peer)?;
         self.sockets.insert(io, Ready::WRITABLE, Some(owner));
         Ok(io)
@@ -148,14 +148,18 @@ impl<M> Reactor<M> {
 
     /// Appends the next datagram to `into`, or as much of it as there is spare capacity for, and
     /// says who sent it.
-    pub fn recv_datagram(&mut self, io: Io, into: &mut Vec<u8>) -> Poll<io::Result<SocketAddr>> {
+    pub fn recv_datagram(
+        &mut self,
+        io: SocketId,
+        into: &mut Vec<u8>,
+    ) -> Poll<io::Result<SocketAddr>> {
         self.attempt(io, Ready::READABLE, |net| net.recv_datagram(io, into))
     }
 
     /// Sends a datagram, whole; it may be lost. A socket that is bound needs to be told `to` whom.
     pub fn send_datagram(
         &mut self,
-        io: Io,
+        io: SocketId,
         from: &[u8],
         to: Option<SocketAddr>,
     ) -> Poll<io::Result<()>> {
@@ -166,19 +170,19 @@ impl<M> Reactor<M> {
     ///
     /// # Errors
     /// As `shutdown(2)`.
-    pub fn shutdown(&mut self, io: Io) -> io::Result<()> {
+    pub fn shutdown(&mut self, io: SocketId) -> io::Result<()> {
         self.transport.shutdown(io)
     }
 
     /// Closes the socket; what was written is still delivered, unless something had come that was
     /// not read: the peer sees a reset then (RFC 9293 §3.6.1). Closing twice does nothing.
-    pub fn close(&mut self, io: Io) {
+    pub fn close(&mut self, io: SocketId) {
         self.sockets.remove(io);
         self.transport.close(io);
     }
 
     /// Closes a connection so that the peer sees a reset and cannot take what it has for whole.
-    pub fn reset(&mut self, io: Io) {
+    pub fn reset(&mut self, io: SocketId) {
         self.sockets.remove(io);
         self.transport.reset(io);
     }
@@ -186,7 +190,7 @@ impl<M> Reactor<M> {
     /// Hands a socket to another object. That is driven if something has come which it could miss:
     /// there may be something to read, or the socket has failed. Room to write is no reason, since
     /// nearly every socket has it: whoever has something to write does so, or is woken.
-    pub fn set_owner(&mut self, io: Io, owner: Token) {
+    pub fn set_owner(&mut self, io: SocketId, owner: Token) {
         if let Some(state) = self.sockets.get_mut(io) {
             state.owner = Some(owner);
             if state.ready.without(Ready::WRITABLE) != Ready::NONE {
@@ -197,7 +201,7 @@ impl<M> Reactor<M> {
 
     /// What the socket is known to be ready for.
     #[must_use]
-    pub fn ready(&self, io: Io) -> Ready {
+    pub fn ready(&self, io: SocketId) -> Ready {
         self.sockets.get(io).map_or(Ready::NONE, |state| state.ready)
     }
 
@@ -205,7 +209,7 @@ impl<M> Reactor<M> {
     ///
     /// # Errors
     /// As `getsockname(2)`.
-    pub fn local_address(&self, io: Io) -> io::Result<SocketAddr> {
+    pub fn local_address(&self, io: SocketId) -> io::Result<SocketAddr> {
         self.transport.local_address(io)
     }
 
@@ -217,7 +221,7 @@ impl<M> Reactor<M> {
 
     fn attempt<T>(
         &mut self,
-        io: Io,
+        io: SocketId,
         needs: Ready,
         operation: impl FnOnce(&mut dyn Transport) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
@@ -238,21 +242,21 @@ impl<M> Reactor<M> {
 
     /// Takes in what a transport has reported: how many sockets, and whether there is mail or a
     /// signal.
-    pub(crate) fn note(&mut self, reports: &mut Vec<Report>) -> (usize, bool) {
+    pub(crate) fn note(&mut self, reports: &mut Vec<TransportEvent>) -> (usize, bool) {
         let (mut sockets, mut noticed) = (0, false);
         for report in reports.drain(..) {
             match report {
-                Report::Ready(io, ready) => {
+                TransportEvent::Ready(io, ready) => {
                     self.note_ready(io, ready);
                     sockets += 1;
                 }
-                Report::Notice => noticed = true,
+                TransportEvent::Notice => noticed = true,
             }
         }
         (sockets, noticed)
     }
 
-    fn note_ready(&mut self, io: Io, ready: Ready) {
+    fn note_ready(&mut self, io: SocketId, ready: Ready) {
         if let Some(state) = self.sockets.get_mut(io) {
             let fresh = ready.without(state.ready);
             state.ready = state.ready.union(ready);

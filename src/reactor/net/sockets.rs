@@ -3,7 +3,7 @@
 use crate::reactor::arena::Token;
 use crate::reactor::ready::Ready;
 
-use super::transport::Io;
+use super::transport::SocketId;
 
 /// Readiness and owner, by the socket's place in its transport.
 #[derive(Debug, Default)]
@@ -14,13 +14,13 @@ pub(crate) struct Sockets {
 
 #[derive(Debug)]
 pub(super) struct SocketState {
-    io: Io,
+    io: SocketId,
     pub(super) ready: Ready,
     pub(super) owner: Option<Token>,
 }
 
 impl Sockets {
-    pub(super) fn insert(&mut self, io: Io, ready: Ready, owner: Option<Token>) {
+    pub(super) fn insert(&mut self, io: SocketId, ready: Ready, owner: Option<Token>) {
         if self.places.len() <= io.index() {
             self.places.resize_with(io.index() + 1, || None);
         }
@@ -28,18 +28,18 @@ impl Sockets {
         self.open += 1;
     }
 
-    pub(super) fn remove(&mut self, io: Io) {
+    pub(super) fn remove(&mut self, io: SocketId) {
         if self.get(io).is_some() {
             self.places[io.index()] = None;
             self.open -= 1;
         }
     }
 
-    pub(super) fn get(&self, io: Io) -> Option<&SocketState> {
+    pub(super) fn get(&self, io: SocketId) -> Option<&SocketState> {
         self.places.get(io.index())?.as_ref().filter(|state| state.io == io)
     }
 
-    pub(super) fn get_mut(&mut self, io: Io) -> Option<&mut SocketState> {
+    pub(super) fn get_mut(&mut self, io: SocketId) -> Option<&mut SocketState> {
         self.places.get_mut(io.index())?.as_mut().filter(|state| state.io == io)
     }
 

@@ -18,7 +18,7 @@ use crate::reactor::os;
 use crate::reactor::ready::Ready;
 
 use super::local::{self, LocalListener};
-use super::transport::{Endpoint, Io, NOWHERE, Report, Transport};
+use super::transport::{Endpoint, NO_ADDRESS, SocketId, Transport, TransportEvent};
 
 /// How many connections the kernel keeps for a listener until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -43,7 +43,7 @@ pub struct TcpTransport {
     sockets: Arena<Open>,
     /// Accepted connections that epoll does not know yet. It is told at the end of the turn; those
     /// that were answered and closed until then it never needs to know.
-    accepted: Vec<Io>,
+    accepted: Vec<SocketId>,
     waker: Arc<Waker>,
 }
 
@@ -69,7 +69,7 @@ impl TcpTransport {
     }
 
     /// Takes a socket in and registers it.
-    fn open(&mut self, socket: Open) -> io::Result<Io> {
+    fn open(&mut self, socket: Open) -> io::Result<SocketId> {
         let io = self.sockets.insert(socket).retyped();
         if let Err(error) = self.register(io) {
             self.sockets.remove(io.retyped());
@@ -78,7 +78,7 @@ impl TcpTransport {
         Ok(io)
     }
 
-    fn register(&mut self, io: Io) -> io::Result<()> {
+    fn register(&mut self, io: SocketId) -> io::Result<()> {
         let registry = self.poll.registry();
         match self.sockets.get_mut(io.retyped()) {
             Some(Open::Listener(listener)) => {
@@ -94,26 +94,26 @@ impl TcpTransport {
         }
     }
 
-    fn register_accepted(&mut self, reports: &mut Vec<Report>) {
+    fn register_accepted(&mut self, reports: &mut Vec<TransportEvent>) {
         let mut accepted = std::mem::take(&mut self.accepted);
         for io in accepted.drain(..) {
             if self.register(io).is_err() {
                 // No event would ever come for it. Its owner is to look at it, and give it up.
                 self.reset(io);
-                reports.push(Report::Ready(io, Ready::ERROR.union(Ready::READABLE)));
+                reports.push(TransportEvent::Ready(io, Ready::ERROR.union(Ready::READABLE)));
             }
         }
         self.accepted = accepted;
     }
 
-    fn stream(&self, io: Io) -> io::Result<&TcpStream> {
+    fn stream(&self, io: SocketId) -> io::Result<&TcpStream> {
         match self.sockets.get(io.retyped()) {
             Some(Open::Stream(stream)) => Ok(stream),
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
-    fn datagrams(&self, io: Io) -> io::Result<&UdpSocket> {
+    fn datagrams(&self, io: SocketId) -> io::Result<&UdpSocket> {
         match self.sockets.get(io.retyped()) {
             Some(Open::Datagrams(socket)) => Ok(socket),
             _ => Err(io::ErrorKind::NotConnected.into()),
@@ -122,7 +122,11 @@ impl TcpTransport {
 }
 
 impl Transport for TcpTransport {
-    fn poll(&mut self, reports: &mut Vec<Report>, timeout: Option<Duration>) -> io::Result<()> {
+    fn poll(
+        &mut self,
+        reports: &mut Vec<TransportEvent>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
         self.register_accepted(reports); // between two turns
         let mut timeout = if reports.is_empty() { timeout } else { Some(Duration::ZERO) };
         for _ in 0..ROUNDS {
@@ -147,7 +151,7 @@ impl Transport for TcpTransport {
         Ok(())
     }
 
-    fn listen(&mut self, endpoint: Endpoint) -> io::Result<Io> {
+    fn listen(&mut self, endpoint: Endpoint) -> io::Result<SocketId> {
         let address = endpoint.address();
         let socket =
             RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -161,7 +165,7 @@ impl Transport for TcpTransport {
         self.adopt(socket.into())
     }
 
-    fn adopt(&mut self, listener: std::net::TcpListener) -> io::Result<Io> {
+    fn adopt(&mut self, listener: std::net::TcpListener) -> io::Result<SocketId> {
         listener.set_nonblocking(true)?;
         let socket = SockRef::from(&listener);
         // Accepted connections inherit both, which saves two calls for each.
@@ -170,14 +174,14 @@ impl Transport for TcpTransport {
         self.open(Open::Listener(TcpListener::from_std(listener)))
     }
 
-    fn accept(&mut self, listener: Io) -> io::Result<(Io, SocketAddr)> {
+    fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, SocketAddr)> {
         let (stream, peer) = match self.sockets.get(listener.retyped()) {
             Some(Open::Listener(listener)) => {
                 let (stream, peer) = listener.accept()?;
                 (Open::Stream(stream), peer)
             }
             Some(Open::LocalListener(local)) => {
-                (Open::LocalStream(local.listener.accept()?.0), NOWHERE)
+                (Open::LocalStream(local.listener.accept()?.0), NO_ADDRESS)
             }
             _ => return Err(io::ErrorKind::NotConnected.into()),
         };
@@ -186,7 +190,7 @@ impl Transport for TcpTransport {
         Ok((io, peer))
     }
 
-    fn connect(&mut self, address: SocketAddr) -> io::Result<Io> {
+    fn connect(&mut self, address: SocketAddr) -> io::Result<SocketId> {
         let domain = Domain::for_address(address);
         let socket = RawSocket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         socket.set_tcp_nodelay(true)?;
@@ -198,15 +202,15 @@ impl Transport for TcpTransport {
         self.open(Open::Stream(TcpStream::from_std(socket.into())))
     }
 
-    fn listen_local(&mut self, path: &Path) -> io::Result<Io> {
+    fn listen_local(&mut self, path: &Path) -> io::Result<SocketId> {
         self.open(Open::LocalListener(LocalListener::bind(path)?))
     }
 
-    fn connect_local(&mut self, path: &Path) -> io::Result<Io> {
+    fn connect_local(&mut self, path: &Path) -> io::Result<SocketId> {
         self.open(Open::LocalStream(local::connect(path)?))
     }
 
-    fn connected(&mut self, io: Io) -> io::Result<()> {
+    fn connected(&mut self, io: SocketId) -> io::Result<()> {
         if let Some(Open::LocalStream(_)) = self.sockets.get(io.retyped()) {
             return Ok(());
         }
@@ -223,7 +227,7 @@ impl Transport for TcpTransport {
         }
     }
 
-    fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<usize> {
+    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> io::Result<usize> {
         match self.sockets.get(io.retyped()) {
             Some(Open::Stream(stream)) => uninterrupted(|| os::recv(stream, into)),
             Some(Open::LocalStream(stream)) => uninterrupted(|| os::recv(stream, into)),
@@ -231,7 +235,7 @@ impl Transport for TcpTransport {
         }
     }
 
-    fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> io::Result<usize> {
         match self.sockets.get(io.retyped()) {
             Some(Open::Stream(stream)) => uninterrupted(|| os::send(stream, from)),
             Some(Open::LocalStream(stream)) => uninterrupted(|| os::send(stream, from)),
@@ -239,11 +243,11 @@ impl Transport for TcpTransport {
         }
     }
 
-    fn bind_datagrams(&mut self, address: SocketAddr) -> io::Result<Io> {
+    fn bind_datagrams(&mut self, address: SocketAddr) -> io::Result<SocketId> {
         self.open(Open::Datagrams(UdpSocket::bind(address)?))
     }
 
-    fn connect_datagrams(&mut self, peer: SocketAddr) -> io::Result<Io> {
+    fn connect_datagrams(&mut self, peer: SocketAddr) -> io::Result<SocketId> {
         // Not bound: the kernel picks the port, any of its range, and the address that leads there.
         let socket = RawSocket::new(
             Domain::for_address(peer),
@@ -254,12 +258,17 @@ impl Transport for TcpTransport {
         self.open(Open::Datagrams(UdpSocket::from_std(socket.into())))
     }
 
-    fn recv_datagram(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<SocketAddr> {
+    fn recv_datagram(&mut self, io: SocketId, into: &mut Vec<u8>) -> io::Result<SocketAddr> {
         let socket = self.datagrams(io)?;
         uninterrupted(|| os::recv_from(socket, into))
     }
 
-    fn send_datagram(&mut self, io: Io, from: &[u8], to: Option<SocketAddr>) -> io::Result<()> {
+    fn send_datagram(
+        &mut self,
+        io: SocketId,
+        from: &[u8],
+        to: Option<SocketAddr>,
+    ) -> io::Result<()> {
         let socket = self.datagrams(io)?;
         uninterrupted(|| match to {
             Some(to) => socket.send_to(from, to),
@@ -268,14 +277,14 @@ impl Transport for TcpTransport {
         .map(|_| ()) // a datagram goes whole or not at all
     }
 
-    fn shutdown(&mut self, io: Io) -> io::Result<()> {
+    fn shutdown(&mut self, io: SocketId) -> io::Result<()> {
         match self.sockets.get(io.retyped()) {
             Some(Open::LocalStream(stream)) => stream.shutdown(std::net::Shutdown::Write),
             _ => self.stream(io)?.shutdown(std::net::Shutdown::Write),
         }
     }
 
-    fn close(&mut self, io: Io) {
+    fn close(&mut self, io: SocketId) {
         // Closing the only descriptor of a socket takes it out of the epoll set; a listener that
         // was inherited may have others.
         if let Some(Open::Listener(mut listener)) = self.sockets.remove(io.retyped()) {
@@ -283,7 +292,7 @@ impl Transport for TcpTransport {
         }
     }
 
-    fn reset(&mut self, io: Io) {
+    fn reset(&mut self, io: SocketId) {
         if let Ok(stream) = self.stream(io) {
             // If it cannot be set, the peer sees an ordinary close, and that is all there is to do.
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
@@ -291,12 +300,12 @@ impl Transport for TcpTransport {
         self.close(io);
     }
 
-    fn local_address(&self, io: Io) -> io::Result<SocketAddr> {
+    fn local_address(&self, io: SocketId) -> io::Result<SocketAddr> {
         match self.sockets.get(io.retyped()) {
             Some(Open::Listener(listener)) => listener.local_addr(),
             Some(Open::Stream(stream)) => stream.local_addr(),
             Some(Open::Datagrams(socket)) => socket.local_addr(),
-            Some(Open::LocalListener(_) | Open::LocalStream(_)) => Ok(NOWHERE),
+            Some(Open::LocalListener(_) | Open::LocalStream(_)) => Ok(NO_ADDRESS),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -317,7 +326,7 @@ impl Transport for TcpTransport {
         Some(self.poll.registry().as_fd())
     }
 
-    fn end_turn(&mut self, reports: &mut Vec<Report>) {
+    fn end_turn(&mut self, reports: &mut Vec<TransportEvent>) {
         self.register_accepted(reports);
     }
 }
@@ -331,15 +340,15 @@ fn uninterrupted<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<
     }
 }
 
-fn key(io: Io) -> Key {
+fn key(io: SocketId) -> Key {
     Key((io.generation() as usize) << 32 | io.index())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of what `key` has joined")]
-fn report(event: &Event) -> Report {
+fn report(event: &Event) -> TransportEvent {
     let key = event.token();
     if key == NOTICE {
-        return Report::Notice;
+        return TransportEvent::Notice;
     }
     let bits = [
         (event.is_readable(), Ready::READABLE),
@@ -349,5 +358,5 @@ fn report(event: &Event) -> Report {
         (event.is_error(), Ready::ERROR.union(Ready::READABLE).union(Ready::WRITABLE)),
     ];
     let ready = bits.iter().filter(|bit| bit.0).fold(Ready::NONE, |ready, bit| ready.union(bit.1));
-    Report::Ready(Id::from_parts(key.0 as u32, (key.0 >> 32) as u32), ready)
+    TransportEvent::Ready(Id::from_parts(key.0 as u32, (key.0 >> 32) as u32), ready)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::dns::{Found, Lookup, Notice, QUESTIONS, Query, Random, Step};
+use crate::dns::{Found, Lookup, LookupAction, QUESTIONS, Query, Random, ServerObservation};
 use crate::reactor::arena::{Arena, Id, Token};
 use crate::reactor::net::listener::is_exhaustion;
 use crate::reactor::{Reactor, Wake};
@@ -49,7 +49,7 @@ pub(super) enum News {
     /// The look-up takes so long that an expired answer serves.
     Slow,
     /// An observation of a server.
-    Server(SocketAddr, Notice),
+    Server(SocketAddr, ServerObservation),
 }
 
 impl Lookups {
@@ -161,8 +161,8 @@ impl Open {
         }
         while let Some(step) = self.lookup.step(now, random) {
             match step {
-                Step::Ask(place, query) => self.ask(place, query, reactor),
-                Step::Found(found) => news.push(News::Found(found)),
+                LookupAction::Ask(place, query) => self.ask(place, query, reactor),
+                LookupAction::Found(found) => news.push(News::Found(found)),
             }
         }
         let noticed = self.lookup.noticed();

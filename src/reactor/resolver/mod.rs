@@ -16,10 +16,10 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::dns::{
-    Addresses, Answer, Known, Lookup, NameError, NameLimits, Names, Random, Servers, Times,
-    is_host_name, is_nowhere,
+    Addresses, Answer, CacheAnswer, Lookup, NameCache, NameError, NameLimits, Random, Servers,
+    Timeouts, is_host_name, is_nowhere,
 };
-use crate::reactor::arena::{Active, Token};
+use crate::reactor::arena::{Driven, Token};
 use crate::reactor::{Reactor, Wake};
 
 use files::Files;
@@ -35,7 +35,7 @@ pub struct ResolverLimits {
     /// How long answers are kept, and how many.
     pub names: NameLimits,
     /// How long servers may take.
-    pub times: Times,
+    pub times: Timeouts,
 }
 
 impl Default for ResolverLimits {
@@ -55,7 +55,7 @@ impl Default for ResolverLimits {
                 names: 10_000,
                 asked: 256,
             },
-            times: Times { attempt: seconds(2), total: seconds(8) },
+            times: Timeouts { attempt: seconds(2), total: seconds(8) },
         }
     }
 }
@@ -134,8 +134,8 @@ impl Default for ResolverLimits {
 /// ```
 #[derive(Debug)]
 pub struct Resolver {
-    names: Names<Token>,
-    times: Times,
+    names: NameCache<Token>,
+    times: Timeouts,
     files: Files,
     servers: Servers,
     lookups: Lookups,
@@ -147,9 +147,9 @@ impl Resolver {
     /// A resolver whose tokens are of the kind of `T`. Nothing is read or asked yet. `secret`
     /// decides ids of queries and the spelling of names: a forger must not know it.
     #[must_use]
-    pub fn new<T: Active>(sources: NameSources, limits: ResolverLimits, secret: [u8; 32]) -> Self {
+    pub fn new<T: Driven>(sources: NameSources, limits: ResolverLimits, secret: [u8; 32]) -> Self {
         Self {
-            names: Names::new(limits.names),
+            names: NameCache::new(limits.names),
             times: limits.times,
             files: Files::new(sources),
             servers: Servers::default(),
@@ -218,9 +218,9 @@ impl Resolver {
             known = self.names.look_up(&name, waiter, client, now);
         }
         match known {
-            Known::Answer(answer) => return Poll::Ready(answer),
-            Known::Waiting => {}
-            Known::Ask(displaced) => {
+            CacheAnswer::Answer(answer) => return Poll::Ready(answer),
+            CacheAnswer::Waiting => {}
+            CacheAnswer::Ask(displaced) => {
                 if let Some(other) = displaced {
                     self.lookups.close(&other, reactor);
                 }

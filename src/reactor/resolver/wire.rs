@@ -4,10 +4,10 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::{Poll, ready};
 
-use crate::dns::{Over, Query};
+use crate::dns::{DnsTransport, Query};
 use crate::reactor::Reactor;
 use crate::reactor::arena::Token;
-use crate::reactor::net::transport::Io;
+use crate::reactor::net::transport::SocketId;
 use crate::reactor::ready::Ready;
 use crate::work::{LOOK_UP, count};
 
@@ -20,14 +20,14 @@ const LENGTH: usize = 2;
 
 #[derive(Debug)]
 pub(super) enum Wire {
-    Datagrams(Io),
+    Datagrams(SocketId),
     Stream(Stream),
 }
 
 /// A connection, on which one query is sent.
 #[derive(Debug)]
 pub(super) struct Stream {
-    io: Io,
+    io: SocketId,
     server: SocketAddr,
     connected: bool,
     /// The query and its length, of which so much was sent.
@@ -45,7 +45,7 @@ impl Wire {
     ) -> io::Result<Self> {
         let Query { server, over, message } = query;
         match over {
-            Over::Udp => {
+            DnsTransport::Udp => {
                 let io = reactor.connect_datagrams(server, owner)?;
                 // One that finds no room is as good as lost on its way.
                 if let Poll::Ready(Err(error)) = reactor.send_datagram(io, &message, None) {
@@ -54,7 +54,7 @@ impl Wire {
                 }
                 Ok(Self::Datagrams(io))
             }
-            Over::Tcp => {
+            DnsTransport::Tcp => {
                 let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
                 let query = [&length.to_be_bytes(), message.as_slice()].concat();
                 let io = reactor.connect(server, owner)?;
@@ -89,7 +89,7 @@ impl Wire {
         reactor.close(self.io());
     }
 
-    const fn io(&self) -> Io {
+    const fn io(&self) -> SocketId {
         match self {
             Self::Datagrams(io) => *io,
             Self::Stream(stream) => stream.io,

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::reactor::clock::Clock;
-use crate::reactor::net::transport::Io;
+use crate::reactor::net::transport::SocketId;
 use crate::reactor::ready::Ready;
 
 use super::Fate;
@@ -20,7 +20,11 @@ const HELD: usize = 64;
 const PORTS: std::ops::Range<u16> = 32768..60999;
 
 impl World {
-    pub(super) fn bind_datagrams(&mut self, host: usize, address: SocketAddr) -> io::Result<Io> {
+    pub(super) fn bind_datagrams(
+        &mut self,
+        host: usize,
+        address: SocketAddr,
+    ) -> io::Result<SocketId> {
         let address = match address.port() {
             0 => SocketAddr::new(address.ip(), self.any_port()),
             _ => address,
@@ -31,7 +35,11 @@ impl World {
         self.open_datagrams(host, address, None)
     }
 
-    pub(super) fn connect_datagrams(&mut self, host: usize, peer: SocketAddr) -> io::Result<Io> {
+    pub(super) fn connect_datagrams(
+        &mut self,
+        host: usize,
+        peer: SocketAddr,
+    ) -> io::Result<SocketId> {
         let local = SocketAddr::new(self.hosts[host].address, self.any_port());
         self.open_datagrams(host, local, Some(peer))
     }
@@ -39,7 +47,7 @@ impl World {
     pub(super) fn recv_datagram(
         &mut self,
         host: usize,
-        io: Io,
+        io: SocketId,
         into: &mut Vec<u8>,
     ) -> io::Result<SocketAddr> {
         let hesitates = self.hesitates(host);
@@ -60,7 +68,7 @@ impl World {
     pub(super) fn send_datagram(
         &mut self,
         host: usize,
-        io: Io,
+        io: SocketId,
         bytes: &[u8],
         to: Option<SocketAddr>,
     ) -> io::Result<()> {
@@ -85,7 +93,7 @@ impl World {
         self.put_under_way(None, late, Datagram { from, to, bytes: bytes.to_vec() });
     }
 
-    fn put_under_way(&mut self, sender: Option<Io>, late: Duration, datagram: Datagram) {
+    fn put_under_way(&mut self, sender: Option<SocketId>, late: Duration, datagram: Datagram) {
         let sender = sender.map(|io| (io.index(), io.generation()));
         let (late, what) = match self.fates.get(&datagram.to).copied().unwrap_or_default() {
             Fate::Silence => return,
@@ -100,7 +108,7 @@ impl World {
 
     /// A datagram arrives: at who is there and takes some of its sender, or else its sender may hear
     /// that there is nobody.
-    pub(super) fn deliver_datagram(&mut self, sender: Io, datagram: Datagram) {
+    pub(super) fn deliver_datagram(&mut self, sender: SocketId, datagram: Datagram) {
         let Datagram { from, to, bytes } = datagram;
         let Some(socket) = self.datagrams_at(to).next() else {
             return self.refuse_datagram(sender);
@@ -112,7 +120,7 @@ impl World {
     }
 
     /// Tells who has sent a datagram that nobody is there; only one that is connected hears of it.
-    pub(super) fn refuse_datagram(&mut self, sender: Io) {
+    pub(super) fn refuse_datagram(&mut self, sender: SocketId) {
         if let Ok(socket) = self.datagrams_mut(sender)
             && socket.peer.is_some()
         {
@@ -126,7 +134,7 @@ impl World {
         host: usize,
         local: SocketAddr,
         peer: Option<SocketAddr>,
-    ) -> io::Result<Io> {
+    ) -> io::Result<SocketId> {
         let inbox = VecDeque::new();
         let owed = Ready::NONE;
         self.open(SimSocket::Datagrams(Datagrams {
@@ -146,7 +154,7 @@ impl World {
         })
     }
 
-    pub(super) fn datagrams_mut(&mut self, io: Io) -> io::Result<&mut Datagrams> {
+    pub(super) fn datagrams_mut(&mut self, io: SocketId) -> io::Result<&mut Datagrams> {
         match self.sockets.get_mut(io.retyped()) {
             Some(SimSocket::Datagrams(socket)) => Ok(socket),
             _ => Err(io::ErrorKind::NotConnected.into()),

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use crate::reactor::Reactor;
 use crate::reactor::arena::Token;
 use crate::reactor::clock::Clock;
-use crate::reactor::net::transport::{Endpoint, Io, Report, Transport};
+use crate::reactor::net::transport::{Endpoint, SocketId, Transport, TransportEvent};
 
 use super::{Faults, Network};
 
@@ -31,7 +31,11 @@ impl SimTransport {
 }
 
 impl Transport for SimTransport {
-    fn poll(&mut self, reports: &mut Vec<Report>, timeout: Option<Duration>) -> io::Result<()> {
+    fn poll(
+        &mut self,
+        reports: &mut Vec<TransportEvent>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
         let mut world = self.network.world();
         world.poll(self.host, reports);
         if reports.is_empty() && timeout != Some(Duration::ZERO) {
@@ -47,7 +51,7 @@ impl Transport for SimTransport {
     }
 
     /// A host has one address here, which is everywhere.
-    fn listen(&mut self, endpoint: Endpoint) -> io::Result<Io> {
+    fn listen(&mut self, endpoint: Endpoint) -> io::Result<SocketId> {
         let mut world = self.network.world();
         let address = match endpoint {
             Endpoint::Address(address) => address,
@@ -56,71 +60,76 @@ impl Transport for SimTransport {
         world.listen(self.host, address)
     }
 
-    fn adopt(&mut self, _listener: TcpListener) -> io::Result<Io> {
+    fn adopt(&mut self, _listener: TcpListener) -> io::Result<SocketId> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn listen_local(&mut self, path: &Path) -> io::Result<Io> {
+    fn listen_local(&mut self, path: &Path) -> io::Result<SocketId> {
         let mut world = self.network.world();
         let address = world.place(path);
         world.listen(self.host, address)
     }
 
-    fn connect_local(&mut self, path: &Path) -> io::Result<Io> {
+    fn connect_local(&mut self, path: &Path) -> io::Result<SocketId> {
         let mut world = self.network.world();
         let address = world.place(path);
         world.connect(self.host, address)
     }
 
-    fn accept(&mut self, listener: Io) -> io::Result<(Io, SocketAddr)> {
+    fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, SocketAddr)> {
         self.network.world().accept(self.host, listener)
     }
 
-    fn connect(&mut self, address: SocketAddr) -> io::Result<Io> {
+    fn connect(&mut self, address: SocketAddr) -> io::Result<SocketId> {
         self.network.world().connect(self.host, address)
     }
 
-    fn connected(&mut self, io: Io) -> io::Result<()> {
+    fn connected(&mut self, io: SocketId) -> io::Result<()> {
         self.network.world().connected(io)
     }
 
-    fn recv(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<usize> {
+    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> io::Result<usize> {
         self.network.world().recv(self.host, io, into)
     }
 
-    fn send(&mut self, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> io::Result<usize> {
         self.network.world().send(self.host, io, from)
     }
 
-    fn bind_datagrams(&mut self, address: SocketAddr) -> io::Result<Io> {
+    fn bind_datagrams(&mut self, address: SocketAddr) -> io::Result<SocketId> {
         self.network.world().bind_datagrams(self.host, address)
     }
 
-    fn connect_datagrams(&mut self, peer: SocketAddr) -> io::Result<Io> {
+    fn connect_datagrams(&mut self, peer: SocketAddr) -> io::Result<SocketId> {
         self.network.world().connect_datagrams(self.host, peer)
     }
 
-    fn recv_datagram(&mut self, io: Io, into: &mut Vec<u8>) -> io::Result<SocketAddr> {
+    fn recv_datagram(&mut self, io: SocketId, into: &mut Vec<u8>) -> io::Result<SocketAddr> {
         self.network.world().recv_datagram(self.host, io, into)
     }
 
-    fn send_datagram(&mut self, io: Io, from: &[u8], to: Option<SocketAddr>) -> io::Result<()> {
+    fn send_datagram(
+        &mut self,
+        io: SocketId,
+        from: &[u8],
+        to: Option<SocketAddr>,
+    ) -> io::Result<()> {
         self.network.world().send_datagram(self.host, io, from, to)
     }
 
-    fn shutdown(&mut self, io: Io) -> io::Result<()> {
+    fn shutdown(&mut self, io: SocketId) -> io::Result<()> {
         self.network.world().shutdown(io)
     }
 
-    fn close(&mut self, io: Io) {
+    fn close(&mut self, io: SocketId) {
         self.network.world().close(io, false);
     }
 
-    fn reset(&mut self, io: Io) {
+    fn reset(&mut self, io: SocketId) {
         self.network.world().close(io, true);
     }
 
-    fn local_address(&self, io: Io) -> io::Result<SocketAddr> {
+    fn local_address(&self, io: SocketId) -> io::Result<SocketAddr> {
         self.network.world().local_address(io)
     }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::reactor::arena::{Arena, Id};
 use crate::reactor::clock::{Clock, VirtualClock};
-use crate::reactor::net::transport::{Io, NOWHERE, Report};
+use crate::reactor::net::transport::{NO_ADDRESS, SocketId, TransportEvent};
 use crate::reactor::ready::Ready;
 use crate::reactor::sim::Fate;
 
@@ -40,7 +40,12 @@ pub(super) struct Host {
 
 #[derive(Debug)]
 pub(super) enum SimSocket {
-    Listener { host: usize, address: SocketAddr, backlog: VecDeque<(Io, SocketAddr)>, owed: Ready },
+    Listener {
+        host: usize,
+        address: SocketAddr,
+        backlog: VecDeque<(SocketId, SocketAddr)>,
+        owed: Ready,
+    },
     Stream(Stream),
     Datagrams(Datagrams),
 }
@@ -50,7 +55,7 @@ pub(super) struct Stream {
     host: usize,
     local: SocketAddr,
     state: State,
-    peer: Option<Io>,
+    peer: Option<SocketId>,
     /// What has arrived and was not read.
     inbox: VecDeque<u8>,
     /// Bytes between the peer's `send` and our `recv`, against `window`.
@@ -119,7 +124,7 @@ impl World {
             self.places.len() - 1
         });
         let port = u16::try_from(place + 1).unwrap_or(u16::MAX);
-        SocketAddr::new(NOWHERE.ip(), port)
+        SocketAddr::new(NO_ADDRESS.ip(), port)
     }
 
     pub(super) fn next_arrival(&self) -> Option<Instant> {
@@ -127,7 +132,7 @@ impl World {
     }
 
     /// Delivers what is due and moves what `host` is owed into `reports`.
-    pub(super) fn poll(&mut self, host: usize, reports: &mut Vec<Report>) {
+    pub(super) fn poll(&mut self, host: usize, reports: &mut Vec<TransportEvent>) {
         let now = self.clock.now().mono;
         while self.next_arrival().is_some_and(|at| at <= now) {
             let Some(Reverse(packet)) = self.under_way.pop() else { break };
@@ -145,12 +150,12 @@ impl World {
             }
             let ready = std::mem::take(owed);
             if ready != Ready::NONE {
-                reports.push(Report::Ready(id.retyped(), ready));
+                reports.push(TransportEvent::Ready(id.retyped(), ready));
             }
         }
     }
 
-    pub(super) fn listen(&mut self, host: usize, address: SocketAddr) -> io::Result<Io> {
+    pub(super) fn listen(&mut self, host: usize, address: SocketAddr) -> io::Result<SocketId> {
         let address = match address.port() {
             0 => SocketAddr::new(address.ip(), self.free_port(host)),
             _ => address,
@@ -162,7 +167,11 @@ impl World {
         self.open(SimSocket::Listener { host, address, backlog, owed: Ready::NONE })
     }
 
-    pub(super) fn accept(&mut self, host: usize, listener: Io) -> io::Result<(Io, SocketAddr)> {
+    pub(super) fn accept(
+        &mut self,
+        host: usize,
+        listener: SocketId,
+    ) -> io::Result<(SocketId, SocketAddr)> {
         self.check_descriptors(host)?;
         let hesitates = self.hesitates(host);
         let Some(SimSocket::Listener { backlog, owed, .. }) =
@@ -179,9 +188,9 @@ impl World {
         Ok(accepted)
     }
 
-    pub(super) fn connect(&mut self, host: usize, address: SocketAddr) -> io::Result<Io> {
+    pub(super) fn connect(&mut self, host: usize, address: SocketAddr) -> io::Result<SocketId> {
         let local = match address.ip().is_unspecified() {
-            true => NOWHERE,
+            true => NO_ADDRESS,
             false => SocketAddr::new(self.hosts[host].address, self.free_port(host)),
         };
         self.hosts[host].connects += 1;
@@ -195,7 +204,7 @@ impl World {
         Ok(io)
     }
 
-    pub(super) fn connected(&mut self, io: Io) -> io::Result<()> {
+    pub(super) fn connected(&mut self, io: SocketId) -> io::Result<()> {
         match self.stream_mut(io)?.state {
             State::Connecting => Err(io::ErrorKind::WouldBlock.into()),
             State::Open => Ok(()),
@@ -203,7 +212,12 @@ impl World {
         }
     }
 
-    pub(super) fn recv(&mut self, host: usize, io: Io, into: &mut Vec<u8>) -> io::Result<usize> {
+    pub(super) fn recv(
+        &mut self,
+        host: usize,
+        io: SocketId,
+        into: &mut Vec<u8>,
+    ) -> io::Result<usize> {
         let (hesitates, short) = (self.hesitates(host), self.falls_short(host));
         let cut = self.rng.next();
         let stream = self.stream_mut(io)?;
@@ -237,7 +251,12 @@ impl World {
         Ok(n)
     }
 
-    pub(super) fn send(&mut self, host: usize, io: Io, from: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(super) fn send(
+        &mut self,
+        host: usize,
+        io: SocketId,
+        from: &[IoSlice<'_>],
+    ) -> io::Result<usize> {
         let offered: usize = from.iter().map(|slice| slice.len()).sum();
         let (hesitates, short) = (self.hesitates(host), self.falls_short(host));
         let cut = self.rng.next();
@@ -280,7 +299,7 @@ impl World {
         Ok(n)
     }
 
-    pub(super) fn shutdown(&mut self, io: Io) -> io::Result<()> {
+    pub(super) fn shutdown(&mut self, io: SocketId) -> io::Result<()> {
         let stream = self.stream_mut(io)?;
         if !std::mem::replace(&mut stream.end_sent, true)
             && let Some(peer) = stream.peer
@@ -291,7 +310,7 @@ impl World {
     }
 
     /// Closes a socket. Bytes that arrived and were not read make it a reset, as in the kernel.
-    pub(super) fn close(&mut self, io: Io, reset: bool) {
+    pub(super) fn close(&mut self, io: SocketId, reset: bool) {
         match self.sockets.get(io.retyped()) {
             None => return,
             Some(SimSocket::Listener { backlog, .. }) => {
@@ -308,10 +327,10 @@ impl World {
         }
     }
 
-    pub(super) fn local_address(&self, io: Io) -> io::Result<SocketAddr> {
+    pub(super) fn local_address(&self, io: SocketId) -> io::Result<SocketAddr> {
         match self.sockets.get(io.retyped()) {
             Some(SimSocket::Listener { address, .. }) if address.ip().is_unspecified() => {
-                Ok(NOWHERE)
+                Ok(NO_ADDRESS)
             }
             Some(SimSocket::Listener { address, .. }) => Ok(*address),
             Some(SimSocket::Stream(stream)) => Ok(stream.local),
@@ -360,7 +379,7 @@ impl World {
     }
 
     /// Ends a connect: the listener gets the other half, or nobody listens.
-    fn establish(&mut self, client: Io, address: SocketAddr) {
+    fn establish(&mut self, client: SocketId, address: SocketAddr) {
         let Some(listener) = self.listener_at(address) else {
             return self.deliver(client.retyped(), Payload::Refused);
         };
@@ -371,7 +390,7 @@ impl World {
         };
         let mut stream = self.stream(host, address, State::Open);
         stream.peer = Some(client);
-        let server: Io = self.sockets.insert(SimSocket::Stream(stream)).retyped();
+        let server: SocketId = self.sockets.insert(SimSocket::Stream(stream)).retyped();
         if let Some(SimSocket::Listener { backlog, owed, .. }) = self.sockets.get_mut(listener) {
             backlog.push_back((server, from));
             *owed = owed.union(Ready::READABLE);
@@ -384,7 +403,7 @@ impl World {
     }
 
     /// Answers bytes that came to a socket closed in the meantime.
-    fn reset_peer(&mut self, gone: Io) {
+    fn reset_peer(&mut self, gone: SocketId) {
         let sender = self.sockets.iter().find_map(|(id, socket)| match socket {
             SimSocket::Stream(stream) if stream.peer == Some(gone) => Some(id.retyped()),
             _ => None,
@@ -394,7 +413,7 @@ impl World {
         }
     }
 
-    fn hang_up(&mut self, io: Io, reset: bool) {
+    fn hang_up(&mut self, io: SocketId, reset: bool) {
         let Ok(stream) = self.stream_mut(io) else { return };
         let (peer, end_sent) = (stream.peer, stream.end_sent);
         if let Some(peer) = peer {
@@ -406,7 +425,13 @@ impl World {
         }
     }
 
-    fn send_packet(&mut self, from: Io, to: Io, late: std::time::Duration, what: Payload) {
+    fn send_packet(
+        &mut self,
+        from: SocketId,
+        to: SocketId,
+        late: std::time::Duration,
+        what: Payload,
+    ) {
         let now = self.clock.now().mono;
         let latency = match self.sockets.get_mut(from.retyped()).map(|socket| socket.owed().0) {
             Some(host) => self.rng.duration(&self.hosts[host].faults.latency.clone()),
@@ -441,7 +466,7 @@ impl World {
         }
     }
 
-    pub(super) fn open(&mut self, mut socket: SimSocket) -> io::Result<Io> {
+    pub(super) fn open(&mut self, mut socket: SimSocket) -> io::Result<SocketId> {
         let host = socket.owed().0;
         self.check_descriptors(host)?;
         self.hosts[host].sockets += 1;
@@ -469,7 +494,7 @@ impl World {
         found.map(|(id, _)| id)
     }
 
-    fn stream_mut(&mut self, io: Io) -> io::Result<&mut Stream> {
+    fn stream_mut(&mut self, io: SocketId) -> io::Result<&mut Stream> {
         match self.sockets.get_mut(io.retyped()) {
             Some(SimSocket::Stream(stream)) => Ok(stream),
             _ => Err(io::ErrorKind::NotConnected.into()),

@@ -1,18 +1,18 @@
 //! What clients send, and is no request: framing and content.
 
-use tidegate::http::{HeadLimits, Refusal};
+use tidegate::http::{HeadLimits, ParseError};
 
 use super::{Row, chunks, posts, row};
 use crate::support::chunked;
 
 pub(super) fn framing() -> Vec<Row> {
     vec![
-        row(Refusal::ContentLength, 400, posts(&BAD_LENGTHS)),
-        row(Refusal::RepeatedContentLength, 400, posts(&EQUAL_LENGTHS)),
-        row(Refusal::RepeatedContentLength, 400, posts(&UNEQUAL_LENGTHS)),
-        row(Refusal::TwoLengths, 400, posts(&TWO_LENGTHS)),
+        row(ParseError::ContentLength, 400, posts(&BAD_LENGTHS)),
+        row(ParseError::RepeatedContentLength, 400, posts(&EQUAL_LENGTHS)),
+        row(ParseError::RepeatedContentLength, 400, posts(&UNEQUAL_LENGTHS)),
+        row(ParseError::TwoLengths, 400, posts(&TWO_LENGTHS)),
         row(
-            Refusal::OldTransferEncoding,
+            ParseError::OldTransferEncoding,
             400,
             [
                 &b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"[..],
@@ -21,9 +21,9 @@ pub(super) fn framing() -> Vec<Row> {
                 b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: x\r\n\r\n",
             ],
         ),
-        row(Refusal::TransferEncoding, 400, posts(&BAD_CODINGS)),
+        row(ParseError::TransferEncoding, 400, posts(&BAD_CODINGS)),
         row(
-            Refusal::UnknownTransferEncoding,
+            ParseError::UnknownTransferEncoding,
             501,
             posts(&[
                 b"Transfer-Encoding: gzip\r\n",
@@ -38,7 +38,7 @@ pub(super) fn framing() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::Content,
+            ParseError::Content,
             400,
             [
                 &b"TRACE / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n"[..],
@@ -134,7 +134,7 @@ pub(super) fn bodies() -> Vec<Row> {
     let spread = format!("1;{}\r\na\r\n", "x".repeat(100)).repeat(limits.chunk_extensions / 99);
     vec![
         row(
-            Refusal::ChunkSize,
+            ParseError::ChunkSize,
             400,
             chunks(&[
                 b"\r\n",
@@ -161,7 +161,7 @@ pub(super) fn bodies() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::ChunkTooLarge,
+            ParseError::ChunkTooLarge,
             400,
             chunks(&[
                 b"8000000000000000\r\n",
@@ -172,7 +172,7 @@ pub(super) fn bodies() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::ChunkExtension,
+            ParseError::ChunkExtension,
             400,
             chunks(&[
                 b"5 \r\nhello\r\n",
@@ -185,13 +185,13 @@ pub(super) fn bodies() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::ChunkExtensionTooLong,
+            ParseError::ChunkExtensionTooLong,
             400,
             [extension, spread, format!("1{};", " ".repeat(limits.chunk_extensions))]
                 .map(|body| chunked(body.as_bytes())),
         ),
         row(
-            Refusal::ChunkEnd,
+            ParseError::ChunkEnd,
             400,
             chunks(&[
                 b"5\r\nhello5",
@@ -204,7 +204,7 @@ pub(super) fn bodies() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::BareLf,
+            ParseError::BareLf,
             400,
             chunks(&[
                 b"5\nhello\r\n",
@@ -217,7 +217,7 @@ pub(super) fn bodies() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::Trailer,
+            ParseError::Trailer,
             400,
             FORBIDDEN_IN_TRAILERS
                 .iter()

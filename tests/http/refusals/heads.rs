@@ -1,6 +1,6 @@
 //! What clients send, and is no request: heads.
 
-use tidegate::http::{HeadLimits, Refusal};
+use tidegate::http::{HeadLimits, ParseError};
 
 use super::{Row, chunks, posts, row};
 use crate::support::{chunked, post, with_line};
@@ -8,9 +8,9 @@ use crate::support::{chunked, post, with_line};
 pub(super) fn start_lines() -> Vec<Row> {
     let huge = HeadLimits::default().start_line + 1;
     vec![
-        row(Refusal::Tls, 400, [&b"\x16"[..], b"\x16\x03\x01\x02\x00\x01", b"\r\n\x16\x03\x01"]),
+        row(ParseError::Tls, 400, [&b"\x16"[..], b"\x16\x03\x01\x02\x00\x01", b"\r\n\x16\x03\x01"]),
         row(
-            Refusal::NotHttp,
+            ParseError::NotHttp,
             400,
             [
                 &b"\x05\x01\x00"[..], // the first bytes of SOCKS
@@ -24,7 +24,7 @@ pub(super) fn start_lines() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::BareLf,
+            ParseError::BareLf,
             400,
             [
                 &b"\n"[..],
@@ -38,12 +38,12 @@ pub(super) fn start_lines() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::EmptyLines,
+            ParseError::EmptyLines,
             400,
             [&b"\r\n\r\n"[..], b"\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n"],
         ),
         row(
-            Refusal::RequestLine,
+            ParseError::RequestLine,
             400,
             lines(&[
                 "GET",
@@ -89,7 +89,7 @@ pub(super) fn start_lines() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::RequestLine,
+            ParseError::RequestLine,
             400,
             [
                 &b"G\xe4T / HTTP/1.1\r\nHost: h\r\n\r\n"[..], // a method, not a target, in another encoding
@@ -97,7 +97,7 @@ pub(super) fn start_lines() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::Version,
+            ParseError::Version,
             505,
             [
                 &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], // how HTTP/2 begins
@@ -108,7 +108,7 @@ pub(super) fn start_lines() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::TargetTooLong,
+            ParseError::TargetTooLong,
             414,
             [
                 "A".repeat(huge),
@@ -122,12 +122,12 @@ pub(super) fn start_lines() -> Vec<Row> {
 pub(super) fn targets() -> Vec<Row> {
     vec![
         row(
-            Refusal::Target,
+            ParseError::Target,
             400,
             gets(&["/#top", "/a\"b", "/<script>", "/a?b=<", "http://h/#", "/\u{e4}#"]),
         ),
         row(
-            Refusal::TargetEncoding,
+            ParseError::TargetEncoding,
             400,
             [
                 &b"GET /\xe4 HTTP/1.1\r\nHost: h\r\n\r\n"[..],
@@ -138,7 +138,7 @@ pub(super) fn targets() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::TargetForm,
+            ParseError::TargetForm,
             400,
             lines(&[
                 "GET * HTTP/1.1",
@@ -167,7 +167,7 @@ pub(super) fn targets() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::UserInfo,
+            ParseError::UserInfo,
             400,
             lines(&[
                 "GET http://u@h/ HTTP/1.1",
@@ -181,7 +181,7 @@ pub(super) fn targets() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::Authority,
+            ParseError::Authority,
             400,
             lines(&[
                 "GET http:// HTTP/1.1",
@@ -228,7 +228,7 @@ pub(super) fn targets() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::MissingHost,
+            ParseError::MissingHost,
             400,
             [
                 &b"GET / HTTP/1.1\r\n\r\n"[..],
@@ -239,12 +239,12 @@ pub(super) fn targets() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::RepeatedHost,
+            ParseError::RepeatedHost,
             400,
             posts(&[b"Host: h.test\r\n", b"A: b\r\nhOST: other\r\n", b"Host:\r\n"]),
         ),
         row(
-            Refusal::InvalidHost,
+            ParseError::InvalidHost,
             400,
             [
                 &b"h, i"[..],
@@ -285,7 +285,7 @@ pub(super) fn field_lines() -> Vec<Row> {
     let kib = |n: usize| format!("A: {}\r\n", "a".repeat(n * 1024 - "A: ".len()));
     vec![
         row(
-            Refusal::ObsFold,
+            ParseError::ObsFold,
             400,
             [
                 posts(&[b"A: b\r\n c\r\n", b"A: b\r\n\tc\r\n", b"A:\r\n b\r\n", b" A: b\r\n"]),
@@ -299,7 +299,7 @@ pub(super) fn field_lines() -> Vec<Row> {
             .concat(),
         ),
         row(
-            Refusal::FieldName,
+            ParseError::FieldName,
             400,
             [
                 posts(&[
@@ -336,7 +336,7 @@ pub(super) fn field_lines() -> Vec<Row> {
             .concat(),
         ),
         row(
-            Refusal::FieldValue,
+            ParseError::FieldValue,
             400,
             [
                 posts(&[
@@ -361,7 +361,7 @@ pub(super) fn field_lines() -> Vec<Row> {
             .concat(),
         ),
         row(
-            Refusal::FieldTooLong,
+            ParseError::FieldTooLong,
             431,
             [
                 post(format!("A: {}", "a".repeat(limits.field)).as_bytes()),
@@ -371,7 +371,7 @@ pub(super) fn field_lines() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::TooManyFields,
+            ParseError::TooManyFields,
             431,
             [
                 post("A: b\r\n".repeat(limits.fields).as_bytes()),
@@ -380,7 +380,7 @@ pub(super) fn field_lines() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::TooManyOptions,
+            ParseError::TooManyOptions,
             431,
             [
                 post(format!("Connection: {}\r\n", ",".repeat(limits.fields)).as_bytes()),
@@ -389,7 +389,7 @@ pub(super) fn field_lines() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::HeadTooLarge,
+            ParseError::HeadTooLarge,
             431,
             [
                 post(kib(8).repeat(8).as_bytes()),
@@ -397,7 +397,7 @@ pub(super) fn field_lines() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::Expectation,
+            ParseError::Expectation,
             417,
             posts(&[
                 b"Expect: 200-ok\r\n",

@@ -6,20 +6,20 @@ mod origins;
 
 use std::collections::HashSet;
 
-use tidegate::http::{HeadLimits, Method, Refusal};
+use tidegate::http::{HeadLimits, Method, ParseError};
 
 use super::rules::stream::Ending;
 use super::support::{chunked, from_client, from_origin, post};
 
 /// A refusal, the status that a client is answered with, and what provokes it.
 struct Row {
-    refusal: Refusal,
+    refusal: ParseError,
     status: u16,
     messages: Vec<Vec<u8>>,
 }
 
 fn row<M: Into<Vec<u8>>>(
-    refusal: Refusal,
+    refusal: ParseError,
     status: u16,
     messages: impl IntoIterator<Item = M>,
 ) -> Row {
@@ -67,8 +67,8 @@ fn what_origins_send_is_refused_by_the_rule_it_breaks() {
 #[test]
 fn no_refusal_is_without_an_example() {
     let rows: Vec<Row> = from_clients().into_iter().chain(origins::from_origins()).collect();
-    let shown: HashSet<Refusal> = rows.iter().map(|row| row.refusal).collect();
-    for refusal in Refusal::ALL {
+    let shown: HashSet<ParseError> = rows.iter().map(|row| row.refusal).collect();
+    for refusal in ParseError::ALL {
         assert!(shown.contains(refusal), "{refusal} has no row");
     }
     for row in rows {
@@ -79,9 +79,9 @@ fn no_refusal_is_without_an_example() {
 
 #[test]
 fn refusals_are_named_and_explained() {
-    let names: HashSet<&str> = Refusal::ALL.iter().map(|refusal| refusal.name()).collect();
-    assert_eq!(names.len(), Refusal::ALL.len(), "each has a name of its own");
-    for refusal in Refusal::ALL {
+    let names: HashSet<&str> = ParseError::ALL.iter().map(|refusal| refusal.name()).collect();
+    assert_eq!(names.len(), ParseError::ALL.len(), "each has a name of its own");
+    for refusal in ParseError::ALL {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
         assert!(refusal.name().bytes().all(plain), "{refusal}");
         assert_eq!(refusal.to_string(), refusal.name());

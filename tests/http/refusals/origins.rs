@@ -1,6 +1,6 @@
 //! What origins send in answer to GET, and is no response.
 
-use tidegate::http::{HeadLimits, Refusal};
+use tidegate::http::{HeadLimits, ParseError};
 
 use super::framing::{BAD_CODINGS, BAD_LENGTHS, TWO_LENGTHS, UNEQUAL_LENGTHS};
 use super::{Row, row};
@@ -10,7 +10,7 @@ pub(super) fn from_origins() -> Vec<Row> {
     let limits = HeadLimits::default();
     vec![
         row(
-            Refusal::StatusLine,
+            ParseError::StatusLine,
             502,
             [
                 status_lines(&[
@@ -62,12 +62,12 @@ pub(super) fn from_origins() -> Vec<Row> {
             ]
             .concat(),
         ),
-        row(Refusal::StatusLineTooLong, 502, {
+        row(ParseError::StatusLineTooLong, 502, {
             let line = format!("HTTP/1.1 200 {}", "a".repeat(limits.start_line));
             [line.clone(), line[..=limits.start_line].to_owned(), format!("{line}\n")]
         }),
         row(
-            Refusal::BareLf,
+            ParseError::BareLf,
             400,
             [
                 &b"HTTP/1.1 200 OK\nContent-Length: 0\n\n"[..],
@@ -77,12 +77,12 @@ pub(super) fn from_origins() -> Vec<Row> {
             ],
         ),
         row(
-            Refusal::Version,
+            ParseError::Version,
             505,
             status_lines(&[b"HTTP/2.0 200 OK", b"HTTP/0.9 200 OK", b"HTTP/3.1 200 OK"]),
         ),
         row(
-            Refusal::FieldTooLong,
+            ParseError::FieldTooLong,
             431,
             [
                 ok(&[&vec![b'a'; limits.field], &b": b\r\n"[..]].concat()),
@@ -90,25 +90,25 @@ pub(super) fn from_origins() -> Vec<Row> {
                     .as_bytes()),
             ],
         ),
-        row(Refusal::TooManyFields, 431, [ok("A: b\r\n".repeat(limits.fields + 1).as_bytes())]),
+        row(ParseError::TooManyFields, 431, [ok("A: b\r\n".repeat(limits.fields + 1).as_bytes())]),
         row(
-            Refusal::HeadTooLarge,
+            ParseError::HeadTooLarge,
             431,
             [ok(format!("A: {}\r\n", "b".repeat(8000)).repeat(9).as_bytes())],
         ),
         row(
-            Refusal::TooManyOptions,
+            ParseError::TooManyOptions,
             431,
             [ok(format!("Connection: {}a\r\n", "a, ".repeat(limits.fields)).as_bytes())],
         ),
         row(
-            Refusal::ObsFold,
+            ParseError::ObsFold,
             400,
             [oks(&[b" A: b\r\n", b"\tA: b\r\n", b" \r\n"]), ok_chunks(&[b"0\r\n A: b\r\n\r\n"])]
                 .concat(),
         ),
         row(
-            Refusal::FieldName,
+            ParseError::FieldName,
             400,
             [
                 oks(&[b"A\r\n", b": b\r\n", b"A b : c\r\n"]),
@@ -116,10 +116,10 @@ pub(super) fn from_origins() -> Vec<Row> {
             ]
             .concat(),
         ),
-        row(Refusal::FieldValue, 400, oks(&[b"A: b\0\r\n", b"A: b\rSet-Cookie: c\r\n"])),
-        row(Refusal::ContentLength, 400, oks(&BAD_LENGTHS)),
+        row(ParseError::FieldValue, 400, oks(&[b"A: b\0\r\n", b"A: b\rSet-Cookie: c\r\n"])),
+        row(ParseError::ContentLength, 400, oks(&BAD_LENGTHS)),
         row(
-            Refusal::RepeatedContentLength,
+            ParseError::RepeatedContentLength,
             400,
             [
                 oks(&UNEQUAL_LENGTHS),
@@ -131,15 +131,15 @@ pub(super) fn from_origins() -> Vec<Row> {
             ]
             .concat(),
         ),
-        row(Refusal::TwoLengths, 400, oks(&TWO_LENGTHS)),
+        row(ParseError::TwoLengths, 400, oks(&TWO_LENGTHS)),
         row(
-            Refusal::OldTransferEncoding,
+            ParseError::OldTransferEncoding,
             400,
             [b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
         ),
-        row(Refusal::TransferEncoding, 400, oks(&BAD_CODINGS)),
+        row(ParseError::TransferEncoding, 400, oks(&BAD_CODINGS)),
         row(
-            Refusal::UnknownTransferEncoding,
+            ParseError::UnknownTransferEncoding,
             501,
             oks(&[
                 b"Transfer-Encoding: gzip, chunked\r\n",
@@ -151,15 +151,19 @@ pub(super) fn from_origins() -> Vec<Row> {
             ]),
         ),
         row(
-            Refusal::ChunkSize,
+            ParseError::ChunkSize,
             400,
             ok_chunks(&[b"\r\n", b"; a\r\n", b" 5\r\nhello\r\n", b"x\r\n", b"5\r\nhello\r\n\r\n"]),
         ),
-        row(Refusal::ChunkTooLarge, 400, ok_chunks(&[b"ffffffffffffffff\r\n"])),
-        row(Refusal::ChunkExtension, 400, ok_chunks(&[b"5 0\r\nhello\r\n", b"5;\0\r\nhello\r\n"])),
-        row(Refusal::ChunkEnd, 400, ok_chunks(&[b"5\r\nhello!\r\n", b"5\r\nhello\n0\r\n\r\n"])),
+        row(ParseError::ChunkTooLarge, 400, ok_chunks(&[b"ffffffffffffffff\r\n"])),
         row(
-            Refusal::Truncated,
+            ParseError::ChunkExtension,
+            400,
+            ok_chunks(&[b"5 0\r\nhello\r\n", b"5;\0\r\nhello\r\n"]),
+        ),
+        row(ParseError::ChunkEnd, 400, ok_chunks(&[b"5\r\nhello!\r\n", b"5\r\nhello\n0\r\n\r\n"])),
+        row(
+            ParseError::Truncated,
             400,
             [
                 &b""[..],

@@ -9,9 +9,9 @@ use crate::cache::store::paged::Paged;
 
 use super::Order;
 use super::ghosts::{Ghost, Ghosts};
-use super::lean::{Lean, MOST, USE};
+use super::lean::{LruBias, MOST, USE};
 use super::queue::Queue;
-use super::rival::Rival;
+use super::rival::ShadowLru;
 
 /// Ghosts have their credit in steps of this: it fits a byte.
 const STEP: u64 = MOST / 256;
@@ -28,8 +28,8 @@ pub(super) struct Gdsf {
     /// The worth of the last that was evicted.
     floor: u64,
     ghosts: Ghosts,
-    rival: Rival,
-    lean: Lean,
+    rival: ShadowLru,
+    lean: LruBias,
 }
 
 /// An entry; without weight, there is none.
@@ -233,7 +233,7 @@ mod tests {
 
     /// How many of the requests for `keys` miss, with room for so many entries; and how much like LRU
     /// the order is then.
-    fn missed(room: usize, keys: impl Iterator<Item = usize>) -> (usize, Lean) {
+    fn missed(room: usize, keys: impl Iterator<Item = usize>) -> (usize, LruBias) {
         let (mut order, mut missed) = (Gdsf::default(), 0);
         for key in keys {
             if order.has(key) {

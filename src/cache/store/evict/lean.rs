@@ -8,18 +8,18 @@ pub(super) const MOST: u64 = 16 * USE;
 
 /// 0 for the least like LRU.
 #[derive(Debug)]
-pub(super) struct Lean(u64);
+pub(super) struct LruBias(u64);
 
 /// The most like LRU. Sizes count a little even then.
 const LRU: u64 = 16;
 
-impl Default for Lean {
+impl Default for LruBias {
     fn default() -> Self {
         Self(LRU / 2)
     }
 }
 
-impl Lean {
+impl LruBias {
     /// Leans away from LRU if that was the worse of both, else towards it, and that faster.
     pub(super) fn shift(&mut self, ahead: bool) {
         self.0 = if ahead { self.0.saturating_sub(1) } else { (self.0 + 4).min(LRU) };
@@ -78,10 +78,10 @@ mod tests {
 
     #[test]
     fn from_one_end_to_the_other() {
-        let ends = [Lean(0), Lean(LRU)];
-        assert_eq!(ends.each_ref().map(Lean::newcomer), [USE / 32, USE]);
-        assert_eq!(ends.each_ref().map(Lean::most), [MOST, 3 * USE / 2]);
-        for lean in (0..=LRU).map(Lean) {
+        let ends = [LruBias(0), LruBias(LRU)];
+        assert_eq!(ends.each_ref().map(LruBias::newcomer), [USE / 32, USE]);
+        assert_eq!(ends.each_ref().map(LruBias::most), [MOST, 3 * USE / 2]);
+        for lean in (0..=LRU).map(LruBias) {
             let values = [1, 200, 10_000, 1 << 24, usize::MAX].map(|w| lean.value(USE, w));
             assert!(values.is_sorted_by(|small, large| small > large), "{lean:?}: {values:?}");
             assert!(lean.value(MOST, 1) < 1 << 48 && lean.value(1, usize::MAX) > 0);
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn towards_lru_is_faster() {
-        let mut lean = Lean(2);
+        let mut lean = LruBias(2);
         lean.shift(false);
         assert_eq!(lean.0, 6);
         lean.shift(true);

@@ -17,7 +17,7 @@ const EVERYTHING: u16 = u16::MAX;
 
 /// What plain LRU would hold, and what it would have missed lately.
 #[derive(Debug)]
-pub(super) struct Rival {
+pub(super) struct ShadowLru {
     epoch: u16,
     /// Bytes used last in this epoch, in the one before it, and so on.
     latest: VecDeque<usize>,
@@ -40,7 +40,7 @@ struct Score {
     ahead: i64,
 }
 
-impl Default for Rival {
+impl Default for ShadowLru {
     fn default() -> Self {
         Self {
             epoch: 0,
@@ -54,7 +54,7 @@ impl Default for Rival {
     }
 }
 
-impl Rival {
+impl ShadowLru {
     /// Something of `weight` bytes is used, and was last in that epoch, if it is known. Whether it
     /// was a `hit`. The epoch of this use, to be noted with it.
     pub(super) fn used(&mut self, last: Option<u16>, weight: usize, hit: bool) -> u16 {
@@ -148,7 +148,7 @@ mod tests {
     /// What is said of requests for `keys` with memory for 1,000 of them, some of which are hits.
     fn verdicts(keys: impl Iterator<Item = usize>, hit: impl Fn(usize) -> bool) -> Vec<bool> {
         const WEIGHT: usize = 10;
-        let (mut rival, mut last) = (Rival::default(), HashMap::new());
+        let (mut rival, mut last) = (ShadowLru::default(), HashMap::new());
         let mut verdicts = Vec::new();
         for key in keys {
             let epoch = rival.used(last.get(&key).copied(), WEIGHT, hit(key));
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn bytes_of_the_epochs_are_those_used_last_in_them() {
-        let mut rival = Rival::default();
+        let mut rival = ShadowLru::default();
         let epoch = rival.used(None, 100, false);
         assert_eq!((rival.latest[0], rival.fetched), (100, 100));
         rival.used(Some(epoch), 100, true);
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn lru_holds_the_newest_epochs_that_fit() {
-        let mut rival = Rival::default();
+        let mut rival = ShadowLru::default();
         let mut epochs: Vec<u16> = Vec::new();
         for _ in 0..4 {
             epochs.push(rival.used(None, 500, false));
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn ahead_is_who_is_by_objects_and_by_bytes() {
         for (objects, bytes) in [(1, 1), (1, -1), (-1, 1)] {
-            let mut rival = Rival { seen: ENOUGH, ..Rival::default() };
+            let mut rival = ShadowLru { seen: ENOUGH, ..ShadowLru::default() };
             rival.used(None, 2000, false);
             (rival.objects.ahead, rival.bytes.ahead) = (1000 * objects, 1000 * bytes);
             assert_eq!(rival.judge(1000), Some(objects + bytes == 2));

@@ -8,7 +8,7 @@ use crate::http::{Method, Name, RequestHead, Status};
 use crate::proxy::address_text::AddressText;
 use crate::time::Now;
 
-use super::journal::Journal;
+use super::journal::ExchangeRecord;
 use super::log_text::{
     Dates, around_secret, fill, push_escaped, push_json, push_number, push_quoted, push_right,
     push_url,
@@ -59,7 +59,7 @@ impl Display for LogFormat {
 
 /// Adds the line of an exchange that is over `now`, with its line end.
 pub(super) fn write(
-    journal: &Journal,
+    journal: &ExchangeRecord,
     format: LogFormat,
     now: Now,
     dates: &mut Dates,
@@ -76,7 +76,7 @@ pub(super) fn write(
 }
 
 struct Line<'a> {
-    journal: &'a Journal,
+    journal: &'a ExchangeRecord,
     now: Now,
 }
 
@@ -287,7 +287,7 @@ impl Line<'_> {
 const MASK: &str = "***";
 
 /// Returns Squid's result code for an exchange, and the ending that says how it was cut off.
-fn squid_code(journal: &Journal) -> (&'static str, &'static str) {
+fn squid_code(journal: &ExchangeRecord) -> (&'static str, &'static str) {
     let request = journal.request.as_deref();
     let connect = request.is_some_and(|request| request.method() == Method::Connect);
     let code = match (journal.outcome, journal.forwarded) {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use crate::http::{FromClient, HeadLimits, ServerCodec};
+use crate::http::{HeadLimits, ServerCodec, ServerEvent};
 use crate::reactor::{Clock, VirtualClock};
 
 use super::*;
@@ -22,12 +22,12 @@ fn request(target: &str, referer: &[u8], agent: &[u8]) -> Option<RequestHead> {
     ]
     .concat();
     match ServerCodec::new().decode(&head, &HeadLimits::default()) {
-        Ok((_, Some(FromClient::Request(head)))) => Some(*head),
+        Ok((_, Some(ServerEvent::Request(head)))) => Some(*head),
         _ => None,
     }
 }
 
-fn written(journal: &Journal, format: LogFormat) -> String {
+fn written(journal: &ExchangeRecord, format: LogFormat) -> String {
     let mut out = String::new();
     write(journal, format, VirtualClock::default().now(), &mut Dates::default(), &mut out);
     let line = out.strip_suffix('\n').expect("a line has an end").to_owned();
@@ -47,7 +47,7 @@ fn behind_quoted(text: &str) -> &str {
     &text[end.expect("another quote") + 2..]
 }
 
-fn check_human(line: &str, journal: &Journal) {
+fn check_human(line: &str, journal: &ExchangeRecord) {
     let begin = line.find(" 192.0.2.1 ").expect("the client") + " 192.0.2.1       ".len();
     let target = line[begin..].split_once(' ').expect("the method").1.trim_start();
     let rest = match journal.unread {
@@ -97,16 +97,16 @@ fn check_json(line: &str) {
     }
 }
 
-fn check(journal: &Journal) {
+fn check(journal: &ExchangeRecord) {
     check_human(&written(journal, LogFormat::Human), journal);
     check_combined(&written(journal, LogFormat::Combined));
     check_squid(&written(journal, LogFormat::Squid));
     check_json(&written(journal, LogFormat::Json));
 }
 
-fn journal() -> Journal {
+fn journal() -> ExchangeRecord {
     let [client, listener] = ["192.0.2.1:4711", "192.0.2.2:80"].map(|text| text.parse().unwrap());
-    let mut journal = Journal::new(VirtualClock::default().now(), client, listener);
+    let mut journal = ExchangeRecord::new(VirtualClock::default().now(), client, listener);
     journal.status = Status::new(400);
     journal
 }

@@ -15,7 +15,7 @@ use crate::alloc_size::{filled, taken};
 use crate::cache::Content;
 use crate::http::Fields;
 use crate::proxy::error::ExchangeError;
-use crate::reactor::{Io, Reactor, Token, Wake};
+use crate::reactor::{Reactor, SocketId, Token, Wake};
 use crate::work;
 
 use super::io_slices::Slices;
@@ -34,11 +34,11 @@ pub(crate) enum State {
 
 /// What becomes of content that every reader has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retain {
+pub(crate) enum Retention {
     /// It is kept: it may be stored, or sent again.
-    All,
+    Full,
     /// It is let go.
-    Behind,
+    Window,
 }
 
 /// Content between a writer and its readers.
@@ -46,7 +46,7 @@ pub(crate) enum Retain {
 pub(crate) struct Body {
     state: State,
     length: Option<u64>,
-    retain: Retain,
+    retain: Retention,
     window: u64,
     writer: Token,
     writer_parked: bool,
@@ -67,7 +67,7 @@ const LARGEST_CHUNK: usize = 64 * 1024;
 impl Body {
     /// Content that `writer` will append, of this length if it is known. The writer may be `window`
     /// bytes ahead of its readers.
-    pub(crate) fn new(writer: Token, length: Option<u64>, retain: Retain, window: u64) -> Self {
+    pub(crate) fn new(writer: Token, length: Option<u64>, retain: Retention, window: u64) -> Self {
         Self {
             state: State::Streaming,
             length,
@@ -95,7 +95,7 @@ impl Body {
         self.length = length;
     }
 
-    pub(crate) const fn retain(&self) -> Retain {
+    pub(crate) const fn retain(&self) -> Retention {
         self.retain
     }
 
@@ -114,8 +114,8 @@ impl Body {
     pub(super) fn holds(&self) -> (u64, u64) {
         let held = self.held();
         let passing = match self.retain {
-            Retain::All => 0,
-            Retain::Behind => held.min(self.window.saturating_add(2 * LARGEST_CHUNK as u64)),
+            Retention::Full => 0,
+            Retention::Window => held.min(self.window.saturating_add(2 * LARGEST_CHUNK as u64)),
         };
         (held - passing, passing)
     }
@@ -154,8 +154,8 @@ impl Body {
     /// The offset of the reader that the writer must not outrun.
     fn gate(&self) -> Option<u64> {
         match self.retain {
-            Retain::All => self.readers.fastest(),
-            Retain::Behind => self.readers.slowest(),
+            Retention::Full => self.readers.fastest(),
+            Retention::Window => self.readers.slowest(),
         }
     }
 
@@ -222,7 +222,7 @@ impl Body {
 
     /// Lets go of what was read, now and from now on.
     pub(crate) fn let_go(&mut self) {
-        self.retain = Retain::Behind;
+        self.retain = Retention::Window;
         self.release();
     }
 
@@ -252,7 +252,7 @@ impl Body {
 
     /// Everything that has come, from the first byte, to be kept elsewhere.
     pub(crate) fn content(&mut self) -> Content {
-        debug_assert!(self.retain == Retain::All, "all of it is still here");
+        debug_assert!(self.retain == Retention::Full, "all of it is still here");
         self.sealed.push(std::mem::take(&mut self.tail));
         self.sealed.clone()
     }
@@ -268,7 +268,7 @@ impl Body {
     /// comes, and after that when there is more than it has [`park`](Self::park)ed at.
     pub(crate) fn attach(&mut self, token: Token) -> Option<ReaderKey> {
         let at = self.sealed.start();
-        let complete = self.retain == Retain::All || at == 0;
+        let complete = self.retain == Retention::Full || at == 0;
         complete.then(|| self.readers.add(at, token))
     }
 
@@ -345,7 +345,7 @@ impl Body {
 
     /// Lets go of what all readers have read, if it need not be kept.
     fn release(&mut self) {
-        if self.retain == Retain::All {
+        if self.retain == Retention::Full {
             return;
         }
         let Some(gate) = self.gate() else { return };
@@ -380,7 +380,7 @@ impl Body {
 pub(crate) fn receive_into<M>(
     body: &mut Body,
     left: u64,
-    io: Io,
+    io: SocketId,
     reactor: &mut Reactor<M>,
 ) -> Option<Poll<io::Result<usize>>> {
     if left == 0 {

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use crate::reactor::{Active, Arena};
+use crate::reactor::{Arena, Driven};
 
 use super::*;
 
 struct Thing;
-impl Active for Thing {
+impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
@@ -62,7 +62,7 @@ proptest! {
         window in 1u64..50_000,
     ) {
         let token = Arena::new().insert(Thing).token();
-        let retain = if all { Retain::All } else { Retain::Behind };
+        let retain = if all { Retention::Full } else { Retention::Window };
         let mut body = Body::new(token, None, retain, window);
         let mut wake = Woken::default();
         let mut readers: Vec<(ReaderKey, u64)> = Vec::new();
@@ -77,7 +77,7 @@ proptest! {
                     if let Some(key) = body.attach(token) {
                         readers.push((key, 0));
                     } else {
-                        prop_assert_eq!(body.retain(), Retain::Behind, "the start is kept if all is");
+                        prop_assert_eq!(body.retain(), Retention::Window, "the start is kept if all is");
                     }
                 }
                 Op::Read(who, n) if !readers.is_empty() => {
@@ -99,7 +99,7 @@ proptest! {
             }
             body.check();
             let slowest = readers.iter().map(|&(_, at)| at).min();
-            if let (Retain::Behind, Some(slowest)) = (body.retain(), slowest) {
+            if let (Retention::Window, Some(slowest)) = (body.retain(), slowest) {
                 let unread = body.end() - slowest;
                 prop_assert!(body.held() <= unread + 2 * LARGEST_CHUNK as u64, "what was read is gone");
             }
@@ -109,7 +109,7 @@ proptest! {
     #[test]
     fn what_is_kept_is_what_was_written(pieces in prop::collection::vec(1usize..70_000, 0..6)) {
         let token = Arena::new().insert(Thing).token();
-        let mut body = Body::new(token, None, Retain::All, u64::MAX);
+        let mut body = Body::new(token, None, Retention::Full, u64::MAX);
         let mut written = Vec::new();
         for piece in pieces {
             let bytes: Vec<u8> = (0..piece as u64).map(byte).collect();
@@ -125,7 +125,7 @@ proptest! {
 fn a_parked_reader_is_woken_once_for_more_and_for_the_end() {
     let mut arena = Arena::new();
     let (writer, reader) = (arena.insert(Thing).token(), arena.insert(Thing).token());
-    let mut body = Body::new(writer, None, Retain::Behind, 100);
+    let mut body = Body::new(writer, None, Retention::Window, 100);
     let key = body.attach(reader).unwrap();
     let mut wake = Woken::default();
     body.park(key);
@@ -141,7 +141,7 @@ fn a_parked_reader_is_woken_once_for_more_and_for_the_end() {
 fn a_writer_without_room_is_woken_when_half_of_the_window_is_read() {
     let mut arena = Arena::new();
     let (writer, reader) = (arena.insert(Thing).token(), arena.insert(Thing).token());
-    let mut body = Body::new(writer, None, Retain::Behind, 100);
+    let mut body = Body::new(writer, None, Retention::Window, 100);
     let key = body.attach(reader).unwrap();
     let mut wake = Woken::default();
     body.push(&[0; 100], &mut Woken::default());
@@ -155,7 +155,7 @@ fn a_writer_without_room_is_woken_when_half_of_the_window_is_read() {
 #[test]
 fn slow_readers_cost_nothing_while_everything_is_kept_and_gate_once_it_is_not() {
     let token = Arena::new().insert(Thing).token();
-    let mut body = Body::new(token, None, Retain::All, 100);
+    let mut body = Body::new(token, None, Retention::Full, 100);
     let (fast, slow) = (body.attach(token).unwrap(), body.attach(token).unwrap());
     let mut wake = Woken::default();
     body.push(&[0; 100], &mut wake);
@@ -171,7 +171,7 @@ fn slow_readers_cost_nothing_while_everything_is_kept_and_gate_once_it_is_not() 
 #[test]
 fn a_first_end_is_the_end() {
     let token = Arena::new().insert(Thing).token();
-    let mut body = Body::new(token, None, Retain::All, 100);
+    let mut body = Body::new(token, None, Retention::Full, 100);
     body.finish(State::Failed(ExchangeError::OriginGone), &mut Woken::default());
     body.finish(State::Complete(None), &mut Woken::default());
     assert!(matches!(body.state(), State::Failed(ExchangeError::OriginGone)));
@@ -179,7 +179,7 @@ fn a_first_end_is_the_end() {
 }
 
 /// Steps that it takes readers to read a few chunks as they come.
-fn reading(readers: usize, retain: Retain) -> u64 {
+fn reading(readers: usize, retain: Retention) -> u64 {
     let mut arena = Arena::new();
     let token = arena.insert(Thing).token();
     let mut body = Body::new(token, None, retain, 100_000);
@@ -200,7 +200,7 @@ fn reading(readers: usize, retain: Retain) -> u64 {
 
 #[test]
 fn reader_among_many_costs_no_more_than_among_few() {
-    for retain in [Retain::All, Retain::Behind] {
+    for retain in [Retention::Full, Retention::Window] {
         let (few, many) = (reading(10, retain), reading(5_000, retain));
         assert!(many < 600 * few, "{many} steps for 5,000 readers, {few} for 10");
     }
@@ -209,7 +209,7 @@ fn reader_among_many_costs_no_more_than_among_few() {
 #[test]
 fn readers_that_come_and_go_are_forgotten() {
     let token = Arena::new().insert(Thing).token();
-    let mut body = Body::new(token, None, Retain::All, 100);
+    let mut body = Body::new(token, None, Retention::Full, 100);
     let stays = body.attach(token).unwrap();
     for _ in 0..1000 {
         let leaves = body.attach(token).unwrap();
