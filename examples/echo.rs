@@ -8,7 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::{
-    Accepted, App, Arena, Budget, Driven, Event, Id, Listener, Reactor, SocketId, Token, Wake, Why,
+    Accepted, App, Arena, Budget, Driven, Event, Id, Listener, Reactor, SocketId, Token, Wake,
+    WakeReason,
 };
 
 const IDLE: Duration = Duration::from_secs(60);
@@ -45,7 +46,7 @@ impl App for Echo {
         } else if let Some(id) = token.id::<Client>()
             && let Some(client) = self.clients.get_mut(id)
         {
-            let idle = why == Why::TIMER;
+            let idle = why == WakeReason::TIMER;
             if idle || client.drive(reactor, token).is_err() {
                 reactor.close(client.io);
                 self.clients.remove(id);

@@ -18,7 +18,7 @@ use tidegate::http::{
     HeadLimits, HeadWriter, Method, Name, RequestHead, ServerCodec, ServerEvent, Status, date, hop,
 };
 use tidegate::reactor::{
-    App, Arena, Driven, Event, Id, Listener, Now, Reactor, SocketId, Token, Wake, Why,
+    App, Arena, Driven, Event, Id, Listener, Now, Reactor, SocketId, Token, Wake, WakeReason,
 };
 
 const IDLE: Duration = Duration::from_secs(60);
@@ -65,7 +65,7 @@ impl App for Origin {
         } else if let Some(id) = token.id::<Client>()
             && let Some(client) = self.clients.get_mut(id)
         {
-            let idle = why == Why::TIMER && client.not_before.is_none();
+            let idle = why == WakeReason::TIMER && client.not_before.is_none();
             if idle || client.drive(reactor, token, &mut self.served).is_err() {
                 reactor.close(client.io);
                 self.clients.remove(id);

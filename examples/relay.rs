@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tidegate::reactor::{
     Accepted, App, Arena, Budget, Connector, Driven, Event, Id, Listener, Reactor, SocketId, Token,
-    Wake, Why,
+    Wake, WakeReason,
 };
 
 const STAGGER: Duration = Duration::from_millis(250);
@@ -119,7 +119,7 @@ impl Relay {
         }
     }
 
-    fn relay(&mut self, reactor: &mut Reactor<()>, id: Id<Pair>, why: Why) {
+    fn relay(&mut self, reactor: &mut Reactor<()>, id: Id<Pair>, why: WakeReason) {
         let Some(pair) = self.pairs.get_mut(id) else { return };
         let Poll::Ready(end) = pair.drive(reactor, id.token(), why) else { return };
         for io in pair.sockets {
@@ -145,8 +145,13 @@ impl Pair {
     }
 
     /// Done when both directions have ended.
-    fn drive(&mut self, reactor: &mut Reactor<()>, token: Token, why: Why) -> Poll<io::Result<()>> {
-        if why == Why::TIMER {
+    fn drive(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        token: Token,
+        why: WakeReason,
+    ) -> Poll<io::Result<()>> {
+        if why == WakeReason::TIMER {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         reactor.set_deadline(token, Some(reactor.now().mono + IDLE));

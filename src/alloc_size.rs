@@ -8,13 +8,13 @@ const STEP: usize = 16;
 
 /// What an allocation of `bytes` takes.
 #[must_use]
-pub const fn taken(bytes: usize) -> usize {
+pub const fn rounded_up(bytes: usize) -> usize {
     bytes.saturating_add(step(bytes) - 1) / step(bytes) * step(bytes)
 }
 
 /// The most that takes no more than it holds, of up to `bytes`: nothing is lost by rounding up.
 #[must_use]
-pub const fn filled(bytes: usize) -> usize {
+pub const fn rounded_down(bytes: usize) -> usize {
     bytes / step(bytes) * step(bytes)
 }
 
@@ -34,17 +34,27 @@ mod tests {
     #[test]
     fn a_fifth_is_lost_at_most() {
         for bytes in 65..100_000 {
-            assert!(taken(bytes) >= bytes && taken(bytes) <= bytes + bytes / 4, "{bytes}");
-            assert_eq!(taken(taken(bytes)), taken(bytes), "{bytes}");
-            assert!(filled(bytes) <= bytes && taken(filled(bytes)) == filled(bytes), "{bytes}");
+            assert!(
+                rounded_up(bytes) >= bytes && rounded_up(bytes) <= bytes + bytes / 4,
+                "{bytes}"
+            );
+            assert_eq!(rounded_up(rounded_up(bytes)), rounded_up(bytes), "{bytes}");
+            assert!(
+                rounded_down(bytes) <= bytes
+                    && rounded_up(rounded_down(bytes)) == rounded_down(bytes),
+                "{bytes}"
+            );
         }
     }
 
     #[test]
     fn sizes_are_these() {
         let sizes = [(0, 0), (1, 16), (16, 16), (65, 80), (128, 128), (129, 160), (257, 320)];
-        sizes.iter().for_each(|&(bytes, size)| assert_eq!(taken(bytes), size));
-        assert_eq!((taken(4097), filled(5119), taken(65_536)), (5120, 4096, 65_536));
-        assert_eq!(taken(usize::MAX), usize::MAX);
+        sizes.iter().for_each(|&(bytes, size)| assert_eq!(rounded_up(bytes), size));
+        assert_eq!(
+            (rounded_up(4097), rounded_down(5119), rounded_up(65_536)),
+            (5120, 4096, 65_536)
+        );
+        assert_eq!(rounded_up(usize::MAX), usize::MAX);
     }
 }

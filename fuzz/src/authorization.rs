@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tidegate::auth::{
-    Authenticator, Line, RealmUsers, Request, Secret, Settings, Side, Users, Verdict, basic,
-    digest, edit,
+    AuthResult, Authenticator, RealmUsers, Request, Secret, Settings, Side, UserEntry, Users,
+    basic, digest, edit,
 };
 use tidegate::http::{Fields, Name};
 use tidegate::reactor::{Clock, VirtualClock};
@@ -71,20 +71,22 @@ fn check_verdict(value: &[u8]) {
     let clock = VirtualClock::at(UNIX_EPOCH + Duration::from_secs(1 << 30));
     let request = Request { method: "GET", target: "/a?b", fields: &fields };
     let verdict = door.verify(&request, clock.now());
-    let refused =
-        matches!(verdict, Verdict::Challenge(_) | Verdict::Malformed(_) | Verdict::Misdirected);
+    let refused = matches!(
+        verdict,
+        AuthResult::Challenge(_) | AuthResult::Malformed(_) | AuthResult::Misdirected
+    );
     assert!(refused, "{verdict:?}");
 }
 
 /// What is done to one user's lines leaves the others.
 fn check_file(text: &[u8]) {
     let mut users = Users::default();
-    let lines: Vec<Line> = edit::list(text).collect();
+    let lines: Vec<UserEntry> = edit::list(text).collect();
     if users.read("users", text).is_ok() {
         assert!(users.len() <= lines.len() && users.is_empty() == lines.is_empty());
     }
     for line in &lines {
-        assert_eq!(Line::parse(line.text().as_bytes()), Ok(Some(line.clone())));
+        assert_eq!(UserEntry::parse(line.text().as_bytes()), Ok(Some(line.clone())));
         let left = edit::remove(text, line.user()).expect("there is such a line");
         let others = lines.iter().filter(|other| other.user() != line.user()).cloned();
         assert!(edit::list(&left).eq(others));

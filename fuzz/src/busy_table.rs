@@ -136,7 +136,7 @@ impl Pair {
             }
             Lookup::Stale(..) => assert!(selected.is_some() && !fresh && joinable.next().is_none()),
             Lookup::Miss(_) => assert!(selected.is_none() && joinable.next().is_none()),
-            Lookup::Part(..) => panic!("nothing is stored in parts"),
+            Lookup::Partial(..) => panic!("nothing is stored in parts"),
         }
     }
 

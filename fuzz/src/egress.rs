@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use tidegate::access::{
-    Denial, DestinationPolicy, GivenRule, Host, Own, RequestContext, Rule, RuleOption, RuleSet,
-    Scheme, read_rules,
+    Denial, DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, Rule, RuleOption,
+    RuleSet, Scheme, read_rules,
 };
 
 /// More are not tried one by one.
@@ -60,7 +60,7 @@ fn set(text: &[u8]) -> Option<DestinationPolicy> {
 
 /// The first of the rules that fits decides.
 fn compare(all: &DestinationPolicy, each: &[DestinationPolicy], host: &Host, address: IpAddr) {
-    let own = Own::default();
+    let own = LocalAddresses::default();
     let fits = |rule: &&DestinationPolicy| {
         rule.rule_for(&asker(), (host, 80), Some(address), &own).is_some()
     };
@@ -78,9 +78,9 @@ pub(crate) fn judge(
     policy: &DestinationPolicy,
     host: &Host,
     address: IpAddr,
-    own: &Own,
+    own: &LocalAddresses,
 ) -> Result<(), Denial> {
-    let judgement = policy.ask(&asker(), host, 80, own)?;
+    let judgement = policy.check_request(&asker(), host, 80, own)?;
     policy.judge(&judgement, host, address, own).map(drop)
 }
 

@@ -89,11 +89,11 @@ fn check(extents: &Extents, naive: &Naive) {
     let parts: Vec<_> = extents.parts().iter().map(|part| (part.start(), part.end())).collect();
     assert_eq!(parts, naive.0);
     assert_eq!(extents.is_whole(), naive.0 == [(0, LENGTH)]);
-    assert_eq!(extents.here(), naive.0.iter().map(|(first, end)| end - first).sum());
+    assert_eq!(extents.stored_bytes(), naive.0.iter().map(|(first, end)| end - first).sum());
     for (first, end) in [(0, LENGTH), (LENGTH / 3, LENGTH / 2), (5, 5)] {
         let holes = naive.holes(first, end);
-        assert_eq!(extents.holes_in(first, end).collect::<Vec<_>>(), holes);
-        assert_eq!(extents.hole_in(first, end), holes.first().copied());
+        assert_eq!(extents.gaps_in(first, end).collect::<Vec<_>>(), holes);
+        assert_eq!(extents.next_gap(first, end), holes.first().copied());
     }
     for &(first, end) in &naive.0 {
         let bytes: Vec<u8> = extents.from(first).flatten().copied().collect();

@@ -1,6 +1,6 @@
 //! Protected paths: whatever an origin may take for one is not taken for another here.
 
-use tidegate::auth::{PathMatch, PathPrefix, place};
+use tidegate::auth::{PathMatch, PathPrefix, match_path};
 
 /// Any bytes as a path, as several origins read it.
 pub fn rules(path: &[u8]) {
@@ -9,8 +9,8 @@ pub fn rules(path: &[u8]) {
         return;
     }
     let prefix = |text: &str| -> PathPrefix { text.parse().expect("it is a prefix") };
-    let alone = place(path, &[prefix("/admin")]);
-    let beside = place(path, &[prefix("/"), prefix("/admin")]);
+    let alone = match_path(path, &[prefix("/admin")]);
+    let beside = match_path(path, &[prefix("/"), prefix("/admin")]);
     match alone {
         PathMatch::Nowhere => assert_eq!(beside, PathMatch::Below(0)),
         PathMatch::Below(_) | PathMatch::Ambiguous => assert_ne!(beside, PathMatch::Below(0)),

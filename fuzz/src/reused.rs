@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidegate::auth::VerifyJob;
 use tidegate::http::{ClientCodec, ClientEvent, HeadLimits, Method};
 use tidegate::proxy::{
-    Environment, Mail, NoLog, PasswordVerifier, ReclaimAtOnce, Resolver, Settings, Worker,
+    Environment, Mail, NameResolver, NoLog, PasswordVerifier, ReclaimAtOnce, Settings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{App, Arena, Driven, Event, Listener, Reactor, SocketId, Token};
@@ -29,7 +29,7 @@ const METHODS: [&str; 4] = ["GET", "HEAD", "GET", "POST"];
 #[derive(Debug)]
 struct Nobody;
 
-impl Resolver for Nobody {
+impl NameResolver for Nobody {
     fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use tidegate::access::{AddressClass, DestinationPolicy, Host, Own};
+use tidegate::access::{AddressClass, DestinationPolicy, Host, LocalAddresses};
 
 use super::egress::judge;
 
@@ -36,9 +36,9 @@ fn check_judgement(host: &Host, address: IpAddr) {
     let class = AddressClass::of(address);
     let judged = policy.judge_address(host, address);
     assert_eq!(judged.is_ok(), class == AddressClass::Global);
-    let nowhere = judge(&policy, host, address, &Own::default());
+    let nowhere = judge(&policy, host, address, &LocalAddresses::default());
     assert_eq!(nowhere, judged);
-    let here = Own { addresses: vec![address.to_canonical()], listeners: Vec::new() };
+    let here = LocalAddresses { addresses: vec![address.to_canonical()], listeners: Vec::new() };
     assert!(judge(&policy, host, address, &here).is_err());
     if let IpAddr::V4(v4) = address {
         assert_eq!(AddressClass::of(v4.to_ipv6_mapped().into()), class);

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::denial::Denial;
-use super::embedded::facets;
+use super::embedded::embedded_addresses;
 use super::net::Cidr;
-use super::own::Own;
+use super::own::LocalAddresses;
 use super::pattern::NamePattern;
 use super::ports::Ports;
 use super::rules::RuleSet;
@@ -113,7 +113,7 @@ impl DestinationPolicy {
         &self,
         host: &Host,
         to: SocketAddr,
-        own: &Own,
+        own: &LocalAddresses,
         lifted: impl Fn(IpAddr, AddressClass) -> bool,
     ) -> Result<(), Denial> {
         if own.listens_at(to) {
@@ -131,7 +131,7 @@ impl DestinationPolicy {
         lifted: impl Fn(IpAddr, AddressClass) -> bool,
     ) -> Result<(), Denial> {
         let name = host.name();
-        for facet in facets(address) {
+        for facet in embedded_addresses(address) {
             let class = class_of(facet);
             if class != AddressClass::Global
                 && !lifted(facet, class)
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn this_machine_and_this_proxy_are_no_destinations() {
-        let own = Own {
+        let own = LocalAddresses {
             addresses: vec!["93.184.216.34".parse().unwrap(), "10.0.0.5".parse().unwrap()],
             listeners: vec!["0.0.0.0:3128".parse().unwrap()],
         };

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// All addresses that have to be allowed for `address` to be: those it embeds, then its own. An
 /// IPv4-mapped address (RFC 4291 §2.5.5.2) has none of its own; it is the other way to write IPv4.
-pub(super) fn facets(address: IpAddr) -> Vec<IpAddr> {
+pub(super) fn embedded_addresses(address: IpAddr) -> Vec<IpAddr> {
     match address.to_canonical() {
         IpAddr::V4(v4) => vec![v4.into()],
         IpAddr::V6(v6) => {
@@ -16,10 +16,10 @@ pub(super) fn facets(address: IpAddr) -> Vec<IpAddr> {
 
 /// Where a packet to `address` ends for certain. Within most addresses, anybody may write another that
 /// is never reached: who may go to that one may not go there.
-pub(super) fn ends(address: IpAddr) -> Vec<IpAddr> {
+pub(super) fn reachable_addresses(address: IpAddr) -> Vec<IpAddr> {
     match address.to_canonical() {
         IpAddr::V6(v6) if matches!(v6.segments(), [0x64, 0xff9b, 0, 0, 0, 0, ..]) => {
-            facets(address)
+            embedded_addresses(address)
         }
         address => vec![address],
     }
@@ -106,7 +106,7 @@ mod tests {
             ("2002:a00:1::1", &["2002:a00:1::1"]),
             ("2606:4700::5efe:10.0.0.1", &["2606:4700::5efe:a00:1"]),
         ] {
-            let ends = ends(address.parse().unwrap());
+            let ends = reachable_addresses(address.parse().unwrap());
             let ends: Vec<_> = ends.iter().map(ToString::to_string).collect();
             assert_eq!(ends, expected, "{address}");
         }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_mapped_address_is_what_it_maps() {
-        let facets = facets("::ffff:10.0.0.1".parse().unwrap());
+        let facets = embedded_addresses("::ffff:10.0.0.1".parse().unwrap());
         assert_eq!(facets, ["10.0.0.1".parse::<IpAddr>().unwrap()]);
     }
 }

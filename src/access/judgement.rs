@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::condition::{RequestContext, Scheme};
 use super::denial::Denial;
 use super::destination::DestinationPolicy;
-use super::own::Own;
-use super::rules::{Answer, Decision, Exemptions, RuleRef, RuleSet};
+use super::own::LocalAddresses;
+use super::rules::{Decision, Exemptions, NameDecision, RuleRef, RuleSet};
 use super::spelling::Host;
 
 /// What is decided of a request before the addresses of its destination are known, and what each of
@@ -15,7 +15,7 @@ use super::spelling::Host;
 #[derive(Clone, Debug)]
 pub struct RuleDecision {
     rules: Arc<RuleSet>,
-    answer: Answer,
+    answer: NameDecision,
     port: u16,
     connect: bool,
 }
@@ -52,12 +52,12 @@ impl DestinationPolicy {
     ///
     /// # Errors
     /// The denial, if nothing depends on the addresses.
-    pub fn ask(
+    pub fn check_request(
         &self,
         asker: &RequestContext<'_>,
         host: &Host,
         port: u16,
-        own: &Own,
+        own: &LocalAddresses,
     ) -> Result<RuleDecision, Denial> {
         let answer = self.egress.ask(asker, host, port, own);
         let connect = asker.scheme == Scheme::Https;
@@ -83,7 +83,7 @@ impl DestinationPolicy {
         asker: &RequestContext<'_>,
         (host, port): (&Host, u16),
         address: Option<IpAddr>,
-        own: &Own,
+        own: &LocalAddresses,
     ) -> Option<RuleRef> {
         self.egress.fitting(asker, (host, port), address, own)
     }
@@ -98,7 +98,7 @@ impl DestinationPolicy {
         judgement: &RuleDecision,
         host: &Host,
         address: IpAddr,
-        own: &Own,
+        own: &LocalAddresses,
     ) -> Result<Option<RuleRef>, Denial> {
         let RuleDecision { rules, answer, port, connect, .. } = judgement;
         let (lifted, reported) = match rules.judge(answer, host, address, own) {

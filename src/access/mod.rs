@@ -24,7 +24,7 @@ pub use denial::Denial;
 pub use destination::{DestinationPolicy, DestinationRule};
 pub use judgement::RuleDecision;
 pub use net::Cidr;
-pub use own::Own;
+pub use own::LocalAddresses;
 pub use pattern::NamePattern;
 pub use ports::Ports;
 pub use rule::{Action, Destination, Destinations, Rule, RuleError};

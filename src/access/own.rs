@@ -2,19 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::embedded::facets;
+use super::embedded::embedded_addresses;
 use super::special::AddressClass;
 
 /// Addresses of this machine, and listeners of this proxy.
 #[derive(Clone, Debug, Default)]
-pub struct Own {
+pub struct LocalAddresses {
     /// Addresses of its interfaces.
     pub addresses: Vec<IpAddr>,
     /// Where this proxy listens; an unspecified address means all of this machine.
     pub listeners: Vec<SocketAddr>,
 }
 
-impl Own {
+impl LocalAddresses {
     /// The class of an address as such, whatever it embeds, for this machine.
     pub(super) fn class_of(&self, address: IpAddr) -> AddressClass {
         let class = AddressClass::as_such(address);
@@ -27,7 +27,7 @@ impl Own {
     pub fn listens_at(&self, to: SocketAddr) -> bool {
         let mut same_port = self.listeners.iter().filter(|listener| listener.port() == to.port());
         same_port.any(|listener| {
-            facets(to.ip()).into_iter().any(|facet| self.reaches(facet, listener.ip()))
+            embedded_addresses(to.ip()).into_iter().any(|facet| self.reaches(facet, listener.ip()))
         })
     }
 
@@ -55,8 +55,8 @@ impl Own {
 mod tests {
     use super::*;
 
-    fn own(listeners: &[&str]) -> Own {
-        Own {
+    fn own(listeners: &[&str]) -> LocalAddresses {
+        LocalAddresses {
             addresses: ["127.0.0.1", "::1", "10.0.0.5", "93.184.216.34", "2606:4700::5"]
                 .map(|text| text.parse().unwrap())
                 .to_vec(),

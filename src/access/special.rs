@@ -7,7 +7,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::embedded::facets;
+use super::embedded::embedded_addresses;
 
 /// When IANA last changed the registries that the table follows.
 pub const REGISTRY_DATE: &str = "2025-10-09";
@@ -64,7 +64,7 @@ impl AddressClass {
     /// The class of `address`: of an IPv4 address that it embeds, if that is special, or its own.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
-        let mut classes = facets(address).into_iter().map(Self::as_such);
+        let mut classes = embedded_addresses(address).into_iter().map(Self::as_such);
         classes.find(|&class| class != Self::Global).unwrap_or(Self::Global)
     }
 

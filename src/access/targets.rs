@@ -23,11 +23,11 @@ pub(super) struct Targets {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fit<'a> {
     pub(super) line: LineNumber,
-    what: What<'a>,
+    what: Matched<'a>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum What<'a> {
+enum Matched<'a> {
     Any,
     Name(Found<'a>),
     Range(Cidr),
@@ -58,13 +58,14 @@ impl Targets {
     /// What fits a name whatever its addresses are.
     pub(super) fn find_name(&self, name: &str) -> Option<Fit<'_>> {
         let named = self.names.find(name);
-        let named = named.map(|found| Fit { line: found.line, what: What::Name(found) });
+        let named = named.map(|found| Fit { line: found.line, what: Matched::Name(found) });
         first([self.find_any(), named])
     }
 
     /// What may fit a name, depending on its addresses.
     pub(super) fn may_find(&self, name: &str) -> Option<Fit<'_>> {
-        let range = self.ranges.first().map(|(range, line)| Fit { line, what: What::Range(range) });
+        let range =
+            self.ranges.first().map(|(range, line)| Fit { line, what: Matched::Range(range) });
         first([range, self.within.may_find(name).map(Fit::within)])
     }
 
@@ -76,12 +77,12 @@ impl Targets {
         };
         let ranges = facets.iter().filter_map(|&facet| self.ranges.find(facet));
         let range = ranges.min_by_key(|&(_, line)| line);
-        let range = range.map(|(range, line)| Fit { line, what: What::Range(range) });
+        let range = range.map(|(range, line)| Fit { line, what: Matched::Range(range) });
         first([named, range, within])
     }
 
     fn find_any(&self) -> Option<Fit<'_>> {
-        self.any.map(|line| Fit { line, what: What::Any })
+        self.any.map(|line| Fit { line, what: Matched::Any })
     }
 }
 
@@ -92,14 +93,14 @@ pub(super) fn first<'a>(fits: impl IntoIterator<Item = Option<Fit<'a>>>) -> Opti
 
 impl<'a> Fit<'a> {
     const fn within(found: FoundInRange<'a>) -> Self {
-        Self { line: found.line, what: What::Within(found) }
+        Self { line: found.line, what: Matched::Within(found) }
     }
 
     /// The addresses that it names.
     pub(super) const fn range(&self) -> Option<Cidr> {
         match self.what {
-            What::Range(range) => Some(range),
-            What::Within(found) => found.range,
+            Matched::Range(range) => Some(range),
+            Matched::Within(found) => found.range,
             _ => None,
         }
     }
@@ -109,10 +110,10 @@ impl<'a> Fit<'a> {
 impl fmt::Display for Fit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.what {
-            What::Any => Ok(()),
-            What::Name(Found { name, reach, .. }) => write!(f, " {}{name}", reach.prefix()),
-            What::Range(range) => write!(f, " {range}"),
-            What::Within(FoundInRange { name, reach, range, .. }) => {
+            Matched::Any => Ok(()),
+            Matched::Name(Found { name, reach, .. }) => write!(f, " {}{name}", reach.prefix()),
+            Matched::Range(range) => write!(f, " {range}"),
+            Matched::Within(FoundInRange { name, reach, range, .. }) => {
                 write!(f, " {}{name}=", reach.prefix())?;
                 match range {
                     Some(range) => range.fmt(f),

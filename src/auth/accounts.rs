@@ -94,7 +94,7 @@ impl RealmUsers {
     pub(super) fn for_basic(&self, name: &str, nobody: &Decoy) -> Option<(&User, bool)> {
         let known = self.users.find(name).filter(|user| user.serves_basic(&self.realm));
         known.map(|user| (user, true)).or_else(|| {
-            let stand_in = self.basic.get(nobody.place_of(name, self.basic.len()))?;
+            let stand_in = self.basic.get(nobody.decoy_index(name, self.basic.len()))?;
             self.users.find(stand_in).map(|user| (user, false))
         })
     }
@@ -135,7 +135,7 @@ pub(super) struct Decoy {
 
 impl Decoy {
     pub(super) fn new(secret: &Secret) -> Self {
-        let ha1 = |of: Algorithm| of.nobodys(&secret.mac("nobody", &[]));
+        let ha1 = |of: Algorithm| of.decoy(&secret.mac("nobody", &[]));
         let (sha256, md5) = (ha1(Algorithm::Sha256), ha1(Algorithm::Md5));
         Self { secret: secret.clone(), sha256, md5 }
     }
@@ -148,7 +148,7 @@ impl Decoy {
     }
 
     /// Returns the place among `count` users by which `name`, which no user has, is judged.
-    fn place_of(&self, name: &str, count: usize) -> usize {
+    fn decoy_index(&self, name: &str, count: usize) -> usize {
         let mac = self.secret.mac("stand-in", &[name.as_bytes()]);
         let number = usize::from_be_bytes(*mac.first_chunk().expect("it is shorter"));
         number.checked_rem(count).unwrap_or(0)

@@ -92,7 +92,7 @@ impl Algorithm {
     }
 
     /// An [`Ha1`] of nobody, made of arbitrary bytes.
-    pub(super) fn nobodys(self, bytes: &[u8]) -> Ha1 {
+    pub(super) fn decoy(self, bytes: &[u8]) -> Ha1 {
         Ha1::new(self.hash(&[bytes]))
     }
 }

@@ -13,7 +13,7 @@ use super::realm::Realm;
 use super::secret::{Secret, wiping_stack};
 use super::settings::Settings;
 use super::users::User;
-use super::verdict::{Accepted, ChallengeReason, Request, Side, Verdict};
+use super::verdict::{Accepted, AuthResult, ChallengeReason, Request, Side};
 
 /// Bytes of the stack in which looking at a password may leave copies.
 const STACK: usize = 4 * 1024;
@@ -67,13 +67,13 @@ impl Authenticator {
 
     /// Judges the credentials of `request`.
     #[must_use]
-    pub fn verify(&mut self, request: &Request<'_>, now: Now) -> Verdict {
+    pub fn verify(&mut self, request: &Request<'_>, now: Now) -> AuthResult {
         let mut values = request.fields.all(self.settings.side.credentials());
         let Some(value) = values.next() else {
-            return Verdict::Challenge(ChallengeReason::Missing);
+            return AuthResult::Challenge(ChallengeReason::Missing);
         };
         if values.next().is_some() {
-            return Verdict::Malformed("there are several sets of credentials");
+            return AuthResult::Malformed("there are several sets of credentials");
         }
         let (scheme, rest) = split(value);
         if self.settings.basic && scheme.eq_ignore_ascii_case(b"Basic") {
@@ -81,14 +81,14 @@ impl Authenticator {
         } else if self.settings.digest && scheme.eq_ignore_ascii_case(b"Digest") {
             self.verify_digest(rest, request, now)
         } else {
-            Verdict::Challenge(ChallengeReason::NotOffered)
+            AuthResult::Challenge(ChallengeReason::NotOffered)
         }
     }
 
     /// Whether `request` has credentials that may be an answer to a challenge of this realm: of Basic,
     /// which does not say for which one they are, all.
     #[must_use]
-    pub fn claims(&self, request: &Request<'_>) -> bool {
+    pub fn recognizes(&self, request: &Request<'_>) -> bool {
         let Settings { basic, digest, .. } = self.settings;
         request.fields.all(self.settings.side.credentials()).any(|value| {
             let (scheme, rest) = split(value);
@@ -100,13 +100,13 @@ impl Authenticator {
         })
     }
 
-    fn verify_basic(&mut self, token: &[u8], now: Now) -> Verdict {
+    fn verify_basic(&mut self, token: &[u8], now: Now) -> AuthResult {
         let sent = match basic::Credentials::parse(token) {
             Ok(sent) => sent,
-            Err(what) => return Verdict::Malformed(what),
+            Err(what) => return AuthResult::Malformed(what),
         };
         let Some((user, known)) = self.accounts.for_basic(&sent.user, &self.nobody) else {
-            return Verdict::Challenge(ChallengeReason::NotOffered);
+            return AuthResult::Challenge(ChallengeReason::NotOffered);
         };
         let Some(hash) = user.hash() else {
             return judge_directly(user, known, &sent, self.accounts.realm());
@@ -114,22 +114,22 @@ impl Authenticator {
         let job = VerifyJob::new(hash, sent, known, &self.secret);
         match self.verdicts.get(&job.ticket(), now.mono) {
             Some(good) => verdict(job.done(good)),
-            None => Verdict::NeedsHashing(Box::new(job)),
+            None => AuthResult::NeedsHashing(Box::new(job)),
         }
     }
 
-    fn verify_digest(&mut self, params: &[u8], request: &Request<'_>, now: Now) -> Verdict {
+    fn verify_digest(&mut self, params: &[u8], request: &Request<'_>, now: Now) -> AuthResult {
         match digest::Credentials::parse(params) {
             Ok(sent) => {
                 let known = (&*self.accounts, &self.nobody);
                 self.digest.verify(&sent, request, known, now.wall)
             }
-            Err(what) => Verdict::Malformed(what),
+            Err(what) => AuthResult::Malformed(what),
         }
     }
 
     /// What comes of a request whose job is done. It is remembered.
-    pub fn conclude(&mut self, done: VerifyResult, now: Now) -> Verdict {
+    pub fn finish_verification(&mut self, done: VerifyResult, now: Now) -> AuthResult {
         self.verdicts.put(&done, now.mono);
         verdict(done)
     }
@@ -156,22 +156,27 @@ fn split(value: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Judges by a line of Digest, which takes no time.
-fn judge_directly(user: &User, known: bool, sent: &basic::Credentials, realm: &Realm) -> Verdict {
+fn judge_directly(
+    user: &User,
+    known: bool,
+    sent: &basic::Credentials,
+    realm: &Realm,
+) -> AuthResult {
     let matches = |&of: &digest::Algorithm| {
         user.ha1(realm, of).map(|ha1| of.matches(ha1, &sent.user, realm, &sent.password))
     };
     let good = digest::Algorithm::ALL.iter().find_map(matches).unwrap_or(false);
     if good && known {
-        Verdict::Accepted(Accepted { user: user.name.clone(), info: None })
+        AuthResult::Accepted(Accepted { user: user.name.clone(), info: None })
     } else {
-        Verdict::Challenge(ChallengeReason::Wrong)
+        AuthResult::Challenge(ChallengeReason::Wrong)
     }
 }
 
-fn verdict(done: VerifyResult) -> Verdict {
+fn verdict(done: VerifyResult) -> AuthResult {
     if done.good {
-        Verdict::Accepted(Accepted { user: done.user, info: None })
+        AuthResult::Accepted(Accepted { user: done.user, info: None })
     } else {
-        Verdict::Challenge(ChallengeReason::Wrong)
+        AuthResult::Challenge(ChallengeReason::Wrong)
     }
 }

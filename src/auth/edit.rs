@@ -1,12 +1,12 @@
 //! Files of users, changed: every line that is not meant stays as it is, byte for byte.
 
-use super::line::Line;
+use super::line::UserEntry;
 
 /// The file with `line` in place of the one it replaces, or at the end.
 ///
 /// A line that cannot be read is nobody's, and stays.
 #[must_use]
-pub fn set(text: &[u8], line: &Line) -> Vec<u8> {
+pub fn set(text: &[u8], line: &UserEntry) -> Vec<u8> {
     let new = line.text() + "\n";
     let mut written = false;
     let mut out = Vec::with_capacity(text.len() + new.len() + 1);
@@ -38,7 +38,7 @@ pub fn remove(text: &[u8], user: &str) -> Option<Vec<u8>> {
 }
 
 /// The lines that can be read, in their order.
-pub fn list(text: &[u8]) -> impl Iterator<Item = Line> {
+pub fn list(text: &[u8]) -> impl Iterator<Item = UserEntry> {
     lines(text).filter_map(read)
 }
 
@@ -47,8 +47,8 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|&byte| byte == b'\n')
 }
 
-fn read(line: &[u8]) -> Option<Line> {
-    Line::parse(line.strip_suffix(b"\n").unwrap_or(line)).ok().flatten()
+fn read(line: &[u8]) -> Option<UserEntry> {
+    UserEntry::parse(line.strip_suffix(b"\n").unwrap_or(line)).ok().flatten()
 }
 
 #[cfg(test)]
@@ -64,12 +64,12 @@ mod tests {
     const OLD: &str = "$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.";
     const NEW: &str = "$apr1$dpWweCo.$3lg41Q0jCVg8tM730gOJ60";
 
-    fn hashed(user: &str) -> Line {
+    fn hashed(user: &str) -> UserEntry {
         let proof = StoredSecret::Hash(PasswordHash::parse(NEW).unwrap());
-        Line::new(user, proof).unwrap()
+        UserEntry::new(user, proof).unwrap()
     }
 
-    fn set_text(text: &str, line: &Line) -> String {
+    fn set_text(text: &str, line: &UserEntry) -> String {
         String::from_utf8(set(text.as_bytes(), line)).unwrap()
     }
 
@@ -89,7 +89,7 @@ mod tests {
         let password = Password::new("secret").unwrap();
         let line = |realm: &str, algorithm| {
             let proof = StoredSecret::digest(realm.parse().unwrap(), algorithm, "alice", &password);
-            Line::new("alice", proof).unwrap()
+            UserEntry::new("alice", proof).unwrap()
         };
         let mut text = String::new();
         for line in [

@@ -10,7 +10,7 @@ use super::secret::{Ha1, Password};
 
 /// A user, and what is known of the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct UserEntry {
     user: String,
     proof: StoredSecret,
 }
@@ -24,7 +24,7 @@ pub enum StoredSecret {
     Digest(Realm, Algorithm, Ha1),
 }
 
-impl Line {
+impl UserEntry {
     /// Reads one line without its end; `None` if it is blank or a comment.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::auth::digest::Algorithm;
 use crate::work::{self, LOOK_UP};
 
 use super::hash::PasswordHash;
-use super::line::{Line, StoredSecret};
+use super::line::{StoredSecret, UserEntry};
 use super::realm::Realm;
 use super::secret::{Ha1, Password};
 
@@ -65,14 +65,14 @@ impl Users {
     pub fn read(&mut self, file: &str, text: &[u8]) -> Result<(), BadLine> {
         for (i, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let bad = |what| BadLine { file: file.to_owned(), number: i + 1, what };
-            if let Some(line) = Line::parse(line).map_err(bad)? {
+            if let Some(line) = UserEntry::parse(line).map_err(bad)? {
                 self.add(line).map_err(bad)?;
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, line: Line) -> Result<(), &'static str> {
+    fn add(&mut self, line: UserEntry) -> Result<(), &'static str> {
         let (user, proof) = line.into_parts();
         let place = self.places.get(user.as_str()).copied().unwrap_or_else(|| {
             let name: Arc<str> = user.into();

@@ -63,7 +63,7 @@ impl<'a> From<&'a RequestHead> for Request<'a> {
 
 /// What comes of a request's credentials.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum AuthResult {
     /// They are good.
     Accepted(Accepted),
     /// 401 or 407, with challenges that say why.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::cache::policy::presented::{Presented, RequestRules};
 use crate::http::RequestHead;
 use crate::work;
@@ -43,7 +43,7 @@ impl CacheKey {
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        taken(self.uri.len() + 2 * size_of::<usize>())
+        rounded_up(self.uri.len() + 2 * size_of::<usize>())
     }
 }
 
@@ -92,7 +92,7 @@ impl KeyBuilder {
 
     /// Two numbers made of `text` that nobody outside can foresee.
     #[must_use]
-    pub fn unforeseen(&self, text: &str) -> [u64; 2] {
+    pub fn keyed_pair(&self, text: &str) -> [u64; 2] {
         [0u8, 1].map(|which| {
             let mut hasher = self.hasher;
             hasher.write(&[which]);
@@ -151,10 +151,10 @@ mod tests {
     #[test]
     fn numbers_made_of_a_text_depend_on_the_text_and_the_secret() {
         let keys = KeyBuilder::new([1, 2]);
-        let [one, other] = keys.unforeseen("a");
+        let [one, other] = keys.keyed_pair("a");
         assert_ne!(one, other);
-        assert_eq!(keys.unforeseen("a"), [one, other]);
-        assert_ne!(keys.unforeseen("b"), [one, other]);
-        assert_ne!(KeyBuilder::new([1, 3]).unforeseen("a"), [one, other]);
+        assert_eq!(keys.keyed_pair("a"), [one, other]);
+        assert_ne!(keys.keyed_pair("b"), [one, other]);
+        assert_ne!(KeyBuilder::new([1, 3]).keyed_pair("a"), [one, other]);
     }
 }

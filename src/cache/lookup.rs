@@ -23,7 +23,7 @@ pub enum Lookup<F> {
     Stale(Arc<Object>, ServeDecision),
     /// Some of a response; what is wanted of it, from the first byte to one past the last, is not all
     /// here.
-    Part(Arc<Object>, (u64, u64)),
+    Partial(Arc<Object>, (u64, u64)),
     /// The response is in flight.
     InFlight {
         /// The fetch that brings it, as its owner knows it.
@@ -82,7 +82,7 @@ pub(super) fn decide<F: Copy>(
         Some((object, usable)) if !incomplete => Lookup::Stale(object, usable),
         _ if control.no_cache || control.no_store => Lookup::Miss(MissReason::Request),
         Some((object, _)) => match object.wanted_by(request.head()) {
-            Some(wanted) => Lookup::Part(object, wanted),
+            Some(wanted) => Lookup::Partial(object, wanted),
             None => Lookup::Miss(MissReason::Part),
         },
         None => Lookup::Miss(missing),
@@ -110,5 +110,5 @@ pub(super) fn may_join(request: &Presented) -> bool {
         && !control.no_store
         && !head.framing().has_content()
         && !head.fields().has(Name::Authorization)
-        && !cond::guards_a_change(head.fields())
+        && !cond::has_write_precondition(head.fields())
 }

@@ -66,9 +66,9 @@ pub struct Cache<F> {
     /// Bytes of content under way that are kept.
     under_way: usize,
     /// Bytes that the allocator holds because of it, and nobody uses.
-    slack: usize,
+    fragmentation: usize,
     /// Bytes that came since the heap was counted.
-    came: usize,
+    bytes_since_sample: usize,
 }
 
 /// After which part of its memory has come, the heap is to be counted.
@@ -95,7 +95,15 @@ impl<F: Copy> Cache<F> {
     #[must_use]
     pub fn new(limits: CacheLimits, keys: KeyBuilder) -> Self {
         let store = Store::new(limits.eviction, limits.variants);
-        Self { limits, keys, store, busy: InFlightTable::new(), under_way: 0, slack: 0, came: 0 }
+        Self {
+            limits,
+            keys,
+            store,
+            busy: InFlightTable::new(),
+            under_way: 0,
+            fragmentation: 0,
+            bytes_since_sample: 0,
+        }
     }
 
     /// Changes the bounds, and shrinks to them.
@@ -110,7 +118,7 @@ impl<F: Copy> Cache<F> {
     /// joins any more and which is not stored when it has come.
     pub fn clear(&mut self) {
         self.store.clear();
-        self.busy.outdate_range(&Range::below(String::new()), None);
+        self.busy.mark_range_outdated(&Range::below(String::new()), None);
         self.busy.marks().clear();
     }
 
@@ -139,7 +147,7 @@ impl<F: Copy> Cache<F> {
 
     /// What there is for `request`, whose target URI is `key`.
     pub fn look_up(&mut self, key: &CacheKey, request: &mut Presented, now: Instant) -> Lookup<F> {
-        if let Some(missing) = self.passes_by(request) {
+        if let Some(missing) = self.bypass_reason(request) {
             return Lookup::Miss(missing);
         }
         let found = self.store.find(key, request);
@@ -148,7 +156,7 @@ impl<F: Copy> Cache<F> {
 
     /// The same, for somebody who only wants to know: nothing counts as used.
     pub fn peek(&mut self, key: &CacheKey, request: &mut Presented, now: Instant) -> Lookup<F> {
-        if let Some(missing) = self.passes_by(request) {
+        if let Some(missing) = self.bypass_reason(request) {
             return Lookup::Miss(missing);
         }
         lookup::decide(self.store.peek(key, request), &self.busy, key, request, now)
@@ -160,7 +168,7 @@ impl<F: Copy> Cache<F> {
     }
 
     /// Why a request is none for the cache.
-    fn passes_by(&self, request: &Presented) -> Option<MissReason> {
+    fn bypass_reason(&self, request: &Presented) -> Option<MissReason> {
         match request.head().method() {
             _ if !self.is_on() => Some(MissReason::Bypass),
             // The content may ask for something else than the URI alone does.
@@ -209,25 +217,25 @@ impl<F: Copy> Cache<F> {
     }
 
     /// Lets no other request join the fetch, which says nothing of others for its key.
-    pub fn keep_apart(&mut self, ticket: Ticket) {
+    pub fn forbid_joining(&mut self, ticket: Ticket) {
         self.busy.unshare(ticket);
     }
 
     /// Whether content of this length may be stored as far as the cache is concerned.
     #[must_use]
-    pub const fn takes(&self, length: u64) -> bool {
+    pub const fn accepts_length(&self, length: u64) -> bool {
         self.is_on() && length <= self.limits.object
     }
 
     /// Counts `held` bytes of a response on its way that are kept, instead of the `before` that
     /// were. Whether more may be: not past half of the memory for all that is under way or was
     /// evicted in use, since neither is freed by evicting more.
-    pub fn keep(&mut self, before: usize, held: usize) -> bool {
+    pub fn account_in_flight(&mut self, before: usize, held: usize) -> bool {
         if before == held {
             return true;
         }
         self.under_way = self.under_way - before + held;
-        self.came += held.saturating_sub(before);
+        self.bytes_since_sample += held.saturating_sub(before);
         let mut fits = self.make_room();
         if self.in_use() > self.limits.memory / 2 {
             self.store.sweep_detached();
@@ -247,7 +255,7 @@ impl<F: Copy> Cache<F> {
 
     /// Nobody joins the fetch from now on, and for a while nobody waits for another one of its key:
     /// its response is not for sharing.
-    pub fn mark_unshared(&mut self, ticket: Ticket, now: Instant) {
+    pub fn mark_hit_for_miss(&mut self, ticket: Ticket, now: Instant) {
         self.busy.mark(ticket, now + self.limits.hit_for_miss, now);
         self.make_room();
     }
@@ -268,7 +276,7 @@ impl<F: Copy> Cache<F> {
         }
         let older = self.store.same(key, &object.selection);
         let combined = older.and_then(|older| object.combined_with(older));
-        let combined = combined.filter(|object| self.takes(object.content.here()));
+        let combined = combined.filter(|object| self.accepts_length(object.content.stored_bytes()));
         combined.map_or(object, Arc::new)
     }
 
@@ -285,13 +293,13 @@ impl<F: Copy> Cache<F> {
     /// way and could be meant is from before the purge: nobody joins it, and it is not stored.
     pub fn purge(&mut self, what: &PurgeScope, soft: bool, now: Instant) -> Purge {
         let ranges = what.ranges(&self.keys);
-        ranges.iter().for_each(|range| self.busy.outdate_range(range, None));
+        ranges.iter().for_each(|range| self.busy.mark_range_outdated(range, None));
         Purge::of(ranges, soft.then_some(now), self.store.number())
     }
 
     /// Goes on with a purge, for no longer than nobody notices; whether it is done.
-    pub fn go_on(&mut self, purge: &mut Purge) -> bool {
-        purge.go_on(&mut self.store, &mut Slice::default())
+    pub fn run_slice(&mut self, purge: &mut Purge) -> bool {
+        purge.run_slice(&mut self.store, &mut Slice::default())
     }
 
     /// Removes all of these groups of the origin `root`, for a successful unsafe request
@@ -301,16 +309,16 @@ impl<F: Copy> Cache<F> {
             return;
         }
         let root = [root, "/"].concat();
-        self.busy.outdate_range(&Range::below(root.clone()), Some(by));
+        self.busy.mark_range_outdated(&Range::below(root.clone()), Some(by));
         let root = root.into();
         groups.iter().for_each(|group| self.store.invalidate_group(&root, group));
     }
 
     /// Goes on with what was put off, so that no turn takes long: removes what was invalidated, evicts
     /// what is too much, and puts entries into another order.
-    pub fn keep_house(&mut self) {
+    pub fn run_deferred(&mut self) {
         self.make_room();
-        self.store.go_on();
+        self.store.run_slice();
     }
 
     /// Returns true if [`keep_house`](Self::keep_house) has something to do.
@@ -328,13 +336,13 @@ impl<F: Copy> Cache<F> {
     /// What is stored for a URI, selected by whatever requests, that the origin can be asked about
     /// together: several whole responses, told apart by their entity tags. It does not count as used.
     #[must_use]
-    pub fn told_apart(&mut self, key: &CacheKey) -> Vec<Arc<Object>> {
-        self.store.told_apart(key)
+    pub fn validation_candidates(&mut self, key: &CacheKey) -> Vec<Arc<Object>> {
+        self.store.validation_candidates(key)
     }
 
     /// Stores `object` in place of the response that it is a newer version of.
     pub fn update(&mut self, key: &CacheKey, object: &Arc<Object>) {
-        self.came += object.weight();
+        self.bytes_since_sample += object.weight();
         self.store.insert(key, Arc::clone(object));
         self.make_room();
     }
@@ -354,25 +362,25 @@ impl<F: Copy> Cache<F> {
 
     /// How much it may use: less than its memory, if the allocator loses much of that.
     const fn room(&self) -> usize {
-        let lost = self.slack.saturating_sub(self.limits.memory / SPARE);
+        let lost = self.fragmentation.saturating_sub(self.limits.memory / SPARE);
         self.limits.memory.saturating_sub(lost)
     }
 
     /// Says that of the whole heap so many bytes are used, and so many held for that. Of what lies
     /// between, the cache answers for the part that it has of what is used. Each time no more leaves than
     /// is too much, until pages come free.
-    pub fn count_heap(&mut self, used: usize, held: usize) {
+    pub fn set_heap_usage(&mut self, used: usize, held: usize) {
         let slack = held.saturating_sub(used) as u128;
         let ours = slack * self.bytes().min(used) as u128 / used.max(1) as u128;
-        self.slack = usize::try_from(ours).unwrap_or(usize::MAX);
-        self.came = 0;
+        self.fragmentation = usize::try_from(ours).unwrap_or(usize::MAX);
+        self.bytes_since_sample = 0;
         self.make_room();
     }
 
     /// Whether so much has come that the heap is to be counted.
     #[must_use]
-    pub const fn has_grown(&self) -> bool {
-        self.came > self.limits.memory / COUNTED
+    pub const fn wants_heap_sample(&self) -> bool {
+        self.bytes_since_sample > self.limits.memory / COUNTED
     }
 
     /// What it holds.
@@ -380,8 +388,8 @@ impl<F: Copy> Cache<F> {
     pub fn stats(&self) -> CacheStats {
         CacheStats {
             entries: self.store.len(),
-            bytes: self.bytes() + self.slack,
-            slack: self.slack,
+            bytes: self.bytes() + self.fragmentation,
+            slack: self.fragmentation,
             evicted: self.store.evicted(),
         }
     }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use zeroize::Zeroizing;
 
 use crate::auth::digest::Algorithm;
-use crate::auth::{Line, Password, PasswordHash, Realm, StoredSecret, Users, edit};
+use crate::auth::{Password, PasswordHash, Realm, StoredSecret, UserEntry, Users, edit};
 use crate::cli::args::users::UsersRequest;
 use crate::config::read_secret;
 
@@ -41,7 +41,7 @@ fn add(file: &Path, name: &str, realm: Option<&Realm>) -> Result<String, String>
     check(&content(file)?)?; // before a password is asked for in vain
     let password = password::read(true)?;
     let proofs = proofs(name, &password, realm)?;
-    let lines = proofs.into_iter().map(|proof| Line::new(name, proof).map_err(str::to_owned));
+    let lines = proofs.into_iter().map(|proof| UserEntry::new(name, proof).map_err(str::to_owned));
     let lines = lines.collect::<Result<Vec<_>, _>>()?;
     change(file, |before| {
         check(before)?;

@@ -83,7 +83,7 @@ impl Places {
         limits: &NameLimits,
     ) -> bool {
         if let Place::Left(since, _) = entry.place {
-            if !self.shares.take(client, limits.asked) {
+            if !self.shares.take(client, limits.max_in_flight) {
                 return false;
             }
             self.put(entry, |_| Place::Asked(since, client));
@@ -163,7 +163,7 @@ impl<W> Entry<W> {
         now: Instant,
     ) -> Option<&Answer> {
         let kept = self.kept(generation)?;
-        let slow = || self.asked().is_some_and(|since| now >= since + limits.patience);
+        let slow = || self.asked().is_some_and(|since| now >= since + limits.stale_after);
         let serves = now < kept.until(limits) || now < kept.stale_until(limits) && slow();
         serves.then_some(&kept.answer)
     }

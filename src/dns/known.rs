@@ -60,15 +60,15 @@ pub struct NameLimits {
     /// Time for which a failure is kept, or that a name has no address if its source gives no time.
     pub failure: Duration,
     /// Time for which expired addresses serve on while no server answers (RFC 8767).
-    pub stale: Duration,
+    pub stale_ttl: Duration,
     /// Age of an open question from which on expired addresses serve (RFC 8767 §5).
-    pub patience: Duration,
+    pub stale_after: Duration,
     /// Time for which they do before a server that failed is asked again (RFC 8767 §5).
     pub recheck: Duration,
     /// Most names that are kept.
     pub names: usize,
     /// Most questions that are open at a time.
-    pub asked: usize,
+    pub max_in_flight: usize,
 }
 
 impl NameLimits {
@@ -115,7 +115,7 @@ impl Kept {
 
     /// Returns the time until which it serves where no question may be asked at all.
     pub(super) fn last_resort(&self, limits: &NameLimits) -> Instant {
-        let stale = if self.answer.is_ok() { limits.stale } else { Duration::ZERO };
+        let stale = if self.answer.is_ok() { limits.stale_ttl } else { Duration::ZERO };
         self.expires(limits) + stale
     }
 

@@ -2,7 +2,7 @@
 //! what is known.
 //!
 //! A [`Lookup`] says what is to be sent to whom and is told what has come. Whoever drives it has the
-//! sockets, the clock and the secret for its [`Random`] numbers; `reactor::Resolver` does. [`NameCache`]
+//! sockets, the clock and the secret for its [`Random`] numbers; `reactor::NameResolver` does. [`NameCache`]
 //! keeps answers for as long as they hold, and lets callers for one name share one question.
 
 mod attempt;

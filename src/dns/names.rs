@@ -156,7 +156,7 @@ impl<W: Ord + Copy> NameCache<W> {
     #[must_use]
     pub fn expired_serves_at(&self, name: &str) -> Option<Instant> {
         let entry = self.entries.get(name)?;
-        let at = entry.asked()? + self.limits.patience;
+        let at = entry.asked()? + self.limits.stale_after;
         let kept = entry.kept(self.generation)?;
         (at < kept.stale_until(&self.limits)).then_some(at)
     }
@@ -247,7 +247,7 @@ impl<W: Ord + Copy> NameCache<W> {
 
     /// Begins a question, if there is a place for it.
     fn ask(&mut self, name: &str, waiter: W, client: Option<IpAddr>, now: Instant) -> CacheAnswer {
-        if !self.places.shares.take(client, self.limits.asked) {
+        if !self.places.shares.take(client, self.limits.max_in_flight) {
             return CacheAnswer::Answer(self.last_resort(name, now));
         }
         let displaced = self.displace();
@@ -264,7 +264,7 @@ impl<W: Ord + Copy> NameCache<W> {
 
     /// Ends a question without waiters if there is one more than may be.
     fn displace(&mut self) -> Option<Arc<str>> {
-        if self.places.questions() <= self.limits.asked {
+        if self.places.questions() <= self.limits.max_in_flight {
             return None;
         }
         let (_, name) = self.places.left.first_key_value()?;

@@ -146,7 +146,7 @@ impl<'a> Validators<'a> {
 /// Whether a request makes its answer depend on a state that only the origin knows for sure:
 /// `If-Match` and `If-Unmodified-Since` guard changes, a cache does not judge them.
 #[must_use]
-pub fn guards_a_change(request: &Fields) -> bool {
+pub fn has_write_precondition(request: &Fields) -> bool {
     request.has(Name::IfMatch) || request.has(Name::IfUnmodifiedSince)
 }
 

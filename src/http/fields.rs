@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::work;
 
 use super::list::Elements;
@@ -185,7 +185,7 @@ impl Fields {
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        taken(self.bytes.capacity()) + taken(self.lines.capacity() * size_of::<Line>())
+        rounded_up(self.bytes.capacity()) + rounded_up(self.lines.capacity() * size_of::<Line>())
     }
 
     /// All lines, in their order.

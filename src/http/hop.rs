@@ -47,7 +47,7 @@ impl<'a> ConnectionOptions<'a> {
     /// `Host` and the fields that frame the message are not taken away by naming them: each side
     /// has its own, written anew.
     #[must_use]
-    pub fn ends_here(&self, field: &Field<'_>) -> bool {
+    pub fn is_hop_by_hop(&self, field: &Field<'_>) -> bool {
         match field.id {
             Name::Connection
             | Name::ProxyConnection
@@ -147,7 +147,7 @@ fn is_of_connection(text: &[u8]) -> bool {
 
 /// Whether `Via` says that the message has passed `pseudonym` before (RFC 9110 §7.6.3).
 #[must_use]
-pub fn has_passed(fields: &Fields, pseudonym: &str) -> bool {
+pub fn is_loop(fields: &Fields, pseudonym: &str) -> bool {
     fields.elements(Name::Via).any(|hop| {
         work::count(hop.len());
         let mut words = hop.split(|&b| b == b' ' || b == b'\t').filter(|word| !word.is_empty());
@@ -193,7 +193,8 @@ mod tests {
         ]);
         let hop = ConnectionOptions::of(Version::Http11, &fields);
         assert!(!hop.persistent);
-        let passed: Vec<_> = fields.iter().filter(|f| !hop.ends_here(f)).map(|f| f.name).collect();
+        let passed: Vec<_> =
+            fields.iter().filter(|f| !hop.is_hop_by_hop(f)).map(|f| f.name).collect();
         assert_eq!(passed, [&b"X-Public"[..], b"Host", b"Content-Length"]);
     }
 
@@ -211,10 +212,10 @@ mod tests {
     #[test]
     fn a_pseudonym_is_found_whole_in_via() {
         let via = fields(&[("Via", "1.1 alpha, HTTP/1.1 Beta (comment)"), ("Via", "1.0 gamma:80")]);
-        assert!(has_passed(&via, "beta"));
-        assert!(has_passed(&via, "alpha"));
-        assert!(!has_passed(&via, "gamma"));
-        assert!(!has_passed(&via, "comment"));
+        assert!(is_loop(&via, "beta"));
+        assert!(is_loop(&via, "alpha"));
+        assert!(!is_loop(&via, "gamma"));
+        assert!(!is_loop(&via, "comment"));
     }
 
     #[test]

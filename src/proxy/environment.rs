@@ -10,7 +10,7 @@ use crate::reactor::{Mailbox, SystemResolver, ThreadPool};
 use super::mail::Mail;
 
 /// Looks names up, without blocking; answers come as [`Mail::Resolved`].
-pub trait Resolver: std::fmt::Debug {
+pub trait NameResolver: std::fmt::Debug {
     /// Asks for the addresses of `name`, on behalf of `client` if its questions are bounded.
     fn ask(&mut self, name: &str, client: Option<IpAddr>);
 
@@ -37,7 +37,7 @@ impl ThreadedResolver {
     }
 }
 
-impl Resolver for ThreadedResolver {
+impl NameResolver for ThreadedResolver {
     fn ask(&mut self, name: &str, client: Option<IpAddr>) {
         if let Err(error) = self.threads.ask(name, client) {
             // If that is full, the look-up ends by its deadline.
@@ -103,7 +103,7 @@ impl Reclaimer for ThreadPool<Mail> {
 #[derive(Debug)]
 pub struct Environment {
     /// Looks names up; without, the proxy asks servers itself, on the loop.
-    pub resolver: Option<Box<dyn Resolver>>,
+    pub resolver: Option<Box<dyn NameResolver>>,
     /// Verifies passwords.
     pub hasher: Box<dyn PasswordVerifier>,
     /// Frees what a reload has replaced.

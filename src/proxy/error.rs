@@ -13,7 +13,7 @@ use crate::http::{ParseError, Status};
 #[derive(Clone, Debug)]
 pub(crate) enum ExchangeError {
     /// The client's request breaks a rule of HTTP.
-    Refused(ParseError),
+    BadRequest(ParseError),
     /// The request is well-formed but not for this proxy.
     NotSupported(NotSupported),
     /// The destination is not allowed.
@@ -98,7 +98,7 @@ pub(super) struct ErrorStatus {
 impl ExchangeError {
     pub(super) const fn verdict(&self) -> ErrorStatus {
         let (status, kind) = match self {
-            Self::Refused(refusal) => (refusal.status(), "http_request_error"),
+            Self::BadRequest(refusal) => (refusal.status(), "http_request_error"),
             Self::NotSupported(unserved) => (unserved.status(), "http_request_error"),
             Self::Denied(Denial::Port { .. } | Denial::Rule { .. }) | Self::ClientDenied(_) => {
                 (Status::FORBIDDEN, "http_request_denied")
@@ -167,7 +167,7 @@ impl ExchangeError {
     /// A short word for the log.
     pub(super) fn reason(&self) -> String {
         match self {
-            Self::Refused(refusal) | Self::BadResponse(refusal) => refusal.name().into(),
+            Self::BadRequest(refusal) | Self::BadResponse(refusal) => refusal.name().into(),
             Self::NotSupported(unserved) => unserved.name().into(),
             Self::Denied(denial) => denial.rule(),
             Self::ClientDenied(_) => "client".into(),
@@ -216,7 +216,7 @@ impl ExchangeError {
     }
 
     /// Whether the origin has failed, or could not be reached.
-    pub(super) const fn is_of_origin(&self) -> bool {
+    pub(super) const fn is_origin_failure(&self) -> bool {
         matches!(
             self,
             Self::DnsFailure(_)
@@ -231,7 +231,7 @@ impl ExchangeError {
     }
 
     /// Returns true if an origin that was asked has not answered, or not as it should.
-    pub(super) const fn is_of_answer(&self) -> bool {
+    pub(super) const fn is_response_failure(&self) -> bool {
         matches!(
             self,
             Self::OriginGone | Self::OriginTimeout | Self::BadResponse(_) | Self::TooManyInterims
@@ -274,7 +274,7 @@ impl NotSupported {
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(refusal) => write!(f, "{}.", refusal.text()),
+            Self::BadRequest(refusal) => write!(f, "{}.", refusal.text()),
             Self::NotSupported(unserved) => f.write_str(match unserved {
                 NotSupported::OriginForm => {
                     "this is a forward proxy, and the request names no host in its first line. \

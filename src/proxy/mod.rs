@@ -26,7 +26,7 @@ pub use admin::control::ControlRequest;
 pub use admin::purge_target::PurgeTarget;
 pub use admin::reload::ReloadRequest;
 pub use environment::{
-    Environment, PasswordVerifier, ReclaimAtOnce, Reclaimer, Resolver, ThreadedResolver,
+    Environment, NameResolver, PasswordVerifier, ReclaimAtOnce, Reclaimer, ThreadedResolver,
     ThreadedVerifier,
 };
 pub use explain::Explanation;

@@ -154,7 +154,7 @@ impl Shared {
                 self.reclaimer.reclaim(Box::new(replaced));
             }
             (Some(door), None) => {
-                door.open_to_all(reactor);
+                door.disable(reactor);
                 self.reclaimer.reclaim(Box::new(self.door.take()));
             }
             (None, rules) => {
@@ -202,7 +202,7 @@ impl Shared {
         if self.replies.get(id).is_some_and(|reply| reply.body.is_over())
             && let Some(mut reply) = self.replies.remove(id)
         {
-            self.cache.keep(reply.kept, 0);
+            self.cache.account_in_flight(reply.accounted, 0);
             self.memory.count(&mut reply.passing, 0);
             if let Some((connection, _)) = reply.switched {
                 reactor.close(connection.io);
@@ -216,8 +216,8 @@ impl Shared {
         let Some(reply) = self.replies.get_mut(id) else { return true };
         let (kept, passing) = reply.holds();
         self.memory.count(&mut reply.passing, passing);
-        let before = std::mem::replace(&mut reply.kept, kept);
-        self.cache.keep(before, kept)
+        let before = std::mem::replace(&mut reply.accounted, kept);
+        self.cache.account_in_flight(before, kept)
     }
 
     /// A fetch leaves the content of its request.

@@ -109,7 +109,7 @@ impl Tunnel {
         let settings = &core.settings;
         let Some(request) = &self.journal.request else { return Ok(()) };
         if let Some(door) = &core.door {
-            door.admits(self.journal.user.as_deref(), path_of(request))?;
+            door.check_user(self.journal.user.as_deref(), path_of(request))?;
         }
         let client = self.journal.client.ip();
         if !settings.admits(client) {
@@ -121,10 +121,11 @@ impl Tunnel {
         let asker = self.journal.asker(request);
         let (host, rules) = (&self.route.host, &settings.destinations);
         let own = core.own.known()?;
-        let judged = rules.ask(&asker, host, self.route.port, own).and_then(|judgement| {
-            let origin = self.journal.origin.map(|origin| origin.ip());
-            origin.map_or(Ok(None), |origin| rules.judge(&judgement, host, origin, own))
-        });
+        let judged =
+            rules.check_request(&asker, host, self.route.port, own).and_then(|judgement| {
+                let origin = self.journal.origin.map(|origin| origin.ip());
+                origin.map_or(Ok(None), |origin| rules.judge(&judgement, host, origin, own))
+            });
         judged.map(drop).map_err(ExchangeError::Denied)
     }
 

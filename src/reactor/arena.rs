@@ -240,17 +240,17 @@ impl<T> Arena<T> {
 #[derive(Debug)]
 pub(super) struct TokenMap<S> {
     kinds: [Vec<Option<(u32, S)>>; Token::KINDS],
-    places: usize,
+    slots: usize,
 }
 
 impl<S: Default> TokenMap<S> {
     pub(super) fn new() -> Self {
-        Self { kinds: std::array::from_fn(|_| Vec::new()), places: 0 }
+        Self { kinds: std::array::from_fn(|_| Vec::new()), slots: 0 }
     }
 
     /// How many places there are: a bound of those that [`iter`](Self::iter) finds.
     pub(super) const fn places(&self) -> usize {
-        self.places
+        self.slots
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Token, &S)> {
@@ -266,7 +266,7 @@ impl<S: Default> TokenMap<S> {
         let places = &mut self.kinds[usize::from(token.kind())];
         let index = token.index() as usize;
         if index >= places.len() {
-            self.places += index + 1 - places.len();
+            self.slots += index + 1 - places.len();
             places.resize_with(index + 1, || None); // whoever asks first owns it, however old
         }
         let place = places[index].get_or_insert_with(|| (token.generation(), S::default()));

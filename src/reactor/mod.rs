@@ -64,7 +64,7 @@ pub use os::{interface_addresses, raise_descriptor_limit};
 pub use ready::Ready;
 pub use resolver::system::SystemResolver;
 pub use resolver::{NameSources, Resolver, ResolverLimits, Source};
-pub use run_queue::Why;
+pub use run_queue::WakeReason;
 pub use thread_pool::ThreadPool;
 pub use waker::Waker;
 
@@ -101,7 +101,7 @@ pub enum Event<M> {
     /// that is `Pending`: then there will be another report. Whoever stops before, because its
     /// [`Budget`] is spent, wakes itself; one that waits for something else first, as for room where
     /// the bytes are to go, goes on when it is driven for that.
-    Drive(Token, Why),
+    Drive(Token, WakeReason),
     /// Another thread has sent something.
     Mail(M),
     /// A signal has come that was asked for with [`Reactor::watch_signals`].
@@ -252,7 +252,7 @@ impl<M> Reactor<M> {
             self.load.lag.note(self.now.mono.duration_since(due));
         }
         while let Some(token) = self.timers.pop_due(self.now.mono) {
-            self.run.wake(token, Why::TIMER);
+            self.run.wake(token, WakeReason::TIMER);
         }
         self.transport.shuffle(self.run.current_mut());
         let began = work::Mark::now();
@@ -350,7 +350,7 @@ impl<M> Reactor<M> {
         }
         let mut woken = VecDeque::new();
         self.wakes.take(&mut woken, MAIL);
-        woken.iter().for_each(|sleeper| self.run.wake(sleeper.take(), Why::WAKE));
+        woken.iter().for_each(|sleeper| self.run.wake(sleeper.take(), WakeReason::WAKE));
         woken.len()
     }
 
@@ -388,6 +388,6 @@ impl<M> Reactor<M> {
 
 impl<M> Wake for Reactor<M> {
     fn wake(&mut self, token: Token) {
-        self.run.wake(token, Why::WAKE);
+        self.run.wake(token, WakeReason::WAKE);
     }
 }

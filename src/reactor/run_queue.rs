@@ -11,9 +11,9 @@ use super::arena::{Token, TokenMap};
 
 /// What has happened to an object since it was last driven; several things may have.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Why(u8);
+pub struct WakeReason(u8);
 
-impl Why {
+impl WakeReason {
     /// One of its sockets became readable or writable.
     pub const READY: Self = Self(1);
     /// Its deadline has passed.
@@ -28,7 +28,7 @@ impl Why {
     }
 }
 
-impl fmt::Debug for Why {
+impl fmt::Debug for WakeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [(Self::READY, "READY"), (Self::TIMER, "TIMER"), (Self::WAKE, "WAKE")];
         f.debug_set().entries(names.iter().filter(|n| self.contains(n.0)).map(|n| n.1)).finish()
@@ -47,7 +47,7 @@ pub(super) struct RunQueue {
 
 #[derive(Debug, Default)]
 struct Slot {
-    why: Why,
+    why: WakeReason,
     queued: bool,
     /// The turn in which it was last driven; 0 before the first.
     driven: u32,
@@ -67,7 +67,7 @@ impl Default for RunQueue {
 
 impl RunQueue {
     /// Has `token` driven: in this turn, or in the next if it has been already.
-    pub(super) fn wake(&mut self, token: Token, why: Why) {
+    pub(super) fn wake(&mut self, token: Token, why: WakeReason) {
         let Some(slot) = self.slots.get_mut(token) else {
             self.stale += 1;
             return;
@@ -81,7 +81,7 @@ impl RunQueue {
     }
 
     /// The next to drive in this turn, and why.
-    pub(super) fn pop(&mut self) -> Option<(Token, Why)> {
+    pub(super) fn pop(&mut self) -> Option<(Token, WakeReason)> {
         while let Some(token) = self.current.pop_front() {
             if let Some(slot) = self.slots.get_mut(token) {
                 slot.queued = false;
@@ -133,11 +133,15 @@ mod tests {
     fn a_doubled_wake_drives_once_with_both_reasons() {
         let mut queue = RunQueue::default();
         let token = Arena::new().insert(Thing).token();
-        queue.wake(token, Why::READY);
-        queue.wake(token, Why::TIMER);
+        queue.wake(token, WakeReason::READY);
+        queue.wake(token, WakeReason::TIMER);
         let (driven, why) = queue.pop().unwrap();
         assert_eq!(driven, token);
-        assert!(why.contains(Why::READY) && why.contains(Why::TIMER) && !why.contains(Why::WAKE));
+        assert!(
+            why.contains(WakeReason::READY)
+                && why.contains(WakeReason::TIMER)
+                && !why.contains(WakeReason::WAKE)
+        );
         assert_eq!(queue.pop(), None);
     }
 
@@ -146,10 +150,10 @@ mod tests {
         let mut queue = RunQueue::default();
         let mut arena = Arena::new();
         let (a, b) = (arena.insert(Thing).token(), arena.insert(Thing).token());
-        queue.wake(a, Why::READY);
+        queue.wake(a, WakeReason::READY);
         assert_eq!(queue.pop().unwrap().0, a);
-        queue.wake(a, Why::WAKE);
-        queue.wake(b, Why::WAKE);
+        queue.wake(a, WakeReason::WAKE);
+        queue.wake(b, WakeReason::WAKE);
         assert_eq!(queue.pop().unwrap().0, b, "b was not driven yet");
         assert_eq!(queue.pop(), None, "a was");
         queue.end_turn();
@@ -161,13 +165,13 @@ mod tests {
         let mut queue = RunQueue::default();
         let mut arena = Arena::new();
         let (a, b) = (arena.insert(Thing).token(), arena.insert(Thing).token());
-        queue.wake(a, Why::READY);
-        queue.wake(b, Why::READY);
+        queue.wake(a, WakeReason::READY);
+        queue.wake(b, WakeReason::READY);
         assert_eq!(queue.pop().unwrap().0, a);
-        queue.wake(a, Why::WAKE);
+        queue.wake(a, WakeReason::WAKE);
         queue.end_turn();
-        assert_eq!(queue.pop().unwrap(), (b, Why::READY));
-        assert_eq!(queue.pop().unwrap(), (a, Why::WAKE));
+        assert_eq!(queue.pop().unwrap(), (b, WakeReason::READY));
+        assert_eq!(queue.pop().unwrap(), (a, WakeReason::WAKE));
         assert!(queue.is_empty());
     }
 
@@ -178,9 +182,9 @@ mod tests {
         let old = arena.insert(Thing);
         arena.remove(old);
         let new = arena.insert(Thing).token();
-        queue.wake(new, Why::READY);
-        queue.wake(old.token(), Why::WAKE);
-        assert_eq!(queue.pop(), Some((new, Why::READY)));
+        queue.wake(new, WakeReason::READY);
+        queue.wake(old.token(), WakeReason::WAKE);
+        assert_eq!(queue.pop(), Some((new, WakeReason::READY)));
         assert_eq!(queue.stale(), 1);
     }
 }

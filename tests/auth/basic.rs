@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tidegate::auth::digest::Algorithm;
-use tidegate::auth::{Side, Verdict, VerifyJob, VerifyResult};
+use tidegate::auth::{AuthResult, Side, VerifyJob, VerifyResult};
 use tidegate::reactor::Clock;
 
 use super::support::{BCRYPT, Door, digest_line, outcome};
@@ -22,14 +22,14 @@ fn hashed() -> String {
 
 fn job(door: &mut Door, credentials: &str) -> Box<VerifyJob> {
     match door.get("/", credentials) {
-        Verdict::NeedsHashing(job) => job,
+        AuthResult::NeedsHashing(job) => job,
         other => panic!("{other:?}"),
     }
 }
 
 fn conclude(door: &mut Door, done: VerifyResult) -> String {
     let now = door.clock.now();
-    outcome(door.authenticator.conclude(done, now))
+    outcome(door.authenticator.finish_verification(done, now))
 }
 
 #[test]

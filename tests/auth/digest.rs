@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::auth::digest::{Algorithm, Credentials};
-use tidegate::auth::{Accepted, ChallengeReason, Side, Verdict};
+use tidegate::auth::{Accepted, AuthResult, ChallengeReason, Side};
 use tidegate::reactor::Clock;
 
 use super::examples::{Answer, md5, sha256};
@@ -18,9 +18,9 @@ fn answer(door: &mut Door) -> Answer {
     Answer::to(&door.nonce())
 }
 
-fn accepted(verdict: Verdict) -> Accepted {
+fn accepted(verdict: AuthResult) -> Accepted {
     match verdict {
-        Verdict::Accepted(accepted) => accepted,
+        AuthResult::Accepted(accepted) => accepted,
         other => panic!("{other:?}"),
     }
 }

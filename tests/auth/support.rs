@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tidegate::auth::digest::Algorithm;
 use tidegate::auth::{
-    Authenticator, ChallengeReason, Line, Password, Realm, RealmUsers, Request, Secret, Settings,
-    Side, StoredSecret, Users, Verdict,
+    AuthResult, Authenticator, ChallengeReason, Password, Realm, RealmUsers, Request, Secret,
+    Settings, Side, StoredSecret, UserEntry, Users,
 };
 use tidegate::http::Fields;
 use tidegate::reactor::{Clock, VirtualClock};
@@ -32,7 +32,7 @@ pub(crate) fn password(text: &str) -> Password {
 /// The line by which `user` is recognized with Digest.
 pub(crate) fn digest_line(user: &str, algorithm: Algorithm, secret: &str) -> String {
     let proof = StoredSecret::digest(realm(), algorithm, user, &password(secret));
-    Line::new(user, proof).unwrap().text()
+    UserEntry::new(user, proof).unwrap().text()
 }
 
 pub(crate) fn users(text: &str) -> Users {
@@ -76,11 +76,16 @@ impl Door {
     }
 
     /// What comes of a GET of `target` with these credentials.
-    pub(crate) fn get(&mut self, target: &str, credentials: &str) -> Verdict {
+    pub(crate) fn get(&mut self, target: &str, credentials: &str) -> AuthResult {
         self.request("GET", target, &[credentials])
     }
 
-    pub(crate) fn request(&mut self, method: &str, target: &str, credentials: &[&str]) -> Verdict {
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        target: &str,
+        credentials: &[&str],
+    ) -> AuthResult {
         let fields = self.fields(credentials);
         let request = Request { method, target, fields: &fields };
         self.authenticator.verify(&request, self.clock.now())
@@ -89,7 +94,7 @@ impl Door {
     /// Whether a request with these credentials may answer a challenge of this realm.
     pub(crate) fn claims(&self, credentials: &[&str]) -> bool {
         let fields = self.fields(credentials);
-        self.authenticator.claims(&Request { method: "GET", target: "/", fields: &fields })
+        self.authenticator.recognizes(&Request { method: "GET", target: "/", fields: &fields })
     }
 
     fn fields(&self, credentials: &[&str]) -> Fields {
@@ -117,12 +122,12 @@ pub(crate) fn parameter(field: &str, name: &str) -> String {
 }
 
 /// Who was recognized, or in one word why not.
-pub(crate) fn outcome(verdict: Verdict) -> String {
+pub(crate) fn outcome(verdict: AuthResult) -> String {
     match verdict {
-        Verdict::Accepted(accepted) => format!("{} is there", accepted.user),
-        Verdict::Challenge(why) => why.to_string(),
-        Verdict::Malformed(what) => format!("malformed: {what}"),
-        Verdict::Misdirected => "for another request".into(),
-        Verdict::NeedsHashing(_) => "needs hashing".into(),
+        AuthResult::Accepted(accepted) => format!("{} is there", accepted.user),
+        AuthResult::Challenge(why) => why.to_string(),
+        AuthResult::Malformed(what) => format!("malformed: {what}"),
+        AuthResult::Misdirected => "for another request".into(),
+        AuthResult::NeedsHashing(_) => "needs hashing".into(),
     }
 }

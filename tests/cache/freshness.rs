@@ -40,7 +40,7 @@ fn soft_purge_says_how_long_a_response_was_fresh_unless_it_was_stale_by_then() {
         let object = stored(&mut present("GET"), "200 | Cache-Control: max-age=60", 0).unwrap();
         cache.update(&key, &Arc::new(object));
         let mut purge = cache.purge(&PurgeScope::All, true, at(purged_at).mono);
-        while !cache.go_on(&mut purge) {}
+        while !cache.run_slice(&mut purge) {}
         let (lifetime, said_by) = cache.stored(&key).next().unwrap().freshness().lifetime();
         assert_eq!((lifetime.as_secs(), said_by.name()), expected, "purged after {purged_at} s");
     }

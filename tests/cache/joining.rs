@@ -45,7 +45,7 @@ fn fetch_for_the_end_brings_shorter_ends() {
 fn fetches_that_ended_take_no_place_from_later_ones() {
     let mut cache = cache();
     let slow = begin(&mut cache, "GET", 0);
-    cache.keep_apart(slow);
+    cache.forbid_joining(slow);
     for n in 1..20 {
         let ticket = begin(&mut cache, "GET | Accept: a", n);
         let response = format!("200 | Cache-Control: max-age=60 | Vary: X{n}");
@@ -82,7 +82,7 @@ fn one_fetch_at_a_time_validates_what_is_served_stale() {
 fn cleared_cache_forgets_which_responses_were_for_no_other() {
     let mut cache = cache();
     let first = begin(&mut cache, "GET", 1);
-    cache.mark_unshared(first, at(0).mono);
+    cache.mark_hit_for_miss(first, at(0).mono);
     let second = begin(&mut cache, "GET", 2);
     assert_eq!(joins(&mut cache, "GET", 0), None, "none waits for a response like that");
     [first, second].into_iter().for_each(|ticket| cache.abandon(ticket));
@@ -139,7 +139,7 @@ fn fetches_and_marks_count_as_memory() {
     cache.check();
     let taken = (cache.stats().bytes - empty) / COUNT;
     assert!(taken > LENGTH && taken < 2 * LENGTH, "{taken} bytes for each");
-    tickets.iter().for_each(|ticket| cache.mark_unshared(*ticket, at(0).mono));
+    tickets.iter().for_each(|ticket| cache.mark_hit_for_miss(*ticket, at(0).mono));
     tickets.into_iter().for_each(|ticket| cache.abandon(ticket));
     let marked = (cache.stats().bytes - empty) / COUNT;
     assert!(marked > 40 && marked < 100, "{marked} bytes for each mark");

@@ -86,9 +86,9 @@ impl Kept {
 #[test]
 fn responses_under_way_are_kept_up_to_half_of_the_memory() {
     let mut cache = Kept::new(MEMORY).cache;
-    assert!(cache.keep(0, MEMORY / 2));
-    assert!(!cache.keep(MEMORY / 2, MEMORY / 2 + 1));
-    assert!(cache.keep(MEMORY / 2 + 1, 10));
+    assert!(cache.account_in_flight(0, MEMORY / 2));
+    assert!(!cache.account_in_flight(MEMORY / 2, MEMORY / 2 + 1));
+    assert!(cache.account_in_flight(MEMORY / 2 + 1, 10));
     assert_eq!((cache.under_way(), cache.stats().bytes), (10, 10));
 }
 
@@ -100,10 +100,10 @@ fn responses_that_left_in_use_count_until_the_last_client_is_done() {
     let weight = held.iter().map(|object| object.weight()).sum::<usize>();
     assert!(weight > MEMORY / 2 && kept.bytes() >= weight);
     assert_eq!(kept.cache.stats().entries, 0);
-    assert!(!kept.cache.keep(0, 1), "too much is in use already");
+    assert!(!kept.cache.account_in_flight(0, 1), "too much is in use already");
     assert!(kept.bytes() > weight);
     drop(held);
-    assert!(kept.cache.keep(1, 2));
+    assert!(kept.cache.account_in_flight(1, 2));
     assert!(kept.bytes() < 4000, "{} bytes", kept.bytes());
     kept.cache.check();
 }
@@ -113,10 +113,10 @@ fn responses_in_use_and_under_way_are_bounded_together() {
     let mut kept = Kept::new(MEMORY);
     let held = kept.store(0, 20_000);
     kept.cache.forget(&kept.key(0));
-    assert!(kept.cache.keep(0, 10_000));
-    assert!(!kept.cache.keep(10_000, 20_000));
+    assert!(kept.cache.account_in_flight(0, 10_000));
+    assert!(!kept.cache.account_in_flight(10_000, 20_000));
     drop(held);
-    assert!(kept.cache.keep(20_000, 20_001));
+    assert!(kept.cache.account_in_flight(20_000, 20_001));
 }
 
 #[test]
@@ -158,22 +158,22 @@ fn responses_that_leave_in_use_cost_linear_steps() {
 #[test]
 fn room_that_the_allocator_leaves_bounds_responses_under_way() {
     let mut kept = Kept::full(MEMORY, 10, 1000);
-    assert!(kept.cache.keep(0, 1000));
+    assert!(kept.cache.account_in_flight(0, 1000));
     let bytes = kept.bytes();
-    kept.cache.count_heap(bytes, 100 * bytes);
+    kept.cache.set_heap_usage(bytes, 100 * bytes);
     assert_eq!(kept.cache.stats().entries, 0, "nothing else has room");
-    assert!(!kept.cache.keep(1000, 2000));
-    kept.cache.count_heap(bytes, bytes);
-    assert!(kept.cache.keep(2000, 3000));
+    assert!(!kept.cache.account_in_flight(1000, 2000));
+    kept.cache.set_heap_usage(bytes, bytes);
+    assert!(kept.cache.account_in_flight(2000, 3000));
 }
 
 #[test]
 fn heap_is_to_be_counted_when_a_part_of_the_memory_has_come() {
     let mut cache = Kept::new(MEMORY).cache;
-    cache.keep(0, MEMORY / 256 - 1);
-    assert!(!cache.has_grown());
-    cache.keep(MEMORY / 256 - 1, MEMORY / 256 + 1);
-    assert!(cache.has_grown());
+    cache.account_in_flight(0, MEMORY / 256 - 1);
+    assert!(!cache.wants_heap_sample());
+    cache.account_in_flight(MEMORY / 256 - 1, MEMORY / 256 + 1);
+    assert!(cache.wants_heap_sample());
 }
 
 #[test]

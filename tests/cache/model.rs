@@ -99,7 +99,7 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
         }
         Lookup::Stale(_, ServeDecision::ValidateForRequest) => "validate as asked".into(),
         Lookup::Stale(..) => "validate".into(),
-        Lookup::Part(..) => "a part".into(),
+        Lookup::Partial(..) => "a part".into(),
         Lookup::InFlight { .. } => "busy".into(),
         Lookup::Miss(missing) => format!("miss: {missing:?}"),
     }

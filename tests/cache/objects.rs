@@ -51,7 +51,7 @@ fn response_is_completed_for_requests_that_one_stretch_answers() {
 fn parts_are_combined_if_they_are_of_one_representation_for_sure() {
     let (older, newer) = (part(STRONG, 0, 10), part(STRONG, 500, 510));
     let combined = newer.combined_with(&older).unwrap();
-    assert_eq!((combined.content.here(), combined.content.parts().len()), (20, 2));
+    assert_eq!((combined.content.stored_bytes(), combined.content.parts().len()), (20, 2));
     let (mut missing, mut shorter) = (part(STRONG, 0, 10), part(STRONG, 0, 10));
     missing.status = Status::NOT_FOUND;
     shorter.content = content(0, 10, LENGTH - 1);

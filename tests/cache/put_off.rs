@@ -69,7 +69,7 @@ impl Full {
         let mut slices = 0;
         while self.cache.has_work() {
             let before = work::counted();
-            self.cache.keep_house();
+            self.cache.run_deferred();
             let steps = work::counted() - before;
             assert!(steps < SLICE, "{steps} steps in a slice");
             slices += 1;
@@ -103,7 +103,7 @@ fn group_is_invalidated_at_once_and_removed_in_slices() {
 fn group_that_is_invalidated_again_is_removed_once_more() {
     let mut full = Full::new(5000);
     full.invalidate("http://h.test", "\"g\"");
-    full.cache.keep_house();
+    full.cache.run_deferred();
     full.store(0); // which has been passed already
     full.invalidate("http://h.test", "\"g\"");
     assert!(!full.has(0));

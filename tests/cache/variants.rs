@@ -46,7 +46,7 @@ fn accepted(cache: &mut Cache<u8>, key: &CacheKey, values: std::ops::Range<usize
 
 fn purge(cache: &mut Cache<u8>, what: &PurgeScope) -> usize {
     let mut purge = cache.purge(what, false, at(1).mono);
-    while !cache.go_on(&mut purge) {}
+    while !cache.run_slice(&mut purge) {}
     cache.check();
     purge.count()
 }

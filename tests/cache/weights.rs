@@ -117,15 +117,15 @@ fn what_the_allocator_loses_leaves_less_room() {
     let full = cache.stats().bytes;
     let limits = CacheLimits { memory: full, ..limits(Eviction::Gdsf) };
     cache.set_limits(limits);
-    assert!(cache.has_grown(), "it was filled");
-    cache.count_heap(full, full + full / 20);
-    assert!(!cache.has_grown(), "that was counted");
+    assert!(cache.wants_heap_sample(), "it was filled");
+    cache.set_heap_usage(full, full + full / 20);
+    assert!(!cache.wants_heap_sample(), "that was counted");
     assert_eq!(cache.stats().bytes, full + full / 20, "a little is always lost");
-    cache.count_heap(10 * full, 12 * full);
+    cache.set_heap_usage(10 * full, 12 * full);
     assert_eq!(cache.stats().slack, full / 5, "of what others lose, it counts its own part");
     let left = cache.stats().bytes - cache.stats().slack;
     assert!(left < full - full / 8 && left > full - full / 6, "no more leaves than is too much");
-    cache.count_heap(full, full);
+    cache.set_heap_usage(full, full);
     assert_eq!(cache.stats().bytes, left, "what is lost no more is room again");
     cache.check();
 }
@@ -139,7 +139,7 @@ fn marks_take_what_was_allocated() {
     for n in 0..COUNT {
         let key = cache.keys().key(&format!("http://h.example/{n}").into());
         let ticket = cache.begin(&key, &mut present("GET"), 0, at(0).mono);
-        cache.mark_unshared(ticket, at(0).mono);
+        cache.mark_hit_for_miss(ticket, at(0).mono);
         cache.abandon(ticket);
     }
     let (held, reckoned) = (live().wrapping_sub(before), (cache.stats().bytes - empty) as u64);

@@ -233,9 +233,9 @@ fn long_uri_and_entity_tag_cost_no_more_than_their_length() {
     let (steps, found) = steps(|| {
         let key = cache.keys().key(&uri);
         objects.iter().for_each(|object| cache.update(&key, object));
-        assert!(cache.told_apart(&key).is_empty(), "together they are too long");
+        assert!(cache.validation_candidates(&key).is_empty(), "together they are too long");
         let mut purge = cache.purge(&PurgeScope::Uri(Arc::clone(&uri)), false, at(0).mono);
-        while !cache.go_on(&mut purge) {}
+        while !cache.run_slice(&mut purge) {}
         purge.count()
     });
     assert_eq!((found, cache.stats().entries), (3, 0));

@@ -15,11 +15,11 @@ pub(crate) const LIMITS: NameLimits = NameLimits {
     ttl: (Duration::from_secs(2), Duration::from_secs(100)),
     negative: Duration::from_secs(20),
     failure: Duration::from_secs(5),
-    stale: Duration::from_secs(1000),
-    patience: Duration::from_secs(1),
+    stale_ttl: Duration::from_secs(1000),
+    stale_after: Duration::from_secs(1),
     recheck: Duration::from_secs(10),
     names: 3,
-    asked: 2,
+    max_in_flight: 2,
 };
 
 fn address() -> Answer {
@@ -375,7 +375,7 @@ fn name_whose_answer_serves_no_more_makes_room_before_the_table_is_full() {
 
 #[test]
 fn one_client_leaves_places_to_others() {
-    let limits = NameLimits { asked: 4, ..LIMITS };
+    let limits = NameLimits { max_in_flight: 4, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
     assert_eq!(names.look_up("a", 1, one, now), ASK);
@@ -394,7 +394,7 @@ fn one_client_leaves_places_to_others() {
 
 #[test]
 fn expired_answer_serves_a_client_that_may_not_ask() {
-    let limits = NameLimits { asked: 1, ..LIMITS };
+    let limits = NameLimits { max_in_flight: 1, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     resolve(&mut names, "b", &address(), None, now); // of the system's resolver
@@ -439,7 +439,7 @@ fn question_without_waiters_goes_on_until_its_place_is_wanted() {
 
 #[test]
 fn question_without_waiters_needs_a_place_to_be_waited_for() {
-    let limits = NameLimits { asked: 2, ..LIMITS };
+    let limits = NameLimits { max_in_flight: 2, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
     names.look_up("a", 1, one, now);

@@ -89,7 +89,7 @@ impl Kept {
     }
 
     fn last_resort(&self, limits: &NameLimits) -> Instant {
-        let stale = if self.answer.is_ok() { limits.stale } else { Duration::ZERO };
+        let stale = if self.answer.is_ok() { limits.stale_ttl } else { Duration::ZERO };
         self.expires(limits) + stale
     }
 
@@ -100,7 +100,7 @@ impl Kept {
     fn serves(&self, asked: Option<Instant>, limits: &NameLimits, now: Instant) -> bool {
         let stale = self.stale_until(limits);
         let fresh = self.recheck.map_or_else(|| self.expires(limits), |at| at.min(stale));
-        let slow = asked.is_some_and(|since| now >= since + limits.patience);
+        let slow = asked.is_some_and(|since| now >= since + limits.stale_after);
         now < fresh || now < stale && slow
     }
 }
@@ -123,7 +123,7 @@ impl Model {
     fn may_ask(&self, client: Option<u8>) -> bool {
         let taken = self.entries.values().filter(|entry| entry.holder.is_some()).count();
         let held = if client.is_some() { self.held(client) } else { 0 };
-        held + taken < self.limits.asked
+        held + taken < self.limits.max_in_flight
     }
 
     fn questions(&self) -> usize {
@@ -132,7 +132,7 @@ impl Model {
 
     fn look_up(&mut self, name: u8, waiter: u8, client: Option<u8>, now: Instant) -> CacheAnswer {
         let may_ask = self.may_ask(client);
-        let full = self.questions() >= self.limits.asked;
+        let full = self.questions() >= self.limits.max_in_flight;
         let generation = self.generation;
         let entry = self.entries.entry(name).or_default();
         let told = entry.waiters.get(&waiter) == Some(&true);
@@ -312,7 +312,7 @@ fn compare(deeds: Vec<Deed>, limits: NameLimits) {
         }
         names.check();
         assert_eq!(names.count().1, model.questions(), "{number}");
-        assert!(names.count().1 <= limits.asked);
+        assert!(names.count().1 <= limits.max_in_flight);
     }
     woken.extend(names.told(10_000));
     assert!(!names.has_to_tell());
@@ -322,12 +322,12 @@ fn compare(deeds: Vec<Deed>, limits: NameLimits) {
 proptest! {
     #[test]
     fn table_does_what_a_model_without_books_does(deeds in deeds(), asked in 1usize..6) {
-        compare(deeds, NameLimits { asked, names: 1000, ..LIMITS });
+        compare(deeds, NameLimits { max_in_flight: asked, names: 1000, ..LIMITS });
     }
 
     #[test]
     fn small_table_keeps_its_bounds(deeds in deeds(), asked in 1usize..6, most in 1usize..4) {
-        let limits = NameLimits { asked, names: most, ..LIMITS };
+        let limits = NameLimits { max_in_flight: asked, names: most, ..LIMITS };
         let mut names: NameCache<u8> = NameCache::new(limits);
         let mut now = VirtualClock::default().now().mono;
         for (number, deed) in deeds.into_iter().enumerate() {

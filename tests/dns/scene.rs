@@ -198,7 +198,7 @@ impl Scene {
 
     /// Looks a name up again, as a guest does that is driven for another reason.
     pub(crate) fn drive(&mut self, guest: Token) {
-        let event = Event::Drive(guest, tidegate::reactor::Why::TIMER);
+        let event = Event::Drive(guest, tidegate::reactor::WakeReason::TIMER);
         self.program.handle(&mut self.reactor, event);
     }
 

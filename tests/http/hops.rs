@@ -8,7 +8,7 @@ use super::support::fields;
 /// The names of what is passed on.
 fn passed(fields: &Fields) -> Vec<String> {
     let hop = ConnectionOptions::of(Version::Http11, fields);
-    let passed = fields.iter().filter(|field| !hop.ends_here(field));
+    let passed = fields.iter().filter(|field| !hop.is_hop_by_hop(field));
     passed.map(|field| String::from_utf8(field.name.to_vec()).unwrap()).collect()
 }
 
@@ -72,13 +72,13 @@ fn a_message_of_1_1_upgrades_to_the_one_protocol_it_names() {
 
 #[test]
 fn a_pseudonym_is_the_second_word_of_an_element() {
-    let passed = |via, name| hop::has_passed(&fields(&[("Via", via)]), name);
+    let passed = |via, name| hop::is_loop(&fields(&[("Via", via)]), name);
     assert!(passed("1.1 gate", "GATE"));
     assert!(passed("1.0 other:80 (gate), HTTP/1.1\tgate", "gate"));
     assert!(!passed("1.0 other (gate)", "gate"));
     assert!(!passed("gate", "gate"));
     assert!(!passed("1.1 gate2, 1.1 agate", "gate"));
-    assert!(!hop::has_passed(&fields(&[]), "gate"));
+    assert!(!hop::is_loop(&fields(&[]), "gate"));
 }
 
 #[test]

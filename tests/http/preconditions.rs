@@ -1,7 +1,7 @@
 //! Validators and preconditions, where lists, repetition and malformed values meet.
 
 use tidegate::http::Fields;
-use tidegate::http::cond::{EntityTag, Validators, guards_a_change, is_conditional};
+use tidegate::http::cond::{EntityTag, Validators, has_write_precondition, is_conditional};
 
 use super::support::fields;
 
@@ -88,12 +88,14 @@ fn a_range_applies_only_if_its_condition_can_be_judged() {
 fn preconditions_are_told_apart_by_what_they_guard() {
     for name in ["If-Match", "If-Unmodified-Since"] {
         assert!(
-            guards_a_change(&fields(&[(name, "x")])) && !is_conditional(&fields(&[(name, "x")]))
+            has_write_precondition(&fields(&[(name, "x")]))
+                && !is_conditional(&fields(&[(name, "x")]))
         );
     }
     for name in ["If-None-Match", "If-Modified-Since"] {
         assert!(
-            is_conditional(&fields(&[(name, "x")])) && !guards_a_change(&fields(&[(name, "x")]))
+            is_conditional(&fields(&[(name, "x")]))
+                && !has_write_precondition(&fields(&[(name, "x")]))
         );
     }
     assert!(!is_conditional(&fields(&[("If-Range", "x")])));

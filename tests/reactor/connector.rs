@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tidegate::reactor::sim::{Fate, Faults, Network};
 use tidegate::reactor::{
-    ConnectError, Connector, FailedAddresses, Listener, SocketId, Token, Why, interleave_families,
+    ConnectError, Connector, FailedAddresses, Listener, SocketId, Token, WakeReason,
+    interleave_families,
 };
 
 use crate::support::{Host, LOOPBACK, Log, address, millis, sim_log, tcp_log, tokens};
@@ -99,7 +100,7 @@ fn the_first_address_is_taken_if_it_answers() {
     let mut scene = Scene::new([ANSWER; 3]);
     assert!(scene.drive().is_pending());
     assert_eq!(scene.client.reactor.open_sockets(), 1, "one at a time");
-    assert_eq!(scene.client.drives(), [(scene.owner, Why::READY)]);
+    assert_eq!(scene.client.drives(), [(scene.owner, WakeReason::READY)]);
     scene.expect_connected(addresses()[0], Duration::ZERO);
 }
 

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{
-    Accepted, Endpoint, Listener, Reactor, SocketId, TcpTransport, Token, VirtualClock, Why,
+    Accepted, Endpoint, Listener, Reactor, SocketId, TcpTransport, Token, VirtualClock, WakeReason,
 };
 
 use crate::nameless::Nameless;
@@ -34,7 +34,7 @@ impl Scene {
     }
 
     /// Connects so many clients; who is driven on the server then.
-    fn connect(&mut self, count: usize) -> Vec<(Token, Why)> {
+    fn connect(&mut self, count: usize) -> Vec<(Token, WakeReason)> {
         for _ in 0..count {
             self.client.reactor.connect(address(1, 80), self.gate).unwrap();
         }
@@ -58,13 +58,13 @@ impl Scene {
 #[test]
 fn a_long_backlog_is_taken_in_batches_of_64_a_turn() {
     let mut scene = Scene::new(Faults::NONE);
-    assert_eq!(scene.connect(150), [(scene.gate, Why::READY)]);
+    assert_eq!(scene.connect(150), [(scene.gate, WakeReason::READY)]);
     assert!(matches!(scene.accept(1000), Accepted::More));
     assert_eq!(scene.accepted.len(), 64);
-    assert_eq!(scene.server.drives(), [(scene.gate, Why::WAKE)]);
+    assert_eq!(scene.server.drives(), [(scene.gate, WakeReason::WAKE)]);
     assert!(matches!(scene.accept(1000), Accepted::More));
     assert_eq!(scene.accepted.len(), 128);
-    assert_eq!(scene.server.drives(), [(scene.gate, Why::WAKE)]);
+    assert_eq!(scene.server.drives(), [(scene.gate, WakeReason::WAKE)]);
     assert!(matches!(scene.accept(1000), Accepted::Drained));
     assert_eq!(scene.accepted.len(), 150);
     assert_eq!(scene.server.drives(), []);
@@ -81,12 +81,12 @@ fn a_full_house_accepts_again_when_it_is_told_to_resume() {
     assert_eq!(scene.accepted.len(), 2);
     assert_eq!(scene.connect(1), [], "who comes now waits as well");
     scene.listener.resume(&mut scene.server.reactor);
-    assert_eq!(scene.server.drives(), [(scene.gate, Why::WAKE)]);
+    assert_eq!(scene.server.drives(), [(scene.gate, WakeReason::WAKE)]);
     assert!(matches!(scene.accept(10), Accepted::Drained));
     assert_eq!(scene.accepted.len(), 6 - 1);
     scene.listener.resume(&mut scene.server.reactor);
     assert_eq!(scene.server.drives(), [], "it was not full");
-    assert_eq!(scene.connect(1), [(scene.gate, Why::READY)]);
+    assert_eq!(scene.connect(1), [(scene.gate, WakeReason::READY)]);
 }
 
 #[test]
@@ -116,14 +116,14 @@ fn want_of_descriptors_pauses_accepting_for_100_ms_and_no_longer() {
     assert_eq!(scene.accepted.len(), 1);
 
     scene.network.advance(millis(1));
-    assert_eq!(scene.server.drives(), [(scene.gate, Why::TIMER)]);
+    assert_eq!(scene.server.drives(), [(scene.gate, WakeReason::TIMER)]);
     assert!(matches!(scene.accept(10), Accepted::Exhausted(_)), "one more was taken");
     assert_eq!(scene.accepted.len(), 2);
 
     scene.close_one();
     scene.close_one();
     scene.network.advance(millis(100));
-    assert_eq!(scene.server.drives(), [(scene.gate, Why::TIMER)]);
+    assert_eq!(scene.server.drives(), [(scene.gate, WakeReason::TIMER)]);
     assert!(matches!(scene.accept(10), Accepted::Drained));
     assert_eq!(scene.accepted.len(), 1);
 }

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::task::Poll;
 
 use socket2::SockRef;
-use tidegate::reactor::{Listener, Ready, SocketId, Why};
+use tidegate::reactor::{Listener, Ready, SocketId, WakeReason};
 
 use crate::support::{Host, LONG, LOOPBACK, Log, read, ready, settle, tcp_log, tokens, write};
 
@@ -41,7 +41,7 @@ fn watched() -> (Host<Log>, SocketId, TcpStream) {
 }
 
 fn until_driven(host: &mut Host<Log>) {
-    host.turn_until(|host| host.app.driven.iter().any(|drive| drive.1.contains(Why::READY)));
+    host.turn_until(|host| host.app.driven.iter().any(|drive| drive.1.contains(WakeReason::READY)));
     settle(&mut [host]);
     host.app.driven.clear();
 }

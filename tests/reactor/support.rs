@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{
-    App, Arena, Driven, Event, Reactor, SocketId, TcpTransport, Token, Turn, VirtualClock, Why,
+    App, Arena, Driven, Event, Reactor, SocketId, TcpTransport, Token, Turn, VirtualClock,
+    WakeReason,
 };
 
 /// A folder that goes with its value.
@@ -52,7 +53,7 @@ pub(crate) fn tokens<const N: usize>() -> [Token; N] {
 /// A program that only writes down what happens.
 #[derive(Debug)]
 pub(crate) struct Log<M = ()> {
-    pub(crate) driven: Vec<(Token, Why)>,
+    pub(crate) driven: Vec<(Token, WakeReason)>,
     pub(crate) mail: Vec<M>,
     pub(crate) signals: Vec<i32>,
 }
@@ -78,7 +79,7 @@ impl<M: Send + 'static> App for Log<M> {
 /// A program that is one function, called for each drive.
 pub(crate) struct FnApp<F>(pub(crate) F);
 
-impl<F: FnMut(&mut Reactor<()>, Token, Why)> App for FnApp<F> {
+impl<F: FnMut(&mut Reactor<()>, Token, WakeReason)> App for FnApp<F> {
     type Mail = ();
 
     fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
@@ -118,7 +119,7 @@ impl<A: App> Host<A> {
 
 impl<M: Send + 'static> Host<Log<M>> {
     /// One turn, and who was driven in it.
-    pub(crate) fn drives(&mut self) -> Vec<(Token, Why)> {
+    pub(crate) fn drives(&mut self) -> Vec<(Token, WakeReason)> {
         self.app.driven.clear();
         self.turn();
         self.app.driven.clone()

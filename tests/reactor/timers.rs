@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Arena, Clock, Now, Reactor, TcpTransport, VirtualClock, Wake, Why};
+use tidegate::reactor::{Arena, Clock, Now, Reactor, TcpTransport, VirtualClock, Wake, WakeReason};
 
 use crate::support::{FnApp, Host, LONG, Log, Thing, millis, sim_log, tcp_reactor, tokens};
 
@@ -18,7 +18,7 @@ fn a_deadline_drives_its_object_once_when_its_time_has_come() {
     network.advance(millis(99));
     assert_eq!(host.drives(), []);
     network.advance(millis(1));
-    assert_eq!(host.drives(), [(token, Why::TIMER)]);
+    assert_eq!(host.drives(), [(token, WakeReason::TIMER)]);
     network.advance(millis(1000));
     assert_eq!(host.drives(), []);
 }
@@ -34,7 +34,7 @@ fn a_deadline_that_keeps_moving_later_fires_after_the_last_move() {
         assert_eq!(host.drives(), []);
     }
     network.advance(millis(1));
-    assert_eq!(host.drives(), [(token, Why::TIMER)]);
+    assert_eq!(host.drives(), [(token, WakeReason::TIMER)]);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_turn_over_tcp_ends_at_the_deadline_though_it_may_wait_longer() {
     while log.driven.is_empty() {
         reactor.turn(&mut log, Some(Duration::from_secs(600))).unwrap();
     }
-    assert_eq!(log.driven, [(token, Why::TIMER)]);
+    assert_eq!(log.driven, [(token, WakeReason::TIMER)]);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_deadline_of_an_object_that_is_gone_does_not_drive_the_next_at_its_place() {
     network.advance(millis(10));
     assert_eq!(host.drives(), []);
     network.advance(millis(10));
-    assert_eq!(host.drives(), [(new.token(), Why::TIMER)]);
+    assert_eq!(host.drives(), [(new.token(), WakeReason::TIMER)]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_jump_of_the_wall_clock_moves_no_deadline() {
     assert_eq!(host.reactor.now().wall, wall + Duration::from_secs(86_400));
     network.clock().set_wall(wall);
     network.advance(millis(10));
-    assert_eq!(host.drives(), [(token, Why::TIMER)]);
+    assert_eq!(host.drives(), [(token, WakeReason::TIMER)]);
     assert_eq!(host.reactor.now().wall, wall + millis(10));
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Arena, Budget, Clock, Id, Reactor, Ready, SocketId, Token, Wake, Why};
+use tidegate::reactor::{
+    Arena, Budget, Clock, Id, Reactor, Ready, SocketId, Token, Wake, WakeReason,
+};
 
 use crate::support::{FnApp, Host, Log, Thing, address, read, ready, sim_log, tokens, write};
 
@@ -18,7 +20,11 @@ fn an_object_is_driven_once_a_turn_for_all_that_happened_to_it() {
     let drives = host.drives();
     let [(driven, why)] = drives[..] else { panic!("{drives:?}") };
     assert_eq!(driven, token);
-    assert!(why.contains(Why::WAKE) && why.contains(Why::TIMER) && !why.contains(Why::READY));
+    assert!(
+        why.contains(WakeReason::WAKE)
+            && why.contains(WakeReason::TIMER)
+            && !why.contains(WakeReason::READY)
+    );
     assert_eq!(host.drives(), []);
 }
 
@@ -92,7 +98,7 @@ fn a_wake_for_an_object_that_is_gone_is_harmless_and_counted() {
     let new = arena.insert(Thing);
     assert_eq!(old.index(), new.index(), "the place is used again");
     host.reactor.wake(new.token());
-    assert_eq!(host.drives(), [(new.token(), Why::WAKE)]);
+    assert_eq!(host.drives(), [(new.token(), WakeReason::WAKE)]);
     assert_eq!(host.reactor.stale_wakes(), 1, "it was queued when its object went");
     host.reactor.wake(old.token());
     assert_eq!(host.drives(), []);
@@ -166,7 +172,7 @@ fn a_socket_that_changes_hands_drives_its_new_owner_only_for_what_that_could_mis
     host.turn();
     let (io, _) = ready(host.reactor.accept(listener));
     host.reactor.set_owner(io, first);
-    assert_eq!(host.drives(), [(first, Why::READY)], "nobody has looked at it yet");
+    assert_eq!(host.drives(), [(first, WakeReason::READY)], "nobody has looked at it yet");
 
     assert!(read(&mut host.reactor, io, 10).is_pending());
     assert!(host.reactor.ready(io).contains(Ready::WRITABLE));
@@ -174,9 +180,9 @@ fn a_socket_that_changes_hands_drives_its_new_owner_only_for_what_that_could_mis
     assert_eq!(host.drives(), [], "there is nothing but room to write");
 
     write(&mut peer.reactor, out, b"a word");
-    assert_eq!(host.drives(), [(second, Why::READY)]);
+    assert_eq!(host.drives(), [(second, WakeReason::READY)]);
     host.reactor.set_owner(io, first);
-    assert_eq!(host.drives(), [(first, Why::READY)], "nobody has read it yet");
+    assert_eq!(host.drives(), [(first, WakeReason::READY)], "nobody has read it yet");
 }
 
 #[test]
@@ -227,7 +233,7 @@ fn turn_ends_after_milliseconds_and_objects_left_are_driven_behind_the_next_poll
         FnApp(|reactor: &mut Reactor<()>, token, why| {
             order.push((token, why));
             clock.advance(Duration::from_millis(1)); // work that takes its time
-            if why == Why::WAKE && order.len() == 1 {
+            if why == WakeReason::WAKE && order.len() == 1 {
                 reactor.wake(token);
             }
         }),
@@ -244,7 +250,7 @@ fn turn_ends_after_milliseconds_and_objects_left_are_driven_behind_the_next_poll
     assert_eq!(driven[..9], tokens, "objects left come before those woken again");
     assert_eq!(driven[9], tokens[0]);
     assert!(
-        order[8].1.contains(Why::TIMER) && order[8].1.contains(Why::WAKE),
+        order[8].1.contains(WakeReason::TIMER) && order[8].1.contains(WakeReason::WAKE),
         "one drive for both"
     );
 }

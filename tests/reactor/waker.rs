@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Reactor, Waker, Why};
+use tidegate::reactor::{Reactor, WakeReason, Waker};
 
 use crate::support::{FnApp, Host, Log, sim_log, tokens};
 
@@ -19,7 +19,7 @@ fn wake_of_another_thread_ends_a_turn_that_waits() {
     while log.driven.is_empty() {
         reactor.turn(&mut log, None).unwrap();
     }
-    assert_eq!(log.driven, [(other, Why::WAKE)]);
+    assert_eq!(log.driven, [(other, WakeReason::WAKE)]);
     assert_ne!(one, other);
     thread.join().unwrap();
 }
@@ -56,10 +56,10 @@ fn object_is_driven_once_for_all_wakes_of_a_turn() {
     let waker = host.reactor.waker(token);
     (0..100_000).for_each(|_| waker.clone().wake()); // more than the queue has room for
     assert_eq!(host.reactor.next_deadline(), Some(host.reactor.now().mono), "there is work");
-    assert_eq!(host.drives(), [(token, Why::WAKE)]);
+    assert_eq!(host.drives(), [(token, WakeReason::WAKE)]);
     assert_eq!(host.drives(), []);
     waker.wake();
-    assert_eq!(host.drives(), [(token, Why::WAKE)]);
+    assert_eq!(host.drives(), [(token, WakeReason::WAKE)]);
 }
 
 #[test]

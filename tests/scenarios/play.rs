@@ -174,12 +174,12 @@ impl Player {
         match step {
             Step::Asked(name, wanted) => same(self.stage.asked.get(name).unwrap_or(&0), wanted),
             Step::Connections(origin, wanted) => same(&self.stage.peers.accepted(origin), wanted),
-            Step::Pooled(wanted) => same(&worker.pooled(), wanted),
+            Step::Pooled(wanted) => same(&worker.idle_connections(), wanted),
             Step::Hashed(wanted) => same(&self.stage.hashed, wanted),
             Step::Figure(name, wanted) => same(&self.stage.figure(name), &Some(wanted.clone())),
             Step::Cached(wanted) => same(&worker.cache_stats().entries, wanted),
             Step::ProxyIs(state) if state == "over" => same(&worker.is_over(), &true),
-            Step::ProxyIs(_) => same(&(worker.is_empty(), worker.describe()), &(true, Vec::new())),
+            Step::ProxyIs(_) => same(&(worker.is_empty(), worker.dump()), &(true, Vec::new())),
             _ => Err("this step is not known to the player".into()),
         }
     }
@@ -381,7 +381,7 @@ impl Player {
         self.stage.wait(if linger { A_LONG_TIME } else { Duration::ZERO });
         match self.stage.worker.is_empty() {
             true => Ok(()),
-            false => Err(format!("in the end there is left: {:?}", self.stage.worker.describe())),
+            false => Err(format!("in the end there is left: {:?}", self.stage.worker.dump())),
         }
     }
 

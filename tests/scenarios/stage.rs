@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
-    Command, Environment, LogSink, Mail, PasswordVerifier, Reclaimer, Resolver, Settings, Worker,
+    Command, Environment, LogSink, Mail, NameResolver, PasswordVerifier, Reclaimer, Settings,
+    Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network};
 use tidegate::reactor::{Clock, LoopStats, Reactor, TcpTransport, VirtualClock};
@@ -300,7 +301,7 @@ impl Stage {
 #[derive(Debug)]
 struct Asker(Sender<String>);
 
-impl Resolver for Asker {
+impl NameResolver for Asker {
     fn ask(&mut self, name: &str, _: Option<IpAddr>) {
         let _ = self.0.send(name.to_owned());
     }

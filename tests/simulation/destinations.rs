@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tidegate::access::{Cidr, Host, RuleSet, read_rules};
 use tidegate::proxy::{
-    Command, Environment, Mail, NoLog, ReclaimAtOnce, Resolver, Settings, Worker,
+    Command, Environment, Mail, NameResolver, NoLog, ReclaimAtOnce, Settings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{App, Arena, Driven, Event, Mailbox, Reactor, SocketId, Token};
@@ -35,7 +35,7 @@ struct Table {
     names: HashMap<String, IpAddr>,
 }
 
-impl Resolver for Table {
+impl NameResolver for Table {
     fn ask(&mut self, name: &str, _: Option<IpAddr>) {
         self.asked.send(name.to_owned()).unwrap();
         let known = self.names.get(name).map(|&address| vec![address]);
@@ -110,7 +110,7 @@ impl Bench {
         let mut worker = Worker::new(settings, surroundings, 10);
         let listen: IpAddr = listen.parse().unwrap();
         worker.listen(&mut reactor, SocketAddr::new(listen, PORT)).unwrap();
-        worker.serve_figures(&mut reactor, SocketAddr::new(listen, FIGURES)).unwrap();
+        worker.listen_metrics(&mut reactor, SocketAddr::new(listen, FIGURES)).unwrap();
         Self { network, reactor, worker, asked }
     }
 

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use tidegate::auth::VerifyJob;
-use tidegate::proxy::{PasswordVerifier, Resolver};
+use tidegate::proxy::{NameResolver, PasswordVerifier};
 
 /// Never answers, and verifies nothing.
 #[derive(Debug)]
 pub(crate) struct Unused;
 
-impl Resolver for Unused {
+impl NameResolver for Unused {
     fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tidegate::auth::{self, PathPrefix, Side, Users, VerifyJob};
 use tidegate::proxy::{
-    AuthRules, Command, Environment, LogFormat, LogSink, Mail, PasswordVerifier, ProtectionSpace,
-    ReclaimAtOnce, Resolver, Settings, Worker,
+    AuthRules, Command, Environment, LogFormat, LogSink, Mail, NameResolver, PasswordVerifier,
+    ProtectionSpace, ReclaimAtOnce, Settings, Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network, Rng};
 use tidegate::reactor::{
@@ -27,7 +27,7 @@ const ORIGIN: &str = "198.51.100.1";
 #[derive(Debug)]
 struct Hosts(Mailbox<Mail>);
 
-impl Resolver for Hosts {
+impl NameResolver for Hosts {
     fn ask(&mut self, name: &str, _: Option<IpAddr>) {
         let address = address_of(name).map(|address| vec![IpAddr::from(address)]);
         let answer = address.ok_or_else(|| std::io::Error::other("no such name"));
@@ -308,7 +308,7 @@ fn worker(
     let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
     settings.log = Some(*rng.pick(&formats));
     settings.limits.passwords = *rng.pick(&[1, 4, 64]);
-    let by_mail: Option<Box<dyn Resolver>> = match rng.percent(50) {
+    let by_mail: Option<Box<dyn NameResolver>> = match rng.percent(50) {
         true => Some(Box::new(Hosts(reactor.mailbox()))),
         false => None,
     };

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use crate::work::{self, LOOK_UP};
 
 use super::condition::{Conditions, RequestContext};
-use super::embedded::{ends, facets};
+use super::embedded::{embedded_addresses, reachable_addresses};
 use super::names::LineNumber;
 use super::net::Cidr;
-use super::own::Own;
+use super::own::LocalAddresses;
 use super::rule::{Action, Destination};
 use super::special::AddressClass;
 use super::spelling::Host;
@@ -123,7 +123,7 @@ const MOST_CONDITIONS: usize = 65_536;
 
 /// What the rules say of a request as far as that does not depend on an address.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct NameDecision {
     /// Groups of rules of which some may fit, depending on the address, and stand before the one that
     /// does.
     undecided: Vec<usize>,
@@ -264,8 +264,8 @@ impl RuleSet {
         asker: &RequestContext<'_>,
         host: &Host,
         port: u16,
-        own: &Own,
-    ) -> Answer {
+        own: &LocalAddresses,
+    ) -> NameDecision {
         let (mut decided, mut undecided) = (None, Vec::new());
         for (at, group) in self.groups.iter().enumerate() {
             if !group.conditions.hold(asker, port) {
@@ -294,16 +294,16 @@ impl RuleSet {
         if matches!(otherwise, Decision::Deny(_)) && undecided.iter().all(denies) {
             undecided.clear();
         }
-        Answer { undecided, line, otherwise }
+        NameDecision { undecided, line, otherwise }
     }
 
     /// What is decided of an address that `host` has.
     pub(super) fn judge(
         &self,
-        answer: &Answer,
+        answer: &NameDecision,
         host: &Host,
         address: IpAddr,
-        own: &Own,
+        own: &LocalAddresses,
     ) -> Decision {
         let fits = self.left_open(answer).filter_map(|group| {
             let fit = group.fits(host, address, own)?;
@@ -316,12 +316,16 @@ impl RuleSet {
     }
 
     /// The groups that an answer leaves open, in the order of the first of each that may fit.
-    fn left_open(&self, answer: &Answer) -> impl Iterator<Item = &Group> {
+    fn left_open(&self, answer: &NameDecision) -> impl Iterator<Item = &Group> {
         answer.undecided.iter().filter_map(|&at| self.groups.get(at))
     }
 
     /// The rules that an answer leaves open: of those that differ in their destination only, the first.
-    pub(super) fn undecided(&self, answer: &Answer, host: &Host) -> impl Iterator<Item = RuleRef> {
+    pub(super) fn undecided(
+        &self,
+        answer: &NameDecision,
+        host: &Host,
+    ) -> impl Iterator<Item = RuleRef> {
         self.left_open(answer).filter_map(|group| {
             let fit = group.may_fit(host.name()?)?;
             Some(self.name(group, &fit))
@@ -334,7 +338,7 @@ impl RuleSet {
         asker: &RequestContext<'_>,
         (host, port): (&Host, u16),
         address: Option<IpAddr>,
-        own: &Own,
+        own: &LocalAddresses,
     ) -> Option<RuleRef> {
         let held = self.groups.iter().filter(|group| group.conditions.hold(asker, port));
         let fits = held.filter_map(|group| {
@@ -351,7 +355,7 @@ impl RuleSet {
     }
 
     /// Whether a rule that an answer leaves open, or that decides it, lifts the denial of ports.
-    pub(super) fn may_lift_ports(&self, answer: &Answer) -> bool {
+    pub(super) fn may_lift_ports(&self, answer: &NameDecision) -> bool {
         let lifts = |group: &Group| group.action == Action::Allow && group.conditions.names_ports();
         matches!(answer.otherwise, Decision::Allow(Exemptions { ports: true, .. }))
             || self.left_open(answer).any(lifts)
@@ -383,7 +387,7 @@ impl RuleSet {
     }
 }
 
-impl Answer {
+impl NameDecision {
     /// What is decided, if that depends on no address.
     pub(super) fn decided(&self) -> Option<&Decision> {
         self.undecided.is_empty().then_some(&self.otherwise)
@@ -403,9 +407,13 @@ impl Group {
     }
 
     /// The destination that fits a host that has this address.
-    fn fits(&self, host: &Host, address: IpAddr, own: &Own) -> Option<Fit<'_>> {
+    fn fits(&self, host: &Host, address: IpAddr, own: &LocalAddresses) -> Option<Fit<'_>> {
         // What is denied is denied also where it is only embedded; what is allowed is where it leads.
-        let facets = if self.action == Action::Allow { ends(address) } else { facets(address) };
+        let facets = if self.action == Action::Allow {
+            reachable_addresses(address)
+        } else {
+            embedded_addresses(address)
+        };
         let classes = self.conditions.classes();
         // An address of this machine is also what else it is for, but that allows nothing.
         let denies = self.action != Action::Allow;

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::{
-    Denial, DestinationPolicy, GivenRule, Host, Own, RequestContext, RuleOption, RuleSet,
-    RuleSource, Scheme, read_rules,
+    Denial, DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, RuleOption,
+    RuleSet, RuleSource, Scheme, read_rules,
 };
 
 fn asker(method: &str) -> RequestContext<'_> {
@@ -31,7 +31,12 @@ fn in_file(text: &str) -> DestinationPolicy {
 }
 
 /// Why a request is denied, if it is.
-fn judge(policy: &DestinationPolicy, host: &str, address: &str, own: &Own) -> Option<String> {
+fn judge(
+    policy: &DestinationPolicy,
+    host: &str,
+    address: &str,
+    own: &LocalAddresses,
+) -> Option<String> {
     judge_at(policy, (host, 80), address, own)
 }
 
@@ -39,10 +44,10 @@ fn judge_at(
     policy: &DestinationPolicy,
     (host, port): (&str, u16),
     address: &str,
-    own: &Own,
+    own: &LocalAddresses,
 ) -> Option<String> {
     let host = Host::parse(host).unwrap();
-    let judged = policy.ask(&asker("GET"), &host, port, own).and_then(|judgement| {
+    let judged = policy.check_request(&asker("GET"), &host, port, own).and_then(|judgement| {
         policy.judge(&judgement, &host, address.parse().unwrap(), own).map(drop)
     });
     judged.err().map(|denial: Denial| denial.rule())
@@ -55,7 +60,7 @@ fn rules_on_one_line_stand_in_their_order() {
     let given = rules.map(|rule| GivenRule { place: place.clone(), ..rule.parse().unwrap() });
     let mut set = RuleSet::default();
     read_rules(&mut set, &given, &mut no_file).unwrap();
-    let (policy, own) = (policy(set), Own::default());
+    let (policy, own) = (policy(set), LocalAddresses::default());
     assert_eq!(judge(&policy, "dev.test", "10.0.0.1", &own), None, "the first one lifts it");
     assert_eq!(judge(&policy, "a.test", "10.0.0.1", &own).unwrap(), "destination-private");
     let denied = judge(&policy, "other.example", "198.41.0.4", &own);
@@ -75,7 +80,7 @@ fn many_rules_that_alternate_are_few_look_ups() {
     let policy = in_file(&format!("# none\n{text}"));
     assert_eq!((policy.egress.len(), policy.egress.groups.len()), (30_000, 3));
     assert_eq!(policy.egress.sections.len(), 1, "one place is kept for all");
-    let own = Own::default();
+    let own = LocalAddresses::default();
     assert_eq!(judge(&policy, "b9999.test", "198.41.0.4", &own).unwrap(), "rule rules:30000");
     assert_eq!(judge(&policy, "c77.test", "10.0.77.1", &own), None);
     assert_eq!(judge(&policy, "c77.test", "10.0.78.1", &own).unwrap(), "destination-private");
@@ -123,7 +128,7 @@ fn a_rule_is_named_by_where_it_was_written() {
         _ => no_file(file),
     };
     read_rules(&mut set, &given, &mut read).unwrap();
-    let (policy, own) = (policy(set), Own::default());
+    let (policy, own) = (policy(set), LocalAddresses::default());
     for (host, place) in [
         ("a.test", "rule 1"),
         ("b.test", "rule rules:3"),
@@ -147,7 +152,7 @@ fn a_rule_is_named_as_it_could_be_written() {
         "deny .f.test=10.0.0.0/8",
         "deny 10.0.0.0/16 method=GET",
     ];
-    let (policy, own) = (in_file(&rules.join("\n")), Own::default());
+    let (policy, own) = (in_file(&rules.join("\n")), LocalAddresses::default());
     for (host, rule) in [
         ("a.test", rules[0]),
         ("x.b.test", rules[1]),
@@ -173,7 +178,8 @@ fn rules_that_wait_for_an_address_stand_before_the_one_that_decides() {
     );
     let ask = |host: &str| {
         let host = Host::parse(host).unwrap();
-        let judgement = policy.ask(&asker("GET"), &host, 80, &Own::default()).unwrap();
+        let judgement =
+            policy.check_request(&asker("GET"), &host, 80, &LocalAddresses::default()).unwrap();
         let undecided: Vec<_> = judgement.undecided(&host).map(|rule| rule.to_string()).collect();
         (undecided, judgement.reported().map(ToString::to_string))
     };
@@ -184,7 +190,8 @@ fn rules_that_wait_for_an_address_stand_before_the_one_that_decides() {
     let policy = in_file("report a.test\nallow b.test");
     let reported = |host: &str| {
         let host = Host::parse(host).unwrap();
-        let judgement = policy.ask(&asker("GET"), &host, 80, &Own::default()).unwrap();
+        let judgement =
+            policy.check_request(&asker("GET"), &host, 80, &LocalAddresses::default()).unwrap();
         assert!(!judgement.depends_on_address());
         judgement.reported().map(ToString::to_string)
     };
@@ -194,12 +201,12 @@ fn rules_that_wait_for_an_address_stand_before_the_one_that_decides() {
 
 #[test]
 fn only_a_rule_that_allows_lifts_the_denial_of_a_port() {
-    let own = Own::default();
+    let own = LocalAddresses::default();
     let at = |policy: &DestinationPolicy, address| judge_at(policy, ("a.test", 22), address, &own);
     let allows = in_file("allow 198.41.0.0/24 port=22");
     assert_eq!(at(&allows, "198.41.0.4"), None);
     assert_eq!(at(&allows, "93.184.216.34").unwrap(), "port");
-    let denies = in_file("deny 198.41.0.0/24 port=22").ask(
+    let denies = in_file("deny 198.41.0.0/24 port=22").check_request(
         &asker("GET"),
         &Host::parse("a.test").unwrap(),
         22,
@@ -247,7 +254,8 @@ fn a_file_has_a_name() {
 
 #[test]
 fn an_address_of_this_machine_is_denied_as_what_else_it_is_for() {
-    let own = Own { addresses: vec!["10.0.0.5".parse().unwrap()], listeners: Vec::new() };
+    let own =
+        LocalAddresses { addresses: vec!["10.0.0.5".parse().unwrap()], listeners: Vec::new() };
     let lifted =
         |text| DestinationPolicy { rules: vec!["10.0.0.0/8".parse().unwrap()], ..in_file(text) };
     for (rules, expected) in [
@@ -265,5 +273,8 @@ fn an_address_of_this_machine_is_denied_as_what_else_it_is_for() {
 #[test]
 fn a_file_may_begin_as_some_editors_have_it() {
     let policy = in_file("\u{feff}deny a.test\r\n");
-    assert_eq!(judge(&policy, "a.test", "198.41.0.4", &Own::default()).unwrap(), "rule rules:1");
+    assert_eq!(
+        judge(&policy, "a.test", "198.41.0.4", &LocalAddresses::default()).unwrap(),
+        "rule rules:1"
+    );
 }

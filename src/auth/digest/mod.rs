@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use crate::auth::accounts::{AccountMatch, Decoy, RealmUsers};
 use crate::auth::secret::{Secret, same};
 use crate::auth::settings::Settings;
-use crate::auth::verdict::{Accepted, ChallengeReason, Request, Verdict};
+use crate::auth::verdict::{Accepted, AuthResult, ChallengeReason, Request};
 
 pub use crate::auth::algorithm::Algorithm;
 
@@ -64,33 +64,35 @@ impl Digest {
         request: &Request<'_>,
         (accounts, nobody): (&RealmUsers, &Decoy),
         now: SystemTime,
-    ) -> Verdict {
+    ) -> AuthResult {
         if !uri::means(&sent.uri, request.target) {
-            return Verdict::Misdirected;
+            return AuthResult::Misdirected;
         }
         let Some(algorithm) = self.offered(sent, accounts) else {
-            return Verdict::Challenge(ChallengeReason::NotOffered);
+            return AuthResult::Challenge(ChallengeReason::NotOffered);
         };
         let (whose, ha1) = accounts.for_digest(&sent.user, algorithm, nobody);
         let [expected, proof] = algorithm.responses(ha1, request.method, sent);
         let right = same(sent.response.as_bytes(), expected.as_bytes());
         let user = match whose {
             AccountMatch::Users(user) if right => user,
-            AccountMatch::WithoutEntry => return Verdict::Challenge(ChallengeReason::NoEntry),
+            AccountMatch::WithoutEntry => return AuthResult::Challenge(ChallengeReason::NoEntry),
             AccountMatch::Users(_) | AccountMatch::Decoy => {
-                return Verdict::Challenge(ChallengeReason::Wrong);
+                return AuthResult::Challenge(ChallengeReason::Wrong);
             }
         };
         match self.nonces.fresh(&sent.nonce, now) {
-            None if self.nonces.is_known(&sent.nonce) => Verdict::Challenge(ChallengeReason::Stale),
-            None => Verdict::Challenge(ChallengeReason::Unknown),
+            None if self.nonces.is_known(&sent.nonce) => {
+                AuthResult::Challenge(ChallengeReason::Stale)
+            }
+            None => AuthResult::Challenge(ChallengeReason::Unknown),
             Some(stamp) if !self.nonces.take(stamp, sent.count()) => {
-                Verdict::Challenge(ChallengeReason::Replayed)
+                AuthResult::Challenge(ChallengeReason::Replayed)
             }
             Some(stamp) => {
                 let next = self.nonces.is_ending(stamp, now).then(|| self.nonces.make(now));
                 let info = challenge::info(&proof, sent, next.as_deref());
-                Verdict::Accepted(Accepted { user: user.name.clone(), info: Some(info) })
+                AuthResult::Accepted(Accepted { user: user.name.clone(), info: Some(info) })
             }
         }
     }

@@ -121,7 +121,7 @@ impl fmt::Display for PathPrefix {
 /// Which of `prefixes` a path is below, which came without its query: the longest, if there are
 /// several in one reading.
 #[must_use]
-pub fn place(path: &str, prefixes: &[PathPrefix]) -> PathMatch {
+pub fn match_path(path: &str, prefixes: &[PathPrefix]) -> PathMatch {
     if let [only] = prefixes
         && only.is_everything()
     {
@@ -196,7 +196,7 @@ mod tests {
             ("*", 1),
             ("", 1),
         ] {
-            assert_eq!(place(path, &prefixes), PathMatch::Below(expected), "{path}");
+            assert_eq!(match_path(path, &prefixes), PathMatch::Below(expected), "{path}");
         }
     }
 
@@ -204,16 +204,16 @@ mod tests {
     fn an_escape_of_a_letter_makes_no_other_reading() {
         let prefixes = prefixes(&["/", "/tips"]);
         for path in ["/t%69ps", "/%74ips", "/tip%73/x"] {
-            assert_eq!(place(path, &prefixes), PathMatch::Below(1), "{path}");
+            assert_eq!(match_path(path, &prefixes), PathMatch::Below(1), "{path}");
         }
     }
 
     #[test]
     fn origins_that_regard_case_and_those_that_ignore_it_may_disagree() {
         let prefixes = prefixes(&["/a", "/A/b"]);
-        assert_eq!(place("/A/b", &prefixes), PathMatch::Below(1));
-        assert_eq!(place("/a/b", &prefixes), PathMatch::Ambiguous);
-        assert_eq!(place("/a/c", &prefixes), PathMatch::Below(0));
+        assert_eq!(match_path("/A/b", &prefixes), PathMatch::Below(1));
+        assert_eq!(match_path("/a/b", &prefixes), PathMatch::Ambiguous);
+        assert_eq!(match_path("/a/c", &prefixes), PathMatch::Below(0));
     }
 
     #[test]
@@ -222,9 +222,9 @@ mod tests {
         for path in
             ["/%CE%91%CE%A3%CE%91", "/%CE%B1%CF%83%CE%B1", "/%CE%B1%CF%82", "/%CE%B1%CF%83/%CE%B1"]
         {
-            assert_eq!(place(path, &greek), PathMatch::Below(0), "{path}");
+            assert_eq!(match_path(path, &greek), PathMatch::Below(0), "{path}");
         }
-        assert_eq!(place("/%CE%B1%CE%B1", &greek), PathMatch::Nowhere);
+        assert_eq!(match_path("/%CE%B1%CE%B1", &greek), PathMatch::Nowhere);
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
             "/%61%62%63",
             "/wiki/Talk:Caf%C3%A9_(bar)",
         ] {
-            assert_eq!(place(path, &prefixes), PathMatch::Nowhere, "{path}");
+            assert_eq!(match_path(path, &prefixes), PathMatch::Nowhere, "{path}");
         }
     }
 
@@ -324,9 +324,9 @@ mod tests {
         let beside = prefixes(&["/", "/admin"]);
         let folder = prefixes(&["/", "/admin/"]);
         for path in TRICKS.iter().filter(|path| path.starts_with('/')) {
-            assert_ne!(place(path, &alone), PathMatch::Nowhere, "{path}");
-            assert_ne!(place(path, &beside), PathMatch::Below(0), "{path}");
-            assert_ne!(place(path, &folder), PathMatch::Below(0), "{path}");
+            assert_ne!(match_path(path, &alone), PathMatch::Nowhere, "{path}");
+            assert_ne!(match_path(path, &beside), PathMatch::Below(0), "{path}");
+            assert_ne!(match_path(path, &folder), PathMatch::Below(0), "{path}");
         }
     }
 
@@ -376,7 +376,7 @@ mod tests {
             "/a/%62/",
             "/a/%2562/x",
         ] {
-            assert_ne!(place(path, &deep), PathMatch::Below(0), "{path}");
+            assert_ne!(match_path(path, &deep), PathMatch::Below(0), "{path}");
         }
     }
 
@@ -385,28 +385,32 @@ mod tests {
         let prefixes = prefixes(&["/admin"]);
         // Each layer is one reading more than the two of the innermost.
         let path = |layers| ["/%", &"25".repeat(layers), "41"].concat();
-        assert_eq!(place(&path(126), &prefixes), PathMatch::Nowhere);
-        assert_eq!(place(&path(127), &prefixes), PathMatch::Ambiguous);
+        assert_eq!(match_path(&path(126), &prefixes), PathMatch::Nowhere);
+        assert_eq!(match_path(&path(127), &prefixes), PathMatch::Ambiguous);
     }
 
     #[test]
     fn a_path_whose_readings_have_more_than_32_kib_is_ambiguous() {
         let prefixes = prefixes(&["/admin"]);
         let path = |length: usize| format!("/:{}", "a".repeat(length - 2)); // which has one reading
-        assert_eq!(place(&path(32_768), &prefixes), PathMatch::Nowhere);
-        assert_eq!(place(&path(32_769), &prefixes), PathMatch::Ambiguous);
+        assert_eq!(match_path(&path(32_768), &prefixes), PathMatch::Nowhere);
+        assert_eq!(match_path(&path(32_769), &prefixes), PathMatch::Ambiguous);
         let plain = "/a-b_c~d.e=f+g".repeat(3_000);
-        assert_eq!(place(&plain, &prefixes), PathMatch::Nowhere, "there is nothing to read in it");
+        assert_eq!(
+            match_path(&plain, &prefixes),
+            PathMatch::Nowhere,
+            "there is nothing to read in it"
+        );
     }
 
     #[test]
     fn what_has_no_end_of_readings_is_ambiguous() {
         let prefixes = prefixes(&["/admin"]);
         let layers = ["/%", &"25".repeat(200), "41"].concat();
-        assert_eq!(place(&layers, &prefixes), PathMatch::Ambiguous);
+        assert_eq!(match_path(&layers, &prefixes), PathMatch::Ambiguous);
         let long = ["/", &"x%2520;y//.%20/%5c%3f".repeat(400)].concat();
-        assert_eq!(place(&long, &prefixes), PathMatch::Ambiguous);
-        assert_eq!(place(&long, &[PathPrefix::everything()]), PathMatch::Below(0));
+        assert_eq!(match_path(&long, &prefixes), PathMatch::Ambiguous);
+        assert_eq!(match_path(&long, &[PathPrefix::everything()]), PathMatch::Below(0));
     }
 
     #[test]
@@ -461,13 +465,13 @@ mod tests {
             let pairs = b"/admin/".iter().zip(&hows);
             let spell = |(&byte, &how)| if how < 6 { spelled(byte, how) } else { char::from(byte).into() };
             let path = ["/", &pairs.map(spell).collect::<String>(), "x"].concat();
-            prop_assert_ne!(place(&path, &alone), PathMatch::Nowhere, "{}", path);
-            prop_assert_ne!(place(&path, &beside), PathMatch::Below(0), "{}", path);
+            prop_assert_ne!(match_path(&path, &alone), PathMatch::Nowhere, "{}", path);
+            prop_assert_ne!(match_path(&path, &beside), PathMatch::Below(0), "{}", path);
         }
 
         #[test]
         fn no_path_is_too_much(path in "/[a%2fF5cuE0./\\\\;]{0,300}") {
-            let _ = place(&path, &prefixes(&["/", "/a"]));
+            let _ = match_path(&path, &prefixes(&["/", "/a"]));
         }
     }
 }

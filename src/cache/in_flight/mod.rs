@@ -212,7 +212,7 @@ impl<F: Copy> InFlightTable<F> {
     }
 
     /// The same for all keys in a range of URIs. Every fetch is outdated once at the most.
-    pub(super) fn outdate_range(&mut self, range: &Range, by: Option<Ticket>) {
+    pub(super) fn mark_range_outdated(&mut self, range: &Range, by: Option<Ticket>) {
         work::count(self.keys.len() * work::LOOK_UP);
         let within = self.keys.keys().filter(|key| range.has(key.uri()));
         let keys: Vec<CacheKey> = within.cloned().collect();

@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::http::{Fields, Name, list};
 
 use super::preference::preferences;
@@ -40,7 +40,7 @@ impl Coding {
     }
 
     pub(super) fn weight(&self) -> usize {
-        taken(self.0.len())
+        rounded_up(self.0.len())
     }
 
     /// Returns true if an origin that chose this coding for a request with the preferences `stored`

@@ -214,7 +214,7 @@ fn write_value(request: &RequestHead, name: &[u8], out: &mut Vec<u8>) {
         _ => field.id == id,
     };
     let lines = request.fields().iter().filter(named);
-    if lines.clone().next().is_none_or(|field| hop.ends_here(&field)) {
+    if lines.clone().next().is_none_or(|field| hop.is_hop_by_hop(&field)) {
         return;
     }
     let lines = lines.map(|field| field.value);

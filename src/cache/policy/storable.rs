@@ -187,7 +187,7 @@ fn part_of(request: &RequestHead, response: &Response<'_>) -> Option<Part> {
 /// others do not have.
 fn depends_on_conditions(request: &Fields, status: Status) -> bool {
     match status.code() {
-        412 => cond::guards_a_change(request) || cond::is_conditional(request),
+        412 => cond::has_write_precondition(request) || cond::is_conditional(request),
         416 => request.has(Name::Range),
         417 => request.has(Name::Expect),
         _ => false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sfv::{BareItem, Item, List, ListEntry, Parser};
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::http::Fields;
 use crate::work;
 
@@ -90,8 +90,8 @@ impl Tags {
     /// What they take of memory on the heap, with their places in the index.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let each = |tag: &Tag| taken(tag.name.len() + 2 * size_of::<usize>()) + PLACE;
-        taken(self.0.len() * size_of::<Tag>()) + self.0.iter().map(each).sum::<usize>()
+        let each = |tag: &Tag| rounded_up(tag.name.len() + 2 * size_of::<usize>()) + PLACE;
+        rounded_up(self.0.len() * size_of::<Tag>()) + self.0.iter().map(each).sum::<usize>()
     }
 }
 

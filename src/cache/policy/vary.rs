@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::http::{Fields, Name, list};
 use crate::work;
 
@@ -80,9 +80,9 @@ impl Selecting {
     }
 
     pub(crate) fn weight(&self) -> usize {
-        taken(size_of::<Self>() + 2 * size_of::<usize>())
-            + taken(self.values.len())
-            + taken(self.names.text().len() + 2 * size_of::<usize>())
+        rounded_up(size_of::<Self>() + 2 * size_of::<usize>())
+            + rounded_up(self.values.len())
+            + rounded_up(self.names.text().len() + 2 * size_of::<usize>())
     }
 }
 
@@ -225,8 +225,8 @@ impl Selection {
     #[must_use]
     pub fn weight(&self) -> usize {
         let negotiated = |negotiated: &Negotiated| {
-            taken(size_of::<Negotiated>())
-                + negotiated.language.as_deref().map_or(0, |language| taken(language.len()))
+            rounded_up(size_of::<Negotiated>())
+                + negotiated.language.as_deref().map_or(0, |language| rounded_up(language.len()))
                 + negotiated.coding.as_ref().map_or(0, Coding::weight)
         };
         self.by.as_ref().map_or(0, |by| by.weight())

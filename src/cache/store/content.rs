@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::work;
 
 /// A sealed piece of content. Clones share the bytes.
@@ -24,7 +24,7 @@ pub struct Content {
 }
 
 fn taken_by(chunk: &Chunk) -> usize {
-    taken(2 * size_of::<usize>() + size_of::<Vec<u8>>()) + taken(chunk.capacity())
+    rounded_up(2 * size_of::<usize>() + size_of::<Vec<u8>>()) + rounded_up(chunk.capacity())
 }
 
 impl Content {
@@ -165,6 +165,6 @@ impl Content {
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.taken + taken(self.pieces.capacity() * size_of::<(u64, Chunk)>())
+        self.taken + rounded_up(self.pieces.capacity() * size_of::<(u64, Chunk)>())
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::work;
 
 use super::object::Object;
@@ -95,7 +95,7 @@ impl Detached {
 
     /// Bytes of the list itself.
     pub(super) fn weight(&self) -> usize {
-        taken(self.held.capacity() * size_of::<(Held, usize)>())
+        rounded_up(self.held.capacity() * size_of::<(Held, usize)>())
     }
 
     /// Panics if the books do not agree, or one of the objects is stored.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::work;
 
 use super::content::Content;
@@ -40,12 +40,12 @@ impl Extents {
     /// Whether nothing is missing.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.hole_in(0, self.length).is_none()
+        self.next_gap(0, self.length).is_none()
     }
 
     /// How many bytes are here.
     #[must_use]
-    pub fn here(&self) -> u64 {
+    pub fn stored_bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.len()).sum()
     }
 
@@ -63,7 +63,7 @@ impl Extents {
 
     /// The first bytes that are missing from `first` up to `end`.
     #[must_use]
-    pub fn hole_in(&self, first: u64, end: u64) -> Option<(u64, u64)> {
+    pub fn next_gap(&self, first: u64, end: u64) -> Option<(u64, u64)> {
         let place = self.place(first);
         let (first, next) = match self.parts.get(place) {
             // What follows a part is missing, if anything does.
@@ -74,9 +74,9 @@ impl Extents {
     }
 
     /// All that is missing from `first` up to `end`.
-    pub fn holes_in(&self, first: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
-        let hole = self.hole_in(first, end);
-        std::iter::successors(hole, move |(_, before)| self.hole_in(*before, end))
+    pub fn gaps_in(&self, first: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
+        let hole = self.next_gap(first, end);
+        std::iter::successors(hole, move |(_, before)| self.next_gap(*before, end))
     }
 
     /// The bytes from `offset` on, piece by piece, up to the next hole.
@@ -94,7 +94,7 @@ impl Extents {
     /// too many parts, the smallest goes.
     pub fn add(&mut self, part: &Arc<SharedContent>) {
         let mut at = part.start();
-        while let Some((first, end)) = self.hole_in(at, part.end()) {
+        while let Some((first, end)) = self.next_gap(at, part.end()) {
             let whole = (first, end) == (part.start(), part.end());
             let new = || Arc::new(SharedContent::of(part.part(first, end)));
             let place = self.place(first);
@@ -148,7 +148,7 @@ impl Extents {
 
     /// Bytes on the heap, beside those of the parts.
     pub(super) fn list_weight(&self) -> usize {
-        taken(self.parts.capacity() * size_of::<Arc<SharedContent>>())
+        rounded_up(self.parts.capacity() * size_of::<Arc<SharedContent>>())
     }
 
     /// What it takes of memory on the heap.
@@ -200,7 +200,7 @@ mod tests {
                 let end = (first..end).find(|&at| here[at]).unwrap_or(end);
                 (first as u64, end as u64)
             });
-            prop_assert_eq!(extents.hole_in(first as u64, end as u64), hole);
+            prop_assert_eq!(extents.next_gap(first as u64, end as u64), hole);
             prop_assert_eq!(extents.is_whole(), here.iter().all(|here| *here));
             let apart = |two: &[Arc<SharedContent>]| two[0].end() < two[1].start();
             prop_assert!(extents.parts().windows(2).all(apart));

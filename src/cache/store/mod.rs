@@ -159,9 +159,9 @@ impl Store {
     }
 
     /// Responses stored under `key` that the origin can be asked about together.
-    pub(super) fn told_apart(&mut self, key: &CacheKey) -> Vec<Arc<Object>> {
+    pub(super) fn validation_candidates(&mut self, key: &CacheKey) -> Vec<Arc<Object>> {
         let slot = self.slot(key);
-        slot.map(|slot| self.entries[slot].variants.told_apart()).unwrap_or_default()
+        slot.map(|slot| self.entries[slot].variants.validation_candidates()).unwrap_or_default()
     }
 
     /// The response that the same fields have selected.
@@ -241,7 +241,7 @@ impl Store {
         slice.spend_entry(entry.key.uri(), &entry.variants);
         let found = entry.variants.iter().filter(|variant| purge.is_for(variant));
         if let Some(now) = purge.soft() {
-            return found.map(|variant| variant.object.outdate(now)).count();
+            return found.map(|variant| variant.object.mark_stale(now)).count();
         }
         let count = found.count();
         self.remove_meant(slot, |variant| purge.is_for(variant));
@@ -284,14 +284,14 @@ impl Store {
     }
 
     /// Goes on with what is left to do, for a slice.
-    pub(super) fn go_on(&mut self) {
+    pub(super) fn run_slice(&mut self) {
         let mut slice = Slice::default();
         self.sweep(&mut slice);
         while !slice.is_over() && self.order.is_moving() {
             slice.spend(4 * work::LOOK_UP);
             work::count(4 * work::LOOK_UP);
             let entries = &self.entries;
-            self.order.go_on(|slot| (entries[slot].key.hash(), entries[slot].weight));
+            self.order.run_slice(|slot| (entries[slot].key.hash(), entries[slot].weight));
         }
     }
 
@@ -310,7 +310,7 @@ impl Store {
         while !slice.is_over()
             && let Some(mut sweep) = self.invalidated.next()
         {
-            match sweep.purge.go_on(self, slice) {
+            match sweep.purge.run_slice(self, slice) {
                 true => self.invalidated.done(sweep),
                 false => self.invalidated.put_back(sweep),
             }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::cache::policy::freshness::Freshness;
 use crate::cache::policy::presented::Presented;
 use crate::cache::policy::storable::Storable;
@@ -36,9 +36,9 @@ pub struct Object {
     /// What it can be purged by, beside its URI.
     pub tags: Tags,
     /// The address that it was fetched from, if that matters.
-    pub from: Option<IpAddr>,
+    pub origin_address: Option<IpAddr>,
     /// Whether nothing from another address may stand beside it.
-    pub apart: bool,
+    pub no_merge: bool,
 }
 
 impl Object {
@@ -56,15 +56,15 @@ impl Object {
             incompletable: OnceLock::new(),
             selection,
             tags,
-            from: None,
-            apart: false,
+            origin_address: None,
+            no_merge: false,
         }
     }
 
     /// The same as fetched from an address, and whether nothing from others may stand beside it.
     #[must_use]
     pub fn fetched_from(self, address: Option<IpAddr>, apart: bool) -> Self {
-        Self { from: address, apart, ..self }
+        Self { origin_address: address, no_merge: apart, ..self }
     }
 
     /// The same with a newer head, and what follows from that if it may be stored as such.
@@ -72,9 +72,8 @@ impl Object {
     pub fn updated(&self, head: Fields, storable: Option<Storable>) -> Self {
         let (status, content) = (self.status, self.content.clone());
         match storable {
-            Some(storable) => {
-                Self::new(status, head, content, storable).fetched_from(self.from, self.apart)
-            }
+            Some(storable) => Self::new(status, head, content, storable)
+                .fetched_from(self.origin_address, self.no_merge),
             None => Self {
                 status,
                 head,
@@ -84,14 +83,14 @@ impl Object {
                 incompletable: OnceLock::new(),
                 selection: self.selection.clone(),
                 tags: self.tags.clone(),
-                from: self.from,
-                apart: self.apart,
+                origin_address: self.origin_address,
+                no_merge: self.no_merge,
             },
         }
     }
 
     /// Says that it is stale from now on.
-    pub fn outdate(&self, now: Instant) {
+    pub fn mark_stale(&self, now: Instant) {
         self.outdated.get_or_init(|| now);
     }
 
@@ -127,7 +126,7 @@ impl Object {
             return true;
         }
         let validators = Validators::of(&self.head);
-        let here = |&(first, end): &(u64, u64)| self.content.hole_in(first, end).is_none();
+        let here = |&(first, end): &(u64, u64)| self.content.next_gap(first, end).is_none();
         request.method() == Method::Get
             && match range::select(request.fields(), &validators, self.length()) {
                 Selected::Whole => false,
@@ -145,7 +144,7 @@ impl Object {
             || request.method() != Method::Get
             || request.framing().has_content()
             || cond::is_conditional(fields)
-            || cond::guards_a_change(fields)
+            || cond::has_write_precondition(fields)
         {
             return None;
         }
@@ -161,7 +160,7 @@ impl Object {
     #[must_use]
     pub fn combined_with(&self, older: &Self) -> Option<Self> {
         let same = self.status == older.status
-            && (self.from == older.from || !(self.apart || older.apart))
+            && (self.origin_address == older.origin_address || !(self.no_merge || older.no_merge))
             && self.length() == older.length()
             && Validators::of(&self.head).are_strongly(&Validators::of(&older.head));
         same.then(|| {
@@ -179,7 +178,7 @@ impl Object {
 
     /// Returns the bytes of memory it takes without the content, which other objects may have, too.
     pub(super) fn own_weight(&self) -> usize {
-        const ITSELF: usize = taken(size_of::<Object>() + 2 * size_of::<usize>()); // two counters
+        const ITSELF: usize = rounded_up(size_of::<Object>() + 2 * size_of::<usize>()); // two counters
         let said = self.head.weight() + self.selection.weight() + self.tags.weight();
         ITSELF + said + self.content.list_weight()
     }

@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 
 /// Items of a page.
 const PAGE: usize = 256;
@@ -52,9 +52,9 @@ impl<T> Paged<T> {
     pub(super) fn weight(&self) -> usize {
         let first = self.pages.first().map_or(0, Vec::capacity);
         let others = self.pages.len().saturating_sub(1);
-        taken(first * size_of::<T>())
-            + others * taken(PAGE * size_of::<T>())
-            + taken(self.pages.capacity() * size_of::<Vec<T>>())
+        rounded_up(first * size_of::<T>())
+            + others * rounded_up(PAGE * size_of::<T>())
+            + rounded_up(self.pages.capacity() * size_of::<Vec<T>>())
     }
 }
 

@@ -124,7 +124,7 @@ impl Purge {
     }
 
     /// Goes on for a slice; returns true once it is complete.
-    pub(crate) fn go_on(&mut self, store: &mut Store, slice: &mut Slice) -> bool {
+    pub(crate) fn run_slice(&mut self, store: &mut Store, slice: &mut Slice) -> bool {
         while let Some(range) = self.ranges.last() {
             let batch = if range.exact { 1 } else { BATCH };
             let entries = store.index().after(range, self.last.as_ref(), batch);
@@ -215,7 +215,7 @@ mod tests {
 
         fn purge(&mut self, what: &PurgeScope, soft: bool) -> usize {
             let mut purge = self.cache.purge(what, soft, self.now.mono);
-            while !self.cache.go_on(&mut purge) {}
+            while !self.cache.run_slice(&mut purge) {}
             self.cache.check();
             purge.count()
         }
@@ -278,9 +278,9 @@ mod tests {
         {
             let mut kept = Kept::new(&uris);
             let mut purge = kept.cache.purge(&what, false, kept.now.mono);
-            assert!(!kept.cache.go_on(&mut purge));
+            assert!(!kept.cache.run_slice(&mut purge));
             assert!((1..1000).contains(&purge.count()));
-            while !kept.cache.go_on(&mut purge) {}
+            while !kept.cache.run_slice(&mut purge) {}
             assert_eq!((purge.count(), kept.cache.stats().entries), (uris.len(), 0));
         }
     }
@@ -323,7 +323,7 @@ mod tests {
         let mut purge = kept.cache.purge(&PurgeScope::All, false, kept.now.mono);
         let newer = kept.object("http://h.test/a", "all a");
         kept.cache.update(&kept.key("http://h.test/a"), &newer);
-        while !kept.cache.go_on(&mut purge) {}
+        while !kept.cache.run_slice(&mut purge) {}
         assert_eq!((purge.count(), kept.cache.stats().entries), (5, 1));
     }
 

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 
 use super::content::Content;
 
@@ -44,7 +44,7 @@ impl SharedContent {
     /// Returns the bytes it takes on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        taken(size_of::<Self>() + 2 * size_of::<usize>()) + self.content.weight()
+        rounded_up(size_of::<Self>() + 2 * size_of::<usize>()) + self.content.weight()
     }
 }
 

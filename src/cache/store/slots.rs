@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::cache::key::{BuildPrehashed, CacheKey};
 use crate::work;
 
@@ -52,7 +52,9 @@ impl Slots {
     /// Bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         self.weight
-            + taken(self.shards.capacity() * size_of::<HashMap<CacheKey, usize, BuildPrehashed>>())
+            + rounded_up(
+                self.shards.capacity() * size_of::<HashMap<CacheKey, usize, BuildPrehashed>>(),
+            )
     }
 }
 
@@ -63,5 +65,5 @@ fn shard(key: &CacheKey) -> usize {
 fn weight(shard: &HashMap<CacheKey, usize, BuildPrehashed>) -> usize {
     // Of eight places in a table, seven are used at most; each has a byte of its own.
     let places = shard.capacity() / 7 * 8;
-    taken(places * (size_of::<(CacheKey, usize)>() + 1))
+    rounded_up(places * (size_of::<(CacheKey, usize)>() + 1))
 }

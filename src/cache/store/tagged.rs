@@ -145,7 +145,7 @@ mod tests {
             cache.update(&key, &Arc::new(Object::new(Status::OK, fields, extents, storable)));
             cache.check();
         }
-        cache.told_apart(&key).len()
+        cache.validation_candidates(&key).len()
     }
 
     fn tagged(tags: &[&str]) -> Vec<(String, &'static [u8])> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lru::LruCache;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::cache::key::BuildPrehashed;
 use crate::cache::policy::presented::Presented;
 use crate::cache::policy::tags;
@@ -175,7 +175,7 @@ impl Variants {
     }
 
     /// Responses that the origin can be asked about together; none if that makes no sense.
-    pub(super) fn told_apart(&self) -> Vec<Arc<Object>> {
+    pub(super) fn validation_candidates(&self) -> Vec<Arc<Object>> {
         let Self::Several(several) = self else { return Vec::new() };
         several.tagged.candidates(several.variants.iter().map(|(_, variant)| &variant.object))
     }
@@ -334,17 +334,17 @@ impl Several {
 
     fn weight(&self) -> usize {
         let codings = |family: &Family| {
-            taken(family.codings.capacity() * size_of::<Box<[u8]>>())
-                + family.codings.iter().map(|coding| taken(coding.len())).sum::<usize>()
+            rounded_up(family.codings.capacity() * size_of::<Box<[u8]>>())
+                + family.codings.iter().map(|coding| rounded_up(coding.len())).sum::<usize>()
         };
         // A table has a power of two of places, some of which stay free; each has a byte of its own.
         let most = self.negotiated.capacity();
         let places = if most == 0 { 0 } else { most.next_power_of_two() };
-        taken(size_of::<Self>())
+        rounded_up(size_of::<Self>())
             + ENDS
-            + taken(self.families.capacity() * size_of::<Family>())
+            + rounded_up(self.families.capacity() * size_of::<Family>())
             + self.families.iter().map(codings).sum::<usize>()
-            + taken(places * (2 * size_of::<u64>() + 1))
+            + rounded_up(places * (2 * size_of::<u64>() + 1))
             + self.tagged.weight()
             + PLACE * self.variants.len()
             + self.objects

@@ -34,7 +34,7 @@ fn destination(text: &str) -> Result<String, String> {
 }
 
 /// Whether somebody has said what makes a guard.
-pub(super) fn is_meant(matches: &ArgMatches) -> bool {
+pub(super) fn has_rules(matches: &ArgMatches) -> bool {
     ["allow", "deny"].into_iter().any(|name| matches.contains_id(name))
 }
 

@@ -105,7 +105,7 @@ fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation 
         Err(message) => command.error(ErrorKind::ValueValidation, message).exit(),
     };
     let json = matches.get_flag("json");
-    let guard = egress::is_meant(matches);
+    let guard = egress::has_rules(matches);
     let given = if guard { egress_given(&command, matches) } else { Vec::new() };
     let args = run_args_of(command, matches, given, OF_PROCESS);
     if !matches.get_flag("live") {

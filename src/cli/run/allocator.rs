@@ -37,8 +37,8 @@ impl Heap {
 
     /// Tells `worker` what its heap takes, if that may have changed, and once idle pages beyond those
     /// that are of use were given back.
-    pub(super) fn tell(&mut self, worker: &mut Worker) {
-        if !worker.has_grown() || matches!(self.state, State::Purging) {
+    pub(super) fn report_heap(&mut self, worker: &mut Worker) {
+        if !worker.wants_heap_sample() || matches!(self.state, State::Purging) {
             return;
         }
         let Ok(Size { used, held, idle }) = Size::read() else { return };
@@ -48,7 +48,7 @@ impl Heap {
             return;
         }
         self.state = State::Idle;
-        worker.count_heap(used, held);
+        worker.set_heap_usage(used, held);
     }
 
     /// Has idle pages given back; false if there is no thread for that.

@@ -58,7 +58,7 @@ impl Operating {
         }
         if let Some(address) = options.admin {
             let endpoint = endpoint(address, &options.listeners());
-            let served = worker.serve_figures(reactor, endpoint);
+            let served = worker.listen_metrics(reactor, endpoint);
             let error = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
             let served = Listening::at(endpoint, served.map_err(error)?);
             let reached = served.reached();
@@ -74,7 +74,7 @@ impl Operating {
         path: PathBuf,
         command: String,
     ) -> io::Result<()> {
-        worker.listen_to_operators(reactor, &path).map_err(|error| {
+        worker.listen_control(reactor, &path).map_err(|error| {
             io::Error::other(format!("cannot take commands at {}: {error}", path.display()))
         })?;
         self.lines.push(format!("  control  {}", path.display()));

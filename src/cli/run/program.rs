@@ -64,7 +64,7 @@ impl Program {
     }
 
     fn say_what_is_open(&self) {
-        let open = self.worker.describe();
+        let open = self.worker.dump();
         for line in open.iter().take(MOST_NAMED) {
             self.notices.say(format_args!("still open: {line}"));
         }
@@ -77,7 +77,7 @@ impl Program {
         while !self.worker.is_over() {
             reactor.turn(self, None)?;
             self.take_reloads(reactor);
-            self.heap.tell(&mut self.worker);
+            self.heap.report_heap(&mut self.worker);
             self.report_lost_file();
             self.worker.take_notice().iter().for_each(|notice| self.notices.say(notice));
         }
@@ -120,7 +120,7 @@ impl App for Program {
     fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
         match event {
             Event::Signal(signal) => self.signal(signal, reactor),
-            Event::Mail(Mail::Program(what)) => self.told(what, reactor),
+            Event::Mail(Mail::Program(what)) => self.on_mail(what, reactor),
             event => self.worker.handle(reactor, event),
         }
     }

@@ -66,7 +66,7 @@ impl Program {
     }
 
     /// Takes mail that is not for the proxy: files have been read, or pages given back.
-    pub(super) fn told(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
+    pub(super) fn on_mail(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
         match what.downcast::<ReadResult>() {
             Ok(read) => {
                 self.conclude(*read, reactor);
@@ -85,7 +85,7 @@ impl Program {
             self.worker.command(Command::Reopen, reactor);
         }
         let changes = read.map(|(changes, reading)| {
-            reading.into_iter().for_each(|reading| self.take_over(reading, reactor));
+            reading.into_iter().for_each(|reading| self.apply(reading, reactor));
             changes
         });
         if let (Err(message), true) = (&changes, wanted) {
@@ -101,7 +101,7 @@ impl Program {
     }
 
     /// Goes on with what was read, and says what of it has to wait for a restart.
-    fn take_over(&mut self, reading: Reading, reactor: &mut Reactor<Mail>) {
+    fn apply(&mut self, reading: Reading, reactor: &mut Reactor<Mail>) {
         let Reading { options, settings, warnings, restarts, access_log } = reading;
         self.worker.command(Command::Reload(settings), reactor);
         let replaced = std::mem::replace(&mut self.options, Arc::new(options));

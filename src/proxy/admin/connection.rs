@@ -261,7 +261,7 @@ impl AdminConnection {
         self.until = reactor.now().mono + PATIENCE; // it is not the operator who is waited for
         reactor.set_deadline(self.token(), Some(self.until));
         let State::Purging(purge) = &mut self.state else { return Progress::Go };
-        if !core.cache.go_on(purge) {
+        if !core.cache.run_slice(purge) {
             reactor.wake(self.token());
             return Progress::Park;
         }

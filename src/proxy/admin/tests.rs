@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::auth::VerifyJob;
 use crate::proxy::{
-    Environment, NoLog, PasswordVerifier, ReclaimAtOnce, Resolver, Settings, Worker,
+    Environment, NameResolver, NoLog, PasswordVerifier, ReclaimAtOnce, Settings, Worker,
 };
 use crate::reactor::sim::{Faults, Network};
 use crate::reactor::{App, Event, SocketId};
@@ -55,7 +55,7 @@ impl App for Asker {
 #[derive(Debug)]
 struct Nobody;
 
-impl Resolver for Nobody {
+impl NameResolver for Nobody {
     fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
@@ -92,8 +92,8 @@ impl Bench {
             secret: [1, 2],
         };
         let mut worker = Worker::new(Settings::forward("gate"), surroundings, 10);
-        worker.listen_to_operators(&mut reactor, Path::new(CONTROL)).unwrap();
-        worker.serve_figures(&mut reactor, SocketAddr::new(here, METRICS)).unwrap();
+        worker.listen_control(&mut reactor, Path::new(CONTROL)).unwrap();
+        worker.listen_metrics(&mut reactor, SocketAddr::new(here, METRICS)).unwrap();
         let asking = network.reactor(here, faults.clone());
         Self { network, reactor, worker, asking, stalled: Vec::new() }
     }

@@ -6,8 +6,8 @@ mod verification;
 use std::net::IpAddr;
 
 use crate::auth::{
-    self, Accepted, Authenticator, ChallengeReason, Failure, FailureLimit, Failures, PathMatch,
-    PathPrefix, Request, Side, Verdict, VerifyId, VerifyResult, place,
+    self, Accepted, AuthResult, Authenticator, ChallengeReason, Failure, FailureLimit, Failures,
+    PathMatch, PathPrefix, Request, Side, VerifyId, VerifyResult, match_path,
 };
 use crate::http::RequestHead;
 use crate::proxy::environment::PasswordVerifier;
@@ -113,8 +113,8 @@ impl Authentication {
     ///
     /// # Errors
     /// What one is told who may not.
-    pub(super) fn admits(&self, user: Option<&str>, path: &str) -> Result<(), ExchangeError> {
-        let why = match (place(path, &self.paths), user) {
+    pub(super) fn check_user(&self, user: Option<&str>, path: &str) -> Result<(), ExchangeError> {
+        let why = match (match_path(path, &self.paths), user) {
             (PathMatch::Nowhere, _) => return Ok(()),
             (PathMatch::Ambiguous, _) => {
                 return Err(ExchangeError::NotSupported(NotSupported::AmbiguousPath));
@@ -135,7 +135,7 @@ impl Authentication {
     /// Whether there is a user of that name among those who are asked for at `path`; where nobody is
     /// asked for, anywhere.
     pub(super) fn knows(&self, user: &str, path: &str) -> bool {
-        match place(path, &self.paths) {
+        match match_path(path, &self.paths) {
             PathMatch::Below(at) => self.spaces[at].authenticator.knows(user),
             PathMatch::Nowhere | PathMatch::Ambiguous => {
                 self.spaces.iter().any(|space| space.authenticator.knows(user))
@@ -145,7 +145,7 @@ impl Authentication {
 
     /// Judges a request for `path` of `client`, which is woken as `token` if that takes a while. No
     /// more than `most` passwords are verified at a time.
-    pub(super) fn knock(
+    pub(super) fn authenticate(
         &mut self,
         request: &Request<'_>,
         path: &str,
@@ -154,7 +154,7 @@ impl Authentication {
         hasher: &mut dyn PasswordVerifier,
         most: usize,
     ) -> AuthOutcome {
-        let space = match place(path, &self.paths) {
+        let space = match match_path(path, &self.paths) {
             PathMatch::Below(at) => &mut self.spaces[at],
             PathMatch::Nowhere => return AuthOutcome::NotRequired { ours: self.claims(request) },
             PathMatch::Ambiguous => {
@@ -167,17 +167,19 @@ impl Authentication {
             return AuthOutcome::Rejected(ExchangeError::TooManyFailures(left));
         }
         match space.authenticator.verify(request, now) {
-            Verdict::Accepted(accepted) => AuthOutcome::Authenticated(accepted),
-            Verdict::Malformed(what) => AuthOutcome::Rejected(ExchangeError::BadCredentials(what)),
-            Verdict::Misdirected => AuthOutcome::Rejected(ExchangeError::MisdirectedCredentials),
-            Verdict::NeedsHashing(job) => {
+            AuthResult::Accepted(accepted) => AuthOutcome::Authenticated(accepted),
+            AuthResult::Malformed(what) => {
+                AuthOutcome::Rejected(ExchangeError::BadCredentials(what))
+            }
+            AuthResult::Misdirected => AuthOutcome::Rejected(ExchangeError::MisdirectedCredentials),
+            AuthResult::NeedsHashing(job) => {
                 let ticket = job.ticket();
                 match self.hashing.ask(*job, space.number, client, hasher, most) {
                     true => AuthOutcome::Pending(ticket),
                     false => AuthOutcome::Rejected(ExchangeError::Overloaded),
                 }
             }
-            Verdict::Challenge(why) => {
+            AuthResult::Challenge(why) => {
                 let challenges = space.authenticator.challenges(why, now.wall);
                 let side = space.settings.side;
                 let error = ExchangeError::AuthenticationRequired { side, why, challenges };
@@ -193,7 +195,7 @@ impl Authentication {
     /// Whether the credentials of `request` may be an answer to a challenge that was made here.
     /// Clients send those along to paths that nobody has protected (RFC 7617 §2.2).
     fn claims(&self, request: &Request<'_>) -> bool {
-        self.spaces.iter().any(|space| space.authenticator.claims(request))
+        self.spaces.iter().any(|space| space.authenticator.recognizes(request))
     }
 
     /// Whose credentials are looked at.
@@ -202,10 +204,10 @@ impl Authentication {
     }
 
     /// A password has been verified: it is remembered what came of it, and who waits asks again.
-    pub(super) fn hashed(&mut self, done: VerifyResult, now: Now, wake: &mut impl Wake) {
+    pub(super) fn verification_done(&mut self, done: VerifyResult, now: Now, wake: &mut impl Wake) {
         let Some(asked) = self.hashing.answered(&done.ticket()) else { return };
         if let Some(space) = self.spaces.iter_mut().find(|space| space.number == asked.space) {
-            let _ = space.authenticator.conclude(done, now);
+            let _ = space.authenticator.finish_verification(done, now);
         }
         asked.waiting.into_iter().for_each(|token| wake.wake(token));
     }
@@ -216,12 +218,12 @@ impl Authentication {
     }
 
     /// Nobody is asked any more, nor waits.
-    pub(super) fn open_to_all(&self, wake: &mut impl Wake) {
+    pub(super) fn disable(&self, wake: &mut impl Wake) {
         self.hashing.waiting().for_each(|token| wake.wake(token));
     }
 
     /// How many passwords are being verified.
-    pub(super) fn hashing(&self) -> usize {
+    pub(super) fn pending(&self) -> usize {
         self.hashing.len()
     }
 

@@ -90,7 +90,9 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
-    use crate::auth::{Authenticator, RealmUsers, Request, Secret, Settings, Side, Users, Verdict};
+    use crate::auth::{
+        AuthResult, Authenticator, RealmUsers, Request, Secret, Settings, Side, Users,
+    };
     use crate::http::Fields;
     use crate::reactor::{Arena, Clock, Driven, VirtualClock};
 
@@ -126,7 +128,7 @@ mod tests {
             fields.push(b"Proxy-Authorization", format!("Basic {credentials}").as_bytes());
             let request = Request { method: "GET", target: "/", fields: &fields };
             match authenticator.verify(&request, clock.now()) {
-                Verdict::NeedsHashing(job) => *job,
+                AuthResult::NeedsHashing(job) => *job,
                 other => panic!("{other:?}"),
             }
         }

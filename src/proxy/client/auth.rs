@@ -38,7 +38,7 @@ pub(super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let address = Behind::of(peer, exchange.request.fields(), &core.settings).client;
     let request = Request::from(&*exchange.request);
     let (path, hasher) = (path_of(&exchange.request), &mut *core.hasher);
-    match door.knock(&request, path, (address, token), now, hasher, limits.passwords) {
+    match door.authenticate(&request, path, (address, token), now, hasher, limits.passwords) {
         AuthOutcome::NotRequired { ours } => {
             if ours {
                 take_credentials(exchange, door.side());
@@ -97,7 +97,7 @@ fn wrong(
 }
 
 /// What was waited for has not come in time, or an answer was held back for long enough.
-pub(super) fn wait_at_door_no_longer(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
+pub(super) fn auth_timed_out(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
     let held = client.exchange.as_mut().and_then(|exchange| exchange.held.take());
     refuse(client, &held.unwrap_or(ExchangeError::Overloaded), cx)
 }

@@ -184,7 +184,7 @@ impl Client {
         self.leave_door(cx);
         self.deadlines.joined = None;
         let Some(exchange) = &mut self.exchange else { return };
-        if let Source::Reply { id, reader, .. } = exchange.source {
+        if let Source::Pending { id, reader, .. } = exchange.source {
             cx.core.leave_reply(id, reader, cx.reactor);
         }
         exchange.source = Source::None;
@@ -265,7 +265,7 @@ impl Client {
     /// Returns the bytes that are held of its response on the way.
     pub(crate) fn passing(&self, core: &Shared) -> usize {
         match self.exchange.as_ref().map(|exchange| &exchange.source) {
-            Some(Source::Reply { id, .. }) => {
+            Some(Source::Pending { id, .. }) => {
                 core.replies.get(*id).map_or(0, |reply| reply.passing)
             }
             _ => 0,

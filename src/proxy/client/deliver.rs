@@ -35,13 +35,13 @@ pub(super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             let object = Arc::clone(object);
             deliver_stored(client, &object, cx)
         }
-        &Source::Reply { id, .. } => {
+        &Source::Pending { id, .. } => {
             let Some(reply) = cx.core.replies.get(id) else { return Next::Go(Step::Wait) };
             if let State::Failed(error) = reply.body.state() {
                 let error = error.clone(); // it can still be told, since nothing else was
                 return Next::Go(client.fail(&error, cx));
             }
-            let Some(FetchResult::Response(answer)) = &reply.brought else {
+            let Some(FetchResult::Response(answer)) = &reply.result else {
                 return Next::Go(Step::Wait);
             };
             let answer = Rc::clone(answer);
@@ -110,7 +110,7 @@ fn deliver_part(
     if at == end {
         return Next::Go(Step::Finish);
     }
-    if let Source::Reply { id, reader, left, .. } = &mut exchange.source {
+    if let Source::Pending { id, reader, left, .. } = &mut exchange.source {
         *left = Some(end - at);
         if let Some(reply) = cx.core.replies.get_mut(*id) {
             reply.body.skip_to(*reader, at, cx.reactor);
@@ -167,7 +167,7 @@ fn form_of(exchange: &Exchange, object: &Object, core: &Shared, now: Now) -> Rep
     }
     Representation::of(&exchange.request, &object.head, object.length(), || {
         let uri = exchange.route.as_ref().map_or("", |route| &route.uri);
-        core.cache.keys().unforeseen(&format!("{:?} {uri}", now.wall))
+        core.cache.keys().keyed_pair(&format!("{:?} {uri}", now.wall))
     })
 }
 

@@ -17,7 +17,7 @@ impl Client {
                 Step::Receive => super::receive(self, cx),
                 Step::Auth => super::auth(self, cx),
                 Step::Route => super::route(self, cx),
-                Step::Judge => super::judge(self, cx),
+                Step::Resolve => super::resolve(self, cx),
                 Step::Connect => super::connect(self, cx),
                 Step::Lookup => super::lookup(self, cx),
                 Step::Wait => super::wait(self, cx),
@@ -28,7 +28,7 @@ impl Client {
             };
             match next {
                 Next::Go(step) => self.step = step,
-                Next::Park => match self.time_is_up(cx) {
+                Next::Park => match self.handle_timeouts(cx) {
                     Next::Go(step) => self.step = step,
                     Next::Park => break,
                     over => return over,
@@ -47,7 +47,7 @@ impl Client {
     }
 
     /// Gives up what has been waited for too long, one thing at a time. `Park` if there is nothing.
-    fn time_is_up(&mut self, cx: &mut ClientCx<'_>) -> Next {
+    fn handle_timeouts(&mut self, cx: &mut ClientCx<'_>) -> Next {
         let now = cx.now();
         let deadlines = &mut self.deadlines;
         if is_past(deadlines.linger, now) {
@@ -70,10 +70,10 @@ impl Client {
             return Next::Go(super::give_up_upload(self, cx));
         }
         if is_past(deadlines.auth, now) {
-            return Next::Go(super::wait_at_door_no_longer(self, cx));
+            return Next::Go(super::auth_timed_out(self, cx));
         }
         if is_past(deadlines.joined, now) {
-            return Next::Go(super::wait_no_longer(self, cx));
+            return Next::Go(super::leave_joined_fetch(self, cx));
         }
         Next::Park
     }

@@ -45,7 +45,7 @@ pub(crate) struct Exchange {
     /// The connection that a CONNECT asks for, coming about.
     pub(super) dial: Option<Dial>,
     /// How often it has waited for another's fetch in vain.
-    pub(super) disappointed: u32,
+    pub(super) failed_joins: u32,
     pub(super) coding: TransferCoding,
     /// Whether the end of the content has been put into the output.
     pub(super) ended: bool,
@@ -76,7 +76,7 @@ pub(crate) enum Source {
         parts: Option<Box<Multipart>>,
     },
     /// A response on its way: all of it, or as many bytes from where the reader is as are left.
-    Reply {
+    Pending {
         id: Id<PendingResponse>,
         reader: ReaderKey,
         role: Role,

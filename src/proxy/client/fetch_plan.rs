@@ -64,7 +64,7 @@ impl FetchPlan {
         client: SocketAddr,
     ) -> Option<FetchRequest> {
         Some(FetchRequest {
-            request: Rc::clone(&exchange.request),
+            head: Rc::clone(&exchange.request),
             presented,
             route: exchange.route.clone()?,
             key: exchange.key.clone()?,
@@ -95,7 +95,7 @@ fn others(client: &Client, cx: &mut ClientCx<'_>) -> Vec<Arc<Object>> {
         is_unconditional(&exchange.request) && !exchange.request.fields().has(Name::Range)
     });
     let key = exchange.and_then(|exchange| exchange.key.as_ref());
-    key.map(|key| cx.core.cache.told_apart(key)).unwrap_or_default()
+    key.map(|key| cx.core.cache.validation_candidates(key)).unwrap_or_default()
 }
 
 /// The slices to fetch for a request of which nothing is stored, if it asks for one range.
@@ -114,7 +114,7 @@ fn is_unconditional(request: &RequestHead) -> bool {
     request.method() == Method::Get
         && !request.framing().has_content()
         && !cond::is_conditional(fields)
-        && !cond::guards_a_change(fields)
+        && !cond::has_write_precondition(fields)
         && ![Name::IfRange, Name::Authorization].into_iter().any(|name| fields.has(name))
         && !RequestControl::of(fields).no_store
 }

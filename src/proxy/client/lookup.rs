@@ -40,8 +40,8 @@ pub(super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         cx.core.cache.look_up(key, presented, now)
     };
     match found {
-        Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _)
-            if !route.may_have(object.from, cx.core) =>
+        Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Partial(object, _)
+            if !route.may_reuse_from(object.origin_address, cx.core) =>
         {
             fetch(client, FetchPlan::default(), Forwarded::Missing(MissReason::Uri), cx)
         }
@@ -56,7 +56,7 @@ pub(super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             Next::Go(Step::Deliver)
         }
         Lookup::InFlight { fetch, unsent }
-            if exchange.disappointed < MAX_DISAPPOINTMENTS && join(client, fetch, unsent, cx) =>
+            if exchange.failed_joins < MAX_DISAPPOINTMENTS && join(client, fetch, unsent, cx) =>
         {
             Next::Go(Step::Wait)
         }
@@ -66,7 +66,7 @@ pub(super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             let basis = FetchPlan::stale(object, asked, client, cx);
             fetch(client, basis, forwarded, cx)
         }
-        Lookup::Part(object, wanted) => {
+        Lookup::Partial(object, wanted) => {
             let basis = FetchPlan::part(object, wanted, cx);
             fetch(client, basis, Forwarded::Missing(MissReason::Part), cx)
         }
@@ -99,7 +99,7 @@ fn join(client: &mut Client, id: Id<PendingResponse>, unsent: bool, cx: &mut Cli
     let reply = cx.core.replies.get_mut(id);
     let Some(reader) = reply.and_then(|reply| reply.body.attach(token)) else { return false };
     let role = if unsent { Role::Early } else { Role::Late };
-    exchange.source = Source::Reply { id, reader, role, left: None };
+    exchange.source = Source::Pending { id, reader, role, left: None };
     exchange.journal.outcome = Outcome::Miss;
     exchange.cache_status.collapsed = true;
     exchange.cache_status.forwarded = Some(Forwarded::Missing(MissReason::Uri));
@@ -124,7 +124,7 @@ fn fetch(
     let Some(mut order) = basis.order(exchange, presented, client.address) else {
         return Next::Go(Step::Route);
     };
-    order.validate.retain(|object| order.route.may_have(object.from, cx.core));
+    order.validate.retain(|object| order.route.may_reuse_from(object.origin_address, cx.core));
     let outcome =
         if matches!(forwarded, Forwarded::Missing(MissReason::Method | MissReason::Bypass)) {
             Outcome::Pass
@@ -140,7 +140,7 @@ fn fetch(
     let id = Fetch::begin(order, cx.reactor, cx.core, cx.fetches);
     let reply = cx.core.replies.get_mut(id);
     if let Some(reader) = reply.and_then(|reply| reply.body.attach(client.id.token())) {
-        exchange.source = Source::Reply { id, reader, role: Role::Leader, left: None };
+        exchange.source = Source::Pending { id, reader, role: Role::Leader, left: None };
     }
     Next::Go(Step::Wait)
 }

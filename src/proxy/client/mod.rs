@@ -21,14 +21,14 @@ mod upgrade;
 mod upload;
 mod wait;
 
-use auth::{auth, wait_at_door_no_longer};
+use auth::{auth, auth_timed_out};
 use connect::connect;
 use deliver::deliver;
 use finish::{close, finish};
 use lookup::lookup;
 use receive::{receive, record_unanswered, refuse};
-use resolve::judge;
+use resolve::resolve;
 use route::route;
 use transmit::{flush, transmit};
 use upload::{give_up_upload, pump};
-use wait::{wait, wait_no_longer};
+use wait::{leave_joined_fetch, wait};

@@ -39,7 +39,7 @@ pub(super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
                     }
                 }
                 Err(refusal) => {
-                    return Next::Go(refuse(client, &ExchangeError::Refused(refusal), cx));
+                    return Next::Go(refuse(client, &ExchangeError::BadRequest(refusal), cx));
                 }
             }
         }
@@ -116,7 +116,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
         held: None,
         info: None,
         dial: None,
-        disappointed: 0,
+        failed_joins: 0,
         coding: TransferCoding::Identity,
         ended: false,
         until_close: false,
@@ -164,7 +164,8 @@ fn refused(client: &Client, error: &ExchangeError, now: Now) -> ExchangeRecord {
     journal.reason = Some(error.reason());
     let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();
-    let is_http = !matches!(error, ExchangeError::Refused(ParseError::NotHttp | ParseError::Tls));
+    let is_http =
+        !matches!(error, ExchangeError::BadRequest(ParseError::NotHttp | ParseError::Tls));
     if is_http && !first_line.is_empty() {
         journal.unread = Some(first_line[..first_line.len().min(SHOWN)].into());
     }

@@ -12,7 +12,7 @@ use super::step::{Next, Step};
 
 /// Goes on to the cache if an address of the destination is allowed to this client: who may not go there
 /// gets no copy either.
-pub(super) fn judge(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+pub(super) fn resolve(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     if client.is_reset(cx) {
         return Next::Gone;
     }

@@ -36,7 +36,7 @@ pub(super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             }
             let depends = route.judgement.as_ref().is_some_and(RuleDecision::depends_on_address);
             exchange.route = Some(Rc::new(route));
-            Next::Go(if depends { Step::Judge } else { Step::Lookup })
+            Next::Go(if depends { Step::Resolve } else { Step::Lookup })
         }
         Ok(Routed::Tunnel(route)) => {
             exchange.journal.outcome = Outcome::Tunnel;
@@ -55,7 +55,7 @@ fn answer_here(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
 fn purge(client: &mut Client, uri: &Arc<str>, cx: &mut ClientCx<'_>) -> Step {
     let mut purge =
         cx.core.cache.purge(&PurgeScope::Uri(Arc::clone(uri)), false, cx.reactor.now().mono);
-    cx.core.cache.go_on(&mut purge); // of one URI, all in one go
+    cx.core.cache.run_slice(&mut purge); // of one URI, all in one go
     cx.core.counters.purged += purge.count() as u64;
     let text = format!("purged {}\n", purge.count());
     answer(client, cx, |out, _, frame| respond::text(out, &text, frame))

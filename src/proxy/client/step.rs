@@ -10,7 +10,7 @@ pub(crate) enum Step {
     /// Decides where the request goes.
     Route,
     /// Asks for the addresses of the destination, as rules depend on them.
-    Judge,
+    Resolve,
     /// Connects to the destination of a CONNECT.
     Connect,
     /// Asks the cache.

@@ -33,7 +33,7 @@ pub(super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             if exchange.ended {
                 return Next::Go(Step::Finish);
             }
-            if let Source::Reply { id, reader, .. } = exchange.source
+            if let Source::Pending { id, reader, .. } = exchange.source
                 && let Some(reply) = cx.core.replies.get_mut(id)
             {
                 reply.body.park(reader);
@@ -57,8 +57,8 @@ pub(super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 /// Whether the content went on without this client.
 fn is_lost(client: &Client, cx: &ClientCx<'_>) -> bool {
     let source = client.exchange.as_ref().map(|exchange| &exchange.source);
-    if let Some(Source::Reply { id, reader, .. }) = source {
-        return cx.core.replies.get(*id).is_some_and(|reply| reply.body.is_lost(*reader));
+    if let Some(Source::Pending { id, reader, .. }) = source {
+        return cx.core.replies.get(*id).is_some_and(|reply| reply.body.was_dropped(*reader));
     }
     false
 }
@@ -77,7 +77,7 @@ fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
             let is_last = parts.as_ref().is_none_or(|parts| parts.is_over());
             (end - at, is_last.then_some(None))
         }
-        &Source::Reply { id, reader, left, .. } => {
+        &Source::Pending { id, reader, left, .. } => {
             let Some(reply) = cx.core.replies.get(id) else { return false };
             let available = reply.body.available(reader).min(left.unwrap_or(u64::MAX));
             let end = match reply.body.state() {
@@ -117,7 +117,7 @@ fn send(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
     match &mut exchange.source {
         Source::None => {}
         Source::Stored { at, .. } => *at += sent.content,
-        Source::Reply { id, reader, left, .. } => {
+        Source::Pending { id, reader, left, .. } => {
             let (id, reader) = (*id, *reader);
             *left = left.map(|left| left - sent.content);
             if let Some(reply) = cx.core.replies.get_mut(id) {
@@ -133,7 +133,7 @@ fn supply<'a>(source: &'a Source, core: &'a Shared) -> ContentSource<'a> {
     match source {
         Source::None => ContentSource::Nothing,
         Source::Stored { object, at, .. } => ContentSource::Object(object, *at),
-        Source::Reply { id, reader, .. } => match core.replies.get(*id) {
+        Source::Pending { id, reader, .. } => match core.replies.get(*id) {
             Some(reply) => ContentSource::Body(&reply.body, *reader),
             None => ContentSource::Nothing,
         },
@@ -145,7 +145,7 @@ fn supply<'a>(source: &'a Source, core: &'a Shared) -> ContentSource<'a> {
 fn cut_short(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Gone };
     let error = match &exchange.source {
-        Source::Reply { id, .. } => {
+        Source::Pending { id, .. } => {
             match cx.core.replies.get(*id).map(|reply| reply.body.state()) {
                 Some(State::Failed(error)) => error.clone(),
                 _ => ExchangeError::OriginGone,

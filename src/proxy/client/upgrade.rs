@@ -65,7 +65,7 @@ impl Tunnel {
         let Some(exchange) = &mut client.exchange else { return false };
         let Some(reply) = cx.core.replies.get_mut(id) else { return false };
         let (Some((connection, rest)), Some(FetchResult::Switched(head))) =
-            (reply.switched.take(), &reply.brought)
+            (reply.switched.take(), &reply.result)
         else {
             return false;
         };

@@ -101,7 +101,7 @@ fn pump_into(
         let (used, event) = client
             .codec
             .decode(client.input.unread(), &cx.core.heads)
-            .map_err(ExchangeError::Refused)?;
+            .map_err(ExchangeError::BadRequest)?;
         match event {
             Some(ServerEvent::Content(range)) => {
                 if !dropped {
@@ -132,7 +132,7 @@ fn pump_into(
         };
         match received {
             Poll::Pending => return Ok(Progress::Waits),
-            Poll::Ready(Ok(0)) => return Err(ExchangeError::Refused(ParseError::Truncated)),
+            Poll::Ready(Ok(0)) => return Err(ExchangeError::BadRequest(ParseError::Truncated)),
             Poll::Ready(Ok(n)) => {
                 cx.budget.spend_in(n);
                 client.deadlines.upload = None;

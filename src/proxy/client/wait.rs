@@ -33,17 +33,17 @@ pub(super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         return Next::Gone;
     }
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let Source::Reply { id, reader, role, .. } = exchange.source else {
+    let Source::Pending { id, reader, role, .. } = exchange.source else {
         return Next::Go(Step::Lookup);
     };
     let leader = role == Role::Leader;
-    let brought = cx.core.replies.get_mut(id).and_then(|reply| reply.brought.as_ref());
+    let brought = cx.core.replies.get_mut(id).and_then(|reply| reply.result.as_ref());
     let from = brought.and_then(FetchResult::from).filter(|_| !leader);
-    let barred = exchange.route.as_ref().is_some_and(|route| !route.may_have(from, cx.core));
+    let barred = exchange.route.as_ref().is_some_and(|route| !route.may_reuse_from(from, cx.core));
     let now = cx.reactor.now().mono;
     let Some(reply) = cx.core.replies.get_mut(id) else { return Next::Go(Step::Lookup) };
 
-    let came = match barred || (!leader && reply.body.is_lost(reader)) {
+    let came = match barred || (!leader && reply.body.was_dropped(reader)) {
         true => Came::NotForUs,
         false => what_came(reply, exchange, role, cx.core.settings.limits.range_ahead.0, now),
     };
@@ -60,7 +60,7 @@ pub(super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             Next::Park
         }
         Came::NotForUs => {
-            exchange.disappointed += 1;
+            exchange.failed_joins += 1;
             exchange.source = Source::None;
             cx.core.leave_reply(id, reader, cx.reactor);
             Next::Go(Step::Lookup)
@@ -93,11 +93,11 @@ pub(super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 }
 
 /// Somebody else's fetch takes too long to bring a head: this client asks for itself.
-pub(super) fn wait_no_longer(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
+pub(super) fn leave_joined_fetch(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
     client.deadlines.joined = None;
     let Some(exchange) = &mut client.exchange else { return client.step };
-    exchange.disappointed = MAX_DISAPPOINTMENTS;
-    if let Source::Reply { id, reader, .. } = exchange.source {
+    exchange.failed_joins = MAX_DISAPPOINTMENTS;
+    if let Source::Pending { id, reader, .. } = exchange.source {
         exchange.source = Source::None;
         cx.core.leave_reply(id, reader, cx.reactor);
     }
@@ -127,7 +127,7 @@ fn what_came(
     let (leader, unsent) = (role == Role::Leader, role == Role::Early);
     let request = &*exchange.request;
     let presented = &mut exchange.presented;
-    match (&reply.brought, reply.body.state()) {
+    match (&reply.result, reply.body.state()) {
         (None, State::Failed(error)) if leader || !error.is_retryable() => {
             Came::Failure(error.clone())
         }
@@ -170,7 +170,7 @@ fn what_came(
 /// §15.2).
 fn relay_interims(client: &mut Client, cx: &mut ClientCx<'_>) -> std::io::Result<()> {
     let Some(exchange) = &mut client.exchange else { return Ok(()) };
-    if let Source::Reply { id, role: Role::Leader, .. } = exchange.source
+    if let Source::Pending { id, role: Role::Leader, .. } = exchange.source
         && let Some(reply) = cx.core.replies.get_mut(id)
     {
         let new = std::mem::take(&mut reply.interims);

@@ -120,7 +120,7 @@ impl Explainer {
             }
             self.journal.note(TraceEvent::Recognized(user.as_str().into()));
         } else if let Some(door) = &core.door {
-            door.admits(None, path_of(&request))?;
+            door.check_user(None, path_of(&request))?;
         }
         let route = match routing::route(&request, &mut self.journal, &settings, &core.own)? {
             Routed::Fetch(route) | Routed::Tunnel(route) => Rc::new(route),
@@ -147,7 +147,7 @@ impl Explainer {
         match ServerCodec::new().decode(head.as_bytes(), &core.heads) {
             Ok((_, Some(ServerEvent::Request(head)))) => Ok(*head),
             Ok(_) => Err(ExchangeError::ClientGone),
-            Err(refusal) => Err(ExchangeError::Refused(refusal)),
+            Err(refusal) => Err(ExchangeError::BadRequest(refusal)),
         }
     }
 
@@ -240,8 +240,8 @@ impl Explainer {
         }
         let found = core.cache.peek(&key, &mut request, now.mono);
         let barred = match &found {
-            Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Part(object, _) => {
-                !route.may_have(object.from, core)
+            Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Partial(object, _) => {
+                !route.may_reuse_from(object.origin_address, core)
             }
             Lookup::InFlight { .. } | Lookup::Miss(_) => false,
         };
@@ -284,7 +284,7 @@ const fn would<F>(found: &Lookup<F>) -> &'static str {
             "would validate what is stored, as is asked"
         }
         Lookup::Stale(..) => "would validate what is stored",
-        Lookup::Part(..) => "would fetch what is missing of it",
+        Lookup::Partial(..) => "would fetch what is missing of it",
         Lookup::InFlight { .. } => "would wait for a fetch that is under way",
         Lookup::Miss(MissReason::Uri) => "would fetch it: nothing is stored for this URL",
         Lookup::Miss(MissReason::Vary) => {

@@ -37,7 +37,7 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
         let body = &mut reply.body;
         let ended = fetch.codec.content_left() == 0 && fetch.input.is_empty();
         if is_past(fetch.deadlines.slowest, cx.reactor.now().mono) {
-            body.leave_stalled(cx.reactor);
+            body.drop_stalled(cx.reactor);
             fetch.deadlines.slowest = None;
         }
         if !ended && body.room(cx.core.memory.window()) == 0 {
@@ -93,7 +93,7 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 
 /// All has come that was asked for.
 fn complete(fetch: &mut Fetch, trailers: Option<Fields>, cx: &mut FetchCx<'_>) -> Next {
-    if let Some(next) = fill::next_hole(fetch, cx) {
+    if let Some(next) = fill::next_gap_request(fetch, cx) {
         return next;
     }
     if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
@@ -115,17 +115,17 @@ fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let fits = cx.core.count(fetch.reply);
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
-    let small = cx.core.cache.takes(reply.body.here());
+    let small = cx.core.cache.accepts_length(reply.body.here());
     if reply.body.retain() == Retention::Window || (fits && small) {
         return;
     }
-    if matches!(&reply.brought, Some(FetchResult::Response(answer)) if answer.part.is_some()) {
+    if matches!(&reply.result, Some(FetchResult::Response(answer)) if answer.part.is_some()) {
         finish::store_part(fetch, cx);
     }
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
     reply.object = None; // what is still read of it is its own from here on
-    reply.body.let_go();
-    reply.body.leave_behind(cx.reactor);
+    reply.body.stop_retaining();
+    reply.body.drop_lagging(cx.reactor);
     cx.core.count(fetch.reply);
-    cx.core.cache.mark_unshared(fetch.ticket, cx.reactor.now().mono);
+    cx.core.cache.mark_hit_for_miss(fetch.ticket, cx.reactor.now().mono);
 }

@@ -66,16 +66,16 @@ impl Fetch {
             ExchangeError::ClientGone => super::store_part(self, cx),
             _ => cx.core.cache.abandon(self.ticket),
         }
-        if error.is_of_answer() {
+        if error.is_response_failure() {
             self.order.fill.iter().for_each(RangeFill::fail);
         }
-        let unreachable = error.is_of_origin() || matches!(error, ExchangeError::Overloaded);
-        if unreachable && !self.has_brought(cx) {
+        let unreachable = error.is_origin_failure() || matches!(error, ExchangeError::Overloaded);
+        if unreachable && !self.has_result(cx) {
             self.falls_back(OriginFailure::Unreachable, cx);
         }
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
             reply.body.finish(State::Failed(error.clone()), cx.reactor);
-            reply.body.let_go(); // who reads yet gets what came before
+            reply.body.stop_retaining(); // who reads yet gets what came before
         }
         cx.core.count(self.reply);
         self.let_go(cx);
@@ -95,7 +95,7 @@ impl Fetch {
         self.deadlines.unread.get_or_insert(now + limits.finish_timeout);
         let left = reply.body.length().map(|length| length - reply.body.end());
         !is_past(self.deadlines.unread, now)
-            && reply.brought.is_some()
+            && reply.result.is_some()
             && reply.body.retain() == Retention::Full
             && left.is_some_and(|left| left <= limits.finish.0)
     }
@@ -107,9 +107,9 @@ impl Fetch {
         self.is_reused()
             && matches!(self.step, Step::Send | Step::Head)
             && self.interims == 0
-            && !self.has_brought(cx)
+            && !self.has_result(cx)
             && !self.tried_again
-            && self.order.request.method().is_idempotent()
+            && self.order.head.method().is_idempotent()
             && self.rewind_upload(cx)
     }
 

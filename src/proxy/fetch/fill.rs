@@ -12,7 +12,7 @@ use crate::proxy::transfer::response::ResponseMeta;
 
 use super::context::FetchCx;
 use super::finish::is_internal;
-use super::range_fill::{MAX_ASKED, is_of_the_hole, next_range};
+use super::range_fill::{MAX_ASKED, is_gap_response, next_range};
 use super::state::Fetch;
 use super::step::{Next, Step};
 use super::{publish, revalidate};
@@ -40,13 +40,13 @@ pub(super) fn take_head(
         return Some(Next::Failed(ExchangeError::BadResponse(ParseError::Truncated)));
     }
     fetch.order.fill = None;
-    is_of_the_hole(head.status()).then(|| revalidate::ask_for_the_whole(fetch, cx))
+    is_gap_response(head.status()).then(|| revalidate::ask_for_the_whole(fetch, cx))
 }
 
 /// Whether bytes from an address may be put beside those that are stored.
 fn fits_beside(object: &Object, here: Option<IpAddr>) -> bool {
-    let apart = object.apart || here.is_some_and(is_internal);
-    object.from.is_none() || object.from == here || !apart
+    let apart = object.no_merge || here.is_some_and(is_internal);
+    object.origin_address.is_none() || object.origin_address == here || !apart
 }
 
 /// The first hole is being filled: that makes an answer of what is stored and what comes.
@@ -65,9 +65,9 @@ fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut Fetch
         part: Some(Part { first: fill.first, end: fill.end, length }),
         origin: fetch.connection.map(|connection| connection.address),
     };
-    let next = publish::bring(fetch, answer, cx);
+    let next = publish::publish(fetch, answer, cx);
     if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        let before = object.content.part(fill.first, fill.hole.0);
+        let before = object.content.part(fill.first, fill.gap.0);
         reply.body.append(before, cx.reactor);
     }
     next
@@ -75,14 +75,14 @@ fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut Fetch
 
 /// A hole is filled: what is stored behind it follows, and the next one is asked for. `None` if none
 /// is left.
-pub(super) fn next_hole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Option<Next> {
+pub(super) fn next_gap_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Option<Next> {
     let fill = fetch.order.fill.as_mut()?;
     let body = &mut cx.core.replies.get_mut(fetch.reply)?.body;
     let object = fill.object.as_ref()?;
     let next = next_range(object, body.end(), fill.end);
     let here = next.map_or(fill.end, |(first, _)| first);
     body.append(object.content.part(body.end(), here), cx.reactor);
-    fill.hole = next?;
+    fill.gap = next?;
     fill.asked += 1;
     if fill.asked > MAX_ASKED {
         cx.core.cache.forget(&fetch.order.key);

@@ -63,7 +63,7 @@ pub(super) fn suspect_origin(fetch: &Fetch, last: Option<CacheKey>, cx: &mut Fet
 /// (RFC 9111 §3.3).
 pub(super) fn store_part(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let completable = |object: &Object| {
-        fetch.order.request.method() == Method::Get
+        fetch.order.head.method() == Method::Get
             && object.status == Status::OK
             && !object.content.parts().is_empty()
             && Validators::of(&object.head).are_strong()
@@ -89,7 +89,7 @@ fn store(fetch: &Fetch, wanted: impl FnOnce(&Object) -> bool, cx: &mut FetchCx<'
 /// The object to store, if the response was for storing, all that came of it was kept, and it is known
 /// how long it is.
 fn to_store(reply: &mut PendingResponse) -> Option<Object> {
-    let Some(FetchResult::Response(answer)) = reply.brought.clone() else { return None };
+    let Some(FetchResult::Response(answer)) = reply.result.clone() else { return None };
     let storable = answer.storing.clone().ok()?;
     if reply.body.retain() == Retention::Window {
         return None;

@@ -34,11 +34,11 @@ pub(super) fn gather(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 /// Has a client that waits for a 100 go on: an origin of HTTP/1.0 will never send one (RFC 9110
 /// §10.1.1).
 pub(super) fn encourage(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    let asks = fetch.order.old_origin && expects_continue(&fetch.order.request);
+    let asks = fetch.order.old_origin && expects_continue(&fetch.order.head);
     if asks && !std::mem::replace(&mut fetch.encouraged, true) {
         let go_on = Fields::after(b"HTTP/1.1 100 Continue\r\n".to_vec(), 0);
         if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-            reply.bring_interim(go_on, cx.reactor);
+            reply.publish_interim(go_on, cx.reactor);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::transfer::response::{FetchResult, ResponseMeta};
 
 use super::context::FetchCx;
-use super::publish::bring;
+use super::publish::publish;
 use super::state::Fetch;
 use super::step::{Next, Step};
 use super::{fill, partial, push_request, revalidate, rewrite_request, rewrite_response};
@@ -72,7 +72,7 @@ fn take_interim(
     let now = cx.reactor.now();
     let fields = rewrite_response::response_fields(head, &fetch.order, &cx.core.settings, now);
     if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        reply.bring_interim(fields, cx.reactor);
+        reply.publish_interim(fields, cx.reactor);
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
         origin: fetch.connection.map(|connection| connection.address),
     };
     match partial::of_the_whole(answer, fetch) {
-        Some(answer) => bring(fetch, answer, cx),
+        Some(answer) => publish(fetch, answer, cx),
         None => revalidate::ask_again(fetch, cx),
     }
 }
@@ -136,7 +136,7 @@ pub(super) fn storable(
         return Err(NotStored::Authorization);
     }
     let is_part = head.status() == Status::PARTIAL_CONTENT; // kept as far as there is room
-    if !is_part && !cx.core.cache.takes(head.framing().length().unwrap_or_default()) {
+    if !is_part && !cx.core.cache.accepts_length(head.framing().length().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
     if rewrite_request::varies_by_hop(head.fields(), &cx.core.settings) {
@@ -152,7 +152,7 @@ pub(super) fn storable(
 fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
     let settings = Arc::clone(&cx.core.settings);
     let switched = hop::upgrade(head.version(), head.fields()).unwrap_or_default();
-    let asked = rewrite_request::upgrade_of(&fetch.order.request, &settings);
+    let asked = rewrite_request::upgrade_of(&fetch.order.head, &settings);
     let sent = fetch.request_ended && fetch.output.is_empty();
     let agreed = |asked: &&str| sent && switched.eq_ignore_ascii_case(asked.as_bytes());
     let Some(protocol) = asked.filter(agreed) else {
@@ -171,6 +171,6 @@ fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next 
         return Next::Failed(ExchangeError::ClientGone);
     };
     reply.switched = Some((connection, rest));
-    reply.bring(FetchResult::Switched(Rc::new(fields)), cx.reactor);
+    reply.publish(FetchResult::Switched(Rc::new(fields)), cx.reactor);
     Next::Done
 }

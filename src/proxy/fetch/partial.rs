@@ -17,7 +17,7 @@ pub(super) fn of_the_whole(answer: ResponseMeta, fetch: &mut Fetch) -> Option<Re
     let part = storable.and_then(|storable| storable.part);
     let fits = |part| slices.as_ref().is_none_or(|slices| slices.fits(part));
     let Some((storable, part)) = storable.zip(part.filter(|&part| fits(part))) else {
-        let unasked = slices.is_some() && range_fill::is_of_the_hole(answer.status);
+        let unasked = slices.is_some() && range_fill::is_gap_response(answer.status);
         return (!unasked).then_some(answer);
     };
     let wanted = slices.as_ref().map_or(part, |slices| slices.wanted(part));
@@ -28,7 +28,7 @@ pub(super) fn of_the_whole(answer: ResponseMeta, fetch: &mut Fetch) -> Option<Re
     let framing = Framing::Length(part.length);
     let cut =
         ResponseMeta { status: Status::OK, head, framing, part: Some(wanted), ..answer.clone() };
-    match StreamedRepresentation::of(&fetch.order.request, &cut) {
+    match StreamedRepresentation::of(&fetch.order.head, &cut) {
         Some(form) if form != StreamedRepresentation::Whole && form.lies_in(wanted) => {
             fetch.order.fill = slices.map(|slices| slices.begun(object));
             Some(cut)

@@ -11,7 +11,7 @@ use super::state::Fetch;
 use super::step::{Next, Step};
 
 /// Has those who wait go on with an answer whose content follows.
-pub(super) fn bring(fetch: &Fetch, answer: ResponseMeta, cx: &mut FetchCx<'_>) -> Next {
+pub(super) fn publish(fetch: &Fetch, answer: ResponseMeta, cx: &mut FetchCx<'_>) -> Next {
     let now = cx.reactor.now().mono;
     let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
         return Next::Failed(ExchangeError::ClientGone);
@@ -23,12 +23,12 @@ pub(super) fn bring(fetch: &Fetch, answer: ResponseMeta, cx: &mut FetchCx<'_>) -
     reply.body.set_length(end.or(answer.framing.length()));
     match &answer.storing {
         Ok(storable) => cx.core.cache.selected(fetch.ticket, &storable.selection),
-        Err(_) => reply.body.let_go(),
+        Err(_) => reply.body.stop_retaining(),
     }
     let may_wait = answer.storing.as_ref().is_ok_and(|storable| storable.answers_some(now));
-    if !may_wait && fetch.order.request.method() == Method::Get {
-        cx.core.cache.mark_unshared(fetch.ticket, now);
+    if !may_wait && fetch.order.head.method() == Method::Get {
+        cx.core.cache.mark_hit_for_miss(fetch.ticket, now);
     }
-    reply.bring(FetchResult::Response(Rc::new(answer)), cx.reactor);
+    reply.publish(FetchResult::Response(Rc::new(answer)), cx.reactor);
     Next::Go(Step::Content)
 }

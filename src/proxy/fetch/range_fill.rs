@@ -23,7 +23,7 @@ pub(crate) struct RangeFill {
     pub(super) first: u64,
     pub(super) end: u64,
     /// The range that is asked for: a hole, or all holes that are left, with the bytes between them.
-    pub(super) hole: (u64, u64),
+    pub(super) gap: (u64, u64),
     pub(super) asked: u64,
 }
 
@@ -35,11 +35,11 @@ impl RangeFill {
         (first, end): (u64, u64),
         slice: Option<u64>,
     ) -> Option<Self> {
-        object.content.hole_in(first, end)?;
+        object.content.next_gap(first, end)?;
         let (first, end) = widened(first, end, slice);
         let end = end.min(object.length());
         let hole = next_range(&object, first, end)?;
-        Some(Self { object: Some(object), first, end, hole, asked: 1 })
+        Some(Self { object: Some(object), first, end, gap: hole, asked: 1 })
     }
 
     /// The slices that a request's range lies in, of something of which nothing is stored.
@@ -47,13 +47,13 @@ impl RangeFill {
         let [ByteRange::From(first, last)] = range::parse(request)?[..] else { return None };
         let (first, end) =
             widened(first, last.map_or(u64::MAX, |last| last.saturating_add(1)), Some(slice));
-        Some(Self { object: None, first, end, hole: (first, end), asked: 1 })
+        Some(Self { object: None, first, end, gap: (first, end), asked: 1 })
     }
 
     /// The `Range` that asks for the hole.
     pub(super) fn range(&self) -> String {
         let length = self.object.as_ref().map_or(u64::MAX, |object| object.length());
-        match self.hole {
+        match self.gap {
             (first, end) if end == length => format!("bytes={first}-"),
             (first, end) => format!("bytes={first}-{}", end - 1),
         }
@@ -66,7 +66,7 @@ impl RangeFill {
 
     /// Whether a part begins where the hole does, and brings no more.
     pub(super) const fn fits(&self, part: Part) -> bool {
-        part.first == self.hole.0 && part.end <= self.hole.1
+        part.first == self.gap.0 && part.end <= self.gap.1
     }
 
     /// All that is wanted, of which the first part has come.
@@ -84,7 +84,7 @@ impl RangeFill {
     /// each as with this part.
     pub(super) fn is_feasible_with(&self, part: Part) -> bool {
         let left = self.end.min(part.length).saturating_sub(part.end);
-        part.end == self.hole.1 || left.div_ceil(part.end - part.first) < MAX_ASKED
+        part.end == self.gap.1 || left.div_ceil(part.end - part.first) < MAX_ASKED
     }
 
     /// Notes that the origin does not bring what is missing: what is stored is not completed any more.
@@ -109,7 +109,7 @@ impl RangeFill {
 
 /// The range to ask for next, of what is missing from `first` up to `end`.
 pub(super) fn next_range(object: &Object, first: u64, end: u64) -> Option<(u64, u64)> {
-    let mut holes = object.content.holes_in(first, end);
+    let mut holes = object.content.gaps_in(first, end);
     let hole = holes.next()?;
     let others: Vec<_> = holes.collect();
     let last = others.last().filter(|_| others.len() >= MAX_HOLES);
@@ -123,6 +123,6 @@ fn widened(first: u64, end: u64, slice: Option<u64>) -> (u64, u64) {
 }
 
 /// Whether a status answers the question for a hole, and not the client's own.
-pub(super) const fn is_of_the_hole(status: Status) -> bool {
+pub(super) const fn is_gap_response(status: Status) -> bool {
     matches!(status, Status::PARTIAL_CONTENT | Status::RANGE_NOT_SATISFIABLE | Status::NOT_MODIFIED)
 }

@@ -15,7 +15,7 @@ use super::RangeFill;
 /// What a client wants fetched.
 #[derive(Debug)]
 pub(crate) struct FetchRequest {
-    pub(crate) request: Rc<RequestHead>,
+    pub(crate) head: Rc<RequestHead>,
     /// The request as the cache compares it.
     pub(crate) presented: Presented,
     pub(crate) route: Rc<Route>,
@@ -47,6 +47,6 @@ impl FetchRequest {
         self.old_origin
             && self.upload.is_some()
             && self.gathered.is_none()
-            && self.request.framing() == Framing::Chunked
+            && self.head.framing() == Framing::Chunked
     }
 }

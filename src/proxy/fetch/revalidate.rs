@@ -35,7 +35,7 @@ pub(super) fn still_valid(
         object
     };
     if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        reply.bring(FetchResult::Stored { object, shared }, cx.reactor);
+        reply.publish(FetchResult::Stored { object, shared }, cx.reactor);
     }
     Next::Go(Step::Content)
 }
@@ -82,7 +82,7 @@ pub(super) fn updated(
 /// updated, and if not, it is of no use any more.
 pub(super) fn freshen_by_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
     let order = &mut fetch.order;
-    let asks = order.request.method() == Method::Head && !order.request.framing().has_content();
+    let asks = order.head.method() == Method::Head && !order.head.framing().has_content();
     if !asks || head.status() != Status::OK {
         return;
     }
@@ -105,7 +105,7 @@ pub(super) fn freshen_by_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut F
 /// groups (RFC 9875 §3).
 pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
     let status = head.status();
-    if fetch.order.request.method().is_safe() || !(status.is_success() || status.is_redirection()) {
+    if fetch.order.head.method().is_safe() || !(status.is_success() || status.is_redirection()) {
         return;
     }
     let cache = &mut cx.core.cache;

@@ -13,7 +13,7 @@ use super::request::FetchRequest;
 /// Writes the head of a request to an origin. What the cache wants to know of the whole is asked
 /// without the client's own conditions and ranges.
 pub(super) fn request_head(out: &mut Vec<u8>, order: &FetchRequest, settings: &Settings) {
-    let FetchRequest { request, route, validate, fill, .. } = order;
+    let FetchRequest { head: request, route, validate, fill, .. } = order;
     let ours = order.background || !validate.is_empty() || fill.is_some();
     // A part is asked for again as such: the whole may be large.
     let whole = ours && validate.first().is_none_or(|object| object.content.is_whole());
@@ -46,7 +46,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &FetchRequest, settings: &S
             | Name::XForwardedProto
             | Name::Forwarded => {}
             Name::Other if !may_say(&field, request.method(), &behind, settings) => {}
-            _ if hop.ends_here(&field) => {}
+            _ if hop.is_hop_by_hop(&field) => {}
             _ => {
                 head.copy(&field);
             }

@@ -20,7 +20,7 @@ pub(super) fn response_fields(
     let route = &order.route;
     // Of credentials that have ended here, an origin that was shown none has nothing to say.
     let own_users = settings.reverse.is_some() && settings.auth.is_some();
-    let without_info = own_users && !order.request.fields().has(Name::Authorization);
+    let without_info = own_users && !order.head.fields().has(Name::Authorization);
     let (fields, status) = (response.fields(), response.status());
     let hop = ConnectionOptions::of(response.version(), fields);
     let mut start_line = Vec::with_capacity(response.wire_length() + 128);
@@ -36,7 +36,7 @@ pub(super) fn response_fields(
                 out.push(field.name, value.as_deref().unwrap_or(field.value));
             }
             Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
-            _ if hop.ends_here(&field) => {}
+            _ if hop.is_hop_by_hop(&field) => {}
             _ => out.copy(field),
         }
     }

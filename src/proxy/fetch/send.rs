@@ -23,7 +23,7 @@ pub(super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     }
     encourage(fetch, cx);
     if let Some(connection) = &mut fetch.connection
-        && hop::authenticates_connection(fetch.order.request.fields())
+        && hop::authenticates_connection(fetch.order.head.fields())
     {
         connection.bound_to = fetch.order.bound_to;
     }

@@ -77,7 +77,7 @@ impl Fetch {
     ) -> Id<PendingResponse> {
         core.counters.fetches += 1;
         let now = reactor.now().mono;
-        let method = order.request.method();
+        let method = order.head.method();
         order.old_origin = core.old_origins.contains(&order.route.origin, now);
         let step = if order.needs_gathering() { Step::Gather } else { Step::Acquire };
         let may_store = core.cache.is_on() && matches!(method, Method::Get | Method::Post);
@@ -89,7 +89,7 @@ impl Fetch {
             reply = Some(new);
             let ticket = core.cache.begin(&order.key, &mut order.presented, new, now);
             if order.bound_to.is_some() {
-                core.cache.keep_apart(ticket);
+                core.cache.forbid_joining(ticket);
             }
             if order.background {
                 core.cache.refresh(ticket);
@@ -106,7 +106,7 @@ impl Fetch {
                 reader: upload.and_then(|body| body.attach(id.token())),
                 request_ended: false,
                 sending_failed: false,
-                codec: ClientCodec::new(order.request.method()),
+                codec: ClientCodec::new(order.head.method()),
                 input: RecvBuffer::new(),
                 interims: 0,
                 interim_bytes: 0,
@@ -183,7 +183,7 @@ impl Fetch {
         self.request_ended = false;
         self.sending_failed = false;
         self.output = SendBuffer::new();
-        self.codec = ClientCodec::new(self.order.request.method());
+        self.codec = ClientCodec::new(self.order.head.method());
         self.deadlines = FetchDeadlines::default();
     }
 
@@ -196,8 +196,8 @@ impl Fetch {
         }
     }
 
-    pub(super) fn has_brought(&self, cx: &FetchCx<'_>) -> bool {
-        cx.core.replies.get(self.reply).is_some_and(|reply| reply.brought.is_some())
+    pub(super) fn has_result(&self, cx: &FetchCx<'_>) -> bool {
+        cx.core.replies.get(self.reply).is_some_and(|reply| reply.result.is_some())
     }
 
     /// Has its readers served a stale response instead, if there is one that survives `failure`.
@@ -206,7 +206,7 @@ impl Fetch {
         let survives = |object: &Arc<Object>| object.freshness().survives(failure, unsaid, now);
         let Some(object) = self.order.fallback.take().filter(survives) else { return false };
         if let Some(reply) = cx.core.replies.get_mut(self.reply) {
-            reply.bring(FetchResult::Stale { object, failure }, cx.reactor);
+            reply.publish(FetchResult::Stale { object, failure }, cx.reactor);
         }
         true
     }
@@ -234,7 +234,7 @@ impl Fetch {
 
     /// How the request's content is framed.
     pub(super) fn request_coding(&self) -> TransferCoding {
-        match self.order.request.framing() {
+        match self.order.head.framing() {
             Framing::Chunked if self.order.gathered.is_none() => TransferCoding::Chunked,
             _ => TransferCoding::Identity,
         }

@@ -82,7 +82,7 @@ impl Stored {
         let names: Vec<_> = object.selection.names().map(String::from_utf8_lossy).collect();
         Self {
             status: object.status.code(),
-            here: object.content.here(),
+            here: object.content.stored_bytes(),
             length: object.length(),
             selected_by: names.join(", "),
             selected,

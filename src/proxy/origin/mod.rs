@@ -24,7 +24,7 @@ impl Route {
 
     /// Whether what was fetched `from` an address for somebody else may be served to who asks now: a
     /// name may have led others to where this client may not go.
-    pub(super) fn may_have(&self, from: Option<IpAddr>, core: &Shared) -> bool {
+    pub(super) fn may_reuse_from(&self, from: Option<IpAddr>, core: &Shared) -> bool {
         from.is_none_or(|address| self.judge(address, core).is_ok())
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::dns::{
     Addresses, CacheAnswer, MOST_ADDRESSES, NameCache, NameError, NameLimits, Timeouts,
 };
-use crate::proxy::environment::Resolver;
+use crate::proxy::environment::NameResolver;
 use crate::proxy::mail::Mail;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::limits::Limits;
@@ -40,13 +40,13 @@ pub(crate) struct Mailed {
     /// Driven while waiters are still to be told.
     token: Token,
     names: NameCache<Token>,
-    resolver: Box<dyn Resolver>,
+    resolver: Box<dyn NameResolver>,
 }
 
 impl NameService {
     /// Asks `resolver`, or without one itself.
     pub(crate) fn new(
-        resolver: Option<Box<dyn Resolver>>,
+        resolver: Option<Box<dyn NameResolver>>,
         settings: &Settings,
         secret: [u64; 2],
     ) -> Self {
@@ -198,11 +198,11 @@ const fn name_limits(limits: &Limits) -> NameLimits {
         ttl: (limits.name_ttl_min, limits.name_ttl_max),
         negative: limits.name_negative_ttl,
         failure: limits.name_failure_ttl,
-        stale: limits.name_stale,
-        patience: limits.name_patience,
+        stale_ttl: limits.name_stale,
+        stale_after: limits.name_patience,
         recheck: limits.name_recheck,
         names: limits.names,
-        asked: limits.names_asked,
+        max_in_flight: limits.names_asked,
     }
 }
 

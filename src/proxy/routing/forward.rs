@@ -36,7 +36,7 @@ pub(super) fn forward(
     journal.trace(|| TraceEvent::Read(authority.host.to_owned(), host.clone()));
     let port = authority.port.unwrap_or(80);
     let asker = journal.asker(request);
-    let judged = settings.destinations.ask(&asker, &host, port, own.known()?);
+    let judged = settings.destinations.check_request(&asker, &host, port, own.known()?);
     let judgement = judged.map_err(ExchangeError::Denied)?;
     if let Some(rule) = judgement.reported() {
         journal.note(TraceEvent::Reported(rule.clone()));

@@ -8,7 +8,7 @@ use crate::proxy::error::ExchangeError;
 /// Addresses of this machine, and listeners of this proxy.
 #[derive(Debug)]
 pub(crate) struct InterfaceCache {
-    known: access::Own,
+    known: access::LocalAddresses,
     /// True if the addresses could be read.
     read: bool,
 }
@@ -18,7 +18,7 @@ impl InterfaceCache {
     pub(crate) fn new(addresses: Option<Vec<IpAddr>>) -> Self {
         let read = addresses.is_some();
         let addresses = addresses.unwrap_or_default();
-        Self { known: access::Own { addresses, listeners: Vec::new() }, read }
+        Self { known: access::LocalAddresses { addresses, listeners: Vec::new() }, read }
     }
 
     /// Goes by other addresses of this machine.
@@ -41,7 +41,7 @@ impl InterfaceCache {
     ///
     /// # Errors
     /// If the addresses of this machine could never be read: any address might be one of them.
-    pub(crate) const fn known(&self) -> Result<&access::Own, ExchangeError> {
+    pub(crate) const fn known(&self) -> Result<&access::LocalAddresses, ExchangeError> {
         if self.read { Ok(&self.known) } else { Err(ExchangeError::Overloaded) }
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn route(
     if !settings.admits(client) {
         return Err(ExchangeError::ClientDenied(client.to_canonical()));
     }
-    if hop::has_passed(request.fields(), &settings.via) {
+    if hop::is_loop(request.fields(), &settings.via) {
         return Err(ExchangeError::Loop);
     }
     if has_arrived(request) {

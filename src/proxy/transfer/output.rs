@@ -45,26 +45,26 @@ impl<'a> ContentSource<'a> {
 /// leaves in one gathered write if there is room.
 #[derive(Debug, Default)]
 pub(crate) struct SendBuffer {
-    lead: Vec<u8>,
+    prefix: Vec<u8>,
     sent: usize,
     content: u64,
-    trail: Vec<u8>,
+    suffix: Vec<u8>,
     /// All bytes that have left.
     left: u64,
 }
 
 impl SendBuffer {
     pub(crate) const fn new() -> Self {
-        Self { lead: Vec::new(), sent: 0, content: 0, trail: Vec::new(), left: 0 }
+        Self { prefix: Vec::new(), sent: 0, content: 0, suffix: Vec::new(), left: 0 }
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
-        self.sent == self.lead.len() && self.content == 0 && self.trail.is_empty()
+        self.sent == self.prefix.len() && self.content == 0 && self.suffix.is_empty()
     }
 
     /// Bytes that wait, without content.
     pub(crate) const fn waiting(&self) -> usize {
-        self.lead.len() - self.sent + self.trail.len()
+        self.prefix.len() - self.sent + self.suffix.len()
     }
 
     /// All bytes that have left.
@@ -79,18 +79,18 @@ impl SendBuffer {
 
     /// Returns the bytes of memory it holds, without content.
     pub(crate) const fn held(&self) -> usize {
-        self.lead.capacity() + self.trail.capacity()
+        self.prefix.capacity() + self.suffix.capacity()
     }
 
     /// Where to append more bytes: behind all that was appended before.
     pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
-        debug_assert!(self.content == 0 && self.trail.is_empty(), "no frame is under way");
-        &mut self.lead
+        debug_assert!(self.content == 0 && self.suffix.is_empty(), "no frame is under way");
+        &mut self.prefix
     }
 
     /// Whether a new frame can be planned: all content of the one before has left.
     pub(crate) const fn is_between_frames(&self) -> bool {
-        self.content == 0 && self.trail.is_empty()
+        self.content == 0 && self.suffix.is_empty()
     }
 
     /// Plans the next frame: `available` bytes of content, and the end of the body with its trailers
@@ -109,11 +109,11 @@ impl SendBuffer {
         }
         if self.content > 0 {
             let size = usize::try_from(self.content).unwrap_or(usize::MAX);
-            write_chunk_size(&mut self.lead, size);
-            self.trail.extend_from_slice(b"\r\n");
+            write_chunk_size(&mut self.prefix, size);
+            self.suffix.extend_from_slice(b"\r\n");
         }
         if let Some(trailers) = end {
-            write_last_chunk(&mut self.trail, trailers);
+            write_last_chunk(&mut self.suffix, trailers);
         }
         end.is_some()
     }
@@ -126,25 +126,25 @@ impl SendBuffer {
         supply: ContentSource<'_>,
     ) -> Poll<io::Result<Sent>> {
         let mut slices = Slices::new();
-        slices.push(&self.lead[self.sent..]);
+        slices.push(&self.prefix[self.sent..]);
         let offered = supply.add_to(&mut slices, self.content);
         if offered == self.content {
-            slices.push(&self.trail);
+            slices.push(&self.suffix);
         }
         let Poll::Ready(sent) = reactor.send(io, slices.as_slice())? else { return Poll::Pending };
         Poll::Ready(Ok(self.account(sent)))
     }
 
     fn account(&mut self, sent: usize) -> Sent {
-        let lead = sent.min(self.lead.len() - self.sent);
+        let lead = sent.min(self.prefix.len() - self.sent);
         self.sent += lead;
         let content = self.content.min((sent - lead) as u64);
         self.content -= content;
         self.left += sent as u64;
         let trail = sent - lead - usize::try_from(content).unwrap_or(usize::MAX);
-        self.trail.drain(..trail);
-        if self.sent == self.lead.len() {
-            self.lead.clear();
+        self.suffix.drain(..trail);
+        if self.sent == self.prefix.len() {
+            self.prefix.clear();
             self.sent = 0;
         }
         Sent { bytes: sent, content }
@@ -154,7 +154,7 @@ impl SendBuffer {
     pub(crate) fn take_waiting(&mut self) -> Vec<u8> {
         debug_assert!(self.is_between_frames());
         let mut taken = std::mem::take(self);
-        taken.lead.split_off(taken.sent)
+        taken.prefix.split_off(taken.sent)
     }
 
     /// Gives its memory back while there is nothing to send.

@@ -16,7 +16,7 @@ pub(crate) struct Reader {
     /// True if it has read all there is and waits to be woken.
     parked: bool,
     /// True if the bytes that it would read next may be gone: it gets nothing any more.
-    lost: bool,
+    dropped: bool,
 }
 
 /// All readers of a body.
@@ -36,14 +36,14 @@ impl Readers {
 
     /// Adds a reader at an offset, which is parked.
     pub(super) fn add(&mut self, at: u64, token: Token) -> ReaderKey {
-        let key = self.readers.insert(Reader { at, token, parked: true, lost: false });
+        let key = self.readers.insert(Reader { at, token, parked: true, dropped: false });
         self.enter(at, 1);
         self.note_parked(key);
         key
     }
 
     pub(super) fn remove(&mut self, key: ReaderKey) {
-        if let Some(reader) = self.readers.remove(key).filter(|reader| !reader.lost) {
+        if let Some(reader) = self.readers.remove(key).filter(|reader| !reader.dropped) {
             self.leave(reader.at);
         }
     }
@@ -70,12 +70,12 @@ impl Readers {
 
     /// Returns the offset of a reader, unless it has left or is lost.
     pub(super) fn at(&self, key: ReaderKey) -> Option<u64> {
-        self.readers.get(key).filter(|reader| !reader.lost).map(|reader| reader.at)
+        self.readers.get(key).filter(|reader| !reader.dropped).map(|reader| reader.at)
     }
 
     /// Puts a reader to another offset; returns false if it has left or is lost.
     pub(super) fn put(&mut self, key: ReaderKey, at: u64) -> bool {
-        let Some(reader) = self.readers.get_mut(key).filter(|reader| !reader.lost) else {
+        let Some(reader) = self.readers.get_mut(key).filter(|reader| !reader.dropped) else {
             return false;
         };
         let before = std::mem::replace(&mut reader.at, at);
@@ -90,7 +90,7 @@ impl Readers {
     pub(super) fn advance_all(&mut self, to: u64) {
         let mut before = 0;
         for (_, reader) in self.readers.iter_mut().filter(|(_, reader)| reader.at < to) {
-            before += usize::from(!reader.lost);
+            before += usize::from(!reader.dropped);
             reader.at = to;
         }
         self.drop_before(to);
@@ -100,10 +100,10 @@ impl Readers {
     }
 
     /// Loses the readers that are before an offset.
-    pub(super) fn lose_before(&mut self, offset: u64, wake: &mut impl Wake) {
+    pub(super) fn mark_dropped_before(&mut self, offset: u64, wake: &mut impl Wake) {
         for (_, reader) in self.readers.iter_mut() {
-            if !reader.lost && reader.at < offset {
-                reader.lost = true;
+            if !reader.dropped && reader.at < offset {
+                reader.dropped = true;
                 wake.wake(reader.token);
             }
         }
@@ -139,7 +139,7 @@ impl Readers {
         let mut offsets = BTreeMap::new();
         for (key, reader) in self.readers.iter() {
             assert!(!reader.parked || self.parked.contains(&key), "a parked reader is woken");
-            if !reader.lost {
+            if !reader.dropped {
                 *offsets.entry(reader.at).or_insert(0) += 1;
             }
         }

@@ -45,7 +45,7 @@ impl FetchResult {
     pub(crate) fn from(&self) -> Option<IpAddr> {
         match self {
             Self::Response(answer) => answer.origin.map(|origin| origin.ip()),
-            Self::Stored { object, .. } | Self::Stale { object, .. } => object.from,
+            Self::Stored { object, .. } | Self::Stale { object, .. } => object.origin_address,
             Self::Switched(_) => None,
         }
     }
@@ -55,14 +55,14 @@ impl FetchResult {
 #[derive(Debug)]
 pub(crate) struct PendingResponse {
     pub(crate) body: Body,
-    pub(crate) brought: Option<FetchResult>,
+    pub(crate) result: Option<FetchResult>,
     /// Interim responses in their order, until whoever has asked for the response takes them: what
     /// they say is for nobody else.
     pub(crate) interims: Vec<Fields>,
     /// What was stored of it: the cache counts that, and knows by this that it is in use.
     pub(crate) object: Option<Arc<Object>>,
     /// Bytes of the body that the cache has counted as kept.
-    pub(crate) kept: usize,
+    pub(crate) accounted: usize,
     /// Bytes of the body that are counted as memory of connections.
     pub(crate) passing: usize,
     /// After a switch, the connection and what came on it behind the head.
@@ -74,10 +74,10 @@ impl PendingResponse {
     pub(crate) fn new(fetch: Token, retain: Retention, window: u64) -> Self {
         Self {
             body: Body::new(fetch, None, retain, window),
-            brought: None,
+            result: None,
             interims: Vec::new(),
             object: None,
-            kept: 0,
+            accounted: 0,
             passing: 0,
             switched: None,
         }
@@ -93,12 +93,12 @@ impl PendingResponse {
         (kept.try_into().unwrap_or(usize::MAX), passing.try_into().unwrap_or(usize::MAX))
     }
 
-    pub(crate) fn bring(&mut self, brought: FetchResult, wake: &mut impl Wake) {
-        self.brought = Some(brought);
+    pub(crate) fn publish(&mut self, brought: FetchResult, wake: &mut impl Wake) {
+        self.result = Some(brought);
         self.body.wake_readers(wake);
     }
 
-    pub(crate) fn bring_interim(&mut self, head: Fields, wake: &mut impl Wake) {
+    pub(crate) fn publish_interim(&mut self, head: Fields, wake: &mut impl Wake) {
         self.interims.push(head);
         self.body.wake_readers(wake);
     }

@@ -21,7 +21,7 @@ impl Worker {
     /// Takes some of the connections that wait; more of them in the next turn.
     pub(super) fn accept(&mut self, id: Id<ClientListener>, reactor: &mut Reactor<Mail>) {
         let room = self.core.admission.room();
-        let Some(gate) = self.gates.get_mut(id) else { return };
+        let Some(gate) = self.listeners.get_mut(id) else { return };
         let address = gate.listener.address();
         let (newcomers, ended) = gate.take(room, reactor);
         let (accepted, mut retry) = (newcomers.len(), gate.listener.next_deadline());
@@ -39,10 +39,10 @@ impl Worker {
             Accepted::Full if waiting.is_none() => reactor.wake(id.token()),
             _ => {}
         }
-        let Some(gate) = self.gates.get_mut(id) else { return };
+        let Some(gate) = self.listeners.get_mut(id) else { return };
         gate.waiting = waiting;
         let drained = gate.is_drained(accepted, matches!(ended, Accepted::More));
-        if drained && let Some(gate) = self.gates.remove(id) {
+        if drained && let Some(gate) = self.listeners.remove(id) {
             gate.close(reactor);
         }
     }
@@ -89,7 +89,7 @@ impl Worker {
     /// Has the connections come that wait to be accepted, once there is ample room.
     pub(super) fn resume(&mut self, reactor: &mut Reactor<Mail>) {
         if self.core.admission.has_ample_room() {
-            let waiting = self.gates.iter().filter(|(_, gate)| gate.waiting.is_some());
+            let waiting = self.listeners.iter().filter(|(_, gate)| gate.waiting.is_some());
             waiting.for_each(|(id, _)| reactor.wake(id.token()));
         }
     }

@@ -30,10 +30,10 @@ impl Worker {
 
     fn check_memory(&self) {
         for (_, reply) in self.core.replies.iter() {
-            let counted = (reply.kept, reply.passing);
+            let counted = (reply.accounted, reply.passing);
             assert_eq!(counted, reply.holds(), "what a response holds is counted");
         }
-        let kept: usize = self.core.replies.iter().map(|(_, reply)| reply.kept).sum();
+        let kept: usize = self.core.replies.iter().map(|(_, reply)| reply.accounted).sum();
         assert_eq!(kept, self.core.cache.under_way(), "the cache counts all that is kept");
         let replies = self.core.replies.iter().map(|(_, reply)| reply.passing);
         let clients = self.clients.iter().map(|(_, client)| client.held);

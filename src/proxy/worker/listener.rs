@@ -77,10 +77,10 @@ impl Worker {
         endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
         let endpoint = endpoint.into();
-        let id = self.gates.try_insert_with(|id| {
+        let id = self.listeners.try_insert_with(|id| {
             Listener::bind(reactor, endpoint, id.token()).map(ClientListener::new)
         })?;
-        let gate = self.gates.get(id);
+        let gate = self.listeners.get(id);
         let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
         self.core.own.add_listener(address);
         Ok(address)
@@ -96,7 +96,7 @@ impl Worker {
         listener: TcpListener,
     ) -> io::Result<SocketAddr> {
         let address = listener.local_addr()?;
-        self.gates.try_insert_with(|id| {
+        self.listeners.try_insert_with(|id| {
             Listener::adopt(reactor, listener, id.token()).map(ClientListener::new)
         })?;
         self.core.own.add_listener(address);
@@ -104,7 +104,7 @@ impl Worker {
     }
 
     /// Takes `address` for one it listens on, which is no destination.
-    pub fn know_listener(&mut self, address: SocketAddr) {
+    pub fn add_local_listener(&mut self, address: SocketAddr) {
         self.core.own.add_listener(address);
     }
 }

@@ -37,16 +37,16 @@ use listener::ClientListener;
 /// A caching proxy.
 #[derive(Debug)]
 pub struct Worker {
-    gates: Arena<ClientListener>,
+    listeners: Arena<ClientListener>,
     clients: Arena<Client>,
     fetches: Arena<Fetch>,
     tunnels: Arena<Tunnel>,
     core: Shared,
-    operators: AdminServer,
-    inquiries: Arena<ExplainTask>,
+    admin: AdminServer,
+    explain_tasks: Arena<ExplainTask>,
     housekeeping: Id<Housekeeping>,
     /// How many clients there is room for, where the settings do not say.
-    bearable: usize,
+    client_capacity: usize,
     /// When connections were last looked at, to close some.
     looked_at: Option<Instant>,
     /// How many connections were looked at then, if not all.
@@ -91,16 +91,16 @@ impl Worker {
     #[must_use]
     pub fn new(settings: Settings, surroundings: Environment, bearable: usize) -> Self {
         Self {
-            gates: Arena::new(),
+            listeners: Arena::new(),
             clients: Arena::new(),
             fetches: Arena::new(),
             tunnels: Arena::new(),
             housekeeping: Arena::new().insert(Housekeeping),
-            bearable,
+            client_capacity: bearable,
             looked_at: None,
             looked_through: 0,
-            operators: AdminServer::new(),
-            inquiries: Arena::new(),
+            admin: AdminServer::new(),
+            explain_tasks: Arena::new(),
             drain_until: None,
             stopped: false,
             core: Shared::new(settings, surroundings, bearable),
@@ -112,31 +112,27 @@ impl Worker {
     ///
     /// # Errors
     /// As [`Reactor::listen_local`].
-    pub fn listen_to_operators(
-        &mut self,
-        reactor: &mut Reactor<Mail>,
-        path: &Path,
-    ) -> io::Result<()> {
-        self.operators.listen_local(reactor, path)
+    pub fn listen_control(&mut self, reactor: &mut Reactor<Mail>, path: &Path) -> io::Result<()> {
+        self.admin.listen_local(reactor, path)
     }
 
     /// Begins to explain what would become of a request. Name servers may be asked, nobody else.
     pub fn explain(&mut self, question: ExplainQuery, reactor: &mut Reactor<Mail>) {
         let explaining = Explainer::new(question, reactor.now(), &self.core);
-        let id = self.inquiries.insert(ExplainTask::new(explaining));
+        let id = self.explain_tasks.insert(ExplainTask::new(explaining));
         reactor.wake(id.token());
     }
 
     /// What came of an explanation, once that has come about.
     pub fn take_explanation(&mut self) -> Option<Explanation> {
-        let (id, _) = self.inquiries.iter().find(|(_, inquiry)| inquiry.answer.is_some())?;
-        self.inquiries.remove(id)?.answer
+        let (id, _) = self.explain_tasks.iter().find(|(_, inquiry)| inquiry.answer.is_some())?;
+        self.explain_tasks.remove(id)?.answer
     }
 
     /// From now on operators may ask for a reload: the program around the proxy takes what they ask
     /// after each turn. Without, they are told that there is none.
     pub const fn offer_reloads(&mut self) {
-        self.operators.offer_reloads();
+        self.admin.offer_reloads();
     }
 
     /// From now on, clients are told of a `command` that explains what rules deny, with the request
@@ -147,7 +143,7 @@ impl Worker {
 
     /// A reload, or a plan of one, that an operator waits for; for some seconds.
     pub fn take_reload(&mut self) -> Option<ReloadRequest> {
-        self.operators.take_reload()
+        self.admin.take_reload()
     }
 
     /// Tells the operator what came of it: text to be printed, or why it could not be done.
@@ -157,7 +153,7 @@ impl Worker {
         answer: Result<String, String>,
         reactor: &mut Reactor<Mail>,
     ) {
-        self.operators.answer_reload(request, answer, reactor);
+        self.admin.answer_reload(request, answer, reactor);
     }
 
     /// The settings that hold. A holder lets go of them before they are replaced, or frees them
@@ -172,12 +168,12 @@ impl Worker {
     ///
     /// # Errors
     /// As `bind(2)`.
-    pub fn serve_figures(
+    pub fn listen_metrics(
         &mut self,
         reactor: &mut Reactor<Mail>,
         endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
-        let address = self.operators.listen(reactor, endpoint.into())?;
+        let address = self.admin.listen(reactor, endpoint.into())?;
         self.core.own.add_listener(address);
         Ok(address)
     }
@@ -195,7 +191,7 @@ impl Worker {
     /// Whether it has nothing more to do: it was stopped, or drained and is empty.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.stopped || (self.core.draining && self.gates.is_empty() && self.is_empty())
+        self.stopped || (self.core.draining && self.listeners.is_empty() && self.is_empty())
     }
 
     /// Whether it was told to drain.
@@ -223,7 +219,7 @@ impl Worker {
 
     /// What is still going on, one line each; for a drain that takes too long.
     #[must_use]
-    pub fn describe(&self) -> Vec<String> {
+    pub fn dump(&self) -> Vec<String> {
         let clients = self.clients.iter().map(|(_, client)| client.describe());
         let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.describe());
         let fetches = self.fetches.iter().map(|(_, fetch)| fetch.describe());
@@ -242,7 +238,7 @@ impl Worker {
 
     /// Idle connections to origins.
     #[must_use]
-    pub fn pooled(&self) -> usize {
+    pub fn idle_connections(&self) -> usize {
         self.core.pool.len()
     }
 
@@ -254,14 +250,14 @@ impl Worker {
 
     /// Whether the heap is worth another look.
     #[must_use]
-    pub const fn has_grown(&self) -> bool {
-        self.core.cache.has_grown()
+    pub const fn wants_heap_sample(&self) -> bool {
+        self.core.cache.wants_heap_sample()
     }
 
     /// Says how many bytes of its heap the process uses, and how many the allocator holds for that:
     /// the cache counts those, too. Without an allocator that knows, it counts what it asked for.
-    pub fn count_heap(&mut self, used: usize, held: usize) {
-        self.core.cache.count_heap(used, held);
+    pub fn set_heap_usage(&mut self, used: usize, held: usize) {
+        self.core.cache.set_heap_usage(used, held);
     }
 
     /// Figures about what it has done and is doing.
@@ -277,7 +273,7 @@ impl Worker {
             tunnels: self.tunnels.len(),
             fetching: self.fetches.len(),
             pooled: self.core.pool.len(),
-            passwords: self.core.door.as_ref().map_or(0, Authentication::hashing),
+            passwords: self.core.door.as_ref().map_or(0, Authentication::pending),
             lost_log_lines: self.core.log.lost(),
             strays: self.core.pool.strays(),
             refused: self.core.admission.refused(),
@@ -289,7 +285,7 @@ impl Worker {
     /// to take a part of something for the whole.
     pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
         self.give_up_all("drain-timeout", reactor);
-        self.operators.close(reactor, &mut self.core);
+        self.admin.close(reactor, &mut self.core);
         self.core.names.close(reactor);
         self.core.log.flush();
     }
@@ -301,7 +297,7 @@ impl Worker {
         let until = reactor.now().mono + self.core.settings.limits.drain_timeout;
         self.drain_until = Some(until);
         reactor.set_deadline(self.housekeeping.token(), Some(until));
-        for (id, gate) in self.gates.iter_mut() {
+        for (id, gate) in self.listeners.iter_mut() {
             gate.drain();
             reactor.wake(id.token());
         }
@@ -310,7 +306,7 @@ impl Worker {
     }
 
     fn reload(&mut self, settings: Arc<Settings>, reactor: &mut Reactor<Mail>) {
-        self.core.reload(settings, self.bearable, reactor);
+        self.core.reload(settings, self.client_capacity, reactor);
         self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
         self.resume(reactor);
     }
@@ -374,7 +370,7 @@ impl Worker {
 
     fn keep_house(&mut self, reactor: &Reactor<Mail>) {
         self.core.log.flush();
-        self.core.cache.keep_house();
+        self.core.cache.run_deferred();
         if self.drain_until.is_some_and(|until| reactor.now().mono >= until) {
             self.stopped = true;
         }
@@ -392,7 +388,7 @@ impl App for Worker {
             Event::Mail(Mail::Verified(done)) => {
                 let now = reactor.now();
                 if let Some(door) = &mut self.core.door {
-                    door.hashed(done, now, reactor);
+                    door.verification_done(done, now, reactor);
                 }
             }
             Event::Mail(Mail::Addresses(addresses)) => self.core.own.set_addresses(addresses),
@@ -414,13 +410,13 @@ impl App for Worker {
                     self.accept(id, reactor);
                 } else if let Some(id) = token.id::<AdminConnection>() {
                     let gauges = self.gauges();
-                    self.operators.drive(id, reactor, &mut self.core, &gauges);
+                    self.admin.drive(id, reactor, &mut self.core, &gauges);
                 } else if let Some(id) = token.id::<ExplainTask>() {
-                    if let Some(inquiry) = self.inquiries.get_mut(id) {
+                    if let Some(inquiry) = self.explain_tasks.get_mut(id) {
                         inquiry.drive(token, reactor, &mut self.core);
                     }
                 } else if let Some(id) = token.id::<AdminListener>() {
-                    self.operators.accept(id, reactor, &mut self.core);
+                    self.admin.accept(id, reactor, &mut self.core);
                 } else {
                     self.keep_house(reactor);
                 }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use crate::reactor::Reactor;
 use crate::reactor::arena::Token;
 use crate::reactor::ready::Ready;
-use crate::reactor::run_queue::Why;
+use crate::reactor::run_queue::WakeReason;
 
 use super::transport::{Endpoint, SocketId, Transport, TransportEvent};
 
@@ -194,7 +194,7 @@ impl<M> Reactor<M> {
         if let Some(state) = self.sockets.get_mut(io) {
             state.owner = Some(owner);
             if state.ready.without(Ready::WRITABLE) != Ready::NONE {
-                self.run.wake(owner, Why::READY);
+                self.run.wake(owner, WakeReason::READY);
             }
         }
     }
@@ -261,7 +261,7 @@ impl<M> Reactor<M> {
             let fresh = ready.without(state.ready);
             state.ready = state.ready.union(ready);
             if let Some(owner) = state.owner.filter(|_| fresh != Ready::NONE) {
-                self.run.wake(owner, Why::READY);
+                self.run.wake(owner, WakeReason::READY);
             }
         }
     }

@@ -7,7 +7,7 @@
 
 use crate::cache::store::paged::Paged;
 
-use super::Order;
+use super::EvictionPolicy;
 use super::ghosts::{Ghost, Ghosts};
 use super::lean::{LruBias, MOST, USE};
 use super::queue::Queue;
@@ -73,7 +73,7 @@ impl Gdsf {
     }
 }
 
-impl Order for Gdsf {
+impl EvictionPolicy for Gdsf {
     fn insert(&mut self, slot: usize, hash: u64, weight: usize) {
         let weight = weight.max(1);
         self.len += 1;

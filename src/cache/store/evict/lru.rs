@@ -2,7 +2,7 @@
 
 use crate::cache::store::paged::Paged;
 
-use super::Order;
+use super::EvictionPolicy;
 
 /// No slot.
 const NONE: usize = usize::MAX;
@@ -66,7 +66,7 @@ impl Lru {
     }
 }
 
-impl Order for Lru {
+impl EvictionPolicy for Lru {
     fn insert(&mut self, slot: usize, _hash: u64, _weight: usize) {
         self.link(slot);
     }

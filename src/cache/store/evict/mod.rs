@@ -38,7 +38,7 @@ impl Eviction {
     }
 
     /// An empty order of this kind.
-    fn order(self) -> Box<dyn Order> {
+    fn order(self) -> Box<dyn EvictionPolicy> {
         match self {
             Self::Gdsf => Box::new(Gdsf::default()),
             Self::Lru => Box::new(Lru::default()),
@@ -62,7 +62,7 @@ impl FromStr for Eviction {
 }
 
 /// An order of slots. It decides by what it is told alone: no time, no chance.
-trait Order: Debug {
+trait EvictionPolicy: Debug {
     /// `slot` is taken, by an entry of `weight` bytes whose key has `hash`.
     fn insert(&mut self, slot: usize, hash: u64, weight: usize);
 

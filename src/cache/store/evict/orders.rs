@@ -1,14 +1,14 @@
 //! The order in which entries are evicted, and the one before, from which they are moved little by
 //! little when another is chosen.
 
-use super::{Eviction, Order};
+use super::{Eviction, EvictionPolicy};
 
 /// The order of all entries. Each is known to one of two: entries of the former order go first.
 #[derive(Debug)]
 pub(crate) struct Orders {
     kind: Eviction,
-    current: Box<dyn Order>,
-    former: Option<(Eviction, Box<dyn Order>)>,
+    current: Box<dyn EvictionPolicy>,
+    former: Option<(Eviction, Box<dyn EvictionPolicy>)>,
 }
 
 impl Orders {
@@ -31,7 +31,7 @@ impl Orders {
 
     /// Moves an entry that still has its place in the former order; `entry` tells the hash of its key,
     /// and its weight.
-    pub(crate) fn go_on(&mut self, entry: impl FnOnce(usize) -> (u64, usize)) {
+    pub(crate) fn run_slice(&mut self, entry: impl FnOnce(usize) -> (u64, usize)) {
         let Some((_, former)) = &mut self.former else { return };
         if let Some(slot) = former.first() {
             let (hash, weight) = entry(slot);
@@ -50,7 +50,7 @@ impl Orders {
     }
 
     /// The order that knows `slot`.
-    fn of(&mut self, slot: usize) -> &mut Box<dyn Order> {
+    fn of(&mut self, slot: usize) -> &mut Box<dyn EvictionPolicy> {
         match &mut self.former {
             Some((_, former)) if former.has(slot) => former,
             _ => &mut self.current,
@@ -127,12 +127,12 @@ mod tests {
         orders.insert(10, 10, 1);
         assert_eq!(orders.first(), Some(0), "the former order goes first");
         orders.evict(0);
-        orders.go_on(|slot| (slot as u64, 1));
+        orders.run_slice(|slot| (slot as u64, 1));
         orders.choose(Eviction::Lru); // and back again
         orders.choose(Eviction::Gdsf);
         assert_eq!(orders.len(), 10);
         while orders.is_moving() {
-            orders.go_on(|slot| (slot as u64, 1));
+            orders.run_slice(|slot| (slot as u64, 1));
         }
         assert!(!orders.is_moving() && orders.len() == 10);
         let mut gone: Vec<usize> = std::iter::from_fn(|| {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
-use crate::alloc_size::taken;
+use crate::alloc_size::rounded_up;
 use crate::work;
 
 /// Shards; each has its slots by their last bits.
@@ -28,7 +28,7 @@ struct Shard {
 
 impl Shard {
     fn weight(&self) -> usize {
-        taken(self.heap.capacity() * size_of::<Reverse<(u64, usize)>>())
+        rounded_up(self.heap.capacity() * size_of::<Reverse<(u64, usize)>>())
     }
 
     /// Its least worth, and the slot of that.
@@ -99,7 +99,7 @@ impl Queue {
 
     /// Bytes on the heap.
     pub(super) fn weight(&self) -> usize {
-        self.weight + taken(self.shards.capacity() * size_of::<Shard>())
+        self.weight + rounded_up(self.shards.capacity() * size_of::<Shard>())
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
         (0..count).for_each(|slot| queue.push(slot, slot as u64));
         assert_eq!(queue.weight, heaps(&queue));
         assert!(queue.weight() >= heaps(&queue) + SHARDS * size_of::<Shard>());
-        let least = taken(SHARDS * size_of::<Shard>()) + count * size_of::<(u64, usize)>();
+        let least = rounded_up(SHARDS * size_of::<Shard>()) + count * size_of::<(u64, usize)>();
         assert!((least..least * 5 / 4).contains(&queue.weight()), "{} bytes", queue.weight());
         for slot in (0..count).rev() {
             queue.left(slot, |other| (other < slot).then_some(other as u64));

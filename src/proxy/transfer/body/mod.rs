@@ -11,7 +11,7 @@
 use std::io;
 use std::task::Poll;
 
-use crate::alloc_size::{filled, taken};
+use crate::alloc_size::{rounded_down, rounded_up};
 use crate::cache::Content;
 use crate::http::Fields;
 use crate::proxy::error::ExchangeError;
@@ -106,7 +106,7 @@ impl Body {
 
     /// How many bytes are held in memory, with room not filled.
     pub(crate) fn held(&self) -> u64 {
-        (self.sealed.weight() + taken(self.tail.capacity())) as u64
+        (self.sealed.weight() + rounded_up(self.tail.capacity())) as u64
     }
 
     /// Returns how many of them are for the cache to count, and the rest. The cache counts all, or what
@@ -143,7 +143,7 @@ impl Body {
     pub(crate) fn room(&mut self, left: u64) -> u64 {
         let window = self.window.min(left);
         self.largest = LARGEST_CHUNK.min(usize::try_from(left).unwrap_or(usize::MAX));
-        let room = match self.gate() {
+        let room = match self.limiting_offset() {
             Some(gate) => window.saturating_sub(self.end().saturating_sub(gate)),
             None => window,
         };
@@ -152,7 +152,7 @@ impl Body {
     }
 
     /// The offset of the reader that the writer must not outrun.
-    fn gate(&self) -> Option<u64> {
+    fn limiting_offset(&self) -> Option<u64> {
         match self.retain {
             Retention::Full => self.readers.fastest(),
             Retention::Window => self.readers.slowest(),
@@ -170,7 +170,7 @@ impl Body {
             let left = left.map(|left| usize::try_from(left).unwrap_or(usize::MAX));
             let wanted = left.unwrap_or(self.capacity).clamp(1, self.largest);
             // What would be lost by rounding up is a piece of its own, unless that is small.
-            let wanted = if wanted > FIRST_CHUNK { filled(wanted) } else { wanted };
+            let wanted = if wanted > FIRST_CHUNK { rounded_down(wanted) } else { wanted };
             self.tail.reserve_exact(wanted);
         }
         &mut self.tail
@@ -221,26 +221,26 @@ impl Body {
     }
 
     /// Lets go of what was read, now and from now on.
-    pub(crate) fn let_go(&mut self) {
+    pub(crate) fn stop_retaining(&mut self) {
         self.retain = Retention::Window;
         self.release();
     }
 
     /// Leaves behind the readers that are more than a window behind the fastest, so that they hold
     /// nobody up, nor much memory.
-    pub(crate) fn leave_behind(&mut self, wake: &mut impl Wake) {
-        self.lose(self.window, wake);
+    pub(crate) fn drop_lagging(&mut self, wake: &mut impl Wake) {
+        self.drop_behind(self.window, wake);
     }
 
     /// Leaves behind those who hold up the others, by not reading on.
-    pub(crate) fn leave_stalled(&mut self, wake: &mut impl Wake) {
-        self.lose(self.window / 2, wake);
+    pub(crate) fn drop_stalled(&mut self, wake: &mut impl Wake) {
+        self.drop_behind(self.window / 2, wake);
     }
 
-    fn lose(&mut self, lag: u64, wake: &mut impl Wake) {
+    fn drop_behind(&mut self, lag: u64, wake: &mut impl Wake) {
         let Some(fastest) = self.readers.fastest() else { return };
         let fastest = fastest.min(self.end()); // who waits for what is to come has read nothing of it
-        self.readers.lose_before(fastest.saturating_sub(lag), wake);
+        self.readers.mark_dropped_before(fastest.saturating_sub(lag), wake);
         self.release();
         self.wake_writer(wake);
     }
@@ -286,7 +286,7 @@ impl Body {
     }
 
     /// Whether a reader was left behind.
-    pub(crate) fn is_lost(&self, key: ReaderKey) -> bool {
+    pub(crate) fn was_dropped(&self, key: ReaderKey) -> bool {
         self.readers.at(key).is_none()
     }
 
@@ -336,7 +336,7 @@ impl Body {
         if !matches!(self.state, State::Streaming) {
             return;
         }
-        let gap = self.gate().map_or(0, |gate| self.end().saturating_sub(gate));
+        let gap = self.limiting_offset().map_or(0, |gate| self.end().saturating_sub(gate));
         if self.writer_parked && gap <= self.window / 2 {
             self.writer_parked = false;
             wake.wake(self.writer);
@@ -348,7 +348,7 @@ impl Body {
         if self.retain == Retention::Full {
             return;
         }
-        let Some(gate) = self.gate() else { return };
+        let Some(gate) = self.limiting_offset() else { return };
         let buffer = self.sealed.release(gate);
         if let Some(mut buffer) = buffer.filter(|_| self.tail.capacity() == 0) {
             buffer.clear();

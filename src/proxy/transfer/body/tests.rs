@@ -94,7 +94,7 @@ proptest! {
                     let (key, _) = readers.swap_remove(who % readers.len());
                     body.detach(key, &mut wake);
                 }
-                Op::LetGo => body.let_go(),
+                Op::LetGo => body.stop_retaining(),
                 Op::Read(..) | Op::Detach(_) => {}
             }
             body.check();
@@ -161,7 +161,7 @@ fn slow_readers_cost_nothing_while_everything_is_kept_and_gate_once_it_is_not() 
     body.push(&[0; 100], &mut wake);
     body.advance(fast, 100, &mut wake);
     assert_eq!(body.room(u64::MAX), 100, "the fastest decides");
-    body.let_go();
+    body.stop_retaining();
     assert_eq!(body.room(u64::MAX), 0, "the slowest decides");
     body.detach(slow, &mut wake);
     assert_eq!(body.room(u64::MAX), 100);

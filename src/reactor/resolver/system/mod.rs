@@ -44,7 +44,7 @@ struct Queue {
     /// Names that no thread is at yet.
     waiting: VecDeque<Waiting>,
     /// Names that threads are at.
-    begun: Vec<Question>,
+    begun: Vec<PendingName>,
     threads: usize,
     idle: usize,
     closed: bool,
@@ -57,7 +57,7 @@ struct Waiting {
 }
 
 #[derive(Debug)]
-struct Question {
+struct PendingName {
     name: String,
     client: Option<IpAddr>,
     withdrawn: bool,
@@ -187,7 +187,7 @@ impl Queue {
     /// The next name is begun.
     fn begin(&mut self) -> Option<String> {
         let Waiting { name, client } = self.waiting.remove(self.next()?)?;
-        self.begun.push(Question { name: name.clone(), client, withdrawn: false });
+        self.begun.push(PendingName { name: name.clone(), client, withdrawn: false });
         Some(name)
     }
 
@@ -203,7 +203,7 @@ struct Taken {
 }
 
 impl Taken {
-    fn by<'a>(questions: impl IntoIterator<Item = &'a Question>) -> Self {
+    fn by<'a>(questions: impl IntoIterator<Item = &'a PendingName>) -> Self {
         let mut taken = Self { total: 0, held: BTreeMap::new() };
         for question in questions {
             taken.total += 1;
