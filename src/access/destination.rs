@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::denial::Denial;
 use super::embedded::embedded_addresses;
+use super::local_addresses::LocalAddresses;
 use super::net::Cidr;
-use super::own::LocalAddresses;
 use super::pattern::NamePattern;
 use super::ports::Ports;
 use super::rules::RuleSet;

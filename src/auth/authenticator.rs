@@ -6,14 +6,14 @@ use std::time::SystemTime;
 use crate::auth::digest::{self, Digest};
 use crate::time::Now;
 
-use super::accounts::{Decoy, RealmUsers};
+use super::auth_result::{Accepted, AuthResult, ChallengeReason, Request, Side};
 use super::basic;
-use super::job::{Verdicts, VerifyJob, VerifyResult};
 use super::realm::Realm;
+use super::realm_users::{Decoy, RealmUsers};
 use super::secret::{Secret, wiping_stack};
 use super::settings::Settings;
 use super::users::User;
-use super::verdict::{Accepted, AuthResult, ChallengeReason, Request, Side};
+use super::verification::{Verdicts, VerifyJob, VerifyResult};
 
 /// Bytes of the stack in which looking at a password may leave copies.
 const STACK: usize = 4 * 1024;

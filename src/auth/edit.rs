@@ -1,6 +1,6 @@
 //! Files of users, changed: every line that is not meant stays as it is, byte for byte.
 
-use super::line::UserEntry;
+use super::user_entry::UserEntry;
 
 /// The file with `line` in place of the one it replaces, or at the end.
 ///
@@ -58,8 +58,8 @@ mod tests {
     use super::*;
     use crate::auth::digest::Algorithm;
     use crate::auth::hash::PasswordHash;
-    use crate::auth::line::StoredSecret;
     use crate::auth::secret::Password;
+    use crate::auth::user_entry::StoredSecret;
 
     const OLD: &str = "$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.";
     const NEW: &str = "$apr1$dpWweCo.$3lg41Q0jCVg8tM730gOJ60";

@@ -7,9 +7,9 @@
 //! Nothing here knows a socket, a clock or randomness: time, secrets and salts are given by the
 //! caller. Passwords and what is as good as one are compared in constant time, and are never shown.
 
-mod accounts;
 mod algorithm;
 mod apr1;
+mod auth_result;
 mod authenticator;
 pub mod basic;
 mod crypt64;
@@ -17,27 +17,27 @@ pub mod digest;
 pub mod edit;
 mod failures;
 mod hash;
-mod job;
-mod line;
 mod offer;
 mod params;
 mod paths;
 mod realm;
+mod realm_users;
 mod secret;
 mod settings;
+mod user_entry;
 mod username;
 mod users;
-mod verdict;
+mod verification;
 
-pub use accounts::RealmUsers;
+pub use auth_result::{Accepted, AuthResult, ChallengeReason, Request, Side};
 pub use authenticator::Authenticator;
 pub use failures::{Failure, FailureLimit, Failures, client_network};
 pub use hash::PasswordHash;
-pub use job::{VerifyId, VerifyJob, VerifyResult};
-pub use line::{StoredSecret, UserEntry};
 pub use paths::{PathMatch, PathPrefix, climbs, match_path};
 pub use realm::Realm;
+pub use realm_users::RealmUsers;
 pub use secret::{Ha1, Password, Secret};
 pub use settings::Settings;
+pub use user_entry::{StoredSecret, UserEntry};
 pub use users::{BadLine, UserChanges, Users};
-pub use verdict::{Accepted, AuthResult, ChallengeReason, Request, Side};
+pub use verification::{VerifyId, VerifyJob, VerifyResult};

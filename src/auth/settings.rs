@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::auth_result::Side;
 use super::realm::Realm;
-use super::verdict::Side;
 
 /// How users are recognized.
 #[derive(Clone, Debug, PartialEq, Eq)]

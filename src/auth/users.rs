@@ -8,9 +8,9 @@ use crate::auth::digest::Algorithm;
 use crate::work::{self, LOOK_UP};
 
 use super::hash::PasswordHash;
-use super::line::{StoredSecret, UserEntry};
 use super::realm::Realm;
 use super::secret::{Ha1, Password};
+use super::user_entry::{StoredSecret, UserEntry};
 
 /// All users, and how each is recognized.
 #[derive(Clone, Debug, Default)]

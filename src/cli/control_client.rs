@@ -10,8 +10,8 @@ use std::time::Duration;
 use crate::proxy::{ControlRequest, ExplainQuery};
 
 use super::control_socket::Socket;
-use super::say;
-use super::say::{fail, print};
+use super::terminal;
+use super::terminal::{fail, print};
 
 /// How long a running proxy may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ pub(super) fn ask_why(socket: Socket, question: ExplainQuery, json: bool) -> Exi
     match exchange(socket, &ControlRequest::Explain { question, json }) {
         Err(message) => fail(&message),
         Ok(answer) => match answer.splitn(3, '\n').collect::<Vec<_>>().as_slice() {
-            ["ok", verdict, text] => say::answer(*verdict == "allowed", text),
+            ["ok", verdict, text] => terminal::answer(*verdict == "allowed", text),
             _ => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
         },
     }

@@ -8,7 +8,7 @@ use crate::config::Options;
 use crate::proxy::{ExplainQuery, Explanation, NoLog, Worker};
 use crate::reactor::{Reactor, interface_addresses};
 
-use super::say::{answer, fail, refuse};
+use super::terminal::{answer, fail, refuse};
 
 /// Explains it by what the options say; nothing listens.
 pub(super) fn run(options: &Options, question: ExplainQuery, json: bool) -> ExitCode {

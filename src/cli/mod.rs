@@ -7,14 +7,14 @@ mod explain;
 mod folders;
 mod password;
 mod run;
-mod say;
+mod terminal;
 mod users;
 
 use std::process::ExitCode;
 
 use args::Invocation;
 use args::options::load;
-use say::{print, refuse, say};
+use terminal::{print, refuse, say};
 
 /// Runs the command with the arguments of the process.
 #[must_use]

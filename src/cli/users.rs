@@ -15,7 +15,7 @@ use crate::config::read_secret;
 
 use super::folders::folder_of;
 use super::password;
-use super::say::{fail, print};
+use super::terminal::{fail, print};
 
 /// How much work one guess at a bcrypt hash is, as a power of two: about a tenth of a second.
 const COST: u32 = 10;

@@ -8,7 +8,7 @@ use crate::proxy::{AuthRules, ProtectionSpace};
 
 use super::protect::Protect;
 use super::schemes::Schemes;
-use super::{files, unserved};
+use super::{auth_warnings, files};
 
 /// Everything that was said about users.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl AuthOptions {
     #[must_use]
     pub fn warnings(&self, rules: Option<&AuthRules>, listeners: &[SocketAddr]) -> Vec<String> {
         let spaces = rules.map(|rules| rules.spaces.as_slice()).unwrap_or_default();
-        let of_users = spaces.iter().flat_map(unserved::warnings);
+        let of_users = spaces.iter().flat_map(auth_warnings::warnings);
         self.warning(listeners).into_iter().chain(of_users).collect()
     }
 
@@ -124,7 +124,7 @@ impl AuthOptions {
 fn check(space: &ProtectionSpace, files: &[String], asked: Option<Schemes>) -> Result<(), String> {
     let (files, realm, served) = (files.join(", "), &space.settings.realm, space.schemes());
     if asked.is_some_and(|schemes| schemes.digest) && !served.contains(&"Digest") {
-        if let Some(why) = unserved::nothing_for_all(space) {
+        if let Some(why) = auth_warnings::nothing_for_all(space) {
             return Err(format!("Digest cannot be offered: {why}, or set --auth basic"));
         }
         return Err(format!(

@@ -1,6 +1,7 @@
 //! What can be configured: one table of options, read from the command line and from a file alike.
 
 mod auth;
+mod auth_warnings;
 mod changes;
 mod diagnose;
 mod file;
@@ -12,7 +13,6 @@ mod protect;
 mod rules;
 mod schemes;
 mod table;
-mod unserved;
 
 pub use auth::AuthOptions;
 pub use changes::{Change, What, takes_restart};

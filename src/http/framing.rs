@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::list::is_token;
 use super::method::Method;
 use super::name::Name;
-use super::refusal::ParseError;
+use super::parse_error::ParseError;
 use super::status::Status;
 use super::version::Version;
 

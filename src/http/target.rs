@@ -4,7 +4,7 @@ use crate::work;
 
 use super::fields::Span;
 use super::method::Method;
-use super::refusal::ParseError;
+use super::parse_error::ParseError;
 
 /// Which form a target has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::http::{HeadLimits, RequestHead};
 use crate::proxy::auth::{Authentication, Secrets};
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
-use crate::proxy::observe::journal::ExchangeRecord;
+use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::origin::pool::Pool;
 use crate::proxy::origin::resolver::NameService;
 use crate::proxy::routing::local_addresses::InterfaceCache;
@@ -20,8 +20,8 @@ use crate::proxy::settings::limits::Limits;
 use crate::proxy::transfer::body::{Body, State};
 use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::proxy::transfer::connection_memory::ConnectionMemory;
+use crate::proxy::transfer::pending_response::PendingResponse;
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::response::PendingResponse;
 use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
 use crate::time::Now;
 

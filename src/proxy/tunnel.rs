@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::auth::client_network;
 use crate::proxy::auth::path_of;
-use crate::proxy::observe::event::TraceEvent;
-use crate::proxy::observe::journal::ExchangeRecord;
+use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::reactor::{Budget, Driven, Id, Reactor, Ready, SocketId, Token, Wake};

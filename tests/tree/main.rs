@@ -132,7 +132,7 @@ const WAITS: &[&str] = &[
     "UnixStream::",
     "thread::spawn(",
     ".spawn(",
-    "say::",
+    "terminal::",
 ];
 
 /// Modules whose code runs while the proxy does.
@@ -144,7 +144,7 @@ const NOT_RUNNING: &[&str] = &[
     "cli/mod.rs",
     "cli/control_client.rs",
     "cli/password.rs",
-    "cli/say.rs",
+    "cli/terminal.rs",
     "cli/users.rs",
     "reactor/sim/",
     "/tests.rs",

@@ -10,9 +10,9 @@ use crate::work::{self, LOOK_UP};
 
 use super::condition::{Conditions, RequestContext};
 use super::embedded::{embedded_addresses, reachable_addresses};
+use super::local_addresses::LocalAddresses;
 use super::names::LineNumber;
 use super::net::Cidr;
-use super::own::LocalAddresses;
 use super::rule::{Action, Destination};
 use super::special::AddressClass;
 use super::spelling::Host;

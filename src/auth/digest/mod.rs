@@ -13,10 +13,10 @@ mod window;
 
 use std::time::SystemTime;
 
-use crate::auth::accounts::{AccountMatch, Decoy, RealmUsers};
+use crate::auth::auth_result::{Accepted, AuthResult, ChallengeReason, Request};
+use crate::auth::realm_users::{AccountMatch, Decoy, RealmUsers};
 use crate::auth::secret::{Secret, same};
 use crate::auth::settings::Settings;
-use crate::auth::verdict::{Accepted, AuthResult, ChallengeReason, Request};
 
 pub use crate::auth::algorithm::Algorithm;
 

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
-use crate::cli::say::{fail, refuse};
+use crate::cli::terminal::{fail, refuse};
 
 use environment::Secret;
 use identity::Identity;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
-use crate::cli::say::marked;
+use crate::cli::terminal::marked;
 
 use super::outlet::Outlet;
 use super::output::Output;

@@ -6,7 +6,7 @@ use crate::http::fields::Fields;
 use crate::http::framing::Framing;
 use crate::http::head::{RequestHead, ResponseHead};
 use crate::http::name::Name;
-use crate::http::refusal::ParseError;
+use crate::http::parse_error::ParseError;
 
 use super::chunked::{Chunked, ChunkedDecoder};
 use super::parse::{self, HeadLimits};

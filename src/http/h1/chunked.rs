@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::ops::Range;
 
-use crate::http::refusal::ParseError;
+use crate::http::parse_error::ParseError;
 use crate::work;
 
 use super::parse::{HeadLimits, Scanner, Section};

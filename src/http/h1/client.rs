@@ -7,7 +7,7 @@ use crate::http::framing::{Framing, announces_content, announces_forbidden_conte
 use crate::http::head::ResponseHead;
 use crate::http::hop::ConnectionOptions;
 use crate::http::method::Method;
-use crate::http::refusal::ParseError;
+use crate::http::parse_error::ParseError;
 use crate::http::status::Status;
 
 use super::body::{BodyDecoder, BodyStep};

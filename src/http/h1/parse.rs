@@ -13,7 +13,7 @@ use crate::http::head::{RequestHead, ResponseHead};
 use crate::http::list::is_token_byte;
 use crate::http::method::Method;
 use crate::http::name::Name;
-use crate::http::refusal::ParseError;
+use crate::http::parse_error::ParseError;
 use crate::http::status::Status;
 use crate::http::target::{Authority, Target};
 use crate::http::version::Version;

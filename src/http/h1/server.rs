@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::http::fields::Fields;
 use crate::http::head::RequestHead;
-use crate::http::refusal::ParseError;
+use crate::http::parse_error::ParseError;
 
 use super::body::{BodyDecoder, BodyStep};
 use super::parse::{self, HeadLimits, Scanner, Section};

@@ -12,8 +12,8 @@ use crate::proxy::explain::{Explainer, Explanation};
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::stats::{Gauges, Stats};
 use crate::proxy::shared::Shared;
-use crate::proxy::transfer::input::RecvBuffer;
-use crate::proxy::transfer::output::{ContentSource, SendBuffer};
+use crate::proxy::transfer::recv_buffer::RecvBuffer;
+use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
 use crate::reactor::{Driven, Id, Reactor, SocketId, Token, Wake};
 use crate::time::Now;
 

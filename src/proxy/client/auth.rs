@@ -7,7 +7,7 @@ use crate::auth::{Accepted, Failure, Request, Side};
 use crate::http::{Method, Version};
 use crate::proxy::auth::{AuthOutcome, path_of};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::event::TraceEvent;
+use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::routing::client_address::Behind;
 
 use super::connection::Client;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::{HeadWriter, Status};
-use crate::proxy::observe::event::TraceEvent;
+use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::tunnel::Tunnel;
 

@@ -20,13 +20,13 @@ use crate::auth::client_network;
 use crate::http::{Method, ServerCodec};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
-use crate::proxy::observe::event::TraceEvent;
+use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::shared::Shared;
 use crate::proxy::timers::ClientDeadlines;
 use crate::proxy::transfer::body::Body;
-use crate::proxy::transfer::input::RecvBuffer;
-use crate::proxy::transfer::output::SendBuffer;
+use crate::proxy::transfer::recv_buffer::RecvBuffer;
+use crate::proxy::transfer::send_buffer::SendBuffer;
 use crate::reactor::{Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 
 use super::context::ClientCx;

@@ -8,9 +8,9 @@ use crate::http::{Framing, HeadWriter, Method, Name, ParseError, Status, Version
 use crate::proxy::error::ExchangeError;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::body::State;
-use crate::proxy::transfer::output::TransferCoding;
+use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
 use crate::proxy::transfer::representation::{Representation, StreamedRepresentation};
-use crate::proxy::transfer::response::{FetchResult, ResponseMeta};
+use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::time::Now;
 
 use super::connection::Client;

@@ -7,13 +7,13 @@ use crate::auth::VerifyId;
 use crate::cache::{CacheKey, Object, Presented};
 use crate::http::{Multipart, RequestHead};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::journal::ExchangeRecord;
+use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::Body;
-use crate::proxy::transfer::output::TransferCoding;
+use crate::proxy::transfer::pending_response::PendingResponse;
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::response::PendingResponse;
+use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::reactor::Id;
 
 use super::status_fields::{AuthInfo, CacheStatus};

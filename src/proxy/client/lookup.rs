@@ -10,7 +10,7 @@ use crate::proxy::fetch::request::FetchRequest;
 use crate::proxy::fetch::rewrite_request;
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::observe::outcome::{Forwarded, Outcome};
-use crate::proxy::transfer::response::PendingResponse;
+use crate::proxy::transfer::pending_response::PendingResponse;
 use crate::reactor::Id;
 
 use super::connection::Client;

@@ -7,9 +7,9 @@ use std::task::Poll;
 use crate::http::hop::ConnectionOptions;
 use crate::http::{Method, ParseError, RequestHead, ServerEvent, Version};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::journal::ExchangeRecord;
+use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::routing::client_address::Behind;
-use crate::proxy::transfer::output::TransferCoding;
+use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::time::Now;
 
 use super::connection::Client;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::proxy::observe::event::TraceEvent;
+use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::origin::dial::Dial;
 
 use super::connection::Client;

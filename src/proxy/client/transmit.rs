@@ -6,7 +6,7 @@ use std::task::Poll;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::body::State;
-use crate::proxy::transfer::output::{ContentSource, SendBuffer};
+use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
 
 use super::connection::Client;
 use super::context::ClientCx;

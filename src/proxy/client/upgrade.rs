@@ -6,8 +6,8 @@ use crate::http::{HeadWriter, Status};
 use crate::proxy::client::connection::Client;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::origin::pool::OriginConnection;
+use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::response::{FetchResult, PendingResponse};
 use crate::proxy::tunnel::{Pipe, Tunnel};
 use crate::reactor::{Id, Wake};
 

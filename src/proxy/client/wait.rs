@@ -9,8 +9,8 @@ use crate::http::{Status, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::transfer::body::State;
+use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
 use crate::proxy::transfer::representation::StreamedRepresentation;
-use crate::proxy::transfer::response::{FetchResult, PendingResponse};
 use crate::proxy::tunnel::Tunnel;
 
 use super::connection::Client;

@@ -6,7 +6,7 @@ use crate::http::{ClientEvent, Fields, ParseError};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::is_past;
 use crate::proxy::transfer::body::{Retention, State, receive_into};
-use crate::proxy::transfer::response::FetchResult;
+use crate::proxy::transfer::pending_response::FetchResult;
 
 use super::context::FetchCx;
 use super::state::Fetch;

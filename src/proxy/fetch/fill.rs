@@ -8,7 +8,7 @@ use crate::cache::Object;
 use crate::http::range::Part;
 use crate::http::{Framing, ParseError, ResponseHead, Status};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::transfer::response::ResponseMeta;
+use crate::proxy::transfer::pending_response::ResponseMeta;
 
 use super::context::FetchCx;
 use super::finish::is_internal;

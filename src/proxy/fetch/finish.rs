@@ -9,7 +9,7 @@ use crate::http::cond::Validators;
 use crate::http::{Method, Status};
 use crate::proxy::origin::pool::Returned;
 use crate::proxy::transfer::body::{Retention, State};
-use crate::proxy::transfer::response::{FetchResult, PendingResponse};
+use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
 
 use super::context::FetchCx;
 use super::request::FetchRequest;

@@ -8,7 +8,7 @@ use crate::cache::{self, NotStored, OriginFailure, Response, Storable};
 use crate::http::hop::ConnectionOptions;
 use crate::http::{ClientEvent, ResponseHead, Status, Version, hop};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::transfer::response::{FetchResult, ResponseMeta};
+use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
 
 use super::context::FetchCx;
 use super::publish::publish;

@@ -2,8 +2,8 @@
 
 use crate::cache::{Content, Extents, NotStored, Object};
 use crate::http::{Framing, Status};
+use crate::proxy::transfer::pending_response::ResponseMeta;
 use crate::proxy::transfer::representation::StreamedRepresentation;
-use crate::proxy::transfer::response::ResponseMeta;
 
 use super::state::Fetch;
 use super::{range_fill, rewrite_response};

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::http::Method;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::transfer::response::{FetchResult, ResponseMeta};
+use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
 
 use super::context::FetchCx;
 use super::state::Fetch;

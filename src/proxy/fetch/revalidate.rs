@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cache::{self, NotStored, Object, Storable};
 use crate::http::cond::Validators;
 use crate::http::{Method, Name, ResponseHead, Status, reference};
-use crate::proxy::transfer::response::FetchResult;
+use crate::proxy::transfer::pending_response::FetchResult;
 
 use super::context::FetchCx;
 use super::rewrite_response;

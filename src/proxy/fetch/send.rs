@@ -6,7 +6,7 @@ use crate::http::hop;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::body::State;
-use crate::proxy::transfer::output::ContentSource;
+use crate::proxy::transfer::send_buffer::ContentSource;
 
 use super::context::FetchCx;
 use super::gather::encourage;

@@ -22,10 +22,10 @@ use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::shared::Shared;
 use crate::proxy::timers::{FetchDeadlines, is_past};
 use crate::proxy::transfer::body::Retention;
-use crate::proxy::transfer::input::RecvBuffer;
-use crate::proxy::transfer::output::{SendBuffer, TransferCoding};
+use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::response::{FetchResult, PendingResponse};
+use crate::proxy::transfer::recv_buffer::RecvBuffer;
+use crate::proxy::transfer::send_buffer::{SendBuffer, TransferCoding};
 use crate::reactor::{Arena, Driven, Id, Reactor, Token, Wake};
 
 use super::context::FetchCx;

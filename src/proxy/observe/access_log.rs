@@ -5,7 +5,7 @@ use std::fmt;
 use crate::proxy::settings::Settings;
 use crate::time::Now;
 
-use super::journal::ExchangeRecord;
+use super::exchange_record::ExchangeRecord;
 use super::log_format;
 use super::log_text::Dates;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::journal::ExchangeRecord;
+use super::exchange_record::ExchangeRecord;
 use super::outcome::Outcome;
 
 /// Reasons that are told apart; the words are the proxy's own, so there are fewer.

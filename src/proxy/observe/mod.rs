@@ -2,9 +2,9 @@
 
 pub(super) mod access_log;
 pub(super) mod counters;
-pub(crate) mod event;
-pub(crate) mod journal;
+pub(crate) mod exchange_record;
 pub(super) mod log_format;
 mod log_text;
 pub(super) mod outcome;
 pub(super) mod stats;
+pub(crate) mod trace_event;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::access::Host;
 use crate::http::{Form, Method, RequestHead};
 use crate::proxy::error::{ExchangeError, NotSupported};
-use crate::proxy::observe::event::TraceEvent;
-use crate::proxy::observe::journal::ExchangeRecord;
+use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::origin::authority_text;
 

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use crate::http::hop::max_forwards;
 use crate::http::{Method, RequestHead, hop};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::observe::event::TraceEvent;
-use crate::proxy::observe::journal::ExchangeRecord;
+use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::settings::Settings;
 
 use client_address::Behind;

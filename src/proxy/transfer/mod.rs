@@ -3,9 +3,9 @@
 pub(super) mod body;
 pub(super) mod buffer_pool;
 pub(super) mod connection_memory;
-pub(super) mod input;
 mod io_slices;
-pub(super) mod output;
+pub(super) mod pending_response;
 pub(super) mod readers;
+pub(super) mod recv_buffer;
 pub(super) mod representation;
-pub(super) mod response;
+pub(super) mod send_buffer;

@@ -4,7 +4,7 @@ use crate::http::cond::{self, Validators};
 use crate::http::range::{self, Part, Selected};
 use crate::http::{Fields, HeadWriter, Method, Multipart, Name, RequestHead, Status};
 
-use super::response::ResponseMeta;
+use super::pending_response::ResponseMeta;
 
 /// The form of an answer made from a representation.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use crate::cache::store::paged::Paged;
 
 use super::EvictionPolicy;
 use super::ghosts::{Ghost, Ghosts};
-use super::lean::{LruBias, MOST, USE};
+use super::lru_bias::{LruBias, MOST, USE};
 use super::queue::Queue;
-use super::rival::ShadowLru;
+use super::shadow_lru::ShadowLru;
 
 /// Ghosts have their credit in steps of this: it fits a byte.
 const STEP: u64 = MOST / 256;

@@ -2,11 +2,11 @@
 
 mod gdsf;
 mod ghosts;
-mod lean;
 mod lru;
+mod lru_bias;
 mod orders;
 mod queue;
-mod rival;
+mod shadow_lru;
 
 use std::fmt::{self, Debug};
 use std::str::FromStr;

@@ -8,7 +8,7 @@ use crate::http::{Method, Name, RequestHead, Status};
 use crate::proxy::address_text::AddressText;
 use crate::time::Now;
 
-use super::journal::ExchangeRecord;
+use super::exchange_record::ExchangeRecord;
 use super::log_text::{
     Dates, around_secret, fill, push_escaped, push_json, push_number, push_quoted, push_right,
     push_url,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::job::VerifyJob;
+use super::verification::VerifyJob;
 use crate::http::{Fields, Name, RequestHead};
 
 /// Whose door it is: of a proxy, or of an origin (a reverse proxy is one).

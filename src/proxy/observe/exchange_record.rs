@@ -10,9 +10,9 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
 use crate::time::Now;
 
-use super::event::TraceEvent;
 use super::log_format::LogFormat;
 use super::outcome::{Forwarded, Outcome};
+use super::trace_event::TraceEvent;
 
 /// The facts of one exchange, gathered while it goes on.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::condition::{RequestContext, Scheme};
 use super::denial::Denial;
 use super::destination::DestinationPolicy;
-use super::own::LocalAddresses;
+use super::local_addresses::LocalAddresses;
 use super::rules::{Decision, Exemptions, NameDecision, RuleRef, RuleSet};
 use super::spelling::Host;
 
