@@ -67,7 +67,7 @@ impl Bench {
         settings.reverse = Some(ReverseOrigin::parse(&format!("http://{ORIGIN}")).expect("a URL"));
         let surroundings = Surroundings {
             resolver: Some(Box::new(Nobody)),
-            hasher: Box::new(Nobody),
+            verifier: Box::new(Nobody),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![host(PROXY)]),
             log: Box::new(NoLog),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tidegate::auth::{
-    AuthResult, Authenticator, RealmUsers, Request, Secret, Settings, Side, UserEntry, Users,
+    AuthResult, AuthSettings, Authenticator, RealmUsers, Request, Secret, Side, UserEntry, Users,
     basic, digest, edit,
 };
 use tidegate::http::{Fields, Name};
@@ -62,7 +62,7 @@ fn check_verdict(value: &[u8]) {
     users
         .read("users", format!("alice:a realm:{hash}\nalice:a realm:{hash}{hash}").as_bytes())
         .expect("these lines are good");
-    let mut settings = Settings::new(Side::Origin, "a realm".parse().expect("it is a realm"));
+    let mut settings = AuthSettings::new(Side::Origin, "a realm".parse().expect("it is a realm"));
     settings.userhash = true;
     let accounts = Arc::new(RealmUsers::new(users, &settings));
     let mut door = Authenticator::new(settings, accounts, &Secret::new([7; 32]));

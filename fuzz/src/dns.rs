@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidegate::dns::{
     Data, Hosts, Kind, LONGEST_CHAIN, Lookup, LookupAction, MOST_ADDRESSES, Name, Random,
-    ResolvConf, Response, Server, Timeouts, Verdict,
+    Resolution, ResolvConf, Response, Server, Timeouts,
 };
 use tidegate::reactor::{Clock, VirtualClock};
 
@@ -47,7 +47,8 @@ fn check_names(response: &Response) {
 
 /// Addresses are those of the name at the end of the chain, and hold no longer than any part of it.
 fn check_verdict(response: &Response, kind: Kind) {
-    let Verdict::Addresses { addresses, ttl } = Verdict::of(response, &response.name, kind, 0)
+    let Resolution::Addresses { addresses, ttl } =
+        Resolution::of(response, &response.name, kind, 0)
     else {
         return;
     };

@@ -76,7 +76,7 @@ impl Stage {
         settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
         let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
-            hasher: Box::new(Nobody),
+            verifier: Box::new(Nobody),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![host(PROXY)]),
             log: Box::new(NoLog),

@@ -34,7 +34,7 @@ pub fn rules(text: &[u8]) {
 fn check_judgement(host: &Host, address: IpAddr) {
     let policy = DestinationPolicy::default();
     let class = AddressClass::of(address);
-    let judged = policy.judge_address(host, address);
+    let judged = policy.check_special_address(host, address);
     assert_eq!(judged.is_ok(), class == AddressClass::Global);
     let nowhere = judge(&policy, host, address, &LocalAddresses::default());
     assert_eq!(nowhere, judged);

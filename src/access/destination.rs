@@ -83,7 +83,7 @@ impl DestinationPolicy {
     ///
     /// # Errors
     /// The denial.
-    pub fn judge_port(&self, port: u16, connect: bool) -> Result<(), Denial> {
+    pub fn check_port(&self, port: u16, connect: bool) -> Result<(), Denial> {
         let ports = if connect { &self.connect_ports } else { &self.ports };
         if ports.contains(port) { Ok(()) } else { Err(Denial::Port { port, connect }) }
     }
@@ -92,8 +92,8 @@ impl DestinationPolicy {
     ///
     /// # Errors
     /// The denial.
-    pub fn judge_address(&self, host: &Host, address: IpAddr) -> Result<(), Denial> {
-        self.judge_class(host, address, AddressClass::as_such, |_, _| false)
+    pub fn check_special_address(&self, host: &Host, address: IpAddr) -> Result<(), Denial> {
+        self.check_class(host, address, AddressClass::as_such, |_, _| false)
     }
 
     /// The exception by which `address`, to which `host` led, is allowed though it is special.
@@ -109,7 +109,7 @@ impl DestinationPolicy {
     ///
     /// # Errors
     /// The denial.
-    pub(super) fn judge_dial(
+    pub(super) fn check_dial(
         &self,
         host: &Host,
         to: SocketAddr,
@@ -119,11 +119,11 @@ impl DestinationPolicy {
         if own.listens_at(to) {
             return Err(Denial::Listener { address: to });
         }
-        self.judge_class(host, to.ip(), |facet| own.class_of(facet), lifted)
+        self.check_class(host, to.ip(), |facet| own.class_of(facet), lifted)
     }
 
     /// What an address embeds is judged like itself: each has to be global, or be lifted.
-    fn judge_class(
+    fn check_class(
         &self,
         host: &Host,
         address: IpAddr,
@@ -170,7 +170,7 @@ mod tests {
 
     fn allows(rules: &[&str], host: &str, address: &str) -> bool {
         let host = Host::parse(host).unwrap();
-        policy(rules).judge_address(&host, address.parse().unwrap()).is_ok()
+        policy(rules).check_special_address(&host, address.parse().unwrap()).is_ok()
     }
 
     #[test]
@@ -204,8 +204,10 @@ mod tests {
         assert!(!allows(&["64:ff9b:1::/48"], "h", "64:ff9b:1:7f00:0:100::"));
         assert!(!allows(&["127.0.0.0/8"], "h", "64:ff9b:1:7f00:0:100::"));
         assert!(allows(&["127.0.0.0/8", "64:ff9b:1::/48"], "h", "64:ff9b:1:7f00:0:100::"));
-        let denied = policy(&[])
-            .judge_address(&Host::parse("h").unwrap(), "64:ff9b::10.0.0.1".parse().unwrap());
+        let denied = policy(&[]).check_special_address(
+            &Host::parse("h").unwrap(),
+            "64:ff9b::10.0.0.1".parse().unwrap(),
+        );
         let denial = denied.unwrap_err();
         assert_eq!(
             denial.to_string(),
@@ -222,7 +224,7 @@ mod tests {
         };
         let judge = |rules: &[&str], host: &str, to: &str| {
             let host = Host::parse(host).unwrap();
-            let judged = policy(rules).judge_dial(&host, to.parse().unwrap(), &own, |_, _| false);
+            let judged = policy(rules).check_dial(&host, to.parse().unwrap(), &own, |_, _| false);
             judged.map_or_else(|denial| denial.rule(), |()| "allowed".into())
         };
         assert_eq!(judge(&[], "h", "93.184.216.34:80"), "destination-own");
@@ -269,12 +271,12 @@ mod tests {
     #[test]
     fn ports_are_lists_of_ranges() {
         let defaults = DestinationPolicy::default();
-        assert!(defaults.judge_port(80, false).is_ok() && defaults.judge_port(1025, false).is_ok());
+        assert!(defaults.check_port(80, false).is_ok() && defaults.check_port(1025, false).is_ok());
         assert!(
-            defaults.judge_port(22, false).is_err() && defaults.judge_port(1024, false).is_err()
+            defaults.check_port(22, false).is_err() && defaults.check_port(1024, false).is_err()
         );
-        assert!([80, 443].iter().all(|&port| defaults.judge_port(port, true).is_ok()));
-        assert!([22, 8080].iter().all(|&port| defaults.judge_port(port, true).is_err()));
+        assert!([80, 443].iter().all(|&port| defaults.check_port(port, true).is_ok()));
+        assert!([22, 8080].iter().all(|&port| defaults.check_port(port, true).is_err()));
         assert_eq!("80,8000-8010".parse::<Ports>().unwrap().to_string(), "80,8000-8010");
         for text in ["", "0", "65536", "9-8", "a", "1,,2", "1-2-3"] {
             assert!(text.parse::<Ports>().is_err(), "{text}");

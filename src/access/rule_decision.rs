@@ -59,7 +59,7 @@ impl DestinationPolicy {
         port: u16,
         own: &LocalAddresses,
     ) -> Result<RuleDecision, Denial> {
-        let answer = self.egress.ask(asker, host, port, own);
+        let answer = self.egress.check_request(asker, host, port, own);
         let connect = asker.scheme == Scheme::Https;
         let rules = Arc::clone(&self.egress);
         let judgement = RuleDecision { rules, answer, port, connect };
@@ -67,7 +67,7 @@ impl DestinationPolicy {
             return Err(judgement.denied(host, rule.clone()));
         }
         if !self.egress.may_lift_ports(&judgement.answer) {
-            self.judge_port(port, connect)?;
+            self.check_port(port, connect)?;
         }
         if let Host::Address(address) = host {
             self.judge(&judgement, host, *address, own)?;
@@ -101,16 +101,16 @@ impl DestinationPolicy {
         own: &LocalAddresses,
     ) -> Result<Option<RuleRef>, Denial> {
         let RuleDecision { rules, answer, port, connect, .. } = judgement;
-        let (lifted, reported) = match rules.judge(answer, host, address, own) {
+        let (lifted, reported) = match rules.check_address(answer, host, address, own) {
             Decision::Allow(lifted) => (lifted, None),
             Decision::Report(rule) => (Exemptions::default(), Some(rule)),
             Decision::Deny(rule) => return Err(judgement.denied(host, rule)),
         };
         if !lifted.ports {
-            self.judge_port(*port, *connect)?;
+            self.check_port(*port, *connect)?;
         }
         let to = SocketAddr::new(address, *port);
-        self.judge_dial(host, to, own, |address, class| lifted.names(address, class))?;
+        self.check_dial(host, to, own, |address, class| lifted.names(address, class))?;
         Ok(reported)
     }
 }

@@ -11,7 +11,7 @@ use super::basic;
 use super::realm::Realm;
 use super::realm_users::{Decoy, RealmUsers};
 use super::secret::{Secret, wiping_stack};
-use super::settings::Settings;
+use super::settings::AuthSettings;
 use super::users::User;
 use super::verification::{Verdicts, VerifyJob, VerifyResult};
 
@@ -21,7 +21,7 @@ const STACK: usize = 4 * 1024;
 /// Recognizes users by their credentials.
 #[derive(Debug)]
 pub struct Authenticator {
-    settings: Settings,
+    settings: AuthSettings,
     secret: Secret,
     accounts: Arc<RealmUsers>,
     nobody: Decoy,
@@ -34,7 +34,7 @@ impl Authenticator {
     /// remembers is bound to `secret`, side and realm. Of two with the same secret neither knows which
     /// nonces the other has seen used.
     #[must_use]
-    pub fn new(settings: Settings, accounts: Arc<RealmUsers>, secret: &Secret) -> Self {
+    pub fn new(settings: AuthSettings, accounts: Arc<RealmUsers>, secret: &Secret) -> Self {
         let place = [settings.side.challenge().as_bytes(), settings.realm.as_str().as_bytes()];
         let secret = Secret::new(secret.mac("authenticator", &place));
         Self {
@@ -89,7 +89,7 @@ impl Authenticator {
     /// which does not say for which one they are, all.
     #[must_use]
     pub fn recognizes(&self, request: &Request<'_>) -> bool {
-        let Settings { basic, digest, .. } = self.settings;
+        let AuthSettings { basic, digest, .. } = self.settings;
         request.fields.all(self.settings.side.credentials()).any(|value| {
             let (scheme, rest) = split(value);
             let realm = || digest::Credentials::parse(rest).ok().map(|sent| sent.realm);
@@ -109,7 +109,7 @@ impl Authenticator {
             return AuthResult::Challenge(ChallengeReason::NotOffered);
         };
         let Some(hash) = user.hash() else {
-            return judge_directly(user, known, &sent, self.accounts.realm());
+            return verify_plain(user, known, &sent, self.accounts.realm());
         };
         let job = VerifyJob::new(hash, sent, known, &self.secret);
         match self.verdicts.get(&job.ticket(), now.mono) {
@@ -156,12 +156,7 @@ fn split(value: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Judges by a line of Digest, which takes no time.
-fn judge_directly(
-    user: &User,
-    known: bool,
-    sent: &basic::Credentials,
-    realm: &Realm,
-) -> AuthResult {
+fn verify_plain(user: &User, known: bool, sent: &basic::Credentials, realm: &Realm) -> AuthResult {
     let matches = |&of: &digest::Algorithm| {
         user.ha1(realm, of).map(|ha1| of.matches(ha1, &sent.user, realm, &sent.password))
     };

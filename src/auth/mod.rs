@@ -2,7 +2,7 @@
 //!
 //! An [`Authenticator`] judges the credentials of each request by the [`Users`] of files that
 //! `htpasswd` or `htdigest` wrote. Slow hashes become a [`VerifyJob`], to be run elsewhere; what came of it
-//! goes back to [`Authenticator::conclude`]. [`Failures`] says whose guesses are heard no more.
+//! goes back to [`Authenticator::finish_verification`]. [`Failures`] says whose guesses are heard no more.
 //!
 //! Nothing here knows a socket, a clock or randomness: time, secrets and salts are given by the
 //! caller. Passwords and what is as good as one are compared in constant time, and are never shown.
@@ -37,7 +37,7 @@ pub use paths::{PathMatch, PathPrefix, climbs, match_path};
 pub use realm::Realm;
 pub use realm_users::RealmUsers;
 pub use secret::{Ha1, Password, Secret};
-pub use settings::Settings;
+pub use settings::AuthSettings;
 pub use user_entry::{StoredSecret, UserEntry};
 pub use users::{BadLine, UserChanges, Users};
 pub use verification::{VerifyId, VerifyJob, VerifyResult};

@@ -11,7 +11,7 @@ use crate::work::{self, LOOK_UP};
 
 use super::realm::Realm;
 use super::secret::{Ha1, Secret};
-use super::settings::Settings;
+use super::settings::AuthSettings;
 use super::users::{User, Users};
 
 /// Users, indexed for one realm. Making it takes time by their number; sharing it takes none.
@@ -39,8 +39,8 @@ pub(super) enum AccountMatch<'a> {
 impl RealmUsers {
     /// Indexes `users` for the realm of `settings`, and for hidden names if those are offered.
     #[must_use]
-    pub fn new(users: Users, settings: &Settings) -> Self {
-        let Settings { realm, userhash, .. } = settings;
+    pub fn new(users: Users, settings: &AuthSettings) -> Self {
+        let AuthSettings { realm, userhash, .. } = settings;
         let algorithms = users.algorithms(realm);
         let basic = users.iter().filter(|user| user.serves_basic(realm));
         let basic = basic.map(|user| user.name.clone()).collect();
@@ -61,7 +61,7 @@ impl RealmUsers {
     /// none, all lines are for Digest and in other realms, or their scheme is off, and there is no
     /// challenge to make.
     #[must_use]
-    pub fn schemes(&self, settings: &Settings) -> Vec<&'static str> {
+    pub fn schemes(&self, settings: &AuthSettings) -> Vec<&'static str> {
         let digest = settings.digest && !self.algorithms.is_empty();
         let basic = settings.basic && self.has_basic();
         [("Digest", digest), ("Basic", basic)]

@@ -7,7 +7,7 @@ use super::realm::Realm;
 
 /// How users are recognized.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct AuthSettings {
     /// Whose door it is.
     pub side: Side,
     /// What is protected.
@@ -27,7 +27,7 @@ pub struct Settings {
     pub remembered: Duration,
 }
 
-impl Settings {
+impl AuthSettings {
     /// Both schemes, nonces for five minutes, verdicts for one.
     #[must_use]
     pub const fn new(side: Side, realm: Realm) -> Self {

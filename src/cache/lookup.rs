@@ -63,7 +63,7 @@ pub(super) fn decide<F: Copy>(
     let control = *request.control();
     let missing = if found.names.is_none() { MissReason::Uri } else { MissReason::Vary };
     let selected = found.selected.map(|object| {
-        let usable = object.freshness().judge(&control, now);
+        let usable = object.freshness().decide(&control, now);
         (object, usable)
     });
     let incomplete = selected.as_ref().is_some_and(|(object, _)| !object.covers(request.head()));

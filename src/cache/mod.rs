@@ -288,7 +288,7 @@ impl<F: Copy> Cache<F> {
         self.store.remove(key)
     }
 
-    /// Begins to purge what is stored, to be gone on with by [`go_on`](Self::go_on) until that says
+    /// Begins to purge what is stored, to be gone on with by [`run_slice`](Self::run_slice) until that says
     /// it is done. A soft purge removes nothing: what it finds is stale from `now` on. What is on its
     /// way and could be meant is from before the purge: nobody joins it, and it is not stored.
     pub fn purge(&mut self, what: &PurgeScope, soft: bool, now: Instant) -> Purge {
@@ -321,7 +321,7 @@ impl<F: Copy> Cache<F> {
         self.store.run_slice();
     }
 
-    /// Returns true if [`keep_house`](Self::keep_house) has something to do.
+    /// Returns true if [`run_deferred`](Self::run_deferred) has something to do.
     #[must_use]
     pub fn has_work(&self) -> bool {
         self.store.has_work()

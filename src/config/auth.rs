@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::auth::{FailureLimit, PathPrefix, Realm, Settings, Side, Users};
+use crate::auth::{AuthSettings, FailureLimit, PathPrefix, Realm, Side, Users};
 use crate::proxy::{AuthRules, ProtectionSpace};
 
 use super::protect::Protect;
@@ -85,13 +85,13 @@ impl AuthOptions {
         let asked_for = place.schemes.or(self.schemes);
         let Schemes { basic, digest } = asked_for.unwrap_or(Schemes::ALL);
         let realm = place.realm.as_ref().unwrap_or(&self.realm);
-        let settings = Settings {
+        let settings = AuthSettings {
             basic,
             digest,
             userhash: self.userhash,
             domain: (!path.is_everything()).then(|| path.to_string()).into_iter().collect(),
             nonce_lifetime: self.nonce_lifetime,
-            ..Settings::new(side, realm.clone())
+            ..AuthSettings::new(side, realm.clone())
         };
         let space = ProtectionSpace::new(path, settings, users);
         check(&space, files, asked_for).map(|()| space)

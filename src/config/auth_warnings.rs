@@ -2,7 +2,7 @@
 //! are offered the same for all: operators have to be told.
 
 use crate::auth::digest::Algorithm;
-use crate::auth::{Realm, Settings};
+use crate::auth::{AuthSettings, Realm};
 use crate::proxy::ProtectionSpace;
 
 /// Users named in one line.
@@ -11,7 +11,7 @@ const NAMED: usize = 5;
 /// Lines that name those who cannot answer what is offered to all, and say what to do.
 pub(super) fn warnings(space: &ProtectionSpace) -> Vec<String> {
     let (path, users) = (&space.path, space.accounts.users());
-    let Settings { basic, digest, realm, .. } = &space.settings;
+    let AuthSettings { basic, digest, realm, .. } = &space.settings;
     let offers_digest = *digest && !users.algorithms(realm).is_empty();
     let mut lines = Vec::new();
     if let Some(who) = named(users.without_digest(realm)).filter(|_| offers_digest) {
@@ -84,8 +84,8 @@ mod tests {
         let text = text.replace("MD5", &md5).replace("SHA256", &sha256);
         let mut users = Users::default();
         users.read("users", text.as_bytes()).unwrap();
-        let settings = Settings::new(Side::Origin, Realm::default());
-        let settings = Settings { basic, digest, ..settings };
+        let settings = AuthSettings::new(Side::Origin, Realm::default());
+        let settings = AuthSettings { basic, digest, ..settings };
         let path = path.parse::<PathPrefix>().unwrap();
         warnings(&ProtectionSpace::new(path, settings, users))
     }

@@ -14,14 +14,14 @@ pub struct Change {
     /// Its name.
     pub name: &'static str,
     /// What becomes of it.
-    pub what: What,
+    pub what: ChangeKind,
     /// Whether a running proxy goes on with the old value.
     pub takes_restart: bool,
 }
 
 /// What becomes of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum ChangeKind {
     /// It is replaced; an empty one means none.
     Replaced(String, String),
     /// One of several is new.
@@ -36,12 +36,12 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.into() };
         match &self.what {
-            What::Replaced(old, new) => {
+            ChangeKind::Replaced(old, new) => {
                 write!(f, "{}: {} -> {}", self.name, shown(old), shown(new))?;
             }
-            What::Added(value) => write!(f, "{}: + {value}", self.name)?,
-            What::Removed(value) => write!(f, "{}: - {value}", self.name)?,
-            What::Reordered => write!(f, "{}: in another order", self.name)?,
+            ChangeKind::Added(value) => write!(f, "{}: + {value}", self.name)?,
+            ChangeKind::Removed(value) => write!(f, "{}: - {value}", self.name)?,
+            ChangeKind::Reordered => write!(f, "{}: in another order", self.name)?,
         }
         if self.takes_restart { f.write_str(" (takes a restart)") } else { Ok(()) }
     }
@@ -105,7 +105,7 @@ impl Options {
     }
 }
 
-fn change(name: &'static str, what: What) -> Change {
+fn change(name: &'static str, what: ChangeKind) -> Change {
     Change { name, what, takes_restart: takes_restart(name) }
 }
 
@@ -115,14 +115,14 @@ pub fn takes_restart(name: &str) -> bool {
     FIXED.iter().any(|fixed| fixed.name == name)
 }
 
-fn of_one(old: &str, new: &str) -> Vec<What> {
-    if old == new { vec![] } else { vec![What::Replaced(old.to_owned(), new.to_owned())] }
+fn of_one(old: &str, new: &str) -> Vec<ChangeKind> {
+    if old == new { vec![] } else { vec![ChangeKind::Replaced(old.to_owned(), new.to_owned())] }
 }
 
-fn of_many(old: &[String], new: &[String]) -> Vec<What> {
-    let removed = without(old, new).map(What::Removed);
-    let changes: Vec<_> = removed.chain(without(new, old).map(What::Added)).collect();
-    if changes.is_empty() && old != new { vec![What::Reordered] } else { changes }
+fn of_many(old: &[String], new: &[String]) -> Vec<ChangeKind> {
+    let removed = without(old, new).map(ChangeKind::Removed);
+    let changes: Vec<_> = removed.chain(without(new, old).map(ChangeKind::Added)).collect();
+    if changes.is_empty() && old != new { vec![ChangeKind::Reordered] } else { changes }
 }
 
 /// The values of `list` beyond those that `others` has, in their order: lists may be long.
@@ -206,8 +206,8 @@ mod tests {
         assert!(cost(20_000) <= 11 * cost(2_000));
         let texts = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let changes = of_many(&texts("a a b"), &texts("a c b c"));
-        let added = || What::Added("c".into());
-        assert_eq!(changes, [What::Removed("a".into()), added(), added()]);
+        let added = || ChangeKind::Added("c".into());
+        assert_eq!(changes, [ChangeKind::Removed("a".into()), added(), added()]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod schemes;
 mod table;
 
 pub use auth::AuthOptions;
-pub use changes::{Change, What, takes_restart};
+pub use changes::{Change, ChangeKind, takes_restart};
 pub use diagnose::ConfigError;
 pub use file::read_file;
 pub use files::{read, read_secret};

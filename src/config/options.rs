@@ -10,7 +10,7 @@ use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules, RequestRules};
 use crate::http::hop::Protocol;
 use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
-use crate::reactor::{NameSources, Source};
+use crate::reactor::{NameSource, NameSources};
 use crate::units::Bytes;
 
 use super::auth::AuthOptions;
@@ -247,7 +247,7 @@ impl Options {
         if let Some(path) = &self.hosts {
             files::open(path)
                 .map_err(|error| format!("cannot read the hosts in {}: {error}", path.display()))?;
-            sources.hosts = Source::File(path.clone());
+            sources.hosts = NameSource::File(path.clone());
         }
         let unused = self.resolver == ResolverKind::System;
         match (unused, self.dns_servers.is_empty(), &self.hosts) {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::shares::Shares;
 use crate::work::{LOOK_UP, count};
 
-use super::known::{Answer, Kept, NameLimits};
+use super::known::{Kept, LookupResult, NameLimits};
 
 /// A name that is asked for, or was.
 #[derive(Debug)]
@@ -161,7 +161,7 @@ impl<W> Entry<W> {
         limits: &NameLimits,
         generation: u64,
         now: Instant,
-    ) -> Option<&Answer> {
+    ) -> Option<&LookupResult> {
         let kept = self.kept(generation)?;
         let slow = || self.asked().is_some_and(|since| now >= since + limits.stale_after);
         let serves = now < kept.until(limits) || now < kept.stale_until(limits) && slow();
@@ -184,7 +184,7 @@ impl<W: Ord> Entry<W> {
         limits: &NameLimits,
         generation: u64,
         now: Instant,
-    ) -> Option<Answer> {
+    ) -> Option<LookupResult> {
         let told = self.waiters.get(waiter).is_some_and(|&seen| seen < self.answers);
         let answer = match &self.kept {
             Some(kept) if told => Some(&kept.answer),

@@ -46,7 +46,7 @@ impl fmt::Display for NameError {
 impl std::error::Error for NameError {}
 
 /// Addresses of a name in the order in which a source gives them, or why there are none.
-pub type Answer = Result<Arc<[IpAddr]>, NameError>;
+pub type LookupResult = Result<Arc<[IpAddr]>, NameError>;
 
 /// Bounds on answers that are kept, and on questions.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ pub struct NameLimits {
 
 impl NameLimits {
     /// Returns the time for which `answer` serves if its source says `ttl`.
-    fn lifetime(&self, answer: &Answer, ttl: Option<Duration>) -> Duration {
+    fn lifetime(&self, answer: &LookupResult, ttl: Option<Duration>) -> Duration {
         let (least, most) = self.ttl;
         match (answer, ttl) {
             (Ok(_), None) => self.answer,
@@ -89,7 +89,7 @@ impl NameLimits {
 /// An answer, and what decides how long it serves.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    pub(super) answer: Answer,
+    pub(super) answer: LookupResult,
     since: Instant,
     /// Time for which it holds, if its source says so.
     ttl: Option<Duration>,
@@ -98,7 +98,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) const fn new(answer: Answer, ttl: Option<Duration>, now: Instant) -> Self {
+    pub(super) const fn new(answer: LookupResult, ttl: Option<Duration>, now: Instant) -> Self {
         Self { answer, since: now, ttl, recheck: None }
     }
 

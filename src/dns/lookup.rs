@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, DnsTransport, Query};
-use super::known::{Answer, NameError};
+use super::known::{LookupResult, NameError};
 use super::message::Kind;
 use super::name::Name;
 use super::question::{Question, QuestionResult};
@@ -44,7 +44,7 @@ pub struct Timeouts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The addresses, those of IPv6 first; or why there are none.
-    pub answer: Answer,
+    pub answer: LookupResult,
     /// How long that holds, if the servers say so.
     pub ttl: Option<Duration>,
     /// Whether that is all. If not, one kind of addresses is still being asked for.
@@ -261,7 +261,7 @@ enum Judged {
 }
 
 /// There is nothing else to be found.
-fn all(answer: Answer, ttl: Option<u32>) -> Judged {
+fn all(answer: LookupResult, ttl: Option<u32>) -> Judged {
     Judged::Found(Found { answer, ttl: ttl.map(seconds), complete: true })
 }
 

@@ -11,7 +11,7 @@ use crate::work::{LOOK_UP, count};
 
 use super::name::{LONGEST, Name};
 use super::problem::FORMAT_ERROR;
-use super::verdict::{LONGEST_CHAIN, MOST_ADDRESSES};
+use super::resolution::{LONGEST_CHAIN, MOST_ADDRESSES};
 
 /// What fits into a datagram on any path without fragments (DNS Flag Day 2020; RFC 9715 §3.1).
 pub const DATAGRAM: u16 = 1232;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::work::{LOOK_UP, count};
 
 use super::entry::{Entry, Place, Places};
-use super::known::{Answer, Kept, NameError, NameLimits};
+use super::known::{Kept, LookupResult, NameError, NameLimits};
 
 /// Age from which on a question is taken for lost: it is asked again by the next who waits for it.
 const LOST: Duration = Duration::from_secs(60);
@@ -130,7 +130,13 @@ impl<W: Ord + Copy> NameCache<W> {
 
     /// Takes the answer for `name`, which holds for `ttl` if its source says so. An answer to no open
     /// question is dropped.
-    pub fn answered(&mut self, name: &str, answer: Answer, ttl: Option<Duration>, now: Instant) {
+    pub fn answered(
+        &mut self,
+        name: &str,
+        answer: LookupResult,
+        ttl: Option<Duration>,
+        now: Instant,
+    ) {
         let entry = self.entries.get_mut(name).filter(|entry| entry.asked().is_some());
         let Some(entry) = entry else { return };
         let same_servers = entry.generation == entry.asked_in;

@@ -10,8 +10,8 @@ use super::message::{Kind, Response, Unread, is_bare_format_error, query};
 use super::name::Name;
 use super::problem::{BAD_VERSION, FORMAT_ERROR, NOT_IMPLEMENTED, Problem, SERVER_FAILURE};
 use super::random::Random;
+use super::resolution::Resolution;
 use super::servers::ServerObservation;
-use super::verdict::Verdict;
 
 /// So many datagrams that claim to be from the server and are not the answer are no accident: the
 /// query goes on over TCP, where nobody can guess what to forge (RFC 5452 §9.3).
@@ -246,26 +246,28 @@ impl Question {
     }
 
     fn conclude(&mut self, response: &Response, at: Attempt) {
-        let verdict = Verdict::of(response, &self.name, self.kind, self.links);
+        let verdict = Resolution::of(response, &self.name, self.kind, self.links);
         match verdict {
-            Verdict::Code(_) => {}
+            Resolution::Code(_) => {}
             _ if at.edns => self.noticed.push((at.server, ServerObservation::Edns)),
             _ if at.edns_failed => self.noticed.push((at.server, ServerObservation::NoEdns)),
             _ => {}
         }
         self.state = match verdict {
-            Verdict::Addresses { addresses, ttl } => {
+            Resolution::Addresses { addresses, ttl } => {
                 State::Over(QuestionResult::Addresses(addresses, ttl.min(self.ttl)))
             }
-            Verdict::NoData(ttl) => State::Over(QuestionResult::NoData(self.bounded(ttl))),
-            Verdict::NoSuchName(ttl) => State::Over(QuestionResult::NoSuchName(self.bounded(ttl))),
-            Verdict::Elsewhere { name, ttl, links } => {
+            Resolution::NoData(ttl) => State::Over(QuestionResult::NoData(self.bounded(ttl))),
+            Resolution::NoSuchName(ttl) => {
+                State::Over(QuestionResult::NoSuchName(self.bounded(ttl)))
+            }
+            Resolution::Elsewhere { name, ttl, links } => {
                 (self.name, self.links, self.ttl) = (name, links, ttl.min(self.ttl));
                 return self.again(at);
             }
-            Verdict::Chain => return self.give_up_on(at.server, Problem::Chain),
-            Verdict::Lame => return self.give_up_on(at.server, Problem::Lame),
-            Verdict::Code(code) => return self.give_up_on(at.server, Problem::Code(code)),
+            Resolution::Chain => return self.give_up_on(at.server, Problem::Chain),
+            Resolution::Lame => return self.give_up_on(at.server, Problem::Lame),
+            Resolution::Code(code) => return self.give_up_on(at.server, Problem::Code(code)),
         };
     }
 

@@ -36,7 +36,7 @@ impl Span {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Line {
+struct FieldLine {
     id: Name,
     name: Span,
     value: Span,
@@ -45,7 +45,7 @@ struct Line {
 /// Lines of a head, found before its bytes are handed over.
 #[derive(Debug)]
 pub(super) struct Lines {
-    lines: Vec<Line>,
+    lines: Vec<FieldLine>,
     present: u64,
 }
 
@@ -58,7 +58,11 @@ impl Lines {
     pub(super) fn add(&mut self, name: &[u8], value: &[u8], bytes: &[u8]) {
         let id = Name::from_bytes(name);
         self.present |= id.bit();
-        self.lines.push(Line { id, name: Span::of(name, bytes), value: Span::of(value, bytes) });
+        self.lines.push(FieldLine {
+            id,
+            name: Span::of(name, bytes),
+            value: Span::of(value, bytes),
+        });
     }
 }
 
@@ -95,7 +99,7 @@ impl fmt::Debug for Field<'_> {
 pub struct Fields {
     /// The bytes the lines are parts of; those of a head hold its start line too.
     pub(super) bytes: Vec<u8>,
-    lines: Vec<Line>,
+    lines: Vec<FieldLine>,
     /// Which known names occur, to answer quickly for those that do not.
     present: u64,
 }
@@ -127,7 +131,7 @@ impl Fields {
         [name, b": ", value, b"\r\n"].iter().for_each(|part| self.bytes.extend_from_slice(part));
         let value_at = start + name.len() + 2;
         self.present |= id.bit();
-        self.lines.push(Line {
+        self.lines.push(FieldLine {
             id,
             name: Span::new(start, name.len()),
             value: Span::new(value_at, value.len()),
@@ -185,7 +189,8 @@ impl Fields {
     /// What it takes of memory on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        rounded_up(self.bytes.capacity()) + rounded_up(self.lines.capacity() * size_of::<Line>())
+        rounded_up(self.bytes.capacity())
+            + rounded_up(self.lines.capacity() * size_of::<FieldLine>())
     }
 
     /// All lines, in their order.

@@ -50,7 +50,7 @@ impl NameResolver for ThreadedResolver {
     }
 }
 
-/// Verifies passwords where that may take its time; answers come as [`Mail::Hashed`].
+/// Verifies passwords where that may take its time; answers come as [`Mail::Verified`].
 pub trait PasswordVerifier: std::fmt::Debug {
     /// Runs `job`, of whose client `others` are asked for already; returns false if that cannot be
     /// done. Jobs with fewer others come first: a client that asks for many does not hold up a client
@@ -105,7 +105,7 @@ pub struct Environment {
     /// Looks names up; without, the proxy asks servers itself, on the loop.
     pub resolver: Option<Box<dyn NameResolver>>,
     /// Verifies passwords.
-    pub hasher: Box<dyn PasswordVerifier>,
+    pub verifier: Box<dyn PasswordVerifier>,
     /// Frees what a reload has replaced.
     pub reclaimer: Box<dyn Reclaimer>,
     /// The addresses of this machine, which are no destinations; later ones come as

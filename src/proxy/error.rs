@@ -96,7 +96,7 @@ pub(super) struct ErrorStatus {
 }
 
 impl ExchangeError {
-    pub(super) const fn verdict(&self) -> ErrorStatus {
+    pub(super) const fn error_status(&self) -> ErrorStatus {
         let (status, kind) = match self {
             Self::BadRequest(refusal) => (refusal.status(), "http_request_error"),
             Self::NotSupported(unserved) => (unserved.status(), "http_request_error"),

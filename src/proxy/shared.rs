@@ -13,7 +13,7 @@ use crate::proxy::observe::counters::Counters;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::origin::pool::Pool;
 use crate::proxy::origin::resolver::NameService;
-use crate::proxy::routing::local_addresses::InterfaceCache;
+use crate::proxy::routing::interface_cache::InterfaceCache;
 use crate::proxy::routing::origin_key::OriginKey;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::limits::Limits;
@@ -44,19 +44,19 @@ pub(crate) struct Shared {
     pub(super) reloads: u64,
     pub(super) heads: HeadLimits,
     pub(super) cache: Cache<Id<PendingResponse>>,
-    pub(super) replies: Arena<PendingResponse>,
+    pub(super) responses: Arena<PendingResponse>,
     pub(super) uploads: Arena<Body>,
     pub(super) admission: Admission,
     pub(super) memory: ConnectionMemory,
     pub(super) pool: Pool,
     pub(super) names: NameService,
     pub(super) failed: FailedAddresses,
-    pub(super) own: InterfaceCache,
+    pub(super) interfaces: InterfaceCache,
     /// Origins whose last response was in HTTP/1.0 (RFC 9112 §6.1).
     pub(super) old_origins: Remembered<OriginKey>,
-    pub(super) door: Option<Authentication>,
+    pub(super) authentication: Option<Authentication>,
     secrets: Secrets,
-    pub(super) hasher: Box<dyn PasswordVerifier>,
+    pub(super) verifier: Box<dyn PasswordVerifier>,
     reclaimer: Box<dyn Reclaimer>,
     /// Rules that were replaced, and that exchanges may still hold.
     retired: VecDeque<Arc<RuleSet>>,
@@ -81,18 +81,21 @@ impl Shared {
         Self {
             heads: limits.of_heads(),
             cache,
-            replies: Arena::new(),
+            responses: Arena::new(),
             uploads: Arena::new(),
             admission: Admission::new(places(limits, bearable), limits.client_share),
             memory: ConnectionMemory::new(limits.connection_memory.whole()),
             pool: Pool::new(pool_bound(limits, bearable)),
             names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
             failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
-            own: InterfaceCache::new(surroundings.addresses),
+            interfaces: InterfaceCache::new(surroundings.addresses),
             old_origins: Remembered::new(limits.old_origins),
-            door: settings.auth.clone().map(|rules| Authentication::new(rules, &mut secrets)),
+            authentication: settings
+                .auth
+                .clone()
+                .map(|rules| Authentication::new(rules, &mut secrets)),
             secrets,
-            hasher: surroundings.hasher,
+            verifier: surroundings.verifier,
             reclaimer: surroundings.reclaimer,
             retired: VecDeque::new(),
             log: AccessLog::new(surroundings.log),
@@ -129,7 +132,7 @@ impl Shared {
         self.pool.set_bound(pool_bound(limits, bearable));
         self.admission.set_bounds(places(limits, bearable), limits.client_share);
         self.memory.set_bound(limits.connection_memory.whole());
-        self.reload_door(&settings, reactor);
+        self.reload_authentication(&settings, reactor);
         self.reloads += 1;
         let replaced = std::mem::replace(&mut self.settings, settings);
         self.retired.push_back(Arc::clone(&replaced.destinations.egress));
@@ -146,19 +149,20 @@ impl Shared {
         }
     }
 
-    fn reload_door(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
+    fn reload_authentication(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
         let rules = settings.auth.clone();
-        match (self.door.as_mut(), rules) {
-            (Some(door), Some(rules)) => {
-                let replaced = door.reload(rules, &mut self.secrets);
+        match (self.authentication.as_mut(), rules) {
+            (Some(authentication), Some(rules)) => {
+                let replaced = authentication.reload(rules, &mut self.secrets);
                 self.reclaimer.reclaim(Box::new(replaced));
             }
-            (Some(door), None) => {
-                door.disable(reactor);
-                self.reclaimer.reclaim(Box::new(self.door.take()));
+            (Some(authentication), None) => {
+                authentication.disable(reactor);
+                self.reclaimer.reclaim(Box::new(self.authentication.take()));
             }
             (None, rules) => {
-                self.door = rules.map(|rules| Authentication::new(rules, &mut self.secrets))
+                self.authentication =
+                    rules.map(|rules| Authentication::new(rules, &mut self.secrets));
             }
         }
     }
@@ -177,34 +181,38 @@ impl Shared {
     }
 
     /// Writes an exchange down that is over, and counts it.
-    pub(super) fn record(&mut self, journal: &ExchangeRecord, now: Now) {
-        self.counters.count(journal);
-        self.log.record(journal, &self.settings, now);
+    pub(super) fn record(&mut self, record: &ExchangeRecord, now: Now) {
+        self.counters.count(record);
+        self.log.record(record, &self.settings, now);
     }
 
     /// A reader leaves a response that is on its way.
-    pub(super) fn leave_reply(
+    pub(super) fn leave_response(
         &mut self,
         id: Id<PendingResponse>,
         reader: ReaderKey,
         reactor: &mut Reactor<Mail>,
     ) {
-        if let Some(reply) = self.replies.get_mut(id) {
-            reply.body.detach(reader, reactor);
+        if let Some(response) = self.responses.get_mut(id) {
+            response.body.detach(reader, reactor);
         }
-        self.count(id);
-        self.release_reply(id, reactor);
+        self.account(id);
+        self.release_response(id, reactor);
     }
 
     /// Drops a response on its way once nobody has anything to do with it; a connection that was
     /// switched for somebody who did not come for it is closed.
-    pub(super) fn release_reply(&mut self, id: Id<PendingResponse>, reactor: &mut Reactor<Mail>) {
-        if self.replies.get(id).is_some_and(|reply| reply.body.is_over())
-            && let Some(mut reply) = self.replies.remove(id)
+    pub(super) fn release_response(
+        &mut self,
+        id: Id<PendingResponse>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        if self.responses.get(id).is_some_and(|response| response.body.is_over())
+            && let Some(mut response) = self.responses.remove(id)
         {
-            self.cache.account_in_flight(reply.accounted, 0);
-            self.memory.count(&mut reply.passing, 0);
-            if let Some((connection, _)) = reply.switched {
+            self.cache.account_in_flight(response.accounted, 0);
+            self.memory.count(&mut response.passing, 0);
+            if let Some((connection, _)) = response.switched {
                 reactor.close(connection.io);
             }
         }
@@ -212,11 +220,11 @@ impl Shared {
 
     /// Has the cache count what a response on its way holds; whether it may hold more. What the cache
     /// does not count is memory of connections.
-    pub(super) fn count(&mut self, id: Id<PendingResponse>) -> bool {
-        let Some(reply) = self.replies.get_mut(id) else { return true };
-        let (kept, passing) = reply.holds();
-        self.memory.count(&mut reply.passing, passing);
-        let before = std::mem::replace(&mut reply.accounted, kept);
+    pub(super) fn account(&mut self, id: Id<PendingResponse>) -> bool {
+        let Some(response) = self.responses.get_mut(id) else { return true };
+        let (kept, passing) = response.holds();
+        self.memory.count(&mut response.passing, passing);
+        let before = std::mem::replace(&mut response.accounted, kept);
         self.cache.account_in_flight(before, kept)
     }
 

@@ -32,7 +32,7 @@ pub(super) struct Tunnel {
     pub(super) is_judged: bool,
     /// The number of the settings by which it was judged last.
     pub(super) judged_by: Option<u64>,
-    pub(super) journal: ExchangeRecord,
+    pub(super) record: ExchangeRecord,
     /// When something moved last.
     pub(super) moved_at: Instant,
     /// When it is closed if nothing moves until then.
@@ -63,21 +63,21 @@ pub(super) struct Pipe {
 
 impl Tunnel {
     /// Moves bytes both ways; false if it is over.
-    pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> bool {
+    pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> bool {
         let now = reactor.now().mono;
-        if let Err(error) = self.judge(core) {
-            self.journal.note(TraceEvent::Failed(error));
+        if let Err(error) = self.check_address(shared) {
+            self.record.add(TraceEvent::Failed(error));
             self.broken = true;
             return false;
         }
         // Each way has its own budget: however much goes one way, the other goes on.
         let (mut upwards, mut downwards) = (Budget::default(), Budget::default());
-        let buffers = &mut core.tunnel_buffers;
+        let buffers = &mut shared.tunnel_buffers;
         let up = self.up.pump(self.client, self.origin, &mut upwards, buffers, reactor);
         let down = self.down.pump(self.origin, self.client, &mut downwards, buffers, reactor);
         let sent = self.up.total + self.down.total;
-        self.journal.sent_in_all = self.down.total;
-        let moved = sent > std::mem::replace(&mut self.journal.sent, sent);
+        self.record.sent_in_all = self.down.total;
+        let moved = sent > std::mem::replace(&mut self.record.sent, sent);
         // A reset goes unnoticed by reading while the other side takes nothing.
         if up.is_err() || down.is_err() || (!moved && self.is_reset(reactor)) {
             self.broken = true;
@@ -88,9 +88,9 @@ impl Tunnel {
         }
         if moved {
             self.moved_at = now;
-            self.deadline = now + core.settings.limits.tunnel_timeout;
+            self.deadline = now + shared.settings.limits.tunnel_timeout;
         } else if now >= self.deadline {
-            self.journal.reason = Some("tunnel-timeout".into());
+            self.record.reason = Some("tunnel-timeout".into());
             self.broken = self.up.holds_bytes() || self.down.holds_bytes();
             return false;
         }
@@ -102,29 +102,29 @@ impl Tunnel {
     }
 
     /// Whether it is still allowed, by settings that may have come since it was opened.
-    fn judge(&mut self, core: &Shared) -> Result<(), ExchangeError> {
-        if self.judged_by.replace(core.reloads) == Some(core.reloads) {
+    fn check_address(&mut self, shared: &Shared) -> Result<(), ExchangeError> {
+        if self.judged_by.replace(shared.reloads) == Some(shared.reloads) {
             return Ok(());
         }
-        let settings = &core.settings;
-        let Some(request) = &self.journal.request else { return Ok(()) };
-        if let Some(door) = &core.door {
-            door.check_user(self.journal.user.as_deref(), path_of(request))?;
+        let settings = &shared.settings;
+        let Some(request) = &self.record.request else { return Ok(()) };
+        if let Some(authentication) = &shared.authentication {
+            authentication.check_user(self.record.user.as_deref(), path_of(request))?;
         }
-        let client = self.journal.client.ip();
+        let client = self.record.client.ip();
         if !settings.admits(client) {
             return Err(ExchangeError::ClientDenied(client));
         }
         if !self.is_judged {
             return Ok(());
         }
-        let asker = self.journal.asker(request);
+        let asker = self.record.asker(request);
         let (host, rules) = (&self.route.host, &settings.destinations);
-        let own = core.own.known()?;
+        let interfaces = shared.interfaces.known()?;
         let judged =
-            rules.check_request(&asker, host, self.route.port, own).and_then(|judgement| {
-                let origin = self.journal.origin.map(|origin| origin.ip());
-                origin.map_or(Ok(None), |origin| rules.judge(&judgement, host, origin, own))
+            rules.check_request(&asker, host, self.route.port, interfaces).and_then(|judgement| {
+                let origin = self.record.origin.map(|origin| origin.ip());
+                origin.map_or(Ok(None), |origin| rules.judge(&judgement, host, origin, interfaces))
             });
         judged.map(drop).map_err(ExchangeError::Denied)
     }
@@ -139,7 +139,7 @@ impl Tunnel {
 
     /// One line about it.
     pub(super) fn describe(&self) -> String {
-        format!("tunnel {} to {}", self.journal.client, self.journal.url())
+        format!("tunnel {} to {}", self.record.client, self.record.url())
     }
 
     /// Ends it before its time, for this reason.
@@ -147,11 +147,11 @@ impl Tunnel {
         mut self,
         reason: &'static str,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
     ) {
-        self.journal.reason = Some(reason.into());
+        self.record.reason = Some(reason.into());
         self.broken = true;
-        self.end(reactor, core);
+        self.end(reactor, shared);
     }
 
     /// Ends it as one in which nothing has moved for too long.
@@ -159,22 +159,22 @@ impl Tunnel {
         mut self,
         reason: &'static str,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
     ) {
-        self.journal.reason = Some(reason.into());
+        self.record.reason = Some(reason.into());
         self.broken = self.up.holds_bytes() || self.down.holds_bytes();
-        self.end(reactor, core);
+        self.end(reactor, shared);
     }
 
     /// Closes both connections and writes the tunnel down.
-    pub(super) fn end(mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
+    pub(super) fn end(mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         for io in [self.client, self.origin] {
             // Half of something must not look like all of it.
             if self.broken { reactor.reset(io) } else { reactor.close(io) }
         }
-        core.admission.leave(self.network());
-        core.memory.count(&mut self.held, 0);
-        core.record(&self.journal, reactor.now());
+        shared.admission.leave(self.network());
+        shared.memory.count(&mut self.held, 0);
+        shared.record(&self.record, reactor.now());
     }
 
     /// Returns the bytes of memory it holds: those that one side has sent and the other has not taken.
@@ -184,7 +184,7 @@ impl Tunnel {
 
     /// The client's address, or the network that stands for it.
     pub(super) fn network(&self) -> IpAddr {
-        client_network(self.journal.client.ip())
+        client_network(self.record.client.ip())
     }
 }
 

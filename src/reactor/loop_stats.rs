@@ -30,7 +30,7 @@ impl Histogram {
         Duration::from_secs(1),
     ];
 
-    pub(super) fn note(&mut self, duration: Duration) {
+    pub(super) fn record(&mut self, duration: Duration) {
         if let Some(at) = Self::BOUNDS.iter().position(|&bound| duration <= bound) {
             self.counts[at] += 1;
         }
@@ -75,7 +75,7 @@ mod tests {
     fn durations_are_counted_by_what_they_do_not_exceed() {
         let mut spread = Histogram::default();
         for micros in [50, 100, 101, 2_000_000] {
-            spread.note(Duration::from_micros(micros));
+            spread.record(Duration::from_micros(micros));
         }
         let counts: Vec<u64> = spread.up_to().map(|(_, count)| count).collect();
         assert_eq!(counts, [2, 3, 3, 3, 3]);

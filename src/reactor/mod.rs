@@ -63,7 +63,7 @@ pub use net::transport::{Endpoint, Socket, SocketId, Transport, TransportEvent};
 pub use os::{interface_addresses, raise_descriptor_limit};
 pub use ready::Ready;
 pub use resolver::system::SystemResolver;
-pub use resolver::{NameSources, Resolver, ResolverLimits, Source};
+pub use resolver::{NameSource, NameSources, Resolver, ResolverLimits};
 pub use run_queue::WakeReason;
 pub use thread_pool::ThreadPool;
 pub use waker::Waker;
@@ -249,7 +249,7 @@ impl<M> Reactor<M> {
         }
         turn.events += self.take_wakes();
         if let Some(due) = self.timers.next().filter(|&due| due <= self.now.mono) {
-            self.load.lag.note(self.now.mono.duration_since(due));
+            self.load.lag.record(self.now.mono.duration_since(due));
         }
         while let Some(token) = self.timers.pop_due(self.now.mono) {
             self.run.wake(token, WakeReason::TIMER);
@@ -381,7 +381,7 @@ impl<M> Reactor<M> {
     /// asks for the time between two turns, it stays unknown.
     fn turn_ended(&mut self, now: Instant) {
         if let Some(began) = self.turn_began.take() {
-            self.load.turns.note(now.saturating_duration_since(began));
+            self.load.turns.record(now.saturating_duration_since(began));
         }
     }
 }

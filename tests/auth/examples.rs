@@ -4,7 +4,7 @@
 use md5::Md5;
 use sha2::{Digest, Sha256};
 use tidegate::auth::digest::{Credentials, Named};
-use tidegate::auth::{Settings, Side};
+use tidegate::auth::{AuthSettings, Side};
 
 use super::support::{Door, outcome};
 
@@ -107,7 +107,7 @@ fn example(algorithm: &str, response: &str) -> String {
 #[test]
 fn the_answers_of_3_9_1_are_right() {
     let in_realm =
-        |settings: &mut Settings| settings.realm = "http-auth@example.org".parse().unwrap();
+        |settings: &mut AuthSettings| settings.realm = "http-auth@example.org".parse().unwrap();
     let mut door = Door::with(&(mufasa(md5) + &mufasa(sha256)), in_realm);
     for (algorithm, response) in [
         ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),

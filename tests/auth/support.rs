@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tidegate::auth::digest::Algorithm;
 use tidegate::auth::{
-    AuthResult, Authenticator, ChallengeReason, Password, Realm, RealmUsers, Request, Secret,
-    Settings, Side, StoredSecret, UserEntry, Users,
+    AuthResult, AuthSettings, Authenticator, ChallengeReason, Password, Realm, RealmUsers, Request,
+    Secret, Side, StoredSecret, UserEntry, Users,
 };
 use tidegate::http::Fields;
 use tidegate::reactor::{Clock, VirtualClock};
@@ -17,7 +17,7 @@ pub(crate) const BCRYPT: &str = "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGH
 pub(crate) struct Door {
     pub(crate) authenticator: Authenticator,
     accounts: Arc<RealmUsers>,
-    settings: Settings,
+    settings: AuthSettings,
     pub(crate) clock: VirtualClock,
 }
 
@@ -46,13 +46,13 @@ impl Door {
         Self::with(text, |_| {})
     }
 
-    pub(crate) fn with(text: &str, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings::new(Side::Origin, realm());
+    pub(crate) fn with(text: &str, change: impl FnOnce(&mut AuthSettings)) -> Self {
+        let mut settings = AuthSettings::new(Side::Origin, realm());
         change(&mut settings);
         Self::made(text, settings, [7; 32])
     }
 
-    fn made(text: &str, settings: Settings, secret: [u8; 32]) -> Self {
+    fn made(text: &str, settings: AuthSettings, secret: [u8; 32]) -> Self {
         let accounts = Arc::new(RealmUsers::new(users(text), &settings));
         let shared = Arc::clone(&accounts);
         let authenticator = Authenticator::new(settings.clone(), shared, &Secret::new(secret));
@@ -72,7 +72,7 @@ impl Door {
 
     /// The same, with another secret.
     pub(crate) fn with_secret(text: &str, secret: [u8; 32]) -> Self {
-        Self::made(text, Settings::new(Side::Origin, realm()), secret)
+        Self::made(text, AuthSettings::new(Side::Origin, realm()), secret)
     }
 
     /// What comes of a GET of `target` with these credentials.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidegate::dns::{Server, ServerObservation, Servers};
 use tidegate::reactor::sim::{Faults, Rng, explore};
-use tidegate::reactor::{Clock, NameSources, ResolverLimits, Source, VirtualClock};
+use tidegate::reactor::{Clock, NameSource, NameSources, ResolverLimits, VirtualClock};
 
 use crate::scene::{Scene, server_address};
 use crate::server::Manner;
@@ -69,8 +69,8 @@ fn server_that_loses_the_case_and_has_no_tcp_answers_all_the_same() {
 fn names_are_spelled_as_they_are_if_that_is_asked_for() {
     let mut scene = scene(Manner::LowerCase);
     let sources = NameSources {
-        hosts: Source::Text(String::new()),
-        resolv_conf: Source::Text(String::new()),
+        hosts: NameSource::Text(String::new()),
+        resolv_conf: NameSource::Text(String::new()),
         servers: vec![server_address(1)],
         random_case: false,
     };

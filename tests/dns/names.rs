@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use tidegate::dns::{Addresses, Answer, CacheAnswer, NameCache, NameError, NameLimits};
+use tidegate::dns::{Addresses, CacheAnswer, LookupResult, NameCache, NameError, NameLimits};
 use tidegate::reactor::{Clock, VirtualClock};
 use tidegate::work;
 
@@ -22,15 +22,15 @@ pub(crate) const LIMITS: NameLimits = NameLimits {
     max_in_flight: 2,
 };
 
-fn address() -> Answer {
+fn address() -> LookupResult {
     Ok([IpAddr::from([192, 0, 2, 1])].into())
 }
 
-fn other() -> Answer {
+fn other() -> LookupResult {
     Ok([IpAddr::from([192, 0, 2, 2])].into())
 }
 
-fn unanswered() -> Answer {
+fn unanswered() -> LookupResult {
     Err(NameError::Unanswered("no answer".into()))
 }
 
@@ -53,7 +53,7 @@ fn look_up(names: &mut NameCache<u32>, name: &str, waiter: u32, now: Instant) ->
 fn answer(
     names: &mut NameCache<u32>,
     name: &str,
-    answer: Answer,
+    answer: LookupResult,
     ttl: Option<Duration>,
     now: Instant,
 ) -> Vec<u32> {
@@ -70,12 +70,12 @@ fn told(names: &mut NameCache<u32>) -> Vec<u32> {
 }
 
 /// The complete answer.
-fn known(answer: Answer) -> CacheAnswer {
+fn known(answer: LookupResult) -> CacheAnswer {
     CacheAnswer::Answer(answer.map(|list| Addresses { list, complete: true }))
 }
 
 /// An answer while there may be more.
-fn known_in_part(answer: Answer) -> CacheAnswer {
+fn known_in_part(answer: LookupResult) -> CacheAnswer {
     CacheAnswer::Answer(answer.map(|list| Addresses { list, complete: false }))
 }
 
@@ -86,7 +86,7 @@ const OVERLOADED: CacheAnswer = CacheAnswer::Answer(Err(NameError::Overloaded));
 fn resolve(
     names: &mut NameCache<u32>,
     name: &str,
-    answer_: &Answer,
+    answer_: &LookupResult,
     ttl: Option<u64>,
     now: Instant,
 ) {
@@ -123,7 +123,7 @@ fn answers_and_failures_are_kept_for_their_time() {
 
 #[test]
 fn what_the_source_says_has_a_floor_and_a_ceiling() {
-    let none: Answer = Err(NameError::NoSuchName);
+    let none: LookupResult = Err(NameError::NoSuchName);
     for (answer, ttl, kept) in [
         (address(), Some(50), 50),
         (address(), Some(0), 2),
@@ -258,7 +258,7 @@ fn expired_answer_serves_while_no_server_can_say_anything() {
     assert_eq!(look_up(&mut names, "a", 1, at(58)), known(address()));
     assert_eq!(look_up(&mut names, "a", 3, at(67)), known(address()));
     assert_eq!(look_up(&mut names, "a", 3, at(68)), ASK, "it is tried again");
-    let gone: Answer = Err(NameError::NoSuchName);
+    let gone: LookupResult = Err(NameError::NoSuchName);
     answer(&mut names, "a", gone.clone(), None, at(68));
     assert_eq!(look_up(&mut names, "a", 3, at(68)), known(gone), "a server could say");
 }

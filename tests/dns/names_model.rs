@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tidegate::dns::{Addresses, Answer, CacheAnswer, NameCache, NameError, NameLimits};
+use tidegate::dns::{Addresses, CacheAnswer, LookupResult, NameCache, NameError, NameLimits};
 use tidegate::reactor::{Clock, VirtualClock};
 
 use crate::names::{LIMITS, LOST};
@@ -69,7 +69,7 @@ struct Entry {
 
 #[derive(Clone, Debug)]
 struct Kept {
-    answer: Answer,
+    answer: LookupResult,
     since: Instant,
     ttl: Option<Duration>,
     recheck: Option<Instant>,
@@ -201,7 +201,7 @@ impl Model {
         true
     }
 
-    fn answered(&mut self, name: u8, answer: Answer, ttl: Option<Duration>, now: Instant) {
+    fn answered(&mut self, name: u8, answer: LookupResult, ttl: Option<Duration>, now: Instant) {
         let limits = self.limits;
         let Some(entry) = self.entries.get_mut(&name).filter(|entry| entry.asked.is_some()) else {
             return;
@@ -220,7 +220,7 @@ impl Model {
         entry.waiters.values_mut().for_each(|told| *told = true);
     }
 
-    fn answered_in_part(&mut self, name: u8, answer: Answer, ttl: Duration, now: Instant) {
+    fn answered_in_part(&mut self, name: u8, answer: LookupResult, ttl: Duration, now: Instant) {
         let Some(entry) = self.entries.get_mut(&name).filter(|entry| entry.asked.is_some()) else {
             return;
         };
@@ -255,7 +255,7 @@ fn client_address(client: Option<u8>) -> Option<IpAddr> {
 }
 
 /// An answer of its own for each number.
-fn answer(kind: u8, number: usize) -> Answer {
+fn answer(kind: u8, number: usize) -> LookupResult {
     match kind {
         0 => Err(NameError::NoSuchName),
         1 => Err(NameError::Unanswered("no answer".into())),

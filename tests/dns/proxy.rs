@@ -11,7 +11,7 @@ use tidegate::proxy::{
 };
 use tidegate::reactor::sim::{Faults, Metered, Network};
 use tidegate::reactor::{
-    App, Arena, Clock, Driven, Event, NameSources, Reactor, SocketId, Source, Token,
+    App, Arena, Clock, Driven, Event, NameSource, NameSources, Reactor, SocketId, Token,
 };
 
 use crate::server::Server;
@@ -115,8 +115,8 @@ impl Scene {
         let mut settings = Settings::forward("gate");
         settings.clients = vec!["203.0.113.0/24".parse().unwrap()];
         settings.name_sources = NameSources {
-            hosts: Source::Text(String::new()),
-            resolv_conf: Source::Text(String::new()),
+            hosts: NameSource::Text(String::new()),
+            resolv_conf: NameSource::Text(String::new()),
             servers: vec![address(NAMES)],
             ..NameSources::default()
         };
@@ -125,7 +125,7 @@ impl Scene {
             resolver: None,
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(Vec::new()),
-            hasher: Box::new(Nobody),
+            verifier: Box::new(Nobody),
             log: Box::new(NoLog),
             secret: [1, 2],
         };

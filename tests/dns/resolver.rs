@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Rng, explore};
-use tidegate::reactor::{Clock, NameSources, ResolverLimits, Source, Token};
+use tidegate::reactor::{Clock, NameSource, NameSources, ResolverLimits, Token};
 
 use crate::scene::{HERE, Scene, server_address};
 use crate::server::Manner;
@@ -210,8 +210,8 @@ fn other_sources_hold_at_once_and_what_others_said_is_forgotten() {
         .names
         .insert("four.test".into(), vec!["four.test 9 A 198.51.100.5".into()]);
     let sources = NameSources {
-        hosts: Source::Text("192.0.2.8 new.test".into()),
-        resolv_conf: Source::Text(String::new()),
+        hosts: NameSource::Text("192.0.2.8 new.test".into()),
+        resolv_conf: NameSource::Text(String::new()),
         servers: vec![server_address(2)],
         ..NameSources::default()
     };

@@ -4,10 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tidegate::dns::Answer;
+use tidegate::dns::LookupResult;
 use tidegate::reactor::sim::{Faults, Metered, Network};
 use tidegate::reactor::{
-    App, Arena, Clock, Driven, Event, NameSources, Reactor, Resolver, ResolverLimits, Source, Token,
+    App, Arena, Clock, Driven, Event, NameSource, NameSources, Reactor, Resolver, ResolverLimits,
+    Token,
 };
 
 use crate::server::Server;
@@ -21,7 +22,7 @@ impl Driven for Names {
 pub(crate) struct Guest {
     pub(crate) name: String,
     pub(crate) client: Option<IpAddr>,
-    pub(crate) answer: Option<Answer>,
+    pub(crate) answer: Option<LookupResult>,
     /// Number of times that it was given addresses to which more might come.
     pub(crate) parts: usize,
 }
@@ -83,8 +84,8 @@ impl Scene {
         let network = Network::new(seed);
         let addresses: Vec<SocketAddr> = (1..=servers).map(server_address).collect();
         let sources = NameSources {
-            hosts: Source::Text(hosts.into()),
-            resolv_conf: Source::Text(conf.into()),
+            hosts: NameSource::Text(hosts.into()),
+            resolv_conf: NameSource::Text(conf.into()),
             servers: addresses.clone(),
             ..NameSources::default()
         };
@@ -202,7 +203,7 @@ impl Scene {
         self.program.handle(&mut self.reactor, event);
     }
 
-    pub(crate) fn answer(&self, guest: Token) -> Option<&Answer> {
+    pub(crate) fn answer(&self, guest: Token) -> Option<&LookupResult> {
         self.program.guests.get(guest.id().unwrap()).unwrap().answer.as_ref()
     }
 

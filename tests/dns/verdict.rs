@@ -1,21 +1,24 @@
 //! What a response says of a name: only what belongs to it.
 
-use tidegate::dns::{Kind, LONGEST_CHAIN, MOST_ADDRESSES, Name, Response, Verdict};
+use tidegate::dns::{Kind, LONGEST_CHAIN, MOST_ADDRESSES, Name, Resolution, Response};
 
 use crate::write::{A, AAAA, NXDOMAIN, SERVFAIL, Written};
 
-fn verdict(written: &Written) -> Verdict {
+fn verdict(written: &Written) -> Resolution {
     verdict_after(written, 0)
 }
 
-fn verdict_after(written: &Written, links: usize) -> Verdict {
+fn verdict_after(written: &Written, links: usize) -> Resolution {
     let response = Response::read(&written.bytes()).unwrap();
     let kind = if response.question.0 == A { Kind::A } else { Kind::Aaaa };
-    Verdict::of(&response, &Name::parse("a.test").unwrap(), kind, links)
+    Resolution::of(&response, &Name::parse("a.test").unwrap(), kind, links)
 }
 
-fn addresses(list: &[&str], ttl: u32) -> Verdict {
-    Verdict::Addresses { addresses: list.iter().map(|text| text.parse().unwrap()).collect(), ttl }
+fn addresses(list: &[&str], ttl: u32) -> Resolution {
+    Resolution::Addresses {
+        addresses: list.iter().map(|text| text.parse().unwrap()).collect(),
+        ttl,
+    }
 }
 
 fn about() -> Written {
@@ -40,7 +43,7 @@ fn addresses_of_the_name_and_of_what_it_stands_for_are_taken() {
 #[test]
 fn what_belongs_to_other_names_says_nothing() {
     let other = about().answers(&["victim.test 9 A 192.0.2.9", "b.test 9 CNAME a.test"]);
-    assert_eq!(verdict(&other), Verdict::NoData(None));
+    assert_eq!(verdict(&other), Resolution::NoData(None));
     let aside = about().answers(&[
         "a.test 60 CNAME b.test",
         "a.test 60 TXT x",
@@ -60,40 +63,44 @@ fn chains_are_bounded_and_loops_are_seen() {
         about().answers(&lines.iter().map(String::as_str).collect::<Vec<_>>())
     };
     assert_eq!(verdict(&chain(LONGEST_CHAIN)), addresses(&["192.0.2.1"], 60));
-    assert_eq!(verdict(&chain(LONGEST_CHAIN + 1)), Verdict::Chain);
+    assert_eq!(verdict(&chain(LONGEST_CHAIN + 1)), Resolution::Chain);
     assert_eq!(verdict_after(&chain(2), LONGEST_CHAIN - 2), addresses(&["192.0.2.1"], 60));
-    assert_eq!(verdict_after(&chain(2), LONGEST_CHAIN - 1), Verdict::Chain, "in several responses");
+    assert_eq!(
+        verdict_after(&chain(2), LONGEST_CHAIN - 1),
+        Resolution::Chain,
+        "in several responses"
+    );
     let circle = about().answers(&["a.test 60 CNAME b.test", "b.test 60 CNAME a.test"]);
-    assert_eq!(verdict(&circle), Verdict::Chain);
-    assert_eq!(verdict(&circle.code(NXDOMAIN)), Verdict::Chain);
+    assert_eq!(verdict(&circle), Resolution::Chain);
+    assert_eq!(verdict(&circle.code(NXDOMAIN)), Resolution::Chain);
 }
 
 #[test]
 fn that_there_is_nothing_holds_for_the_time_the_zone_says() {
     let no_data = about().authority(&["test 60 SOA 30"]);
-    assert_eq!(verdict(&no_data), Verdict::NoData(Some(30)));
+    assert_eq!(verdict(&no_data), Resolution::NoData(Some(30)));
     let gone = about().authority(&["test 20 SOA 30"]).code(NXDOMAIN);
-    assert_eq!(verdict(&gone), Verdict::NoSuchName(Some(20)));
+    assert_eq!(verdict(&gone), Resolution::NoSuchName(Some(20)));
     let of_others = about().authority(&["other.test 60 SOA 30"]).code(NXDOMAIN);
-    assert_eq!(verdict(&of_others), Verdict::NoSuchName(None));
+    assert_eq!(verdict(&of_others), Resolution::NoSuchName(None));
     let behind = about().answers(&["a.test 10 CNAME b.test"]).authority(&["test 60 SOA 30"]);
-    assert_eq!(verdict(&behind), Verdict::NoData(Some(10)));
+    assert_eq!(verdict(&behind), Resolution::NoData(Some(10)));
     let behind_gone = about()
         .answers(&["a.test 60 CNAME b.other", "b.other 60 A 192.0.2.1"])
         .authority(&["other 60 SOA 30"])
         .code(NXDOMAIN);
-    assert_eq!(verdict(&behind_gone), Verdict::NoSuchName(Some(30)), "the code counts");
+    assert_eq!(verdict(&behind_gone), Resolution::NoSuchName(Some(30)), "the code counts");
 }
 
 #[test]
 fn a_server_that_only_points_elsewhere_is_told_from_one_that_knows() {
     let elsewhere = about().answers(&["a.test 10 CNAME b.test"]);
     let name = Name::parse("b.test").unwrap();
-    assert_eq!(verdict(&elsewhere), Verdict::Elsewhere { name, ttl: 10, links: 1 });
+    assert_eq!(verdict(&elsewhere), Resolution::Elsewhere { name, ttl: 10, links: 1 });
     let mut lame = about();
     lame.flags = 0x8100;
-    assert_eq!(verdict(&lame), Verdict::Lame);
-    assert_eq!(verdict(&about().code(SERVFAIL)), Verdict::Code(SERVFAIL));
+    assert_eq!(verdict(&lame), Resolution::Lame);
+    assert_eq!(verdict(&about().code(SERVFAIL)), Resolution::Code(SERVFAIL));
 }
 
 #[test]
@@ -101,7 +108,7 @@ fn huge_answers_are_taken_in_part() {
     let lines: Vec<String> =
         (0..2000).map(|i| format!("a.test 60 A 192.0.{}.{}", i / 250, i % 250)).collect();
     let huge = about().answers(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-    let Verdict::Addresses { addresses, .. } = verdict(&huge) else { panic!("there are many") };
+    let Resolution::Addresses { addresses, .. } = verdict(&huge) else { panic!("there are many") };
     assert_eq!(addresses.len(), MOST_ADDRESSES);
 }
 

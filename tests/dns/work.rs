@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tidegate::dns::{Kind, Name, Response, Verdict};
+use tidegate::dns::{Kind, Name, Resolution, Response};
 use tidegate::work;
 
 use crate::write::{A, CNAME, SOA, ladder, pointer_to};
@@ -17,7 +17,7 @@ const LONGEST: usize = 65_535;
 fn steps(message: &[u8]) -> u64 {
     let before = work::counted();
     if let Ok(response) = Response::read(message) {
-        let _ = Verdict::of(&response, &response.name, Kind::A, 0);
+        let _ = Resolution::of(&response, &response.name, Kind::A, 0);
     }
     work::counted() - before
 }

@@ -201,7 +201,7 @@ fn judge(text: &str) -> (String, String, String) {
         Err(error) => refused(&error),
         Ok(Host::Name(name)) => (name, "a name".into(), "each of its addresses is judged".into()),
         Ok(host @ Host::Address(address)) => {
-            let judged = DestinationPolicy::default().judge_address(&host, address);
+            let judged = DestinationPolicy::default().check_special_address(&host, address);
             let verdict = judged.map_or_else(|denial| denial.rule(), |()| "allowed".into());
             (address.to_string(), AddressClass::of(address).to_string(), verdict)
         }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::{
-    App, Driven, Event, NameSources, Reactor, Resolver, ResolverLimits, Source, TcpTransport,
+    App, Driven, Event, NameSource, NameSources, Reactor, Resolver, ResolverLimits, TcpTransport,
     Token, VirtualClock,
 };
 use tidegate::work;
@@ -104,8 +104,8 @@ impl Scene {
 
 fn sources(hosts: &Path) -> NameSources {
     NameSources {
-        hosts: Source::File(hosts.to_owned()),
-        resolv_conf: Source::Text(String::new()),
+        hosts: NameSource::File(hosts.to_owned()),
+        resolv_conf: NameSource::Text(String::new()),
         servers: vec!["127.0.0.1:1".parse().unwrap()], // where no server listens
         ..NameSources::default()
     }

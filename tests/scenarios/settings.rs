@@ -106,7 +106,7 @@ fn space(settings: &mut Settings) -> &mut ProtectionSpace {
 }
 
 fn protected(path: PathPrefix, side: Side) -> ProtectionSpace {
-    let mut settings = auth::Settings::new(side, "gate".parse().unwrap());
+    let mut settings = auth::AuthSettings::new(side, "gate".parse().unwrap());
     settings.domain = (!path.is_everything()).then(|| path.to_string()).into_iter().collect();
     ProtectionSpace::new(path, settings, Users::default())
 }

@@ -151,7 +151,7 @@ impl Ground {
         let (writer, log) = channel();
         let surroundings = Environment {
             resolver: Some(Box::new(Asker(asker))),
-            hasher: Box::new(Hashing(hasher)),
+            verifier: Box::new(Hashing(hasher)),
             reclaimer: Box::new(Elsewhere),
             addresses: Some(vec![HERE]),
             log: Box::new(Lines(writer)),

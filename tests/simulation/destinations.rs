@@ -98,7 +98,7 @@ impl Bench {
         let (sender, asked) = channel();
         let surroundings = Environment {
             resolver: Some(Box::new(Table { mailbox: reactor.mailbox(), asked: sender, names })),
-            hasher: Box::new(Unused),
+            verifier: Box::new(Unused),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![here, "10.0.0.5".parse().unwrap()]),
             log: Box::new(NoLog),

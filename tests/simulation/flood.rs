@@ -286,7 +286,7 @@ fn worker(rng: &mut Rng) -> Worker {
     settings.limits.connection_memory = Bytes(MEMORY);
     let surroundings = Environment {
         resolver: Some(Box::new(Unused)),
-        hasher: Box::new(Unused),
+        verifier: Box::new(Unused),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),

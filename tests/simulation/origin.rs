@@ -133,7 +133,7 @@ impl OriginConnection {
                 }
             }
             Some(ServerEvent::Content(range)) => {
-                self.received.extend_from_slice(&self.input[range])
+                self.received.extend_from_slice(&self.input[range]);
             }
             Some(ServerEvent::End(_)) => self.answer(reactor, plans, rng),
             None if used == 0 => return false,

@@ -59,7 +59,7 @@ fn settings(digit: char) -> Arc<Settings> {
     let lines: String = (0..USERS).map(|number| format!("user{number}:sim:{hash}\n")).collect();
     let mut users = Users::default();
     users.read("users", lines.as_bytes()).unwrap();
-    let rules = auth::Settings::new(Side::Proxy, "sim".parse().unwrap());
+    let rules = auth::AuthSettings::new(Side::Proxy, "sim".parse().unwrap());
     let space = ProtectionSpace::new(PathPrefix::everything(), rules, users);
     let mut settings = Settings::forward("sim");
     settings.auth = Some(AuthRules { spaces: vec![space], ban: "20/1m".parse().unwrap() });
@@ -92,7 +92,7 @@ impl Bench {
         let (told, freed) = channel();
         let surroundings = Environment {
             resolver: Some(Box::new(Unused)),
-            hasher: Box::new(Unused),
+            verifier: Box::new(Unused),
             reclaimer: Box::new(Counting(told)),
             addresses: Some(vec![here]),
             log: Box::new(NoLog),

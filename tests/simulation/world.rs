@@ -11,8 +11,8 @@ use tidegate::proxy::{
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network, Rng};
 use tidegate::reactor::{
-    App, Arena, Clock, Driven, Event, Listener, Mailbox, NameSources, Reactor, SocketId, Source,
-    Token, Wake,
+    App, Arena, Clock, Driven, Event, Listener, Mailbox, NameSource, NameSources, Reactor,
+    SocketId, Token, Wake,
 };
 
 use crate::client::{SimClient, Tally};
@@ -278,7 +278,7 @@ fn faults(rng: &mut Rng) -> Faults {
 fn auth_rules(rng: &mut Rng) -> AuthRules {
     let mut users = Users::default();
     users.read("users", b"alice:$apr1$ab$jiiV6N7hIIuIoJbc1hxOE/").unwrap();
-    let settings = auth::Settings::new(Side::Proxy, "sim".parse().unwrap());
+    let settings = auth::AuthSettings::new(Side::Proxy, "sim".parse().unwrap());
     let space = ProtectionSpace::new(PathPrefix::everything(), settings, users);
     let ban = *rng.pick(&["off", "1000/1m"]);
     AuthRules { spaces: vec![space], ban: ban.parse().unwrap() }
@@ -295,8 +295,8 @@ fn worker(
         ["198.51.100.0/24", "2001:db8::/32"].map(|rule| rule.parse().unwrap()).to_vec();
     settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
     settings.name_sources = NameSources {
-        hosts: Source::Text(String::new()),
-        resolv_conf: Source::Text(String::new()),
+        hosts: NameSource::Text(String::new()),
+        resolv_conf: NameSource::Text(String::new()),
         servers: vec![NAMES.parse().unwrap()],
         ..NameSources::default()
     };
@@ -314,7 +314,7 @@ fn worker(
     };
     let surroundings = Environment {
         resolver: by_mail,
-        hasher: Box::new(Hashing(hasher)),
+        verifier: Box::new(Hashing(hasher)),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(BlockedLog { rng: rng.clone(), lost: 0 }),

@@ -259,7 +259,7 @@ impl RuleSet {
     }
 
     /// What is decided before an address is known; of an address that was asked for, everything is.
-    pub(super) fn ask(
+    pub(super) fn check_request(
         &self,
         asker: &RequestContext<'_>,
         host: &Host,
@@ -298,7 +298,7 @@ impl RuleSet {
     }
 
     /// What is decided of an address that `host` has.
-    pub(super) fn judge(
+    pub(super) fn check_address(
         &self,
         answer: &NameDecision,
         host: &Host,

@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use crate::auth::auth_result::{Accepted, AuthResult, ChallengeReason, Request};
 use crate::auth::realm_users::{AccountMatch, Decoy, RealmUsers};
 use crate::auth::secret::{Secret, same};
-use crate::auth::settings::Settings;
+use crate::auth::settings::AuthSettings;
 
 pub use crate::auth::algorithm::Algorithm;
 
@@ -33,8 +33,8 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    pub(super) fn new(settings: &Settings, secret: &Secret) -> Self {
-        let Settings { realm, domain, userhash, nonce_lifetime, .. } = settings;
+    pub(super) fn new(settings: &AuthSettings, secret: &Secret) -> Self {
+        let AuthSettings { realm, domain, userhash, nonce_lifetime, .. } = settings;
         Self {
             space: Space { realm: realm.clone(), domain: domain.join(" "), userhash: *userhash },
             nonces: Nonces::new(secret.clone(), *nonce_lifetime),

@@ -132,7 +132,7 @@ impl Freshness {
     /// this request had come (`unsent`).
     #[must_use]
     pub fn allows(&self, control: &RequestControl, unsent: bool, now: Instant) -> bool {
-        match self.judge(control, now) {
+        match self.decide(control, now) {
             ServeDecision::Fresh | ServeDecision::Stale | ServeDecision::WhileRevalidating => true,
             ServeDecision::Validate => unsent,
             ServeDecision::ValidateForRequest => unsent && control.asks_origin(),
@@ -141,7 +141,7 @@ impl Freshness {
 
     /// What a request that says `control` may do with it.
     #[must_use]
-    pub fn judge(&self, control: &RequestControl, now: Instant) -> ServeDecision {
+    pub fn decide(&self, control: &RequestControl, now: Instant) -> ServeDecision {
         let age = self.age(now);
         if control.no_cache || control.max_age.is_some_and(|max| age > max) {
             return ServeDecision::ValidateForRequest;

@@ -82,7 +82,7 @@ impl Storable {
     /// Whether there can be requests that the response, as it comes, may answer.
     #[must_use]
     pub fn answers_some(&self, now: Instant) -> bool {
-        let use_of_it = self.freshness.judge(&RequestControl::default(), now);
+        let use_of_it = self.freshness.decide(&RequestControl::default(), now);
         !self.withholds && use_of_it == ServeDecision::Fresh
     }
 

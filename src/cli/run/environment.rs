@@ -43,7 +43,7 @@ pub(crate) fn surroundings(
             ResolverKind::Loop => None,
             ResolverKind::System => Some(Box::new(threaded())),
         },
-        hasher: Box::new(ThreadedVerifier::new(limits.password_threads, reactor.mailbox())),
+        verifier: Box::new(ThreadedVerifier::new(limits.password_threads, reactor.mailbox())),
         reclaimer: Box::new(Reclaiming::new(reactor.mailbox())),
         addresses,
         log,

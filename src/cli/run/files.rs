@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::args::options::RunArgs;
 use crate::config::{LogTarget, Options, ResolverKind};
 use crate::proxy::Settings;
-use crate::reactor::Source;
+use crate::reactor::NameSource;
 
 /// The files that are read again.
 pub(super) fn read_again(args: &RunArgs, options: &Options, settings: &Settings) -> Vec<PathBuf> {
@@ -21,8 +21,8 @@ pub(super) fn read_again(args: &RunArgs, options: &Options, settings: &Settings)
 fn about_names(options: &Options, settings: &Settings) -> Vec<PathBuf> {
     let sources = [&settings.name_sources.hosts, &settings.name_sources.resolv_conf];
     let files = sources.into_iter().filter_map(|source| match source {
-        Source::File(path) => Some(path.clone()),
-        Source::Text(_) => None,
+        NameSource::File(path) => Some(path.clone()),
+        NameSource::Text(_) => None,
     });
     files.filter(|_| options.resolver == ResolverKind::Loop).collect()
 }

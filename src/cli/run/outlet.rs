@@ -172,14 +172,14 @@ impl Shared {
     fn work(&self, mut output: Output) {
         loop {
             match self.next() {
-                Next::Job(Job::Write(lines)) => self.write(&lines, &mut output),
-                Next::Job(Job::Reopen) => {
+                NextJob::Job(Job::Write(lines)) => self.write(&lines, &mut output),
+                NextJob::Job(Job::Reopen) => {
                     let target = output.target().clone();
                     self.open(target, &mut output);
                 }
-                Next::Job(Job::Redirect(target)) => self.open(target, &mut output),
-                Next::Report => self.report(&mut output),
-                Next::End => break,
+                NextJob::Job(Job::Redirect(target)) => self.open(target, &mut output),
+                NextJob::Report => self.report(&mut output),
+                NextJob::End => break,
             }
         }
         self.report(&mut output);
@@ -188,20 +188,20 @@ impl Shared {
     }
 
     /// Waits for something to do.
-    fn next(&self) -> Next {
+    fn next(&self) -> NextJob {
         // An output that takes its own notices says at once how many lines are missing there.
         let interval = if self.notices.is_some() { INTERVAL } else { Duration::ZERO };
         let mut queue = self.lock();
         loop {
             let due = queue.loss.due_in(interval);
             if due.is_some_and(|due| due.is_zero()) {
-                return Next::Report;
+                return NextJob::Report;
             }
             if let Some(job) = queue.jobs.pop_front() {
-                return Next::Job(job);
+                return NextJob::Job(job);
             }
             if queue.closing {
-                return Next::End;
+                return NextJob::End;
             }
             queue = match due {
                 Some(due) => {
@@ -283,7 +283,7 @@ impl fmt::Debug for Outlet {
 }
 
 /// The next thing for the thread to do.
-enum Next {
+enum NextJob {
     Job(Job),
     /// The number of lost lines is due.
     Report,

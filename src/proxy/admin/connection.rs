@@ -132,9 +132,9 @@ impl AdminConnection {
         matches!(self.state, State::Purging(_) | State::Explaining(..) | State::Reloading(_))
     }
 
-    pub(super) fn close(mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
+    pub(super) fn close(mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         if let State::Explaining(explaining, _) = &mut self.state {
-            explaining.cancel(reactor, core);
+            explaining.cancel(reactor, shared);
         }
         reactor.close(self.io);
     }
@@ -147,20 +147,20 @@ impl AdminConnection {
     pub(super) fn drive(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
         cx: &mut AdminCx<'_>,
     ) -> bool {
         loop {
             let next = match self.state {
-                State::Asking(_) => self.ask(reactor, core, cx),
-                State::Purging(_) => self.purge(reactor, core),
-                State::Explaining(..) => self.explain(reactor, core),
+                State::Asking(_) => self.ask(reactor, shared, cx),
+                State::Purging(_) => self.purge(reactor, shared),
+                State::Explaining(..) => self.explain(reactor, shared),
                 State::Reloading(until) => self.await_reload(until, reactor),
                 State::Answering => self.transmit(reactor),
-                State::Leaving => self.leave(reactor, core),
+                State::Leaving => self.leave(reactor, shared),
             };
             if next != Progress::Go {
-                self.input.release(&mut core.buffers);
+                self.input.release(&mut shared.buffers);
                 return next == Progress::Park && reactor.now().mono < self.until;
             }
         }
@@ -169,26 +169,26 @@ impl AdminConnection {
     fn ask(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
         cx: &mut AdminCx<'_>,
     ) -> Progress {
-        match self.input.receive(reactor, self.io, &mut core.buffers) {
+        match self.input.receive(reactor, self.io, &mut shared.buffers) {
             Poll::Pending => return Progress::Park,
             Poll::Ready(Ok(n)) if n > 0 => {}
             Poll::Ready(_) => return Progress::Gone,
         }
         let gauges = cx.gauges;
-        let figures = |core: &Shared| Stats::of(&core.counters, gauges, reactor.load());
+        let figures = |shared: &Shared| Stats::of(&shared.counters, gauges, reactor.load());
         match self.protocol {
-            Protocol::Control => self.take_line(core, cx, reactor.now(), figures),
-            Protocol::Metrics => self.take_request(core, figures),
+            Protocol::Control => self.take_line(shared, cx, reactor.now(), figures),
+            Protocol::Metrics => self.take_request(shared, figures),
         }
         Progress::Go
     }
 
     fn take_line(
         &mut self,
-        core: &mut Shared,
+        shared: &mut Shared,
         cx: &mut AdminCx<'_>,
         now: Now,
         figures: impl Fn(&Shared) -> Stats,
@@ -200,7 +200,7 @@ impl AdminConnection {
             }
             return;
         };
-        let reverse = core.settings.reverse.is_some();
+        let reverse = shared.settings.reverse.is_some();
         let line = std::str::from_utf8(&unread[..end]).unwrap_or_default();
         let asked = line.parse().and_then(|request| match request {
             ControlRequest::Stats { json } => Ok(Asked::Stats { json }),
@@ -220,16 +220,16 @@ impl AdminConnection {
         self.input.consume(end + 1);
         match asked {
             Ok(Asked::Stats { json: true }) => {
-                self.answer(&format!("ok\n{}", figures(core).json()));
+                self.answer(&format!("ok\n{}", figures(shared).json()));
             }
-            Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", figures(core))),
+            Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", figures(shared))),
             Ok(Asked::Purge { what, soft }) => {
-                self.state = State::Purging(core.cache.purge(&what, soft, now.mono));
+                self.state = State::Purging(shared.cache.purge(&what, soft, now.mono));
             }
             Ok(Asked::Explain { question, json }) => {
-                let explaining = Explainer::new(question, now, core);
+                let explaining = Explainer::new(question, now, shared);
                 self.state = State::Explaining(Box::new(explaining), json);
-                self.until = now.mono + PATIENCE + core.settings.limits.connect_timeout;
+                self.until = now.mono + PATIENCE + shared.settings.limits.connect_timeout;
             }
             Ok(Asked::Reload { plan }) => {
                 cx.reloads.asked.push_back(ReloadRequest { operator: self.id, plan });
@@ -240,14 +240,14 @@ impl AdminConnection {
         }
     }
 
-    fn take_request(&mut self, core: &Shared, figures: impl Fn(&Shared) -> Stats) {
+    fn take_request(&mut self, shared: &Shared, figures: impl Fn(&Shared) -> Stats) {
         let State::Asking(codec) = &mut self.state else { return };
-        match codec.decode(self.input.unread(), &core.heads) {
+        match codec.decode(self.input.unread(), &shared.heads) {
             Ok((used, Some(ServerEvent::Request(head)))) => {
                 self.input.consume(used);
                 let head_only = head.method() == Method::Head;
                 match is_for_figures(&head) {
-                    Ok(()) => self.respond(Status::OK, &figures(core).prometheus(), head_only),
+                    Ok(()) => self.respond(Status::OK, &figures(shared).prometheus(), head_only),
                     Err(status) => self.respond(status, "", head_only),
                 }
             }
@@ -257,24 +257,24 @@ impl AdminConnection {
     }
 
     /// Goes on with a purge; the others have their turn between its slices.
-    fn purge(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> Progress {
+    fn purge(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> Progress {
         self.until = reactor.now().mono + PATIENCE; // it is not the operator who is waited for
         reactor.set_deadline(self.token(), Some(self.until));
         let State::Purging(purge) = &mut self.state else { return Progress::Go };
-        if !core.cache.run_slice(purge) {
+        if !shared.cache.run_slice(purge) {
             reactor.wake(self.token());
             return Progress::Park;
         }
         let count = purge.count();
-        core.counters.purged += count as u64;
+        shared.counters.purged += count as u64;
         self.answer(&format!("ok\npurged {count}\n"));
         Progress::Go
     }
 
-    fn explain(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> Progress {
+    fn explain(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> Progress {
         let token = self.token();
         let State::Explaining(explaining, json) = &mut self.state else { return Progress::Go };
-        match explaining.drive(token, reactor, core) {
+        match explaining.drive(token, reactor, shared) {
             Poll::Ready(explanation) => {
                 let Explanation { allowed, text, json: object } = explanation;
                 let verdict = if allowed { "allowed" } else { "denied" };
@@ -331,9 +331,9 @@ impl AdminConnection {
     }
 
     /// Drops what still comes: closing with unread bytes could lose the answer.
-    fn leave(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> Progress {
+    fn leave(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> Progress {
         self.input.consume(self.input.unread().len());
-        match self.input.receive(reactor, self.io, &mut core.buffers) {
+        match self.input.receive(reactor, self.io, &mut shared.buffers) {
             Poll::Pending => Progress::Park,
             Poll::Ready(Ok(n)) if n > 0 => {
                 reactor.wake(self.token());

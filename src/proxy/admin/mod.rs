@@ -89,14 +89,14 @@ impl AdminServer {
     }
 
     /// Closes everything.
-    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
+    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         let listeners: Vec<_> = self.listeners.iter().map(|(id, _)| id).collect();
         for listener in listeners.into_iter().filter_map(|id| self.listeners.remove(id)) {
             listener.socket.close(reactor);
         }
         let connections: Vec<_> = self.connections.iter().map(|(id, _)| id).collect();
         for operator in connections.into_iter().filter_map(|id| self.connections.remove(id)) {
-            operator.close(reactor, core);
+            operator.close(reactor, shared);
         }
     }
 
@@ -106,7 +106,7 @@ impl AdminServer {
         &mut self,
         id: Id<AdminListener>,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
     ) {
         let Some(listener) = self.listeners.get_mut(id) else { return };
         let mut accepted = Vec::new();
@@ -120,7 +120,7 @@ impl AdminServer {
                 AdminConnection::new(new, id, protocol, newcomer, number, reactor)
             });
             if self.of(id).count() > MAX_OPERATORS {
-                self.shed(id, reactor, core);
+                self.shed(id, reactor, shared);
             }
         }
     }
@@ -134,7 +134,7 @@ impl AdminServer {
     }
 
     /// Closes a connection that is not served: the oldest of the client that has most of them.
-    fn shed(&mut self, of: Id<AdminListener>, reactor: &mut Reactor<Mail>, core: &mut Shared) {
+    fn shed(&mut self, of: Id<AdminListener>, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         let mut held: BTreeMap<IpAddr, usize> = BTreeMap::new();
         for (_, operator) in self.of(of) {
             *held.entry(operator.network()).or_default() += 1;
@@ -145,7 +145,7 @@ impl AdminServer {
         });
         if let Some(operator) = oldest.map(|(id, _)| id).and_then(|id| self.connections.remove(id))
         {
-            operator.close(reactor, core);
+            operator.close(reactor, shared);
         }
     }
 
@@ -175,19 +175,19 @@ impl AdminServer {
         &mut self,
         id: Id<AdminConnection>,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
         gauges: &Gauges,
     ) {
         let served = self.connections.iter().filter(|(_, operator)| operator.is_served());
         let is_busy = served.count() >= MAX_SERVED;
         let Some(operator) = self.connections.get_mut(id) else { return };
         let mut cx = AdminCx { gauges, reloads: &mut self.reloads, is_busy };
-        if operator.drive(reactor, core, &mut cx) {
+        if operator.drive(reactor, shared, &mut cx) {
             return;
         }
         self.reloads.asked.retain(|request| request.operator != id);
         if let Some(operator) = self.connections.remove(id) {
-            operator.close(reactor, core);
+            operator.close(reactor, shared);
         }
     }
 }

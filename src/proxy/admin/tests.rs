@@ -85,7 +85,7 @@ impl Bench {
         let mut reactor: Reactor<Mail> = network.reactor(here, faults.clone());
         let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
-            hasher: Box::new(Nobody),
+            verifier: Box::new(Nobody),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![here]),
             log: Box::new(NoLog),

@@ -41,7 +41,7 @@ pub(super) struct Authentication {
 #[derive(Debug)]
 struct Space {
     path: PathPrefix,
-    settings: auth::Settings,
+    settings: auth::AuthSettings,
     authenticator: Authenticator,
     /// Tells the authenticator from others, also those that were before it.
     number: u64,
@@ -70,7 +70,7 @@ pub(super) enum AuthOutcome {
 
 impl Authentication {
     pub(super) fn new(rules: AuthRules, secrets: &mut Secrets) -> Self {
-        let mut door = Self {
+        let mut authentication = Self {
             spaces: Vec::new(),
             paths: Vec::new(),
             ban: rules.ban,
@@ -78,8 +78,8 @@ impl Authentication {
             hashing: PendingVerifications::default(),
             made: 0,
         };
-        door.reload(rules, secrets);
-        door
+        authentication.reload(rules, secrets);
+        authentication
     }
 
     /// Goes by other rules. Keeps the state of nonces and failures that still applies; returns the rest,
@@ -151,7 +151,7 @@ impl Authentication {
         path: &str,
         client: (IpAddr, Token),
         now: Now,
-        hasher: &mut dyn PasswordVerifier,
+        verifier: &mut dyn PasswordVerifier,
         most: usize,
     ) -> AuthOutcome {
         let space = match match_path(path, &self.paths) {
@@ -174,7 +174,7 @@ impl Authentication {
             AuthResult::Misdirected => AuthOutcome::Rejected(ExchangeError::MisdirectedCredentials),
             AuthResult::NeedsHashing(job) => {
                 let ticket = job.ticket();
-                match self.hashing.ask(*job, space.number, client, hasher, most) {
+                match self.hashing.ask(*job, space.number, client, verifier, most) {
                     true => AuthOutcome::Pending(ticket),
                     false => AuthOutcome::Rejected(ExchangeError::Overloaded),
                 }

@@ -35,7 +35,7 @@ impl PendingVerifications {
         job: VerifyJob,
         space: u64,
         client: (IpAddr, Token),
-        hasher: &mut dyn PasswordVerifier,
+        verifier: &mut dyn PasswordVerifier,
         most: usize,
     ) -> bool {
         let (network, token) = (client_network(client.0), client.1);
@@ -48,7 +48,7 @@ impl PendingVerifications {
         if !self.shares.take(Some(network), most) {
             return false;
         }
-        if !hasher.ask(job, others) {
+        if !verifier.ask(job, others) {
             self.shares.release(Some(&network));
             return false;
         }
@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
     use crate::auth::{
-        AuthResult, Authenticator, RealmUsers, Request, Secret, Settings, Side, Users,
+        AuthResult, AuthSettings, Authenticator, RealmUsers, Request, Secret, Side, Users,
     };
     use crate::http::Fields;
     use crate::reactor::{Arena, Clock, Driven, VirtualClock};
@@ -115,7 +115,7 @@ mod tests {
 
     /// Makes a job of each password.
     fn jobs() -> impl FnMut(&str) -> VerifyJob {
-        let settings = Settings::new(Side::Proxy, "a realm".parse().unwrap());
+        let settings = AuthSettings::new(Side::Proxy, "a realm".parse().unwrap());
         let mut users = Users::default();
         let line = b"alice:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
         users.read("users", line).unwrap();

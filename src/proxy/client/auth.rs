@@ -29,25 +29,34 @@ pub(super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let peer = client.address.ip();
     let token = client.token();
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let core = &mut *cx.core;
-    let Some(door) = core.door.as_mut().filter(|_| core.settings.admits(peer)) else {
+    let shared = &mut *cx.shared;
+    let Some(authentication) =
+        shared.authentication.as_mut().filter(|_| shared.settings.admits(peer))
+    else {
         client.deadlines.auth = None;
         return Next::Go(Step::Route);
     };
-    let (now, limits) = (cx.reactor.now(), &core.settings.limits);
-    let address = Behind::of(peer, exchange.request.fields(), &core.settings).client;
+    let (now, limits) = (cx.reactor.now(), &shared.settings.limits);
+    let address = Behind::of(peer, exchange.request.fields(), &shared.settings).client;
     let request = Request::from(&*exchange.request);
-    let (path, hasher) = (path_of(&exchange.request), &mut *core.hasher);
-    match door.authenticate(&request, path, (address, token), now, hasher, limits.passwords) {
+    let (path, verifier) = (path_of(&exchange.request), &mut *shared.verifier);
+    match authentication.authenticate(
+        &request,
+        path,
+        (address, token),
+        now,
+        verifier,
+        limits.passwords,
+    ) {
         AuthOutcome::NotRequired { ours } => {
             if ours {
-                take_credentials(exchange, door.side());
+                take_credentials(exchange, authentication.side());
             }
             Next::Go(Step::Route)
         }
         AuthOutcome::Authenticated(accepted) => {
             client.deadlines.auth = None;
-            let_in(exchange, accepted, door.side());
+            let_in(exchange, accepted, authentication.side());
             Next::Go(Step::Route)
         }
         AuthOutcome::Pending(ticket) => {
@@ -63,7 +72,7 @@ pub(super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 /// The credentials have served: from here on there are none.
 fn let_in(exchange: &mut Exchange, accepted: Accepted, side: Side) {
     take_credentials(exchange, side);
-    exchange.journal.note(TraceEvent::Recognized(Arc::clone(&accepted.user)));
+    exchange.record.add(TraceEvent::Recognized(Arc::clone(&accepted.user)));
     exchange.info = accepted.info.map(|value| AuthInfo { name: side.info(), value });
 }
 
@@ -72,7 +81,7 @@ fn let_in(exchange: &mut Exchange, accepted: Accepted, side: Side) {
 fn take_credentials(exchange: &mut Exchange, side: Side) {
     if exchange.request.fields().has(side.credentials()) {
         exchange.request = Rc::new(exchange.request.without(side.credentials()));
-        exchange.journal.request = Some(Rc::clone(&exchange.request));
+        exchange.record.request = Some(Rc::clone(&exchange.request));
     }
 }
 
@@ -84,10 +93,10 @@ fn wrong(
     cx: &mut ClientCx<'_>,
 ) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    cx.core.counters.failures += 1;
+    cx.shared.counters.failures += 1;
     let Some(failure) = failure else { return Next::Go(refuse(client, &error, cx)) };
-    exchange.journal.failures = Some(failure.count);
-    cx.core.counters.bans += u64::from(failure.is_last);
+    exchange.record.failures = Some(failure.count);
+    cx.shared.counters.bans += u64::from(failure.is_last);
     if failure.hold.is_zero() {
         return Next::Go(refuse(client, &error, cx));
     }
@@ -107,7 +116,7 @@ pub(super) fn auth_timed_out(client: &mut Client, cx: &mut ClientCx<'_>) -> Step
 /// What comes later is read as a request, but as one of nobody.
 fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
     let asked = matches!(error, ExchangeError::AuthenticationRequired { .. });
-    let quiet = asked && client.input.is_empty() && client.is_quiet(cx.reactor, cx.core);
+    let quiet = asked && client.input.is_empty() && client.is_quiet(cx.reactor, cx.shared);
     if let Some(exchange) = &mut client.exchange
         && exchange.request.method() == Method::Connect
     {

@@ -22,19 +22,19 @@ pub(super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let Some(route) = exchange.route.clone() else { return Next::Go(Step::Route) };
     let now = cx.reactor.now().mono;
-    let settings = &cx.core.settings;
+    let settings = &cx.shared.settings;
     let dial =
         exchange.dial.get_or_insert_with(|| Dial::new(token, route, Some(address), settings, now));
-    match dial.drive(cx.reactor, cx.core) {
+    match dial.drive(cx.reactor, cx.shared) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
         Poll::Ready(Ok(connection)) => {
             if let Some(rule) = dial.reported.take() {
-                exchange.journal.note(TraceEvent::Reported(rule));
+                exchange.record.add(TraceEvent::Reported(rule));
             }
             exchange.dial = None;
-            exchange.journal.status = Some(Status::OK);
-            let settings = Arc::clone(&cx.core.settings);
+            exchange.record.status = Some(Status::OK);
+            let settings = Arc::clone(&cx.shared.settings);
             let cache_status = CacheStatus { detail: Some("tunnel"), ..Default::default() };
             let mut greeting = Vec::new();
             let mut head =

@@ -9,7 +9,7 @@
 //!                            └── (an answer of our own) ── finish
 //! ```
 //!
-//! It meets the fetch only in passive objects: a [`Reply`] that the fetch brings, and a [`Body`] in which
+//! It meets the fetch only in passive objects: a [`PendingResponse`] that the fetch brings, and a [`Body`] in which
 //! the request's content goes up.
 
 use std::net::{IpAddr, SocketAddr};
@@ -127,12 +127,12 @@ impl Client {
     }
 
     /// Whether nothing has come since it was driven; if something has, it is to be driven again.
-    pub(crate) fn is_quiet(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) -> bool {
+    pub(crate) fn is_quiet(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> bool {
         if !reactor.ready(self.io).contains(Ready::READABLE) {
             return true;
         }
-        let quiet = self.input.receive(reactor, self.io, &mut core.buffers).is_pending();
-        self.input.release(&mut core.buffers);
+        let quiet = self.input.receive(reactor, self.io, &mut shared.buffers).is_pending();
+        self.input.release(&mut shared.buffers);
         if !quiet {
             reactor.wake(self.token());
         }
@@ -146,7 +146,7 @@ impl Client {
 
     /// One line about what it is at.
     pub(crate) fn describe(&self) -> String {
-        let url = self.exchange.as_ref().map_or("", |exchange| exchange.journal.url());
+        let url = self.exchange.as_ref().map_or("", |exchange| exchange.record.url());
         format!("client {} in {:?} {url}", self.address, self.step)
     }
 
@@ -154,13 +154,13 @@ impl Client {
     /// the client sees that the response is not whole. Returns the step to go on with.
     pub(super) fn fail(&mut self, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
         self.leave(cx, error);
-        let settings = Arc::clone(&cx.core.settings);
+        let settings = Arc::clone(&cx.shared.settings);
         let Some(exchange) = &mut self.exchange else { return Step::Close };
         let denied = error.is_denial();
-        exchange.journal.note(TraceEvent::Failed(error.clone()));
+        exchange.record.add(TraceEvent::Failed(error.clone()));
         exchange.cache_status.stored = false;
         exchange.cache_status.detail = Some(if denied { "denied" } else { "error" });
-        exchange.persistent &= exchange.upload == Upload::Done && !cx.core.draining;
+        exchange.persistent &= exchange.upload == Upload::Done && !cx.shared.draining;
         let frame = ResponseContext {
             name: &settings.name,
             now: cx.reactor.now(),
@@ -168,12 +168,12 @@ impl Client {
             close: !exchange.persistent,
             cache_status: &exchange.cache_status,
             info: exchange.info.as_ref(),
-            explain: cx.core.explain.as_deref(),
+            explain: cx.shared.explain.as_deref(),
         };
         let (status, sent) = respond::error(self.output.bytes(), error, frame);
-        exchange.journal.status = Some(status);
-        exchange.journal.sent = sent;
-        exchange.journal.tell_type(&settings, respond::TEXT);
+        exchange.record.status = Some(status);
+        exchange.record.sent = sent;
+        exchange.record.tell_type(&settings, respond::TEXT);
         Step::Finish
     }
 
@@ -181,20 +181,20 @@ impl Client {
     /// upload that is not whole.
     pub(super) fn leave(&mut self, cx: &mut ClientCx<'_>, error: &ExchangeError) {
         self.leave_upload(cx, error);
-        self.leave_door(cx);
+        self.leave_authentication(cx);
         self.deadlines.joined = None;
         let Some(exchange) = &mut self.exchange else { return };
         if let Source::Pending { id, reader, .. } = exchange.source {
-            cx.core.leave_reply(id, reader, cx.reactor);
+            cx.shared.leave_response(id, reader, cx.reactor);
         }
         exchange.source = Source::None;
         if let Some(mut dial) = exchange.dial.take() {
-            dial.cancel(cx.reactor, cx.core);
+            dial.cancel(cx.reactor, cx.shared);
         }
     }
 
     /// Waits neither for a password any more, nor to be answered.
-    fn leave_door(&mut self, cx: &mut ClientCx<'_>) {
+    fn leave_authentication(&mut self, cx: &mut ClientCx<'_>) {
         self.deadlines.auth = None;
         self.leave_password(cx);
         if let Some(exchange) = &mut self.exchange {
@@ -206,8 +206,8 @@ impl Client {
     pub(super) fn leave_password(&mut self, cx: &mut ClientCx<'_>) {
         let token = self.token();
         let password = self.exchange.as_mut().and_then(|exchange| exchange.password.take());
-        if let (Some(ticket), Some(door)) = (password, &mut cx.core.door) {
-            door.leave(&ticket, token);
+        if let (Some(ticket), Some(authentication)) = (password, &mut cx.shared.authentication) {
+            authentication.leave(&ticket, token);
         }
     }
 
@@ -233,15 +233,15 @@ impl Client {
         self.deadlines.upload = None;
         let Some(exchange) = &mut self.exchange else { return };
         if let Upload::Into(id) = exchange.upload {
-            cx.core.end_upload(id, error, cx.reactor);
+            cx.shared.end_upload(id, error, cx.reactor);
             exchange.upload = Upload::Unread;
         }
     }
 
     /// Closes a connection on which nothing is asked.
-    pub(crate) fn close_idle(mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
-        self.hand_over(reactor, core);
-        core.admission.leave(self.network());
+    pub(crate) fn close_idle(mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
+        self.hand_over(reactor, shared);
+        shared.admission.leave(self.network());
         reactor.close(self.io);
     }
 
@@ -251,10 +251,10 @@ impl Client {
     }
 
     /// Returns the bytes of memory it holds: buffers, its request, and content on its way up.
-    pub(crate) fn holds(&self, core: &Shared) -> usize {
+    pub(crate) fn holds(&self, shared: &Shared) -> usize {
         let exchange = self.exchange.as_ref().map_or(0, |exchange| {
             let upload = match exchange.upload {
-                Upload::Into(id) => core.uploads.get(id).map_or(0, Body::held),
+                Upload::Into(id) => shared.uploads.get(id).map_or(0, Body::held),
                 Upload::Done | Upload::Unread => 0,
             };
             exchange.request.wire_length() + usize::try_from(upload).unwrap_or(usize::MAX)
@@ -263,10 +263,10 @@ impl Client {
     }
 
     /// Returns the bytes that are held of its response on the way.
-    pub(crate) fn passing(&self, core: &Shared) -> usize {
+    pub(crate) fn passing(&self, shared: &Shared) -> usize {
         match self.exchange.as_ref().map(|exchange| &exchange.source) {
             Some(Source::Pending { id, .. }) => {
-                core.replies.get(*id).map_or(0, |reply| reply.passing)
+                shared.responses.get(*id).map_or(0, |response| response.passing)
             }
             _ => 0,
         }
@@ -283,10 +283,10 @@ impl Client {
 
     /// Closes the connections to origins that are for this client alone, and counts its memory no more:
     /// the connection is over, or belongs to a tunnel.
-    pub(crate) fn hand_over(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
+    pub(crate) fn hand_over(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         if self.binds {
-            core.pool.release(self.token(), reactor);
+            shared.pool.release(self.token(), reactor);
         }
-        core.memory.count(&mut self.held, 0);
+        shared.memory.count(&mut self.held, 0);
     }
 }

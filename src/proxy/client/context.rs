@@ -12,7 +12,7 @@ use crate::reactor::{Arena, Budget, Reactor};
 #[derive(Debug)]
 pub(crate) struct ClientCx<'a> {
     pub(crate) reactor: &'a mut Reactor<Mail>,
-    pub(crate) core: &'a mut Shared,
+    pub(crate) shared: &'a mut Shared,
     pub(crate) fetches: &'a mut Arena<Fetch>,
     pub(crate) tunnels: &'a mut Arena<Tunnel>,
     pub(crate) budget: Budget,

@@ -29,19 +29,19 @@ pub(super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     // An answer that comes before all of the request says that the rest may not be read
     // (RFC 9110 §10.1.1).
-    exchange.persistent &= !cx.core.draining && exchange.upload == Upload::Done;
+    exchange.persistent &= !cx.shared.draining && exchange.upload == Upload::Done;
     match &exchange.source {
         Source::Stored { object, .. } => {
             let object = Arc::clone(object);
             deliver_stored(client, &object, cx)
         }
         &Source::Pending { id, .. } => {
-            let Some(reply) = cx.core.replies.get(id) else { return Next::Go(Step::Wait) };
-            if let State::Failed(error) = reply.body.state() {
+            let Some(response) = cx.shared.responses.get(id) else { return Next::Go(Step::Wait) };
+            if let State::Failed(error) = response.body.state() {
                 let error = error.clone(); // it can still be told, since nothing else was
                 return Next::Go(client.fail(&error, cx));
             }
-            let Some(FetchResult::Response(answer)) = &reply.result else {
+            let Some(FetchResult::Response(answer)) = &response.result else {
                 return Next::Go(Step::Wait);
             };
             let answer = Rc::clone(answer);
@@ -54,10 +54,10 @@ pub(super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 /// A response while it comes in.
 fn deliver_streamed(client: &mut Client, answer: &ResponseMeta, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    exchange.journal.status = Some(answer.status);
+    exchange.record.status = Some(answer.status);
     let content_type = answer.head.get(Name::ContentType).unwrap_or_default();
-    exchange.journal.tell_type(&cx.core.settings, content_type);
-    exchange.journal.origin = answer.origin;
+    exchange.record.tell_type(&cx.shared.settings, content_type);
+    exchange.record.origin = answer.origin;
     exchange.cache_status.stored = answer.storing.is_ok();
     exchange.cache_status.detail = answer.storing.as_ref().err().map(|reason| reason.name());
     let http11 = exchange.request.version() == Version::Http11;
@@ -88,7 +88,7 @@ fn deliver_streamed(client: &mut Client, answer: &ResponseMeta, cx: &mut ClientC
     if chunked {
         head.field("Transfer-Encoding", b"chunked");
     }
-    end_head(head, exchange, &cx.core.settings.name);
+    end_head(head, exchange, &cx.shared.settings.name);
     Next::Go(Step::Transmit)
 }
 
@@ -101,21 +101,21 @@ fn deliver_part(
 ) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let (at, end) = form.extent();
-    exchange.journal.status = Some(form.status());
+    exchange.record.status = Some(form.status());
     exchange.coding = TransferCoding::Identity;
     let out = client.output.bytes();
     out.reserve(answer.head.wire().len() + ADDED);
     form.write_head(out, answer);
-    end_head(HeadWriter::resume(out), exchange, &cx.core.settings.name);
+    end_head(HeadWriter::resume(out), exchange, &cx.shared.settings.name);
     if at == end {
         return Next::Go(Step::Finish);
     }
     if let Source::Pending { id, reader, left, .. } = &mut exchange.source {
         *left = Some(end - at);
-        if let Some(reply) = cx.core.replies.get_mut(*id) {
-            reply.body.skip_to(*reader, at, cx.reactor);
+        if let Some(response) = cx.shared.responses.get_mut(*id) {
+            response.body.skip_to(*reader, at, cx.reactor);
         }
-        cx.core.count(*id); // what was skipped may be gone
+        cx.shared.account(*id); // what was skipped may be gone
     }
     Next::Go(Step::Transmit)
 }
@@ -124,13 +124,13 @@ fn deliver_part(
 fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -> Next {
     let now = cx.reactor.now();
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let name = &cx.core.settings.name;
+    let name = &cx.shared.settings.name;
     exchange.cache_status.ttl = Some(object.freshness().time_to_live(now.mono));
     let age = object.freshness().age(now.mono).as_secs();
-    let form = form_of(exchange, object, cx.core, now);
-    exchange.journal.status = Some(form.status(object.status));
+    let form = form_of(exchange, object, cx.shared, now);
+    exchange.record.status = Some(form.status(object.status));
     let content_type = object.head.get(Name::ContentType).unwrap_or_default();
-    exchange.journal.tell_type(&cx.core.settings, form.content_type().unwrap_or(content_type));
+    exchange.record.tell_type(&cx.shared.settings, form.content_type().unwrap_or(content_type));
     let (at, end) = match &form {
         _ if exchange.request.method() == Method::Head => (0, 0),
         Representation::Whole => (0, object.length()),
@@ -150,7 +150,7 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
     let several = if let Representation::Parts(parts) = form { Some(parts) } else { None };
     if several.is_none() && end - at <= COPIED {
         copy_content(client.output.bytes(), object, at, end);
-        exchange.journal.sent = end - at;
+        exchange.record.sent = end - at;
         return Next::Go(Step::Finish);
     }
     if let Source::Stored { at: from, end: to, parts, .. } = &mut exchange.source {
@@ -161,13 +161,13 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
 
 /// In what form a stored response answers. The line between several parts is another one each time,
 /// so that nobody can put it into content.
-fn form_of(exchange: &Exchange, object: &Object, core: &Shared, now: Now) -> Representation {
+fn form_of(exchange: &Exchange, object: &Object, shared: &Shared, now: Now) -> Representation {
     if object.status != Status::OK {
         return Representation::Whole;
     }
     Representation::of(&exchange.request, &object.head, object.length(), || {
         let uri = exchange.route.as_ref().map_or("", |route| &route.uri);
-        core.cache.keys().keyed_pair(&format!("{:?} {uri}", now.wall))
+        shared.cache.keys().keyed_pair(&format!("{:?} {uri}", now.wall))
     })
 }
 

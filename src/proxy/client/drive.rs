@@ -55,7 +55,7 @@ impl Client {
         }
         if is_past(deadlines.send, now) {
             if let Some(exchange) = &mut self.exchange {
-                exchange.journal.reason = Some("send-timeout".into());
+                exchange.record.reason = Some("send-timeout".into());
             }
             return Next::Gone;
         }
@@ -89,10 +89,10 @@ impl Client {
         self.leave(cx, &ExchangeError::ClientGone);
         let reset = match self.exchange.take() {
             Some(mut exchange) => {
-                exchange.journal.reason.get_or_insert(reason);
+                exchange.record.reason.get_or_insert(reason);
                 let sent = self.output.left().saturating_sub(exchange.sent_before);
-                exchange.journal.sent_in_all = sent;
-                cx.core.record(&exchange.journal, cx.reactor.now());
+                exchange.record.sent_in_all = sent;
+                cx.shared.record(&exchange.record, cx.reactor.now());
                 exchange.until_close
             }
             None => {
@@ -102,9 +102,9 @@ impl Client {
                 false
             }
         };
-        self.input.release(&mut cx.core.buffers);
-        self.hand_over(cx.reactor, cx.core);
-        cx.core.admission.leave(self.network());
+        self.input.release(&mut cx.shared.buffers);
+        self.hand_over(cx.reactor, cx.shared);
+        cx.shared.admission.leave(self.network());
         if reset {
             cx.reactor.reset(self.io);
         } else {
@@ -115,7 +115,7 @@ impl Client {
     /// Ends it before its time, for this reason.
     pub(crate) fn give_up(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
         if let Some(exchange) = &mut self.exchange {
-            exchange.journal.reason = Some(reason.into());
+            exchange.record.reason = Some(reason.into());
         }
         self.end_for(reason.into(), cx);
     }

@@ -22,7 +22,7 @@ use super::status_fields::{AuthInfo, CacheStatus};
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(super) request: Rc<RequestHead>,
-    pub(crate) journal: ExchangeRecord,
+    pub(crate) record: ExchangeRecord,
     /// Total of the output when the exchange began.
     pub(super) sent_before: u64,
     pub(crate) route: Option<Rc<Route>>,

@@ -46,7 +46,7 @@ impl FetchPlan {
 
     /// A response of which something is missing that is `wanted`.
     pub(super) fn part(object: Arc<Object>, wanted: (u64, u64), cx: &mut ClientCx<'_>) -> Self {
-        let slice = cx.core.settings.limits.range_slice.map(|slice| slice.0);
+        let slice = cx.shared.settings.limits.range_slice.map(|slice| slice.0);
         Self { fill: RangeFill::of(object, wanted, slice), ..Self::default() }
     }
 
@@ -57,7 +57,7 @@ impl FetchPlan {
     }
 
     /// What is to be fetched for an exchange that has a route.
-    pub(super) fn order(
+    pub(super) fn fetch_request(
         self,
         exchange: &Exchange,
         presented: Presented,
@@ -95,12 +95,12 @@ fn others(client: &Client, cx: &mut ClientCx<'_>) -> Vec<Arc<Object>> {
         is_unconditional(&exchange.request) && !exchange.request.fields().has(Name::Range)
     });
     let key = exchange.and_then(|exchange| exchange.key.as_ref());
-    key.map(|key| cx.core.cache.validation_candidates(key)).unwrap_or_default()
+    key.map(|key| cx.shared.cache.validation_candidates(key)).unwrap_or_default()
 }
 
 /// The slices to fetch for a request of which nothing is stored, if it asks for one range.
 fn slices(client: &Client, cx: &mut ClientCx<'_>) -> Option<RangeFill> {
-    let slice = cx.core.settings.limits.range_slice?.0;
+    let slice = cx.shared.settings.limits.range_slice?.0;
     let request = &client.exchange.as_ref()?.request;
     if !is_unconditional(request) {
         return None;

@@ -16,12 +16,12 @@ use super::step::{Next, Step};
 pub(super) fn finish(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     client.leave(cx, &ExchangeError::ClientGone);
     let Some(mut exchange) = client.exchange.take() else { return Next::Go(Step::Close) };
-    exchange.journal.sent_in_all = client.output.total() - exchange.sent_before;
-    cx.core.record(&exchange.journal, cx.reactor.now());
+    exchange.record.sent_in_all = client.output.total() - exchange.sent_before;
+    cx.shared.record(&exchange.record, cx.reactor.now());
     cx.budget.spend_operation(); // a hundred small ones in a row are no small work
     client.idle_since = cx.now();
     if !std::mem::replace(&mut client.served, true) {
-        cx.core.admission.serve(client.network(), cx.now());
+        cx.shared.admission.serve(client.network(), cx.now());
     }
     let read = exchange.upload == Upload::Done;
     let keep = exchange.persistent && read;
@@ -44,7 +44,7 @@ pub(super) fn close(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         if cx.reactor.shutdown(client.io).is_err() {
             return Next::Gone;
         }
-        client.linger_until = Some(cx.now() + cx.core.settings.limits.linger_time);
+        client.linger_until = Some(cx.now() + cx.shared.settings.limits.linger_time);
         await_end(client, cx);
     }
     drop_rest(client, cx)
@@ -55,23 +55,23 @@ fn drop_rest(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     while !cx.budget.is_spent() {
         let unread = client.input.unread().len();
         client.input.wipe(unread);
-        match client.input.receive(cx.reactor, client.io, &mut cx.core.buffers) {
+        match client.input.receive(cx.reactor, client.io, &mut cx.shared.buffers) {
             Poll::Pending => break,
             Poll::Ready(Ok(0) | Err(_)) => return Next::Gone,
             Poll::Ready(Ok(n)) => {
                 cx.budget.spend_in(n);
-                if !cx.core.draining {
+                if !cx.shared.draining {
                     await_end(client, cx);
                 }
             }
         }
     }
-    client.input.release(&mut cx.core.buffers);
+    client.input.release(&mut cx.shared.buffers);
     Next::Park
 }
 
 /// Sets the deadline for the client's next bytes or its end.
 fn await_end(client: &mut Client, cx: &ClientCx<'_>) {
-    let next = cx.now() + cx.core.settings.limits.linger_timeout;
+    let next = cx.now() + cx.shared.settings.limits.linger_timeout;
     client.deadlines.linger = client.linger_until.map(|until| until.min(next));
 }

@@ -27,7 +27,7 @@ const GATHER: usize = 64 * 1024;
 pub(super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     loop {
         if client.output.waiting() < GATHER && !client.input.is_empty() {
-            match client.codec.decode(client.input.unread(), &cx.core.heads) {
+            match client.codec.decode(client.input.unread(), &cx.shared.heads) {
                 Ok((used, event)) => {
                     client.input.wipe(used);
                     if let Some(ServerEvent::Request(head)) = event {
@@ -50,11 +50,13 @@ pub(super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
                 Poll::Ready(Ok(())) => continue,
             }
         }
-        match client.input.receive(cx.reactor, client.io, &mut cx.core.buffers) {
+        match client.input.receive(cx.reactor, client.io, &mut cx.shared.buffers) {
             Poll::Ready(Ok(0)) => return end_of_stream(client, cx),
             Poll::Ready(Ok(n)) => cx.budget.spend_in(n),
             Poll::Ready(Err(_)) => return Next::Gone,
-            Poll::Pending if cx.core.draining && client.head_began.is_none() => return Next::Gone,
+            Poll::Pending if cx.shared.draining && client.head_began.is_none() => {
+                return Next::Gone;
+            }
             Poll::Pending => return park(client, cx),
         }
     }
@@ -62,9 +64,9 @@ pub(super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 
 /// Waits for more, in as little memory as can be, and for a limited time.
 fn park(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    client.input.release(&mut cx.core.buffers);
+    client.input.release(&mut cx.shared.buffers);
     client.output.release();
-    let limits = &cx.core.settings.limits;
+    let limits = &cx.shared.settings.limits;
     client.deadlines.request = Some(match client.head_began {
         Some(began) => began + limits.header_timeout,
         None => *client.idle_until.get_or_insert(cx.reactor.now().mono + limits.idle_timeout),
@@ -83,26 +85,26 @@ fn end_of_stream(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 
 fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
     let now = cx.reactor.now();
-    let mut journal = ExchangeRecord::new(now, client.address, client.listener);
+    let mut record = ExchangeRecord::new(now, client.address, client.listener);
     let hop = ConnectionOptions::of(head.version(), head.fields());
     // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
-    let kept = head.version() == Version::Http11 || cx.core.settings.reverse.is_some();
+    let kept = head.version() == Version::Http11 || cx.shared.settings.reverse.is_some();
     // Behind a CONNECT that is refused may stand what was meant for the tunnel (RFC 9931).
     let kept = kept && head.method() != Method::Connect;
-    let persistent = hop.persistent && kept && !cx.core.draining;
+    let persistent = hop.persistent && kept && !cx.shared.draining;
     let is_last = !hop.persistent;
-    journal.behind = Behind::of(client.address.ip(), head.fields(), &cx.core.settings).client;
+    record.behind = Behind::of(client.address.ip(), head.fields(), &cx.shared.settings).client;
     let upload = if head.framing().has_content() { Upload::Unread } else { Upload::Done };
     drop(hop);
     let request = Rc::new(head);
-    journal.request = Some(Rc::clone(&request));
+    record.request = Some(Rc::clone(&request));
     client.head_began = None;
     client.idle_until = None;
     client.deadlines.request = None;
-    client.input.release(&mut cx.core.buffers);
+    client.input.release(&mut cx.shared.buffers);
     client.exchange = Some(Box::new(Exchange {
         request,
-        journal,
+        record,
         sent_before: client.output.total(),
         route: None,
         key: None,
@@ -125,7 +127,7 @@ fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
 
 /// Answers what is no request, writes it down, and closes: nothing after it has a meaning.
 pub(super) fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
-    let settings = &cx.core.settings;
+    let settings = &cx.shared.settings;
     let cache_status = CacheStatus { detail: Some("error"), ..Default::default() };
     let frame = ResponseContext {
         name: &settings.name,
@@ -139,35 +141,35 @@ pub(super) fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut Client
     let before = client.output.total();
     let (status, sent) = respond::error(client.output.bytes(), error, frame);
     let settings = Arc::clone(settings);
-    let mut journal = refused(client, error, cx.reactor.now());
-    journal.status = Some(status);
-    journal.sent = sent;
-    journal.sent_in_all = client.output.total() - before;
-    journal.tell_type(&settings, respond::TEXT);
-    cx.core.record(&journal, cx.reactor.now());
+    let mut record = refused(client, error, cx.reactor.now());
+    record.status = Some(status);
+    record.sent = sent;
+    record.sent_in_all = client.output.total() - before;
+    record.tell_type(&settings, respond::TEXT);
+    cx.shared.record(&record, cx.reactor.now());
     client.head_began = None;
     Step::Close
 }
 
 /// Writes down what was not all of a request, and why it is not answered.
 pub(super) fn record_unanswered(client: &Client, reason: String, cx: &mut ClientCx<'_>) {
-    let mut journal = refused(client, &ExchangeError::ClientGone, cx.reactor.now());
-    journal.reason = Some(reason);
-    cx.core.record(&journal, cx.reactor.now());
+    let mut record = refused(client, &ExchangeError::ClientGone, cx.reactor.now());
+    record.reason = Some(reason);
+    cx.shared.record(&record, cx.reactor.now());
 }
 
 /// The facts about what was no request, or not all of one, with the beginning of what came, unless that
 /// was not meant for one.
 fn refused(client: &Client, error: &ExchangeError, now: Now) -> ExchangeRecord {
     const SHOWN: usize = 200;
-    let mut journal = ExchangeRecord::new(now, client.address, client.listener);
-    journal.reason = Some(error.reason());
+    let mut record = ExchangeRecord::new(now, client.address, client.listener);
+    record.reason = Some(error.reason());
     let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();
     let is_http =
         !matches!(error, ExchangeError::BadRequest(ParseError::NotHttp | ParseError::Tls));
     if is_http && !first_line.is_empty() {
-        journal.unread = Some(first_line[..first_line.len().min(SHOWN)].into());
+        record.unread = Some(first_line[..first_line.len().min(SHOWN)].into());
     }
-    journal
+    record
 }

@@ -19,18 +19,18 @@ pub(super) fn resolve(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let (token, address) = (client.token(), client.address);
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let Some(route) = &exchange.route else { return Next::Go(Step::Route) };
-    let (settings, now) = (&cx.core.settings, cx.reactor.now().mono);
+    let (settings, now) = (&cx.shared.settings, cx.reactor.now().mono);
     let dial = exchange
         .dial
         .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(address), settings, now));
-    match dial.look_up(cx.reactor, cx.core) {
+    match dial.look_up(cx.reactor, cx.shared) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
         Poll::Ready(Ok(_)) => {
             if let Some(rule) = dial.reported.take() {
-                exchange.journal.note(TraceEvent::Reported(rule));
+                exchange.record.add(TraceEvent::Reported(rule));
             }
-            dial.cancel(cx.reactor, cx.core);
+            dial.cancel(cx.reactor, cx.shared);
             exchange.dial = None;
             Next::Go(Step::Lookup)
         }

@@ -36,7 +36,7 @@ pub(super) fn error(
     error: &ExchangeError,
     frame: ResponseContext<'_>,
 ) -> (Status, u64) {
-    let verdict = error.verdict();
+    let verdict = error.error_status();
     let status = verdict.status;
     let why = frame.explain.zip(error.question());
     let why = why.map(|(command, question)| format!(" To see why: {command} {question}"));
@@ -50,7 +50,7 @@ pub(super) fn error(
         ExchangeError::AuthenticationRequired { side, challenges, .. } => {
             challenges.iter().for_each(|value| {
                 head.field(side.challenge(), value.as_bytes());
-            })
+            });
         }
         ExchangeError::TooManyFailures(left) => {
             head.number("Retry-After", left.as_secs() + u64::from(left.subsec_nanos() > 0));

@@ -20,13 +20,14 @@ use super::step::{Next, Step};
 /// Refuses, answers, tunnels, or goes on to the cache.
 pub(super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let settings = Arc::clone(&cx.core.settings);
+    let settings = Arc::clone(&cx.shared.settings);
     let limit = settings.limits.upload.map(|bytes| bytes.0);
     let declared = exchange.request.framing().length();
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
         return Next::Go(client.fail(&ExchangeError::UploadTooLarge, cx));
     }
-    match routing::route(&exchange.request, &mut exchange.journal, &settings, &cx.core.own) {
+    match routing::route(&exchange.request, &mut exchange.record, &settings, &cx.shared.interfaces)
+    {
         Err(error) => Next::Go(client.fail(&error, cx)),
         Ok(Routed::Here) => Next::Go(answer_here(client, cx)),
         Ok(Routed::Fetch(route)) => {
@@ -39,7 +40,7 @@ pub(super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
             Next::Go(if depends { Step::Resolve } else { Step::Lookup })
         }
         Ok(Routed::Tunnel(route)) => {
-            exchange.journal.outcome = Outcome::Tunnel;
+            exchange.record.outcome = Outcome::Tunnel;
             exchange.route = Some(Rc::new(route));
             Next::Go(Step::Connect)
         }
@@ -47,16 +48,16 @@ pub(super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 }
 
 fn answer_here(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
-    let forward = cx.core.settings.reverse.is_none();
+    let forward = cx.shared.settings.reverse.is_none();
     answer(client, cx, |out, request, frame| respond::here(out, request, forward, frame))
 }
 
 /// Removes what is stored for a URI.
 fn purge(client: &mut Client, uri: &Arc<str>, cx: &mut ClientCx<'_>) -> Step {
     let mut purge =
-        cx.core.cache.purge(&PurgeScope::Uri(Arc::clone(uri)), false, cx.reactor.now().mono);
-    cx.core.cache.run_slice(&mut purge); // of one URI, all in one go
-    cx.core.counters.purged += purge.count() as u64;
+        cx.shared.cache.purge(&PurgeScope::Uri(Arc::clone(uri)), false, cx.reactor.now().mono);
+    cx.shared.cache.run_slice(&mut purge); // of one URI, all in one go
+    cx.shared.counters.purged += purge.count() as u64;
     let text = format!("purged {}\n", purge.count());
     answer(client, cx, |out, _, frame| respond::text(out, &text, frame))
 }
@@ -71,7 +72,7 @@ fn answer(
     exchange.cache_status.detail = Some("own");
     exchange.persistent &= exchange.upload == Upload::Done;
     let frame = ResponseContext {
-        name: &cx.core.settings.name,
+        name: &cx.shared.settings.name,
         now: cx.reactor.now(),
         head_only: exchange.request.method() == Method::Head,
         close: !exchange.persistent,
@@ -80,9 +81,9 @@ fn answer(
         explain: None,
     };
     let (status, sent) = write(client.output.bytes(), &exchange.request, frame);
-    exchange.journal.outcome = Outcome::Own;
-    exchange.journal.tell_type(&cx.core.settings, if sent > 0 { respond::TEXT } else { b"" });
-    exchange.journal.status = Some(status);
-    exchange.journal.sent = sent;
+    exchange.record.outcome = Outcome::Own;
+    exchange.record.tell_type(&cx.shared.settings, if sent > 0 { respond::TEXT } else { b"" });
+    exchange.record.status = Some(status);
+    exchange.record.sent = sent;
     Step::Finish
 }

@@ -34,9 +34,9 @@ pub(super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
                 return Next::Go(Step::Finish);
             }
             if let Source::Pending { id, reader, .. } = exchange.source
-                && let Some(reply) = cx.core.replies.get_mut(id)
+                && let Some(response) = cx.shared.responses.get_mut(id)
             {
-                reply.body.park(reader);
+                response.body.park(reader);
             }
             return if client.is_reset(cx) { Next::Gone } else { Next::Park };
         }
@@ -58,7 +58,11 @@ pub(super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
 fn is_lost(client: &Client, cx: &ClientCx<'_>) -> bool {
     let source = client.exchange.as_ref().map(|exchange| &exchange.source);
     if let Some(Source::Pending { id, reader, .. }) = source {
-        return cx.core.replies.get(*id).is_some_and(|reply| reply.body.was_dropped(*reader));
+        return cx
+            .shared
+            .responses
+            .get(*id)
+            .is_some_and(|response| response.body.was_dropped(*reader));
     }
     false
 }
@@ -78,9 +82,9 @@ fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
             (end - at, is_last.then_some(None))
         }
         &Source::Pending { id, reader, left, .. } => {
-            let Some(reply) = cx.core.replies.get(id) else { return false };
-            let available = reply.body.available(reader).min(left.unwrap_or(u64::MAX));
-            let end = match reply.body.state() {
+            let Some(response) = cx.shared.responses.get(id) else { return false };
+            let available = response.body.available(reader).min(left.unwrap_or(u64::MAX));
+            let end = match response.body.state() {
                 _ if left == Some(available) => Some(None),
                 State::Complete(trailers) => Some(trailers.as_ref()),
                 State::Failed(_) if available == 0 => return false,
@@ -100,7 +104,7 @@ fn next_part(exchange: &mut Exchange, output: &mut SendBuffer) {
         && let Some(piece) = parts.next()
     {
         output.bytes().extend_from_slice(&piece.lead);
-        exchange.journal.sent += piece.lead.len() as u64;
+        exchange.record.sent += piece.lead.len() as u64;
         (*at, *end) = (piece.first, piece.end);
     }
 }
@@ -108,33 +112,33 @@ fn next_part(exchange: &mut Exchange, output: &mut SendBuffer) {
 /// One write; content that left is accounted for.
 fn send(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
     let Some(exchange) = &mut client.exchange else { return Poll::Ready(Ok(())) };
-    let supply = supply(&exchange.source, cx.core);
+    let supply = supply(&exchange.source, cx.shared);
     let Poll::Ready(sent) = client.output.send(cx.reactor, client.io, supply)? else {
         return Poll::Pending;
     };
     cx.budget.spend_out(sent.bytes);
-    exchange.journal.sent += sent.content;
+    exchange.record.sent += sent.content;
     match &mut exchange.source {
         Source::None => {}
         Source::Stored { at, .. } => *at += sent.content,
         Source::Pending { id, reader, left, .. } => {
             let (id, reader) = (*id, *reader);
             *left = left.map(|left| left - sent.content);
-            if let Some(reply) = cx.core.replies.get_mut(id) {
-                reply.body.advance(reader, sent.content, cx.reactor);
+            if let Some(response) = cx.shared.responses.get_mut(id) {
+                response.body.advance(reader, sent.content, cx.reactor);
             }
-            cx.core.count(id);
+            cx.shared.account(id);
         }
     }
     Poll::Ready(Ok(()))
 }
 
-fn supply<'a>(source: &'a Source, core: &'a Shared) -> ContentSource<'a> {
+fn supply<'a>(source: &'a Source, shared: &'a Shared) -> ContentSource<'a> {
     match source {
         Source::None => ContentSource::Nothing,
         Source::Stored { object, at, .. } => ContentSource::Object(object, *at),
-        Source::Pending { id, reader, .. } => match core.replies.get(*id) {
-            Some(reply) => ContentSource::Body(&reply.body, *reader),
+        Source::Pending { id, reader, .. } => match shared.responses.get(*id) {
+            Some(response) => ContentSource::Body(&response.body, *reader),
             None => ContentSource::Nothing,
         },
     }
@@ -146,21 +150,21 @@ fn cut_short(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
     let Some(exchange) = &mut client.exchange else { return Next::Gone };
     let error = match &exchange.source {
         Source::Pending { id, .. } => {
-            match cx.core.replies.get(*id).map(|reply| reply.body.state()) {
+            match cx.shared.responses.get(*id).map(|response| response.body.state()) {
                 Some(State::Failed(error)) => error.clone(),
                 _ => ExchangeError::OriginGone,
             }
         }
         _ => ExchangeError::OriginGone,
     };
-    exchange.journal.reason = Some(error.reason());
+    exchange.record.reason = Some(error.reason());
     Next::Gone
 }
 
 /// Others read faster, and there is no memory to keep for this client what it has not read.
 fn outpaced(client: &mut Client) -> Next {
     if let Some(exchange) = &mut client.exchange {
-        exchange.journal.reason = Some("outpaced".into());
+        exchange.record.reason = Some("outpaced".into());
     }
     Next::Gone
 }
@@ -184,6 +188,6 @@ pub(super) fn flush(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Resu
 
 /// The client takes nothing now; how long that lasts is counted from the first time.
 fn await_room(client: &mut Client, cx: &ClientCx<'_>) {
-    let timeout = cx.core.settings.limits.send_timeout;
+    let timeout = cx.shared.settings.limits.send_timeout;
     client.deadlines.send.get_or_insert(cx.now() + timeout);
 }

@@ -27,13 +27,13 @@ impl Tunnel {
         let Some(route) = exchange.route else { return };
         let mut route = Rc::unwrap_or_clone(route);
         let is_judged = route.judgement.take().is_some();
-        let mut journal = exchange.journal;
-        journal.outcome = Outcome::Tunnel;
-        journal.origin = Some(connection.address);
+        let mut record = exchange.record;
+        record.outcome = Outcome::Tunnel;
+        record.origin = Some(connection.address);
         let from_client = std::mem::take(&mut client.input).into_rest();
         // Answers to earlier requests that still wait go before it.
         let earlier = client.output.take_waiting();
-        let (now, timeout) = (cx.now(), cx.core.settings.limits.tunnel_timeout);
+        let (now, timeout) = (cx.now(), cx.shared.settings.limits.tunnel_timeout);
         let (io, origin) = (client.io, connection.io);
         let id = cx.tunnels.insert_with(|id| Self {
             id,
@@ -44,7 +44,7 @@ impl Tunnel {
             route,
             is_judged,
             judged_by: None,
-            journal,
+            record,
             moved_at: now,
             deadline: now + timeout,
             broken: false,
@@ -63,19 +63,19 @@ impl Tunnel {
         cx: &mut ClientCx<'_>,
     ) -> bool {
         let Some(exchange) = &mut client.exchange else { return false };
-        let Some(reply) = cx.core.replies.get_mut(id) else { return false };
+        let Some(response) = cx.shared.responses.get_mut(id) else { return false };
         let (Some((connection, rest)), Some(FetchResult::Switched(head))) =
-            (reply.switched.take(), &reply.result)
+            (response.switched.take(), &response.result)
         else {
             return false;
         };
         let head = Rc::clone(head);
-        cx.core.leave_reply(id, reader, cx.reactor);
+        cx.shared.leave_response(id, reader, cx.reactor);
         exchange.source = super::exchange::Source::None;
-        exchange.journal.status = Some(Status::SWITCHING_PROTOCOLS);
+        exchange.record.status = Some(Status::SWITCHING_PROTOCOLS);
         let mut greeting = head.wire().to_vec();
         let mut rest_of_head = HeadWriter::resume(&mut greeting);
-        exchange.cache_status.write_to(&mut rest_of_head, &cx.core.settings.name);
+        exchange.cache_status.write_to(&mut rest_of_head, &cx.shared.settings.name);
         exchange.info.iter().for_each(|info| info.write_to(&mut rest_of_head));
         rest_of_head.end();
         Self::open(client, connection, greeting, rest, cx);

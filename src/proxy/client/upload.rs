@@ -18,16 +18,16 @@ use super::step::Step;
 pub(super) fn begin_upload(
     exchange: &mut Exchange,
     writer: Token,
-    core: &mut Shared,
+    shared: &mut Shared,
 ) -> Option<Id<Body>> {
     if exchange.upload != Upload::Unread {
         return None;
     }
-    let limits = &core.settings.limits;
+    let limits = &shared.settings.limits;
     let length = exchange.request.framing().length();
     let short = length.is_some_and(|length| length <= limits.replay.0);
     let retain = if short { Retention::Full } else { Retention::Window };
-    let id = core.uploads.insert(Body::new(writer, length, retain, limits.window.0));
+    let id = shared.uploads.insert(Body::new(writer, length, retain, limits.window.0));
     exchange.upload = Upload::Into(id);
     Some(id)
 }
@@ -48,14 +48,14 @@ pub(super) fn pump(client: &mut Client, cx: &mut ClientCx<'_>) -> Result<(), Exc
             client.deadlines.upload = None;
         }
         Ok(Progress::Waits) => {
-            let timeout = cx.core.settings.limits.upload_timeout;
+            let timeout = cx.shared.settings.limits.upload_timeout;
             client.deadlines.upload.get_or_insert(cx.reactor.now().mono + timeout);
         }
         Ok(Progress::Held) => client.deadlines.upload = None,
         Err(error) => {
             exchange.upload = Upload::Unread;
             client.deadlines.upload = None;
-            cx.core.end_upload(id, error, cx.reactor);
+            cx.shared.end_upload(id, error, cx.reactor);
         }
     }
     moved.map(drop)
@@ -85,13 +85,13 @@ fn pump_into(
     id: Id<Body>,
     cx: &mut ClientCx<'_>,
 ) -> Result<Progress, ExchangeError> {
-    let limit = cx.core.settings.limits.upload.map_or(u64::MAX, |bytes| bytes.0);
+    let limit = cx.shared.settings.limits.upload.map_or(u64::MAX, |bytes| bytes.0);
     loop {
-        let Some(body) = cx.core.uploads.get_mut(id) else { return Ok(Progress::Held) };
+        let Some(body) = cx.shared.uploads.get_mut(id) else { return Ok(Progress::Held) };
         // The origin has answered before it took all. A client that writes all of its request before it reads
         // would wait for ever if the rest was left unread.
         let dropped = !body.has_readers();
-        let is_full = !dropped && body.room(cx.core.memory.window()) == 0;
+        let is_full = !dropped && body.room(cx.shared.memory.window()) == 0;
         if is_full || cx.budget.is_spent() {
             return Ok(Progress::Held);
         }
@@ -100,7 +100,7 @@ fn pump_into(
         }
         let (used, event) = client
             .codec
-            .decode(client.input.unread(), &cx.core.heads)
+            .decode(client.input.unread(), &cx.shared.heads)
             .map_err(ExchangeError::BadRequest)?;
         match event {
             Some(ServerEvent::Content(range)) => {
@@ -113,7 +113,7 @@ fn pump_into(
             Some(ServerEvent::End(trailers)) => {
                 client.input.consume(used);
                 body.finish(State::Complete(trailers), cx.reactor);
-                cx.core.release_upload(id);
+                cx.shared.release_upload(id);
                 return Ok(Progress::Done);
             }
             Some(ServerEvent::Request(_)) => return Ok(Progress::Held),
@@ -128,7 +128,7 @@ fn pump_into(
                 }
                 received
             }
-            None => client.input.receive(cx.reactor, client.io, &mut cx.core.buffers),
+            None => client.input.receive(cx.reactor, client.io, &mut cx.shared.buffers),
         };
         match received {
             Poll::Pending => return Ok(Progress::Waits),

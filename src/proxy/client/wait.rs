@@ -37,24 +37,25 @@ pub(super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         return Next::Go(Step::Lookup);
     };
     let leader = role == Role::Leader;
-    let brought = cx.core.replies.get_mut(id).and_then(|reply| reply.result.as_ref());
+    let brought = cx.shared.responses.get_mut(id).and_then(|response| response.result.as_ref());
     let from = brought.and_then(FetchResult::from).filter(|_| !leader);
-    let barred = exchange.route.as_ref().is_some_and(|route| !route.may_reuse_from(from, cx.core));
+    let barred =
+        exchange.route.as_ref().is_some_and(|route| !route.may_reuse_from(from, cx.shared));
     let now = cx.reactor.now().mono;
-    let Some(reply) = cx.core.replies.get_mut(id) else { return Next::Go(Step::Lookup) };
+    let Some(response) = cx.shared.responses.get_mut(id) else { return Next::Go(Step::Lookup) };
 
-    let came = match barred || (!leader && reply.body.was_dropped(reader)) {
+    let came = match barred || (!leader && response.body.was_dropped(reader)) {
         true => Came::NotForUs,
-        false => what_came(reply, exchange, role, cx.core.settings.limits.range_ahead.0, now),
+        false => what_came(response, exchange, role, cx.shared.settings.limits.range_ahead.0, now),
     };
     if !matches!(came, Came::Nothing) {
         client.deadlines.joined = None;
     }
     match came {
         Came::Nothing => {
-            reply.body.park(reader);
+            response.body.park(reader);
             if !leader {
-                let timeout = cx.core.settings.limits.join_timeout;
+                let timeout = cx.shared.settings.limits.join_timeout;
                 client.deadlines.joined.get_or_insert(cx.reactor.now().mono + timeout);
             }
             Next::Park
@@ -62,27 +63,27 @@ pub(super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         Came::NotForUs => {
             exchange.failed_joins += 1;
             exchange.source = Source::None;
-            cx.core.leave_reply(id, reader, cx.reactor);
+            cx.shared.leave_response(id, reader, cx.reactor);
             Next::Go(Step::Lookup)
         }
         Came::Failure(error) => Next::Go(client.fail(&error, cx)),
         Came::Response => Next::Go(Step::Deliver),
         Came::Stored(object) => {
-            exchange.journal.outcome = Outcome::Revalidated;
+            exchange.record.outcome = Outcome::Revalidated;
             exchange.cache_status.origin_status = Some(Status::NOT_MODIFIED);
             serve(exchange, object);
-            cx.core.leave_reply(id, reader, cx.reactor);
+            cx.shared.leave_response(id, reader, cx.reactor);
             Next::Go(Step::Deliver)
         }
         Came::Stale(object, failure) => {
-            exchange.journal.outcome = Outcome::Stale;
-            exchange.journal.refresh_failed = true;
+            exchange.record.outcome = Outcome::Stale;
+            exchange.record.refresh_failed = true;
             exchange.cache_status.detail = Some(match failure {
                 OriginFailure::Unreachable => "origin-unreachable",
                 OriginFailure::ServerError => "origin-error",
             });
             serve(exchange, object);
-            cx.core.leave_reply(id, reader, cx.reactor);
+            cx.shared.leave_response(id, reader, cx.reactor);
             Next::Go(Step::Deliver)
         }
         Came::Switch => match Tunnel::switch(client, id, reader, cx) {
@@ -99,7 +100,7 @@ pub(super) fn leave_joined_fetch(client: &mut Client, cx: &mut ClientCx<'_>) -> 
     exchange.failed_joins = MAX_DISAPPOINTMENTS;
     if let Source::Pending { id, reader, .. } = exchange.source {
         exchange.source = Source::None;
-        cx.core.leave_reply(id, reader, cx.reactor);
+        cx.shared.leave_response(id, reader, cx.reactor);
     }
     Step::Lookup
 }
@@ -118,7 +119,7 @@ enum Came {
 /// What has come, for this request; a range of it that begins more than `ahead` bytes after what is
 /// there is not waited for.
 fn what_came(
-    reply: &PendingResponse,
+    response: &PendingResponse,
     exchange: &mut Exchange,
     role: Role,
     ahead: u64,
@@ -127,14 +128,14 @@ fn what_came(
     let (leader, unsent) = (role == Role::Leader, role == Role::Early);
     let request = &*exchange.request;
     let presented = &mut exchange.presented;
-    match (&reply.result, reply.body.state()) {
+    match (&response.result, response.body.state()) {
         (None, State::Failed(error)) if leader || !error.is_retryable() => {
             Came::Failure(error.clone())
         }
         (None, State::Failed(_)) => Came::NotForUs,
         (None, _) => Came::Nothing,
         (Some(FetchResult::Response(answer)), _) => {
-            let soon = reply.body.end().saturating_add(ahead);
+            let soon = response.body.end().saturating_add(ahead);
             let mut answers = |storable: &Storable| {
                 presented.as_mut().is_some_and(|request| storable.answers(request, unsent, now))
                     && StreamedRepresentation::of(request, answer).is_some_and(|form| {
@@ -171,9 +172,9 @@ fn what_came(
 fn relay_interims(client: &mut Client, cx: &mut ClientCx<'_>) -> std::io::Result<()> {
     let Some(exchange) = &mut client.exchange else { return Ok(()) };
     if let Source::Pending { id, role: Role::Leader, .. } = exchange.source
-        && let Some(reply) = cx.core.replies.get_mut(id)
+        && let Some(response) = cx.shared.responses.get_mut(id)
     {
-        let new = std::mem::take(&mut reply.interims);
+        let new = std::mem::take(&mut response.interims);
         if exchange.request.version() == Version::Http11 {
             for head in &new {
                 client.output.bytes().extend_from_slice(head.wire());

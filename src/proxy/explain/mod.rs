@@ -46,20 +46,20 @@ pub struct Explanation {
 #[derive(Debug)]
 pub(super) struct Explainer {
     question: ExplainQuery,
-    journal: ExchangeRecord,
+    record: ExchangeRecord,
     /// Once the request was read and routed: itself, and where its name is looked up.
     asked: Option<(Rc<RequestHead>, Rc<Route>, Dial)>,
 }
 
 impl Explainer {
-    pub(super) fn new(question: ExplainQuery, now: Now, core: &Shared) -> Self {
-        let listener = question.listener.or_else(|| core.own.listeners().first().copied());
+    pub(super) fn new(question: ExplainQuery, now: Now, shared: &Shared) -> Self {
+        let listener = question.listener.or_else(|| shared.interfaces.listeners().first().copied());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let client = SocketAddr::new(question.client, 0);
-        let mut journal = ExchangeRecord::new(now, client, listener.unwrap_or(nowhere));
+        let mut record = ExchangeRecord::new(now, client, listener.unwrap_or(nowhere));
         let ExplainQuery { method, url, client, .. } = &question;
-        journal.trace = Some(vec![TraceEvent::Asked(method.clone(), url.clone(), *client)]);
-        Self { question, journal, asked: None }
+        record.trace = Some(vec![TraceEvent::Asked(method.clone(), url.clone(), *client)]);
+        Self { question, record, asked: None }
     }
 
     /// Goes on as far as it can; `Pending` until the owner is driven.
@@ -67,12 +67,12 @@ impl Explainer {
         &mut self,
         owner: Token,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
     ) -> Poll<Explanation> {
         if self.asked.is_none()
-            && let Err(error) = self.ask(owner, reactor.now(), core)
+            && let Err(error) = self.ask(owner, reactor.now(), shared)
         {
-            self.journal.note(TraceEvent::Failed(error));
+            self.record.add(TraceEvent::Failed(error));
             return Poll::Ready(self.explanation());
         }
         let Some((_, route, dial)) = &mut self.asked else {
@@ -80,18 +80,18 @@ impl Explainer {
         };
         let addresses = match self.question.addresses.as_slice() {
             assumed @ [_, ..] if route.host.name().is_some() => Ok(assumed.into()),
-            _ => match dial.all_addresses(reactor, core) {
+            _ => match dial.all_addresses(reactor, shared) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(addresses) => addresses,
             },
         };
         let route = Rc::clone(route);
-        match addresses.and_then(|addresses| self.judge(&route, &addresses, core)) {
+        match addresses.and_then(|addresses| self.judge(&route, &addresses, shared)) {
             Ok(to) => {
-                self.journal.note(TraceEvent::Allowed(to));
-                self.look(&route, reactor.now(), core);
+                self.record.add(TraceEvent::Allowed(to));
+                self.look(&route, reactor.now(), shared);
             }
-            Err(error) => self.journal.note(TraceEvent::Failed(error)),
+            Err(error) => self.record.add(TraceEvent::Failed(error)),
         }
         Poll::Ready(self.explanation())
     }
@@ -102,49 +102,52 @@ impl Explainer {
     }
 
     /// Waits for nothing any more.
-    pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
+    pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         if let Some((_, _, dial)) = &mut self.asked {
-            dial.cancel(reactor, core);
+            dial.cancel(reactor, shared);
         }
     }
 
     /// Reads and routes the request.
-    fn ask(&mut self, owner: Token, now: Now, core: &mut Shared) -> Result<(), ExchangeError> {
-        let settings = Arc::clone(&core.settings);
-        let request = Rc::new(self.read(core)?);
+    fn ask(&mut self, owner: Token, now: Now, shared: &mut Shared) -> Result<(), ExchangeError> {
+        let settings = Arc::clone(&shared.settings);
+        let request = Rc::new(self.read(shared)?);
         if let Some(user) = &self.question.user {
-            if let Some(door) =
-                core.door.as_ref().filter(|door| !door.knows(user, path_of(&request)))
+            if let Some(authentication) = shared
+                .authentication
+                .as_ref()
+                .filter(|authentication| !authentication.knows(user, path_of(&request)))
             {
-                return Err(ExchangeError::NoSuchUser(door.side()));
+                return Err(ExchangeError::NoSuchUser(authentication.side()));
             }
-            self.journal.note(TraceEvent::Recognized(user.as_str().into()));
-        } else if let Some(door) = &core.door {
-            door.check_user(None, path_of(&request))?;
+            self.record.add(TraceEvent::Recognized(user.as_str().into()));
+        } else if let Some(authentication) = &shared.authentication {
+            authentication.check_user(None, path_of(&request))?;
         }
-        let route = match routing::route(&request, &mut self.journal, &settings, &core.own)? {
+        let route = match routing::route(&request, &mut self.record, &settings, &shared.interfaces)?
+        {
             Routed::Fetch(route) | Routed::Tunnel(route) => Rc::new(route),
             Routed::Here => {
-                self.journal.note(TraceEvent::Looked("answered by the proxy itself"));
-                self.journal.note(TraceEvent::Allowed(Vec::new()));
+                self.record.add(TraceEvent::Looked("answered by the proxy itself"));
+                self.record.add(TraceEvent::Allowed(Vec::new()));
                 return Ok(());
             }
         };
-        self.trace_rules(&request, &route, core)?;
+        self.trace_rules(&request, &route, shared)?;
         let dial = Dial::new(owner, Rc::clone(&route), None, &settings, now.mono);
         self.asked = Some((request, route, dial));
         Ok(())
     }
 
     /// The request, as a client would send it.
-    fn read(&self, core: &Shared) -> Result<RequestHead, ExchangeError> {
+    fn read(&self, shared: &Shared) -> Result<RequestHead, ExchangeError> {
         let ExplainQuery { method, url, fields, .. } = &self.question;
         let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
         let authority = authority.split(['/', '?']).next().unwrap_or_default();
         let mut head = format!("{method} {url} HTTP/1.1\r\nHost: {authority}\r\n");
         fields.iter().for_each(|field| head.extend([field.as_str(), "\r\n"]));
         head.push_str("\r\n");
-        match ServerCodec::new().decode(head.as_bytes(), &core.heads) {
+        match ServerCodec::new().decode(head.as_bytes(), &shared.heads) {
             Ok((_, Some(ServerEvent::Request(head)))) => Ok(*head),
             Ok(_) => Err(ExchangeError::ClientGone),
             Err(refusal) => Err(ExchangeError::BadRequest(refusal)),
@@ -156,15 +159,15 @@ impl Explainer {
         &mut self,
         request: &RequestHead,
         route: &Route,
-        core: &Shared,
+        shared: &Shared,
     ) -> Result<(), ExchangeError> {
         let Some(judgement) = &route.judgement else { return Ok(()) };
         if judgement.depends_on_address() {
             let rules = judgement.undecided(&route.host).take(MOST_SHOWN);
-            rules.for_each(|rule| self.journal.note(TraceEvent::Undecided(rule)));
+            rules.for_each(|rule| self.record.add(TraceEvent::Undecided(rule)));
         } else if judgement.reported().is_none() {
-            let rule = self.rule_for(request, route, None, core)?;
-            self.journal.note(TraceEvent::Decided(rule));
+            let rule = self.rule_for(request, route, None, shared)?;
+            self.record.add(TraceEvent::Decided(rule));
         }
         Ok(())
     }
@@ -174,12 +177,12 @@ impl Explainer {
         request: &RequestHead,
         route: &Route,
         address: Option<IpAddr>,
-        core: &Shared,
+        shared: &Shared,
     ) -> Result<Option<RuleRef>, ExchangeError> {
-        let asker = self.journal.asker(request);
-        let own = core.own.known()?;
-        let policy = &core.settings.destinations;
-        Ok(policy.rule_for(&asker, (&route.host, route.port), address, own))
+        let asker = self.record.asker(request);
+        let interfaces = shared.interfaces.known()?;
+        let policy = &shared.settings.destinations;
+        Ok(policy.rule_for(&asker, (&route.host, route.port), address, interfaces))
     }
 
     /// Judges each address; those that may be dialled, or why none may be.
@@ -187,33 +190,33 @@ impl Explainer {
         &mut self,
         route: &Route,
         addresses: &[IpAddr],
-        core: &Shared,
+        shared: &Shared,
     ) -> Result<Vec<SocketAddr>, ExchangeError> {
         if matches!(route.host, Host::Name(_)) {
-            self.journal.note(TraceEvent::Answered(addresses.to_vec()));
+            self.record.add(TraceEvent::Answered(addresses.to_vec()));
         }
         let depends = route.judgement.as_ref().is_some_and(RuleDecision::depends_on_address);
         let (mut allowed, mut denied) = (Vec::new(), None);
         for &address in addresses {
-            let judged = route.judge(address, core);
+            let judged = route.check_address(address, shared);
             let class = AddressClass::of(address);
             match judged {
                 Ok(reported) => {
                     let is_reported = reported.is_some();
                     let rule = match (reported, &self.asked) {
                         (None, Some((request, ..))) if depends => {
-                            self.rule_for(request, route, Some(address), core)?
+                            self.rule_for(request, route, Some(address), shared)?
                         }
                         (reported, _) => reported,
                     };
-                    let policy = &core.settings.destinations;
+                    let policy = &shared.settings.destinations;
                     let exception = policy.exception_for(&route.host, address).cloned();
                     let permit = Permit { rule, reported: is_reported, exception };
-                    self.journal.note(TraceEvent::Judged(address, class, Ok(permit)));
+                    self.record.add(TraceEvent::Judged(address, class, Ok(permit)));
                     allowed.push(SocketAddr::new(address, route.port));
                 }
                 Err(ExchangeError::Denied(denial)) => {
-                    self.journal.note(TraceEvent::Judged(address, class, Err(denial.clone())));
+                    self.record.add(TraceEvent::Judged(address, class, Err(denial.clone())));
                     denied.get_or_insert(ExchangeError::Denied(denial));
                 }
                 Err(error) => return Err(error),
@@ -226,27 +229,27 @@ impl Explainer {
     }
 
     /// What the cache has, and would do.
-    fn look(&mut self, route: &Route, now: Now, core: &mut Shared) {
+    fn look(&mut self, route: &Route, now: Now, shared: &mut Shared) {
         let Some((request, ..)) = &self.asked else { return };
         if request.method() == Method::Connect {
-            return self.journal.note(TraceEvent::Looked("passed through a tunnel"));
+            return self.record.add(TraceEvent::Looked("passed through a tunnel"));
         }
-        let mut request = core.present(request);
-        let key = core.cache.keys().key(&route.uri);
-        self.journal.note(TraceEvent::Keyed(Arc::clone(key.shared_uri())));
-        for object in core.cache.stored(&key).take(MOST_SHOWN) {
+        let mut request = shared.present(request);
+        let key = shared.cache.keys().key(&route.uri);
+        self.record.add(TraceEvent::Keyed(Arc::clone(key.shared_uri())));
+        for object in shared.cache.stored(&key).take(MOST_SHOWN) {
             let selected = object.selection.fits(&mut request);
-            self.journal.note(TraceEvent::Stored(Stored::of(object, selected, now.mono)));
+            self.record.add(TraceEvent::Stored(Stored::of(object, selected, now.mono)));
         }
-        let found = core.cache.peek(&key, &mut request, now.mono);
+        let found = shared.cache.peek(&key, &mut request, now.mono);
         let barred = match &found {
             Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Partial(object, _) => {
-                !route.may_reuse_from(object.origin_address, core)
+                !route.may_reuse_from(object.origin_address, shared)
             }
             Lookup::InFlight { .. } | Lookup::Miss(_) => false,
         };
-        let upgrades = rewrite_request::upgrade_of(request.head(), &core.settings).is_some();
-        self.journal.note(TraceEvent::Looked(match upgrades {
+        let upgrades = rewrite_request::upgrade_of(request.head(), &shared.settings).is_some();
+        self.record.add(TraceEvent::Looked(match upgrades {
             true => would(&Lookup::<()>::Miss(MissReason::Method)),
             false if barred => {
                 "would fetch it: what is stored came from where this client may not go"
@@ -256,7 +259,7 @@ impl Explainer {
     }
 
     fn explanation(&mut self) -> Explanation {
-        let trace = self.journal.trace.take().unwrap_or_default();
+        let trace = self.record.trace.take().unwrap_or_default();
         let allowed = trace.iter().any(|event| matches!(event, TraceEvent::Allowed(_)));
         let mut text = String::new();
         let mut json = format!("{{\"allowed\":{allowed},\"events\":[");
@@ -313,8 +316,8 @@ impl ExplainTask {
         Self { explaining, answer: None }
     }
 
-    pub(super) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>, core: &mut Shared) {
-        if let Poll::Ready(answer) = self.explaining.drive(token, reactor, core) {
+    pub(super) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
+        if let Poll::Ready(answer) = self.explaining.drive(token, reactor, shared) {
             self.answer = Some(answer);
         }
         let waits = self.answer.is_none();

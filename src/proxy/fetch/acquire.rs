@@ -18,23 +18,23 @@ pub(super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     let token = fetch.token();
     if fetch.dial.is_none()
         && !fetch.tried_again
-        && let Some(connection) = idle(&fetch.order, cx)
+        && let Some(connection) = idle(&fetch.request, cx)
     {
         cx.reactor.set_owner(connection.io, token);
         fetch.connection = Some(connection);
-        cx.core.counters.reused += 1;
+        cx.shared.counters.reused += 1;
         return Next::Go(Step::Send);
     }
-    let (settings, now) = (&cx.core.settings, cx.reactor.now().mono);
-    let FetchRequest { route, client, .. } = &fetch.order;
+    let (settings, now) = (&cx.shared.settings, cx.reactor.now().mono);
+    let FetchRequest { route, client, .. } = &fetch.request;
     let dial = fetch
         .dial
         .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(*client), settings, now));
-    match dial.drive(cx.reactor, cx.core) {
+    match dial.drive(cx.reactor, cx.shared) {
         Poll::Pending => Next::Park,
         Poll::Ready(Err(error)) => Next::Failed(error),
         Poll::Ready(Ok(connection)) => {
-            cx.core.counters.dialled += 1;
+            cx.shared.counters.dialled += 1;
             fetch.dial = None;
             fetch.connection = Some(connection);
             Next::Go(Step::Send)
@@ -44,11 +44,11 @@ pub(super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 
 /// Takes an idle connection to an address that this client may reach: it may have been opened for
 /// another client.
-fn idle(order: &FetchRequest, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
-    let route = &order.route;
-    let Shared { pool, own, settings, .. } = &mut *cx.core;
-    let allowed = |address: IpAddr| route.judge_by(address, settings, own).is_ok();
-    let taken = pool.take(&route.origin, order.bound_to, allowed, &settings.limits, cx.reactor);
-    cx.core.forget_doubtful();
+fn idle(request: &FetchRequest, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
+    let route = &request.route;
+    let Shared { pool, interfaces, settings, .. } = &mut *cx.shared;
+    let allowed = |address: IpAddr| route.check_address_by(address, settings, interfaces).is_ok();
+    let taken = pool.take(&route.origin, request.bound_to, allowed, &settings.limits, cx.reactor);
+    cx.shared.forget_doubtful();
     taken
 }

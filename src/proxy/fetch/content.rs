@@ -29,27 +29,27 @@ pub(super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 
 fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     let Some(connection) = fetch.connection else { return Next::Failed(ExchangeError::OriginGone) };
-    let timeout = cx.core.settings.limits.origin_timeout;
+    let timeout = cx.shared.settings.limits.origin_timeout;
     loop {
-        let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
+        let Some(response) = cx.shared.responses.get_mut(fetch.response) else {
             return Next::Failed(ExchangeError::ClientGone);
         };
-        let body = &mut reply.body;
+        let body = &mut response.body;
         let ended = fetch.codec.content_left() == 0 && fetch.input.is_empty();
         if is_past(fetch.deadlines.slowest, cx.reactor.now().mono) {
             body.drop_stalled(cx.reactor);
             fetch.deadlines.slowest = None;
         }
-        if !ended && body.room(cx.core.memory.window()) == 0 {
+        if !ended && body.room(cx.shared.memory.window()) == 0 {
             fetch.deadlines.answer = None; // the readers are what is waited for
             if body.is_shared() {
-                let timeout = cx.core.settings.limits.lag_timeout;
+                let timeout = cx.shared.settings.limits.lag_timeout;
                 fetch.deadlines.slowest.get_or_insert(cx.reactor.now().mono + timeout);
             }
             return Next::Park;
         }
         fetch.deadlines.slowest = None;
-        match fetch.codec.decode(fetch.input.unread(), &cx.core.heads) {
+        match fetch.codec.decode(fetch.input.unread(), &cx.shared.heads) {
             Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
             Ok((used, Some(ClientEvent::Content(range)))) => {
                 body.push(&fetch.input.unread()[range], cx.reactor);
@@ -73,11 +73,11 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
                 }
                 received
             }
-            None => fetch.input.receive(cx.reactor, connection.io, &mut cx.core.buffers),
+            None => fetch.input.receive(cx.reactor, connection.io, &mut cx.shared.buffers),
         };
         match received {
             Poll::Pending => {
-                fetch.input.release(&mut cx.core.buffers);
+                fetch.input.release(&mut cx.shared.buffers);
                 fetch.deadlines.answer.get_or_insert(cx.reactor.now().mono + timeout);
                 return Next::Park;
             }
@@ -96,8 +96,8 @@ fn complete(fetch: &mut Fetch, trailers: Option<Fields>, cx: &mut FetchCx<'_>) -
     if let Some(next) = fill::next_gap_request(fetch, cx) {
         return next;
     }
-    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        reply.body.finish(State::Complete(trailers), cx.reactor);
+    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
+        response.body.finish(State::Complete(trailers), cx.reactor);
     }
     Next::Done
 }
@@ -113,19 +113,19 @@ fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 /// Counts what is kept for the cache; once that is too much, the content is only passed on, to those
 /// who keep up, and of a part is stored what has come.
 fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
-    let fits = cx.core.count(fetch.reply);
-    let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
-    let small = cx.core.cache.accepts_length(reply.body.here());
-    if reply.body.retain() == Retention::Window || (fits && small) {
+    let fits = cx.shared.account(fetch.response);
+    let Some(response) = cx.shared.responses.get_mut(fetch.response) else { return };
+    let small = cx.shared.cache.accepts_length(response.body.here());
+    if response.body.retain() == Retention::Window || (fits && small) {
         return;
     }
-    if matches!(&reply.result, Some(FetchResult::Response(answer)) if answer.part.is_some()) {
+    if matches!(&response.result, Some(FetchResult::Response(answer)) if answer.part.is_some()) {
         finish::store_part(fetch, cx);
     }
-    let Some(reply) = cx.core.replies.get_mut(fetch.reply) else { return };
-    reply.object = None; // what is still read of it is its own from here on
-    reply.body.stop_retaining();
-    reply.body.drop_lagging(cx.reactor);
-    cx.core.count(fetch.reply);
-    cx.core.cache.mark_hit_for_miss(fetch.ticket, cx.reactor.now().mono);
+    let Some(response) = cx.shared.responses.get_mut(fetch.response) else { return };
+    response.object = None; // what is still read of it is its own from here on
+    response.body.stop_retaining();
+    response.body.drop_lagging(cx.reactor);
+    cx.shared.account(fetch.response);
+    cx.shared.cache.mark_hit_for_miss(fetch.ticket, cx.reactor.now().mono);
 }

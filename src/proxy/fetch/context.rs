@@ -8,6 +8,6 @@ use crate::reactor::{Budget, Reactor};
 #[derive(Debug)]
 pub(crate) struct FetchCx<'a> {
     pub(crate) reactor: &'a mut Reactor<Mail>,
-    pub(crate) core: &'a mut Shared,
+    pub(crate) shared: &'a mut Shared,
     pub(crate) budget: Budget,
 }

@@ -64,39 +64,39 @@ impl Fetch {
     pub(crate) fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
         match error {
             ExchangeError::ClientGone => super::store_part(self, cx),
-            _ => cx.core.cache.abandon(self.ticket),
+            _ => cx.shared.cache.abandon(self.ticket),
         }
         if error.is_response_failure() {
-            self.order.fill.iter().for_each(RangeFill::fail);
+            self.request.fill.iter().for_each(RangeFill::fail);
         }
         let unreachable = error.is_origin_failure() || matches!(error, ExchangeError::Overloaded);
         if unreachable && !self.has_result(cx) {
             self.falls_back(OriginFailure::Unreachable, cx);
         }
-        if let Some(reply) = cx.core.replies.get_mut(self.reply) {
-            reply.body.finish(State::Failed(error.clone()), cx.reactor);
-            reply.body.stop_retaining(); // who reads yet gets what came before
+        if let Some(response) = cx.shared.responses.get_mut(self.response) {
+            response.body.finish(State::Failed(error.clone()), cx.reactor);
+            response.body.stop_retaining(); // who reads yet gets what came before
         }
-        cx.core.count(self.reply);
+        cx.shared.account(self.response);
         self.let_go(cx);
     }
 
     /// Whether somebody reads, or what is left is little enough to be stored for those to come, and
     /// comes soon.
     fn is_wanted(&mut self, cx: &FetchCx<'_>) -> bool {
-        let Some(reply) = cx.core.replies.get(self.reply) else { return false };
-        let for_the_cache = self.order.background && reply.body.retain() == Retention::Full;
-        if for_the_cache || reply.body.has_readers() {
+        let Some(response) = cx.shared.responses.get(self.response) else { return false };
+        let for_the_cache = self.request.background && response.body.retain() == Retention::Full;
+        if for_the_cache || response.body.has_readers() {
             self.deadlines.unread = None;
             return true;
         }
-        let limits = &cx.core.settings.limits;
+        let limits = &cx.shared.settings.limits;
         let now = cx.reactor.now().mono;
         self.deadlines.unread.get_or_insert(now + limits.finish_timeout);
-        let left = reply.body.length().map(|length| length - reply.body.end());
+        let left = response.body.length().map(|length| length - response.body.end());
         !is_past(self.deadlines.unread, now)
-            && reply.result.is_some()
-            && reply.body.retain() == Retention::Full
+            && response.result.is_some()
+            && response.body.retain() == Retention::Full
             && left.is_some_and(|left| left <= limits.finish.0)
     }
 
@@ -109,14 +109,14 @@ impl Fetch {
             && self.interims == 0
             && !self.has_result(cx)
             && !self.tried_again
-            && self.order.head.method().is_idempotent()
+            && self.request.head.method().is_idempotent()
             && self.rewind_upload(cx)
     }
 
     fn rewind_upload(&self, cx: &mut FetchCx<'_>) -> bool {
-        match (self.order.upload, self.reader) {
+        match (self.request.upload, self.reader) {
             (Some(upload), Some(reader)) => {
-                cx.core.uploads.get_mut(upload).is_some_and(|body| body.rewind(reader))
+                cx.shared.uploads.get_mut(upload).is_some_and(|body| body.rewind(reader))
             }
             (None, _) => true,
             (Some(_), None) => false,

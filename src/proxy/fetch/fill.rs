@@ -23,7 +23,7 @@ pub(super) fn take_head(
     head: &ResponseHead,
     cx: &mut FetchCx<'_>,
 ) -> Option<Next> {
-    let fill = fetch.order.fill.as_ref()?;
+    let fill = fetch.request.fill.as_ref()?;
     let object = Arc::clone(fill.object.as_ref()?);
     let begun = fill.asked > 1;
     let here = fetch.connection.map(|connection| connection.address.ip());
@@ -36,10 +36,10 @@ pub(super) fn take_head(
         }
     }
     if begun {
-        cx.core.cache.forget(&fetch.order.key);
+        cx.shared.cache.forget(&fetch.request.key);
         return Some(Next::Failed(ExchangeError::BadResponse(ParseError::Truncated)));
     }
-    fetch.order.fill = None;
+    fetch.request.fill = None;
     is_gap_response(head.status()).then(|| revalidate::ask_for_the_whole(fetch, cx))
 }
 
@@ -51,10 +51,10 @@ fn fits_beside(object: &Object, here: Option<IpAddr>) -> bool {
 
 /// The first hole is being filled: that makes an answer of what is stored and what comes.
 fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    let Some(fill) = fetch.order.fill.clone() else { return Next::Go(Step::Acquire) };
+    let Some(fill) = fetch.request.fill.clone() else { return Next::Go(Step::Acquire) };
     let (object, storable) = revalidate::updated(fetch, object, head, cx);
     if storable.is_err() {
-        cx.core.cache.forget(&fetch.order.key);
+        cx.shared.cache.forget(&fetch.request.key);
     }
     let length = object.length();
     let answer = ResponseMeta {
@@ -66,9 +66,9 @@ fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut Fetch
         origin: fetch.connection.map(|connection| connection.address),
     };
     let next = publish::publish(fetch, answer, cx);
-    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
+    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
         let before = object.content.part(fill.first, fill.gap.0);
-        reply.body.append(before, cx.reactor);
+        response.body.append(before, cx.reactor);
     }
     next
 }
@@ -76,8 +76,8 @@ fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut Fetch
 /// A hole is filled: what is stored behind it follows, and the next one is asked for. `None` if none
 /// is left.
 pub(super) fn next_gap_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Option<Next> {
-    let fill = fetch.order.fill.as_mut()?;
-    let body = &mut cx.core.replies.get_mut(fetch.reply)?.body;
+    let fill = fetch.request.fill.as_mut()?;
+    let body = &mut cx.shared.responses.get_mut(fetch.response)?.body;
     let object = fill.object.as_ref()?;
     let next = next_range(object, body.end(), fill.end);
     let here = next.map_or(fill.end, |(first, _)| first);
@@ -85,7 +85,7 @@ pub(super) fn next_gap_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Optio
     fill.gap = next?;
     fill.asked += 1;
     if fill.asked > MAX_ASKED {
-        cx.core.cache.forget(&fetch.order.key);
+        cx.shared.cache.forget(&fetch.request.key);
         return Some(Next::Failed(ExchangeError::BadResponse(ParseError::Truncated)));
     }
     Some(revalidate::ask_again(fetch, cx))

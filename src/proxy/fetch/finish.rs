@@ -18,8 +18,8 @@ use super::state::Fetch;
 
 /// Ends a fetch whose response is complete.
 pub(super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        reply.body.finish(State::Complete(None), cx.reactor); // unless its content has done so
+    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
+        response.body.finish(State::Complete(None), cx.reactor); // unless its content has done so
     }
     store(fetch, |_| true, cx);
     return_connection(fetch, cx);
@@ -29,15 +29,15 @@ pub(super) fn end(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
 /// Gives the connection back to the pool if it can carry another request. Bytes behind the response
 /// that no request asked for say that its origin cannot be relied on; empty lines alone do not.
 fn return_connection(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    let settings = Arc::clone(&cx.core.settings);
-    let (limits, FetchRequest { route, key, .. }) = (&settings.limits, &fetch.order);
+    let settings = Arc::clone(&cx.shared.settings);
+    let (limits, FetchRequest { route, key, .. }) = (&settings.limits, &fetch.request);
     let surplus = fetch.input.unread();
     if surplus.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
         suspect_origin(fetch, Some(key.clone()), cx);
     } else if fetch.codec.is_reusable()
         && surplus.is_empty()
         && fetch.has_sent_request()
-        && !cx.core.draining
+        && !cx.shared.draining
         && let Some(connection) = fetch.connection.take()
     {
         let returned = Returned {
@@ -46,24 +46,24 @@ fn return_connection(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
             last: key.clone(),
             announced: fetch.codec.has_announced_content(),
         };
-        cx.core.pool.put(returned, limits, cx.reactor);
+        cx.shared.pool.put(returned, limits, cx.reactor);
     }
-    cx.core.forget_doubtful();
+    cx.shared.forget_doubtful();
 }
 
 /// Takes note that the origin has sent bytes no request asked for, behind the response `last` if that
 /// is known.
 pub(super) fn suspect_origin(fetch: &Fetch, last: Option<CacheKey>, cx: &mut FetchCx<'_>) {
-    let settings = Arc::clone(&cx.core.settings);
-    cx.core.pool.suspect(&fetch.order.route.origin, last, &settings.limits, cx.reactor);
-    cx.core.forget_doubtful();
+    let settings = Arc::clone(&cx.shared.settings);
+    cx.shared.pool.suspect(&fetch.request.route.origin, last, &settings.limits, cx.reactor);
+    cx.shared.forget_doubtful();
 }
 
 /// Stores what has come of a response that nobody waits for any more, if that can be completed
 /// (RFC 9111 §3.3).
 pub(super) fn store_part(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let completable = |object: &Object| {
-        fetch.order.head.method() == Method::Get
+        fetch.request.head.method() == Method::Get
             && object.status == Status::OK
             && !object.content.parts().is_empty()
             && Validators::of(&object.head).are_strong()
@@ -73,29 +73,29 @@ pub(super) fn store_part(fetch: &Fetch, cx: &mut FetchCx<'_>) {
 
 /// Ends a fetch for the cache, which gets what was kept if it is `wanted`.
 fn store(fetch: &Fetch, wanted: impl FnOnce(&Object) -> bool, cx: &mut FetchCx<'_>) {
-    let reply = cx.core.replies.get_mut(fetch.reply);
-    let object = reply.and_then(|reply| {
-        reply.object = to_store(reply).filter(wanted).map(Arc::new);
-        reply.object.clone()
+    let response = cx.shared.responses.get_mut(fetch.response);
+    let object = response.and_then(|response| {
+        response.object = to_store(response).filter(wanted).map(Arc::new);
+        response.object.clone()
     });
-    cx.core.count(fetch.reply);
-    let Some(object) = object else { return cx.core.cache.abandon(fetch.ticket) };
-    let stored = cx.core.cache.complete(fetch.ticket, object);
-    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        reply.object = Some(stored);
+    cx.shared.account(fetch.response);
+    let Some(object) = object else { return cx.shared.cache.abandon(fetch.ticket) };
+    let stored = cx.shared.cache.complete(fetch.ticket, object);
+    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
+        response.object = Some(stored);
     }
 }
 
 /// The object to store, if the response was for storing, all that came of it was kept, and it is known
 /// how long it is.
-fn to_store(reply: &mut PendingResponse) -> Option<Object> {
-    let Some(FetchResult::Response(answer)) = reply.result.clone() else { return None };
+fn to_store(response: &mut PendingResponse) -> Option<Object> {
+    let Some(FetchResult::Response(answer)) = response.result.clone() else { return None };
     let storable = answer.storing.clone().ok()?;
-    if reply.body.retain() == Retention::Window {
+    if response.body.retain() == Retention::Window {
         return None;
     }
-    let complete = matches!(reply.body.state(), State::Complete(_));
-    let content = reply.body.content();
+    let complete = matches!(response.body.state(), State::Complete(_));
+    let content = response.body.content();
     let length = answer.framing.length().or(complete.then_some(content.end()))?;
     let head = rewrite_response::stored_fields(&answer.head, answer.status, length);
     let object = Object::new(answer.status, head, Extents::of(content, length), storable);

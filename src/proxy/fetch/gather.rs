@@ -11,15 +11,15 @@ use super::step::{Next, Step};
 /// Waits for the end of the upload, which then has a length. One that outgrows its window is refused.
 pub(super) fn gather(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     encourage(fetch, cx);
-    let window = cx.core.memory.window();
-    let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
+    let window = cx.shared.memory.window();
+    let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get_mut(upload));
     let (Some(body), Some(reader)) = (body, fetch.reader) else {
         return Next::Failed(ExchangeError::ClientGone);
     };
     let is_full = body.room(window) == 0;
     match body.state() {
         State::Complete(_) => {
-            fetch.order.gathered = Some(body.end());
+            fetch.request.gathered = Some(body.end());
             Next::Go(if fetch.connection.is_some() { Step::Send } else { Step::Acquire })
         }
         State::Failed(error) => Next::Failed(error.clone()),
@@ -34,11 +34,11 @@ pub(super) fn gather(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
 /// Has a client that waits for a 100 go on: an origin of HTTP/1.0 will never send one (RFC 9110
 /// §10.1.1).
 pub(super) fn encourage(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    let asks = fetch.order.old_origin && expects_continue(&fetch.order.head);
+    let asks = fetch.request.old_origin && expects_continue(&fetch.request.head);
     if asks && !std::mem::replace(&mut fetch.encouraged, true) {
         let go_on = Fields::after(b"HTTP/1.1 100 Continue\r\n".to_vec(), 0);
-        if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-            reply.publish_interim(go_on, cx.reactor);
+        if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
+            response.publish_interim(go_on, cx.reactor);
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     }
     let Some(connection) = fetch.connection else { return Next::Go(Step::Acquire) };
     loop {
-        match fetch.codec.decode(fetch.input.unread(), &cx.core.heads) {
+        match fetch.codec.decode(fetch.input.unread(), &cx.shared.heads) {
             Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
             Ok((used, event)) => {
                 fetch.input.consume(used);
@@ -42,9 +42,9 @@ pub(super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
         if cx.budget.is_spent() {
             return Next::Park;
         }
-        match fetch.input.receive(cx.reactor, connection.io, &mut cx.core.buffers) {
+        match fetch.input.receive(cx.reactor, connection.io, &mut cx.shared.buffers) {
             Poll::Pending => {
-                fetch.input.release(&mut cx.core.buffers);
+                fetch.input.release(&mut cx.shared.buffers);
                 fetch.await_answer(cx);
                 return Next::Park;
             }
@@ -65,24 +65,24 @@ fn take_interim(
 ) -> Result<(), ExchangeError> {
     fetch.interims += 1;
     fetch.interim_bytes += head.fields().wire().len();
-    let limits = &cx.core.settings.limits;
+    let limits = &cx.shared.settings.limits;
     if fetch.interims > limits.interims || fetch.interim_bytes as u64 > limits.head.0 {
         return Err(ExchangeError::TooManyInterims);
     }
     let now = cx.reactor.now();
-    let fields = rewrite_response::response_fields(head, &fetch.order, &cx.core.settings, now);
-    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        reply.publish_interim(fields, cx.reactor);
+    let fields = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
+    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
+        response.publish_interim(fields, cx.reactor);
     }
     Ok(())
 }
 
 fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
     let (status, now) = (head.status(), cx.reactor.now().mono);
-    let (origin, ttl) = (&fetch.order.route.origin, cx.core.settings.limits.old_origin_ttl);
+    let (origin, ttl) = (&fetch.request.route.origin, cx.shared.settings.limits.old_origin_ttl);
     match head.version() {
-        Version::Http10 => cx.core.old_origins.insert(origin, ttl, now),
-        Version::Http11 => cx.core.old_origins.remove(origin),
+        Version::Http10 => cx.shared.old_origins.insert(origin, ttl, now),
+        Version::Http11 => cx.shared.old_origins.remove(origin),
     }
     if status == Status::SWITCHING_PROTOCOLS {
         return switch(fetch, head, cx);
@@ -91,7 +91,7 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
         fetch.try_again(cx); // the origin has closed an idle connection (RFC 9110 §15.5.9)
         return Next::Go(Step::Acquire);
     }
-    let asked_about = std::mem::take(&mut fetch.order.validate);
+    let asked_about = std::mem::take(&mut fetch.request.validate);
     if status == Status::NOT_MODIFIED && !asked_about.is_empty() {
         return revalidate::still_valid(fetch, &asked_about, head, cx);
     }
@@ -109,7 +109,7 @@ fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Ne
     revalidate::invalidate(fetch, head, cx);
     revalidate::freshen_by_head(fetch, head, cx);
     let now = cx.reactor.now();
-    let fields = rewrite_response::response_fields(head, &fetch.order, &cx.core.settings, now);
+    let fields = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
     let answer = ResponseMeta {
         status,
         head: fields,
@@ -129,17 +129,17 @@ pub(super) fn storable(
     head: &ResponseHead,
     cx: &FetchCx<'_>,
 ) -> Result<Storable, NotStored> {
-    if !cx.core.cache.is_on() {
+    if !cx.shared.cache.is_on() {
         return Err(NotStored::Off);
     }
     if fetch.connection.is_some_and(|connection| connection.bound_to.is_some()) {
         return Err(NotStored::Authorization);
     }
     let is_part = head.status() == Status::PARTIAL_CONTENT; // kept as far as there is room
-    if !is_part && !cx.core.cache.accepts_length(head.framing().length().unwrap_or_default()) {
+    if !is_part && !cx.shared.cache.accepts_length(head.framing().length().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
-    if rewrite_request::varies_by_hop(head.fields(), &cx.core.settings) {
+    if rewrite_request::varies_by_hop(head.fields(), &cx.shared.settings) {
         return Err(NotStored::VaryAll);
     }
     fetch.judge(head.status(), head.fields(), cx, |request, response| {
@@ -150,27 +150,27 @@ pub(super) fn storable(
 /// Hands the connection over to the client that asked to switch protocols, if the origin has switched to
 /// that protocol, after all of the request.
 fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    let settings = Arc::clone(&cx.core.settings);
+    let settings = Arc::clone(&cx.shared.settings);
     let switched = hop::upgrade(head.version(), head.fields()).unwrap_or_default();
-    let asked = rewrite_request::upgrade_of(&fetch.order.head, &settings);
+    let asked = rewrite_request::upgrade_of(&fetch.request.head, &settings);
     let sent = fetch.request_ended && fetch.output.is_empty();
     let agreed = |asked: &&str| sent && switched.eq_ignore_ascii_case(asked.as_bytes());
     let Some(protocol) = asked.filter(agreed) else {
         return Next::Failed(ExchangeError::UnaskedUpgrade);
     };
     let now = cx.reactor.now();
-    let mut fields = rewrite_response::response_fields(head, &fetch.order, &settings, now);
+    let mut fields = rewrite_response::response_fields(head, &fetch.request, &settings, now);
     fields.push(b"Connection", b"Upgrade");
     fields.push(b"Upgrade", protocol.as_bytes());
     let Some(connection) = fetch.connection.take() else {
         return Next::Failed(ExchangeError::OriginGone);
     };
     let rest = std::mem::take(&mut fetch.input).into_rest();
-    let Some(reply) = cx.core.replies.get_mut(fetch.reply) else {
+    let Some(response) = cx.shared.responses.get_mut(fetch.response) else {
         cx.reactor.close(connection.io);
         return Next::Failed(ExchangeError::ClientGone);
     };
-    reply.switched = Some((connection, rest));
-    reply.publish(FetchResult::Switched(Rc::new(fields)), cx.reactor);
+    response.switched = Some((connection, rest));
+    response.publish(FetchResult::Switched(Rc::new(fields)), cx.reactor);
     Next::Done
 }

@@ -12,7 +12,7 @@ use super::{range_fill, rewrite_response};
 /// One that is not what the client asked for is passed on as it is, and not stored; or `None`, if
 /// that is because more was asked for, and the client's own question is to be asked instead.
 pub(super) fn of_the_whole(answer: ResponseMeta, fetch: &mut Fetch) -> Option<ResponseMeta> {
-    let slices = fetch.order.fill.take();
+    let slices = fetch.request.fill.take();
     let storable = answer.storing.as_ref().ok();
     let part = storable.and_then(|storable| storable.part);
     let fits = |part| slices.as_ref().is_none_or(|slices| slices.fits(part));
@@ -28,9 +28,9 @@ pub(super) fn of_the_whole(answer: ResponseMeta, fetch: &mut Fetch) -> Option<Re
     let framing = Framing::Length(part.length);
     let cut =
         ResponseMeta { status: Status::OK, head, framing, part: Some(wanted), ..answer.clone() };
-    match StreamedRepresentation::of(&fetch.order.head, &cut) {
+    match StreamedRepresentation::of(&fetch.request.head, &cut) {
         Some(form) if form != StreamedRepresentation::Whole && form.lies_in(wanted) => {
-            fetch.order.fill = slices.map(|slices| slices.begun(object));
+            fetch.request.fill = slices.map(|slices| slices.begun(object));
             Some(cut)
         }
         _ if slices.is_some() => None,

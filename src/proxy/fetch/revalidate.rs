@@ -28,14 +28,14 @@ pub(super) fn still_valid(
     let (object, storable) = updated(fetch, object, head, cx);
     let shared = storable.as_ref().is_ok_and(|storable| !storable.withholds);
     let object = if storable.is_ok() {
-        cx.core.cache.complete(fetch.ticket, object)
+        cx.shared.cache.complete(fetch.ticket, object)
     } else {
-        cx.core.cache.abandon(fetch.ticket);
-        cx.core.cache.forget(&fetch.order.key);
+        cx.shared.cache.abandon(fetch.ticket);
+        cx.shared.cache.forget(&fetch.request.key);
         object
     };
-    if let Some(reply) = cx.core.replies.get_mut(fetch.reply) {
-        reply.publish(FetchResult::Stored { object, shared }, cx.reactor);
+    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
+        response.publish(FetchResult::Stored { object, shared }, cx.reactor);
     }
     Next::Go(Step::Content)
 }
@@ -43,13 +43,13 @@ pub(super) fn still_valid(
 /// A 304 about another representation than the one that is stored says nothing of that: it is asked
 /// for anew, as the client did.
 pub(super) fn ask_for_the_whole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    cx.core.cache.forget(&fetch.order.key);
+    cx.shared.cache.forget(&fetch.request.key);
     ask_again(fetch, cx)
 }
 
 /// Sends another request, on the same connection if nothing is left there of the answer.
 pub(super) fn ask_again(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    let ended = fetch.codec.decode(fetch.input.unread(), &cx.core.heads); // it has no content
+    let ended = fetch.codec.decode(fetch.input.unread(), &cx.shared.heads); // it has no content
     let kept = ended.is_ok() && fetch.codec.is_reusable() && fetch.input.is_empty();
     if !kept {
         fetch.drop_connection(cx);
@@ -68,7 +68,7 @@ pub(super) fn updated(
     cx: &FetchCx<'_>,
 ) -> (Arc<Object>, Result<Storable, NotStored>) {
     let now = cx.reactor.now();
-    let brought = rewrite_response::response_fields(head, &fetch.order, &cx.core.settings, now);
+    let brought = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
     let updated = rewrite_response::updated_fields(&object.head, &brought);
     let storable = fetch.judge(object.status, &updated, cx, |request, response| {
         let storable = cache::still_storable(request, &response)?;
@@ -81,23 +81,23 @@ pub(super) fn updated(
 /// RFC 9111 §4.3.5: a HEAD tells what a GET would bring. If that is what is stored, its fields are
 /// updated, and if not, it is of no use any more.
 pub(super) fn freshen_by_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
-    let order = &mut fetch.order;
-    let asks = order.head.method() == Method::Head && !order.head.framing().has_content();
+    let request = &mut fetch.request;
+    let asks = request.head.method() == Method::Head && !request.head.framing().has_content();
     if !asks || head.status() != Status::OK {
         return;
     }
-    let stored = cx.core.cache.stored_for(&order.key, &mut order.presented);
+    let stored = cx.shared.cache.stored_for(&request.key, &mut request.presented);
     let Some(object) = stored else { return };
     let lengths = [&object.head, head.fields()].map(|fields| fields.only(Name::ContentLength));
     let same_length = lengths[1].is_none() || lengths[0] == lengths[1];
     if same_length && Validators::of(&object.head).are_those_of(head.fields()) {
         let (object, storable) = updated(fetch, &object, head, cx);
         if storable.is_ok() {
-            cx.core.cache.update(&fetch.order.key, &object);
+            cx.shared.cache.update(&fetch.request.key, &object);
             return;
         }
     }
-    cx.core.cache.forget(&fetch.order.key);
+    cx.shared.cache.forget(&fetch.request.key);
 }
 
 /// RFC 9111 §4.4: an unsafe request that has succeeded changes its URI's resource, and those its
@@ -105,12 +105,12 @@ pub(super) fn freshen_by_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut F
 /// groups (RFC 9875 §3).
 pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
     let status = head.status();
-    if fetch.order.head.method().is_safe() || !(status.is_success() || status.is_redirection()) {
+    if fetch.request.head.method().is_safe() || !(status.is_success() || status.is_redirection()) {
         return;
     }
-    let cache = &mut cx.core.cache;
-    cache.invalidate(&fetch.order.key, fetch.ticket);
-    let (base, origin) = (&*fetch.order.route.uri, fetch.order.route.root());
+    let cache = &mut cx.shared.cache;
+    cache.invalidate(&fetch.request.key, fetch.ticket);
+    let (base, origin) = (&*fetch.request.route.uri, fetch.request.route.root());
     for name in [Name::Location, Name::ContentLocation] {
         let value = head.fields().only(name).and_then(|value| std::str::from_utf8(value).ok());
         let named = value.and_then(|value| reference::resolve(base, value));
@@ -122,5 +122,5 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
         }
     }
     let groups = cache::invalidated_groups(head.fields());
-    cx.core.cache.invalidate_groups(origin, &groups, fetch.ticket);
+    cx.shared.cache.invalidate_groups(origin, &groups, fetch.ticket);
 }

@@ -12,15 +12,15 @@ use super::request::FetchRequest;
 
 /// Writes the head of a request to an origin. What the cache wants to know of the whole is asked
 /// without the client's own conditions and ranges.
-pub(super) fn request_head(out: &mut Vec<u8>, order: &FetchRequest, settings: &Settings) {
-    let FetchRequest { head: request, route, validate, fill, .. } = order;
-    let ours = order.background || !validate.is_empty() || fill.is_some();
+pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &Settings) {
+    let FetchRequest { head: request, route, validate, fill, .. } = fetch;
+    let ours = fetch.background || !validate.is_empty() || fill.is_some();
     // A part is asked for again as such: the whole may be large.
     let whole = ours && validate.first().is_none_or(|object| object.content.is_whole());
     let fields = request.fields();
     let hop = ConnectionOptions::of(request.version(), fields);
     let reverse = settings.reverse.is_some();
-    let behind = Behind::of(order.client.ip(), fields, settings);
+    let behind = Behind::of(fetch.client.ip(), fields, settings);
     out.reserve(request.wire_length() + 256);
     let mut head = HeadWriter::request(out, request.method_name(), route.target());
     if !fields.has(Name::Host) {
@@ -36,8 +36,8 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &FetchRequest, settings: &S
             }
             Name::MaxForwards => forward_limit(&mut head, request, &field),
             // HTTP/1.0 knows no expectations; one is ignored, not passed on.
-            Name::Expect if request.version() == Version::Http10 || order.old_origin => {}
-            Name::Trailer if order.gathered.is_some() => {}
+            Name::Expect if request.version() == Version::Http10 || fetch.old_origin => {}
+            Name::Trailer if fetch.gathered.is_some() => {}
             Name::IfNoneMatch | Name::IfModifiedSince if ours => {}
             Name::Range | Name::IfRange if whole => {}
             // A reverse proxy writes them anew, from what is believed of them.
@@ -61,7 +61,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &FetchRequest, settings: &S
         behind.write_to(&mut head, fields, route.host_field());
     }
     head.via(request.version(), &settings.via);
-    match order.gathered {
+    match fetch.gathered {
         Some(length) => _ = head.number("Content-Length", length),
         None if request.framing() == Framing::Chunked => {
             head.field("Transfer-Encoding", b"chunked");
@@ -70,7 +70,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, order: &FetchRequest, settings: &S
     }
     if let Some(protocol) = upgrade_of(request, settings) {
         head.field("Connection", b"Upgrade").field("Upgrade", protocol.as_bytes());
-    } else if hop::takes_trailers(request.version(), fields) && !order.old_origin {
+    } else if hop::takes_trailers(request.version(), fields) && !fetch.old_origin {
         head.field("Connection", b"TE").field("TE", b"trailers");
     }
     head.end();

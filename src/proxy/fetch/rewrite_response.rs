@@ -13,14 +13,14 @@ use super::request::FetchRequest;
 /// answer has of its own: `Age` is kept as it came, for the answers that it came with.
 pub(super) fn response_fields(
     response: &ResponseHead,
-    order: &FetchRequest,
+    request: &FetchRequest,
     settings: &Settings,
     now: Now,
 ) -> Fields {
-    let route = &order.route;
+    let route = &request.route;
     // Of credentials that have ended here, an origin that was shown none has nothing to say.
     let own_users = settings.reverse.is_some() && settings.auth.is_some();
-    let without_info = own_users && !order.head.fields().has(Name::Authorization);
+    let without_info = own_users && !request.head.fields().has(Name::Authorization);
     let (fields, status) = (response.fields(), response.status());
     let hop = ConnectionOptions::of(response.version(), fields);
     let mut start_line = Vec::with_capacity(response.wire_length() + 128);

@@ -17,19 +17,19 @@ use super::step::{Next, Step};
 /// Writes the head, and sends what there is.
 pub(super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     let now = cx.reactor.now().mono;
-    fetch.order.old_origin |= cx.core.old_origins.contains(&fetch.order.route.origin, now);
-    if fetch.order.needs_gathering() {
+    fetch.request.old_origin |= cx.shared.old_origins.contains(&fetch.request.route.origin, now);
+    if fetch.request.needs_gathering() {
         return Next::Go(Step::Gather);
     }
     encourage(fetch, cx);
     if let Some(connection) = &mut fetch.connection
-        && hop::authenticates_connection(fetch.order.head.fields())
+        && hop::authenticates_connection(fetch.request.head.fields())
     {
-        connection.bound_to = fetch.order.bound_to;
+        connection.bound_to = fetch.request.bound_to;
     }
-    fetch.write_head(cx.core);
-    cx.core.cache.sent(fetch.ticket);
-    fetch.request_ended = fetch.order.upload.is_none();
+    fetch.write_head(cx.shared);
+    cx.shared.cache.sent(fetch.ticket);
+    fetch.request_ended = fetch.request.upload.is_none();
     fetch.sent_at = now;
     Next::Go(Step::Head)
 }
@@ -49,14 +49,14 @@ pub(super) fn push_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<()
             park(fetch, cx);
             return Ok(());
         }
-        let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get(upload));
+        let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get(upload));
         let supply = match (body, fetch.reader) {
             (Some(body), Some(reader)) => ContentSource::Body(body, reader),
             _ => ContentSource::Nothing,
         };
         let sent = match fetch.output.send(cx.reactor, connection.io, supply) {
             Poll::Pending => {
-                let timeout = cx.core.settings.limits.origin_timeout;
+                let timeout = cx.shared.settings.limits.origin_timeout;
                 fetch.deadlines.sending.get_or_insert(cx.reactor.now().mono + timeout);
                 return Ok(());
             }
@@ -69,7 +69,7 @@ pub(super) fn push_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<()
         };
         cx.budget.spend_out(sent.bytes);
         fetch.deadlines.sending = None;
-        let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
+        let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get_mut(upload));
         if let (Some(body), Some(reader)) = (body, fetch.reader) {
             body.advance(reader, sent.content, cx.reactor);
         }
@@ -79,7 +79,7 @@ pub(super) fn push_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<()
 
 /// Plans the next frame of content.
 fn plan(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<(), ExchangeError> {
-    let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get(upload));
+    let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get(upload));
     let (Some(body), Some(reader)) = (body, fetch.reader) else {
         return Err(ExchangeError::ClientGone);
     };
@@ -98,14 +98,14 @@ fn park(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
     if fetch.request_ended {
         return;
     }
-    let body = fetch.order.upload.and_then(|upload| cx.core.uploads.get_mut(upload));
+    let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get_mut(upload));
     if let (Some(body), Some(reader)) = (body, fetch.reader) {
         body.park(reader);
     }
 }
 
 impl Fetch {
-    pub(super) fn write_head(&mut self, core: &Shared) {
-        rewrite_request::request_head(self.output.bytes(), &self.order, &core.settings);
+    pub(super) fn write_head(&mut self, shared: &Shared) {
+        rewrite_request::request_head(self.output.bytes(), &self.request, &shared.settings);
     }
 }

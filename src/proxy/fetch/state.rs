@@ -36,9 +36,9 @@ use super::step::Step;
 #[derive(Debug)]
 pub(crate) struct Fetch {
     pub(super) id: Id<Self>,
-    pub(super) order: FetchRequest,
+    pub(super) request: FetchRequest,
     pub(super) ticket: Ticket,
-    pub(super) reply: Id<PendingResponse>,
+    pub(super) response: Id<PendingResponse>,
     pub(super) step: Step,
     pub(crate) dial: Option<Dial>,
     pub(super) connection: Option<OriginConnection>,
@@ -70,35 +70,35 @@ impl Driven for Fetch {
 impl Fetch {
     /// Begins a fetch; its reply is there at once, for whoever wants to read it.
     pub(crate) fn begin(
-        mut order: FetchRequest,
+        mut request: FetchRequest,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
         fetches: &mut Arena<Self>,
     ) -> Id<PendingResponse> {
-        core.counters.fetches += 1;
+        shared.counters.fetches += 1;
         let now = reactor.now().mono;
-        let method = order.head.method();
-        order.old_origin = core.old_origins.contains(&order.route.origin, now);
-        let step = if order.needs_gathering() { Step::Gather } else { Step::Acquire };
-        let may_store = core.cache.is_on() && matches!(method, Method::Get | Method::Post);
+        let method = request.head.method();
+        request.old_origin = shared.old_origins.contains(&request.route.origin, now);
+        let step = if request.needs_gathering() { Step::Gather } else { Step::Acquire };
+        let may_store = shared.cache.is_on() && matches!(method, Method::Get | Method::Post);
         let retain = if may_store { Retention::Full } else { Retention::Window };
-        let window = core.settings.limits.window.0;
-        let mut reply = None;
+        let window = shared.settings.limits.window.0;
+        let mut response = None;
         let id = fetches.insert_with(|id| {
-            let new = core.replies.insert(PendingResponse::new(id.token(), retain, window));
-            reply = Some(new);
-            let ticket = core.cache.begin(&order.key, &mut order.presented, new, now);
-            if order.bound_to.is_some() {
-                core.cache.forbid_joining(ticket);
+            let new = shared.responses.insert(PendingResponse::new(id.token(), retain, window));
+            response = Some(new);
+            let ticket = shared.cache.begin(&request.key, &mut request.presented, new, now);
+            if request.bound_to.is_some() {
+                shared.cache.forbid_joining(ticket);
             }
-            if order.background {
-                core.cache.refresh(ticket);
+            if request.background {
+                shared.cache.refresh(ticket);
             }
-            let upload = order.upload.and_then(|upload| core.uploads.get_mut(upload));
+            let upload = request.upload.and_then(|upload| shared.uploads.get_mut(upload));
             Self {
                 id,
                 ticket,
-                reply: new,
+                response: new,
                 step,
                 dial: None,
                 connection: None,
@@ -106,7 +106,7 @@ impl Fetch {
                 reader: upload.and_then(|body| body.attach(id.token())),
                 request_ended: false,
                 sending_failed: false,
-                codec: ClientCodec::new(order.head.method()),
+                codec: ClientCodec::new(request.head.method()),
                 input: RecvBuffer::new(),
                 interims: 0,
                 interim_bytes: 0,
@@ -115,11 +115,11 @@ impl Fetch {
                 encouraged: false,
                 deadlines: FetchDeadlines::default(),
                 held: 0,
-                order,
+                request,
             }
         });
         reactor.wake(id.token());
-        reply.expect("made with the fetch")
+        response.expect("made with the fetch")
     }
 
     pub(super) const fn token(&self) -> Token {
@@ -128,7 +128,7 @@ impl Fetch {
 
     /// One line about what it is at.
     pub(crate) fn describe(&self) -> String {
-        format!("fetch {} in {:?}", self.order.route.uri, self.step)
+        format!("fetch {} in {:?}", self.request.route.uri, self.step)
     }
 
     /// When it is to be driven again at the latest.
@@ -158,7 +158,7 @@ impl Fetch {
     /// content, and the origin takes it, an answer is not due.
     pub(super) fn await_answer(&mut self, cx: &FetchCx<'_>) {
         let is_due = self.sending_failed || self.has_sent_request();
-        let until = cx.reactor.now().mono + cx.core.settings.limits.origin_timeout;
+        let until = cx.reactor.now().mono + cx.shared.settings.limits.origin_timeout;
         self.deadlines.answer = is_due.then(|| self.deadlines.answer.unwrap_or(until));
     }
 
@@ -183,7 +183,7 @@ impl Fetch {
         self.request_ended = false;
         self.sending_failed = false;
         self.output = SendBuffer::new();
-        self.codec = ClientCodec::new(self.order.head.method());
+        self.codec = ClientCodec::new(self.request.head.method());
         self.deadlines = FetchDeadlines::default();
     }
 
@@ -192,21 +192,21 @@ impl Fetch {
             cx.reactor.close(connection.io);
         }
         if let Some(mut dial) = self.dial.take() {
-            dial.cancel(cx.reactor, cx.core);
+            dial.cancel(cx.reactor, cx.shared);
         }
     }
 
     pub(super) fn has_result(&self, cx: &FetchCx<'_>) -> bool {
-        cx.core.replies.get(self.reply).is_some_and(|reply| reply.result.is_some())
+        cx.shared.responses.get(self.response).is_some_and(|response| response.result.is_some())
     }
 
     /// Has its readers served a stale response instead, if there is one that survives `failure`.
     pub(super) fn falls_back(&mut self, failure: OriginFailure, cx: &mut FetchCx<'_>) -> bool {
-        let (now, unsaid) = (cx.reactor.now().mono, cx.core.settings.limits.stale_if_unreachable);
+        let (now, unsaid) = (cx.reactor.now().mono, cx.shared.settings.limits.stale_if_unreachable);
         let survives = |object: &Arc<Object>| object.freshness().survives(failure, unsaid, now);
-        let Some(object) = self.order.fallback.take().filter(survives) else { return false };
-        if let Some(reply) = cx.core.replies.get_mut(self.reply) {
-            reply.publish(FetchResult::Stale { object, failure }, cx.reactor);
+        let Some(object) = self.request.fallback.take().filter(survives) else { return false };
+        if let Some(response) = cx.shared.responses.get_mut(self.response) {
+            response.publish(FetchResult::Stale { object, failure }, cx.reactor);
         }
         true
     }
@@ -214,10 +214,10 @@ impl Fetch {
     /// Lets go of what it holds.
     pub(super) fn let_go(&mut self, cx: &mut FetchCx<'_>) {
         self.drop_connection(cx);
-        self.input.release(&mut cx.core.buffers);
-        cx.core.memory.count(&mut self.held, 0);
+        self.input.release(&mut cx.shared.buffers);
+        cx.shared.memory.count(&mut self.held, 0);
         self.leave_upload(cx);
-        cx.core.release_reply(self.reply, cx.reactor);
+        cx.shared.release_response(self.response, cx.reactor);
     }
 
     /// Returns the bytes of memory it holds in buffers.
@@ -227,15 +227,15 @@ impl Fetch {
 
     /// Reads no more of the request's content.
     pub(super) fn leave_upload(&mut self, cx: &mut FetchCx<'_>) {
-        if let (Some(upload), Some(reader)) = (self.order.upload, self.reader.take()) {
-            cx.core.leave_upload(upload, reader, cx.reactor);
+        if let (Some(upload), Some(reader)) = (self.request.upload, self.reader.take()) {
+            cx.shared.leave_upload(upload, reader, cx.reactor);
         }
     }
 
     /// How the request's content is framed.
     pub(super) fn request_coding(&self) -> TransferCoding {
-        match self.order.head.framing() {
-            Framing::Chunked if self.order.gathered.is_none() => TransferCoding::Chunked,
+        match self.request.head.framing() {
+            Framing::Chunked if self.request.gathered.is_none() => TransferCoding::Chunked,
             _ => TransferCoding::Identity,
         }
     }
@@ -249,16 +249,16 @@ impl Fetch {
         judge: impl FnOnce(&mut Presented, Response<'_>) -> R,
     ) -> R {
         let response = Response {
-            uri: &self.order.route.uri,
+            uri: &self.request.route.uri,
             status,
             fields,
             is_coded: false,
-            targets: cx.core.settings.targets(),
-            rules: &cx.core.settings.freshness_rules,
-            store_cookies: cx.core.settings.store_cookies,
+            targets: cx.shared.settings.targets(),
+            rules: &cx.shared.settings.freshness_rules,
+            store_cookies: cx.shared.settings.store_cookies,
             sent: self.sent_at,
             now: cx.reactor.now(),
         };
-        judge(&mut self.order.presented, response)
+        judge(&mut self.request.presented, response)
     }
 }

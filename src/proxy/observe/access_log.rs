@@ -50,9 +50,9 @@ impl AccessLog {
     }
 
     /// Adds the line of an exchange that is over.
-    pub(crate) fn record(&mut self, journal: &ExchangeRecord, settings: &Settings, now: Now) {
+    pub(crate) fn record(&mut self, record: &ExchangeRecord, settings: &Settings, now: Now) {
         if let Some(format) = settings.log {
-            log_format::write(journal, format, now, &mut self.dates, &mut self.lines);
+            log_format::write(record, format, now, &mut self.dates, &mut self.lines);
         }
     }
 

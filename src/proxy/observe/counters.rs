@@ -37,13 +37,13 @@ pub(crate) struct Counters {
 
 impl Counters {
     /// Counts an exchange that is over.
-    pub(crate) fn count(&mut self, journal: &ExchangeRecord) {
-        let (requests, sent) = &mut self.outcomes[journal.outcome as usize];
+    pub(crate) fn count(&mut self, record: &ExchangeRecord) {
+        let (requests, sent) = &mut self.outcomes[record.outcome as usize];
         *requests += 1;
-        *sent += journal.sent;
-        self.reported += u64::from(journal.reported.is_some());
-        let Some(reason) = journal.reason.as_deref() else { return };
-        if journal.outcome == Outcome::Denied {
+        *sent += record.sent;
+        self.reported += u64::from(record.reported.is_some());
+        let Some(reason) = record.reason.as_deref() else { return };
+        if record.outcome == Outcome::Denied {
             // Rules are many, and counted together.
             add(&mut self.denials, reason.split(' ').next().unwrap_or_default());
         } else if let Some(waited_for) = reason.strip_suffix("-timeout") {

@@ -82,7 +82,7 @@ impl ExchangeRecord {
     }
 
     /// Takes note of what was found out or decided.
-    pub(crate) fn note(&mut self, event: TraceEvent) {
+    pub(crate) fn add(&mut self, event: TraceEvent) {
         match &event {
             TraceEvent::Reported(rule) => {
                 self.reported.get_or_insert_with(|| rule.reason());

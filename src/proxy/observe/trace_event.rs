@@ -136,7 +136,7 @@ impl Display for TraceEvent {
             Self::Allowed(to) if to.is_empty() => f.write_str("allowed"),
             Self::Allowed(to) => write!(f, "allowed, to {}", joined(to)),
             Self::Failed(error) => {
-                let (verdict, reason) = (error.verdict(), error.reason());
+                let (verdict, reason) = (error.error_status(), error.reason());
                 let word = if error.is_denial() { "denied" } else { "refused" };
                 write!(f, "{word} with {} ({reason}): {}", verdict.status, error)
             }
@@ -175,7 +175,7 @@ impl TraceEvent {
 
     /// A JSON object that says the same, field by field.
     pub(crate) fn json(&self, out: &mut String) {
-        let mut object = Fields::begin(out, "event", self.name());
+        let mut object = JsonFields::begin(out, "event", self.name());
         match self {
             Self::Asked(method, target, client) => {
                 object.text("method", method).text("url", target).display("client", client)
@@ -214,7 +214,7 @@ impl TraceEvent {
                 let word = if error.is_denial() { "denied" } else { "refused" };
                 object
                     .text("verdict", word)
-                    .number("status", error.verdict().status.code().into())
+                    .number("status", error.error_status().status.code().into())
                     .text("reason", &error.reason())
                     .text("text", &error.to_string())
             }
@@ -227,7 +227,7 @@ impl TraceEvent {
 }
 
 impl Stored {
-    fn json<'a, 'b>(&self, object: &'a mut Fields<'b>) -> &'a mut Fields<'b> {
+    fn json<'a, 'b>(&self, object: &'a mut JsonFields<'b>) -> &'a mut JsonFields<'b> {
         object
             .number("status", self.status.into())
             .number("here", self.here)
@@ -247,9 +247,9 @@ fn joined<T: ToString>(items: &[T]) -> String {
 }
 
 /// The fields of a JSON object that is being written.
-struct Fields<'a>(&'a mut String);
+struct JsonFields<'a>(&'a mut String);
 
-impl<'a> Fields<'a> {
+impl<'a> JsonFields<'a> {
     fn begin(out: &'a mut String, name: &str, value: &str) -> Self {
         out.push('{');
         push_quoted(out, name);

@@ -65,25 +65,25 @@ impl Dial {
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
         if !self.complete {
-            ready!(self.take_addresses(reactor, core))?;
+            ready!(self.take_addresses(reactor, shared))?;
         }
         let now = reactor.now().mono;
         let Some(connector) = &mut self.connector else { return Poll::Pending };
         let connected = connector.drive(reactor);
-        core.failed.note(connector, now);
+        shared.failed.note(connector, now);
         let connected = ready!(connected);
-        self.leave_name(core);
+        self.leave_name(shared);
         Poll::Ready(match connected {
             Ok((io, address)) => Ok(OriginConnection::new(io, address, now)),
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
             Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
-                if !self.made_room && core.pool.shed_some(reactor) {
+                if !self.made_room && shared.pool.shed_some(reactor) {
                     self.made_room = true;
                     (self.connector, self.judged, self.complete) = (None, None, false);
-                    return self.drive(reactor, core);
+                    return self.drive(reactor, shared);
                 }
                 Err(ExchangeError::Overloaded)
             }
@@ -102,14 +102,14 @@ impl Dial {
     fn take_addresses(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
     ) -> Poll<Result<(), ExchangeError>> {
-        let found = self.look_up(reactor, core);
+        let found = self.look_up(reactor, shared);
         match (&mut self.connector, found) {
             (None, Poll::Pending) => return Poll::Pending,
             (None, Poll::Ready(Err(error))) => return Poll::Ready(Err(error)),
             (None, Poll::Ready(Ok(allowed))) => {
-                self.connector = Some(self.connect_to(allowed, reactor.now().mono, core));
+                self.connector = Some(self.connect_to(allowed, reactor.now().mono, shared));
             }
             (Some(_), Poll::Pending) => {}
             (Some(connector), Poll::Ready(Ok(allowed))) => connector.update(allowed),
@@ -123,8 +123,8 @@ impl Dial {
 
     /// Begins to try addresses, in the time that is left. There is none only if the loop stood still
     /// while they were looked up, for which no address is to blame: then they have it from now on.
-    fn connect_to(&self, addresses: Vec<SocketAddr>, now: Instant, core: &Shared) -> Connector {
-        let limits = &core.settings.limits;
+    fn connect_to(&self, addresses: Vec<SocketAddr>, now: Instant, shared: &Shared) -> Connector {
+        let limits = &shared.settings.limits;
         let left = self.deadline.saturating_duration_since(now);
         let time = if left.is_zero() { limits.connect_timeout } else { left };
         Connector::new(self.owner, addresses, now, limits.connect_stagger, time)
@@ -136,23 +136,23 @@ impl Dial {
     pub(crate) fn look_up(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
-        let Addresses { list, complete } = ready!(self.addresses(reactor, core)?);
+        let Addresses { list, complete } = ready!(self.addresses(reactor, shared)?);
         let now = reactor.now().mono;
         let known = self.judged.as_ref().is_some_and(|judged| Arc::ptr_eq(judged, &list));
         self.complete = complete;
         if known && !complete && now < self.deadline {
             return Poll::Pending;
         }
-        let allowed = self.allowed(&list, core);
+        let allowed = self.allowed(&list, shared);
         self.judged = Some(list);
         match allowed {
             Err(_) if !complete && now < self.deadline => Poll::Pending,
             Err(denial) => Poll::Ready(Err(denial)),
             Ok(mut allowed) => {
                 interleave_families(&mut allowed);
-                core.failed.put_last(&mut allowed, now);
+                shared.failed.put_last(&mut allowed, now);
                 Poll::Ready(Ok(allowed))
             }
         }
@@ -162,13 +162,13 @@ impl Dial {
     pub(crate) fn all_addresses(
         &self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
     ) -> Poll<Result<Arc<[IpAddr]>, ExchangeError>> {
-        let found = ready!(self.addresses(reactor, core)?);
+        let found = ready!(self.addresses(reactor, shared)?);
         if !found.complete && reactor.now().mono < self.deadline {
             return Poll::Pending;
         }
-        self.leave_name(core);
+        self.leave_name(shared);
         Poll::Ready(Ok(found.list))
     }
 
@@ -176,7 +176,7 @@ impl Dial {
     fn addresses(
         &self,
         reactor: &mut Reactor<Mail>,
-        core: &mut Shared,
+        shared: &mut Shared,
     ) -> Poll<Result<Addresses, ExchangeError>> {
         let name = match &self.route.host {
             Host::Address(address) => {
@@ -185,7 +185,8 @@ impl Dial {
             }
             Host::Name(name) => name,
         };
-        let Poll::Ready(answer) = core.names.look_up(name, self.owner, self.share, reactor) else {
+        let Poll::Ready(answer) = shared.names.look_up(name, self.owner, self.share, reactor)
+        else {
             let late = reactor.now().mono >= self.deadline;
             let timeout = ExchangeError::DnsTimeout(None);
             return if late { Poll::Ready(Err(timeout)) } else { Poll::Pending };
@@ -211,17 +212,17 @@ impl Dial {
     }
 
     /// Closes what it has begun, and waits for nothing any more.
-    pub(crate) fn cancel(&mut self, reactor: &mut Reactor<Mail>, core: &mut Shared) {
-        self.leave_name(core);
+    pub(crate) fn cancel(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
+        self.leave_name(shared);
         if let Some(mut connector) = self.connector.take() {
             connector.cancel(reactor);
         }
     }
 
     /// Waits for no address any more.
-    fn leave_name(&self, core: &mut Shared) {
+    fn leave_name(&self, shared: &mut Shared) {
         if let Host::Name(name) = &self.route.host {
-            core.names.leave(name, self.owner);
+            shared.names.leave(name, self.owner);
         }
     }
 
@@ -230,12 +231,12 @@ impl Dial {
     fn allowed(
         &mut self,
         addresses: &[IpAddr],
-        core: &Shared,
+        shared: &Shared,
     ) -> Result<Vec<SocketAddr>, ExchangeError> {
         let mut denial = None;
         let mut allowed = Vec::with_capacity(addresses.len());
         for &address in addresses {
-            match self.route.judge(address, core) {
+            match self.route.check_address(address, shared) {
                 Ok(rule) => {
                     allowed.push(SocketAddr::new(address, self.route.port));
                     self.reported = self.reported.take().or(rule);

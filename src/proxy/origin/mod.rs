@@ -14,17 +14,17 @@ use crate::proxy::shared::Shared;
 impl Route {
     /// Whether `address`, which the host has, may be dialled; if so, the rule that would have denied it
     /// if it were not only written down.
-    pub(super) fn judge(
+    pub(super) fn check_address(
         &self,
         address: IpAddr,
-        core: &Shared,
+        shared: &Shared,
     ) -> Result<Option<RuleRef>, ExchangeError> {
-        self.judge_by(address, &core.settings, &core.own)
+        self.check_address_by(address, &shared.settings, &shared.interfaces)
     }
 
     /// Whether what was fetched `from` an address for somebody else may be served to who asks now: a
     /// name may have led others to where this client may not go.
-    pub(super) fn may_reuse_from(&self, from: Option<IpAddr>, core: &Shared) -> bool {
-        from.is_none_or(|address| self.judge(address, core).is_ok())
+    pub(super) fn may_reuse_from(&self, from: Option<IpAddr>, shared: &Shared) -> bool {
+        from.is_none_or(|address| self.check_address(address, shared).is_ok())
     }
 }

@@ -97,12 +97,12 @@ impl<'a> Behind<'a> {
         head.field("X-Forwarded-Host", public.as_bytes());
 
         let of_client = |node| Said { node, asked: Some((&public, scheme)) };
-        let own = match self.nodes.is_empty() {
+        let element = match self.nodes.is_empty() {
             true => of_client(self.peer),
             false => Said { node: self.peer, asked: Some((host, "http")) },
         };
         if self.agrees {
-            head.list("Forwarded", lines(Name::Forwarded), |out| own.push_to(out));
+            head.list("Forwarded", lines(Name::Forwarded), |out| element.push_to(out));
         } else {
             let client = self.nodes.iter().take(1).map(|&node| of_client(node));
             let proxies = self.nodes.iter().skip(1).map(|&node| Said { node, asked: None });
@@ -111,7 +111,7 @@ impl<'a> Behind<'a> {
                     said.push_to(out);
                     push(out, ", ");
                 }
-                own.push_to(out);
+                element.push_to(out);
             });
         }
     }
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn a_forwarded_that_disagrees_or_has_no_end_is_written_anew() {
         let list = ("X-Forwarded-For", "192.0.2.1");
-        let own = "for=10.0.0.1;host=\"h.test\";proto=http";
+        let element = "for=10.0.0.1;host=\"h.test\";proto=http";
         for (forwarded, anew) in [
             ("for=192.0.2.1", false),
             ("for=192.0.2.1;proto=http, for=10.0.0.7", false),
@@ -346,13 +346,13 @@ mod tests {
             ("", true),
         ] {
             let expected = match anew {
-                true => format!("for=192.0.2.1;host=\"h.test\";proto=http, {own}"),
-                false => format!("{forwarded}, {own}"),
+                true => format!("for=192.0.2.1;host=\"h.test\";proto=http, {element}"),
+                false => format!("{forwarded}, {element}"),
             };
             assert_eq!(told(&[list, ("Forwarded", forwarded)])[3], expected, "{forwarded}");
         }
         let https = [list, ("X-Forwarded-Proto", "https"), ("Forwarded", "for=192.0.2.1")];
-        let expected = format!("for=192.0.2.1;host=\"h.test\";proto=https, {own}");
+        let expected = format!("for=192.0.2.1;host=\"h.test\";proto=https, {element}");
         assert_eq!(told(&https)[3], expected, "proto is missing");
     }
 }

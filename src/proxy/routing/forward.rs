@@ -11,15 +11,15 @@ use crate::proxy::settings::Settings;
 use crate::proxy::settings::origin::authority_text;
 
 use super::decision::Routed;
-use super::local_addresses::InterfaceCache;
+use super::interface_cache::InterfaceCache;
 use super::origin_key::OriginKey;
 use super::route::{Route, target_uri};
 
 pub(super) fn forward(
     request: &RequestHead,
-    journal: &mut ExchangeRecord,
+    record: &mut ExchangeRecord,
     settings: &Settings,
-    own: &InterfaceCache,
+    interfaces: &InterfaceCache,
 ) -> Result<Routed, ExchangeError> {
     let unserved = |what| Err(ExchangeError::NotSupported(what));
     let connect = request.method() == Method::Connect;
@@ -33,13 +33,13 @@ pub(super) fn forward(
         return unserved(if https { NotSupported::Https } else { NotSupported::Scheme });
     }
     let Ok(host) = Host::parse(authority.host) else { return unserved(NotSupported::Host) };
-    journal.trace(|| TraceEvent::Read(authority.host.to_owned(), host.clone()));
+    record.trace(|| TraceEvent::Read(authority.host.to_owned(), host.clone()));
     let port = authority.port.unwrap_or(80);
-    let asker = journal.asker(request);
-    let judged = settings.destinations.check_request(&asker, &host, port, own.known()?);
+    let asker = record.asker(request);
+    let judged = settings.destinations.check_request(&asker, &host, port, interfaces.known()?);
     let judgement = judged.map_err(ExchangeError::Denied)?;
     if let Some(rule) = judgement.reported() {
-        journal.note(TraceEvent::Reported(rule.clone()));
+        record.add(TraceEvent::Reported(rule.clone()));
     }
     let text = authority_text(&host, port, (!connect).then_some(80));
     let (uri, span) = if connect {
@@ -47,7 +47,7 @@ pub(super) fn forward(
     } else {
         target_uri("http", &text, request.path_and_query())
     };
-    journal.note(TraceEvent::Routed(Arc::clone(&uri)));
+    record.add(TraceEvent::Routed(Arc::clone(&uri)));
     let route = Route {
         target: asks_about_all(request).then(|| "*".to_owned()),
         host_field: None,

@@ -3,7 +3,7 @@
 pub(crate) mod client_address;
 pub(super) mod decision;
 mod forward;
-pub(crate) mod local_addresses;
+pub(crate) mod interface_cache;
 pub(crate) mod origin_key;
 mod reverse;
 pub(super) mod route;
@@ -20,17 +20,17 @@ use crate::proxy::settings::Settings;
 use client_address::Behind;
 use decision::Routed;
 use forward::forward;
-use local_addresses::InterfaceCache;
+use interface_cache::InterfaceCache;
 use reverse::to_origin;
 
 /// Routes the request whose journal it is. `own` says what this machine is itself.
 pub(super) fn route(
     request: &RequestHead,
-    journal: &mut ExchangeRecord,
+    record: &mut ExchangeRecord,
     settings: &Settings,
-    own: &InterfaceCache,
+    interfaces: &InterfaceCache,
 ) -> Result<Routed, ExchangeError> {
-    let client = journal.client.ip();
+    let client = record.client.ip();
     if !settings.admits(client) {
         return Err(ExchangeError::ClientDenied(client.to_canonical()));
     }
@@ -44,10 +44,10 @@ pub(super) fn route(
         Some(origin) => {
             let behind = Behind::of(client, request.fields(), settings);
             let route = to_origin(request, origin, &behind)?;
-            journal.note(TraceEvent::Routed(Arc::clone(&route.uri)));
+            record.add(TraceEvent::Routed(Arc::clone(&route.uri)));
             Ok(Routed::Fetch(route))
         }
-        None => forward(request, journal, settings, own),
+        None => forward(request, record, settings, interfaces),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::access::{Host, RuleDecision, RuleRef};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
 
-use super::local_addresses::InterfaceCache;
+use super::interface_cache::InterfaceCache;
 use super::origin_key::OriginKey;
 
 /// Where a request goes and as what.
@@ -47,14 +47,15 @@ impl Route {
     }
 
     /// The same by `settings`, and what is known of this machine.
-    pub(crate) fn judge_by(
+    pub(crate) fn check_address_by(
         &self,
         address: IpAddr,
         settings: &Settings,
-        own: &InterfaceCache,
+        interfaces: &InterfaceCache,
     ) -> Result<Option<RuleRef>, ExchangeError> {
         let Some(judgement) = &self.judgement else { return Ok(None) };
-        let judged = settings.destinations.judge(judgement, &self.host, address, own.known()?);
+        let judged =
+            settings.destinations.judge(judgement, &self.host, address, interfaces.known()?);
         judged.map_err(ExchangeError::Denied)
     }
 

@@ -20,7 +20,7 @@ pub struct ProtectionSpace {
     /// Where it is.
     pub path: PathPrefix,
     /// How users are recognized.
-    pub settings: auth::Settings,
+    pub settings: auth::AuthSettings,
     /// Its users, indexed for `settings`.
     pub accounts: Arc<RealmUsers>,
 }
@@ -28,7 +28,7 @@ pub struct ProtectionSpace {
 impl ProtectionSpace {
     /// A space at `path` for `users`. Takes time by their number.
     #[must_use]
-    pub fn new(path: PathPrefix, settings: auth::Settings, users: Users) -> Self {
+    pub fn new(path: PathPrefix, settings: auth::AuthSettings, users: Users) -> Self {
         let accounts = Arc::new(RealmUsers::new(users, &settings));
         Self { path, settings, accounts }
     }

@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(100);
 impl Worker {
     /// Takes some of the connections that wait; more of them in the next turn.
     pub(super) fn accept(&mut self, id: Id<ClientListener>, reactor: &mut Reactor<Mail>) {
-        let room = self.core.admission.room();
+        let room = self.shared.admission.room();
         let Some(gate) = self.listeners.get_mut(id) else { return };
         let address = gate.listener.address();
         let (newcomers, ended) = gate.take(room, reactor);
@@ -30,7 +30,7 @@ impl Worker {
             !admitted // the one beyond all places is the last
         });
         if waiting.is_some() {
-            self.core.admission.reach();
+            self.shared.admission.reach();
             retry = Some(reactor.now().mono + RETRY);
         }
         reactor.set_deadline(id.token(), retry);
@@ -61,26 +61,26 @@ impl Worker {
         let now = reactor.now().mono;
         let address = between.0.ip();
         let client = client_network(address);
-        let newcomer = Newcomer { client, brings_many: self.core.settings.brings_many(address) };
-        if self.core.admission.room() == 0 {
+        let newcomer = Newcomer { client, brings_many: self.shared.settings.brings_many(address) };
+        if self.shared.admission.room() == 0 {
             self.shed_idle(None, IDLE, reactor);
         }
-        let is_first = newcomer.brings_many || self.core.admission.holds(client) == 0;
-        if self.core.admission.room() == 0 && is_first {
+        let is_first = newcomer.brings_many || self.shared.admission.holds(client) == 0;
+        if self.shared.admission.room() == 0 && is_first {
             return false;
         }
-        if !self.core.admission.admits(newcomer, now) {
+        if !self.shared.admission.admits(newcomer, now) {
             // A client that has none yet is refused for others, of whom some may have waited for long.
-            let of = Some(client).filter(|client| self.core.admission.holds(*client) > 0);
+            let of = Some(client).filter(|client| self.shared.admission.holds(*client) > 0);
             self.shed_idle(of, IDLE, reactor);
-            if !self.core.admission.admits(newcomer, now) {
-                self.core.admission.refuse();
+            if !self.shared.admission.admits(newcomer, now) {
+                self.shared.admission.refuse();
                 reactor.close(io);
                 return true;
             }
         }
-        self.core.admission.enter(client);
-        let until = now + self.core.settings.limits.header_timeout;
+        self.shared.admission.enter(client);
+        let until = now + self.shared.settings.limits.header_timeout;
         let id = self.clients.insert_with(|id| Client::new(id, io, between, now, until));
         reactor.set_owner(io, id.token());
         true
@@ -88,7 +88,7 @@ impl Worker {
 
     /// Has the connections come that wait to be accepted, once there is ample room.
     pub(super) fn resume(&mut self, reactor: &mut Reactor<Mail>) {
-        if self.core.admission.has_ample_room() {
+        if self.shared.admission.has_ample_room() {
             let waiting = self.listeners.iter().filter(|(_, gate)| gate.waiting.is_some());
             waiting.for_each(|(id, _)| reactor.wake(id.token()));
         }

@@ -10,41 +10,42 @@ use super::Worker;
 impl Worker {
     /// Panics if the books of any part do not agree; for simulations.
     pub fn check(&self) {
-        self.core.cache.check();
-        self.core.pool.check();
-        self.core.names.check();
-        self.core.replies.iter().for_each(|(_, reply)| reply.body.check());
-        self.core.uploads.iter().for_each(|(_, body)| body.check());
+        self.shared.cache.check();
+        self.shared.pool.check();
+        self.shared.names.check();
+        self.shared.responses.iter().for_each(|(_, response)| response.body.check());
+        self.shared.uploads.iter().for_each(|(_, body)| body.check());
         self.check_places();
         self.check_memory();
         self.check_password_waiters();
         self.check_address_waiters();
-        assert!(self.core.cache.busy() <= self.fetches.len(), "what is busy is fetched");
+        assert!(self.shared.cache.busy() <= self.fetches.len(), "what is busy is fetched");
     }
 
     fn check_places(&self) {
         let clients = self.clients.iter().map(|(_, client)| client.network());
         let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.network());
-        self.core.admission.check(clients.chain(tunnels));
+        self.shared.admission.check(clients.chain(tunnels));
     }
 
     fn check_memory(&self) {
-        for (_, reply) in self.core.replies.iter() {
-            let counted = (reply.accounted, reply.passing);
-            assert_eq!(counted, reply.holds(), "what a response holds is counted");
+        for (_, response) in self.shared.responses.iter() {
+            let counted = (response.accounted, response.passing);
+            assert_eq!(counted, response.holds(), "what a response holds is counted");
         }
-        let kept: usize = self.core.replies.iter().map(|(_, reply)| reply.accounted).sum();
-        assert_eq!(kept, self.core.cache.under_way(), "the cache counts all that is kept");
-        let replies = self.core.replies.iter().map(|(_, reply)| reply.passing);
+        let kept: usize =
+            self.shared.responses.iter().map(|(_, response)| response.accounted).sum();
+        assert_eq!(kept, self.shared.cache.under_way(), "the cache counts all that is kept");
+        let replies = self.shared.responses.iter().map(|(_, response)| response.passing);
         let clients = self.clients.iter().map(|(_, client)| client.held);
         let fetches = self.fetches.iter().map(|(_, fetch)| fetch.held);
         let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.held);
         let held: usize = replies.chain(clients).chain(fetches).chain(tunnels).sum();
-        assert_eq!(held, self.core.memory.held(), "memory of connections is counted");
+        assert_eq!(held, self.shared.memory.held(), "memory of connections is counted");
     }
 
     fn check_password_waiters(&self) {
-        for token in self.core.door.iter().flat_map(Authentication::waiting) {
+        for token in self.shared.authentication.iter().flat_map(Authentication::waiting) {
             let client = token.id().and_then(|id| self.clients.get(id));
             let waits = client.is_some_and(Client::waits_for_password);
             assert!(waits, "who is woken when a password is known waits for that");
@@ -52,7 +53,7 @@ impl Worker {
     }
 
     fn check_address_waiters(&self) {
-        for (name, token) in self.core.names.waiters() {
+        for (name, token) in self.shared.names.waiters() {
             let client = token.id().and_then(|id| self.clients.get(id));
             let fetch = token.id().and_then(|id| self.fetches.get(id));
             let dial = fetch.and_then(|fetch| fetch.dial.as_ref());

@@ -82,7 +82,7 @@ impl Worker {
         })?;
         let gate = self.listeners.get(id);
         let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
-        self.core.own.add_listener(address);
+        self.shared.interfaces.add_listener(address);
         Ok(address)
     }
 
@@ -90,7 +90,7 @@ impl Worker {
     ///
     /// # Errors
     /// If it cannot be registered.
-    pub fn adopt(
+    pub fn listen_on(
         &mut self,
         reactor: &mut Reactor<Mail>,
         listener: TcpListener,
@@ -99,12 +99,12 @@ impl Worker {
         self.listeners.try_insert_with(|id| {
             Listener::adopt(reactor, listener, id.token()).map(ClientListener::new)
         })?;
-        self.core.own.add_listener(address);
+        self.shared.interfaces.add_listener(address);
         Ok(address)
     }
 
     /// Takes `address` for one it listens on, which is no destination.
     pub fn add_local_listener(&mut self, address: SocketAddr) {
-        self.core.own.add_listener(address);
+        self.shared.interfaces.add_listener(address);
     }
 }

@@ -41,7 +41,7 @@ pub struct Worker {
     clients: Arena<Client>,
     fetches: Arena<Fetch>,
     tunnels: Arena<Tunnel>,
-    core: Shared,
+    shared: Shared,
     admin: AdminServer,
     explain_tasks: Arena<ExplainTask>,
     housekeeping: Id<Housekeeping>,
@@ -103,7 +103,7 @@ impl Worker {
             explain_tasks: Arena::new(),
             drain_until: None,
             stopped: false,
-            core: Shared::new(settings, surroundings, bearable),
+            shared: Shared::new(settings, surroundings, bearable),
         }
     }
 
@@ -118,7 +118,7 @@ impl Worker {
 
     /// Begins to explain what would become of a request. Name servers may be asked, nobody else.
     pub fn explain(&mut self, question: ExplainQuery, reactor: &mut Reactor<Mail>) {
-        let explaining = Explainer::new(question, reactor.now(), &self.core);
+        let explaining = Explainer::new(question, reactor.now(), &self.shared);
         let id = self.explain_tasks.insert(ExplainTask::new(explaining));
         reactor.wake(id.token());
     }
@@ -138,7 +138,7 @@ impl Worker {
     /// From now on, clients are told of a `command` that explains what rules deny, with the request
     /// behind it.
     pub fn offer_explanations(&mut self, command: String) {
-        self.core.explain = Some(command);
+        self.shared.explain = Some(command);
     }
 
     /// A reload, or a plan of one, that an operator waits for; for some seconds.
@@ -160,7 +160,7 @@ impl Worker {
     /// itself.
     #[must_use]
     pub const fn settings(&self) -> &Arc<Settings> {
-        &self.core.settings
+        &self.shared.settings
     }
 
     /// Serves figures at `/metrics` at an endpoint, such as an address, for Prometheus; says which
@@ -174,7 +174,7 @@ impl Worker {
         endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
         let address = self.admin.listen(reactor, endpoint.into())?;
-        self.core.own.add_listener(address);
+        self.shared.interfaces.add_listener(address);
         Ok(address)
     }
 
@@ -184,20 +184,20 @@ impl Worker {
             Command::Drain => self.drain(reactor),
             Command::Stop => self.stopped = true,
             Command::Reload(settings) => self.reload(settings, reactor),
-            Command::Reopen => self.core.log.reopen(),
+            Command::Reopen => self.shared.log.reopen(),
         }
     }
 
     /// Whether it has nothing more to do: it was stopped, or drained and is empty.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.stopped || (self.core.draining && self.listeners.is_empty() && self.is_empty())
+        self.stopped || (self.shared.draining && self.listeners.is_empty() && self.is_empty())
     }
 
     /// Whether it was told to drain.
     #[must_use]
     pub const fn is_draining(&self) -> bool {
-        self.core.draining
+        self.shared.draining
     }
 
     /// Clients and tunnels that are open.
@@ -208,13 +208,13 @@ impl Worker {
 
     /// A line for the operator about something that has come about.
     pub fn take_notice(&mut self) -> Option<String> {
-        self.core.admission.take_notice()
+        self.shared.admission.take_notice()
     }
 
     /// A file about names that was read once and cannot be any more: it counts as it was.
     #[must_use]
     pub fn lost_file(&self) -> Option<&Path> {
-        self.core.names.lost_file()
+        self.shared.names.lost_file()
     }
 
     /// What is still going on, one line each; for a drain that takes too long.
@@ -232,52 +232,52 @@ impl Worker {
         self.clients.is_empty()
             && self.fetches.is_empty()
             && self.tunnels.is_empty()
-            && self.core.replies.is_empty()
-            && self.core.uploads.is_empty()
+            && self.shared.responses.is_empty()
+            && self.shared.uploads.is_empty()
     }
 
     /// Idle connections to origins.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
-        self.core.pool.len()
+        self.shared.pool.len()
     }
 
     /// What the cache holds.
     #[must_use]
     pub fn cache_stats(&self) -> crate::cache::CacheStats {
-        self.core.cache.stats()
+        self.shared.cache.stats()
     }
 
     /// Whether the heap is worth another look.
     #[must_use]
     pub const fn wants_heap_sample(&self) -> bool {
-        self.core.cache.wants_heap_sample()
+        self.shared.cache.wants_heap_sample()
     }
 
     /// Says how many bytes of its heap the process uses, and how many the allocator holds for that:
     /// the cache counts those, too. Without an allocator that knows, it counts what it asked for.
     pub fn set_heap_usage(&mut self, used: usize, held: usize) {
-        self.core.cache.set_heap_usage(used, held);
+        self.shared.cache.set_heap_usage(used, held);
     }
 
     /// Figures about what it has done and is doing.
     #[must_use]
     pub fn stats(&self, load: &LoopStats) -> Stats {
-        Stats::of(&self.core.counters, &self.gauges(), load)
+        Stats::of(&self.shared.counters, &self.gauges(), load)
     }
 
     fn gauges(&self) -> Gauges {
         Gauges {
-            cache: self.core.cache.stats(),
+            cache: self.shared.cache.stats(),
             clients: self.clients.len(),
             tunnels: self.tunnels.len(),
             fetching: self.fetches.len(),
-            pooled: self.core.pool.len(),
-            passwords: self.core.door.as_ref().map_or(0, Authentication::pending),
-            lost_log_lines: self.core.log.lost(),
-            strays: self.core.pool.strays(),
-            refused: self.core.admission.refused(),
-            memory: self.core.memory.held(),
+            pooled: self.shared.pool.len(),
+            passwords: self.shared.authentication.as_ref().map_or(0, Authentication::pending),
+            lost_log_lines: self.shared.log.lost(),
+            strays: self.shared.pool.strays(),
+            refused: self.shared.admission.refused(),
+            memory: self.shared.memory.held(),
         }
     }
 
@@ -285,28 +285,28 @@ impl Worker {
     /// to take a part of something for the whole.
     pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
         self.give_up_all("drain-timeout", reactor);
-        self.admin.close(reactor, &mut self.core);
-        self.core.names.close(reactor);
-        self.core.log.flush();
+        self.admin.close(reactor, &mut self.shared);
+        self.shared.names.close(reactor);
+        self.shared.log.flush();
     }
 
     fn drain(&mut self, reactor: &mut Reactor<Mail>) {
-        if std::mem::replace(&mut self.core.draining, true) {
+        if std::mem::replace(&mut self.shared.draining, true) {
             return;
         }
-        let until = reactor.now().mono + self.core.settings.limits.drain_timeout;
+        let until = reactor.now().mono + self.shared.settings.limits.drain_timeout;
         self.drain_until = Some(until);
         reactor.set_deadline(self.housekeeping.token(), Some(until));
         for (id, gate) in self.listeners.iter_mut() {
             gate.drain();
             reactor.wake(id.token());
         }
-        self.core.pool.clear(reactor);
+        self.shared.pool.clear(reactor);
         self.clients.iter().for_each(|(id, _)| reactor.wake(id.token()));
     }
 
     fn reload(&mut self, settings: Arc<Settings>, reactor: &mut Reactor<Mail>) {
-        self.core.reload(settings, self.client_capacity, reactor);
+        self.shared.reload(settings, self.client_capacity, reactor);
         self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
         self.resume(reactor);
     }
@@ -315,7 +315,7 @@ impl Worker {
         let Some(client) = self.clients.get_mut(id) else { return };
         let mut cx = ClientCx {
             reactor,
-            core: &mut self.core,
+            shared: &mut self.shared,
             fetches: &mut self.fetches,
             tunnels: &mut self.tunnels,
             budget: Budget::default(),
@@ -329,22 +329,22 @@ impl Worker {
             }
             Next::HandedOver => {
                 if let Some(mut client) = self.clients.remove(id) {
-                    client.hand_over(reactor, &mut self.core);
+                    client.hand_over(reactor, &mut self.shared);
                 }
             }
             Next::Go(_) | Next::Park => {
-                let held = client.holds(&self.core);
-                self.core.memory.count(&mut client.held, held);
+                let held = client.holds(&self.shared);
+                self.shared.memory.count(&mut client.held, held);
             }
         }
     }
 
     fn drive_fetch(&mut self, id: Id<Fetch>, reactor: &mut Reactor<Mail>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        let mut cx = FetchCx { reactor, core: &mut self.core, budget: Budget::default() };
+        let mut cx = FetchCx { reactor, shared: &mut self.shared, budget: Budget::default() };
         if fetch.drive(&mut cx) {
             let held = fetch.holds();
-            self.core.memory.count(&mut fetch.held, held);
+            self.shared.memory.count(&mut fetch.held, held);
         } else {
             self.fetches.remove(id);
         }
@@ -352,25 +352,25 @@ impl Worker {
 
     fn drive_tunnel(&mut self, id: Id<Tunnel>, reactor: &mut Reactor<Mail>) {
         let Some(tunnel) = self.tunnels.get_mut(id) else { return };
-        if tunnel.drive(reactor, &mut self.core) {
+        if tunnel.drive(reactor, &mut self.shared) {
             let held = tunnel.holds();
-            self.core.memory.count(&mut tunnel.held, held);
+            self.shared.memory.count(&mut tunnel.held, held);
         } else {
             if let Some(tunnel) = self.tunnels.remove(id) {
-                tunnel.end(reactor, &mut self.core);
+                tunnel.end(reactor, &mut self.shared);
             }
             self.resume(reactor);
         }
     }
 
     fn drive_idle(&mut self, id: Id<Idle>, reactor: &mut Reactor<Mail>) {
-        self.core.pool.drive(id, &self.core.settings.limits, reactor);
-        self.core.forget_doubtful();
+        self.shared.pool.drive(id, &self.shared.settings.limits, reactor);
+        self.shared.forget_doubtful();
     }
 
     fn keep_house(&mut self, reactor: &Reactor<Mail>) {
-        self.core.log.flush();
-        self.core.cache.run_deferred();
+        self.shared.log.flush();
+        self.shared.cache.run_deferred();
         if self.drain_until.is_some_and(|until| reactor.now().mono >= until) {
             self.stopped = true;
         }
@@ -383,15 +383,17 @@ impl App for Worker {
     fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
         match event {
             Event::Mail(Mail::Resolved(name, addresses)) => {
-                self.core.names.answered(&name, addresses, reactor.now().mono, reactor);
+                self.shared.names.answered(&name, addresses, reactor.now().mono, reactor);
             }
             Event::Mail(Mail::Verified(done)) => {
                 let now = reactor.now();
-                if let Some(door) = &mut self.core.door {
-                    door.verification_done(done, now, reactor);
+                if let Some(authentication) = &mut self.shared.authentication {
+                    authentication.verification_done(done, now, reactor);
                 }
             }
-            Event::Mail(Mail::Addresses(addresses)) => self.core.own.set_addresses(addresses),
+            Event::Mail(Mail::Addresses(addresses)) => {
+                self.shared.interfaces.set_addresses(addresses);
+            }
             Event::Mail(Mail::Command(command)) => self.command(command, reactor),
             // The program around it takes its mail, and turns signals into commands.
             Event::Mail(Mail::Program(_)) | Event::Signal(_) => {}
@@ -405,28 +407,28 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
                 } else if token.id::<ResolverTask>().is_some() {
-                    self.core.names.drive(token, reactor);
+                    self.shared.names.drive(token, reactor);
                 } else if let Some(id) = token.id::<ClientListener>() {
                     self.accept(id, reactor);
                 } else if let Some(id) = token.id::<AdminConnection>() {
                     let gauges = self.gauges();
-                    self.admin.drive(id, reactor, &mut self.core, &gauges);
+                    self.admin.drive(id, reactor, &mut self.shared, &gauges);
                 } else if let Some(id) = token.id::<ExplainTask>() {
                     if let Some(inquiry) = self.explain_tasks.get_mut(id) {
-                        inquiry.drive(token, reactor, &mut self.core);
+                        inquiry.drive(token, reactor, &mut self.shared);
                     }
                 } else if let Some(id) = token.id::<AdminListener>() {
-                    self.admin.accept(id, reactor, &mut self.core);
+                    self.admin.accept(id, reactor, &mut self.shared);
                 } else {
                     self.keep_house(reactor);
                 }
             }
         }
-        self.core.free_retired();
-        if self.core.memory.is_exhausted() {
+        self.shared.free_retired();
+        if self.shared.memory.is_exhausted() {
             self.relieve_memory(reactor);
         }
-        if self.core.log.has_lines() || self.core.cache.has_work() {
+        if self.shared.log.has_lines() || self.shared.cache.has_work() {
             reactor.wake(self.housekeeping.token());
         }
     }

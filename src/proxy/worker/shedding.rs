@@ -40,7 +40,7 @@ impl Worker {
     /// else some that are idle.
     pub(super) fn shed(&mut self, reactor: &mut Reactor<Mail>) {
         if !self.shed_unread(reactor) {
-            self.core.pool.shed_some(reactor);
+            self.shared.pool.shed_some(reactor);
             self.shed_idle(None, Duration::ZERO, reactor);
         }
     }
@@ -87,14 +87,14 @@ impl Worker {
             |tunnel| (tunnel.held > 0).then_some(tunnel.moved_at),
             reactor.now().mono,
         );
-        let mut excess = self.core.memory.excess();
+        let mut excess = self.shared.memory.excess();
         for (.., connection) in stalled.into_iter().take(SHED) {
             if excess == 0 {
                 break;
             }
             // What a fetch holds for the client is free once the fetch has noticed.
             excess = excess.saturating_sub(self.frees(connection));
-            self.core.counters.relieved += 1;
+            self.shared.counters.relieved += 1;
             self.cut(connection, OVERLOADED, reactor);
         }
         self.resume(reactor);
@@ -104,7 +104,7 @@ impl Worker {
     fn frees(&self, connection: Sheddable) -> usize {
         match connection {
             Sheddable::Client(id) => {
-                self.clients.get(id).map_or(0, |client| client.held + client.passing(&self.core))
+                self.clients.get(id).map_or(0, |client| client.held + client.passing(&self.shared))
             }
             Sheddable::Tunnel(id) => self.tunnels.get(id).map_or(0, |tunnel| tunnel.held),
         }
@@ -135,7 +135,7 @@ impl Worker {
         for (connection, network, since) in clients.chain(tunnels).skip(from).take(LOOKED_AT) {
             work::count(work::LOOK_UP);
             seen += 1;
-            let holds = || Reverse(self.core.admission.holds(network));
+            let holds = || Reverse(self.shared.admission.holds(network));
             found.extend(since.map(|since| (holds(), since, connection)));
         }
         if seen == LOOKED_AT {
@@ -147,22 +147,22 @@ impl Worker {
 
     /// Closes an idle connection, unless something has come on it; returns true if it is closed.
     fn close_idle(&mut self, connection: Sheddable, reactor: &mut Reactor<Mail>) -> bool {
-        let core = &mut self.core;
+        let shared = &mut self.shared;
         match connection {
             Sheddable::Client(id) => {
                 let Some(client) = self.clients.get_mut(id) else { return false };
-                if !client.is_quiet(reactor, core) {
+                if !client.is_quiet(reactor, shared) {
                     return false;
                 }
                 if client.half_head_since().is_some() {
                     self.cut(connection, OVERLOADED, reactor);
                 } else if let Some(client) = self.clients.remove(id) {
-                    client.close_idle(reactor, core);
+                    client.close_idle(reactor, shared);
                 }
             }
             Sheddable::Tunnel(id) => {
                 let Some(tunnel) = self.tunnels.remove(id) else { return false };
-                tunnel.end_idle(OVERLOADED, reactor, core);
+                tunnel.end_idle(OVERLOADED, reactor, shared);
             }
         }
         true
@@ -175,7 +175,7 @@ impl Worker {
                 let Some(client) = self.clients.remove(id) else { return };
                 let mut cx = ClientCx {
                     reactor,
-                    core: &mut self.core,
+                    shared: &mut self.shared,
                     fetches: &mut self.fetches,
                     tunnels: &mut self.tunnels,
                     budget: Budget::default(),
@@ -184,7 +184,7 @@ impl Worker {
             }
             Sheddable::Tunnel(id) => {
                 let Some(tunnel) = self.tunnels.remove(id) else { return };
-                tunnel.give_up(reason, reactor, &mut self.core);
+                tunnel.give_up(reason, reactor, &mut self.shared);
             }
         }
     }
@@ -204,8 +204,8 @@ impl Worker {
         let unread: Vec<_> = unread.map(|(id, _)| id).collect();
         for &id in &unread {
             if let Some(mut fetch) = self.fetches.remove(id) {
-                let core = &mut self.core;
-                let mut cx = FetchCx { reactor, core, budget: Budget::default() };
+                let shared = &mut self.shared;
+                let mut cx = FetchCx { reactor, shared, budget: Budget::default() };
                 fetch.fail(&ExchangeError::ClientGone, &mut cx);
             }
         }

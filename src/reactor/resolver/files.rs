@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 
 /// A text that says something of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum NameSource {
     /// A file, which a thread reads when a name is looked up: first, and again when its time, length
     /// or place have changed. A file that does not exist is empty until it does; one that cannot be
     /// read any more, or has gone, is as it was. Only regular files are read.
@@ -29,9 +29,9 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameSources {
     /// Names that this machine knows itself: `hosts(5)`.
-    pub hosts: Source,
+    pub hosts: NameSource,
     /// The servers, and how they are asked: `resolv.conf(5)`.
-    pub resolv_conf: Source,
+    pub resolv_conf: NameSource,
     /// Servers to ask instead of those of `resolv_conf`; what else that says still holds.
     pub servers: Vec<SocketAddr>,
     /// True if queries spell names in random case ("0x20"), which makes answers harder to forge; see
@@ -43,8 +43,8 @@ impl Default for NameSources {
     /// The files of the system.
     fn default() -> Self {
         Self {
-            hosts: Source::File("/etc/hosts".into()),
-            resolv_conf: Source::File("/etc/resolv.conf".into()),
+            hosts: NameSource::File("/etc/hosts".into()),
+            resolv_conf: NameSource::File("/etc/resolv.conf".into()),
             servers: Vec::new(),
             random_case: true,
         }
@@ -53,7 +53,7 @@ impl Default for NameSources {
 
 impl NameSources {
     fn has_files(&self) -> bool {
-        [&self.hosts, &self.resolv_conf].iter().any(|source| matches!(source, Source::File(_)))
+        [&self.hosts, &self.resolv_conf].iter().any(|source| matches!(source, NameSource::File(_)))
     }
 }
 

@@ -16,14 +16,14 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::dns::{
-    Addresses, Answer, CacheAnswer, Lookup, NameCache, NameError, NameLimits, Random, Servers,
-    Timeouts, is_host_name, is_nowhere,
+    Addresses, CacheAnswer, Lookup, LookupResult, NameCache, NameError, NameLimits, Random,
+    Servers, Timeouts, is_host_name, is_nowhere,
 };
 use crate::reactor::arena::{Driven, Token};
 use crate::reactor::{Reactor, Wake};
 
 use files::Files;
-pub use files::{NameSources, Source};
+pub use files::{NameSource, NameSources};
 use lookups::{Lookups, News};
 
 /// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
@@ -74,15 +74,15 @@ impl Default for ResolverLimits {
 /// ```
 /// use std::task::Poll;
 /// use tidegate::reactor::{
-///     Active, App, Arena, Event, NameSources, Reactor, Resolver, ResolverLimits, Source, Token,
+///     App, Arena, Driven, Event, NameSource, NameSources, Reactor, Resolver, ResolverLimits, Token,
 /// };
 ///
 /// struct Names;
-/// impl Active for Names {
+/// impl Driven for Names {
 ///     const KIND: u8 = 0;
 /// }
 /// struct Visit;
-/// impl Active for Visit {
+/// impl Driven for Visit {
 ///     const KIND: u8 = 1;
 /// }
 ///
@@ -118,7 +118,7 @@ impl Default for ResolverLimits {
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let visit = Arena::new().insert(Visit).token();
-/// let hosts = Source::Text("192.0.2.7 printer.test".into());
+/// let hosts = NameSource::Text("192.0.2.7 printer.test".into());
 /// let sources = NameSources { hosts, ..NameSources::default() }; // else /etc/hosts
 /// let secret = [7; 32]; // of /dev/urandom, in a program
 /// let resolver = Resolver::new::<Names>(sources, ResolverLimits::default(), secret);
@@ -306,7 +306,7 @@ impl Resolver {
     }
 
     /// Returns what needs no question.
-    fn known_here(&self, name: &str) -> Option<Answer> {
+    fn known_here(&self, name: &str) -> Option<LookupResult> {
         if let Some(addresses) = self.files.hosts.get(name.strip_suffix('.').unwrap_or(name)) {
             return Some(Ok(addresses));
         }

@@ -17,7 +17,7 @@ impl Orders {
     }
 
     /// Chooses another order, if it is another. Entries are moved there as they are used, and by
-    /// [`go_on`](Self::go_on); their uses until then are forgotten.
+    /// [`run_slice`](Self::run_slice); their uses until then are forgotten.
     pub(crate) fn choose(&mut self, kind: Eviction) {
         if self.kind == kind {
             return;

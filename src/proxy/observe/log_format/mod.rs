@@ -59,13 +59,13 @@ impl Display for LogFormat {
 
 /// Adds the line of an exchange that is over `now`, with its line end.
 pub(super) fn write(
-    journal: &ExchangeRecord,
+    record: &ExchangeRecord,
     format: LogFormat,
     now: Now,
     dates: &mut Dates,
     out: &mut String,
 ) {
-    let line = Line { journal, now };
+    let line = LogLine { record, now };
     match format {
         LogFormat::Human => line.human(dates, out),
         LogFormat::Combined => line.combined(dates, out),
@@ -75,28 +75,28 @@ pub(super) fn write(
     out.push('\n');
 }
 
-struct Line<'a> {
-    journal: &'a ExchangeRecord,
+struct LogLine<'a> {
+    record: &'a ExchangeRecord,
     now: Now,
 }
 
 /// Adds bytes of a peer, escaped for their place.
 type Push = fn(&mut String, &[u8]);
 
-impl Line<'_> {
+impl LogLine<'_> {
     fn human(&self, dates: &mut Dates, out: &mut String) {
-        let journal = self.journal;
-        out.push_str(dates.time(journal.started.unix_seconds()));
+        let record = self.record;
+        out.push_str(dates.time(record.started.unix_seconds()));
         out.push(' ');
-        match journal.status {
+        match record.status {
             Some(status) => push_right(out, status.code().into(), "", 3),
             None => out.push_str("  -"),
         }
         out.push(' ');
-        push_filled(out, journal.outcome.name(), 11);
+        push_filled(out, record.outcome.name(), 11);
         let (elapsed, unit) = elapsed_in(self.elapsed());
         push_right(out, elapsed, unit, 8);
-        let (size, unit) = size_in(journal.sent);
+        let (size, unit) = size_in(record.sent);
         push_right(out, size, unit, 8);
         out.push(' ');
         let begin = out.len();
@@ -105,7 +105,7 @@ impl Line<'_> {
         out.push(' ');
         push_filled(out, self.method(), 7);
         out.push(' ');
-        if journal.unread.is_some() {
+        if record.unread.is_some() {
             // What stands behind it would not be told from what is in it.
             out.push('"');
             self.push_target(out, push_escaped);
@@ -113,16 +113,16 @@ impl Line<'_> {
         } else {
             self.push_target(out, push_escaped);
         }
-        if let Some(reason) = &journal.reason {
+        if let Some(reason) = &record.reason {
             out.push_str("  [");
             push_escaped(out, reason.as_bytes());
-            if let Some(failures) = journal.failures {
+            if let Some(failures) = record.failures {
                 out.push(' ');
                 push_number(out, failures.into(), 1);
             }
             out.push(']');
         }
-        if let Some(rule) = &journal.reported {
+        if let Some(rule) = &record.reported {
             out.push_str("  [would-deny ");
             push_escaped(out, rule.as_bytes());
             out.push(']');
@@ -130,22 +130,22 @@ impl Line<'_> {
     }
 
     fn combined(&self, dates: &mut Dates, out: &mut String) {
-        let journal = self.journal;
+        let record = self.record;
         self.push_client(out);
         out.push_str(" - ");
         self.push_user(out);
         out.push_str(" [");
-        dates.push_apache(out, journal.started.unix_seconds());
+        dates.push_apache(out, record.started.unix_seconds());
         out.extend(["] \"", self.method(), " "]);
         self.push_url(out);
-        let version = journal.request.as_ref().map_or("1.1", |head| head.version().number());
+        let version = record.request.as_ref().map_or("1.1", |head| head.version().number());
         out.extend([" HTTP/", version, "\" "]);
-        match journal.status {
+        match record.status {
             Some(status) => push_number(out, status.code().into(), 3),
             None => out.push('-'),
         }
         out.push(' ');
-        push_number(out, journal.sent, 1);
+        push_number(out, record.sent, 1);
         out.push_str(" \"");
         push_escaped(out, self.field(Name::Referer));
         out.push_str("\" \"");
@@ -155,21 +155,21 @@ impl Line<'_> {
 
     /// As `logformat squid` has it: `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt`.
     fn squid(&self, out: &mut String) {
-        let journal = self.journal;
-        push_seconds(out, journal.started.since_epoch() + self.elapsed());
+        let record = self.record;
+        push_seconds(out, record.started.since_epoch() + self.elapsed());
         push_right(out, millis(self.elapsed()), "", 7);
         out.push(' ');
         self.push_client(out);
-        let (code, end) = squid_code(journal);
+        let (code, end) = squid_code(record);
         out.extend([" ", code, end, "/"]);
-        push_number(out, journal.status.map_or(0, |status| status.code().into()), 3);
+        push_number(out, record.status.map_or(0, |status| status.code().into()), 3);
         out.push(' ');
-        push_number(out, journal.sent_in_all, 1);
+        push_number(out, record.sent_in_all, 1);
         out.extend([" ", self.method(), " "]);
         self.push_url(out);
         out.push(' ');
         self.push_user(out);
-        match journal.origin {
+        match record.origin {
             Some(origin) => {
                 out.push_str(" HIER_DIRECT/");
                 out.push_str(AddressText::of(origin.ip()).as_str());
@@ -177,22 +177,22 @@ impl Line<'_> {
             }
             None => out.push_str(" HIER_NONE/- "),
         }
-        push_url(out, journal.media_type.as_deref().unwrap_or(b"-"));
+        push_url(out, record.media_type.as_deref().unwrap_or(b"-"));
     }
 
     fn json(&self, out: &mut String) {
-        let journal = self.journal;
+        let record = self.record;
         out.push_str("{\"time\":");
-        push_seconds(out, journal.started.since_epoch());
+        push_seconds(out, record.started.since_epoch());
         out.push_str(",\"client\":\"");
         self.push_client(out);
         out.push('"');
-        if journal.behind != journal.client.ip() {
+        if record.behind != record.client.ip() {
             out.push_str(",\"peer\":\"");
-            out.push_str(AddressText::of(journal.client.ip()).as_str());
+            out.push_str(AddressText::of(record.client.ip()).as_str());
             out.push('"');
         }
-        if let Some(user) = &journal.user {
+        if let Some(user) = &record.user {
             out.push_str(",\"user\":");
             push_quoted(out, user);
         }
@@ -201,30 +201,30 @@ impl Line<'_> {
         out.push_str(",\"url\":\"");
         self.push_target(out, push_json);
         out.push_str("\",\"status\":");
-        match journal.status {
+        match record.status {
             Some(status) => push_number(out, status.code().into(), 3),
             None => out.push_str("null"),
         }
-        out.extend([",\"result\":\"", journal.outcome.name(), "\",\"ms\":"]);
+        out.extend([",\"result\":\"", record.outcome.name(), "\",\"ms\":"]);
         push_number(out, millis(self.elapsed()), 1);
         out.push('.');
         push_number(out, u64::from(self.elapsed().subsec_micros() % 1000), 3);
         out.push_str(",\"bytes\":");
-        push_number(out, journal.sent, 1);
-        if let Some(origin) = journal.origin {
+        push_number(out, record.sent, 1);
+        if let Some(origin) = record.origin {
             out.push_str(",\"origin\":\"");
             push_display(out, origin);
             out.push('"');
         }
-        if let Some(reason) = &journal.reason {
+        if let Some(reason) = &record.reason {
             out.push_str(",\"reason\":");
             push_quoted(out, reason);
         }
-        if let Some(rule) = &journal.reported {
+        if let Some(rule) = &record.reported {
             out.push_str(",\"would_deny\":");
             push_quoted(out, rule);
         }
-        if let Some(failures) = journal.failures {
+        if let Some(failures) = record.failures {
             out.push_str(",\"failures\":");
             push_number(out, failures.into(), 1);
         }
@@ -232,28 +232,28 @@ impl Line<'_> {
     }
 
     fn elapsed(&self) -> Duration {
-        self.now.mono.saturating_duration_since(self.journal.started.mono)
+        self.now.mono.saturating_duration_since(self.record.started.mono)
     }
 
     fn push_client(&self, out: &mut String) {
-        out.push_str(AddressText::of(self.journal.behind).as_str());
+        out.push_str(AddressText::of(self.record.behind).as_str());
     }
 
     /// Adds the user in a column of its own, in which no space may stand.
     fn push_user(&self, out: &mut String) {
-        let user = self.journal.user.as_deref().filter(|user| !user.is_empty());
+        let user = self.record.user.as_deref().filter(|user| !user.is_empty());
         push_url(out, user.unwrap_or("-").as_bytes());
     }
 
     fn method(&self) -> &str {
-        self.journal.request.as_ref().map_or("-", |head| head.method_name())
+        self.record.request.as_ref().map_or("-", |head| head.method_name())
     }
 
     /// Adds the URL as one word. Formats without a column for the reason have it here, if nothing came that
     /// could be a URL.
     fn push_url(&self, out: &mut String) {
-        let journal = self.journal;
-        match (&journal.reason, journal.request.is_none() && journal.unread.is_none()) {
+        let record = self.record;
+        match (&record.reason, record.request.is_none() && record.unread.is_none()) {
             (Some(reason), true) => {
                 out.push_str("error:");
                 push_url(out, reason.as_bytes());
@@ -264,8 +264,8 @@ impl Line<'_> {
 
     /// Adds the URL, or what came in place of a head, without the user and password that may be in that.
     fn push_target(&self, out: &mut String, push: Push) {
-        let Some(unread) = &self.journal.unread else {
-            return push(out, self.journal.url().as_bytes());
+        let Some(unread) = &self.record.unread else {
+            return push(out, self.record.url().as_bytes());
         };
         match around_secret(unread) {
             Some((before, after)) => {
@@ -278,7 +278,7 @@ impl Line<'_> {
     }
 
     fn field(&self, name: Name) -> &[u8] {
-        let fields = self.journal.request.as_ref().map(|head| head.fields());
+        let fields = self.record.request.as_ref().map(|head| head.fields());
         fields.and_then(|fields| fields.get(name)).unwrap_or(b"-")
     }
 }
@@ -287,26 +287,26 @@ impl Line<'_> {
 const MASK: &str = "***";
 
 /// Returns Squid's result code for an exchange, and the ending that says how it was cut off.
-fn squid_code(journal: &ExchangeRecord) -> (&'static str, &'static str) {
-    let request = journal.request.as_deref();
+fn squid_code(record: &ExchangeRecord) -> (&'static str, &'static str) {
+    let request = record.request.as_deref();
     let connect = request.is_some_and(|request| request.method() == Method::Connect);
-    let code = match (journal.outcome, journal.forwarded) {
-        (Outcome::Hit, _) => code_of_hit(request, journal.status),
+    let code = match (record.outcome, record.forwarded) {
+        (Outcome::Hit, _) => code_of_hit(request, record.status),
         (Outcome::Miss | Outcome::Pass, Some(Forwarded::Stale)) => "TCP_REFRESH_MODIFIED",
         (Outcome::Miss | Outcome::Pass, Some(Forwarded::Request)) => "TCP_CLIENT_REFRESH_MISS",
         (Outcome::Miss | Outcome::Pass, _) => "TCP_MISS",
         (Outcome::Revalidated, _) => "TCP_REFRESH_UNMODIFIED",
-        (Outcome::Stale, _) if journal.refresh_failed => "TCP_REFRESH_FAIL_OLD",
+        (Outcome::Stale, _) if record.refresh_failed => "TCP_REFRESH_FAIL_OLD",
         (Outcome::Stale, _) => "TCP_OFFLINE_HIT",
         (Outcome::Denied, _) => "TCP_DENIED",
         (Outcome::Tunnel, _) => "TCP_TUNNEL",
         (Outcome::Error, Some(Forwarded::Stale)) => "TCP_REFRESH_FAIL_ERR",
         (Outcome::Error, Some(_)) => "TCP_MISS",
-        (Outcome::Error, None) if connect && journal.origin.is_some() => "TCP_TUNNEL",
+        (Outcome::Error, None) if connect && record.origin.is_some() => "TCP_TUNNEL",
         (Outcome::Own | Outcome::Error, _) => "NONE_NONE",
     };
-    let answered = matches!(journal.outcome, Outcome::Error | Outcome::Denied | Outcome::Own);
-    let end = match journal.reason.as_deref() {
+    let answered = matches!(record.outcome, Outcome::Error | Outcome::Denied | Outcome::Own);
+    let end = match record.reason.as_deref() {
         Some("header-timeout" | "upload-timeout" | "send-timeout" | "tunnel-timeout") => {
             "_TIMEDOUT"
         }

@@ -27,9 +27,9 @@ fn request(target: &str, referer: &[u8], agent: &[u8]) -> Option<RequestHead> {
     }
 }
 
-fn written(journal: &ExchangeRecord, format: LogFormat) -> String {
+fn written(record: &ExchangeRecord, format: LogFormat) -> String {
     let mut out = String::new();
-    write(journal, format, VirtualClock::default().now(), &mut Dates::default(), &mut out);
+    write(record, format, VirtualClock::default().now(), &mut Dates::default(), &mut out);
     let line = out.strip_suffix('\n').expect("a line has an end").to_owned();
     let unseen = |c: char| c.is_control() || "\u{202e}\u{200b}\u{2028}\u{feff}".contains(c);
     assert!(!line.contains(unseen), "{line:?}");
@@ -47,14 +47,14 @@ fn behind_quoted(text: &str) -> &str {
     &text[end.expect("another quote") + 2..]
 }
 
-fn check_human(line: &str, journal: &ExchangeRecord) {
+fn check_human(line: &str, record: &ExchangeRecord) {
     let begin = line.find(" 192.0.2.1 ").expect("the client") + " 192.0.2.1       ".len();
     let target = line[begin..].split_once(' ').expect("the method").1.trim_start();
-    let rest = match journal.unread {
+    let rest = match record.unread {
         Some(_) => behind_quoted(target),
         None => target.find(' ').map_or("", |end| &target[end..]),
     };
-    let reason = journal.reason.as_ref().map(|reason| format!("  [{reason}]"));
+    let reason = record.reason.as_ref().map(|reason| format!("  [{reason}]"));
     assert_eq!(rest, reason.unwrap_or_default(), "{line}");
 }
 
@@ -97,18 +97,18 @@ fn check_json(line: &str) {
     }
 }
 
-fn check(journal: &ExchangeRecord) {
-    check_human(&written(journal, LogFormat::Human), journal);
-    check_combined(&written(journal, LogFormat::Combined));
-    check_squid(&written(journal, LogFormat::Squid));
-    check_json(&written(journal, LogFormat::Json));
+fn check(record: &ExchangeRecord) {
+    check_human(&written(record, LogFormat::Human), record);
+    check_combined(&written(record, LogFormat::Combined));
+    check_squid(&written(record, LogFormat::Squid));
+    check_json(&written(record, LogFormat::Json));
 }
 
 fn journal() -> ExchangeRecord {
     let [client, listener] = ["192.0.2.1:4711", "192.0.2.2:80"].map(|text| text.parse().unwrap());
-    let mut journal = ExchangeRecord::new(VirtualClock::default().now(), client, listener);
-    journal.status = Status::new(400);
-    journal
+    let mut record = ExchangeRecord::new(VirtualClock::default().now(), client, listener);
+    record.status = Status::new(400);
+    record
 }
 
 /// Bytes, most of which mean something in some format.
@@ -145,10 +145,10 @@ fn telling() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn what_came_in_place_of_a_request_forges_nothing(unread in telling()) {
-        let mut journal = journal();
-        journal.unread = (!unread.is_empty()).then(|| unread.into());
-        journal.reason = Some("request-line".into());
-        check(&journal);
+        let mut record = journal();
+        record.unread = (!unread.is_empty()).then(|| unread.into());
+        record.reason = Some("request-line".into());
+        check(&record);
     }
 
     #[test]
@@ -161,15 +161,15 @@ proptest! {
     ) {
         let target = String::from_utf8_lossy(&target).replace(|c: char| c.is_control() || " \"<>".contains(c), "");
         let field = |bytes: &[u8]| bytes.iter().copied().filter(|b| !b.is_ascii_control()).collect::<Vec<u8>>();
-        let mut journal = journal();
+        let mut record = journal();
         let request = request(&target, &field(&referer), &field(&agent)).expect("a request");
-        journal.request = Some(Rc::new(request));
-        journal.user = Some(String::from_utf8_lossy(&user).into());
+        record.request = Some(Rc::new(request));
+        record.user = Some(String::from_utf8_lossy(&user).into());
         let media_type: Vec<u8> = media_type.into_iter().filter(|byte| !b"; \t".contains(byte)).collect();
-        journal.media_type = (!media_type.is_empty()).then(|| media_type.into());
+        record.media_type = (!media_type.is_empty()).then(|| media_type.into());
         if target.len() % 2 == 0 {
-            journal.reason = Some("origin-gone".into());
+            record.reason = Some("origin-gone".into());
         }
-        check(&journal);
+        check(&record);
     }
 }

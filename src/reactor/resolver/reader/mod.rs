@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use crate::dns::{Hosts, ResolvConf};
 use crate::reactor::Waker;
 
-use super::files::{NameSources, Source};
+use super::files::{NameSource, NameSources};
 
 /// Bytes that are read of a file: more than long lists of blocked hosts have.
 const LONGEST: u64 = 64 << 20;
@@ -77,17 +77,17 @@ impl Reader {
     fn lost(&self) -> Option<PathBuf> {
         let files = [(&self.sources.hosts, self.hosts), (&self.sources.resolv_conf, self.conf)];
         files.into_iter().find_map(|(source, seen)| match source {
-            Source::File(path) if seen.lost => Some(path.clone()),
+            NameSource::File(path) if seen.lost => Some(path.clone()),
             _ => None,
         })
     }
 }
 
 /// Returns the text of a source, if it is another than the one that was `seen`.
-fn changed(source: &Source, seen: &mut Seen, first: bool) -> Option<String> {
+fn changed(source: &NameSource, seen: &mut Seen, first: bool) -> Option<String> {
     let path = match source {
-        Source::Text(text) => return first.then(|| text.clone()),
-        Source::File(path) => path,
+        NameSource::Text(text) => return first.then(|| text.clone()),
+        NameSource::File(path) => path,
     };
     let newer = newer(path, seen.version);
     seen.lost = newer.is_err() && seen.version.is_some();

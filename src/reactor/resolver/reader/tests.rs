@@ -31,7 +31,7 @@ impl Drop for Folder {
 }
 
 fn reader(hosts: &Path, conf: &Path) -> Reader {
-    let file = |path: &Path| Source::File(path.to_owned());
+    let file = |path: &Path| NameSource::File(path.to_owned());
     Reader::new(NameSources {
         hosts: file(hosts),
         resolv_conf: file(conf),
@@ -94,8 +94,8 @@ fn servers_that_are_given_are_asked_instead_of_those_of_the_file() {
     let text = "nameserver 192.0.2.1\nsearch x.test\noptions ndots:3";
     let given: Vec<SocketAddr> = vec!["127.0.0.1:5353".parse().unwrap()];
     let mut reader = Reader::new(NameSources {
-        hosts: Source::Text(String::new()),
-        resolv_conf: Source::Text(text.into()),
+        hosts: NameSource::Text(String::new()),
+        resolv_conf: NameSource::Text(text.into()),
         servers: given.clone(),
         ..NameSources::default()
     });
@@ -135,7 +135,7 @@ impl Drop for Probe {
 fn thread_reads_wakes_and_frees() {
     let mut reactor = Reactor::new().unwrap();
     let token = crate::reactor::arena::Token::new(0, 0, 0);
-    let text = |text: &str| Source::Text(text.into());
+    let text = |text: &str| NameSource::Text(text.into());
     let sources =
         NameSources { hosts: text("192.0.2.1 a"), resolv_conf: text(""), ..NameSources::default() };
     let thread = ReaderThread::start(Reader::new(sources), reactor.waker(token)).unwrap();

@@ -17,7 +17,7 @@ const NAME_ERROR: u16 = 3;
 
 /// What a response says. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Resolution {
     /// The name has addresses.
     Addresses {
         /// All of the kind asked for, in the order of the message.
@@ -46,7 +46,7 @@ pub enum Verdict {
     Code(u16),
 }
 
-impl Verdict {
+impl Resolution {
     /// What `response` says about `name`, after `links` CNAME records were followed in others.
     ///
     /// Only records count that belong to the name, or to one that it stands for by a record that
