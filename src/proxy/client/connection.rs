@@ -173,7 +173,7 @@ impl Client {
         let (status, sent) = respond::error(self.output.bytes(), error, frame);
         exchange.record.status = Some(status);
         exchange.record.sent = sent;
-        exchange.record.tell_type(&settings, respond::TEXT);
+        exchange.record.tell_type(settings.log, respond::TEXT);
         Step::Finish
     }
 

@@ -56,7 +56,7 @@ fn deliver_streamed(client: &mut Client, answer: &ResponseMeta, cx: &mut ClientC
     let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     exchange.record.status = Some(answer.status);
     let content_type = answer.head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(&cx.shared.settings, content_type);
+    exchange.record.tell_type(cx.shared.settings.log, content_type);
     exchange.record.origin = answer.origin;
     exchange.cache_status.stored = answer.storing.is_ok();
     exchange.cache_status.detail = answer.storing.as_ref().err().map(|reason| reason.name());
@@ -130,7 +130,7 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
     let form = form_of(exchange, object, cx.shared, now);
     exchange.record.status = Some(form.status(object.status));
     let content_type = object.head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(&cx.shared.settings, form.content_type().unwrap_or(content_type));
+    exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
     let (at, end) = match &form {
         _ if exchange.request.method() == Method::Head => (0, 0),
         Representation::Whole => (0, object.length()),

@@ -145,7 +145,7 @@ pub(super) fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut Client
     record.status = Some(status);
     record.sent = sent;
     record.sent_in_all = client.output.total() - before;
-    record.tell_type(&settings, respond::TEXT);
+    record.tell_type(settings.log, respond::TEXT);
     cx.shared.record(&record, cx.reactor.now());
     client.head_began = None;
     Step::Close

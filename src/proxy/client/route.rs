@@ -82,7 +82,7 @@ fn answer(
     };
     let (status, sent) = write(client.output.bytes(), &exchange.request, frame);
     exchange.record.outcome = Outcome::Own;
-    exchange.record.tell_type(&cx.shared.settings, if sent > 0 { respond::TEXT } else { b"" });
+    exchange.record.tell_type(cx.shared.settings.log, if sent > 0 { respond::TEXT } else { b"" });
     exchange.record.status = Some(status);
     exchange.record.sent = sent;
     Step::Finish

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::proxy::settings::Settings;
 use crate::time::Now;
 
 use super::exchange_record::ExchangeRecord;
-use super::log_format;
+use super::log_format::LogFormat;
+use super::log_line;
 use super::log_text::Dates;
 
 /// Takes whole lines; never blocks.
@@ -50,10 +50,8 @@ impl AccessLog {
     }
 
     /// Adds the line of an exchange that is over.
-    pub(crate) fn record(&mut self, record: &ExchangeRecord, settings: &Settings, now: Now) {
-        if let Some(format) = settings.log {
-            log_format::write(record, format, now, &mut self.dates, &mut self.lines);
-        }
+    pub(crate) fn record(&mut self, record: &ExchangeRecord, format: LogFormat, now: Now) {
+        log_line::write(record, format, now, &mut self.dates, &mut self.lines);
     }
 
     /// Hands what was gathered to the sink.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crate::access::{RequestContext, Scheme};
 use crate::http::{Method, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::settings::Settings;
 use crate::time::Now;
 
 use super::log_format::LogFormat;
@@ -104,8 +103,8 @@ impl ExchangeRecord {
     }
 
     /// Takes note of the media type that the client is told, if the log shows that.
-    pub(crate) fn tell_type(&mut self, settings: &Settings, content_type: &[u8]) {
-        if settings.log == Some(LogFormat::Squid) {
+    pub(crate) fn tell_type(&mut self, format: Option<LogFormat>, content_type: &[u8]) {
+        if format == Some(LogFormat::Squid) {
             let end = content_type.iter().position(|byte| b"; \t".contains(byte));
             let media_type = &content_type[..end.unwrap_or(content_type.len())];
             self.media_type = (!media_type.is_empty()).then(|| media_type.into());

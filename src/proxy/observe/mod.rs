@@ -4,6 +4,7 @@ pub(super) mod access_log;
 pub(super) mod counters;
 pub(crate) mod exchange_record;
 pub(super) mod log_format;
+mod log_line;
 mod log_text;
 pub(super) mod outcome;
 pub(super) mod stats;

@@ -1,7 +1,6 @@
 //! Lines of the access log, in each format.
 
-use std::fmt::{self, Display, Write};
-use std::str::FromStr;
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use crate::http::{Method, Name, RequestHead, Status};
@@ -9,53 +8,12 @@ use crate::proxy::address_text::AddressText;
 use crate::time::Now;
 
 use super::exchange_record::ExchangeRecord;
+use super::log_format::LogFormat;
 use super::log_text::{
     Dates, around_secret, fill, push_escaped, push_json, push_number, push_quoted, push_right,
     push_url,
 };
 use super::outcome::{Forwarded, Outcome};
-
-/// How access log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Aligned, for people.
-    Human,
-    /// Apache's combined format.
-    Combined,
-    /// Squid's native format.
-    Squid,
-    /// One JSON object a line.
-    Json,
-}
-
-impl LogFormat {
-    /// The names of all formats, as options have them.
-    pub const NAMES: &'static [(&'static str, Self)] = &[
-        ("human", Self::Human),
-        ("combined", Self::Combined),
-        ("squid", Self::Squid),
-        ("json", Self::Json),
-    ];
-}
-
-impl FromStr for LogFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::NAMES.iter().find(|(name, _)| *name == text);
-        known.map(|&(_, format)| format).ok_or_else(|| {
-            let names: Vec<&str> = Self::NAMES.iter().map(|&(name, _)| name).collect();
-            format!("'{text}' is none of {}", names.join(", "))
-        })
-    }
-}
-
-impl Display for LogFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = Self::NAMES.iter().find(|(_, format)| format == self);
-        f.write_str(known.map_or("", |&(name, _)| name))
-    }
-}
 
 /// Adds the line of an exchange that is over `now`, with its line end.
 pub(super) fn write(
