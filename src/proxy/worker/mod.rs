@@ -2,6 +2,7 @@
 
 mod accept;
 mod check;
+mod listen;
 mod listener;
 mod shedding;
 
