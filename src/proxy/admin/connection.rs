@@ -17,22 +17,13 @@ use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
 use crate::reactor::{Driven, Id, Reactor, SocketId, Token, Wake};
 use crate::time::Now;
 
-use super::AdminListener;
 use super::control::{ControlRequest, MAX_LINE};
+use super::listener::{AdminListener, Protocol};
 use super::reload::{ReloadRequest, Reloads};
 
 /// For all of a request and its answer; what the proxy or its program does in between has as long
 /// again.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What is spoken with operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
-    /// Lines, by the owner of the process.
-    Control,
-    /// HTTP, by what gathers figures.
-    Metrics,
-}
 
 /// A connection of an operator.
 #[derive(Debug)]
@@ -232,7 +223,7 @@ impl AdminConnection {
                 self.until = now.mono + PATIENCE + shared.settings.limits.connect_timeout;
             }
             Ok(Asked::Reload { plan }) => {
-                cx.reloads.asked.push_back(ReloadRequest { operator: self.id, plan });
+                cx.reloads.asked.push_back(ReloadRequest { operator: self.token(), plan });
                 self.state = State::Reloading(now.mono + PATIENCE);
                 self.until = now.mono + PATIENCE + PATIENCE;
             }

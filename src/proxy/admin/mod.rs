@@ -2,6 +2,7 @@
 
 pub(super) mod connection;
 pub(super) mod control;
+pub(super) mod listener;
 pub(super) mod purge_target;
 pub(super) mod reload;
 
@@ -14,9 +15,10 @@ use std::path::Path;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::stats::Gauges;
 use crate::proxy::shared::Shared;
-use crate::reactor::{Accepted, Arena, Driven, Endpoint, Id, Listener, Reactor};
+use crate::reactor::{Accepted, Arena, Endpoint, Id, Listener, Reactor};
 
-use connection::{AdminConnection, AdminCx, Protocol};
+use connection::{AdminConnection, AdminCx};
+use listener::{AdminListener, Protocol};
 use reload::{ReloadRequest, Reloads};
 
 /// Operators at a time, on each listener. A newcomer takes the place of one that is not served.
@@ -32,17 +34,6 @@ pub(super) struct AdminServer {
     /// Connections accepted so far.
     accepted: u64,
     reloads: Reloads,
-}
-
-/// A listener for operators.
-#[derive(Debug)]
-pub(super) struct AdminListener {
-    socket: Listener,
-    protocol: Protocol,
-}
-
-impl Driven for AdminListener {
-    const KIND: u8 = 6;
 }
 
 impl AdminServer {
@@ -165,7 +156,8 @@ impl AdminServer {
         answer: Result<String, String>,
         reactor: &mut Reactor<Mail>,
     ) {
-        if let Some(operator) = self.connections.get_mut(request.operator) {
+        let operator = request.operator.id().and_then(|id| self.connections.get_mut(id));
+        if let Some(operator) = operator {
             operator.answer_reload(answer, reactor);
         }
     }
@@ -185,7 +177,7 @@ impl AdminServer {
         if operator.drive(reactor, shared, &mut cx) {
             return;
         }
-        self.reloads.asked.retain(|request| request.operator != id);
+        self.reloads.asked.retain(|request| request.operator != id.token());
         if let Some(operator) = self.connections.remove(id) {
             operator.close(reactor, shared);
         }

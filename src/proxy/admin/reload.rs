@@ -2,15 +2,14 @@
 
 use std::collections::VecDeque;
 
-use crate::reactor::Id;
-
-use super::connection::AdminConnection;
+use crate::reactor::Token;
 
 /// An operator waits for a reload, or for a word on what one would change. Answered by
 /// [`Worker::answer_reload`](crate::proxy::Worker::answer_reload).
 #[derive(Debug)]
 pub struct ReloadRequest {
-    pub(super) operator: Id<AdminConnection>,
+    /// The connection of the operator.
+    pub(super) operator: Token,
     /// Nothing is to change; only what would is asked for.
     pub plan: bool,
 }

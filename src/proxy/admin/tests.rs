@@ -8,7 +8,7 @@ use crate::proxy::{
     Environment, NameResolver, NoLog, PasswordVerifier, ReclaimAtOnce, Settings, Worker,
 };
 use crate::reactor::sim::{Faults, Network};
-use crate::reactor::{App, Event, SocketId};
+use crate::reactor::{App, Driven, Event, SocketId};
 
 use super::control::MAX_LINE;
 use super::*;

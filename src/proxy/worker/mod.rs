@@ -12,9 +12,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::proxy::admin::AdminServer;
 use crate::proxy::admin::connection::AdminConnection;
+use crate::proxy::admin::listener::AdminListener;
 use crate::proxy::admin::reload::ReloadRequest;
-use crate::proxy::admin::{AdminListener, AdminServer};
 use crate::proxy::auth::Authentication;
 use crate::proxy::client::connection::Client;
 use crate::proxy::client::context::ClientCx;
