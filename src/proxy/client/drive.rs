@@ -1,6 +1,7 @@
 //! The loop that drives a client through its steps.
 
-use crate::proxy::error::ExchangeError;
+use crate::proxy::error::{ExchangeError, Timeout};
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::timers::is_past;
 use crate::reactor::Wake;
 
@@ -55,7 +56,7 @@ impl Client {
         }
         if is_past(deadlines.send, now) {
             if let Some(exchange) = &mut self.exchange {
-                exchange.record.reason = Some("send-timeout".into());
+                exchange.record.reason = Some(Timeout::Send.into());
             }
             return Next::Gone;
         }
@@ -80,12 +81,12 @@ impl Client {
 
     /// Ends a connection that its client has left.
     pub(crate) fn end(self, cx: &mut ClientCx<'_>) {
-        self.end_for(ExchangeError::ClientGone.reason(), cx);
+        self.end_for(ExchangeError::ClientGone.into(), cx);
     }
 
     /// The connection is over: lets go of everything, and writes down an exchange that was not
     /// finished, or a head that was not complete, with this reason unless there is one already.
-    fn end_for(mut self, reason: String, cx: &mut ClientCx<'_>) {
+    fn end_for(mut self, reason: Reason, cx: &mut ClientCx<'_>) {
         self.leave(cx, &ExchangeError::ClientGone);
         let reset = match self.exchange.take() {
             Some(mut exchange) => {
@@ -113,10 +114,10 @@ impl Client {
     }
 
     /// Ends it before its time, for this reason.
-    pub(crate) fn give_up(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
+    pub(crate) fn give_up(mut self, reason: Reason, cx: &mut ClientCx<'_>) {
         if let Some(exchange) = &mut self.exchange {
-            exchange.record.reason = Some(reason.into());
+            exchange.record.reason = Some(reason.clone());
         }
-        self.end_for(reason.into(), cx);
+        self.end_for(reason, cx);
     }
 }

@@ -8,6 +8,7 @@ use crate::http::hop::ConnectionOptions;
 use crate::http::{Method, ParseError, RequestHead, ServerEvent, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::routing::client_address::Behind;
 use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::time::Now;
@@ -152,7 +153,7 @@ pub(super) fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut Client
 }
 
 /// Writes down what was not all of a request, and why it is not answered.
-pub(super) fn record_unanswered(client: &Client, reason: String, cx: &mut ClientCx<'_>) {
+pub(super) fn record_unanswered(client: &Client, reason: Reason, cx: &mut ClientCx<'_>) {
     let mut record = refused(client, &ExchangeError::ClientGone, cx.reactor.now());
     record.reason = Some(reason);
     cx.shared.record(&record, cx.reactor.now());
@@ -163,7 +164,7 @@ pub(super) fn record_unanswered(client: &Client, reason: String, cx: &mut Client
 fn refused(client: &Client, error: &ExchangeError, now: Now) -> ExchangeRecord {
     const SHOWN: usize = 200;
     let mut record = ExchangeRecord::new(now, client.address, client.listener);
-    record.reason = Some(error.reason());
+    record.reason = Some(error.clone().into());
     let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();
     let is_http =

@@ -4,6 +4,7 @@ use std::io;
 use std::task::Poll;
 
 use crate::proxy::error::ExchangeError;
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::body::State;
 use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
@@ -157,14 +158,14 @@ fn cut_short(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
         }
         _ => ExchangeError::OriginGone,
     };
-    exchange.record.reason = Some(error.reason());
+    exchange.record.reason = Some(error.into());
     Next::Gone
 }
 
 /// Others read faster, and there is no memory to keep for this client what it has not read.
 fn outpaced(client: &mut Client) -> Next {
     if let Some(exchange) = &mut client.exchange {
-        exchange.record.reason = Some("outpaced".into());
+        exchange.record.reason = Some(Reason::Outpaced);
     }
     Next::Gone
 }

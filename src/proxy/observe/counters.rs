@@ -1,12 +1,10 @@
 //! What has happened since the start, counted.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::exchange_record::ExchangeRecord;
 use super::outcome::Outcome;
-
-/// Reasons that are told apart; the words are the proxy's own, so there are fewer.
-const MAX_REASONS: usize = 64;
 
 /// Counts since the start.
 #[derive(Clone, Debug, Default)]
@@ -14,11 +12,11 @@ pub(crate) struct Counters {
     /// By outcome: requests, and bytes of content sent.
     pub(super) outcomes: [(u64, u64); Outcome::ALL.len()],
     /// By the rule that has denied.
-    pub(super) denials: BTreeMap<String, u64>,
+    pub(super) denials: BTreeMap<Cow<'static, str>, u64>,
     /// That passed, though a rule would have denied them.
     pub(super) reported: u64,
     /// By what was waited for.
-    pub(super) timeouts: BTreeMap<String, u64>,
+    pub(super) timeouts: BTreeMap<&'static str, u64>,
     /// Requests to origins.
     pub(crate) fetches: u64,
     /// Connections to origins that came about.
@@ -42,12 +40,11 @@ impl Counters {
         *requests += 1;
         *sent += record.sent;
         self.reported += u64::from(record.reported.is_some());
-        let Some(reason) = record.reason.as_deref() else { return };
+        let Some(reason) = &record.reason else { return };
         if record.outcome == Outcome::Denied {
-            // Rules are many, and counted together.
-            add(&mut self.denials, reason.split(' ').next().unwrap_or_default());
-        } else if let Some(waited_for) = reason.strip_suffix("-timeout") {
-            add(&mut self.timeouts, waited_for);
+            *self.denials.entry(reason.rule_label()).or_default() += 1;
+        } else if let Some(timeout) = reason.timeout() {
+            *self.timeouts.entry(timeout.name()).or_default() += 1;
         }
     }
 
@@ -66,13 +63,5 @@ impl Counters {
     fn sum(&self, outcomes: &[Outcome]) -> (u64, u64) {
         let each = outcomes.iter().map(|&outcome| self.of(outcome));
         each.fold((0, 0), |(requests, sent), of| (requests + of.0, sent + of.1))
-    }
-}
-
-fn add(counts: &mut BTreeMap<String, u64>, reason: &str) {
-    if let Some(count) = counts.get_mut(reason) {
-        *count += 1;
-    } else if counts.len() < MAX_REASONS {
-        counts.insert(reason.to_owned(), 1);
     }
 }

@@ -11,6 +11,7 @@ use crate::time::Now;
 
 use super::log_format::LogFormat;
 use super::outcome::{Forwarded, Outcome};
+use super::reason::Reason;
 use super::trace_event::TraceEvent;
 
 /// The facts of one exchange, gathered while it goes on.
@@ -45,7 +46,7 @@ pub(crate) struct ExchangeRecord {
     /// The origin's address, if one was asked.
     pub(crate) origin: Option<SocketAddr>,
     /// Why it was refused or failed.
-    pub(crate) reason: Option<String>,
+    pub(crate) reason: Option<Reason>,
     /// How often the client was wrong of late, this time included.
     pub(crate) failures: Option<u32>,
     /// The rule that would have denied it, if it were not only written down.
@@ -88,7 +89,7 @@ impl ExchangeRecord {
             }
             TraceEvent::Failed(error) => {
                 self.outcome = if error.is_denial() { Outcome::Denied } else { Outcome::Error };
-                self.reason = Some(error.reason());
+                self.reason = Some(error.clone().into());
                 if let ExchangeError::Connect { to, .. } = error {
                     self.origin = Some(*to);
                 }

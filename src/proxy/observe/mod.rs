@@ -7,5 +7,6 @@ pub(super) mod log_format;
 mod log_line;
 mod log_text;
 pub(super) mod outcome;
+pub(super) mod reason;
 pub(super) mod stats;
 pub(crate) mod trace_event;

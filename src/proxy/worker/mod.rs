@@ -21,6 +21,7 @@ use crate::proxy::client::connection::Client;
 use crate::proxy::client::context::ClientCx;
 use crate::proxy::client::step::Next;
 use crate::proxy::environment::Environment;
+use crate::proxy::error::Timeout;
 use crate::proxy::explain::query::ExplainQuery;
 use crate::proxy::explain::{ExplainTask, Explainer, Explanation};
 use crate::proxy::fetch::context::FetchCx;
@@ -286,7 +287,7 @@ impl Worker {
     /// Ends whatever is left, after a drain that took too long, and writes it down. Nobody is left
     /// to take a part of something for the whole.
     pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
-        self.give_up_all("drain-timeout", reactor);
+        self.give_up_all(&Timeout::Drain.into(), reactor);
         self.admin.close(reactor, &mut self.shared);
         self.shared.names.close(reactor);
         self.shared.log.flush();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::http::{Method, Name, RequestHead, Status};
 use crate::proxy::address_text::AddressText;
+use crate::proxy::error::{ExchangeError, Timeout};
 use crate::time::Now;
 
 use super::exchange_record::ExchangeRecord;
@@ -14,6 +15,7 @@ use super::log_text::{
     push_url,
 };
 use super::outcome::{Forwarded, Outcome};
+use super::reason::Reason;
 
 /// Adds the line of an exchange that is over `now`, with its line end.
 pub(super) fn write(
@@ -73,7 +75,7 @@ impl LogLine<'_> {
         }
         if let Some(reason) = &record.reason {
             out.push_str("  [");
-            push_escaped(out, reason.as_bytes());
+            push_escaped(out, reason.word().as_bytes());
             if let Some(failures) = record.failures {
                 out.push(' ');
                 push_number(out, failures.into(), 1);
@@ -176,7 +178,7 @@ impl LogLine<'_> {
         }
         if let Some(reason) = &record.reason {
             out.push_str(",\"reason\":");
-            push_quoted(out, reason);
+            push_quoted(out, &reason.word());
         }
         if let Some(rule) = &record.reported {
             out.push_str(",\"would_deny\":");
@@ -214,7 +216,7 @@ impl LogLine<'_> {
         match (&record.reason, record.request.is_none() && record.unread.is_none()) {
             (Some(reason), true) => {
                 out.push_str("error:");
-                push_url(out, reason.as_bytes());
+                push_url(out, reason.word().as_bytes());
             }
             _ => self.push_target(out, push_url),
         }
@@ -264,11 +266,12 @@ fn squid_code(record: &ExchangeRecord) -> (&'static str, &'static str) {
         (Outcome::Own | Outcome::Error, _) => "NONE_NONE",
     };
     let answered = matches!(record.outcome, Outcome::Error | Outcome::Denied | Outcome::Own);
-    let end = match record.reason.as_deref() {
-        Some("header-timeout" | "upload-timeout" | "send-timeout" | "tunnel-timeout") => {
+    let of_client = [Timeout::Header, Timeout::Upload, Timeout::Send, Timeout::Tunnel];
+    let end = match &record.reason {
+        Some(reason) if reason.timeout().is_some_and(|timeout| of_client.contains(&timeout)) => {
             "_TIMEDOUT"
         }
-        Some("client-gone") => "_ABORTED",
+        Some(Reason::Error(ExchangeError::ClientGone)) => "_ABORTED",
         Some(_) if !answered => "_ABORTED",
         _ => "",
     };

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use crate::http::{HeadLimits, ServerCodec, ServerEvent};
+use crate::http::{HeadLimits, ParseError, ServerCodec, ServerEvent};
 use crate::reactor::{Clock, VirtualClock};
 
 use super::*;
@@ -54,7 +54,7 @@ fn check_human(line: &str, record: &ExchangeRecord) {
         Some(_) => behind_quoted(target),
         None => target.find(' ').map_or("", |end| &target[end..]),
     };
-    let reason = record.reason.as_ref().map(|reason| format!("  [{reason}]"));
+    let reason = record.reason.as_ref().map(|reason| format!("  [{}]", reason.word()));
     assert_eq!(rest, reason.unwrap_or_default(), "{line}");
 }
 
@@ -147,7 +147,7 @@ proptest! {
     fn what_came_in_place_of_a_request_forges_nothing(unread in telling()) {
         let mut record = journal();
         record.unread = (!unread.is_empty()).then(|| unread.into());
-        record.reason = Some("request-line".into());
+        record.reason = Some(ExchangeError::BadRequest(ParseError::RequestLine).into());
         check(&record);
     }
 
@@ -168,7 +168,7 @@ proptest! {
         let media_type: Vec<u8> = media_type.into_iter().filter(|byte| !b"; \t".contains(byte)).collect();
         record.media_type = (!media_type.is_empty()).then(|| media_type.into());
         if target.len() % 2 == 0 {
-            record.reason = Some("origin-gone".into());
+            record.reason = Some(ExchangeError::OriginGone.into());
         }
         check(&record);
     }
