@@ -2,12 +2,12 @@
 
 use crate::reactor::{Driven, Listener};
 
-/// What is spoken with operators.
+/// The protocol of a listener for operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// Lines, by the owner of the process.
+    /// A request line on a local socket that only the owner of the process can open.
     Control,
-    /// HTTP, by what gathers figures.
+    /// HTTP, for programs that collect metrics.
     Metrics,
 }
 
