@@ -1,4 +1,4 @@
-//! What has happened since the start, counted.
+//! Counters of events since the start.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,35 +6,35 @@ use std::collections::BTreeMap;
 use super::exchange_record::ExchangeRecord;
 use super::outcome::Outcome;
 
-/// Counts since the start.
+/// Counters of events since the start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
-    /// By outcome: requests, and bytes of content sent.
+    /// Requests and bytes of content sent, by outcome.
     pub(super) outcomes: [(u64, u64); Outcome::ALL.len()],
-    /// By the rule that has denied.
+    /// Requests denied, by rule.
     pub(super) denials: BTreeMap<Cow<'static, str>, u64>,
-    /// That passed, though a rule would have denied them.
+    /// Requests that a report rule would have denied.
     pub(super) reported: u64,
-    /// By what was waited for.
+    /// Timeouts that ended exchanges, by cause.
     pub(super) timeouts: BTreeMap<&'static str, u64>,
-    /// Requests to origins.
+    /// Fetches from origins begun.
     pub(crate) fetches: u64,
-    /// Connections to origins that came about.
+    /// Connections to origins established.
     pub(crate) dialled: u64,
-    /// Connections taken from the pool.
+    /// Connections reused from the pool.
     pub(crate) reused: u64,
-    /// Connections closed to have their memory.
+    /// Connections closed to free their memory.
     pub(crate) relieved: u64,
-    /// Responses that purges have found.
+    /// Stored responses that purges removed or made stale.
     pub(crate) purged: u64,
-    /// Credentials that were wrong.
+    /// Requests with wrong credentials.
     pub(crate) failures: u64,
-    /// How often a client was wrong so often that it was not heard any more.
+    /// Clients banned after repeated authentication failures.
     pub(crate) bans: u64,
 }
 
 impl Counters {
-    /// Counts an exchange that is over.
+    /// Counts a finished exchange.
     pub(crate) fn count(&mut self, record: &ExchangeRecord) {
         let (requests, sent) = &mut self.outcomes[record.outcome as usize];
         *requests += 1;
@@ -48,12 +48,13 @@ impl Counters {
         }
     }
 
-    /// Requests with that outcome, and bytes of content sent for them.
+    /// Returns the requests with this outcome, and the bytes of content sent for them.
     pub(super) const fn of(&self, outcome: Outcome) -> (u64, u64) {
         self.outcomes[outcome as usize]
     }
 
-    /// Requests and bytes answered from the cache, and those that could have been.
+    /// Returns requests and bytes answered from the cache, then those answered from the cache or an
+    /// origin.
     pub(super) fn hits(&self) -> [(u64, u64); 2] {
         let stored = self.sum(&[Outcome::Hit, Outcome::Stale, Outcome::Revalidated]);
         let fetched = self.sum(&[Outcome::Miss, Outcome::Pass]);

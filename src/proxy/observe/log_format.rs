@@ -1,23 +1,23 @@
-//! Formats of the access log, by the names that options give them.
+//! Formats of the access log, and their names in options.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-/// How access log lines look.
+/// A format of access log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Aligned, for people.
+    /// Aligned columns, for people.
     Human,
     /// Apache's combined format.
     Combined,
     /// Squid's native format.
     Squid,
-    /// One JSON object a line.
+    /// JSON, an object per line.
     Json,
 }
 
 impl LogFormat {
-    /// The names of all formats, as options have them.
+    /// All formats, with their names in options.
     pub const NAMES: &'static [(&'static str, Self)] = &[
         ("human", Self::Human),
         ("combined", Self::Combined),

@@ -1,4 +1,4 @@
-//! Records of exchanges: events, the journal, the access log, counters and statistics.
+//! Records of exchanges, and what is made of them: traces, the access log, counters and metrics.
 
 pub(super) mod access_log;
 pub(super) mod counters;

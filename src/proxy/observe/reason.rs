@@ -7,8 +7,9 @@ use crate::proxy::error::{ExchangeError, Timeout};
 /// The reason for which an exchange was refused, failed or was cut off.
 #[derive(Clone, Debug)]
 pub(crate) enum Reason {
+    /// An error, which the client is told unless its response has begun.
     Error(ExchangeError),
-    /// A timeout after the response has begun.
+    /// A timeout that the client cannot be told of.
     Timeout(Timeout),
     /// The client fell behind the other readers of its response, and content that it had not read
     /// was dropped.

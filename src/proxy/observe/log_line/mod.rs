@@ -17,7 +17,7 @@ use super::log_text::{
 use super::outcome::{Forwarded, Outcome};
 use super::reason::Reason;
 
-/// Adds the line of an exchange that is over `now`, with its line end.
+/// Adds the line of an exchange that ends `now`, with its line end.
 pub(super) fn write(
     record: &ExchangeRecord,
     format: LogFormat,
@@ -40,7 +40,7 @@ struct LogLine<'a> {
     now: Now,
 }
 
-/// Adds bytes of a peer, escaped for their place.
+/// Adds bytes of a peer, escaped for the column.
 type Push = fn(&mut String, &[u8]);
 
 impl LogLine<'_> {
@@ -66,7 +66,7 @@ impl LogLine<'_> {
         push_filled(out, self.method(), 7);
         out.push(' ');
         if record.unread.is_some() {
-            // What stands behind it would not be told from what is in it.
+            // Quoted, since the line may contain text that looks like the columns after it.
             out.push('"');
             self.push_target(out, push_escaped);
             out.push('"');
@@ -113,7 +113,8 @@ impl LogLine<'_> {
         out.push('"');
     }
 
-    /// As `logformat squid` has it: `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt`.
+    /// Writes Squid's `logformat squid`: `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a
+    /// %mt`.
     fn squid(&self, out: &mut String) {
         let record = self.record;
         push_seconds(out, record.started.since_epoch() + self.elapsed());
@@ -199,7 +200,7 @@ impl LogLine<'_> {
         out.push_str(AddressText::of(self.record.behind).as_str());
     }
 
-    /// Adds the user in a column of its own, in which no space may stand.
+    /// Adds the user as a column without spaces.
     fn push_user(&self, out: &mut String) {
         let user = self.record.user.as_deref().filter(|user| !user.is_empty());
         push_url(out, user.unwrap_or("-").as_bytes());
@@ -209,8 +210,8 @@ impl LogLine<'_> {
         self.record.request.as_ref().map_or("-", |head| head.method_name())
     }
 
-    /// Adds the URL as one word. Formats without a column for the reason have it here, if nothing came that
-    /// could be a URL.
+    /// Adds the URL as one word. Without a request line, the formats that have no column for the
+    /// reason show the reason here.
     fn push_url(&self, out: &mut String) {
         let record = self.record;
         match (&record.reason, record.request.is_none() && record.unread.is_none()) {
@@ -222,7 +223,8 @@ impl LogLine<'_> {
         }
     }
 
-    /// Adds the URL, or what came in place of a head, without the user and password that may be in that.
+    /// Adds the URL, or the line received instead of a head, with any user and password in it
+    /// masked.
     fn push_target(&self, out: &mut String, push: Push) {
         let Some(unread) = &self.record.unread else {
             return push(out, self.record.url().as_bytes());
@@ -243,10 +245,10 @@ impl LogLine<'_> {
     }
 }
 
-/// What stands for a user and a password.
+/// Replacement for a user and password.
 const MASK: &str = "***";
 
-/// Returns Squid's result code for an exchange, and the ending that says how it was cut off.
+/// Returns Squid's result code for an exchange, and the suffix for the way it was cut off.
 fn squid_code(record: &ExchangeRecord) -> (&'static str, &'static str) {
     let request = record.request.as_deref();
     let connect = request.is_some_and(|request| request.method() == Method::Connect);
@@ -297,7 +299,7 @@ fn push_filled(out: &mut String, text: &str, width: usize) {
     fill(out, begin, width);
 }
 
-/// Seconds with three decimals.
+/// Adds seconds with three decimals.
 fn push_seconds(out: &mut String, time: Duration) {
     push_number(out, time.as_secs(), 1);
     out.push('.');
