@@ -136,7 +136,7 @@ impl Client {
         self.connection.close(self.held, false, reactor, shared);
     }
 
-    /// Releases what is left of a client whose connection a tunnel has taken.
+    /// Releases a client whose connection a tunnel has taken.
     pub(crate) fn hand_over(mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         self.connection.release_bound_origins(reactor, shared);
         shared.memory.count(&mut self.held, 0);

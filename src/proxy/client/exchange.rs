@@ -1,4 +1,4 @@
-//! One request of a client and its response.
+//! Exchanges: a request of a client and its response.
 
 use std::rc::Rc;
 

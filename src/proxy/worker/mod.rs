@@ -220,7 +220,7 @@ impl Worker {
     #[must_use]
     pub fn dump(&self) -> Vec<String> {
         let clients = self.clients.iter().map(|(_, client)| client.dump());
-        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.describe());
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.dump());
         let fetches = self.fetches.iter().map(|(_, fetch)| fetch.describe());
         clients.chain(tunnels).chain(fetches).collect()
     }

@@ -184,7 +184,7 @@ impl Worker {
             }
             Sheddable::Tunnel(id) => {
                 let Some(tunnel) = self.tunnels.remove(id) else { return };
-                tunnel.give_up(reason, reactor, &mut self.shared);
+                tunnel.abort(reason, reactor, &mut self.shared);
             }
         }
     }
