@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::destination::DestinationPolicy;
+use super::ports::{DEFAULT_CONNECT_PORTS, DEFAULT_PORTS, Ports};
 use super::rules::RuleRef;
 use super::special::AddressClass;
 use super::spelling::Host;
@@ -65,13 +65,10 @@ impl Denial {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Port { port, connect: false } => {
-                format!("--allow-port {},{port}", DestinationPolicy::default().ports)
+                format!("--allow-port {},{port}", Ports::of(DEFAULT_PORTS))
             }
             Self::Port { port, connect: true } => {
-                format!(
-                    "--allow-connect-port {},{port}",
-                    DestinationPolicy::default().connect_ports
-                )
+                format!("--allow-connect-port {},{port}", Ports::of(DEFAULT_CONNECT_PORTS))
             }
             Self::Address { address, embedded, name, .. } => {
                 let denied = embedded.unwrap_or(*address);

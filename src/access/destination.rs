@@ -10,7 +10,7 @@ use super::embedded::embedded_addresses;
 use super::local_addresses::LocalAddresses;
 use super::net::Cidr;
 use super::pattern::NamePattern;
-use super::ports::Ports;
+use super::ports::{DEFAULT_CONNECT_PORTS, DEFAULT_PORTS, Ports};
 use super::rules::RuleSet;
 use super::special::AddressClass;
 use super::spelling::Host;
@@ -66,13 +66,12 @@ pub struct DestinationPolicy {
 }
 
 impl Default for DestinationPolicy {
-    /// The web's ports and those no system service has; CONNECT to the web's ports only, as WebSocket
-    /// without TLS goes through it too; no exceptions.
+    /// [`DEFAULT_PORTS`], [`DEFAULT_CONNECT_PORTS`], and no exceptions.
     fn default() -> Self {
         Self {
             rules: Vec::new(),
-            ports: Ports::of(&[(80, 80), (443, 443), (1025, 65535)]),
-            connect_ports: Ports::of(&[(80, 80), (443, 443)]),
+            ports: Ports::of(DEFAULT_PORTS),
+            connect_ports: Ports::of(DEFAULT_CONNECT_PORTS),
             egress: Arc::default(),
         }
     }

@@ -3,6 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Default ports for requests: those of the web, and those that no system service has.
+pub(super) const DEFAULT_PORTS: &[(u16, u16)] = &[(80, 80), (443, 443), (1025, 65535)];
+/// Default ports for CONNECT: those of the web only, as WebSocket without TLS uses CONNECT too.
+pub(super) const DEFAULT_CONNECT_PORTS: &[(u16, u16)] = &[(80, 80), (443, 443)];
+
 /// A list of ports and ranges of ports: `80,443,1025-65535`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ports(Vec<(u16, u16)>);
