@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::work::count;
 
-use super::resolution::MOST_ADDRESSES;
+use super::bounds::MOST_ADDRESSES;
 
 /// The addresses of the names in a file of hosts.
 #[derive(Clone, Debug, Default)]

@@ -9,9 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::work::{LOOK_UP, count};
 
+use super::bounds::{LONGEST_CHAIN, MOST_ADDRESSES};
 use super::name::{LONGEST, Name};
 use super::problem::FORMAT_ERROR;
-use super::resolution::{LONGEST_CHAIN, MOST_ADDRESSES};
 
 /// What fits into a datagram on any path without fragments (DNS Flag Day 2020; RFC 9715 §3.1).
 pub const DATAGRAM: u16 = 1232;

@@ -6,6 +6,7 @@
 //! keeps answers for as long as they hold, and lets callers for one name share one question.
 
 mod attempt;
+mod bounds;
 mod entry;
 mod hosts;
 mod known;
@@ -21,6 +22,7 @@ mod resolv_conf;
 mod servers;
 
 pub use attempt::{DnsTransport, Query};
+pub use bounds::{LONGEST_CHAIN, MOST_ADDRESSES};
 pub use hosts::{Hosts, is_nowhere};
 pub use known::{LookupResult, NameError, NameLimits};
 pub use lookup::{Found, Lookup, LookupAction, QUESTIONS, Timeouts};
@@ -28,6 +30,6 @@ pub use message::{DATAGRAM, Data, Kind, Malformed, Record, Response, is_bare_for
 pub use name::{Name, NotAName, is_host_name};
 pub use names::{Addresses, CacheAnswer, NameCache};
 pub use random::Random;
-pub use resolution::{LONGEST_CHAIN, MOST_ADDRESSES, Resolution};
+pub use resolution::Resolution;
 pub use resolv_conf::{PORT, ResolvConf};
 pub use servers::{Server, ServerObservation, Servers};

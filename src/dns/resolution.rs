@@ -4,13 +4,9 @@ use std::net::IpAddr;
 
 use crate::work::count;
 
+use super::bounds::{LONGEST_CHAIN, MOST_ADDRESSES};
 use super::message::{Data, Kind, Record, Response};
 use super::name::Name;
-
-/// How many CNAME records one name may lead over, in one response or several.
-pub const LONGEST_CHAIN: usize = 16;
-/// How many addresses of a kind are taken of one answer; nobody would dial so many.
-pub const MOST_ADDRESSES: usize = 32;
 
 const NO_ERROR: u16 = 0;
 const NAME_ERROR: u16 = 3;
