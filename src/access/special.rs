@@ -83,6 +83,12 @@ impl AddressClass {
         }
     }
 
+    /// Returns true unless the address may be that of any host of the Internet.
+    #[must_use]
+    pub const fn is_internal(self) -> bool {
+        !matches!(self, Self::Global)
+    }
+
     /// A name for messages and rules.
     #[must_use]
     pub const fn name(self) -> &'static str {
