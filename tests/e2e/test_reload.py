@@ -50,7 +50,7 @@ class Reload(Case):
         self.assertEqual(self.status(), 200)
         for text, place, help in [
             ("idle-timeout = '5s'\nallow-destinatoin = '10.0.0.0/8'\n", "2:1", "did you mean 'allow-destination'?"),
-            ("allow-destination = 'nonsense/'\n", "1:21", "'nonsense' is no IP address"),
+            ("allow-destination = 'nonsense/'\n", "1:21", "'nonsense' is not an IP address"),
             ("idle-timeout = ", "1:", ""),
         ]:
             self.file.write_text(text)
