@@ -1,9 +1,10 @@
-//! A stub resolver (RFC 1034 §5.3.1), sans-IO: names, messages, files, look-ups, and the table of
-//! what is known.
+//! Stub resolver (RFC 1034 §5.3.1), sans-IO: names, messages, files, look-ups, and a cache of
+//! names.
 //!
-//! A [`Lookup`] says what is to be sent to whom and is told what has come. Whoever drives it has the
-//! sockets, the clock and the secret for its [`Random`] numbers; `reactor::NameResolver` does. [`NameCache`]
-//! keeps answers for as long as they hold, and lets callers for one name share one question.
+//! A [`Lookup`] returns the queries to send and takes the messages received. Its driver,
+//! `reactor::NameResolver`, owns the sockets, the clock and the secret for its [`Random`] numbers.
+//! [`NameCache`] keeps answers for their lifetime, and lets all waiters for one name share one
+//! question.
 
 mod attempt;
 mod bounds;
