@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::key::BuildPrehashed;
 use crate::cache::policy::presented::Presented;
-use crate::cache::policy::vary::{Selecting, VaryNames};
+use crate::cache::policy::selecting::{Selecting, VaryNames};
 use crate::work;
 
 use super::offers::{Offers, Reach, Stage};

@@ -17,7 +17,7 @@ use crate::work;
 
 use super::control::RequestControl;
 use super::preference::{canonicalize, first};
-use super::vary::{Negotiated, Selecting, VaryNames};
+use super::selecting::{Selecting, VaryNames};
 
 /// Sets of selecting fields that are remembered for a request.
 const MAX_SETS: usize = 16;
@@ -39,21 +39,6 @@ pub struct RequestRules {
 impl Default for RequestRules {
     fn default() -> Self {
         Self { by_language: false, by_coding: true, ignore_no_cache: false }
-    }
-}
-
-impl RequestRules {
-    /// Returns true if `wanted`, a canonical `Accept-Language`, prefers the language of a response.
-    pub(super) fn prefers(self, response: &Negotiated, wanted: &[u8]) -> bool {
-        let language = response.language.as_deref();
-        self.by_language && language.is_some() && first(wanted) == language
-    }
-
-    /// Returns true if a response to a request with the canonical `Accept-Encoding` of `stored` is
-    /// what one with that of `wanted` would be sent.
-    pub(super) fn would_choose(self, response: &Negotiated, stored: &[u8], wanted: &[u8]) -> bool {
-        let coding = response.coding.as_ref();
-        self.by_coding && coding.is_some_and(|coding| coding.would_be_chosen(stored, wanted))
     }
 }
 

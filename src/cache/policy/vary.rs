@@ -3,88 +3,12 @@
 use std::sync::Arc;
 
 use crate::alloc_size::rounded_up;
-use crate::http::{Fields, Name, list};
-use crate::work;
+use crate::http::{Fields, Name};
 
 use super::coding::Coding;
-use super::presented::Presented;
-
-/// Names of selecting fields that a response may have; with more, it is not stored.
-const MAX_NAMES: usize = 32;
-/// Bytes of these names, with their commas.
-const MAX_NAMES_LENGTH: usize = 1024;
-
-/// Names in `Vary`: in lower case and in order, each once, separated by commas.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct VaryNames(Option<Arc<[u8]>>);
-
-impl VaryNames {
-    /// Names that a response was selected by; `None` if it was selected by what no request shows
-    /// (`Vary: *`), or by too much.
-    fn of(response: &Fields) -> Option<Self> {
-        let mut names: Vec<Vec<u8>> = Vec::new();
-        let mut length = 0;
-        for name in response.elements(Name::Vary) {
-            length += name.len() + 1;
-            if name == b"*" || !list::is_token(name) || length > MAX_NAMES_LENGTH {
-                return None;
-            }
-            work::count(work::LOOK_UP + name.len());
-            names.push(name.to_ascii_lowercase());
-        }
-        names.sort_unstable();
-        names.dedup();
-        let text = (!names.is_empty()).then(|| names.join(&b","[..]).into());
-        (names.len() <= MAX_NAMES).then_some(Self(text))
-    }
-
-    /// Names, one after the other.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let names = self.0.as_deref().map(|names| names.split(|&byte| byte == b','));
-        names.into_iter().flatten()
-    }
-
-    /// Returns true if a response without `Vary` has them.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// The names as one text.
-    pub(crate) fn text(&self) -> &[u8] {
-        self.0.as_deref().unwrap_or_default()
-    }
-
-    fn has(&self, name: Name) -> bool {
-        self.iter().any(|other| Name::from_bytes(other) == name)
-    }
-}
-
-/// Values that a request has in the fields that `Vary` names, in canonical form.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Selecting {
-    /// Hash of names and values, keyed with the secret of this process.
-    pub(crate) hash: u64,
-    pub(crate) names: VaryNames,
-    /// Values of the names in their order, separated by line feeds, which no value contains.
-    values: Box<[u8]>,
-}
-
-impl Selecting {
-    pub(super) fn new(hash: u64, names: VaryNames, values: Vec<u8>) -> Self {
-        Self { hash, names, values: values.into() }
-    }
-
-    /// Canonical values in the order of the names.
-    fn values(&self) -> impl Iterator<Item = &[u8]> {
-        self.values.split(|&byte| byte == b'\n')
-    }
-
-    pub(crate) fn weight(&self) -> usize {
-        rounded_up(size_of::<Self>() + 2 * size_of::<usize>())
-            + rounded_up(self.values.len())
-            + rounded_up(self.names.text().len() + 2 * size_of::<usize>())
-    }
-}
+use super::preference::first;
+use super::presented::{Presented, RequestRules};
+use super::selecting::{Selecting, VaryNames};
 
 /// Requests that a stored response answers: those with the selecting fields of the request that it was
 /// fetched for, and those that its language or content coding satisfies as well.
@@ -97,11 +21,11 @@ pub struct Selection {
 /// Properties of a response that was selected by a list of preferences, as far as the rules let them
 /// count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Negotiated {
+struct Negotiated {
     /// `Content-Language` in lower case, if the response was selected by `Accept-Language`.
-    pub(super) language: Option<Box<[u8]>>,
+    language: Option<Box<[u8]>>,
     /// The content coding, if the response was selected by `Accept-Encoding`.
-    pub(super) coding: Option<Coding>,
+    coding: Option<Coding>,
     /// Hashes with the coding, the language, and both in place of the request's preferences.
     hashes: [Option<u64>; 3],
 }
@@ -127,6 +51,20 @@ impl Negotiated {
             }
         };
         Some(Self { language, coding, hashes })
+    }
+
+    /// Returns true if `wanted`, a canonical `Accept-Language`, prefers the language of the response,
+    /// and `rules` let that count.
+    fn is_preferred(&self, rules: RequestRules, wanted: &[u8]) -> bool {
+        let language = self.language.as_deref();
+        rules.by_language && language.is_some() && first(wanted) == language
+    }
+
+    /// Returns true if the response to a request with the canonical `Accept-Encoding` of `stored` is
+    /// what one with that of `wanted` would be sent, and `rules` let that count.
+    fn would_be_chosen(&self, rules: RequestRules, stored: &[u8], wanted: &[u8]) -> bool {
+        let coding = self.coding.as_ref();
+        rules.by_coding && coding.is_some_and(|coding| coding.would_be_chosen(stored, wanted))
     }
 }
 
@@ -206,8 +144,8 @@ impl Selection {
         fields.all(|(name, (stored, wanted))| {
             stored == wanted
                 || match Name::from_bytes(name) {
-                    Name::AcceptLanguage => rules.prefers(negotiated, wanted),
-                    Name::AcceptEncoding => rules.would_choose(negotiated, stored, wanted),
+                    Name::AcceptLanguage => negotiated.is_preferred(rules, wanted),
+                    Name::AcceptEncoding => negotiated.would_be_chosen(rules, stored, wanted),
                     _ => false,
                 }
         })

@@ -20,8 +20,9 @@ use std::sync::Arc;
 
 use crate::cache::key::CacheKey;
 use crate::cache::policy::presented::Presented;
+use crate::cache::policy::selecting::VaryNames;
 use crate::cache::policy::tags::Tag;
-use crate::cache::policy::vary::{Selection, VaryNames};
+use crate::cache::policy::vary::Selection;
 use crate::work;
 
 use detached::Detached;

@@ -8,8 +8,9 @@ use lru::LruCache;
 use crate::alloc_size::rounded_up;
 use crate::cache::key::BuildPrehashed;
 use crate::cache::policy::presented::Presented;
+use crate::cache::policy::selecting::VaryNames;
 use crate::cache::policy::tags;
-use crate::cache::policy::vary::{Selection, VaryNames};
+use crate::cache::policy::vary::Selection;
 use crate::work;
 
 use super::object::Object;
