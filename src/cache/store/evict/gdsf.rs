@@ -7,7 +7,7 @@
 
 use crate::cache::store::paged::Paged;
 
-use super::EvictionPolicy;
+use super::eviction_policy::EvictionPolicy;
 use super::ghosts::{Ghost, Ghosts};
 use super::lru_bias::{LruBias, MOST, USE};
 use super::queue::Queue;

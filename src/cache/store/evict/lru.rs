@@ -2,7 +2,7 @@
 
 use crate::cache::store::paged::Paged;
 
-use super::EvictionPolicy;
+use super::eviction_policy::EvictionPolicy;
 
 /// No slot.
 const NONE: usize = usize::MAX;

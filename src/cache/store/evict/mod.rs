@@ -1,5 +1,6 @@
 //! What goes first when memory is short. Entries are known by their slot, which the store gives.
 
+mod eviction_policy;
 mod gdsf;
 mod ghosts;
 mod lru;
@@ -8,9 +9,10 @@ mod orders;
 mod queue;
 mod shadow_lru;
 
-use std::fmt::{self, Debug};
+use std::fmt;
 use std::str::FromStr;
 
+use eviction_policy::EvictionPolicy;
 use gdsf::Gdsf;
 use lru::Lru;
 
@@ -59,39 +61,6 @@ impl FromStr for Eviction {
         let found = Self::ALL.into_iter().find(|eviction| eviction.name() == text);
         found.ok_or_else(|| format!("'{text}' is not gdsf or lru"))
     }
-}
-
-/// An order of slots. It decides by what it is told alone: no time, no chance.
-trait EvictionPolicy: Debug {
-    /// `slot` is taken, by an entry of `weight` bytes whose key has `hash`.
-    fn insert(&mut self, slot: usize, hash: u64, weight: usize);
-
-    /// The entry in `slot` was used, or replaced; its weight now.
-    fn hit(&mut self, slot: usize, weight: usize);
-
-    /// The entry in `slot` has lost some of its weight; its weight now.
-    fn reweigh(&mut self, slot: usize, weight: usize);
-
-    /// Returns true if the order knows the entry in `slot`.
-    fn has(&self, slot: usize) -> bool;
-
-    /// The slot whose entry should go first.
-    fn first(&mut self) -> Option<usize>;
-
-    /// That one cannot go yet: another will be the first.
-    fn defer(&mut self, slot: usize);
-
-    /// The entry in `slot` has to go for want of room. An order may remember that it was there.
-    fn evict(&mut self, slot: usize);
-
-    /// The entry in `slot` is gone for another reason.
-    fn remove(&mut self, slot: usize);
-
-    /// Bytes that the order itself takes.
-    fn weight(&self) -> usize;
-
-    /// How many slots it knows.
-    fn len(&self) -> usize;
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The order in which entries are evicted, and the one before, from which they are moved little by
 //! little when another is chosen.
 
-use super::{Eviction, EvictionPolicy};
+use super::Eviction;
+use super::eviction_policy::EvictionPolicy;
 
 /// The order of all entries. Each is known to one of two: entries of the former order go first.
 #[derive(Debug)]
