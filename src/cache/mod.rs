@@ -37,7 +37,7 @@ pub use store::shared_content::SharedContent;
 
 use in_flight::InFlightTable;
 use store::Store;
-use store::purge::Range;
+use store::range::Range;
 use store::slice::Slice;
 
 /// The bounds of a cache.
@@ -299,7 +299,7 @@ impl<F: Copy> Cache<F> {
 
     /// Goes on with a purge, for no longer than nobody notices; whether it is done.
     pub fn run_slice(&mut self, purge: &mut Purge) -> bool {
-        purge.run_slice(&mut self.store, &mut Slice::default())
+        self.store.run_purge(purge, &mut Slice::default())
     }
 
     /// Removes all of these groups of the origin `root`, for a successful unsafe request

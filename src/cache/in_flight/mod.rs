@@ -13,7 +13,7 @@ use crate::cache::policy::freshness::ServeDecision;
 use crate::cache::policy::presented::Presented;
 use crate::cache::policy::selecting::{Selecting, VaryNames};
 use crate::cache::policy::vary::Selection;
-use crate::cache::store::purge::Range;
+use crate::cache::store::range::Range;
 use crate::http::Method;
 use crate::work;
 

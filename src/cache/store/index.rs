@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::cache::policy::tags::{Tag, Tags};
 use crate::work;
 
-use super::purge::Range;
+use super::range::Range;
 
 /// Bytes that one URI takes in the index.
 pub(super) const URI_WEIGHT: usize = 48;

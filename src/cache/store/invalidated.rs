@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::cache::policy::tags::Tag;
 use crate::work;
 
-use super::purge::{Purge, Range};
+use super::purge::Purge;
+use super::range::Range;
 use super::variants::Variant;
 
 /// Invalidations whose responses have not all been removed. There is one for each group of which

@@ -9,6 +9,7 @@ mod invalidated;
 pub(super) mod object;
 mod paged;
 pub(super) mod purge;
+pub(super) mod range;
 pub(super) mod shared_content;
 pub(super) mod slice;
 mod slots;
@@ -31,7 +32,8 @@ use index::{Index, URI_WEIGHT};
 use invalidated::Invalidated;
 use object::Object;
 use paged::PagedSlab;
-use purge::{Purge, Range};
+use purge::Purge;
+use range::Range;
 use slice::Slice;
 use slots::Slots;
 use variants::{Variant, Variants};
@@ -230,14 +232,26 @@ impl Store {
         true
     }
 
-    /// URIs and tags of what is stored, in their order.
-    pub(super) const fn index(&self) -> &Index {
-        &self.index
+    /// Runs a purge for a slice; returns true once it is complete.
+    pub(super) fn run_purge(&mut self, purge: &mut Purge, slice: &mut Slice) -> bool {
+        while let Some((entries, is_last)) = purge.next_entries(&self.index) {
+            for (uri, slot) in entries {
+                let found = if purge.has(&uri) { self.purge(slot, purge, slice) } else { 0 };
+                purge.advance(uri, found);
+                if slice.is_over() {
+                    return false;
+                }
+            }
+            if is_last {
+                purge.finish_range();
+            }
+        }
+        true
     }
 
     /// Removes the responses in `slot` that a purge is for or, if it is soft, makes them stale from now
     /// on. Returns how many there are. It does not count as a use.
-    pub(super) fn purge(&mut self, slot: usize, purge: &Purge, slice: &mut Slice) -> usize {
+    fn purge(&mut self, slot: usize, purge: &Purge, slice: &mut Slice) -> usize {
         let entry = &self.entries[slot];
         slice.spend_entry(entry.key.uri(), &entry.variants);
         let found = entry.variants.iter().filter(|variant| purge.is_for(variant));
@@ -311,7 +325,7 @@ impl Store {
         while !slice.is_over()
             && let Some(mut sweep) = self.invalidated.next()
         {
-            match sweep.purge.run_slice(self, slice) {
+            match self.run_purge(&mut sweep.purge, slice) {
                 true => self.invalidated.done(sweep),
                 false => self.invalidated.put_back(sweep),
             }

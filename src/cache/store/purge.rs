@@ -6,8 +6,8 @@ use std::time::Instant;
 use crate::cache::key::KeyBuilder;
 use crate::cache::policy::tags::{Tag, TagKind};
 
-use super::Store;
-use super::slice::Slice;
+use super::index::Index;
+use super::range::Range;
 use super::variants::Variant;
 
 /// Entries found at a time.
@@ -40,47 +40,13 @@ pub struct Purge {
     count: usize,
 }
 
-/// Neighbours in the index.
-#[derive(Clone, Debug)]
-pub(crate) struct Range {
-    tag: Option<Tag>,
-    prefix: String,
-    /// Whether the prefix is the whole.
-    exact: bool,
-}
-
-impl Range {
-    /// All URIs that begin so.
-    pub(crate) const fn below(prefix: String) -> Self {
-        Self { tag: None, prefix, exact: false }
-    }
-
-    /// URIs that begin so and have a response with a tag.
-    pub(super) fn tagged(tag: Tag, prefix: &str) -> Self {
-        Self { tag: Some(tag), prefix: prefix.to_owned(), exact: false }
-    }
-
-    pub(super) const fn tag(&self) -> Option<&Tag> {
-        self.tag.as_ref()
-    }
-
-    pub(super) fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
-    /// Returns true if `uri` lies in the range.
-    pub(crate) fn has(&self, uri: &str) -> bool {
-        uri.starts_with(&self.prefix) && (!self.exact || uri == self.prefix)
-    }
-}
-
 impl PurgeScope {
     /// Ranges of the index that hold all that is meant. A URL is known there by its key.
     pub(crate) fn ranges(&self, keys: &KeyBuilder) -> Vec<Range> {
         let prefix = Range::below;
         let tagged = |kind, name| Range::tagged(Tag::new(kind, name), "");
         match self {
-            Self::Uri(uri) => vec![Range { exact: true, ..prefix(keys.key(uri).uri().to_owned()) }],
+            Self::Uri(uri) => vec![Range::exactly(keys.key(uri).uri().to_owned())],
             Self::Prefix(text) => vec![prefix(text.clone())],
             Self::Host(host) => {
                 let roots = ["http", "https"].map(|scheme| format!("{scheme}://{host}"));
@@ -114,7 +80,7 @@ impl Purge {
 
     /// Returns true if it is for a response with that number and these tags.
     pub(super) fn is_for(&self, variant: &Variant) -> bool {
-        let tag = self.ranges.last().and_then(|range| range.tag.as_ref());
+        let tag = self.ranges.last().and_then(Range::tag);
         variant.number <= self.before && tag.is_none_or(|tag| variant.object.tags.has(tag))
     }
 
@@ -123,27 +89,31 @@ impl Purge {
         self.soft
     }
 
-    /// Goes on for a slice; returns true once it is complete.
-    pub(crate) fn run_slice(&mut self, store: &mut Store, slice: &mut Slice) -> bool {
-        while let Some(range) = self.ranges.last() {
-            let batch = if range.exact { 1 } else { BATCH };
-            let entries = store.index().after(range, self.last.as_ref(), batch);
-            let is_last = range.exact || entries.len() < batch;
-            for (uri, slot) in entries {
-                if self.ranges.last().is_some_and(|range| range.has(&uri)) {
-                    self.count += store.purge(slot, self, slice);
-                }
-                self.last = Some(uri);
-                if slice.is_over() {
-                    return false;
-                }
-            }
-            if is_last {
-                self.ranges.pop();
-                self.last = None;
-            }
-        }
-        true
+    /// Entries that are looked at next, by URI and slot, and whether they are the last of their range.
+    /// `None` once the purge is complete.
+    pub(super) fn next_entries(&self, index: &Index) -> Option<(Vec<(Arc<str>, usize)>, bool)> {
+        let range = self.ranges.last()?;
+        let batch = if range.is_exact() { 1 } else { BATCH };
+        let entries = index.after(range, self.last.as_ref(), batch);
+        let is_last = range.is_exact() || entries.len() < batch;
+        Some((entries, is_last))
+    }
+
+    /// Returns true if `uri` lies in the range that is being purged.
+    pub(super) fn has(&self, uri: &str) -> bool {
+        self.ranges.last().is_some_and(|range| range.has(uri))
+    }
+
+    /// Counts the responses that were found for a URI; the purge continues behind it.
+    pub(super) fn advance(&mut self, uri: Arc<str>, found: usize) {
+        self.count += found;
+        self.last = Some(uri);
+    }
+
+    /// Turns to the next range.
+    pub(super) fn finish_range(&mut self) {
+        self.ranges.pop();
+        self.last = None;
     }
 }
 
