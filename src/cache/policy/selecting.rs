@@ -1,5 +1,4 @@
-//! Selecting fields: their names in `Vary`, and the values that a request has in them
-//! (RFC 9111 §4.1).
+//! Selecting fields: their names, from `Vary`, and a request's values in them (RFC 9111 §4.1).
 
 use std::sync::Arc;
 
@@ -7,18 +6,18 @@ use crate::alloc_size::rounded_up;
 use crate::http::{Fields, Name, list};
 use crate::work;
 
-/// Names of selecting fields that a response may have; with more, it is not stored.
+/// Maximum number of selecting fields. A response with more is not stored.
 const MAX_NAMES: usize = 32;
-/// Bytes of these names, with their commas.
+/// Maximum length of their names with the commas, in bytes.
 const MAX_NAMES_LENGTH: usize = 1024;
 
-/// Names in `Vary`: in lower case and in order, each once, separated by commas.
+/// Names in `Vary`: in lower case, sorted, without repetition, separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct VaryNames(Option<Arc<[u8]>>);
 
 impl VaryNames {
-    /// Names that a response was selected by; `None` if it was selected by what no request shows
-    /// (`Vary: *`), or by too much.
+    /// Returns the names of the fields that selected a response. `None` for `Vary: *`, which no
+    /// request can match, for a malformed name, and for too many names.
     pub(super) fn of(response: &Fields) -> Option<Self> {
         let mut names: Vec<Vec<u8>> = Vec::new();
         let mut length = 0;
@@ -36,18 +35,18 @@ impl VaryNames {
         (names.len() <= MAX_NAMES).then_some(Self(text))
     }
 
-    /// Names, one after the other.
+    /// Returns the names.
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let names = self.0.as_deref().map(|names| names.split(|&byte| byte == b','));
         names.into_iter().flatten()
     }
 
-    /// Returns true if a response without `Vary` has them.
+    /// Returns true if there are no names, as for a response without `Vary`.
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// The names as one text.
+    /// Returns the names as one text.
     pub(crate) fn text(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
     }
@@ -57,13 +56,13 @@ impl VaryNames {
     }
 }
 
-/// Values that a request has in the fields that `Vary` names, in canonical form.
+/// Values of a request in the fields that `Vary` names, in canonical form.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Selecting {
-    /// Hash of names and values, keyed with the secret of this process.
+    /// Hash of names and values, keyed with the secret of the process.
     pub(crate) hash: u64,
     pub(crate) names: VaryNames,
-    /// Values of the names in their order, separated by line feeds, which no value contains.
+    /// Values in the order of the names, separated by line feeds, which no value contains.
     values: Box<[u8]>,
 }
 
@@ -72,7 +71,7 @@ impl Selecting {
         Self { hash, names, values: values.into() }
     }
 
-    /// Canonical values in the order of the names.
+    /// Returns the canonical values in the order of the names.
     pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
         self.values.split(|&byte| byte == b'\n')
     }
