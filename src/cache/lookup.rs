@@ -92,10 +92,11 @@ pub(super) fn decide<F: Copy>(
     }
 }
 
-/// Returns the earliest stage at which a fetch in flight can answer the request. A fetch that was
-/// sent before the request arrived cannot answer a request that demands the origin's own answer
-/// (RFC 9111 §5.2.1.4), nor one that accepts no response as old as this one will be. It cannot
-/// answer any request either if the response has to be validated for each request (§5.2.2.4).
+/// Returns the earliest stage at which a fetch in flight can answer the request. A request that
+/// demands the origin's own answer (RFC 9111 §5.2.1.4), or whose `min-fresh` exceeds the lifetime
+/// of the stored response, joins only a fetch that demands the same and has not been sent. If the
+/// stored response must be validated for each request (§5.2.2.4), a request joins only a fetch that
+/// has not been sent.
 fn joined_from(selected: &Option<(Arc<Object>, ServeDecision)>, control: &RequestControl) -> Stage {
     match selected {
         _ if control.asks_origin() => Stage::WaitingForOrigin,

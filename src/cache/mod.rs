@@ -432,6 +432,9 @@ impl<F: Copy> Cache<F> {
         self.busy.check();
         let stats = self.stats();
         let shrinks = stats.entries == 0 || self.store.is_behind();
-        assert!(self.bytes() <= self.limits.memory || shrinks, "within its bytes");
+        assert!(
+            self.bytes() <= self.limits.memory || shrinks,
+            "bytes held are within the memory limit"
+        );
     }
 }

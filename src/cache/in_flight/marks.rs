@@ -94,7 +94,7 @@ mod tests {
         for n in 0..100 {
             marks.put(&key(n), now + 2 * second, now + second);
         }
-        assert!(marks.weight() <= full - 98 * WEIGHT, "what has expired is dropped");
+        assert!(marks.weight() <= full - 98 * WEIGHT, "expired marks are dropped");
         marks.remove(&key(99));
         assert!(!marks.has(&key(99), now + second) && marks.has(&key(98), now + second));
     }

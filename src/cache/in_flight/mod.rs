@@ -292,7 +292,7 @@ impl<F: Copy> InFlightTable<F> {
             assert!(of_key.refreshing.is_none_or(|number| of_key.tickets.contains(&number)));
             of_key.shelves.check(|number| {
                 let busy = &self.tickets[&number];
-                assert!(busy.offered.is_some(), "what is offered can be joined");
+                assert!(busy.offered.is_some(), "offered fetches can be joined");
                 (busy.by.clone(), busy.reach, busy.stage)
             });
         }

@@ -162,7 +162,7 @@ mod tests {
         };
         assert!(chosen(&others("a", MAX_CODINGS - 1)) && chosen(&others("z", MAX_CODINGS - 1)));
         assert!(!chosen(&others("a", MAX_CODINGS)) && !chosen(&others("z", MAX_CODINGS)));
-        assert!(!chosen("gzip, a b"), "nor is one of what is no coding");
+        assert!(!chosen("gzip, a b"), "an invalid coding matches nothing");
     }
 
     #[test]

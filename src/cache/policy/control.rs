@@ -312,7 +312,11 @@ mod tests {
     fn private_and_no_cache_may_name_fields() {
         assert_eq!(response(&["private"]).private, Scope::All);
         assert_eq!(response(&["private=\"set-cookie\""]).private, Scope::Fields);
-        assert_eq!(response(&["private=\"\""]).private, Scope::All, "naming nothing is no limit");
+        assert_eq!(
+            response(&["private=\"\""]).private,
+            Scope::All,
+            "an empty list of names limits nothing"
+        );
         assert_eq!(response(&["private=\"a\", private"]).private, Scope::All);
         assert_eq!(response(&["no-cache=set-cookie"]).no_cache, Scope::All);
         let fields = lines(&["Private=\"A, b\", x=\"c\"", "no-cache=\"d\", no-cache"]);

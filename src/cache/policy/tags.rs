@@ -156,8 +156,8 @@ mod tests {
             assert!(tags.has(&Tag::new(TagKind::Group, group.as_bytes())), "{group}");
         }
         assert_eq!((tags.iter().count(), tags.len()), (7, 7));
-        assert!(!tags.has(&Tag::new(TagKind::Key, b"A")), "case is a difference");
-        assert!(!tags.has(&Tag::new(TagKind::Group, b"a")), "kinds are apart");
+        assert!(!tags.has(&Tag::new(TagKind::Key, b"A")), "case matters");
+        assert!(!tags.has(&Tag::new(TagKind::Group, b"a")), "kinds are distinct");
     }
 
     #[test]

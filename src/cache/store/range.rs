@@ -1,28 +1,28 @@
-//! Ranges of the index: URIs that begin alike.
+//! Ranges of the index: URIs with a common prefix.
 
 use crate::cache::policy::tags::Tag;
 
-/// Neighbours in the index.
+/// A range of the index. Its entries are adjacent.
 #[derive(Clone, Debug)]
 pub(crate) struct Range {
     tag: Option<Tag>,
     prefix: String,
-    /// Whether the prefix is the whole.
+    /// True if the range has only the URI that equals the prefix.
     exact: bool,
 }
 
 impl Range {
-    /// All URIs that begin so.
+    /// Creates a range of all URIs with this prefix.
     pub(crate) const fn below(prefix: String) -> Self {
         Self { tag: None, prefix, exact: false }
     }
 
-    /// One URI, as the index has it.
+    /// Creates a range of one URI.
     pub(super) const fn exactly(uri: String) -> Self {
         Self { tag: None, prefix: uri, exact: true }
     }
 
-    /// URIs that begin so and have a response with a tag.
+    /// Creates a range of the URIs with this prefix that have a response with this tag.
     pub(super) fn tagged(tag: Tag, prefix: &str) -> Self {
         Self { tag: Some(tag), prefix: prefix.to_owned(), exact: false }
     }
@@ -35,12 +35,12 @@ impl Range {
         &self.prefix
     }
 
-    /// Returns true if the range has one URI at most.
+    /// Returns true if the range has at most one URI.
     pub(super) const fn is_exact(&self) -> bool {
         self.exact
     }
 
-    /// Returns true if `uri` lies in the range.
+    /// Returns true if `uri` lies in the range, whatever its tags.
     pub(crate) fn has(&self, uri: &str) -> bool {
         uri.starts_with(&self.prefix) && (!self.exact || uri == self.prefix)
     }

@@ -1,36 +1,38 @@
-//! Interface of the orders in which entries are evicted.
+//! Interface of the eviction orders.
 
 use std::fmt::Debug;
 
-/// An order of slots. It decides by what it is told alone: no time, no chance.
+/// An eviction order of slots. It depends only on the calls made to it, not on time or chance.
 pub(super) trait EvictionPolicy: Debug {
-    /// `slot` is taken, by an entry of `weight` bytes whose key has `hash`.
+    /// Adds the entry in `slot`, which has `weight` bytes and a key with `hash`.
     fn insert(&mut self, slot: usize, hash: u64, weight: usize);
 
-    /// The entry in `slot` was used, or replaced; its weight now.
+    /// Records that the entry in `slot` was used or replaced, and has `weight` bytes now.
     fn hit(&mut self, slot: usize, weight: usize);
 
-    /// The entry in `slot` has lost some of its weight; its weight now.
+    /// Records that the entry in `slot` has shrunk to `weight` bytes.
     fn reweigh(&mut self, slot: usize, weight: usize);
 
-    /// Returns true if the order knows the entry in `slot`.
+    /// Returns true if the order has an entry in `slot`.
     fn has(&self, slot: usize) -> bool;
 
-    /// The slot whose entry should go first.
+    /// Returns the slot of the entry to evict first.
     fn first(&mut self) -> Option<usize>;
 
-    /// That one cannot go yet: another will be the first.
+    /// Postpones the entry in `slot`, which [`first`](Self::first) returned and which cannot be
+    /// evicted yet.
     fn defer(&mut self, slot: usize);
 
-    /// The entry in `slot` has to go for want of room. An order may remember that it was there.
+    /// Removes the entry in `slot` because memory is short. An order may remember that it was
+    /// there.
     fn evict(&mut self, slot: usize);
 
-    /// The entry in `slot` is gone for another reason.
+    /// Removes the entry in `slot` for another reason.
     fn remove(&mut self, slot: usize);
 
-    /// Bytes that the order itself takes.
+    /// Returns the bytes that the order itself takes on the heap.
     fn weight(&self) -> usize;
 
-    /// How many slots it knows.
+    /// Returns the number of entries.
     fn len(&self) -> usize;
 }

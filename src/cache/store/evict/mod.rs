@@ -1,4 +1,4 @@
-//! What goes first when memory is short. Entries are known by their slot, which the store gives.
+//! Eviction orders. They know entries by the slot that the store gives them.
 
 mod eviction_policy;
 mod gdsf;
@@ -18,18 +18,18 @@ use lru::Lru;
 
 pub(super) use orders::Orders;
 
-/// Which order entries are evicted in.
+/// Order in which entries are evicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Eviction {
-    /// By worth: how often an entry was used, against its size, and how long ago.
+    /// By worth: the number of uses in relation to the size, and the time since then.
     #[default]
     Gdsf,
-    /// The least recently used first.
+    /// Least recently used first.
     Lru,
 }
 
 impl Eviction {
-    /// All of them.
+    /// All orders.
     pub const ALL: [Self; 2] = [Self::Gdsf, Self::Lru];
 
     const fn name(self) -> &'static str {
@@ -39,7 +39,7 @@ impl Eviction {
         }
     }
 
-    /// An empty order of this kind.
+    /// Creates an empty order of this kind.
     fn order(self) -> Box<dyn EvictionPolicy> {
         match self {
             Self::Gdsf => Box::new(Gdsf::default()),
@@ -73,7 +73,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_order_knows_what_it_was_told(
+        fn orders_match_a_model(
             steps in proptest::collection::vec((0_u8..6, 0_usize..40, 1_usize..100_000), 0..400),
         ) {
             for eviction in Eviction::ALL {
