@@ -62,7 +62,8 @@ impl Shelves {
         });
         let new = || Place { by: by.cloned(), offers: Offers::default() };
         let place = self.0[at].by_values.entry(hash(by)).or_insert_with(new);
-        let same = place.by.as_ref() == by; // of two sets of values with the same hash, one is offered
+        // Of two sets of values with the same hash, only the first is offered.
+        let same = place.by.as_ref() == by;
         if same {
             place.offers.add(ticket, reach, stage);
         }

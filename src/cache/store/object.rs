@@ -184,7 +184,8 @@ impl Object {
     /// Returns the bytes that the object takes on the heap without its content, which other objects
     /// may share.
     pub(super) fn own_weight(&self) -> usize {
-        const ITSELF: usize = rounded_up(size_of::<Object>() + 2 * size_of::<usize>()); // with two reference counters
+        // An `Arc` has two reference counters.
+        const ITSELF: usize = rounded_up(size_of::<Object>() + 2 * size_of::<usize>());
         let said = self.head.weight() + self.selection.weight() + self.tags.weight();
         ITSELF + said + self.content.list_weight()
     }
