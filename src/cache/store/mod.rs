@@ -237,15 +237,15 @@ impl Store {
 
     /// Runs one slice of a purge. Returns true when the purge is complete.
     pub(super) fn run_purge(&mut self, purge: &mut Purge, slice: &mut Slice) -> bool {
-        while let Some((entries, is_last)) = purge.next_entries(&self.index) {
-            for (uri, slot) in entries {
+        while let Some(batch) = purge.next_batch(&self.index) {
+            for (uri, slot) in batch.entries {
                 let found = if purge.has(&uri) { self.purge(slot, purge, slice) } else { 0 };
                 purge.advance(uri, found);
                 if slice.is_over() {
                     return false;
                 }
             }
-            if is_last {
+            if batch.is_last {
                 purge.finish_range();
             }
         }

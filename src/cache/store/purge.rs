@@ -41,6 +41,15 @@ pub struct Purge {
     count: usize,
 }
 
+/// Entries that a purge examines next.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Entries by URI and slot.
+    pub(super) entries: Vec<(Arc<str>, usize)>,
+    /// True if no entry of the range follows.
+    pub(super) is_last: bool,
+}
+
 impl PurgeScope {
     /// Returns the ranges of the index that contain the whole scope. A URI is looked up under the
     /// key that the key rules make.
@@ -91,14 +100,13 @@ impl Purge {
         self.soft
     }
 
-    /// Returns the next entries to examine, by URI and slot, and true if they are the last of their
-    /// range. `None` once the purge is complete.
-    pub(super) fn next_entries(&self, index: &Index) -> Option<(Vec<(Arc<str>, usize)>, bool)> {
+    /// Returns the next entries to examine. `None` once the purge is complete.
+    pub(super) fn next_batch(&self, index: &Index) -> Option<Batch> {
         let range = self.ranges.last()?;
-        let batch = if range.is_exact() { 1 } else { BATCH };
-        let entries = index.after(range, self.last.as_ref(), batch);
-        let is_last = range.is_exact() || entries.len() < batch;
-        Some((entries, is_last))
+        let count = if range.is_exact() { 1 } else { BATCH };
+        let entries = index.after(range, self.last.as_ref(), count);
+        let is_last = range.is_exact() || entries.len() < count;
+        Some(Batch { entries, is_last })
     }
 
     /// Returns true if `uri` lies in the current range.

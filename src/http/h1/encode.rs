@@ -22,8 +22,8 @@ impl<'a> HeadWriter<'a> {
         Self { out }
     }
 
-    /// Begins a response. Its version is always 1.1, whatever the version of the request (RFC 9110
-    /// §2.5).
+    /// Begins a response. Its version is always 1.1, whatever the version of the request (RFC 9112
+    /// §2.3).
     pub fn response(out: &'a mut Vec<u8>, status: Status, reason: &[u8]) -> Self {
         let code = status.code();
         let digit = |n: u16| b'0' + u8::try_from(n % 10).unwrap_or(0);
