@@ -66,7 +66,7 @@ pub(super) enum AuthOutcome {
     Pending(VerifyId),
     Rejected(ExchangeError),
     /// The password is wrong or the user unknown; the failure was counted.
-    Wrong(ExchangeError, Option<Failure>),
+    BadCredentials(ExchangeError, Option<Failure>),
 }
 
 impl Authentication {
@@ -186,7 +186,7 @@ impl Authentication {
                 let side = space.settings.side;
                 let error = ExchangeError::AuthenticationRequired { side, why, challenges };
                 if why.is_failure() {
-                    AuthOutcome::Wrong(error, self.failures.add(client.0, now.mono))
+                    AuthOutcome::BadCredentials(error, self.failures.add(client.0, now.mono))
                 } else {
                     AuthOutcome::Rejected(error)
                 }
