@@ -1,4 +1,4 @@
-//! Long work is put off: it takes effect at once, and goes on in slices.
+//! Deferred work: long operations take effect at once and are carried out in slices.
 
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ fn group_is_invalidated_at_once_and_removed_in_slices() {
 }
 
 #[test]
-fn group_that_is_invalidated_again_is_removed_once_more() {
+fn second_invalidation_removes_responses_behind_the_sweep() {
     let mut full = Full::new(5000);
     full.invalidate("http://h.test", "\"g\"");
     full.cache.run_deferred();
@@ -112,7 +112,7 @@ fn group_that_is_invalidated_again_is_removed_once_more() {
 }
 
 #[test]
-fn groups_of_other_origins_and_unknown_ones_cost_nothing() {
+fn invalidating_unknown_groups_removes_nothing_at_little_cost() {
     let mut full = Full::new(100);
     full.invalidate("http://other.test", "\"g\"");
     full.invalidate("http://h.test", "\"other\", \"G\"");
@@ -124,7 +124,7 @@ fn groups_of_other_origins_and_unknown_ones_cost_nothing() {
 }
 
 #[test]
-fn cleared_cache_is_empty_at_once_and_drops_its_responses_in_slices() {
+fn cleared_cache_is_empty_at_once_and_freed_in_slices() {
     let mut full = Full::new(20_000);
     at_once(|| full.cache.clear());
     assert!((0..20_000).step_by(999).all(|n| !full.has(n)));
@@ -137,7 +137,7 @@ fn cleared_cache_is_empty_at_once_and_drops_its_responses_in_slices() {
 }
 
 #[test]
-fn responses_stored_between_two_clears_leave_with_the_second() {
+fn responses_stored_between_two_clears_are_removed_by_the_second() {
     let mut full = Full::new(100);
     full.cache.clear();
     (0..50).for_each(|n| full.store(n));
@@ -169,7 +169,7 @@ fn entries_of_any_size_are_removed_in_slices() {
 }
 
 #[test]
-fn cache_with_less_memory_shrinks_in_slices() {
+fn cache_shrinks_to_a_lower_limit_in_slices() {
     let mut full = Full::new(20_000);
     let memory = LIMITS.memory / 64;
     let before = work::counted();
@@ -183,7 +183,7 @@ fn cache_with_less_memory_shrinks_in_slices() {
 }
 
 #[test]
-fn other_order_of_eviction_takes_over_in_slices() {
+fn eviction_policy_changes_in_slices() {
     let mut full = Full::new(20_000);
     at_once(|| full.cache.set_limits(CacheLimits { eviction: Eviction::Lru, ..LIMITS }));
     assert!(full.has(1) && full.cache.has_work());
@@ -193,7 +193,7 @@ fn other_order_of_eviction_takes_over_in_slices() {
 }
 
 #[test]
-fn storing_one_more_costs_no_more_however_many_there_are() {
+fn storing_costs_the_same_however_full_the_cache_is() {
     for eviction in Eviction::ALL {
         let mut full = Full::new(0);
         // As many at a time that a table of all of them could not grow at once.
