@@ -23,7 +23,7 @@ struct Watched;
 // SAFETY: the system's allocator does the work, and each call passes its own contract on.
 unsafe impl GlobalAlloc for Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is the one that `alloc_zeroed` requires.
+        // SAFETY: the caller promises what `alloc_zeroed` requires.
         unsafe { System.alloc_zeroed(layout) }
     }
 

@@ -92,7 +92,7 @@ pub(super) fn start_lines() -> Vec<Row> {
             ParseError::RequestLine,
             400,
             [
-                // a wrong method, not a target encoding
+                // The method is invalid; the target encoding is not at fault.
                 &b"G\xe4T / HTTP/1.1\r\nHost: h\r\n\r\n"[..],
                 b"GE\xff / HTTP/1.1\r\nHost: h\r\n\r\n",
             ],
