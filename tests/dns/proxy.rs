@@ -27,9 +27,9 @@ const NAMES: &str = "203.0.113.53:53";
 const CLIENTS: [&str; 2] = ["203.0.113.9", "203.0.113.77"];
 
 #[derive(Debug)]
-struct Nobody;
+struct NoVerifier;
 
-impl PasswordVerifier for Nobody {
+impl PasswordVerifier for NoVerifier {
     fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
         false
     }
@@ -125,7 +125,7 @@ impl Scene {
             resolver: None,
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(Vec::new()),
-            verifier: Box::new(Nobody),
+            verifier: Box::new(NoVerifier),
             log: Box::new(NoLog),
             secret: [1, 2],
         };
