@@ -28,7 +28,7 @@ pub(crate) struct Station {
 
 struct Gate(Listener);
 
-/// One connection: an echo sends back what it receives, a call keeps it.
+/// A connection: an echo sends back what it receives, a call keeps it.
 struct Stream {
     phase: Phase,
     echoes: bool,

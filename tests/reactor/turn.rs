@@ -1,4 +1,4 @@
-//! One turn: which objects are driven, how often, and which wait.
+//! Turns of the loop: which objects are driven, how often, and which wait.
 
 use std::time::Duration;
 
