@@ -3,6 +3,7 @@
 mod files;
 mod lookups;
 mod reader;
+mod sources;
 pub(super) mod system;
 mod wire;
 
@@ -23,8 +24,8 @@ use crate::reactor::arena::{Driven, Token};
 use crate::reactor::{Reactor, Wake};
 
 use files::Files;
-pub use files::{NameSource, NameSources};
 use lookups::{Lookups, News};
+pub use sources::{NameSource, NameSources};
 
 /// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
 const WAKES: usize = 1024;

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use crate::dns::{Hosts, ResolvConf};
 use crate::reactor::Waker;
 
-use super::files::{NameSource, NameSources};
+use super::sources::{NameSource, NameSources};
 
 /// Bytes that are read of a file: more than long lists of blocked hosts have.
 const LONGEST: u64 = 64 << 20;
