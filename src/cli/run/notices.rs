@@ -22,6 +22,11 @@ impl Notices {
         Self(Outlet::new("standard error", CAPACITY, None))
     }
 
+    /// Returns the outlet of these notices, for those of another outlet.
+    pub(super) fn outlet(&self) -> Outlet {
+        self.0.clone()
+    }
+
     /// Starts the thread that writes.
     ///
     /// # Errors
@@ -32,7 +37,7 @@ impl Notices {
 
     /// Says `text`, one or more whole lines without the end of the last.
     pub(super) fn say(&self, text: impl Display) {
-        self.0.write(&mut format!("{text}\n"));
+        self.0.say(text);
     }
 
     /// Says what is wrong; a rendered error says that it is one.

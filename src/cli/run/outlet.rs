@@ -1,7 +1,7 @@
 //! A thread that writes lines to a file, a pipe or a terminal: no disk and no reader stops the loop.
 
 use std::collections::VecDeque;
-use std::fmt;
+use std::fmt::{self, Display};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use crate::config::LogTarget;
 use crate::reactor::{Clock, SystemClock};
 
-use super::notices::Notices;
 use super::output::Output;
 
 /// Time between two notices about lost lines, at least.
@@ -27,7 +26,7 @@ struct Shared {
     /// Bytes that may wait.
     capacity: usize,
     /// Takes notices about lost lines; without, the output itself takes them.
-    notices: Option<Notices>,
+    notices: Option<Outlet>,
     queue: Mutex<Queue>,
     /// Signalled when there is something for the thread to do.
     more: Condvar,
@@ -67,7 +66,7 @@ enum Job {
 impl Outlet {
     /// An outlet without a thread: lines wait until [`start`](Self::start). At most `capacity` bytes
     /// do. `notices` is told of lost lines; without, the output itself is, once it takes lines again.
-    pub(super) fn new(name: &'static str, capacity: usize, notices: Option<Notices>) -> Self {
+    pub(super) fn new(name: &'static str, capacity: usize, notices: Option<Self>) -> Self {
         Self(Arc::new(Shared {
             name,
             capacity,
@@ -115,6 +114,11 @@ impl Outlet {
         lines.clear();
         self.0.more.notify_one();
         true
+    }
+
+    /// Queues a notice, `text` with the end of its last line.
+    pub(super) fn say(&self, text: impl Display) {
+        self.write(&mut format!("{text}\n"));
     }
 
     /// Has the target opened once more, for the lines that come from now on.

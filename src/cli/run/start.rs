@@ -53,7 +53,7 @@ impl Program {
         let output = Output::open(options.access_log.clone())?;
         let notices = Notices::new();
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
-        let log = Outlet::new("the access log", waiting, Some(notices.clone()));
+        let log = Outlet::new("the access log", waiting, Some(notices.outlet()));
         let sink = Box::new(LogWriter(log.clone()));
         let auth = settings.auth.clone();
         let surroundings = surroundings(&options, &reactor, sink, known.clone(), &secret);
