@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::net::IpAddr;
 
 use crate::config::{Options, ResolverKind};
-use crate::proxy::{Environment, LogSink, Mail, ThreadedResolver, ThreadedVerifier};
-use crate::reactor::Reactor;
+use crate::proxy::{Environment, LogSink, Mail, Settings, ThreadedResolver, ThreadedVerifier};
+use crate::reactor::{Reactor, interface_addresses};
 
 use super::allocator::Reclaiming;
 
@@ -48,5 +48,21 @@ pub(crate) fn surroundings(
         addresses,
         log,
         secret: secret.keys,
+    }
+}
+
+/// Reads the addresses of this machine. Without them, a forward proxy would not know which
+/// destinations are this machine itself; a reverse proxy needs none.
+///
+/// # Errors
+/// If a forward proxy cannot read them.
+pub(super) fn addresses_of_this_machine(settings: &Settings) -> io::Result<Option<Vec<IpAddr>>> {
+    match interface_addresses() {
+        Ok(addresses) => Ok(Some(addresses)),
+        Err(_) if settings.reverse.is_some() => Ok(None),
+        Err(error) => Err(io::Error::other(format!(
+            "the addresses of this machine cannot be read: {error}; a sandbox around tidegate has \
+             to allow netlink sockets (AF_NETLINK)"
+        ))),
     }
 }

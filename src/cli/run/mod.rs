@@ -21,7 +21,6 @@ mod rights;
 mod start;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
 use crate::cli::terminal::{fail, refuse};
@@ -29,9 +28,6 @@ use crate::cli::terminal::{fail, refuse};
 use environment::Secret;
 use identity::Identity;
 use program::Program;
-
-/// Time for which an output that takes nothing may hold up the end of the process.
-const LAST_FLUSH: Duration = Duration::from_secs(1);
 
 /// Runs the proxy until it is told to stop.
 pub(super) fn run(args: RunArgs) -> ExitCode {

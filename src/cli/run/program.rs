@@ -6,19 +6,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
 use crate::config::Options;
 use crate::proxy::{Command, Mail, Worker};
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
-use super::LAST_FLUSH;
 use super::allocator::Heap;
 use super::notices::Notices;
 use super::outlet::Outlet;
 use super::reloader::Reloader;
 use super::rights::Rights;
 
+/// Time for which an output that takes nothing may hold up the end of the process.
+const LAST_FLUSH: Duration = Duration::from_secs(1);
 /// Exchanges named that a drain has cut off.
 const MOST_NAMED: usize = 100;
 

@@ -11,7 +11,7 @@ use crate::proxy::{Command, Mail};
 use crate::reactor::Reactor;
 
 use super::program::Program;
-use super::reloader::{Held, ReadResult, Reading, ReloadSource, answer};
+use super::reloader::{Held, NOT_RELOADED, ReadResult, Reading, ReloadSource, answer};
 
 /// Requests that may wait for files to be read, also if one is never read.
 const MOST_WAITING: usize = 64;
@@ -114,5 +114,3 @@ impl Program {
         self.notices.say("reloaded");
     }
 }
-
-pub(super) const NOT_RELOADED: &str = "not reloaded: the settings stay as they were";

@@ -8,10 +8,11 @@ use crate::config::{LogTarget, Options};
 use crate::proxy::{Mail, ReloadRequest, Settings};
 use crate::reactor::{Mailbox, ThreadPool};
 
+use super::environment::addresses_of_this_machine;
 use super::plan;
-use super::reload::NOT_RELOADED;
 use super::rights::Rights;
-use super::start::addresses_of_this_machine;
+
+pub(super) const NOT_RELOADED: &str = "not reloaded: the settings stay as they were";
 
 /// A request to read the files again.
 #[derive(Debug)]

@@ -1,18 +1,18 @@
 //! Starting the proxy: everything that is opened once is, before the first thread begins.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
 use crate::config::Options;
 use crate::proxy::{Mail, Settings, Worker};
-use crate::reactor::{InterfaceWatch, Reactor, interface_addresses, raise_descriptor_limit};
+use crate::reactor::{InterfaceWatch, Reactor, raise_descriptor_limit};
 
 use super::allocator::Heap;
 use super::banner::banner;
-use super::environment::{Secret, surroundings};
+use super::environment::{Secret, addresses_of_this_machine, surroundings};
 use super::identity::Identity;
 use super::listening::{Listening, endpoint};
 use super::log_writer::LogWriter;
@@ -95,22 +95,6 @@ impl Program {
             _watch: watch.transpose()?,
         };
         Ok((program, reactor))
-    }
-}
-
-/// Reads the addresses of this machine. Without them, a forward proxy would not know which
-/// destinations are this machine itself; a reverse proxy needs none.
-///
-/// # Errors
-/// If a forward proxy cannot read them.
-pub(super) fn addresses_of_this_machine(settings: &Settings) -> io::Result<Option<Vec<IpAddr>>> {
-    match interface_addresses() {
-        Ok(addresses) => Ok(Some(addresses)),
-        Err(_) if settings.reverse.is_some() => Ok(None),
-        Err(error) => Err(io::Error::other(format!(
-            "the addresses of this machine cannot be read: {error}; a sandbox around tidegate has \
-             to allow netlink sockets (AF_NETLINK)"
-        ))),
     }
 }
 
