@@ -21,6 +21,8 @@ mod fate;
 mod metered;
 mod network;
 mod rng;
+mod stream_socket;
+mod streams;
 mod transport;
 mod world;
 
