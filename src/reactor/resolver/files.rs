@@ -1,4 +1,4 @@
-//! Tables of the two files that say how names are resolved. A thread reads the files; the loop uses
+//! Parsed contents of the hosts file and of `resolv.conf`. A thread reads the files; the loop uses
 //! the tables that were read last.
 
 use std::io;
@@ -11,19 +11,19 @@ use crate::reactor::Waker;
 use super::reader::{Reader, ReaderThread, Reading};
 use super::sources::NameSources;
 
-/// Time between two looks at the files, at least.
+/// Shortest time between two checks of the files.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Tables of what the files say.
+/// Tables of the files, and the thread that reads them.
 #[derive(Debug)]
 pub(super) struct Files {
     sources: NameSources,
     thread: Option<ReaderThread>,
-    /// Time of the last look at the files.
+    /// Time of the last check of the files.
     looked: Option<Instant>,
-    /// True while the thread looks at them.
+    /// True while the thread checks the files.
     looking: bool,
-    /// True once they were read: before, the tables say nothing.
+    /// True once the files were read; before that, the tables are empty.
     read: bool,
     pub(super) hosts: Hosts,
     pub(super) conf: ResolvConf,
@@ -31,7 +31,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Nothing is read yet.
+    /// Creates empty tables. Nothing is read yet.
     pub(super) fn new(sources: NameSources) -> Self {
         Self {
             sources,
@@ -54,16 +54,17 @@ impl Files {
         self.read
     }
 
-    /// Returns a file that was read once and cannot be any more.
+    /// Returns a file that was read before and cannot be read any more.
     pub(super) fn lost(&self) -> Option<&Path> {
         self.lost.as_deref()
     }
 
-    /// Has the files looked at, if that was not done just now: by a thread that `waker` is for, or at
-    /// once if they are texts.
+    /// Begins a check of the files, unless the last one was less than 5 s ago. The thread
+    /// makes the check and wakes the object of `waker`; sources that are texts are parsed by
+    /// [`take`](Self::take) instead.
     ///
     /// # Errors
-    /// If no thread can be started. The tables are as they were.
+    /// Fails if no thread can be started. The tables stay as they are.
     pub(super) fn look(&mut self, now: Instant, waker: impl FnOnce() -> Waker) -> io::Result<()> {
         if self.looking || self.looked.is_some_and(|at| now < at + INTERVAL) {
             return Ok(());
@@ -80,8 +81,8 @@ impl Files {
         Ok(())
     }
 
-    /// Takes what was read, if there is something new. Returns true if other servers are asked, or in
-    /// another way, from now on.
+    /// Replaces the tables by those read meanwhile, if any. Returns true if the servers, or the way
+    /// to query them, have changed.
     pub(super) fn take(&mut self) -> bool {
         if !self.read && self.looked.is_some() && !self.sources.has_files() {
             return self.take_over(Reader::new(self.sources.clone()).look());
@@ -113,7 +114,7 @@ impl Files {
         other
     }
 
-    /// Has the thread free a table, which may take long.
+    /// Lets the thread free a table, because that may take long.
     fn free(&self, table: Hosts) {
         if let Some(thread) = &self.thread {
             thread.free(table);

@@ -1,35 +1,35 @@
-//! Sources of how names are resolved: files, or texts in their place.
+//! Sources of name resolution: files, or texts instead of them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A text that says something of names.
+/// Source of a file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameSource {
-    /// A file, which a thread reads when a name is looked up: first, and again when its time, length
-    /// or place have changed. A file that does not exist is empty until it does; one that cannot be
-    /// read any more, or has gone, is as it was. Only regular files are read.
+    /// A file, read by a thread when a name is looked up: at first, and again when its time, length
+    /// or inode has changed. A file that does not exist counts as empty. A file that cannot be read
+    /// any more keeps its last content. Only regular files are read.
     File(PathBuf),
-    /// The text itself, parsed by the loop when the first name is looked up, as in a simulation.
+    /// The content itself, parsed by the loop when the first name is looked up, as in a simulation.
     Text(String),
 }
 
-/// Sources of how names are resolved.
+/// Sources of name resolution: the hosts file, the servers, and the way to query them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameSources {
-    /// Names that this machine knows itself: `hosts(5)`.
+    /// Names and addresses that this machine defines itself: `hosts(5)`.
     pub hosts: NameSource,
-    /// The servers, and how they are asked: `resolv.conf(5)`.
+    /// Servers and options: `resolv.conf(5)`.
     pub resolv_conf: NameSource,
-    /// Servers to ask instead of those of `resolv_conf`; what else that says still holds.
+    /// Servers to query instead of those in `resolv_conf`. The other settings there still apply.
     pub servers: Vec<SocketAddr>,
-    /// True if queries spell names in random case ("0x20"), which makes answers harder to forge; see
-    /// [`Server::random_case`](crate::dns::Server::random_case).
+    /// True to spell names in queries in random case ("0x20"), which makes answers harder to forge;
+    /// see [`Server::random_case`](crate::dns::Server::random_case).
     pub random_case: bool,
 }
 
 impl Default for NameSources {
-    /// The files of the system.
+    /// Reads the system's files, with random case.
     fn default() -> Self {
         Self {
             hosts: NameSource::File("/etc/hosts".into()),

@@ -1,4 +1,4 @@
-//! State of one simulated connection, as one side has it.
+//! State of one side of a simulated connection.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,18 +14,18 @@ pub(super) struct Stream {
     pub(super) local: SocketAddr,
     pub(super) state: State,
     pub(super) peer: Option<SocketId>,
-    /// What has arrived and was not read.
+    /// Bytes that have arrived and were not read.
     pub(super) inbox: VecDeque<u8>,
-    /// Bytes between the peer's `send` and our `recv`, against `window`.
+    /// Bytes between the peer's `send` and our `recv`, limited by `window`.
     pub(super) held: usize,
     pub(super) window: usize,
     pub(super) end_arrived: bool,
     pub(super) end_sent: bool,
-    /// Whether a write came up short, so that room is to be reported.
+    /// True if a write fell short, so that room is to be reported.
     pub(super) wants_room: bool,
-    /// Nothing is delivered before what was sent earlier.
+    /// Arrival of the latest packet, before which no later one is delivered.
     pub(super) last_arrival: Option<Instant>,
-    /// What the next poll reports.
+    /// Readiness that the next poll reports.
     pub(super) owed: Ready,
 }
 

@@ -1,4 +1,4 @@
-//! Connections of a simulated network: bytes in order, short, late, and cut off.
+//! Connections of a simulated network: ordered bytes, short reads and writes, latency, resets.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -98,7 +98,7 @@ impl World {
         }
         let peer = stream.peer.filter(|&peer| self.stream_mut(peer).is_ok());
         let Some(peer) = peer else {
-            // Nobody is there any more; the answer to these bytes will be a reset.
+            // The peer's socket is closed; it answers these bytes with a reset.
             self.send_packet(io, io, Default::default(), Payload::Reset);
             return Ok(offered);
         };
@@ -134,7 +134,7 @@ impl World {
         Ok(())
     }
 
-    /// Delivers what is for a connection.
+    /// Delivers a packet to a connection.
     pub(super) fn deliver_to_stream(&mut self, to: Id<SimSocket>, what: Payload) {
         if let Payload::Connect(address) = what {
             return self.establish(to.retyped(), address);
@@ -155,7 +155,7 @@ impl World {
                 Ready::READABLE.union(Ready::CLOSED)
             }
             Payload::Reset => {
-                stream.inbox.clear(); // some systems drop what was not read; be that one
+                stream.inbox.clear(); // as on systems that drop unread bytes
                 stream.state = State::Failed(io::ErrorKind::ConnectionReset);
                 Ready::READABLE.union(Ready::WRITABLE).union(Ready::CLOSED).union(Ready::ERROR)
             }
@@ -168,7 +168,8 @@ impl World {
         stream.owed = stream.owed.union(wakes);
     }
 
-    /// Ends a connect: the listener gets the other half, or nobody listens.
+    /// Completes a connect: adds the other side to the listener's backlog, or refuses if there is
+    /// no listener.
     fn establish(&mut self, client: SocketId, address: SocketAddr) {
         let Some(listener) = self.listener_at(address) else {
             return self.deliver(client.retyped(), Payload::Refused);
@@ -192,7 +193,7 @@ impl World {
         }
     }
 
-    /// Answers bytes that came to a socket closed in the meantime.
+    /// Resets the sender of bytes that arrived at a socket closed in the meantime.
     fn reset_peer(&mut self, gone: SocketId) {
         let sender = self.sockets.iter().find_map(|(id, socket)| match socket {
             SimSocket::Stream(stream) if stream.peer == Some(gone) => Some(id.retyped()),
@@ -247,7 +248,7 @@ impl World {
     }
 }
 
-/// The first `n` bytes of the slices.
+/// Copies the first `n` bytes of the slices.
 fn first(from: &[IoSlice<'_>], n: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(n);
     for slice in from {
@@ -256,7 +257,7 @@ fn first(from: &[IoSlice<'_>], n: usize) -> Vec<u8> {
     bytes
 }
 
-/// At least one of `n` bytes.
+/// Reduces `n` to a number from 1 to `n`, by the random number `cut`.
 #[expect(clippy::cast_possible_truncation, reason = "the remainder is below a usize")]
 const fn shorten(n: usize, cut: u64) -> usize {
     1 + (cut % n as u64) as usize

@@ -1,4 +1,4 @@
-//! The state of a simulated network: sockets, what is under way between them, what is owed to whom.
+//! State of a simulated network: hosts, sockets, and packets in flight.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -22,7 +22,7 @@ pub(super) struct World {
     pub(super) clock: VirtualClock,
     pub(super) hosts: Vec<Host>,
     pub(super) fates: HashMap<SocketAddr, Fate>,
-    /// Where paths of local sockets lead, as ports of an address that no host has.
+    /// Paths of Unix sockets; the position of a path is a port of an address that no host has.
     places: Vec<PathBuf>,
     pub(super) sockets: Arena<SimSocket>,
     pub(super) under_way: BinaryHeap<Reverse<Packet>>,
@@ -60,7 +60,7 @@ pub(super) struct Packet {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Payload {
-    /// To whoever is there; the packet is addressed to who has sent it.
+    /// A datagram, delivered to its destination; the packet is addressed to its sender.
     Datagram(Datagram),
     Connect(SocketAddr),
     Refused,
@@ -88,7 +88,7 @@ impl World {
         self.hosts.len() - 1
     }
 
-    /// The address that stands for a path.
+    /// Returns the address that stands for a path.
     pub(super) fn place(&mut self, path: &Path) -> SocketAddr {
         let known = self.places.iter().position(|place| place == path);
         let place = known.unwrap_or_else(|| {
@@ -103,7 +103,7 @@ impl World {
         self.under_way.peek().map(|Reverse(packet)| packet.at)
     }
 
-    /// Delivers what is due and moves what `host` is owed into `reports`.
+    /// Delivers all packets that are due, and moves the readiness owed to `host` into `reports`.
     pub(super) fn poll(&mut self, host: usize, reports: &mut Vec<TransportEvent>) {
         let now = self.clock.now().mono;
         while self.next_arrival().is_some_and(|at| at <= now) {
@@ -160,7 +160,7 @@ impl World {
         Ok(accepted)
     }
 
-    /// Closes a socket. Bytes that arrived and were not read make it a reset, as in the kernel.
+    /// Closes a socket. Unread bytes turn the close into a reset, as in the kernel.
     pub(super) fn close(&mut self, io: SocketId, reset: bool) {
         match self.sockets.get(io.retyped()) {
             None => return,
@@ -257,7 +257,7 @@ impl World {
 }
 
 impl SimSocket {
-    /// Whose it is, and what the next poll of that host reports of it.
+    /// Returns the socket's host, and the readiness that the next poll of the host reports.
     const fn owed(&mut self) -> (usize, &mut Ready) {
         match self {
             Self::Listener { host, owed, .. } => (*host, owed),
