@@ -78,7 +78,7 @@
 //!         let Some(Gate(listener)) = self.gates.get_mut(id) else { return };
 //!         let mut accepted = Vec::new();
 //!         let room = 1000_usize.saturating_sub(self.clients.len());
-//!         let _ = listener.accept(reactor, room, &mut accepted); // an error delays the next accept
+//!         let _ = listener.accept(reactor, room, &mut accepted); // errors delay the next one
 //!         reactor.set_deadline(id.token(), listener.next_deadline());
 //!         for (io, _address) in accepted {
 //!             let client = self.clients.insert(Client(io));
@@ -470,8 +470,8 @@ impl<M> Reactor<M> {
     /// the one set before, and is removed when it causes a drive ([`WakeReason::TIMER`]). Moving a
     /// deadline later costs next to nothing.
     ///
-    /// A turn collects every deadline that is due. Drives for which the turn has no time left follow
-    /// in the next turns.
+    /// A turn collects every deadline that is due. Drives for which the turn has no time left
+    /// follow in the next turns.
     pub fn set_deadline(&mut self, token: Token, deadline: Option<Instant>) {
         self.timers.set(token, deadline);
     }
