@@ -10,7 +10,7 @@ use crate::reactor::{Reactor, interface_addresses};
 
 use super::allocator::Reclaiming;
 
-/// What must differ from process to process, and what nobody outside may know.
+/// Secret random numbers of the process, different in each.
 #[derive(Clone, Debug)]
 pub(crate) struct Secret {
     keys: [u64; 2],
@@ -28,7 +28,7 @@ impl Secret {
     }
 }
 
-/// The surroundings of a proxy on this machine, which has these `addresses`.
+/// Creates the environment of a proxy on a machine with the given `addresses`.
 pub(crate) fn surroundings(
     options: &Options,
     reactor: &Reactor<Mail>,
@@ -51,11 +51,11 @@ pub(crate) fn surroundings(
     }
 }
 
-/// Reads the addresses of this machine. Without them, a forward proxy would not know which
-/// destinations are this machine itself; a reverse proxy needs none.
+/// Returns the addresses of this machine. A forward proxy needs them to recognize destinations that
+/// are this machine itself. A reverse proxy does without: `None` if they cannot be read.
 ///
 /// # Errors
-/// If a forward proxy cannot read them.
+/// Fails if a forward proxy cannot read them.
 pub(super) fn addresses_of_this_machine(settings: &Settings) -> io::Result<Option<Vec<IpAddr>>> {
     match interface_addresses() {
         Ok(addresses) => Ok(Some(addresses)),

@@ -1,4 +1,4 @@
-//! Starting the proxy: everything that is opened once is, before the first thread begins.
+//! Start of the proxy: opens everything before the first thread runs.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,19 +24,19 @@ use super::program::Program;
 use super::reloader::Reloader;
 use super::rights::Rights;
 
-/// Descriptors for what is neither a client nor its origin: listeners, logs, files.
+/// Descriptors reserved for listeners, logs and files.
 const SPARE_DESCRIPTORS: u64 = 64;
-/// A number of clients that is worth a warning.
+/// Number of clients below which a warning is printed.
 const FEW_CLIENTS: usize = 64;
-/// Time between two readings of the addresses of this machine.
+/// Time between two readings of this machine's addresses.
 const INTERFACES: Duration = Duration::from_secs(3);
 
-/// Signals that are taken. The last is sent for a write beyond the limit of file sizes and would end
-/// the process; blocked, it leaves the write to fail.
+/// Signals that the program handles. SIGXFSZ, sent for a write beyond the limit of file sizes,
+/// would end the process; while it is blocked, the write fails instead.
 const SIGNALS: &[i32] = &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGXFSZ];
 
 impl Program {
-    /// Opens what the proxy needs, says so, and starts the threads that write.
+    /// Opens what the proxy needs, prints the banner, and starts the threads that write.
     pub(super) fn start(
         args: RunArgs,
         options: Options,
@@ -47,7 +47,7 @@ impl Program {
         let descriptors = raise_descriptor_limit()?;
         let clients = clients_for(descriptors);
         let mut reactor = Reactor::new()?;
-        // Before any thread is started, so that none of them takes a signal.
+        // Must precede all threads, so that none of them takes a signal.
         reactor.watch_signals(SIGNALS)?;
         let known = addresses_of_this_machine(&settings)?;
         let output = Output::open(options.access_log.clone())?;
@@ -115,15 +115,17 @@ fn listen(
     all.iter().map(&mut open).collect()
 }
 
-/// The number of clients that so many descriptors bear: each may need a second one for its origin.
+/// Returns the number of clients for which the descriptors suffice: each may need a second one for
+/// its origin.
 fn clients_for(descriptors: u64) -> usize {
     let pairs = descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2;
     usize::try_from(pairs.max(1)).unwrap_or(usize::MAX)
 }
 
-/// A line that says so if there are descriptors for few clients only.
+/// Returns a warning if the descriptors suffice for few clients only.
 fn few_clients(descriptors: u64, clients: usize) -> Vec<String> {
-    let few =
-        format!("RLIMIT_NOFILE is {descriptors}: there are descriptors for {clients} clients only");
+    let few = format!(
+        "RLIMIT_NOFILE is {descriptors}: enough for {clients} clients only; raise it (ulimit -n)"
+    );
     (clients < FEW_CLIENTS).then_some(few).into_iter().collect()
 }
