@@ -1,5 +1,6 @@
 //! What can go wrong in an exchange, and what the client is told: one table.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -64,6 +65,19 @@ pub(crate) enum ExchangeError {
     Overloaded,
     /// Only a stored response was wanted (RFC 9111 §5.2.1.7), and there is none.
     OnlyIfCached,
+}
+
+/// Timeouts that end exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timeout {
+    Header,
+    Upload,
+    Send,
+    Name,
+    Connect,
+    Origin,
+    Tunnel,
+    Drain,
 }
 
 /// What this proxy does not serve.
@@ -176,21 +190,42 @@ impl ExchangeError {
             Self::NoSuchUser(_) => "no-such-user".into(),
             Self::TooManyFailures(_) => "auth-ban".into(),
             Self::Loop => "loop".into(),
-            Self::HeadTimeout => "header-timeout".into(),
-            Self::UploadTimeout => "upload-timeout".into(),
+            Self::HeadTimeout => Timeout::Header.word(),
+            Self::UploadTimeout => Timeout::Upload.word(),
             Self::ClientGone => "client-gone".into(),
             Self::UploadTooLarge => "upload".into(),
             Self::LengthRequired => "length-required".into(),
             Self::DnsFailure(_) => "name".into(),
-            Self::DnsTimeout(_) => "name-timeout".into(),
+            Self::DnsTimeout(_) => Timeout::Name.word(),
             Self::Connect { .. } => "connect".into(),
-            Self::ConnectTimeout => "connect-timeout".into(),
+            Self::ConnectTimeout => Timeout::Connect.word(),
             Self::OriginGone => "origin-gone".into(),
-            Self::OriginTimeout => "origin-timeout".into(),
+            Self::OriginTimeout => Timeout::Origin.word(),
             Self::TooManyInterims => "interims".into(),
             Self::UnaskedUpgrade => "upgrade".into(),
             Self::Overloaded => "overloaded".into(),
             Self::OnlyIfCached => "only-if-cached".into(),
+        }
+    }
+
+    /// Returns the timeout that is exceeded, if the error is one.
+    pub(super) const fn timeout(&self) -> Option<Timeout> {
+        match self {
+            Self::HeadTimeout => Some(Timeout::Header),
+            Self::UploadTimeout => Some(Timeout::Upload),
+            Self::DnsTimeout(_) => Some(Timeout::Name),
+            Self::ConnectTimeout => Some(Timeout::Connect),
+            Self::OriginTimeout => Some(Timeout::Origin),
+            _ => None,
+        }
+    }
+
+    /// Returns the label under which denials by this error are counted. The rules of an operator are
+    /// many, and counted together.
+    pub(super) fn rule_label(&self) -> Cow<'static, str> {
+        match self {
+            Self::Denied(Denial::Rule { rule, .. }) if rule.place.is_some() => "rule".into(),
+            error => error.reason().into(),
         }
     }
 
@@ -241,6 +276,27 @@ impl ExchangeError {
     /// Whether another fetch, by somebody who waited for this one, may do better.
     pub(super) const fn is_retryable(&self) -> bool {
         matches!(self, Self::OriginGone | Self::ClientGone | Self::UploadTimeout)
+    }
+}
+
+impl Timeout {
+    /// Returns the name in metrics.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Upload => "upload",
+            Self::Send => "send",
+            Self::Name => "name",
+            Self::Connect => "connect",
+            Self::Origin => "origin",
+            Self::Tunnel => "tunnel",
+            Self::Drain => "drain",
+        }
+    }
+
+    /// Returns the word for the log: the name of the limit.
+    pub(super) fn word(self) -> String {
+        format!("{}-timeout", self.name())
     }
 }
 

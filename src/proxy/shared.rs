@@ -191,7 +191,9 @@ impl Shared {
     /// Writes an exchange down that is over, and counts it.
     pub(super) fn record(&mut self, record: &ExchangeRecord, now: Now) {
         self.counters.count(record);
-        self.log.record(record, &self.settings, now);
+        if let Some(format) = self.settings.log {
+            self.log.record(record, format, now);
+        }
     }
 
     /// A reader leaves a response that is on its way.

@@ -295,7 +295,8 @@ fn server_that_answers_something_else_over_tcp_is_given_up() {
     }
     scene.lookup.received(place, server(1), b"");
     assert_eq!(scene.step(), 0);
-    let text = "192.0.2.1:53 cannot be asked: it answers something else (1 server, 1 attempt)";
+    let text =
+        "192.0.2.1:53 cannot be queried: its answers do not match the query (1 server, 1 attempt)";
     scene.expect_error(text, None);
 }
 
@@ -362,7 +363,7 @@ fn a_server_that_fails_is_not_asked_again_and_the_next_is_at_once() {
     assert_eq!(scene.query(A).server, server(2));
     assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 0);
     scene.expect_error(
-        "192.0.2.2:53 cannot be asked: connection refused (2 servers, 2 attempts)",
+        "192.0.2.2:53 cannot be queried: connection refused (2 servers, 2 attempts)",
         None,
     );
     let mut scene = Scene::new("a.test", &one_server());
@@ -396,7 +397,7 @@ fn an_answer_cut_short_is_asked_for_over_tcp() {
     scene.answer(AAAA, nothing);
     scene.answer(A, cut);
     scene.fail(A, io::ErrorKind::ConnectionRefused);
-    let text = "192.0.2.1:53 cuts its answer short, and over TCP: connection refused \
+    let text = "192.0.2.1:53 truncates its answer, and over TCP: connection refused \
                 (1 server, 2 attempts)";
     scene.expect_error(text, None);
 }
@@ -495,5 +496,5 @@ fn what_is_no_name_is_not_asked_for() {
 #[test]
 fn without_servers_there_is_an_error_and_no_wait() {
     let scene = Scene::new("a.test", &ResolvConf { servers: Vec::new(), ..one_server() });
-    scene.expect_error("no server was asked in time (0 servers, 0 attempts)", None);
+    scene.expect_error("no server was queried in time (0 servers, 0 attempts)", None);
 }

@@ -90,7 +90,7 @@ fn an_answer_cut_short_without_tcp_is_a_failure_that_names_the_server() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     scene.servers[0].zone.manner = Manner::Cut;
     scene.servers[0].refuse_connections();
-    let text = "192.0.2.1:53 cuts its answer short, and over TCP: connection refused \
+    let text = "192.0.2.1:53 truncates its answer, and over TCP: connection refused \
                 (1 server, 2 attempts)";
     assert_eq!(scene.resolve("a.test"), text);
     scene.expect_closed();
@@ -296,7 +296,7 @@ fn on_any_day_every_name_gets_its_own_addresses_or_an_error_and_nothing_is_left(
             let error = shown.contains("no answer")
                 || shown.contains("SERVFAIL")
                 || shown.contains("TCP")
-                || shown.contains("cannot be asked");
+                || shown.contains("cannot be queried");
             assert!(partly || shown == wanted || error, "{wanted}: {shown}");
             *(if error { &mut failed } else { &mut right }) += 1;
         }

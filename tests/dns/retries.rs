@@ -205,7 +205,7 @@ fn server_without_tcp_that_is_gone_is_given_up() {
     assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 1);
     assert_eq!(scene.query(A).over, DnsTransport::Udp);
     assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 0);
-    let text = "192.0.2.1:53 cannot be asked: connection refused (1 server, 3 attempts)";
+    let text = "192.0.2.1:53 cannot be queried: connection refused (1 server, 3 attempts)";
     scene.expect_error(text, None);
 }
 

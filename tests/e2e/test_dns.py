@@ -225,7 +225,7 @@ class Names(Case):
         self.assertEqual(self.get(proxy, "four.test", origin)[0], 200)
         status, body = self.get(proxy, "both.test", origin)
         self.assertEqual(status, 502)
-        self.assertIn(f"{server.address} cannot be asked: connection refused (1 server, 1 attempt)", body)
+        self.assertIn(f"{server.address} cannot be queried: connection refused (1 server, 1 attempt)", body)
 
     def test_without_such_answers_the_next_question_finds_the_server_back(self):
         server, origin = self.start_dnsmasq(), self.start_origin()

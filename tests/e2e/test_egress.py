@@ -132,6 +132,6 @@ class Egress(Case):
         events = self.explain("--live", "--control", socket, self.url, code=0)
         stored = next(event for event in events if event["event"] == "stored")
         self.assertEqual((stored["lifetime"], stored["said_by"]), (60, "max-age"))
-        self.assertEqual(events[-1]["would"], "would answer: what is stored is fresh")
+        self.assertEqual(events[-1]["would"], "would answer: the stored response is fresh")
         events = self.explain("--live", "--control", socket, self.other, code=3)
         self.assertEqual(events[-1]["status"], 403)

@@ -50,7 +50,7 @@ class Reload(Case):
         self.assertEqual(self.status(), 200)
         for text, place, help in [
             ("idle-timeout = '5s'\nallow-destinatoin = '10.0.0.0/8'\n", "2:1", "did you mean 'allow-destination'?"),
-            ("allow-destination = 'nonsense/'\n", "1:21", "'nonsense' is no IP address"),
+            ("allow-destination = 'nonsense/'\n", "1:21", "'nonsense' is not an IP address"),
             ("idle-timeout = ", "1:", ""),
         ]:
             self.file.write_text(text)
@@ -132,7 +132,7 @@ class Reload(Case):
         os.mkfifo(pipe)
         self.start('allow-destination = "127.0.0.0/8"\n')
         self.file.write_text(f'allow-destination = "127.0.0.0/8"\nrule = "deny @{pipe}"\n')
-        self.assertIn(f"{pipe}: this is no regular file", self.reload(code=1))
+        self.assertIn(f"{pipe}: not a regular file", self.reload(code=1))
         self.assertEqual(self.status(), 200)
 
     def test_connections_stay_open(self):

@@ -165,7 +165,7 @@ fn other_sources_hold_for_those_who_wait_already() {
 fn what_is_no_file_is_no_list_of_hosts_and_holds_up_nobody() {
     let mut scene = Scene::new(Path::new("/dev/zero"));
     assert_eq!(scene.wait_for("localhost"), "::1 127.0.0.1");
-    let refused = "127.0.0.1:1 cannot be asked: connection refused (1 server, 1 attempt)";
+    let refused = "127.0.0.1:1 cannot be queried: connection refused (1 server, 1 attempt)";
     assert_eq!(scene.wait_for("a.test"), refused);
 }
 

@@ -1,12 +1,9 @@
 //! Listeners for clients.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use crate::proxy::mail::Mail;
-use crate::reactor::{Accepted, Driven, Endpoint, Listener, Reactor, SocketId};
-
-use super::Worker;
+use crate::reactor::{Accepted, Driven, Listener, Reactor, SocketId};
 
 /// Connections that a listener accepts yet when a drain begins: as many as wait there at the most.
 const MOST_WAITING: usize = 4096;
@@ -22,7 +19,7 @@ pub(super) struct ClientListener {
 }
 
 impl ClientListener {
-    const fn new(listener: Listener) -> Self {
+    pub(super) const fn new(listener: Listener) -> Self {
         Self { listener, waiting: None, left: None }
     }
 
@@ -64,47 +61,4 @@ impl ClientListener {
 
 impl Driven for ClientListener {
     const KIND: u8 = 0;
-}
-
-impl Worker {
-    /// Listens at an endpoint, such as an address; says which address that is, if the port was 0.
-    ///
-    /// # Errors
-    /// As `bind(2)`.
-    pub fn listen(
-        &mut self,
-        reactor: &mut Reactor<Mail>,
-        endpoint: impl Into<Endpoint>,
-    ) -> io::Result<SocketAddr> {
-        let endpoint = endpoint.into();
-        let id = self.listeners.try_insert_with(|id| {
-            Listener::bind(reactor, endpoint, id.token()).map(ClientListener::new)
-        })?;
-        let gate = self.listeners.get(id);
-        let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
-        self.shared.interfaces.add_listener(address);
-        Ok(address)
-    }
-
-    /// Serves a listener that was opened elsewhere.
-    ///
-    /// # Errors
-    /// If it cannot be registered.
-    pub fn listen_on(
-        &mut self,
-        reactor: &mut Reactor<Mail>,
-        listener: TcpListener,
-    ) -> io::Result<SocketAddr> {
-        let address = listener.local_addr()?;
-        self.listeners.try_insert_with(|id| {
-            Listener::adopt(reactor, listener, id.token()).map(ClientListener::new)
-        })?;
-        self.shared.interfaces.add_listener(address);
-        Ok(address)
-    }
-
-    /// Takes `address` for one it listens on, which is no destination.
-    pub fn add_local_listener(&mut self, address: SocketAddr) {
-        self.shared.interfaces.add_listener(address);
-    }
 }

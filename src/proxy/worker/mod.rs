@@ -2,6 +2,7 @@
 
 mod accept;
 mod check;
+mod listen;
 mod listener;
 mod shedding;
 
@@ -11,13 +12,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::proxy::admin::AdminServer;
 use crate::proxy::admin::connection::AdminConnection;
+use crate::proxy::admin::listener::AdminListener;
 use crate::proxy::admin::reload::ReloadRequest;
-use crate::proxy::admin::{AdminListener, AdminServer};
 use crate::proxy::auth::Authentication;
 use crate::proxy::client::context::ClientCx;
 use crate::proxy::client::{Client, Drive};
 use crate::proxy::environment::Environment;
+use crate::proxy::error::Timeout;
 use crate::proxy::explain::query::ExplainQuery;
 use crate::proxy::explain::{ExplainTask, Explainer, Explanation};
 use crate::proxy::fetch::context::FetchCx;
@@ -283,7 +286,7 @@ impl Worker {
     /// Ends whatever is left, after a drain that took too long, and writes it down. Nobody is left
     /// to take a part of something for the whole.
     pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
-        self.give_up_all("drain-timeout", reactor);
+        self.give_up_all(&Timeout::Drain.into(), reactor);
         self.admin.close(reactor, &mut self.shared);
         self.shared.names.close(reactor);
         self.shared.log.flush();

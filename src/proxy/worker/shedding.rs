@@ -9,6 +9,7 @@ use crate::proxy::client::context::ClientCx;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::fetch::context::FetchCx;
 use crate::proxy::mail::Mail;
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::tunnel::Tunnel;
 use crate::reactor::{Budget, Id, Reactor};
 use crate::work;
@@ -22,7 +23,7 @@ const SHED: usize = 64;
 /// A head that has taken so long may be cut off to make room.
 const HALF_HEAD: Duration = Duration::from_secs(3);
 /// The reason in the log.
-const OVERLOADED: &str = "overloaded";
+const OVERLOADED: Reason = Reason::Error(ExchangeError::Overloaded);
 
 /// A connection that can be closed.
 #[derive(Clone, Copy, Debug)]
@@ -169,7 +170,7 @@ impl Worker {
     }
 
     /// Ends a connection whatever it is at, for this reason.
-    fn cut(&mut self, connection: Sheddable, reason: &'static str, reactor: &mut Reactor<Mail>) {
+    fn cut(&mut self, connection: Sheddable, reason: Reason, reactor: &mut Reactor<Mail>) {
         match connection {
             Sheddable::Client(id) => {
                 let Some(client) = self.clients.remove(id) else { return };
@@ -190,11 +191,11 @@ impl Worker {
     }
 
     /// Ends everything that is left, for this reason.
-    pub(super) fn give_up_all(&mut self, reason: &'static str, reactor: &mut Reactor<Mail>) {
+    pub(super) fn give_up_all(&mut self, reason: &Reason, reactor: &mut Reactor<Mail>) {
         let clients = self.clients.iter().map(|(id, _)| Sheddable::Client(id));
         let tunnels = self.tunnels.iter().map(|(id, _)| Sheddable::Tunnel(id));
         for connection in clients.chain(tunnels).collect::<Vec<_>>() {
-            self.cut(connection, reason, reactor);
+            self.cut(connection, reason.clone(), reactor);
         }
     }
 
