@@ -291,7 +291,7 @@ class Files(Users):
         self.assertIn("alice  Digest SHA-256 in realm 'tidegate'", self.users("list", file))
         self.users("add", "--realm", "x", file, "alice", code=2)
         help = self.users("add", "--help")
-        for said in ["The file of users", "The user's name", "[default: tidegate]"]:
+        for said in ["File of users", "Name of the user", "[default: tidegate]"]:
             self.assertIn(said, help)
 
     def test_invalid_file_is_not_changed(self):

@@ -182,7 +182,7 @@ class Blocked(Case):
         argv = [BINARY, "--listen", "127.0.0.1:0", "--control", "off", "--access-log", str(pipe)]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("(nothing reads this pipe)", done.stderr)
+        self.assertIn("(no process reads this pipe)", done.stderr)
         reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         proxy = Running(self, log=str(pipe))
         os.close(reader)
@@ -190,7 +190,7 @@ class Blocked(Case):
         proxy.process.send_signal(signal.SIGUSR1)
         self.assertEqual(proxy.get(self.url), 200)
         self.assertEqual(proxy.stop()[0], 0)
-        self.assertIn("the access log stays where it was: ", text())
+        self.assertIn("the access log stays where it was, because a file cannot be opened: ", text())
 
     def test_operators_that_never_read_block_nothing(self):
         proxy = Running(self, "--admin", "127.0.0.1:0")

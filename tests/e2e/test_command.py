@@ -80,7 +80,7 @@ class Usage(Case):
 
     def test_lack_of_descriptors_is_reported_at_the_start(self):
         proxy = self.start_proxy(wrap=["sh", "-c", 'ulimit -n 80 && exec "$@"', "sh"])
-        self.assertIn("RLIMIT_NOFILE is 80: there are descriptors for 8 clients only", proxy.banner)
+        self.assertIn("RLIMIT_NOFILE is 80: enough for 8 clients only; raise it (ulimit -n)", proxy.banner)
 
 
 class Signals(Case):

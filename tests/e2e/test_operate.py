@@ -102,7 +102,7 @@ class Operate(Case):
                     os.chown(there, int(NOBODY), int(NOBODY), follow_symlinks=False)
                 proxy = self.start_forward("--rule-default", "deny", wrap=self.as_user(folder))
                 off = next(line for line in proxy.banner if line.startswith("  control"))
-                self.assertIn(f"off: {there}: it is no folder of this user with mode 0700", off)
+                self.assertIn(f"off: {there}: not a folder of this user with mode 0700", off)
                 self.no_explanation_is_offered(proxy)
                 asked = [*self.as_user(folder), BINARY, "stats", "--port", str(proxy.port)]
                 self.run_command(*asked, code=1)
@@ -140,7 +140,7 @@ class Operate(Case):
         done = subprocess.run([BINARY, "-l", "127.0.0.1:0", "--control", str(socket)],
                               capture_output=True, text=True, timeout=DEADLINE)
         self.assertEqual(done.returncode, 1)
-        self.assertIn(f"cannot take commands at {socket}", done.stderr)
+        self.assertIn(f"cannot open the control socket {socket}", done.stderr)
         self.operate("stats", "--control", str(socket))
         first.process.kill()
         first.process.wait(DEADLINE)

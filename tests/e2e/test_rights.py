@@ -147,7 +147,7 @@ class Users(Rights):
         os.chown(self.logs, 0, 0)
         proxy = self.start("--user", USER)
         self.assertIn(f"warning: '{USER}' cannot read {self.config}, so a reload would fail", proxy.banner)
-        warned = f"warning: '{USER}' cannot make files in {self.logs}: a rotation has to leave a new access log there"
+        warned = f"warning: '{USER}' cannot create files in {self.logs}: log rotation has to leave a new log there"
         self.assertIn(warned, proxy.banner)
         said = self.reload(proxy, code=1)
         self.assertIn(f"{self.config}: Permission denied", said)
@@ -214,7 +214,7 @@ class Confined(Rights):
 
     def start(self, *args, **kwargs):
         proxy = self.start_proxy(*self.args, "--control", str(self.files / "control" / "c.sock"), *args, **kwargs)
-        if any(line.startswith("warning: --confine confines nothing: this kernel has no Landlock") for line in proxy.banner):
+        if any(line.startswith("warning: --confine restricts nothing: this kernel has no Landlock") for line in proxy.banner):
             return proxy, None  # without Landlock, the warning is the only effect
         return proxy, next(line for line in proxy.banner if line.startswith("  confined "))
 
@@ -239,7 +239,7 @@ class Confined(Rights):
             self.config.write_text(f'users = "{elsewhere}"\n')
             said = self.reload(proxy, code=1)
             self.assertIn(f"{elsewhere}: Permission denied", said)
-            self.assertIn("it reads files only where they were at the start (--confine)", said)
+            self.assertIn("it can read only folders known at the start (--confine)", said)
             self.config.write_text(f'access-log = "{self.files}/elsewhere/a.log"\nallow-destination = "127.0.0.0/8"\n')
             for fields in threads(proxy.process.pid):
                 self.assertEqual(fields["NoNewPrivs"], ["1"], fields["Name"])
@@ -255,9 +255,9 @@ class Confined(Rights):
             port = self.origin.server_address[1]
             self.assertRegex(confined, rf"; listens nowhere else; connects to port (53, {port}|{port}, 53)$")
             self.config.write_text('to = "http://127.0.0.1:9"\n')
-            self.assertIn("with --confine, the process connects to port", self.reload(proxy, code=1))
+            self.assertIn("with --confine, the process can connect to port", self.reload(proxy, code=1))
             self.config.write_text('allow-destination = "127.0.0.0/8"\n')
-            self.assertIn("other destinations take a restart", self.reload(proxy, code=1))
+            self.assertIn("other ports need a restart", self.reload(proxy, code=1))
         self.assertEqual(self.curl(proxy.url + "/bytes/3"), content(3))
 
     def test_confined_proxy_resolves_names_with_both_resolvers(self):
