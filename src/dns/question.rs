@@ -187,7 +187,7 @@ impl Question {
             match at.over {
                 DnsTransport::Udp => self.again(at.over_tcp(TcpFor::Cut)),
                 DnsTransport::Tcp => {
-                    self.give_up_on(at.server, Problem::Cut("truncated again".into()))
+                    self.give_up_on(at.server, Problem::Cut("truncated again".into()));
                 }
             }
             return;
