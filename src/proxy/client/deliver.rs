@@ -67,7 +67,7 @@ fn deliver_pending(
 ) -> Next {
     exchange.record.status = Some(meta.status);
     let content_type = meta.head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(&cx.shared.settings, content_type);
+    exchange.record.tell_type(cx.shared.settings.log, content_type);
     exchange.record.origin = meta.origin;
     exchange.cache_status.stored = meta.storing.is_ok();
     exchange.cache_status.detail = meta.storing.as_ref().err().map(|reason| reason.name());
@@ -130,7 +130,7 @@ fn deliver_stored(
     let form = form_of(&exchange.request, &object, route, cx);
     exchange.record.status = Some(form.status(object.status));
     let content_type = object.head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(&cx.shared.settings, form.content_type().unwrap_or(content_type));
+    exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
     let (at, end) = match &form {
         _ if exchange.request.method() == Method::Head => (0, 0),
         Representation::Whole => (0, object.length()),
