@@ -1,9 +1,124 @@
-//! What the two sides of an exchange wait for, and until when: one deadline for each, so that none
-//! is lost or lengthened by another.
+//! Timers of client connections and fetches: a table with one deadline per kind, so that no wait
+//! cancels or extends another.
+#![allow(dead_code, reason = "connections and fetches move to the table one after the other")]
 
+use std::marker::PhantomData;
 use std::time::Instant;
 
-/// What a client connection waits for.
+/// The kinds of timers of one table.
+pub(super) trait TimerKind<const N: usize>: Copy {
+    /// All kinds, in the order in which expired timers are taken.
+    const ALL: [Self; N];
+
+    /// Returns the position of this kind in [`ALL`](Self::ALL).
+    fn index(self) -> usize;
+}
+
+/// Timers of a client connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientTimer {
+    /// The client closes the connection, after the end of the last response.
+    Linger,
+    /// The client receives some of its response.
+    Send,
+    /// The client sends a request, or the rest of its head.
+    Request,
+    /// The client sends more content of its request.
+    Upload,
+    /// The password is verified, or a rejection that is held back is sent.
+    Auth,
+    /// The fetch of another client, which this one has joined, publishes a head.
+    Join,
+}
+
+/// Timers of a fetch. A dial has deadlines of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FetchTimer {
+    /// The origin receives some of the request.
+    Sending,
+    /// The origin sends the first or the next bytes of its response.
+    Response,
+    /// The slowest of several readers catches up.
+    Slowest,
+    /// The response ends, although no client reads it any more.
+    Unread,
+}
+
+impl TimerKind<6> for ClientTimer {
+    const ALL: [Self; 6] =
+        [Self::Linger, Self::Send, Self::Request, Self::Upload, Self::Auth, Self::Join];
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl TimerKind<4> for FetchTimer {
+    const ALL: [Self; 4] = [Self::Sending, Self::Response, Self::Slowest, Self::Unread];
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// The timers of a client connection.
+pub(super) type ClientTimers = Timers<ClientTimer, 6>;
+
+/// The timers of a fetch.
+pub(super) type FetchTimers = Timers<FetchTimer, 4>;
+
+/// At most one deadline per kind. A timer runs from [`set`](Self::set) or [`start`](Self::start)
+/// until it is stopped or taken.
+#[derive(Debug)]
+pub(super) struct Timers<K, const N: usize> {
+    deadlines: [Option<Instant>; N],
+    kinds: PhantomData<K>,
+}
+
+impl<K, const N: usize> Default for Timers<K, N> {
+    fn default() -> Self {
+        Self { deadlines: [None; N], kinds: PhantomData }
+    }
+}
+
+impl<K: TimerKind<N>, const N: usize> Timers<K, N> {
+    /// Sets a timer to `at`, whether or not it runs.
+    pub(super) fn set(&mut self, kind: K, at: Instant) {
+        self.deadlines[kind.index()] = Some(at);
+    }
+
+    /// Sets a timer to `at`, unless it runs already.
+    pub(super) fn start(&mut self, kind: K, at: Instant) {
+        self.deadlines[kind.index()].get_or_insert(at);
+    }
+
+    /// Stops a timer, whether or not it runs.
+    pub(super) fn stop(&mut self, kind: K) {
+        self.deadlines[kind.index()] = None;
+    }
+
+    /// Returns the deadline of a timer that runs.
+    pub(super) fn get(&self, kind: K) -> Option<Instant> {
+        self.deadlines[kind.index()]
+    }
+
+    /// Stops a timer that has expired, and returns true. One that expires later keeps running.
+    pub(super) fn expires(&mut self, kind: K, now: Instant) -> bool {
+        self.deadlines[kind.index()].take_if(|at| *at <= now).is_some()
+    }
+
+    /// Stops the first timer that has expired, in the order of the kinds, and returns its kind.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Option<K> {
+        K::ALL.into_iter().find(|&kind| self.expires(kind, now))
+    }
+
+    /// Returns the earliest deadline of the timers that run.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.deadlines.iter().flatten().min().copied()
+    }
+}
+
+/// Deadlines of a client connection.
 #[derive(Debug, Default)]
 pub(super) struct ClientDeadlines {
     /// The client: that it asks for something, or for the rest of a head.
@@ -49,4 +164,72 @@ impl FetchDeadlines {
 /// Whether a deadline has passed.
 pub(super) fn is_past(deadline: Option<Instant>, now: Instant) -> bool {
     deadline.is_some_and(|deadline| now >= deadline)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Returns a time, and times in seconds after it.
+    fn clock() -> impl Fn(u64) -> Instant {
+        let start = Instant::now();
+        move |seconds| start + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn kinds_are_listed_by_index() {
+        let clients = ClientTimer::ALL.map(TimerKind::index);
+        let fetches = FetchTimer::ALL.map(TimerKind::index);
+        assert_eq!((clients, fetches), ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn start_keeps_and_set_replaces_a_deadline() {
+        let (at, mut timers) = (clock(), FetchTimers::default());
+        assert_eq!(timers.next(), None);
+        timers.start(FetchTimer::Sending, at(2));
+        timers.start(FetchTimer::Sending, at(1));
+        assert_eq!(timers.get(FetchTimer::Sending), Some(at(2)));
+        timers.set(FetchTimer::Sending, at(3));
+        assert_eq!(timers.get(FetchTimer::Sending), Some(at(3)));
+        timers.stop(FetchTimer::Sending);
+        assert_eq!((timers.get(FetchTimer::Sending), timers.next()), (None, None));
+    }
+
+    #[test]
+    fn next_is_the_earliest_deadline() {
+        let (at, mut timers) = (clock(), ClientTimers::default());
+        timers.set(ClientTimer::Linger, at(3));
+        timers.set(ClientTimer::Join, at(2));
+        assert_eq!(timers.next(), Some(at(2)));
+        timers.stop(ClientTimer::Join);
+        assert_eq!(timers.next(), Some(at(3)));
+    }
+
+    #[test]
+    fn expired_timers_are_taken_once_in_the_order_of_their_kinds() {
+        let (at, mut timers) = (clock(), ClientTimers::default());
+        timers.set(ClientTimer::Join, at(1));
+        timers.set(ClientTimer::Send, at(2));
+        timers.set(ClientTimer::Upload, at(3));
+        assert_eq!(timers.take_expired(at(0)), None);
+        assert_eq!(timers.take_expired(at(2)), Some(ClientTimer::Send));
+        assert_eq!(timers.take_expired(at(2)), Some(ClientTimer::Join));
+        assert_eq!(timers.take_expired(at(2)), None);
+        assert_eq!(timers.next(), Some(at(3)), "a timer expires at its deadline, not before");
+    }
+
+    #[test]
+    fn expires_takes_only_the_timer_of_its_kind() {
+        let (at, mut timers) = (clock(), FetchTimers::default());
+        timers.set(FetchTimer::Slowest, at(1));
+        timers.set(FetchTimer::Unread, at(1));
+        assert!(!timers.expires(FetchTimer::Slowest, at(0)), "its deadline is not reached");
+        assert!(!timers.expires(FetchTimer::Sending, at(1)), "it does not run");
+        assert!(timers.expires(FetchTimer::Slowest, at(1)));
+        assert!(!timers.expires(FetchTimer::Slowest, at(1)), "it was taken");
+        assert_eq!(timers.get(FetchTimer::Unread), Some(at(1)));
+    }
 }
