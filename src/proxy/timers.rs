@@ -135,29 +135,10 @@ pub(super) struct ClientDeadlines {
     pub(super) linger: Option<Instant>,
 }
 
-/// What a fetch waits for, beside a connection: a dial has deadlines of its own.
-#[derive(Debug, Default)]
-pub(super) struct FetchDeadlines {
-    /// The origin: that it takes some of the request.
-    pub(super) sending: Option<Instant>,
-    /// The origin: the first or the next bytes of its answer.
-    pub(super) answer: Option<Instant>,
-    /// The slowest of several readers.
-    pub(super) slowest: Option<Instant>,
-    /// The end of a response that nobody reads any more.
-    pub(super) unread: Option<Instant>,
-}
-
 impl ClientDeadlines {
     pub(super) fn next(&self) -> Option<Instant> {
         let of_peers = [self.request, self.upload, self.send, self.linger];
         of_peers.into_iter().chain([self.auth, self.joined]).flatten().min()
-    }
-}
-
-impl FetchDeadlines {
-    pub(super) fn next(&self) -> Option<Instant> {
-        [self.sending, self.answer, self.slowest, self.unread].into_iter().flatten().min()
     }
 }
 
@@ -170,11 +151,13 @@ pub(super) fn is_past(deadline: Option<Instant>, now: Instant) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use crate::reactor::{Clock, SystemClock};
+
     use super::*;
 
     /// Returns a time, and times in seconds after it.
     fn clock() -> impl Fn(u64) -> Instant {
-        let start = Instant::now();
+        let start = SystemClock.now().mono;
         move |seconds| start + Duration::from_secs(seconds)
     }
 

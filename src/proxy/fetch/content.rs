@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use crate::http::{ClientEvent, Fields, ParseError};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::timers::is_past;
+use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::body::{Retention, State, receive_into};
 use crate::proxy::transfer::pending_response::FetchResult;
 
@@ -21,7 +21,7 @@ pub(super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
     if fetch.sending_failed {
         fetch.leave_upload(cx);
     }
-    fetch.deadlines.sending = None; // it answers; whether it takes the rest is not waited for
+    fetch.timers.stop(FetchTimer::Sending); // it answers; whether it takes the rest is not waited for
     let next = bring(fetch, cx);
     account(fetch, cx);
     next
@@ -36,19 +36,18 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
         };
         let body = &mut response.body;
         let ended = fetch.codec.content_left() == 0 && fetch.input.is_empty();
-        if is_past(fetch.deadlines.slowest, cx.reactor.now().mono) {
+        if fetch.timers.expires(FetchTimer::Slowest, cx.reactor.now().mono) {
             body.drop_stalled(cx.reactor);
-            fetch.deadlines.slowest = None;
         }
         if !ended && body.room(cx.shared.memory.window()) == 0 {
-            fetch.deadlines.answer = None; // the readers are what is waited for
+            fetch.timers.stop(FetchTimer::Response); // the readers are what is waited for
             if body.is_shared() {
                 let timeout = cx.shared.settings.limits.lag_timeout;
-                fetch.deadlines.slowest.get_or_insert(cx.reactor.now().mono + timeout);
+                fetch.timers.start(FetchTimer::Slowest, cx.reactor.now().mono + timeout);
             }
             return Next::Park;
         }
-        fetch.deadlines.slowest = None;
+        fetch.timers.stop(FetchTimer::Slowest);
         match fetch.codec.decode(fetch.input.unread(), &cx.shared.heads) {
             Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
             Ok((used, Some(ClientEvent::Content(range)))) => {
@@ -78,13 +77,13 @@ fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
         match received {
             Poll::Pending => {
                 fetch.input.release(&mut cx.shared.buffers);
-                fetch.deadlines.answer.get_or_insert(cx.reactor.now().mono + timeout);
+                fetch.timers.start(FetchTimer::Response, cx.reactor.now().mono + timeout);
                 return Next::Park;
             }
             Poll::Ready(Ok(0)) => return end_of_stream(fetch, cx),
             Poll::Ready(Ok(n)) => {
                 cx.budget.spend_in(n);
-                fetch.deadlines.answer = None;
+                fetch.timers.stop(FetchTimer::Response);
             }
             Poll::Ready(Err(_)) => return Next::Failed(ExchangeError::OriginGone),
         }

@@ -2,7 +2,7 @@
 
 use crate::cache::OriginFailure;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::timers::is_past;
+use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::body::{Retention, State};
 use crate::reactor::Wake;
 
@@ -87,14 +87,14 @@ impl Fetch {
         let Some(response) = cx.shared.responses.get(self.response) else { return false };
         let for_the_cache = self.request.background && response.body.retain() == Retention::Full;
         if for_the_cache || response.body.has_readers() {
-            self.deadlines.unread = None;
+            self.timers.stop(FetchTimer::Unread);
             return true;
         }
         let limits = &cx.shared.settings.limits;
         let now = cx.reactor.now().mono;
-        self.deadlines.unread.get_or_insert(now + limits.finish_timeout);
+        self.timers.start(FetchTimer::Unread, now + limits.finish_timeout);
         let left = response.body.length().map(|length| length - response.body.end());
-        !is_past(self.deadlines.unread, now)
+        !self.timers.expires(FetchTimer::Unread, now)
             && response.result.is_some()
             && response.body.retain() == Retention::Full
             && left.is_some_and(|left| left <= limits.finish.0)

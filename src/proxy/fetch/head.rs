@@ -8,6 +8,7 @@ use crate::cache::{self, NotStored, OriginFailure, Response, Storable};
 use crate::http::hop::ConnectionOptions;
 use crate::http::{ClientEvent, ResponseHead, Status, Version, hop};
 use crate::proxy::error::ExchangeError;
+use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
 
 use super::context::FetchCx;
@@ -50,7 +51,7 @@ pub(super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
             }
             Poll::Ready(Ok(n)) if n > 0 => {
                 cx.budget.spend_in(n);
-                fetch.deadlines.answer = None;
+                fetch.timers.stop(FetchTimer::Response);
             }
             Poll::Ready(_) => return Next::Failed(ExchangeError::OriginGone),
         }

@@ -5,6 +5,7 @@ use std::task::Poll;
 use crate::http::hop;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::shared::Shared;
+use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::body::State;
 use crate::proxy::transfer::send_buffer::ContentSource;
 
@@ -57,18 +58,18 @@ pub(super) fn push_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<()
         let sent = match fetch.output.send(cx.reactor, connection.io, supply) {
             Poll::Pending => {
                 let timeout = cx.shared.settings.limits.origin_timeout;
-                fetch.deadlines.sending.get_or_insert(cx.reactor.now().mono + timeout);
+                fetch.timers.start(FetchTimer::Sending, cx.reactor.now().mono + timeout);
                 return Ok(());
             }
             Poll::Ready(Err(_)) => {
                 fetch.sending_failed = true;
-                fetch.deadlines.sending = None;
+                fetch.timers.stop(FetchTimer::Sending);
                 return Ok(());
             }
             Poll::Ready(Ok(sent)) => sent,
         };
         cx.budget.spend_out(sent.bytes);
-        fetch.deadlines.sending = None;
+        fetch.timers.stop(FetchTimer::Sending);
         let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get_mut(upload));
         if let (Some(body), Some(reader)) = (body, fetch.reader) {
             body.advance(reader, sent.content, cx.reactor);

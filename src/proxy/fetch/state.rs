@@ -20,7 +20,7 @@ use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::shared::Shared;
-use crate::proxy::timers::{FetchDeadlines, is_past};
+use crate::proxy::timers::{FetchTimer, FetchTimers};
 use crate::proxy::transfer::body::Retention;
 use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
 use crate::proxy::transfer::readers::ReaderKey;
@@ -58,7 +58,7 @@ pub(crate) struct Fetch {
     pub(super) tried_again: bool,
     /// Set once the client was told to go on with its content, in place of the origin.
     pub(super) encouraged: bool,
-    pub(super) deadlines: FetchDeadlines,
+    pub(super) timers: FetchTimers,
     /// Bytes counted as memory of connections.
     pub(crate) held: usize,
 }
@@ -113,7 +113,7 @@ impl Fetch {
                 sent_at: now,
                 tried_again: false,
                 encouraged: false,
-                deadlines: FetchDeadlines::default(),
+                timers: FetchTimers::default(),
                 held: 0,
                 request,
             }
@@ -134,19 +134,19 @@ impl Fetch {
     /// When it is to be driven again at the latest.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let dial = self.dial.as_ref().map(Dial::next_deadline);
-        self.deadlines.next().into_iter().chain(dial).min()
+        self.timers.next().into_iter().chain(dial).min()
     }
 
     /// Whether it goes on for nobody.
-    pub(crate) const fn is_unread(&self) -> bool {
-        self.deadlines.unread.is_some()
+    pub(crate) fn is_unread(&self) -> bool {
+        self.timers.get(FetchTimer::Unread).is_some()
     }
 
     /// Returns true if the origin was waited for too long. Asked when a step parks: what has come in
     /// time counts, however late the loop is.
-    pub(super) fn is_late(&self, cx: &FetchCx<'_>) -> bool {
-        let now = cx.reactor.now().mono;
-        is_past(self.deadlines.sending, now) || is_past(self.deadlines.answer, now)
+    pub(super) fn is_late(&mut self, cx: &FetchCx<'_>) -> bool {
+        let (timers, now) = (&mut self.timers, cx.reactor.now().mono);
+        timers.expires(FetchTimer::Sending, now) || timers.expires(FetchTimer::Response, now)
     }
 
     /// Returns true if the whole request has left.
@@ -157,9 +157,12 @@ impl Fetch {
     /// More of the answer is waited for, if it is the origin's turn: while a client still brings
     /// content, and the origin takes it, an answer is not due.
     pub(super) fn await_answer(&mut self, cx: &FetchCx<'_>) {
-        let is_due = self.sending_failed || self.has_sent_request();
-        let until = cx.reactor.now().mono + cx.shared.settings.limits.origin_timeout;
-        self.deadlines.answer = is_due.then(|| self.deadlines.answer.unwrap_or(until));
+        if self.sending_failed || self.has_sent_request() {
+            let timeout = cx.shared.settings.limits.origin_timeout;
+            self.timers.start(FetchTimer::Response, cx.reactor.now().mono + timeout);
+        } else {
+            self.timers.stop(FetchTimer::Response);
+        }
     }
 
     /// Returns true if the origin has closed the connection without a word.
@@ -184,7 +187,7 @@ impl Fetch {
         self.sending_failed = false;
         self.output = SendBuffer::new();
         self.codec = ClientCodec::new(self.request.head.method());
-        self.deadlines = FetchDeadlines::default();
+        self.timers = FetchTimers::default();
     }
 
     pub(super) fn drop_connection(&mut self, cx: &mut FetchCx<'_>) {
