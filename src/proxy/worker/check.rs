@@ -56,9 +56,8 @@ impl Worker {
         for (name, token) in self.shared.names.waiters() {
             let client = token.id().and_then(|id| self.clients.get(id));
             let fetch = token.id().and_then(|id| self.fetches.get(id));
-            let dial = fetch.and_then(|fetch| fetch.dial.as_ref());
             let waits = client.is_some_and(|client| client.looks_up(name))
-                || dial.is_some_and(|dial| dial.looks_up(name))
+                || fetch.is_some_and(|fetch| fetch.looks_up(name))
                 || token.id::<AdminConnection>().is_some()
                 || token.id::<ExplainTask>().is_some();
             assert!(waits, "who is told of the addresses of {name} waits for them: {token:?}");

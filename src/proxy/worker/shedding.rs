@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use crate::proxy::client::connection::Client;
 use crate::proxy::client::context::ClientCx;
-use crate::proxy::error::ExchangeError;
 use crate::proxy::fetch::context::FetchCx;
 use crate::proxy::mail::Mail;
 use crate::proxy::tunnel::Tunnel;
@@ -206,7 +205,7 @@ impl Worker {
             if let Some(mut fetch) = self.fetches.remove(id) {
                 let shared = &mut self.shared;
                 let mut cx = FetchCx { reactor, shared, budget: Budget::default() };
-                fetch.fail(&ExchangeError::ClientGone, &mut cx);
+                fetch.abort(&mut cx);
             }
         }
         !unread.is_empty()
