@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::access::RuleSet;
+use crate::auth::VerifyId;
 use crate::cache::{Cache, CacheLimits, KeyBuilder, Presented};
 use crate::http::{HeadLimits, RequestHead};
 use crate::proxy::auth::{Authentication, Secrets};
@@ -22,7 +23,7 @@ use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::proxy::transfer::connection_memory::ConnectionMemory;
 use crate::proxy::transfer::pending_response::PendingResponse;
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Wake};
+use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Token, Wake};
 use crate::time::Now;
 
 use super::admission::Admission;
@@ -164,6 +165,13 @@ impl Shared {
                 self.authentication =
                     rules.map(|rules| Authentication::new(rules, &mut self.secrets));
             }
+        }
+    }
+
+    /// Has a client no longer wait for a password to be verified.
+    pub(super) fn leave_verification(&mut self, id: &VerifyId, client: Token) {
+        if let Some(authentication) = &mut self.authentication {
+            authentication.leave(id, client);
         }
     }
 

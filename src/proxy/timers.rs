@@ -1,6 +1,5 @@
 //! Timers of client connections and fetches: a table with one deadline per kind, so that no wait
 //! cancels or extends another.
-#![allow(dead_code, reason = "connections and fetches move to the table one after the other")]
 
 use std::marker::PhantomData;
 use std::time::Instant;
@@ -118,46 +117,17 @@ impl<K: TimerKind<N>, const N: usize> Timers<K, N> {
     }
 }
 
-/// Deadlines of a client connection.
-#[derive(Debug, Default)]
-pub(super) struct ClientDeadlines {
-    /// The client: that it asks for something, or for the rest of a head.
-    pub(super) request: Option<Instant>,
-    /// The client: that it goes on with the content of its request.
-    pub(super) upload: Option<Instant>,
-    /// The client: that it takes some of what it is sent.
-    pub(super) send: Option<Instant>,
-    /// A password that is being verified, or an answer that is held back.
-    pub(super) auth: Option<Instant>,
-    /// A fetch that somebody else has asked for: that it brings a head.
-    pub(super) joined: Option<Instant>,
-    /// The client: that it closes, after the end of what it was sent.
-    pub(super) linger: Option<Instant>,
-}
-
-impl ClientDeadlines {
-    pub(super) fn next(&self) -> Option<Instant> {
-        let of_peers = [self.request, self.upload, self.send, self.linger];
-        of_peers.into_iter().chain([self.auth, self.joined]).flatten().min()
-    }
-}
-
-/// Whether a deadline has passed.
-pub(super) fn is_past(deadline: Option<Instant>, now: Instant) -> bool {
-    deadline.is_some_and(|deadline| now >= deadline)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use crate::reactor::{Clock, SystemClock};
+    use crate::reactor::{Clock, VirtualClock};
 
     use super::*;
 
     /// Returns a time, and times in seconds after it.
     fn clock() -> impl Fn(u64) -> Instant {
-        let start = SystemClock.now().mono;
+        let start = VirtualClock::default().now().mono;
         move |seconds| start + Duration::from_secs(seconds)
     }
 

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::ops::{Index, IndexMut};
 
 use slab::Slab;
 
@@ -233,6 +234,24 @@ impl<T> Arena<T> {
     }
 }
 
+/// Accesses an object whose owner keeps it for as long as the id is held.
+///
+/// # Panics
+/// If the object is gone.
+impl<T> Index<Id<T>> for Arena<T> {
+    type Output = T;
+
+    fn index(&self, id: Id<T>) -> &T {
+        self.get(id).expect("the object is still in the arena")
+    }
+}
+
+impl<T> IndexMut<Id<T>> for Arena<T> {
+    fn index_mut(&mut self, id: Id<T>) -> &mut T {
+        self.get_mut(id).expect("the object is still in the arena")
+    }
+}
+
 /// A value beside each token's object, kept by someone who does not own the objects.
 ///
 /// A place belongs to the newest generation that has asked for it: an older token is stale and gets
@@ -284,6 +303,23 @@ impl<S: Default> TokenMap<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn index_finds_the_object_of_an_id() {
+        let mut arena = Arena::new();
+        let id = arena.insert(1);
+        arena[id] += 1;
+        assert_eq!(arena[id], 2);
+    }
+
+    #[test]
+    #[should_panic = "the object is still in the arena"]
+    fn index_panics_once_the_object_is_gone() {
+        let mut arena = Arena::new();
+        let id = arena.insert(1);
+        arena.remove(id);
+        let _ = arena[id];
+    }
 
     struct Thing;
     impl Driven for Thing {

@@ -65,7 +65,7 @@ pub(super) enum AuthOutcome {
     Pending(VerifyId),
     Rejected(ExchangeError),
     /// The credentials were wrong.
-    Wrong(ExchangeError, Option<Failure>),
+    BadCredentials(ExchangeError, Option<Failure>),
 }
 
 impl Authentication {
@@ -184,7 +184,7 @@ impl Authentication {
                 let side = space.settings.side;
                 let error = ExchangeError::AuthenticationRequired { side, why, challenges };
                 if why.is_failure() {
-                    AuthOutcome::Wrong(error, self.failures.add(client.0, now.mono))
+                    AuthOutcome::BadCredentials(error, self.failures.add(client.0, now.mono))
                 } else {
                     AuthOutcome::Rejected(error)
                 }

@@ -1,4 +1,4 @@
-//! Auth: asks who is there.
+//! Auth: the client's credentials are checked.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,119 +9,138 @@ use crate::proxy::auth::{AuthOutcome, path_of};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::routing::client_address::Behind;
+use crate::proxy::timers::ClientTimer;
 
-use super::connection::Client;
+use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
+use super::state::{Auth, Next, State};
 use super::status_fields::AuthInfo;
-use super::step::{Next, Step};
 
-/// Lets users in; everybody, if none are known. Clients that are not served anyway are not asked:
-/// they would only guess.
-pub(super) fn auth(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    if client.is_reset(cx) {
-        return Next::Gone;
+/// Admits clients that are authenticated, or all clients if no users are configured. Clients whose
+/// address is denied are not challenged: a challenge would only let them guess.
+pub(super) fn auth(
+    auth: Auth,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    if connection.is_reset(cx) {
+        return Next::Gone(State::Auth(auth));
     }
-    if client.is_held() {
-        return Next::Park;
+    match auth {
+        Auth::Check => {}
+        Auth::Verifying(id) => cx.shared.leave_verification(&id, connection.token),
+        Auth::Delayed(_) => return Next::Park(State::Auth(auth)),
     }
-    client.leave_password(cx);
-    let peer = client.address.ip();
-    let token = client.token();
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
+    let peer = connection.address.ip();
     let shared = &mut *cx.shared;
     let Some(authentication) =
         shared.authentication.as_mut().filter(|_| shared.settings.admits(peer))
     else {
-        client.deadlines.auth = None;
-        return Next::Go(Step::Route);
+        connection.timers.stop(ClientTimer::Auth);
+        return Next::Go(State::Route);
     };
     let (now, limits) = (cx.reactor.now(), &shared.settings.limits);
     let address = Behind::of(peer, exchange.request.fields(), &shared.settings).client;
-    let request = Request::from(&*exchange.request);
-    let (path, verifier) = (path_of(&exchange.request), &mut *shared.verifier);
-    match authentication.authenticate(
-        &request,
-        path,
-        (address, token),
+    let outcome = authentication.authenticate(
+        &Request::from(&*exchange.request),
+        path_of(&exchange.request),
+        (address, connection.token),
         now,
-        verifier,
+        &mut *shared.verifier,
         limits.passwords,
-    ) {
+    );
+    let side = authentication.side();
+    match outcome {
         AuthOutcome::NotRequired { ours } => {
             if ours {
-                take_credentials(exchange, authentication.side());
+                remove_credentials(exchange, side);
             }
-            Next::Go(Step::Route)
+            Next::Go(State::Route)
         }
         AuthOutcome::Authenticated(accepted) => {
-            client.deadlines.auth = None;
-            let_in(exchange, accepted, authentication.side());
-            Next::Go(Step::Route)
+            connection.timers.stop(ClientTimer::Auth);
+            admit(exchange, accepted, side);
+            Next::Go(State::Route)
         }
-        AuthOutcome::Pending(ticket) => {
-            exchange.password = Some(ticket);
-            client.deadlines.auth.get_or_insert(now.mono + limits.password_timeout);
-            Next::Park
+        AuthOutcome::Pending(id) => {
+            connection.timers.start(ClientTimer::Auth, now.mono + limits.password_timeout);
+            Next::Park(State::Auth(Auth::Verifying(id)))
         }
-        AuthOutcome::Rejected(error) => Next::Go(refuse(client, &error, cx)),
-        AuthOutcome::Wrong(error, failure) => wrong(client, error, failure, cx),
+        AuthOutcome::Rejected(error) => reject(Auth::Check, error, exchange, connection, cx),
+        AuthOutcome::BadCredentials(error, failure) => {
+            count_failure(error, failure, exchange, connection, cx)
+        }
     }
 }
 
-/// The credentials have served: from here on there are none.
-fn let_in(exchange: &mut Exchange, accepted: Accepted, side: Side) {
-    take_credentials(exchange, side);
+/// Records the user, and removes the credentials, which have served their purpose.
+fn admit(exchange: &mut Exchange, accepted: Accepted, side: Side) {
+    remove_credentials(exchange, side);
     exchange.record.add(TraceEvent::Recognized(Arc::clone(&accepted.user)));
-    exchange.info = accepted.info.map(|value| AuthInfo { name: side.info(), value });
+    exchange.auth_info = accepted.info.map(|value| AuthInfo { name: side.info(), value });
 }
 
-/// What is for this server does not reach the origin, and keeps nothing from the cache as an answer
-/// for this user alone.
-fn take_credentials(exchange: &mut Exchange, side: Side) {
+/// Removes credentials for this proxy, so that they neither reach the origin nor make the response
+/// private (RFC 9111 §3.5).
+fn remove_credentials(exchange: &mut Exchange, side: Side) {
     if exchange.request.fields().has(side.credentials()) {
         exchange.request = Rc::new(exchange.request.without(side.credentials()));
         exchange.record.request = Some(Rc::clone(&exchange.request));
     }
 }
 
-/// Counts wrong credentials, and answers: not at once, if there were many.
-fn wrong(
-    client: &mut Client,
+/// Counts bad credentials, and rejects them: after a delay, if the client has failed often.
+fn count_failure(
     error: ExchangeError,
     failure: Option<Failure>,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) -> Next {
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     cx.shared.counters.failures += 1;
-    let Some(failure) = failure else { return Next::Go(refuse(client, &error, cx)) };
+    let Some(failure) = failure else {
+        return reject(Auth::Check, error, exchange, connection, cx);
+    };
     exchange.record.failures = Some(failure.count);
     cx.shared.counters.bans += u64::from(failure.is_last);
     if failure.hold.is_zero() {
-        return Next::Go(refuse(client, &error, cx));
+        return reject(Auth::Check, error, exchange, connection, cx);
     }
-    exchange.held = Some(error);
-    client.deadlines.auth = Some(cx.now() + failure.hold);
-    Next::Park
+    connection.timers.set(ClientTimer::Auth, cx.now() + failure.hold);
+    Next::Park(State::Auth(Auth::Delayed(error)))
 }
 
-/// What was waited for has not come in time, or an answer was held back for long enough.
-pub(super) fn auth_timed_out(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
-    let held = client.exchange.as_mut().and_then(|exchange| exchange.held.take());
-    refuse(client, &held.unwrap_or(ExchangeError::Overloaded), cx)
+/// Sends a rejection that was delayed. A password that was not verified in time is refused.
+pub(super) fn auth_timed_out(
+    auth: Auth,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    match auth {
+        Auth::Delayed(error) => reject(Auth::Check, error, exchange, connection, cx),
+        auth => reject(auth, ExchangeError::Overloaded, exchange, connection, cx),
+    }
 }
 
-/// Answers. After a CONNECT that lacks credentials the connection goes on, as clients of Digest come
-/// back on it, unless something was sent behind it, which was meant for the tunnel (RFC 9931).
-/// What comes later is read as a request, but as one of nobody.
-fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
-    let asked = matches!(error, ExchangeError::AuthenticationRequired { .. });
-    let quiet = asked && client.input.is_empty() && client.is_quiet(cx.reactor, cx.shared);
-    if let Some(exchange) = &mut client.exchange
-        && exchange.request.method() == Method::Connect
-    {
-        let kept = exchange.request.version() == Version::Http11 && !exchange.is_last;
-        exchange.persistent = kept && quiet;
+/// Rejects the request. After a CONNECT without credentials the connection is kept, because clients
+/// of Digest repeat the request on it, unless bytes were sent behind it: those were meant for the tunnel
+/// (RFC 9931). Bytes that arrive later are read as a request without credentials.
+fn reject(
+    auth: Auth,
+    error: ExchangeError,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    let challenged = matches!(error, ExchangeError::AuthenticationRequired { .. });
+    let quiet =
+        challenged && connection.input.is_empty() && connection.is_quiet(cx.reactor, cx.shared);
+    if exchange.request.method() == Method::Connect {
+        let http11 = exchange.request.version() == Version::Http11;
+        exchange.persistence.keep_after_connect(http11 && quiet);
     }
-    client.fail(error, cx)
+    Next::fail(State::Auth(auth), error)
 }

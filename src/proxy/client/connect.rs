@@ -1,49 +1,51 @@
-//! Connect: a CONNECT request gets its connection, and then steps aside (RFC 9110 §9.3.6).
+//! Connect: a CONNECT request gets its connection, which a tunnel takes (RFC 9110 §9.3.6).
 
-use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::{HeadWriter, Status};
 use crate::proxy::observe::trace_event::TraceEvent;
-use crate::proxy::origin::dial::Dial;
-use crate::proxy::tunnel::Tunnel;
 
-use super::connection::Client;
+use super::connection::Connection;
 use super::context::ClientCx;
+use super::exchange::Exchange;
+use super::state::{Connecting, Next, State};
 use super::status_fields::CacheStatus;
-use super::step::{Next, Step};
+use super::upgrade::{OriginSide, open_tunnel};
 
-/// Connects; once that has come about, a tunnel takes both connections.
-pub(super) fn connect(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    if client.is_reset(cx) {
-        return Next::Gone;
+/// Connects to the destination; then a tunnel takes both connections.
+pub(super) fn connect(
+    mut connecting: Connecting,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    if connection.is_reset(cx) {
+        return Next::Gone(State::Connect(connecting));
     }
-    let (token, address) = (client.token(), client.address);
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let Some(route) = exchange.route.clone() else { return Next::Go(Step::Route) };
-    let now = cx.reactor.now().mono;
-    let settings = &cx.shared.settings;
-    let dial =
-        exchange.dial.get_or_insert_with(|| Dial::new(token, route, Some(address), settings, now));
-    match dial.drive(cx.reactor, cx.shared) {
-        Poll::Pending => Next::Park,
-        Poll::Ready(Err(error)) => Next::Go(client.fail(&error, cx)),
-        Poll::Ready(Ok(connection)) => {
+    match connecting.dial.drive(cx.reactor, cx.shared) {
+        Poll::Pending => Next::Park(State::Connect(connecting)),
+        Poll::Ready(Err(error)) => Next::fail(State::Connect(connecting), error),
+        Poll::Ready(Ok(origin)) => {
+            let Connecting { route, mut dial } = connecting;
             if let Some(rule) = dial.reported.take() {
                 exchange.record.add(TraceEvent::Reported(rule));
             }
-            exchange.dial = None;
             exchange.record.status = Some(Status::OK);
-            let settings = Arc::clone(&cx.shared.settings);
-            let cache_status = CacheStatus { detail: Some("tunnel"), ..Default::default() };
-            let mut greeting = Vec::new();
-            let mut head =
-                HeadWriter::response(&mut greeting, Status::OK, b"Connection established");
-            cache_status.write_to(&mut head, &settings.name);
-            exchange.info.iter().for_each(|info| info.write_to(&mut head));
-            head.end();
-            Tunnel::open(client, connection, greeting, Vec::new(), cx);
+            let head = write_head(exchange, cx);
+            let origin = OriginSide { connection: origin, received: Vec::new() };
+            open_tunnel(route, origin, head, exchange, connection, cx);
             Next::HandedOver
         }
     }
+}
+
+/// Returns the head of the response.
+fn write_head(exchange: &Exchange, cx: &ClientCx<'_>) -> Vec<u8> {
+    let cache_status = CacheStatus { detail: Some("tunnel"), ..Default::default() };
+    let mut out = Vec::new();
+    let mut head = HeadWriter::response(&mut out, Status::OK, b"Connection established");
+    cache_status.write_to(&mut head, &cx.shared.settings.name);
+    exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
+    head.end();
+    out
 }

@@ -8,7 +8,7 @@ use crate::proxy::shared::Shared;
 use crate::proxy::tunnel::Tunnel;
 use crate::reactor::{Arena, Budget, Reactor};
 
-/// What a client may use while it is driven.
+/// Parts of the proxy that a client may use while it is driven.
 #[derive(Debug)]
 pub(crate) struct ClientCx<'a> {
     pub(crate) reactor: &'a mut Reactor<Mail>,
@@ -19,6 +19,7 @@ pub(crate) struct ClientCx<'a> {
 }
 
 impl ClientCx<'_> {
+    /// Returns the monotonic time of this turn.
     pub(crate) fn now(&self) -> Instant {
         self.reactor.now().mono
     }

@@ -1,133 +1,145 @@
-//! Deliver: the head of the answer, in the form that this client and its request call for.
+//! Deliver: the head of the response is written, in the form that the client and its request call for.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::Object;
-use crate::http::{Framing, HeadWriter, Method, Name, ParseError, Status, Version};
+use crate::http::{Framing, HeadWriter, Method, Name, ParseError, RequestHead, Status, Version};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::shared::Shared;
-use crate::proxy::transfer::body::State;
+use crate::proxy::routing::route::Route;
+use crate::proxy::transfer::body::State as BodyState;
 use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
 use crate::proxy::transfer::representation::{Representation, StreamedRepresentation};
 use crate::proxy::transfer::send_buffer::TransferCoding;
-use crate::time::Now;
 
-use super::connection::Client;
+use super::connection::Connection;
 use super::context::ClientCx;
-use super::exchange::{Exchange, Source, Upload};
-use super::step::{Next, Step};
+use super::exchange::Exchange;
+use super::source::{Reading, Source};
+use super::state::{Delivery, Next, State, Transmission};
+use super::upload::Upload;
 
-/// Content up to this many bytes is copied behind its head: that costs less than another slice, and
-/// lets answers to pipelined requests leave together.
+/// Content up to this many bytes is copied behind its head: a copy costs less than another slice, and
+/// responses to pipelined requests leave in one write.
 const COPIED: u64 = 4 * 1024;
-/// About as many bytes are added to each head.
+/// Bytes that a response head grows by here, about.
 const ADDED: usize = 160;
 
-/// Writes the head, and says where its content comes from.
-pub(super) fn deliver(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    // An answer that comes before all of the request says that the rest may not be read
-    // (RFC 9110 §10.1.1).
-    exchange.persistent &= !cx.shared.draining && exchange.upload == Upload::Done;
-    match &exchange.source {
-        Source::Stored { object, .. } => {
-            let object = Arc::clone(object);
-            deliver_stored(client, &object, cx)
+/// Writes the head, and chooses the source of the content.
+pub(super) fn deliver(
+    delivery: Delivery,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    // A response before the end of the request says that the rest may not be read (RFC 9110 §10.1.1).
+    exchange.persistence.keep_only_if(!cx.shared.draining && exchange.upload == Upload::Done);
+    match delivery {
+        Delivery::Stored { object, route } => {
+            deliver_stored(object, &route, exchange, connection, cx)
         }
-        &Source::Pending { id, .. } => {
-            let Some(response) = cx.shared.responses.get(id) else { return Next::Go(Step::Wait) };
-            if let State::Failed(error) = response.body.state() {
-                let error = error.clone(); // it can still be told, since nothing else was
-                return Next::Go(client.fail(&error, cx));
+        Delivery::Pending { reading, form } => {
+            let pending = &cx.shared.responses[reading.response];
+            let state =
+                |error| Next::fail(State::Deliver(Delivery::Pending { reading, form }), error);
+            // A failure can still be told, since nothing else was.
+            if let BodyState::Failed(error) = pending.body.state() {
+                return state(error.clone());
             }
-            let Some(FetchResult::Response(answer)) = &response.result else {
-                return Next::Go(Step::Wait);
+            let Some(FetchResult::Response(meta)) = &pending.result else {
+                return state(ExchangeError::OriginGone);
             };
-            let answer = Rc::clone(answer);
-            deliver_streamed(client, &answer, cx)
+            let meta = Rc::clone(meta);
+            deliver_pending(reading, form, &meta, exchange, connection, cx)
         }
-        Source::None => Next::Go(Step::Finish),
     }
 }
 
-/// A response while it comes in.
-fn deliver_streamed(client: &mut Client, answer: &ResponseMeta, cx: &mut ClientCx<'_>) -> Next {
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    exchange.record.status = Some(answer.status);
-    let content_type = answer.head.get(Name::ContentType).unwrap_or_default();
+/// Delivers a response while the fetch receives it.
+fn deliver_pending(
+    reading: Reading,
+    form: StreamedRepresentation,
+    meta: &ResponseMeta,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    exchange.record.status = Some(meta.status);
+    let content_type = meta.head.get(Name::ContentType).unwrap_or_default();
     exchange.record.tell_type(&cx.shared.settings, content_type);
-    exchange.record.origin = answer.origin;
-    exchange.cache_status.stored = answer.storing.is_ok();
-    exchange.cache_status.detail = answer.storing.as_ref().err().map(|reason| reason.name());
+    exchange.record.origin = meta.origin;
+    exchange.cache_status.stored = meta.storing.is_ok();
+    exchange.cache_status.detail = meta.storing.as_ref().err().map(|reason| reason.name());
+    if !matches!(form, StreamedRepresentation::Whole) {
+        return deliver_part(reading, form, meta, exchange, connection, cx);
+    }
     let http11 = exchange.request.version() == Version::Http11;
-    let has_content = answer.framing != Framing::None;
-    if let Some(form) = StreamedRepresentation::of(&exchange.request, answer)
-        && !matches!(form, StreamedRepresentation::Whole)
-    {
-        return deliver_part(client, answer, form, cx);
-    }
-    // Without a length and without chunks, the end of the content is the end of the connection.
-    let coded = answer.head.has(Name::TransferEncoding);
+    let coded = meta.head.has(Name::TransferEncoding);
     if coded && !http11 {
-        // RFC 9112 §6.1: HTTP/1.0 knows no transfer codings, and this one cannot be undone here.
-        return Next::Go(
-            client.fail(&ExchangeError::BadResponse(ParseError::UnknownTransferEncoding), cx),
-        );
+        // HTTP/1.0 knows no transfer codings, and this one cannot be undone here (RFC 9112 §6.1).
+        let error = ExchangeError::BadResponse(ParseError::UnknownTransferEncoding);
+        return Next::fail(State::Deliver(Delivery::Pending { reading, form }), error);
     }
-    let until_close = has_content && answer.framing.length().is_none() && (coded || !http11);
-    exchange.until_close = until_close;
-    exchange.persistent &= !until_close;
-    let chunked = has_content && answer.framing.length().is_none() && !until_close;
-    exchange.coding = if chunked { TransferCoding::Chunked } else { TransferCoding::Identity };
-
-    let out = client.output.bytes();
-    out.reserve(answer.head.wire().len() + ADDED);
-    out.extend_from_slice(answer.head.wire());
+    let unknown_length = meta.framing != Framing::None && meta.framing.length().is_none();
+    let chunked = unknown_length && !coded && http11;
+    if unknown_length && !chunked {
+        exchange.persistence.delimit_content();
+    }
+    let out = connection.output.bytes();
+    out.reserve(meta.head.wire().len() + ADDED);
+    out.extend_from_slice(meta.head.wire());
     let mut head = HeadWriter::resume(out);
     if chunked {
         head.field("Transfer-Encoding", b"chunked");
     }
     end_head(head, exchange, &cx.shared.settings.name);
-    Next::Go(Step::Transmit)
+    let coding = if chunked { TransferCoding::Chunked } else { TransferCoding::Identity };
+    let source = Source::Pending { reading, left: None };
+    Next::Go(State::Transmit(Transmission { source, coding, ended: false }))
 }
 
-/// A part of a response while that comes in, of which the length is known.
+/// Delivers a part of a response of known length while the fetch receives it.
 fn deliver_part(
-    client: &mut Client,
-    answer: &ResponseMeta,
+    reading: Reading,
     form: StreamedRepresentation,
+    meta: &ResponseMeta,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) -> Next {
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
     let (at, end) = form.extent();
     exchange.record.status = Some(form.status());
-    exchange.coding = TransferCoding::Identity;
-    let out = client.output.bytes();
-    out.reserve(answer.head.wire().len() + ADDED);
-    form.write_head(out, answer);
+    let out = connection.output.bytes();
+    out.reserve(meta.head.wire().len() + ADDED);
+    form.write_head(out, meta);
     end_head(HeadWriter::resume(out), exchange, &cx.shared.settings.name);
     if at == end {
-        return Next::Go(Step::Finish);
+        reading.release(cx.reactor, cx.shared);
+        return Next::Go(State::Finish);
     }
-    if let Source::Pending { id, reader, left, .. } = &mut exchange.source {
-        *left = Some(end - at);
-        if let Some(response) = cx.shared.responses.get_mut(*id) {
-            response.body.skip_to(*reader, at, cx.reactor);
-        }
-        cx.shared.account(*id); // what was skipped may be gone
-    }
-    Next::Go(Step::Transmit)
+    let pending = &mut cx.shared.responses[reading.response];
+    pending.body.skip_to(reading.reader, at, cx.reactor);
+    cx.shared.account(reading.response); // the content that was skipped may have been dropped
+    let source = Source::Pending { reading, left: Some(end - at) };
+    Next::Go(State::Transmit(Transmission {
+        source,
+        coding: TransferCoding::Identity,
+        ended: false,
+    }))
 }
 
-/// A stored response: whole, parts of it, or word that the client has it already.
-fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -> Next {
+/// Delivers a stored response: whole, in parts, or as a 304.
+fn deliver_stored(
+    object: Arc<Object>,
+    route: &Route,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
     let now = cx.reactor.now();
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let name = &cx.shared.settings.name;
     exchange.cache_status.ttl = Some(object.freshness().time_to_live(now.mono));
     let age = object.freshness().age(now.mono).as_secs();
-    let form = form_of(exchange, object, cx.shared, now);
+    let form = form_of(&exchange.request, &object, route, cx);
     exchange.record.status = Some(form.status(object.status));
     let content_type = object.head.get(Name::ContentType).unwrap_or_default();
     exchange.record.tell_type(&cx.shared.settings, form.content_type().unwrap_or(content_type));
@@ -141,36 +153,44 @@ fn deliver_stored(client: &mut Client, object: &Object, cx: &mut ClientCx<'_>) -
     };
 
     let copied = if end - at <= COPIED { usize::try_from(end - at).unwrap_or(0) } else { 0 };
-    let out = client.output.bytes();
+    let out = connection.output.bytes();
     out.reserve(object.head.wire().len() + ADDED + copied);
     form.write_head(out, &object.head, object.length());
     let mut head = HeadWriter::resume(out);
     head.number("Age", age);
-    end_head(head, exchange, name);
-    let several = if let Representation::Parts(parts) = form { Some(parts) } else { None };
-    if several.is_none() && end - at <= COPIED {
-        copy_content(client.output.bytes(), object, at, end);
+    end_head(head, exchange, &cx.shared.settings.name);
+    let parts = if let Representation::Parts(parts) = form { Some(parts) } else { None };
+    if parts.is_none() && end - at <= COPIED {
+        copy_content(connection.output.bytes(), &object, at, end);
         exchange.record.sent = end - at;
-        return Next::Go(Step::Finish);
+        return Next::Go(State::Finish);
     }
-    if let Source::Stored { at: from, end: to, parts, .. } = &mut exchange.source {
-        (*from, *to, *parts) = (at, end, several);
-    }
-    Next::Go(Step::Transmit)
+    let source = Source::Stored { object, at, end, parts };
+    Next::Go(State::Transmit(Transmission {
+        source,
+        coding: TransferCoding::Identity,
+        ended: false,
+    }))
 }
 
-/// In what form a stored response answers. The line between several parts is another one each time,
-/// so that nobody can put it into content.
-fn form_of(exchange: &Exchange, object: &Object, shared: &Shared, now: Now) -> Representation {
+/// Returns the form in which a stored response answers the request. The boundary between parts differs
+/// each time, so that no content can contain it.
+fn form_of(
+    request: &RequestHead,
+    object: &Object,
+    route: &Route,
+    cx: &ClientCx<'_>,
+) -> Representation {
     if object.status != Status::OK {
         return Representation::Whole;
     }
-    Representation::of(&exchange.request, &object.head, object.length(), || {
-        let uri = exchange.route.as_ref().map_or("", |route| &route.uri);
-        shared.cache.keys().keyed_pair(&format!("{:?} {uri}", now.wall))
+    Representation::of(request, &object.head, object.length(), || {
+        let moment = format!("{:?} {}", cx.reactor.now().wall, route.uri);
+        cx.shared.cache.keys().keyed_pair(&moment)
     })
 }
 
+/// Appends the content of a stored response from offset `at` up to `end`.
 fn copy_content(out: &mut Vec<u8>, object: &Object, at: u64, end: u64) {
     let mut left = usize::try_from(end - at).unwrap_or(usize::MAX);
     for piece in object.content.from(at) {
@@ -180,11 +200,11 @@ fn copy_content(out: &mut Vec<u8>, object: &Object, at: u64, end: u64) {
     }
 }
 
-/// What every answer ends with.
+/// Ends the head with the fields that every response gets.
 fn end_head(mut head: HeadWriter<'_>, exchange: &Exchange, name: &str) {
     exchange.cache_status.write_to(&mut head, name);
-    exchange.info.iter().for_each(|info| info.write_to(&mut head));
-    if !exchange.persistent {
+    exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
+    if !exchange.persistence.is_kept() {
         head.field("Connection", b"close");
     } else if exchange.request.version() == Version::Http10 {
         head.field("Connection", b"keep-alive");

@@ -1,102 +1,83 @@
-//! One request of a client, from its head to the end of its response.
+//! Exchanges: a request of a client and its response.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
-use crate::auth::VerifyId;
-use crate::cache::{CacheKey, Object, Presented};
-use crate::http::{Multipart, RequestHead};
+use crate::http::{Method, RequestHead};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
-use crate::proxy::origin::dial::Dial;
-use crate::proxy::routing::route::Route;
-use crate::proxy::transfer::body::Body;
-use crate::proxy::transfer::pending_response::PendingResponse;
-use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::send_buffer::TransferCoding;
-use crate::reactor::Id;
+use crate::proxy::observe::trace_event::TraceEvent;
+use crate::proxy::timers::ClientTimer;
 
+use super::connection::Connection;
+use super::context::ClientCx;
+use super::persistence::Persistence;
+use super::respond::{self, ResponseContext};
+use super::state::State;
 use super::status_fields::{AuthInfo, CacheStatus};
+use super::upload::Upload;
 
-/// One request and its response.
+/// A request and its response. An exchange exists from the end of the request's head to the entry in
+/// the log.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(super) request: Rc<RequestHead>,
-    pub(crate) record: ExchangeRecord,
-    /// Total of the output when the exchange began.
+    pub(super) record: ExchangeRecord,
+    /// Total of the send buffer when the exchange began, in bytes.
     pub(super) sent_before: u64,
-    pub(crate) route: Option<Rc<Route>>,
-    pub(super) key: Option<CacheKey>,
-    /// The request as the cache compares it, once the cache was asked.
-    pub(super) presented: Option<Presented>,
-    /// Whether the client asks for nothing after it.
-    pub(super) is_last: bool,
-    /// Whether the connection is kept after it, as far as is known.
-    pub(super) persistent: bool,
+    pub(super) persistence: Persistence,
     pub(super) upload: Upload,
-    pub(crate) source: Source,
-    pub(crate) cache_status: CacheStatus,
-    /// The password of this request that is being verified.
-    pub(super) password: Option<VerifyId>,
-    /// What is answered once that was held back for long enough.
-    pub(super) held: Option<ExchangeError>,
-    /// What the user is told whom these credentials are of.
-    pub(crate) info: Option<AuthInfo>,
-    /// The connection that a CONNECT asks for, coming about.
-    pub(super) dial: Option<Dial>,
-    /// How often it has waited for another's fetch in vain.
-    pub(super) failed_joins: u32,
-    pub(super) coding: TransferCoding,
-    /// Whether the end of the content has been put into the output.
-    pub(super) ended: bool,
-    /// Whether only the end of the connection tells the client where the content ends.
-    pub(super) until_close: bool,
+    pub(super) cache_status: CacheStatus,
+    /// `Authentication-Info` for the user whose credentials were verified.
+    pub(super) auth_info: Option<AuthInfo>,
+    /// State of the exchange; [`State::Finish`] while a step has it.
+    pub(super) state: State,
 }
 
-/// The content of the request, on its way up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Upload {
-    /// It has all come, or there is none.
-    Done,
-    /// It was not asked for: nobody has wanted it so far.
-    Unread,
-    /// It goes into this body.
-    Into(Id<Body>),
-}
+impl Exchange {
+    /// Releases everything that the exchange holds elsewhere. Readers of an incomplete upload see
+    /// `error`.
+    pub(super) fn release(
+        &mut self,
+        error: &ExchangeError,
+        connection: &mut Connection,
+        cx: &mut ClientCx<'_>,
+    ) {
+        self.upload.end(error, connection, cx);
+        connection.timers.stop(ClientTimer::Auth);
+        connection.timers.stop(ClientTimer::Join);
+        std::mem::replace(&mut self.state, State::Finish).release(connection.token, cx);
+    }
 
-/// Where the response comes from.
-#[derive(Clone, Debug)]
-pub(crate) enum Source {
-    None,
-    /// A stored object: the content from the first offset up to the second, then other parts.
-    Stored {
-        object: Arc<Object>,
-        at: u64,
-        end: u64,
-        parts: Option<Box<Multipart>>,
-    },
-    /// A response on its way: all of it, or as many bytes from where the reader is as are left.
-    Pending {
-        id: Id<PendingResponse>,
-        reader: ReaderKey,
-        role: Role,
-        left: Option<u64>,
-    },
-}
+    /// Responds with `error`: nothing of another response was written yet.
+    pub(super) fn fail(
+        &mut self,
+        error: &ExchangeError,
+        connection: &mut Connection,
+        cx: &mut ClientCx<'_>,
+    ) {
+        self.release(error, connection, cx);
+        self.record.add(TraceEvent::Failed(error.clone()));
+        self.cache_status.stored = false;
+        self.cache_status.detail = Some(if error.is_denial() { "denied" } else { "error" });
+        self.persistence.keep_only_if(self.upload == Upload::Done && !cx.shared.draining);
+        let explain = cx.shared.explain.as_deref();
+        let context = ResponseContext { explain, ..self.response_context(cx) };
+        let (status, sent) = respond::error(connection.output.bytes(), error, context);
+        self.record.status = Some(status);
+        self.record.sent = sent;
+        self.record.tell_type(&cx.shared.settings, respond::TEXT);
+    }
 
-/// Part that a client has in a fetch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// The fetch is for its request.
-    Leader,
-    /// The client has joined the fetch before the request was sent.
-    Early,
-    /// The client has joined the fetch when the origin may have chosen its response already.
-    Late,
-}
-
-/// Has the response come from a stored object.
-pub(super) fn serve(exchange: &mut Exchange, object: Arc<Object>) {
-    let end = object.length();
-    exchange.source = Source::Stored { object, at: 0, end, parts: None };
+    /// Returns the facts for a response that the proxy generates itself.
+    pub(super) fn response_context<'a>(&'a self, cx: &'a ClientCx<'_>) -> ResponseContext<'a> {
+        ResponseContext {
+            name: &cx.shared.settings.name,
+            now: cx.reactor.now(),
+            head_only: self.request.method() == Method::Head,
+            close: !self.persistence.is_kept(),
+            cache_status: &self.cache_status,
+            info: self.auth_info.as_ref(),
+            explain: None,
+        }
+    }
 }

@@ -1,9 +1,9 @@
-//! Lookup: from the cache, from a fetch that is under way, or by a fetch of its own.
+//! Lookup: the response comes from the cache, from a fetch in flight, or from a fetch of its own.
 
-use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::{Lookup, MissReason, Object, ServeDecision};
+use crate::cache::{Lookup as Found, MissReason, Object, ServeDecision};
 use crate::http::hop;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::fetch::request::FetchRequest;
@@ -13,138 +13,141 @@ use crate::proxy::observe::outcome::{Forwarded, Outcome};
 use crate::proxy::transfer::pending_response::PendingResponse;
 use crate::reactor::Id;
 
-use super::connection::Client;
+use super::connection::Connection;
 use super::context::ClientCx;
-use super::exchange::{Exchange, Role, Source, serve};
+use super::exchange::Exchange;
 use super::fetch_plan::FetchPlan;
-use super::step::{Next, Step};
-use super::upload::begin_upload;
+use super::query::{MAX_FAILED_JOINS, Query};
+use super::source::Reading;
+use super::state::{Delivery, Join, Lookup, Next, State, Wait};
 
-/// How often a client waits for another's fetch in vain before it begins one of its own.
-pub(super) const MAX_DISAPPOINTMENTS: u32 = 2;
-
-/// Finds out where the response comes from.
-pub(super) fn lookup(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let Some(route) = exchange.route.clone() else { return Next::Go(Step::Route) };
-    let key = exchange.key.get_or_insert_with(|| cx.shared.cache.keys().key(&route.uri));
+/// Serves a stored response, joins a fetch in flight, or begins one.
+pub(super) fn lookup(
+    lookup: Lookup,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    let mut query = Query::new(lookup, exchange, cx);
     if cx.shared.settings.status_key {
-        exchange.cache_status.key = Some(Arc::clone(key.shared_uri()));
+        exchange.cache_status.key = Some(Arc::clone(query.key.shared_uri()));
     }
-    let upgrade = rewrite_request::upgrade_of(&exchange.request, &cx.shared.settings);
-    let presented = exchange.presented.get_or_insert_with(|| cx.shared.present(&exchange.request));
-    let now = cx.reactor.now().mono;
-    let found = if upgrade.is_some() {
-        Lookup::Miss(MissReason::Method)
-    } else {
-        cx.shared.cache.look_up(key, presented, now)
+    let upgrades = rewrite_request::upgrade_of(&exchange.request, &cx.shared.settings).is_some();
+    let found = match upgrades {
+        true => Found::Miss(MissReason::Method),
+        false => cx.shared.cache.look_up(&query.key, &mut query.presented, cx.reactor.now().mono),
     };
-    match found {
-        Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Partial(object, _)
-            if !route.may_reuse_from(object.origin_address, cx.shared) =>
+    let (plan, forwarded) = match found {
+        Found::Hit(object, _) | Found::Stale(object, _) | Found::Partial(object, _)
+            if !query.route.may_reuse_from(object.origin_address, cx.shared) =>
         {
-            fetch(client, FetchPlan::default(), Forwarded::Missing(MissReason::Uri), cx)
+            (FetchPlan::default(), Forwarded::Missing(MissReason::Uri))
         }
-        Lookup::Hit(object, usable) => {
-            let fresh = usable == ServeDecision::Fresh;
-            exchange.record.outcome = if fresh { Outcome::Hit } else { Outcome::Stale };
-            exchange.cache_status.hit = true;
-            if usable == ServeDecision::WhileRevalidating {
-                refresh(exchange, &object, client.address, cx);
+        Found::Hit(object, decision) => {
+            return serve(object, decision, query, exchange, connection, cx);
+        }
+        Found::InFlight { fetch, unsent } => {
+            match join(fetch, unsent, query, exchange, connection, cx) {
+                Ok(next) => return next,
+                Err(unjoined) => {
+                    query = *unjoined;
+                    (FetchPlan::default(), Forwarded::Missing(MissReason::Uri))
+                }
             }
-            serve(exchange, object);
-            Next::Go(Step::Deliver)
         }
-        Lookup::InFlight { fetch, unsent }
-            if exchange.failed_joins < MAX_DISAPPOINTMENTS && join(client, fetch, unsent, cx) =>
-        {
-            Next::Go(Step::Wait)
-        }
-        Lookup::Stale(object, usable) => {
-            let asked = usable == ServeDecision::ValidateForRequest;
+        Found::Stale(object, decision) => {
+            let asked = decision == ServeDecision::ValidateForRequest;
             let forwarded = if asked { Forwarded::Request } else { Forwarded::Stale };
-            let plan = FetchPlan::stale(object, asked, client, cx);
-            fetch(client, plan, forwarded, cx)
+            (FetchPlan::stale(object, asked, &query, cx), forwarded)
         }
-        Lookup::Partial(object, wanted) => {
-            let plan = FetchPlan::part(object, wanted, cx);
-            fetch(client, plan, Forwarded::Missing(MissReason::Part), cx)
+        Found::Partial(object, wanted) => {
+            (FetchPlan::part(object, wanted, cx), Forwarded::Missing(MissReason::Part))
         }
-        Lookup::Miss(missing @ (MissReason::Uri | MissReason::Vary)) => {
-            let plan = FetchPlan::none(client, cx);
-            fetch(client, plan, Forwarded::Missing(missing), cx)
+        Found::Miss(reason @ (MissReason::Uri | MissReason::Vary)) => {
+            (FetchPlan::none(&query, cx), Forwarded::Missing(reason))
         }
-        Lookup::InFlight { .. } => {
-            fetch(client, FetchPlan::default(), Forwarded::Missing(MissReason::Uri), cx)
-        }
-        Lookup::Miss(missing) => {
-            fetch(client, FetchPlan::default(), Forwarded::Missing(missing), cx)
-        }
-    }
+        Found::Miss(reason) => (FetchPlan::default(), Forwarded::Missing(reason)),
+    };
+    fetch(plan, forwarded, query, exchange, connection, cx)
 }
 
-/// Has a response validated, or fetched anew, for the clients to come.
-fn refresh(exchange: &Exchange, object: &Arc<Object>, client: SocketAddr, cx: &mut ClientCx<'_>) {
-    let presented = cx.shared.present(&exchange.request);
-    if let Some(request) = FetchPlan::served(object).fetch_request(exchange, presented, client) {
+/// Serves a stored response.
+fn serve(
+    object: Arc<Object>,
+    decision: ServeDecision,
+    query: Query,
+    exchange: &mut Exchange,
+    connection: &Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    let fresh = decision == ServeDecision::Fresh;
+    exchange.record.outcome = if fresh { Outcome::Hit } else { Outcome::Stale };
+    exchange.cache_status.hit = true;
+    let route = Rc::clone(&query.route);
+    if decision == ServeDecision::WhileRevalidating {
+        let plan = FetchPlan::served(&object);
+        let request = plan.fetch_request(query, Rc::clone(&exchange.request), connection.address);
         let request = FetchRequest { background: true, ..request };
         Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);
     }
+    Next::Go(State::Deliver(Delivery::Stored { object, route }))
 }
 
-/// Waits for a response that was asked for by somebody else; whether that can be.
-fn join(client: &mut Client, id: Id<PendingResponse>, unsent: bool, cx: &mut ClientCx<'_>) -> bool {
-    let token = client.token();
-    let Some(exchange) = &mut client.exchange else { return false };
-    let response = cx.shared.responses.get_mut(id);
-    let Some(reader) = response.and_then(|response| response.body.attach(token)) else {
-        return false;
+/// Joins the fetch of another request.
+///
+/// # Errors
+/// The query, if the client cannot read that fetch's response from its start, or has left too many
+/// fetches.
+fn join(
+    response: Id<PendingResponse>,
+    unsent: bool,
+    query: Query,
+    exchange: &mut Exchange,
+    connection: &Connection,
+    cx: &mut ClientCx<'_>,
+) -> Result<Next, Box<Query>> {
+    let may_join = query.failed_joins < MAX_FAILED_JOINS;
+    let pending = cx.shared.responses.get_mut(response).filter(|_| may_join);
+    let Some(reader) = pending.and_then(|pending| pending.body.attach(connection.token)) else {
+        return Err(Box::new(query));
     };
-    let role = if unsent { Role::Early } else { Role::Late };
-    exchange.source = Source::Pending { id, reader, role, left: None };
     exchange.record.outcome = Outcome::Miss;
     exchange.cache_status.collapsed = true;
     exchange.cache_status.forwarded = Some(Forwarded::Missing(MissReason::Uri));
     exchange.record.forwarded = exchange.cache_status.forwarded;
-    true
+    let Query { route, key, presented, failed_joins: failed } = query;
+    let join = Some(Box::new(Join { key, presented, early: unsent, failed }));
+    Ok(Next::Go(State::Wait(Wait { route, reading: Reading { response, reader }, join })))
 }
 
+/// Begins a fetch for the request.
 fn fetch(
-    client: &mut Client,
     plan: FetchPlan,
     forwarded: Forwarded,
+    query: Query,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) -> Next {
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let presented = exchange.presented.take();
-    let presented = presented.unwrap_or_else(|| cx.shared.present(&exchange.request));
     exchange.cache_status.forwarded = Some(forwarded);
     exchange.record.forwarded = Some(forwarded);
-    if presented.control().only_if_cached {
-        return Next::Go(client.fail(&ExchangeError::OnlyIfCached, cx));
+    let route = Rc::clone(&query.route);
+    if query.presented.control().only_if_cached {
+        let state = State::Lookup(Lookup { route, failed_join: None });
+        return Next::fail(state, ExchangeError::OnlyIfCached);
     }
-    let Some(mut request) = plan.fetch_request(exchange, presented, client.address) else {
-        return Next::Go(Step::Route);
-    };
-    request
-        .validate
-        .retain(|object| request.route.may_reuse_from(object.origin_address, cx.shared));
-    let outcome =
-        if matches!(forwarded, Forwarded::Missing(MissReason::Method | MissReason::Bypass)) {
-            Outcome::Pass
-        } else {
-            Outcome::Miss
-        };
-    exchange.record.outcome = outcome;
+    let passes = matches!(forwarded, Forwarded::Missing(MissReason::Method | MissReason::Bypass));
+    exchange.record.outcome = if passes { Outcome::Pass } else { Outcome::Miss };
     exchange.cache_status.collapsed = false;
-    let upload = begin_upload(exchange, client.id.token(), cx.shared);
-    client.binds |= hop::authenticates_connection(exchange.request.fields());
-    let bound_to = client.binds.then(|| client.id.token());
-    let request = FetchRequest { upload, bound_to, ..request };
-    let id = Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);
-    let response = cx.shared.responses.get_mut(id);
-    if let Some(reader) = response.and_then(|response| response.body.attach(client.id.token())) {
-        exchange.source = Source::Pending { id, reader, role: Role::Leader, left: None };
-    }
-    Next::Go(Step::Wait)
+    let token = connection.token;
+    connection.binds_origins |= hop::authenticates_connection(exchange.request.fields());
+    let head = Rc::clone(&exchange.request);
+    let mut request = plan.fetch_request(query, head, connection.address);
+    request.validate.retain(|object| route.may_reuse_from(object.origin_address, cx.shared));
+    request.upload = exchange.upload.begin(&exchange.request, token, cx.shared);
+    request.bound_to = connection.binds_origins.then_some(token);
+    let response = Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);
+    let reader = cx.shared.responses[response].body.attach(token);
+    let reader = reader.expect("a new response is read from its start");
+    Next::Go(State::Wait(Wait { route, reading: Reading { response, reader }, join: None }))
 }

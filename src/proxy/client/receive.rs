@@ -1,136 +1,126 @@
-//! Receive: a request head comes in.
+//! Receive: the head of a request.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 
-use crate::http::hop::ConnectionOptions;
-use crate::http::{Method, ParseError, RequestHead, ServerEvent, Version};
+use crate::http::{ParseError, RequestHead, ServerEvent};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::routing::client_address::Behind;
-use crate::proxy::transfer::send_buffer::TransferCoding;
+use crate::proxy::timers::ClientTimer;
 use crate::time::Now;
 
-use super::connection::Client;
+use super::connection::Connection;
 use super::context::ClientCx;
-use super::exchange::{Exchange, Source, Upload};
-use super::flush;
+use super::exchange::Exchange;
+use super::persistence::Persistence;
+use super::phase::{Close, Flow, Phase, Receive};
 use super::respond::{self, ResponseContext};
+use super::state::{Auth, State};
 use super::status_fields::CacheStatus;
-use super::step::{Next, Step};
+use super::upload::Upload;
 
-/// Answers to pipelined requests gather up to this many bytes before they are sent.
+/// Responses to pipelined requests gather up to this many bytes before they are sent.
 const GATHER: usize = 64 * 1024;
 
-/// Takes the next request head. Answers that were gathered leave before anything is waited for.
-pub(super) fn receive(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
+/// Receives the next request head. Gathered responses are sent before anything is waited for.
+pub(super) fn receive(
+    receive: &mut Receive,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Flow {
     loop {
-        if client.output.waiting() < GATHER && !client.input.is_empty() {
-            match client.codec.decode(client.input.unread(), &cx.shared.heads) {
+        if connection.output.waiting() < GATHER && !connection.input.is_empty() {
+            match connection.codec.decode(connection.input.unread(), &cx.shared.heads) {
                 Ok((used, event)) => {
-                    client.input.wipe(used);
+                    connection.input.wipe(used);
                     if let Some(ServerEvent::Request(head)) = event {
-                        begin(client, *head, cx);
-                        return Next::Go(Step::Auth);
+                        return Flow::Enter(Phase::Exchange(begin(*head, connection, cx)));
                     }
-                    if !matches!(client.input.unread(), b"" | b"\r") {
-                        client.head_began.get_or_insert(cx.reactor.now().mono);
+                    if !matches!(connection.input.unread(), b"" | b"\r") {
+                        receive.head_began.get_or_insert(cx.now());
                     }
                 }
-                Err(refusal) => {
-                    return Next::Go(refuse(client, &ExchangeError::BadRequest(refusal), cx));
-                }
+                Err(error) => return refuse(&ExchangeError::BadRequest(error), connection, cx),
             }
         }
-        if !client.output.is_empty() {
-            match flush(client, cx) {
-                Poll::Pending => return Next::Park,
-                Poll::Ready(Err(_)) => return Next::Gone,
+        if !connection.output.is_empty() {
+            match connection.flush(cx) {
+                Poll::Pending => return Flow::Park,
+                Poll::Ready(Err(_)) => return Flow::Gone,
                 Poll::Ready(Ok(())) => continue,
             }
         }
-        match client.input.receive(cx.reactor, client.io, &mut cx.shared.buffers) {
-            Poll::Ready(Ok(0)) => return end_of_stream(client, cx),
+        match connection.input.receive(cx.reactor, connection.io, &mut cx.shared.buffers) {
+            // Between requests, the end of the stream is the end of the connection.
+            Poll::Ready(Ok(0)) if receive.head_began.is_none() => return Flow::Gone,
+            Poll::Ready(Ok(0)) => return refuse(&ExchangeError::ClientGone, connection, cx),
             Poll::Ready(Ok(n)) => cx.budget.spend_in(n),
-            Poll::Ready(Err(_)) => return Next::Gone,
-            Poll::Pending if cx.shared.draining && client.head_began.is_none() => {
-                return Next::Gone;
+            Poll::Ready(Err(_)) => return Flow::Gone,
+            Poll::Pending if cx.shared.draining && receive.head_began.is_none() => {
+                return Flow::Gone;
             }
-            Poll::Pending => return park(client, cx),
+            Poll::Pending => {
+                park(receive, connection, cx);
+                return Flow::Park;
+            }
         }
     }
 }
 
-/// Waits for more, in as little memory as can be, and for a limited time.
-fn park(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    client.input.release(&mut cx.shared.buffers);
-    client.output.release();
+/// Waits for more bytes, in as little memory as possible and for a limited time.
+fn park(receive: &mut Receive, connection: &mut Connection, cx: &mut ClientCx<'_>) {
+    connection.input.release(&mut cx.shared.buffers);
+    connection.output.release();
     let limits = &cx.shared.settings.limits;
-    client.deadlines.request = Some(match client.head_began {
+    let until = match receive.head_began {
         Some(began) => began + limits.header_timeout,
-        None => *client.idle_until.get_or_insert(cx.reactor.now().mono + limits.idle_timeout),
-    });
-    Next::Park
+        None => *receive.idle_until.get_or_insert(cx.reactor.now().mono + limits.idle_timeout),
+    };
+    connection.timers.set(ClientTimer::Request, until);
 }
 
-/// The client has closed its side: between requests that is the end, within a head it is a request
-/// that was never whole.
-fn end_of_stream(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    if client.head_began.is_none() {
-        return Next::Gone;
+/// The client has sent no request, or no complete head, in time.
+pub(super) fn request_timed_out(
+    receive: &Receive,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Flow {
+    match receive.head_began {
+        None => Flow::Gone,
+        Some(_) => refuse(&ExchangeError::HeadTimeout, connection, cx),
     }
-    Next::Go(refuse(client, &ExchangeError::ClientGone, cx))
 }
 
-fn begin(client: &mut Client, head: RequestHead, cx: &mut ClientCx<'_>) {
-    let now = cx.reactor.now();
-    let mut record = ExchangeRecord::new(now, client.address, client.listener);
-    let hop = ConnectionOptions::of(head.version(), head.fields());
-    // RFC 9112 §9.3: a proxy does not keep connections of HTTP/1.0; a server may.
-    let kept = head.version() == Version::Http11 || cx.shared.settings.reverse.is_some();
-    // Behind a CONNECT that is refused may stand what was meant for the tunnel (RFC 9931).
-    let kept = kept && head.method() != Method::Connect;
-    let persistent = hop.persistent && kept && !cx.shared.draining;
-    let is_last = !hop.persistent;
-    record.behind = Behind::of(client.address.ip(), head.fields(), &cx.shared.settings).client;
+/// Begins the exchange of a request.
+fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) -> Box<Exchange> {
+    let (peer, settings) = (connection.address, &cx.shared.settings);
+    let mut record = ExchangeRecord::new(cx.reactor.now(), peer, connection.listener);
+    record.behind = Behind::of(peer.ip(), head.fields(), settings).client;
+    let mut persistence = Persistence::of(&head, settings.reverse.is_some());
+    persistence.keep_only_if(!cx.shared.draining);
     let upload = if head.framing().has_content() { Upload::Unread } else { Upload::Done };
-    drop(hop);
     let request = Rc::new(head);
     record.request = Some(Rc::clone(&request));
-    client.head_began = None;
-    client.idle_until = None;
-    client.deadlines.request = None;
-    client.input.release(&mut cx.shared.buffers);
-    client.exchange = Some(Box::new(Exchange {
+    connection.timers.stop(ClientTimer::Request);
+    connection.input.release(&mut cx.shared.buffers);
+    Box::new(Exchange {
         request,
         record,
-        sent_before: client.output.total(),
-        route: None,
-        key: None,
-        presented: None,
-        is_last,
-        persistent,
+        sent_before: connection.output.total(),
+        persistence,
         upload,
-        source: Source::None,
         cache_status: CacheStatus::default(),
-        password: None,
-        held: None,
-        info: None,
-        dial: None,
-        failed_joins: 0,
-        coding: TransferCoding::Identity,
-        ended: false,
-        until_close: false,
-    }));
+        auth_info: None,
+        state: State::Auth(Auth::Check),
+    })
 }
 
-/// Answers what is no request, writes it down, and closes: nothing after it has a meaning.
-pub(super) fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut ClientCx<'_>) -> Step {
-    let settings = &cx.shared.settings;
+/// Responds to bytes that are no request, records them and closes: what follows them has no meaning.
+fn refuse(error: &ExchangeError, connection: &mut Connection, cx: &mut ClientCx<'_>) -> Flow {
     let cache_status = CacheStatus { detail: Some("error"), ..Default::default() };
-    let frame = ResponseContext {
-        name: &settings.name,
+    let context = ResponseContext {
+        name: &cx.shared.settings.name,
         now: cx.reactor.now(),
         head_only: false,
         close: true,
@@ -138,33 +128,31 @@ pub(super) fn refuse(client: &mut Client, error: &ExchangeError, cx: &mut Client
         info: None,
         explain: None,
     };
-    let before = client.output.total();
-    let (status, sent) = respond::error(client.output.bytes(), error, frame);
-    let settings = Arc::clone(settings);
-    let mut record = refused(client, error, cx.reactor.now());
+    let before = connection.output.total();
+    let (status, sent) = respond::error(connection.output.bytes(), error, context);
+    let mut record = record_of(error, connection, cx.reactor.now());
     record.status = Some(status);
     record.sent = sent;
-    record.sent_in_all = client.output.total() - before;
-    record.tell_type(&settings, respond::TEXT);
+    record.sent_in_all = connection.output.total() - before;
+    record.tell_type(&cx.shared.settings, respond::TEXT);
     cx.shared.record(&record, cx.reactor.now());
-    client.head_began = None;
-    Step::Close
+    Flow::Enter(Phase::Close(Close::lingering()))
 }
 
-/// Writes down what was not all of a request, and why it is not answered.
-pub(super) fn record_unanswered(client: &Client, reason: String, cx: &mut ClientCx<'_>) {
-    let mut record = refused(client, &ExchangeError::ClientGone, cx.reactor.now());
+/// Records an incomplete head that gets no response, with the `reason`.
+pub(super) fn record_unanswered(reason: String, connection: &Connection, cx: &mut ClientCx<'_>) {
+    let mut record = record_of(&ExchangeError::ClientGone, connection, cx.reactor.now());
     record.reason = Some(reason);
     cx.shared.record(&record, cx.reactor.now());
 }
 
-/// The facts about what was no request, or not all of one, with the beginning of what came, unless that
-/// was not meant for one.
-fn refused(client: &Client, error: &ExchangeError, now: Now) -> ExchangeRecord {
+/// Returns the record of bytes that are no complete request, with the first line of them, unless those
+/// bytes are of another protocol.
+fn record_of(error: &ExchangeError, connection: &Connection, now: Now) -> ExchangeRecord {
     const SHOWN: usize = 200;
-    let mut record = ExchangeRecord::new(now, client.address, client.listener);
+    let mut record = ExchangeRecord::new(now, connection.address, connection.listener);
     record.reason = Some(error.reason());
-    let first_line = client.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
+    let first_line = connection.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();
     let is_http =
         !matches!(error, ExchangeError::BadRequest(ParseError::NotHttp | ParseError::Tls));

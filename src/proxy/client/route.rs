@@ -1,89 +1,100 @@
-//! Route: decides what becomes of a request.
+//! Route: the destination of a request is decided.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::access::RuleDecision;
 use crate::cache::PurgeScope;
-use crate::http::{Method, RequestHead, Status};
+use crate::http::{RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
+use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing;
 use crate::proxy::routing::decision::Routed;
+use crate::proxy::routing::route::Route;
 
-use super::connection::Client;
+use super::connection::Connection;
 use super::context::ClientCx;
-use super::exchange::Upload;
+use super::exchange::Exchange;
 use super::respond::{self, ResponseContext};
-use super::step::{Next, Step};
+use super::state::{Connecting, Lookup, Next, State};
+use super::upload::Upload;
 
-/// Refuses, answers, tunnels, or goes on to the cache.
-pub(super) fn route(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
+/// Refuses the request, responds to it, opens a tunnel for it, or has the cache asked.
+pub(super) fn route(
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
     let settings = Arc::clone(&cx.shared.settings);
     let limit = settings.limits.upload.map(|bytes| bytes.0);
     let declared = exchange.request.framing().length();
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
-        return Next::Go(client.fail(&ExchangeError::UploadTooLarge, cx));
+        return Next::fail(State::Route, ExchangeError::UploadTooLarge);
     }
     match routing::route(&exchange.request, &mut exchange.record, &settings, &cx.shared.interfaces)
     {
-        Err(error) => Next::Go(client.fail(&error, cx)),
-        Ok(Routed::Here) => Next::Go(answer_here(client, cx)),
+        Err(error) => Next::fail(State::Route, error),
+        Ok(Routed::Here) => {
+            let forward = settings.reverse.is_none();
+            respond_here(exchange, connection, cx, |out, request, context| {
+                respond::here(out, request, forward, context)
+            })
+        }
         Ok(Routed::Fetch(route)) => {
-            if exchange.request.method_name() == "PURGE" && settings.may_purge(client.address.ip())
-            {
-                return Next::Go(purge(client, &route.uri, cx));
+            let purges = exchange.request.method_name() == "PURGE";
+            if purges && settings.may_purge(connection.address.ip()) {
+                return purge(&route.uri, exchange, connection, cx);
             }
             let depends = route.judgement.as_ref().is_some_and(RuleDecision::depends_on_address);
-            exchange.route = Some(Rc::new(route));
-            Next::Go(if depends { Step::Resolve } else { Step::Lookup })
+            let route = Rc::new(route);
+            Next::Go(match depends {
+                true => State::Resolve(connecting(route, connection, cx)),
+                false => State::Lookup(Lookup { route, failed_join: None }),
+            })
         }
         Ok(Routed::Tunnel(route)) => {
             exchange.record.outcome = Outcome::Tunnel;
-            exchange.route = Some(Rc::new(route));
-            Next::Go(Step::Connect)
+            Next::Go(State::Connect(connecting(Rc::new(route), connection, cx)))
         }
     }
 }
 
-fn answer_here(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
-    let forward = cx.shared.settings.reverse.is_none();
-    answer(client, cx, |out, request, frame| respond::here(out, request, forward, frame))
+/// Returns a dial of the route, which has not begun.
+fn connecting(route: Rc<Route>, connection: &Connection, cx: &ClientCx<'_>) -> Connecting {
+    let (client, settings) = (Some(connection.address), &cx.shared.settings);
+    let dial = Dial::new(connection.token, Rc::clone(&route), client, settings, cx.now());
+    Connecting { route, dial: Box::new(dial) }
 }
 
-/// Removes what is stored for a URI.
-fn purge(client: &mut Client, uri: &Arc<str>, cx: &mut ClientCx<'_>) -> Step {
-    let mut purge =
-        cx.shared.cache.purge(&PurgeScope::Uri(Arc::clone(uri)), false, cx.reactor.now().mono);
-    cx.shared.cache.run_slice(&mut purge); // of one URI, all in one go
+/// Removes the stored responses of one URI.
+fn purge(
+    uri: &Arc<str>,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    let mut purge = cx.shared.cache.purge(&PurgeScope::Uri(Arc::clone(uri)), false, cx.now());
+    cx.shared.cache.run_slice(&mut purge); // one slice is enough for one URI
     cx.shared.counters.purged += purge.count() as u64;
     let text = format!("purged {}\n", purge.count());
-    answer(client, cx, |out, _, frame| respond::text(out, &text, frame))
+    respond_here(exchange, connection, cx, |out, _, context| respond::text(out, &text, context))
 }
 
-/// Answers with what `write` writes; it says its status and the length of its content.
-fn answer(
-    client: &mut Client,
+/// Responds with what `write` writes; `write` returns the status and the length of the content.
+fn respond_here(
+    exchange: &mut Exchange,
+    connection: &mut Connection,
     cx: &ClientCx<'_>,
     write: impl FnOnce(&mut Vec<u8>, &RequestHead, ResponseContext<'_>) -> (Status, u64),
-) -> Step {
-    let Some(exchange) = &mut client.exchange else { return Step::Close };
+) -> Next {
     exchange.cache_status.detail = Some("own");
-    exchange.persistent &= exchange.upload == Upload::Done;
-    let frame = ResponseContext {
-        name: &cx.shared.settings.name,
-        now: cx.reactor.now(),
-        head_only: exchange.request.method() == Method::Head,
-        close: !exchange.persistent,
-        cache_status: &exchange.cache_status,
-        info: exchange.info.as_ref(),
-        explain: None,
-    };
-    let (status, sent) = write(client.output.bytes(), &exchange.request, frame);
+    exchange.persistence.keep_only_if(exchange.upload == Upload::Done);
+    let context = exchange.response_context(cx);
+    let (status, sent) = write(connection.output.bytes(), &exchange.request, context);
     exchange.record.outcome = Outcome::Own;
     exchange.record.tell_type(&cx.shared.settings, if sent > 0 { respond::TEXT } else { b"" });
     exchange.record.status = Some(status);
     exchange.record.sent = sent;
-    Step::Finish
+    Next::Go(State::Finish)
 }

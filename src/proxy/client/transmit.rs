@@ -1,105 +1,114 @@
-//! Transmit: content goes to the client as it is there.
+//! Transmit: content is sent to the client as it becomes available.
 
 use std::io;
 use std::task::Poll;
 
 use crate::proxy::error::ExchangeError;
-use crate::proxy::shared::Shared;
-use crate::proxy::transfer::body::State;
-use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
+use crate::proxy::timers::ClientTimer;
+use crate::proxy::transfer::body::State as BodyState;
+use crate::proxy::transfer::send_buffer::SendBuffer;
 
-use super::connection::Client;
+use super::connection::Connection;
 use super::context::ClientCx;
-use super::exchange::{Exchange, Source};
-use super::pump;
-use super::step::{Next, Step};
+use super::exchange::Exchange;
+use super::source::{Reading, Source};
+use super::state::{Next, State, Transmission};
+use super::upload::pump;
 
-/// Sends until all has left, the client takes no more, or there is no more yet.
-pub(super) fn transmit(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    if let Err(error) = pump(client, cx) {
-        // The answer came before all of the request; what is left of that is dropped.
-        client.leave_upload(cx, &error);
-    }
+/// Sends until all content is sent, the client takes no more, or no more is available yet.
+pub(super) fn transmit(
+    mut transmission: Transmission,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    // The response came before the end of the request. If the upload fails, its rest is not read.
+    let _ = pump(&mut exchange.upload, connection, cx);
     loop {
-        if is_lost(client, cx) {
-            return outpaced(client);
+        if was_dropped(&transmission.source, cx) {
+            exchange.record.reason = Some("outpaced".into());
+            return Next::Gone(State::Transmit(transmission));
         }
-        let failed = client.output.is_between_frames() && !plan(client, cx);
-        if failed && client.output.is_empty() {
-            return cut_short(client, cx);
+        let failed = connection.output.is_between_frames()
+            && !plan(&mut transmission, exchange, &mut connection.output, cx);
+        if failed && connection.output.is_empty() {
+            let error = failure(&transmission.source, cx);
+            exchange.record.reason = Some(error.reason());
+            return Next::Gone(State::Transmit(transmission));
         }
-        let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-        if client.output.is_empty() {
-            if exchange.ended {
-                return Next::Go(Step::Finish);
+        if connection.output.is_empty() {
+            if transmission.ended {
+                transmission.source.release(cx.reactor, cx.shared);
+                return Next::Go(State::Finish);
             }
-            if let Source::Pending { id, reader, .. } = exchange.source
-                && let Some(response) = cx.shared.responses.get_mut(id)
+            if let Source::Pending { reading: Reading { response, reader }, .. } =
+                transmission.source
             {
-                response.body.park(reader);
+                cx.shared.responses[response].body.park(reader);
             }
-            return if client.is_reset(cx) { Next::Gone } else { Next::Park };
+            let state = State::Transmit(transmission);
+            return if connection.is_reset(cx) { Next::Gone(state) } else { Next::Park(state) };
         }
         if cx.budget.is_spent() {
-            return Next::Park; // drive() sees to another turn
+            return Next::Park(State::Transmit(transmission)); // drive() has the client woken
         }
-        match send(client, cx) {
-            Poll::Ready(Ok(())) => client.deadlines.send = None,
-            Poll::Ready(Err(_)) => return Next::Gone,
+        match send(&mut transmission.source, exchange, connection, cx) {
+            Poll::Ready(Ok(())) => connection.timers.stop(ClientTimer::Send),
+            Poll::Ready(Err(_)) => return Next::Gone(State::Transmit(transmission)),
             Poll::Pending => {
-                await_room(client, cx);
-                return Next::Park;
+                connection.await_room(cx);
+                return Next::Park(State::Transmit(transmission));
             }
         }
     }
 }
 
-/// Whether the content went on without this client.
-fn is_lost(client: &Client, cx: &ClientCx<'_>) -> bool {
-    let source = client.exchange.as_ref().map(|exchange| &exchange.source);
-    if let Some(Source::Pending { id, reader, .. }) = source {
-        return cx
-            .shared
-            .responses
-            .get(*id)
-            .is_some_and(|response| response.body.was_dropped(*reader));
+/// Returns true if the content that the client would read next was dropped, because other clients read
+/// faster and memory is short.
+fn was_dropped(source: &Source, cx: &ClientCx<'_>) -> bool {
+    match source {
+        Source::Pending { reading: Reading { response, reader }, .. } => {
+            cx.shared.responses[*response].body.was_dropped(*reader)
+        }
+        Source::Stored { .. } => false,
     }
-    false
 }
 
-/// Plans the next frame; false if the content has failed, and what came before that has left.
-fn plan(client: &mut Client, cx: &mut ClientCx<'_>) -> bool {
-    let Some(exchange) = &mut client.exchange else { return true };
-    if exchange.ended {
+/// Plans the next frame. Returns false if the fetch has failed and all content before that was sent.
+fn plan(
+    transmission: &mut Transmission,
+    exchange: &mut Exchange,
+    output: &mut SendBuffer,
+    cx: &ClientCx<'_>,
+) -> bool {
+    if transmission.ended {
         return true;
     }
-    let coding = exchange.coding;
-    next_part(exchange, &mut client.output);
-    let (available, end) = match &exchange.source {
-        Source::None => (0, Some(None)),
+    begin_part(&mut transmission.source, exchange, output);
+    let (available, end) = match &transmission.source {
         Source::Stored { at, end, parts, .. } => {
             let is_last = parts.as_ref().is_none_or(|parts| parts.is_over());
             (end - at, is_last.then_some(None))
         }
-        &Source::Pending { id, reader, left, .. } => {
-            let Some(response) = cx.shared.responses.get(id) else { return false };
-            let available = response.body.available(reader).min(left.unwrap_or(u64::MAX));
-            let end = match response.body.state() {
+        &Source::Pending { reading, left } => {
+            let body = &cx.shared.responses[reading.response].body;
+            let available = body.available(reading.reader).min(left.unwrap_or(u64::MAX));
+            let end = match body.state() {
                 _ if left == Some(available) => Some(None),
-                State::Complete(trailers) => Some(trailers.as_ref()),
-                State::Failed(_) if available == 0 => return false,
-                State::Streaming | State::Failed(_) => None,
+                BodyState::Complete(trailers) => Some(trailers.as_ref()),
+                BodyState::Failed(_) if available == 0 => return false,
+                BodyState::Streaming | BodyState::Failed(_) => None,
             };
             (available, end)
         }
     };
-    exchange.ended = client.output.plan(coding, available, end);
+    transmission.ended = output.plan(transmission.coding, available, end);
     true
 }
 
-/// Where one part of several is over, the next begins.
-fn next_part(exchange: &mut Exchange, output: &mut SendBuffer) {
-    if let Source::Stored { at, end, parts: Some(parts), .. } = &mut exchange.source
+/// Begins the next of several parts once one is complete.
+fn begin_part(source: &mut Source, exchange: &mut Exchange, output: &mut SendBuffer) {
+    if let Source::Stored { at, end, parts: Some(parts), .. } = source
         && at == end
         && let Some(piece) = parts.next()
     {
@@ -109,85 +118,37 @@ fn next_part(exchange: &mut Exchange, output: &mut SendBuffer) {
     }
 }
 
-/// One write; content that left is accounted for.
-fn send(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
-    let Some(exchange) = &mut client.exchange else { return Poll::Ready(Ok(())) };
-    let supply = supply(&exchange.source, cx.shared);
-    let Poll::Ready(sent) = client.output.send(cx.reactor, client.io, supply)? else {
+/// Writes once, and accounts for the content that was sent.
+fn send(
+    source: &mut Source,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Poll<io::Result<()>> {
+    let content = source.content(cx.shared);
+    let Poll::Ready(sent) = connection.output.send(cx.reactor, connection.io, content)? else {
         return Poll::Pending;
     };
     cx.budget.spend_out(sent.bytes);
     exchange.record.sent += sent.content;
-    match &mut exchange.source {
-        Source::None => {}
-        Source::Stored { at, .. } => *at += sent.content,
-        Source::Pending { id, reader, left, .. } => {
-            let (id, reader) = (*id, *reader);
-            *left = left.map(|left| left - sent.content);
-            if let Some(response) = cx.shared.responses.get_mut(id) {
-                response.body.advance(reader, sent.content, cx.reactor);
-            }
-            cx.shared.account(id);
-        }
-    }
-    Poll::Ready(Ok(()))
-}
-
-fn supply<'a>(source: &'a Source, shared: &'a Shared) -> ContentSource<'a> {
     match source {
-        Source::None => ContentSource::Nothing,
-        Source::Stored { object, at, .. } => ContentSource::Object(object, *at),
-        Source::Pending { id, reader, .. } => match shared.responses.get(*id) {
-            Some(response) => ContentSource::Body(&response.body, *reader),
-            None => ContentSource::Nothing,
-        },
-    }
-}
-
-/// The content has failed in the middle: the client must see that it is not whole. A length or
-/// chunks show that when the connection ends; otherwise only a reset does.
-fn cut_short(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    let Some(exchange) = &mut client.exchange else { return Next::Gone };
-    let error = match &exchange.source {
-        Source::Pending { id, .. } => {
-            match cx.shared.responses.get(*id).map(|response| response.body.state()) {
-                Some(State::Failed(error)) => error.clone(),
-                _ => ExchangeError::OriginGone,
-            }
-        }
-        _ => ExchangeError::OriginGone,
-    };
-    exchange.record.reason = Some(error.reason());
-    Next::Gone
-}
-
-/// Others read faster, and there is no memory to keep for this client what it has not read.
-fn outpaced(client: &mut Client) -> Next {
-    if let Some(exchange) = &mut client.exchange {
-        exchange.record.reason = Some("outpaced".into());
-    }
-    Next::Gone
-}
-
-/// Sends what waits in the output, without content.
-pub(super) fn flush(client: &mut Client, cx: &mut ClientCx<'_>) -> Poll<io::Result<()>> {
-    while !client.output.is_empty() {
-        match client.output.send(cx.reactor, client.io, ContentSource::Nothing)? {
-            Poll::Ready(sent) => {
-                cx.budget.spend_out(sent.bytes);
-                client.deadlines.send = None;
-            }
-            Poll::Pending => {
-                await_room(client, cx);
-                return Poll::Pending;
-            }
+        Source::Stored { at, .. } => *at += sent.content,
+        Source::Pending { reading: Reading { response, reader }, left } => {
+            *left = left.map(|left| left - sent.content);
+            cx.shared.responses[*response].body.advance(*reader, sent.content, cx.reactor);
+            cx.shared.account(*response);
         }
     }
     Poll::Ready(Ok(()))
 }
 
-/// The client takes nothing now; how long that lasts is counted from the first time.
-fn await_room(client: &mut Client, cx: &ClientCx<'_>) {
-    let timeout = cx.shared.settings.limits.send_timeout;
-    client.deadlines.send.get_or_insert(cx.now() + timeout);
+/// Returns the error that has cut the content short. The client must see that the content is
+/// incomplete: a length or chunks show it when the connection ends, otherwise a reset does.
+fn failure(source: &Source, cx: &ClientCx<'_>) -> ExchangeError {
+    if let Source::Pending { reading, .. } = source
+        && let BodyState::Failed(error) = cx.shared.responses[reading.response].body.state()
+    {
+        return error.clone();
+    }
+    ExchangeError::OriginGone
 }

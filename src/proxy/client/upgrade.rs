@@ -1,84 +1,88 @@
-//! Tunnels made of a client's connection and an origin's.
+//! Tunnels made of a client connection and an origin connection.
 
 use std::rc::Rc;
 
 use crate::http::{HeadWriter, Status};
-use crate::proxy::client::connection::Client;
+use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::origin::pool::OriginConnection;
-use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
-use crate::proxy::transfer::readers::ReaderKey;
+use crate::proxy::routing::route::Route;
+use crate::proxy::transfer::pending_response::FetchResult;
 use crate::proxy::tunnel::{Pipe, Tunnel};
-use crate::reactor::{Id, Wake};
+use crate::reactor::Wake;
 
+use super::connection::Connection;
 use super::context::ClientCx;
+use super::exchange::Exchange;
+use super::state::{Next, State, Wait};
 
-impl Tunnel {
-    /// Joins a client's connection with an origin's. The client is told `greeting` first; what has
-    /// come from either side already goes on its way.
-    pub(super) fn open(
-        client: &mut Client,
-        connection: OriginConnection,
-        greeting: Vec<u8>,
-        from_origin: Vec<u8>,
-        cx: &mut ClientCx<'_>,
-    ) {
-        let Some(exchange) = client.exchange.take() else { return };
-        let Some(route) = exchange.route else { return };
-        let mut route = Rc::unwrap_or_clone(route);
-        let is_judged = route.judgement.take().is_some();
-        let mut record = exchange.record;
-        record.outcome = Outcome::Tunnel;
-        record.origin = Some(connection.address);
-        let from_client = std::mem::take(&mut client.input).into_rest();
-        // Answers to earlier requests that still wait go before it.
-        let earlier = client.output.take_waiting();
-        let (now, timeout) = (cx.now(), cx.shared.settings.limits.tunnel_timeout);
-        let (io, origin) = (client.io, connection.io);
-        let id = cx.tunnels.insert_with(|id| Self {
-            id,
-            client: io,
-            origin,
-            up: Pipe::with(from_client),
-            down: Pipe::with([earlier, greeting, from_origin].concat()),
-            route,
-            is_judged,
-            judged_by: None,
-            record,
-            moved_at: now,
-            deadline: now + timeout,
-            broken: false,
-            held: 0,
-        });
-        cx.reactor.set_owner(io, id.token());
-        cx.reactor.set_owner(origin, id.token());
-        cx.reactor.wake(id.token());
-    }
+/// The origin's side of a new tunnel.
+pub(super) struct OriginSide {
+    pub(super) connection: OriginConnection,
+    /// Bytes received behind the head.
+    pub(super) received: Vec<u8>,
+}
 
-    /// Joins a client with the origin that has switched protocols for it; false if that is gone.
-    pub(super) fn switch(
-        client: &mut Client,
-        id: Id<PendingResponse>,
-        reader: ReaderKey,
-        cx: &mut ClientCx<'_>,
-    ) -> bool {
-        let Some(exchange) = &mut client.exchange else { return false };
-        let Some(response) = cx.shared.responses.get_mut(id) else { return false };
-        let (Some((connection, rest)), Some(FetchResult::Switched(head))) =
-            (response.switched.take(), &response.result)
-        else {
-            return false;
-        };
-        let head = Rc::clone(head);
-        cx.shared.leave_response(id, reader, cx.reactor);
-        exchange.source = super::exchange::Source::None;
-        exchange.record.status = Some(Status::SWITCHING_PROTOCOLS);
-        let mut greeting = head.wire().to_vec();
-        let mut rest_of_head = HeadWriter::resume(&mut greeting);
-        exchange.cache_status.write_to(&mut rest_of_head, &cx.shared.settings.name);
-        exchange.info.iter().for_each(|info| info.write_to(&mut rest_of_head));
-        rest_of_head.end();
-        Self::open(client, connection, greeting, rest, cx);
-        true
-    }
+/// Joins the client connection with an origin connection. The client receives `head` first; bytes that
+/// either side has sent already follow.
+pub(super) fn open_tunnel(
+    route: Rc<Route>,
+    origin: OriginSide,
+    head: Vec<u8>,
+    exchange: &Exchange,
+    client: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) {
+    let mut route = Rc::unwrap_or_clone(route);
+    let is_judged = route.judgement.take().is_some();
+    let mut record = exchange.record.clone();
+    record.outcome = Outcome::Tunnel;
+    record.origin = Some(origin.connection.address);
+    let from_client = std::mem::take(&mut client.input).into_rest();
+    // Responses to earlier requests that still wait are sent before the head.
+    let earlier = client.output.take_waiting();
+    let (now, timeout) = (cx.now(), cx.shared.settings.limits.tunnel_timeout);
+    let (client_io, origin_io) = (client.io, origin.connection.io);
+    let id = cx.tunnels.insert_with(|id| Tunnel {
+        id,
+        client: client_io,
+        origin: origin_io,
+        up: Pipe::with(from_client),
+        down: Pipe::with([earlier, head, origin.received].concat()),
+        route,
+        is_judged,
+        judged_by: None,
+        record,
+        moved_at: now,
+        deadline: now + timeout,
+        broken: false,
+        held: 0,
+    });
+    cx.reactor.set_owner(client_io, id.token());
+    cx.reactor.set_owner(origin_io, id.token());
+    cx.reactor.wake(id.token());
+}
+
+/// Joins the client with the origin that has switched protocols for it (RFC 9110 §7.8).
+pub(super) fn switch_protocols(
+    wait: Wait,
+    exchange: &mut Exchange,
+    client: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    let pending = &mut cx.shared.responses[wait.reading.response];
+    let (Some((connection, received)), Some(FetchResult::Switched(head))) =
+        (pending.switched.take(), &pending.result)
+    else {
+        return Next::fail(State::Wait(wait), ExchangeError::OriginGone);
+    };
+    let mut greeting = head.wire().to_vec();
+    wait.reading.release(cx.reactor, cx.shared);
+    exchange.record.status = Some(Status::SWITCHING_PROTOCOLS);
+    let mut head = HeadWriter::resume(&mut greeting);
+    exchange.cache_status.write_to(&mut head, &cx.shared.settings.name);
+    exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
+    head.end();
+    open_tunnel(wait.route, OriginSide { connection, received }, greeting, exchange, client, cx);
+    Next::HandedOver
 }

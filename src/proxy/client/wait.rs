@@ -1,191 +1,219 @@
-//! Wait: a response is on its way, to this client's own request or to one like it.
+//! Wait: a pending response has no head yet, of the request's own fetch or of a joined one.
 
+use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
 use crate::cache::{Object, OriginFailure, Storable};
-use crate::http::{Status, Version};
+use crate::http::{RequestHead, Status, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
-use crate::proxy::transfer::body::State;
-use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
+use crate::proxy::timers::ClientTimer;
+use crate::proxy::transfer::body::State as BodyState;
+use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse, ResponseMeta};
 use crate::proxy::transfer::representation::StreamedRepresentation;
-use crate::proxy::tunnel::Tunnel;
 
-use super::connection::Client;
+use super::connection::Connection;
 use super::context::ClientCx;
-use super::exchange::{Exchange, Role, Source, serve};
-use super::lookup::MAX_DISAPPOINTMENTS;
-use super::step::{Next, Step};
-use super::{flush, pump};
+use super::exchange::Exchange;
+use super::query::MAX_FAILED_JOINS;
+use super::source::Reading;
+use super::state::{Delivery, Join, Lookup, Next, State, Wait};
+use super::upgrade::switch_protocols;
+use super::upload::pump;
 
-/// Passes interim responses on as they come, and goes on when there is a final one that is for this
-/// client.
-pub(super) fn wait(client: &mut Client, cx: &mut ClientCx<'_>) -> Next {
-    if let Err(error) = pump(client, cx) {
-        return Next::Go(client.fail(&error, cx));
-    }
-    if client.is_reset(cx) {
-        return Next::Gone;
-    }
-    if relay_interims(client, cx).is_err() {
-        return Next::Gone;
-    }
-    let Some(exchange) = &mut client.exchange else { return Next::Go(Step::Receive) };
-    let Source::Pending { id, reader, role, .. } = exchange.source else {
-        return Next::Go(Step::Lookup);
-    };
-    let leader = role == Role::Leader;
-    let brought = cx.shared.responses.get_mut(id).and_then(|response| response.result.as_ref());
-    let from = brought.and_then(FetchResult::from).filter(|_| !leader);
-    let barred =
-        exchange.route.as_ref().is_some_and(|route| !route.may_reuse_from(from, cx.shared));
-    let now = cx.reactor.now().mono;
-    let Some(response) = cx.shared.responses.get_mut(id) else { return Next::Go(Step::Lookup) };
+/// Result of a fetch, as far as the request is concerned.
+enum Arrival {
+    Nothing,
+    /// A response that the request does not select, or that the client may not get.
+    Unusable,
+    Failure(ExchangeError),
+    Response(StreamedRepresentation),
+    /// A stored response that the origin has validated.
+    Stored(Arc<Object>),
+    /// A stored response that is stale, because the origin has failed.
+    Stale(Arc<Object>, OriginFailure),
+    Switch,
+}
 
-    let came = match barred || (!leader && response.body.was_dropped(reader)) {
-        true => Came::NotForUs,
-        false => what_came(response, exchange, role, cx.shared.settings.limits.range_ahead.0, now),
-    };
-    if !matches!(came, Came::Nothing) {
-        client.deadlines.joined = None;
+/// Relays interim responses, and delivers the final response once its head has arrived.
+pub(super) fn wait(
+    mut wait: Wait,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    if let Err(error) = pump(&mut exchange.upload, connection, cx) {
+        return Next::fail(State::Wait(wait), error);
     }
-    match came {
-        Came::Nothing => {
-            response.body.park(reader);
-            if !leader {
+    if connection.is_reset(cx) || relay_interims(&wait, exchange, connection, cx).is_err() {
+        return Next::Gone(State::Wait(wait));
+    }
+    let arrival = arrival(&mut wait, &exchange.request, cx);
+    if !matches!(arrival, Arrival::Nothing) {
+        connection.timers.stop(ClientTimer::Join);
+    }
+    match arrival {
+        Arrival::Nothing => {
+            let Reading { response, reader } = wait.reading;
+            cx.shared.responses[response].body.park(reader);
+            if wait.join.is_some() {
                 let timeout = cx.shared.settings.limits.join_timeout;
-                client.deadlines.joined.get_or_insert(cx.reactor.now().mono + timeout);
+                connection.timers.start(ClientTimer::Join, cx.now() + timeout);
             }
-            Next::Park
+            Next::Park(State::Wait(wait))
         }
-        Came::NotForUs => {
-            exchange.failed_joins += 1;
-            exchange.source = Source::None;
-            cx.shared.leave_response(id, reader, cx.reactor);
-            Next::Go(Step::Lookup)
+        Arrival::Unusable => leave_joined_fetch(wait, |failed| failed + 1, cx),
+        Arrival::Failure(error) => Next::fail(State::Wait(wait), error),
+        Arrival::Response(form) => {
+            Next::Go(State::Deliver(Delivery::Pending { reading: wait.reading, form }))
         }
-        Came::Failure(error) => Next::Go(client.fail(&error, cx)),
-        Came::Response => Next::Go(Step::Deliver),
-        Came::Stored(object) => {
+        Arrival::Stored(object) => {
             exchange.record.outcome = Outcome::Revalidated;
             exchange.cache_status.origin_status = Some(Status::NOT_MODIFIED);
-            serve(exchange, object);
-            cx.shared.leave_response(id, reader, cx.reactor);
-            Next::Go(Step::Deliver)
+            deliver_stored(wait, object, cx)
         }
-        Came::Stale(object, failure) => {
+        Arrival::Stale(object, failure) => {
             exchange.record.outcome = Outcome::Stale;
             exchange.record.refresh_failed = true;
             exchange.cache_status.detail = Some(match failure {
                 OriginFailure::Unreachable => "origin-unreachable",
                 OriginFailure::ServerError => "origin-error",
             });
-            serve(exchange, object);
-            cx.shared.leave_response(id, reader, cx.reactor);
-            Next::Go(Step::Deliver)
+            deliver_stored(wait, object, cx)
         }
-        Came::Switch => match Tunnel::switch(client, id, reader, cx) {
-            true => Next::HandedOver,
-            false => Next::Go(client.fail(&ExchangeError::OriginGone, cx)),
-        },
+        Arrival::Switch => switch_protocols(wait, exchange, connection, cx),
     }
 }
 
-/// Somebody else's fetch takes too long to bring a head: this client asks for itself.
-pub(super) fn leave_joined_fetch(client: &mut Client, cx: &mut ClientCx<'_>) -> Step {
-    client.deadlines.joined = None;
-    let Some(exchange) = &mut client.exchange else { return client.step };
-    exchange.failed_joins = MAX_DISAPPOINTMENTS;
-    if let Source::Pending { id, reader, .. } = exchange.source {
-        exchange.source = Source::None;
-        cx.shared.leave_response(id, reader, cx.reactor);
+/// Delivers a stored response in place of the pending one.
+fn deliver_stored(wait: Wait, object: Arc<Object>, cx: &mut ClientCx<'_>) -> Next {
+    wait.reading.release(cx.reactor, cx.shared);
+    Next::Go(State::Deliver(Delivery::Stored { object, route: wait.route }))
+}
+
+/// The joined fetch takes too long to publish a head: the request gets a fetch of its own.
+pub(super) fn join_timed_out(wait: Wait, cx: &mut ClientCx<'_>) -> Next {
+    leave_joined_fetch(wait, |_| MAX_FAILED_JOINS, cx)
+}
+
+/// Leaves the joined fetch, with another number of joins that have failed.
+fn leave_joined_fetch(wait: Wait, count: impl FnOnce(u32) -> u32, cx: &mut ClientCx<'_>) -> Next {
+    let Wait { route, reading, mut join } = wait;
+    reading.release(cx.reactor, cx.shared);
+    if let Some(join) = &mut join {
+        join.failed = count(join.failed);
     }
-    Step::Lookup
+    Next::Go(State::Lookup(Lookup { route, failed_join: join }))
 }
 
-enum Came {
-    Nothing,
-    /// Something that this request does not select, or may not have.
-    NotForUs,
-    Failure(ExchangeError),
-    Response,
-    Stored(Arc<Object>),
-    Stale(Arc<Object>, OriginFailure),
-    Switch,
+/// Returns the result of the fetch for this request.
+fn arrival(wait: &mut Wait, request: &RequestHead, cx: &ClientCx<'_>) -> Arrival {
+    let Reading { response, reader } = wait.reading;
+    let pending = &cx.shared.responses[response];
+    match &mut wait.join {
+        None => own_arrival(pending, request),
+        Some(join) => {
+            let from = pending.result.as_ref().and_then(FetchResult::from);
+            let barred = !wait.route.may_reuse_from(from, cx.shared);
+            if barred || pending.body.was_dropped(reader) {
+                return Arrival::Unusable;
+            }
+            let ahead = cx.shared.settings.limits.range_ahead.0;
+            joined_arrival(pending, request, join, ahead, cx.now())
+        }
+    }
 }
 
-/// What has come, for this request; a range of it that begins more than `ahead` bytes after what is
-/// there is not waited for.
-fn what_came(
-    response: &PendingResponse,
-    exchange: &mut Exchange,
-    role: Role,
+/// Returns the result of the request's own fetch: whatever the origin has sent answers the request.
+fn own_arrival(pending: &PendingResponse, request: &RequestHead) -> Arrival {
+    match (&pending.result, pending.body.state()) {
+        (None, BodyState::Failed(error)) => Arrival::Failure(error.clone()),
+        (None, _) => Arrival::Nothing,
+        (Some(FetchResult::Response(meta)), _) => {
+            let form = StreamedRepresentation::of(request, meta);
+            Arrival::Response(form.unwrap_or(StreamedRepresentation::Whole))
+        }
+        (Some(FetchResult::Stored { object, .. }), _) => Arrival::Stored(Arc::clone(object)),
+        (Some(FetchResult::Stale { object, failure }), _) => {
+            Arrival::Stale(Arc::clone(object), *failure)
+        }
+        (Some(FetchResult::Switched(_)), _) => Arrival::Switch,
+    }
+}
+
+/// Returns the result of a joined fetch, if it answers this request too. A range that begins more than
+/// `ahead` bytes behind the bytes received is not waited for.
+fn joined_arrival(
+    pending: &PendingResponse,
+    request: &RequestHead,
+    join: &mut Join,
     ahead: u64,
     now: Instant,
-) -> Came {
-    let (leader, unsent) = (role == Role::Leader, role == Role::Early);
-    let request = &*exchange.request;
-    let presented = &mut exchange.presented;
-    match (&response.result, response.body.state()) {
-        (None, State::Failed(error)) if leader || !error.is_retryable() => {
-            Came::Failure(error.clone())
+) -> Arrival {
+    let Join { presented, early, .. } = join;
+    match (&pending.result, pending.body.state()) {
+        (None, BodyState::Failed(error)) if !error.is_retryable() => {
+            Arrival::Failure(error.clone())
         }
-        (None, State::Failed(_)) => Came::NotForUs,
-        (None, _) => Came::Nothing,
-        (Some(FetchResult::Response(answer)), _) => {
-            let soon = response.body.end().saturating_add(ahead);
-            let mut answers = |storable: &Storable| {
-                presented.as_mut().is_some_and(|request| storable.answers(request, unsent, now))
-                    && StreamedRepresentation::of(request, answer).is_some_and(|form| {
-                        form.begins_by(soon) && answer.part.is_none_or(|part| form.lies_in(part))
-                    })
-            };
-            let shared = leader || answer.storing.as_ref().is_ok_and(&mut answers);
-            if shared { Came::Response } else { Came::NotForUs }
-        }
-        (Some(FetchResult::Stored { object, shared }), _) => {
-            let mut answers =
-                || presented.as_mut().is_some_and(|request| object.answers(request, unsent, now));
-            let shared = leader || (*shared && answers());
-            if shared { Came::Stored(Arc::clone(object)) } else { Came::NotForUs }
-        }
-        (Some(FetchResult::Stale { object, failure }), _) => {
-            let mut selected =
-                || presented.as_mut().is_some_and(|request| object.selection.fits(request));
-            let fits = leader || (object.covers(request) && selected());
-            if fits { Came::Stale(Arc::clone(object), *failure) } else { Came::NotForUs }
-        }
-        (Some(FetchResult::Switched(_)), _) => {
-            if leader {
-                Came::Switch
-            } else {
-                Came::NotForUs
+        (None, BodyState::Failed(_)) => Arrival::Unusable,
+        (None, _) => Arrival::Nothing,
+        (Some(FetchResult::Response(meta)), _) => {
+            let answers = |storable: &Storable| storable.answers(presented, *early, now);
+            let soon = pending.body.end().saturating_add(ahead);
+            match meta.storing.as_ref().is_ok_and(answers) {
+                true => {
+                    form_within(request, meta, soon).map_or(Arrival::Unusable, Arrival::Response)
+                }
+                false => Arrival::Unusable,
             }
         }
+        (Some(FetchResult::Stored { object, shared }), _)
+            if *shared && object.answers(presented, *early, now) =>
+        {
+            Arrival::Stored(Arc::clone(object))
+        }
+        (Some(FetchResult::Stale { object, failure }), _)
+            if object.covers(request) && object.selection.fits(presented) =>
+        {
+            Arrival::Stale(Arc::clone(object), *failure)
+        }
+        (Some(_), _) => Arrival::Unusable,
     }
 }
 
-/// Interim responses that have come since, if the client has asked itself and knows them (RFC 9110
-/// §15.2).
-fn relay_interims(client: &mut Client, cx: &mut ClientCx<'_>) -> std::io::Result<()> {
-    let Some(exchange) = &mut client.exchange else { return Ok(()) };
-    if let Source::Pending { id, role: Role::Leader, .. } = exchange.source
-        && let Some(response) = cx.shared.responses.get_mut(id)
-    {
-        let new = std::mem::take(&mut response.interims);
+/// Returns the form in which a pending response answers the request, if the content of that form begins
+/// by the offset `soon` and is among the content that the fetch brings.
+fn form_within(
+    request: &RequestHead,
+    meta: &ResponseMeta,
+    soon: u64,
+) -> Option<StreamedRepresentation> {
+    let form = StreamedRepresentation::of(request, meta)?;
+    let brought = meta.part.is_none_or(|part| form.lies_in(part));
+    (form.begins_by(soon) && brought).then_some(form)
+}
+
+/// Relays interim responses to the client whose request has caused them, unless the client speaks
+/// HTTP/1.0 (RFC 9110 §15.2).
+fn relay_interims(
+    wait: &Wait,
+    exchange: &Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> io::Result<()> {
+    if wait.join.is_none() {
+        let pending = &mut cx.shared.responses[wait.reading.response];
+        let interims = std::mem::take(&mut pending.interims);
         if exchange.request.version() == Version::Http11 {
-            for head in &new {
-                client.output.bytes().extend_from_slice(head.wire());
-                client.output.bytes().extend_from_slice(b"\r\n");
+            for head in &interims {
+                connection.output.bytes().extend_from_slice(head.wire());
+                connection.output.bytes().extend_from_slice(b"\r\n");
             }
         }
     }
-    if client.output.is_empty() {
-        return Ok(());
-    }
-    match flush(client, cx) {
+    match connection.flush(cx) {
         Poll::Ready(result) => result,
         Poll::Pending => Ok(()),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::auth::client_network;
 use crate::proxy::admission::Newcomer;
-use crate::proxy::client::connection::Client;
+use crate::proxy::client::Client;
 use crate::proxy::mail::Mail;
 use crate::reactor::{Accepted, Id, Reactor, SocketId, Wake};
 

@@ -2,7 +2,7 @@
 
 use crate::proxy::admin::connection::AdminConnection;
 use crate::proxy::auth::Authentication;
-use crate::proxy::client::connection::Client;
+use crate::proxy::client::Client;
 use crate::proxy::explain::ExplainTask;
 
 use super::Worker;
@@ -47,7 +47,7 @@ impl Worker {
     fn check_password_waiters(&self) {
         for token in self.shared.authentication.iter().flat_map(Authentication::waiting) {
             let client = token.id().and_then(|id| self.clients.get(id));
-            let waits = client.is_some_and(Client::waits_for_password);
+            let waits = client.is_some_and(Client::awaits_password);
             assert!(waits, "who is woken when a password is known waits for that");
         }
     }

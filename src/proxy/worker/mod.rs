@@ -15,9 +15,8 @@ use crate::proxy::admin::connection::AdminConnection;
 use crate::proxy::admin::reload::ReloadRequest;
 use crate::proxy::admin::{AdminListener, AdminServer};
 use crate::proxy::auth::Authentication;
-use crate::proxy::client::connection::Client;
 use crate::proxy::client::context::ClientCx;
-use crate::proxy::client::step::Next;
+use crate::proxy::client::{Client, Drive};
 use crate::proxy::environment::Environment;
 use crate::proxy::explain::query::ExplainQuery;
 use crate::proxy::explain::{ExplainTask, Explainer, Explanation};
@@ -220,8 +219,8 @@ impl Worker {
     /// What is still going on, one line each; for a drain that takes too long.
     #[must_use]
     pub fn dump(&self) -> Vec<String> {
-        let clients = self.clients.iter().map(|(_, client)| client.describe());
-        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.describe());
+        let clients = self.clients.iter().map(|(_, client)| client.dump());
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.dump());
         let fetches = self.fetches.iter().map(|(_, fetch)| fetch.describe());
         clients.chain(tunnels).chain(fetches).collect()
     }
@@ -321,18 +320,18 @@ impl Worker {
             budget: Budget::default(),
         };
         match client.drive(&mut cx) {
-            Next::Gone => {
+            Drive::Gone => {
                 if let Some(client) = self.clients.remove(id) {
                     client.end(&mut cx);
                 }
                 self.resume(reactor);
             }
-            Next::HandedOver => {
-                if let Some(mut client) = self.clients.remove(id) {
+            Drive::HandedOver => {
+                if let Some(client) = self.clients.remove(id) {
                     client.hand_over(reactor, &mut self.shared);
                 }
             }
-            Next::Go(_) | Next::Park => {
+            Drive::Park => {
                 let held = client.holds(&self.shared);
                 self.shared.memory.count(&mut client.held, held);
             }

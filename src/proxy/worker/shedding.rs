@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::proxy::client::connection::Client;
+use crate::proxy::client::Client;
 use crate::proxy::client::context::ClientCx;
 use crate::proxy::fetch::context::FetchCx;
 use crate::proxy::mail::Mail;
@@ -57,7 +57,7 @@ impl Worker {
         let is_meant = |network: IpAddr| only.is_none_or(|only| only == network);
         let idle = self.candidates(
             |client| {
-                let idle = client.asks_nothing_since().filter(lasted(least));
+                let idle = client.idle_since().filter(lasted(least));
                 let half_head = client.half_head_since().filter(lasted(HALF_HEAD));
                 idle.or(half_head).filter(|_| is_meant(client.network()))
             },
@@ -179,11 +179,11 @@ impl Worker {
                     tunnels: &mut self.tunnels,
                     budget: Budget::default(),
                 };
-                client.give_up(reason, &mut cx);
+                client.abort(reason, &mut cx);
             }
             Sheddable::Tunnel(id) => {
                 let Some(tunnel) = self.tunnels.remove(id) else { return };
-                tunnel.give_up(reason, reactor, &mut self.shared);
+                tunnel.abort(reason, reactor, &mut self.shared);
             }
         }
     }

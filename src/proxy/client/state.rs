@@ -1,0 +1,182 @@
+//! States of an exchange, and the results of its steps.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::auth::VerifyId;
+use crate::cache::{CacheKey, Object, Presented};
+use crate::proxy::error::ExchangeError;
+use crate::proxy::origin::dial::Dial;
+use crate::proxy::routing::route::Route;
+use crate::proxy::transfer::representation::StreamedRepresentation;
+use crate::proxy::transfer::send_buffer::TransferCoding;
+use crate::reactor::Token;
+
+use super::context::ClientCx;
+use super::source::{Reading, Source};
+
+/// State of an exchange, with the values that its step needs.
+#[derive(Debug)]
+pub(super) enum State {
+    /// The client is authenticated.
+    Auth(Auth),
+    /// The destination is decided.
+    Route,
+    /// The addresses of the destination are looked up, because rules depend on them.
+    Resolve(Connecting),
+    /// A CONNECT request gets its connection.
+    Connect(Connecting),
+    /// The cache is asked.
+    Lookup(Lookup),
+    /// A pending response has no head yet.
+    Wait(Wait),
+    /// The head of the response is written.
+    Deliver(Delivery),
+    /// The content of the response is sent.
+    Transmit(Transmission),
+    /// The exchange is recorded; the connection is kept or closed.
+    Finish,
+}
+
+/// Progress of authentication.
+#[derive(Debug)]
+pub(super) enum Auth {
+    /// The credentials have to be checked.
+    Check,
+    /// A thread verifies the password.
+    Verifying(VerifyId),
+    /// The rejection is held back, which slows guessing down.
+    Delayed(ExchangeError),
+}
+
+/// A route and the dial that looks its addresses up, or connects to them.
+#[derive(Debug)]
+pub(super) struct Connecting {
+    pub(super) route: Rc<Route>,
+    pub(super) dial: Box<Dial>,
+}
+
+/// A request that the cache is to be asked about.
+#[derive(Debug)]
+pub(super) struct Lookup {
+    pub(super) route: Rc<Route>,
+    /// Set if the client has left a fetch that it had joined.
+    pub(super) failed_join: Option<Box<Join>>,
+}
+
+/// A request that has joined the fetch of another one.
+#[derive(Debug)]
+pub(super) struct Join {
+    pub(super) key: CacheKey,
+    pub(super) presented: Presented,
+    /// True if the client has joined before the request was sent to the origin.
+    pub(super) early: bool,
+    /// Number of joined fetches that could not answer the request.
+    pub(super) failed: u32,
+}
+
+/// A pending response that the client waits for.
+#[derive(Debug)]
+pub(super) struct Wait {
+    pub(super) route: Rc<Route>,
+    pub(super) reading: Reading,
+    /// The join, unless the fetch is the request's own.
+    pub(super) join: Option<Box<Join>>,
+}
+
+/// A response whose head is to be written.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// A stored response for the URI of the route.
+    Stored { object: Arc<Object>, route: Rc<Route> },
+    /// A pending response, in the form that answers the request.
+    Pending { reading: Reading, form: StreamedRepresentation },
+}
+
+/// Content that is sent.
+#[derive(Debug)]
+pub(super) struct Transmission {
+    pub(super) source: Source,
+    pub(super) coding: TransferCoding,
+    /// Set once the end of the content is in the send buffer.
+    pub(super) ended: bool,
+}
+
+/// Result of a step. It hands the state back, so that the exchange owns it while nothing is driven.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// The next step follows at once.
+    Go(State),
+    /// The step waits to be driven again.
+    Park(State),
+    /// The exchange fails: the client is told so.
+    Fail(State, Box<ExchangeError>),
+    /// The connection is over.
+    Gone(State),
+    /// A tunnel has taken the connection.
+    HandedOver,
+}
+
+impl Next {
+    /// Returns the failure of a step.
+    pub(super) fn fail(state: State, error: ExchangeError) -> Self {
+        Self::Fail(state, Box::new(error))
+    }
+}
+
+impl State {
+    /// Returns the word for the state in the list of connections that are open.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Auth(_) => "Auth",
+            Self::Route => "Route",
+            Self::Resolve(_) => "Resolve",
+            Self::Connect(_) => "Connect",
+            Self::Lookup(_) => "Lookup",
+            Self::Wait(_) => "Wait",
+            Self::Deliver(_) => "Deliver",
+            Self::Transmit(_) => "Transmit",
+            Self::Finish => "Finish",
+        }
+    }
+
+    /// Releases everything that the state of the client `token` holds elsewhere: readers, dials and a
+    /// password that is being verified.
+    pub(super) fn release(self, token: Token, cx: &mut ClientCx<'_>) {
+        match self {
+            Self::Auth(Auth::Verifying(id)) => cx.shared.leave_verification(&id, token),
+            Self::Resolve(mut connecting) | Self::Connect(mut connecting) => {
+                connecting.dial.cancel(cx.reactor, cx.shared);
+            }
+            Self::Wait(Wait { reading, .. }) | Self::Deliver(Delivery::Pending { reading, .. }) => {
+                reading.release(cx.reactor, cx.shared);
+            }
+            Self::Transmit(Transmission { source, .. }) => source.release(cx.reactor, cx.shared),
+            Self::Auth(Auth::Check | Auth::Delayed(_))
+            | Self::Route
+            | Self::Lookup(_)
+            | Self::Deliver(Delivery::Stored { .. })
+            | Self::Finish => {}
+        }
+    }
+
+    /// Returns the dial of the state, if it has one.
+    pub(super) const fn dial(&self) -> Option<&Dial> {
+        match self {
+            Self::Resolve(connecting) | Self::Connect(connecting) => Some(&connecting.dial),
+            _ => None,
+        }
+    }
+
+    /// Returns the place among readers of a pending response, if the state has one.
+    pub(super) const fn reading(&self) -> Option<Reading> {
+        match self {
+            Self::Wait(Wait { reading, .. })
+            | Self::Deliver(Delivery::Pending { reading, .. })
+            | Self::Transmit(Transmission { source: Source::Pending { reading, .. }, .. }) => {
+                Some(*reading)
+            }
+            _ => None,
+        }
+    }
+}
