@@ -1,5 +1,5 @@
-//! What recognizing a user costs: Digest with a nonce that is in use, Basic with a password that was
-//! verified before, and a path that is looked up among protected ones.
+//! Cost of authenticating a request: Digest with a nonce in use, Basic with a password verified
+//! before, and matching a path with protected ones.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -8,8 +8,8 @@ use divan::{Bencher, black_box};
 use sha2::{Digest, Sha256};
 use tidegate::auth::digest::Algorithm;
 use tidegate::auth::{
-    Accounts, Authenticator, Line, Password, PathPrefix, Proof, Realm, Request, Secret, Settings,
-    Side, Users, Verdict, Why, place,
+    AuthResult, AuthSettings, Authenticator, ChallengeReason, Password, PathPrefix, Realm,
+    RealmUsers, Request, Secret, Side, StoredSecret, UserEntry, Users, match_path,
 };
 use tidegate::http::Fields;
 use tidegate::reactor::{Clock, VirtualClock};
@@ -19,7 +19,7 @@ fn main() {
     divan::main();
 }
 
-/// Of alice, with the password 'secret'.
+/// Entry of alice with the password 'secret'.
 const BCRYPT: &str = "alice:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n";
 const TARGET: &str = "/articles/2026/11/the-tide?page=2";
 
@@ -30,8 +30,8 @@ fn now() -> Now {
 fn authenticator(text: &str) -> Authenticator {
     let mut users = Users::default();
     users.read("users", text.as_bytes()).expect("well-formed");
-    let settings = Settings::new(Side::Origin, realm());
-    let accounts = Arc::new(Accounts::new(users, &settings));
+    let settings = AuthSettings::new(Side::Origin, realm());
+    let accounts = Arc::new(RealmUsers::new(users, &settings));
     Authenticator::new(settings, accounts, &Secret::new([7; 32]))
 }
 
@@ -39,12 +39,12 @@ fn realm() -> Realm {
     "a realm".parse().expect("a realm")
 }
 
-/// Some users, of whom the last one is alice.
+/// Returns a thousand users, and alice at the end.
 fn users(algorithm: Algorithm) -> String {
     let line = |user: &str| {
         let password = Password::new("secret").expect("a password");
-        let proof = Proof::digest(realm(), algorithm, user, &password);
-        Line::new(user, proof).expect("a name").text() + "\n"
+        let proof = StoredSecret::digest(realm(), algorithm, user, &password);
+        UserEntry::new(user, proof).expect("a name").text() + "\n"
     };
     (0..1000).map(|i| line(&format!("user{i}"))).chain([line("alice")]).collect()
 }
@@ -60,7 +60,7 @@ fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What a client answers the `nc`th time.
+/// Returns the fields of the request with nonce count `nc`.
 fn answer(nonce: &str, nc: u32) -> Fields {
     let (ha1, ha2) = (sha256("alice:a realm:secret"), sha256(&format!("GET:{TARGET}")));
     let cnonce = "0a4f113b0a4f113b0a4f113b0a4f113b";
@@ -71,14 +71,14 @@ fn answer(nonce: &str, nc: u32) -> Fields {
     ))
 }
 
-fn verify(authenticator: &mut Authenticator, fields: &Fields, now: Now) -> Verdict {
+fn verify(authenticator: &mut Authenticator, fields: &Fields, now: Now) -> AuthResult {
     authenticator.verify(&Request { method: "GET", target: TARGET, fields }, now)
 }
 
 #[divan::bench(sample_size = 100)]
 fn digest_sha256(bencher: Bencher<'_, '_>) {
     let (mut authenticator, now, mut nc) = (authenticator(&users(Algorithm::Sha256)), now(), 0);
-    let challenge = authenticator.challenges(Why::Missing, now.wall).swap_remove(0);
+    let challenge = authenticator.challenges(ChallengeReason::Missing, now.wall).swap_remove(0);
     let nonce = challenge.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next());
     let nonce = nonce.expect("a challenge has a nonce").to_owned();
     let next = || {
@@ -87,7 +87,7 @@ fn digest_sha256(bencher: Bencher<'_, '_>) {
     };
     bencher.with_inputs(next).bench_local_refs(|fields| {
         let verdict = verify(&mut authenticator, black_box(fields), now);
-        assert!(matches!(verdict, Verdict::Accepted(_)));
+        assert!(matches!(verdict, AuthResult::Accepted(_)));
         verdict
     });
 }
@@ -96,13 +96,13 @@ fn digest_sha256(bencher: Bencher<'_, '_>) {
 fn basic_remembered(bencher: Bencher<'_, '_>) {
     let (mut authenticator, now) = (authenticator(BCRYPT), now());
     let fields = fields("Basic YWxpY2U6c2VjcmV0");
-    let Verdict::NeedsHashing(job) = verify(&mut authenticator, &fields, now) else {
-        panic!("nothing is known yet")
+    let AuthResult::NeedsHashing(job) = verify(&mut authenticator, &fields, now) else {
+        panic!("the first request needs a verification")
     };
-    let _ = authenticator.conclude(job.run(), now);
+    let _ = authenticator.finish_verification(job.run(), now);
     bencher.bench_local(|| {
         let verdict = verify(&mut authenticator, black_box(&fields), now);
-        assert!(matches!(verdict, Verdict::Accepted(_)));
+        assert!(matches!(verdict, AuthResult::Accepted(_)));
         verdict
     });
 }
@@ -117,12 +117,12 @@ fn prefixes() -> Vec<PathPrefix> {
 #[divan::bench(args = PATHS)]
 fn place_of_path(bencher: Bencher<'_, '_>, path: &str) {
     let prefixes = prefixes();
-    bencher.bench_local(|| place(black_box(path), &prefixes));
+    bencher.bench_local(|| match_path(black_box(path), &prefixes));
 }
 
-/// As long and as odd as a request line may be, and all of it in vain.
+/// The longest and oddest path that fits into a request line, and matches nothing.
 #[divan::bench]
 fn place_of_the_worst_path(bencher: Bencher<'_, '_>) {
     let (path, prefixes) = (["/", &"x%2520;y//.%20/%5c%3f".repeat(380)].concat(), prefixes());
-    bencher.bench_local(|| place(black_box(&path), &prefixes));
+    bencher.bench_local(|| match_path(black_box(&path), &prefixes));
 }

@@ -1,4 +1,4 @@
-//! A request head through the strict codec, beside httparse alone.
+//! A request head parsed by the strict codec, compared with httparse alone.
 
 use divan::{Bencher, black_box};
 use tidegate::http::{HeadLimits, ServerCodec};

@@ -1,5 +1,6 @@
-//! A stored 1 KiB response, asked for over a kept connection: all of the proxy's own work. The
-//! network is the simulated one, so no system call is in it, but its own bookkeeping is.
+//! A stored 1 KiB response, requested over a persistent connection: all the work of the proxy
+//! itself. The network is simulated, which excludes system calls and includes the bookkeeping of
+//! the simulation.
 
 use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
@@ -7,12 +8,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use divan::Bencher;
-use tidegate::auth::Job;
+use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
-    Hasher, Mail, NoLog, ReclaimAtOnce, Resolver, ReverseOrigin, Settings, Surroundings, Worker,
+    Environment, Mail, NameResolver, NoLog, PasswordVerifier, ReclaimAtOnce, ReverseOrigin,
+    Settings, Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{Active, App, Arena, Event, Io, Reactor, Token};
+use tidegate::reactor::{App, Arena, Driven, Event, Reactor, SocketId, Token};
 use tidegate_benches::BROWSER;
 
 fn main() {
@@ -25,17 +27,17 @@ const ORIGIN: &str = "192.0.2.2:80";
 #[derive(Debug)]
 struct Nobody;
 
-impl Resolver for Nobody {
+impl NameResolver for Nobody {
     fn ask(&mut self, _: &str, _: Option<IpAddr>) {}
 }
 
-impl Hasher for Nobody {
-    fn ask(&mut self, _: Job, _: usize) -> bool {
+impl PasswordVerifier for Nobody {
+    fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
         false
     }
 }
 
-/// Whoever is outside needs no driving here.
+/// The host of client and origin, which needs no drives here.
 struct Outside;
 
 impl App for Outside {
@@ -44,7 +46,7 @@ impl App for Outside {
     fn handle(&mut self, _reactor: &mut Reactor<()>, _event: Event<()>) {}
 }
 
-impl Active for Outside {
+impl Driven for Outside {
     const KIND: u8 = 0;
 }
 
@@ -52,11 +54,11 @@ struct Bench {
     proxy: Reactor<Mail>,
     worker: Worker,
     outside: Reactor<()>,
-    client: Io,
+    client: SocketId,
 }
 
 impl Bench {
-    /// A proxy with the response stored, and a client that is connected.
+    /// Creates a proxy with the response stored, and a connected client.
     fn new() -> Self {
         let network = Network::new(0);
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
@@ -65,7 +67,7 @@ impl Bench {
         let mut outside = network.reactor(host(ORIGIN), Faults::NONE);
         let mut settings = Settings::forward("bench");
         settings.reverse = Some(ReverseOrigin::parse(&format!("http://{ORIGIN}")).expect("a URL"));
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             verifier: Box::new(Nobody),
             reclaimer: Box::new(ReclaimAtOnce),
@@ -84,7 +86,7 @@ impl Bench {
         bench.send();
         bench.turn();
         let Poll::Ready(Ok((origin, _))) = bench.outside.accept(listener) else {
-            panic!("the proxy asks the origin")
+            panic!("the proxy has not connected to the origin")
         };
         let body = "x".repeat(1024);
         let answer = format!(

@@ -1,14 +1,15 @@
-//! What a look-up costs that needs no question: a name that is known, one of the file of hosts, and
-//! reading a response.
+//! Cost of look-ups that need no query: a stored answer, a name of the hosts file, and parsing a
+//! response.
 
 use std::net::SocketAddr;
 use std::task::Poll;
 
 use divan::{Bencher, black_box};
-use tidegate::dns::{Kind, Name, Response, Verdict, query};
+use tidegate::dns::{Kind, Name, Resolution, Response, query};
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{
-    Active, App, Arena, Event, Io, NameSources, Reactor, Resolver, ResolverLimits, Source, Token,
+    App, Arena, Driven, Event, NameSource, NameSources, Reactor, Resolver, ResolverLimits,
+    SocketId, Token,
 };
 
 fn main() {
@@ -19,16 +20,16 @@ const SERVER: &str = "192.0.2.53:53";
 const KNOWN: &str = "known.example.test";
 
 struct Thing;
-impl Active for Thing {
+impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
 struct Asked;
-impl Active for Asked {
+impl Driven for Asked {
     const KIND: u8 = 1;
 }
 
-/// The resolver, driven for whatever happens.
+/// A program that drives the resolver for every event.
 struct Asking(Resolver);
 impl App for Asking {
     type Mail = ();
@@ -40,8 +41,8 @@ impl App for Asking {
     }
 }
 
-/// A server that knows one address of every name.
-struct Server(Io);
+/// A server with one address for every name.
+struct Server(SocketId);
 impl App for Server {
     type Mail = ();
 
@@ -54,9 +55,9 @@ impl App for Server {
     }
 }
 
-/// The question repeated, and one address if it is for IPv4.
+/// Returns the response to a query: one address for a query for IPv4, none otherwise.
 fn response(query: &[u8]) -> Vec<u8> {
-    let mut response = query[..query.len() - 11].to_vec(); // without the record of EDNS
+    let mut response = query[..query.len() - 11].to_vec(); // without the EDNS record
     let answers = u8::from(response.ends_with(&[0, 1, 0, 1]));
     response[2..4].copy_from_slice(&[0x81, 0x80]);
     response[7] = answers;
@@ -72,7 +73,7 @@ fn tokens() -> [Token; 2] {
     [arena.insert(Thing).token(), arena.insert(Thing).token()]
 }
 
-/// A resolver that knows one name of its server, and one of the file of hosts.
+/// Creates a resolver with one stored answer of its server, and one name of the hosts file.
 fn resolver() -> (Reactor<()>, Resolver, Token) {
     let server: SocketAddr = SERVER.parse().expect("an address");
     let network = Network::new(0);
@@ -81,8 +82,8 @@ fn resolver() -> (Reactor<()>, Resolver, Token) {
     let [owner, waiter] = tokens();
     let mut program = Server(there.bind_datagrams(server, owner).expect("it is free"));
     let sources = NameSources {
-        hosts: Source::Text("192.0.2.7 printer.test".into()),
-        resolv_conf: Source::Text(String::new()),
+        hosts: NameSource::Text("192.0.2.7 printer.test".into()),
+        resolv_conf: NameSource::Text(String::new()),
         servers: vec![server],
         ..NameSources::default()
     };
@@ -120,6 +121,6 @@ fn read_a_response(bencher: Bencher<'_, '_>) {
     let message = response(&query(7, &name, Kind::A, true));
     bencher.bench(|| {
         let response = Response::read(black_box(&message)).expect("it is one");
-        Verdict::of(&response, &name, Kind::A, 0)
+        Resolution::of(&response, &name, Kind::A, 0)
     });
 }

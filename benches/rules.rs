@@ -1,4 +1,4 @@
-//! What rules cost a request: none, and a list of a million names that it passes.
+//! Cost of rules for a request: without rules, and with lists of a million names that do not match.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use tidegate::access::{
-    Asker, DestinationPolicy, GivenRule, Host, Own, RuleSet, Scheme, read_rules,
+    DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, RuleSet, Scheme, read_rules,
 };
 
 fn main() {
@@ -16,7 +16,7 @@ fn main() {
 
 const NAMES: usize = 1_000_000;
 
-/// Names of three labels, as block lists have them.
+/// Returns names of three labels, as in block lists.
 fn list() -> String {
     let mut list = String::new();
     for number in 0..NAMES as u64 {
@@ -36,8 +36,8 @@ fn policy(rules: &[&str], list: &str) -> DestinationPolicy {
     DestinationPolicy { egress: Arc::new(set), ..DestinationPolicy::default() }
 }
 
-fn asker() -> Asker<'static> {
-    Asker {
+fn asker() -> RequestContext<'static> {
+    RequestContext {
         client: IpAddr::from([127, 0, 0, 1]),
         user: None,
         listener: None,
@@ -46,18 +46,19 @@ fn asker() -> Asker<'static> {
     }
 }
 
-/// Hosts that are not in the list, one after another, so that no answer is in a cache of the processor.
+/// Returns hosts that are not in the list. Many different ones keep the list out of the processor's
+/// cache.
 fn hosts() -> Vec<Host> {
     let host = |n: u64| Host::Name(format!("www-{n:x}.site-{:x}.example", n.wrapping_mul(0x9e37)));
     (0..100_000).map(host).collect()
 }
 
 fn ask(bencher: Bencher<'_, '_>, policy: &DestinationPolicy) {
-    let (hosts, asker, own) = (hosts(), asker(), Own::default());
+    let (hosts, asker, own) = (hosts(), asker(), LocalAddresses::default());
     let mut next = hosts.iter().cycle();
     bencher.bench_local(|| {
         let host = next.next().expect("it goes round");
-        black_box(policy.ask(black_box(&asker), host, 80, &own).is_ok())
+        black_box(policy.check_request(black_box(&asker), host, 80, &own).is_ok())
     });
 }
 

@@ -1,10 +1,10 @@
-//! Deadlines of 10,000 objects: moved later on every byte, which is what happens; and due.
+//! Deadlines of 10,000 objects: moved later with every byte, as idle timeouts are, and due.
 
 use std::time::Duration;
 
 use divan::Bencher;
 use tidegate::reactor::{
-    Active, App, Arena, Clock, Event, Reactor, TcpTransport, Token, VirtualClock,
+    App, Arena, Clock, Driven, Event, Reactor, TcpTransport, Token, VirtualClock,
 };
 
 fn main() {
@@ -12,7 +12,7 @@ fn main() {
 }
 
 struct Thing;
-impl Active for Thing {
+impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
@@ -21,7 +21,7 @@ fn tokens() -> Vec<Token> {
     (0..10_000).map(|_| arena.insert(Thing).token()).collect()
 }
 
-/// Does nothing when it is driven.
+/// A program that does nothing when it is driven.
 struct Idle;
 impl App for Idle {
     type Mail = ();

@@ -1,4 +1,4 @@
-//! An echo server (RFC 862) on the reactor: what comes is sent back, in bounded memory.
+//! An echo server (RFC 862) on the reactor: sends received bytes back, in bounded memory.
 //!
 //! `cargo run --example echo -- 127.0.0.1:7007`, then `nc 127.0.0.1 7007`.
 
@@ -15,7 +15,7 @@ use tidegate::reactor::{
 const IDLE: Duration = Duration::from_secs(60);
 const MAX_CLIENTS: usize = 1000;
 
-/// The whole program: the reactor is handed `&mut` to it on each turn.
+/// The whole program, which each turn of the reactor borrows.
 struct Echo {
     gates: Arena<Gate>,
     clients: Arena<Client>,
@@ -63,7 +63,7 @@ impl Echo {
         let room = MAX_CLIENTS - self.clients.len();
         let accepted = listener.accept(reactor, room, &mut connections);
         if let Accepted::Exhausted(error) | Accepted::Failed(error) = accepted {
-            eprintln!("cannot accept: {error}; trying again");
+            eprintln!("cannot accept a connection: {error}; trying again");
         }
         reactor.set_deadline(id.token(), listener.next_deadline());
         for (io, _) in connections {
@@ -74,7 +74,7 @@ impl Echo {
 }
 
 impl Client {
-    /// Reads when everything is sent, sends when something is not; an error ends the connection.
+    /// Receives while everything is sent, and sends otherwise. An error ends the connection.
     fn drive(&mut self, reactor: &mut Reactor<()>, token: Token) -> io::Result<()> {
         let mut budget = Budget::default();
         reactor.set_deadline(token, Some(reactor.now().mono + IDLE));
@@ -91,7 +91,7 @@ impl Client {
                 self.buffer.reserve(16 * 1024);
                 match reactor.recv(self.io, &mut self.buffer) {
                     Poll::Pending => {
-                        self.buffer = Vec::new(); // an idle client holds no memory
+                        self.buffer = Vec::new(); // an idle client holds no buffer
                         return Ok(());
                     }
                     Poll::Ready(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),

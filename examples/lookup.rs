@@ -1,4 +1,7 @@
-//! Looks names up, as a program on the reactor does: no wait but that of the loop.
+//! Resolves names without blocking, as a program on the reactor does.
+//!
+//! `cargo run --example lookup -- localhost example.com`. The option `--server 127.0.0.1:5353`
+//! replaces the servers of /etc/resolv.conf.
 //!
 //! `cargo run --example lookup -- localhost example.com`; with `--server 127.0.0.1:5353` that server
 //! is asked instead of those of /etc/resolv.conf.
@@ -14,17 +17,17 @@ use tidegate::reactor::{
     App, Arena, Driven, Event, Id, NameSources, Reactor, Resolver, ResolverLimits, Wake,
 };
 
-/// The whole program: the reactor is handed `&mut` to it on each turn.
+/// The whole program, which each turn of the reactor borrows.
 struct Program {
     resolver: Resolver,
     questions: Arena<Question>,
     failed: bool,
 }
 
-/// The kind of what the resolver is driven for.
+/// The kind of the resolver's tokens.
 struct Asking;
 
-/// Somebody who wants to know the addresses of a name.
+/// A name whose addresses are wanted.
 struct Question {
     name: String,
 }
@@ -57,7 +60,7 @@ impl Program {
         let Some(Question { name }) = self.questions.get(id) else { return };
         let answer = match self.resolver.look_up(reactor, name, id.token(), None) {
             Poll::Pending => return, // driven again when there is an answer
-            Poll::Ready(Ok(addresses)) if !addresses.complete => return, // and when there is more
+            Poll::Ready(Ok(addresses)) if !addresses.complete => return, // and for the rest
             Poll::Ready(answer) => answer,
         };
         let ttl = self.resolver.lifetime(name, reactor.now().mono);
@@ -75,7 +78,7 @@ fn shown(answer: &Result<Addresses, NameError>) -> String {
     }
 }
 
-/// What nobody outside can know: without it, answers could be forged.
+/// Returns a random secret, without which an attacker cannot forge answers.
 fn secret() -> io::Result<[u8; 32]> {
     let mut secret = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut secret)?;

@@ -1,13 +1,13 @@
-//! A small origin to try a proxy on, made of the same reactor and codec.
+//! A small origin server to try a proxy with, built on the same reactor and codec.
 //!
-//! `cargo run --example origin -- 127.0.0.1:8000`, then ask it, directly or through a proxy:
+//! `cargo run --example origin -- 127.0.0.1:8000` serves, directly or through a proxy:
 //!
-//! * `/hello` may be cached for a minute, and has an entity tag;
-//! * `/now` may not be stored;
-//! * `/slow` answers after two seconds, and may be cached;
-//! * `/bytes/N` is N bytes, which may be cached for an hour.
+//! * `/hello`: cacheable for a minute, with an entity tag;
+//! * `/now`: not storable;
+//! * `/slow`: answered after two seconds, cacheable for a minute;
+//! * `/bytes/N`: N bytes, cacheable for an hour.
 //!
-//! Each answer says in `X-Served` how many requests have come so far.
+//! The field `X-Served` of each response counts the requests so far.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -40,10 +40,10 @@ struct Client {
     codec: ServerCodec,
     input: Vec<u8>,
     output: Vec<u8>,
-    /// Bytes of content that follow what is in the output.
+    /// Bytes of content to send after the output.
     filler: u64,
     request: Option<Box<RequestHead>>,
-    /// Nothing is sent before.
+    /// Time before which nothing is sent.
     not_before: Option<Instant>,
     close: bool,
 }
@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    /// Sends what there is, then reads on; an error ends the connection.
+    /// Sends pending output, then reads requests. An error ends the connection.
     fn drive(
         &mut self,
         reactor: &mut Reactor<()>,
@@ -145,7 +145,7 @@ impl Client {
         Ok(())
     }
 
-    /// Takes the next event of the input; false if more is needed.
+    /// Handles the next event of the input. Returns false if more input is needed.
     fn understand(&mut self, now: Now, served: &mut u64) -> io::Result<bool> {
         let decoded = self.codec.decode(&self.input, &HeadLimits::default());
         let (used, event) = decoded.map_err(io::Error::other)?;

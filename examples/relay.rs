@@ -1,8 +1,9 @@
-//! A TCP relay on the reactor: each client is connected to a target, and bytes flow both ways.
+//! A TCP relay on the reactor: connects each client to a target and passes bytes in both
+//! directions.
 //!
-//! `cargo run --example relay -- 127.0.0.1:8080 localhost:8000`. Either side may end its half and
-//! still listen; one that does not read holds up the other, in bounded memory; and a target with
-//! several addresses is tried in the staggered way of RFC 8305.
+//! `cargo run --example relay -- 127.0.0.1:8080 localhost:8000`. Each side may close its sending
+//! direction and continue to receive. A slow reader slows down its sender, in bounded memory. The
+//! addresses of a target are tried in the staggered way of RFC 8305.
 
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -18,10 +19,10 @@ const STAGGER: Duration = Duration::from_millis(250);
 const CONNECT: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(300);
 const MAX_CLIENTS: usize = 1000;
-/// Bytes held for each direction of a connection, while there are any.
+/// Buffer of one direction in bytes, allocated only while it holds data.
 const BUFFER: usize = 32 * 1024;
 
-/// The whole program: each kind of object that can be driven has its arena.
+/// The whole program, with an arena for each type of driven object.
 struct Relay {
     target: Vec<SocketAddr>,
     gates: Arena<Gate>,
@@ -31,19 +32,20 @@ struct Relay {
 
 struct Gate(Listener);
 
-/// A client whose target is being connected to. What it sends meanwhile waits in the kernel.
+/// A client whose target is being connected. Bytes of the client wait in the kernel meanwhile.
 struct Dial {
     client: SocketId,
     connector: Connector,
 }
 
-/// A client and its target.
+/// A client and its target, connected.
 struct Pair {
     sockets: [SocketId; 2],
     flows: [Flow; 2],
 }
 
-/// One direction: it reads when everything is sent, so a slow reader slows the writer down.
+/// A direction that receives only when everything is sent, so that a slow reader slows the
+/// sender down.
 struct Flow {
     from: SocketId,
     to: SocketId,
@@ -84,7 +86,7 @@ impl Relay {
         let mut clients = Vec::new();
         let accepted = listener.accept(reactor, room, &mut clients);
         if let Accepted::Exhausted(error) | Accepted::Failed(error) = accepted {
-            eprintln!("cannot accept: {error}; trying again");
+            eprintln!("cannot accept a connection: {error}; trying again");
         }
         reactor.set_deadline(id.token(), listener.next_deadline());
         for (client, _) in clients {
@@ -112,7 +114,7 @@ impl Relay {
                 reactor.wake(pair);
             }
             Err(error) => {
-                eprintln!("cannot connect: {error}");
+                eprintln!("cannot connect to the target: {error}");
                 reactor.reset(client);
                 self.resume(reactor);
             }
@@ -125,14 +127,14 @@ impl Relay {
         for io in pair.sockets {
             match end {
                 Ok(()) => reactor.close(io),
-                Err(_) => reactor.reset(io), // nobody is to take half of something for the whole
+                Err(_) => reactor.reset(io), // so that neither peer takes a part for the whole
             }
         }
         self.pairs.remove(id);
         self.resume(reactor);
     }
 
-    /// There is room again.
+    /// Resumes accepting, because there is room for another client.
     fn resume(&mut self, reactor: &mut Reactor<()>) {
         self.gates.iter_mut().for_each(|(_, Gate(listener))| listener.resume(reactor));
     }
@@ -144,7 +146,7 @@ impl Pair {
         Self { sockets: [client, target], flows }
     }
 
-    /// Done when both directions have ended.
+    /// Returns `Ready` when both directions have ended, or on an error.
     fn drive(
         &mut self,
         reactor: &mut Reactor<()>,
@@ -196,7 +198,7 @@ impl Flow {
         self.buffer.reserve(BUFFER);
         let received = reactor.recv(self.from, &mut self.buffer);
         if self.buffer.is_empty() {
-            self.buffer = Vec::new(); // an idle direction holds no memory
+            self.buffer = Vec::new(); // an idle direction holds no buffer
         }
         received
     }

@@ -1,10 +1,10 @@
-//! The table and the drawing of docs/eviction.md.
+//! Table and drawing of docs/eviction.md.
 
 use std::fmt::Write;
 
 use crate::Row;
 
-/// Rows of Markdown.
+/// Returns the rows of the Markdown table.
 pub fn table(rows: &[Row]) -> String {
     let mut out = "| trace | objects: lru | gdsf | offline | bytes: lru | gdsf | offline |\n\
                    |---|--:|--:|--:|--:|--:|--:|\n"
@@ -21,7 +21,7 @@ pub fn table(rows: &[Row]) -> String {
     out
 }
 
-/// Bars: what gdsf misses, as a share of what LRU does.
+/// Returns bars of the misses with gdsf, relative to those with LRU.
 pub fn drawing(rows: &[Row]) -> String {
     const HEIGHT: usize = 34;
     const SCALE: f64 = 380.0;

@@ -1,21 +1,22 @@
-//! The kinds of traces that are replayed.
+//! Kinds of traces to replay.
 
-/// How the requests of a trace are made.
+/// Parameters from which the requests of a trace are generated.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    /// Its name in the table.
+    /// Name in the table.
     pub name: &'static str,
-    /// How unequal popularity is: the exponent of Zipf's law.
+    /// Exponent of Zipf's law: the skew of popularity.
     pub zipf: f64,
-    /// The share of requests for what is asked for once.
+    /// Share of requests for keys that are requested once.
     pub once: f64,
-    /// Now and then, 10,000 requests in a row for what is asked for once.
+    /// True for scans: now and then, 10,000 requests in a row for keys that are requested once.
     pub scans: bool,
-    /// After so many requests, another one in a hundred of the keys changes its place in popularity.
+    /// Number of requests after which one in a hundred keys changes its rank in popularity; 0 for
+    /// never.
     pub drift: usize,
-    /// Sizes from 200 B to 16 MiB; otherwise all are the same.
+    /// True for sizes from 200 B to 16 MiB; false for equal sizes.
     pub sized: bool,
-    /// Of the keys (of their bytes, if they differ), how much fits the cache.
+    /// Size of the cache, as a share of all keys (of their bytes, if sizes differ).
     pub fits: f64,
 }
 
@@ -27,7 +28,7 @@ const fn sized(name: &'static str, zipf: f64, once: f64, fits: f64) -> Kind {
     Kind { sized: true, ..unit(name, zipf, once, fits) }
 }
 
-/// All of them, as in the table.
+/// All kinds, in the order of the table.
 pub const KINDS: &[Kind] = &[
     unit("zipf 0.9, 40 % once; 1 %", 0.9, 0.4, 0.01),
     unit("zipf 0.7; 1 %", 0.7, 0.0, 0.01),

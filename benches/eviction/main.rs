@@ -1,5 +1,5 @@
-//! What each order of eviction misses: generated requests, replayed through the cache alone. Panics
-//! if the default misses more than plain LRU by over 1 %, with any seed. With `TIDEGATE_BLESS=1` it
+//! Misses of each eviction policy: generated requests, replayed through the cache alone. Panics if
+//! the default policy misses over 1 % more than plain LRU with any seed. With `TIDEGATE_BLESS=1`,
 //! writes the table and the drawing of docs/eviction.md.
 
 mod figure;
@@ -17,7 +17,7 @@ use kinds::{KINDS, Kind};
 use replay::{Samples, replay, samples};
 use trace::SEEDS;
 
-/// What was not in the cache.
+/// Requests and bytes, and how many of them missed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Missed {
     requests: u64,
@@ -27,7 +27,7 @@ pub struct Missed {
 }
 
 impl Missed {
-    /// Counts a request for something of this class.
+    /// Counts a request for an object of size class `class`.
     pub fn count(&mut self, hit: bool, class: usize) {
         let size = trace::size(class) as u64;
         self.requests += 1;
@@ -38,18 +38,18 @@ impl Missed {
         }
     }
 
-    /// The share of requests.
+    /// Returns the share of requests that missed.
     pub fn objects(&self) -> f64 {
         self.missed as f64 / self.requests as f64
     }
 
-    /// The share of bytes.
+    /// Returns the share of bytes that missed.
     pub fn bytes(&self) -> f64 {
         self.bytes_missed as f64 / self.bytes as f64
     }
 }
 
-/// What came out for one trace.
+/// Results of one trace.
 #[derive(Debug)]
 pub struct Row {
     kind: Kind,
@@ -59,7 +59,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// What gdsf misses, as a share of what LRU does: objects and bytes.
+    /// Returns the misses with gdsf relative to those with LRU: requests and bytes.
     pub fn shares(&self) -> [f64; 2] {
         [self.gdsf.objects() / self.lru.objects(), self.gdsf.bytes() / self.lru.bytes()]
     }
@@ -100,7 +100,7 @@ fn row(kind: Kind, seed: u64, samples: &Samples) -> Row {
     }
 }
 
-/// Writes what stands in docs/.
+/// Writes the table and the drawing into docs/.
 fn write(rows: &[Row]) {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     fs::write(docs.join("eviction.svg"), figure::drawing(rows)).expect("docs/ can be written");

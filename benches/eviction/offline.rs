@@ -1,13 +1,13 @@
-//! What could be had by who knows the future: what is used again last goes first, and what is never
-//! used again is not stored. The optimum where sizes are the same; where they differ, finding that is
-//! hard, and this a mark to compare with.
+//! Eviction with knowledge of the future (Belady): evicts the object whose next use is last, and
+//! does not store one without a next use. This is the optimum if all sizes are equal; finding the
+//! optimum for different sizes is hard, and this a reference point.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::Missed;
 use crate::trace::Request;
 
-/// Replays `requests` through `memory` bytes, where one of a class takes `weights` bytes.
+/// Replays `requests` through `memory` bytes, where an object takes the weight of its class.
 pub fn replay(requests: &[Request], memory: usize, weights: &[usize]) -> Missed {
     let again = next_uses(requests);
     let mut stored: HashMap<u64, usize> = HashMap::new();
@@ -36,7 +36,7 @@ pub fn replay(requests: &[Request], memory: usize, weights: &[usize]) -> Missed 
     missed
 }
 
-/// For each request, which is the next for its key.
+/// Returns for each request the position of the next one for its key.
 fn next_uses(requests: &[Request]) -> Vec<Option<usize>> {
     let mut last = HashMap::new();
     let backwards = requests.iter().enumerate().rev();

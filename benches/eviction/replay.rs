@@ -1,20 +1,23 @@
-//! Requests, replayed through the cache alone.
+//! Replay of requests through the cache alone.
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tidegate::cache::{
-    Cache, CacheLimits, Content, Eviction, Extents, KeyMaker, Object, Presented, Response, storable,
+    Cache, CacheLimits, Content, Eviction, Extents, KeyBuilder, Object, Presented, Response,
+    storable,
 };
-use tidegate::http::{ClientCodec, FromClient, FromOrigin, HeadLimits, ResponseHead, ServerCodec};
+use tidegate::http::{
+    ClientCodec, ClientEvent, HeadLimits, ResponseHead, ServerCodec, ServerEvent,
+};
 use tidegate::reactor::{Clock, VirtualClock};
 use tidegate::time::Now;
 
 use crate::Missed;
 use crate::trace::{self, Request};
 
-/// Replays requests through a cache; what is larger than an eighth of it is not stored.
+/// Replays requests through a cache. Objects larger than an eighth of the cache are not stored.
 pub fn replay(
     requests: &[Request],
     memory: usize,
@@ -31,30 +34,30 @@ pub fn replay(
         if !hit && samples.weights[class] <= memory / 8 {
             cache.update(&key, &Arc::new(samples.object(class)));
             while cache.has_work() {
-                cache.keep_house(); // what a proxy does between its turns
+                cache.run_deferred(); // as a proxy does between its turns
             }
         }
     }
     cache.check();
-    assert!(cache.stats().bytes <= memory, "within its bytes");
+    assert!(cache.stats().bytes <= memory, "the cache stays within its memory");
     missed
 }
 
 fn cache(memory: usize, eviction: Eviction) -> Cache<()> {
     let hit_for_miss = Duration::from_secs(1);
     let limits = CacheLimits { memory, object: u64::MAX, hit_for_miss, eviction, variants: 1 };
-    Cache::new(limits, KeyMaker::new([1, 2]))
+    Cache::new(limits, KeyBuilder::new([1, 2]))
 }
 
-/// What requests and objects are made from.
+/// Parts from which requests and objects are made.
 #[derive(Debug)]
 pub struct Samples {
     request: Presented,
     response: ResponseHead,
     now: Now,
-    /// Content of each class, which its objects share.
+    /// Content of each class, shared by its objects.
     contents: Vec<Content>,
-    /// Bytes that an entry of each class takes, with its part of the tables.
+    /// Bytes that an entry of each class takes, including its share of the tables.
     pub weights: Vec<usize>,
 }
 
@@ -77,7 +80,7 @@ impl Samples {
         Object::new(status, head, content, storable)
     }
 
-    /// What an entry takes beside its object, on the average of some.
+    /// Returns the average bytes of an entry beyond its object.
     fn overhead(&self) -> usize {
         const SOME: usize = 3_000;
         let mut cache = cache(usize::MAX, Eviction::Lru);
@@ -89,17 +92,17 @@ impl Samples {
     }
 }
 
-/// What all replays share.
+/// Creates the parts that all replays share.
 pub fn samples() -> Samples {
     let limits = HeadLimits::default();
     let get = b"GET http://origin.test/ HTTP/1.1\r\nHost: origin.test\r\n\r\n";
-    let Ok((_, Some(FromClient::Request(request)))) = ServerCodec::new().decode(get, &limits)
+    let Ok((_, Some(ServerEvent::Request(request)))) = ServerCodec::new().decode(get, &limits)
     else {
         panic!("a request")
     };
     let ok = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Type: text/plain\r\n\r\n";
     let decoded = ClientCodec::new(request.method()).decode(ok, &limits);
-    let Ok((_, Some(FromOrigin::Response(response)))) = decoded else { panic!("a response") };
+    let Ok((_, Some(ClientEvent::Response(response)))) = decoded else { panic!("a response") };
     let content = |class| {
         let mut content = Content::default();
         content.push(vec![0; trace::size(class)]);
@@ -108,7 +111,7 @@ pub fn samples() -> Samples {
     let contents = (0..trace::CLASSES).map(content).collect();
     let now = VirtualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)).now();
     let weights = Vec::new();
-    let request = KeyMaker::new([1, 2]).present(&Rc::new(*request));
+    let request = KeyBuilder::new([1, 2]).present(&Rc::new(*request));
     let mut samples = Samples { request, response: *response, now, contents, weights };
     let overhead = samples.overhead();
     samples.weights = (0..trace::CLASSES).map(|c| samples.object(c).weight() + overhead).collect();

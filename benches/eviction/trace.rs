@@ -1,18 +1,18 @@
-//! Requests, generated: the same for the same seed.
+//! Generated requests, reproducible from a seed.
 
 use crate::kinds::Kind;
 
-/// The seeds of the traces. The table is of the first.
+/// Seeds of the traces. The table shows the first.
 pub const SEEDS: [u64; 3] = [20_261_121, 7, 31_415_926];
 
-/// One request: its key, and the class of its size.
+/// A request: its key and size class.
 pub type Request = (u64, usize);
 
-/// How many keys are asked for again.
+/// Number of keys that are requested repeatedly.
 pub const KEYS: u64 = 100_000;
 const REQUESTS: usize = 600_000;
 
-/// The requests of a trace.
+/// Generates the requests of a trace.
 pub fn requests(kind: &Kind, seed: u64) -> Vec<Request> {
     let mut random = Random(seed);
     let popularity = popularity(kind.zipf);
@@ -38,7 +38,7 @@ pub fn requests(kind: &Kind, seed: u64) -> Vec<Request> {
     (0..REQUESTS).map(next).map(|key| (key, class(kind, key, seed))).collect()
 }
 
-/// Sums of the weights of Zipf's law.
+/// Returns the cumulative weights of Zipf's law.
 fn popularity(exponent: f64) -> Vec<f64> {
     let weights = (1..=KEYS).map(|rank| (rank as f64).powf(-exponent));
     weights
@@ -49,18 +49,18 @@ fn popularity(exponent: f64) -> Vec<f64> {
         .collect()
 }
 
-/// Classes of size.
+/// Number of size classes.
 pub const CLASSES: usize = 64;
-/// The class of all keys where sizes do not differ.
+/// Class of all keys if sizes are equal.
 pub const SAME: usize = 10;
 
-/// Bytes of content in a class: in even steps of proportion from 200 B to 16 MiB.
+/// Returns the bytes of content in a class: a geometric series from 200 B to 16 MiB.
 pub fn size(class: usize) -> usize {
     let last = (CLASSES - 1) as f64;
     (200.0 * ((16 << 20) as f64 / 200.0).powf(class as f64 / last)).round() as usize
 }
 
-/// The class of a key: most near 10 KiB, few at the ends.
+/// Returns the class of a key. Most are near 10 KiB, few at the ends.
 pub fn class(kind: &Kind, key: u64, seed: u64) -> usize {
     if !kind.sized {
         return SAME;
@@ -71,7 +71,7 @@ pub fn class(kind: &Kind, key: u64, seed: u64) -> usize {
     middle.clamp(0.0, (CLASSES - 1) as f64) as usize
 }
 
-/// SplitMix64.
+/// SplitMix64, seeded by its value.
 struct Random(u64);
 
 impl Random {

@@ -1,10 +1,10 @@
-//! What the benches share: requests as real clients send them.
+//! Requests for the benches, as real clients send them.
 
-/// As curl sends it through a proxy.
+/// Request of curl through a proxy.
 pub const CURL: &[u8] = b"GET http://example.com/path/to/file?x=1 HTTP/1.1\r\n\
 Host: example.com\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\nProxy-Connection: Keep-Alive\r\n\r\n";
 
-/// As a browser sends it.
+/// Request of a browser.
 pub const BROWSER: &[u8] = b"GET /articles/2026/11/the-tide HTTP/1.1\r\nHost: www.example.com\r\n\
 User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
 Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\

@@ -1,5 +1,5 @@
 #![no_main]
-//! The rules, and an oracle: what is read of a message, another implementation reads the same way.
+//! Rules for messages, and a comparison with another implementation of the parser.
 
 use std::net::IpAddr;
 
@@ -24,7 +24,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
 fn compare(data: &[u8], ours: &Response) {
     let count = |at: usize| usize::from(u16::from_be_bytes([data[at], data[at + 1]]));
     let Ok(theirs) = Message::from_vec(data) else {
-        // It may object to records that are none of a stub resolver's business, and to nothing else.
+        // The other implementation may reject records that a stub resolver ignores, but no others.
         let records = count(6) + count(8) + count(10);
         assert_ne!(records, ours.answers.len() + ours.authority.len());
         return;
@@ -38,7 +38,7 @@ fn compare(data: &[u8], ours: &Response) {
     assert_eq!(known(&theirs.authorities, &[(SOA, 4)]), said(&ours.authority));
 }
 
-/// What a record says: owner, seconds, and an address, a name or a number of seconds.
+/// Contents of a record: owner, TTL, and an address, a name or a number of seconds.
 type Said = (Vec<u8>, u32, Option<IpAddr>, Option<Vec<u8>>, Option<u32>);
 
 fn said(records: &[dns::Record]) -> Vec<Said> {
@@ -54,14 +54,14 @@ fn said(records: &[dns::Record]) -> Vec<Said> {
     records.iter().map(each).collect()
 }
 
-/// Contents of records of these kinds: of each, so many at most.
+/// Returns the contents of the records of the given kinds, up to a number for each.
 fn known(records: &[Record], kinds: &[(u16, usize)]) -> Vec<Said> {
     let mut left = kinds.to_vec();
     let internet = records.iter().filter(|record| record.dns_class == DNSClass::IN);
     internet
         .filter_map(|record| {
             let owner = wire(&record.name);
-            // RFC 2181 §8 is left to the caller.
+            // The caller applies RFC 2181 §8.
             let ttl = i32::try_from(record.ttl).map_or(0, i32::unsigned_abs);
             let (kind, said) = match &record.data {
                 RData::A(a) => (A, (owner, ttl, Some(IpAddr::V4(a.0)), None, None)),

@@ -1,4 +1,5 @@
-//! Credentials and files of users: what is read can be written, and nobody is let in by chance.
+//! Credentials and files of users: parsed values can be written again, and random credentials are
+//! never accepted.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,7 +11,7 @@ use tidegate::auth::{
 use tidegate::http::{Fields, Name};
 use tidegate::reactor::{Clock, VirtualClock};
 
-/// Any bytes as credentials, and as a file of users.
+/// Checks any bytes as credentials, and as a file of users.
 pub fn rules(value: &[u8]) {
     check_basic(value);
     check_digest(value);
@@ -22,10 +23,10 @@ fn check_basic(value: &[u8]) {
     let token = value.strip_prefix(b"Basic ").unwrap_or(value);
     let Ok(read) = basic::Credentials::parse(token) else { return };
     assert!(!read.user.contains(|char: char| char == ':' || char.is_control()));
-    assert!(token.len().is_multiple_of(4), "with padding");
+    assert!(token.len().is_multiple_of(4), "base64 has padding");
 }
 
-/// What an answer is read as can be written, and is read as the same again.
+/// Digest credentials that were parsed can be written, and parse to the same value again.
 fn check_digest(value: &[u8]) {
     let params = value.strip_prefix(b"Digest ").unwrap_or(value);
     let Ok(read) = digest::Credentials::parse(params) else { return };
@@ -46,7 +47,7 @@ fn check_digest(value: &[u8]) {
         algorithm.unwrap_or_default()
     );
     if user.contains(char::is_control) {
-        return; // of username*, which can hold what no quoted string can
+        return; // username* can hold characters that a quoted string cannot
     }
     assert_eq!(digest::Credentials::parse(written.as_bytes()), Ok(read));
 }
@@ -55,14 +56,14 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Nobody knows the password, and no nonce was made yet.
+/// Credentials are never accepted while the password is unknown and no nonce was issued.
 fn check_verdict(value: &[u8]) {
     let hash = "1234567890abcdef".repeat(2);
     let mut users = Users::default();
     users
         .read("users", format!("alice:a realm:{hash}\nalice:a realm:{hash}{hash}").as_bytes())
-        .expect("these lines are good");
-    let mut settings = AuthSettings::new(Side::Origin, "a realm".parse().expect("it is a realm"));
+        .expect("well-formed lines");
+    let mut settings = AuthSettings::new(Side::Origin, "a realm".parse().expect("a realm"));
     settings.userhash = true;
     let accounts = Arc::new(RealmUsers::new(users, &settings));
     let mut door = Authenticator::new(settings, accounts, &Secret::new([7; 32]));
@@ -78,7 +79,7 @@ fn check_verdict(value: &[u8]) {
     assert!(refused, "{verdict:?}");
 }
 
-/// What is done to one user's lines leaves the others.
+/// Editing the entries of one user leaves those of other users unchanged.
 fn check_file(text: &[u8]) {
     let mut users = Users::default();
     let lines: Vec<UserEntry> = edit::list(text).collect();
@@ -87,7 +88,7 @@ fn check_file(text: &[u8]) {
     }
     for line in &lines {
         assert_eq!(UserEntry::parse(line.text().as_bytes()), Ok(Some(line.clone())));
-        let left = edit::remove(text, line.user()).expect("there is such a line");
+        let left = edit::remove(text, line.user()).expect("the user has an entry");
         let others = lines.iter().filter(|other| other.user() != line.user()).cloned();
         assert!(edit::list(&left).eq(others));
         let set = edit::set(text, line);

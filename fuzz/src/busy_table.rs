@@ -1,4 +1,5 @@
-//! Fetches in flight and stored responses of one key, beside a naive cache that compares all with all.
+//! Fetches in flight and stored responses of one key, compared with a naive cache that searches
+//! everything.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,12 +12,12 @@ use tidegate::cache::{
 use tidegate::http::{Fields, HeadLimits, ServerCodec, ServerEvent, Status};
 use tidegate::time::Now;
 
-/// The parts of a request that make a difference.
+/// Parts of a request that influence the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ask {
     accept: u8,
     language: u8,
-    /// First and last byte; the whole if there is none.
+    /// First and last byte; `None` for the whole representation.
     range: Option<(u8, u8)>,
     no_cache: bool,
 }
@@ -44,7 +45,7 @@ impl Ask {
         }
     }
 
-    /// Returns true if two requests agree in the fields that `vary` names: one bit for each.
+    /// Returns true if two requests agree in the fields named by `vary`, one bit for each.
     fn agrees(self, other: Self, vary: u8) -> bool {
         (vary & 1 == 0 || self.accept == other.accept)
             && (vary & 2 == 0 || self.language == other.language)
@@ -57,12 +58,12 @@ struct Flight {
     ticket: Ticket,
     fetch: u8,
     ask: Ask,
-    /// The fields by which its response is selected, as far as they are known.
+    /// Fields that select its response, as far as they are known.
     vary: u8,
     sent: bool,
-    /// True if it may be offered.
+    /// True if requests may join it.
     shared: bool,
-    /// True if it is offered: no other fetch is for all who could join it.
+    /// True if it is offered to requests: no other fetch serves all requests that could join it.
     offered: bool,
     outdated: bool,
 }
@@ -95,9 +96,9 @@ struct Pair {
     cache: Cache<u8>,
     key: CacheKey,
     flights: Vec<Flight>,
-    /// The newest last.
+    /// Stored responses, the newest last.
     stored: Vec<Known>,
-    /// The fields that the latest head has named while fetches were in flight.
+    /// Fields named by the latest response head while fetches were in flight.
     latest: u8,
     next: u8,
     now: Instant,
@@ -131,12 +132,12 @@ impl Pair {
             Lookup::Hit(..) => assert!(fresh),
             Lookup::InFlight { fetch, unsent } => {
                 let joined = joinable.find(|flight| flight.fetch == fetch);
-                let joined = joined.expect("a fetch that brings what is asked for");
+                let joined = joined.expect("a fetch that serves the request");
                 assert!(!fresh && joined.sent != unsent);
             }
             Lookup::Stale(..) => assert!(selected.is_some() && !fresh && joinable.next().is_none()),
             Lookup::Miss(_) => assert!(selected.is_none() && joinable.next().is_none()),
-            Lookup::Partial(..) => panic!("nothing is stored in parts"),
+            Lookup::Partial(..) => panic!("nothing partial is stored"),
         }
     }
 
@@ -163,7 +164,7 @@ impl Pair {
         self.flights.push(flight);
     }
 
-    /// Offers a fetch for a range as the table does: of those for ranges, none lies within another.
+    /// Offers a range fetch as the table does: no offered range lies within another offered one.
     fn offer(&mut self, new: &mut Flight) {
         new.offered = true;
         let Some((first, last)) = new.ask.range else { return };
@@ -188,7 +189,7 @@ impl Pair {
         }
     }
 
-    /// Changes a fetch; if it may be offered, it is offered anew.
+    /// Changes a fetch, and offers it again if requests may join it.
     fn change(&mut self, at: usize, change: impl FnOnce(&mut Flight)) {
         let mut flight = self.flights[at];
         change(&mut flight);
@@ -204,7 +205,7 @@ impl Pair {
         self.change(at, |flight| flight.sent = true);
     }
 
-    /// The head of a response comes, which varies by these fields.
+    /// Handles a response head that varies by the given fields.
     fn selected(&mut self, at: usize, vary: u8) {
         let flight = self.flights[at];
         let mut request = flight.ask.present(self.cache.keys());
@@ -248,7 +249,7 @@ impl Pair {
     }
 }
 
-/// A response that varies by these fields.
+/// Creates a response that varies by the given fields.
 fn object(request: &mut Presented, vary: u8, never_fresh: bool, now: Instant) -> Object {
     let mut fields = Fields::default();
     fields.push(b"Cache-Control", if never_fresh { b"no-cache" } else { b"max-age=60" });
@@ -266,11 +267,11 @@ fn object(request: &mut Presented, vary: u8, never_fresh: bool, now: Instant) ->
         sent: now,
         now: Now { mono: now, wall: UNIX_EPOCH },
     };
-    let storable = cache::storable(request, &response).expect("nothing forbids it");
+    let storable = cache::storable(request, &response).expect("a storable response");
     Object::new(Status::OK, fields, Extents::of(Content::default(), 0), storable)
 }
 
-/// Any bytes as steps of requests and fetches.
+/// Checks any bytes as steps of requests and fetches.
 pub fn rules(data: &[u8]) {
     let mut pair = Pair::new();
     for step in data.chunks_exact(4).take(100) {
@@ -297,7 +298,7 @@ pub fn rules(data: &[u8]) {
     }
 }
 
-/// Returns an instant, the same for all.
+/// Returns the same instant in every call.
 fn origin_of_time() -> Instant {
     static ORIGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     #[expect(clippy::disallowed_methods, reason = "no time passes in these rules")]

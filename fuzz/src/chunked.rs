@@ -1,4 +1,4 @@
-//! The chunked coding: decoded twice, by the crate and here by slower and simpler means.
+//! The chunked coding, decoded by the crate and, more slowly and simply, here.
 
 use tidegate::http::{
     Chunked, ChunkedDecoder, HeadLimits, ParseError, write_chunk_size, write_last_chunk,
@@ -6,17 +6,17 @@ use tidegate::http::{
 
 use super::stream::{everywhere, limits, somewhere};
 
-/// What came of a body.
+/// Result of decoding a body.
 #[derive(Debug, PartialEq, Eq)]
 enum Decoded {
-    /// All of it: content, trailers, and how many bytes it was long.
+    /// A complete body: content, trailers, and length of the encoded body.
     Whole(Vec<u8>, Vec<u8>, usize),
-    /// More is needed; the content so far.
+    /// An incomplete body, with the content so far.
     Part(Vec<u8>),
     Refused(Option<ParseError>),
 }
 
-/// Any bytes as a chunked body.
+/// Checks any bytes as a chunked body.
 pub fn rules(input: &[u8]) {
     for (decoder, padding) in
         [(ChunkedDecoder::new(), false), (ChunkedDecoder::of_response(), true)]
@@ -37,7 +37,7 @@ pub fn rules(input: &[u8]) {
 fn compare(decoded: &Decoded, expected: &Decoded) {
     match (decoded, expected) {
         (Decoded::Refused(_), Decoded::Refused(_)) => {}
-        // The decoder need not wait for the end of a line to see that it is wrong.
+        // The decoder may reject a line before its end.
         (Decoded::Refused(_), Decoded::Part(_)) => {}
         _ => assert_eq!(decoded, expected),
     }
@@ -54,7 +54,7 @@ fn decode(
         if used == have {
             let direct = decoder.content_left().min((cut - have) as u64);
             decoder.skip_content(direct);
-            let direct = usize::try_from(direct).expect("no more than there is");
+            let direct = usize::try_from(direct).expect("at most the input");
             content.extend_from_slice(&input[used..][..direct]);
             used += direct;
         }
@@ -117,16 +117,16 @@ fn naively(input: &[u8], padding: bool, limits: &HeadLimits) -> Decoded {
     }
 }
 
-/// Up to the first LF, with whatever comes before it.
+/// Splits at the first LF; the line may end with CR.
 fn split_line(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = input.iter().position(|&b| b == b'\n')?;
     Some((&input[..end], &input[end + 1..]))
 }
 
-/// The size, and how long what follows it is.
+/// Returns the chunk size, and the length of the rest of the line.
 fn size_line(line: &[u8], padding: bool) -> Option<(u64, usize)> {
     let line = line.strip_suffix(b"\r")?;
-    // Bytes beyond ASCII mean nothing here; as text they would be in the way.
+    // Bytes beyond ASCII have no meaning here, and would hinder parsing as text.
     let line: String =
         line.iter().map(|&b| if b.is_ascii() { char::from(b) } else { '~' }).collect();
     let end = line.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(line.len());
@@ -140,8 +140,9 @@ fn size_line(line: &[u8], padding: bool) -> Option<(u64, usize)> {
     good.then_some((size.cast_unsigned(), extension.len()))
 }
 
-/// How long the trailers are: `Some(None)` if their end has not come. Those of a response may be
-/// folded, and have no more bytes then than one line.
+/// Returns the length of the trailers: `Some(None)` if they are incomplete, `None` if they are
+/// invalid. Trailers of a response may be folded; the limit of a line applies to the unfolded
+/// field.
 fn trailers(input: &[u8], limits: &HeadLimits, may_fold: bool) -> Option<Option<usize>> {
     let mut rest = input;
     let (mut lines, mut field) = (0, 0);
@@ -168,7 +169,7 @@ fn trailers(input: &[u8], limits: &HeadLimits, may_fold: bool) -> Option<Option<
     Some(None)
 }
 
-/// Content in chunks of any size is the content again.
+/// Content encoded in chunks of any size decodes to the same content.
 fn check_encoded(content: &[u8]) {
     let mut body = Vec::new();
     for (chunk, size) in content.chunks(1 + content.len() / 3).zip(1..) {

@@ -1,4 +1,4 @@
-//! Messages of name servers: nothing is taken that does not belong to the name asked for.
+//! Messages of name servers: nothing is accepted that does not belong to the name of the query.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tidegate::dns::{
 };
 use tidegate::reactor::{Clock, VirtualClock};
 
-/// Any bytes as a message, as what comes to a look-up, and as the files of a resolver.
+/// Checks any bytes as a message, as the answer to a look-up, and as the files of a resolver.
 pub fn rules(message: &[u8]) {
     if let Ok(response) = Response::read(message) {
         check_names(&response);
@@ -45,7 +45,7 @@ fn check_names(response: &Response) {
     assert!(records.clone().all(|record| record.ttl <= i32::MAX.unsigned_abs()));
 }
 
-/// Addresses are those of the name at the end of the chain, and hold no longer than any part of it.
+/// Addresses belong to the name at the end of the chain, and expire no later than any record of it.
 fn check_verdict(response: &Response, kind: Kind) {
     let Resolution::Addresses { addresses, ttl } =
         Resolution::of(response, &response.name, kind, 0)
@@ -72,7 +72,7 @@ fn check_verdict(response: &Response, kind: Kind) {
     }
 }
 
-/// A look-up hears only what repeats its question and its id, and ends.
+/// A look-up accepts only messages that repeat its question and id, and ends.
 fn check_lookup(message: &[u8]) {
     let server = SocketAddr::from(([192, 0, 2, 53], 53));
     let times = Timeouts { attempt: Duration::from_secs(1), total: Duration::from_secs(5) };
@@ -80,14 +80,14 @@ fn check_lookup(message: &[u8]) {
     let mut now = VirtualClock::default().now().mono;
     let conf = ResolvConf { servers: vec![server], ..ResolvConf::default() };
     let servers = [Server::new(server)];
-    let mut lookup = Lookup::new("a.test", &conf, &servers, times).expect("this is a name");
+    let mut lookup = Lookup::new("a.test", &conf, &servers, times).expect("a name");
     for _ in 0..100 {
         while let Some(step) = lookup.step(now, &mut random) {
             match step {
                 LookupAction::Found(found) if found.complete => return,
                 LookupAction::Found(_) => {}
                 LookupAction::Ask(place, query) => {
-                    // As it is, and as if it were by somebody who has seen the query.
+                    // Received as it is, and as from a sender that has seen the query.
                     lookup.received(place, server, message);
                     let mut echo = message.to_vec();
                     let opt = 11 * usize::from(query.message[11]);
@@ -100,15 +100,15 @@ fn check_lookup(message: &[u8]) {
                 }
             }
         }
-        now = lookup.next_deadline().expect("it has begun");
+        now = lookup.next_deadline().expect("an open look-up has a deadline");
     }
-    panic!("it never ends");
+    panic!("the look-up does not end");
 }
 
 fn check_files(text: &[u8]) {
     let text = String::from_utf8_lossy(text);
     let hosts = Hosts::read(&text);
-    let localhost = hosts.get("localhost").expect("it is this machine");
+    let localhost = hosts.get("localhost").expect("localhost is always known");
     assert!(localhost.iter().all(|address| address.is_loopback()));
     let conf = ResolvConf::read(&text);
     assert!((1..=3).contains(&conf.servers.len()));

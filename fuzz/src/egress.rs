@@ -1,4 +1,4 @@
-//! Files of rules: what is read can be written, and rules that stand together decide as each alone.
+//! Files of rules: parsed rules can be written again, and rules together decide as each alone.
 
 use std::net::IpAddr;
 
@@ -7,17 +7,17 @@ use tidegate::access::{
     RuleSet, Scheme, read_rules,
 };
 
-/// More are not tried one by one.
+/// Limit of the lines that are checked one by one.
 const MANY: usize = 64;
 
-/// Any bytes as a file of rules.
+/// Checks any bytes as a file of rules.
 pub fn rules(text: &[u8]) {
     let Some(all) = set(text) else { return };
     let lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();
     let each: Vec<DestinationPolicy> = lines.iter().filter_map(|line| set(line)).collect();
-    assert_eq!(each.len(), lines.len(), "what is right together is right alone");
+    assert_eq!(each.len(), lines.len(), "a file is valid if and only if each line is");
     for line in &lines {
-        let line = std::str::from_utf8(line).expect("others were refused");
+        let line = std::str::from_utf8(line).expect("a valid line is UTF-8");
         if let Ok(rule) = line.parse::<Rule>() {
             let written = rule.to_string();
             assert_eq!(written.parse(), Ok(rule), "{written}");
@@ -33,13 +33,13 @@ pub fn rules(text: &[u8]) {
         match host {
             Host::Address(address) => compare(&all, &each, &host, address),
             Host::Name(_) => addresses.into_iter().for_each(|address| {
-                compare(&all, &each, &host, address.parse().expect("it is an address"));
+                compare(&all, &each, &host, address.parse().expect("an address"));
             }),
         }
     }
 }
 
-/// Hosts that are in the text, to be asked for.
+/// Returns hosts that occur in the text, to check requests for them.
 fn words(text: &[u8]) -> impl Iterator<Item = &str> {
     let words = text.split(|b| b" \t\r\n=,/".contains(b)).take(MANY);
     words.filter_map(|word| {
@@ -48,7 +48,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A policy that denies by default; lists that it names are empty.
+/// Creates a policy that denies by default. Lists that it names are empty.
 fn set(text: &[u8]) -> Option<DestinationPolicy> {
     let mut rules = RuleSet::default();
     rules.set_default(true, false);
@@ -58,14 +58,14 @@ fn set(text: &[u8]) -> Option<DestinationPolicy> {
     Some(DestinationPolicy { egress: rules.into(), ..DestinationPolicy::default() })
 }
 
-/// The first of the rules that fits decides.
+/// The first rule that matches decides.
 fn compare(all: &DestinationPolicy, each: &[DestinationPolicy], host: &Host, address: IpAddr) {
     let own = LocalAddresses::default();
     let fits = |rule: &&DestinationPolicy| {
         rule.rule_for(&asker(), (host, 80), Some(address), &own).is_some()
     };
     let first = each.iter().find(fits).map(|rule| judge(rule, host, address, &own));
-    // Where none fits, a port or an address is denied before the default is looked at, or by it.
+    // Without a matching rule, the request is denied by its port or address, or by the default.
     let together = judge(all, host, address, &own);
     match first {
         Some(Ok(())) => assert!(together.is_ok(), "{host} {address}: {together:?}"),
@@ -73,7 +73,7 @@ fn compare(all: &DestinationPolicy, each: &[DestinationPolicy], host: &Host, add
     }
 }
 
-/// Whether a request for `host`, which has that address, passes.
+/// Checks a request for `host`, which has the given address.
 pub(crate) fn judge(
     policy: &DestinationPolicy,
     host: &Host,

@@ -1,4 +1,4 @@
-//! The fields that a cache goes by: read so that doubt makes a response less cacheable.
+//! Fields that control the cache: any doubt makes a response less cacheable.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -11,10 +11,10 @@ use tidegate::cache::{
 use tidegate::http::{Fields, HeadLimits, Name, ServerCodec, ServerEvent, Status, date};
 use tidegate::time::Now;
 
-/// The largest number of seconds there is.
+/// Limit of seconds in a field.
 const MAX: Duration = Duration::from_secs(1 << 31);
 
-/// Any bytes as `Cache-Control`.
+/// Checks any bytes as `Cache-Control`.
 pub fn cache_control(data: &[u8]) {
     let Some(value) = value(data) else { return };
     let control = ResponseControl::of(&fields(&[(b"Cache-Control", value)]));
@@ -24,7 +24,7 @@ pub fn cache_control(data: &[u8]) {
     let request = RequestControl::of(&fields(&[(b"Cache-Control", value)]));
     assert!(request.max_age.is_none_or(|age| age <= MAX));
 
-    // What is said behind it on a line of its own is heard, however odd it is.
+    // A directive on a further line takes effect, however malformed the line before is.
     let with = |more: &'static [u8]| {
         ResponseControl::of(&fields(&[(b"Cache-Control", value), (b"cache-control", more)]))
     };
@@ -36,14 +36,14 @@ pub fn cache_control(data: &[u8]) {
     assert!(control.private == Scope::All || cache::withheld(&named).contains(b"X-Named"));
 }
 
-/// Any bytes as a date: what can be read can be written, and is the same then.
+/// Checks any bytes as a date: a parsed date can be written, and parses to the same time again.
 pub fn dates(data: &[u8]) {
     let Some(time) = date::parse_relaxed(data) else { return };
     assert_eq!(date::parse(date::format(time).as_bytes()), Some(time));
     assert!(date::parse(data).is_none_or(|strictly| strictly == time));
 }
 
-/// A line of `Vary`, and lines of two requests: who asks the same is answered the same.
+/// Checks a line of `Vary` and lines of two requests: equal requests select the same response.
 pub fn vary(data: &[u8]) {
     let mut lines = data.split(|&byte| byte == b'\n');
     let (Some(vary), Some(one), Some(other)) = (lines.next(), lines.next(), lines.next()) else {
@@ -58,8 +58,9 @@ pub fn vary(data: &[u8]) {
             return;
         };
         let Some(selection) = Selection::of(&response, &mut one) else { return };
-        assert!(selection.fits(&mut one), "a response answers the request it was made for");
-        let theirs = Selection::of(&response, &mut other).expect("that is the response's matter");
+        assert!(selection.fits(&mut one), "a response fits its own request");
+        let theirs =
+            Selection::of(&response, &mut other).expect("selection depends on the response alone");
         let same = selection.is_same(&theirs);
         assert_eq!(same, theirs.is_same(&selection));
         assert!(!same || (selection.fits(&mut other) && theirs.fits(&mut one)));
@@ -67,7 +68,7 @@ pub fn vary(data: &[u8]) {
     }
 }
 
-/// Any bytes as `CDN-Cache-Control`: what is no dictionary says nothing at all.
+/// Checks any bytes as `CDN-Cache-Control`: a value that is not a dictionary has no effect.
 pub fn structured_field(data: &[u8]) {
     let Some(value) = value(data) else { return };
     let plain: (&[u8], &[u8]) = (b"Cache-Control", b"max-age=7");
@@ -93,18 +94,18 @@ fn storable(fields: &Fields) -> Result<Storable, NotStored> {
         sent: mono,
         now: Now { mono, wall: UNIX_EPOCH + Duration::from_secs(1_767_225_600) },
     };
-    let mut request = request(b"", RequestRules::default()).expect("it has no lines of its own");
+    let mut request = request(b"", RequestRules::default()).expect("a request without own lines");
     cache::storable(&mut request, &response)
 }
 
-/// One instant, the same for all.
+/// Returns the same instant in every call.
 fn origin_of_time() -> Instant {
     static ORIGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     #[expect(clippy::disallowed_methods, reason = "no time passes in these rules")]
     *ORIGIN.get_or_init(Instant::now)
 }
 
-/// What can be the value of a field.
+/// Returns `data` if it is valid as a field value.
 fn value(data: &[u8]) -> Option<&[u8]> {
     let legal = |&byte: &u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
     data.iter().all(legal).then(|| data.trim_ascii())
@@ -116,7 +117,8 @@ fn fields(lines: &[(&[u8], &[u8])]) -> Fields {
     fields
 }
 
-/// A request whose `Accept`, `Accept-Language`, `Connection` and `Accept-Encoding` are parts of `data`.
+/// Creates a request whose `Accept`, `Accept-Language`, `Connection` and `Accept-Encoding` are
+/// parts of `data`.
 fn request(data: &[u8], rules: RequestRules) -> Option<Presented> {
     let mut parts = data.split(|&byte| byte == b'|');
     let mut line = |name: &[u8]| match parts.next() {

@@ -1,4 +1,4 @@
-//! Heads: accepted exactly if the reference accepts them, and kept as they came.
+//! Heads: accepted if and only if the reference accepts them, and kept unchanged.
 
 use tidegate::http::{
     Authority, ClientCodec, ClientEvent, Field, Fields, Form, Framing, HeadLimits, HeadWriter,
@@ -7,14 +7,14 @@ use tidegate::http::{
 
 use super::reference::{self, Reading};
 
-/// The head of a request, at the start of the input.
+/// Checks the head of a request at the start of the input.
 pub fn request(input: &[u8]) {
     let limits = HeadLimits::default();
     let mut codec = ServerCodec::new();
     let read = codec.decode(input, &limits);
     match reference::request(input) {
-        Reading::Refused => assert!(read.is_err(), "the reference refuses it"),
-        Reading::Incomplete => assert!(!matches!(read, Ok((_, Some(_)))), "it is not complete"),
+        Reading::Refused => assert!(read.is_err(), "the reference rejects it"),
+        Reading::Incomplete => assert!(!matches!(read, Ok((_, Some(_)))), "incomplete head"),
         Reading::Head { head: expected, length } => {
             let Ok((used, Some(ServerEvent::Request(head)))) = read else {
                 panic!("the reference reads {expected:?}, the codec {read:?}");
@@ -31,13 +31,13 @@ pub fn request(input: &[u8]) {
     }
 }
 
-/// The head of a response, at the start of the input.
+/// Checks the head of a response at the start of the input.
 pub fn response(input: &[u8]) {
     for method in [Method::Get, Method::Head] {
         let read = ClientCodec::new(method).decode(input, &HeadLimits::default());
         match reference::response(input, method == Method::Head) {
-            Reading::Refused => assert!(read.is_err(), "the reference refuses it"),
-            Reading::Incomplete => assert!(!matches!(read, Ok((_, Some(_)))), "it is incomplete"),
+            Reading::Refused => assert!(read.is_err(), "the reference rejects it"),
+            Reading::Incomplete => assert!(!matches!(read, Ok((_, Some(_)))), "incomplete head"),
             Reading::Head { head: expected, length } => {
                 let Ok((used, Some(ClientEvent::Interim(head) | ClientEvent::Response(head)))) =
                     read
@@ -56,20 +56,20 @@ pub fn response(input: &[u8]) {
     }
 }
 
-/// What holds for any request that was accepted.
+/// Checks properties of every accepted request.
 pub fn check_request(head: &RequestHead, limits: &HeadLimits) {
     check_wire(head.fields());
     check_parts(head);
     assert!(head.version() == Version::Http10 || head.fields().has(Name::Host));
     assert!(head.fields().all(Name::Host).count() <= 1);
     check_framing(head.fields(), head.framing() == Framing::Chunked);
-    assert_ne!(head.framing(), Framing::Close, "a request has an end");
+    assert_ne!(head.framing(), Framing::Close, "a request never ends with the connection");
     let again = write_request(head);
     let limits =
         HeadLimits { head: usize::MAX, field: usize::MAX, start_line: usize::MAX, ..*limits };
     let Ok((used, Some(ServerEvent::Request(read)))) = ServerCodec::new().decode(&again, &limits)
     else {
-        panic!("what was read can be written and read: {}", again.escape_ascii());
+        panic!("a parsed head can be written and parsed: {}", again.escape_ascii());
     };
     assert_eq!(used, again.len());
     assert_eq!((read.method(), read.method_name()), (head.method(), head.method_name()));
@@ -80,7 +80,7 @@ pub fn check_request(head: &RequestHead, limits: &HeadLimits) {
     assert_eq!(lines(read.fields()), lines(head.fields()));
 }
 
-/// What holds for any response, to a request with `method`, that was accepted.
+/// Checks properties of every accepted response to a request with `method`.
 pub fn check_response(head: &ResponseHead, method: Method) {
     check_wire(head.fields());
     let bodiless = method == Method::Head || head.status().is_bodiless();
@@ -99,7 +99,7 @@ pub fn check_response(head: &ResponseHead, method: Method) {
     let Ok((used, Some(ClientEvent::Interim(read) | ClientEvent::Response(read)))) =
         ClientCodec::new(method).decode(&again, &limits)
     else {
-        panic!("what was read can be written and read: {}", again.escape_ascii());
+        panic!("a parsed head can be written and parsed: {}", again.escape_ascii());
     };
     assert_eq!(used, again.len());
     assert_eq!((read.status(), read.reason()), (head.status(), head.reason()));
@@ -108,21 +108,21 @@ pub fn check_response(head: &ResponseHead, method: Method) {
     assert_eq!(lines(read.fields()), lines(head.fields()));
 }
 
-/// The head written anew.
+/// Writes the head again.
 pub fn write_request(head: &RequestHead) -> Vec<u8> {
     let mut out = Vec::new();
     let mut writer = HeadWriter::request(&mut out, head.method_name(), head.target());
     writer.copy_if(head.fields(), |_| true);
     writer.end();
     if head.version() == Version::Http10 {
-        // The writer speaks 1.1 only.
+        // The writer always writes HTTP/1.1.
         let line_end = out.iter().position(|&b| b == b'\r').expect("a head has lines");
         out[line_end - 1] = b'0';
     }
     out
 }
 
-/// The head written anew.
+/// Writes the head again.
 pub fn write_response(head: &ResponseHead) -> Vec<u8> {
     let mut out = Vec::new();
     let mut writer = HeadWriter::response(&mut out, head.status(), head.reason());
@@ -134,13 +134,13 @@ pub fn write_response(head: &ResponseHead) -> Vec<u8> {
     out
 }
 
-/// Names and values in their order.
+/// Returns names and values in their order.
 pub fn lines(fields: &Fields) -> Vec<(Vec<u8>, Vec<u8>)> {
     fields.iter().map(|field| (field.name.to_vec(), field.value.to_vec())).collect()
 }
 
-/// The bytes of a head hold no end of line that another reader could see elsewhere, and the fields
-/// are found by name as by looking at each.
+/// The bytes of a head have no end of line that another parser could see elsewhere. Finding fields
+/// by name agrees with searching all of them.
 fn check_wire(fields: &Fields) {
     let wire = fields.wire();
     assert!(wire.ends_with(b"\r\n\r\n"));
@@ -162,18 +162,21 @@ fn check_wire(fields: &Fields) {
     }
 }
 
-/// At most one field tells the length.
+/// At most one field determines the length.
 fn check_framing(fields: &Fields, may_be_chunked: bool) {
     let lengths = fields.all(Name::ContentLength).count();
     assert!(lengths <= 1);
     assert!(lengths == 0 || !fields.has(Name::TransferEncoding));
     for value in fields.all(Name::TransferEncoding).filter(|_| !may_be_chunked) {
         let mut words = value.split(|b| b", \t;=\"".contains(b));
-        assert!(!words.any(|word| word.eq_ignore_ascii_case(b"chunked")), "it is, or is refused");
+        assert!(
+            !words.any(|word| word.eq_ignore_ascii_case(b"chunked")),
+            "chunked content is framed so, or rejected"
+        );
     }
 }
 
-/// The parts of a target make up the whole.
+/// The parts of a target add up to the whole.
 fn check_parts(head: &RequestHead) {
     let target = head.target();
     let rest = match head.form() {
@@ -187,11 +190,11 @@ fn check_parts(head: &RequestHead) {
         }
         Form::Authority => {
             assert_eq!(head.method(), Method::Connect);
-            behind_authority(target, head.authority().expect("named"))
+            behind_authority(target, head.authority().expect("an authority"))
         }
         Form::Absolute => {
             let rest = target.strip_prefix(head.scheme()).and_then(|r| r.strip_prefix("://"));
-            behind_authority(rest.expect("a scheme"), head.authority().expect("named"))
+            behind_authority(rest.expect("a scheme"), head.authority().expect("an authority"))
         }
     };
     assert_eq!(rest, head.path_and_query());
@@ -199,7 +202,7 @@ fn check_parts(head: &RequestHead) {
 }
 
 fn behind_authority<'a>(text: &'a str, authority: Authority<'_>) -> &'a str {
-    let rest = text.strip_prefix(authority.host).expect("the host comes first");
+    let rest = text.strip_prefix(authority.host).expect("the host is the beginning");
     let Some(behind_colon) = rest.strip_prefix(':') else {
         assert_eq!(authority.port, None);
         return rest;

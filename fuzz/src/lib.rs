@@ -1,5 +1,5 @@
-//! What must hold for any input of the parsers. Each fuzz target is one of these functions; the
-//! tests of the proxy call them too, on the corpora, with a stable compiler.
+//! Rules that hold for any input of the parsers. Each fuzz target is one of these functions. The
+//! tests of the proxy call them on the corpora, too, with a stable compiler.
 
 pub mod authorization;
 pub mod busy_table;
@@ -17,10 +17,10 @@ pub mod spelling;
 pub mod stream;
 pub mod target;
 
-/// What holds for any input.
+/// A function that panics unless its rules hold for the input.
 pub type Rule = fn(&[u8]);
 
-/// The targets, by the names of their programs and corpora.
+/// Targets, with the names of their programs and corpora.
 pub const TARGETS: [(&str, Rule); 19] = [
     ("request_head", heads::request),
     ("response_head", heads::response),

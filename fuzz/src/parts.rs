@@ -1,16 +1,16 @@
-//! Parts of content, beside a naive list of what was added.
+//! Stored parts of content, compared with a naive list of intervals.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use tidegate::cache::{Content, Extents, SharedContent};
 
-/// Bytes of the whole.
+/// Length of the whole content in bytes.
 const LENGTH: u64 = 1000;
-/// Parts that are kept.
+/// Limit of the stored parts.
 const MOST: usize = 64;
 
-/// Parts as intervals.
+/// Stored parts as intervals.
 #[derive(Default)]
 struct Naive(Vec<(u64, u64)>);
 
@@ -48,7 +48,7 @@ impl Naive {
     }
 }
 
-/// The byte at an offset.
+/// Returns the byte at an offset.
 fn byte(at: u64) -> u8 {
     (at % 251).to_le_bytes()[0]
 }
@@ -61,7 +61,7 @@ fn content(first: u64, end: u64, piece: usize) -> Content {
     content
 }
 
-/// Any bytes as parts that are added: where each begins, how long it is, and in what pieces it comes.
+/// Checks any bytes as parts to add: their beginnings, lengths and pieces.
 pub fn rules(data: &[u8]) {
     let mut extents = Extents::of(Content::default(), LENGTH);
     let mut naive = Naive::default();
@@ -70,7 +70,7 @@ pub fn rules(data: &[u8]) {
         let first = u64::from(u16::from_le_bytes([step[0], step[1]])) % LENGTH;
         let end = LENGTH.min(first + u64::from(step[2]));
         if step[3] == 0 {
-            copies.push(extents.clone()); // what shares the parts must not see what is added
+            copies.push(extents.clone()); // copies must not see later parts
         }
         let part = SharedContent::of(content(first, end, 1 + usize::from(step[3] % 32)));
         extents.add(&Arc::new(part));
@@ -97,7 +97,7 @@ fn check(extents: &Extents, naive: &Naive) {
     }
     for &(first, end) in &naive.0 {
         let bytes: Vec<u8> = extents.from(first).flatten().copied().collect();
-        assert!(bytes.into_iter().eq((first..end).map(byte)), "no byte is wrong");
+        assert!(bytes.into_iter().eq((first..end).map(byte)), "all bytes are right");
         let inner = extents.part(first, end);
         assert_eq!((inner.start(), inner.end()), (first, end));
     }

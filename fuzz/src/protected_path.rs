@@ -1,14 +1,14 @@
-//! Protected paths: whatever an origin may take for one is not taken for another here.
+//! Protected paths: a path that an origin may take for a protected one is never taken for another.
 
 use tidegate::auth::{PathMatch, PathPrefix, match_path};
 
-/// Any bytes as a path, as several origins read it.
+/// Checks any bytes as a path, as several origins interpret it.
 pub fn rules(path: &[u8]) {
     let Ok(path) = std::str::from_utf8(path) else { return };
     if path.contains('?') || !path.starts_with('/') {
         return;
     }
-    let prefix = |text: &str| -> PathPrefix { text.parse().expect("it is a prefix") };
+    let prefix = |text: &str| -> PathPrefix { text.parse().expect("a prefix") };
     let alone = match_path(path, &[prefix("/admin")]);
     let beside = match_path(path, &[prefix("/"), prefix("/admin")]);
     match alone {
@@ -27,17 +27,17 @@ pub fn rules(path: &[u8]) {
 
 type Read = fn(Vec<u8>) -> Vec<u8>;
 
-/// How some origins read a path.
+/// Ways in which origins interpret a path.
 const ORIGINS: [(&str, Read); 9] = [
-    ("one that leaves it as it is", |path| path),
-    ("one that resolves, then decodes", |path| decode(&resolve(&path))),
-    ("one that decodes, then resolves", |path| resolve(&decode(&path))),
-    ("one that decodes twice", |path| resolve(&decode(&decode(&path)))),
-    ("one that merges slashes", |path| resolve(&merge(&decode(&merge(&path))))),
-    ("one with parameters", |path| resolve(&decode(&parameters(&path)))),
-    ("one with parameters that decodes first", |path| resolve(&parameters(&decode(&path)))),
-    ("one of another system", |path| resolve(&slashes(&decode(&path))).to_ascii_lowercase()),
-    ("one that decodes names", |path| {
+    ("an origin that leaves it as it is", |path| path),
+    ("an origin that resolves, then decodes", |path| decode(&resolve(&path))),
+    ("an origin that decodes, then resolves", |path| resolve(&decode(&path))),
+    ("an origin that decodes twice", |path| resolve(&decode(&decode(&path)))),
+    ("an origin that merges slashes", |path| resolve(&merge(&decode(&merge(&path))))),
+    ("an origin with parameters", |path| resolve(&decode(&parameters(&path)))),
+    ("an origin with parameters that decodes first", |path| resolve(&parameters(&decode(&path)))),
+    ("an origin of another system", |path| resolve(&slashes(&decode(&path))).to_ascii_lowercase()),
+    ("an origin that decodes names", |path| {
         let names = path.split(|&byte| byte == b'/').map(decode);
         let mut out: Vec<Vec<u8>> = Vec::new();
         for name in names.skip(1) {

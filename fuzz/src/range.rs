@@ -1,10 +1,10 @@
-//! Byte ranges: what is selected is asked for, lies within the content, and comes once.
+//! Byte ranges: selected parts were requested, lie within the content, and do not overlap.
 
 use tidegate::http::cond::Validators;
 use tidegate::http::range::{self, Part, Selected};
 use tidegate::http::{Fields, Multipart};
 
-/// Any bytes as `Range` and as `Content-Range`.
+/// Checks any bytes as `Range` and as `Content-Range`.
 pub fn rules(value: &[u8]) {
     check_part(value);
     let request = fields(b"Range", value);
@@ -19,7 +19,7 @@ pub fn rules(value: &[u8]) {
         let within: Vec<(u64, u64)> =
             ranges.iter().filter_map(|range| range.within(length)).collect();
         match selected {
-            Selected::Whole => panic!("nothing forbids a part"),
+            Selected::Whole => panic!("a valid range selects parts"),
             Selected::Nothing => assert!(within.is_empty()),
             Selected::Parts(parts) => {
                 check_selected(&parts, &within, length);
@@ -40,10 +40,10 @@ fn check_selected(parts: &[(u64, u64)], asked: &[(u64, u64)], length: u64) {
     let inside = |&(first, end): &(u64, u64)| {
         parts.iter().filter(|part| part.0 <= first && end <= part.1).count() == 1
     };
-    assert!(asked.iter().all(inside), "what is asked for comes, and once");
+    assert!(asked.iter().all(inside), "each requested range lies in one part");
     for &(first, end) in parts {
-        assert!(asked.iter().any(|range| range.0 == first), "a part begins with a range");
-        assert!(asked.iter().any(|range| range.1 == end), "and ends with one");
+        assert!(asked.iter().any(|range| range.0 == first), "a part begins where a range does");
+        assert!(asked.iter().any(|range| range.1 == end), "a part ends where a range does");
     }
     let mut sorted = parts.to_vec();
     sorted.sort_unstable();
@@ -62,7 +62,7 @@ fn check_multipart(parts: Vec<(u64, u64)>, length: u64) {
     assert!(written.eq(parts.into_iter().chain([(0, 0)])));
 }
 
-/// What a `Content-Range` is read as can be written, and is read as the same again.
+/// A `Content-Range` that was parsed can be written, and parses to the same part again.
 fn check_part(value: &[u8]) {
     let Some(part) = Part::of(&fields(b"Content-Range", value)) else { return };
     assert!(part.first < part.end && part.end <= part.length);

@@ -1,6 +1,6 @@
-//! The rules for heads a second time: slow, simple, and without the crate's own parts.
+//! The rules for heads a second time: slow, simple, and without code of the crate.
 
-/// What the start of a stream is.
+/// Result of parsing the start of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reading<T> {
     Head { head: T, length: usize },
@@ -8,7 +8,7 @@ pub enum Reading<T> {
     Refused,
 }
 
-/// How a message is framed.
+/// Framing of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     None,
@@ -17,7 +17,7 @@ pub enum Framing {
     Close,
 }
 
-/// A field line.
+/// A field line: name and value.
 pub type Line = (Vec<u8>, Vec<u8>);
 
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Response {
     pub framing: Framing,
 }
 
-/// The request at the start of `input`, after at most one empty line.
+/// Parses the request at the start of `input`, after at most one empty line.
 pub fn request(input: &[u8]) -> Reading<Request> {
     let skipped = if input.starts_with(b"\r\n") { 2 } else { 0 };
     match section(&input[skipped..]) {
@@ -50,7 +50,7 @@ pub fn request(input: &[u8]) -> Reading<Request> {
     }
 }
 
-/// The response at the start of `input`, to GET or to HEAD.
+/// Parses the response at the start of `input`, to a HEAD request or another.
 pub fn response(input: &[u8], to_head: bool) -> Reading<Response> {
     match section(input) {
         None => Reading::Incomplete,
@@ -61,7 +61,7 @@ pub fn response(input: &[u8], to_head: bool) -> Reading<Response> {
     }
 }
 
-/// What comes before the first empty line.
+/// Returns the bytes before the first empty line.
 fn section(input: &[u8]) -> Option<&[u8]> {
     let end = input.windows(4).position(|four| four == b"\r\n\r\n")?;
     Some(&input[..end])
@@ -112,7 +112,7 @@ fn parse_response(section: &[u8], to_head: bool) -> Option<Response> {
     Some(Response { minor, status, reason: reason.to_vec(), lines, framing })
 }
 
-/// The head of a response with spaces in place of the line ends within fields. The first field cannot
+/// Replaces the line ends within folded fields of a response by spaces. The first field cannot
 /// continue another.
 fn without_folds(section: &[u8]) -> Option<Vec<u8>> {
     let mut out = section.to_vec();
@@ -128,7 +128,7 @@ fn without_folds(section: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The lines of a response with one plain `Content-Length` in place of equal ones.
+/// Replaces equal values of `Content-Length` in a response by a single one.
 fn with_one_length(lines: Vec<Line>) -> Option<Vec<Line>> {
     let said = values(&lines, "content-length").join(&b',');
     let mut numbers = said.split(|&b| b == b',').map(trim);
@@ -150,8 +150,8 @@ fn with_one_length(lines: Vec<Line>) -> Option<Vec<Line>> {
     Some(out)
 }
 
-/// The start line and the field lines, if they are well-formed and not too long. Only in a response
-/// may white space follow a name.
+/// Splits a head into start line and field lines, if they are well-formed and within the limits.
+/// White space may follow a name in a response only.
 fn split_lines(section: &[u8], start_line: usize, response: bool) -> Option<(Vec<u8>, Vec<Line>)> {
     if section.len() + 4 > 64 * 1024 {
         return None;
@@ -217,7 +217,8 @@ fn has_good_expectation(lines: &[Line], minor: u8) -> bool {
     minor == 0 || elements.all(|e| e.eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// `Some(None)` if there is none.
+/// Returns the framing by `Transfer-Encoding`; `Some(None)` without the field, `None` if it is
+/// invalid.
 fn transfer_encoding(lines: &[Line], minor: u8) -> Option<Option<Framing>> {
     let all = values(lines, "transfer-encoding");
     if all.is_empty() {
@@ -249,7 +250,7 @@ fn codings_are_known(lines: &[Line]) -> bool {
     all.split(',').map(str::trim).all(|coding| coding.is_empty() || known.contains(&coding))
 }
 
-/// `Some(None)` if there is none.
+/// Returns the value of `Content-Length`; `Some(None)` without the field, `None` if it is invalid.
 fn content_length(lines: &[Line]) -> Option<Option<u64>> {
     match values(lines, "content-length")[..] {
         [] => Some(None),
@@ -261,10 +262,10 @@ fn content_length(lines: &[Line]) -> Option<Option<u64>> {
     }
 }
 
-/// Characters of a target beside letters and digits.
+/// Characters of a target other than letters and digits.
 const CHARACTERS: &str = "-._~:/?[]@!$&'()*+,;=%|{}^`\\";
 
-/// A target of a request with `method`.
+/// Returns true if `target` is valid in a request with `method`.
 pub fn is_target(target: &[u8], method: &str) -> bool {
     let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || CHARACTERS.contains(c);
     if !std::str::from_utf8(target).is_ok_and(|target| target.chars().all(allowed)) {
@@ -293,7 +294,7 @@ fn is_absolute(target: &[u8]) -> bool {
         && is_authority(&rest[..path])
 }
 
-/// A host, and perhaps a port.
+/// Returns true if `text` is a host with an optional port.
 pub fn is_authority(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
     let (host, port) = match text.rsplit_once(':') {
@@ -318,7 +319,7 @@ fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&b| good(b))
 }
 
-/// What may stand in a field value or a reason phrase.
+/// Returns true if `byte` is allowed in a field value or reason phrase.
 const fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }

@@ -1,5 +1,5 @@
-//! Response streams on reused connections: no byte that the origin sent before a request reached it
-//! is in the answer to that request.
+//! Responses on reused connections: bytes that the origin sent before a request reached it are
+//! never part of the response to that request.
 
 use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
@@ -16,13 +16,14 @@ use tidegate::reactor::{App, Arena, Driven, Event, Listener, Reactor, SocketId, 
 
 const PROXY: &str = "203.0.113.1:3128";
 const ORIGIN: &str = "198.51.100.1:80";
-/// In the input: stands for a byte that tells which request was answered last.
+/// Byte of the input that is replaced by the tag of the present request.
 const TAG: u8 = b'#';
-/// In the input: what follows comes a moment later, or as the answer to the next request.
+/// Byte of the input after which the rest is sent a moment later.
 const LATER: u8 = 0xfe;
+/// Byte of the input after which the rest is the response to the next request.
 const NEXT: u8 = 0xff;
 const MAX_REQUESTS: usize = 8;
-/// The tags of all requests; no other byte that the origin sends is one.
+/// Tags of all requests. No other byte that the origin sends is one of them.
 const TAGS: std::ops::Range<u8> = 0xa0..0xa8;
 const METHODS: [&str; 4] = ["GET", "HEAD", "GET", "POST"];
 
@@ -53,7 +54,7 @@ impl App for Watched {
     fn handle(&mut self, _: &mut Reactor<()>, _: Event<()>) {}
 }
 
-/// The proxy, and a host that is client and origin at once.
+/// The proxy, and a host that acts as both client and origin.
 struct Stage {
     network: Network,
     proxy: Reactor<Mail>,
@@ -61,7 +62,7 @@ struct Stage {
     outside: Reactor<()>,
     owner: Token,
     listener: Listener,
-    /// The origin's side of connections, the newest last.
+    /// Connections on the origin's side, the newest last.
     connections: Vec<(SocketId, Vec<u8>)>,
 }
 
@@ -90,7 +91,7 @@ impl Stage {
         Self { network, proxy, worker, outside, owner, listener, connections: Vec::new() }
     }
 
-    /// Turns both until nothing happens; the origin takes in what has come.
+    /// Turns both hosts until nothing happens, while the origin accepts and receives.
     fn settle(&mut self) {
         loop {
             let here = self.proxy.turn(&mut self.worker, Some(Duration::ZERO)).unwrap();
@@ -111,7 +112,7 @@ impl Stage {
         }
     }
 
-    /// The origin's connection on which a request waits, if there is one.
+    /// Returns the origin's connection with a waiting request, if any.
     fn take_request(&mut self) -> Option<SocketId> {
         let waiting = self.connections.iter_mut().find(|(_, received)| !received.is_empty())?;
         waiting.1.clear();
@@ -120,13 +121,13 @@ impl Stage {
 
     fn send(&mut self, io: SocketId, bytes: &[u8]) {
         if !bytes.is_empty() {
-            let _ = self.outside.send(io, &[IoSlice::new(bytes)]); // it may be closed by now
+            let _ = self.outside.send(io, &[IoSlice::new(bytes)]); // the connection may be closed
         }
         self.settle();
     }
 }
 
-/// Appends what has come; whether the stream goes on.
+/// Appends received bytes. Returns true while the stream is open.
 fn receive(reactor: &mut Reactor<()>, io: SocketId, into: &mut Vec<u8>) -> bool {
     loop {
         into.reserve(4096);
@@ -138,7 +139,7 @@ fn receive(reactor: &mut Reactor<()>, io: SocketId, into: &mut Vec<u8>) -> bool 
     }
 }
 
-/// One client asks again and again; each time the origin sends the next piece of the input.
+/// Sends requests of one client, each answered by the origin with the next piece of the input.
 pub fn rules(input: &[u8]) {
     let mut stage = Stage::new();
     let mut client = None;
@@ -166,7 +167,7 @@ pub fn rules(input: &[u8]) {
             if let Some(origin) = origin {
                 stage.send(origin, &part);
             }
-            // A request that goes out once more is answered from the same piece on.
+            // A request that the proxy repeats is answered by the rest of the same piece.
             origin = stage.take_request().or(origin);
             stage.network.advance(Duration::from_millis(200));
             stage.settle();
@@ -182,7 +183,7 @@ pub fn rules(input: &[u8]) {
     }
 }
 
-/// No content of an answer has the tag of another request's.
+/// The content of a response never contains the tag of another request.
 fn judge(answer: &[u8], method: &str, tag: u8) {
     for byte in content(answer, method).0 {
         assert!(!TAGS.contains(&byte) || byte == tag, "{}", answer.escape_ascii());
@@ -193,7 +194,7 @@ fn is_whole(answer: &[u8], method: &str) -> bool {
     content(answer, method).1
 }
 
-/// The content of an answer of the origin's, and whether that is whole.
+/// Returns the content of a response of the origin, and true if the response is complete.
 fn content(answer: &[u8], method: &str) -> (Vec<u8>, bool) {
     let method = if method == "HEAD" { Method::Head } else { Method::Get };
     let mut codec = ClientCodec::new(method);

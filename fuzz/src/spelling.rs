@@ -1,4 +1,4 @@
-//! Hosts as they are written: what any resolver could take for an address is never a name.
+//! Spellings of hosts: text that a resolver could take for an address is never a name.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,31 +6,35 @@ use tidegate::access::{AddressClass, DestinationPolicy, Host, LocalAddresses};
 
 use super::egress::judge;
 
-/// Any text as a host.
+/// Checks any text as a host.
 pub fn rules(text: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     let read = Host::parse(text).ok();
     assert_eq!(read, model(text), "{text:?}");
     let Some(host) = read else { return };
-    assert_eq!(Host::parse(&host.to_string()).as_ref(), Ok(&host), "what is shown is read alike");
+    assert_eq!(
+        Host::parse(&host.to_string()).as_ref(),
+        Ok(&host),
+        "a written host parses to the same host"
+    );
     match host {
         Host::Name(_) => {
             for variant in [text, text.trim_end_matches('.')] {
-                assert_eq!(aton(variant), None, "an address is no name");
-                assert!(variant.parse::<IpAddr>().is_err(), "an address is no name");
+                assert_eq!(aton(variant), None, "an address is not a name");
+                assert!(variant.parse::<IpAddr>().is_err(), "an address is not a name");
             }
         }
         Host::Address(address) => {
             if let Ok(plain) = text.parse::<IpAddr>() {
-                assert_eq!(address, plain, "what everybody writes means what it says");
+                assert_eq!(address, plain, "the usual spelling keeps its meaning");
             }
             check_judgement(&host, address);
         }
     }
 }
 
-/// What is not global is denied, here and on a machine that has no addresses; what is mapped is
-/// judged as what it maps.
+/// Addresses that are not global are denied, on this machine and on one without addresses.
+/// IPv4-mapped addresses are classified as the IPv4 address.
 fn check_judgement(host: &Host, address: IpAddr) {
     let policy = DestinationPolicy::default();
     let class = AddressClass::of(address);
@@ -45,7 +49,7 @@ fn check_judgement(host: &Host, address: IpAddr) {
     }
 }
 
-/// What a host means, said in another way than by the parser.
+/// Parses a host in another way than the crate does.
 fn model(text: &str) -> Option<Host> {
     if let Some(inner) = text.strip_prefix('[') {
         let (inner, after) = inner.split_once(']')?;
@@ -59,7 +63,7 @@ fn model(text: &str) -> Option<Host> {
         (1..64).contains(&label.len()) && label.chars().all(known)
     });
     if !well_formed || name.len() > 253 {
-        return None; // also of numbers, which others may read
+        return None; // even for numbers that other parsers accept
     }
     if let Some(v4) = aton(&name) {
         return Some(Host::Address(v4.into()));
@@ -73,8 +77,8 @@ fn model(text: &str) -> Option<Host> {
     (!numeric).then_some(Host::Name(name))
 }
 
-/// `inet_aton(3)` as the BSDs have it, which differ from others only in that they read `0x` as 0:
-/// one pass over the characters, a number at a time.
+/// Parses as `inet_aton(3)` of the BSDs, which differs from others only in reading `0x` as 0: one
+/// pass over the characters, number by number.
 fn aton(text: &str) -> Option<Ipv4Addr> {
     let mut rest = text.as_bytes();
     let mut parts: Vec<u64> = Vec::new();

@@ -1,4 +1,4 @@
-//! Whole streams: what comes out does not depend on how the bytes come in.
+//! Whole streams: the result does not depend on how the bytes are divided.
 
 use tidegate::http::{
     ClientCodec, ClientEvent, Fields, HeadLimits, Method, ParseError, RequestHead, ResponseHead,
@@ -7,7 +7,7 @@ use tidegate::http::{
 
 use super::heads;
 
-/// What a codec has said, with content that comes in a row as one.
+/// Event of a codec, with adjacent content joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Request(Box<RequestHead>),
@@ -17,19 +17,19 @@ pub enum Event {
     End(Option<Fields>),
 }
 
-/// Where a stream has led.
+/// Result of reading a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     Refused(ParseError),
-    /// All has come and more is needed, after so many bytes that were used.
+    /// The input ended within a message, after so many bytes were used.
     Pending(usize),
-    /// What follows these bytes is no HTTP, or nobody's.
+    /// The bytes after this position are not HTTP, or belong to no request.
     Left(usize),
-    /// All has come, and its end is the end of the last message.
+    /// The end of the stream is the end of the last message.
     Closed,
 }
 
-/// All that came of a stream.
+/// All events of a stream, and its ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     pub events: Vec<Event>,
@@ -37,7 +37,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The content of all messages.
+    /// Returns the content of all messages.
     pub fn content(&self) -> Vec<u8> {
         let content = |event: &Event| match event {
             Event::Content(bytes) => bytes.clone(),
@@ -54,12 +54,12 @@ impl Run {
     }
 }
 
-/// How content reaches whoever reads it.
+/// Path of content from the input to the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// All of it through the codec.
+    /// All content passes through the codec.
     Decoded,
-    /// Past the codec wherever that allows it.
+    /// Content bypasses the codec wherever that is allowed.
     Direct,
 }
 
@@ -72,9 +72,9 @@ trait Side {
     ) -> Result<(usize, Option<Event>), ParseError>;
     fn content_left(&self) -> u64;
     fn skip_content(&mut self, n: u64);
-    /// Whether HTTP follows on `event`.
+    /// Returns true if HTTP follows on `event`.
     fn goes_on(&mut self, event: &Event) -> bool;
-    /// What the end of the stream after `used` bytes means.
+    /// Returns the meaning of the end of the stream after `used` bytes.
     fn end(&mut self, used: usize) -> Ending;
 }
 
@@ -141,7 +141,7 @@ impl Side for Origin {
         self.codec.skip_content(n);
     }
 
-    /// The same request again, if the connection bears it.
+    /// The same request follows again, if the connection can be reused.
     fn goes_on(&mut self, event: &Event) -> bool {
         if !matches!(event, Event::End(_)) {
             return true;
@@ -159,12 +159,12 @@ impl Side for Origin {
     }
 }
 
-/// What comes of a client's stream that is cut at `cuts`, which rise.
+/// Reads a client's stream, divided at the ascending positions `cuts`.
 pub fn requests(input: &[u8], cuts: &[usize], limits: &HeadLimits, reading: Reading) -> Run {
     run(&mut Client(ServerCodec::new()), input, cuts, limits, reading)
 }
 
-/// What comes of an origin's stream, to requests with `method`, that is cut at `cuts`.
+/// Reads an origin's responses to requests with `method`, divided at `cuts`.
 pub fn responses(
     method: Method,
     input: &[u8],
@@ -188,7 +188,7 @@ fn run(
         if reading == Reading::Direct && used == have {
             let n = side.content_left().min((cut - have) as u64);
             side.skip_content(n);
-            let direct = &input[used..][..usize::try_from(n).expect("no more than there is")];
+            let direct = &input[used..][..usize::try_from(n).expect("at most the input")];
             if !direct.is_empty() {
                 run.push(Event::Content(direct.to_vec()));
             }
@@ -199,10 +199,10 @@ fn run(
             match side.decode(&input[used..have], limits) {
                 Err(refusal) => return Run { ending: Ending::Refused(refusal), ..run },
                 Ok((n, event)) => {
-                    assert!(n <= have - used, "no more is used than there is");
+                    assert!(n <= have - used, "at most the input is used");
                     used += n;
                     let Some(event) = event else { break };
-                    assert!(n > 0 || matches!(event, Event::End(_)), "each event moves on");
+                    assert!(n > 0 || matches!(event, Event::End(_)), "each event uses bytes");
                     assert_ne!(event, Event::Content(Vec::new()), "content is never empty");
                     let goes_on = side.goes_on(&event);
                     run.push(event);
@@ -217,12 +217,12 @@ fn run(
     run
 }
 
-/// Cuts after every byte.
+/// Returns the position after every byte.
 pub fn everywhere(input: &[u8]) -> Vec<usize> {
     (0..=input.len()).collect()
 }
 
-/// Cuts here and there: the same ones for the same input.
+/// Returns scattered positions, the same ones for the same input.
 pub fn somewhere(input: &[u8]) -> Vec<usize> {
     let mut seed = input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -239,7 +239,8 @@ pub fn somewhere(input: &[u8]) -> Vec<usize> {
     }
 }
 
-/// Limits as they are, with relaxed targets, and so tight that short input reaches them.
+/// Returns the usual limits, the same with relaxed targets, and limits so tight that short input
+/// reaches them.
 pub fn limits() -> [HeadLimits; 3] {
     let usual = HeadLimits::default();
     let tight = HeadLimits {
@@ -253,7 +254,7 @@ pub fn limits() -> [HeadLimits; 3] {
     [usual, HeadLimits { relaxed_target: true, ..usual }, tight]
 }
 
-/// The one run that all ways to hand over the input lead to.
+/// Returns the result of reading the input, and checks that it is the same for all divisions.
 fn only_run(input: &[u8], run: impl Fn(&[usize], Reading) -> Run) -> Run {
     let whole = run(&[], Reading::Decoded);
     for cuts in [everywhere(input), somewhere(input)] {
@@ -265,7 +266,7 @@ fn only_run(input: &[u8], run: impl Fn(&[usize], Reading) -> Run) -> Run {
     whole
 }
 
-/// A client's stream.
+/// Checks any bytes as a client's stream.
 pub fn server_rules(input: &[u8]) {
     for limits in limits() {
         let run = only_run(input, |cuts, reading| requests(input, cuts, &limits, reading));
@@ -278,7 +279,7 @@ pub fn server_rules(input: &[u8]) {
     }
 }
 
-/// An origin's stream, whatever it was asked.
+/// Checks any bytes as an origin's stream, for several methods.
 pub fn client_rules(input: &[u8]) {
     for method in [Method::Get, Method::Head, Method::Connect] {
         for limits in limits() {
@@ -294,8 +295,7 @@ pub fn client_rules(input: &[u8]) {
     }
 }
 
-/// Heads, content and ends come in an order that makes messages, and content is as long as it was
-/// said to be.
+/// Heads, content and ends are in the order of messages, and content has the announced length.
 fn check_order(run: &Run) {
     let mut open: Option<Option<u64>> = None;
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! Request targets, by way of a request line.
+//! Request targets, parsed as part of a request line.
 
 use tidegate::http::{
     Authority, Form, HeadLimits, ParseError, RequestHead, ServerCodec, ServerEvent,
@@ -7,11 +7,11 @@ use tidegate::http::{
 use super::heads;
 use super::reference;
 
-/// Any bytes as a target.
+/// Checks any bytes as a target.
 pub fn rules(target: &[u8]) {
     check_authority(target);
     if target.contains(&b'\r') {
-        return; // with a line end it is no target but another message
+        return; // a line end would begin another line
     }
     for method in ["GET", "OPTIONS", "CONNECT"] {
         let strict = head(method, target, false);
@@ -20,7 +20,11 @@ pub fn rules(target: &[u8]) {
             assert_eq!(strict.is_ok(), reference::is_target(target, method), "{strict:?}");
         }
         if let Ok(strict) = &strict {
-            assert_eq!(relaxed.as_ref(), Ok(strict), "what passes strictly passes relaxed");
+            assert_eq!(
+                relaxed.as_ref(),
+                Ok(strict),
+                "a valid target is valid under relaxed limits"
+            );
         }
         let Ok(head) = relaxed else { continue };
         assert_eq!(head.target().as_bytes(), target);
@@ -38,11 +42,11 @@ fn head(method: &str, target: &[u8], relaxed_target: bool) -> Result<RequestHead
             heads::check_request(&head, &limits);
             Ok(*head)
         }
-        event => panic!("a whole request is one or is refused: {event:?}"),
+        event => panic!("a whole request is accepted or rejected: {event:?}"),
     }
 }
 
-/// A target put together from the parts of another has the same parts.
+/// A target assembled from the parts of another one has the same parts.
 fn check_reassembled(first: &RequestHead, method: &str) {
     let Some(authority) = first.authority() else { return };
     let port = authority.port.map_or(String::new(), |port| format!(":{port}"));
@@ -51,13 +55,13 @@ fn check_reassembled(first: &RequestHead, method: &str) {
         _ => String::new(),
     };
     let text = format!("{scheme}{}{port}{}", authority.host, first.path_and_query());
-    let second = head(method, text.as_bytes(), true).expect("the same parts");
+    let second = head(method, text.as_bytes(), true).expect("a valid target");
     assert_eq!(second.authority(), Some(authority));
     assert_eq!(second.scheme(), first.scheme());
     assert_eq!(second.path_and_query(), first.path_and_query());
 }
 
-/// An authority is what the reference takes for one, and what `Host` may hold.
+/// An authority is valid if and only if the reference accepts it, and is then valid in `Host`.
 fn check_authority(text: &[u8]) {
     let read = Authority::parse(text);
     assert_eq!(read.is_ok(), reference::is_authority(text));

@@ -1,4 +1,5 @@
-//! `tidegate purge`, `stats` and `reload`: one question to a running proxy, over its control socket.
+//! `tidegate purge`, `stats`, `reload` and `explain --live`: one request to a running proxy, over
+//! its control socket.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -13,22 +14,22 @@ use super::control_socket::Socket;
 use super::terminal;
 use super::terminal::{fail, print};
 
-/// How long a running proxy may take to answer.
+/// Timeout of each read and write on the control socket.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks, and prints the answer.
+/// Sends `request` and prints the answer.
 pub(super) fn ask(socket: Socket, request: &ControlRequest) -> ExitCode {
     match exchange(socket, request) {
         Err(message) => fail(&message),
         Ok(answer) => match answer.split_once('\n') {
             Some(("ok", text)) => print(text),
             Some(_) => fail(answer.strip_prefix("error ").unwrap_or(&answer).trim_end()),
-            None => fail("the answer is not whole"),
+            None => fail("the answer of the proxy is incomplete"),
         },
     }
 }
 
-/// Asks for an explanation, and prints it; the exit code is that of its verdict.
+/// Sends `question` and prints the explanation. The exit code tells if the request is allowed.
 pub(super) fn ask_why(socket: Socket, question: ExplainQuery, json: bool) -> ExitCode {
     match exchange(socket, &ControlRequest::Explain { question, json }) {
         Err(message) => fail(&message),
@@ -39,7 +40,7 @@ pub(super) fn ask_why(socket: Socket, question: ExplainQuery, json: bool) -> Exi
     }
 }
 
-/// Returns the answer of a proxy, or why there is none.
+/// Returns the answer of the proxy, or a message if there is none.
 fn exchange(socket: Socket, request: &ControlRequest) -> Result<String, String> {
     let socket = socket.path().map_err(|error| error.to_string())?;
     ask_at(&socket, request).map_err(|error| {

@@ -1,4 +1,4 @@
-//! The default place of the control socket: a folder that no other user can enter.
+//! Paths of control sockets. The default is in a folder that no other user can enter.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
@@ -7,14 +7,14 @@ use std::{env, io};
 
 use rustix::process::geteuid;
 
-/// The folder for root's sockets.
+/// Folder of root's control sockets.
 const OF_ROOT: &str = "/run/tidegate";
 
-/// The path at which a proxy on `port` takes commands. The folder is made if it is not there; true if
-/// it was.
+/// Returns the default path of the control socket for a proxy on `port`. Creates the folder if it
+/// does not exist, and returns true if it did.
 ///
 /// # Errors
-/// If there is no folder that belongs to the user of this process alone.
+/// Fails if there is no folder that belongs to the user of this process alone.
 pub(super) fn for_proxy(port: u16) -> io::Result<(PathBuf, bool)> {
     if let Some(folder) = runtime_folder() {
         return Ok((folder.join(name(port)), false));
@@ -24,11 +24,11 @@ pub(super) fn for_proxy(port: u16) -> io::Result<(PathBuf, bool)> {
     Ok((folder.join(name(port)), made))
 }
 
-/// The path at which a proxy on `port` is asked: the first at which there is a socket, since the
-/// proxy may have been started with another environment.
+/// Returns the path at which to connect to the proxy on `port`. Prefers a path at which there is a
+/// socket, because the proxy may have been started with another environment.
 ///
 /// # Errors
-/// If the folder of the fallback is not this user's alone.
+/// Fails if the fallback folder belongs to another user, or is open to one.
 pub(super) fn for_client(port: u16) -> io::Result<PathBuf> {
     let runtime = runtime_folder().map(|folder| folder.join(name(port)));
     let fallback = fallback_folder();
@@ -46,7 +46,7 @@ fn name(port: u16) -> String {
     format!("tidegate-{port}.sock")
 }
 
-/// The user's folder for such things, if the variable names one that is the user's.
+/// Returns the folder in `XDG_RUNTIME_DIR`, if it belongs to this user.
 fn runtime_folder() -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("XDG_RUNTIME_DIR").filter(|name| !name.is_empty())?);
     let is_own = |data: fs::Metadata| data.is_dir() && data.uid() == geteuid().as_raw();
@@ -61,7 +61,7 @@ fn fallback_folder() -> PathBuf {
     env::temp_dir().join(format!("tidegate-{}", user.as_raw()))
 }
 
-/// Makes the folder, unless it is there and as it should be; true if it was made.
+/// Creates the folder, or checks the existing one. Returns true if it was created.
 fn make(folder: &Path) -> io::Result<bool> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check(folder).map(|()| false),
@@ -69,16 +69,16 @@ fn make(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Checks that no other user can have put anything into `folder`. In the folder of temporary files, any
-/// user may have made it, or a link of that name. Only root can have made that of root, perhaps for
-/// another user.
+/// Checks that no other user can have put anything into `folder`. Any user may have created a
+/// folder or link of that name among the temporary files. Only root can have created root's folder,
+/// perhaps for another user.
 fn check(folder: &Path) -> io::Result<()> {
     let data = folder.symlink_metadata().map_err(|error| about(folder, &error.to_string()))?;
     let is_own = data.uid() == geteuid().as_raw() || folder == Path::new(OF_ROOT);
     if data.is_dir() && is_own && data.mode() & 0o077 == 0 {
         return Ok(());
     }
-    Err(about(folder, "it is no folder of this user with mode 0700; remove it"))
+    Err(about(folder, "not a folder of this user with mode 0700; remove it"))
 }
 
 fn about(folder: &Path, what: &str) -> io::Error {
@@ -89,14 +89,14 @@ fn is_socket(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|data| data.file_type().is_socket())
 }
 
-/// Where a proxy listens unless it is told otherwise.
+/// Port on which a proxy listens by default.
 pub(super) const DEFAULT_PORT: u16 = 3128;
 
-/// The control socket of a proxy.
+/// Location of a proxy's control socket.
 pub(super) enum Socket {
-    /// At this path.
+    /// Path of the socket.
     At(PathBuf),
-    /// At the default path for the first port on which it listens.
+    /// Port of the proxy's first listener, which determines the default path.
     OfPort(u16),
 }
 

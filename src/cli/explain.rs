@@ -1,4 +1,4 @@
-//! `tidegate explain`: what would become of a request, and why.
+//! `tidegate explain`: prints whether the proxy would allow a request, and why.
 
 use std::io;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use crate::reactor::{Reactor, interface_addresses};
 
 use super::terminal::{answer, fail, refuse};
 
-/// Explains it by what the options say; nothing listens.
+/// Explains a request by the given options. Opens no listener.
 pub(super) fn run(options: &Options, question: ExplainQuery, json: bool) -> ExitCode {
     let settings = match options.settings("tidegate") {
         Ok(settings) => settings,

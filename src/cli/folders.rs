@@ -1,17 +1,17 @@
-//! Folders in which files stand.
+//! Folders of files, for grants and locks.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The folder in which a file stands, behind all links.
+/// Returns the folder of a file, with all links resolved.
 pub(super) fn folder_of(file: &Path) -> Option<PathBuf> {
     let whole = file.canonicalize().ok();
     let whole = whole.or_else(|| std::path::absolute(file).ok())?;
     whole.parent().map(Path::to_owned)
 }
 
-/// Returns true for folders that hold all kinds of things: `/`, those in it, such as `/etc` and `/tmp`,
-/// and the home folder.
+/// Returns true for folders that hold all kinds of files: `/`, its direct children such as `/etc`
+/// and `/tmp`, and the home folder.
 pub(super) fn is_shared(folder: &Path) -> bool {
     let home = env::var_os("HOME").is_some_and(|home| Path::new(&home) == folder);
     home || folder.components().count() <= 2

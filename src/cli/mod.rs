@@ -1,4 +1,4 @@
-//! The `tidegate` command: arguments in, an exit code out.
+//! The `tidegate` command: parses arguments, runs a subcommand, returns an exit code.
 
 mod args;
 mod control_client;
@@ -16,7 +16,7 @@ use args::Invocation;
 use args::options::load;
 use terminal::{print, refuse, say};
 
-/// Runs the command with the arguments of the process.
+/// Runs the command with the arguments of the process, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     match args::parse() {
@@ -41,7 +41,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reads a file and everything that follows from it, users too, and opens nothing else.
+/// Checks a configuration file and every file that it names, such as those of users. Opens no
+/// sockets.
 fn check(file: &str) -> Result<(), String> {
     let options = load(file)?;
     let settings = options.settings("tidegate")?;

@@ -1,5 +1,5 @@
-//! A password, from whoever types it or from standard input; never from the command line, which
-//! others can see.
+//! Reading a password from a terminal or standard input. A command line is no place for one,
+//! because other users can see it.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -14,22 +14,22 @@ use zeroize::Zeroizing;
 
 use crate::auth::Password;
 
-/// The longest line that is read: a terminal gives no longer one, and no password has so many bytes.
+/// Limit of a line. A terminal delivers no longer one, and no password has so many bytes.
 const LONGEST: usize = 4096;
 
-/// Reads a password: from a terminal without showing it, and `twice` so that it is the one meant;
-/// else the first line of standard input.
+/// Reads a password. At a terminal, reads it without echo, and `twice` to detect typing errors;
+/// otherwise reads the first line of standard input.
 ///
 /// # Errors
-/// What is wrong.
+/// Returns a message that says what is wrong.
 pub(super) fn read(twice: bool) -> Result<Password, String> {
     let typed = io::stdin().is_terminal();
     let text = if typed { ask("Password: ")? } else { line()? };
     if text.is_empty() {
         return Err("the password is empty".into());
     }
-    if typed && twice && ask("Once more: ")? != text {
-        return Err("they are not the same".into());
+    if typed && twice && ask("Repeat password: ")? != text {
+        return Err("the two passwords differ".into());
     }
     Password::new(&text).map_err(str::to_owned)
 }
@@ -38,14 +38,14 @@ fn line() -> Result<Zeroizing<String>, String> {
     let failed = |error: io::Error| format!("standard input: {error}");
     let line = first_line(false).map_err(failed)?;
     if line.is_empty() {
-        return Err("no password came".into());
+        return Err("standard input has no password".into());
     }
-    let text = std::str::from_utf8(&line).map_err(|_| "the password is no UTF-8")?;
+    let text = std::str::from_utf8(&line).map_err(|_| "the password is not UTF-8")?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// The first line of standard input with its end, or as much of it as is read at most; past the
-/// buffer of the standard library, which is never wiped. At a terminal, one read is a line.
+/// Reads the first line of standard input with its end, up to the limit. Bypasses the buffer of the
+/// standard library, which is never wiped. At a terminal, one read returns one line.
 fn first_line(is_terminal: bool) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut line = Zeroizing::new(vec![0; LONGEST]);
@@ -76,12 +76,12 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>, String> {
     let _ = writeln!(terminal);
     match typed.map_err(failed)? {
         Typed::Line(text) => Ok(text),
-        Typed::End => Err("no password came".into()),
+        Typed::End => Err("no password was entered".into()),
         Typed::Interrupt => process::exit(INTERRUPTED),
     }
 }
 
-/// As shells have it: 128 and the number of the signal.
+/// Exit code of shells for SIGINT: 128 plus the number of the signal.
 const INTERRUPTED: i32 = 130;
 
 enum Typed {
@@ -90,8 +90,8 @@ enum Typed {
     Interrupt,
 }
 
-/// While it lives, the terminal does not show what is typed, and what would interrupt ends the line
-/// instead: the terminal must be as before once this process has ended.
+/// A terminal without echo, restored on drop. Keys that send signals end the line instead, so that
+/// the terminal is restored before the process exits.
 struct Hidden(Termios);
 
 impl Hidden {
@@ -107,7 +107,7 @@ impl Hidden {
         Ok(Self(before))
     }
 
-    /// What is typed up to the end of the line.
+    /// Reads one line without its end.
     fn line(&self) -> io::Result<Typed> {
         let typed = first_line(true)?;
         let codes =

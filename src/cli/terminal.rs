@@ -1,33 +1,33 @@
-//! Messages of a command on standard error. A running proxy uses [`notices`](crate::cli::run::notices) instead,
-//! which wait for no reader.
+//! Output of a command on standard output and standard error. A running proxy uses
+//! [`notices`](crate::cli::run::notices) instead, which never wait for a reader.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// A line on standard error, if anybody takes it.
+/// Prints a line on standard error. Errors are ignored, because there is nowhere to report them.
 pub(super) fn say(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Says what is wrong.
+/// Prints an error message on standard error.
 pub(super) fn complain(message: &str) {
     say(marked(message));
 }
 
-/// `message`, marked as an error; a rendered error is so already.
+/// Returns `message` with a leading `error: `, which a rendered error has already.
 pub(super) fn marked(message: &str) -> String {
     let mark = if message.starts_with("error") { "" } else { "error: " };
     format!("{mark}{message}")
 }
 
-/// For bad usage and bad configuration.
+/// Exit code for invalid arguments or configuration.
 const USAGE: u8 = 2;
 
-/// For a request that would be denied or refused.
+/// Exit code for a request that would be denied or rejected.
 pub(super) const DENIED: u8 = 3;
 
-/// Prints what was asked for.
+/// Prints `text` on standard output.
 pub(super) fn print(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,7 +45,7 @@ pub(super) fn fail(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Prints an explanation; the exit code says whether the request is allowed.
+/// Prints an explanation. The exit code tells if the request is allowed.
 pub(super) fn answer(allowed: bool, text: &str) -> ExitCode {
     let printed = print(text);
     if allowed || printed != ExitCode::SUCCESS { printed } else { ExitCode::from(DENIED) }

@@ -1,4 +1,4 @@
-//! `tidegate users`: files of users, made and changed.
+//! `tidegate users`: creating and editing files of users.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -17,10 +17,10 @@ use super::folders::folder_of;
 use super::password;
 use super::terminal::{fail, print};
 
-/// How much work one guess at a bcrypt hash is, as a power of two: about a tenth of a second.
+/// Cost of bcrypt hashes, as a power of two: one guess takes about a tenth of a second.
 const COST: u32 = 10;
 
-/// Does it, and says so.
+/// Runs the request and prints the result.
 pub(super) fn run(file: &Path, request: &UsersRequest) -> ExitCode {
     let done = match request {
         UsersRequest::Add { name, realm } => add(file, name, realm.as_ref()),
@@ -38,7 +38,7 @@ fn add(file: &Path, name: &str, realm: Option<&Realm>) -> Result<String, String>
     let check = |text: &[u8]| {
         Users::default().read(&file.to_string_lossy(), text).map_err(|bad| bad.to_string())
     };
-    check(&content(file)?)?; // before a password is asked for in vain
+    check(&content(file)?)?; // a broken file is reported before the user types a password
     let password = password::read(true)?;
     let proofs = proofs(name, &password, realm)?;
     let lines = proofs.into_iter().map(|proof| UserEntry::new(name, proof).map_err(str::to_owned));
@@ -53,7 +53,8 @@ fn add(file: &Path, name: &str, realm: Option<&Realm>) -> Result<String, String>
     })
 }
 
-/// What recognizes a user: for Digest with each algorithm, so that every client finds one.
+/// Computes the secrets to store for a user. Digest gets one for each algorithm, so that every
+/// client finds one that it supports.
 fn proofs(
     name: &str,
     password: &Password,
@@ -75,7 +76,7 @@ fn salt() -> io::Result<[u8; 16]> {
 }
 
 fn remove(file: &Path, name: &str) -> Result<String, String> {
-    read(file)?; // one that is not there is an error
+    read(file)?; // a missing file is an error here
     change(file, |before| {
         let after = edit::remove(before, name);
         let after =
@@ -84,7 +85,7 @@ fn remove(file: &Path, name: &str) -> Result<String, String> {
     })
 }
 
-/// Prints the lines that can be read, and says which one a proxy would refuse.
+/// Prints the entries that can be read, and reports the first one that a proxy would reject.
 fn list(file: &Path) -> ExitCode {
     let text = match read(file) {
         Ok(text) => text,
@@ -103,7 +104,7 @@ fn verify(file: &Path, name: &str) -> Result<String, String> {
     users.read(&file.to_string_lossy(), &read(file)?).map_err(|bad| bad.to_string())?;
     match users.verify(name, &password::read(false)?) {
         Some(true) => Ok("ok\n".into()),
-        Some(false) => Err(format!("the password is not that of '{name}'")),
+        Some(false) => Err(format!("wrong password for '{name}'")),
         None => Err(format!("{}: there is no user '{name}'", file.display())),
     }
 }
@@ -116,23 +117,24 @@ fn about(file: &Path, error: &io::Error) -> String {
     format!("{}: {error}", file.display())
 }
 
-/// Edits a file of users: what `edit` makes of its content is put in its place. A process that reads it
-/// meanwhile sees all of the one or all of the other, and one that edits it waits.
+/// Replaces the content of a file of users by the result of `edit`. A process that reads the file
+/// meanwhile sees either content as a whole. Another process that edits the file waits.
 fn change<T>(
     file: &Path,
     edit: impl FnOnce(&[u8]) -> Result<(Zeroizing<Vec<u8>>, T), String>,
 ) -> Result<T, String> {
     let about = |error: io::Error| about(file, &error);
-    let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()); // a link stays one
+    // A link is kept, and its target replaced.
+    let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let folder = folder_of(file).ok_or_else(|| about(io::ErrorKind::NotFound.into()))?;
     let folder = File::open(folder).map_err(about)?;
-    folder.lock().map_err(about)?; // let go of when it is closed
+    folder.lock().map_err(about)?; // released when it is closed
     let (after, done) = edit(&content(file)?)?;
     replace(file, &folder, &after).map_err(about)?;
     Ok(done)
 }
 
-/// The content of a file, which may not be there yet.
+/// Returns the content of a file, or nothing if the file does not exist.
 fn content(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     match read_secret(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Zeroizing::default()),
@@ -140,7 +142,7 @@ fn content(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     }
 }
 
-/// Puts `text` in the place of what `file` holds, for good: also if the machine fails now.
+/// Replaces `file` by one with the content `text`, durably even if the machine fails now.
 fn replace(file: &Path, folder: &File, text: &[u8]) -> io::Result<()> {
     let beside = beside(file);
     let written = write(&beside, file, text).and_then(|()| fs::rename(&beside, file));
@@ -148,15 +150,15 @@ fn replace(file: &Path, folder: &File, text: &[u8]) -> io::Result<()> {
     folder.sync_all()
 }
 
-/// Writes a file that is to take the place of `old`, with its owner and permissions. A new one is its
-/// owner's alone.
+/// Writes the file that will replace `old`, with the owner and permissions of `old`. If `old` does
+/// not exist, only the owner of the new file can read it.
 fn write(new: &Path, old: &Path, text: &[u8]) -> io::Result<()> {
-    let _ = fs::remove_file(new); // left by a process that was killed
+    let _ = fs::remove_file(new); // left behind by a killed process
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
     if let Ok(old) = fs::metadata(old) {
         let owned = fchown(&file, Some(old.uid()), Some(old.gid()));
         owned.map_err(|error| {
-            io::Error::new(error.kind(), format!("its owner cannot be kept: {error}"))
+            io::Error::new(error.kind(), format!("cannot keep its owner: {error}"))
         })?;
         file.set_permissions(Permissions::from_mode(old.permissions().mode()))?;
     }
@@ -164,8 +166,8 @@ fn write(new: &Path, old: &Path, text: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The name under which a file is written before it takes the place of another: while the folder is
-/// locked, one is enough.
+/// Returns the name under which a file is written before it replaces another. One name suffices,
+/// because the folder is locked.
 fn beside(file: &Path) -> PathBuf {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     file.with_file_name(format!(".{name}.new"))

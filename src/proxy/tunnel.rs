@@ -8,12 +8,13 @@ use std::time::Instant;
 use crate::auth::client_network;
 use crate::proxy::auth::path_of;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::reactor::{Budget, Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 
-use super::error::ExchangeError;
+use super::error::{ExchangeError, Timeout};
 use super::mail::Mail;
 use super::shared::Shared;
 
@@ -91,7 +92,7 @@ impl Tunnel {
             self.moved_at = now;
             self.deadline = now + shared.settings.limits.tunnel_timeout;
         } else if now >= self.deadline {
-            self.record.reason = Some("tunnel-timeout".into());
+            self.record.reason = Some(Timeout::Tunnel.into());
             self.broken = self.up.holds_bytes() || self.down.holds_bytes();
             return false;
         }
@@ -149,11 +150,11 @@ impl Tunnel {
     /// Aborts the tunnel for a `reason`.
     pub(super) fn abort(
         mut self,
-        reason: &'static str,
+        reason: Reason,
         reactor: &mut Reactor<Mail>,
         shared: &mut Shared,
     ) {
-        self.record.reason = Some(reason.into());
+        self.record.reason = Some(reason);
         self.broken = true;
         self.end(reactor, shared);
     }
@@ -161,11 +162,11 @@ impl Tunnel {
     /// Ends a tunnel that has relayed no bytes for too long.
     pub(super) fn end_idle(
         mut self,
-        reason: &'static str,
+        reason: Reason,
         reactor: &mut Reactor<Mail>,
         shared: &mut Shared,
     ) {
-        self.record.reason = Some(reason.into());
+        self.record.reason = Some(reason);
         self.broken = self.up.holds_bytes() || self.down.holds_bytes();
         self.end(reactor, shared);
     }

@@ -1,7 +1,7 @@
-//! Storage for objects that come and go, named by ids that never mean two of them.
+//! Storage for objects, named by ids that are not reused.
 //!
-//! A slab reuses the key freed last first, so a key alone may come to mean the next object. An
-//! [`Id`] carries a generation beside the index; one that outlived its object finds nothing.
+//! A slab hands out the key freed last first, so a key alone may come to name the next object. An
+//! [`Id`] carries a generation beside the index: an id that outlived its object finds nothing.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,17 +11,21 @@ use std::ops::{Index, IndexMut};
 
 use slab::Slab;
 
-/// Something the reactor can drive: it has a kind, so that its ids can become [`Token`]s.
+/// A type of objects that the reactor drives. Its kind makes a [`Token`] of an [`Id`].
+///
+/// A type of which there is only one object needs no arena that lives on:
+/// `Arena::new().insert(object).token()` is a token for it.
 pub trait Driven {
-    /// What tells this type's tokens from those of the other types of one application: below
-    /// [`Token::KINDS`], and its own. Nothing checks the latter: of two types with one kind, each
-    /// would be driven for what happens to the other. All objects of one kind that one reactor
-    /// drives are in one arena: what tells two of them apart is their place in it and how often
-    /// that was used.
+    /// Number of the type, below [`Token::KINDS`], which distinguishes its tokens from those of the
+    /// program's other types.
+    ///
+    /// Nothing checks that kinds are unique: of two types with one kind, each is driven for events
+    /// of the other. Keep all objects of one kind that one reactor drives in one arena: index and
+    /// generation there are all that distinguishes their tokens.
     const KIND: u8;
 }
 
-/// The name of one object in one [`Arena`], for as long as the object lives.
+/// Name of one object in one [`Arena`], valid for as long as the object lives.
 pub struct Id<T> {
     index: u32,
     generation: u32,
@@ -29,7 +33,7 @@ pub struct Id<T> {
 }
 
 impl<T> Id<T> {
-    /// The object's place in its arena, reused after it is gone.
+    /// Returns the object's place in its arena. The place is reused once the object is removed.
     #[must_use]
     pub const fn index(self) -> usize {
         self.index as usize
@@ -43,15 +47,16 @@ impl<T> Id<T> {
         self.generation
     }
 
-    /// The same name in an arena of another type: how a transport names its sockets without
-    /// showing what it stores.
+    /// Returns the same index and generation as an id of another type. A transport names its
+    /// sockets in this way without exposing the type that it stores.
     pub(super) const fn retyped<U>(self) -> Id<U> {
         Id::from_parts(self.index, self.generation)
     }
 }
 
 impl<T: Driven> Id<T> {
-    /// The name by which timers, wakes and readiness know the object.
+    /// Returns the token that names the object to the reactor: in owners of sockets, deadlines,
+    /// wakes and [`Event::Drive`](super::Event::Drive).
     #[must_use]
     pub const fn token(self) -> Token {
         const { assert!((T::KIND as usize) < Token::KINDS, "a kind is below Token::KINDS") };
@@ -82,12 +87,12 @@ impl<T> fmt::Debug for Id<T> {
     }
 }
 
-/// The name of an active object of any kind: generation, kind and index in one word.
+/// Name of a driven object of any kind: generation, kind and index in one word.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(u64);
 
 impl Token {
-    /// How many kinds of objects one application may have.
+    /// Number of kinds of objects that one program may have.
     pub const KINDS: usize = 16;
     const INDEX_BITS: u32 = 28;
     const INDEX_MASK: u64 = (1 << Self::INDEX_BITS) - 1;
@@ -100,13 +105,13 @@ impl Token {
         )
     }
 
-    /// The [`Driven::KIND`] of the object meant.
+    /// Returns the [`Driven::KIND`] of the object's type.
     #[must_use]
     pub const fn kind(self) -> u8 {
         ((self.0 >> Self::INDEX_BITS) & 0xf) as u8
     }
 
-    /// The id behind the token, if it names a `T`.
+    /// Returns the object's id if the token is of kind `T`, `None` otherwise.
     #[must_use]
     pub fn id<T: Driven>(self) -> Option<Id<T>> {
         (self.kind() == T::KIND).then(|| Id::from_parts(self.index(), self.generation()))
@@ -127,11 +132,11 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Objects of one type, each under its own [`Id`].
+/// Objects of one type, each with its own [`Id`].
 #[derive(Debug)]
 pub struct Arena<T> {
     slots: Slab<(u32, T)>,
-    /// How often each place was used, which is the generation of its next object.
+    /// Objects that each place has held so far: the generation of the next object there.
     uses: Vec<u32>,
 }
 
@@ -142,21 +147,22 @@ impl<T> Default for Arena<T> {
 }
 
 impl<T> Arena<T> {
-    /// An empty arena.
+    /// Creates an empty arena.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes `object` in and names it.
+    /// Stores `object` and returns its id.
     ///
     /// # Panics
-    /// With 2²⁸ objects in the arena: a bound of its owner is missing.
+    /// Panics if the arena holds 2²⁸ - 1 objects: its owner has to limit them long before.
     pub fn insert(&mut self, object: T) -> Id<T> {
         self.insert_with(|_| object)
     }
 
-    /// Takes in the object that `make` builds, which may need to know its own name.
+    /// Stores the object that `make` returns. `make` is given the object's id, for an object that
+    /// has to know it.
     ///
     /// # Panics
     /// As [`insert`](Self::insert).
@@ -165,10 +171,10 @@ impl<T> Arena<T> {
         id
     }
 
-    /// As [`insert_with`](Self::insert_with), for what may fail to be built.
+    /// Stores the object that `make` returns, unless that fails.
     ///
     /// # Errors
-    /// That of `make`; the arena is as it was then.
+    /// Returns the error of `make` and stores nothing.
     ///
     /// # Panics
     /// As [`insert`](Self::insert).
@@ -184,18 +190,18 @@ impl<T> Arena<T> {
         }
         let uses = &mut self.uses[entry.key()];
         let id = Id::from_parts(index, *uses);
-        *uses = uses.wrapping_add(1); // even if `make` fails: it may have passed the id on
+        *uses = uses.wrapping_add(1); // even if `make` fails: it may have given the id away
         entry.insert((id.generation, make(id)?));
         Ok(id)
     }
 
-    /// The object, or `None` once it is gone.
+    /// Returns the object, or `None` if it was removed.
     #[must_use]
     pub fn get(&self, id: Id<T>) -> Option<&T> {
         self.slots.get(id.index()).filter(|slot| slot.0 == id.generation).map(|slot| &slot.1)
     }
 
-    /// The object, or `None` once it is gone.
+    /// Returns the object to change, or `None` if it was removed.
     pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
         self.slots
             .get_mut(id.index())
@@ -203,41 +209,43 @@ impl<T> Arena<T> {
             .map(|slot| &mut slot.1)
     }
 
-    /// Takes the object out; its id finds nothing from then on.
+    /// Removes and returns the object, or returns `None` if it was removed before. Its id finds
+    /// nothing from now on.
     pub fn remove(&mut self, id: Id<T>) -> Option<T> {
         self.get(id)?;
         Some(self.slots.remove(id.index()).1)
     }
 
-    /// How many objects there are.
+    /// Returns the number of objects.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no objects.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// All objects with their names, in the order of their places.
+    /// Returns all objects with their ids, in the order of their places.
     #[expect(clippy::cast_possible_truncation, reason = "insert bounds the index")]
     pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
         self.slots.iter().map(|(i, (generation, t))| (Id::from_parts(i as u32, *generation), t))
     }
 
-    /// All objects with their names, to change.
+    /// Returns all objects with their ids, to change, in the order of their places.
     #[expect(clippy::cast_possible_truncation, reason = "insert bounds the index")]
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Id<T>, &mut T)> {
         self.slots.iter_mut().map(|(i, (generation, t))| (Id::from_parts(i as u32, *generation), t))
     }
 }
 
-/// Accesses an object whose owner keeps it for as long as the id is held.
+/// Accesses an object that is certain to exist, because its owner keeps it for as long as the id is
+/// held.
 ///
 /// # Panics
-/// If the object is gone.
+/// Panics if the object was removed; [`get`](Arena::get) returns `None` then.
 impl<T> Index<Id<T>> for Arena<T> {
     type Output = T;
 
@@ -252,10 +260,10 @@ impl<T> IndexMut<Id<T>> for Arena<T> {
     }
 }
 
-/// A value beside each token's object, kept by someone who does not own the objects.
+/// A value for each token, kept by code that does not own the objects.
 ///
-/// A place belongs to the newest generation that has asked for it: an older token is stale and gets
-/// nothing, a newer one begins with the default.
+/// A place belongs to the newest generation that has used it. An older token is stale and gets no
+/// value; a newer one starts with the default.
 #[derive(Debug)]
 pub(super) struct TokenMap<S> {
     kinds: [Vec<Option<(u32, S)>>; Token::KINDS],
@@ -267,7 +275,8 @@ impl<S: Default> TokenMap<S> {
         Self { kinds: std::array::from_fn(|_| Vec::new()), slots: 0 }
     }
 
-    /// How many places there are: a bound of those that [`iter`](Self::iter) finds.
+    /// Returns the number of places, an upper bound of the values that [`iter`](Self::iter)
+    /// returns.
     pub(super) const fn places(&self) -> usize {
         self.slots
     }
@@ -286,7 +295,7 @@ impl<S: Default> TokenMap<S> {
         let index = token.index() as usize;
         if index >= places.len() {
             self.slots += index + 1 - places.len();
-            places.resize_with(index + 1, || None); // whoever asks first owns it, however old
+            places.resize_with(index + 1, || None); // its first token owns it, however old
         }
         let place = places[index].get_or_insert_with(|| (token.generation(), S::default()));
         let age = token.generation().wrapping_sub(place.0);
@@ -314,7 +323,7 @@ mod tests {
 
     #[test]
     #[should_panic = "the object is still in the arena"]
-    fn index_panics_once_the_object_is_gone() {
+    fn index_panics_once_the_object_is_removed() {
         let mut arena = Arena::new();
         let id = arena.insert(1);
         arena.remove(id);
@@ -327,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_outlived_its_object_finds_nothing() {
+    fn id_of_removed_object_finds_nothing() {
         let mut arena = Arena::new();
         let first = arena.insert("first");
         assert_eq!(arena.remove(first), Some("first"));
@@ -339,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_leads_back_to_its_id_and_to_no_other_kind() {
+    fn token_converts_back_to_id_of_its_own_kind_only() {
         struct Other;
         impl Driven for Other {
             const KIND: u8 = 6;
@@ -352,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_nobody_asked_for_is_open_to_any_generation() {
+    fn unused_place_accepts_any_generation() {
         let mut map = TokenMap::<u32>::new();
         assert!(map.get_mut(Token::new(1, 7, 5)).is_some());
         assert!(map.get_mut(Token::new(1, 3, 2)).is_some(), "older, and the first at its place");
@@ -362,8 +371,8 @@ mod tests {
     }
 
     #[test]
-    fn a_generation_counts_the_uses_of_its_own_place() {
-        // A counter shared by all places would make an id at one long left alone look old.
+    fn generation_counts_uses_of_its_own_place() {
+        // One counter for all places would make an id at a rarely used place look old.
         let mut arena = Arena::new();
         let (busy, seldom) = (arena.insert(0), arena.insert(0));
         arena.remove(seldom);
@@ -378,18 +387,22 @@ mod tests {
     }
 
     #[test]
-    fn an_id_whose_object_failed_to_be_built_names_no_other() {
+    fn id_of_object_that_failed_to_build_is_not_reused() {
         let mut arena = Arena::new();
         let told = arena.try_insert_with(Err::<(), _>).unwrap_err();
         assert_ne!(arena.insert(()), told);
     }
 
     #[test]
-    fn a_place_belongs_to_the_newest_generation_that_asked() {
+    fn place_belongs_to_newest_generation() {
         let mut map = TokenMap::<u32>::new();
         let (old, new) = (Token::new(1, 7, u32::MAX), Token::new(1, 7, 2));
         *map.get_mut(old).unwrap() = 9;
-        assert_eq!(map.get_mut(new), Some(&mut 0), "a newer one begins anew, across the wrap");
-        assert_eq!(map.get_mut(old), None, "the older one is stale from then on");
+        assert_eq!(
+            map.get_mut(new),
+            Some(&mut 0),
+            "a newer generation starts with the default, across the wrap"
+        );
+        assert_eq!(map.get_mut(old), None, "the older generation is stale from then on");
     }
 }

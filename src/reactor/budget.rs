@@ -1,7 +1,9 @@
-//! Budgets of bytes and operations for one drive.
+//! Limits of bytes and operations for one drive.
 
-/// What one drive may spend. Whoever has spent it queues itself for the next turn and returns, so
-/// that no peer, however fast, keeps the others waiting.
+/// Bytes and operations that one drive may still spend.
+///
+/// An object whose budget is spent wakes itself ([`Wake::wake`](super::Wake::wake)) and returns, so
+/// that it continues in the next turn: no peer, however fast, keeps the others waiting.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     bytes_in: usize,
@@ -10,37 +12,37 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// 64 KiB in, 128 KiB out, 16 operations.
+    /// Allows 64 KiB in, 128 KiB out and 16 operations.
     fn default() -> Self {
         Self::new(64 * 1024, 128 * 1024, 16)
     }
 }
 
 impl Budget {
-    /// So many bytes in and out, and so many operations.
+    /// Allows the given numbers of bytes received, bytes sent, and operations.
     #[must_use]
     pub const fn new(bytes_in: usize, bytes_out: usize, operations: u32) -> Self {
         Self { bytes_in, bytes_out, operations }
     }
 
-    /// Counts a read of `bytes` bytes.
+    /// Counts a read of `bytes` bytes, and one operation.
     pub fn spend_in(&mut self, bytes: usize) {
         self.bytes_in = self.bytes_in.saturating_sub(bytes);
         self.spend_operation();
     }
 
-    /// Counts a write of `bytes` bytes.
+    /// Counts a write of `bytes` bytes, and one operation.
     pub fn spend_out(&mut self, bytes: usize) {
         self.bytes_out = self.bytes_out.saturating_sub(bytes);
         self.spend_operation();
     }
 
-    /// Counts work that moved no bytes.
+    /// Counts one operation that moved no bytes.
     pub fn spend_operation(&mut self) {
         self.operations = self.operations.saturating_sub(1);
     }
 
-    /// Whether any of it is used up: yield.
+    /// Returns true if the bytes in, the bytes out or the operations are used up.
     #[must_use]
     pub const fn is_spent(&self) -> bool {
         self.bytes_in == 0 || self.bytes_out == 0 || self.operations == 0
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_is_spent_when_any_part_of_it_is() {
+    fn budget_is_spent_when_any_part_is() {
         let mut bytes = Budget::default();
         bytes.spend_in(64 * 1024 - 1);
         assert!(!bytes.is_spent());

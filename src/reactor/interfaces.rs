@@ -1,5 +1,5 @@
-//! The addresses of this machine, read again and again on a thread: the kernel may take its time,
-//! and a machine may have many.
+//! Addresses of this machine's interfaces, read regularly on a thread: the kernel may take its
+//! time, and a machine may have many.
 
 use std::io;
 use std::net::IpAddr;
@@ -10,20 +10,21 @@ use std::time::Duration;
 use super::mailbox::Mailbox;
 use super::os::interface_addresses;
 
-/// Tells a reactor when the addresses of this machine have changed, until it is dropped.
+/// A thread that tells a reactor when the addresses of this machine have changed, until this value
+/// is dropped.
 #[derive(Debug)]
 pub struct InterfaceWatch {
-    /// Never sent to: its end tells the thread to end.
+    /// Never sent to; dropping it ends the thread.
     _ended: Sender<()>,
 }
 
 impl InterfaceWatch {
-    /// Starts a thread that reads the addresses every `interval`. Others than those `known`, and then
-    /// than the last, are sent to `mailbox` as the mail that `wrap` makes of them. While they cannot
-    /// be read, they count as they were.
+    /// Starts a thread that reads the addresses every `interval`. Whenever they differ from the
+    /// last ones (`known` at first), the thread sends the new ones to `mailbox` as the mail that
+    /// `wrap` makes of them. A failed reading counts as no change.
     ///
     /// # Errors
-    /// If no thread can be started.
+    /// Fails if no thread can be started.
     pub fn start<M: Send + 'static>(
         known: Vec<IpAddr>,
         interval: Duration,
@@ -39,7 +40,7 @@ impl InterfaceWatch {
     }
 }
 
-/// Reads until `ended` is closed, or `tell` says that the reactor is gone.
+/// Reads until `ended` is closed, or until `tell` returns false because the reactor is gone.
 fn watch(
     mut known: Vec<IpAddr>,
     interval: Duration,
@@ -64,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns what is told of a machine whose addresses are read as `script` has them.
+    /// Returns the addresses that were sent when the readings are those of `script`.
     fn told(script: &[Result<&str, ()>]) -> Vec<String> {
         let (sender, ended) = channel();
         let (mut sender, mut script) = (Some(sender), VecDeque::from(script.to_vec()));
@@ -85,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn changed_addresses_are_told_once() {
+    fn changed_addresses_are_sent_once() {
         let script = [Ok("10.0.0.1"), Ok("10.0.0.2"), Ok("10.0.0.2"), Ok("10.0.0.1")];
         assert_eq!(told(&script), ["10.0.0.2", "10.0.0.1"]);
     }
 
     #[test]
-    fn addresses_that_cannot_be_read_count_as_they_were() {
+    fn failed_reading_counts_as_no_change() {
         assert_eq!(told(&[Err(()), Ok("10.0.0.1"), Err(()), Ok("10.0.0.2")]), ["10.0.0.2"]);
     }
 

@@ -1,17 +1,18 @@
-//! How busy a reactor is: how long its turns take, and how late deadlines are noticed.
+//! Statistics of a reactor's load: durations of turns, and lag of deadlines.
 
 use std::time::Duration;
 
-/// The load since the reactor was made.
+/// Durations and lags since the reactor was created.
 #[derive(Clone, Debug, Default)]
 pub struct LoopStats {
-    /// How long turns took that had something to do, from the end of the poll to the next.
+    /// Durations of turns that had something to do, from the end of one poll to the beginning of
+    /// the next.
     pub turns: Histogram,
-    /// By how much deadlines had passed when they were noticed.
+    /// Time between the earliest due deadline and the turn that handled it, once per turn.
     pub lag: Histogram,
 }
 
-/// How durations are spread.
+/// Durations counted in five classes, with their sum and maximum.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
     counts: [u64; Self::BOUNDS.len()],
@@ -21,7 +22,8 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Durations are counted by the first of these that they do not exceed.
+    /// Upper bounds of the classes. A duration counts for the first bound that is not exceeded; one
+    /// of more than a second counts in the total only.
     pub const BOUNDS: [Duration; 5] = [
         Duration::from_micros(100),
         Duration::from_millis(1),
@@ -39,7 +41,8 @@ impl Histogram {
         self.longest = self.longest.max(duration);
     }
 
-    /// Each bound, and how many durations did not exceed it.
+    /// Returns each bound with the number of durations that did not exceed it: a cumulative count,
+    /// as in Prometheus.
     pub fn up_to(&self) -> impl Iterator<Item = (Duration, u64)> {
         let counts = self.counts.iter().scan(0, |sum, count| {
             *sum += count;
@@ -48,19 +51,19 @@ impl Histogram {
         Self::BOUNDS.into_iter().zip(counts)
     }
 
-    /// How many durations there were.
+    /// Returns the number of all durations.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.all
     }
 
-    /// Their sum.
+    /// Returns the sum of all durations.
     #[must_use]
     pub const fn total(&self) -> Duration {
         self.total
     }
 
-    /// The longest of them.
+    /// Returns the longest duration.
     #[must_use]
     pub const fn longest(&self) -> Duration {
         self.longest
@@ -72,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_counted_by_what_they_do_not_exceed() {
+    fn durations_are_counted_by_bounds_they_do_not_exceed() {
         let mut spread = Histogram::default();
         for micros in [50, 100, 101, 2_000_000] {
             spread.record(Duration::from_micros(micros));

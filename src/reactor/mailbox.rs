@@ -1,22 +1,22 @@
-//! Values handed to a reactor by other threads.
+//! Values that other threads send to a reactor.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How much mail waits at the most. A loop that is behind by so much will not catch up.
+/// Messages that may wait. A loop that is so far behind will not catch up.
 const CAPACITY: usize = 1 << 16;
 
-/// The sending side; clones send to the same reactor.
+/// The sending side of a reactor's mail, for any thread. Clones send to the same reactor.
 pub struct Mailbox<M>(Arc<Shared<M>>);
 
 struct Shared<M> {
     /// `None` once the reactor is gone.
     queue: Mutex<Option<VecDeque<M>>>,
-    /// Whether the queue holds anything, to be asked without the lock.
+    /// True if the queue holds anything; read without the lock.
     waiting: AtomicBool,
-    /// Told when a queue that was full is so no more.
+    /// Signalled when a full queue has room again, or is closed.
     room: Condvar,
     waker: Option<Arc<mio::Waker>>,
 }
@@ -28,11 +28,11 @@ impl<M> Mailbox<M> {
         Self(Arc::new(Shared { queue, waiting, room: Condvar::new(), waker }))
     }
 
-    /// Queues `mail` for the reactor's next turn, and ends its poll if it is in one. A turn handles
-    /// 256 at most.
+    /// Queues `mail` for the reactor's next turn, and ends its poll if it is waiting. One turn
+    /// handles at most 256 messages.
     ///
     /// # Errors
-    /// Gives `mail` back if the reactor is gone, or if 65,536 others wait already.
+    /// Returns `mail` if the reactor is gone, or if 65,536 messages wait already.
     pub fn send(&self, mail: M) -> Result<(), M> {
         match self.lock().as_mut().filter(|queue| queue.len() < CAPACITY) {
             Some(queue) => queue.push_back(mail),
@@ -42,11 +42,11 @@ impl<M> Mailbox<M> {
         Ok(())
     }
 
-    /// As [`send`](Self::send), but waits for room. For other threads only: in the reactor's own it
-    /// would wait for ever.
+    /// Queues `mail` as [`send`](Self::send) does, but waits while the queue is full. Never call
+    /// this on the reactor's own thread: it would wait for itself.
     ///
     /// # Errors
-    /// Gives `mail` back if the reactor is gone.
+    /// Returns `mail` if the reactor is gone.
     pub fn send_when_room(&self, mail: M) -> Result<(), M> {
         let is_full = |queue: &mut Option<VecDeque<M>>| {
             queue.as_ref().is_some_and(|queue| queue.len() >= CAPACITY)
@@ -60,12 +60,12 @@ impl<M> Mailbox<M> {
         Ok(())
     }
 
-    /// Says that there is mail, unless that was said and nobody has come for it.
+    /// Wakes the reactor, unless it was woken for earlier mail that it has not taken yet.
     fn announce(&self) {
         if !self.0.waiting.swap(true, Ordering::AcqRel)
             && let Some(waker) = &self.0.waker
         {
-            // It can only fail for want of kernel memory; the next turn finds the mail anyway.
+            // Fails only for want of kernel memory; the next turn finds the mail anyway.
             let _ = waker.wake();
         }
     }
@@ -74,8 +74,8 @@ impl<M> Mailbox<M> {
         self.0.waiting.load(Ordering::Acquire)
     }
 
-    /// Takes what has come first, at most `most`. The reactor's own; `into` is empty and lends its
-    /// capacity.
+    /// Moves the oldest messages, at most `most`, to `into`. Only the reactor calls this; `into` is
+    /// empty and contributes its capacity.
     pub(super) fn take(&self, into: &mut VecDeque<M>, most: usize) {
         if let Some(queue) = self.lock().as_mut() {
             if queue.len() >= CAPACITY {
@@ -90,7 +90,7 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// Nobody will take any more.
+    /// Rejects further mail, because the reactor is gone.
     pub(super) fn close(&self) {
         *self.lock() = None;
         self.0.room.notify_all();

@@ -1,27 +1,135 @@
-//! A single-threaded reactor: sockets, deadlines, wakes, mail and signals, one turn at a time.
+//! A single-threaded reactor: sockets, deadlines, wakes, mail from other threads, and signals.
 //!
-//! The program is one value that implements [`App`] and is lent to each [`turn`](Reactor::turn).
-//! It keeps its objects in [`Arena`]s; an object that has sockets or deadlines is
-//! [`Driven`], and the [`Token`] made from its [`Id`] is the one name by which readiness,
-//! timers and wakes know it. Whatever happens, the object is *driven*: it looks at its own state
-//! and at its sockets, does what it can, and says when it wants to be driven again at the latest.
+//! A program is one value that implements [`App`]. Each call of [`Reactor::turn`] borrows the
+//! program, waits for events, and passes every event to [`App::handle`] together with the reactor.
+//! Sockets belong to the reactor; the program holds their names ([`SocketId`]). The platform is
+//! 64-bit Linux.
 //!
-//! A turn polls, collects readiness, signals, mail, wakes of other threads and due deadlines, then drives
-//! the objects concerned, each once. An object that is woken after it was driven waits for the next turn,
-//! which polls without waiting. So a drive that is redundant is harmless, and only a missing one could be a
-//! bug.
+//! # Objects, tokens and drives
 //!
-//! A turn ends after a few milliseconds, however many objects are ready; the next one polls and goes
-//! on with those that are left. Deadlines are collected after all readiness: an object whose deadline
-//! has passed while the thread was held up is driven with what its sockets have received by then.
+//! The program keeps its objects in [`Arena`]s. An object that has sockets or a deadline is
+//! [`Driven`], and the [`Token`] made from its [`Id`] names the object to the reactor. Whatever
+//! happens to the object, the program gets the same event: [`Event::Drive`] with the token. To
+//! *drive* an object means to look at its state and its sockets, to do what can be done without
+//! waiting, and to set the latest time of the next drive ([`Reactor::set_deadline`]), much as a
+//! `Future` is polled. A redundant drive is therefore harmless; only a missing one is a bug.
 //!
-//! * Readiness is sticky: two bits a socket, set by events, cleared when an operation would block.
-//!   There is no interest to declare and to forget.
-//! * A socket belongs to the object named by its owner token; [`Reactor::set_owner`] hands it on.
-//! * Nothing is global: several reactors live in one process, each on its own thread or embedded
-//!   in another loop by [`Reactor::descriptor`] and [`Reactor::next_deadline`].
+//! # Turns
+//!
+//! A turn polls the sockets. It then passes signals and mail to the program, collects wakes by
+//! other threads and due deadlines, and drives each object concerned once. An object that is woken
+//! after its drive waits for the next turn, and that turn polls without waiting.
+//!
+//! A turn stops driving after about four milliseconds, however many objects are ready. The next
+//! turn polls and drives the remaining objects first. Deadlines are collected after all readiness:
+//! an object whose deadline passed while the thread was held up is driven once, with everything its
+//! sockets have received by then.
+//!
+//! * Readiness is sticky: two bits per socket, set by events and cleared when an operation would
+//!   block. There is no interest to declare, and none to forget.
+//! * Each socket belongs to the object named by its owner token; [`Reactor::set_owner`] changes the
+//!   owner.
+//! * Nothing is global: several reactors run in one process, each on its own thread, or embedded in
+//!   another loop by [`Reactor::descriptor`] and [`Reactor::next_deadline`].
 //! * Time comes from a [`Clock`] and the network from a [`Transport`], so a whole program runs on
-//!   virtual time (`VirtualClock`) and on a simulated network (feature `sim`).
+//!   virtual time ([`VirtualClock`]) and on a simulated network (feature `sim`).
+//!
+//! # Duties of a program
+//!
+//! The reactor does not check that a program
+//!
+//! * gives every type its own [`Driven::KIND`], and keeps all objects of one kind in one arena;
+//! * operates on a ready socket until the operation is `Pending`, or wakes the object for another
+//!   drive (see [`Event::Drive`]);
+//! * gives each accepted connection an owner ([`Reactor::set_owner`]): a socket without one never
+//!   causes a drive;
+//! * closes the sockets of an object that it removes ([`Reactor::close`]): a [`SocketId`] is a
+//!   copyable name, and dropping it closes nothing;
+//! * passes [`Listener::next_deadline`] to [`Reactor::set_deadline`] after [`Listener::accept`],
+//!   and calls [`Listener::resume`] after a removal has made room.
+//!
+//! # Example
+//!
+//! A server that reads and discards everything (RFC 863):
+//!
+//! ```no_run
+//! use std::task::Poll;
+//! use tidegate::reactor::{
+//!     App, Arena, Budget, Driven, Event, Id, Listener, Reactor, SocketId, Token, Wake,
+//! };
+//!
+//! struct Gate(Listener);
+//! impl Driven for Gate {
+//!     const KIND: u8 = 0;
+//! }
+//!
+//! struct Client(SocketId);
+//! impl Driven for Client {
+//!     const KIND: u8 = 1;
+//! }
+//!
+//! struct Discard {
+//!     gates: Arena<Gate>,
+//!     clients: Arena<Client>,
+//! }
+//!
+//! impl Discard {
+//!     fn accept(&mut self, reactor: &mut Reactor<()>, id: Id<Gate>) {
+//!         let Some(Gate(listener)) = self.gates.get_mut(id) else { return };
+//!         let mut accepted = Vec::new();
+//!         let room = 1000_usize.saturating_sub(self.clients.len());
+//!         let _ = listener.accept(reactor, room, &mut accepted); // errors delay the next one
+//!         reactor.set_deadline(id.token(), listener.next_deadline());
+//!         for (io, _address) in accepted {
+//!             let client = self.clients.insert(Client(io));
+//!             reactor.set_owner(io, client.token());
+//!         }
+//!     }
+//!
+//!     fn receive(&mut self, reactor: &mut Reactor<()>, id: Id<Client>) {
+//!         let Some(&Client(io)) = self.clients.get(id) else { return };
+//!         let (mut buffer, mut budget) = (Vec::with_capacity(4096), Budget::default());
+//!         while !budget.is_spent() {
+//!             buffer.clear();
+//!             match reactor.recv(io, &mut buffer) {
+//!                 Poll::Pending => return, // driven again when there is more
+//!                 Poll::Ready(Ok(n)) if n > 0 => budget.spend_in(n),
+//!                 Poll::Ready(_) => return self.remove(reactor, id), // the end, or an error
+//!             }
+//!         }
+//!         reactor.wake(id.token()); // let other clients have their share first
+//!     }
+//!
+//!     fn remove(&mut self, reactor: &mut Reactor<()>, id: Id<Client>) {
+//!         let Some(Client(io)) = self.clients.remove(id) else { return };
+//!         reactor.close(io);
+//!         self.gates.iter_mut().for_each(|(_, Gate(listener))| listener.resume(reactor));
+//!     }
+//! }
+//!
+//! impl App for Discard {
+//!     type Mail = ();
+//!
+//!     fn handle(&mut self, reactor: &mut Reactor<()>, event: Event<()>) {
+//!         let Event::Drive(token, _) = event else { return };
+//!         if let Some(gate) = token.id::<Gate>() {
+//!             self.accept(reactor, gate);
+//!         } else if let Some(client) = token.id::<Client>() {
+//!             self.receive(reactor, client);
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let mut reactor = Reactor::new()?;
+//! let mut program = Discard { gates: Arena::new(), clients: Arena::new() };
+//! let address: std::net::SocketAddr = "127.0.0.1:9009".parse().unwrap();
+//! program.gates.try_insert_with(|id: Id<Gate>| {
+//!     Listener::bind(&mut reactor, address, id.token()).map(Gate)
+//! })?;
+//! reactor.run(&mut program)
+//! # }
+//! ```
 
 mod arena;
 mod budget;
@@ -74,58 +182,72 @@ use signal::Signals;
 use timers::TimerQueue;
 use waker::Sleeper;
 
-/// Mail handled in one turn; the rest comes with the next, which does not wait.
+/// Mail messages handled in one turn; the rest waits for the next turn, which polls without
+/// waiting.
 const MAIL: usize = 256;
-/// A turn that has lasted so long drives nobody else; objects left are driven in the next.
+/// Duration after which a turn drives no further object; the remaining objects are driven in the
+/// next turn.
 const LONG: Duration = Duration::from_millis(4);
-/// Counted steps of about the same time, for simulations, whose clock stands still during a turn.
+/// Counted steps that take about as long, for simulations, whose clock stands still during a turn.
 const LONG_STEPS: u64 = 4_000_000;
-/// Drives between two looks at the clock, which cost less than one of them.
+/// Drives between two readings of the clock, so that reading it costs less than one of the drives.
 const DRIVES_A_LOOK: usize = 4;
 
 /// A program on a reactor.
 pub trait App {
-    /// What other threads may send it; see [`Mailbox`].
+    /// Messages that other threads may send to the program; see [`Mailbox`].
     type Mail: Send + 'static;
 
-    /// Called for everything that happens.
+    /// Handles one event. Must not block: everything else on the reactor waits meanwhile.
+    ///
+    /// A fatal error has no way out of here: store it in the program, call [`Reactor::stop`], and
+    /// look for it after [`Reactor::run`].
     fn handle(&mut self, reactor: &mut Reactor<Self::Mail>, event: Event<Self::Mail>);
 }
 
-/// Something that happened.
+/// An event of a turn, passed to [`App::handle`].
 #[derive(Debug)]
 pub enum Event<M> {
-    /// The object named is to be driven. If it is gone, there is nothing to do.
+    /// The object named by the token must be driven; nothing needs to be done if it no longer
+    /// exists.
     ///
-    /// A socket that became ready is reported once, not for as long as it is. So operate on it until
-    /// that is `Pending`: then there will be another report. Whoever stops before, because its
-    /// [`Budget`] is spent, wakes itself; one that waits for something else first, as for room where
-    /// the bytes are to go, goes on when it is driven for that.
+    /// A socket that became ready is reported once, not for as long as it is ready. Operate on it
+    /// until the operation is `Pending`; another report follows then. An object that stops earlier
+    /// because its [`Budget`] is spent must wake itself. An object that stops because it waits for
+    /// something else, such as room in a buffer, continues in the drive that the other event
+    /// causes.
+    ///
+    /// Several reasons may be set. `reason == WakeReason::TIMER` means that the deadline has passed
+    /// and nothing else has happened: act on a timeout then. `reason.contains(WakeReason::TIMER)`
+    /// is also true if a socket became readable in time while the thread was held up.
     Drive(Token, WakeReason),
-    /// Another thread has sent something.
+    /// A message that another thread sent to the [`Mailbox`].
     Mail(M),
-    /// A signal has come that was asked for with [`Reactor::watch_signals`].
+    /// A signal registered with [`Reactor::watch_signals`] was delivered; the number is that of
+    /// `signal(7)`.
     Signal(i32),
 }
 
-/// Who can have an object driven. Passive objects that several active ones share are given this,
-/// not the reactor.
+/// Access to [`Reactor::wake`](Wake::wake) alone. A passive object that several driven objects
+/// share takes `&mut impl Wake` instead of the reactor, whose type depends on the program's mail.
+/// Import the trait to call `reactor.wake(token)`.
 pub trait Wake {
-    /// Has the object named driven soon.
+    /// Queues the object for a drive with [`WakeReason::WAKE`]: in this turn, or in the next one if
+    /// the object was driven in this turn already. Wakes of an object that is queued are merged.
     fn wake(&mut self, token: Token);
 }
 
-/// What one turn did.
+/// Numbers of events and drives in one turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
-    /// Sockets that were reported, signals, and mail.
+    /// Sockets reported ready, signals, mail, and wakes by other threads.
     pub events: usize,
-    /// Objects driven.
+    /// Drives, including those of objects that no longer exist.
     pub driven: usize,
 }
 
 impl Turn {
-    /// Whether nothing happened.
+    /// Returns true if nothing happened.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
         self.events == 0 && self.driven == 0
@@ -139,7 +261,9 @@ impl<M> Drop for Reactor<M> {
     }
 }
 
-/// The loop and what it knows of sockets, deadlines and wakes.
+/// The event loop, with all sockets, deadlines and wakes of one program.
+///
+/// `M` is the type of the mail that other threads send ([`App::Mail`]).
 #[derive(Debug)]
 pub struct Reactor<M> {
     transport: Box<dyn Transport>,
@@ -149,28 +273,28 @@ pub struct Reactor<M> {
     run: RunQueue,
     timers: TimerQueue,
     mailbox: Mailbox<M>,
-    /// Objects woken by other threads.
+    /// Wakes by other threads ([`Waker`]).
     wakes: Mailbox<Arc<Sleeper>>,
     signals: Option<Signals>,
     reports: Vec<TransportEvent>,
     mail: VecDeque<M>,
     load: LoopStats,
-    /// When the last turn began, if it did something and its length is not known yet.
+    /// Start of the last turn, if it did something and its duration is not recorded yet.
     turn_began: Option<Instant>,
     polls: u64,
     stopped: bool,
 }
 
 impl<M> Reactor<M> {
-    /// A reactor on TCP and the machine's clocks.
+    /// Creates a reactor on the operating system's sockets and clocks.
     ///
     /// # Errors
-    /// As [`TcpTransport::new`].
+    /// The errors of [`TcpTransport::new`].
     pub fn new() -> io::Result<Self> {
         Ok(Self::with(Box::new(TcpTransport::new()?), Box::new(SystemClock)))
     }
 
-    /// A reactor on any network and any clock.
+    /// Creates a reactor on the given network and clock.
     #[must_use]
     pub fn with(transport: Box<dyn Transport>, clock: Box<dyn Clock>) -> Self {
         Self {
@@ -192,10 +316,10 @@ impl<M> Reactor<M> {
         }
     }
 
-    /// Turns until [`stop`](Self::stop) is called.
+    /// Runs turns until [`stop`](Self::stop) is called.
     ///
     /// # Errors
-    /// As [`turn`](Self::turn).
+    /// The errors of [`turn`](Self::turn).
     pub fn run<A: App<Mail = M>>(&mut self, app: &mut A) -> io::Result<()> {
         self.stopped = false;
         while !self.stopped {
@@ -209,11 +333,15 @@ impl<M> Reactor<M> {
         self.stopped = true;
     }
 
-    /// Waits until something happens, `timeout` at the longest (without end if `None`), and lets
-    /// `app` handle it.
+    /// Waits for events, at most for `timeout` (without limit if `None`), and passes them to `app`.
+    /// The wait ends early at the next deadline, and does not begin while objects or mail are
+    /// queued.
+    ///
+    /// An interrupting signal also ends the wait, so the turn may have handled nothing
+    /// ([`Turn::is_idle`]).
     ///
     /// # Errors
-    /// If the poll itself fails; nothing a peer does makes it.
+    /// Fails only if the poll itself fails; no action of a peer causes an error.
     pub fn turn<A: App<Mail = M>>(
         &mut self,
         app: &mut A,
@@ -271,56 +399,63 @@ impl<M> Reactor<M> {
         Ok(turn)
     }
 
-    /// When the next turn should come at the latest, if nothing happens before; `None` if only an
-    /// event can bring one. The turn may come early and find nothing due.
+    /// Returns the latest time of the next turn, if no event happens before; `None` if only an
+    /// event makes a turn necessary. A turn at that time may find nothing due, because the time is
+    /// a lower bound of the next deadline.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.has_work() { Some(self.now.mono) } else { self.timers.next() }
     }
 
-    /// The descriptor that becomes readable when a turn would find something, for embedding in
-    /// another loop. A simulated network has none. A turn may leave something to do: where the other
-    /// loop is edge-triggered, turn until [`Turn::is_idle`].
+    /// Returns a descriptor that becomes readable when a turn has events to handle, for embedding
+    /// the reactor in another loop; `None` on a simulated network. One turn does not handle
+    /// everything: in an edge-triggered loop, turn until [`Turn::is_idle`].
     #[must_use]
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.transport.descriptor()
     }
 
-    /// Returns how often the reactor has polled: a number of its own for each turn.
+    /// Returns the number of polls so far, which identifies the current turn.
     #[must_use]
     pub const fn polls(&self) -> u64 {
         self.polls
     }
 
-    /// The time at which this turn began.
+    /// Returns the time at which the current turn began. All drives of a turn see the same time.
     #[must_use]
     pub const fn now(&self) -> Now {
         self.now
     }
 
-    /// How busy it was so far.
+    /// Returns statistics of turn durations and timer lag since the reactor was created.
     #[must_use]
     pub const fn load(&self) -> &LoopStats {
         &self.load
     }
 
-    /// A sender to this reactor, for other threads.
+    /// Returns a sender of mail to this reactor, for other threads.
     #[must_use]
     pub fn mailbox(&self) -> Mailbox<M> {
         self.mailbox.clone()
     }
 
-    /// Returns what wakes the object named from other threads.
+    /// Returns a handle with which other threads wake the object.
     #[must_use]
     pub fn waker(&self, token: Token) -> Waker {
         Waker::new(token, self.wakes.clone())
     }
 
-    /// Has `signals` delivered as [`Event::Signal`] instead of their usual effect. They are blocked
-    /// in this thread, and in those it starts from now on, until the reactor is dropped.
+    /// Delivers `signals` as [`Event::Signal`] instead of their usual effect. The signals stay
+    /// blocked in this thread, and in threads that it starts from now on, until the reactor is
+    /// dropped. Call this before starting any thread: a thread with another mask still takes the
+    /// signal the usual way.
+    ///
+    /// Child processes inherit the mask, too: a program run by `std::process::Command` after this
+    /// call does not react to these signals unless it unblocks them.
     ///
     /// # Errors
-    /// If a number is no signal, if called a second time, or on a simulated network.
+    /// Fails if a number is not that of a signal, if called a second time, or on a simulated
+    /// network.
     pub fn watch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
         if self.signals.is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -331,19 +466,24 @@ impl<M> Reactor<M> {
         Ok(())
     }
 
-    /// Sets when the object named is to be driven at the latest, or that no time will do it; what
-    /// was set before is forgotten. Costs next to nothing if the time only moves later.
+    /// Sets the latest time of the object's next drive; `None` removes it. The new time replaces
+    /// the one set before, and is removed when it causes a drive ([`WakeReason::TIMER`]). Moving a
+    /// deadline later costs next to nothing.
+    ///
+    /// A turn collects every deadline that is due. Drives for which the turn has no time left
+    /// follow in the next turns.
     pub fn set_deadline(&mut self, token: Token, deadline: Option<Instant>) {
         self.timers.set(token, deadline);
     }
 
-    /// How many wakes were for an object whose place belongs to another by now. They do no harm.
+    /// Returns the number of wakes for objects whose place in the arena was reused in the meantime.
+    /// Such wakes are dropped.
     #[must_use]
     pub const fn stale_wakes(&self) -> u64 {
         self.run.stale()
     }
 
-    /// Has those driven that other threads have woken; returns how many.
+    /// Queues the objects that other threads have woken. Returns their number.
     fn take_wakes(&mut self) -> usize {
         if !self.wakes.is_waiting() {
             return 0;
@@ -354,14 +494,14 @@ impl<M> Reactor<M> {
         woken.len()
     }
 
-    /// Returns true if a turn that has driven so many objects since it `began` should end.
+    /// Returns true if a turn that began at `began` and has driven `driven` objects should end.
     fn is_long(&self, driven: usize, began: work::Mark) -> bool {
         let look = driven > 0 && driven.is_multiple_of(DRIVES_A_LOOK);
         let worked = began.steps() >= LONG_STEPS;
         worked || look && self.clock.now().mono.duration_since(self.now.mono) >= LONG
     }
 
-    /// Whether there is something to do without an event.
+    /// Returns true if a turn has something to do without an event.
     fn has_work(&self) -> bool {
         !self.run.is_empty() || self.mailbox.is_waiting() || self.wakes.is_waiting()
     }
@@ -377,8 +517,8 @@ impl<M> Reactor<M> {
         Some(limit.map_or(until, |limit| limit.min(until)))
     }
 
-    /// Notes how long the last turn took. The clock is not read for that alone: where nothing else
-    /// asks for the time between two turns, it stays unknown.
+    /// Records the duration of the last turn. The clock is not read for that alone: the duration
+    /// stays unknown unless the time is read anyway between two turns.
     fn turn_ended(&mut self, now: Instant) {
         if let Some(began) = self.turn_began.take() {
             self.load.turns.record(now.saturating_duration_since(began));

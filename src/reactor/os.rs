@@ -1,4 +1,4 @@
-//! Every `unsafe` of the crate: what the safe wrappers of the system do not offer.
+//! All `unsafe` code of the crate: system calls for which there are no safe wrappers.
 #![allow(unsafe_code)]
 
 use std::io::{self, IoSlice};
@@ -13,33 +13,34 @@ pub(super) fn recv(socket: &impl AsFd, into: &mut Vec<u8>) -> io::Result<usize> 
     let received = SockRef::from(socket).recv(into.spare_capacity_mut())?;
     let length = into.len() + received;
     // SAFETY: `recv` has initialised the first `received` bytes of the spare capacity, which begins
-    // at `into.len()`, and cannot have received more than it was given room for.
+    // at `into.len()`, and cannot have received more than that capacity.
     unsafe { into.set_len(length) };
     Ok(received)
 }
 
-/// Receives a datagram into the spare capacity of `into`, and says who sent it.
+/// Receives a datagram into the spare capacity of `into`, and returns the sender's address.
 pub(super) fn recv_from(socket: &impl AsFd, into: &mut Vec<u8>) -> io::Result<SocketAddr> {
     let (received, source) = SockRef::from(socket).recv_from(into.spare_capacity_mut())?;
     let length = into.len() + received;
     // SAFETY: `recv_from` has initialised the first `received` bytes of the spare capacity, which
-    // begins at `into.len()`, and cannot have received more than it was given room for.
+    // begins at `into.len()`, and cannot have received more than that capacity.
     unsafe { into.set_len(length) };
     source.as_socket().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Sends from all slices in one call. `writev` would raise SIGPIPE in the host program when the
-/// peer is gone; this returns `EPIPE`.
+/// Sends from all slices in one call. Returns `EPIPE` if the peer is gone, where `writev` would
+/// raise SIGPIPE in the host program.
 pub(super) fn send(socket: &impl AsFd, from: &[IoSlice<'_>]) -> io::Result<usize> {
     SockRef::from(socket).send_vectored_with_flags(from, libc::MSG_NOSIGNAL)
 }
 
-/// Signals blocked in the calling thread that were not before. They are unblocked when this is
-/// dropped, and no others, so that several reactors of one thread may be dropped in any order.
+/// Signals that this value has blocked in the calling thread. Dropping it unblocks them, and no
+/// others, so that several reactors of one thread may be dropped in any order.
 pub(super) struct SignalMask(libc::sigset_t);
 
 impl SignalMask {
-    /// Blocks `signals` in the calling thread and in those it starts from now on.
+    /// Blocks `signals` in the calling thread and in threads that it starts from now on. Returns a
+    /// descriptor to read them from.
     pub(super) fn block(signals: &[i32]) -> io::Result<(Self, OwnedFd)> {
         let set = signal_set(signals)?;
         let mut before = MaybeUninit::uninit();
@@ -55,20 +56,20 @@ impl SignalMask {
         // SAFETY: `before` is an initialised signal set.
         fresh.retain(|&signal| unsafe { libc::sigismember(&raw const before, signal) } == 0);
         let mask = Self(signal_set(&fresh)?);
-        // SAFETY: `set` is an initialised signal set; -1 asks for a new descriptor.
+        // SAFETY: `set` is an initialised signal set; -1 requests a new descriptor.
         let fd =
             unsafe { libc::signalfd(-1, &raw const set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: signalfd returned a descriptor that nobody else owns.
+        // SAFETY: signalfd returned a new descriptor, which has no other owner.
         Ok((mask, unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 }
 
 impl Drop for SignalMask {
     fn drop(&mut self) {
-        // SAFETY: the set is initialised; the former mask is not asked for.
+        // SAFETY: the set is initialised; a null pointer discards the former mask.
         unsafe {
             libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const self.0, std::ptr::null_mut());
         }
@@ -82,7 +83,7 @@ fn signal_set(signals: &[i32]) -> io::Result<libc::sigset_t> {
     // SAFETY: sigemptyset has initialised it and does not fail.
     let mut set = unsafe { set.assume_init() };
     for &signal in signals {
-        // SAFETY: `set` is initialised; a number that is no signal is refused with EINVAL.
+        // SAFETY: `set` is initialised; a number that is not a signal's fails with EINVAL.
         if unsafe { libc::sigaddset(&raw mut set, signal) } != 0 {
             return Err(io::Error::last_os_error());
         }
@@ -90,10 +91,11 @@ fn signal_set(signals: &[i32]) -> io::Result<libc::sigset_t> {
     Ok(set)
 }
 
-/// The soft limit of open descriptors (`RLIMIT_NOFILE`), raised to the hard one if it can be.
+/// Raises the soft limit of open descriptors (`RLIMIT_NOFILE`) to the hard limit, and returns the
+/// limit that holds then. If it cannot be raised, returns the present soft limit.
 ///
 /// # Errors
-/// As `getrlimit(2)`.
+/// The errors of `getrlimit(2)`.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is to an rlimit that lives through the call.
@@ -106,10 +108,10 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(if raised { wanted.rlim_cur } else { limit.rlim_cur })
 }
 
-/// The addresses of all interfaces of this machine.
+/// Returns the addresses of all interfaces of this machine, sorted and without duplicates.
 ///
 /// # Errors
-/// As `getifaddrs(3)`.
+/// The errors of `getifaddrs(3)`.
 pub fn interface_addresses() -> io::Result<Vec<IpAddr>> {
     let list = Interfaces::read()?;
     let mut addresses: Vec<_> = list.iter().filter_map(address_of).collect();
@@ -118,13 +120,14 @@ pub fn interface_addresses() -> io::Result<Vec<IpAddr>> {
     Ok(addresses)
 }
 
-/// A list that the system made, freed when it is dropped.
+/// A list allocated by `getifaddrs(3)`, freed on drop.
 struct Interfaces(*mut libc::ifaddrs);
 
 impl Interfaces {
     fn read() -> io::Result<Self> {
         let mut first = std::ptr::null_mut();
-        // SAFETY: the pointer is to a place for the list's first entry, which lives through the call.
+        // SAFETY: the pointer is to a variable for the list's first entry, which lives through the
+        // call.
         match unsafe { libc::getifaddrs(&raw mut first) } {
             0 => Ok(Self(first)),
             _ => Err(io::Error::last_os_error()),
@@ -132,7 +135,8 @@ impl Interfaces {
     }
 
     fn iter(&self) -> impl Iterator<Item = &libc::ifaddrs> {
-        // SAFETY: the entry is null or of the list, which lives as long as `self` and is not changed.
+        // SAFETY: the entry is null or of the list, which lives as long as `self` and is not
+        // changed.
         let entry = |at: *mut libc::ifaddrs| unsafe { at.as_ref() };
         std::iter::successors(entry(self.0), move |before| entry(before.ifa_next))
     }
@@ -140,12 +144,12 @@ impl Interfaces {
 
 impl Drop for Interfaces {
     fn drop(&mut self) {
-        // SAFETY: getifaddrs made the list, and nobody refers to it any more.
+        // SAFETY: getifaddrs allocated the list, and no reference to it is left.
         unsafe { libc::freeifaddrs(self.0) };
     }
 }
 
-/// The IP address of an entry; it may have one of another kind, or none.
+/// Returns the IP address of an entry; `None` if its address is of another family or missing.
 fn address_of(entry: &libc::ifaddrs) -> Option<IpAddr> {
     // SAFETY: the address is null, or begins with the fields of any address.
     let family = unsafe { entry.ifa_addr.as_ref() }?.sa_family;

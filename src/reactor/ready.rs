@@ -1,48 +1,49 @@
-//! What a socket can do, remembered, and how much one drive may do with it.
+//! Readiness of sockets.
 
 use std::fmt;
 
-/// Readiness of a socket. Bits are set by events and cleared by an operation that would block.
+/// Readiness of a socket, as a set of flags.
 ///
-/// The other three are hints, and stay: what they mean is said by the operation that follows, so
-/// [`CLOSED`](Self::CLOSED) and [`URGENT`](Self::URGENT) come with `READABLE`,
-/// [`ERROR`](Self::ERROR) with both.
+/// Events set flags. `READABLE` and `WRITABLE` are cleared by an operation that would block, or
+/// that moved less than it could have. The other three are hints that stay set; the next operation
+/// tells what they mean. [`CLOSED`](Self::CLOSED) and [`URGENT`](Self::URGENT) are therefore always
+/// set together with `READABLE`, and [`ERROR`](Self::ERROR) with both.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ready(u8);
 
 impl Ready {
-    /// Nothing.
+    /// No flag.
     pub const NONE: Self = Self(0);
-    /// There may be bytes, a connection or the end of the stream to read.
+    /// Bytes, a connection or the end of the stream may be waiting to be read.
     pub const READABLE: Self = Self(1);
-    /// There may be room to write, or a connect has come to its end.
+    /// Room to write may be available, or a connect has finished.
     pub const WRITABLE: Self = Self(2);
-    /// The peer has closed its side: a short read need not mean that nothing follows.
+    /// The peer has closed its side, so the end of the stream may follow a short read.
     pub const CLOSED: Self = Self(4);
     /// The socket has failed.
     pub const ERROR: Self = Self(8);
-    /// The peer has sent urgent data (RFC 6093): a read stops short at its mark.
+    /// The peer has sent urgent data (RFC 6093), so a read stops short at its mark.
     pub const URGENT: Self = Self(16);
 
-    /// Whether all of `other` is set.
+    /// Returns true if all flags of `other` are set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Both together.
+    /// Returns the flags that are set in either of the two.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether any of `other` is set.
+    /// Returns true if any flag of `other` is set.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// What is here and not in `other`.
+    /// Returns the flags that are not set in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)

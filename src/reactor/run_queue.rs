@@ -1,27 +1,28 @@
-//! Who is to be driven, in this turn or the next.
+//! Queues of the objects to be driven, in this turn and in the next.
 //!
-//! A wake carries no data, so a second one for an object already queued is dropped. Each object is
-//! driven at most once a turn: what wakes it after that waits for the next, and the poll between
-//! them lets the others have their share.
+//! A wake carries no data, so wakes of an object that is queued already are merged. Each object is
+//! driven at most once a turn. An object woken after its drive waits for the next turn; the poll
+//! between the two turns gives other objects their share.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use super::arena::{Token, TokenMap};
 
-/// What has happened to an object since it was last driven; several things may have.
+/// Reasons of a drive, as a set of flags: everything that has happened to the object since its last
+/// drive.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct WakeReason(u8);
 
 impl WakeReason {
-    /// One of its sockets became readable or writable.
+    /// A socket of the object has become readable or writable.
     pub const READY: Self = Self(1);
-    /// Its deadline has passed.
+    /// The deadline of the object has passed.
     pub const TIMER: Self = Self(2);
-    /// Another object woke it, or it asked for another turn.
+    /// Another object or thread has woken the object, or the object has woken itself.
     pub const WAKE: Self = Self(4);
 
-    /// Whether all of `other` is among what happened.
+    /// Returns true if all reasons of `other` are set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -49,7 +50,7 @@ pub(super) struct RunQueue {
 struct Slot {
     why: WakeReason,
     queued: bool,
-    /// The turn in which it was last driven; 0 before the first.
+    /// Turn of the last drive; 0 before the first.
     driven: u32,
 }
 
@@ -66,7 +67,7 @@ impl Default for RunQueue {
 }
 
 impl RunQueue {
-    /// Has `token` driven: in this turn, or in the next if it has been already.
+    /// Queues `token` for a drive: in this turn, or in the next if this turn has driven it already.
     pub(super) fn wake(&mut self, token: Token, why: WakeReason) {
         let Some(slot) = self.slots.get_mut(token) else {
             self.stale += 1;
@@ -80,7 +81,7 @@ impl RunQueue {
         queue.push_back(token);
     }
 
-    /// The next to drive in this turn, and why.
+    /// Returns the next object to drive in this turn, and the reasons.
     pub(super) fn pop(&mut self) -> Option<(Token, WakeReason)> {
         while let Some(token) = self.current.pop_front() {
             if let Some(slot) = self.slots.get_mut(token) {
@@ -93,7 +94,8 @@ impl RunQueue {
         None
     }
 
-    /// Ends the turn: what waited for the next one is current now, behind what is left.
+    /// Ends the turn: objects queued for the next turn become current, behind those that this turn
+    /// has left.
     pub(super) fn end_turn(&mut self) {
         if self.current.is_empty() {
             std::mem::swap(&mut self.current, &mut self.next);
@@ -103,17 +105,17 @@ impl RunQueue {
         self.turn = self.turn.checked_add(1).unwrap_or(1);
     }
 
-    /// Whether nobody waits.
+    /// Returns true if no object is queued.
     pub(super) fn is_empty(&self) -> bool {
         self.current.is_empty() && self.next.is_empty()
     }
 
-    /// How many wakes were for objects whose place belongs to another by now.
+    /// Returns the number of wakes for objects whose place was reused in the meantime.
     pub(super) const fn stale(&self) -> u64 {
         self.stale
     }
 
-    /// Those that wait in this turn, for a simulation to shuffle.
+    /// Returns the queue of this turn, for a simulation to shuffle.
     pub(super) fn current_mut(&mut self) -> &mut VecDeque<Token> {
         &mut self.current
     }
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubled_wake_drives_once_with_both_reasons() {
+    fn two_wakes_make_one_drive_with_both_reasons() {
         let mut queue = RunQueue::default();
         let token = Arena::new().insert(Thing).token();
         queue.wake(token, WakeReason::READY);
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_driven_waits_for_the_next_turn_and_who_was_not_does_not() {
+    fn object_woken_after_its_drive_waits_for_the_next_turn() {
         let mut queue = RunQueue::default();
         let mut arena = Arena::new();
         let (a, b) = (arena.insert(Thing).token(), arena.insert(Thing).token());
@@ -154,8 +156,8 @@ mod tests {
         assert_eq!(queue.pop().unwrap().0, a);
         queue.wake(a, WakeReason::WAKE);
         queue.wake(b, WakeReason::WAKE);
-        assert_eq!(queue.pop().unwrap().0, b, "b was not driven yet");
-        assert_eq!(queue.pop(), None, "a was");
+        assert_eq!(queue.pop().unwrap().0, b, "b was not driven in this turn");
+        assert_eq!(queue.pop(), None, "a was driven in this turn");
         queue.end_turn();
         assert_eq!(queue.pop().unwrap().0, a);
     }
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_wake_drives_nobody_and_is_counted() {
+    fn stale_wake_is_dropped_and_counted() {
         let mut queue = RunQueue::default();
         let mut arena = Arena::new();
         let old = arena.insert(Thing);

@@ -1,8 +1,9 @@
-//! Signals as events. Nothing process-wide is touched until they are asked for.
+//! Signals as events. Nothing of the process changes until a program watches signals.
 //!
-//! The signals are blocked in the calling thread and read from a `signalfd`, so no handler is
-//! installed and no other code of the process is interrupted. Threads started *before* keep their
-//! own mask and may still take the signal the default way: ask first, start threads afterwards.
+//! The signals are blocked in the calling thread and read from a `signalfd`: no handler is
+//! installed, and no other code of the process is interrupted. Threads started *before* keep their
+//! own mask and may still take the signal in the usual way, so watch signals first and start
+//! threads afterwards.
 
 use std::fmt;
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::os::SignalMask;
 
-/// The signals a reactor listens to; they are unblocked when this is dropped.
+/// Signals that a reactor watches, unblocked on drop.
 pub(super) struct Signals {
     file: File,
     _mask: SignalMask,
@@ -27,7 +28,7 @@ impl Signals {
         self.file.as_fd()
     }
 
-    /// The next one that has come, if any.
+    /// Returns the next signal that was delivered, if any.
     pub(super) fn next(&mut self) -> Option<i32> {
         let mut info = [0; size_of::<libc::signalfd_siginfo>()];
         self.file.read_exact(&mut info).ok()?;

@@ -1,4 +1,4 @@
-//! What takes long and needs a processor, done on a few threads beside the loop.
+//! Threads for jobs that need much processor time, beside the loop.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,10 +8,11 @@ use std::thread;
 
 use super::mailbox::Mailbox;
 
-/// Jobs on up to a few threads, started when they are needed, in the order of their ranks and, with the
-/// same rank, in the order in which they came. The result of each is sent as mail.
+/// Jobs run on a bounded number of threads; the result of each is sent to a reactor as mail.
 ///
-/// How many may wait is for the caller to bound, who knows which are under way.
+/// Jobs start in the order of their ranks, lowest first, and within a rank in the order in which
+/// they were queued. Threads are started as needed. The queue has no limit: the caller knows which
+/// jobs are waiting, and has to limit them. Dropping the pool drops the jobs that have not started.
 pub struct ThreadPool<M>(Arc<Shared<M>>);
 
 type Job<M> = Box<dyn FnOnce() -> Option<M> + Send>;
@@ -24,9 +25,9 @@ struct Shared<M> {
 }
 
 struct Queue<M> {
-    /// Jobs by rank and number.
+    /// Jobs by rank and sequence number.
     waiting: BTreeMap<(usize, u64), Job<M>>,
-    /// Jobs that have come so far.
+    /// Jobs queued so far.
     came: u64,
     threads: usize,
     idle: usize,
@@ -34,7 +35,8 @@ struct Queue<M> {
 }
 
 impl<M: Send + 'static> ThreadPool<M> {
-    /// Works on `max_threads` jobs at a time; no thread is started yet.
+    /// Creates a pool that runs up to `max_threads` jobs at a time, at least one. No thread is
+    /// started yet.
     #[must_use]
     pub fn new(max_threads: usize, mailbox: Mailbox<M>) -> Self {
         let queue = Queue { waiting: BTreeMap::new(), came: 0, threads: 0, idle: 0, closed: false };
@@ -47,15 +49,15 @@ impl<M: Send + 'static> ThreadPool<M> {
         }))
     }
 
-    /// Has `job` done, before all jobs that have a rank above 0 and wait.
+    /// Runs `job` with rank 0, before all waiting jobs of a higher rank, and sends its result.
     ///
     /// # Errors
-    /// If no thread can be started and none is there. The job is dropped then.
+    /// Fails if no thread can be started and none is running; the job is dropped.
     pub fn run(&self, job: impl FnOnce() -> M + Send + 'static) -> io::Result<()> {
         self.run_behind(0, job)
     }
 
-    /// Has `job` done behind all jobs that wait and have no higher rank.
+    /// Runs `job` behind all waiting jobs of the same or a lower rank, and sends its result.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -67,15 +69,15 @@ impl<M: Send + 'static> ThreadPool<M> {
         self.push(rank, Box::new(move || Some(job())))
     }
 
-    /// Drops `value` on a thread, which may take as long as it likes; on this one, if none can be
-    /// started and none is there.
+    /// Drops `value` on a thread, because that may take long. Drops it on the current thread if
+    /// none can be started and none is running.
     pub fn discard(&self, value: impl Send + 'static) {
         let discard = Box::new(move || {
             drop(value);
             None
         });
         let discarded = self.push(0, discard);
-        let _ = discarded; // without a thread, the job was dropped with the value
+        let _ = discarded; // without a thread, the value was dropped with the job
     }
 
     fn push(&self, rank: usize, job: Job<M>) -> io::Result<()> {
@@ -92,7 +94,7 @@ impl<M: Send + 'static> ThreadPool<M> {
                     queue.waiting.remove(&place);
                     return Err(error);
                 }
-                Err(_) => {} // the others will come to it
+                Err(_) => {} // another thread will take it
             }
         }
         self.0.more.notify_one();
@@ -128,7 +130,7 @@ impl<M> Shared<M> {
 }
 
 impl<M> Drop for ThreadPool<M> {
-    /// Lets the threads end once they have finished what they are at.
+    /// Ends each thread after the job that it is running.
     fn drop(&mut self) {
         self.0.lock().closed = true;
         self.0.more.notify_all();
@@ -138,7 +140,7 @@ impl<M> Drop for ThreadPool<M> {
 impl<M> fmt::Debug for ThreadPool<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = self.0.lock();
-        f.debug_struct("Background")
+        f.debug_struct("ThreadPool")
             .field("waiting", &queue.waiting.len())
             .field("threads", &queue.threads)
             .finish_non_exhaustive()
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_of_every_job_is_sent() {
+    fn result_of_every_job_is_sent() {
         let mut reactor = Reactor::new().unwrap();
         let background = ThreadPool::new(2, reactor.mailbox());
         (1..=100).for_each(|number| background.run(move || number).unwrap());
@@ -190,11 +192,11 @@ mod tests {
     }
 
     #[test]
-    fn jobs_are_done_in_the_order_of_their_ranks() {
+    fn jobs_run_in_the_order_of_their_ranks() {
         let mut reactor = Reactor::new().unwrap();
         let background = ThreadPool::new(1, reactor.mailbox());
         let (go_on, paused) = std::sync::mpsc::channel::<()>();
-        // The only thread is busy until all others have come.
+        // The only thread is busy until all other jobs are queued.
         let busy = move || paused.recv().map_or(0, |()| 0);
         background.run(busy).unwrap();
         for (rank, number) in [(2, 6), (1, 4), (0, 1), (1, 5), (0, 2)] {

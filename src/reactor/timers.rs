@@ -1,9 +1,10 @@
-//! One deadline per object, cheap to move.
+//! Deadlines, one per object, cheap to move.
 //!
-//! An idle timeout moves on every byte, and almost never fires. So the queue is lazy: each object
-//! has at most one live entry, which is a lower bound of its deadline. A deadline that moves later
-//! touches nothing; the entry surfaces early and is pushed back then. One that moves earlier, or
-//! whose object is gone, leaves a dead entry; when those are the most, they are swept out.
+//! An idle timeout moves with every byte and almost never fires. The queue is therefore lazy: each
+//! object has at most one live entry in a heap, whose time is a lower bound of the deadline. Moving
+//! a deadline later does not touch the heap; the entry reaches the top early and is pushed back
+//! then. Moving a deadline earlier, or removing the object, leaves a dead entry behind. Dead
+//! entries are removed once they are the majority.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,10 +12,10 @@ use std::time::Instant;
 
 use super::arena::{Token, TokenMap};
 
-/// Below this many entries it does not matter how many are dead.
+/// Number of entries below which dead ones are not worth removing.
 const FEW: usize = 64;
 
-/// The deadlines of all objects.
+/// Deadlines of all objects.
 #[derive(Debug)]
 pub(super) struct TimerQueue {
     heap: BinaryHeap<Reverse<(Instant, Token)>>,
@@ -24,7 +25,7 @@ pub(super) struct TimerQueue {
 #[derive(Debug, Default)]
 struct Slot {
     deadline: Option<Instant>,
-    /// When the live entry of the heap will surface; entries with another time are dead.
+    /// Time of the object's live entry in the heap; entries with another time are dead.
     entry: Option<Instant>,
 }
 
@@ -35,7 +36,7 @@ impl Default for TimerQueue {
 }
 
 impl TimerQueue {
-    /// Sets when `token` is due, or that it is not; what was set before is forgotten.
+    /// Sets the deadline of `token`, or removes it (`None`).
     pub(super) fn set(&mut self, token: Token, deadline: Option<Instant>) {
         let Some(slot) = self.slots.get_mut(token) else { return };
         slot.deadline = deadline;
@@ -48,7 +49,7 @@ impl TimerQueue {
         }
     }
 
-    /// The next token whose deadline is not after `now`. Its deadline is unset.
+    /// Removes and returns the next token whose deadline is not after `now`.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Token> {
         while let Some(&Reverse((at, token))) = self.heap.peek()
             && at <= now
@@ -70,9 +71,9 @@ impl TimerQueue {
         None
     }
 
-    /// Rebuilds the heap from the live entries once most of it is dead, so that its size follows
-    /// from the number of objects and not from how often their deadlines moved or how many came
-    /// and went before their deadlines did.
+    /// Rebuilds the heap from the live entries once most entries are dead. The size of the heap
+    /// then follows from the number of objects, not from how often deadlines moved or how many
+    /// objects were removed before their deadlines.
     fn sweep(&mut self) {
         if self.heap.len() > FEW + 2 * self.slots.places() {
             let entries = self.slots.iter().filter_map(|(token, slot)| Some((slot.entry?, token)));
@@ -80,7 +81,7 @@ impl TimerQueue {
         }
     }
 
-    /// A time before which nothing is due: a lower bound, seldom the deadline itself.
+    /// Returns a time before which no deadline is due: a lower bound, seldom the deadline itself.
     pub(super) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_fires_once_and_not_before_its_time() {
+    fn deadline_fires_once_and_not_before_its_time() {
         let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
         let token = Arena::new().insert(Thing).token();
         queue.set(token, Some(start + seconds(5)));
@@ -114,29 +115,33 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_moved_later_leaves_one_entry_however_often_it_moves() {
+    fn deadline_moved_later_keeps_one_entry() {
         let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
         let token = Arena::new().insert(Thing).token();
         for n in 1..1000 {
             queue.set(token, Some(start + seconds(n)));
         }
         assert_eq!(queue.heap.len(), 1);
-        assert_eq!(queue.pop_due(start + seconds(998)), None, "it surfaced early and went back");
+        assert_eq!(
+            queue.pop_due(start + seconds(998)),
+            None,
+            "the entry came up early and was pushed back"
+        );
         assert_eq!(queue.next(), Some(start + seconds(999)));
     }
 
     #[test]
-    fn a_deadline_moved_earlier_fires_at_the_earlier_time_only() {
+    fn deadline_moved_earlier_fires_at_the_earlier_time_only() {
         let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
         let token = Arena::new().insert(Thing).token();
         queue.set(token, Some(start + seconds(9)));
         queue.set(token, Some(start + seconds(3)));
         assert_eq!(queue.pop_due(start + seconds(3)), Some(token));
-        assert_eq!(queue.pop_due(start + seconds(9)), None, "the dead entry is dropped");
+        assert_eq!(queue.pop_due(start + seconds(9)), None, "the dead entry fires nothing");
     }
 
     #[test]
-    fn a_deadline_that_was_unset_does_not_fire() {
+    fn removed_deadline_does_not_fire() {
         let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
         let token = Arena::new().insert(Thing).token();
         queue.set(token, Some(start + seconds(1)));
@@ -147,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn dead_entries_are_swept_out_before_they_are_many() {
+    fn dead_entries_are_removed_before_they_are_many() {
         let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
         let mut arena = Arena::new();
         let (far, near) = (start + seconds(3600), start + seconds(1));
         for _ in 0..1000 {
             let brief = arena.insert(Thing);
-            queue.set(brief.token(), Some(far)); // left behind when the object goes
+            queue.set(brief.token(), Some(far)); // a dead entry once the object is removed
             arena.remove(brief);
         }
         let token = arena.insert(Thing).token();
@@ -169,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_owner_of_a_place_is_not_driven_by_a_deadline_it_did_not_set() {
+    fn deadline_does_not_drive_the_next_object_of_its_place() {
         let (mut queue, start) = (TimerQueue::default(), SystemClock.now().mono);
         let mut arena = Arena::new();
         let old = arena.insert(Thing);

@@ -7,18 +7,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::arena::Token;
 use super::mailbox::Mailbox;
 
-/// Wakes one object of a reactor, from any thread; see [`Reactor::waker`](super::Reactor::waker).
+/// Handle that wakes one object of a reactor from any thread; see
+/// [`Reactor::waker`](super::Reactor::waker).
 #[derive(Clone)]
 pub struct Waker {
     sleeper: Arc<Sleeper>,
     mailbox: Mailbox<Arc<Sleeper>>,
 }
 
-/// An object that is woken by other threads.
+/// An object that other threads wake.
 #[derive(Debug)]
 pub(super) struct Sleeper {
     token: Token,
-    /// True from a wake until the reactor has taken it: at most one of them is under way.
+    /// True from a wake until the reactor takes it, so that at most one wake of the object is
+    /// queued.
     woken: AtomicBool,
 }
 
@@ -27,10 +29,11 @@ impl Waker {
         Self { sleeper: Arc::new(Sleeper { token, woken: AtomicBool::new(false) }), mailbox }
     }
 
-    /// Has the object driven soon, and ends the poll of its reactor if that is in one. Does nothing
-    /// if the reactor is gone.
+    /// Queues the object for a drive, and ends the poll of its reactor if it is waiting. Does
+    /// nothing if the reactor is gone.
     ///
-    /// A wake carries no data: what the object is to find was put there before.
+    /// Blocks while 65,536 wakes of other objects are queued, so do not call this on the reactor's
+    /// own thread. A wake carries no data: store what the object has to find before waking it.
     pub fn wake(&self) {
         if !self.sleeper.woken.swap(true, Ordering::AcqRel) {
             let _ = self.mailbox.send_when_room(Arc::clone(&self.sleeper));
@@ -39,7 +42,7 @@ impl Waker {
 }
 
 impl Sleeper {
-    /// Takes the wake: from now on, another is a new one.
+    /// Takes the wake; the next [`wake`](Waker::wake) queues the object again.
     pub(super) fn take(&self) -> Token {
         self.woken.store(false, Ordering::Release);
         self.token

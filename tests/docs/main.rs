@@ -162,7 +162,7 @@ fn tests_that_the_threat_model_names_exist() {
         rows += 1;
     }
     assert!(rows > 20, "the tables are read: {rows} rows");
-    assert!(known.contains("basic_beyond_this_machine_is_warned_of"));
+    assert!(known.contains("basic_on_a_reachable_listener_causes_a_warning"));
 }
 
 #[test]

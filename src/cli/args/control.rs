@@ -1,4 +1,4 @@
-//! Arguments of the commands that ask a running proxy.
+//! Arguments of the commands that are sent to a running proxy.
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
@@ -19,7 +19,7 @@ pub(super) fn purge_target(matches: &ArgMatches) -> PurgeTarget {
     given.unwrap_or(PurgeTarget::All)
 }
 
-/// Where the proxy that is meant takes commands.
+/// Returns the location of the control socket given by `--control` or `--port`.
 pub(super) fn socket(matches: &ArgMatches) -> Socket {
     let port = matches.get_one::<u16>("port").copied();
     match matches.get_one::<String>("control") {
@@ -39,30 +39,33 @@ pub(super) fn purge_command() -> Command {
             Arg::new("url")
                 .value_name("URL")
                 .value_parser(one_line)
-                .help("What is stored for this URL"),
+                .help("Remove the responses of this URL"),
         )
-        .arg(what("prefix", "URL").help("All URLs that begin so"))
-        .arg(what("host", "HOST").help("All URLs of a host, or of HOST:PORT"))
-        .arg(what("tag", "TAG").help("All with this Cache-Groups, Surrogate-Key or Cache-Tag"))
-        .arg(flag("all").help("Everything"))
+        .arg(what("prefix", "URL").help("Remove the responses of all URLs that begin with URL"))
+        .arg(what("host", "HOST").help("Remove the responses of all URLs of HOST, or of HOST:PORT"))
+        .arg(
+            what("tag", "TAG")
+                .help("Remove all responses with TAG in Cache-Groups, Surrogate-Key or Cache-Tag"),
+        )
+        .arg(flag("all").help("Remove all responses"))
         .group(ArgGroup::new("what").args(["url", "prefix", "host", "tag", "all"]).required(true))
-        .arg(flag("soft").help("Keep them, but stale from now on"))
+        .arg(flag("soft").help("Mark the responses stale instead of removing them"))
         .args(socket_args())
 }
 
 pub(super) fn stats_command() -> Command {
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
     Command::new("stats")
-        .about("Print the figures of a running proxy")
-        .arg(json.help("As a JSON object"))
+        .about("Print the metrics of a running proxy")
+        .arg(json.help("Print a JSON object"))
         .args(socket_args())
 }
 
 pub(super) fn reload_command() -> Command {
     let plan = Arg::new("plan").long("plan").action(ArgAction::SetTrue);
     Command::new("reload")
-        .about("Have a running proxy read its configuration, users and rules again, all or nothing")
-        .arg(plan.help("Only print what would change"))
+        .about("Make a running proxy reload its configuration, users and rules, all or nothing")
+        .arg(plan.help("Print the changes without applying them"))
         .args(socket_args())
 }
 
@@ -70,16 +73,16 @@ fn socket_args() -> [Arg; 2] {
     let control = Arg::new("control").long("control").value_name("PATH");
     let port = Arg::new("port").long("port").value_name("PORT").value_parser(value_parser!(u16));
     [
-        control.help("The control socket of the proxy").conflicts_with("port"),
-        port.help("The first port it listens on, by which its socket is found [default: 3128]"),
+        control.help("Control socket of the proxy").conflicts_with("port"),
+        port.help("Port of the first listener, to find the control socket [default: 3128]"),
     ]
 }
 
-/// What goes into one line of the control socket.
+/// Accepts text that fits into one line of the control protocol.
 fn one_line(text: &str) -> Result<String, String> {
     match text {
-        "" => Err("it is empty".into()),
-        _ if text.contains(['\n', '\r']) => Err("it has more than one line".into()),
+        "" => Err("must not be empty".into()),
+        _ if text.contains(['\n', '\r']) => Err("must be a single line".into()),
         _ => Ok(text.to_owned()),
     }
 }

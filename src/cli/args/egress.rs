@@ -1,4 +1,5 @@
-//! `tidegate egress`: a forward proxy that denies by default, in one line. It is short for rules.
+//! Arguments of `tidegate egress`, a forward proxy that denies by default. They are short for
+//! rules.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -7,10 +8,12 @@ use crate::config::{OptionSpec, Options};
 use super::options::OptionValues;
 
 pub(super) fn command() -> Command {
-    Command::new("egress").about("Run a forward proxy that denies what is not allowed").args(args())
+    Command::new("egress")
+        .about("Run a forward proxy that denies all destinations but those allowed")
+        .args(args())
 }
 
-/// What makes a guard.
+/// Returns the arguments that a guard adds to those of `run`.
 pub(crate) fn args() -> [Arg; 3] {
     let many = |name: &'static str, help| {
         let arg = Arg::new(name).long(name).value_name("DESTINATION|@FILE");
@@ -18,34 +21,35 @@ pub(crate) fn args() -> [Arg; 3] {
     };
     let report = Arg::new("report").long("report").action(ArgAction::SetTrue).display_order(0);
     [
-        many("allow", "Allow this: HOST, *.DOMAIN, CIDR, HOST=CIDR, @FILE, with conditions"),
-        many("deny", "Deny this, if no --allow before it fits"),
-        report.help("Let everything pass, and say in the log what would be denied"),
+        many("allow", "Allow HOST, *.DOMAIN, CIDR, HOST=CIDR or @FILE, with conditions"),
+        many("deny", "Deny a destination that no --allow before matches"),
+        report.help("Deny nothing, and log what would be denied"),
     ]
 }
 
-/// What may stand behind an action. Nothing would be everything, which nobody means who has written
-/// `--allow "$HOST"`.
+/// Accepts text that names a destination. An empty one would mean all destinations, which `--allow
+/// "$HOST"` with an unset variable must not.
 fn destination(text: &str) -> Result<String, String> {
     match text.split_ascii_whitespace().next() {
         Some(word) if !word.starts_with('#') => Ok(text.to_owned()),
-        _ => Err("this says nothing; everything is '*'".to_owned()),
+        _ => Err("no destination is given; '*' stands for all".to_owned()),
     }
 }
 
-/// Whether somebody has said what makes a guard.
+/// Returns true if the arguments contain rules of a guard.
 pub(super) fn has_rules(matches: &ArgMatches) -> bool {
     ["allow", "deny"].into_iter().any(|name| matches.contains_id(name))
 }
 
-/// What that is short for: rules in the order in which they were said, those of `--rule` too.
+/// Translates the arguments into rules, in the order of the command line. Includes the rules of
+/// `--rule`.
 ///
 /// # Errors
-/// What is wrong with it, or does not go with it.
+/// Returns a message if an argument is invalid or conflicts with another.
 pub(super) fn given(matches: &ArgMatches) -> Result<OptionValues, String> {
     if matches.contains_id("rule-default") {
         return Err(
-            "--rule-default: what is not allowed is denied here; 'tidegate run' has it".into()
+            "--rule-default: 'tidegate egress' always denies by default; use 'tidegate run'".into(),
         );
     }
     let said = |name: &'static str, action: &'static str| {
@@ -60,7 +64,8 @@ pub(super) fn given(matches: &ArgMatches) -> Result<OptionValues, String> {
     let fixed = [("egress", "rule-default", "deny".to_owned())].into_iter().chain(report);
     let rules = rules.into_iter().map(|(_, (said, rule))| (said, "rule", rule));
     let read = |(said, name, text): (&str, &str, String)| {
-        let option = OptionSpec::find(name).ok_or_else(|| format!("there is no --{name}"))?;
+        let option =
+            OptionSpec::find(name).ok_or_else(|| format!("there is no option --{name}"))?;
         (option.set)(&mut Options::default(), &text)
             .map_err(|error| format!("--{said}: {error}"))?;
         Ok((option, text))
@@ -73,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_not_everything() {
+    fn empty_destination_is_rejected() {
         for text in ["", " ", "# api.example.com"] {
             assert!(command().try_get_matches_from(["egress", "--allow", text]).is_err(), "{text}");
         }

@@ -16,31 +16,26 @@ pub(super) fn command() -> Command {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).display_order(0)
     };
     Command::new("explain")
-        .about("Say what would become of a request, and why: exit 0 if it is allowed, 3 if not")
+        .about("Explain whether and why a request would be allowed: exit 0 if so, 3 if not")
+        .arg(Arg::new("url").value_name("URL").required(true).help("URL, or HOST:PORT for CONNECT"))
         .arg(
-            Arg::new("url")
-                .value_name("URL")
-                .required(true)
-                .help("A URL, or HOST:PORT for CONNECT"),
-        )
-        .arg(
-            one("client", "IP", "Who asks [default: 127.0.0.1]")
+            one("client", "IP", "Address of the client [default: 127.0.0.1]")
                 .value_parser(value_parser!(IpAddr)),
         )
         .arg(
-            one("listener", "ADDR:PORT", "At this listener [default: the first]")
+            one("listener", "ADDR:PORT", "Listener that receives the request [default: the first]")
                 .value_parser(value_parser!(SocketAddr)),
         )
-        .arg(one("user", "NAME", "As this user, recognized"))
-        .arg(one("method", "M", "With this method [default: GET; CONNECT for https and HOST:PORT]"))
-        .arg(many("header", "FIELD: VALUE", "With this field, too").short('H'))
+        .arg(one("user", "NAME", "Authenticated user of the request"))
+        .arg(one("method", "M", "Method [default: GET; CONNECT for https and HOST:PORT]"))
+        .arg(many("header", "FIELD: VALUE", "Header field of the request").short('H'))
         .arg(
-            many("address", "IP", "Take the name to have this address, and ask no name server")
+            many("address", "IP", "Use this address for the host name, and query no name server")
                 .value_parser(value_parser!(IpAddr)),
         )
         .args(egress::args())
-        .arg(flag("json", "As a JSON object, in one line"))
-        .arg(flag("live", "Ask the running proxy, with its rules, names and cache"))
+        .arg(flag("json", "Print a JSON object in one line"))
+        .arg(flag("live", "Ask the running proxy, which uses its own rules, names and cache"))
         .arg(
             Arg::new("port")
                 .long("port")
@@ -49,14 +44,14 @@ pub(super) fn command() -> Command {
                 .requires("live")
                 .conflicts_with("control")
                 .display_order(0)
-                .help("The first port it listens on, by which its socket is found [default: 3128]"),
+                .help("Port of the first listener, to find the control socket [default: 3128]"),
         )
 }
 
-/// What was asked.
+/// Reads the request to be explained.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Returns a message if a part of the request is invalid.
 pub(crate) fn question(matches: &ArgMatches) -> Result<ExplainQuery, String> {
     let text = |name| matches.get_one::<String>(name).cloned();
     let all = |name| matches.get_many::<String>(name).into_iter().flatten().cloned();
@@ -74,13 +69,13 @@ pub(crate) fn question(matches: &ArgMatches) -> Result<ExplainQuery, String> {
     let parts = [&question.method, &question.url].into_iter().chain(&question.user);
     for part in parts.chain(&question.fields) {
         if part.contains(char::is_control) {
-            return Err(format!("{part:?} has a control character"));
+            return Err(format!("{part:?} contains a control character"));
         }
     }
     Ok(question)
 }
 
-/// The method and the target that a client would send to a proxy for a URL.
+/// Returns the method and target that a client would send to a proxy for a URL.
 fn asked(url: &str, method: Option<String>) -> (String, String) {
     let connect = || method.clone().unwrap_or_else(|| "CONNECT".into());
     if let Some(rest) = url.strip_prefix("https://").filter(|_| method.is_none()) {
@@ -110,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_asked_for_as_clients_do() {
+    fn url_becomes_the_request_that_clients_send() {
         for (url, method, expected) in [
             ("http://h/", None, "GET http://h/"),
             ("http://h/", Some("HEAD"), "HEAD http://h/"),

@@ -1,4 +1,4 @@
-//! The command line, made from the table of options.
+//! The command line. Its options are those of the configuration table.
 
 mod control;
 pub(super) mod egress;
@@ -22,7 +22,7 @@ use options::{OptionValues, RunArgs};
 use run::{print_config, run_args};
 use users::UsersRequest;
 
-/// What was asked for.
+/// A subcommand with its arguments.
 pub(super) enum Invocation {
     Run {
         args: RunArgs,
@@ -35,13 +35,13 @@ pub(super) enum Invocation {
         socket: Socket,
         request: ControlRequest,
     },
-    /// By what the options say.
+    /// Explains by the given options.
     Explain {
         args: RunArgs,
         question: ExplainQuery,
         json: bool,
     },
-    /// By what the proxy has that runs.
+    /// Explains by the configuration of the running proxy.
     ExplainLive {
         socket: Socket,
         question: ExplainQuery,
@@ -53,10 +53,11 @@ pub(super) enum Invocation {
     },
 }
 
-/// Options of a running process, on which explanations do not depend; `explain` has another --user.
+/// Options of a running process, which `explain` does not have: explanations do not depend on them,
+/// and its `--user` differs.
 const OF_PROCESS: &[&str] = &["user", "group", "confine", "allow-core-dumps"];
 
-/// Reads the arguments of the process; help, version and bad usage end it here.
+/// Parses the arguments of the process. Ends the process for help, version, and invalid arguments.
 pub(super) fn parse() -> Invocation {
     let command = command();
     let matches = command.clone().get_matches();
@@ -93,7 +94,7 @@ pub(super) fn parse() -> Invocation {
     }
 }
 
-/// What was `given` already, and then what the options say.
+/// Returns the invocation of the proxy, with the options in `given` before those in `matches`.
 fn run_invocation(command: Command, matches: &ArgMatches, given: OptionValues) -> Invocation {
     let print_config = matches.get_flag("print-config");
     Invocation::Run { args: run_args_of(command, matches, given, &[]), print_config }
@@ -113,7 +114,7 @@ fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation 
     }
     if !args.is_empty() {
         let message =
-            "--live asks the proxy that runs by its own rules; leave the other options out";
+            "--live uses the configuration of the running proxy; remove the other options";
         Command::new("tidegate explain").error(ErrorKind::ArgumentConflict, message).exit();
     }
     Invocation::ExplainLive { socket: socket(matches), question, json }
@@ -130,7 +131,7 @@ fn run_args_of(
     mut given: OptionValues,
     left_out: &[&str],
 ) -> RunArgs {
-    // A guard has taken the rules already, among its own.
+    // A guard has translated the rules already, in their order among its own.
     let rules_taken = given.iter().any(|(option, _)| option.name == "rule-default");
     let is_taken = |name: &str| rules_taken && name == "rule" || left_out.contains(&name);
     for option in OPTIONS.iter().filter(|option| !is_taken(option.name)) {
@@ -165,8 +166,8 @@ fn command() -> Command {
         .subcommand(explain::command().args(explained_args()))
         .subcommand(
             Command::new("check")
-                .about("Check a configuration file: exit 0 or 2")
-                .arg(config.help("The file to check").required(true)),
+                .about("Check a configuration file: exit 0 if it is valid, 2 if not")
+                .arg(config.help("File to check").required(true)),
         )
         .subcommand(purge_command())
         .subcommand(stats_command())
@@ -174,7 +175,7 @@ fn command() -> Command {
         .subcommand(users::command())
 }
 
-/// The options on which explanations depend.
+/// Returns the options on which explanations depend.
 fn explained_args() -> impl Iterator<Item = Arg> {
     run_args().into_iter().filter(|arg| !OF_PROCESS.contains(&arg.get_id().as_str()))
 }
@@ -182,7 +183,7 @@ fn explained_args() -> impl Iterator<Item = Arg> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent() {
         super::command().debug_assert();
     }
 }

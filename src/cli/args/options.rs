@@ -1,27 +1,27 @@
-//! Options of a command line, read over those of a file.
+//! Options of the command line, applied on top of a configuration file.
 
 use crate::config::{OptionSpec, Options, read, read_file};
 
-/// The arguments of `run`, kept to be read again on reload.
+/// Arguments of `run`, kept to be applied again on reload.
 #[derive(Clone, Debug)]
 pub(crate) struct RunArgs {
     pub(crate) config: Option<String>,
     pub(super) given: OptionValues,
 }
 
-/// Options and their values, in the order in which they are to be read.
+/// Options with their values, in the order in which they are applied.
 pub(super) type OptionValues = Vec<(&'static OptionSpec, String)>;
 
 impl RunArgs {
-    /// Whether nothing was said but where a running proxy is found.
+    /// Returns true if no option but that of the control socket was given.
     pub(super) fn is_empty(&self) -> bool {
         self.config.is_none() && self.given.iter().all(|(option, _)| option.name == "control")
     }
 
-    /// What the file says, and over it what the command line says.
+    /// Reads the configuration file, if one was given, and applies the options of the command line.
     ///
     /// # Errors
-    /// What is wrong in either.
+    /// Returns a message about the first error in either.
     pub(crate) fn options(&self) -> Result<Options, String> {
         let mut options = match &self.config {
             Some(file) => load(file)?,
@@ -40,7 +40,7 @@ impl RunArgs {
 
 pub(crate) fn load(file: &str) -> Result<Options, String> {
     let text = read(file).map_err(|error| format!("{file}: {error}"))?;
-    let text = String::from_utf8(text).map_err(|_| format!("{file}: this is no UTF-8"))?;
+    let text = String::from_utf8(text).map_err(|_| format!("{file}: not UTF-8"))?;
     let mut options = Options::default();
     read_file(&mut options, file, &text).map_err(|error| error.to_string())?;
     Ok(options)

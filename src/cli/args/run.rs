@@ -21,7 +21,7 @@ pub(super) fn print_config() -> Arg {
     Arg::new("print-config")
         .long("print-config")
         .action(ArgAction::SetTrue)
-        .help("Print the configuration that follows from all of this, and exit")
+        .help("Print the resulting configuration and exit")
 }
 
 pub(super) fn arg(option: &'static OptionSpec) -> Arg {

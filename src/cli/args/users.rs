@@ -1,4 +1,4 @@
-//! The arguments of `tidegate users`.
+//! Arguments of `tidegate users`.
 
 use std::path::PathBuf;
 
@@ -10,43 +10,45 @@ pub(super) fn command() -> Command {
     let about =
         |name: &'static str, about: &'static str| Command::new(name).about(about).arg(file());
     Command::new("users")
-        .about("Make and change files of users, for --users")
+        .about("Create and edit files of users, for --users")
         .subcommand_required(true)
         .subcommand(
             about(
                 "add",
-                "Add a user, or set another password; it is asked for, or read from stdin",
+                "Add a user or change a password, which is read from the terminal or stdin",
             )
             .arg(name())
             .args(digest()),
         )
         .subcommand(about("remove", "Remove a user").arg(name()))
-        .subcommand(about("list", "List users, and what is known of their passwords"))
-        .subcommand(about("verify", "Check a password: exit 0 or 1").arg(name()))
+        .subcommand(about("list", "List users, and the kind of their stored passwords"))
+        .subcommand(
+            about("verify", "Check a password: exit 0 if it is right, 1 if not").arg(name()),
+        )
 }
 
 fn file() -> Arg {
     let file = Arg::new("file").value_name("FILE").required(true);
     file.value_parser(value_parser!(PathBuf))
-        .help("The file of users; add makes it if there is none")
+        .help("File of users; 'add' creates it if it does not exist")
 }
 
 fn name() -> Arg {
-    Arg::new("name").value_name("NAME").required(true).help("The user's name, as clients send it")
+    Arg::new("name").value_name("NAME").required(true).help("Name of the user, as clients send it")
 }
 
 fn digest() -> [Arg; 2] {
     let digest = Arg::new("digest").long("digest").action(ArgAction::SetTrue);
     let realm = Arg::new("realm").long("realm").value_name("TEXT").requires("digest");
     [
-        digest.help("For Digest, which needs lines of its own"),
+        digest.help("Store hashes for Digest, which also serve Basic"),
         realm
             .value_parser(|text: &str| text.parse::<Realm>())
-            .help("The realm of the proxy, as its --realm has it [default: tidegate]"),
+            .help("Realm, as in the proxy's --realm [default: tidegate]"),
     ]
 }
 
-/// The file, and what is to be done with it; nothing without a subcommand, which is required.
+/// Returns the file and the request; `None` without a subcommand, which clap rejects.
 pub(super) fn read(matches: &ArgMatches) -> Option<(PathBuf, UsersRequest)> {
     let (what, matches) = matches.subcommand()?;
     let name = || matches.get_one::<String>("name").cloned();
@@ -62,10 +64,11 @@ pub(super) fn read(matches: &ArgMatches) -> Option<(PathBuf, UsersRequest)> {
     Some((matches.get_one::<PathBuf>("file")?.clone(), request))
 }
 
-/// What is to be done with a file of users.
+/// Request of `tidegate users` on a file.
 #[derive(Clone, Debug)]
 pub(crate) enum UsersRequest {
-    /// Adds a user, or gives one another password; for Digest in a realm if there is one.
+    /// Adds a user or changes a password. Stores hashes for Digest if there is a realm, and one for
+    /// Basic otherwise.
     Add {
         name: String,
         realm: Option<Realm>,

@@ -1,4 +1,5 @@
-//! What the allocator holds of memory beside what it was asked for: the cache counts that, too.
+//! Heap size as the allocator has it, including free memory that it holds: the cache is charged for
+//! that, too.
 
 use std::any::Any;
 
@@ -7,13 +8,15 @@ use tikv_jemalloc_ctl::{Access, AsName, Result, arenas, epoch, stats};
 use crate::proxy::{Mail, Reclaimer, Worker};
 use crate::reactor::{Mailbox, ThreadPool};
 
-/// Which part of what is used may be kept in pages that are not, for the next who needs some.
+/// Divisor of the used bytes: the allocator may keep 1/32 of them in idle pages, for the next
+/// allocations.
 const KEPT: usize = 32;
-/// How long they are kept, in milliseconds.
+/// Time for which the allocator keeps idle pages, in milliseconds.
 const KEPT_FOR: isize = 10_000;
 const PAGE: usize = 4096;
 
-/// Watches the heap. Idle pages are given back on a thread: of a large heap they are many.
+/// Samples of the heap size. Idle pages are returned to the system on a thread, because a large
+/// heap has many.
 pub(super) struct Heap {
     purger: ThreadPool<Mail>,
     state: State,
@@ -21,13 +24,13 @@ pub(super) struct Heap {
 
 enum State {
     Idle,
-    /// Pages are given back. To read the size of the heap would wait for that.
+    /// A thread is returning pages. Reading the size of the heap would wait for it.
     Purging,
-    /// Pages were given back since the last look.
+    /// Pages were returned since the last sample.
     Purged,
 }
 
-/// The message that pages were given back.
+/// Mail that tells the program that pages were returned.
 struct Purged;
 
 impl Heap {
@@ -35,8 +38,8 @@ impl Heap {
         Self { purger: ThreadPool::new(1, mailbox), state: State::Idle }
     }
 
-    /// Tells `worker` what its heap takes, if that may have changed, and once idle pages beyond those
-    /// that are of use were given back.
+    /// Tells `worker` the size of the heap, if the worker wants a sample. If the heap has too many
+    /// idle pages, returns those to the system first.
     pub(super) fn report_heap(&mut self, worker: &mut Worker) {
         if !worker.wants_heap_sample() || matches!(self.state, State::Purging) {
             return;
@@ -51,22 +54,22 @@ impl Heap {
         worker.set_heap_usage(used, held);
     }
 
-    /// Has idle pages given back; false if there is no thread for that.
+    /// Starts to return idle pages. Returns false if there is no thread for it.
     fn purge(&self) -> bool {
         self.purger.run(|| Mail::Program(Box::new(purge()))).is_ok()
     }
 
-    /// Pages were given back.
+    /// Records that idle pages were returned.
     pub(super) const fn purged(&mut self) {
         self.state = State::Purged;
     }
 }
 
-/// Bytes of the heap, with what the allocator needs itself.
+/// Sizes of the heap in bytes, including the allocator's own data.
 struct Size {
     used: usize,
     held: usize,
-    /// In pages that nobody uses.
+    /// Bytes in pages without allocations.
     idle: usize,
 }
 
@@ -82,19 +85,19 @@ impl Size {
     }
 }
 
-/// Gives all idle pages back: threads have heaps of their own, and a thread that does nothing any more
-/// gives nothing back.
+/// Returns all idle pages of all arenas to the system: threads have arenas of their own, and an idle
+/// thread returns nothing by itself.
 fn purge() -> Purged {
     for arena in 0..arenas::narenas::read().unwrap_or(1) {
         let name = format!("arena.{arena}.dirty_decay_ms\0");
         let kept_for = name.as_bytes().name();
         let purged = kept_for.write(0_isize).and_then(|()| kept_for.write(KEPT_FOR));
-        let _ = purged; // the pages go later, then
+        let _ = purged; // on an error, the pages are returned later
     }
     Purged
 }
 
-/// Frees on a thread, and gives back the pages in which that leaves nothing.
+/// Drops values on a thread, and returns the pages that become idle.
 #[derive(Debug)]
 pub(super) struct Reclaiming(ThreadPool<Mail>);
 
@@ -106,7 +109,7 @@ impl Reclaiming {
 
 impl Reclaimer for Reclaiming {
     fn reclaim(&mut self, garbage: Box<dyn Any + Send>) {
-        self.0.discard((garbage, PurgedBehind)); // dropped in this order
+        self.0.discard((garbage, PurgedBehind)); // dropped from left to right
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a proxy says of itself when it starts.
+//! Banner that a proxy prints when it starts.
 
 use crate::config::{Options, RuleOptions};
 use crate::proxy::{AuthRules, ProtectionSpace};
@@ -6,8 +6,8 @@ use crate::units::Unit;
 
 use super::listening::Listening;
 
-/// Says what the proxy is and does, for whom, and a first command to try. `explain` is the command that
-/// asks this proxy for explanations, if it takes any.
+/// Returns the lines that describe the proxy: its kind, listeners, clients and rules, and a first
+/// command to try. `explain` is the command for explanations by this proxy, if it accepts any.
 pub(super) fn banner(
     options: &Options,
     auth: Option<&AuthRules>,
@@ -51,8 +51,9 @@ pub(super) fn banner(
     lines.join("\n")
 }
 
-/// A first command: a request to an address `nearby`, by a user who can make one with one of `schemes`;
-/// or if nothing passes that no rule allows, the command that explains what does.
+/// Returns the line with a first command: a request to the address `nearby`, by a user who
+/// authenticates with one of `schemes`. If the rules deny by default, it is the command that
+/// explains what they allow.
 fn first_command(
     options: &Options,
     schemes: Option<&[&str]>,
@@ -78,7 +79,7 @@ fn first_command(
     format!("  try      curl -x http://{nearby}{user} http://example.com/ -I")
 }
 
-/// What rules there are, if there are some.
+/// Returns the line that summarizes the rules, if there are any.
 fn rules(rules: &RuleOptions) -> Option<String> {
     if rules.given.is_empty() && !rules.denies {
         return None;
@@ -94,7 +95,7 @@ fn rules(rules: &RuleOptions) -> Option<String> {
     Some(format!("  rules    {shown}{default} by default{reports}"))
 }
 
-/// How many users there are for something, and how they say who they are.
+/// Returns the line with the number of users of a path, and the schemes by which they authenticate.
 fn users(space: &ProtectionSpace) -> String {
     let count = match space.accounts.users().len() {
         1 => "1 user".to_owned(),
@@ -105,7 +106,7 @@ fn users(space: &ProtectionSpace) -> String {
     format!("  users    {place}: {count} in the realm '{}', by {schemes}", space.settings.realm)
 }
 
-/// `256MiB` as `256 MiB`.
+/// Separates number and unit: `256MiB` becomes `256 MiB`.
 fn spaced(size: &str) -> String {
     let digits = size.find(|c: char| !c.is_ascii_digit()).unwrap_or(size.len());
     format!("{} {}", &size[..digits], &size[digits..])
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_command_is_one_that_works() {
+    fn first_command_suits_proxy_kind_and_schemes() {
         let (basic, digest) = (Some(["Digest", "Basic"].as_slice()), Some(["Digest"].as_slice()));
         let reverse = [("to", "http://h.test")];
         for (given, schemes, command) in [
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_passes_by_default_it_is_a_question() {
+    fn first_command_explains_where_rules_deny_by_default() {
         let deny = ("rule-default", "deny");
         let command = Some("tidegate explain --live --port 8000");
         assert_eq!(

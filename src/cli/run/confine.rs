@@ -1,6 +1,6 @@
-//! The sandbox into which the process puts itself once everything is open (Landlock, landlock(7)).
+//! The sandbox of the process, entered once everything is open (Landlock, landlock(7)).
 //!
-//! Landlock holds for the calling thread and those it starts, so it comes before the first of them.
+//! Landlock restricts the calling thread and those it starts, so it must precede the first of them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use landlock::{
 
 use crate::cli::folders::{folder_of, is_shared};
 
-/// The rights that are given up but for rules: those of this ABI, and of what the kernel has of it.
+/// Landlock ABI whose rights are restricted, as far as the kernel supports them.
 const KNOWN: ABI = ABI::V6;
-/// Folders and files by which the C library looks names up.
+/// Folders and files that the C library reads to resolve names.
 const OF_LIBRARY: &[&str] =
     &["/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/run/systemd/resolve", "/run/nscd"];
 
@@ -24,27 +24,27 @@ const OF_LIBRARY: &[&str] =
 pub(super) struct Needs {
     /// Files that are read again.
     pub(super) read: Vec<PathBuf>,
-    /// True if the C library looks names up.
+    /// True if the C library resolves names.
     pub(super) library: bool,
-    /// The file of the access log, which is opened anew.
+    /// The file of the access log, which is reopened.
     pub(super) log: Option<PathBuf>,
-    /// The control socket, which is removed in the end.
+    /// The control socket, which is removed at the end.
     pub(super) control: Option<PathBuf>,
-    /// The only ports to which it connects over TCP; none if it is not known which those are.
+    /// The only ports to which the process connects over TCP; `None` if they are not known.
     pub(super) ports: Option<BTreeSet<u16>>,
 }
 
-/// Rights to a file, or to all that a folder holds.
+/// Rights to a file, or to everything in a folder.
 struct Grant {
     path: PathBuf,
     rights: BitFlags<AccessFs>,
 }
 
-/// Gives up everything but what is needed. Returns lines that say what is enforced, and what the
-/// kernel cannot enforce.
+/// Restricts the process to its needs. Returns lines that say what is restricted, and what this
+/// kernel cannot restrict.
 ///
 /// # Errors
-/// If the kernel has Landlock and refuses.
+/// Fails if the kernel supports Landlock and rejects the rules.
 pub(super) fn enforce(needs: &Needs) -> Result<Vec<String>, String> {
     let grants = grants(needs);
     let status = restrict(&grants, needs.ports.as_ref());
@@ -73,7 +73,7 @@ fn restrict(
     rules.restrict_self()
 }
 
-/// Adds a grant, if there is such a file.
+/// Adds a grant, if the file exists.
 fn add(rules: RulesetCreated, grant: &Grant) -> Result<RulesetCreated, RulesetError> {
     match PathFd::new(&grant.path) {
         Ok(file) => rules.add_rule(PathBeneath::new(file, grant.rights)),
@@ -98,8 +98,8 @@ fn grants(needs: &Needs) -> Vec<Grant> {
     grants
 }
 
-/// Rights to the folder of a file, as a file that is replaced is another one; where that folder is for
-/// all kinds of things, to the file alone.
+/// Returns a grant of the file's folder, because a replaced file is a different one. If the folder
+/// holds all kinds of files, returns a grant of the file alone.
 fn grant(file: &Path, rights: BitFlags<AccessFs>) -> Grant {
     match folder_of(file).filter(|folder| !is_shared(folder)) {
         Some(path) => Grant { path, rights },
@@ -110,7 +110,7 @@ fn grant(file: &Path, rights: BitFlags<AccessFs>) -> Grant {
     }
 }
 
-/// Lines that say what is enforced.
+/// Returns lines that say what is restricted.
 fn lines(
     status: &RestrictionStatus,
     grants: &[Grant],
@@ -132,14 +132,14 @@ fn lines(
         }
     }
     let partly = (abi < ABI::V4).then(|| {
-        "warning: --confine is about files only: this kernel cannot confine TCP (Linux 6.7 and later)"
+        "warning: --confine restricts files only: this kernel cannot restrict TCP (Linux 6.7 can)"
             .to_owned()
     });
     [line].into_iter().chain(partly).collect()
 }
 
-const NOTHING: &str = "warning: --confine confines nothing: this kernel has no Landlock, or did not \
-                       enable it at boot (Linux 5.13 and later, 'landlock' among its lsm=)";
+const NOTHING: &str = "warning: --confine restricts nothing: this kernel has no Landlock (Linux 5.13), \
+                       or did not enable it at boot ('landlock' in lsm=)";
 
 fn paths(grants: &[Grant], right: AccessFs) -> String {
     let paths: BTreeSet<String> = grants
@@ -163,7 +163,7 @@ mod tests {
         done.err().map(|error| error.kind())
     }
 
-    /// A folder with two others, `open` and `closed`, and a file in each.
+    /// Creates a folder with two subfolders, `open` and `closed`, and a file in each.
     fn folder() -> PathBuf {
         let folder = std::env::temp_dir().join(format!("tidegate-confine-{}", std::process::id()));
         for part in ["open", "closed"] {
@@ -173,7 +173,7 @@ mod tests {
         folder
     }
 
-    /// Landlock holds for the thread that asks for it, so the other tests go on as they are.
+    /// Landlock restricts the thread that enters it, so the other tests are not affected.
     #[test]
     fn confined_thread_reads_and_connects_only_where_it_may() {
         let folder = folder();
@@ -191,7 +191,7 @@ mod tests {
         let confined = thread::spawn(move || {
             let lines = enforce(&needs).unwrap();
             if lines == [NOTHING] {
-                return None; // this kernel confines nothing, and that was said
+                return None; // this kernel has no Landlock, as the warning says
             }
             let refused = Some(ErrorKind::PermissionDenied);
             assert_eq!(kind(File::open(path.join("open/file"))), None);
@@ -213,11 +213,11 @@ mod tests {
             let reads = format!("  confined reads {open}; writes {open}");
             assert!(lines[0].starts_with(&reads), "{lines:?}");
         }
-        assert_eq!(kind(File::open("/etc/passwd")), None, "this thread is as before");
+        assert_eq!(kind(File::open("/etc/passwd")), None, "this thread is not restricted");
     }
 
     #[test]
-    fn shared_folders_are_not_opened_as_a_whole() {
+    fn shared_folders_are_not_granted_as_a_whole() {
         let read = ["/etc/hosts", "/etc/tidegate/users"].map(PathBuf::from).to_vec();
         let control = Some("/tmp/control.sock".into());
         let grants = grants(&Needs { read, control, ..Needs::default() });

@@ -1,14 +1,14 @@
-//! The memory of the process, which holds passwords and keys, and who may look at it.
+//! Core dumps and tracing of the process, whose memory holds passwords and keys.
 
 use std::io;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-/// Forbids core dumps, and to trace the process or look into its memory to all but root; or allows
-/// both again where a change of users has forbidden them.
+/// Disables core dumps, and tracing or reading the process's memory by any user but root. If
+/// `allowed`, enables both again, which a change of users has disabled.
 ///
 /// # Errors
-/// As `prctl(2)` and `setrlimit(2)`.
+/// The errors of `prctl(2)` and `setrlimit(2)`.
 pub(super) fn set(allowed: bool) -> io::Result<()> {
     if allowed {
         return Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?);

@@ -5,12 +5,12 @@ use std::io::{self, Read};
 use std::net::IpAddr;
 
 use crate::config::{Options, ResolverKind};
-use crate::proxy::{Environment, LogSink, Mail, ThreadedResolver, ThreadedVerifier};
-use crate::reactor::Reactor;
+use crate::proxy::{Environment, LogSink, Mail, Settings, ThreadedResolver, ThreadedVerifier};
+use crate::reactor::{Reactor, interface_addresses};
 
 use super::allocator::Reclaiming;
 
-/// What must differ from process to process, and what nobody outside may know.
+/// Secret random numbers of the process, different in each.
 #[derive(Clone, Debug)]
 pub(crate) struct Secret {
     keys: [u64; 2],
@@ -28,7 +28,7 @@ impl Secret {
     }
 }
 
-/// The surroundings of a proxy on this machine, which has these `addresses`.
+/// Creates the environment of a proxy on a machine with the given `addresses`.
 pub(crate) fn surroundings(
     options: &Options,
     reactor: &Reactor<Mail>,
@@ -48,5 +48,21 @@ pub(crate) fn surroundings(
         addresses,
         log,
         secret: secret.keys,
+    }
+}
+
+/// Returns the addresses of this machine. A forward proxy needs them to recognize destinations that
+/// are this machine itself. A reverse proxy does without: `None` if they cannot be read.
+///
+/// # Errors
+/// Fails if a forward proxy cannot read them.
+pub(super) fn addresses_of_this_machine(settings: &Settings) -> io::Result<Option<Vec<IpAddr>>> {
+    match interface_addresses() {
+        Ok(addresses) => Ok(Some(addresses)),
+        Err(_) if settings.reverse.is_some() => Ok(None),
+        Err(error) => Err(io::Error::other(format!(
+            "the addresses of this machine cannot be read: {error}; a sandbox around tidegate has \
+             to allow netlink sockets (AF_NETLINK)"
+        ))),
     }
 }

@@ -1,5 +1,4 @@
-//! Files and folders that the proxy needs while it runs: to read its configuration again, and to open
-//! its log anew.
+//! Files that the proxy needs while it runs, to reload its configuration and to reopen its log.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use crate::config::{LogTarget, Options, ResolverKind};
 use crate::proxy::Settings;
 use crate::reactor::NameSource;
 
-/// The files that are read again.
+/// Returns the files that are read again.
 pub(super) fn read_again(args: &RunArgs, options: &Options, settings: &Settings) -> Vec<PathBuf> {
     let protected = options.auth.protect.iter().flat_map(|protect| &protect.files);
     let users = options.auth.files.iter().chain(protected);
@@ -17,7 +16,7 @@ pub(super) fn read_again(args: &RunArgs, options: &Options, settings: &Settings)
     given.chain(rules).chain(about_names(options, settings)).collect()
 }
 
-/// The files that say how names are resolved, where the proxy does that itself.
+/// Returns the files of name resolution, if the proxy resolves names itself.
 fn about_names(options: &Options, settings: &Settings) -> Vec<PathBuf> {
     let sources = [&settings.name_sources.hosts, &settings.name_sources.resolv_conf];
     let files = sources.into_iter().filter_map(|source| match source {
@@ -27,7 +26,7 @@ fn about_names(options: &Options, settings: &Settings) -> Vec<PathBuf> {
     files.filter(|_| options.resolver == ResolverKind::Loop).collect()
 }
 
-/// The file of the access log, if it has one.
+/// Returns the file of the access log, if it is written to one.
 pub(super) fn access_log(options: &Options) -> Option<&Path> {
     match &options.access_log {
         LogTarget::File(path) => Some(Path::new(path)),

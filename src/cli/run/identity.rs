@@ -1,5 +1,5 @@
-//! The user that the process becomes once everything is open: only root can open some of it, and
-//! nothing that comes later needs its rights.
+//! The user that the process becomes once everything is open. Only root can open some sockets and
+//! files, and nothing afterwards needs root's rights.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -15,26 +15,26 @@ use rustix::thread::capabilities;
 
 use crate::config::Options;
 
-/// A user, with groups.
+/// A user with groups.
 #[derive(Debug)]
 pub(super) struct Identity {
     user: Uid,
     group: Gid,
     /// Supplementary groups.
     groups: Vec<Gid>,
-    /// The user as it was named.
+    /// The user's name, as given in the options.
     name: String,
 }
 
 impl Identity {
-    /// The user and group that options name; none if the process stays who it is.
+    /// Returns the user and group that the options name; `None` if the process keeps its own.
     ///
     /// # Errors
-    /// If there is no such user or group, or if only root could become it.
+    /// Fails if there is no such user or group, or if only root could become that user.
     pub(super) fn of(options: &Options) -> Result<Option<Self>, String> {
         let Some(name) = &options.user else {
             return match &options.group {
-                Some(_) => Err("--group goes with --user NAME".into()),
+                Some(_) => Err("--group needs --user NAME".into()),
                 None => Ok(None),
             };
         };
@@ -59,13 +59,13 @@ impl Identity {
         let uid = user.as_ref().map(|user| user.uid).or(number(name).map(Uid::from));
         let uid = uid.ok_or_else(|| format!("there is no user '{name}'"))?;
         if uid.is_root() {
-            return Err(format!("'{name}' is root, who has all rights; name a user who has few"));
+            return Err(format!("'{name}' is root; name a user with fewer rights"));
         }
         let group = group.map(group_named).transpose()?;
         let own = user.as_ref().map(|user| user.gid);
-        let gid = group
-            .or(own)
-            .ok_or_else(|| format!("the user '{name}' has no entry, so no group; add --group"))?;
+        let gid = group.or(own).ok_or_else(|| {
+            format!("the user '{name}' has no passwd entry, hence no group; add --group")
+        })?;
         let groups = match (&user, group) {
             (Some(user), None) => groups_of(user).map_err(failed)?,
             _ => vec![gid],
@@ -73,15 +73,15 @@ impl Identity {
         Ok(Self { user: uid, group: gid, groups, name: name.to_owned() })
     }
 
-    /// The user as it was named.
+    /// Returns the user's name, as given in the options.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Makes the user the owner of an open file, if that is a regular one.
+    /// Makes the user the owner of an open file, if it is a regular file.
     ///
     /// # Errors
-    /// As `fchown(2)`.
+    /// The errors of `fchown(2)`.
     pub(super) fn own(&self, file: &File) -> io::Result<()> {
         if !file.metadata()?.is_file() {
             return Ok(());
@@ -89,27 +89,27 @@ impl Identity {
         fchown(file, Some(self.user.as_raw()), Some(self.group.as_raw()))
     }
 
-    /// Makes the user the owner of what is at `path`, which is no link followed.
+    /// Makes the user the owner of the file at `path`, without following a link.
     ///
     /// # Errors
-    /// As `lchown(2)`.
+    /// The errors of `lchown(2)`.
     pub(super) fn own_at(&self, path: &Path) -> io::Result<()> {
         lchown(path, Some(self.user.as_raw()), Some(self.group.as_raw()))
     }
 
-    /// Becomes the user, for good, in all threads of the process.
+    /// Becomes the user permanently, in all threads of the process.
     ///
     /// # Errors
-    /// If that cannot be done, or could be undone.
+    /// Fails if the change fails, or if it could be undone.
     pub(super) fn assume(&self) -> io::Result<()> {
         let Self { user, group, .. } = *self;
         setgroups(&self.groups)?;
-        setresgid(group, group, group)?; // before the user, who may not
+        setresgid(group, group, group)?; // before the user, who lacks the right
         setresuid(user, user, user)?;
         self.check()
     }
 
-    /// Checks that nothing of root is left, and that none of it can be had again.
+    /// Checks that no right of root is left, and that none can be regained.
     fn check(&self) -> io::Result<()> {
         let is_user = [Uid::current(), Uid::effective()].iter().all(|&user| user == self.user);
         let is_group = [Gid::current(), Gid::effective()].iter().all(|&group| group == self.group);
@@ -121,16 +121,15 @@ impl Identity {
         if is_user && is_group && !foreign && !regained && !capable {
             return Ok(());
         }
-        Err(io::Error::other("rights of root are left, or could be had again"))
+        Err(io::Error::other("the process still has rights of root, or can regain them"))
     }
 }
 
-/// A line that warns of a process that stays root.
+/// Returns a warning about a process that stays root.
 pub(super) fn warning(identity: Option<&Identity>) -> Option<String> {
     let warned = identity.is_none() && Uid::effective().is_root();
     warned.then(|| {
-        "warning: runs as root; --user NAME gives root's rights up once everything is open"
-            .to_owned()
+        "warning: runs as root; --user NAME drops root's rights once everything is open".to_owned()
     })
 }
 
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn users_that_make_no_sense_are_refused() {
+    fn unusable_users_are_rejected() {
         for (user, group, why) in [
             (None, Some("daemon"), "--user NAME"),
             (Some("no such user"), None, "there is no user"),

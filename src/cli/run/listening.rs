@@ -1,26 +1,26 @@
-//! Addresses at which the proxy listens, and by which it is reached.
+//! Addresses at which the proxy listens, and those by which clients reach it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::reactor::Endpoint;
 
-/// A place at which the proxy listens.
+/// A listener of the proxy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Listening {
-    /// The address, with the port that was picked if it was 0.
+    /// Address of the listener, with the port that the system picked if 0 was given.
     pub(super) address: SocketAddr,
-    /// True if it is of both families.
+    /// True if the listener accepts connections of both address families.
     everywhere: bool,
 }
 
 impl Listening {
-    /// A listener that was opened for `endpoint` and listens on `address`.
+    /// Describes a listener that was opened at `endpoint` and has the address `address`.
     pub(super) const fn at(endpoint: Endpoint, address: SocketAddr) -> Self {
         Self { address, everywhere: matches!(endpoint, Endpoint::Everywhere(_)) }
     }
 
-    /// The addresses by which it is reached, in words, if its own stands for all.
+    /// Returns in words which addresses an unspecified one stands for, or nothing.
     pub(super) fn reached(self) -> &'static str {
         match (self.address.ip(), self.everywhere) {
             (ip, _) if !ip.is_unspecified() => "",
@@ -30,7 +30,7 @@ impl Listening {
         }
     }
 
-    /// An address of this machine by which it is reached.
+    /// Returns an address by which this machine reaches the listener.
     pub(super) fn nearby(self) -> SocketAddr {
         let ip = match self.address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -42,8 +42,8 @@ impl Listening {
     }
 }
 
-/// The place of a listener for `address`, which is one of `all`: `[::]` is for IPv4, too, unless the
-/// same port of IPv4 has a listener of its own.
+/// Returns the endpoint to open for `address`, which is one of `all`. `[::]` includes IPv4, unless
+/// `all` has a listener on the same port of IPv4.
 pub(super) fn endpoint(address: SocketAddr, all: &[SocketAddr]) -> Endpoint {
     let beside = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
     if address.ip() == Ipv6Addr::UNSPECIFIED && !all.iter().any(beside) {
@@ -52,7 +52,7 @@ pub(super) fn endpoint(address: SocketAddr, all: &[SocketAddr]) -> Endpoint {
     Endpoint::Address(address)
 }
 
-/// The address, and which addresses it stands for if those are all.
+/// Writes the address, and which addresses it stands for if it is unspecified.
 impl fmt::Display for Listening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}{}", self.address, self.reached())
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unspecified_address_of_ipv6_stands_for_both_families_unless_ipv4_has_its_own() {
+    fn unspecified_ipv6_address_includes_ipv4_unless_ipv4_has_a_listener() {
         for (address, others, shown, nearby) in [
             ("[::]:80", &[][..], "http://[::]:80 (all IPv4 and IPv6 addresses)", "127.0.0.1:80"),
             ("[::]:80", &["0.0.0.0:80"], "http://[::]:80 (all IPv6 addresses)", "[::1]:80"),

@@ -1,10 +1,10 @@
-//! The access log as the proxy sees it.
+//! The access log, as the proxy uses it.
 
 use crate::proxy::LogSink;
 
 use super::outlet::Outlet;
 
-/// Hands lines to the thread that writes the access log.
+/// Passes lines to the thread that writes the access log.
 #[derive(Debug)]
 pub(super) struct LogWriter(pub(super) Outlet);
 

@@ -1,4 +1,4 @@
-//! `tidegate run`: the proxy with its signals, its notices and its log.
+//! `tidegate run`: the proxy process with its signals, notices and access log.
 
 mod allocator;
 mod banner;
@@ -21,7 +21,6 @@ mod rights;
 mod start;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
 use crate::cli::terminal::{fail, refuse};
@@ -30,17 +29,14 @@ use environment::Secret;
 use identity::Identity;
 use program::Program;
 
-/// Time for which an output that takes nothing may hold up the end of the process.
-const LAST_FLUSH: Duration = Duration::from_secs(1);
-
-/// Runs the proxy until it is told to stop.
+/// Runs the proxy until a signal ends it.
 pub(super) fn run(args: RunArgs) -> ExitCode {
     let options = match args.options() {
         Ok(options) => options,
         Err(message) => return refuse(&message),
     };
     if let Err(error) = dumps::set(options.core_dumps) {
-        return fail(&format!("core dumps cannot be forbidden: {error}; see --allow-core-dumps"));
+        return fail(&format!("cannot disable core dumps: {error}; --allow-core-dumps keeps them"));
     }
     let identity = match Identity::of(&options) {
         Ok(identity) => identity,
@@ -48,7 +44,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
     };
     let secret = match Secret::draw() {
         Ok(secret) => secret,
-        Err(error) => return fail(&format!("no random numbers: {error}")),
+        Err(error) => return fail(&format!("cannot read random numbers: /dev/urandom: {error}")),
     };
     let settings = match options.settings(&secret.pseudonym) {
         Ok(settings) => settings,

@@ -1,4 +1,4 @@
-//! Notices of a running proxy on standard error, which the proxy never waits for.
+//! Notices of a running proxy on standard error, without waiting for a reader.
 
 use std::fmt::Display;
 use std::io;
@@ -9,38 +9,44 @@ use crate::cli::terminal::marked;
 use super::outlet::Outlet;
 use super::output::Output;
 
-/// Bytes that wait for a reader of standard error; beyond, lines are lost and counted.
+/// Limit of the bytes that wait for a reader of standard error. Further lines are dropped and
+/// counted.
 const CAPACITY: usize = 64 * 1024;
 
-/// Standard error of a running proxy; never waits for its reader. Clones share it.
+/// Standard error of a running proxy. Writing never waits. Clones share the outlet.
 #[derive(Clone, Debug)]
 pub(super) struct Notices(Outlet);
 
 impl Notices {
-    /// Notices that wait until [`start`](Self::start).
+    /// Creates notices that wait until [`start`](Self::start).
     pub(super) fn new() -> Self {
         Self(Outlet::new("standard error", CAPACITY, None))
+    }
+
+    /// Returns the outlet of these notices, for notices about another outlet.
+    pub(super) fn outlet(&self) -> Outlet {
+        self.0.clone()
     }
 
     /// Starts the thread that writes.
     ///
     /// # Errors
-    /// If standard error is closed, or no thread can be started.
+    /// Fails if standard error is closed, or if no thread can be started.
     pub(super) fn start(&self) -> io::Result<()> {
         self.0.start(Output::stderr()?)
     }
 
-    /// Says `text`, one or more whole lines without the end of the last.
+    /// Writes `text`: one or more lines, the last without its end.
     pub(super) fn say(&self, text: impl Display) {
-        self.0.write(&mut format!("{text}\n"));
+        self.0.say(text);
     }
 
-    /// Says what is wrong; a rendered error says that it is one.
+    /// Writes an error message, with a leading `error: ` unless a rendered error has one already.
     pub(super) fn complain(&self, message: &str) {
         self.say(marked(message));
     }
 
-    /// Waits until all is written, `patience` at the longest.
+    /// Waits until everything is written, at most for `patience`.
     pub(super) fn finish(&self, patience: Duration) {
         self.0.finish(patience);
     }

@@ -1,4 +1,4 @@
-//! The sockets by which a running proxy is operated.
+//! Control socket and metrics listener of a running proxy.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,24 +11,24 @@ use crate::reactor::Reactor;
 
 use super::listening::{Listening, endpoint};
 
-/// Sockets that were opened for operators.
+/// Sockets opened for operators.
 pub(super) struct Operating {
-    /// The control socket, if there is one.
+    /// Path of the control socket, if there is one.
     pub(super) control: Option<PathBuf>,
-    /// The folder that was made for it.
+    /// Folder that was created for the control socket.
     pub(super) folder: Option<PathBuf>,
-    /// The command that has this proxy explain something, if it takes commands.
+    /// Command for explanations by this proxy, if the proxy accepts commands.
     pub(super) explain: Option<String>,
     /// Lines for the banner.
     pub(super) lines: Vec<String>,
 }
 
 impl Operating {
-    /// Opens the control socket of a proxy whose first port is `port`, and the address for figures.
+    /// Opens the control socket and the metrics listener of a proxy whose first port is `port`.
     ///
     /// # Errors
-    /// If one that was asked for cannot be opened. The default socket is nothing that was asked for:
-    /// without it, the proxy runs as well, and says why.
+    /// Fails if a configured socket cannot be opened. Without the default control socket the proxy
+    /// runs nevertheless, and the banner says why.
     pub(super) fn open(
         worker: &mut Worker,
         reactor: &mut Reactor<Mail>,
@@ -75,7 +75,7 @@ impl Operating {
         command: String,
     ) -> io::Result<()> {
         worker.listen_control(reactor, &path).map_err(|error| {
-            io::Error::other(format!("cannot take commands at {}: {error}", path.display()))
+            io::Error::other(format!("cannot open the control socket {}: {error}", path.display()))
         })?;
         self.lines.push(format!("  control  {}", path.display()));
         worker.offer_explanations(command.clone());

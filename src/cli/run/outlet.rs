@@ -1,7 +1,8 @@
-//! A thread that writes lines to a file, a pipe or a terminal: no disk and no reader stops the loop.
+//! Lines written to a file, a pipe or a terminal by a thread, so that neither disk nor reader
+//! blocks the loop.
 
 use std::collections::VecDeque;
-use std::fmt;
+use std::fmt::{self, Display};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,25 +12,24 @@ use std::time::{Duration, Instant};
 use crate::config::LogTarget;
 use crate::reactor::{Clock, SystemClock};
 
-use super::notices::Notices;
 use super::output::Output;
 
-/// Time between two notices about lost lines, at least.
+/// Shortest time between two notices about lost lines.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Lines on their way to one output: a bounded queue, and a thread that empties it. Clones share it.
+/// A bounded queue of lines for one output, and a thread that writes them. Clones share both.
 #[derive(Clone)]
 pub(super) struct Outlet(Arc<Shared>);
 
 struct Shared {
     /// Name of the output in notices.
     name: &'static str,
-    /// Bytes that may wait.
+    /// Limit of the bytes in the queue.
     capacity: usize,
-    /// Takes notices about lost lines; without, the output itself takes them.
-    notices: Option<Notices>,
+    /// Outlet for notices about lost lines. Without it, the output itself reports them.
+    notices: Option<Outlet>,
     queue: Mutex<Queue>,
-    /// Signalled when there is something for the thread to do.
+    /// Signalled when the thread has something to do.
     more: Condvar,
     /// Signalled when the thread has ended.
     ended: Condvar,
@@ -39,18 +39,18 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// Bytes in `jobs`, and of those that are being written.
+    /// Bytes in `jobs` and in the lines being written.
     waiting: usize,
     loss: Loss,
     closing: bool,
     running: bool,
 }
 
-/// Lines that were lost and not reported yet.
+/// Lines that were lost and are not reported yet.
 #[derive(Default)]
 struct Loss {
     lines: u64,
-    /// The time at which the first was.
+    /// Time of the first loss.
     since: Option<Instant>,
     /// True if the last write failed.
     fails: bool,
@@ -58,16 +58,17 @@ struct Loss {
 
 enum Job {
     Write(String),
-    /// Opens the target of before once more.
+    /// Opens the present target again.
     Reopen,
     /// Opens another target.
     Redirect(LogTarget),
 }
 
 impl Outlet {
-    /// An outlet without a thread: lines wait until [`start`](Self::start). At most `capacity` bytes
-    /// do. `notices` is told of lost lines; without, the output itself is, once it takes lines again.
-    pub(super) fn new(name: &'static str, capacity: usize, notices: Option<Notices>) -> Self {
+    /// Creates an outlet without a thread: lines wait until [`start`](Self::start), up to
+    /// `capacity` bytes. `notices` takes reports of lost lines; without it, the output itself does
+    /// once it accepts lines again.
+    pub(super) fn new(name: &'static str, capacity: usize, notices: Option<Self>) -> Self {
         Self(Arc::new(Shared {
             name,
             capacity,
@@ -82,7 +83,7 @@ impl Outlet {
     /// Starts the thread, which writes to `output`.
     ///
     /// # Errors
-    /// If no thread can be started.
+    /// Fails if no thread can be started.
     pub(super) fn start(&self, output: Output) -> io::Result<()> {
         let shared = Arc::clone(&self.0);
         self.0.lock().running = true;
@@ -91,11 +92,11 @@ impl Outlet {
         started.map(drop).inspect_err(|_| self.0.lock().running = false)
     }
 
-    /// Queues whole lines, and empties `lines`. Returns false if there is no room: the lines are
-    /// lost then, and counted.
+    /// Queues whole lines and empties `lines`. Returns false if the queue has no room; the lines
+    /// are then dropped and counted.
     pub(super) fn write(&self, lines: &mut String) -> bool {
         let mut queue = self.0.lock();
-        // An empty queue takes the lines of one turn, however many those are.
+        // An empty queue accepts the lines of one turn, however many there are.
         let is_full = queue.waiting > 0 && queue.waiting + lines.len() > self.0.capacity;
         if queue.closing || is_full {
             let first = queue.loss.add(lines);
@@ -117,7 +118,12 @@ impl Outlet {
         true
     }
 
-    /// Has the target opened once more, for the lines that come from now on.
+    /// Queues a notice: `text` and the end of its last line.
+    pub(super) fn say(&self, text: impl Display) {
+        self.write(&mut format!("{text}\n"));
+    }
+
+    /// Opens the target again, for the lines that follow. Log rotation needs this.
     pub(super) fn reopen(&self) {
         let mut queue = self.0.lock();
         if matches!(queue.jobs.back(), None | Some(Job::Write(_))) {
@@ -126,7 +132,7 @@ impl Outlet {
         self.0.more.notify_one();
     }
 
-    /// Has the lines that come from now on written to `target`, if it can be opened.
+    /// Writes the lines that follow to `target`, if it can be opened.
     pub(super) fn redirect(&self, target: LogTarget) {
         let mut queue = self.0.lock();
         if matches!(queue.jobs.back(), Some(Job::Reopen | Job::Redirect(_))) {
@@ -136,12 +142,12 @@ impl Outlet {
         self.0.more.notify_one();
     }
 
-    /// Lines that were taken or refused, and will never be written.
+    /// Returns the number of lines that were dropped, or could not be written.
     pub(super) fn lost(&self) -> u64 {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// Waits until all lines are written, `patience` at the longest. Takes no lines afterwards.
+    /// Waits until all lines are written, at most for `patience`. Accepts no lines afterwards.
     pub(super) fn finish(&self, patience: Duration) {
         let mut queue = self.0.lock();
         queue.closing = true;
@@ -152,7 +158,7 @@ impl Outlet {
 }
 
 impl Loss {
-    /// Adds `lines`; returns true if they are the first.
+    /// Adds `lines`. Returns true if they are the first.
     fn add(&mut self, lines: &str) -> bool {
         self.lines += count(lines);
         let first = self.since.is_none();
@@ -160,8 +166,8 @@ impl Loss {
         first
     }
 
-    /// Returns how long to wait before the number of lost lines is reported, `interval` after the
-    /// first of them; `None` if there is nothing to report, or nowhere to write it.
+    /// Returns the time until the number of lost lines is to be reported, `interval` after the
+    /// first loss. `None` if no line was lost, or if the report could not be written.
     fn due_in(&self, interval: Duration) -> Option<Duration> {
         let since = self.since.filter(|_| !self.fails)?;
         Some((since + interval).saturating_duration_since(now()))
@@ -189,7 +195,7 @@ impl Shared {
 
     /// Waits for something to do.
     fn next(&self) -> NextJob {
-        // An output that takes its own notices says at once how many lines are missing there.
+        // An output without notices reports missing lines at once, where they are missing.
         let interval = if self.notices.is_some() { INTERVAL } else { Duration::ZERO };
         let mut queue = self.lock();
         loop {
@@ -233,11 +239,12 @@ impl Shared {
                 self.report(output);
                 *output = opened;
             }
-            Err(error) => self.notice(&format!("stays where it was: {error}")),
+            Err(error) => self
+                .notice(&format!("stays where it was, because a file cannot be opened: {error}")),
         }
     }
 
-    /// Says how many lines were lost since the notice that they are.
+    /// Reports the number of lines lost since the last report.
     fn report(&self, output: &mut Output) {
         let loss = std::mem::take(&mut self.lock().loss);
         if loss.lines == 0 {
@@ -249,7 +256,8 @@ impl Shared {
         };
         match &self.notices {
             Some(notices) => notices.say(text),
-            None => drop(output.write(format!("{text}\n").as_bytes())), // lost as the others
+            // If this fails, the report is lost like the lines.
+            None => drop(output.write(format!("{text}\n").as_bytes())),
         }
     }
 
@@ -282,10 +290,10 @@ impl fmt::Debug for Outlet {
     }
 }
 
-/// The next thing for the thread to do.
+/// Next task of the thread.
 enum NextJob {
     Job(Job),
-    /// The number of lost lines is due.
+    /// Report of lost lines.
     Report,
     End,
 }
@@ -302,12 +310,12 @@ mod tests {
     const CAPACITY: usize = 4096;
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// An outlet to a pipe, which is full already or empty.
+    /// Creates an outlet to a pipe that is either full or empty.
     fn outlet(full: bool) -> (Outlet, BufReader<PipeReader>) {
         let (reader, mut writer) = io::pipe().unwrap();
         let flags = fcntl_getfl(&writer).unwrap();
         fcntl_setfl(&writer, flags.union(OFlags::NONBLOCK)).unwrap();
-        let filling = [[b'-'; 4095].as_slice(), b"\n"].concat(); // as much as is written at once
+        let filling = [[b'-'; 4095].as_slice(), b"\n"].concat(); // PIPE_BUF: written as a whole
         while full && writer.write(&filling).is_ok() {}
         fcntl_setfl(&writer, flags).unwrap();
         let outlet = Outlet::new("standard error", CAPACITY, None);
@@ -315,13 +323,13 @@ mod tests {
         (outlet, BufReader::new(reader))
     }
 
-    /// The lines that come, without those with which the pipe was filled.
+    /// Returns the lines read from the pipe, without those that filled it.
     fn lines(reader: BufReader<PipeReader>) -> impl Iterator<Item = String> {
         reader.lines().map(Result::unwrap).filter(|line| !line.starts_with('-'))
     }
 
     #[test]
-    fn outlet_that_is_not_read_takes_lines_up_to_its_capacity() {
+    fn unread_outlet_accepts_lines_up_to_its_capacity() {
         let (outlet, _reader) = outlet(true);
         let line = || format!("{LINE}\n");
         let taken = (0..1000).take_while(|_| outlet.write(&mut line())).count();
@@ -329,12 +337,12 @@ mod tests {
         assert!(!outlet.write(&mut "a\nb\n".repeat(1000)));
         assert_eq!(outlet.lost(), 2001);
         outlet.finish(Duration::ZERO);
-        assert!(!outlet.write(&mut "x\n".to_owned()), "it has been finished");
+        assert!(!outlet.write(&mut "x\n".to_owned()), "a finished outlet accepts no lines");
         assert_eq!(outlet.lost(), 2002);
     }
 
     #[test]
-    fn outlet_with_nothing_to_do_takes_more_lines_than_may_wait() {
+    fn idle_outlet_accepts_lines_beyond_its_capacity() {
         let (outlet, reader) = outlet(true);
         let mut long = format!("{LINE}\n").repeat(100);
         assert!(long.len() > CAPACITY && outlet.write(&mut long));

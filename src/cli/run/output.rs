@@ -10,22 +10,22 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use crate::config::LogTarget;
 
-/// A target, opened.
+/// An open target.
 #[derive(Debug)]
 pub(super) struct Output {
     target: LogTarget,
-    /// The file; none if the lines go nowhere.
+    /// The file; `None` if lines are discarded.
     file: Option<File>,
     /// True if the last write ended within a line.
     torn: bool,
 }
 
 impl Output {
-    /// Opens `target` to append to it. A pipe that has no reader is an error: opening it would wait
-    /// for one.
+    /// Opens `target` for appending. A pipe without a reader is an error, because opening it would
+    /// wait for one.
     ///
     /// # Errors
-    /// As `open(2)`, with the path.
+    /// The errors of `open(2)`, with the path.
     pub(super) fn open(target: LogTarget) -> io::Result<Self> {
         let file = match &target {
             LogTarget::Stdout => Some(io::stdout().as_fd().try_clone_to_owned()?.into()),
@@ -35,10 +35,10 @@ impl Output {
         Ok(Self { target, file, torn: false })
     }
 
-    /// Opens standard error. The target of that is of no use.
+    /// Opens standard error. Its `target` is not meaningful.
     ///
     /// # Errors
-    /// As `dup(2)`.
+    /// The errors of `dup(2)`.
     pub(super) fn stderr() -> io::Result<Self> {
         let file = io::stderr().as_fd().try_clone_to_owned()?.into();
         Ok(Self { target: LogTarget::Off, file: Some(file), torn: false })
@@ -50,21 +50,22 @@ impl Output {
         Self { target: LogTarget::Off, file, torn: false }
     }
 
-    /// The file that is written to.
+    /// Returns the open file, if any.
     pub(super) const fn file(&self) -> Option<&File> {
         self.file.as_ref()
     }
 
-    /// The target that was opened.
+    /// Returns the target that was opened.
     pub(super) const fn target(&self) -> &LogTarget {
         &self.target
     }
 
-    /// Writes `lines`, and waits as long as that takes.
+    /// Writes `lines`, and waits as long as necessary.
     ///
     /// # Errors
-    /// As `write(2)`, with how many bytes were not written of whole lines: a line that was cut is
-    /// ended before the next one is written, and counts as not written.
+    /// Returns the error of `write(2)`, with the number of bytes in lines that were not written as
+    /// a whole. A line that was cut counts as not written, and its end is written before the next
+    /// line.
     pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), (usize, io::Error)> {
         let Some(file) = &mut self.file else { return Ok(()) };
         if self.torn {
@@ -80,7 +81,7 @@ impl Output {
     }
 }
 
-/// Writes all of `bytes`, or says how many were written, and why no more.
+/// Writes all bytes. On an error, also returns the number of bytes written.
 fn write(file: &mut File, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
     let mut written = 0;
     while written < bytes.len() {
@@ -95,8 +96,8 @@ fn write(file: &mut File, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
     Ok(())
 }
 
-/// Waits until a pipe or terminal that was made nonblocking by another process takes bytes again;
-/// gives other errors than such a one back.
+/// Waits until a pipe or terminal that another process made nonblocking accepts bytes again.
+/// Returns `error` if it is of another kind.
 fn await_room(file: &File, error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::Interrupted => Ok(()),
@@ -116,8 +117,11 @@ fn append(path: &str) -> io::Result<File> {
 }
 
 fn about(path: &str, error: &io::Error) -> io::Error {
-    let reader =
-        if error.raw_os_error() == Some(libc::ENXIO) { " (nothing reads this pipe)" } else { "" };
+    let reader = if error.raw_os_error() == Some(libc::ENXIO) {
+        " (no process reads this pipe)"
+    } else {
+        ""
+    };
     io::Error::new(error.kind(), format!("{path}: {error}{reader}"))
 }
 
@@ -141,11 +145,11 @@ mod tests {
         let target = LogTarget::File(path.to_str().unwrap().to_owned());
         let error = Output::open(target).unwrap_err().to_string();
         std::fs::remove_file(path).unwrap();
-        assert!(error.ends_with("(nothing reads this pipe)"), "{error}");
+        assert!(error.ends_with("(no process reads this pipe)"), "{error}");
     }
 
     #[test]
-    fn pipe_that_another_process_made_nonblocking_is_waited_for() {
+    fn write_waits_for_nonblocking_pipe() {
         let (mut reader, writer) = io::pipe().unwrap();
         fcntl_setfl(&writer, fcntl_getfl(&writer).unwrap().union(OFlags::NONBLOCK)).unwrap();
         let mut output = Output::of(writer);
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_do_not_fit_are_counted_and_the_cut_one_is_ended() {
+    fn unwritten_lines_are_counted_and_cut_line_is_ended() {
         let lines = b"first\nsecond\nthird\n";
         let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
         let mut output = Output { target: LogTarget::Off, file: Some(full), torn: false };

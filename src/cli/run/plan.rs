@@ -1,4 +1,4 @@
-//! The differences between two configurations, in words, and no more of those than an operator reads.
+//! Differences between two configurations as text, limited to what an operator can read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use crate::proxy::{AuthRules, Settings};
 
 /// Users named in one line.
 const NAMED: usize = 20;
-/// Bytes of an answer to an operator: the loop copies it.
+/// Limit of an answer to an operator in bytes, because the loop copies it.
 const LONGEST: usize = 64 * 1024;
 
-/// All differences, a line each, with its end; beyond 64 KiB only their number. Takes time by the
-/// number of users and rules.
+/// Returns all differences, one per line; those beyond 64 KiB are only counted. Takes time in
+/// proportion to the number of users and rules.
 pub(super) fn text(changes: &[Change], old: &Settings, new: &Settings) -> String {
     let of_users = users_changes(old.auth.as_ref(), new.auth.as_ref());
     let of_rules = old.destinations.egress.changed_files(&new.destinations.egress);
@@ -36,14 +36,14 @@ fn joined(lines: impl Iterator<Item = String>) -> String {
     text
 }
 
-/// Cuts a message short that is longer than an operator reads.
+/// Cuts a message that exceeds the limit of an answer.
 pub(super) fn shortened(message: &str) -> String {
     let end = message.floor_char_boundary(LONGEST);
     let cut = if end < message.len() { " …" } else { "" };
     format!("{}{cut}", &message[..end])
 }
 
-/// Lines for users that come, go, or are recognized by something else, for each protected path.
+/// Returns lines for users that were added, removed or changed, for each protected path.
 fn users_changes(old: Option<&AuthRules>, new: Option<&AuthRules>) -> Vec<String> {
     let (old, new) = (spaces(old), spaces(new));
     let nobody = Users::default();
@@ -56,13 +56,13 @@ fn users_changes(old: Option<&AuthRules>, new: Option<&AuthRules>) -> Vec<String
     changes.collect()
 }
 
-/// The users of each protected path.
+/// Returns the users of each protected path.
 fn spaces(rules: Option<&AuthRules>) -> BTreeMap<&str, &Users> {
     let spaces = rules.map(|rules| rules.spaces.as_slice()).unwrap_or_default();
     spaces.iter().map(|space| (space.path.as_str(), space.accounts.users())).collect()
 }
 
-/// Lines that name users; never what they are recognized by.
+/// Returns lines that name users, and never their secrets.
 fn named(place: &str, old: &Users, new: &Users) -> Vec<String> {
     let changes = old.changes(new);
     [("added", changes.added), ("removed", changes.removed), ("changed", changes.changed)]
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_plan_is_cut_and_says_how_much_is_missing() {
+    fn long_plan_is_cut_and_gives_the_number_of_missing_lines() {
         let lines = || (0..10_000).map(|number| format!("allow-client: + 10.0.0.0/8 {number:06}"));
         let text = joined(lines());
         let shown = text.lines().count() - 1;

@@ -1,4 +1,4 @@
-//! The proxy as a program on a reactor, with its signals and its notices.
+//! The proxy as a program on a reactor, with its signals and notices.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -6,29 +6,31 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
 use crate::config::Options;
 use crate::proxy::{Command, Mail, Worker};
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
-use super::LAST_FLUSH;
 use super::allocator::Heap;
 use super::notices::Notices;
 use super::outlet::Outlet;
 use super::reloader::Reloader;
 use super::rights::Rights;
 
-/// Exchanges named that a drain has cut off.
+/// Time for which a blocked output may delay the end of the process.
+const LAST_FLUSH: Duration = Duration::from_secs(1);
+/// Limit of the open exchanges named when a drain is cut short.
 const MOST_NAMED: usize = 100;
 
-/// The proxy, and how it was started.
+/// The proxy, with everything needed to reload and to end it.
 pub(super) struct Program {
     pub(super) worker: Worker,
     pub(super) args: Arc<RunArgs>,
-    /// The options that hold; of those that take a restart, what they were at the start.
+    /// Options in force; of those that need a restart, the values at the start.
     pub(super) options: Arc<Options>,
-    /// Where it listens.
+    /// Addresses of the listeners.
     pub(super) addresses: Arc<[SocketAddr]>,
     pub(super) notices: Notices,
     pub(super) log: Outlet,
@@ -37,17 +39,17 @@ pub(super) struct Program {
     pub(super) pseudonym: Arc<str>,
     pub(super) rights: Arc<Rights>,
     pub(super) interrupted: bool,
-    /// A file about names of which was said that it cannot be read any more.
+    /// A file of name resolution that is already reported as unreadable.
     pub(super) lost: Option<PathBuf>,
     pub(super) _watch: Option<InterfaceWatch>,
 }
 
 impl Program {
-    /// Serves until it is over, and writes down whatever was still going on then.
+    /// Runs the proxy until it ends, and logs the exchanges that are open then.
     pub(super) fn turn_until_over(self, reactor: Reactor<Mail>) -> ExitCode {
-        // Neither is ever dropped. The signals of the reactor stay blocked until the process has
-        // ended, so that one that comes late does not end it before the log is written. Freeing what
-        // the proxy holds would only take time.
+        // Program and reactor are never dropped. The reactor's signals stay blocked until the
+        // process has ended, so that a late one does not end it before the log is written. Freeing
+        // the proxy's memory would only take time.
         let (mut program, mut reactor) = (ManuallyDrop::new(self), ManuallyDrop::new(reactor));
         let failed = program.turn(&mut reactor).err();
         program.end(failed.as_ref(), &mut reactor)
@@ -84,7 +86,7 @@ impl Program {
         Ok(())
     }
 
-    /// Says once that a file about names cannot be read any more.
+    /// Reports once that a file of name resolution cannot be read any more.
     fn report_lost_file(&mut self) {
         let lost = self.worker.lost_file();
         if lost == self.lost.as_deref() {
@@ -100,7 +102,7 @@ impl Program {
         match signal {
             libc::SIGHUP => self.reload(reactor),
             libc::SIGUSR1 => self.worker.command(Command::Reopen, reactor),
-            libc::SIGXFSZ => {} // the thread that wrote sees the error
+            libc::SIGXFSZ => {} // the write itself fails with EFBIG
             libc::SIGINT if self.worker.is_draining() => {
                 self.interrupted = true;
                 self.worker.command(Command::Stop, reactor);

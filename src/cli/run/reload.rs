@@ -1,8 +1,8 @@
-//! Reading everything again while the proxy runs: all of it holds from then on, or nothing.
+//! Reloads while the proxy runs: the whole new configuration takes effect, or none of it.
 //!
-//! Files are read on a thread, for they may be large or far away, and compared there with what holds.
-//! The loop only puts the one in the place of the other. A request that comes meanwhile is answered by
-//! the next reading.
+//! A thread reads the files, which may be large or on slow storage, and compares them with the
+//! configuration in force. The loop only exchanges the two. A request that arrives meanwhile is
+//! served by the next reading.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use crate::proxy::{Command, Mail};
 use crate::reactor::Reactor;
 
 use super::program::Program;
-use super::reloader::{Held, ReadResult, Reading, ReloadSource, answer};
+use super::reloader::{Held, NOT_RELOADED, ReadResult, Reading, ReloadSource, answer};
 
-/// Requests that may wait for files to be read, also if one is never read.
+/// Limit of reload requests that wait for a reading, even one that never ends.
 const MOST_WAITING: usize = 64;
 
 impl Program {
-    /// Takes a request by signal.
+    /// Handles a reload requested by signal.
     pub(super) fn reload(&mut self, reactor: &mut Reactor<Mail>) {
         let comes_yet = |asked: &ReloadSource| matches!(asked, ReloadSource::Signal);
         if !self.reloading.waiting.iter().any(comes_yet) {
@@ -25,13 +25,13 @@ impl Program {
         }
     }
 
-    /// Takes requests of operators.
+    /// Handles reloads requested over the control socket.
     pub(super) fn take_reloads(&mut self, reactor: &mut Reactor<Mail>) {
         while let Some(request) = self.worker.take_reload() {
             if self.reloading.waiting.len() < MOST_WAITING {
                 self.ask(ReloadSource::Operator(request), reactor);
             } else {
-                let reason = "too many wait for files to be read".to_owned();
+                let reason = "too many reloads are waiting".to_owned();
                 self.worker.answer_reload(&request, Err(reason), reactor);
             }
         }
@@ -44,13 +44,13 @@ impl Program {
         }
     }
 
-    /// Has files read for the requests that wait.
+    /// Starts a reading for the waiting requests.
     fn read(&mut self, reactor: &mut Reactor<Mail>) {
         self.reloading.served = std::mem::take(&mut self.reloading.waiting);
         let (held, wanted) = (self.held(), self.reloading.is_wanted());
         let job = move || Mail::Program(Box::new(held.read(wanted)));
         if let Err(error) = self.reloading.reader.run(job) {
-            self.conclude(Err(format!("no thread to read files: {error}")), reactor);
+            self.conclude(Err(format!("cannot start a thread to read files: {error}")), reactor);
         }
     }
 
@@ -65,7 +65,8 @@ impl Program {
         }
     }
 
-    /// Takes mail that is not for the proxy: files have been read, or pages given back.
+    /// Handles mail for the program: the result of a reading, or the report that pages were
+    /// returned.
     pub(super) fn on_mail(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
         match what.downcast::<ReadResult>() {
             Ok(read) => {
@@ -78,7 +79,7 @@ impl Program {
         }
     }
 
-    /// Goes by what was read if that is right and wanted, and answers the requests.
+    /// Applies what was read if it is valid and wanted, and answers the requests.
     fn conclude(&mut self, read: ReadResult, reactor: &mut Reactor<Mail>) {
         let wanted = self.reloading.is_wanted();
         if wanted {
@@ -100,7 +101,7 @@ impl Program {
         }
     }
 
-    /// Goes on with what was read, and says what of it has to wait for a restart.
+    /// Applies a new configuration, and reports the changes that need a restart.
     fn apply(&mut self, reading: Reading, reactor: &mut Reactor<Mail>) {
         let Reading { options, settings, warnings, restarts, access_log } = reading;
         self.worker.command(Command::Reload(settings), reactor);
@@ -114,5 +115,3 @@ impl Program {
         self.notices.say("reloaded");
     }
 }
-
-pub(super) const NOT_RELOADED: &str = "not reloaded: the settings stay as they were";

@@ -1,4 +1,4 @@
-//! Reloads that were asked for, and what is read for them on a thread.
+//! Requests to reload, and readings of the configuration on a thread.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,12 +8,13 @@ use crate::config::{LogTarget, Options};
 use crate::proxy::{Mail, ReloadRequest, Settings};
 use crate::reactor::{Mailbox, ThreadPool};
 
+use super::environment::addresses_of_this_machine;
 use super::plan;
-use super::reload::NOT_RELOADED;
 use super::rights::Rights;
-use super::start::addresses_of_this_machine;
 
-/// A request to read the files again.
+pub(super) const NOT_RELOADED: &str = "not reloaded: the settings stay as they were";
+
+/// Origin of a request to reload.
 #[derive(Debug)]
 pub(super) enum ReloadSource {
     Signal,
@@ -26,7 +27,7 @@ impl ReloadSource {
     }
 }
 
-/// The configuration that holds while files are read.
+/// The configuration in force while files are read.
 pub(super) struct Held {
     pub(super) args: Arc<RunArgs>,
     pub(super) pseudonym: Arc<str>,
@@ -36,27 +37,27 @@ pub(super) struct Held {
     pub(super) rights: Arc<Rights>,
 }
 
-/// A configuration that is to take the place of the one that holds.
+/// A new configuration.
 pub(super) struct Reading {
     pub(super) options: Options,
     pub(super) settings: Arc<Settings>,
     pub(super) warnings: Vec<String>,
-    /// Options that have changed and take a restart.
+    /// Changed options that need a restart.
     pub(super) restarts: Vec<&'static str>,
-    /// Another place for the access log.
+    /// New target of the access log, if it has changed.
     pub(super) access_log: Option<LogTarget>,
 }
 
-/// The outcome of a reading: what would change, a line each, and the configuration if it is wanted; or
-/// what is wrong with it.
+/// Result of a reading: the changes, one per line, with the new configuration if it is wanted; or
+/// an error message.
 pub(super) type ReadResult = Result<(String, Option<Reading>), String>;
 
-/// Readings of the configuration, and the requests for them.
+/// The reading thread, and the requests that it serves.
 pub(super) struct Reloader {
     pub(super) reader: ThreadPool<Mail>,
-    /// Requests that the reading under way will answer.
+    /// Requests that the present reading will answer.
     pub(super) served: Vec<ReloadSource>,
-    /// Requests that have come since.
+    /// Requests that have arrived since.
     pub(super) waiting: Vec<ReloadSource>,
 }
 
@@ -65,15 +66,14 @@ impl Reloader {
         Self { reader: ThreadPool::new(1, mailbox), served: Vec::new(), waiting: Vec::new() }
     }
 
-    /// Returns true if the configuration is wanted, not only what would change.
+    /// Returns true if a request wants the configuration applied, not only compared.
     pub(super) fn is_wanted(&self) -> bool {
         self.served.iter().any(|asked| !asked.is_plan())
     }
 }
 
 impl Held {
-    /// Reads all files, and compares; takes what is held along, so that none of it is left to be
-    /// freed by the loop.
+    /// Reads and compares all files. Consumes `self`, so that the thread and not the loop frees it.
     pub(super) fn read(self, wanted: bool) -> ReadResult {
         let read = self.options_and_settings();
         let read = read.map_err(|message| plan::shortened(&self.rights.explained(message)));
@@ -103,7 +103,7 @@ impl Held {
     }
 }
 
-/// The answer to an operator.
+/// Returns the answer to an operator.
 pub(super) fn answer(changes: &Result<String, String>, plan: bool) -> Result<String, String> {
     match (changes, plan) {
         (Ok(changes), true) if changes.is_empty() => Ok("nothing would change".into()),

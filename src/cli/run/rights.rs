@@ -1,4 +1,4 @@
-//! Rights that the process gives up once everything is open, before its first thread.
+//! Rights that the process drops once everything is open, before it starts a thread.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,23 +17,23 @@ use super::operating::Operating;
 use super::output::Output;
 use super::{dumps, files};
 
-/// Rights that are left: what a reload cannot do, and why.
+/// Remaining rights, which limit what a reload can do.
 #[derive(Debug, Default)]
 pub(super) struct Rights {
     /// The user that the process has become.
     user: Option<String>,
-    /// True if it is confined.
+    /// True if the process is confined.
     is_confined: bool,
-    /// The ports to which it can connect, if those are confined.
+    /// The ports to which the process can connect, if they are restricted.
     ports: Option<BTreeSet<u16>>,
 }
 
 impl Rights {
-    /// Becomes the user that options name, and gives up what they say. Returns what is left, and lines
-    /// that say so.
+    /// Becomes the configured user and enters the sandbox, if any. Returns the remaining rights,
+    /// and lines that describe them.
     ///
     /// # Errors
-    /// If rights cannot be given up.
+    /// Fails if the rights cannot be dropped.
     pub(super) fn give_up(
         identity: Option<Identity>,
         (args, options, settings): (&RunArgs, &Options, &Settings),
@@ -46,7 +46,7 @@ impl Rights {
             hand_over(&identity, log, operating)?;
             let failed = |error| format!("cannot become '{}': {error}", identity.name());
             identity.assume().map_err(|error| io::Error::other(failed(error)))?;
-            dumps::set(options.core_dumps)?; // a change of users has reset it
+            dumps::set(options.core_dumps)?; // the change of users has reset it
             lines.push(format!("  user     {}", identity.name()));
             lines.extend(unreadable(&reads, identity.name()));
             lines.extend(unwritable(options, identity.name()));
@@ -68,10 +68,10 @@ impl Rights {
         Ok((rights, lines))
     }
 
-    /// Checks that a process with these rights can go by `settings`.
+    /// Checks that a process with these rights can apply `settings`.
     ///
     /// # Errors
-    /// The change that takes a restart.
+    /// Returns a message about the change that needs a restart.
     pub(super) fn permit(&self, settings: &Settings) -> Result<(), String> {
         let Some(confined) = &self.ports else { return Ok(()) };
         let wanted = settings.dialled_ports();
@@ -80,29 +80,27 @@ impl Rights {
         }
         let ports: Vec<String> = confined.iter().map(u16::to_string).collect();
         Err(format!(
-            "with --confine, the process connects to port {} only; other destinations take a restart",
+            "with --confine, the process can connect to port {} only; other ports need a restart",
             ports.join(", ")
         ))
     }
 
-    /// Says what becomes of a file about names that cannot be read any more.
+    /// Returns what to report of a file of name resolution that cannot be read any more.
     pub(super) const fn lost_file(&self) -> &'static str {
         match self.is_confined {
-            true => {
-                "cannot be read any more: it counts as it was (--confine: a new file takes a restart)"
-            }
-            false => "cannot be read any more: it counts as it was",
+            true => "cannot be read any more; its last content is used until a restart (--confine)",
+            false => "cannot be read any more; its last content is used",
         }
     }
 
-    /// A message, with the reason if it is about rights that were given up.
+    /// Adds the reason to a message about a missing right, if the process gave that right up.
     pub(super) fn explained(&self, message: String) -> String {
         if !message.contains(DENIED) {
             return message;
         }
         let user = self.user.iter().map(|user| format!("it runs as '{user}' (--user)"));
         let confined = self.is_confined.then(|| {
-            "it reads files only where they were at the start (--confine); another place takes a restart"
+            "it can read only folders known at the start (--confine); others need a restart"
                 .to_owned()
         });
         let why: Vec<String> = user.chain(confined).collect();
@@ -110,11 +108,11 @@ impl Rights {
     }
 }
 
-/// As the standard library writes the error of a missing right.
+/// Text of the standard library for a missing right.
 const DENIED: &str = "Permission denied";
 
-/// Gives the user what only root could make: the log, the control socket, and its folder if this
-/// process has made that.
+/// Makes the user the owner of what root has created: the log, the control socket, and the folder
+/// of the socket if this process created it.
 fn hand_over(identity: &Identity, log: &Output, operating: &Operating) -> io::Result<()> {
     log.file().map_or(Ok(()), |file| identity.own(file))?;
     let made = operating.control.iter().chain(&operating.folder);
@@ -124,7 +122,7 @@ fn hand_over(identity: &Identity, log: &Output, operating: &Operating) -> io::Re
     Ok(())
 }
 
-/// Lines that warn of files which the user cannot read.
+/// Returns warnings about files that the user cannot read.
 fn unreadable(files: &[PathBuf], user: &str) -> Vec<String> {
     let denied = files
         .iter()
@@ -135,22 +133,22 @@ fn unreadable(files: &[PathBuf], user: &str) -> Vec<String> {
     denied.map(warn).collect()
 }
 
-/// A line that warns of a log that the user cannot make anew.
+/// Returns a warning if the user cannot create a new log.
 fn unwritable(options: &Options, user: &str) -> Option<String> {
     let folder = folder_of(files::access_log(options)?)?;
     access(&folder, Access::WRITE_OK | Access::EXEC_OK).err()?;
     Some(format!(
-        "warning: '{user}' cannot make files in {}: a rotation has to leave a new access log there",
+        "warning: '{user}' cannot create files in {}: log rotation has to leave a new log there",
         folder.display()
     ))
 }
 
-/// Checks that the calling thread is the only one: others would keep their rights.
+/// Checks that no other thread runs: it would keep its rights.
 fn only_thread() -> io::Result<()> {
     match fs::read_dir("/proc/self/task").map(Iterator::count) {
-        Ok(1) | Err(_) => Ok(()), // or nothing is known
-        Ok(threads) => {
-            Err(io::Error::other(format!("--confine came too late: {threads} threads run")))
-        }
+        Ok(1) | Err(_) => Ok(()), // without /proc, the number is unknown
+        Ok(threads) => Err(io::Error::other(format!(
+            "--confine failed: {threads} threads are running, which keep their rights"
+        ))),
     }
 }

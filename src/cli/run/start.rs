@@ -1,18 +1,18 @@
-//! Starting the proxy: everything that is opened once is, before the first thread begins.
+//! Start of the proxy: opens everything before the first thread runs.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
 use crate::config::Options;
 use crate::proxy::{Mail, Settings, Worker};
-use crate::reactor::{InterfaceWatch, Reactor, interface_addresses, raise_descriptor_limit};
+use crate::reactor::{InterfaceWatch, Reactor, raise_descriptor_limit};
 
 use super::allocator::Heap;
 use super::banner::banner;
-use super::environment::{Secret, surroundings};
+use super::environment::{Secret, addresses_of_this_machine, surroundings};
 use super::identity::Identity;
 use super::listening::{Listening, endpoint};
 use super::log_writer::LogWriter;
@@ -24,19 +24,19 @@ use super::program::Program;
 use super::reloader::Reloader;
 use super::rights::Rights;
 
-/// Descriptors for what is neither a client nor its origin: listeners, logs, files.
+/// Descriptors reserved for listeners, logs and files.
 const SPARE_DESCRIPTORS: u64 = 64;
-/// A number of clients that is worth a warning.
+/// Number of clients below which a warning is printed.
 const FEW_CLIENTS: usize = 64;
-/// Time between two readings of the addresses of this machine.
+/// Time between two readings of this machine's addresses.
 const INTERFACES: Duration = Duration::from_secs(3);
 
-/// Signals that are taken. The last is sent for a write beyond the limit of file sizes and would end
-/// the process; blocked, it leaves the write to fail.
+/// Signals that the program handles. SIGXFSZ, sent for a write beyond the limit of file sizes,
+/// would end the process; while it is blocked, the write fails instead.
 const SIGNALS: &[i32] = &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGXFSZ];
 
 impl Program {
-    /// Opens what the proxy needs, says so, and starts the threads that write.
+    /// Opens what the proxy needs, prints the banner, and starts the threads that write.
     pub(super) fn start(
         args: RunArgs,
         options: Options,
@@ -47,13 +47,13 @@ impl Program {
         let descriptors = raise_descriptor_limit()?;
         let clients = clients_for(descriptors);
         let mut reactor = Reactor::new()?;
-        // Before any thread is started, so that none of them takes a signal.
+        // Must precede all threads, so that none of them takes a signal.
         reactor.watch_signals(SIGNALS)?;
         let known = addresses_of_this_machine(&settings)?;
         let output = Output::open(options.access_log.clone())?;
         let notices = Notices::new();
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
-        let log = Outlet::new("the access log", waiting, Some(notices.clone()));
+        let log = Outlet::new("the access log", waiting, Some(notices.outlet()));
         let sink = Box::new(LogWriter(log.clone()));
         let auth = settings.auth.clone();
         let surroundings = surroundings(&options, &reactor, sink, known.clone(), &secret);
@@ -98,22 +98,6 @@ impl Program {
     }
 }
 
-/// Reads the addresses of this machine. Without them, a forward proxy would not know which
-/// destinations are this machine itself; a reverse proxy needs none.
-///
-/// # Errors
-/// If a forward proxy cannot read them.
-pub(super) fn addresses_of_this_machine(settings: &Settings) -> io::Result<Option<Vec<IpAddr>>> {
-    match interface_addresses() {
-        Ok(addresses) => Ok(Some(addresses)),
-        Err(_) if settings.reverse.is_some() => Ok(None),
-        Err(error) => Err(io::Error::other(format!(
-            "the addresses of this machine cannot be read: {error}; a sandbox around tidegate has \
-             to allow netlink sockets (AF_NETLINK)"
-        ))),
-    }
-}
-
 /// Opens all listeners.
 fn listen(
     worker: &mut Worker,
@@ -131,15 +115,17 @@ fn listen(
     all.iter().map(&mut open).collect()
 }
 
-/// The number of clients that so many descriptors bear: each may need a second one for its origin.
+/// Returns the number of clients for which the descriptors suffice: each may need a second one for
+/// its origin.
 fn clients_for(descriptors: u64) -> usize {
     let pairs = descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2;
     usize::try_from(pairs.max(1)).unwrap_or(usize::MAX)
 }
 
-/// A line that says so if there are descriptors for few clients only.
+/// Returns a warning if the descriptors suffice for few clients only.
 fn few_clients(descriptors: u64, clients: usize) -> Vec<String> {
-    let few =
-        format!("RLIMIT_NOFILE is {descriptors}: there are descriptors for {clients} clients only");
+    let few = format!(
+        "RLIMIT_NOFILE is {descriptors}: enough for {clients} clients only; raise it (ulimit -n)"
+    );
     (clients < FEW_CLIENTS).then_some(few).into_iter().collect()
 }

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::access::AddressClass;
 use crate::cache::Object;
 use crate::http::range::Part;
 use crate::http::{Framing, ParseError, ResponseHead, Status};
@@ -11,7 +12,6 @@ use crate::proxy::transfer::pending_response::ResponseMeta;
 
 use super::attempt::Attempt;
 use super::context::FetchCx;
-use super::finish::is_internal;
 use super::publish::publish;
 use super::range_fill::{MAX_REQUESTS, RangeFill, is_gap_response, next_range};
 use super::revalidate;
@@ -56,7 +56,7 @@ pub(super) fn take_head(
 
 /// Returns true if bytes from `address` may be stored beside those of `object`.
 fn may_merge(object: &Object, address: IpAddr) -> bool {
-    let alone = object.no_merge || is_internal(address);
+    let alone = object.no_merge || AddressClass::of(address).is_internal();
     object.origin_address.is_none() || object.origin_address == Some(address) || !alone
 }
 

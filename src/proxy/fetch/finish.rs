@@ -1,6 +1,5 @@
 //! End of a fetch: stores a complete response, and returns the connection to the pool.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::AddressClass;
@@ -98,12 +97,9 @@ fn to_store(response: &mut PendingResponse) -> Option<Object> {
     let head = rewrite_response::stored_fields(&meta.head, meta.status, length);
     let object = Object::new(meta.status, head, Extents::of(content, length), storable);
     let address = meta.origin.map(|origin| origin.ip());
-    Some(object.fetched_from(address, address.is_some_and(is_internal)))
-}
-
-/// Returns true if bytes from this address are never stored beside bytes from another, however alike
-/// their validators are: a name may have led to an internal network first, and then to an origin
-/// that waits for a request for the rest.
-pub(super) fn is_internal(address: IpAddr) -> bool {
-    AddressClass::of(address) != AddressClass::Global
+    // Parts from an internal address are never merged with parts from another address, even if their
+    // validators match: a name may resolve to an internal network first, and later to an attacker who
+    // waits to supply the rest.
+    let no_merge = address.is_some_and(|address| AddressClass::of(address).is_internal());
+    Some(object.fetched_from(address, no_merge))
 }

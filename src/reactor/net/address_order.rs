@@ -1,4 +1,4 @@
-//! In which order the addresses of one name are tried.
+//! Order in which the addresses of one name are tried.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -8,8 +8,9 @@ use crate::work::{LOOK_UP, count};
 
 use super::connector::Connector;
 
-/// Puts the addresses of both families in turn, beginning with that of the first, each family in its
-/// order (RFC 8305 §4): where one of them leads nowhere, that costs one attempt.
+/// Alternates the addresses of both families, beginning with the family of the first address and
+/// keeping the order within each family (RFC 8305 §4): if one family is unreachable, that costs one
+/// attempt.
 pub fn interleave_families(addresses: &mut Vec<SocketAddr>) {
     let Some(first) = addresses.first().map(SocketAddr::is_ipv6) else { return };
     let (one, other): (Vec<_>, Vec<_>) =
@@ -25,29 +26,31 @@ pub fn interleave_families(addresses: &mut Vec<SocketAddr>) {
     }
 }
 
-/// Addresses that did not answer lately. They are tried after others; one that answers is forgotten.
+/// Addresses to which connecting failed lately. They are tried after other addresses, and forgotten
+/// when they answer.
 #[derive(Debug)]
 pub struct FailedAddresses {
     until: HashMap<SocketAddr, Instant>,
-    /// The same in the order of their times.
+    /// The same addresses, in the order in which they expire.
     order: BTreeSet<(Instant, SocketAddr)>,
     most: usize,
     keep: Duration,
 }
 
 impl FailedAddresses {
-    /// Remembers `most` addresses for as long as `keep`; beyond, those that failed last.
+    /// Remembers up to `most` addresses, each for `keep`. Beyond, the address that failed first is
+    /// forgotten.
     #[must_use]
     pub fn new(most: usize, keep: Duration) -> Self {
         Self { until: HashMap::new(), order: BTreeSet::new(), most, keep }
     }
 
-    /// Remembers other numbers of addresses from now on, for another time.
+    /// Replaces both limits. A lower `most` takes effect gradually, as addresses are added.
     pub const fn set_limits(&mut self, most: usize, keep: Duration) {
         (self.most, self.keep) = (most, keep);
     }
 
-    /// Puts those that have failed behind the others; else the order stays.
+    /// Moves addresses that failed lately behind the others, and keeps the order otherwise.
     pub fn put_last(&self, addresses: &mut [SocketAddr], now: Instant) {
         if addresses.len() > 1 && !self.until.is_empty() {
             count(LOOK_UP * addresses.len());
@@ -56,7 +59,7 @@ impl FailedAddresses {
         }
     }
 
-    /// Takes note of what has become of the connector's attempts since the last time.
+    /// Records the results of the connector's attempts since the last call.
     pub fn note(&mut self, connector: &mut Connector, now: Instant) {
         for (address, connected) in connector.take_results() {
             count(LOOK_UP);
@@ -72,8 +75,8 @@ impl FailedAddresses {
         }
     }
 
-    /// Forgets what is over or too much: two addresses for one that comes, so that a table whose bound
-    /// was lowered shrinks.
+    /// Forgets expired and surplus addresses, at most two: one more than is added, so that a table
+    /// whose limit was lowered shrinks.
     fn make_room(&mut self, now: Instant) {
         for _ in 0..2 {
             let Some(&(until, address)) = self.order.first() else { return };

@@ -14,44 +14,47 @@ use crate::work::count;
 use super::listener::is_exhaustion;
 use super::transport::SocketId;
 
-/// Attempts under way at a time: a name with many addresses, of which none answers, does not take a
-/// socket for each.
+/// Limit of attempts under way, so that a name with many addresses that do not answer takes few
+/// sockets.
 const MOST_ATTEMPTS: usize = 8;
 
-/// Attempts on a list of addresses, in its order.
+/// Attempts to connect to a list of addresses, in order, until one answers.
 ///
-/// The next address is tried when the ones before have failed, or have not answered for the stagger
-/// (RFC 8305 §5). None is given up before the deadline, unless eight are under way and another is to be
-/// tried: then the one that was begun first is. More addresses may be added while attempts are
-/// under way ([`update`](Self::update)). Owned by the object that wants the
-/// connection, which drives it and, if it loses interest, [`cancel`](Self::cancel)s it: one that is
-/// dropped while it is `Pending` leaves its sockets open in the reactor.
+/// The next address is tried when the attempts before have failed, or have not answered for the
+/// stagger (RFC 8305 §5). Attempts continue in parallel until the deadline. If eight are under way
+/// when another is due, the oldest is closed. The list may change meanwhile
+/// ([`update`](Self::update)).
+///
+/// The object that wants the connection owns the connector and its sockets: it calls
+/// [`drive`](Self::drive) whenever it is driven, sets [`next_deadline`](Self::next_deadline), and
+/// calls [`cancel`](Self::cancel) if it no longer wants the connection. Dropping a connector that
+/// is `Pending` leaves its sockets open in the reactor.
 #[derive(Debug)]
 pub struct Connector {
     owner: Token,
     waiting: VecDeque<SocketAddr>,
-    /// Addresses that were tried, or are.
+    /// Addresses tried so far.
     tried: Vec<SocketAddr>,
-    /// False while more addresses may come.
+    /// False while more addresses may be added.
     complete: bool,
-    /// Sockets, their addresses, and when each attempt was begun.
+    /// Socket, address and start of each attempt under way.
     attempts: Vec<(SocketId, SocketAddr, Instant)>,
     stagger: Duration,
     next_attempt: Instant,
     deadline: Instant,
     failed: Option<(SocketAddr, io::Error)>,
-    /// Which addresses have answered and which have not, until somebody asks.
+    /// Addresses with true for connected and false for failed, until they are taken.
     results: Vec<(SocketAddr, bool)>,
 }
 
-/// Why no address could be connected to.
+/// Reason why no address could be connected to.
 #[derive(Debug)]
 pub enum ConnectError {
-    /// There was no address.
+    /// The list of addresses was empty.
     NoAddress,
-    /// The deadline has passed with attempts under way, or before the first.
+    /// The deadline passed with attempts under way, or with addresses not tried.
     TimedOut,
-    /// All attempts failed; this is the last.
+    /// All attempts failed; address and error are those of the last failure.
     Failed(SocketAddr, io::Error),
 }
 
@@ -68,7 +71,11 @@ impl fmt::Display for ConnectError {
 impl std::error::Error for ConnectError {}
 
 impl Connector {
-    /// Will try `addresses` in their order for `owner`, which is to drive it now.
+    /// Creates a connector that tries `addresses` in their order. Its sockets belong to `owner`,
+    /// which has to call [`drive`](Self::drive) once to begin.
+    ///
+    /// `stagger` is the delay before the next address is tried in parallel; `timeout` limits all
+    /// attempts together.
     pub fn new(
         owner: Token,
         addresses: impl IntoIterator<Item = SocketAddr>,
@@ -90,22 +97,25 @@ impl Connector {
         }
     }
 
-    /// Goes on with `addresses`, in their order, in the place of those not tried yet. An address that
-    /// was tried is not tried again.
+    /// Replaces the addresses not tried yet by `addresses`, in their order. Addresses that were
+    /// tried already are left out.
     pub fn update(&mut self, addresses: impl IntoIterator<Item = SocketAddr>) {
         let new = |address: &SocketAddr| !self.tried.contains(address);
         self.waiting = addresses.into_iter().filter(new).collect();
         count(self.waiting.len() * (1 + self.tried.len()));
     }
 
-    /// Says whether the addresses are complete, as they are at first. While they are not, it does not
-    /// fail for want of one before the deadline (RFC 8305 §3).
+    /// Declares whether the list of addresses is complete, as it is at first. While it is not, the
+    /// connector waits for more addresses until the deadline instead of failing (RFC 8305 §3).
     pub const fn set_complete(&mut self, complete: bool) {
         self.complete = complete;
     }
 
-    /// Goes on as far as it can: a connection, an error, or `Pending` until one of its sockets is
-    /// ready or [`next_deadline`](Self::next_deadline) has come.
+    /// Continues as far as possible without waiting. Returns the connected socket and its address,
+    /// an error, or `Pending`: call again when the owner is driven, because a socket is ready or
+    /// [`next_deadline`](Self::next_deadline) has passed.
+    ///
+    /// On success all other attempts are closed.
     pub fn drive<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -132,8 +142,8 @@ impl Connector {
         if failed { Poll::Ready(Err(self.error(false))) } else { Poll::Pending }
     }
 
-    /// Gives an attempt that was due before the deadline, and could not be begun as the loop was late,
-    /// the time that it would have had.
+    /// Extends the deadline for an attempt that was due before it but could not begin because the
+    /// loop was late.
     fn make_up_for_delay(&mut self, now: Instant) {
         let due = !self.waiting.is_empty() && self.next_attempt < self.deadline;
         if due && now >= self.deadline {
@@ -141,32 +151,33 @@ impl Connector {
         }
     }
 
-    /// When to drive it again at the latest.
+    /// Returns the latest time of the next [`drive`](Self::drive).
     #[must_use]
     pub fn next_deadline(&self) -> Instant {
         if self.waiting.is_empty() { self.deadline } else { self.next_attempt.min(self.deadline) }
     }
 
-    /// Which addresses have answered, and which have not: refused, or silent until another answered
-    /// or the deadline came. Each is told once. See [`FailedAddresses`](crate::reactor::FailedAddresses).
+    /// Returns addresses with true if they connected. False means that an address refused, or was
+    /// silent until another connected or the deadline passed. Each result is returned once. See
+    /// [`FailedAddresses`](crate::reactor::FailedAddresses).
     pub fn take_results(&mut self) -> impl Iterator<Item = (SocketAddr, bool)> {
         self.results.drain(..)
     }
 
-    /// Takes note of the attempts that have not answered, of those for which their time was enough.
+    /// Records as failed the silent attempts whose start satisfies `enough`: they had enough time.
     fn note_silent(&mut self, enough: impl Fn(Instant) -> bool) {
         let silent = self.attempts.iter().filter(|attempt| enough(attempt.2));
         self.results.extend(silent.map(|attempt| (attempt.1, false)));
     }
 
-    /// Closes what it has begun.
+    /// Closes all attempts under way.
     pub fn cancel<M>(&mut self, reactor: &mut Reactor<M>) {
         for (io, ..) in self.attempts.drain(..) {
             reactor.close(io);
         }
     }
 
-    /// The attempt that has succeeded, taken out; those that have failed are closed.
+    /// Removes and returns a successful attempt. Closes failed ones.
     fn check_attempts<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -205,7 +216,7 @@ impl Connector {
         }
     }
 
-    /// Want of descriptors is nothing that the address could help.
+    /// Records a failed attempt. Want of descriptors is not the fault of the address.
     fn fail(&mut self, address: SocketAddr, error: io::Error) {
         if !is_exhaustion(&error) {
             self.results.push((address, false));
@@ -222,7 +233,8 @@ impl Connector {
     }
 }
 
-/// `time` after `now`. One beyond what an [`Instant`] can hold means 'never', which a century is.
+/// Returns `now + time`. A sum beyond the range of [`Instant`] stands for 'never', and a century is
+/// long enough.
 fn after(now: Instant, time: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     now.checked_add(time).unwrap_or_else(|| now + CENTURY)

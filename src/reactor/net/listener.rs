@@ -1,4 +1,4 @@
-//! Accepting connections as fast as they can be borne, and no faster.
+//! Listeners that accept no more connections than the program can hold.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -11,15 +11,20 @@ use crate::reactor::{Reactor, Wake};
 
 use super::transport::{Endpoint, SocketId};
 
-/// Connections taken in one drive; the rest waits for the next turn.
+/// Connections accepted in one call; the rest waits for the next turn.
 const BATCH: usize = 64;
-/// How long to leave the backlog alone when the process or the machine is out of descriptors.
+/// Pause after an accept that failed, because the process or the machine is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A listening socket with its own idea of when to accept.
+/// A listening socket that decides when to accept.
 ///
-/// After an accept fails for want of descriptors, no event tells when there are some again; so the
-/// listener pauses and tries anew by the clock. At a cap of its owner it stops until told to resume.
+/// No event tells that descriptors are available again after an accept failed for want of them, so
+/// the listener pauses and retries after a time ([`next_deadline`](Self::next_deadline)). When its
+/// owner has no room, the listener stops until [`resume`](Self::resume).
+///
+/// The owner calls [`accept`](Self::accept) whenever it is driven, passes
+/// [`next_deadline`](Self::next_deadline) to [`Reactor::set_deadline`] afterwards, and gives each
+/// connection an owner.
 #[derive(Debug)]
 pub struct Listener {
     io: SocketId,
@@ -35,28 +40,28 @@ enum State {
     Full,
 }
 
-/// How a batch of accepts ended.
+/// Result of [`Listener::accept`].
 #[derive(Debug)]
 pub enum Accepted {
-    /// Nobody waits any more, or accepting is paused.
+    /// The backlog is empty, or accepting is paused.
     Drained,
-    /// There may be more; the owner is driven again in the next turn.
+    /// The backlog may hold more connections; the owner is driven again in the next turn.
     More,
-    /// The owner's room is used up; nothing is accepted until [`Listener::resume`].
+    /// The given room is used up; nothing is accepted until [`Listener::resume`].
     Full,
-    /// There are no descriptors (or no memory for a socket): free some. Accepting pauses until
-    /// [`Listener::next_deadline`].
+    /// No descriptors, or no memory for a socket, are available: close something. Accepting pauses
+    /// until [`Listener::next_deadline`].
     Exhausted(io::Error),
-    /// The listener has failed, as one does that was shut down by who else has it. Accepting
-    /// pauses as well: the error would be the same for as long as the cause lasts.
+    /// The listener has failed, for example because another process that shares it has shut it
+    /// down. Accepting pauses, too, because the error persists for as long as its cause.
     Failed(io::Error),
 }
 
 impl Listener {
-    /// Listens at an endpoint, such as an address, for the object `owner`.
+    /// Listens at an endpoint or address. `owner` is driven when connections can be accepted.
     ///
     /// # Errors
-    /// As `bind(2)`.
+    /// The errors of [`Reactor::listen`].
     pub fn bind<M>(
         reactor: &mut Reactor<M>,
         endpoint: impl Into<Endpoint>,
@@ -69,16 +74,16 @@ impl Listener {
     /// Listens at `path` in the file system; see [`Reactor::listen_local`].
     ///
     /// # Errors
-    /// As [`Reactor::listen_local`].
+    /// The errors of [`Reactor::listen_local`].
     pub fn bind_local<M>(reactor: &mut Reactor<M>, path: &Path, owner: Token) -> io::Result<Self> {
         let io = reactor.listen_local(path, owner)?;
         Self::on(reactor, io, owner)
     }
 
-    /// Takes over a listener opened elsewhere.
+    /// Listens on a socket that was opened elsewhere, such as one inherited from a service manager.
     ///
     /// # Errors
-    /// As [`Reactor::adopt`].
+    /// The errors of [`Reactor::adopt`].
     pub fn adopt<M>(
         reactor: &mut Reactor<M>,
         listener: TcpListener,
@@ -98,13 +103,15 @@ impl Listener {
         }
     }
 
-    /// The address listened on, with the port the system picked if 0 was asked for.
+    /// Returns the address of the listener, with the port that the system picked if 0 was
+    /// requested.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Appends up to 64 connections to `accepted`, but no more than there is `room` for.
+    /// Accepts up to 64 connections, but at most `room`, and appends them to `accepted`. They have
+    /// no owner: call [`Reactor::set_owner`] for each.
     pub fn accept<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -137,7 +144,7 @@ impl Listener {
         Accepted::More
     }
 
-    /// Ends [`Accepted::Full`].
+    /// Resumes accepting after [`Accepted::Full`]. Call this whenever there is room again.
     pub fn resume(&mut self, reactor: &mut impl Wake) {
         if self.state == State::Full {
             self.state = State::Accepting;
@@ -145,7 +152,8 @@ impl Listener {
         }
     }
 
-    /// When the owner is to be driven to try again.
+    /// Returns the time at which the owner has to call [`accept`](Self::accept) again after a
+    /// failure; `None` if accepting is not paused.
     #[must_use]
     pub const fn next_deadline(&self) -> Option<Instant> {
         match self.state {
@@ -154,13 +162,13 @@ impl Listener {
         }
     }
 
-    /// Stops listening; who is in the backlog is reset.
+    /// Closes the listener. Connections in its backlog are reset.
     pub fn close<M>(self, reactor: &mut Reactor<M>) {
         reactor.close(self.io);
     }
 }
 
-/// Whether only the connection that was to be accepted has failed, while it waited.
+/// Returns true if only the connection at the head of the backlog has failed, while it waited.
 fn is_of_one_connection(error: &io::Error) -> bool {
     let of_network = [
         libc::ECONNABORTED,
@@ -178,8 +186,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| of_network.contains(&code))
 }
 
-/// Whether an error says that the process or the machine has no descriptors, or no memory for a
-/// socket, to be had: closing something helps.
+/// Returns true if the process or the machine has no descriptors left, or no memory for a socket.
+/// Closing something helps.
 #[must_use]
 pub fn is_exhaustion(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))

@@ -1,4 +1,4 @@
-//! Listening in the file system: a socket for the owner of the process and nobody else.
+//! Listeners in the file system, to which only the owner of the process can connect.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
@@ -10,27 +10,29 @@ use std::path::{Path, PathBuf};
 use mio::net::{UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// Connections that wait to be accepted.
+/// Limit of connections that wait to be accepted.
 const BACKLOG: i32 = 16;
 
-/// A listener whose file goes when it does.
+/// A listener that removes its file when it is dropped.
 #[derive(Debug)]
 pub(super) struct LocalListener {
     pub(super) listener: UnixListener,
     path: PathBuf,
-    /// Device and number of the file, by which it is known from a later one of that name.
+    /// Device and inode of the file, which distinguish it from a later file of that name.
     file: (u64, u64),
 }
 
 impl LocalListener {
-    /// Listens at `path`. A socket that a dead process has left there is replaced.
+    /// Listens at `path`. Replaces a socket left behind by a dead process.
     ///
     /// # Errors
-    /// As `bind(2)`; `AddrInUse` if somebody listens there, or if it is no socket.
+    /// The errors of `bind(2)`; `AddrInUse` if another process listens at `path`, or if the file is
+    /// not a socket.
     pub(super) fn bind(path: &Path) -> io::Result<Self> {
         let address = SockAddr::unix(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-        // The file gets these permissions as it is made, so nobody else can ever open it.
+        // The file gets these permissions when it is created, so that no other user can ever open
+        // it.
         let socket = File::from(OwnedFd::from(socket));
         socket.set_permissions(Permissions::from_mode(0o600))?;
         let socket = Socket::from(OwnedFd::from(socket));
@@ -51,7 +53,7 @@ impl LocalListener {
 impl Drop for LocalListener {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|now| identity(&now) == self.file) {
-            let _ = fs::remove_file(&self.path); // if it cannot be, the next who listens does
+            let _ = fs::remove_file(&self.path); // if that fails, the next listener replaces it
         }
     }
 }
@@ -60,13 +62,13 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-/// Whether `path` is a socket at which nobody listens any more.
+/// Returns true if `path` is a socket without a listener.
 fn is_left_over(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
         && connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Connects, which takes no time; if too many wait already, it fails.
+/// Connects without waiting. Fails if the backlog is full.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }

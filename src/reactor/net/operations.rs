@@ -1,4 +1,4 @@
-//! What can be done with sockets: none of it waits.
+//! Operations on sockets, none of which waits.
 
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener};
@@ -12,51 +12,56 @@ use crate::reactor::run_queue::WakeReason;
 
 use super::transport::{Endpoint, SocketId, Transport, TransportEvent};
 
+/// Sockets. No operation waits: one that would block returns `Pending`, and the owner of the socket
+/// is driven once it is possible. A socket that was closed returns [`io::ErrorKind::NotConnected`].
 impl<M> Reactor<M> {
-    /// Listens at an endpoint, such as an address; `owner` is driven when there are connections to
-    /// accept.
+    /// Opens a TCP listener at an endpoint or address. `owner` is driven when connections can be
+    /// accepted. [`Listener`](crate::reactor::Listener) also handles limits and want of
+    /// descriptors.
     ///
     /// # Errors
-    /// As `bind(2)`.
+    /// The errors of `bind(2)` and `listen(2)`.
     pub fn listen(&mut self, endpoint: impl Into<Endpoint>, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.listen(endpoint.into())?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }
 
-    /// Takes in a listener opened elsewhere, such as one inherited from a service manager.
+    /// Takes over a listener opened elsewhere, such as one inherited from a service manager.
     ///
     /// # Errors
-    /// If it cannot be made nonblocking or registered.
+    /// Fails if the listener cannot be made nonblocking or be registered.
     pub fn adopt(&mut self, listener: TcpListener, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.adopt(listener)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }
 
-    /// Listens at `path` in the file system, where only the owner of this process can connect. A
-    /// socket that a dead process has left there is replaced; the file goes with the listener. Its
-    /// connections have no addresses: `0.0.0.0:0` stands for them.
+    /// Opens a Unix socket that listens at `path`. Only the owner of this process can connect. A
+    /// socket left behind by a dead process is replaced, and the file is removed when the listener
+    /// is closed. The peers of its connections have no addresses; `0.0.0.0:0` is reported instead.
     ///
     /// # Errors
-    /// As `bind(2)`; `AddrInUse` if somebody listens there, or if it is no socket.
+    /// The errors of `bind(2)`; `AddrInUse` if another process listens at `path`, or if the file is
+    /// not a socket.
     pub fn listen_local(&mut self, path: &Path, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.listen_local(path)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }
 
-    /// Connects to who listens at `path`, as [`connect`](Self::connect) does to an address.
+    /// Connects to the Unix socket at `path`, as [`connect`](Self::connect) does to an address.
     ///
     /// # Errors
-    /// As `connect(2)`.
+    /// The errors of `connect(2)`.
     pub fn connect_local(&mut self, path: &Path, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.connect_local(path)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }
 
-    /// Takes a connection from a listener. It has no owner yet; see [`set_owner`](Self::set_owner).
+    /// Accepts a connection, and returns it with the address of its peer. The connection has no
+    /// owner, and causes no drive until [`set_owner`](Self::set_owner) is called.
     pub fn accept(&mut self, listener: SocketId) -> Poll<io::Result<(SocketId, SocketAddr)>> {
         let accepted = self.attempt(listener, Ready::READABLE, |net| net.accept(listener));
         if let Poll::Ready(Ok((io, _))) = accepted {
@@ -65,26 +70,28 @@ impl<M> Reactor<M> {
         accepted
     }
 
-    /// Begins to connect; `owner` is driven when [`connected`](Self::connected) has an answer.
+    /// Begins to connect. `owner` is driven when [`connected`](Self::connected) has a result.
     ///
     /// # Errors
-    /// As `connect(2)`, for what is known at once.
+    /// The errors that `connect(2)` reports at once.
     pub fn connect(&mut self, address: SocketAddr, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.connect(address)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }
 
-    /// How a begun connect stands.
+    /// Returns the result of a connect: `Pending` while it is under way, `Ok` once the socket is
+    /// connected.
     pub fn connected(&mut self, io: SocketId) -> Poll<io::Result<()>> {
         self.attempt(io, Ready::WRITABLE, |net| net.connected(io))
     }
 
-    /// Appends to `into` what can be read, up to its spare capacity, which must not be empty.
+    /// Appends received bytes to `into`, up to its spare capacity, and returns their number.
     /// `Ok(0)` is the end of the stream.
     ///
     /// # Panics
-    /// If `into` has no spare capacity.
+    /// Panics if `into` has no spare capacity, because the result would look like the end of the
+    /// stream.
     pub fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         let room = into.capacity() - into.len();
         assert!(room > 0, "a read without room would look like the end of the stream");
@@ -94,18 +101,19 @@ impl<M> Reactor<M> {
             && let Some(state) = self.sockets.get_mut(io)
             && !state.ready.intersects(Ready::CLOSED.union(Ready::URGENT))
         {
-            // Drained: the kernel tells when more comes. It would not tell of an end that came
-            // with these bytes, nor of those behind an urgent mark, but then the event said so.
+            // The socket is drained: the kernel reports further bytes. The end of a stream that
+            // arrived together with these bytes, or bytes behind an urgent mark, are not reported
+            // again, but then the event had the flag.
             state.ready = state.ready.without(Ready::READABLE);
         }
         received
     }
 
-    /// Receives as [`recv`](Self::recv) does, but asks the socket itself, though the last poll may
-    /// have reported nothing: for a decision that must not miss what has come since.
+    /// Receives as [`recv`](Self::recv) does, but asks the kernel even if the last poll reported
+    /// nothing. Meant for a decision that must not miss bytes received since that poll.
     ///
     /// # Panics
-    /// If `into` has no spare capacity.
+    /// Panics if `into` has no spare capacity.
     pub fn recv_now(&mut self, io: SocketId, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         if let Some(state) = self.sockets.get_mut(io) {
             state.ready = state.ready.union(Ready::READABLE);
@@ -113,41 +121,45 @@ impl<M> Reactor<M> {
         self.recv(io, into)
     }
 
-    /// Writes from the slices in their order, as much as there is room for.
+    /// Sends from the slices in their order, as much as there is room for, and returns the number
+    /// of bytes.
+    ///
+    /// Never raises SIGPIPE: if the peer is gone, the operation fails.
     pub fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let sent = self.attempt(io, Ready::WRITABLE, |net| net.send(io, from));
         if let Poll::Ready(Ok(n)) = sent
             && n < from.iter().map(|slice| slice.len()).sum()
             && let Some(state) = self.sockets.get_mut(io)
         {
-            state.ready = state.ready.without(Ready::WRITABLE); // full: the kernel tells of room
+            state.ready = state.ready.without(Ready::WRITABLE); // full: the kernel reports room
         }
         sent
     }
 
-    /// Opens a socket for datagrams at `address`; `owner` is driven when some have come.
+    /// Opens a UDP socket at `address`. `owner` is driven when datagrams have arrived.
     ///
     /// # Errors
-    /// As `bind(2)`.
+    /// The errors of `bind(2)`.
     pub fn bind_datagrams(&mut self, address: SocketAddr, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.bind_datagrams(address)?;
         self.sockets.insert(io, Ready::WRITABLE, Some(owner));
         Ok(io)
     }
 
-    /// Opens a socket for datagrams to and from `peer` alone, at a port that the system picks;
-    /// `owner` is driven when some have come, or when there turns out to be nobody.
+    /// Opens a UDP socket that exchanges datagrams with `peer` alone, at a port that the system
+    /// picks. `owner` is driven when datagrams have arrived, or when `peer` has reported its port
+    /// as closed.
     ///
     /// # Errors
-    /// As `connect(2)`.
+    /// The errors of `connect(2)`.
     pub fn connect_datagrams(&mut self, peer: SocketAddr, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.connect_datagrams(peer)?;
         self.sockets.insert(io, Ready::WRITABLE, Some(owner));
         Ok(io)
     }
 
-    /// Appends the next datagram to `into`, or as much of it as there is spare capacity for, and
-    /// says who sent it.
+    /// Appends the next datagram to `into`, up to its spare capacity, and returns the sender's
+    /// address. The rest of a longer datagram is lost.
     pub fn recv_datagram(
         &mut self,
         io: SocketId,
@@ -156,7 +168,8 @@ impl<M> Reactor<M> {
         self.attempt(io, Ready::READABLE, |net| net.recv_datagram(io, into))
     }
 
-    /// Sends a datagram, whole; it may be lost. A socket that is bound needs to be told `to` whom.
+    /// Sends a datagram as a whole; the network may lose it. `to` is needed for a socket of
+    /// [`bind_datagrams`](Self::bind_datagrams), and is `None` for a connected one.
     pub fn send_datagram(
         &mut self,
         io: SocketId,
@@ -166,30 +179,33 @@ impl<M> Reactor<M> {
         self.attempt(io, Ready::WRITABLE, |net| net.send_datagram(io, from, to))
     }
 
-    /// Ends the stream to the peer; its own may go on.
+    /// Closes the sending direction of a connection: the peer sees the end of the stream after all
+    /// bytes sent. Receiving remains possible.
     ///
     /// # Errors
-    /// As `shutdown(2)`.
+    /// The errors of `shutdown(2)`.
     pub fn shutdown(&mut self, io: SocketId) -> io::Result<()> {
         self.transport.shutdown(io)
     }
 
-    /// Closes the socket; what was written is still delivered, unless something had come that was
-    /// not read: the peer sees a reset then (RFC 9293 §3.6.1). Closing twice does nothing.
+    /// Closes the socket. Bytes sent before are still delivered, unless received bytes were not
+    /// read: the peer sees a reset then and may lose them (RFC 9293 §3.6.1). Closing a socket twice
+    /// does nothing.
     pub fn close(&mut self, io: SocketId) {
         self.sockets.remove(io);
         self.transport.close(io);
     }
 
-    /// Closes a connection so that the peer sees a reset and cannot take what it has for whole.
+    /// Closes a connection with a reset, so that the peer cannot mistake the bytes it has received
+    /// for the whole.
     pub fn reset(&mut self, io: SocketId) {
         self.sockets.remove(io);
         self.transport.reset(io);
     }
 
-    /// Hands a socket to another object. That is driven if something has come which it could miss:
-    /// there may be something to read, or the socket has failed. Room to write is no reason, since
-    /// nearly every socket has it: whoever has something to write does so, or is woken.
+    /// Changes the owner of a socket. The new owner is driven if the socket has something that it
+    /// could miss: bytes to read, or a failure. Room to write is no reason, since nearly every
+    /// socket has it: the owner sends when it has something to send, or is woken.
     pub fn set_owner(&mut self, io: SocketId, owner: Token) {
         if let Some(state) = self.sockets.get_mut(io) {
             state.owner = Some(owner);
@@ -199,21 +215,21 @@ impl<M> Reactor<M> {
         }
     }
 
-    /// What the socket is known to be ready for.
+    /// Returns the readiness known of the socket; no flag for a closed socket.
     #[must_use]
     pub fn ready(&self, io: SocketId) -> Ready {
         self.sockets.get(io).map_or(Ready::NONE, |state| state.ready)
     }
 
-    /// The address of this side of a socket.
+    /// Returns the local address of a socket.
     ///
     /// # Errors
-    /// As `getsockname(2)`.
+    /// The errors of `getsockname(2)`.
     pub fn local_address(&self, io: SocketId) -> io::Result<SocketAddr> {
         self.transport.local_address(io)
     }
 
-    /// How many sockets are open.
+    /// Returns the number of open sockets.
     #[must_use]
     pub const fn open_sockets(&self) -> usize {
         self.sockets.open()
@@ -240,8 +256,8 @@ impl<M> Reactor<M> {
         }
     }
 
-    /// Takes in what a transport has reported: how many sockets, and whether there is mail or a
-    /// signal.
+    /// Applies reports of a transport. Returns the number of sockets reported, and true if a notice
+    /// was among the reports.
     pub(crate) fn note(&mut self, reports: &mut Vec<TransportEvent>) -> (usize, bool) {
         let (mut sockets, mut noticed) = (0, false);
         for report in reports.drain(..) {

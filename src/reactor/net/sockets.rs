@@ -1,11 +1,11 @@
-//! What the reactor remembers of each open socket.
+//! State of each open socket, as the reactor knows it.
 
 use crate::reactor::arena::Token;
 use crate::reactor::ready::Ready;
 
 use super::transport::SocketId;
 
-/// Readiness and owner, by the socket's place in its transport.
+/// Readiness and owner of each socket, by its place in the transport.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
     places: Vec<Option<SocketState>>,

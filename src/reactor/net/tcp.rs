@@ -1,4 +1,5 @@
-//! The transport over TCP, UDP and local sockets: mio's epoll below, socket options where they are inherited.
+//! The transport over TCP, UDP and Unix sockets: epoll through mio, and socket options on
+//! listeners, from which connections inherit them.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -20,29 +21,34 @@ use crate::reactor::ready::Ready;
 use super::local::{self, LocalListener};
 use super::transport::{Endpoint, NO_ADDRESS, SocketId, Transport, TransportEvent};
 
-/// How many connections the kernel keeps for a listener until they are accepted.
+/// Connections that the kernel keeps for a listener until they are accepted.
 const BACKLOG: i32 = 4096;
-/// Unsent bytes in a connection's kernel buffer above which it is not writable. Without it one
-/// reader that stalls holds megabytes of kernel memory.
+/// Unsent bytes in the kernel's buffer of a connection above which the connection is not writable.
+/// Without this limit, one stalled reader holds megabytes of kernel memory.
 const UNSENT_LOW_WATER: u32 = 128 * 1024;
-/// Events taken from the kernel at once.
+/// Events fetched from the kernel at once.
 const EVENTS: usize = 256;
-/// How often events are taken in one poll, while there are more: sockets beyond 65,536 that are ready
-/// wait for the next.
+/// Fetches in one poll, while there are more events: ready sockets beyond 65,536 wait for the next
+/// poll.
 const ROUNDS: usize = 256;
-/// No socket has this key: an arena's index stays far below.
+/// Key of notices. No socket has it, because the index in an arena stays far below.
 const NOTICE: Key = Key(usize::MAX);
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 const ALL: Interest = BOTH.add(Interest::PRIORITY);
 
-/// Sockets of the operating system.
+/// Sockets of the operating system: TCP, UDP and Unix sockets on `epoll(7)`.
+///
+/// TCP listeners have `SO_REUSEADDR`, a backlog of 4,096, and `IPV6_V6ONLY` for an IPv6
+/// [`Endpoint::Address`]. TCP connections have `TCP_NODELAY`, and `TCP_NOTSENT_LOWAT` of 128 KiB,
+/// which limits the unsent bytes that a slow reader holds in the kernel. Connections accepted from
+/// an adopted listener have both as well.
 #[derive(Debug)]
 pub struct TcpTransport {
     poll: Poll,
     events: Events,
     sockets: Arena<Open>,
-    /// Accepted connections that epoll does not know yet. It is told at the end of the turn; those
-    /// that were answered and closed until then it never needs to know.
+    /// Accepted connections not registered with epoll yet. They are registered at the end of the
+    /// turn, so that a connection which was answered and closed within the turn never is.
     accepted: Vec<SocketId>,
     waker: Arc<Waker>,
 }
@@ -57,10 +63,10 @@ enum Open {
 }
 
 impl TcpTransport {
-    /// A transport with no sockets yet.
+    /// Creates a transport without sockets.
     ///
     /// # Errors
-    /// As `epoll_create1(2)` and `eventfd(2)`.
+    /// The errors of `epoll_create1(2)` and `eventfd(2)`.
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), NOTICE)?);
@@ -68,7 +74,7 @@ impl TcpTransport {
         Ok(Self { poll, events, sockets: Arena::new(), accepted: Vec::new(), waker })
     }
 
-    /// Takes a socket in and registers it.
+    /// Stores and registers a socket.
     fn open(&mut self, socket: Open) -> io::Result<SocketId> {
         let io = self.sockets.insert(socket).retyped();
         if let Err(error) = self.register(io) {
@@ -90,7 +96,7 @@ impl TcpTransport {
             }
             Some(Open::LocalStream(stream)) => registry.register(stream, key(io), ALL),
             Some(Open::Datagrams(socket)) => registry.register(socket, key(io), BOTH),
-            None => Ok(()), // closed already
+            None => Ok(()), // closed before it was registered
         }
     }
 
@@ -98,7 +104,8 @@ impl TcpTransport {
         let mut accepted = std::mem::take(&mut self.accepted);
         for io in accepted.drain(..) {
             if self.register(io).is_err() {
-                // No event would ever come for it. Its owner is to look at it, and give it up.
+                // Without registration, no event is ever reported. This report makes the owner look
+                // at the socket, find it failed, and close it.
                 self.reset(io);
                 reports.push(TransportEvent::Ready(io, Ready::ERROR.union(Ready::READABLE)));
             }
@@ -127,7 +134,7 @@ impl Transport for TcpTransport {
         reports: &mut Vec<TransportEvent>,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        self.register_accepted(reports); // between two turns
+        self.register_accepted(reports); // accepted outside of a turn
         let mut timeout = if reports.is_empty() { timeout } else { Some(Duration::ZERO) };
         for _ in 0..ROUNDS {
             let before = reports.len();
@@ -136,8 +143,9 @@ impl Transport for TcpTransport {
                     reports.extend(self.events.iter().map(report));
                     reports.len() - before == EVENTS
                 }
-                // A signal for another part of the program, or the process was stopped and goes on:
-                // an early return, but not without what is ready.
+                // The signal was meant for another part of the program, or the process was stopped
+                // and continued: poll once more without waiting, so that what is ready is not
+                // missed.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     timeout != Some(Duration::ZERO)
                 }
@@ -157,7 +165,7 @@ impl Transport for TcpTransport {
             RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         if address.is_ipv6() {
-            // Or it would collide with a listener on the same port of IPv4.
+            // Otherwise an IPv6 listener would collide with an IPv4 one on the same port.
             socket.set_only_v6(matches!(endpoint, Endpoint::Address(_)))?;
         }
         socket.bind(&address.into())?;
@@ -168,7 +176,7 @@ impl Transport for TcpTransport {
     fn adopt(&mut self, listener: std::net::TcpListener) -> io::Result<SocketId> {
         listener.set_nonblocking(true)?;
         let socket = SockRef::from(&listener);
-        // Accepted connections inherit both, which saves two calls for each.
+        // Accepted connections inherit both options, which saves two calls for each.
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)?;
         self.open(Open::Listener(TcpListener::from_std(listener)))
@@ -248,7 +256,8 @@ impl Transport for TcpTransport {
     }
 
     fn connect_datagrams(&mut self, peer: SocketAddr) -> io::Result<SocketId> {
-        // Not bound: the kernel picks the port, any of its range, and the address that leads there.
+        // The socket is not bound: the kernel picks a port of its range, and the address that leads
+        // to the peer.
         let socket = RawSocket::new(
             Domain::for_address(peer),
             Type::DGRAM.nonblocking(),
@@ -274,7 +283,7 @@ impl Transport for TcpTransport {
             Some(to) => socket.send_to(from, to),
             None => socket.send(from),
         })
-        .map(|_| ()) // a datagram goes whole or not at all
+        .map(|_| ()) // a datagram is sent as a whole or not at all
     }
 
     fn shutdown(&mut self, io: SocketId) -> io::Result<()> {
@@ -285,8 +294,8 @@ impl Transport for TcpTransport {
     }
 
     fn close(&mut self, io: SocketId) {
-        // Closing the only descriptor of a socket takes it out of the epoll set; a listener that
-        // was inherited may have others.
+        // Closing the only descriptor of a socket removes it from the epoll set; an inherited
+        // listener may have further descriptors.
         if let Some(Open::Listener(mut listener)) = self.sockets.remove(io.retyped()) {
             let _ = self.poll.registry().deregister(&mut listener);
         }
@@ -294,7 +303,8 @@ impl Transport for TcpTransport {
 
     fn reset(&mut self, io: SocketId) {
         if let Ok(stream) = self.stream(io) {
-            // If it cannot be set, the peer sees an ordinary close, and that is all there is to do.
+            // If the option cannot be set, the peer sees an ordinary close, and nothing else can be
+            // done.
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
         }
         self.close(io);
@@ -344,7 +354,7 @@ fn key(io: SocketId) -> Key {
     Key((io.generation() as usize) << 32 | io.index())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the two halves of what `key` has joined")]
+#[expect(clippy::cast_possible_truncation, reason = "the two halves that `key` has joined")]
 fn report(event: &Event) -> TransportEvent {
     let key = event.token();
     if key == NOTICE {

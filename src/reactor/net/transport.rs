@@ -1,4 +1,4 @@
-//! What a reactor asks of a network: the seam between it and either TCP or a simulation.
+//! The interface between a reactor and a network: TCP, or a simulation.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,29 +12,30 @@ use std::time::Duration;
 use crate::reactor::arena::{Id, Token};
 use crate::reactor::ready::Ready;
 
-/// Marks the ids of sockets; see [`SocketId`].
+/// Marker type of [`SocketId`], without values.
 #[derive(Debug)]
 pub enum Socket {}
 
-/// The name of a socket: a connection, a listener or one for datagrams. One that was closed finds nothing, and every
-/// operation on it says [`io::ErrorKind::NotConnected`].
+/// Name of a socket: a connection, a listener or a UDP socket. The name is copyable, and dropping
+/// it closes nothing. Operations on a socket that was closed return
+/// [`io::ErrorKind::NotConnected`].
 pub type SocketId = Id<Socket>;
 
-/// What stands for the address of a local socket, which has none.
+/// Placeholder for the address of a Unix socket, which has none.
 pub(crate) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-/// The place of a listener.
+/// Address of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// An address, for its family only.
+    /// An address, for its own family only.
     Address(SocketAddr),
-    /// A port of all addresses, of IPv6 and of IPv4 (RFC 3493 §5.3): peers of IPv4 have mapped
-    /// addresses.
+    /// A port on all addresses of IPv6 and IPv4 (RFC 3493 §5.3). IPv4 peers are reported with
+    /// IPv4-mapped IPv6 addresses.
     Everywhere(u16),
 }
 
 impl Endpoint {
-    /// The address to bind to.
+    /// Returns the address to bind to.
     #[must_use]
     pub fn address(self) -> SocketAddr {
         match self {
@@ -50,10 +51,10 @@ impl From<SocketAddr> for Endpoint {
     }
 }
 
-/// One report of a poll.
+/// A report of a [`Transport::poll`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportEvent {
-    /// A socket became ready.
+    /// The socket has become ready in the given ways.
     Ready(SocketId, Ready),
     /// The waker was woken, or a watched descriptor became readable.
     Notice,
@@ -61,103 +62,110 @@ pub enum TransportEvent {
 
 /// A network of sockets with edge-triggered readiness.
 ///
-/// Everything is nonblocking: what cannot be done now is [`io::ErrorKind::WouldBlock`], and a
-/// report follows once it can. A transport owes a report for each of these and for nothing less:
-/// `WouldBlock`, a read that filled less than the room it was given (more has come since), a write
-/// that took less than it was offered (there is room again).
+/// No method but [`poll`](Self::poll) waits: an operation that cannot be done now fails with
+/// [`io::ErrorKind::WouldBlock`], and a report follows once it can. A transport owes a report after
+/// each of the following, and after nothing else: `WouldBlock`; a read that filled less than the
+/// room it was given, once more has arrived; a write that took less than it was offered, once there
+/// is room.
 ///
-/// The names of sockets are given by the transports of this crate; another wraps one of them.
+/// Only the transports of this crate create names of sockets, so another implementation has to wrap
+/// one of them.
 pub trait Transport: fmt::Debug {
-    /// Waits up to `timeout` (without end if `None`) for reports, and adds all there are to `reports`.
-    /// May return early with none.
+    /// Waits for reports, at most for `timeout` (without limit if `None`), and appends all that
+    /// there are to `reports`. May return early without any.
     ///
     /// # Errors
-    /// Only if the network as a whole has failed.
+    /// Fails only if the network as a whole has failed.
     fn poll(
         &mut self,
         reports: &mut Vec<TransportEvent>,
         timeout: Option<Duration>,
     ) -> io::Result<()>;
 
-    /// Opens a listening socket.
+    /// Opens a TCP listener.
     ///
     /// # Errors
-    /// As `bind(2)` and `listen(2)`.
+    /// The errors of `bind(2)` and `listen(2)`.
     fn listen(&mut self, endpoint: Endpoint) -> io::Result<SocketId>;
 
-    /// Takes in a socket that listens already, as one inherited from a service manager.
+    /// Takes over a TCP listener opened elsewhere, such as one inherited from a service manager.
     ///
     /// # Errors
-    /// If it cannot be registered, or where there are no such sockets.
+    /// Fails if the listener cannot be registered, or if the transport has no such sockets.
     fn adopt(&mut self, listener: std::net::TcpListener) -> io::Result<SocketId>;
 
-    /// Opens a listening socket at `path`, for the owner of this process only. A socket that a dead
-    /// process has left there is replaced.
+    /// Opens a Unix socket that listens at `path`, for the owner of this process only. Replaces a
+    /// socket left behind by a dead process.
     ///
     /// # Errors
-    /// As `bind(2)`; `AddrInUse` if somebody listens there, or if it is no socket.
+    /// The errors of `bind(2)`; `AddrInUse` if another process listens at `path`, or if the file is
+    /// not a socket.
     fn listen_local(&mut self, path: &Path) -> io::Result<SocketId>;
 
-    /// Connects to who listens at `path`.
+    /// Connects to the Unix socket at `path`.
     ///
     /// # Errors
-    /// As `connect(2)`.
+    /// The errors of `connect(2)`.
     fn connect_local(&mut self, path: &Path) -> io::Result<SocketId>;
 
-    /// Takes one connection from a listener's backlog. It counts as readable and writable.
+    /// Takes one connection from a listener's backlog. The connection counts as readable and
+    /// writable.
     ///
     /// # Errors
-    /// As `accept(2)`.
+    /// The errors of `accept(2)`.
     fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, SocketAddr)>;
 
-    /// Begins to connect; the socket is reported writable when that has come to its end.
+    /// Begins to connect. The socket is reported writable once the connect has succeeded or failed.
     ///
     /// # Errors
-    /// As `connect(2)`, except that `EINPROGRESS` is success.
+    /// The errors of `connect(2)`; `EINPROGRESS` is a success.
     fn connect(&mut self, address: SocketAddr) -> io::Result<SocketId>;
 
-    /// How a begun connect stands: `Ok` once connected, `WouldBlock` while it is under way.
+    /// Returns `Ok` once the socket is connected.
     ///
     /// # Errors
-    /// Why the connect failed.
+    /// Returns `WouldBlock` while the connect is under way, or the error with which it failed.
     fn connected(&mut self, io: SocketId) -> io::Result<()>;
 
-    /// Appends to `into` what can be read, up to its spare capacity. 0 is the end of the stream.
+    /// Appends received bytes to `into`, up to its spare capacity, and returns their number. 0 is
+    /// the end of the stream.
     ///
     /// # Errors
-    /// As `recv(2)`.
+    /// The errors of `recv(2)`.
     fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> io::Result<usize>;
 
-    /// Writes from the slices in their order, as much as there is room for. Never raises SIGPIPE.
+    /// Sends from the slices in their order, as much as there is room for, and returns the number
+    /// of bytes. Never raises SIGPIPE.
     ///
     /// # Errors
-    /// As `sendmsg(2)`.
+    /// The errors of `sendmsg(2)`.
     fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Opens a socket for datagrams at `address`. It counts as writable.
+    /// Opens a UDP socket at `address`. The socket counts as writable.
     ///
     /// # Errors
-    /// As `bind(2)`.
+    /// The errors of `bind(2)`.
     fn bind_datagrams(&mut self, address: SocketAddr) -> io::Result<SocketId>;
 
-    /// Opens a socket for datagrams to and from `peer` alone, at a port that nobody can foretell
-    /// where the system picks such. It counts as writable.
+    /// Opens a UDP socket that exchanges datagrams with `peer` alone, at an unpredictable port if
+    /// the system picks such ports. The socket counts as writable.
     ///
     /// # Errors
-    /// As `connect(2)`.
+    /// The errors of `connect(2)`.
     fn connect_datagrams(&mut self, peer: SocketAddr) -> io::Result<SocketId>;
 
-    /// Appends the next datagram to `into`, or as much of it as there is spare capacity for, and
-    /// says who sent it.
+    /// Appends the next datagram to `into`, up to its spare capacity, and returns the sender's
+    /// address.
     ///
     /// # Errors
-    /// As `recvfrom(2)`; `ConnectionRefused` if there is nobody at the peer's port.
+    /// The errors of `recvfrom(2)`; `ConnectionRefused` if the peer's port is closed.
     fn recv_datagram(&mut self, io: SocketId, into: &mut Vec<u8>) -> io::Result<SocketAddr>;
 
-    /// Sends a datagram, whole; it may be lost. One that is bound needs to be told `to` whom.
+    /// Sends a datagram as a whole; the network may lose it. `to` is needed for a socket that is
+    /// not connected.
     ///
     /// # Errors
-    /// As `sendto(2)`.
+    /// The errors of `sendto(2)`.
     fn send_datagram(
         &mut self,
         io: SocketId,
@@ -165,41 +173,42 @@ pub trait Transport: fmt::Debug {
         to: Option<SocketAddr>,
     ) -> io::Result<()>;
 
-    /// Ends the stream to the peer; its own may go on.
+    /// Closes the sending direction of a connection. Receiving remains possible.
     ///
     /// # Errors
-    /// As `shutdown(2)`.
+    /// The errors of `shutdown(2)`.
     fn shutdown(&mut self, io: SocketId) -> io::Result<()>;
 
-    /// Closes the socket. What was written is still delivered, unless something had come that was
-    /// not read: the peer sees a reset then.
+    /// Closes the socket. Bytes sent before are still delivered, unless received bytes were not
+    /// read: the peer sees a reset then.
     fn close(&mut self, io: SocketId);
 
-    /// Closes a connection so that the peer sees a reset, and drops what was written.
+    /// Closes a connection with a reset, and drops bytes that were not sent yet.
     fn reset(&mut self, io: SocketId);
 
-    /// The address on this side.
+    /// Returns the local address of a socket.
     ///
     /// # Errors
-    /// As `getsockname(2)`.
+    /// The errors of `getsockname(2)`.
     fn local_address(&self, io: SocketId) -> io::Result<SocketAddr>;
 
-    /// What ends a poll from another thread, if this transport can block.
+    /// Returns a handle that ends a poll from another thread; `None` if the transport never waits.
     fn waker(&self) -> Option<Arc<mio::Waker>>;
 
-    /// Reports a [`TransportEvent::Notice`] when `descriptor` becomes readable.
+    /// Reports a [`TransportEvent::Notice`] whenever `descriptor` becomes readable.
     ///
     /// # Errors
-    /// As `epoll_ctl(2)`, or [`io::ErrorKind::Unsupported`].
+    /// The errors of `epoll_ctl(2)`, or [`io::ErrorKind::Unsupported`].
     fn watch(&mut self, descriptor: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// The descriptor that becomes readable when a poll would report something, for embedding.
+    /// Returns a descriptor that becomes readable when a poll has something to report; `None` if
+    /// there is none.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 
-    /// Everybody was driven; somebody else may wait on the descriptor now. Does what was put off
-    /// until then, and adds to `reports` what has failed of it.
+    /// Called at the end of a turn, after which another loop may wait on the descriptor. Does what
+    /// was deferred until then, and appends reports of sockets for which it failed to `reports`.
     fn end_turn(&mut self, _reports: &mut Vec<TransportEvent>) {}
 
-    /// A simulation's chance to change the order in which objects are driven.
+    /// Changes the order in which objects are driven. A simulation shuffles it; others keep it.
     fn shuffle(&mut self, _run: &mut VecDeque<Token>) {}
 }

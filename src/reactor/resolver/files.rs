@@ -1,8 +1,7 @@
-//! Tables of the two files that say how names are resolved. A thread reads the files; the loop uses
+//! Parsed contents of the hosts file and of `resolv.conf`. A thread reads the files; the loop uses
 //! the tables that were read last.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,63 +9,21 @@ use crate::dns::{Hosts, ResolvConf};
 use crate::reactor::Waker;
 
 use super::reader::{Reader, ReaderThread, Reading};
+use super::sources::NameSources;
 
-/// Time between two looks at the files, at least.
+/// Shortest time between two checks of the files.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// A text that says something of names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NameSource {
-    /// A file, which a thread reads when a name is looked up: first, and again when its time, length
-    /// or place have changed. A file that does not exist is empty until it does; one that cannot be
-    /// read any more, or has gone, is as it was. Only regular files are read.
-    File(PathBuf),
-    /// The text itself, parsed by the loop when the first name is looked up, as in a simulation.
-    Text(String),
-}
-
-/// Sources of how names are resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameSources {
-    /// Names that this machine knows itself: `hosts(5)`.
-    pub hosts: NameSource,
-    /// The servers, and how they are asked: `resolv.conf(5)`.
-    pub resolv_conf: NameSource,
-    /// Servers to ask instead of those of `resolv_conf`; what else that says still holds.
-    pub servers: Vec<SocketAddr>,
-    /// True if queries spell names in random case ("0x20"), which makes answers harder to forge; see
-    /// [`Server::random_case`](crate::dns::Server::random_case).
-    pub random_case: bool,
-}
-
-impl Default for NameSources {
-    /// The files of the system.
-    fn default() -> Self {
-        Self {
-            hosts: NameSource::File("/etc/hosts".into()),
-            resolv_conf: NameSource::File("/etc/resolv.conf".into()),
-            servers: Vec::new(),
-            random_case: true,
-        }
-    }
-}
-
-impl NameSources {
-    fn has_files(&self) -> bool {
-        [&self.hosts, &self.resolv_conf].iter().any(|source| matches!(source, NameSource::File(_)))
-    }
-}
-
-/// Tables of what the files say.
+/// Tables of the files, and the thread that reads them.
 #[derive(Debug)]
 pub(super) struct Files {
     sources: NameSources,
     thread: Option<ReaderThread>,
-    /// Time of the last look at the files.
+    /// Time of the last check of the files.
     looked: Option<Instant>,
-    /// True while the thread looks at them.
+    /// True while the thread checks the files.
     looking: bool,
-    /// True once they were read: before, the tables say nothing.
+    /// True once the files were read; before that, the tables are empty.
     read: bool,
     pub(super) hosts: Hosts,
     pub(super) conf: ResolvConf,
@@ -74,7 +31,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Nothing is read yet.
+    /// Creates empty tables. Nothing is read yet.
     pub(super) fn new(sources: NameSources) -> Self {
         Self {
             sources,
@@ -97,16 +54,17 @@ impl Files {
         self.read
     }
 
-    /// Returns a file that was read once and cannot be any more.
+    /// Returns a file that was read before and cannot be read any more.
     pub(super) fn lost(&self) -> Option<&Path> {
         self.lost.as_deref()
     }
 
-    /// Has the files looked at, if that was not done just now: by a thread that `waker` is for, or at
-    /// once if they are texts.
+    /// Begins a check of the files, unless the last one was less than 5 s ago. The thread
+    /// makes the check and wakes the object of `waker`; sources that are texts are parsed by
+    /// [`take`](Self::take) instead.
     ///
     /// # Errors
-    /// If no thread can be started. The tables are as they were.
+    /// Fails if no thread can be started. The tables stay as they are.
     pub(super) fn look(&mut self, now: Instant, waker: impl FnOnce() -> Waker) -> io::Result<()> {
         if self.looking || self.looked.is_some_and(|at| now < at + INTERVAL) {
             return Ok(());
@@ -123,8 +81,8 @@ impl Files {
         Ok(())
     }
 
-    /// Takes what was read, if there is something new. Returns true if other servers are asked, or in
-    /// another way, from now on.
+    /// Replaces the tables by those read meanwhile, if any. Returns true if the servers, or the way
+    /// to query them, have changed.
     pub(super) fn take(&mut self) -> bool {
         if !self.read && self.looked.is_some() && !self.sources.has_files() {
             return self.take_over(Reader::new(self.sources.clone()).look());
@@ -156,7 +114,7 @@ impl Files {
         other
     }
 
-    /// Has the thread free a table, which may take long.
+    /// Lets the thread free a table, because that may take long.
     fn free(&self, table: Hosts) {
         if let Some(thread) = &self.thread {
             thread.free(table);

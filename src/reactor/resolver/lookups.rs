@@ -1,4 +1,4 @@
-//! Look-ups under way, each with the sockets of its questions and a token of its own.
+//! Look-ups under way, each with its own token and the sockets of its queries.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,15 +14,15 @@ use crate::work::count;
 
 use super::wire::{self, Wire};
 
-/// Messages and bytes that are received for one question in one drive, so that a peer that sends much
-/// does not hold up the loop.
+/// Limits of messages and bytes received for one query in one drive, so that a fast sender does not
+/// hold up the loop.
 const MESSAGES: usize = 16;
 const BYTES: usize = 64 * 1024;
 
 /// All look-ups under way.
 #[derive(Debug)]
 pub(super) struct Lookups {
-    /// Kind of their tokens. The first place of that kind is the resolver's own.
+    /// Kind of the look-ups' tokens. The first place of that kind is the resolver's own.
     kind: u8,
     open: Arena<Open>,
     by_name: HashMap<Arc<str>, Id<Open>>,
@@ -37,16 +37,16 @@ pub(super) struct Open {
     name: Arc<str>,
     lookup: Lookup,
     wires: [Option<Wire>; QUESTIONS],
-    /// Time at which the waiters get an expired answer, if there is one.
+    /// Time at which waiters get an expired answer, if there is one.
     expired_at: Option<Instant>,
 }
 
-/// Outcome of driving a look-up.
+/// Result of driving a look-up.
 #[derive(Debug)]
 pub(super) enum News {
     /// Addresses, or the end of the look-up.
     Found(Found),
-    /// The look-up takes so long that an expired answer serves.
+    /// The look-up takes so long that an expired answer is served.
     Slow,
     /// An observation of a server.
     Server(SocketAddr, ServerObservation),
@@ -58,7 +58,7 @@ impl Lookups {
         Self { kind, open, by_name, random, datagram: Vec::new() }
     }
 
-    /// Returns the token of the resolver, which is none of a look-up.
+    /// Returns the token of the resolver itself, which names no look-up.
     pub(super) const fn own_token(&self) -> Token {
         Token::new(self.kind, 0, 0)
     }
@@ -67,7 +67,7 @@ impl Lookups {
         self.open.len()
     }
 
-    /// Begins a look-up: it is driven soon.
+    /// Begins a look-up, which is driven soon.
     pub(super) fn open<M>(
         &mut self,
         name: Arc<str>,
@@ -89,7 +89,7 @@ impl Lookups {
         }
     }
 
-    /// Drives the look-up of that token, if it is one. Returns its name and what has come of it.
+    /// Drives the look-up named by `token`, if it exists. Returns its name and the results.
     pub(super) fn drive<M>(
         &mut self,
         token: Token,
@@ -99,8 +99,8 @@ impl Lookups {
         self.drive_id(Id::from_parts(place, token.generation()), reactor)
     }
 
-    /// Drives the look-up of `name` if something has come for it that was not received yet: what has
-    /// come in time counts, however late it is looked at.
+    /// Drives the look-up of `name` if its sockets have unread data: an answer that arrived in time
+    /// counts, however late it is read.
     pub(super) fn drive_ready<M>(
         &mut self,
         name: &str,
@@ -125,14 +125,14 @@ impl Lookups {
         Some((name, news))
     }
 
-    /// Takes a look-up back.
+    /// Ends a look-up and closes its sockets.
     pub(super) fn close<M>(&mut self, name: &str, reactor: &mut Reactor<M>) {
         if let Some(id) = self.by_name.remove(name) {
             self.remove(id, reactor);
         }
     }
 
-    /// Takes all of them back; returns their names.
+    /// Ends all look-ups and returns their names.
     pub(super) fn close_all<M>(&mut self, reactor: &mut Reactor<M>) -> Vec<Arc<str>> {
         let names: Vec<Arc<str>> = self.by_name.keys().cloned().collect();
         names.iter().for_each(|name| self.close(name, reactor));
@@ -191,7 +191,7 @@ impl Open {
         }
     }
 
-    /// Takes what has come for one question, until that is its answer.
+    /// Receives messages for one query until one of them is its answer.
     fn receive<M>(&mut self, place: usize, datagram: &mut Vec<u8>, reactor: &mut Reactor<M>) {
         let Some(wire) = &mut self.wires[place] else { return };
         let (mut messages, mut bytes) = (0, 0);

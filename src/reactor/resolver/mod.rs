@@ -1,8 +1,9 @@
-//! Names resolved on the loop: the sockets and files of the stub resolver in [`dns`](crate::dns).
+//! Name resolution on the loop: sockets and files for the stub resolver in [`dns`](crate::dns).
 
 mod files;
 mod lookups;
 mod reader;
+mod sources;
 pub(super) mod system;
 mod wire;
 
@@ -23,24 +24,24 @@ use crate::reactor::arena::{Driven, Token};
 use crate::reactor::{Reactor, Wake};
 
 use files::Files;
-pub use files::{NameSource, NameSources};
 use lookups::{Lookups, News};
+pub use sources::{NameSource, NameSources};
 
 /// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
 const WAKES: usize = 1024;
 
-/// How long look-ups and their answers live.
+/// Limits of look-ups and stored answers.
 #[derive(Clone, Copy, Debug)]
 pub struct ResolverLimits {
-    /// How long answers are kept, and how many.
+    /// Lifetimes and number of the stored answers, and number of look-ups at a time.
     pub names: NameLimits,
-    /// How long servers may take.
+    /// Timeouts of the servers.
     pub times: Timeouts,
 }
 
 impl Default for ResolverLimits {
-    /// What suits most programs: TTLs between 1 s and 1 h, 10,000 names, 256 look-ups at a time of
-    /// 8 s at most, answers served for an hour more while the servers are down.
+    /// Suits most programs: TTLs between 1 s and 1 h, 10,000 names, 256 look-ups at a time of at
+    /// most 8 s each, and expired answers served for one more hour while the servers are down.
     fn default() -> Self {
         let seconds = Duration::from_secs;
         Self {
@@ -60,16 +61,18 @@ impl Default for ResolverLimits {
     }
 }
 
-/// A stub resolver on the loop: it asks servers over UDP and TCP. A thread of its own reads the files
-/// that it goes by, and does nothing else; it is started by the first look-up, so watch signals before
-/// that ([`Reactor::watch_signals`]).
+/// A stub resolver on the loop, which queries servers over UDP and TCP.
 ///
-/// Its look-ups are active objects like any other: their tokens have the kind of the type that
-/// [`new`](Self::new) is given, which has no objects of its own. The program hands every token of that
-/// kind to [`drive`](Self::drive). An object that wants to know addresses calls
-/// [`look_up`](Self::look_up) with its own token, is woken when there is more to know, and calls
-/// again. One name is asked for once, however many wait; an object that waits no more says so with
-/// [`leave`](Self::leave).
+/// A thread reads the files of the [`NameSources`], and does nothing else. The first look-up starts
+/// the thread, so watch signals before that ([`Reactor::watch_signals`]).
+///
+/// Look-ups are driven objects like any other. Their tokens have the kind of the type given to
+/// [`new`](Self::new), which must have no objects of its own. The program passes every token of
+/// that kind to [`drive`](Self::drive).
+///
+/// An object that needs addresses calls [`look_up`](Self::look_up) with its own token. The object
+/// is woken when more is known, and calls again. An object that no longer waits calls
+/// [`leave`](Self::leave). One look-up serves all waiters for a name.
 ///
 /// ```
 /// use std::task::Poll;
@@ -98,7 +101,7 @@ impl Default for ResolverLimits {
 ///                 self.found = Some(format!("{:?}", addresses.list));
 ///             }
 ///             Poll::Ready(Err(error)) => self.found = Some(error.to_string()),
-///             Poll::Ready(Ok(_)) | Poll::Pending => {} // driven again when there is more
+///             Poll::Ready(Ok(_)) | Poll::Pending => {} // woken when more is known
 ///         }
 ///     }
 /// }
@@ -119,8 +122,8 @@ impl Default for ResolverLimits {
 /// # fn main() -> std::io::Result<()> {
 /// let visit = Arena::new().insert(Visit).token();
 /// let hosts = NameSource::Text("192.0.2.7 printer.test".into());
-/// let sources = NameSources { hosts, ..NameSources::default() }; // else /etc/hosts
-/// let secret = [7; 32]; // of /dev/urandom, in a program
+/// let sources = NameSources { hosts, ..NameSources::default() }; // the default is /etc/hosts
+/// let secret = [7; 32]; // a program reads it from /dev/urandom
 /// let resolver = Resolver::new::<Names>(sources, ResolverLimits::default(), secret);
 /// let mut program = Program { resolver, found: None };
 /// let mut reactor = Reactor::new()?;
@@ -139,13 +142,16 @@ pub struct Resolver {
     files: Files,
     servers: Servers,
     lookups: Lookups,
-    /// Waiters for the first reading of the files.
+    /// Objects that wait for the first reading of the files.
     parked: BTreeSet<Token>,
 }
 
 impl Resolver {
-    /// A resolver whose tokens are of the kind of `T`. Nothing is read or asked yet. `secret`
-    /// decides ids of queries and the spelling of names: a forger must not know it.
+    /// Creates a resolver whose tokens have the kind of `T`. Reads nothing and queries no server
+    /// yet.
+    ///
+    /// `secret` determines ids of queries and the spelling of names in them. It must be random and
+    /// secret, because an attacker who knows it can forge answers.
     #[must_use]
     pub fn new<T: Driven>(sources: NameSources, limits: ResolverLimits, secret: [u8; 32]) -> Self {
         Self {
@@ -158,8 +164,8 @@ impl Resolver {
         }
     }
 
-    /// Goes on with other sources and limits. Other sources are read before another name is looked up,
-    /// and the answers of replaced servers are forgotten.
+    /// Replaces sources and limits. New sources are read before the next name is looked up, and the
+    /// answers of replaced servers are dropped.
     pub fn reconfigure<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -172,23 +178,24 @@ impl Resolver {
             self.files = Files::new(sources);
             self.names.clear();
             self.servers.forget();
-            reactor.wake(self.lookups.own_token()); // there may be waiters for the files
+            reactor.wake(self.lookups.own_token()); // objects may be waiting for the files
         }
     }
 
-    /// Returns the addresses of `name`, as far as they are known. Unless they are complete, `waiter` is
-    /// woken when there is more, and asks again. The file of hosts counts first; then what is known;
-    /// then the servers are asked. With a trailing dot it is the whole name, which is not searched in
-    /// any domain.
+    /// Returns the addresses of `name`, as far as they are known. Unless they are complete,
+    /// `waiter` is woken when more is known, and has to call again.
     ///
-    /// Places for questions are shared between clients by a rule ([`Shares`](crate::shares::Shares))
-    /// that keeps one of them from taking all. `client` is who wants to know, as the caller tells
-    /// clients apart: an IPv4 address, or the first of a network of IPv6. `None` is bounded only by
-    /// the number of places.
+    /// The hosts file comes first, then stored answers, then the servers. A trailing dot marks an
+    /// absolute name, which is not searched in any domain.
+    ///
+    /// Clients share the limit of look-ups at a time by a rule ([`Shares`](crate::shares::Shares))
+    /// that keeps one client from taking all of them. `client` identifies the client: its IPv4
+    /// address, or the first address of its IPv6 network. `None` takes any free place.
     ///
     /// # Errors
-    /// Within `Ready`, why there are none. [`Overloaded`](NameError::Overloaded) at once, if the client
-    /// has as many questions as it may, and no answer that has expired serves instead.
+    /// `Ready` with the reason why there are no addresses. [`Overloaded`](NameError::Overloaded) is
+    /// returned at once if the client may begin no further look-up and no expired answer can be
+    /// served instead.
     pub fn look_up<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -230,40 +237,40 @@ impl Resolver {
         Poll::Pending
     }
 
-    /// Removes `waiter` from those that wait for `name`. A question that no other waits for goes on
-    /// while there is room for it: its answer may be wanted again.
+    /// Removes `waiter` from the waiters for `name`. A look-up without waiters continues while
+    /// there is room for it, because its answer may be needed again.
     pub fn leave(&mut self, name: &str, waiter: Token) {
         self.parked.remove(&waiter);
         self.names.leave(&lower_case(name), &waiter);
     }
 
-    /// Returns the time for which what is known of `name` serves without another question; nothing is
-    /// known of what the file of hosts says.
+    /// Returns the time for which the stored answer for `name` will be used without another
+    /// look-up. `None` if no answer is stored; names of the hosts file have none.
     #[must_use]
     pub fn lifetime(&self, name: &str, now: Instant) -> Option<Duration> {
         self.names.lifetime(&lower_case(name), now)
     }
 
-    /// Returns a file of the sources that was read once and cannot be any more. It counts as it was;
-    /// files are looked at when names are looked up.
+    /// Returns a file of the sources that was read before and cannot be read any more. Its last
+    /// content remains in use. Files are checked when names are looked up.
     #[must_use]
     pub fn lost_file(&self) -> Option<&Path> {
         self.files.lost()
     }
 
-    /// Returns the number of names that are being asked for. Each has two sockets at most.
+    /// Returns the number of look-ups under way. Each has at most two sockets.
     #[must_use]
     pub fn asking(&self) -> usize {
         self.names.count().1
     }
 
-    /// Returns all waiters, with the names that they wait for.
+    /// Returns all waiters with the names that they wait for.
     pub fn waiters(&self) -> impl Iterator<Item = (&str, Token)> {
         self.names.waiters()
     }
 
-    /// Drives the look-up that `token` names, or the resolver itself, and wakes waiters that there is
-    /// an answer for.
+    /// Drives the look-up named by `token`, or the resolver itself, and wakes waiters whose
+    /// answer has arrived.
     pub fn drive<M>(&mut self, reactor: &mut Reactor<M>, token: Token) {
         if let Some(news) = self.lookups.drive(token, reactor) {
             return self.take(news, reactor);
@@ -277,7 +284,7 @@ impl Resolver {
         self.tell(reactor);
     }
 
-    /// Closes its sockets; an object that waits then waits in vain.
+    /// Closes all sockets and drops all waiters, which are not woken.
     pub fn close<M>(&mut self, reactor: &mut Reactor<M>) {
         for name in self.lookups.close_all(reactor) {
             self.names.forget(&name);
@@ -285,16 +292,16 @@ impl Resolver {
         self.parked.clear();
     }
 
-    /// Compares the books of the resolver with each other; for simulations.
+    /// Checks that the tables of the resolver agree with each other; for simulations.
     ///
     /// # Panics
-    /// If they do not agree.
+    /// Panics if the tables disagree.
     pub fn check(&self) {
         self.names.check();
         assert_eq!(self.lookups.len(), self.asking(), "each question is a look-up");
     }
 
-    /// Has the files looked at, and goes by what was read last.
+    /// Starts a check of the files if one is due, and uses what was read last.
     fn read_files<M>(&mut self, reactor: &Reactor<M>) -> io::Result<()> {
         let own = self.lookups.own_token();
         let looking = self.files.look(reactor.now().mono, || reactor.waker(own));
@@ -305,7 +312,7 @@ impl Resolver {
         looking
     }
 
-    /// Returns what needs no question.
+    /// Returns the answer for a name that needs no server.
     fn known_here(&self, name: &str) -> Option<LookupResult> {
         if let Some(addresses) = self.files.hosts.get(name.strip_suffix('.').unwrap_or(name)) {
             return Some(Ok(addresses));
@@ -319,7 +326,7 @@ impl Resolver {
         (!is_host_name(name)).then_some(Err(NameError::NotAName))
     }
 
-    /// Begins to ask the servers for `name`.
+    /// Begins to query the servers for `name`.
     fn begin<M>(&mut self, name: &str, now: Instant, reactor: &mut Reactor<M>) {
         let conf = &self.files.conf;
         let servers = self.servers.order(&conf.servers, conf.rotate, now);
@@ -335,7 +342,7 @@ impl Resolver {
         }
     }
 
-    /// Takes the outcome of driving a look-up.
+    /// Stores the results of driving a look-up.
     fn take<M>(&mut self, (name, news): (Arc<str>, Vec<News>), reactor: &mut Reactor<M>) {
         let now = reactor.now().mono;
         for news in news {
@@ -353,7 +360,7 @@ impl Resolver {
         self.tell(reactor);
     }
 
-    /// Wakes waiters that were not told yet of an answer; if they are very many, the rest soon.
+    /// Wakes waiters for stored answers, a limited number at once; the rest in the next drive.
     fn tell<M>(&mut self, reactor: &mut Reactor<M>) {
         self.names.told(WAKES).into_iter().for_each(|waiter| reactor.wake(waiter));
         let parked = self.files.are_read() && !self.parked.is_empty();

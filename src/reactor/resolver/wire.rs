@@ -1,4 +1,4 @@
-//! The socket of one query: a datagram's, used once, or a connection.
+//! Sockets of queries: a UDP socket that is used once, or a TCP connection.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -11,11 +11,11 @@ use crate::reactor::net::transport::SocketId;
 use crate::reactor::ready::Ready;
 use crate::work::{LOOK_UP, count};
 
-/// Room for one datagram: more than servers are asked to send.
+/// Capacity for one datagram: more than servers are asked to send.
 pub(super) const DATAGRAM: usize = 4096;
-/// What is received of a connection at a time.
+/// Bytes received from a connection at a time.
 const PIECE: usize = 2048;
-/// The length before each message of a connection.
+/// Length field before each message on a connection, in bytes.
 const LENGTH: usize = 2;
 
 #[derive(Debug)]
@@ -24,20 +24,20 @@ pub(super) enum Wire {
     Stream(Stream),
 }
 
-/// A connection, on which one query is sent.
+/// A TCP connection on which one query is sent.
 #[derive(Debug)]
 pub(super) struct Stream {
     io: SocketId,
     server: SocketAddr,
     connected: bool,
-    /// The query and its length, of which so much was sent.
+    /// The query with its length field; `sent` bytes of it were sent.
     query: Vec<u8>,
     sent: usize,
     received: Vec<u8>,
 }
 
 impl Wire {
-    /// Sends a query over a socket of its own, or begins to.
+    /// Sends a query over a UDP socket of its own, or begins to connect to the server.
     pub(super) fn open<M>(
         query: Query,
         owner: Token,
@@ -47,7 +47,7 @@ impl Wire {
         match over {
             DnsTransport::Udp => {
                 let io = reactor.connect_datagrams(server, owner)?;
-                // One that finds no room is as good as lost on its way.
+                // A datagram that finds no room counts as lost.
                 if let Poll::Ready(Err(error)) = reactor.send_datagram(io, &message, None) {
                     reactor.close(io);
                     return Err(error);
@@ -64,7 +64,7 @@ impl Wire {
         }
     }
 
-    /// The next message, appended to `into`, and who sent it.
+    /// Appends the next message to `into` and returns the sender's address.
     pub(super) fn receive<M>(
         &mut self,
         into: &mut Vec<u8>,
@@ -80,7 +80,7 @@ impl Wire {
         }
     }
 
-    /// Returns true if something has come that was not received yet.
+    /// Returns true if the socket has unread data.
     pub(super) fn has_news<M>(&self, reactor: &Reactor<M>) -> bool {
         reactor.ready(self.io()).contains(Ready::READABLE)
     }

@@ -1,4 +1,4 @@
-//! Datagrams of a simulated network: lost, doubled, late, out of order, and forged.
+//! Datagrams of a simulated network: lost, doubled, late, reordered, and forged.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -14,9 +14,9 @@ use super::Fate;
 use super::datagram_queue::{Datagram, Datagrams};
 use super::world::{Packet, Payload, SimSocket, World};
 
-/// What a socket holds that was not received; more is lost.
+/// Limit of unread datagrams of a socket; further ones are lost.
 const HELD: usize = 64;
-/// The ports that hosts pick from.
+/// Ports that a host picks from.
 const PORTS: std::ops::Range<u16> = 32768..60999;
 
 impl World {
@@ -88,7 +88,7 @@ impl World {
         Ok(())
     }
 
-    /// A datagram from anybody who claims to be `from`.
+    /// Sends a datagram with the forged source address `from`.
     pub(super) fn forge(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8], late: Duration) {
         self.put_under_way(None, late, Datagram { from, to, bytes: bytes.to_vec() });
     }
@@ -102,12 +102,13 @@ impl World {
         };
         self.sent += 1;
         let at = self.clock.now().mono + late;
-        let to = sender.unwrap_or((u32::MAX as usize, 0)); // who is told if nobody is there
+        // The socket to tell if the port is closed; a forged datagram has none.
+        let to = sender.unwrap_or((u32::MAX as usize, 0));
         self.under_way.push(Reverse(Packet { at, number: self.sent, to, what }));
     }
 
-    /// A datagram arrives: at who is there and takes some of its sender, or else its sender may hear
-    /// that there is nobody.
+    /// Delivers a datagram to the socket bound to its destination, if that accepts its source. If
+    /// there is no socket, the sender is told.
     pub(super) fn deliver_datagram(&mut self, sender: SocketId, datagram: Datagram) {
         let Datagram { from, to, bytes } = datagram;
         let Some(socket) = self.datagrams_at(to).next() else {
@@ -119,7 +120,8 @@ impl World {
         }
     }
 
-    /// Tells who has sent a datagram that nobody is there; only one that is connected hears of it.
+    /// Tells the sender of a datagram that the port is closed. As in the kernel, only a connected
+    /// socket learns of it.
     pub(super) fn refuse_datagram(&mut self, sender: SocketId) {
         if let Ok(socket) = self.datagrams_mut(sender)
             && socket.peer.is_some()
@@ -161,7 +163,7 @@ impl World {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "it is below the number of ports")]
+    #[expect(clippy::cast_possible_truncation, reason = "the result is below the number of ports")]
     fn any_port(&mut self) -> u16 {
         PORTS.start + self.rng.below(PORTS.len()) as u16
     }

@@ -1,15 +1,16 @@
-//! Fates of simulated connections.
+//! Fates of connects and datagrams in a simulated network.
 
 use std::time::Duration;
 
-/// How connects and datagrams to an address end.
+/// Outcome of connects and datagrams to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// By who listens there (or refused, if nobody does), after this time beside the latency.
+    /// Delivered to the socket at the address, or refused if there is none, after this time in
+    /// addition to the latency.
     Answer(Duration),
-    /// Refused, whoever listens.
+    /// Refused, even if a socket is bound to the address.
     Refuse,
-    /// Never: the packets are lost.
+    /// Lost, without any answer.
     Silence,
 }
 

@@ -1,14 +1,14 @@
-//! Bounds on counted work: no drive and no turn of a program may exceed them.
+//! Limits of counted work: a drive or a turn of a program that exceeds them panics.
 
 use crate::reactor::{App, Event, Reactor};
 use crate::work;
 
-/// Steps that one drive may take: about two milliseconds.
+/// Steps allowed in one drive: about two milliseconds.
 const DRIVE: u64 = 2_000_000;
-/// Steps that one turn may take: about ten milliseconds.
+/// Steps allowed in one turn: about ten milliseconds.
 const TURN: u64 = 10_000_000;
 
-/// A program for one turn, in which every drive and the turn as a whole are bounded in
+/// A program wrapped for one turn, in which each drive and the turn as a whole are limited in
 /// [counted work](crate::work).
 #[derive(Debug)]
 pub struct Metered<'a, A> {
@@ -17,18 +17,18 @@ pub struct Metered<'a, A> {
 }
 
 impl<'a, A> Metered<'a, A> {
-    /// Begins to count a turn of `program`.
+    /// Begins to count the steps of a turn of `program`.
     pub fn new(program: &'a mut A) -> Self {
         Self { program, began: work::counted() }
     }
 
-    /// Ends the turn; returns its steps.
+    /// Ends the turn and returns its steps.
     ///
     /// # Panics
-    /// If the turn has taken more than 10,000,000 steps.
+    /// Panics if the turn has taken more than 10,000,000 steps.
     pub fn end(self) -> u64 {
         let steps = work::counted() - self.began;
-        assert!(steps <= TURN, "a turn has taken {steps} steps, more than {TURN}");
+        assert!(steps <= TURN, "a turn took {steps} steps, limit {TURN}");
         steps
     }
 }
@@ -36,10 +36,10 @@ impl<'a, A> Metered<'a, A> {
 impl<A: App> App for Metered<'_, A> {
     type Mail = A::Mail;
 
-    /// Lets the program handle `event`.
+    /// Passes `event` to the program.
     ///
     /// # Panics
-    /// If that has taken more than 2,000,000 steps.
+    /// Panics if that takes more than 2,000,000 steps.
     fn handle(&mut self, reactor: &mut Reactor<A::Mail>, event: Event<A::Mail>) {
         let driven = match &event {
             Event::Drive(token, why) => Some((*token, *why)),
@@ -48,6 +48,6 @@ impl<A: App> App for Metered<'_, A> {
         let before = work::counted();
         self.program.handle(reactor, event);
         let steps = work::counted() - before;
-        assert!(steps <= DRIVE, "{steps} steps, more than {DRIVE}, have gone into {driven:?}");
+        assert!(steps <= DRIVE, "a drive took {steps} steps, limit {DRIVE}: {driven:?}");
     }
 }

@@ -1,19 +1,41 @@
-//! A network in memory, on virtual time, with every fault a real one has, from a seed.
+//! A simulated network in memory, on virtual time, with the faults of real networks, reproducible
+//! from a seed.
+//!
+//! Each host of a [`Network`] is a [`Reactor`](crate::reactor::Reactor). One thread turns all
+//! hosts, without waiting, until none has anything to do; then it advances the time to the next
+//! deadline or arrival:
 //!
 //! ```
 //! use std::time::Duration;
-//! use tidegate::reactor::Reactor;
 //! use tidegate::reactor::sim::{Faults, Network};
+//! use tidegate::reactor::{App, Event, Reactor};
+//!
+//! struct Idle;
+//!
+//! impl App for Idle {
+//!     type Mail = ();
+//!
+//!     fn handle(&mut self, _: &mut Reactor<()>, _: Event<()>) {}
+//! }
 //!
 //! let network = Network::new(7);
-//! let server: Reactor<()> = network.reactor("192.0.2.1".parse().unwrap(), Faults::NONE);
-//! let client: Reactor<()> = network.reactor("192.0.2.2".parse().unwrap(), Faults::SOME);
-//! network.advance(Duration::from_secs(1)); // time passes when you say so
+//! let mut server: Reactor<()> = network.reactor("192.0.2.1".parse().unwrap(), Faults::NONE);
+//! let mut client: Reactor<()> = network.reactor("192.0.2.2".parse().unwrap(), Faults::SOME);
+//! let (mut a, mut b, now) = (Idle, Idle, Some(Duration::ZERO));
+//! loop {
+//!     loop {
+//!         let turns = [server.turn(&mut a, now).unwrap(), client.turn(&mut b, now).unwrap()];
+//!         if turns.iter().all(|turn| turn.is_idle()) {
+//!             break;
+//!         }
+//!     }
+//!     let next = [server.next_deadline(), client.next_deadline(), network.next_arrival()];
+//!     let Some(next) = next.into_iter().flatten().min() else { break };
+//!     network.clock().advance_to(next);
+//! }
 //! ```
 //!
-//! Each host of a [`Network`] is a [`Reactor`](crate::reactor::Reactor) of its own; one thread turns them
-//! with a timeout of zero until nothing happens, then lets time pass up to the next deadline or
-//! delivery. A turn that may wait lets it pass by itself, which is all that one host alone needs.
+//! A single host needs less: a turn that may wait advances the time itself.
 
 mod datagram_queue;
 mod datagrams;
@@ -21,6 +43,8 @@ mod fate;
 mod metered;
 mod network;
 mod rng;
+mod stream_socket;
+mod streams;
 mod transport;
 mod world;
 
@@ -33,31 +57,31 @@ pub use network::Network;
 pub use rng::Rng;
 pub use transport::SimTransport;
 
-/// What goes wrong on a host; each part is allowed by the contract of sockets.
+/// Faults of a host. Every fault is one that the contract of sockets allows.
 #[derive(Clone, Debug)]
 pub struct Faults {
-    /// How often of a hundred a read or write moves less than it could.
+    /// Percentage of reads and writes that move less than they could.
     pub short: u32,
-    /// How often of a hundred an operation would block though it was reported ready.
+    /// Percentage of operations that would block although the socket was reported ready.
     pub would_block: u32,
-    /// How often of a hundred a poll reports a socket ready that is not.
+    /// Percentage of sockets that a poll reports ready although they are not.
     pub spurious: u32,
-    /// Whether those to be driven are driven in any order.
+    /// True to drive the objects of a turn in random order.
     pub shuffle: bool,
-    /// How long what this host sends is under way.
+    /// Range of the latency of everything that the host sends.
     pub latency: Range<Duration>,
-    /// How often of a hundred a datagram that this host sends is lost.
+    /// Percentage of datagrams sent by the host that are lost.
     pub lost: u32,
-    /// How often of a hundred one arrives twice.
+    /// Percentage of datagrams sent by the host that arrive twice.
     pub doubled: u32,
-    /// How many bytes a connection holds between the two programs.
+    /// Range of the capacity of a connection, in bytes, between the two programs.
     pub window: Range<usize>,
-    /// How many sockets there can be; `EMFILE` beyond.
+    /// Limit of open sockets; opening more fails with `EMFILE`.
     pub sockets: usize,
 }
 
 impl Faults {
-    /// A perfect network: nothing is lost, late or short.
+    /// No faults: nothing is lost, late or short.
     pub const NONE: Self = Self {
         short: 0,
         would_block: 0,
@@ -70,7 +94,7 @@ impl Faults {
         sockets: usize::MAX,
     };
 
-    /// A bad day: everything is short, late, spurious and out of order now and then.
+    /// Moderate faults of every kind: short, late, lost, spurious and reordered.
     pub const SOME: Self = Self {
         short: 20,
         would_block: 10,
@@ -84,11 +108,11 @@ impl Faults {
     };
 }
 
-/// Runs `simulation` with each seed of `seeds`; one that panics prints how to replay it. With
-/// `TIDEGATE_SEED=n` in the environment only that one is run.
+/// Runs `simulation` with each seed of `seeds`, or with the seed in the environment variable
+/// `TIDEGATE_SEED` alone. If a run panics, prints the seed for a replay.
 ///
 /// # Panics
-/// As `simulation` does, or if `TIDEGATE_SEED` is no number.
+/// As `simulation` does, or if `TIDEGATE_SEED` is not a number.
 pub fn explore(seeds: Range<u64>, mut simulation: impl FnMut(u64)) {
     let only = std::env::var("TIDEGATE_SEED").ok();
     let only = only.map(|seed| seed.parse::<u64>().expect("TIDEGATE_SEED is a number"));
@@ -99,7 +123,7 @@ pub fn explore(seeds: Range<u64>, mut simulation: impl FnMut(u64)) {
     }
 }
 
-/// Prints the seed when it is dropped, which only a panic lets happen.
+/// Prints the seed when it is dropped, which happens only in a panic.
 struct Replay(u64);
 
 impl Drop for Replay {

@@ -1,4 +1,4 @@
-//! The handle on a simulated network that tests hold.
+//! The handle of a simulated network that tests hold.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,53 +10,53 @@ use super::Rng;
 use super::fate::Fate;
 use super::world::World;
 
-/// A simulated network. Clones are the same network.
+/// A simulated network. Clones are handles of the same network.
 #[derive(Clone, Debug)]
 pub struct Network(Arc<Mutex<World>>);
 
 impl Network {
-    /// A network whose faults follow from `seed`.
+    /// Creates a network whose faults are determined by `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(World::new(seed))))
     }
 
-    /// The clock of all hosts.
+    /// Returns the clock of all hosts.
     #[must_use]
     pub fn clock(&self) -> VirtualClock {
         self.world().clock.clone()
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub fn advance(&self, time: Duration) {
         self.clock().advance(time);
     }
 
-    /// When the next thing under way arrives.
+    /// Returns the time at which the next packet arrives; `None` if no packet is in flight.
     #[must_use]
     pub fn next_arrival(&self) -> Option<Instant> {
         self.world().next_arrival()
     }
 
-    /// Sends a datagram that claims to be `from` somebody, as an attacker would who is not on the
-    /// way; it arrives after `late`.
+    /// Sends a datagram with the forged source address `from`, as an off-path attacker does. The
+    /// datagram arrives after `late`.
     pub fn forge(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8], late: Duration) {
         self.world().forge(from, to, bytes, late);
     }
 
-    /// Decides how connects to `address` end from now on, and what becomes of datagrams.
+    /// Sets the outcome of connects and datagrams to `address` from now on.
     pub fn set_fate(&self, address: SocketAddr, fate: Fate) {
         self.world().fates.insert(address, fate);
     }
 
-    /// How many connections the hosts at `address` have begun, however those ended.
+    /// Returns the number of connects that hosts at `address` have begun, whatever their outcome.
     #[must_use]
     pub fn connects(&self, address: IpAddr) -> u64 {
         let world = self.world();
         world.hosts.iter().filter(|host| host.address == address).map(|host| host.connects).sum()
     }
 
-    /// A generator of its own for the test, which follows from the seed too.
+    /// Creates a generator of random numbers for the test, determined by the seed of the network.
     #[must_use]
     pub fn fork_rng(&self) -> Rng {
         Rng::new(self.world().rng.next())

@@ -1,20 +1,21 @@
-//! Random numbers that are the same again for the same seed.
+//! Random numbers that are reproducible from a seed.
 
 use std::ops::Range;
 use std::time::Duration;
 
-/// A small generator (SplitMix64, Steele, Lea and Flood 2014). For simulations, never for secrets.
+/// A small generator (SplitMix64, Steele, Lea and Flood 2014), for simulations. Never use it for
+/// secrets.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// The generator that `seed` names.
+    /// Creates the generator of the given seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Any number.
+    /// Returns a random number.
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -23,30 +24,30 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, which is not 0.
+    /// Returns a number below `end`, which must not be 0.
     #[expect(clippy::cast_possible_truncation, reason = "the remainder is below a usize")]
     pub const fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
 
-    /// True `percent` times in a hundred.
+    /// Returns true with a probability of `percent` in a hundred.
     pub const fn percent(&mut self, percent: u32) -> bool {
         self.next() % 100 < percent as u64
     }
 
-    /// A time within `range`, or its start if it is empty.
+    /// Returns a duration within `range`, or its start if it is empty.
     pub fn duration(&mut self, range: &Range<Duration>) -> Duration {
         let nanos = range.end.saturating_sub(range.start).as_nanos();
         let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
         range.start + Duration::from_nanos(self.next().checked_rem(nanos).unwrap_or(0))
     }
 
-    /// One of `choices`, which are not empty.
+    /// Returns one of `choices`, which must not be empty.
     pub const fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
     }
 
-    /// Puts `list` into any order.
+    /// Shuffles `list`.
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for last in (1..list.len()).rev() {
             list.swap(last, self.below(last + 1));

@@ -1,4 +1,4 @@
-//! One host's view of the simulated network.
+//! The transport of one host of a simulated network.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -50,7 +50,8 @@ impl Transport for SimTransport {
         Ok(())
     }
 
-    /// A host has one address here, which is everywhere.
+    /// Listens at the address of the host instead of everywhere, because a host has one address
+    /// only.
     fn listen(&mut self, endpoint: Endpoint) -> io::Result<SocketId> {
         let mut world = self.network.world();
         let address = match endpoint {
@@ -154,8 +155,8 @@ impl Transport for SimTransport {
 }
 
 impl Network {
-    /// A host on this network: a reactor whose connections come from `address`. It can listen on
-    /// any address.
+    /// Creates a host on this network and returns its reactor. Its connections come from `address`;
+    /// listeners may have any address.
     #[must_use]
     pub fn reactor<M>(&self, address: IpAddr, faults: Faults) -> Reactor<M> {
         let host = self.world().add_host(address, faults);

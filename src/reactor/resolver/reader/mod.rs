@@ -1,4 +1,5 @@
-//! The files about names, read and parsed by a thread: a disk may be slow, and a file long.
+//! Reading and parsing the files of name resolution on a thread: a disk may be slow, and a file
+//! long.
 
 use std::any::Any;
 use std::fs::{self, File, OpenOptions};
@@ -12,19 +13,19 @@ use std::time::SystemTime;
 use crate::dns::{Hosts, ResolvConf};
 use crate::reactor::Waker;
 
-use super::files::{NameSource, NameSources};
+use super::sources::{NameSource, NameSources};
 
-/// Bytes that are read of a file: more than long lists of blocked hosts have.
+/// Limit of the bytes read of a file, which exceeds long lists of blocked hosts.
 const LONGEST: u64 = 64 << 20;
 
-/// Outcome of a look at the files.
+/// Result of a check of the files.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    /// The names that the machine knows itself, if that file is another than before.
+    /// The hosts file, if it has changed.
     pub(super) hosts: Option<Hosts>,
-    /// The servers and how they are asked, if that file is another than before.
+    /// Servers and options, if that file has changed.
     pub(super) conf: Option<ResolvConf>,
-    /// A file that was read once and cannot be any more.
+    /// A file that was read before and cannot be read any more.
     pub(super) lost: Option<PathBuf>,
 }
 
@@ -34,18 +35,18 @@ pub(super) struct Reader {
     sources: NameSources,
     hosts: Seen,
     conf: Seen,
-    /// False before the first look.
+    /// False before the first check.
     looked: bool,
 }
 
-/// State of a file when it was looked at last.
+/// State of a file at the last check.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     version: Option<Version>,
     lost: bool,
 }
 
-/// Time of change, length and place of a file: another file, or another content, has another.
+/// Time of change, length and inode of a file. A replaced or changed file has another version.
 type Version = (SystemTime, u64, u64);
 
 impl Reader {
@@ -53,7 +54,7 @@ impl Reader {
         Self { sources, hosts: Seen::default(), conf: Seen::default(), looked: false }
     }
 
-    /// Reads what has changed since the last look; at the first, everything.
+    /// Reads the files that have changed since the last check; at the first check, all.
     pub(super) fn look(&mut self) -> Reading {
         let first = !std::mem::replace(&mut self.looked, true);
         let hosts = changed(&self.sources.hosts, &mut self.hosts, first);
@@ -83,7 +84,7 @@ impl Reader {
     }
 }
 
-/// Returns the text of a source, if it is another than the one that was `seen`.
+/// Returns the text of a source if its version differs from `seen`.
 fn changed(source: &NameSource, seen: &mut Seen, first: bool) -> Option<String> {
     let path = match source {
         NameSource::Text(text) => return first.then(|| text.clone()),
@@ -101,15 +102,15 @@ fn changed(source: &NameSource, seen: &mut Seen, first: bool) -> Option<String> 
     }
 }
 
-/// Returns the text of another version than `seen`, if there is one. What is no regular file is not
-/// even opened: a reader of a pipe waits for its writer.
+/// Returns version and text of the file, unless the version is `seen`. A file that is not regular
+/// is not opened, because opening a pipe waits for its writer.
 fn newer(path: &Path, seen: Option<Version>) -> io::Result<Option<(Version, String)>> {
     let seen_as = version(&fs::metadata(path)?)?;
     if seen == Some(seen_as) {
         return Ok(None);
     }
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let opened = version(&file.metadata()?)?; // another one may have taken its place since
+    let opened = version(&file.metadata()?)?; // the file may have been replaced meanwhile
     Ok(Some((opened, read(file)?)))
 }
 
@@ -126,7 +127,7 @@ fn read(file: File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A thread that looks at the files when it is told to, and frees what takes long to be freed.
+/// A thread that checks the files on request, and frees values that take long to free.
 #[derive(Debug)]
 pub(super) struct ReaderThread {
     orders: Sender<Order>,
@@ -139,7 +140,8 @@ enum Order {
 }
 
 impl ReaderThread {
-    /// Starts the thread. After each look, `waker` wakes who takes the [`reading`](Self::reading).
+    /// Starts the thread. After each check, `waker` wakes the object that takes the
+    /// [`reading`](Self::reading).
     pub(super) fn start(mut reader: Reader, waker: Waker) -> io::Result<Self> {
         let (orders, ordered) = channel();
         let (read, readings) = channel();
@@ -155,15 +157,15 @@ impl ReaderThread {
         Ok(Self { orders, readings })
     }
 
-    /// Has the thread look at the files.
+    /// Requests a check of the files.
     pub(super) fn look(&self) {
-        let _ = self.orders.send(Order::Look); // that it has died is seen when the reading is missed
+        let _ = self.orders.send(Order::Look); // a dead thread is noticed by `reading`
     }
 
-    /// Returns the outcome of a look, once it is there.
+    /// Returns the result of a check, or `None` while there is none.
     ///
     /// # Errors
-    /// If the thread has died.
+    /// Fails if the thread has died.
     pub(super) fn reading(&self) -> Result<Option<Reading>, TryRecvError> {
         match self.readings.try_recv() {
             Err(TryRecvError::Empty) => Ok(None),
@@ -171,12 +173,12 @@ impl ReaderThread {
         }
     }
 
-    /// Has the thread free what takes long to be freed.
+    /// Lets the thread drop `garbage`, because that may take long.
     pub(super) fn free(&self, garbage: impl Send + 'static) {
         let _ = self.orders.send(Order::Free(Box::new(garbage)));
     }
 
-    /// Ends the thread, which frees readings that were not taken.
+    /// Ends the thread, which first drops results that were not taken.
     pub(super) fn end(self) {
         let _ = self.orders.send(Order::Free(Box::new(self.readings)));
     }

@@ -5,7 +5,7 @@ use crate::reactor::{App, Event, Reactor};
 
 use super::*;
 
-/// A folder that goes with the test.
+/// A temporary folder that is removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -15,7 +15,7 @@ impl Folder {
         Self(path)
     }
 
-    /// Replaces a file, as editors do.
+    /// Replaces a file by renaming, as editors do.
     fn write(&self, name: &str, text: &str) -> PathBuf {
         let (path, new) = (self.0.join(name), self.0.join("new"));
         fs::write(&new, text).unwrap();
@@ -57,7 +57,7 @@ fn files_are_read_again_when_they_have_changed() {
 }
 
 #[test]
-fn file_that_has_gone_is_as_it_was_until_there_is_another() {
+fn removed_file_keeps_its_content_until_it_is_replaced() {
     let folder = Folder::new("gone");
     let hosts = folder.write("hosts", "192.0.2.1 a");
     let conf = folder.write("resolv.conf", "nameserver 192.0.2.53");
@@ -65,14 +65,14 @@ fn file_that_has_gone_is_as_it_was_until_there_is_another() {
     assert_eq!(reader.look().lost, None);
     fs::remove_file(&hosts).unwrap();
     let gone = reader.look();
-    assert!(gone.hosts.is_none(), "what was read last holds");
+    assert!(gone.hosts.is_none(), "the last content remains in use");
     assert_eq!(gone.lost, Some(hosts));
     folder.write("hosts", "192.0.2.1 b");
     fs::remove_file(&conf).unwrap();
     let other = reader.look();
     assert!(other.hosts.unwrap().get("b").is_some());
     assert_eq!((other.conf, other.lost), (None, Some(conf.clone())));
-    fs::create_dir(&conf).unwrap(); // there, but nothing that can be read
+    fs::create_dir(&conf).unwrap(); // exists, but cannot be read
     assert_eq!(reader.look().lost, Some(conf));
 }
 
@@ -90,7 +90,7 @@ fn pipe_is_not_read() {
 }
 
 #[test]
-fn servers_that_are_given_are_asked_instead_of_those_of_the_file() {
+fn given_servers_replace_those_of_the_file() {
     let text = "nameserver 192.0.2.1\nsearch x.test\noptions ndots:3";
     let given: Vec<SocketAddr> = vec!["127.0.0.1:5353".parse().unwrap()];
     let mut reader = Reader::new(NameSources {
@@ -105,13 +105,13 @@ fn servers_that_are_given_are_asked_instead_of_those_of_the_file() {
 }
 
 #[test]
-fn file_that_does_not_exist_is_empty() {
+fn missing_file_counts_as_empty() {
     let folder = Folder::new("nothing");
     let nowhere = folder.0.join("nothing");
     let read = reader(&nowhere, &nowhere).look();
     assert_eq!(read.conf, Some(ResolvConf::default()));
     assert!(read.hosts.is_some());
-    assert_eq!(read.lost, None, "it never was there");
+    assert_eq!(read.lost, None, "it never existed");
 }
 
 struct Nothing;
@@ -122,7 +122,7 @@ impl App for Nothing {
     fn handle(&mut self, _: &mut Reactor<()>, _: Event<()>) {}
 }
 
-/// Says which thread drops it.
+/// Sends the name of the thread that drops it.
 struct Probe(Sender<Option<String>>);
 
 impl Drop for Probe {
@@ -141,7 +141,7 @@ fn thread_reads_wakes_and_frees() {
     let thread = ReaderThread::start(Reader::new(sources), reactor.waker(token)).unwrap();
     thread.look();
     while reactor.turn(&mut Nothing, None).unwrap().driven == 0 {}
-    let read = thread.reading().unwrap().expect("it was woken for that");
+    let read = thread.reading().unwrap().expect("the thread wakes the object for a reading");
     assert!(read.hosts.unwrap().get("a").is_some());
     assert!(thread.reading().unwrap().is_none());
     let (probe, dropped) = channel();

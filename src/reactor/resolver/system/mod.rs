@@ -1,4 +1,4 @@
-//! Looking names up with the system's resolver, which blocks, on a few threads beside the loop.
+//! Name resolution by the system's resolver, which blocks, on a few threads beside the loop.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -11,22 +11,23 @@ use crate::reactor::mailbox::Mailbox;
 use crate::shares::may_take;
 use crate::work::count;
 
-/// Names that wait for a thread at the most. Who came behind so many would have given up before.
+/// Limit of names that wait for a thread. The client of a name behind so many would have timed out.
 const WAITING: usize = 1024;
-/// How many threads there may be for each one asked for, with those that are left at questions
-/// nobody wants the answers of: `getaddrinfo(3)` cannot be told to stop.
+/// Limit of threads, as a multiple of `max_threads`, that includes threads with calls whose result
+/// is no longer wanted: `getaddrinfo(3)` cannot be cancelled.
 const LEFT_BEHIND: usize = 8;
 
-/// `getaddrinfo(3)` on up to a few threads, started when they are needed. Honours whatever the
-/// system is set up to ask. Answers come as mail.
+/// Name resolution by `getaddrinfo(3)`, on a bounded number of threads that are started as needed.
+/// The system's configuration (`nsswitch.conf(5)`) applies. Answers are sent to the reactor as
+/// mail.
 ///
-/// Names that take long hold up others only for as long as a client waits for them: see
-/// [`forget`](Self::forget). Those of one client leave threads to others, by the rule of
+/// A slow name delays others only while a client waits for it: see [`forget`](Self::forget). The
+/// names of one client leave threads to other clients, by the rule of
 /// [`Shares`](crate::shares::Shares).
 #[derive(Debug)]
 pub struct SystemResolver<M>(Arc<Shared<M>>);
 
-/// What makes the mail that brings an answer.
+/// Makes the mail that carries an answer.
 type Wrap<M> = fn(String, io::Result<Vec<IpAddr>>) -> M;
 type LookUp = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
@@ -41,9 +42,9 @@ struct Shared<M> {
 #[derive(Debug)]
 struct Queue {
     max_threads: usize,
-    /// Names that no thread is at yet.
+    /// Names that no thread has begun.
     waiting: VecDeque<Waiting>,
-    /// Names that threads are at.
+    /// Names with a call in progress.
     begun: Vec<PendingName>,
     threads: usize,
     idle: usize,
@@ -64,8 +65,8 @@ struct PendingName {
 }
 
 impl<M: Send + 'static> SystemResolver<M> {
-    /// A resolver that works on `max_threads` questions at a time; no thread is started yet. Its
-    /// answers are sent to `mailbox`, as the mail that `wrap` makes of them.
+    /// Creates a resolver that makes up to `max_threads` calls at a time, at least one. No thread
+    /// is started yet. Answers are sent to `mailbox`, as the mail that `wrap` makes of them.
     #[must_use]
     pub fn new(
         max_threads: usize,
@@ -87,13 +88,15 @@ impl<M: Send + 'static> SystemResolver<M> {
         Self(Arc::new(Shared { queue, more: Condvar::new(), mailbox, wrap, look_up }))
     }
 
-    /// Asks for the addresses of `name`. If that is being asked already, one answer is for both. A
-    /// thread that is free takes the name that came first, of those whose `client` has fewer threads
-    /// than are free; names of no client may have all of them.
+    /// Requests the addresses of `name`; a second request for a name shares the answer of the
+    /// first.
+    ///
+    /// A free thread takes the oldest name of those whose `client` has fewer threads than are free.
+    /// Names without a client may take all threads.
     ///
     /// # Errors
-    /// If no thread can be started and none is there, or [`io::ErrorKind::ResourceBusy`] if 1,024
-    /// names wait already. No answer comes then.
+    /// Fails if no thread can be started and none is running, or with
+    /// [`io::ErrorKind::ResourceBusy`] if 1,024 names are waiting. No answer is sent then.
     pub fn ask(&self, name: &str, client: Option<IpAddr>) -> io::Result<()> {
         let mut queue = self.0.lock();
         if queue.is_asked_again(name) {
@@ -110,13 +113,14 @@ impl<M: Send + 'static> SystemResolver<M> {
             queue.waiting.pop_back();
             return started;
         }
-        Ok(()) // if none was started, the others will come to it
+        Ok(()) // if none was started, another thread will take it
     }
 
-    /// Says that nobody waits for the addresses of `name` any more. If no thread is at it yet, none
-    /// will be. One that is cannot be stopped, and the answer comes all the same; but another may
-    /// be started in its place, so that the names behind it do not wait for it. Whether none was at
-    /// it, so that no answer comes.
+    /// Withdraws the request for `name`. Returns true if no thread had begun it, so that no answer
+    /// will be sent.
+    ///
+    /// A call in progress cannot be cancelled, and its answer is still sent. But another thread may
+    /// be started in its place, so that other names do not wait for it.
     pub fn forget(&self, name: &str) -> bool {
         let mut queue = self.0.lock();
         let waited = queue.waiting.len();
@@ -124,12 +128,12 @@ impl<M: Send + 'static> SystemResolver<M> {
         if let Some(question) = queue.begun.iter_mut().find(|question| question.name == name) {
             question.withdrawn = true;
         }
-        self.0.more.notify_one(); // its client may have another thread now
-        let _ = self.start_thread(&mut queue); // if that fails, the others will come to them
+        self.0.more.notify_one(); // its client may take another thread now
+        let _ = self.start_thread(&mut queue); // if that fails, other threads will take the names
         queue.waiting.len() < waited
     }
 
-    /// Starts a thread if there is something for it to do.
+    /// Starts a thread if there is a name for it.
     fn start_thread(&self, queue: &mut Queue) -> io::Result<()> {
         if queue.wants_thread() {
             let shared = Arc::clone(&self.0);
@@ -143,7 +147,7 @@ impl<M: Send + 'static> SystemResolver<M> {
 }
 
 impl<M> Drop for SystemResolver<M> {
-    /// Lets the threads end once they have finished what they are at.
+    /// Ends each thread after the call that it is making.
     fn drop(&mut self) {
         self.0.lock().closed = true;
         self.0.more.notify_all();
@@ -151,7 +155,7 @@ impl<M> Drop for SystemResolver<M> {
 }
 
 impl Queue {
-    /// Whether `name` is being asked already; somebody waits for it again, then.
+    /// Returns true if `name` is requested already. A withdrawn request becomes a wanted one again.
     fn is_asked_again(&mut self, name: &str) -> bool {
         if let Some(question) = self.begun.iter_mut().find(|question| question.name == name) {
             question.withdrawn = false;
@@ -161,7 +165,7 @@ impl Queue {
         self.waiting.iter().any(|waiting| waiting.name == name)
     }
 
-    /// Threads that are not left at a question which was withdrawn.
+    /// Returns the number of threads without those whose call was withdrawn.
     fn threads_of_use(&self) -> usize {
         self.threads - self.begun.iter().filter(|question| question.withdrawn).count()
     }
@@ -173,8 +177,8 @@ impl Queue {
             && self.threads < self.max_threads.saturating_mul(LEFT_BEHIND)
     }
 
-    /// Returns the place of the name that is to be begun next: the one that was waiting for longest, of
-    /// those whose client may have another thread, and may leave another one behind.
+    /// Returns the position of the next name to begin: the oldest one whose client may take another
+    /// thread, and may leave another thread behind.
     fn next(&self) -> Option<usize> {
         let at_work = Taken::by(self.begun.iter().filter(|question| !question.withdrawn));
         let all = Taken::by(&self.begun);
@@ -184,7 +188,7 @@ impl Queue {
         })
     }
 
-    /// The next name is begun.
+    /// Begins the next name and returns it.
     fn begin(&mut self) -> Option<String> {
         let Waiting { name, client } = self.waiting.remove(self.next()?)?;
         self.begun.push(PendingName { name: name.clone(), client, withdrawn: false });
@@ -196,7 +200,7 @@ impl Queue {
     }
 }
 
-/// Threads that are at questions, by client.
+/// Threads with calls in progress, in total and by client.
 struct Taken {
     total: usize,
     held: BTreeMap<IpAddr, usize>,
@@ -214,7 +218,7 @@ impl Taken {
         taken
     }
 
-    /// Returns true if one of `threads` is left for `client`.
+    /// Returns true if `client` may take one of `threads`.
     fn leaves(&self, threads: usize, client: Option<IpAddr>) -> bool {
         let held = client.and_then(|client| self.held.get(&client)).copied().unwrap_or(0);
         may_take(held, threads.saturating_sub(self.total))
@@ -227,7 +231,7 @@ impl<M> Shared<M> {
     }
 }
 
-/// A thread, which is counted until it ends, however it does.
+/// A thread, counted until it ends for whatever reason.
 struct Thread<M> {
     shared: Arc<Shared<M>>,
     counted: bool,
@@ -242,7 +246,7 @@ impl<M> Thread<M> {
         while let Some(name) = self.next() {
             let Shared { mailbox, wrap, look_up, .. } = &*self.shared;
             let addresses = look_up(&name);
-            // Before the answer is sent: whoever asks again after that needs another.
+            // Before the answer is sent, because a request after that needs another answer.
             self.shared.lock().end(&name);
             if mailbox.send_when_room(wrap(name, addresses)).is_err() {
                 return; // the reactor is gone
@@ -250,14 +254,14 @@ impl<M> Thread<M> {
         }
     }
 
-    /// The next name to look up; none if this thread is needed no more.
+    /// Waits for the next name. Returns `None` if this thread is not needed any more.
     fn next(&mut self) -> Option<String> {
         let mut queue = self.shared.lock();
         if queue.threads_of_use() > queue.max_threads {
-            // Counted out in the same moment, or another would find one too many as well.
+            // Subtracted under the same lock, or another thread would also find one too many.
             queue.threads -= 1;
             self.counted = false;
-            self.shared.more.notify_one(); // a name may wait for the end of what this one was at
+            self.shared.more.notify_one(); // a name may wait for the end of this thread's call
             return None;
         }
         while !queue.closed {

@@ -8,12 +8,12 @@ use crate::reactor::{App, Event, Reactor};
 
 use super::*;
 
-/// What is looked up, and what has come of it.
+/// A resolver whose look-ups the test controls, and the answers that have arrived.
 struct Scene {
     resolver: SystemResolver<String>,
     reactor: Reactor<String>,
     answers: Answers,
-    /// The slow names are found once this is gone.
+    /// Dropped to let the slow look-ups finish.
     hold: Option<mpsc::Sender<()>>,
     begun: mpsc::Receiver<String>,
 }
@@ -53,7 +53,7 @@ impl Scene {
         names.iter().for_each(|name| self.resolver.ask(name, None).unwrap());
     }
 
-    /// Waits until threads are at so many names more; which.
+    /// Waits until threads have begun `count` more names, and returns them.
     fn begun(&self, count: usize) -> Vec<String> {
         let mut names: Vec<String> =
             (0..count).map(|_| self.begun.recv_timeout(LONG).unwrap()).collect();
@@ -61,7 +61,7 @@ impl Scene {
         names
     }
 
-    /// Waits until so many answers have come; which.
+    /// Waits until `count` answers have arrived, and returns them.
     fn answers(&mut self, count: usize) -> Vec<String> {
         for _ in 0..1000 {
             if self.answers.0.len() >= count {
@@ -74,25 +74,25 @@ impl Scene {
     }
 }
 
-/// Longer than anything takes that happens at all.
+/// Longer than any step of these tests takes.
 const LONG: Duration = Duration::from_secs(10);
 
 #[test]
-fn names_that_nobody_waits_for_any_more_hold_up_no_others() {
+fn withdrawn_names_do_not_delay_others() {
     let mut scene = Scene::new(2);
     scene.ask(&["slow 1", "slow 2", "slow 3", "quick"]);
     assert_eq!(scene.begun(2), ["slow 1", "slow 2"]);
     let forgotten = ["slow 3", "slow 2", "slow 1"].map(|name| scene.resolver.forget(name));
     assert_eq!(forgotten, [true, false, false]);
     assert_eq!(scene.answers(1), ["quick"]);
-    assert_eq!(scene.begun(1), ["quick"], "nobody was at the third");
+    assert_eq!(scene.begun(1), ["quick"], "no thread began the third");
 
     scene.hold = None;
-    assert_eq!(scene.answers(2), ["slow 1", "slow 2"], "these could not be stopped");
+    assert_eq!(scene.answers(2), ["slow 1", "slow 2"], "these calls could not be cancelled");
 }
 
 #[test]
-fn a_thread_more_than_are_of_use_ends() {
+fn surplus_thread_ends() {
     let scene = Scene::new(2);
     let [mut first, mut second] = [(); 2].map(|()| Thread::new(Arc::clone(&scene.resolver.0)));
     {
@@ -101,13 +101,13 @@ fn a_thread_more_than_are_of_use_ends() {
         queue.waiting.push_back(Waiting { name: "a name".into(), client: None });
     }
     assert_eq!(first.next(), None);
-    assert_eq!(second.next().as_deref(), Some("a name"), "there are two now");
+    assert_eq!(second.next().as_deref(), Some("a name"), "two threads are left");
     drop((first, second));
-    assert_eq!(scene.resolver.0.lock().threads, 1, "each is counted out once");
+    assert_eq!(scene.resolver.0.lock().threads, 1, "each thread is subtracted once");
 }
 
 #[test]
-fn a_name_asked_again_while_a_thread_is_at_it_is_looked_up_once() {
+fn name_requested_again_during_its_call_is_looked_up_once() {
     let mut scene = Scene::new(1);
     scene.ask(&["slow", "other", "other"]);
     assert_eq!(scene.begun(1), ["slow"]);
@@ -117,12 +117,12 @@ fn a_name_asked_again_while_a_thread_is_at_it_is_looked_up_once() {
     scene.hold = None;
     assert_eq!(scene.answers(1), ["slow"]);
     scene.ask(&["slow"]);
-    assert_eq!(scene.answers(1), ["slow"], "a question after the answer gets another");
+    assert_eq!(scene.answers(1), ["slow"], "a request after the answer gets another answer");
     assert_eq!(scene.begun(2), ["other", "slow"]);
 }
 
 #[test]
-fn threads_left_behind_have_a_bound() {
+fn number_of_threads_left_behind_is_limited() {
     let mut scene = Scene::new(1);
     let slow: Vec<String> = (0..LEFT_BEHIND).map(|number| format!("slow {number}")).collect();
     for name in &slow {
@@ -137,7 +137,7 @@ fn threads_left_behind_have_a_bound() {
 }
 
 #[test]
-fn what_waits_for_a_thread_has_a_bound() {
+fn number_of_waiting_names_is_limited() {
     let scene = Scene::new(1);
     scene.ask(&["slow"]);
     scene.begun(1);
@@ -150,7 +150,7 @@ fn what_waits_for_a_thread_has_a_bound() {
 }
 
 #[test]
-fn an_answer_waits_for_room_in_the_mailbox() {
+fn answer_waits_for_room_in_the_mailbox() {
     let mut scene = Scene::new(1);
     let mailbox = scene.reactor.mailbox();
     let filled = (0..).take_while(|_| mailbox.send(String::new()).is_ok()).count();
@@ -161,7 +161,7 @@ fn an_answer_waits_for_room_in_the_mailbox() {
 }
 
 #[test]
-fn threads_end_with_the_reactor_though_its_mailbox_was_full() {
+fn threads_end_with_a_reactor_whose_mailbox_is_full() {
     let scene = Scene::new(1);
     let mailbox = scene.reactor.mailbox();
     while mailbox.send(String::new()).is_ok() {}
@@ -182,11 +182,11 @@ fn one_client_leaves_threads_to_others() {
     }
     assert_eq!(scene.begun(2), ["slow 1", "slow 2"]);
     scene.resolver.ask("quick", other).unwrap();
-    assert_eq!(scene.answers(1), ["quick"], "it does not wait behind the slow ones");
+    assert_eq!(scene.answers(1), ["quick"], "the quick name does not wait behind the slow ones");
     assert_eq!(scene.begun(1), ["quick"]);
     assert_eq!(scene.resolver.0.lock().next(), None, "two threads are left to others");
     scene.resolver.forget("slow 1");
-    assert_eq!(scene.begun(1), ["slow 3"], "in the place of one that is not waited for");
+    assert_eq!(scene.begun(1), ["slow 3"], "the withdrawn name has freed a thread");
     scene.hold = None;
     assert_eq!(scene.answers(4), ["slow 1", "slow 2", "slow 3", "slow 4"]);
 }
@@ -204,7 +204,7 @@ fn one_client_leaves_threads_behind_for_half_of_the_bound() {
     scene.resolver.ask("slow", one).unwrap();
     scene.resolver.ask("quick", other).unwrap();
     assert_eq!(scene.answers(1), ["quick"]);
-    assert_eq!(scene.begun(1), ["quick"], "the other waits until one of its own ends");
+    assert_eq!(scene.begun(1), ["quick"], "the slow name waits until a call of its client ends");
     scene.hold = None;
     assert_eq!(scene.answers(1 + LEFT_BEHIND / 2).len(), 1 + LEFT_BEHIND / 2);
 }
