@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::proxy::origin::Origins;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::shared::Shared;
@@ -25,7 +26,7 @@ pub(super) fn acquire(fetch: &mut Fetch, dial: Option<Box<Dial>>, cx: &mut Fetch
         return connected(fetch, connection, cx);
     }
     let mut dial = dial.unwrap_or_else(|| Box::new(new_dial(fetch, cx)));
-    match dial.drive(cx.reactor, cx.shared) {
+    match dial.drive(cx.reactor, &mut cx.shared.origins, &cx.shared.settings) {
         Poll::Pending => Next::Park(State::Acquire(Some(dial))),
         Poll::Ready(Err(error)) => Next::Fail(State::Acquire(Some(dial)), error),
         Poll::Ready(Ok(connection)) => {
@@ -50,8 +51,9 @@ fn connected(fetch: &Fetch, connection: OriginConnection, cx: &FetchCx<'_>) -> N
 /// opened for another client.
 fn take_idle(request: &FetchRequest, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
     let route = &request.route;
-    let Shared { pool, interfaces, settings, .. } = &mut *cx.shared;
-    let allowed = |address: IpAddr| route.check_address_by(address, settings, interfaces).is_ok();
+    let Shared { origins, settings, .. } = &mut *cx.shared;
+    let Origins { pool, interfaces, .. } = origins;
+    let allowed = |address: IpAddr| route.check_address(address, settings, interfaces).is_ok();
     let taken = pool.take(&route.origin, request.bound_to, allowed, &settings.limits, cx.reactor);
     cx.shared.forget_doubtful();
     taken

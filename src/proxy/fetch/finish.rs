@@ -46,7 +46,7 @@ fn return_connection(fetch: &Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<
         last: fetch.request.key.clone(),
         announced: attempt.codec.has_announced_content(),
     };
-    cx.shared.pool.put(returned, &settings.limits, cx.reactor);
+    cx.shared.origins.pool.put(returned, &settings.limits, cx.reactor);
     cx.shared.forget_doubtful();
     attempt.input.release(&mut cx.shared.buffers);
     State::Finished
@@ -56,7 +56,7 @@ fn return_connection(fetch: &Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<
 /// that is known.
 pub(super) fn suspect_origin(fetch: &Fetch, last: Option<CacheKey>, cx: &mut FetchCx<'_>) {
     let settings = Arc::clone(&cx.shared.settings);
-    cx.shared.pool.suspect(&fetch.request.route.origin, last, &settings.limits, cx.reactor);
+    cx.shared.origins.pool.suspect(&fetch.request.route.origin, last, &settings.limits, cx.reactor);
     cx.shared.forget_doubtful();
 }
 

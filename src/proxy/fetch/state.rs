@@ -251,7 +251,7 @@ impl State {
     /// buffers.
     pub(super) fn release(self, cx: &mut FetchCx<'_>) {
         match self {
-            Self::Acquire(Some(mut dial)) => dial.cancel(cx.reactor, cx.shared),
+            Self::Acquire(Some(mut dial)) => dial.cancel(cx.reactor, &mut cx.shared.origins),
             Self::Gather(_, Some(attempt))
             | Self::Send(attempt)
             | Self::Head(attempt)

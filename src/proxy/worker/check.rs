@@ -11,8 +11,8 @@ impl Worker {
     /// Panics if the state of any part is inconsistent. For simulations.
     pub fn check(&self) {
         self.shared.cache.check();
-        self.shared.pool.check();
-        self.shared.names.check();
+        self.shared.origins.pool.check();
+        self.shared.origins.names.check();
         self.shared.responses.iter().for_each(|(_, response)| response.body.check());
         self.shared.uploads.iter().for_each(|(_, body)| body.check());
         self.check_places();
@@ -56,7 +56,7 @@ impl Worker {
     }
 
     fn check_address_waiters(&self) {
-        for (name, token) in self.shared.names.waiters() {
+        for (name, token) in self.shared.origins.names.waiters() {
             let client = token.id().and_then(|id| self.clients.get(id));
             let fetch = token.id().and_then(|id| self.fetches.get(id));
             let waits = client.is_some_and(|client| client.looks_up(name))

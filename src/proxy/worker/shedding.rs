@@ -41,7 +41,7 @@ impl Worker {
     /// idle ones.
     pub(super) fn shed(&mut self, reactor: &mut Reactor<Mail>) {
         if !self.shed_unread(reactor) {
-            self.shared.pool.shed_some(reactor);
+            self.shared.origins.pool.shed_some(reactor);
             self.shed_idle(None, Duration::ZERO, reactor);
         }
     }
