@@ -113,7 +113,7 @@ fn is_unconditional(query: &Query) -> bool {
     let head = query.presented.head();
     let fields = head.fields();
     head.method() == Method::Get
-        && !head.framing().has_content()
+        && !head.body_length().has_content()
         && !cond::is_conditional(fields)
         && !cond::has_write_precondition(fields)
         && ![Name::IfRange, Name::Authorization].into_iter().any(|name| fields.has(name))

@@ -100,7 +100,7 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
     record.behind = Behind::of(peer.ip(), head.fields(), settings).client;
     let mut persistence = Persistence::of(&head, settings.reverse.is_some());
     persistence.keep_only_if(!cx.shared.draining);
-    let upload = if head.framing().has_content() { Upload::Unread } else { Upload::Done };
+    let upload = if head.body_length().has_content() { Upload::Unread } else { Upload::Done };
     let request = Rc::new(head);
     record.request = Some(Rc::clone(&request));
     connection.timers.stop(ClientTimer::Request);

@@ -28,7 +28,7 @@ pub(super) fn route(
 ) -> Next {
     let settings = Arc::clone(&cx.shared.settings);
     let limit = settings.limits.upload.map(|bytes| bytes.0);
-    let declared = exchange.request.framing().length();
+    let declared = exchange.request.body_length().known();
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
         return Next::fail(State::Route, ExchangeError::UploadTooLarge);
     }

@@ -151,7 +151,7 @@ fn take_head(
     let meta = ResponseMeta {
         status,
         head: fields,
-        framing: head.framing(),
+        body_length: head.body_length(),
         storing: storable(fetch, attempt, head, cx),
         part: None,
         origin: Some(attempt.connection.address),
@@ -179,7 +179,7 @@ fn storable(
     }
     // Of a part, as much is kept as there is room for.
     let is_part = head.status() == Status::PARTIAL_CONTENT;
-    if !is_part && !cx.shared.cache.accepts_length(head.framing().length().unwrap_or_default()) {
+    if !is_part && !cx.shared.cache.accepts_length(head.body_length().known().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
     if rewrite_request::varies_by_hop(head.fields(), &cx.shared.settings) {

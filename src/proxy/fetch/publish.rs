@@ -16,7 +16,7 @@ pub(super) fn publish(fetch: &Fetch, meta: ResponseMeta, cx: &mut FetchCx<'_>) {
         response.body.begin_at(part.first);
     }
     let end = meta.part.map(|part| part.end);
-    response.body.set_length(end.or(meta.framing.length()));
+    response.body.set_length(end.or(meta.body_length.known()));
     match &meta.storing {
         Ok(storable) => cx.shared.cache.selected(fetch.ticket, &storable.selection),
         Err(_) => response.body.stop_retaining(),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{CacheKey, Object, Presented};
-use crate::http::{Framing, RequestHead};
+use crate::http::{BodyLength, RequestHead};
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::Body;
 use crate::reactor::{Id, Token};
@@ -47,6 +47,6 @@ impl FetchRequest {
         self.old_origin
             && self.upload.is_some()
             && self.gathered.is_none()
-            && self.head.framing() == Framing::Chunked
+            && self.head.body_length() == BodyLength::Unknown
     }
 }

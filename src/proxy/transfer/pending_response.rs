@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cache::{NotStored, Object, OriginFailure, Storable};
 use crate::http::range::Part;
-use crate::http::{Fields, Framing, Status};
+use crate::http::{BodyLength, Fields, Status};
 use crate::proxy::origin::pool::OriginConnection;
 use crate::reactor::{Token, Wake};
 
@@ -19,7 +19,7 @@ pub(crate) struct ResponseMeta {
     /// Start line and fields, without the empty line.
     pub(crate) head: Fields,
     /// The framing of the content by the origin.
-    pub(crate) framing: Framing,
+    pub(crate) body_length: BodyLength,
     /// The rules for sharing and storing the response, or the reason against storing it.
     pub(crate) storing: Result<Storable, NotStored>,
     /// The part of the content that will arrive, if not all of it. The head is that of the whole.
