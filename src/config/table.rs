@@ -393,7 +393,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "group",
         "NAME",
-        "Only group to run with (only with --user) [default: the groups of that user]",
+        "Group to run with, and no other (only with --user) [default: the groups of that user]",
         |o, text| named(&mut o.group, text, "a group's name or number"),
         |o| o.group.iter().cloned().collect(),
     ),

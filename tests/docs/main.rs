@@ -49,7 +49,7 @@ fn the_options_are_those_of_the_command() {
 
 #[test]
 fn the_limits_are_those_of_the_proxy() {
-    let mut table = "| limit | default | why |\n|---|---|---|\n".to_owned();
+    let mut table = "| limit | default | meaning |\n|---|---|---|\n".to_owned();
     for (name, value, reason) in Limits::default().table() {
         writeln!(table, "| `{name}` | `{value}` | {} |", cell(reason)).unwrap();
     }
@@ -162,7 +162,7 @@ fn tests_that_the_threat_model_names_exist() {
         rows += 1;
     }
     assert!(rows > 20, "the tables are read: {rows} rows");
-    assert!(known.contains("basic_beyond_this_machine_is_warned_of"));
+    assert!(known.contains("basic_on_a_reachable_listener_causes_a_warning"));
 }
 
 #[test]

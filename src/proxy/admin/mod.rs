@@ -103,7 +103,8 @@ impl AdminServer {
     ) {
         let Some(listener) = self.listeners.get_mut(id) else { return };
         let mut accepted = Vec::new();
-        let _: Accepted = listener.socket.accept(reactor, usize::MAX, &mut accepted); // retries by itself
+        // The outcome needs no action: the listener retries by itself.
+        let _: Accepted = listener.socket.accept(reactor, usize::MAX, &mut accepted);
         reactor.set_deadline(id.token(), listener.socket.next_deadline());
         let protocol = listener.protocol;
         for newcomer in accepted {

@@ -257,7 +257,7 @@ impl Explainer {
         self.record.add(TraceEvent::Looked(match upgrades {
             true => would(&Lookup::<()>::Miss(MissReason::Method)),
             false if barred => {
-                "would fetch it: the stored response is from an address that this client may not reach"
+                "would fetch it: the stored response is from an address denied to this client"
             }
             false => would(&found),
         }));

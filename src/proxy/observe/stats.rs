@@ -80,12 +80,12 @@ impl Stats {
             ),
             gauge(
                 "hit_ratio",
-                "Requests answered from the cache, as a fraction of those answered from the cache or an origin.",
+                "Fraction of requests answered from the cache rather than from an origin.",
                 ratio(hits.0, all.0),
             ),
             gauge(
                 "hit_ratio_bytes",
-                "Bytes of content sent from the cache, as a fraction of those sent from the cache or an origin.",
+                "Fraction of content bytes sent from the cache rather than from an origin.",
                 ratio(hits.1, all.1),
             ),
             counter(

@@ -1,4 +1,4 @@
-//! Listeners for clients: opened, or taken over.
+//! Opening of listeners for clients.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,7 +10,8 @@ use super::Worker;
 use super::listener::ClientListener;
 
 impl Worker {
-    /// Listens at an endpoint, such as an address; says which address that is, if the port was 0.
+    /// Listens at an endpoint, such as an address. Returns the address, whose port the system has
+    /// chosen if it was 0.
     ///
     /// # Errors
     /// As `bind(2)`.
@@ -29,10 +30,10 @@ impl Worker {
         Ok(address)
     }
 
-    /// Serves a listener that was opened elsewhere.
+    /// Serves a listener that the embedder has opened. Returns its address.
     ///
     /// # Errors
-    /// If it cannot be registered.
+    /// Fails if the listener cannot be registered with the reactor.
     pub fn listen_on(
         &mut self,
         reactor: &mut Reactor<Mail>,
@@ -46,7 +47,7 @@ impl Worker {
         Ok(address)
     }
 
-    /// Takes `address` for one it listens on, which is no destination.
+    /// Treats `address` as one of this proxy's listeners, which are denied as destinations.
     pub fn add_local_listener(&mut self, address: SocketAddr) {
         self.shared.interfaces.add_listener(address);
     }
