@@ -2,7 +2,6 @@
 //! complete.
 
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::Object;
@@ -61,7 +60,7 @@ impl FetchPlan {
     pub(super) fn fetch_request(
         self,
         query: Query,
-        head: Rc<RequestHead>,
+        head: Arc<RequestHead>,
         client: SocketAddr,
     ) -> FetchRequest {
         FetchRequest {

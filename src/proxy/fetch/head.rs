@@ -1,6 +1,5 @@
 //! Head: receives the response's head, and decides once how the response is used.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -213,6 +212,6 @@ fn switch(
     let Attempt { connection, input, .. } = *attempt;
     let response = fetch.response(&mut cx.shared.responses);
     response.switched = Some((connection, input.into_rest()));
-    response.publish(FetchResult::Switched(Rc::new(fields)), cx.reactor);
+    response.publish(FetchResult::Switched(Arc::new(fields)), cx.reactor);
     Next::Done(State::Finished)
 }

@@ -1,7 +1,6 @@
 //! Requests as clients hand them to a fetch.
 
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{CacheKey, Object, Presented};
@@ -15,10 +14,10 @@ use super::RangeFill;
 /// A request to be fetched.
 #[derive(Debug)]
 pub(crate) struct FetchRequest {
-    pub(crate) head: Rc<RequestHead>,
+    pub(crate) head: Arc<RequestHead>,
     /// The request as the cache compares it.
     pub(crate) presented: Presented,
-    pub(crate) route: Rc<Route>,
+    pub(crate) route: Arc<Route>,
     pub(crate) key: CacheKey,
     pub(crate) client: SocketAddr,
     /// Stored responses to be validated: the origin may confirm one of them (304).

@@ -1,7 +1,6 @@
 //! A response in flight: the meeting point of its fetch and the clients that wait for it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{NotStored, Object, OriginFailure, Storable};
@@ -31,14 +30,14 @@ pub(crate) struct ResponseMeta {
 #[derive(Clone, Debug)]
 pub(crate) enum FetchResult {
     /// A response, whose content follows in the body.
-    Response(Rc<ResponseMeta>),
+    Response(Arc<ResponseMeta>),
     /// The stored response, which the origin has validated (304). Unless `shared`, only the client
     /// of the fetch may receive it.
     Stored { object: Arc<Object>, shared: bool },
     /// A stale response, since the origin has failed.
     Stale { object: Arc<Object>, failure: OriginFailure },
     /// The head of a 101. The client takes over the connection.
-    Switched(Rc<Fields>),
+    Switched(Arc<Fields>),
 }
 
 impl FetchResult {
