@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use tidegate::access::{
-    DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, RuleSet, Scheme, read_rules,
+    DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, RuleSet, read_rules,
 };
+use tidegate::http::Scheme;
 
 fn main() {
     divan::main();

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use tidegate::access::{
     Denial, DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, Rule, RuleOption,
-    RuleSet, Scheme, read_rules,
+    RuleSet, read_rules,
 };
+use tidegate::http::Scheme;
 
 /// Limit of the lines that are checked one by one.
 const MANY: usize = 64;

@@ -4,37 +4,11 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use crate::http::list;
+use crate::http::{Scheme, list};
 
 use super::net::Cidr;
 use super::ports::Ports;
 use super::special::AddressClass;
-
-/// Scheme of the requested URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// `http://`.
-    Http,
-    /// `https://`, which clients request by CONNECT.
-    Https,
-}
-
-impl Scheme {
-    /// Returns the scheme's name, as rules spell it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
-
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// Properties of a request that are known before its destination is checked.
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,7 @@ mod spelling;
 mod targets;
 mod within;
 
-pub use condition::{Conditions, RequestContext, Scheme};
+pub use condition::{Conditions, RequestContext};
 pub use denial::Denial;
 pub use destination::{DestinationPolicy, DestinationRule};
 pub use local_addresses::LocalAddresses;

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::condition::{RequestContext, Scheme};
+use crate::http::Scheme;
+
+use super::condition::RequestContext;
 use super::denial::Denial;
 use super::destination::DestinationPolicy;
 use super::local_addresses::LocalAddresses;

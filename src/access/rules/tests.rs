@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::access::{
     Denial, DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, RuleOption,
-    RuleSet, RuleSource, Scheme, read_rules,
+    RuleSet, RuleSource, read_rules,
 };
+use crate::http::Scheme;
 
 fn asker(method: &str) -> RequestContext<'_> {
     let client = IpAddr::from([127, 0, 0, 1]);

@@ -2,7 +2,7 @@
 
 use crate::access::Host;
 use crate::cache::PurgeScope;
-use crate::http::Authority;
+use crate::http::{Authority, Scheme};
 
 /// The target of a purge, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,16 +52,14 @@ fn normalized(url: &str, reverse: bool) -> Result<String, String> {
         ));
     }
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let scheme = scheme.to_ascii_lowercase();
-    let default_port = match scheme.as_str() {
-        "http" => 80,
-        "https" => 443,
-        _ => return Err(format!("'{url}' does not begin with http:// or https://")),
+    let Some(scheme) = Scheme::named(scheme) else {
+        return Err(format!("'{url}' does not begin with http:// or https://"));
     };
+    let default_port = scheme.default_port();
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (authority, _) = normalized_authority(authority, Some(default_port), reverse)?;
     let slash = if path.starts_with('/') { "" } else { "/" };
-    Ok([&scheme, "://", &authority, slash, path].concat())
+    Ok([scheme.name(), "://", &authority, slash, path].concat())
 }
 
 /// Returns host and port as they stand in keys, and the port unless it is absent or the default.

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::access::{RequestContext, Scheme};
-use crate::http::{Method, RequestHead, Status};
+use crate::access::RequestContext;
+use crate::http::{Method, RequestHead, Scheme, Status};
 use crate::proxy::error::ExchangeError;
 use crate::time::Now;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::Host;
-use crate::http::{Form, Method, RequestHead};
+use crate::http::{Form, Method, RequestHead, Scheme};
 use crate::proxy::error::{ExchangeError, NotSupported};
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::trace_event::TraceEvent;
@@ -28,30 +28,32 @@ pub(super) fn forward(
         (Form::Authority | Form::Absolute, Some(authority)) => authority,
         _ => return unserved(NotSupported::OriginForm),
     };
-    if !connect && !request.scheme().eq_ignore_ascii_case("http") {
-        let https = request.scheme().eq_ignore_ascii_case("https");
-        return unserved(if https { NotSupported::Https } else { NotSupported::Scheme });
+    match Scheme::named(request.scheme()) {
+        _ if connect => {}
+        Some(Scheme::Http) => {}
+        Some(Scheme::Https) => return unserved(NotSupported::Https),
+        None => return unserved(NotSupported::Scheme),
     }
     let Ok(host) = Host::parse(authority.host) else { return unserved(NotSupported::Host) };
     record.trace(|| TraceEvent::Read(authority.host.to_owned(), host.clone()));
-    let port = authority.port.unwrap_or(80);
+    let port = authority.port.unwrap_or(Scheme::Http.default_port());
     let asker = record.asker(request);
     let judged = settings.destinations.check_request(&asker, &host, port, interfaces.known()?);
     let judgement = judged.map_err(ExchangeError::Denied)?;
     if let Some(rule) = judgement.reported() {
         record.add(TraceEvent::Reported(rule.clone()));
     }
-    let text = authority_text(&host, port, (!connect).then_some(80));
+    let text = authority_text(&host, port, (!connect).then_some(Scheme::Http.default_port()));
     let (uri, span) = if connect {
         (Arc::from(text.as_str()), 0..text.len())
     } else {
-        target_uri("http", &text, request.path_and_query())
+        target_uri(Scheme::Http, &text, request.path_and_query())
     };
     record.add(TraceEvent::Routed(Arc::clone(&uri)));
     let route = Route {
         target: asks_about_all(request).then(|| "*".to_owned()),
         host_field: None,
-        origin: OriginKey { authority: text.into() },
+        origin: OriginKey { scheme: Scheme::Http, authority: text.into() },
         host,
         port,
         uri,

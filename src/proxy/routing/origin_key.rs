@@ -1,10 +1,13 @@
-//! Keys of origins, under which idle connections are kept.
+//! Keys of origins, by which idle connections are found.
 
 use std::sync::Arc;
 
-/// An origin. All connections with the same key are interchangeable.
+use crate::http::Scheme;
+
+/// An origin (RFC 9110 §4.3.1), as far as its connections are concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct OriginKey {
-    /// Host and port, the host in lower case.
+    pub(crate) scheme: Scheme,
+    /// Host in lower case, and the port unless it is the scheme's default port.
     pub(crate) authority: Arc<str>,
 }

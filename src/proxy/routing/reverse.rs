@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth;
-use crate::http::{Authority, Form, Method, Name, RequestHead};
+use crate::http::{Authority, Form, Method, Name, RequestHead, Scheme};
 use crate::proxy::auth::path_of;
 use crate::proxy::error::{ExchangeError, NotSupported};
 use crate::proxy::settings::origin::ReverseOrigin;
@@ -24,9 +24,12 @@ pub(super) fn to_origin(
         return Err(ExchangeError::NotSupported(NotSupported::Connect));
     }
     if request.form() == Form::Absolute {
-        let is = |scheme| request.scheme().eq_ignore_ascii_case(scheme);
-        let as_asked = is("http") || (behind.https && is("https"));
-        if !as_asked {
+        let used = match Scheme::named(request.scheme()) {
+            Some(Scheme::Http) => true,
+            Some(Scheme::Https) => behind.https,
+            None => false,
+        };
+        if !used {
             return Err(ExchangeError::NotSupported(NotSupported::Misdirected));
         }
     }
@@ -36,9 +39,12 @@ pub(super) fn to_origin(
     let authority = |value| Authority::parse(value).ok();
     let asked =
         request.authority().or_else(|| request.fields().get(Name::Host).and_then(authority));
-    let host = asked.map_or_else(|| origin.authority.to_string(), |asked| normalized(&asked, 80));
-    let (scheme, port) = if behind.https { ("https", 443) } else { ("http", 80) };
-    let public = behind.host.map(|public| normalized(&public, port));
+    let host = asked.map_or_else(
+        || origin.authority.to_string(),
+        |asked| normalized(&asked, Scheme::Http.default_port()),
+    );
+    let scheme = if behind.https { Scheme::Https } else { Scheme::Http };
+    let public = behind.host.map(|public| normalized(&public, scheme.default_port()));
     let (uri, span) =
         target_uri(scheme, public.as_deref().unwrap_or(&host), request.path_and_query());
     let target = match request.form() {
@@ -47,7 +53,7 @@ pub(super) fn to_origin(
         _ => Some([origin.prefix.as_str(), &uri[span.end..]].concat()),
     };
     Ok(Route {
-        origin: OriginKey { authority: Arc::clone(&origin.authority) },
+        origin: OriginKey { scheme: origin.scheme, authority: Arc::clone(&origin.authority) },
         host: origin.host.clone(),
         port: origin.port,
         target,

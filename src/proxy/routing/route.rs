@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::access::{Host, RuleDecision, RuleRef};
+use crate::http::Scheme;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
 
@@ -72,12 +73,12 @@ impl Route {
 
 /// Returns the URI, and the range of its authority. A missing path is `/` (RFC 9110 §4.2.3).
 pub(super) fn target_uri(
-    scheme: &str,
+    scheme: Scheme,
     authority: &str,
     path_and_query: &str,
 ) -> (Arc<str>, Range<usize>) {
     let slash = if path_and_query.starts_with('/') { "" } else { "/" };
-    let uri = [scheme, "://", authority, slash, path_and_query].concat();
-    let start = scheme.len() + "://".len();
+    let uri = [scheme.name(), "://", authority, slash, path_and_query].concat();
+    let start = scheme.name().len() + "://".len();
     (uri.into(), start..start + authority.len())
 }

@@ -4,17 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::Host;
-use crate::http::Authority;
+use crate::http::{Authority, Scheme};
 use crate::proxy::address_text::AddressText;
 
 /// The origin of a reverse proxy: `--to http://host:port/prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReverseOrigin {
+    /// The scheme, which is `http`.
+    pub scheme: Scheme,
     /// The host to resolve or connect to.
     pub host: Host,
     /// The port.
     pub port: u16,
-    /// Host and port, the port only if it is not 80.
+    /// Host and port, the port only if it is not the scheme's default port.
     pub authority: Arc<str>,
     /// The path put before the path of every request: empty, or beginning with `/` and not ending
     /// in `/`.
@@ -27,6 +29,7 @@ impl ReverseOrigin {
     /// # Errors
     /// Returns the reason, for the operator, if the URL is not that of an origin.
     pub fn parse(url: &str) -> Result<Self, String> {
+        let scheme = Scheme::Http;
         let lower = url.to_ascii_lowercase();
         if lower.starts_with("https://") {
             return Err("origins behind TLS are not supported by this version; use http://".into());
@@ -42,9 +45,9 @@ impl ReverseOrigin {
         let parsed = Authority::parse(authority.as_bytes());
         let parsed = parsed.map_err(|_| format!("'{authority}' is not HOST or HOST:PORT"))?;
         let host = Host::parse(parsed.host).map_err(|error| format!("'{authority}': {error}"))?;
-        let port = parsed.port.unwrap_or(80);
-        let authority = authority_text(&host, port, Some(80)).into();
-        Ok(Self { host, port, authority, prefix: path.trim_end_matches('/').to_owned() })
+        let port = parsed.port.unwrap_or(scheme.default_port());
+        let authority = authority_text(&host, port, Some(scheme.default_port())).into();
+        Ok(Self { scheme, host, port, authority, prefix: path.trim_end_matches('/').to_owned() })
     }
 }
 
