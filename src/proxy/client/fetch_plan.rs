@@ -65,6 +65,7 @@ impl FetchPlan {
     ) -> FetchRequest {
         FetchRequest {
             head,
+            facts: query.facts,
             presented: query.presented,
             route: query.route,
             key: query.key,

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use crate::cache::{Lookup as Found, MissReason, Object, ServeDecision};
-use crate::http::hop;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::fetch::request::FetchRequest;
-use crate::proxy::fetch::rewrite_request;
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::observe::outcome::{Forwarded, Outcome};
 use crate::proxy::transfer::pending_response::PendingResponse;
@@ -31,8 +29,7 @@ pub(super) fn lookup(
     if cx.shared.settings.status_key {
         exchange.cache_status.key = Some(Arc::clone(query.key.shared_uri()));
     }
-    let upgrades = rewrite_request::upgrade_of(&exchange.request, &cx.shared.settings).is_some();
-    let found = match upgrades {
+    let found = match query.facts.upgrade.is_some() {
         true => Found::Miss(MissReason::Method),
         false => cx.shared.cache.look_up(&query.key, &mut query.presented, cx.reactor.now().mono),
     };
@@ -114,8 +111,8 @@ fn join(
     exchange.cache_status.collapsed = true;
     exchange.cache_status.forwarded = Some(Forwarded::Missing(MissReason::Uri));
     exchange.record.forwarded = exchange.cache_status.forwarded;
-    let Query { route, key, presented, failed_joins: failed } = query;
-    let join = Some(Box::new(Join { key, presented, early: unsent, failed }));
+    let Query { route, facts, key, presented, failed_joins: failed } = query;
+    let join = Some(Box::new(Join { facts, key, presented, early: unsent, failed }));
     Ok(Next::Go(State::Wait(Wait { route, reading: Reading { response, reader }, join })))
 }
 
@@ -139,7 +136,7 @@ fn fetch(
     exchange.record.outcome = if passes { Outcome::Pass } else { Outcome::Miss };
     exchange.cache_status.collapsed = false;
     let token = connection.token;
-    connection.binds_origins |= hop::authenticates_connection(exchange.request.fields());
+    connection.binds_origins |= query.facts.authenticates_connection;
     let head = Arc::clone(&exchange.request);
     let mut request = plan.fetch_request(query, head, connection.address);
     request.validate.retain(|object| cx.shared.may_reuse(&route, object.origin_address));

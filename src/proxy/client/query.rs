@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cache::{CacheKey, Presented};
+use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
 
 use super::context::ClientCx;
@@ -15,6 +16,7 @@ pub(super) const MAX_FAILED_JOINS: u32 = 2;
 /// A request as the cache is asked about it.
 pub(super) struct Query {
     pub(super) route: Arc<Route>,
+    pub(super) facts: RequestFacts,
     pub(super) key: CacheKey,
     pub(super) presented: Presented,
     /// Number of joined fetches that could not answer the request.
@@ -27,13 +29,14 @@ impl Query {
         let Lookup { route, failed_join } = lookup;
         match failed_join {
             Some(join) => {
-                let Join { key, presented, failed, .. } = *join;
-                Self { route, key, presented, failed_joins: failed }
+                let Join { facts, key, presented, failed, .. } = *join;
+                Self { route, facts, key, presented, failed_joins: failed }
             }
             None => {
+                let facts = RequestFacts::of(&exchange.request, &cx.shared.settings);
                 let key = cx.shared.cache.keys().key(&route.uri);
                 let presented = cx.shared.present(&exchange.request);
-                Self { route, key, presented, failed_joins: 0 }
+                Self { route, facts, key, presented, failed_joins: 0 }
             }
         }
     }

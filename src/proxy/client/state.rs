@@ -6,6 +6,7 @@ use crate::auth::VerifyId;
 use crate::cache::{CacheKey, Object, Presented};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::origin::dial::Dial;
+use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::representation::StreamedRepresentation;
 use crate::proxy::transfer::send_buffer::TransferCoding;
@@ -66,6 +67,7 @@ pub(super) struct Lookup {
 /// A request that has joined the fetch of another one.
 #[derive(Debug)]
 pub(super) struct Join {
+    pub(super) facts: RequestFacts,
     pub(super) key: CacheKey,
     pub(super) presented: Presented,
     /// True if the client has joined before the request was sent to the origin.

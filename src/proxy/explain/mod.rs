@@ -14,13 +14,13 @@ use crate::cache::{Lookup, MissReason, ServeDecision};
 use crate::http::{Method, RequestHead, ServerCodec, ServerEvent};
 use crate::proxy::auth::path_of;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::fetch::rewrite_request;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::trace_event::{Permit, Stored, TraceEvent};
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing;
 use crate::proxy::routing::decision::Routed;
+use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
 use crate::proxy::shared::Shared;
 use crate::reactor::{Driven, Reactor, Token};
@@ -257,7 +257,7 @@ impl Explainer {
             }
             Lookup::InFlight { .. } | Lookup::Miss(_) => false,
         };
-        let upgrades = rewrite_request::upgrade_of(request.head(), &shared.settings).is_some();
+        let upgrades = RequestFacts::of(request.head(), &shared.settings).upgrade.is_some();
         self.record.add(TraceEvent::Looked(match upgrades {
             true => would(&Lookup::<()>::Miss(MissReason::Method)),
             false if barred => {

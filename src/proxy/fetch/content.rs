@@ -6,7 +6,7 @@ use std::task::Poll;
 use crate::http::{ClientEvent, Fields, ParseError};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::FetchTimer;
-use crate::proxy::transfer::body::{self, Retention, receive_into};
+use crate::proxy::transfer::body::{Retention, receive_into};
 use crate::proxy::transfer::pending_response::FetchResult;
 
 use super::attempt::{Attempt, Sending};
@@ -135,8 +135,7 @@ fn complete(
     if fill::next_gap(fetch, cx)? {
         return Ok(AfterContent::AskAgain);
     }
-    let body = &mut fetch.response(&mut cx.shared.responses).body;
-    body.finish(body::State::Complete(trailers), cx.reactor);
+    fetch.response(&mut cx.shared.responses).finish(trailers, cx.reactor);
     Ok(AfterContent::Done)
 }
 

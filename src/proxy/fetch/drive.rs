@@ -3,7 +3,7 @@
 use crate::cache::OriginFailure;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::FetchTimer;
-use crate::proxy::transfer::body::{self, Retention};
+use crate::proxy::transfer::body::Retention;
 use crate::reactor::Wake;
 
 use super::RangeFill;
@@ -123,9 +123,7 @@ impl Fetch {
         if unreachable && !self.has_result(cx) {
             self.publish_fallback(OriginFailure::Unreachable, cx);
         }
-        let body = &mut self.response(&mut cx.shared.responses).body;
-        body.finish(body::State::Failed(error.clone()), cx.reactor);
-        body.stop_retaining(); // readers still get the content received before
+        self.response(&mut cx.shared.responses).fail(error.clone(), cx.reactor);
         cx.shared.account(self.response);
         self.release(state, cx);
     }

@@ -17,8 +17,7 @@ use super::state::{Fetch, State};
 
 /// Ends a fetch whose response is complete.
 pub(super) fn end(fetch: &mut Fetch, state: State, cx: &mut FetchCx<'_>) {
-    let body = &mut fetch.response(&mut cx.shared.responses).body;
-    body.finish(body::State::Complete(None), cx.reactor); // unless its content has finished it
+    fetch.response(&mut cx.shared.responses).finish(None, cx.reactor); // unless its content has
     store(fetch, |_| true, cx);
     let state = match state {
         State::Content(attempt) => return_connection(fetch, attempt, cx),

@@ -199,10 +199,9 @@ fn switch(
 ) -> Next {
     let settings = Arc::clone(&cx.shared.settings);
     let switched = hop::upgrade(head.version(), head.fields()).unwrap_or_default();
-    let asked = rewrite_request::upgrade_of(&fetch.request.head, &settings);
     let sent = attempt.has_sent_request();
     let agreed = |asked: &&str| sent && switched.eq_ignore_ascii_case(asked.as_bytes());
-    let Some(protocol) = asked.filter(agreed) else {
+    let Some(protocol) = fetch.request.facts.upgrade.as_deref().filter(agreed) else {
         return Next::Fail(State::Head(attempt), ExchangeError::UnaskedUpgrade);
     };
     let now = cx.reactor.now();

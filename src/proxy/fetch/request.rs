@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::{CacheKey, Object, Presented};
 use crate::http::{BodyLength, RequestHead};
+use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::Body;
 use crate::reactor::{Id, Token};
@@ -15,6 +16,7 @@ use super::RangeFill;
 #[derive(Debug)]
 pub(crate) struct FetchRequest {
     pub(crate) head: Arc<RequestHead>,
+    pub(crate) facts: RequestFacts,
     /// The request as the cache compares it.
     pub(crate) presented: Presented,
     pub(crate) route: Arc<Route>,

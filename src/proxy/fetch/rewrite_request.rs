@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cache::Object;
-use crate::http::hop::{self, ConnectionOptions, Protocol, max_forwards};
+use crate::http::hop::{self, ConnectionOptions, max_forwards};
 use crate::http::{
     BodyLength, Field, Fields, HeadWriter, Method, Name, RequestHead, Version, claims,
 };
@@ -39,7 +39,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
         }
         None => {}
     }
-    if let Some(protocol) = upgrade_of(request, settings) {
+    if let Some(protocol) = &fetch.facts.upgrade {
         head.field("Connection", b"Upgrade").field("Upgrade", protocol.as_bytes());
     } else if hop::takes_trailers(request.version(), fields) && !fetch.old_origin {
         head.field("Connection", b"TE").field("TE", b"trailers");
@@ -103,18 +103,6 @@ fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Se
     let retrieves = matches!(method, Method::Get | Method::Head);
     let claims = claims::is_claim(name) || (retrieves && claims::overrides_method(name));
     behind.is_trusted() || !claims
-}
-
-/// Returns the protocol of an upgrade that is forwarded: WebSocket, which is requested by a GET
-/// without content (RFC 6455 §4.1), or a protocol that the operator allows.
-pub(crate) fn upgrade_of<'a>(request: &RequestHead, settings: &'a Settings) -> Option<&'a str> {
-    let asked = hop::upgrade(request.version(), request.fields())?;
-    let plain = request.method() == Method::Get && !request.body_length().has_content();
-    if asked.eq_ignore_ascii_case(b"websocket") {
-        return plain.then_some("websocket");
-    }
-    let allowed = settings.upgrades.iter().find(|protocol| protocol.is_named(asked));
-    allowed.map(Protocol::as_str)
 }
 
 /// Writes `Max-Forwards`, decremented on TRACE and OPTIONS and unchanged on other methods (RFC 9110

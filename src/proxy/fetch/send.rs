@@ -2,7 +2,6 @@
 
 use std::task::Poll;
 
-use crate::http::hop;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::body;
@@ -24,7 +23,7 @@ pub(super) fn send(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchC
         return Next::Go(State::Gather(upload, Some(attempt)));
     }
     send_continue(fetch, cx);
-    if hop::authenticates_connection(fetch.request.head.fields()) {
+    if fetch.request.facts.authenticates_connection {
         attempt.connection.bound_to = fetch.request.bound_to;
     }
     let settings = &cx.shared.settings;

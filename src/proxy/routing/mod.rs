@@ -6,6 +6,7 @@ pub(super) mod decision;
 mod forward;
 pub(crate) mod interface_cache;
 pub(crate) mod origin_key;
+pub(super) mod request_facts;
 mod reverse;
 pub(super) mod route;
 

@@ -1,4 +1,9 @@
-//! A response in flight: the meeting point of its fetch and the clients that wait for it.
+//! A response in flight: the meeting point of its writer and the clients that wait for it.
+//!
+//! Today each writer is a fetch. Whatever else can respond, such as a file or an application, does it
+//! by the same few calls, and clients do not see the difference: `publish_interim` any number of times,
+//! `begin` once, content into the [`Body`], and `finish` or `fail`; or `publish` in place of a response
+//! of its own.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -6,10 +11,11 @@ use std::sync::Arc;
 use crate::cache::{NotStored, Object, OriginFailure, Storable};
 use crate::http::range::Part;
 use crate::http::{BodyLength, Fields, Status};
+use crate::proxy::error::ExchangeError;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::reactor::{Token, Wake};
 
-use super::body::{Body, Retention};
+use super::body::{Body, Retention, State};
 
 /// The head of a response as it is forwarded, and the scope in which it may be shared.
 #[derive(Clone, Debug)]
@@ -17,7 +23,7 @@ pub(crate) struct ResponseMeta {
     pub(crate) status: Status,
     /// Start line and fields, without the empty line.
     pub(crate) head: Fields,
-    /// The framing of the content by the origin.
+    /// The length of the content, as far as the head tells.
     pub(crate) body_length: BodyLength,
     /// The rules for sharing and storing the response, or the reason against storing it.
     pub(crate) storing: Result<Storable, NotStored>,
@@ -72,10 +78,10 @@ pub(crate) struct PendingResponse {
 }
 
 impl PendingResponse {
-    /// Creates the response of `fetch`, without a result yet.
-    pub(crate) fn new(fetch: Token, retain: Retention, window: u64) -> Self {
+    /// Creates the response of `writer`, without a result yet.
+    pub(crate) fn new(writer: Token, retain: Retention, window: u64) -> Self {
         Self {
-            body: Body::new(fetch, None, retain, window),
+            body: Body::new(writer, None, retain, window),
             result: None,
             interims: Vec::new(),
             object: None,
@@ -94,14 +100,45 @@ impl PendingResponse {
         let (kept, passing) = self.body.holds();
         (kept.try_into().unwrap_or(usize::MAX), passing.try_into().unwrap_or(usize::MAX))
     }
+}
 
-    pub(crate) fn publish(&mut self, brought: FetchResult, wake: &mut impl Wake) {
-        self.result = Some(brought);
-        self.body.wake_readers(wake);
-    }
-
+/// The writer's side.
+impl PendingResponse {
+    /// Publishes an interim response to the client of the writer.
     pub(crate) fn publish_interim(&mut self, head: Fields, wake: &mut impl Wake) {
         self.interims.push(head);
         self.body.wake_readers(wake);
+    }
+
+    /// Publishes the head of a response, whose content follows in the body. Content that may not be
+    /// stored is dropped once it was read.
+    pub(crate) fn begin(&mut self, meta: ResponseMeta, wake: &mut impl Wake) {
+        if let Some(part) = meta.part {
+            self.body.begin_at(part.first);
+        }
+        let end = meta.part.map(|part| part.end);
+        self.body.set_length(end.or(meta.body_length.known()));
+        if meta.storing.is_err() {
+            self.body.stop_retaining();
+        }
+        self.publish(FetchResult::Response(Arc::new(meta)), wake);
+    }
+
+    /// Publishes the result.
+    pub(crate) fn publish(&mut self, result: FetchResult, wake: &mut impl Wake) {
+        self.result = Some(result);
+        self.body.wake_readers(wake);
+    }
+
+    /// Ends the content. Has no effect if the response has ended already.
+    pub(crate) fn finish(&mut self, trailers: Option<Fields>, wake: &mut impl Wake) {
+        self.body.finish(State::Complete(trailers), wake);
+    }
+
+    /// Ends the response in failure, which all readers see. Readers still get the content received
+    /// before.
+    pub(crate) fn fail(&mut self, error: ExchangeError, wake: &mut impl Wake) {
+        self.body.finish(State::Failed(error), wake);
+        self.body.stop_retaining();
     }
 }
