@@ -8,6 +8,7 @@ pub(super) mod auth;
 mod client;
 mod environment;
 pub(super) mod error;
+mod error_text;
 mod explain;
 mod fetch;
 mod mail;
