@@ -107,7 +107,7 @@ pub fn storable(request: &mut Presented, response: &Response<'_>) -> Result<Stor
     match request.head().method() {
         // Content of a GET may have a meaning, and is not part of the key.
         Method::Get if !request.head().framing().has_content() => still_storable(request, response),
-        Method::Post if response.is_what_a_get_brings() => still_storable(request, response),
+        Method::Post if response.represents_target() => still_storable(request, response),
         _ => Err(NotStored::Method),
     }
 }
