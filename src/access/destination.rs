@@ -224,7 +224,8 @@ mod tests {
         };
         let check = |rules: &[&str], host: &str, to: &str| {
             let host = Host::parse(host).unwrap();
-            let checked = policy(rules).check_dial(&host, to.parse().unwrap(), &local, |_, _| false);
+            let checked =
+                policy(rules).check_dial(&host, to.parse().unwrap(), &local, |_, _| false);
             checked.map_or_else(|denial| denial.rule(), |()| "allowed".into())
         };
         assert_eq!(check(&[], "h", "93.184.216.34:80"), "destination-own");

@@ -27,7 +27,9 @@ impl LocalAddresses {
     pub fn listens_at(&self, to: SocketAddr) -> bool {
         let mut same_port = self.listeners.iter().filter(|listener| listener.port() == to.port());
         same_port.any(|listener| {
-            embedded_addresses(to.ip()).into_iter().any(|embedded| self.reaches(embedded, listener.ip()))
+            embedded_addresses(to.ip())
+                .into_iter()
+                .any(|embedded| self.reaches(embedded, listener.ip()))
         })
     }
 

@@ -73,7 +73,9 @@ impl Targets {
     /// and the addresses that it embeds.
     pub(super) fn find(&self, host: &Host, addresses: &[IpAddr]) -> Option<Fit<'_>> {
         let (named, within) = match host.name() {
-            Some(name) => (self.find_name(name), self.within.find(name, addresses).map(Fit::within)),
+            Some(name) => {
+                (self.find_name(name), self.within.find(name, addresses).map(Fit::within))
+            }
             None => (self.find_any(), None),
         };
         let ranges = addresses.iter().filter_map(|&address| self.ranges.find(address));

@@ -47,8 +47,8 @@ pub(crate) enum ExchangeError {
     DnsFailure(String),
     /// The host name was not resolved in time, with the reason if the client may know it.
     DnsTimeout(Option<String>),
-    /// No connection was established. `told` is true if the client may know the address.
-    Connect { to: SocketAddr, told: bool, kind: io::ErrorKind },
+    /// No connection was established. `disclosed` is true if the client may know the address.
+    Connect { to: SocketAddr, disclosed: bool, kind: io::ErrorKind },
     /// No connection was established in time.
     ConnectTimeout,
     /// The origin closed or reset the connection before its response was complete.

@@ -25,8 +25,8 @@ impl fmt::Display for ExchangeError {
                 return write!(f, "the host name cannot be resolved: {error}.");
             }
             Self::DnsTimeout(why) => return write_dns_timeout(f, why.as_deref()),
-            Self::Connect { to, told, kind } => {
-                return write_connect_failure(f, told.then_some(*to), *kind);
+            Self::Connect { to, disclosed, kind } => {
+                return write_connect_failure(f, disclosed.then_some(*to), *kind);
             }
             Self::BadResponse(refusal) => {
                 return write!(f, "the origin's response is malformed: {}.", refusal.text());

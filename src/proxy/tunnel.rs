@@ -129,7 +129,9 @@ impl Tunnel {
         let checked =
             rules.check_request(&context, host, self.route.port, interfaces).and_then(|decision| {
                 let origin = self.record.origin.map(|origin| origin.ip());
-                origin.map_or(Ok(None), |origin| rules.check_address(&decision, host, origin, interfaces))
+                origin.map_or(Ok(None), |origin| {
+                    rules.check_address(&decision, host, origin, interfaces)
+                })
             });
         checked.map(drop).map_err(ExchangeError::Denied)
     }

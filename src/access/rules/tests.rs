@@ -202,7 +202,8 @@ fn undecided_rules_precede_the_deciding_rule() {
 #[test]
 fn only_allow_rules_exempt_a_port() {
     let local = LocalAddresses::default();
-    let at = |policy: &DestinationPolicy, address| check_at(policy, ("a.test", 22), address, &local);
+    let at =
+        |policy: &DestinationPolicy, address| check_at(policy, ("a.test", 22), address, &local);
     let allows = in_file("allow 198.41.0.0/24 port=22");
     assert_eq!(at(&allows, "198.41.0.4"), None);
     assert_eq!(at(&allows, "93.184.216.34").unwrap(), "port");

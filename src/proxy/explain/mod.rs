@@ -208,7 +208,8 @@ impl Explainer {
         let depends = route.decision.as_ref().is_some_and(RuleDecision::depends_on_address);
         let (mut allowed, mut denied) = (Vec::new(), None);
         for &address in addresses {
-            let checked = route.check_address(address, &shared.settings, &shared.origins.interfaces);
+            let checked =
+                route.check_address(address, &shared.settings, &shared.origins.interfaces);
             let class = AddressClass::of(address);
             match checked {
                 Ok(reported) => {

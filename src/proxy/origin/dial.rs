@@ -91,8 +91,8 @@ impl Dial {
             // The operator has chosen the origin of a reverse proxy; clients are not told its
             // address.
             Err(ConnectError::Failed(to, error)) => {
-                let (told, kind) = (self.route.decision.is_some(), error.kind());
-                Err(ExchangeError::Connect { to, told, kind })
+                let (disclosed, kind) = (self.route.decision.is_some(), error.kind());
+                Err(ExchangeError::Connect { to, disclosed, kind })
             }
             Err(ConnectError::NoAddress) => Err(ExchangeError::DnsFailure("no address".into())),
         })
@@ -202,11 +202,11 @@ impl Dial {
             return if late { Poll::Ready(Err(timeout)) } else { Poll::Pending };
         };
         // Clients of a reverse proxy are not told about name servers, either.
-        let told = self.route.decision.is_some();
+        let disclosed = self.route.decision.is_some();
         Poll::Ready(answer.map_err(|error| match error {
             NameError::Overloaded => ExchangeError::Overloaded,
-            NameError::TimedOut(why) => ExchangeError::DnsTimeout(told.then_some(why)),
-            NameError::Unanswered(_) if !told => ExchangeError::DnsFailure("no answer".into()),
+            NameError::TimedOut(why) => ExchangeError::DnsTimeout(disclosed.then_some(why)),
+            NameError::Unanswered(_) if !disclosed => ExchangeError::DnsFailure("no answer".into()),
             error => ExchangeError::DnsFailure(error.to_string()),
         }))
     }
