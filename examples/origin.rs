@@ -152,7 +152,7 @@ impl Client {
         self.input.drain(..used);
         match event {
             Some(ServerEvent::Request(head)) => {
-                let complete = !head.framing().has_content();
+                let complete = !head.body_length().has_content();
                 if head.fields().has(Name::Expect) {
                     self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }

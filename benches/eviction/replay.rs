@@ -1,6 +1,5 @@
 //! Replay of requests through the cache alone.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -111,7 +110,7 @@ pub fn samples() -> Samples {
     let contents = (0..trace::CLASSES).map(content).collect();
     let now = VirtualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)).now();
     let weights = Vec::new();
-    let request = KeyBuilder::new([1, 2]).present(&Rc::new(*request));
+    let request = KeyBuilder::new([1, 2]).present(&Arc::new(*request));
     let mut samples = Samples { request, response: *response, now, contents, weights };
     let overhead = samples.overhead();
     samples.weights = (0..trace::CLASSES).map(|c| samples.object(c).weight() + overhead).collect();

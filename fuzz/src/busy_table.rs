@@ -1,7 +1,6 @@
 //! Fetches in flight and stored responses of one key, compared with a naive cache that searches
 //! everything.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -40,7 +39,7 @@ impl Ask {
         }
         let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
         match ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default()) {
-            Ok((_, Some(ServerEvent::Request(head)))) => keys.present(&Rc::new(*head)),
+            Ok((_, Some(ServerEvent::Request(head)))) => keys.present(&Arc::new(*head)),
             other => panic!("{other:?}"),
         }
     }

@@ -1,6 +1,6 @@
 //! Fields that control the cache: any doubt makes a response less cacheable.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use sfv::{Dictionary, Parser};
@@ -132,7 +132,7 @@ fn request(data: &[u8], rules: RequestRules) -> Option<Presented> {
         Ok((used, Some(ServerEvent::Request(head)))) if used == text.len() => {
             let mut keys = KeyBuilder::new([1, 2]);
             keys.set_request_rules(rules);
-            Some(keys.present(&Rc::new(*head)))
+            Some(keys.present(&Arc::new(*head)))
         }
         _ => None,
     }

@@ -28,14 +28,14 @@ pub fn rules(text: &[u8]) {
             if let Ok(plain) = text.parse::<IpAddr>() {
                 assert_eq!(address, plain, "the usual spelling keeps its meaning");
             }
-            check_judgement(&host, address);
+            check_decision(&host, address);
         }
     }
 }
 
 /// Addresses that are not global are denied, on this machine and on one without addresses.
 /// IPv4-mapped addresses are classified as the IPv4 address.
-fn check_judgement(host: &Host, address: IpAddr) {
+fn check_decision(host: &Host, address: IpAddr) {
     let policy = DestinationPolicy::default();
     let class = AddressClass::of(address);
     let checked = policy.check_special_address(host, address);

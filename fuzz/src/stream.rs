@@ -303,12 +303,12 @@ fn check_order(run: &Run) {
         match event {
             Event::Request(head) => {
                 assert!(open.is_none(), "a message ends before the next begins");
-                open = head.framing().has_content().then_some(head.framing().length());
+                open = head.body_length().has_content().then_some(head.body_length().known());
                 length = 0;
             }
             Event::Response(head) => {
                 assert!(open.is_none(), "a message ends before the next begins");
-                open = Some(head.framing().length());
+                open = Some(head.body_length().known());
                 length = 0;
             }
             Event::Interim(head) => {

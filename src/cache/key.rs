@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
@@ -88,8 +87,8 @@ impl KeyBuilder {
 
     /// Presents a request to the cache, under the current rules.
     #[must_use]
-    pub fn present(&self, request: &Rc<RequestHead>) -> Presented {
-        Presented::new(Rc::clone(request), self.request_rules, self.hasher)
+    pub fn present(&self, request: &Arc<RequestHead>) -> Presented {
+        Presented::new(Arc::clone(request), self.request_rules, self.hasher)
     }
 
     /// Returns two numbers derived from `text` and the secret, which no client can predict.

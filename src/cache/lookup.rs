@@ -114,7 +114,7 @@ pub(super) fn may_join(request: &Presented) -> bool {
     let (head, control) = (request.head(), request.control());
     head.method() == Method::Get
         && !control.no_store
-        && !head.framing().has_content()
+        && !head.body_length().has_content()
         && !head.fields().has(Name::Authorization)
         && !cond::has_write_precondition(head.fields())
 }

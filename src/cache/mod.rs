@@ -178,7 +178,7 @@ impl<F: Copy> Cache<F> {
         match request.head().method() {
             _ if !self.is_on() => Some(MissReason::Bypass),
             // Content may select another response than the URI alone does.
-            _ if request.head().framing().has_content() => Some(MissReason::Method),
+            _ if request.head().body_length().has_content() => Some(MissReason::Method),
             Method::Get | Method::Head => None,
             _ => Some(MissReason::Method),
         }

@@ -1,7 +1,7 @@
 //! Request and response heads, immutable and with the bytes received.
 
+use super::body_length::BodyLength;
 use super::fields::{Fields, Span};
-use super::framing::{self, Framing};
 use super::method::Method;
 use super::name::Name;
 use super::status::Status;
@@ -16,7 +16,7 @@ pub struct RequestHead {
     pub(super) target: Target,
     pub(super) version: Version,
     pub(super) fields: Fields,
-    pub(super) framing: Framing,
+    pub(super) body_length: BodyLength,
 }
 
 impl RequestHead {
@@ -82,15 +82,15 @@ impl RequestHead {
     pub fn without(&self, id: Name) -> Self {
         debug_assert!(!matches!(id, Name::Host | Name::ContentLength | Name::TransferEncoding));
         // The start line keeps its place, so the spans of method and target remain valid.
-        let Self { method, method_name, target, version, framing, .. } = *self;
+        let Self { method, method_name, target, version, body_length, .. } = *self;
         let fields = self.fields.without(id);
-        Self { method, method_name, target, version, fields, framing }
+        Self { method, method_name, target, version, fields, body_length }
     }
 
-    /// Returns the framing of the content.
+    /// Returns the length of the content, as far as the head tells.
     #[must_use]
-    pub const fn framing(&self) -> Framing {
-        self.framing
+    pub const fn body_length(&self) -> BodyLength {
+        self.body_length
     }
 
     /// Returns the length of the head as received, in bytes.
@@ -112,7 +112,8 @@ pub struct ResponseHead {
     pub(super) status: Status,
     pub(super) reason: Span,
     pub(super) fields: Fields,
-    pub(super) framing: Framing,
+    pub(super) body_length: BodyLength,
+    pub(super) is_coded: bool,
 }
 
 impl ResponseHead {
@@ -140,17 +141,17 @@ impl ResponseHead {
         &self.fields
     }
 
-    /// Returns the framing of the content.
+    /// Returns the length of the content, as far as the head tells.
     #[must_use]
-    pub const fn framing(&self) -> Framing {
-        self.framing
+    pub const fn body_length(&self) -> BodyLength {
+        self.body_length
     }
 
     /// Returns true if the content has a transfer coding other than `chunked` that clients may be
     /// able to decode.
     #[must_use]
-    pub fn is_coded(&self) -> bool {
-        self.framing == Framing::Close && framing::is_coded(&self.fields)
+    pub const fn is_coded(&self) -> bool {
+        self.is_coded
     }
 
     /// Returns the length of the head as received, in bytes.

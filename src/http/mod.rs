@@ -9,12 +9,13 @@
 //! Requests are never repaired. Responses are repaired only where RFC 9112 asks that of a proxy,
 //! while they are parsed.
 
+mod body_length;
 pub mod claims;
 pub mod cond;
 pub mod date;
+mod decimal;
 mod field_names;
 mod fields;
-mod framing;
 mod h1;
 mod head;
 pub mod hop;
@@ -29,13 +30,14 @@ mod status;
 mod target;
 mod version;
 
+pub use body_length::BodyLength;
 pub use field_names::FieldNames;
 pub use fields::{Field, Fields};
-pub use framing::Framing;
 pub use h1::chunked::{Chunked, ChunkedDecoder, write_chunk_size};
 pub use h1::client::{ClientCodec, ClientEvent};
 pub use h1::encode::{HeadWriter, write_last_chunk};
 pub(crate) use h1::encode::{push_decimal, push_via};
+pub use h1::framing::Framing;
 pub use h1::parse::{HeadLimits, MAX_FIELDS};
 pub use h1::server::{ServerCodec, ServerEvent};
 pub use head::{RequestHead, ResponseHead};

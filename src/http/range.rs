@@ -1,8 +1,8 @@
 //! Byte ranges (RFC 9110 §14).
 
 use super::cond::Validators;
+use super::decimal::decimal;
 use super::fields::Fields;
-use super::framing::decimal;
 use super::list::Elements;
 use super::name::Name;
 

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::access::RuleSet;
@@ -183,7 +182,7 @@ impl Shared {
     }
 
     /// Returns a request in the form in which the cache compares it.
-    pub(super) fn present(&self, request: &Rc<RequestHead>) -> Presented {
+    pub(super) fn present(&self, request: &Arc<RequestHead>) -> Presented {
         self.cache.keys().present(request)
     }
 

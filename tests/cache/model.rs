@@ -1,6 +1,5 @@
 //! A cache with one stored response, and the outcome of one lookup.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -108,7 +107,7 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
 
 /// Presents a request to the cache: `METHOD` and field lines, separated by ` | `.
 pub(crate) fn present(text: &str) -> Presented {
-    keys().present(&Rc::new(read_request(text)))
+    keys().present(&Arc::new(read_request(text)))
 }
 
 /// Parses a request: `METHOD` and field lines, separated by ` | `.

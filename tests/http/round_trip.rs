@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tidegate::http::{
-    Chunked, ChunkedDecoder, Fields, Framing, HeadLimits, HeadWriter, Status, Version,
+    BodyLength, Chunked, ChunkedDecoder, Fields, HeadLimits, HeadWriter, Status, Version,
     write_chunk_size, write_last_chunk,
 };
 
@@ -39,7 +39,7 @@ proptest! {
         prop_assert_eq!(head.method_name(), method);
         prop_assert_eq!(head.target(), target);
         prop_assert_eq!(head.version(), Version::Http11);
-        prop_assert_eq!(head.framing(), length.map_or(Framing::None, Framing::Length));
+        prop_assert_eq!(head.body_length(), length.map_or(BodyLength::None, BodyLength::Known));
         let mut expected = vec![("Host".to_owned(), b"h.test".to_vec())];
         expected.extend(lines);
         expected.extend(length.map(|n| ("Content-Length".to_owned(), n.to_string().into_bytes())));

@@ -1,7 +1,7 @@
 //! Shared helpers: messages, and the events parsed from them.
 
 use tidegate::http::{
-    ClientCodec, ClientEvent, Fields, HeadLimits, Method, Name, ParseError, RequestHead,
+    ClientCodec, ClientEvent, Fields, Framing, HeadLimits, Method, Name, ParseError, RequestHead,
     ResponseHead, ServerCodec, ServerEvent,
 };
 
@@ -43,6 +43,20 @@ pub(crate) fn response_to(method: Method, bytes: &[u8]) -> Result<ResponseHead, 
     };
     assert_eq!(used, bytes.len(), "the stream holds only the head");
     Ok(*head)
+}
+
+/// Returns the framing of the only request in `bytes`, which are its head.
+pub(crate) fn request_framing(bytes: &[u8]) -> Result<Framing, ParseError> {
+    let mut codec = ServerCodec::new();
+    codec.decode(bytes, &HeadLimits::default())?;
+    Ok(codec.framing())
+}
+
+/// Returns the framing of the only response in `bytes`, which are its head, to a request with `method`.
+pub(crate) fn response_framing(method: Method, bytes: &[u8]) -> Result<Framing, ParseError> {
+    let mut codec = ClientCodec::new(method);
+    codec.decode(bytes, &HeadLimits::default())?;
+    Ok(codec.framing())
 }
 
 /// Parses the head of the only response in `bytes`, to GET.

@@ -126,7 +126,7 @@ impl OriginConnection {
         let (used, event) = decoded.expect("the proxy sent a malformed request");
         match event {
             Some(ServerEvent::Request(head)) => {
-                let complete = !head.framing().has_content();
+                let complete = !head.body_length().has_content();
                 self.request = Some(head);
                 if complete {
                     self.answer(reactor, plans, rng);

@@ -6,7 +6,6 @@
 
 use std::hash::Hasher;
 use std::ops::Range;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
@@ -45,7 +44,7 @@ impl Default for RequestRules {
 /// A request presented to the cache (RFC 9111 §4).
 #[derive(Clone, Debug)]
 pub struct Presented {
-    head: Rc<RequestHead>,
+    head: Arc<RequestHead>,
     control: RequestControl,
     rules: RequestRules,
     hasher: SipHasher13,
@@ -65,7 +64,7 @@ struct Canonical {
 }
 
 impl Presented {
-    pub(crate) fn new(head: Rc<RequestHead>, rules: RequestRules, hasher: SipHasher13) -> Self {
+    pub(crate) fn new(head: Arc<RequestHead>, rules: RequestRules, hasher: SipHasher13) -> Self {
         let mut control = RequestControl::of(head.fields());
         if rules.ignore_no_cache {
             control.accept_without_validation();
@@ -172,7 +171,7 @@ impl Presented {
             self.text.clear();
         }
         let start = self.text.len();
-        let head = Rc::clone(&self.head);
+        let head = Arc::clone(&self.head);
         write_value(&head, name, &mut self.text);
         let value = start..self.text.len();
         let hash = self.hash(&self.text[value.clone()]);
@@ -230,7 +229,7 @@ mod tests {
         let mut keys = KeyBuilder::new([1, 2]);
         keys.set_request_rules(rules);
         match ServerCodec::new().decode(text.as_bytes(), &HeadLimits::default()) {
-            Ok((_, Some(ServerEvent::Request(head)))) => keys.present(&Rc::new(*head)),
+            Ok((_, Some(ServerEvent::Request(head)))) => keys.present(&Arc::new(*head)),
             other => panic!("{other:?}"),
         }
     }

@@ -106,7 +106,9 @@ impl Storable {
 pub fn storable(request: &mut Presented, response: &Response<'_>) -> Result<Storable, NotStored> {
     match request.head().method() {
         // Content of a GET may have a meaning, and is not part of the key.
-        Method::Get if !request.head().framing().has_content() => still_storable(request, response),
+        Method::Get if !request.head().body_length().has_content() => {
+            still_storable(request, response)
+        }
         Method::Post if response.represents_target() => still_storable(request, response),
         _ => Err(NotStored::Method),
     }

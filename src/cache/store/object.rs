@@ -146,7 +146,7 @@ impl Object {
         let fields = request.fields();
         if self.incompletable.get().is_some()
             || request.method() != Method::Get
-            || request.framing().has_content()
+            || request.body_length().has_content()
             || cond::is_conditional(fields)
             || cond::has_write_precondition(fields)
         {

@@ -129,7 +129,7 @@ impl Purge {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use crate::cache::{
@@ -210,7 +210,7 @@ mod tests {
             let head = format!("GET {uri} HTTP/1.1\r\nHost: x\r\n\r\n");
             match ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default()) {
                 Ok((_, Some(ServerEvent::Request(head)))) => {
-                    self.cache.keys().present(&Rc::new(*head))
+                    self.cache.keys().present(&Arc::new(*head))
                 }
                 other => panic!("{other:?}"),
             }

@@ -105,7 +105,7 @@ fn hash(tag: EntityTag<'_>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
+    use std::sync::Arc;
 
     use super::*;
     use crate::cache::Cache;
@@ -125,7 +125,7 @@ mod tests {
             let head = format!("GET / HTTP/1.1\r\nHost: h\r\nAccept: {n}\r\n\r\n");
             let decoded = ServerCodec::new().decode(head.as_bytes(), &HeadLimits::default());
             let Ok((_, Some(ServerEvent::Request(request)))) = decoded else { panic!("{head}") };
-            let mut request = cache.keys().present(&Rc::new(*request));
+            let mut request = cache.keys().present(&Arc::new(*request));
             let mut fields = Fields::default();
             fields.push(b"Vary", b"Accept");
             fields.push(b"Cache-Control", b"max-age=60");

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use crate::http::fields::Fields;
-use crate::http::framing::Framing;
 use crate::http::head::{RequestHead, ResponseHead};
 use crate::http::name::Name;
 use crate::http::parse_error::ParseError;
 
 use super::chunked::{Chunked, ChunkedDecoder};
+use super::framing::Framing;
 use super::parse::{self, HeadLimits};
 
 /// Decoder that follows content as it is received, and finds its end.
@@ -37,12 +37,12 @@ pub(super) enum BodyStep {
 }
 
 impl BodyDecoder {
-    pub(super) fn of_request(head: &RequestHead) -> Self {
-        Self::new(head.framing(), ChunkedDecoder::new(), head.fields())
+    pub(super) fn of_request(head: &RequestHead, framing: Framing) -> Self {
+        Self::new(framing, ChunkedDecoder::new(), head.fields())
     }
 
-    pub(super) fn of_response(head: &ResponseHead) -> Self {
-        Self::new(head.framing(), ChunkedDecoder::of_response(), head.fields())
+    pub(super) fn of_response(head: &ResponseHead, framing: Framing) -> Self {
+        Self::new(framing, ChunkedDecoder::of_response(), head.fields())
     }
 
     fn new(framing: Framing, decoder: ChunkedDecoder, fields: &Fields) -> Self {

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use crate::http::fields::Fields;
-use crate::http::framing::{Framing, announces_content, announces_forbidden_content};
 use crate::http::head::ResponseHead;
 use crate::http::hop::ConnectionOptions;
 use crate::http::method::Method;
@@ -11,6 +10,7 @@ use crate::http::parse_error::ParseError;
 use crate::http::status::Status;
 
 use super::body::{BodyDecoder, BodyStep};
+use super::framing::{Framing, announces_content, announces_forbidden_content};
 use super::parse::{self, HeadLimits, Scanner, Section};
 
 /// An event in the stream from an origin.
@@ -31,6 +31,7 @@ pub enum ClientEvent {
 #[derive(Clone, Debug)]
 pub struct ClientCodec {
     state: State,
+    framing: Framing,
     /// Method of the request that is being answered. It decides if the response has content.
     method: Method,
     reusable: bool,
@@ -53,7 +54,14 @@ impl ClientCodec {
     /// Creates a decoder for the response to a request with `method`.
     #[must_use]
     pub const fn new(method: Method) -> Self {
-        Self { state: HEAD, method, reusable: false, doubtful: false, announced: false }
+        Self {
+            state: HEAD,
+            framing: Framing::None,
+            method,
+            reusable: false,
+            doubtful: false,
+            announced: false,
+        }
     }
 
     /// Decodes `input` up to the next event. Returns the number of bytes used, and the event.
@@ -71,8 +79,9 @@ impl ClientCodec {
             State::Head(scanner) => {
                 let Some(length) = scanner.scan(input, limits)? else { return Ok((0, None)) };
                 let has_folds = scanner.has_folds();
-                let head = parse::response(&input[..length], has_folds, self.method, limits)?;
-                Ok((length, Some(self.take_head(head))))
+                let (head, framing) =
+                    parse::response(&input[..length], has_folds, self.method, limits)?;
+                Ok((length, Some(self.take_head(head, framing))))
             }
             State::Body(body) => {
                 let (used, step) = body.decode(input, limits)?;
@@ -90,7 +99,8 @@ impl ClientCodec {
         }
     }
 
-    fn take_head(&mut self, head: ResponseHead) -> ClientEvent {
+    fn take_head(&mut self, head: ResponseHead, framing: Framing) -> ClientEvent {
+        self.framing = framing;
         let status = head.status();
         self.doubtful |= announces_forbidden_content(status, head.fields());
         let switches = status == Status::SWITCHING_PROTOCOLS
@@ -99,12 +109,18 @@ impl ClientCodec {
             self.state = HEAD;
             return ClientEvent::Interim(Box::new(head));
         }
-        let ends_by_itself = head.framing() != Framing::Close && !switches && !self.doubtful;
+        let ends_by_itself = framing != Framing::Close && !switches && !self.doubtful;
         self.reusable =
             ends_by_itself && ConnectionOptions::of(head.version(), head.fields()).persistent;
-        self.announced = head.framing() == Framing::None && announces_content(head.fields());
-        self.state = State::Body(BodyDecoder::of_response(&head));
+        self.announced = framing == Framing::None && announces_content(head.fields());
+        self.state = State::Body(BodyDecoder::of_response(&head, framing));
         ClientEvent::Response(Box::new(head))
+    }
+
+    /// Returns the framing of the response whose head was decoded last.
+    #[must_use]
+    pub const fn framing(&self) -> Framing {
+        self.framing
     }
 
     /// Handles the end of the origin's stream. Returns the end of the response if nothing of it is

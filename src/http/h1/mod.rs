@@ -4,5 +4,6 @@ mod body;
 pub(super) mod chunked;
 pub(super) mod client;
 pub(super) mod encode;
+pub(super) mod framing;
 pub(super) mod parse;
 pub(super) mod server;

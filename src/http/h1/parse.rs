@@ -8,7 +8,6 @@ use std::mem::MaybeUninit;
 use crate::http::claims;
 use crate::http::field_names::FieldNames;
 use crate::http::fields::{Fields, Lines, Span};
-use crate::http::framing;
 use crate::http::head::{RequestHead, ResponseHead};
 use crate::http::list::is_token_byte;
 use crate::http::method::Method;
@@ -18,6 +17,8 @@ use crate::http::status::Status;
 use crate::http::target::{Authority, Target};
 use crate::http::version::Version;
 use crate::work;
+
+use super::framing::{self, Framing};
 
 /// Maximum number of field lines that a limit can allow.
 pub const MAX_FIELDS: usize = 512;
@@ -205,7 +206,10 @@ impl Scanner {
 type Headers<'h, 'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
 
 /// Parses a complete request head, with its empty line.
-pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, ParseError> {
+pub(super) fn request(
+    bytes: &[u8],
+    limits: &HeadLimits,
+) -> Result<(RequestHead, Framing), ParseError> {
     work::count(2 * bytes.len()); // copied, parsed
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
@@ -229,7 +233,8 @@ pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, 
     check_expectation(version, &fields)?;
     check_options(&fields, limits)?;
     let framing = framing::of_request(method, version, &fields)?;
-    Ok(RequestHead { method, method_name, target, version, fields, framing })
+    let body_length = framing.body_length();
+    Ok((RequestHead { method, method_name, target, version, fields, body_length }, framing))
 }
 
 /// Parses a complete response head, with its empty line, as the response to a request with
@@ -240,7 +245,7 @@ pub(super) fn response(
     has_folds: bool,
     method: Method,
     limits: &HeadLimits,
-) -> Result<ResponseHead, ParseError> {
+) -> Result<(ResponseHead, Framing), ParseError> {
     work::count(3 * bytes.len()); // copied, searched for folds, parsed
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
@@ -268,7 +273,9 @@ pub(super) fn response(
     }
     check_options(&fields, limits)?;
     let framing = framing::of_response(method, status, version, &fields)?;
-    Ok(ResponseHead { version, status, reason, fields, framing })
+    let body_length = framing.body_length();
+    let is_coded = framing == Framing::Close && framing::is_coded(&fields);
+    Ok((ResponseHead { version, status, reason, fields, body_length, is_coded }, framing))
 }
 
 /// Parses complete trailers, with their empty line, and omits the fields that `Connection` has

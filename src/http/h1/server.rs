@@ -7,12 +7,13 @@ use crate::http::head::RequestHead;
 use crate::http::parse_error::ParseError;
 
 use super::body::{BodyDecoder, BodyStep};
+use super::framing::Framing;
 use super::parse::{self, HeadLimits, Scanner, Section};
 
 /// An event in the stream from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ServerEvent {
-    /// The head of a request. If its framing says that it has content, [`Content`](Self::Content)
+    /// The head of a request. If it has content, [`Content`](Self::Content)
     /// and [`End`](Self::End) follow; otherwise the request is complete.
     Request(Box<RequestHead>),
     /// Content is at this range of the input.
@@ -28,6 +29,7 @@ pub enum ServerEvent {
 #[derive(Clone, Debug)]
 pub struct ServerCodec {
     state: State,
+    framing: Framing,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ impl ServerCodec {
     /// Creates a decoder at the start of a connection.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: HEAD }
+        Self { state: HEAD, framing: Framing::None }
     }
 
     /// Decodes `input` up to the next event. Returns the number of bytes used, and the event.
@@ -91,9 +93,10 @@ impl ServerCodec {
                 return Ok((start, None));
             };
             if length > 2 {
-                let head = parse::request(&input[start..start + length], limits)?;
-                self.state = match head.framing().has_content() {
-                    true => State::Body(BodyDecoder::of_request(&head)),
+                let (head, framing) = parse::request(&input[start..start + length], limits)?;
+                self.framing = framing;
+                self.state = match head.body_length().has_content() {
+                    true => State::Body(BodyDecoder::of_request(&head, framing)),
                     false => HEAD,
                 };
                 return Ok((start + length, Some(ServerEvent::Request(Box::new(head)))));
@@ -105,6 +108,12 @@ impl ServerCodec {
             *scanner = Scanner::new(Section::RequestHead);
             start += length;
         }
+    }
+
+    /// Returns the framing of the request whose head was decoded last.
+    #[must_use]
+    pub const fn framing(&self) -> Framing {
+        self.framing
     }
 
     /// Returns true if the stream is between two requests. If no input remains, its end loses

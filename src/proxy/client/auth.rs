@@ -1,6 +1,5 @@
 //! Auth: the client's credentials are checked.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::auth::{Accepted, Failure, Request, Side};
@@ -86,8 +85,8 @@ fn admit(exchange: &mut Exchange, accepted: Accepted, side: Side) {
 /// private (RFC 9111 §3.5).
 fn remove_credentials(exchange: &mut Exchange, side: Side) {
     if exchange.request.fields().has(side.credentials()) {
-        exchange.request = Rc::new(exchange.request.without(side.credentials()));
-        exchange.record.request = Some(Rc::clone(&exchange.request));
+        exchange.request = Arc::new(exchange.request.without(side.credentials()));
+        exchange.record.request = Some(Arc::clone(&exchange.request));
     }
 }
 

@@ -1,6 +1,5 @@
 //! Deliver: the head of the response is written, in the form that the client and its request call for.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::Object;
@@ -50,7 +49,7 @@ pub(super) fn deliver(
             let Some(FetchResult::Response(meta)) = &pending.result else {
                 return state(ExchangeError::OriginGone);
             };
-            let meta = Rc::clone(meta);
+            let meta = Arc::clone(meta);
             deliver_pending(reading, form, &meta, exchange, connection, cx)
         }
     }

@@ -1,6 +1,6 @@
 //! Exchanges: a request of a client and its response.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::http::{Method, RequestHead};
 use crate::proxy::error::ExchangeError;
@@ -20,7 +20,7 @@ use super::upload::Upload;
 /// the log.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    pub(super) request: Rc<RequestHead>,
+    pub(super) request: Arc<RequestHead>,
     pub(super) record: ExchangeRecord,
     /// Total of the send buffer when the exchange began, in bytes.
     pub(super) sent_before: u64,

@@ -2,7 +2,6 @@
 //! complete.
 
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::Object;
@@ -61,7 +60,7 @@ impl FetchPlan {
     pub(super) fn fetch_request(
         self,
         query: Query,
-        head: Rc<RequestHead>,
+        head: Arc<RequestHead>,
         client: SocketAddr,
     ) -> FetchRequest {
         FetchRequest {
@@ -113,7 +112,7 @@ fn is_unconditional(query: &Query) -> bool {
     let head = query.presented.head();
     let fields = head.fields();
     head.method() == Method::Get
-        && !head.framing().has_content()
+        && !head.body_length().has_content()
         && !cond::is_conditional(fields)
         && !cond::has_write_precondition(fields)
         && ![Name::IfRange, Name::Authorization].into_iter().any(|name| fields.has(name))

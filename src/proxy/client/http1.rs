@@ -3,7 +3,7 @@
 //! Everything that depends on the version of the client's protocol stands here and in the codec of the
 //! connection; the steps know responses by their status, fields and content.
 
-use crate::http::{Fields, Framing, HeadWriter, Name, ParseError, Version};
+use crate::http::{Fields, HeadWriter, Name, ParseError, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::transfer::pending_response::ResponseMeta;
 use crate::proxy::transfer::send_buffer::TransferCoding;
@@ -30,7 +30,7 @@ pub(super) fn frame(
     if coded && !speaks_http11(version) {
         return Err(ExchangeError::BadResponse(ParseError::UnknownTransferEncoding));
     }
-    if meta.framing == Framing::None || meta.framing.length().is_some() {
+    if meta.body_length.known().is_some() {
         return Ok(TransferCoding::Identity);
     }
     if coded || !speaks_http11(version) {

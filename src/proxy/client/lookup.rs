@@ -1,6 +1,5 @@
 //! Lookup: the response comes from the cache, from a fetch in flight, or from a fetch of its own.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{Lookup as Found, MissReason, Object, ServeDecision};
@@ -83,10 +82,10 @@ fn serve(
     let fresh = decision == ServeDecision::Fresh;
     exchange.record.outcome = if fresh { Outcome::Hit } else { Outcome::Stale };
     exchange.cache_status.hit = true;
-    let route = Rc::clone(&query.route);
+    let route = Arc::clone(&query.route);
     if decision == ServeDecision::WhileRevalidating {
         let plan = FetchPlan::served(&object);
-        let request = plan.fetch_request(query, Rc::clone(&exchange.request), connection.address);
+        let request = plan.fetch_request(query, Arc::clone(&exchange.request), connection.address);
         let request = FetchRequest { background: true, ..request };
         Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);
     }
@@ -131,7 +130,7 @@ fn fetch(
 ) -> Next {
     exchange.cache_status.forwarded = Some(forwarded);
     exchange.record.forwarded = Some(forwarded);
-    let route = Rc::clone(&query.route);
+    let route = Arc::clone(&query.route);
     if query.presented.control().only_if_cached {
         let state = State::Lookup(Lookup { route, failed_join: None });
         return Next::fail(state, ExchangeError::OnlyIfCached);
@@ -141,7 +140,7 @@ fn fetch(
     exchange.cache_status.collapsed = false;
     let token = connection.token;
     connection.binds_origins |= hop::authenticates_connection(exchange.request.fields());
-    let head = Rc::clone(&exchange.request);
+    let head = Arc::clone(&exchange.request);
     let mut request = plan.fetch_request(query, head, connection.address);
     request.validate.retain(|object| cx.shared.may_reuse(&route, object.origin_address));
     request.upload = exchange.upload.begin(&exchange.request, token, cx.shared);

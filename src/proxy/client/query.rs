@@ -1,6 +1,6 @@
 //! Queries to the cache.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::cache::{CacheKey, Presented};
 use crate::proxy::routing::route::Route;
@@ -14,7 +14,7 @@ pub(super) const MAX_FAILED_JOINS: u32 = 2;
 
 /// A request as the cache is asked about it.
 pub(super) struct Query {
-    pub(super) route: Rc<Route>,
+    pub(super) route: Arc<Route>,
     pub(super) key: CacheKey,
     pub(super) presented: Presented,
     /// Number of joined fetches that could not answer the request.

@@ -1,6 +1,6 @@
 //! Receive: the head of a request.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::{ParseError, RequestHead, ServerEvent};
@@ -100,9 +100,9 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
     record.behind = Behind::of(peer.ip(), head.fields(), settings).client;
     let mut persistence = Persistence::of(&head, settings.reverse.is_some());
     persistence.keep_only_if(!cx.shared.draining);
-    let upload = if head.framing().has_content() { Upload::Unread } else { Upload::Done };
-    let request = Rc::new(head);
-    record.request = Some(Rc::clone(&request));
+    let upload = if head.body_length().has_content() { Upload::Unread } else { Upload::Done };
+    let request = Arc::new(head);
+    record.request = Some(Arc::clone(&request));
     connection.timers.stop(ClientTimer::Request);
     connection.input.release(&mut cx.shared.buffers);
     Box::new(Exchange {

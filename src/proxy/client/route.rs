@@ -1,6 +1,5 @@
 //! Route: the destination of a request is decided.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::access::RuleDecision;
@@ -28,7 +27,7 @@ pub(super) fn route(
 ) -> Next {
     let settings = Arc::clone(&cx.shared.settings);
     let limit = settings.limits.upload.map(|bytes| bytes.0);
-    let declared = exchange.request.framing().length();
+    let declared = exchange.request.body_length().known();
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
         return Next::fail(State::Route, ExchangeError::UploadTooLarge);
     }
@@ -51,7 +50,7 @@ pub(super) fn route(
                 return purge(&route.uri, exchange, connection, cx);
             }
             let depends = route.decision.as_ref().is_some_and(RuleDecision::depends_on_address);
-            let route = Rc::new(route);
+            let route = Arc::new(route);
             Next::Go(match depends {
                 true => State::Resolve(connecting(route, connection, cx)),
                 false => State::Lookup(Lookup { route, failed_join: None }),
@@ -59,15 +58,15 @@ pub(super) fn route(
         }
         Ok(Routed::Tunnel(route)) => {
             exchange.record.outcome = Outcome::Tunnel;
-            Next::Go(State::Connect(connecting(Rc::new(route), connection, cx)))
+            Next::Go(State::Connect(connecting(Arc::new(route), connection, cx)))
         }
     }
 }
 
 /// Returns a dial of the route, which has not begun.
-fn connecting(route: Rc<Route>, connection: &Connection, cx: &ClientCx<'_>) -> Connecting {
+fn connecting(route: Arc<Route>, connection: &Connection, cx: &ClientCx<'_>) -> Connecting {
     let (client, settings) = (Some(connection.address), &cx.shared.settings);
-    let dial = Dial::new(connection.token, Rc::clone(&route), client, settings, cx.now());
+    let dial = Dial::new(connection.token, Arc::clone(&route), client, settings, cx.now());
     Connecting { route, dial: Box::new(dial) }
 }
 

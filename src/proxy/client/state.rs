@@ -1,6 +1,5 @@
 //! States of an exchange, and the results of its steps.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::auth::VerifyId;
@@ -52,14 +51,14 @@ pub(super) enum Auth {
 /// A route and the dial that looks its addresses up, or connects to them.
 #[derive(Debug)]
 pub(super) struct Connecting {
-    pub(super) route: Rc<Route>,
+    pub(super) route: Arc<Route>,
     pub(super) dial: Box<Dial>,
 }
 
 /// A request that the cache is to be asked about.
 #[derive(Debug)]
 pub(super) struct Lookup {
-    pub(super) route: Rc<Route>,
+    pub(super) route: Arc<Route>,
     /// Set if the client has left a fetch that it had joined.
     pub(super) failed_join: Option<Box<Join>>,
 }
@@ -78,7 +77,7 @@ pub(super) struct Join {
 /// A pending response that the client waits for.
 #[derive(Debug)]
 pub(super) struct Wait {
-    pub(super) route: Rc<Route>,
+    pub(super) route: Arc<Route>,
     pub(super) reading: Reading,
     /// The join, unless the fetch is the request's own.
     pub(super) join: Option<Box<Join>>,
@@ -88,7 +87,7 @@ pub(super) struct Wait {
 #[derive(Debug)]
 pub(super) enum Delivery {
     /// A stored response for the URI of the route.
-    Stored { object: Arc<Object>, route: Rc<Route> },
+    Stored { object: Arc<Object>, route: Arc<Route> },
     /// A pending response, in the form that answers the request.
     Pending { reading: Reading, form: StreamedRepresentation },
 }

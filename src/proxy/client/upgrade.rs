@@ -1,6 +1,6 @@
 //! Tunnels made of a client connection and an origin connection.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::http::{HeadWriter, Status};
 use crate::proxy::error::ExchangeError;
@@ -26,14 +26,14 @@ pub(super) struct OriginSide {
 /// Joins the client connection with an origin connection. The client receives `head` first; bytes that
 /// either side has sent already follow.
 pub(super) fn open_tunnel(
-    route: Rc<Route>,
+    route: Arc<Route>,
     origin: OriginSide,
     head: Vec<u8>,
     exchange: &Exchange,
     client: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) {
-    let mut route = Rc::unwrap_or_clone(route);
+    let mut route = Arc::unwrap_or_clone(route);
     let is_checked = route.decision.take().is_some();
     let mut record = exchange.record.clone();
     record.outcome = Outcome::Tunnel;

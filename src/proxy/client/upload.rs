@@ -46,7 +46,7 @@ impl Upload {
             return None;
         }
         let limits = &shared.settings.limits;
-        let length = request.framing().length();
+        let length = request.body_length().known();
         let short = length.is_some_and(|length| length <= limits.replay.0);
         let retention = if short { Retention::Full } else { Retention::Window };
         let id = shared.uploads.insert(Body::new(writer, length, retention, limits.window.0));

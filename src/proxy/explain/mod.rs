@@ -5,7 +5,6 @@ pub(super) mod query;
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -49,7 +48,7 @@ pub(super) struct Explainer {
     question: ExplainQuery,
     record: ExchangeRecord,
     /// The request, its route and its name lookup, once it was read and routed.
-    asked: Option<(Rc<RequestHead>, Rc<Route>, Dial)>,
+    asked: Option<(Arc<RequestHead>, Arc<Route>, Dial)>,
 }
 
 impl Explainer {
@@ -88,7 +87,7 @@ impl Explainer {
                 Poll::Ready(addresses) => addresses,
             },
         };
-        let route = Rc::clone(route);
+        let route = Arc::clone(route);
         match addresses.and_then(|addresses| self.check_addresses(&route, &addresses, shared)) {
             Ok(to) => {
                 self.record.add(TraceEvent::Allowed(to));
@@ -114,7 +113,7 @@ impl Explainer {
     /// Reads and routes the request.
     fn ask(&mut self, owner: Token, now: Now, shared: &mut Shared) -> Result<(), ExchangeError> {
         let settings = Arc::clone(&shared.settings);
-        let request = Rc::new(self.read(shared)?);
+        let request = Arc::new(self.read(shared)?);
         if let Some(user) = &self.question.user {
             if let Some(authentication) = shared
                 .authentication
@@ -133,7 +132,7 @@ impl Explainer {
             &settings,
             &shared.origins.interfaces,
         )? {
-            Routed::Fetch(route) | Routed::Tunnel(route) => Rc::new(route),
+            Routed::Fetch(route) | Routed::Tunnel(route) => Arc::new(route),
             Routed::Here => {
                 self.record.add(TraceEvent::Looked("answered by the proxy itself"));
                 self.record.add(TraceEvent::Allowed(Vec::new()));
@@ -141,7 +140,7 @@ impl Explainer {
             }
         };
         self.trace_rules(&request, &route, shared)?;
-        let dial = Dial::new(owner, Rc::clone(&route), None, &settings, now.mono);
+        let dial = Dial::new(owner, Arc::clone(&route), None, &settings, now.mono);
         self.asked = Some((request, route, dial));
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Acquire: gets a connection to the origin, an idle one or a new one.
 
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::proxy::origin::Origins;
@@ -39,7 +39,7 @@ pub(super) fn acquire(fetch: &mut Fetch, dial: Option<Box<Dial>>, cx: &mut Fetch
 fn new_dial(fetch: &Fetch, cx: &FetchCx<'_>) -> Dial {
     let FetchRequest { route, client, .. } = &fetch.request;
     let (settings, now) = (&cx.shared.settings, cx.reactor.now().mono);
-    Dial::new(fetch.token(), Rc::clone(route), Some(*client), settings, now)
+    Dial::new(fetch.token(), Arc::clone(route), Some(*client), settings, now)
 }
 
 fn connected(fetch: &Fetch, connection: OriginConnection, cx: &FetchCx<'_>) -> Next {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::access::AddressClass;
 use crate::cache::Object;
 use crate::http::range::Part;
-use crate::http::{Framing, ParseError, ResponseHead, Status};
+use crate::http::{BodyLength, ParseError, ResponseHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::transfer::pending_response::ResponseMeta;
 
@@ -78,7 +78,7 @@ fn begin(
     let meta = ResponseMeta {
         status: Status::OK,
         head: object.head.clone(),
-        framing: Framing::Length(length),
+        body_length: BodyLength::Known(length),
         storing: storable,
         part: Some(Part { first: fill.first, end: fill.end, length }),
         origin: Some(attempt.connection.address),

@@ -93,7 +93,7 @@ fn to_store(response: &mut PendingResponse) -> Option<Object> {
     }
     let complete = matches!(response.body.state(), body::State::Complete(_));
     let content = response.body.content();
-    let length = meta.framing.length().or(complete.then_some(content.end()))?;
+    let length = meta.body_length.known().or(complete.then_some(content.end()))?;
     let head = rewrite_response::stored_fields(&meta.head, meta.status, length);
     let object = Object::new(meta.status, head, Extents::of(content, length), storable);
     let address = meta.origin.map(|origin| origin.ip());

@@ -50,6 +50,6 @@ pub(super) fn send_continue(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
 
 fn expects_continue(request: &RequestHead) -> bool {
     request.version() == Version::Http11
-        && request.framing().has_content()
+        && request.body_length().has_content()
         && request.fields().has(Name::Expect)
 }

@@ -1,6 +1,5 @@
 //! Head: receives the response's head, and decides once how the response is used.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -151,7 +150,7 @@ fn take_head(
     let meta = ResponseMeta {
         status,
         head: fields,
-        framing: head.framing(),
+        body_length: head.body_length(),
         storing: storable(fetch, attempt, head, cx),
         part: None,
         origin: Some(attempt.connection.address),
@@ -179,7 +178,7 @@ fn storable(
     }
     // Of a part, as much is kept as there is room for.
     let is_part = head.status() == Status::PARTIAL_CONTENT;
-    if !is_part && !cx.shared.cache.accepts_length(head.framing().length().unwrap_or_default()) {
+    if !is_part && !cx.shared.cache.accepts_length(head.body_length().known().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
     if rewrite_request::varies_by_hop(head.fields(), &cx.shared.settings) {
@@ -213,6 +212,6 @@ fn switch(
     let Attempt { connection, input, .. } = *attempt;
     let response = fetch.response(&mut cx.shared.responses);
     response.switched = Some((connection, input.into_rest()));
-    response.publish(FetchResult::Switched(Rc::new(fields)), cx.reactor);
+    response.publish(FetchResult::Switched(Arc::new(fields)), cx.reactor);
     Next::Done(State::Finished)
 }

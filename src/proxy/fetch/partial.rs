@@ -1,7 +1,7 @@
 //! Parts of a representation of which nothing is stored.
 
 use crate::cache::{Content, Extents, NotStored, Object};
-use crate::http::{Framing, Status};
+use crate::http::{BodyLength, Status};
 use crate::proxy::transfer::pending_response::ResponseMeta;
 use crate::proxy::transfer::representation::StreamedRepresentation;
 
@@ -26,9 +26,9 @@ pub(super) fn of_the_whole(meta: ResponseMeta, fetch: &mut Fetch) -> Option<Resp
     let stored = rewrite_response::stored_fields(&head, Status::OK, part.length);
     let nothing = Extents::of(Content::default(), part.length);
     let object = Object::new(Status::OK, stored, nothing, storable.clone());
-    let framing = Framing::Length(part.length);
+    let body_length = BodyLength::Known(part.length);
     let whole =
-        ResponseMeta { status: Status::OK, head, framing, part: Some(wanted), ..meta.clone() };
+        ResponseMeta { status: Status::OK, head, body_length, part: Some(wanted), ..meta.clone() };
     match StreamedRepresentation::of(&fetch.request.head, &whole) {
         Some(form) if form != StreamedRepresentation::Whole && form.lies_in(wanted) => {
             fetch.request.fill = slices.map(|slices| slices.begun(object));

@@ -1,6 +1,6 @@
 //! Publishing a response head to the readers of a fetch.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::http::Method;
 use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
@@ -16,7 +16,7 @@ pub(super) fn publish(fetch: &Fetch, meta: ResponseMeta, cx: &mut FetchCx<'_>) {
         response.body.begin_at(part.first);
     }
     let end = meta.part.map(|part| part.end);
-    response.body.set_length(end.or(meta.framing.length()));
+    response.body.set_length(end.or(meta.body_length.known()));
     match &meta.storing {
         Ok(storable) => cx.shared.cache.selected(fetch.ticket, &storable.selection),
         Err(_) => response.body.stop_retaining(),
@@ -25,5 +25,5 @@ pub(super) fn publish(fetch: &Fetch, meta: ResponseMeta, cx: &mut FetchCx<'_>) {
     if !may_wait && fetch.request.head.method() == Method::Get {
         cx.shared.cache.mark_hit_for_miss(fetch.ticket, now);
     }
-    response.publish(FetchResult::Response(Rc::new(meta)), cx.reactor);
+    response.publish(FetchResult::Response(Arc::new(meta)), cx.reactor);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cache::Object;
 use crate::http::cond::Validators;
 use crate::http::range::{self, ByteRange, Part};
-use crate::http::{Fields, Framing, ResponseHead, Status};
+use crate::http::{BodyLength, Fields, ResponseHead, Status};
 
 /// Gaps that are filled one by one. If there are more, a single range that covers all of them is
 /// requested: each request takes a round trip, and clients choose where the gaps are.
@@ -103,7 +103,7 @@ impl RangeFill {
         let fits = |part: &Part| {
             self.fits(*part)
                 && part.length == object.length()
-                && head.framing() == Framing::Length(part.end - part.first)
+                && head.body_length() == BodyLength::Known(part.end - part.first)
         };
         let same = head.status() == Status::PARTIAL_CONTENT
             && Validators::of(fields).are_strongly(&Validators::of(&object.head));

@@ -1,11 +1,10 @@
 //! Requests as clients hand them to a fetch.
 
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{CacheKey, Object, Presented};
-use crate::http::{Framing, RequestHead};
+use crate::http::{BodyLength, RequestHead};
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::Body;
 use crate::reactor::{Id, Token};
@@ -15,10 +14,10 @@ use super::RangeFill;
 /// A request to be fetched.
 #[derive(Debug)]
 pub(crate) struct FetchRequest {
-    pub(crate) head: Rc<RequestHead>,
+    pub(crate) head: Arc<RequestHead>,
     /// The request as the cache compares it.
     pub(crate) presented: Presented,
-    pub(crate) route: Rc<Route>,
+    pub(crate) route: Arc<Route>,
     pub(crate) key: CacheKey,
     pub(crate) client: SocketAddr,
     /// Stored responses to be validated: the origin may confirm one of them (304).
@@ -47,6 +46,6 @@ impl FetchRequest {
         self.old_origin
             && self.upload.is_some()
             && self.gathered.is_none()
-            && self.head.framing() == Framing::Chunked
+            && self.head.body_length() == BodyLength::Unknown
     }
 }

@@ -73,7 +73,7 @@ pub(super) fn freshen_by_head(
     cx: &mut FetchCx<'_>,
 ) {
     let request = &mut fetch.request;
-    let asks = request.head.method() == Method::Head && !request.head.framing().has_content();
+    let asks = request.head.method() == Method::Head && !request.head.body_length().has_content();
     if !asks || head.status() != Status::OK {
         return;
     }

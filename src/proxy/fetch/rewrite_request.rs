@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::cache::Object;
 use crate::http::hop::{self, ConnectionOptions, Protocol, max_forwards};
-use crate::http::{Field, Fields, Framing, HeadWriter, Method, Name, RequestHead, Version, claims};
+use crate::http::{
+    BodyLength, Field, Fields, HeadWriter, Method, Name, RequestHead, Version, claims,
+};
 use crate::proxy::routing::client_address::Behind;
 use crate::proxy::settings::Settings;
 
@@ -32,7 +34,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
     head.via(request.version(), &settings.via);
     match fetch.gathered {
         Some(length) => _ = head.number("Content-Length", length),
-        None if request.framing() == Framing::Chunked => {
+        None if request.body_length() == BodyLength::Unknown => {
             head.field("Transfer-Encoding", b"chunked");
         }
         None => {}
@@ -64,7 +66,7 @@ fn forward_fields(
                 head.field("Host", route.host_field().as_bytes());
             }
             Name::ContentLength => {
-                head.number("Content-Length", request.framing().length().unwrap_or_default());
+                head.number("Content-Length", request.body_length().known().unwrap_or_default());
             }
             Name::MaxForwards => forward_limit(head, request, &field),
             // HTTP/1.0 does not define expectations: the field is ignored and not forwarded.
@@ -107,7 +109,7 @@ fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Se
 /// without content (RFC 6455 §4.1), or a protocol that the operator allows.
 pub(crate) fn upgrade_of<'a>(request: &RequestHead, settings: &'a Settings) -> Option<&'a str> {
     let asked = hop::upgrade(request.version(), request.fields())?;
-    let plain = request.method() == Method::Get && !request.framing().has_content();
+    let plain = request.method() == Method::Get && !request.body_length().has_content();
     if asked.eq_ignore_ascii_case(b"websocket") {
         return plain.then_some("websocket");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::{Object, OriginFailure, Presented, Response, Ticket};
-use crate::http::{Fields, Framing, Method, Status};
+use crate::http::{BodyLength, Fields, Method, Status};
 use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::shared::Shared;
@@ -194,8 +194,8 @@ impl Fetch {
 
     /// Returns the coding in which the request's content is sent.
     pub(super) fn request_coding(&self) -> TransferCoding {
-        match self.request.head.framing() {
-            Framing::Chunked if self.request.gathered.is_none() => TransferCoding::Chunked,
+        match self.request.head.body_length() {
+            BodyLength::Unknown if self.request.gathered.is_none() => TransferCoding::Chunked,
             _ => TransferCoding::Identity,
         }
     }

@@ -1,7 +1,6 @@
 //! The record of one exchange, for the log, the counters and traces.
 
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::access::{RequestContext, Scheme};
@@ -26,7 +25,7 @@ pub(crate) struct ExchangeRecord {
     /// The authenticated user.
     pub(crate) user: Option<Arc<str>>,
     /// The request head, once it is complete.
-    pub(crate) request: Option<Rc<RequestHead>>,
+    pub(crate) request: Option<Arc<RequestHead>>,
     /// The first line received instead of a valid head, if it may have been meant as HTTP.
     pub(crate) unread: Option<Box<[u8]>>,
     /// The target URI, once the request is routed.

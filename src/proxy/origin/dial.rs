@@ -5,7 +5,6 @@
 //! checked and added when they arrive.
 
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Instant;
@@ -25,7 +24,7 @@ use super::pool::OriginConnection;
 #[derive(Debug)]
 pub(crate) struct Dial {
     owner: Token,
-    route: Rc<Route>,
+    route: Arc<Route>,
     /// The client that the name lookup is charged to, if clients share lookups.
     share: Option<IpAddr>,
     deadline: Instant,
@@ -43,7 +42,7 @@ impl Dial {
     /// Creates a dial on behalf of `client`, or of the operator if that is `None`.
     pub(crate) fn new(
         owner: Token,
-        route: Rc<Route>,
+        route: Arc<Route>,
         client: Option<SocketAddr>,
         settings: &Settings,
         now: Instant,

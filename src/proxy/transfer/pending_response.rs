@@ -1,12 +1,11 @@
 //! A response in flight: the meeting point of its fetch and the clients that wait for it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::{NotStored, Object, OriginFailure, Storable};
 use crate::http::range::Part;
-use crate::http::{Fields, Framing, Status};
+use crate::http::{BodyLength, Fields, Status};
 use crate::proxy::origin::pool::OriginConnection;
 use crate::reactor::{Token, Wake};
 
@@ -19,7 +18,7 @@ pub(crate) struct ResponseMeta {
     /// Start line and fields, without the empty line.
     pub(crate) head: Fields,
     /// The framing of the content by the origin.
-    pub(crate) framing: Framing,
+    pub(crate) body_length: BodyLength,
     /// The rules for sharing and storing the response, or the reason against storing it.
     pub(crate) storing: Result<Storable, NotStored>,
     /// The part of the content that will arrive, if not all of it. The head is that of the whole.
@@ -31,14 +30,14 @@ pub(crate) struct ResponseMeta {
 #[derive(Clone, Debug)]
 pub(crate) enum FetchResult {
     /// A response, whose content follows in the body.
-    Response(Rc<ResponseMeta>),
+    Response(Arc<ResponseMeta>),
     /// The stored response, which the origin has validated (304). Unless `shared`, only the client
     /// of the fetch may receive it.
     Stored { object: Arc<Object>, shared: bool },
     /// A stale response, since the origin has failed.
     Stale { object: Arc<Object>, failure: OriginFailure },
     /// The head of a 101. The client takes over the connection.
-    Switched(Rc<Fields>),
+    Switched(Arc<Fields>),
 }
 
 impl FetchResult {

@@ -125,7 +125,7 @@ impl StreamedRepresentation {
         if !cut {
             return Some(Self::Whole);
         }
-        let length = answer.framing.length()?;
+        let length = answer.body_length.known()?;
         match range::select(fields, &Validators::of(&answer.head), length) {
             Selected::Whole => Some(Self::Whole),
             Selected::Nothing => Some(Self::Unsatisfiable(length)),

@@ -81,9 +81,9 @@ impl Worker {
         self.resume(reactor);
     }
 
-    /// Closes connections that hold memory and whose client makes no progress, until memory is no
-    /// longer exhausted. Those of the clients with the most connections are closed first, and among
-    /// them the ones stalled longest.
+    /// Closes connections that hold memory and whose client makes no progress, at most [`SHED`],
+    /// until memory is no longer exhausted. Those of the clients with the most connections are
+    /// closed first, and among them the ones stalled longest.
     pub(super) fn relieve_memory(&mut self, reactor: &mut Reactor<Mail>) {
         let stalled = self.candidates(
             Client::stalls_until,

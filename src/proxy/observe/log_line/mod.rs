@@ -113,8 +113,8 @@ impl LogLine<'_> {
         out.push('"');
     }
 
-    /// Writes Squid's `logformat squid`: `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a
-    /// %mt`.
+    /// Writes Squid's format `squid`:
+    /// `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt`.
     fn squid(&self, out: &mut String) {
         let record = self.record;
         push_seconds(out, record.started.since_epoch() + self.elapsed());

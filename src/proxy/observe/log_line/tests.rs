@@ -1,6 +1,6 @@
 //! Bytes of a peer never forge a line, a column, or a control sequence of a terminal.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -164,7 +164,7 @@ proptest! {
         let field = |bytes: &[u8]| bytes.iter().copied().filter(|b| !b.is_ascii_control()).collect::<Vec<u8>>();
         let mut record = record();
         let request = request(&target, &field(&referer), &field(&agent)).expect("a request");
-        record.request = Some(Rc::new(request));
+        record.request = Some(Arc::new(request));
         record.user = Some(String::from_utf8_lossy(&user).into());
         let media_type: Vec<u8> = media_type.into_iter().filter(|byte| !b"; \t".contains(byte)).collect();
         record.media_type = (!media_type.is_empty()).then(|| media_type.into());

@@ -3,13 +3,15 @@
 
 use crate::work;
 
-use super::fields::Fields;
-use super::list::is_token;
-use super::method::Method;
-use super::name::Name;
-use super::parse_error::ParseError;
-use super::status::Status;
-use super::version::Version;
+use crate::http::body_length::BodyLength;
+use crate::http::decimal::decimal;
+use crate::http::fields::Fields;
+use crate::http::list::is_token;
+use crate::http::method::Method;
+use crate::http::name::Name;
+use crate::http::parse_error::ParseError;
+use crate::http::status::Status;
+use crate::http::version::Version;
 
 /// Framing of a message's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,20 +27,13 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// Returns the length of the content, if it is known in advance.
-    #[must_use]
-    pub const fn length(self) -> Option<u64> {
+    /// Returns the length of the content, as far as the head tells.
+    pub(super) const fn body_length(self) -> BodyLength {
         match self {
-            Self::None => Some(0),
-            Self::Length(length) => Some(length),
-            Self::Chunked | Self::Close => None,
+            Self::None => BodyLength::None,
+            Self::Length(length) => BodyLength::Known(length),
+            Self::Chunked | Self::Close => BodyLength::Unknown,
         }
-    }
-
-    /// Returns true unless the content is known to be empty.
-    #[must_use]
-    pub const fn has_content(self) -> bool {
-        !matches!(self, Self::None | Self::Length(0))
     }
 }
 
@@ -56,7 +51,7 @@ pub(super) fn of_request(
         Coding::Other => return Err(ParseError::UnknownTransferEncoding),
         Coding::None => content_length(fields)?.map_or(Framing::None, Framing::Length),
     };
-    if framing.has_content() && matches!(method, Method::Trace | Method::Connect) {
+    if framing.body_length().has_content() && matches!(method, Method::Trace | Method::Connect) {
         return Err(ParseError::Content);
     }
     Ok(framing)
@@ -180,15 +175,4 @@ fn content_length(fields: &Fields) -> Result<Option<u64>, ParseError> {
     // 2^63 - 1 exceeds any real content and leaves room for sums.
     let length = decimal(value).filter(|&length| length <= i64::MAX.cast_unsigned());
     length.map(Some).ok_or(ParseError::ContentLength)
-}
-
-/// Parses a number of digits only: no sign, no white space.
-pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |sum, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
-    })
 }
