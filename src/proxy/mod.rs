@@ -8,7 +8,6 @@ pub(super) mod auth;
 mod client;
 mod environment;
 pub(super) mod error;
-mod error_text;
 mod explain;
 mod fetch;
 mod mail;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::access::Denial;
 use crate::auth::ChallengeReason;
 
-use super::error::{ExchangeError, NotSupported};
+use super::{ExchangeError, NotSupported};
 
 /// The error and its remedy, as sentences for the content of the response.
 impl fmt::Display for ExchangeError {

@@ -1,5 +1,7 @@
 //! Errors of exchanges, with their statuses, log words and texts for clients.
 
+mod text;
+
 use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
