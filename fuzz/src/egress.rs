@@ -61,13 +61,13 @@ fn set(text: &[u8]) -> Option<DestinationPolicy> {
 
 /// The first rule that matches decides.
 fn compare(all: &DestinationPolicy, each: &[DestinationPolicy], host: &Host, address: IpAddr) {
-    let own = LocalAddresses::default();
+    let local = LocalAddresses::default();
     let fits = |rule: &&DestinationPolicy| {
-        rule.rule_for(&asker(), (host, 80), Some(address), &own).is_some()
+        rule.rule_for(&asker(), (host, 80), Some(address), &local).is_some()
     };
-    let first = each.iter().find(fits).map(|rule| judge(rule, host, address, &own));
+    let first = each.iter().find(fits).map(|rule| check(rule, host, address, &local));
     // Without a matching rule, the request is denied by its port or address, or by the default.
-    let together = judge(all, host, address, &own);
+    let together = check(all, host, address, &local);
     match first {
         Some(Ok(())) => assert!(together.is_ok(), "{host} {address}: {together:?}"),
         Some(Err(_)) | None => assert!(together.is_err(), "{host} {address}"),
@@ -75,14 +75,14 @@ fn compare(all: &DestinationPolicy, each: &[DestinationPolicy], host: &Host, add
 }
 
 /// Checks a request for `host`, which has the given address.
-pub(crate) fn judge(
+pub(crate) fn check(
     policy: &DestinationPolicy,
     host: &Host,
     address: IpAddr,
-    own: &LocalAddresses,
+    local: &LocalAddresses,
 ) -> Result<(), Denial> {
-    let judgement = policy.check_request(&asker(), host, 80, own)?;
-    policy.judge(&judgement, host, address, own).map(drop)
+    let decision = policy.check_request(&asker(), host, 80, local)?;
+    policy.check_address(&decision, host, address, local).map(drop)
 }
 
 fn asker() -> RequestContext<'static> {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use tidegate::access::{AddressClass, DestinationPolicy, Host, LocalAddresses};
 
-use super::egress::judge;
+use super::egress::check;
 
 /// Checks any text as a host.
 pub fn rules(text: &[u8]) {
@@ -28,22 +28,22 @@ pub fn rules(text: &[u8]) {
             if let Ok(plain) = text.parse::<IpAddr>() {
                 assert_eq!(address, plain, "the usual spelling keeps its meaning");
             }
-            check_judgement(&host, address);
+            check_decision(&host, address);
         }
     }
 }
 
 /// Addresses that are not global are denied, on this machine and on one without addresses.
 /// IPv4-mapped addresses are classified as the IPv4 address.
-fn check_judgement(host: &Host, address: IpAddr) {
+fn check_decision(host: &Host, address: IpAddr) {
     let policy = DestinationPolicy::default();
     let class = AddressClass::of(address);
-    let judged = policy.check_special_address(host, address);
-    assert_eq!(judged.is_ok(), class == AddressClass::Global);
-    let nowhere = judge(&policy, host, address, &LocalAddresses::default());
-    assert_eq!(nowhere, judged);
+    let checked = policy.check_special_address(host, address);
+    assert_eq!(checked.is_ok(), class == AddressClass::Global);
+    let nowhere = check(&policy, host, address, &LocalAddresses::default());
+    assert_eq!(nowhere, checked);
     let here = LocalAddresses { addresses: vec![address.to_canonical()], listeners: Vec::new() };
-    assert!(judge(&policy, host, address, &here).is_err());
+    assert!(check(&policy, host, address, &here).is_err());
     if let IpAddr::V4(v4) = address {
         assert_eq!(AddressClass::of(v4.to_ipv6_mapped().into()), class);
     }

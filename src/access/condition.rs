@@ -99,13 +99,13 @@ impl Conditions {
     /// Returns true if all conditions hold that do not depend on an address. Methods are compared
     /// without regard to case: `post` is a different method than `POST`, but some origins treat
     /// them alike.
-    pub(super) fn hold(&self, asker: &RequestContext<'_>, port: u16) -> bool {
-        any(&self.clients, |range| range.contains(asker.client))
-            && any(&self.users, |user| asker.user == Some(user.as_str()))
-            && any(&self.listeners, |name| asker.listener.is_some_and(|at| name.means(at)))
+    pub(super) fn hold(&self, context: &RequestContext<'_>, port: u16) -> bool {
+        any(&self.clients, |range| range.contains(context.client))
+            && any(&self.users, |user| context.user == Some(user.as_str()))
+            && any(&self.listeners, |name| context.listener.is_some_and(|at| name.means(at)))
             && self.ports.as_ref().is_none_or(|ports| ports.contains(port))
-            && any(&self.methods, |method| asker.method.eq_ignore_ascii_case(method))
-            && any(&self.schemes, |scheme| asker.scheme == *scheme)
+            && any(&self.methods, |method| context.method.eq_ignore_ascii_case(method))
+            && any(&self.schemes, |scheme| context.scheme == *scheme)
     }
 
     /// Returns the address classes that the rule is limited to; an empty list means all.
@@ -287,7 +287,7 @@ impl FromStr for Conditions {
 mod tests {
     use super::*;
 
-    fn asker() -> RequestContext<'static> {
+    fn context() -> RequestContext<'static> {
         RequestContext {
             client: IpAddr::from([192, 0, 2, 1]),
             user: Some("J Doe, jr"),
@@ -300,7 +300,7 @@ mod tests {
     fn holds(text: &str) -> bool {
         let conditions: Conditions = text.parse().unwrap();
         assert_eq!(conditions.to_string(), format!(" {text}"));
-        conditions.hold(&asker(), 80)
+        conditions.hold(&context(), 80)
     }
 
     #[test]
@@ -335,13 +335,13 @@ mod tests {
     #[test]
     fn address_classes_are_checked_later() {
         let conditions: Conditions = "class=private,loopback".parse().unwrap();
-        assert!(conditions.hold(&asker(), 80));
+        assert!(conditions.hold(&context(), 80));
         assert_eq!(conditions.classes(), [AddressClass::Private, AddressClass::Loopback]);
     }
 
     #[test]
     fn unknown_user_or_listener_matches_no_condition() {
-        let unknown = RequestContext { user: None, listener: None, ..asker() };
+        let unknown = RequestContext { user: None, listener: None, ..context() };
         for text in ["user=ann", "listener=3128"] {
             assert!(!text.parse::<Conditions>().unwrap().hold(&unknown, 80), "{text}");
         }

@@ -113,13 +113,13 @@ impl DestinationPolicy {
         &self,
         host: &Host,
         to: SocketAddr,
-        own: &LocalAddresses,
+        local: &LocalAddresses,
         lifted: impl Fn(IpAddr, AddressClass) -> bool,
     ) -> Result<(), Denial> {
-        if own.listens_at(to) {
+        if local.listens_at(to) {
             return Err(Denial::Listener { address: to });
         }
-        self.check_class(host, to.ip(), |facet| own.class_of(facet), lifted)
+        self.check_class(host, to.ip(), |embedded| local.class_of(embedded), lifted)
     }
 
     /// Checks `address` and every address that it embeds: each has to be global or exempt.
@@ -131,13 +131,13 @@ impl DestinationPolicy {
         lifted: impl Fn(IpAddr, AddressClass) -> bool,
     ) -> Result<(), Denial> {
         let name = host.name();
-        for facet in embedded_addresses(address) {
-            let class = class_of(facet);
+        for embedded in embedded_addresses(address) {
+            let class = class_of(embedded);
             if class != AddressClass::Global
-                && !lifted(facet, class)
-                && !self.rules.iter().any(|rule| rule.lifts(name, facet, class))
+                && !lifted(embedded, class)
+                && !self.rules.iter().any(|rule| rule.lifts(name, embedded, class))
             {
-                let embedded = (facet != address.to_canonical()).then_some(facet);
+                let embedded = (embedded != address.to_canonical()).then_some(embedded);
                 let name = name.map(str::to_owned);
                 return Err(Denial::Address { address, embedded, class, name });
             }
@@ -218,27 +218,28 @@ mod tests {
 
     #[test]
     fn own_addresses_and_listeners_are_denied() {
-        let own = LocalAddresses {
+        let local = LocalAddresses {
             addresses: vec!["93.184.216.34".parse().unwrap(), "10.0.0.5".parse().unwrap()],
             listeners: vec!["0.0.0.0:3128".parse().unwrap()],
         };
-        let judge = |rules: &[&str], host: &str, to: &str| {
+        let check = |rules: &[&str], host: &str, to: &str| {
             let host = Host::parse(host).unwrap();
-            let judged = policy(rules).check_dial(&host, to.parse().unwrap(), &own, |_, _| false);
-            judged.map_or_else(|denial| denial.rule(), |()| "allowed".into())
+            let checked =
+                policy(rules).check_dial(&host, to.parse().unwrap(), &local, |_, _| false);
+            checked.map_or_else(|denial| denial.rule(), |()| "allowed".into())
         };
-        assert_eq!(judge(&[], "h", "93.184.216.34:80"), "destination-own");
-        assert_eq!(judge(&[], "h", "93.184.216.35:80"), "allowed");
-        assert_eq!(judge(&["93.184.216.34"], "h", "93.184.216.34:80"), "allowed");
-        assert_eq!(judge(&["10.0.0.0/8"], "h", "10.0.0.5:80"), "allowed");
+        assert_eq!(check(&[], "h", "93.184.216.34:80"), "destination-own");
+        assert_eq!(check(&[], "h", "93.184.216.35:80"), "allowed");
+        assert_eq!(check(&["93.184.216.34"], "h", "93.184.216.34:80"), "allowed");
+        assert_eq!(check(&["10.0.0.0/8"], "h", "10.0.0.5:80"), "allowed");
         assert_eq!(
-            judge(&["h"], "h", "10.0.0.5:80"),
+            check(&["h"], "h", "10.0.0.5:80"),
             "destination-own",
             "a name alone does not exempt it"
         );
-        assert_eq!(judge(&["h"], "h", "10.0.0.6:80"), "allowed");
-        assert_eq!(judge(&["0.0.0.0/0"], "h", "93.184.216.34:3128"), "destination-listener");
-        assert_eq!(judge(&["0.0.0.0/0"], "127.0.0.1", "127.0.0.1:3128"), "destination-listener");
+        assert_eq!(check(&["h"], "h", "10.0.0.6:80"), "allowed");
+        assert_eq!(check(&["0.0.0.0/0"], "h", "93.184.216.34:3128"), "destination-listener");
+        assert_eq!(check(&["0.0.0.0/0"], "127.0.0.1", "127.0.0.1:3128"), "destination-listener");
     }
 
     #[test]

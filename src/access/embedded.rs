@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn mapped_address_yields_ipv4_only() {
-        let facets = embedded_addresses("::ffff:10.0.0.1".parse().unwrap());
-        assert_eq!(facets, ["10.0.0.1".parse::<IpAddr>().unwrap()]);
+        let embedded = embedded_addresses("::ffff:10.0.0.1".parse().unwrap());
+        assert_eq!(embedded, ["10.0.0.1".parse::<IpAddr>().unwrap()]);
     }
 }

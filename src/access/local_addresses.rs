@@ -27,7 +27,9 @@ impl LocalAddresses {
     pub fn listens_at(&self, to: SocketAddr) -> bool {
         let mut same_port = self.listeners.iter().filter(|listener| listener.port() == to.port());
         same_port.any(|listener| {
-            embedded_addresses(to.ip()).into_iter().any(|facet| self.reaches(facet, listener.ip()))
+            embedded_addresses(to.ip())
+                .into_iter()
+                .any(|embedded| self.reaches(embedded, listener.ip()))
         })
     }
 
@@ -47,7 +49,7 @@ impl LocalAddresses {
     }
 
     fn has(&self, address: IpAddr) -> bool {
-        self.addresses.iter().any(|own| own.to_canonical() == address)
+        self.addresses.iter().any(|local| local.to_canonical() == address)
     }
 }
 
@@ -55,7 +57,7 @@ impl LocalAddresses {
 mod tests {
     use super::*;
 
-    fn own(listeners: &[&str]) -> LocalAddresses {
+    fn local(listeners: &[&str]) -> LocalAddresses {
         LocalAddresses {
             addresses: ["127.0.0.1", "::1", "10.0.0.5", "93.184.216.34", "2606:4700::5"]
                 .map(|text| text.parse().unwrap())
@@ -74,13 +76,13 @@ mod tests {
             ("127.0.0.1", AddressClass::Loopback),
             ("93.184.216.35", AddressClass::Global),
         ] {
-            assert_eq!(own(&[]).class_of(address.parse().unwrap()), expected, "{address}");
+            assert_eq!(local(&[]).class_of(address.parse().unwrap()), expected, "{address}");
         }
     }
 
     #[test]
     fn listeners_match_every_address_that_reaches_them() {
-        let leads = |listener: &str, to: &str| own(&[listener]).listens_at(to.parse().unwrap());
+        let leads = |listener: &str, to: &str| local(&[listener]).listens_at(to.parse().unwrap());
         for (listener, to, expected) in [
             ("127.0.0.1:3128", "127.0.0.1:3128", true),
             ("127.0.0.1:3128", "127.0.0.1:3129", false),

@@ -59,25 +59,25 @@ impl DestinationPolicy {
     /// The denial, if it does not depend on the addresses.
     pub fn check_request(
         &self,
-        asker: &RequestContext<'_>,
+        context: &RequestContext<'_>,
         host: &Host,
         port: u16,
-        own: &LocalAddresses,
+        local: &LocalAddresses,
     ) -> Result<RuleDecision, Denial> {
-        let answer = self.egress.check_request(asker, host, port, own);
-        let connect = asker.scheme == Scheme::Https;
+        let answer = self.egress.check_request(context, host, port, local);
+        let connect = context.scheme == Scheme::Https;
         let rules = Arc::clone(&self.egress);
-        let judgement = RuleDecision { rules, answer, port, connect };
-        if let Some(Decision::Deny(rule)) = judgement.answer.decided() {
-            return Err(judgement.denied(host, rule.clone()));
+        let decision = RuleDecision { rules, answer, port, connect };
+        if let Some(Decision::Deny(rule)) = decision.answer.decided() {
+            return Err(decision.denied(host, rule.clone()));
         }
-        if !self.egress.may_lift_ports(&judgement.answer) {
+        if !self.egress.may_lift_ports(&decision.answer) {
             self.check_port(port, connect)?;
         }
         if let Host::Address(address) = host {
-            self.judge(&judgement, host, *address, own)?;
+            self.check_address(&decision, host, *address, local)?;
         }
-        Ok(judgement)
+        Ok(decision)
     }
 
     /// Returns the first rule that matches `address` or, without one, the first whose match depends
@@ -85,12 +85,12 @@ impl DestinationPolicy {
     #[must_use]
     pub fn rule_for(
         &self,
-        asker: &RequestContext<'_>,
+        context: &RequestContext<'_>,
         (host, port): (&Host, u16),
         address: Option<IpAddr>,
-        own: &LocalAddresses,
+        local: &LocalAddresses,
     ) -> Option<RuleRef> {
-        self.egress.fitting(asker, (host, port), address, own)
+        self.egress.fitting(context, (host, port), address, local)
     }
 
     /// Checks that `address`, an address of `host`, may be dialled. Returns the rule that would
@@ -98,24 +98,24 @@ impl DestinationPolicy {
     ///
     /// # Errors
     /// The denial.
-    pub fn judge(
+    pub fn check_address(
         &self,
-        judgement: &RuleDecision,
+        decision: &RuleDecision,
         host: &Host,
         address: IpAddr,
-        own: &LocalAddresses,
+        local: &LocalAddresses,
     ) -> Result<Option<RuleRef>, Denial> {
-        let RuleDecision { rules, answer, port, connect, .. } = judgement;
-        let (lifted, reported) = match rules.check_address(answer, host, address, own) {
+        let RuleDecision { rules, answer, port, connect, .. } = decision;
+        let (lifted, reported) = match rules.check_address(answer, host, address, local) {
             Decision::Allow(lifted) => (lifted, None),
             Decision::Report(rule) => (Exemptions::default(), Some(rule)),
-            Decision::Deny(rule) => return Err(judgement.denied(host, rule)),
+            Decision::Deny(rule) => return Err(decision.denied(host, rule)),
         };
         if !lifted.ports {
             self.check_port(*port, *connect)?;
         }
         let to = SocketAddr::new(address, *port);
-        self.check_dial(host, to, own, |address, class| lifted.names(address, class))?;
+        self.check_dial(host, to, local, |address, class| lifted.names(address, class))?;
         Ok(reported)
     }
 }

@@ -69,14 +69,16 @@ impl Targets {
         first([range, self.within.may_find(name).map(Fit::within)])
     }
 
-    /// Returns the destination that matches `host` with one of `facets`: an address of the host,
+    /// Returns the destination that matches `host` with one of `addresses`: an address of the host,
     /// and the addresses that it embeds.
-    pub(super) fn find(&self, host: &Host, facets: &[IpAddr]) -> Option<Fit<'_>> {
+    pub(super) fn find(&self, host: &Host, addresses: &[IpAddr]) -> Option<Fit<'_>> {
         let (named, within) = match host.name() {
-            Some(name) => (self.find_name(name), self.within.find(name, facets).map(Fit::within)),
+            Some(name) => {
+                (self.find_name(name), self.within.find(name, addresses).map(Fit::within))
+            }
             None => (self.find_any(), None),
         };
-        let ranges = facets.iter().filter_map(|&facet| self.ranges.find(facet));
+        let ranges = addresses.iter().filter_map(|&address| self.ranges.find(address));
         let range = ranges.min_by_key(|&(_, line)| line);
         let range = range.map(|(range, line)| Fit { line, what: Matched::Range(range) });
         first([named, range, within])

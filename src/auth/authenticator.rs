@@ -13,7 +13,7 @@ use super::realm_users::{Decoy, RealmUsers};
 use super::secret::{Secret, wiping_stack};
 use super::settings::AuthSettings;
 use super::users::User;
-use super::verification::{Verdicts, VerifyJob, VerifyResult};
+use super::verification::{RecentResults, VerifyJob, VerifyResult};
 
 /// Bytes of the stack in which verifying a password may leave copies.
 const STACK: usize = 4 * 1024;
@@ -24,9 +24,9 @@ pub struct Authenticator {
     settings: AuthSettings,
     secret: Secret,
     accounts: Arc<RealmUsers>,
-    nobody: Decoy,
+    decoy: Decoy,
     digest: Digest,
-    verdicts: Verdicts,
+    results: RecentResults,
 }
 
 impl Authenticator {
@@ -39,9 +39,9 @@ impl Authenticator {
         let secret = Secret::new(secret.mac("authenticator", &place));
         Self {
             accounts,
-            nobody: Decoy::new(&secret),
+            decoy: Decoy::new(&secret),
             digest: Digest::new(&settings, &secret),
-            verdicts: Verdicts::new(settings.remembered, &secret),
+            results: RecentResults::new(settings.remembered, &secret),
             settings,
             secret,
         }
@@ -105,15 +105,15 @@ impl Authenticator {
             Ok(sent) => sent,
             Err(what) => return AuthResult::Malformed(what),
         };
-        let Some((user, known)) = self.accounts.for_basic(&sent.user, &self.nobody) else {
+        let Some((user, known)) = self.accounts.for_basic(&sent.user, &self.decoy) else {
             return AuthResult::Challenge(ChallengeReason::NotOffered);
         };
         let Some(hash) = user.hash() else {
             return verify_plain(user, known, &sent, self.accounts.realm());
         };
         let job = VerifyJob::new(hash, sent, known, &self.secret);
-        match self.verdicts.get(&job.ticket(), now.mono) {
-            Some(good) => verdict(job.done(good)),
+        match self.results.get(&job.ticket(), now.mono) {
+            Some(good) => auth_result(job.done(good)),
             None => AuthResult::NeedsHashing(Box::new(job)),
         }
     }
@@ -121,7 +121,7 @@ impl Authenticator {
     fn verify_digest(&mut self, params: &[u8], request: &Request<'_>, now: Now) -> AuthResult {
         match digest::Credentials::parse(params) {
             Ok(sent) => {
-                let known = (&*self.accounts, &self.nobody);
+                let known = (&*self.accounts, &self.decoy);
                 self.digest.verify(&sent, request, known, now.wall)
             }
             Err(what) => AuthResult::Malformed(what),
@@ -130,8 +130,8 @@ impl Authenticator {
 
     /// Returns the result of a request whose job is done, and remembers it.
     pub fn finish_verification(&mut self, done: VerifyResult, now: Now) -> AuthResult {
-        self.verdicts.put(&done, now.mono);
-        verdict(done)
+        self.results.put(&done, now.mono);
+        auth_result(done)
     }
 
     /// Returns the values of the fields [`Side::challenge`] for a response with this reason: one
@@ -168,7 +168,7 @@ fn verify_plain(user: &User, known: bool, sent: &basic::Credentials, realm: &Rea
     }
 }
 
-fn verdict(done: VerifyResult) -> AuthResult {
+fn auth_result(done: VerifyResult) -> AuthResult {
     if done.good {
         AuthResult::Accepted(Accepted { user: done.user, info: None })
     } else {

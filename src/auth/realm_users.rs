@@ -93,11 +93,11 @@ impl RealmUsers {
 
     /// Returns the user whose secret `name` is verified against with Basic. The bool is false if
     /// that is a decoy.
-    pub(super) fn for_basic(&self, name: &str, nobody: &Decoy) -> Option<(&User, bool)> {
+    pub(super) fn for_basic(&self, name: &str, decoy: &Decoy) -> Option<(&User, bool)> {
         let known = self.users.find(name).filter(|user| user.serves_basic(&self.realm));
         known.map(|user| (user, true)).or_else(|| {
-            let stand_in = self.basic.get(nobody.decoy_index(name, self.basic.len()))?;
-            self.users.find(stand_in).map(|user| (user, false))
+            let decoy_name = self.basic.get(decoy.decoy_index(name, self.basic.len()))?;
+            self.users.find(decoy_name).map(|user| (user, false))
         })
     }
 
@@ -107,7 +107,7 @@ impl RealmUsers {
         &'a self,
         named: &Named,
         of: Algorithm,
-        nobody: &'a Decoy,
+        decoy: &'a Decoy,
     ) -> (AccountMatch<'a>, &'a Ha1) {
         let user = match named {
             Named::Plain(name) => self.users.find(name),
@@ -115,8 +115,8 @@ impl RealmUsers {
         };
         match (user, user.and_then(|user| user.ha1(&self.realm, of))) {
             (Some(user), Some(ha1)) => (AccountMatch::Users(user), ha1),
-            (Some(_), None) => (AccountMatch::WithoutEntry, nobody.ha1(of)),
-            (None, _) => (AccountMatch::Decoy, nobody.ha1(of)),
+            (Some(_), None) => (AccountMatch::WithoutEntry, decoy.ha1(of)),
+            (None, _) => (AccountMatch::Decoy, decoy.ha1(of)),
         }
     }
 

@@ -77,7 +77,7 @@ impl VerifyResult {
 
 /// Results of the latest jobs.
 #[derive(Debug)]
-pub(super) struct Verdicts {
+pub(super) struct RecentResults {
     known: LruCache<VerifyId, (bool, Instant), Keyed>,
     lifetime: Duration,
 }
@@ -85,7 +85,7 @@ pub(super) struct Verdicts {
 /// Most results that are remembered.
 const MOST: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
-impl Verdicts {
+impl RecentResults {
     pub(super) fn new(lifetime: Duration, secret: &Secret) -> Self {
         Self { known: LruCache::with_hasher(MOST, secret.hasher()), lifetime }
     }

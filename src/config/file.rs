@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::proxy::Limits;
@@ -16,80 +17,90 @@ use super::table::{OPTIONS, OptionSpec};
 /// # Errors
 /// The first error, with its place.
 pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), ConfigError> {
-    let error = |span: Range<usize>, message: String, help: Option<String>| ConfigError {
+    read_entries(options, name, text).map_err(|(span, message, help)| ConfigError {
         file: name.to_owned(),
         text: text.to_owned(),
         first_line: 1,
         span,
         message,
         help,
-    };
+    })
+}
+
+/// Place and description of an error, with a suggestion if there is one.
+type Wrong = (Range<usize>, String, Option<String>);
+
+fn read_entries(options: &mut Options, name: &str, text: &str) -> Result<(), Wrong> {
     let table = DeTable::parse(text).map_err(|toml| {
         let span = toml.span().unwrap_or(0..text.len().min(1));
-        error(span, toml.message().to_owned(), None)
+        (span, toml.message().to_owned(), None)
     })?;
     for (key, value) in table.get_ref() {
-        let (span, key) = (key.span(), key.get_ref().as_ref());
-        if let ("limits", DeValue::Table(limits)) = (key, value.get_ref()) {
-            for (key, value) in limits {
-                let (name, text) = (key.get_ref().as_ref(), scalar(value.get_ref()));
-                match text.map(|text| options.limits.set(name, &text)) {
-                    Some(Ok(())) => {}
-                    Some(Err(None)) => {
-                        let message = format!("there is no limit '{name}'");
-                        return Err(error(key.span(), message, suggestion(name, Limits::NAMES)));
-                    }
-                    Some(Err(Some(expected))) => {
-                        return Err(error(value.span(), format!("expected {expected}"), None));
-                    }
-                    None => {
-                        return Err(error(value.span(), "expected one value".into(), None));
-                    }
+        match (key.get_ref().as_ref(), value.get_ref()) {
+            ("limits", DeValue::Table(limits)) => read_limits(options, limits)?,
+            ("limits", _) => {
+                let help = "write limits below a line [limits], each as name = value";
+                let message = "expected a table of limits".to_owned();
+                return Err((value.span(), message, Some(help.into())));
+            }
+            ("protect", DeValue::Array(rules))
+                if rules.iter().all(|rule| rule.get_ref().is_table()) =>
+            {
+                for rule in rules {
+                    let DeValue::Table(table) = rule.get_ref() else { continue };
+                    options.auth.protect.push(protect(table, rule.span())?);
                 }
             }
-            continue;
-        }
-        if let ("protect", DeValue::Array(rules)) = (key, value.get_ref())
-            && rules.iter().all(|rule| matches!(rule.get_ref(), DeValue::Table(_)))
-        {
-            for rule in rules {
-                let DeValue::Table(table) = rule.get_ref() else { continue };
-                let read = protect(table, rule.span());
-                let read = read.map_err(|(span, message, help)| error(span, message, help))?;
-                options.auth.protect.push(read);
-            }
-            continue;
-        }
-        if key == "limits" {
-            let help = "write limits below a line [limits], each as name = value";
-            let message = "expected a table of limits".to_owned();
-            return Err(error(value.span(), message, Some(help.into())));
-        }
-        let Some(option) = OptionSpec::find(key) else {
-            let known: Vec<&str> =
-                OPTIONS.iter().map(|option| option.name).chain(["limits"]).collect();
-            let message = format!("there is no option '{key}'");
-            return Err(error(span, message, suggestion(key, &known)));
-        };
-        let values = match value.get_ref() {
-            DeValue::Array(values) if option.many => values.iter().collect(),
-            _ => vec![value],
-        };
-        for value in values {
-            let Some(scalar) = scalar(value.get_ref()) else {
-                let message = format!("expected {}", option.value);
-                return Err(error(value.span(), message, None));
-            };
-            let set = (option.set)(options, &scalar);
-            set.map_err(|message| error(value.span(), message, None))?;
-            if option.name == "rule" {
-                options
-                    .rules
-                    .place_last(name, 1 + text[..value.span().start].matches('\n').count());
+            (key_name, _) => {
+                let option = find_option(key_name, key.span())?;
+                for value in values(value, option.many) {
+                    set_option(options, option, value)?;
+                    if option.name == "rule" {
+                        let line = 1 + text[..value.span().start].matches('\n').count();
+                        options.rules.place_last(name, line);
+                    }
+                }
             }
         }
     }
     Ok(())
+}
+
+fn read_limits(options: &mut Options, limits: &DeTable<'_>) -> Result<(), Wrong> {
+    for (key, value) in limits {
+        let (name, text) = (key.get_ref().as_ref(), scalar(value.get_ref()));
+        match text.map(|text| options.limits.set(name, &text)) {
+            Some(Ok(())) => {}
+            Some(Err(None)) => {
+                let message = format!("there is no limit '{name}'");
+                return Err((key.span(), message, suggestion(name, Limits::NAMES)));
+            }
+            Some(Err(Some(expected))) => {
+                return Err((value.span(), format!("expected {expected}"), None));
+            }
+            None => return Err((value.span(), "expected one value".into(), None)),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the option called `name`; the name stands at `place`.
+fn find_option(name: &str, place: Range<usize>) -> Result<&'static OptionSpec, Wrong> {
+    OptionSpec::find(name).ok_or_else(|| {
+        let known: Vec<&str> = OPTIONS.iter().map(|option| option.name).chain(["limits"]).collect();
+        (place, format!("there is no option '{name}'"), suggestion(name, &known))
+    })
+}
+
+fn set_option(
+    options: &mut Options,
+    option: &OptionSpec,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<(), Wrong> {
+    let wrong = |message| (value.span(), message, None);
+    let text = scalar(value.get_ref());
+    let text = text.ok_or_else(|| wrong(format!("expected {}", option.value)))?;
+    (option.set)(options, &text).map_err(wrong)
 }
 
 /// Reads a table `[[protect]]`, which stands at `place`.
@@ -107,11 +118,7 @@ fn protect(table: &DeTable<'_>, place: Range<usize>) -> Result<Protect, Wrong> {
             let message = format!("[[protect]] has no key '{name}'");
             return Err((key.span(), message, suggestion(name, &known)));
         }
-        let values = match value.get_ref() {
-            DeValue::Array(values) if name == "users" => values.iter().collect(),
-            _ => vec![value],
-        };
-        for value in values {
+        for value in values(value, name == "users") {
             let wrong = |message| (value.span(), message, None);
             let text = scalar(value.get_ref()).ok_or_else(|| wrong("expected text".into()))?;
             protect.set(name, &text).map_err(wrong)?;
@@ -120,8 +127,13 @@ fn protect(table: &DeTable<'_>, place: Range<usize>) -> Result<Protect, Wrong> {
     Ok(protect)
 }
 
-/// Place and description of an error, with a suggestion if there is one.
-type Wrong = (Range<usize>, String, Option<String>);
+/// Returns the values of an array if the key accepts `many`, otherwise the value itself.
+fn values<'a, 'b>(value: &'a Spanned<DeValue<'b>>, many: bool) -> Vec<&'a Spanned<DeValue<'b>>> {
+    match value.get_ref() {
+        DeValue::Array(values) if many => values.iter().collect(),
+        _ => vec![value],
+    }
+}
 
 /// Returns a value as the command line would spell it.
 fn scalar(value: &DeValue<'_>) -> Option<String> {

@@ -34,7 +34,7 @@ pub(super) enum Place {
     /// A question is open since then, and no waiter is left for it.
     Left(Instant, u64),
     /// No question is open, and all waiters were told: the entry can be dropped.
-    Telling,
+    Notifying,
     /// No question is open, and no waiter is left: the entry can be dropped.
     Idle(u64),
 }
@@ -61,7 +61,7 @@ impl Places {
         match entry.place {
             Place::Left(_, number) => drop(self.left.insert(number, Arc::clone(&entry.name))),
             Place::Idle(number) => drop(self.idle.insert(number, Arc::clone(&entry.name))),
-            Place::Asked(..) | Place::Telling => {}
+            Place::Asked(..) | Place::Notifying => {}
         }
     }
 
@@ -70,7 +70,7 @@ impl Places {
             Place::Asked(_, client) => self.shares.release(client.as_ref()),
             Place::Left(_, number) => drop(self.left.remove(number)),
             Place::Idle(number) => drop(self.idle.remove(number)),
-            Place::Telling => {}
+            Place::Notifying => {}
         }
     }
 
@@ -130,7 +130,7 @@ impl<W> Entry<W> {
             kept: None,
             generation: 0,
             asked_in: 0,
-            place: Place::Telling,
+            place: Place::Notifying,
         }
     }
 
@@ -138,7 +138,7 @@ impl<W> Entry<W> {
     pub(super) const fn asked(&self) -> Option<Instant> {
         match self.place {
             Place::Asked(since, _) | Place::Left(since, _) => Some(since),
-            Place::Telling | Place::Idle(_) => None,
+            Place::Notifying | Place::Idle(_) => None,
         }
     }
 
@@ -146,7 +146,7 @@ impl<W> Entry<W> {
     pub(super) const fn ask_again(&mut self, now: Instant) {
         match &mut self.place {
             Place::Asked(since, _) | Place::Left(since, _) => *since = now,
-            Place::Telling | Place::Idle(_) => {}
+            Place::Notifying | Place::Idle(_) => {}
         }
     }
 
@@ -186,9 +186,9 @@ impl<W: Ord> Entry<W> {
         generation: u64,
         now: Instant,
     ) -> Option<LookupResult> {
-        let told = self.waiters.get(waiter).is_some_and(|&seen| seen < self.answers);
+        let notified = self.waiters.get(waiter).is_some_and(|&seen| seen < self.answers);
         let answer = match &self.kept {
-            Some(kept) if told => Some(&kept.answer),
+            Some(kept) if notified => Some(&kept.answer),
             _ => self.serves(limits, generation, now),
         };
         answer.cloned()

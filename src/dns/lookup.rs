@@ -78,7 +78,7 @@ pub struct Lookup {
     questions: [Question; QUESTIONS],
     /// Names to try next if the current one has no address.
     candidates: VecDeque<Name>,
-    tries: Vec<Attempt>,
+    attempts: Vec<Attempt>,
     attempt: Duration,
     total: Duration,
     /// Deadline of the look-up, set by its first step.
@@ -86,7 +86,7 @@ pub struct Lookup {
     /// Time at which IPv4 addresses stop waiting for the IPv6 answer.
     early: Option<Instant>,
     /// True once the addresses of one kind were returned.
-    told: bool,
+    partial_returned: bool,
     over: bool,
     /// True if a previous candidate existed but had no address.
     existed: bool,
@@ -115,16 +115,16 @@ impl Lookup {
         let share = share(times.total, servers.len());
         let attempt = conf.timeout.unwrap_or(times.attempt).min(share);
         let rounds = conf.attempts.unwrap_or_else(|| rounds(share, attempt));
-        let tries: Vec<Attempt> = std::iter::repeat_n(round, rounds).flatten().collect();
+        let attempts: Vec<Attempt> = std::iter::repeat_n(round, rounds).flatten().collect();
         Ok(Self {
-            questions: KINDS.map(|kind| Question::new(kind, first.clone(), &tries)),
+            questions: KINDS.map(|kind| Question::new(kind, first.clone(), &attempts)),
             candidates,
-            tries,
+            attempts,
             attempt,
             total: times.total,
             deadline: None,
             early: None,
-            told: false,
+            partial_returned: false,
             over: false,
             existed: false,
             negative_ttl: Some(u32::MAX),
@@ -139,10 +139,10 @@ impl Lookup {
             if let Some((place, query)) = self.next(now, deadline, random) {
                 return Some(LookupAction::Ask(place, query));
             }
-            match self.judge(now) {
-                Judged::Nothing => return None,
-                Judged::Another => {}
-                Judged::Found(found) => {
+            match self.transition(now) {
+                Transition::Nothing => return None,
+                Transition::Another => {}
+                Transition::Found(found) => {
                     self.over = found.complete;
                     return Some(LookupAction::Found(found));
                 }
@@ -195,7 +195,7 @@ impl Lookup {
     }
 
     /// Decides the next transition from the state of the questions.
-    fn judge(&mut self, now: Instant) -> Judged {
+    fn transition(&mut self, now: Instant) -> Transition {
         let outcomes = self.questions.each_ref().map(Question::outcome);
         let (addresses, ttl) = addresses_of(&outcomes);
         let both = |one: &Option<u32>, other: &Option<u32>| {
@@ -203,7 +203,7 @@ impl Lookup {
         };
         match outcomes {
             [Some(_), Some(_)] if !addresses.is_empty() => all(Ok(addresses.into()), Some(ttl)),
-            _ if !addresses.is_empty() => self.judge_part(addresses, ttl, now),
+            _ if !addresses.is_empty() => self.partial_transition(addresses, ttl, now),
             [_, Some(QuestionResult::NoSuchName(ttl))] => {
                 let ttl = *ttl;
                 self.next_candidate(ttl, false)
@@ -220,48 +220,48 @@ impl Lookup {
                 let question = self.questions.iter().rfind(unanswered);
                 all(Err(question.map_or(NameError::NoAddress, Question::error)), None)
             }
-            _ => Judged::Nothing,
+            _ => Transition::Nothing,
         }
     }
 
     /// Decides on addresses of one kind while the question for the other is open: those of IPv6 are
     /// returned at once, those of IPv4 after a delay (RFC 8305 §3).
-    fn judge_part(&mut self, addresses: Vec<IpAddr>, ttl: u32, now: Instant) -> Judged {
+    fn partial_transition(&mut self, addresses: Vec<IpAddr>, ttl: u32, now: Instant) -> Transition {
         let waits =
             !addresses[0].is_ipv6() && now < *self.early.get_or_insert(now + RESOLUTION_DELAY);
-        if self.told || waits {
-            return Judged::Nothing;
+        if self.partial_returned || waits {
+            return Transition::Nothing;
         }
-        self.told = true;
+        self.partial_returned = true;
         let answer = Ok(addresses.into());
-        Judged::Found(Found { answer, ttl: Some(seconds(ttl)), complete: false })
+        Transition::Found(Found { answer, ttl: Some(seconds(ttl)), complete: false })
     }
 
     /// Returns the time of the next step at the latest, once the first step was taken.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let early = self.early.filter(|_| !self.told);
+        let early = self.early.filter(|_| !self.partial_returned);
         let questions = self.questions.iter().filter_map(Question::next_deadline);
         questions.chain(early).chain(self.deadline).min()
     }
 
     /// Continues with the next candidate, as the current name has no address. Without one, ends the
     /// look-up.
-    fn next_candidate(&mut self, ttl: Option<u32>, existed: bool) -> Judged {
+    fn next_candidate(&mut self, ttl: Option<u32>, existed: bool) -> Transition {
         self.existed |= existed;
         self.negative_ttl = self.negative_ttl.zip(ttl).map(|(one, other)| one.min(other));
         let Some(name) = self.candidates.pop_front() else {
             let error = if self.existed { NameError::NoAddress } else { NameError::NoSuchName };
             return all(Err(error), self.negative_ttl);
         };
-        self.questions = KINDS.map(|kind| Question::new(kind, name.clone(), &self.tries));
+        self.questions = KINDS.map(|kind| Question::new(kind, name.clone(), &self.attempts));
         self.early = None;
-        Judged::Another
+        Transition::Another
     }
 }
 
 /// Transition of a look-up.
-enum Judged {
+enum Transition {
     Nothing,
     /// The next candidate is queried.
     Another,
@@ -269,8 +269,8 @@ enum Judged {
 }
 
 /// Returns the final result.
-fn all(answer: LookupResult, ttl: Option<u32>) -> Judged {
-    Judged::Found(Found { answer, ttl: ttl.map(seconds), complete: true })
+fn all(answer: LookupResult, ttl: Option<u32>) -> Transition {
+    Transition::Found(Found { answer, ttl: ttl.map(seconds), complete: true })
 }
 
 /// Returns all known addresses, with their shortest lifetime in seconds.

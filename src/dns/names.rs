@@ -57,7 +57,7 @@ pub struct NameCache<W> {
     entries: HashMap<Arc<str>, Entry<W>>,
     places: Places,
     /// Names whose waiters are to be told of an answer, each with the waiter that was told last.
-    untold: VecDeque<(Arc<str>, Option<W>)>,
+    pending: VecDeque<(Arc<str>, Option<W>)>,
     /// Number of times that all answers were cleared.
     generation: u64,
 }
@@ -66,8 +66,8 @@ impl<W: Ord + Copy> NameCache<W> {
     /// Returns an empty cache.
     #[must_use]
     pub fn new(limits: NameLimits) -> Self {
-        let (entries, untold) = (HashMap::new(), VecDeque::new());
-        Self { limits, entries, places: Places::default(), untold, generation: 0 }
+        let (entries, pending) = (HashMap::new(), VecDeque::new());
+        Self { limits, entries, places: Places::default(), pending, generation: 0 }
     }
 
     /// Changes the limits, also for answers that are already stored.
@@ -76,10 +76,10 @@ impl<W: Ord + Copy> NameCache<W> {
     }
 
     /// Looks `name` up for `waiter`. `client` is charged for the question, if its number of
-    /// questions is bounded. Unless the answer is complete, the waiter is registered and told
-    /// ([`told`](Self::told)) of each further answer, until it has looked up the complete one or
-    /// [`leave`](Self::leave)s. Waiters for one name share one question, and get its answer however
-    /// short the lifetime is.
+    /// questions is bounded. Unless the answer is complete, the waiter is registered and
+    /// [`notified`](Self::notified) of each further answer, until it has looked up the complete one
+    /// or [`leave`](Self::leave)s. Waiters for one name share one question, and get its answer
+    /// however short the lifetime is.
     pub fn look_up(
         &mut self,
         name: &str,
@@ -128,7 +128,7 @@ impl<W: Ord + Copy> NameCache<W> {
         entry.kept = Some(Kept::new(Ok(addresses), ttl, now));
         entry.generation = entry.asked_in;
         entry.answers += 1;
-        self.untold.push_back((Arc::clone(&entry.name), None));
+        self.pending.push_back((Arc::clone(&entry.name), None));
     }
 
     /// Stores the answer for `name`, with the lifetime `ttl` if its source gives one. An answer
@@ -155,8 +155,8 @@ impl<W: Ord + Copy> NameCache<W> {
         if entry.waiters.is_empty() {
             self.places.put(entry, Place::Idle);
         } else {
-            self.places.put(entry, |_| Place::Telling);
-            self.untold.push_back((Arc::clone(&entry.name), None));
+            self.places.put(entry, |_| Place::Notifying);
+            self.pending.push_back((Arc::clone(&entry.name), None));
         }
     }
 
@@ -175,39 +175,39 @@ impl<W: Ord + Copy> NameCache<W> {
         let Some(entry) = self.entries.get_mut(name) else { return };
         if entry.serves(&self.limits, self.generation, now).is_some() {
             entry.answers += 1;
-            self.untold.push_back((Arc::clone(&entry.name), None));
+            self.pending.push_back((Arc::clone(&entry.name), None));
         }
     }
 
     /// Returns the next waiters to tell of an answer, after at most `most` steps. More are left if
-    /// [`has_to_tell`](Self::has_to_tell) returns true.
-    pub fn told(&mut self, most: usize) -> Vec<W> {
-        (0..most).map_while(|_| self.tell_next()).flatten().collect()
+    /// [`has_pending`](Self::has_pending) returns true.
+    pub fn notified(&mut self, most: usize) -> Vec<W> {
+        (0..most).map_while(|_| self.notify_next()).flatten().collect()
     }
 
     /// Advances to the next waiter that was not told yet. Returns the waiter if there is an answer
     /// that it has not seen, and `None` at the end of the queue.
-    fn tell_next(&mut self) -> Option<Option<W>> {
+    fn notify_next(&mut self) -> Option<Option<W>> {
         count(LOOK_UP);
-        let (name, last) = self.untold.front_mut()?;
+        let (name, last) = self.pending.front_mut()?;
         if let Some(entry) = self.entries.get_mut(name) {
             let behind = last.map_or(Bound::Unbounded, Bound::Excluded);
             if let Some((&waiter, &seen)) = entry.waiters.range((behind, Bound::Unbounded)).next() {
                 *last = Some(waiter);
                 return Some((seen < entry.answers).then_some(waiter));
             }
-            if let Place::Telling = entry.place {
+            if let Place::Notifying = entry.place {
                 self.places.put(entry, Place::Idle);
             }
         }
-        self.untold.pop_front();
+        self.pending.pop_front();
         Some(None)
     }
 
     /// Returns true if waiters are still to be told of an answer.
     #[must_use]
-    pub fn has_to_tell(&self) -> bool {
-        !self.untold.is_empty()
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     /// Removes `waiter` from the waiters for `name`. Returns true if it was the last one and the
@@ -334,9 +334,9 @@ impl<W: Ord + Copy> NameCache<W> {
                     assert_eq!(self.places.left.get(&number), Some(name));
                     left += 1;
                 }
-                Place::Telling => {
-                    let told = self.untold.iter().any(|(untold, _)| untold == name);
-                    assert!(told, "waiters for an answer are in the queue: {name}");
+                Place::Notifying => {
+                    let queued = self.pending.iter().any(|(pending, _)| pending == name);
+                    assert!(queued, "waiters for an answer are in the queue: {name}");
                 }
                 Place::Idle(number) => {
                     assert!(entry.kept.is_some(), "an entry without a question has an answer");

@@ -31,7 +31,7 @@ pub(super) struct Question {
     links: usize,
     /// Shortest lifetime of these records, in seconds.
     ttl: u32,
-    tries: VecDeque<Attempt>,
+    attempts: VecDeque<Attempt>,
     state: State,
     /// Number of queries sent.
     sent: usize,
@@ -72,13 +72,13 @@ pub(super) enum QuestionResult {
 }
 
 impl Question {
-    pub(super) fn new(kind: Kind, name: Name, tries: &[Attempt]) -> Self {
+    pub(super) fn new(kind: Kind, name: Name, attempts: &[Attempt]) -> Self {
         Self {
             kind,
             name,
             links: 0,
             ttl: u32::MAX,
-            tries: tries.iter().copied().collect(),
+            attempts: attempts.iter().copied().collect(),
             state: State::Next(None),
             sent: 0,
             asked: Vec::new(),
@@ -124,7 +124,7 @@ impl Question {
             State::Waiting(_) => self.time_out(),
             State::Next(_) => {}
         }
-        let Some(at) = self.tries.pop_front() else {
+        let Some(at) = self.attempts.pop_front() else {
             self.state = State::Over(QuestionResult::Unanswered);
             return None;
         };
@@ -218,7 +218,7 @@ impl Question {
     pub(super) fn postpone(&mut self, at: Instant) {
         if let State::Waiting(waiting) = &self.state {
             self.sent -= 1;
-            self.tries.push_front(waiting.at);
+            self.attempts.push_front(waiting.at);
             self.state = State::Next(Some(at));
         }
     }
@@ -242,10 +242,10 @@ impl Question {
     }
 
     fn describe(&self) -> String {
-        let (servers, tries) = (self.asked.len(), self.sent);
+        let (servers, attempts) = (self.asked.len(), self.sent);
         let plural = |n| if n == 1 { "" } else { "s" };
         let count =
-            format!("{servers} server{}, {tries} attempt{}", plural(servers), plural(tries));
+            format!("{servers} server{}, {attempts} attempt{}", plural(servers), plural(attempts));
         match &self.problem {
             Some((server, problem)) => format!("{} ({count})", problem.of(*server)),
             None => format!("no server was queried in time ({count})"),
@@ -253,14 +253,14 @@ impl Question {
     }
 
     fn conclude(&mut self, response: &Response, at: Attempt) {
-        let verdict = Resolution::of(response, &self.name, self.kind, self.links);
-        match verdict {
+        let resolution = Resolution::of(response, &self.name, self.kind, self.links);
+        match resolution {
             Resolution::Code(_) => {}
             _ if at.edns => self.noticed.push((at.server, ServerObservation::Edns)),
             _ if at.edns_failed => self.noticed.push((at.server, ServerObservation::NoEdns)),
             _ => {}
         }
-        self.state = match verdict {
+        self.state = match resolution {
             Resolution::Addresses { addresses, ttl } => {
                 State::Over(QuestionResult::Addresses(addresses, ttl.min(self.ttl)))
             }
@@ -285,19 +285,19 @@ impl Question {
     /// Queries the same server again at once, and uses this attempt for its later turns too.
     fn again(&mut self, at: Attempt) {
         self.change(at);
-        self.tries.push_front(at);
+        self.attempts.push_front(at);
         self.state = State::Next(None);
     }
 
     /// Queries the same server again with this attempt, after all others.
     fn last(&mut self, at: Attempt, code: u16) {
         self.give_up_on(at.server, Problem::Code(code));
-        self.tries.push_back(at);
+        self.attempts.push_back(at);
     }
 
     /// Uses this attempt for the later turns of its server.
     fn change(&mut self, at: Attempt) {
-        for later in self.tries.iter_mut().filter(|later| later.server == at.server) {
+        for later in self.attempts.iter_mut().filter(|later| later.server == at.server) {
             *later = at;
         }
     }
@@ -305,7 +305,7 @@ impl Question {
     /// Records the problem and removes the server's later turns.
     fn give_up_on(&mut self, server: SocketAddr, problem: Problem) {
         self.problem = Some((server, problem));
-        self.tries.retain(|later| later.server != server);
+        self.attempts.retain(|later| later.server != server);
         self.state = State::Next(None);
     }
 

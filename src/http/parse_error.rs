@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::status::Status;
 
-macro_rules! refusals {
+macro_rules! parse_errors {
     ($($(#[$doc:meta])* $variant:ident $name:literal $status:ident $text:literal;)*) => {
         /// A rule that a message breaks.
         ///
@@ -39,7 +39,7 @@ macro_rules! refusals {
     };
 }
 
-refusals! {
+parse_errors! {
     /// The first byte cannot begin a method.
     NotHttp "not-http" BAD_REQUEST "the request does not begin with a method of HTTP/1";
     /// The first byte is that of a TLS handshake.

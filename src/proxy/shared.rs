@@ -70,9 +70,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Creates the state. `bearable` is the number of clients, and of connections to origins, that
-    /// the machine can serve.
-    pub(super) fn new(settings: Settings, surroundings: Environment, bearable: usize) -> Self {
+    /// Creates the state. `client_capacity` is the number of clients, and of connections to
+    /// origins, that the machine can serve.
+    pub(super) fn new(
+        settings: Settings,
+        surroundings: Environment,
+        client_capacity: usize,
+    ) -> Self {
         let limits = &settings.limits;
         let mut secrets = Secrets::new(surroundings.secret);
         let keys = KeyBuilder::new(surroundings.secret);
@@ -84,10 +88,10 @@ impl Shared {
             cache,
             responses: Arena::new(),
             uploads: Arena::new(),
-            admission: Admission::new(places(limits, bearable), limits.client_share),
+            admission: Admission::new(places(limits, client_capacity), limits.client_share),
             memory: ConnectionMemory::new(limits.connection_memory.whole()),
             origins: Origins {
-                pool: Pool::new(pool_bound(limits, bearable)),
+                pool: Pool::new(pool_bound(limits, client_capacity)),
                 names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
                 failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
                 interfaces: InterfaceCache::new(surroundings.addresses),
@@ -117,7 +121,7 @@ impl Shared {
     pub(super) fn reload(
         &mut self,
         settings: Arc<Settings>,
-        bearable: usize,
+        client_capacity: usize,
         reactor: &mut Reactor<Mail>,
     ) {
         self.origins.pool.clear(reactor); // its connections were allowed by the old rules
@@ -132,8 +136,8 @@ impl Shared {
         let limits = &settings.limits;
         self.origins.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
         self.old_origins.set_bound(limits.old_origins);
-        self.origins.pool.set_bound(pool_bound(limits, bearable));
-        self.admission.set_bounds(places(limits, bearable), limits.client_share);
+        self.origins.pool.set_bound(pool_bound(limits, client_capacity));
+        self.admission.set_bounds(places(limits, client_capacity), limits.client_share);
         self.memory.set_bound(limits.connection_memory.whole());
         self.reload_authentication(&settings, reactor);
         self.reloads += 1;
@@ -274,13 +278,13 @@ impl Shared {
 }
 
 /// Returns the bound on clients.
-fn places(limits: &Limits, bearable: usize) -> usize {
-    limits.max_clients.unwrap_or(bearable)
+fn places(limits: &Limits, client_capacity: usize) -> usize {
+    limits.max_clients.unwrap_or(client_capacity)
 }
 
 /// Returns the bound on idle connections to origins.
-fn pool_bound(limits: &Limits, bearable: usize) -> usize {
-    limits.pool.unwrap_or_else(|| (bearable / 2).min(2048))
+fn pool_bound(limits: &Limits, client_capacity: usize) -> usize {
+    limits.pool.unwrap_or_else(|| (client_capacity / 2).min(2048))
 }
 
 fn cache_limits(settings: &Settings) -> CacheLimits {

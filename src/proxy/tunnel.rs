@@ -30,9 +30,9 @@ pub(super) struct Tunnel {
     /// ends.
     pub(super) route: Route,
     /// True if rules decide on the destination.
-    pub(super) is_judged: bool,
+    pub(super) is_checked: bool,
     /// Number of the settings that have allowed the tunnel last.
-    pub(super) judged_by: Option<u64>,
+    pub(super) checked_at_reload: Option<u64>,
     pub(super) record: ExchangeRecord,
     /// Time at which bytes were relayed last.
     pub(super) moved_at: Instant,
@@ -108,7 +108,7 @@ impl Tunnel {
     /// # Errors
     /// The denial.
     fn check_address(&mut self, shared: &Shared) -> Result<(), ExchangeError> {
-        if self.judged_by.replace(shared.reloads) == Some(shared.reloads) {
+        if self.checked_at_reload.replace(shared.reloads) == Some(shared.reloads) {
             return Ok(());
         }
         let settings = &shared.settings;
@@ -120,18 +120,20 @@ impl Tunnel {
         if !settings.admits(client) {
             return Err(ExchangeError::ClientDenied(client));
         }
-        if !self.is_judged {
+        if !self.is_checked {
             return Ok(());
         }
-        let asker = self.record.asker(request);
+        let context = self.record.request_context(request);
         let (host, rules) = (&self.route.host, &settings.destinations);
         let interfaces = shared.origins.interfaces.known()?;
-        let judged =
-            rules.check_request(&asker, host, self.route.port, interfaces).and_then(|judgement| {
+        let checked =
+            rules.check_request(&context, host, self.route.port, interfaces).and_then(|decision| {
                 let origin = self.record.origin.map(|origin| origin.ip());
-                origin.map_or(Ok(None), |origin| rules.judge(&judgement, host, origin, interfaces))
+                origin.map_or(Ok(None), |origin| {
+                    rules.check_address(&decision, host, origin, interfaces)
+                })
             });
-        judged.map(drop).map_err(ExchangeError::Denied)
+        checked.map(drop).map_err(ExchangeError::Denied)
     }
 
     fn is_reset(&self, reactor: &Reactor<Mail>) -> bool {

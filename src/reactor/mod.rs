@@ -147,15 +147,14 @@ mod signal;
 pub mod sim;
 mod thread_pool;
 mod timers;
+mod turn;
 mod waker;
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use crate::work;
+use std::time::Instant;
 
 pub use arena::{Arena, Driven, Id, Token};
 pub use budget::Budget;
@@ -174,6 +173,7 @@ pub use resolver::system::SystemResolver;
 pub use resolver::{NameSource, NameSources, Resolver, ResolverLimits};
 pub use run_queue::WakeReason;
 pub use thread_pool::ThreadPool;
+pub use turn::Turn;
 pub use waker::Waker;
 
 use net::sockets::Sockets;
@@ -181,17 +181,6 @@ use run_queue::RunQueue;
 use signal::Signals;
 use timers::TimerQueue;
 use waker::Sleeper;
-
-/// Mail messages handled in one turn; the rest waits for the next turn, which polls without
-/// waiting.
-const MAIL: usize = 256;
-/// Duration after which a turn drives no further object; the remaining objects are driven in the
-/// next turn.
-const LONG: Duration = Duration::from_millis(4);
-/// Counted steps that take about as long, for simulations, whose clock stands still during a turn.
-const LONG_STEPS: u64 = 4_000_000;
-/// Drives between two readings of the clock, so that reading it costs less than one of the drives.
-const DRIVES_A_LOOK: usize = 4;
 
 /// A program on a reactor.
 pub trait App {
@@ -235,23 +224,6 @@ pub trait Wake {
     /// Queues the object for a drive with [`WakeReason::WAKE`]: in this turn, or in the next one if
     /// the object was driven in this turn already. Wakes of an object that is queued are merged.
     fn wake(&mut self, token: Token);
-}
-
-/// Numbers of events and drives in one turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Turn {
-    /// Sockets reported ready, signals, mail, and wakes by other threads.
-    pub events: usize,
-    /// Drives, including those of objects that no longer exist.
-    pub driven: usize,
-}
-
-impl Turn {
-    /// Returns true if nothing happened.
-    #[must_use]
-    pub const fn is_idle(&self) -> bool {
-        self.events == 0 && self.driven == 0
-    }
 }
 
 impl<M> Drop for Reactor<M> {
@@ -331,72 +303,6 @@ impl<M> Reactor<M> {
     /// Makes [`run`](Self::run) return after the current turn.
     pub fn stop(&mut self) {
         self.stopped = true;
-    }
-
-    /// Waits for events, at most for `timeout` (without limit if `None`), and passes them to `app`.
-    /// The wait ends early at the next deadline, and does not begin while objects or mail are
-    /// queued.
-    ///
-    /// An interrupting signal also ends the wait, so the turn may have handled nothing
-    /// ([`Turn::is_idle`]).
-    ///
-    /// # Errors
-    /// Fails only if the poll itself fails; no action of a peer causes an error.
-    pub fn turn<A: App<Mail = M>>(
-        &mut self,
-        app: &mut A,
-        timeout: Option<Duration>,
-    ) -> io::Result<Turn> {
-        let timeout = self.poll_timeout(timeout);
-        let mut reports = std::mem::take(&mut self.reports);
-        let polled = self.transport.poll(&mut reports, timeout);
-        self.now = self.clock.now();
-        self.polls += 1;
-        if timeout == Some(Duration::ZERO) {
-            self.turn_ended(self.now.mono);
-        }
-        let (ready, noticed) = self.note(&mut reports);
-        let mut turn = Turn { events: ready, driven: 0 };
-        self.reports = reports;
-        polled?;
-
-        if noticed {
-            while let Some(signal) = self.signals.as_mut().and_then(Signals::next) {
-                turn.events += 1;
-                app.handle(self, Event::Signal(signal));
-            }
-        }
-        if self.mailbox.is_waiting() {
-            let mut mail = std::mem::take(&mut self.mail);
-            self.mailbox.take(&mut mail, MAIL);
-            turn.events += mail.len();
-            for mail in mail.drain(..) {
-                app.handle(self, Event::Mail(mail));
-            }
-            self.mail = mail;
-        }
-        turn.events += self.take_wakes();
-        if let Some(due) = self.timers.next().filter(|&due| due <= self.now.mono) {
-            self.load.lag.record(self.now.mono.duration_since(due));
-        }
-        while let Some(token) = self.timers.pop_due(self.now.mono) {
-            self.run.wake(token, WakeReason::TIMER);
-        }
-        self.transport.shuffle(self.run.current_mut());
-        let began = work::Mark::now();
-        while !self.is_long(turn.driven, began)
-            && let Some((token, why)) = self.run.pop()
-        {
-            turn.driven += 1;
-            app.handle(self, Event::Drive(token, why));
-        }
-        self.run.end_turn();
-        let mut reports = std::mem::take(&mut self.reports);
-        self.transport.end_turn(&mut reports);
-        self.note(&mut reports);
-        self.reports = reports;
-        self.turn_began = (!turn.is_idle()).then_some(self.now.mono);
-        Ok(turn)
     }
 
     /// Returns the latest time of the next turn, if no event happens before; `None` if only an
@@ -481,48 +387,6 @@ impl<M> Reactor<M> {
     #[must_use]
     pub const fn stale_wakes(&self) -> u64 {
         self.run.stale()
-    }
-
-    /// Queues the objects that other threads have woken. Returns their number.
-    fn take_wakes(&mut self) -> usize {
-        if !self.wakes.is_waiting() {
-            return 0;
-        }
-        let mut woken = VecDeque::new();
-        self.wakes.take(&mut woken, MAIL);
-        woken.iter().for_each(|sleeper| self.run.wake(sleeper.take(), WakeReason::WAKE));
-        woken.len()
-    }
-
-    /// Returns true if a turn that began at `began` and has driven `driven` objects should end.
-    fn is_long(&self, driven: usize, began: work::Mark) -> bool {
-        let look = driven > 0 && driven.is_multiple_of(DRIVES_A_LOOK);
-        let worked = began.steps() >= LONG_STEPS;
-        worked || look && self.clock.now().mono.duration_since(self.now.mono) >= LONG
-    }
-
-    /// Returns true if a turn has something to do without an event.
-    fn has_work(&self) -> bool {
-        !self.run.is_empty() || self.mailbox.is_waiting() || self.wakes.is_waiting()
-    }
-
-    fn poll_timeout(&mut self, limit: Option<Duration>) -> Option<Duration> {
-        if limit == Some(Duration::ZERO) || self.has_work() {
-            return Some(Duration::ZERO);
-        }
-        let Some(deadline) = self.timers.next() else { return limit };
-        let now = self.clock.now().mono;
-        self.turn_ended(now);
-        let until = deadline.saturating_duration_since(now);
-        Some(limit.map_or(until, |limit| limit.min(until)))
-    }
-
-    /// Records the duration of the last turn. The clock is not read for that alone: the duration
-    /// stays unknown unless the time is read anyway between two turns.
-    fn turn_ended(&mut self, now: Instant) {
-        if let Some(began) = self.turn_began.take() {
-            self.load.turns.record(now.saturating_duration_since(began));
-        }
     }
 }
 

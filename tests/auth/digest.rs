@@ -18,8 +18,8 @@ fn answer(door: &mut Door) -> Answer {
     Answer::to(&door.nonce())
 }
 
-fn accepted(verdict: AuthResult) -> Accepted {
-    match verdict {
+fn accepted(result: AuthResult) -> Accepted {
+    match result {
         AuthResult::Accepted(accepted) => accepted,
         other => panic!("{other:?}"),
     }

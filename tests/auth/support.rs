@@ -123,8 +123,8 @@ pub(crate) fn parameter(field: &str, name: &str) -> String {
 }
 
 /// Returns the authenticated user, or the reason of the rejection in a word.
-pub(crate) fn outcome(verdict: AuthResult) -> String {
-    match verdict {
+pub(crate) fn outcome(result: AuthResult) -> String {
+    match result {
         AuthResult::Accepted(accepted) => format!("{} is there", accepted.user),
         AuthResult::Challenge(why) => why.to_string(),
         AuthResult::Malformed(what) => format!("malformed: {what}"),

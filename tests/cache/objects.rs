@@ -43,7 +43,7 @@ fn response_is_completed_for_requests_of_one_range() {
     ] {
         assert_eq!(wanted(other), None, "{other}");
     }
-    object.give_up_completing();
+    object.mark_incompletable();
     assert_eq!(object.wanted_by(present("GET").head()), None);
 }
 

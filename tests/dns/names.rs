@@ -58,15 +58,15 @@ fn answer(
     now: Instant,
 ) -> Vec<u32> {
     names.answered(name, answer, ttl, now);
-    told(names)
+    notified(names)
 }
 
-fn told(names: &mut NameCache<u32>) -> Vec<u32> {
+fn notified(names: &mut NameCache<u32>) -> Vec<u32> {
     names.check();
-    let told = names.told(1000);
+    let notified = names.notified(1000);
     names.check();
-    assert!(!names.has_to_tell());
-    told
+    assert!(!names.has_pending());
+    notified
 }
 
 /// Returns a complete answer.
@@ -179,7 +179,7 @@ fn partial_answer_is_served_at_once_and_waiters_are_told_of_the_rest() {
     look_up(&mut names, "a", 1, now);
     let Ok(list) = address() else { panic!("an address") };
     names.answered_in_part("a", list, Some(seconds(9)), now);
-    assert_eq!(told(&mut names), [1]);
+    assert_eq!(notified(&mut names), [1]);
     assert_eq!(look_up(&mut names, "a", 1, now), known_in_part(address()));
     assert_eq!(look_up(&mut names, "a", 2, now + seconds(8)), known_in_part(address()));
     assert_eq!(look_up(&mut names, "a", 3, now + seconds(8)), known_in_part(address()));
@@ -202,7 +202,7 @@ fn waiter_that_took_a_partial_answer_is_told_only_of_the_rest() {
         known_in_part(address()),
         "the partial answer is taken before the notification"
     );
-    assert_eq!(told(&mut names), [2]);
+    assert_eq!(notified(&mut names), [2]);
     assert_eq!(answer(&mut names, "a", other(), Some(seconds(9)), now), [1, 2]);
 }
 
@@ -266,9 +266,9 @@ fn expired_answer_is_served_while_no_server_answers() {
     assert_eq!(look_up(&mut names, "a", 1, at(50)), ASK);
     assert_eq!(names.expired_serves_at("a"), Some(at(51)));
     names.tell_expired("a", at(50));
-    assert_eq!(told(&mut names), [], "a server may still answer");
+    assert_eq!(notified(&mut names), [], "a server may still answer");
     names.tell_expired("a", at(51));
-    assert_eq!(told(&mut names), [1]);
+    assert_eq!(notified(&mut names), [1]);
     assert_eq!(look_up(&mut names, "a", 1, at(51)), known_in_part(address()));
     assert_eq!(answer(&mut names, "a", unanswered(), None, at(58)), [1]);
     assert_eq!(look_up(&mut names, "a", 1, at(58)), known(address()));
@@ -503,20 +503,20 @@ fn waiters_are_told_in_slices() {
     look_up(&mut names, "b", 20, now);
     names.answered("a", address(), None, now);
     names.answered("b", address(), None, now);
-    let mut told = names.told(4);
-    assert_eq!(told, [0, 1, 2, 3]);
-    assert!(names.has_to_tell());
+    let mut notified = names.notified(4);
+    assert_eq!(notified, [0, 1, 2, 3]);
+    assert!(names.has_pending());
     assert_eq!(
         look_up(&mut names, "a", 5, now),
         known(address()),
         "the answer is taken before the notification"
     );
     names.leave("a", &3);
-    while names.has_to_tell() {
+    while names.has_pending() {
         names.check();
-        told.extend(names.told(4));
+        notified.extend(names.notified(4));
     }
-    assert_eq!(told, [0, 1, 2, 3, 4, 6, 7, 8, 9, 20]);
+    assert_eq!(notified, [0, 1, 2, 3, 4, 6, 7, 8, 9, 20]);
 }
 
 #[test]

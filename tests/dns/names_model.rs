@@ -135,10 +135,10 @@ impl Model {
         let full = self.questions() >= self.limits.max_in_flight;
         let generation = self.generation;
         let entry = self.entries.entry(name).or_default();
-        let told = entry.waiters.get(&waiter) == Some(&true);
+        let notified = entry.waiters.get(&waiter) == Some(&true);
         let kept = entry.kept.as_ref();
         let serves = kept.filter(|kept| {
-            told || kept.generation == generation && kept.serves(entry.asked, &self.limits, now)
+            notified || kept.generation == generation && kept.serves(entry.asked, &self.limits, now)
         });
         let answer = serves.map(|kept| kept.answer.clone());
         let last_resort = kept
@@ -217,7 +217,7 @@ impl Model {
             kept => *kept = Some(Kept { answer, since: now, ttl, recheck: None, generation }),
         }
         (entry.asked, entry.holder) = (None, None);
-        entry.waiters.values_mut().for_each(|told| *told = true);
+        entry.waiters.values_mut().for_each(|notified| *notified = true);
     }
 
     fn answered_in_part(&mut self, name: u8, answer: LookupResult, ttl: Duration, now: Instant) {
@@ -226,7 +226,7 @@ impl Model {
         };
         let (ttl, generation) = (Some(ttl), entry.asked_in);
         entry.kept = Some(Kept { answer, since: now, ttl, recheck: None, generation });
-        entry.waiters.values_mut().for_each(|told| *told = true);
+        entry.waiters.values_mut().for_each(|notified| *notified = true);
     }
 
     fn tell_expired(&mut self, name: u8, now: Instant) {
@@ -235,14 +235,14 @@ impl Model {
             && kept.generation == self.generation
             && kept.serves(entry.asked, &self.limits, now)
         {
-            entry.waiters.values_mut().for_each(|told| *told = true);
+            entry.waiters.values_mut().for_each(|notified| *notified = true);
         }
     }
 
     /// Returns the waiters with an answer to take.
-    fn told(&self) -> BTreeSet<u8> {
+    fn notified(&self) -> BTreeSet<u8> {
         let waiters = self.entries.values().flat_map(|entry| &entry.waiters);
-        waiters.filter(|(_, told)| **told).map(|(waiter, _)| *waiter).collect()
+        waiters.filter(|(_, notified)| **notified).map(|(waiter, _)| *waiter).collect()
     }
 }
 
@@ -303,7 +303,7 @@ fn compare(deeds: Vec<Deed>, limits: NameLimits) {
                 names.tell_expired(&text(name), now);
                 model.tell_expired(name, now);
             }
-            Deed::Tell { most } => woken.extend(names.told(most.into())),
+            Deed::Tell { most } => woken.extend(names.notified(most.into())),
             Deed::Clear => {
                 names.clear();
                 model.generation += 1;
@@ -314,9 +314,9 @@ fn compare(deeds: Vec<Deed>, limits: NameLimits) {
         assert_eq!(names.count().1, model.questions(), "{number}");
         assert!(names.count().1 <= limits.max_in_flight);
     }
-    woken.extend(names.told(10_000));
-    assert!(!names.has_to_tell());
-    assert!(model.told().is_subset(&woken), "a waiter with an answer to take was not notified");
+    woken.extend(names.notified(10_000));
+    assert!(!names.has_pending());
+    assert!(model.notified().is_subset(&woken), "a waiter with an answer to take was not notified");
 }
 
 proptest! {
@@ -337,7 +337,7 @@ proptest! {
                 }
                 Deed::Answer { name, kind, ttl } => {
                     names.answered(&text(name), answer(kind, number), ttl.map(seconds), now);
-                    names.told(1000);
+                    names.notified(1000);
                 }
                 Deed::Leave { name, waiter } => drop(names.leave(&text(name), &waiter)),
                 Deed::Wait { millis } => now += Duration::from_millis(millis.into()),

@@ -158,7 +158,7 @@ impl Player {
                 self.stage.command(Command::Reload(Arc::new(self.settings.clone())));
             }
             Step::Drain => self.stage.command(Command::Drain),
-            Step::Abort => self.stage.give_up(),
+            Step::Abort => self.stage.abort(),
             Step::Pause(paused) => self.stage.paused = *paused,
             Step::PauseVerifier(paused) => self.stage.verifier_pauses = *paused,
             _ => self.compare(step)?,
@@ -178,7 +178,7 @@ impl Player {
             Step::Verified(wanted) => same(&self.stage.verified, wanted),
             Step::Metric(name, wanted) => same(&self.stage.metric(name), &Some(wanted.clone())),
             Step::Cached(wanted) => same(&worker.cache_stats().entries, wanted),
-            Step::ProxyIs(state) if state == "finished" => same(&worker.is_over(), &true),
+            Step::ProxyIs(state) if state == "finished" => same(&worker.is_finished(), &true),
             Step::ProxyIs(_) => same(&(worker.is_empty(), worker.dump()), &(true, Vec::new())),
             _ => Err("the player does not support this step".into()),
         }

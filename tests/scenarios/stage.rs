@@ -288,8 +288,8 @@ impl Stage {
         self.proxy.mailbox().send(Mail::Command(command)).unwrap();
     }
 
-    pub(crate) fn give_up(&mut self) {
-        self.worker.give_up(&mut self.proxy);
+    pub(crate) fn abort(&mut self) {
+        self.worker.abort(&mut self.proxy);
     }
 
     fn take_log(&mut self) {

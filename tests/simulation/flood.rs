@@ -271,7 +271,7 @@ fn serve_beside(size: usize, seed: u64) -> (usize, Duration) {
         good.reactor.close(connection.io);
         clock.advance(Duration::from_millis(300));
     }
-    worker.give_up(&mut proxy);
+    worker.abort(&mut proxy);
     (most_turns, longest)
 }
 

@@ -232,13 +232,13 @@ pub(crate) fn simulate(seed: u64) -> Tally {
             worker.command(Command::Drain, &mut proxy);
             continue;
         }
-        if worker.is_over() {
+        if worker.is_finished() {
             break;
         }
         pass_time(&network, &proxy, &outside, verifier.next());
     }
-    assert!(worker.is_over() && worker.is_empty(), "{worker:#?}");
-    worker.give_up(&mut proxy); // a lookup without waiters may still be in flight
+    assert!(worker.is_finished() && worker.is_empty(), "{worker:#?}");
+    worker.abort(&mut proxy); // a lookup without waiters may still be in flight
     assert_eq!(proxy.open_sockets(), 0, "sockets are left open");
     peers.tally
 }

@@ -265,18 +265,18 @@ impl RuleSet {
     /// everything.
     pub(super) fn check_request(
         &self,
-        asker: &RequestContext<'_>,
+        context: &RequestContext<'_>,
         host: &Host,
         port: u16,
-        own: &LocalAddresses,
+        local: &LocalAddresses,
     ) -> NameDecision {
         let (mut decided, mut undecided) = (None, Vec::new());
         for (at, group) in self.groups.iter().enumerate() {
-            if !group.conditions.hold(asker, port) {
+            if !group.conditions.hold(context, port) {
                 continue;
             }
             let fit = match host {
-                Host::Address(address) => group.fits(host, *address, own),
+                Host::Address(address) => group.fits(host, *address, local),
                 Host::Name(name) => {
                     let may_fit = group.may_fit(name);
                     undecided.extend(may_fit.map(|fit| (fit.line, at)));
@@ -307,10 +307,10 @@ impl RuleSet {
         answer: &NameDecision,
         host: &Host,
         address: IpAddr,
-        own: &LocalAddresses,
+        local: &LocalAddresses,
     ) -> Decision {
         let fits = self.left_open(answer).filter_map(|group| {
-            let fit = group.fits(host, address, own)?;
+            let fit = group.fits(host, address, local)?;
             (fit.line < answer.line).then_some((group, fit))
         });
         match fits.min_by_key(|(_, fit)| fit.line) {
@@ -341,16 +341,16 @@ impl RuleSet {
     /// the addresses are.
     pub(super) fn fitting(
         &self,
-        asker: &RequestContext<'_>,
+        context: &RequestContext<'_>,
         (host, port): (&Host, u16),
         address: Option<IpAddr>,
-        own: &LocalAddresses,
+        local: &LocalAddresses,
     ) -> Option<RuleRef> {
-        let held = self.groups.iter().filter(|group| group.conditions.hold(asker, port));
+        let held = self.groups.iter().filter(|group| group.conditions.hold(context, port));
         let fits = held.filter_map(|group| {
             let fit = match (address, host) {
                 (Some(address), _) | (None, &Host::Address(address)) => {
-                    group.fits(host, address, own)
+                    group.fits(host, address, local)
                 }
                 (None, Host::Name(name)) => group.fits_name(name),
             };
@@ -414,10 +414,10 @@ impl Group {
     }
 
     /// Returns the destination that matches a host with this address.
-    fn fits(&self, host: &Host, address: IpAddr, own: &LocalAddresses) -> Option<Fit<'_>> {
+    fn fits(&self, host: &Host, address: IpAddr, local: &LocalAddresses) -> Option<Fit<'_>> {
         // Deny and report rules match an address also where it is only embedded; allow rules match
         // only addresses that a packet certainly reaches.
-        let facets = if self.action == Action::Allow {
+        let addresses = if self.action == Action::Allow {
             reachable_addresses(address)
         } else {
             embedded_addresses(address)
@@ -426,12 +426,12 @@ impl Group {
         // An address of this machine keeps the class of its block too, but only rules that deny or
         // report match that: allowing the block's class does not allow this machine.
         let denies = self.action != Action::Allow;
-        let is_meant = |facet| {
-            classes.contains(&own.class_of(facet))
-                || (denies && classes.contains(&AddressClass::as_such(facet)))
+        let is_meant = |address| {
+            classes.contains(&local.class_of(address))
+                || (denies && classes.contains(&AddressClass::as_such(address)))
         };
-        let meant = classes.is_empty() || facets.iter().any(|&facet| is_meant(facet));
-        meant.then(|| self.to.find(host, &facets)).flatten()
+        let meant = classes.is_empty() || addresses.iter().any(|&address| is_meant(address));
+        meant.then(|| self.to.find(host, &addresses)).flatten()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::access::{
 };
 use crate::http::Scheme;
 
-fn asker(method: &str) -> RequestContext<'_> {
+fn context(method: &str) -> RequestContext<'_> {
     let client = IpAddr::from([127, 0, 0, 1]);
     RequestContext { client, user: None, listener: None, method, scheme: Scheme::Http }
 }
@@ -32,26 +32,26 @@ fn in_file(text: &str) -> DestinationPolicy {
 }
 
 /// Returns the name of the rule that denies a request, if one does.
-fn judge(
+fn check(
     policy: &DestinationPolicy,
     host: &str,
     address: &str,
-    own: &LocalAddresses,
+    local: &LocalAddresses,
 ) -> Option<String> {
-    judge_at(policy, (host, 80), address, own)
+    check_at(policy, (host, 80), address, local)
 }
 
-fn judge_at(
+fn check_at(
     policy: &DestinationPolicy,
     (host, port): (&str, u16),
     address: &str,
-    own: &LocalAddresses,
+    local: &LocalAddresses,
 ) -> Option<String> {
     let host = Host::parse(host).unwrap();
-    let judged = policy.check_request(&asker("GET"), &host, port, own).and_then(|judgement| {
-        policy.judge(&judgement, &host, address.parse().unwrap(), own).map(drop)
+    let checked = policy.check_request(&context("GET"), &host, port, local).and_then(|decision| {
+        policy.check_address(&decision, &host, address.parse().unwrap(), local).map(drop)
     });
-    judged.err().map(|denial: Denial| denial.rule())
+    checked.err().map(|denial: Denial| denial.rule())
 }
 
 #[test]
@@ -61,10 +61,10 @@ fn rules_of_one_line_keep_their_order() {
     let given = rules.map(|rule| GivenRule { place: place.clone(), ..rule.parse().unwrap() });
     let mut set = RuleSet::default();
     read_rules(&mut set, &given, &mut no_file).unwrap();
-    let (policy, own) = (policy(set), LocalAddresses::default());
-    assert_eq!(judge(&policy, "dev.test", "10.0.0.1", &own), None, "the first rule exempts it");
-    assert_eq!(judge(&policy, "a.test", "10.0.0.1", &own).unwrap(), "destination-private");
-    let denied = judge(&policy, "other.example", "198.41.0.4", &own);
+    let (policy, local) = (policy(set), LocalAddresses::default());
+    assert_eq!(check(&policy, "dev.test", "10.0.0.1", &local), None, "the first rule exempts it");
+    assert_eq!(check(&policy, "a.test", "10.0.0.1", &local).unwrap(), "destination-private");
+    let denied = check(&policy, "other.example", "198.41.0.4", &local);
     assert_eq!(denied.unwrap(), "rule tidegate.toml:7");
 }
 
@@ -81,10 +81,10 @@ fn alternating_rules_form_few_groups() {
     let policy = in_file(&format!("# none\n{text}"));
     assert_eq!((policy.egress.len(), policy.egress.groups.len()), (30_000, 3));
     assert_eq!(policy.egress.sections.len(), 1, "all rules form one section");
-    let own = LocalAddresses::default();
-    assert_eq!(judge(&policy, "b9999.test", "198.41.0.4", &own).unwrap(), "rule rules:30000");
-    assert_eq!(judge(&policy, "c77.test", "10.0.77.1", &own), None);
-    assert_eq!(judge(&policy, "c77.test", "10.0.78.1", &own).unwrap(), "destination-private");
+    let local = LocalAddresses::default();
+    assert_eq!(check(&policy, "b9999.test", "198.41.0.4", &local).unwrap(), "rule rules:30000");
+    assert_eq!(check(&policy, "c77.test", "10.0.77.1", &local), None);
+    assert_eq!(check(&policy, "c77.test", "10.0.78.1", &local).unwrap(), "destination-private");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn reason_names_the_place_of_a_rule() {
         _ => no_file(file),
     };
     read_rules(&mut set, &given, &mut read).unwrap();
-    let (policy, own) = (policy(set), LocalAddresses::default());
+    let (policy, local) = (policy(set), LocalAddresses::default());
     for (host, place) in [
         ("a.test", "rule 1"),
         ("b.test", "rule rules:3"),
@@ -138,7 +138,7 @@ fn reason_names_the_place_of_a_rule() {
         ("e.test", "rule list:1"),
         ("f.test", "rule list:2"),
     ] {
-        assert_eq!(judge(&policy, host, "198.41.0.4", &own).as_deref(), Some(place));
+        assert_eq!(check(&policy, host, "198.41.0.4", &local).as_deref(), Some(place));
     }
 }
 
@@ -153,7 +153,7 @@ fn rule_ref_text_is_valid_rule_syntax() {
         "deny .f.test=10.0.0.0/8",
         "deny 10.0.0.0/16 method=GET",
     ];
-    let (policy, own) = (in_file(&rules.join("\n")), LocalAddresses::default());
+    let (policy, local) = (in_file(&rules.join("\n")), LocalAddresses::default());
     for (host, rule) in [
         ("a.test", rules[0]),
         ("x.b.test", rules[1]),
@@ -166,7 +166,7 @@ fn rule_ref_text_is_valid_rule_syntax() {
         ("other.test", rules[6]),
     ] {
         let (host, address) = (Host::parse(host).unwrap(), "10.0.0.1".parse().ok());
-        let found = policy.rule_for(&asker("GET"), (&host, 80), address, &own);
+        let found = policy.rule_for(&context("GET"), (&host, 80), address, &local);
         assert_eq!(found.unwrap().text, rule);
     }
 }
@@ -179,10 +179,10 @@ fn undecided_rules_precede_the_deciding_rule() {
     );
     let ask = |host: &str| {
         let host = Host::parse(host).unwrap();
-        let judgement =
-            policy.check_request(&asker("GET"), &host, 80, &LocalAddresses::default()).unwrap();
-        let undecided: Vec<_> = judgement.undecided(&host).map(|rule| rule.to_string()).collect();
-        (undecided, judgement.reported().map(ToString::to_string))
+        let decision =
+            policy.check_request(&context("GET"), &host, 80, &LocalAddresses::default()).unwrap();
+        let undecided: Vec<_> = decision.undecided(&host).map(|rule| rule.to_string()).collect();
+        (undecided, decision.reported().map(ToString::to_string))
     };
     let classes = "'allow class=private method=GET' (rules:3)";
     let waiting =
@@ -191,10 +191,10 @@ fn undecided_rules_precede_the_deciding_rule() {
     let policy = in_file("report a.test\nallow b.test");
     let reported = |host: &str| {
         let host = Host::parse(host).unwrap();
-        let judgement =
-            policy.check_request(&asker("GET"), &host, 80, &LocalAddresses::default()).unwrap();
-        assert!(!judgement.depends_on_address());
-        judgement.reported().map(ToString::to_string)
+        let decision =
+            policy.check_request(&context("GET"), &host, 80, &LocalAddresses::default()).unwrap();
+        assert!(!decision.depends_on_address());
+        decision.reported().map(ToString::to_string)
     };
     assert_eq!(reported("a.test").as_deref(), Some("'report a.test' (rules:1)"));
     assert_eq!(reported("b.test"), None);
@@ -202,16 +202,17 @@ fn undecided_rules_precede_the_deciding_rule() {
 
 #[test]
 fn only_allow_rules_exempt_a_port() {
-    let own = LocalAddresses::default();
-    let at = |policy: &DestinationPolicy, address| judge_at(policy, ("a.test", 22), address, &own);
+    let local = LocalAddresses::default();
+    let at =
+        |policy: &DestinationPolicy, address| check_at(policy, ("a.test", 22), address, &local);
     let allows = in_file("allow 198.41.0.0/24 port=22");
     assert_eq!(at(&allows, "198.41.0.4"), None);
     assert_eq!(at(&allows, "93.184.216.34").unwrap(), "port");
     let denies = in_file("deny 198.41.0.0/24 port=22").check_request(
-        &asker("GET"),
+        &context("GET"),
         &Host::parse("a.test").unwrap(),
         22,
-        &own,
+        &local,
     );
     assert_eq!(denies.unwrap_err().rule(), "port", "no name is resolved for it");
 }
@@ -255,7 +256,7 @@ fn option_with_empty_file_name_is_rejected() {
 
 #[test]
 fn own_address_is_denied_by_its_block_class_too() {
-    let own =
+    let local =
         LocalAddresses { addresses: vec!["10.0.0.5".parse().unwrap()], listeners: Vec::new() };
     let lifted =
         |text| DestinationPolicy { rules: vec!["10.0.0.0/8".parse().unwrap()], ..in_file(text) };
@@ -264,10 +265,10 @@ fn own_address_is_denied_by_its_block_class_too() {
         ("deny class=own", Some("rule rules:1")),
         ("deny class=loopback", None),
     ] {
-        let denied = judge(&lifted(rules), "h.test", "10.0.0.5", &own);
+        let denied = check(&lifted(rules), "h.test", "10.0.0.5", &local);
         assert_eq!(denied.as_deref(), expected, "{rules}");
     }
-    let denied = judge(&in_file("allow class=private"), "h.test", "10.0.0.5", &own);
+    let denied = check(&in_file("allow class=private"), "h.test", "10.0.0.5", &local);
     assert_eq!(denied.unwrap(), "destination-own", "allowing private does not allow own");
 }
 
@@ -275,7 +276,7 @@ fn own_address_is_denied_by_its_block_class_too() {
 fn file_may_begin_with_a_byte_order_mark() {
     let policy = in_file("\u{feff}deny a.test\r\n");
     assert_eq!(
-        judge(&policy, "a.test", "198.41.0.4", &LocalAddresses::default()).unwrap(),
+        check(&policy, "a.test", "198.41.0.4", &LocalAddresses::default()).unwrap(),
         "rule rules:1"
     );
 }

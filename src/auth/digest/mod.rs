@@ -62,7 +62,7 @@ impl Digest {
         &mut self,
         sent: &Credentials,
         request: &Request<'_>,
-        (accounts, nobody): (&RealmUsers, &Decoy),
+        (accounts, decoy): (&RealmUsers, &Decoy),
         now: SystemTime,
     ) -> AuthResult {
         if !uri::means(&sent.uri, request.target) {
@@ -71,10 +71,10 @@ impl Digest {
         let Some(algorithm) = self.offered(sent, accounts) else {
             return AuthResult::Challenge(ChallengeReason::NotOffered);
         };
-        let (whose, ha1) = accounts.for_digest(&sent.user, algorithm, nobody);
+        let (account, ha1) = accounts.for_digest(&sent.user, algorithm, decoy);
         let [expected, proof] = algorithm.responses(ha1, request.method, sent);
         let right = same(sent.response.as_bytes(), expected.as_bytes());
-        let user = match whose {
+        let user = match account {
             AccountMatch::Users(user) if right => user,
             AccountMatch::WithoutEntry => return AuthResult::Challenge(ChallengeReason::NoEntry),
             AccountMatch::Users(_) | AccountMatch::Decoy => {

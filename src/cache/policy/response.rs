@@ -80,7 +80,7 @@ impl Response<'_> {
 
     /// Returns true if this response to a POST stands for a GET of the same URI (RFC 9110 §9.3.3):
     /// its `Content-Location` is the target URI, and it gives its lifetime.
-    pub(super) fn is_what_a_get_brings(&self) -> bool {
+    pub(super) fn represents_target(&self) -> bool {
         let named = self.fields.only(Name::ContentLocation);
         let named = named.and_then(|value| std::str::from_utf8(value).ok());
         let named = named.and_then(|named| reference::resolve(self.uri, named));

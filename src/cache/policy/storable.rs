@@ -109,7 +109,7 @@ pub fn storable(request: &mut Presented, response: &Response<'_>) -> Result<Stor
         Method::Get if !request.head().body_length().has_content() => {
             still_storable(request, response)
         }
-        Method::Post if response.is_what_a_get_brings() => still_storable(request, response),
+        Method::Post if response.represents_target() => still_storable(request, response),
         _ => Err(NotStored::Method),
     }
 }

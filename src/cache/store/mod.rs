@@ -126,7 +126,7 @@ impl Store {
         let slot = self.slots.get(key)?;
         let all = self.invalidated.all();
         let cleared = std::mem::replace(&mut self.entries[slot].cleared, all);
-        let is_left = cleared == all || !self.remove_meant(slot, |variant| variant.number <= all);
+        let is_left = cleared == all || !self.remove_if(slot, |variant| variant.number <= all);
         is_left.then_some(slot)
     }
 
@@ -262,16 +262,16 @@ impl Store {
             return found.map(|variant| variant.object.mark_stale(now)).count();
         }
         let count = found.count();
-        self.remove_meant(slot, |variant| purge.is_for(variant));
+        self.remove_if(slot, |variant| purge.is_for(variant));
         count
     }
 
-    /// Removes the responses in `slot` for which `meant` returns true. Returns true if none
+    /// Removes the responses in `slot` for which `is_removed` returns true. Returns true if none
     /// remains.
-    fn remove_meant(&mut self, slot: usize, meant: impl FnMut(&Variant) -> bool) -> bool {
+    fn remove_if(&mut self, slot: usize, is_removed: impl FnMut(&Variant) -> bool) -> bool {
         let mut all = false;
         self.change(slot, |variants| {
-            let (leaving, every) = variants.remove(meant);
+            let (leaving, every) = variants.remove(is_removed);
             all = every;
             leaving
         });

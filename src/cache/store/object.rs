@@ -99,7 +99,7 @@ impl Object {
 
     /// Records that the origin failed to deliver the missing bytes. From now on, requests for more
     /// than the stored bytes go to the origin.
-    pub fn give_up_completing(&self) {
+    pub fn mark_incompletable(&self) {
         self.incompletable.get_or_init(|| ());
     }
 

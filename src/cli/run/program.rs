@@ -58,7 +58,7 @@ impl Program {
     fn end(&mut self, failed: Option<&io::Error>, reactor: &mut Reactor<Mail>) -> ExitCode {
         self.say_what_is_open();
         let cut_off = self.interrupted && !self.worker.is_empty();
-        self.worker.give_up(reactor);
+        self.worker.abort(reactor);
         failed.into_iter().for_each(|error| self.notices.complain(&error.to_string()));
         self.log.finish(LAST_FLUSH);
         self.notices.finish(LAST_FLUSH);
@@ -76,7 +76,7 @@ impl Program {
     }
 
     fn turn(&mut self, reactor: &mut Reactor<Mail>) -> io::Result<()> {
-        while !self.worker.is_over() {
+        while !self.worker.is_finished() {
             reactor.turn(self, None)?;
             self.take_reloads(reactor);
             self.heap.report_heap(&mut self.worker);
@@ -108,7 +108,7 @@ impl Program {
                 self.worker.command(Command::Stop, reactor);
             }
             _ => {
-                let open = self.worker.open();
+                let open = self.worker.open_connections();
                 self.notices.say(format_args!("draining {open} open connections"));
                 self.worker.command(Command::Drain, reactor);
             }

@@ -49,7 +49,7 @@ pub(super) fn route(
             if purges && settings.may_purge(connection.address.ip()) {
                 return purge(&route.uri, exchange, connection, cx);
             }
-            let depends = route.judgement.as_ref().is_some_and(RuleDecision::depends_on_address);
+            let depends = route.decision.as_ref().is_some_and(RuleDecision::depends_on_address);
             let route = Arc::new(route);
             Next::Go(match depends {
                 true => State::Resolve(connecting(route, connection, cx)),

@@ -34,7 +34,7 @@ pub(super) fn open_tunnel(
     cx: &mut ClientCx<'_>,
 ) {
     let mut route = Arc::unwrap_or_clone(route);
-    let is_judged = route.judgement.take().is_some();
+    let is_checked = route.decision.take().is_some();
     let mut record = exchange.record.clone();
     record.outcome = Outcome::Tunnel;
     record.origin = Some(origin.connection.address);
@@ -50,8 +50,8 @@ pub(super) fn open_tunnel(
         up: Pipe::with(from_client),
         down: Pipe::with([earlier, head, origin.received].concat()),
         route,
-        is_judged,
-        judged_by: None,
+        is_checked,
+        checked_at_reload: None,
         record,
         moved_at: now,
         deadline: now + timeout,

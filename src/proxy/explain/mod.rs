@@ -88,7 +88,7 @@ impl Explainer {
             },
         };
         let route = Arc::clone(route);
-        match addresses.and_then(|addresses| self.judge(&route, &addresses, shared)) {
+        match addresses.and_then(|addresses| self.check_addresses(&route, &addresses, shared)) {
             Ok(to) => {
                 self.record.add(TraceEvent::Allowed(to));
                 self.look(&route, reactor.now(), shared);
@@ -167,11 +167,11 @@ impl Explainer {
         route: &Route,
         shared: &Shared,
     ) -> Result<(), ExchangeError> {
-        let Some(judgement) = &route.judgement else { return Ok(()) };
-        if judgement.depends_on_address() {
-            let rules = judgement.undecided(&route.host).take(MOST_SHOWN);
+        let Some(decision) = &route.decision else { return Ok(()) };
+        if decision.depends_on_address() {
+            let rules = decision.undecided(&route.host).take(MOST_SHOWN);
             rules.for_each(|rule| self.record.add(TraceEvent::Undecided(rule)));
-        } else if judgement.reported().is_none() {
+        } else if decision.reported().is_none() {
             let rule = self.rule_for(request, route, None, shared)?;
             self.record.add(TraceEvent::Decided(rule));
         }
@@ -185,17 +185,17 @@ impl Explainer {
         address: Option<IpAddr>,
         shared: &Shared,
     ) -> Result<Option<RuleRef>, ExchangeError> {
-        let asker = self.record.asker(request);
+        let context = self.record.request_context(request);
         let interfaces = shared.origins.interfaces.known()?;
         let policy = &shared.settings.destinations;
-        Ok(policy.rule_for(&asker, (&route.host, route.port), address, interfaces))
+        Ok(policy.rule_for(&context, (&route.host, route.port), address, interfaces))
     }
 
     /// Checks each address; returns those that may be dialled.
     ///
     /// # Errors
     /// Returns the first denial if all addresses are denied.
-    fn judge(
+    fn check_addresses(
         &mut self,
         route: &Route,
         addresses: &[IpAddr],
@@ -204,12 +204,13 @@ impl Explainer {
         if matches!(route.host, Host::Name(_)) {
             self.record.add(TraceEvent::Answered(addresses.to_vec()));
         }
-        let depends = route.judgement.as_ref().is_some_and(RuleDecision::depends_on_address);
+        let depends = route.decision.as_ref().is_some_and(RuleDecision::depends_on_address);
         let (mut allowed, mut denied) = (Vec::new(), None);
         for &address in addresses {
-            let judged = route.check_address(address, &shared.settings, &shared.origins.interfaces);
+            let checked =
+                route.check_address(address, &shared.settings, &shared.origins.interfaces);
             let class = AddressClass::of(address);
-            match judged {
+            match checked {
                 Ok(reported) => {
                     let is_reported = reported.is_some();
                     let rule = match (reported, &self.asked) {
@@ -221,11 +222,11 @@ impl Explainer {
                     let policy = &shared.settings.destinations;
                     let exception = policy.exception_for(&route.host, address).cloned();
                     let permit = Permit { rule, reported: is_reported, exception };
-                    self.record.add(TraceEvent::Judged(address, class, Ok(permit)));
+                    self.record.add(TraceEvent::Checked(address, class, Ok(permit)));
                     allowed.push(SocketAddr::new(address, route.port));
                 }
                 Err(ExchangeError::Denied(denial)) => {
-                    self.record.add(TraceEvent::Judged(address, class, Err(denial.clone())));
+                    self.record.add(TraceEvent::Checked(address, class, Err(denial.clone())));
                     denied.get_or_insert(ExchangeError::Denied(denial));
                 }
                 Err(error) => return Err(error),

@@ -93,7 +93,7 @@ impl RangeFill {
     /// Marks the stored response as one that is not completed any more, because the origin does not
     /// send the gap.
     pub(super) fn fail(&self) {
-        self.object.iter().for_each(|object| object.give_up_completing());
+        self.object.iter().for_each(|object| object.mark_incompletable());
     }
 
     /// Returns the part that a response carries, if the part is of the same representation as

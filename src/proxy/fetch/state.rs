@@ -137,7 +137,7 @@ impl Fetch {
     }
 
     /// Returns a line that names the request and the state.
-    pub(crate) fn describe(&self) -> String {
+    pub(crate) fn dump(&self) -> String {
         format!("fetch {} in {}", self.request.route.uri, self.state.name())
     }
 

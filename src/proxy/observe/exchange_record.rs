@@ -112,7 +112,7 @@ impl ExchangeRecord {
     }
 
     /// Returns the facts of the request that rules are matched against.
-    pub(crate) fn asker<'a>(&'a self, request: &'a RequestHead) -> RequestContext<'a> {
+    pub(crate) fn request_context<'a>(&'a self, request: &'a RequestHead) -> RequestContext<'a> {
         // A tunnel to port 80 is for a URL with ws:// or http://.
         let port = request.authority().and_then(|authority| authority.port);
         let secure = request.method() == Method::Connect && port != Some(80);

@@ -6,6 +6,7 @@ pub(crate) mod exchange_record;
 pub(super) mod log_format;
 mod log_line;
 mod log_text;
+mod metric;
 pub(super) mod outcome;
 pub(super) mod reason;
 pub(super) mod stats;

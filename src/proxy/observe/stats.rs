@@ -3,9 +3,10 @@
 use std::fmt::{self, Display, Write};
 
 use crate::cache::CacheStats;
-use crate::reactor::{Histogram, LoopStats};
+use crate::reactor::LoopStats;
 
 use super::counters::Counters;
+use super::metric::{Metric, Sample, counter, gauge, histogram, labelled, longest, ratio, whole};
 use super::outcome::Outcome;
 
 /// The metrics at one moment.
@@ -31,166 +32,18 @@ pub(crate) struct Gauges {
     pub(crate) memory: usize,
 }
 
-#[derive(Clone, Debug)]
-struct Metric {
-    name: &'static str,
-    kind: &'static str,
-    help: &'static str,
-    samples: Vec<Sample>,
-}
-
-/// A sample of a metric, with a label if there are several.
-#[derive(Clone, Debug)]
-struct Sample {
-    suffix: &'static str,
-    label: Option<(&'static str, String)>,
-    value: Value,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Value {
-    Whole(u64),
-    Real(f64),
-}
-
 impl Stats {
     pub(crate) fn of(counters: &Counters, gauges: &Gauges, load: &LoopStats) -> Self {
-        let Gauges { cache, .. } = *gauges;
-        let by_outcome = |figure: fn((u64, u64)) -> u64| {
-            let figures = Outcome::ALL.iter().map(|&outcome| {
-                (outcome.name().to_ascii_lowercase(), figure(counters.of(outcome)))
-            });
-            figures.collect::<Vec<_>>()
-        };
-        let [hits, all] = counters.hits();
-        let connections = [("new", counters.dialled), ("reused", counters.reused)];
-        let connections = connections.map(|(kind, count)| (kind.to_owned(), count));
-        Self(vec![
-            labelled(
-                "requests_total",
-                "Requests finished, by result.",
-                "result",
-                by_outcome(|of| of.0),
-            ),
-            labelled(
-                "sent_bytes_total",
-                "Bytes of content sent to clients, by result.",
-                "result",
-                by_outcome(|of| of.1),
-            ),
-            gauge(
-                "hit_ratio",
-                "Fraction of requests answered from the cache rather than from an origin.",
-                ratio(hits.0, all.0),
-            ),
-            gauge(
-                "hit_ratio_bytes",
-                "Fraction of content bytes sent from the cache rather than from an origin.",
-                ratio(hits.1, all.1),
-            ),
-            counter(
-                "saved_bytes_total",
-                "Bytes of content sent from the cache instead of an origin.",
-                hits.1,
-            ),
-            gauge("cache_objects", "URLs with a stored response.", whole(cache.entries)),
-            gauge("cache_bytes", "Memory used by the cache, in bytes.", whole(cache.bytes)),
-            gauge(
-                "cache_slack_bytes",
-                "Memory of the cache lost to allocator fragmentation, in bytes.",
-                whole(cache.slack),
-            ),
-            counter(
-                "cache_evictions_total",
-                "URLs evicted from the cache to free memory.",
-                cache.evicted,
-            ),
-            counter(
-                "purged_total",
-                "Stored responses removed or made stale by purges.",
-                counters.purged,
-            ),
-            counter("fetches_total", "Fetches from origins begun.", counters.fetches),
-            labelled(
-                "connections_total",
-                "Connections to origins taken for requests, new or reused.",
-                "kind",
-                connections,
-            ),
-            counter(
-                "origin_strays_total",
-                "Connections on which an origin sent bytes outside any response.",
-                gauges.strays,
-            ),
-            gauge("fetches", "Fetches from origins in flight.", whole(gauges.fetching)),
-            gauge("pool_idle", "Idle connections to origins.", whole(gauges.pooled)),
-            gauge(
-                "clients",
-                "Open client connections, tunnels not included.",
-                whole(gauges.clients),
-            ),
-            gauge("tunnels", "Open tunnels.", whole(gauges.tunnels)),
-            counter(
-                "clients_refused_total",
-                "Connections refused because their client had its share of the places.",
-                gauges.refused,
-            ),
-            gauge(
-                "connection_bytes",
-                "Memory held for connections, in bytes.",
-                whole(gauges.memory),
-            ),
-            counter(
-                "connections_relieved_total",
-                "Connections closed to free their memory.",
-                counters.relieved,
-            ),
-            counter("auth_failures_total", "Requests with wrong credentials.", counters.failures),
-            counter(
-                "auth_bans_total",
-                "Clients banned after repeated authentication failures.",
-                counters.bans,
-            ),
-            gauge("passwords", "Passwords being verified.", whole(gauges.passwords)),
-            labelled(
-                "denials_total",
-                "Requests denied, by rule.",
-                "rule",
-                counters.denials.iter().map(|(rule, &count)| (rule.to_string(), count)),
-            ),
-            counter(
-                "would_deny_total",
-                "Requests that a report rule would have denied.",
-                counters.reported,
-            ),
-            labelled(
-                "timeouts_total",
-                "Exchanges ended by a timeout, by cause.",
-                "for",
-                counters.timeouts.iter().map(|(&name, &count)| (name.to_owned(), count)),
-            ),
-            counter(
-                "log_dropped_total",
-                "Access log lines lost before they were written.",
-                gauges.lost_log_lines,
-            ),
-            spread("turn_seconds", "Duration of turns of the event loop, in seconds.", &load.turns),
-            gauge(
-                "turn_longest_seconds",
-                "Longest turn of the event loop since the start, in seconds.",
-                seconds(&load.turns),
-            ),
-            spread(
-                "lag_seconds",
-                "Delay from a deadline until the event loop handles it, in seconds.",
-                &load.lag,
-            ),
-            gauge(
-                "lag_longest_seconds",
-                "Longest delay of a deadline since the start, in seconds.",
-                seconds(&load.lag),
-            ),
-        ])
+        let groups = [
+            requests(counters),
+            cache(counters, gauges),
+            origins(counters, gauges),
+            clients(counters, gauges),
+            authentication(counters, gauges),
+            failures(counters),
+            internals(gauges, load),
+        ];
+        Self(groups.into_iter().flatten().collect())
     }
 
     /// Returns the metrics in the text format of Prometheus.
@@ -247,79 +100,171 @@ impl Display for Stats {
     }
 }
 
-impl Sample {
-    /// Returns the name of the sample within its metric.
-    fn key(&self) -> &str {
-        match &self.label {
-            Some((_, text)) => text,
-            None => self.suffix.trim_start_matches('_'),
-        }
-    }
+/// Returns the metrics of requests and the share that the cache served.
+fn requests(counters: &Counters) -> Vec<Metric> {
+    let by_result = |figure: fn((u64, u64)) -> u64| {
+        let figures = Outcome::ALL
+            .iter()
+            .map(|&outcome| (outcome.name().to_ascii_lowercase(), figure(counters.of(outcome))));
+        figures.collect::<Vec<_>>()
+    };
+    let [hits, all] = counters.hits();
+    vec![
+        labelled("requests_total", "Requests finished, by result.", "result", by_result(|of| of.0)),
+        labelled(
+            "sent_bytes_total",
+            "Bytes of content sent to clients, by result.",
+            "result",
+            by_result(|of| of.1),
+        ),
+        gauge(
+            "hit_ratio",
+            "Fraction of requests answered from the cache rather than from an origin.",
+            ratio(hits.0, all.0),
+        ),
+        gauge(
+            "hit_ratio_bytes",
+            "Fraction of content bytes sent from the cache rather than from an origin.",
+            ratio(hits.1, all.1),
+        ),
+        counter(
+            "saved_bytes_total",
+            "Bytes of content sent from the cache instead of an origin.",
+            hits.1,
+        ),
+    ]
 }
 
-impl Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole(value) => value.fmt(f),
-            Self::Real(value) => write!(f, "{value:.6}"),
-        }
-    }
+/// Returns the metrics of the cache.
+fn cache(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
+    let cache = gauges.cache;
+    vec![
+        gauge("cache_objects", "URLs with a stored response.", whole(cache.entries)),
+        gauge("cache_bytes", "Memory used by the cache, in bytes.", whole(cache.bytes)),
+        gauge(
+            "cache_slack_bytes",
+            "Memory of the cache lost to allocator fragmentation, in bytes.",
+            whole(cache.slack),
+        ),
+        counter(
+            "cache_evictions_total",
+            "URLs evicted from the cache to free memory.",
+            cache.evicted,
+        ),
+        counter(
+            "purged_total",
+            "Stored responses removed or made stale by purges.",
+            counters.purged,
+        ),
+    ]
+}
+
+/// Returns the metrics of fetches and connections to origins.
+fn origins(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
+    let connections = [("new", counters.dialled), ("reused", counters.reused)];
+    let connections = connections.map(|(kind, count)| (kind.to_owned(), count));
+    vec![
+        counter("fetches_total", "Fetches from origins begun.", counters.fetches),
+        labelled(
+            "connections_total",
+            "Connections to origins taken for requests, new or reused.",
+            "kind",
+            connections,
+        ),
+        counter(
+            "origin_strays_total",
+            "Connections on which an origin sent bytes outside any response.",
+            gauges.strays,
+        ),
+        gauge("fetches", "Fetches from origins in flight.", whole(gauges.fetching)),
+        gauge("pool_idle", "Idle connections to origins.", whole(gauges.pooled)),
+    ]
+}
+
+/// Returns the metrics of client connections.
+fn clients(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
+    vec![
+        gauge("clients", "Open client connections, tunnels not included.", whole(gauges.clients)),
+        gauge("tunnels", "Open tunnels.", whole(gauges.tunnels)),
+        counter(
+            "clients_refused_total",
+            "Connections refused because their client had its share of the places.",
+            gauges.refused,
+        ),
+        gauge("connection_bytes", "Memory held for connections, in bytes.", whole(gauges.memory)),
+        counter(
+            "connections_relieved_total",
+            "Connections closed to free their memory.",
+            counters.relieved,
+        ),
+    ]
+}
+
+/// Returns the metrics of authentication.
+fn authentication(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
+    vec![
+        counter("auth_failures_total", "Requests with wrong credentials.", counters.failures),
+        counter(
+            "auth_bans_total",
+            "Clients banned after repeated authentication failures.",
+            counters.bans,
+        ),
+        gauge("passwords", "Passwords being verified.", whole(gauges.passwords)),
+    ]
+}
+
+/// Returns the metrics of requests that rules denied or timeouts ended.
+fn failures(counters: &Counters) -> Vec<Metric> {
+    vec![
+        labelled(
+            "denials_total",
+            "Requests denied, by rule.",
+            "rule",
+            counters.denials.iter().map(|(rule, &count)| (rule.to_string(), count)),
+        ),
+        counter(
+            "would_deny_total",
+            "Requests that a report rule would have denied.",
+            counters.reported,
+        ),
+        labelled(
+            "timeouts_total",
+            "Exchanges ended by a timeout, by cause.",
+            "for",
+            counters.timeouts.iter().map(|(&name, &count)| (name.to_owned(), count)),
+        ),
+    ]
+}
+
+/// Returns the metrics of the access log and the event loop.
+fn internals(gauges: &Gauges, load: &LoopStats) -> Vec<Metric> {
+    vec![
+        counter(
+            "log_dropped_total",
+            "Access log lines lost before they were written.",
+            gauges.lost_log_lines,
+        ),
+        histogram("turn_seconds", "Duration of turns of the event loop, in seconds.", &load.turns),
+        gauge(
+            "turn_longest_seconds",
+            "Longest turn of the event loop since the start, in seconds.",
+            longest(&load.turns),
+        ),
+        histogram(
+            "lag_seconds",
+            "Delay from a deadline until the event loop handles it, in seconds.",
+            &load.lag,
+        ),
+        gauge(
+            "lag_longest_seconds",
+            "Longest delay of a deadline since the start, in seconds.",
+            longest(&load.lag),
+        ),
+    ]
 }
 
 fn push(out: &mut String, text: impl Display) {
     let _ = write!(out, "{text}"); // writing to a String does not fail
-}
-
-const fn sample(value: Value) -> Sample {
-    Sample { suffix: "", label: None, value }
-}
-
-fn counter(name: &'static str, help: &'static str, value: u64) -> Metric {
-    Metric { name, kind: "counter", help, samples: vec![sample(Value::Whole(value))] }
-}
-
-fn gauge(name: &'static str, help: &'static str, value: Value) -> Metric {
-    Metric { name, kind: "gauge", help, samples: vec![sample(value)] }
-}
-
-fn labelled(
-    name: &'static str,
-    help: &'static str,
-    label: &'static str,
-    values: impl IntoIterator<Item = (String, u64)>,
-) -> Metric {
-    let samples = values
-        .into_iter()
-        .map(|(text, value)| Sample { label: Some((label, text)), ..sample(Value::Whole(value)) });
-    Metric { name, kind: "counter", help, samples: samples.collect() }
-}
-
-fn spread(name: &'static str, help: &'static str, spread: &Histogram) -> Metric {
-    let bucket = |(bound, count): (String, u64)| Sample {
-        suffix: "_bucket",
-        label: Some(("le", bound)),
-        value: Value::Whole(count),
-    };
-    let bounds = spread.up_to().map(|(bound, count)| (bound.as_secs_f64().to_string(), count));
-    let mut samples: Vec<_> =
-        bounds.chain([("+Inf".to_owned(), spread.count())]).map(bucket).collect();
-    let total = Value::Real(spread.total().as_secs_f64());
-    samples.push(Sample { suffix: "_sum", ..sample(total) });
-    samples.push(Sample { suffix: "_count", ..sample(Value::Whole(spread.count())) });
-    Metric { name, kind: "histogram", help, samples }
-}
-
-const fn whole(value: usize) -> Value {
-    Value::Whole(value as u64)
-}
-
-const fn seconds(spread: &Histogram) -> Value {
-    Value::Real(spread.longest().as_secs_f64())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a ratio needs no more digits")]
-fn ratio(part: u64, whole: u64) -> Value {
-    Value::Real(if whole == 0 { 0.0 } else { part as f64 / whole as f64 })
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(crate) enum TraceEvent {
     /// The addresses to which the host name resolves.
     Answered(Vec<IpAddr>),
     /// An address, its class, and the permit or denial.
-    Judged(IpAddr, AddressClass, Result<Permit, Denial>),
+    Checked(IpAddr, AddressClass, Result<Permit, Denial>),
     /// The request is allowed, to these addresses.
     Allowed(Vec<SocketAddr>),
     /// The request was denied or failed.
@@ -124,10 +124,10 @@ impl Display for TraceEvent {
             Self::Reported(rule) => write!(f, "{rule} would deny the request, but only reports"),
             Self::Routed(uri) => f.write_str(uri),
             Self::Answered(addresses) => write!(f, "{}", joined(addresses)),
-            Self::Judged(address, class, Err(denial)) => {
+            Self::Checked(address, class, Err(denial)) => {
                 write!(f, "{address} is {class}: denied; {denial}")
             }
-            Self::Judged(address, class, Ok(Permit { rule, reported, exception })) => {
+            Self::Checked(address, class, Ok(Permit { rule, reported, exception })) => {
                 write!(f, "{address} is {class}: allowed")?;
                 let by = if *reported { ", despite" } else { " by" };
                 rule.iter().try_for_each(|rule| write!(f, "{by} {rule}"))?;
@@ -165,7 +165,7 @@ impl TraceEvent {
             Self::Undecided(_) | Self::Decided(_) | Self::Reported(_) => "rule",
             Self::Routed(_) => "target",
             Self::Answered(_) => "answer",
-            Self::Judged(..) => "address",
+            Self::Checked(..) => "address",
             Self::Allowed(_) | Self::Failed(_) => "verdict",
             Self::Keyed(_) => "key",
             Self::Stored(_) => "stored",
@@ -192,9 +192,9 @@ impl TraceEvent {
             Self::Reported(rule) => object.rule(rule).text("fits", "reported"),
             Self::Routed(uri) => object.text("uri", uri),
             Self::Answered(addresses) => object.list("addresses", addresses),
-            Self::Judged(address, class, judged) => {
+            Self::Checked(address, class, checked) => {
                 let object = object.display("address", address).display("class", class);
-                match judged {
+                match checked {
                     Ok(Permit { rule, reported, exception }) => {
                         let word = if *reported { "reported" } else { "allowed" };
                         let object = object.text("judged", word);

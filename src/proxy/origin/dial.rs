@@ -30,7 +30,7 @@ pub(crate) struct Dial {
     deadline: Instant,
     connector: Option<Connector>,
     /// The addresses checked last, to recognize an incomplete list that has not grown.
-    judged: Option<Arc<[IpAddr]>>,
+    checked: Option<Arc<[IpAddr]>>,
     complete: bool,
     /// The report rule that would have denied one of the addresses.
     pub(crate) reported: Option<RuleRef>,
@@ -53,7 +53,7 @@ impl Dial {
             share: client.and_then(|client| settings.share_of(client.ip())),
             deadline: now + settings.limits.connect_timeout,
             connector: None,
-            judged: None,
+            checked: None,
             complete: false,
             reported: None,
             made_room: false,
@@ -82,7 +82,7 @@ impl Dial {
             Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
                 if !self.made_room && origins.pool.shed_some(reactor) {
                     self.made_room = true;
-                    (self.connector, self.judged, self.complete) = (None, None, false);
+                    (self.connector, self.checked, self.complete) = (None, None, false);
                     return self.drive(reactor, origins, settings);
                 }
                 Err(ExchangeError::Overloaded)
@@ -90,8 +90,8 @@ impl Dial {
             // The operator has chosen the origin of a reverse proxy; clients are not told its
             // address.
             Err(ConnectError::Failed(to, error)) => {
-                let (told, kind) = (self.route.judgement.is_some(), error.kind());
-                Err(ExchangeError::Connect { to, told, kind })
+                let (disclosed, kind) = (self.route.decision.is_some(), error.kind());
+                Err(ExchangeError::Connect { to, disclosed, kind })
             }
             Err(ConnectError::NoAddress) => Err(ExchangeError::DnsFailure("no address".into())),
         })
@@ -149,13 +149,13 @@ impl Dial {
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
         let Addresses { list, complete } = ready!(self.addresses(reactor, origins)?);
         let now = reactor.now().mono;
-        let known = self.judged.as_ref().is_some_and(|judged| Arc::ptr_eq(judged, &list));
+        let known = self.checked.as_ref().is_some_and(|checked| Arc::ptr_eq(checked, &list));
         self.complete = complete;
         if known && !complete && now < self.deadline {
             return Poll::Pending;
         }
         let allowed = self.allowed(&list, origins, settings);
-        self.judged = Some(list);
+        self.checked = Some(list);
         match allowed {
             Err(_) if !complete && now < self.deadline => Poll::Pending,
             Err(denial) => Poll::Ready(Err(denial)),
@@ -201,11 +201,11 @@ impl Dial {
             return if late { Poll::Ready(Err(timeout)) } else { Poll::Pending };
         };
         // Clients of a reverse proxy are not told about name servers, either.
-        let told = self.route.judgement.is_some();
+        let disclosed = self.route.decision.is_some();
         Poll::Ready(answer.map_err(|error| match error {
             NameError::Overloaded => ExchangeError::Overloaded,
-            NameError::TimedOut(why) => ExchangeError::DnsTimeout(told.then_some(why)),
-            NameError::Unanswered(_) if !told => ExchangeError::DnsFailure("no answer".into()),
+            NameError::TimedOut(why) => ExchangeError::DnsTimeout(disclosed.then_some(why)),
+            NameError::Unanswered(_) if !disclosed => ExchangeError::DnsFailure("no answer".into()),
             error => ExchangeError::DnsFailure(error.to_string()),
         }))
     }

@@ -173,8 +173,8 @@ impl NameService {
 impl Mailed {
     /// Wakes the waiters of answered lookups, at most [`WAKES`]; the rest in the next drive.
     fn tell(&mut self, wake: &mut impl Wake) {
-        self.names.told(WAKES).into_iter().for_each(|waiter| wake.wake(waiter));
-        if self.names.has_to_tell() {
+        self.names.notified(WAKES).into_iter().for_each(|waiter| wake.wake(waiter));
+        if self.names.has_pending() {
             wake.wake(self.token);
         }
     }

@@ -37,10 +37,10 @@ pub(super) fn forward(
     let Ok(host) = Host::parse(authority.host) else { return unserved(NotSupported::Host) };
     record.trace(|| TraceEvent::Read(authority.host.to_owned(), host.clone()));
     let port = authority.port.unwrap_or(Scheme::Http.default_port());
-    let asker = record.asker(request);
-    let judged = settings.destinations.check_request(&asker, &host, port, interfaces.known()?);
-    let judgement = judged.map_err(ExchangeError::Denied)?;
-    if let Some(rule) = judgement.reported() {
+    let context = record.request_context(request);
+    let checked = settings.destinations.check_request(&context, &host, port, interfaces.known()?);
+    let decision = checked.map_err(ExchangeError::Denied)?;
+    if let Some(rule) = decision.reported() {
         record.add(TraceEvent::Reported(rule.clone()));
     }
     let text = authority_text(&host, port, (!connect).then_some(Scheme::Http.default_port()));
@@ -58,7 +58,7 @@ pub(super) fn forward(
         port,
         uri,
         authority: span,
-        judgement: Some(judgement),
+        decision: Some(decision),
     };
     Ok(if connect { Routed::Tunnel(route) } else { Routed::Fetch(route) })
 }

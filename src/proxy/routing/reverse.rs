@@ -60,7 +60,7 @@ pub(super) fn to_origin(
         host_field: public.map(|_| host),
         uri,
         authority: span,
-        judgement: None,
+        decision: None,
     })
 }
 

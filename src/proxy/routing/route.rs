@@ -29,7 +29,7 @@ pub(crate) struct Route {
     pub(super) host_field: Option<String>,
     /// The rules that decide about addresses; none for a reverse proxy, whose operator has chosen
     /// the origin.
-    pub(crate) judgement: Option<RuleDecision>,
+    pub(crate) decision: Option<RuleDecision>,
 }
 
 impl Route {
@@ -59,10 +59,10 @@ impl Route {
         settings: &Settings,
         interfaces: &InterfaceCache,
     ) -> Result<Option<RuleRef>, ExchangeError> {
-        let Some(judgement) = &self.judgement else { return Ok(None) };
-        let judged =
-            settings.destinations.judge(judgement, &self.host, address, interfaces.known()?);
-        judged.map_err(ExchangeError::Denied)
+        let Some(decision) = &self.decision else { return Ok(None) };
+        let checked =
+            settings.destinations.check_address(decision, &self.host, address, interfaces.known()?);
+        checked.map_err(ExchangeError::Denied)
     }
 
     /// Returns the `Host` sent to the origin.

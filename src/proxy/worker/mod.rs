@@ -89,24 +89,24 @@ const _: () = {
 };
 
 impl Worker {
-    /// Creates a proxy without listeners. `bearable` is the number of clients, and of connections
-    /// to origins, that the machine can serve; it bounds both unless the settings do.
+    /// Creates a proxy without listeners. `client_capacity` is the number of clients, and of
+    /// connections to origins, that the machine can serve; it bounds both unless the settings do.
     #[must_use]
-    pub fn new(settings: Settings, surroundings: Environment, bearable: usize) -> Self {
+    pub fn new(settings: Settings, surroundings: Environment, client_capacity: usize) -> Self {
         Self {
             listeners: Arena::new(),
             clients: Arena::new(),
             fetches: Arena::new(),
             tunnels: Arena::new(),
             housekeeping: Arena::new().insert(Housekeeping),
-            client_capacity: bearable,
+            client_capacity,
             looked_at: None,
             looked_through: 0,
             admin: AdminServer::new(),
             explain_tasks: Arena::new(),
             drain_until: None,
             stopped: false,
-            shared: Shared::new(settings, surroundings, bearable),
+            shared: Shared::new(settings, surroundings, client_capacity),
         }
     }
 
@@ -194,7 +194,7 @@ impl Worker {
 
     /// Returns true if the proxy was stopped, or is drained and has no exchange left.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn is_finished(&self) -> bool {
         self.stopped || (self.shared.draining && self.listeners.is_empty() && self.is_empty())
     }
 
@@ -206,7 +206,7 @@ impl Worker {
 
     /// Returns the number of open client connections, tunnels included.
     #[must_use]
-    pub fn open(&self) -> usize {
+    pub fn open_connections(&self) -> usize {
         self.clients.len() + self.tunnels.len()
     }
 
@@ -227,7 +227,7 @@ impl Worker {
     pub fn dump(&self) -> Vec<String> {
         let clients = self.clients.iter().map(|(_, client)| client.dump());
         let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.dump());
-        let fetches = self.fetches.iter().map(|(_, fetch)| fetch.describe());
+        let fetches = self.fetches.iter().map(|(_, fetch)| fetch.dump());
         clients.chain(tunnels).chain(fetches).collect()
     }
 
@@ -290,8 +290,8 @@ impl Worker {
 
     /// Cuts off and logs all exchanges that are left, after a drain that took too long. Incomplete
     /// responses are reset, so that no client takes them for complete.
-    pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
-        self.give_up_all(&Timeout::Drain.into(), reactor);
+    pub fn abort(&mut self, reactor: &mut Reactor<Mail>) {
+        self.abort_all(&Timeout::Drain.into(), reactor);
         self.admin.close(reactor, &mut self.shared);
         self.shared.origins.names.close(reactor);
         self.shared.log.flush();

@@ -193,7 +193,7 @@ impl Worker {
     }
 
     /// Cuts off all connections, and logs the reason.
-    pub(super) fn give_up_all(&mut self, reason: &Reason, reactor: &mut Reactor<Mail>) {
+    pub(super) fn abort_all(&mut self, reason: &Reason, reactor: &mut Reactor<Mail>) {
         let clients = self.clients.iter().map(|(id, _)| Sheddable::Client(id));
         let tunnels = self.tunnels.iter().map(|(id, _)| Sheddable::Tunnel(id));
         for connection in clients.chain(tunnels).collect::<Vec<_>>() {

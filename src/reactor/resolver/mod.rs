@@ -362,9 +362,9 @@ impl Resolver {
 
     /// Wakes waiters for stored answers, a limited number at once; the rest in the next drive.
     fn tell<M>(&mut self, reactor: &mut Reactor<M>) {
-        self.names.told(WAKES).into_iter().for_each(|waiter| reactor.wake(waiter));
+        self.names.notified(WAKES).into_iter().for_each(|waiter| reactor.wake(waiter));
         let parked = self.files.are_read() && !self.parked.is_empty();
-        if self.names.has_to_tell() || parked {
+        if self.names.has_pending() || parked {
             reactor.wake(self.lookups.own_token());
         }
     }

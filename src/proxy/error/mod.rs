@@ -1,7 +1,8 @@
 //! Errors of exchanges, with their statuses, log words and texts for clients.
 
+mod text;
+
 use std::borrow::Cow;
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -48,8 +49,8 @@ pub(crate) enum ExchangeError {
     DnsFailure(String),
     /// The host name was not resolved in time, with the reason if the client may know it.
     DnsTimeout(Option<String>),
-    /// No connection was established. `told` is true if the client may know the address.
-    Connect { to: SocketAddr, told: bool, kind: io::ErrorKind },
+    /// No connection was established. `disclosed` is true if the client may know the address.
+    Connect { to: SocketAddr, disclosed: bool, kind: io::ErrorKind },
     /// No connection was established in time.
     ConnectTimeout,
     /// The origin closed or reset the connection before its response was complete.
@@ -325,129 +326,6 @@ impl NotSupported {
             Self::Misdirected => "misdirected",
             Self::DotSegments => "dot-segments",
             Self::AmbiguousPath => "ambiguous-path",
-        }
-    }
-}
-
-/// The error and its remedy, as sentences for the content of the response.
-impl fmt::Display for ExchangeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadRequest(refusal) => write!(f, "{}.", refusal.text()),
-            Self::NotSupported(unserved) => f.write_str(match unserved {
-                NotSupported::OriginForm => {
-                    "this is a forward proxy, and the request line names no host. Configure it as a \
-                     proxy (curl -x), or start tidegate with --to URL to serve one origin."
-                }
-                NotSupported::Https => {
-                    "https:// URLs are not fetched on behalf of clients. Request a tunnel with \
-                     CONNECT, as clients do when this proxy is set for https, too."
-                }
-                NotSupported::Scheme => {
-                    "URLs of this scheme are not supported; only http:// URLs are fetched."
-                }
-                NotSupported::Connect => "CONNECT is not supported by a reverse proxy.",
-                NotSupported::Host => "the host is neither a valid name nor an address.",
-                NotSupported::Misdirected => {
-                    "URLs of this scheme are not served on this connection (RFC 9110 §7.4)."
-                }
-                NotSupported::DotSegments => {
-                    "the path has '..' segments, which could lead out of the prefix that is served; \
-                     send it without them."
-                }
-                NotSupported::AmbiguousPath => {
-                    "the path can be read in several ways that are protected differently; send it \
-                     without unnecessary escapes, '..', '//' and ';'."
-                }
-            }),
-            Self::Denied(denial @ Denial::Rule { .. }) => write!(f, "{denial}."),
-            Self::Denied(denial) => {
-                write!(f, "{denial}; rule '{}'.", denial.rule())?;
-                denial.remedy().map_or(Ok(()), |remedy| write!(f, " To allow it: {remedy}"))
-            }
-            Self::ClientDenied(client) => write!(
-                f,
-                "{client} may not use this proxy; rule 'client'. To allow it: --allow-client {client}"
-            ),
-            Self::AuthenticationRequired { why: ChallengeReason::Missing, .. } => {
-                f.write_str("a user name and a password are required.")
-            }
-            Self::AuthenticationRequired { why: ChallengeReason::NotOffered, .. } => {
-                f.write_str(
-                    "the credentials are of a scheme, algorithm or realm that was not offered; use one \
-                     that the challenge offers.",
-                )
-            }
-            Self::AuthenticationRequired { why: ChallengeReason::Wrong | ChallengeReason::NoEntry, .. } => {
-                f.write_str("unknown user or wrong password.")
-            }
-            Self::AuthenticationRequired { why: ChallengeReason::Unknown, .. } => f.write_str(
-                "the nonce of the credentials is unknown; retry with the new challenge.",
-            ),
-            Self::AuthenticationRequired { why: ChallengeReason::Stale | ChallengeReason::Replayed, .. } => {
-                f.write_str(
-                    "the nonce of the credentials has expired or was used before; retry with the new \
-                     challenge.",
-                )
-            }
-            Self::BadCredentials(what) => write!(f, "the credentials are malformed: {what}."),
-            Self::MisdirectedCredentials => {
-                f.write_str(
-                    "the credentials are for another request: uri is not the request target.",
-                )
-            }
-            Self::NoSuchUser(_) => {
-                f.write_str("there is no such user; 'tidegate users list' lists the users.")
-            }
-            Self::TooManyFailures(_) => {
-                f.write_str("the client is banned for wrong credentials; try again later (--auth-ban).")
-            }
-            Self::Loop => f.write_str("the request has passed this proxy before (see Via)."),
-            Self::HeadTimeout => {
-                f.write_str("the request head was not received in time (limits.header-timeout).")
-            }
-            Self::UploadTimeout => {
-                f.write_str("the request's content stopped arriving (limits.upload-timeout).")
-            }
-            Self::ClientGone => f.write_str("the request ended before it was complete."),
-            Self::UploadTooLarge => {
-                f.write_str("the request's content is larger than the proxy accepts (limits.upload).")
-            }
-            Self::LengthRequired => f.write_str(
-                "the origin speaks HTTP/1.0, without chunked coding, and the request's content is \
-                 larger than this proxy buffers (limits.window); send it with Content-Length.",
-            ),
-            Self::DnsFailure(error) => write!(f, "the host name cannot be resolved: {error}."),
-            Self::DnsTimeout(None) => f.write_str("the host name was not resolved in time."),
-            Self::DnsTimeout(Some(why)) => {
-                write!(f, "the host name was not resolved in time: {why}.")
-            }
-            Self::Connect { to, told: true, kind } => write!(f, "no connection to {to}: {kind}."),
-            Self::Connect { told: false, kind, .. } => {
-                write!(f, "no connection to the origin: {kind}.")
-            }
-            Self::ConnectTimeout => {
-                f.write_str("connecting to the origin took too long (limits.connect-timeout).")
-            }
-            Self::OriginGone => {
-                f.write_str("the origin closed the connection before its response was complete.")
-            }
-            Self::OriginTimeout => {
-                f.write_str("the origin did not respond in time (limits.origin-timeout).")
-            }
-            Self::BadResponse(refusal) => {
-                write!(f, "the origin's response is malformed: {}.", refusal.text())
-            }
-            Self::TooManyInterims => {
-                f.write_str("the origin sent too many interim responses (limits.interims).")
-            }
-            Self::UnaskedUpgrade => {
-                f.write_str("the origin switched to a protocol that was not requested.")
-            }
-            Self::Overloaded => f.write_str("the proxy is overloaded; try again later."),
-            Self::OnlyIfCached => {
-                f.write_str("the request accepts only a stored response, and none can be used.")
-            }
         }
     }
 }

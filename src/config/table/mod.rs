@@ -1,0 +1,119 @@
+//! Table of options. Each row is an option of the command line and a key of the file.
+
+mod access;
+mod auth;
+mod cache;
+mod dns;
+mod limits;
+mod listen;
+mod operation;
+mod permissions;
+mod process;
+mod spec;
+mod value;
+
+pub use spec::OptionSpec;
+
+/// All options, in the order of `--help`.
+pub const OPTIONS: &[OptionSpec] = &joined();
+
+/// Groups of options, in the order of `--help`.
+const GROUPS: [&[OptionSpec]; 9] = [
+    listen::LISTEN,
+    cache::CACHE,
+    access::ACCESS,
+    auth::AUTH,
+    permissions::PERMISSIONS,
+    operation::OPERATION,
+    process::PROCESS,
+    dns::DNS,
+    limits::LIMITS,
+];
+
+const COUNT: usize = {
+    let (mut count, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    count
+};
+
+/// Returns the options of all groups in one table. A loop over a range is not const.
+const fn joined() -> [OptionSpec; COUNT] {
+    let mut table = [GROUPS[0][0]; COUNT];
+    let (mut at, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        let mut row = 0;
+        while row < GROUPS[group].len() {
+            table[at] = GROUPS[group][row];
+            (at, row) = (at + 1, row + 1);
+        }
+        group += 1;
+    }
+    table
+}
+
+impl OptionSpec {
+    /// Returns the option called `name`.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        OPTIONS.iter().find(|option| option.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::options::Options;
+
+    use super::*;
+
+    #[test]
+    fn every_printed_value_can_be_set() {
+        let mut options = Options::default();
+        for (name, text) in [
+            ("listen", "[::1]:0"),
+            ("to", "http://h.test/base"),
+            ("cache-object-max", "1MiB"),
+            ("targeted-cache-control", "off"),
+            ("vary-language", "preferred"),
+            ("vary-encoding", "equal"),
+            ("key-drop-query", "tracking,x*"),
+            ("key-keep-query", "q"),
+            ("freshness", "h.test/x status=404 default=10s"),
+            ("allow-destination", "h.test=10.0.0.0/8"),
+            ("rule", "deny *.test client=192.0.2.0/24"),
+            ("rule", "@/etc/tidegate/rules"),
+            ("rule-default", "deny"),
+            ("rule-report", "on"),
+            ("allow-client", "192.0.2.0/24"),
+            ("users", "/etc/tidegate/users"),
+            ("auth", "basic"),
+            ("realm", "an office"),
+            ("protect", "/admin realm=\"the staff\" users=/etc/tidegate/staff auth=digest"),
+            ("userhash", "on"),
+            ("auth-ban", "off"),
+            ("allow-purge", "127.0.0.1"),
+            ("trusted-proxy", "::1"),
+            ("allow-upgrade", "SPDY/3.1"),
+            ("via", "edge-1"),
+            ("control", "/run/t.sock"),
+            ("admin", "127.0.0.1:9100"),
+            ("user", "www-data"),
+            ("group", "33"),
+            ("confine", "on"),
+            ("dns-server", "[::1]:5353"),
+            ("hosts", "/etc/hosts"),
+            ("max-clients", "100"),
+        ] {
+            (OptionSpec::find(name).unwrap().set)(&mut options, text).unwrap();
+        }
+        for option in OPTIONS {
+            let values = (option.get)(&options);
+            assert!(!values.is_empty(), "{}", option.name);
+            let mut other = Options::default();
+            values.iter().for_each(|value| (option.set)(&mut other, value).unwrap());
+            assert_eq!((option.get)(&other), values, "{}", option.name);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Values of options, from and to text.
+
+use std::str::FromStr;
+
+use crate::config::options::Options;
+use crate::units::Unit;
+
+pub(super) fn push<T: FromStr>(
+    list: &mut Vec<T>,
+    text: &str,
+    expected: &str,
+) -> Result<(), String> {
+    list.push(text.parse().map_err(|_| format!("'{text}' is not {expected}"))?);
+    Ok(())
+}
+
+pub(super) fn named(name: &mut Option<String>, text: &str, expected: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err(format!("expected {expected}"));
+    }
+    *name = Some(text.to_owned());
+    Ok(())
+}
+
+pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+pub(super) fn unit<T: Unit>(text: &str) -> Result<T, String> {
+    T::read(text).ok_or_else(|| format!("'{text}' is not {}", T::EXPECTED))
+}
+
+pub(super) fn limit(options: &mut Options, name: &str, text: &str) -> Result<(), String> {
+    let set = options.limits.set(name, text);
+    set.map_err(|expected| format!("'{text}' is not {}", expected.unwrap_or_default()))
+}
+
+/// Parses one of two words; the second one means true.
+pub(super) fn either(text: &str, words: [&str; 2]) -> Result<bool, String> {
+    let wrong = || format!("'{text}' is neither {} nor {}", words[0], words[1]);
+    words.iter().position(|word| *word == text).map(|at| at == 1).ok_or_else(wrong)
+}
+
+/// Returns the word for `second`, as [`either`] parses it.
+pub(super) fn one_of(words: [&str; 2], second: bool) -> Vec<String> {
+    vec![words[usize::from(second)].to_owned()]
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err(format!("'{text}' is neither on nor off")),
+    }
+}
+
+pub(super) fn on_or_off(on: bool) -> Vec<String> {
+    one_of(["off", "on"], on)
+}
