@@ -158,10 +158,13 @@ impl Fields {
     /// Returns the fields without the lines of this name. The bytes of those lines are gone, too.
     #[must_use]
     pub fn without(&self, id: Name) -> Self {
+        self.filtered(|field| field.id != id)
+    }
+
+    /// Returns the lines that `keep` keeps, behind the same start line.
+    pub(crate) fn filtered(&self, keep: impl Fn(&Field<'_>) -> bool) -> Self {
         let mut out = Self::after(self.start_line().to_vec(), self.len());
-        for field in self.iter().filter(|field| field.id != id) {
-            out.copy(field);
-        }
+        self.iter().filter(keep).for_each(|field| out.copy(field));
         out
     }
 

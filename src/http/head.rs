@@ -81,9 +81,15 @@ impl RequestHead {
     #[must_use]
     pub fn without(&self, id: Name) -> Self {
         debug_assert!(!matches!(id, Name::Host | Name::ContentLength | Name::TransferEncoding));
+        self.with_fields(self.fields.without(id))
+    }
+
+    /// Returns the same request with other `fields`, which follow the same start line. Those that route
+    /// or frame the request are as they were.
+    pub(crate) fn with_fields(&self, fields: Fields) -> Self {
+        debug_assert_eq!(fields.start_line(), self.fields.start_line());
         // The start line keeps its place, so the spans of method and target remain valid.
         let Self { method, method_name, target, version, body_length, .. } = *self;
-        let fields = self.fields.without(id);
         Self { method, method_name, target, version, fields, body_length }
     }
 
