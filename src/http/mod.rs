@@ -15,6 +15,7 @@ pub mod cond;
 pub mod date;
 mod decimal;
 mod field_names;
+mod field_value;
 mod fields;
 mod h1;
 mod head;
@@ -33,6 +34,7 @@ mod version;
 
 pub use body_length::BodyLength;
 pub use field_names::FieldNames;
+pub(crate) use field_value::is_field_value;
 pub use fields::{Field, Fields};
 pub use h1::chunked::{Chunked, ChunkedDecoder, write_chunk_size};
 pub use h1::client::{ClientCodec, ClientEvent};

@@ -10,6 +10,7 @@ mod environment;
 pub(super) mod error;
 mod explain;
 mod fetch;
+mod hook;
 mod mail;
 pub(super) mod observe;
 mod origin;
@@ -32,6 +33,7 @@ pub use environment::{
 };
 pub use explain::Explanation;
 pub use explain::query::ExplainQuery;
+pub use hook::{Action, FieldRule, Finished, Hook, HookError, Refusal, RequestEdit, Response};
 pub use mail::{Command, Mail};
 pub use observe::access_log::{LogSink, NoLog};
 pub use observe::log_format::LogFormat;

@@ -31,6 +31,7 @@ use crate::time::Now;
 use super::admission::Admission;
 use super::environment::{Environment, PasswordVerifier, Reclaimer};
 use super::error::ExchangeError;
+use super::hook::{Finished, Hook};
 use super::mail::Mail;
 use super::remembered::Remembered;
 
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     retired: VecDeque<Arc<RuleSet>>,
     pub(super) log: AccessLog,
     pub(super) counters: Counters,
+    /// Hook of the embedder on each request.
+    pub(super) hook: Option<Box<dyn Hook>>,
     /// The command that explains denials, if this proxy answers it.
     pub(super) explain: Option<String>,
     pub(super) buffers: BufferPool,
@@ -107,6 +110,7 @@ impl Shared {
             retired: VecDeque::new(),
             log: AccessLog::new(surroundings.log),
             counters: Counters::default(),
+            hook: None,
             explain: None,
             buffers: BufferPool::of(RECEIVED),
             tunnel_buffers: BufferPool::of(TUNNELLED),
@@ -203,11 +207,14 @@ impl Shared {
         }
     }
 
-    /// Logs and counts a finished exchange.
+    /// Logs and counts a finished exchange, and shows it to the hook.
     pub(super) fn record(&mut self, record: &ExchangeRecord, now: Now) {
         self.counters.count(record);
         if let Some(format) = self.settings.log {
             self.log.record(record, format, now);
+        }
+        if let Some(hook) = &mut self.hook {
+            hook.on_finish(&Finished::new(record, now));
         }
     }
 

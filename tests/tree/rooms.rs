@@ -9,6 +9,7 @@ const ROOMS: &[&str] = &[
     "timers",
     "error",
     "observe",
+    "hook",
     "settings",
     "mail",
     "environment",

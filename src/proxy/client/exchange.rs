@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::http::{Method, RequestHead};
+use crate::http::{Method, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::timers::ClientTimer;
 
@@ -12,7 +13,7 @@ use super::connection::Connection;
 use super::context::ClientCx;
 use super::persistence::Persistence;
 use super::respond::{self, ResponseContext};
-use super::state::State;
+use super::state::{Next, State};
 use super::status_fields::{AuthInfo, CacheStatus};
 use super::upload::Upload;
 
@@ -66,6 +67,24 @@ impl Exchange {
         self.record.status = Some(status);
         self.record.sent = sent;
         self.record.tell_type(cx.shared.settings.log, respond::TEXT);
+    }
+
+    /// Responds with the output of `write`, which returns the status and the length of the content.
+    pub(super) fn respond(
+        &mut self,
+        connection: &mut Connection,
+        cx: &ClientCx<'_>,
+        write: impl FnOnce(&mut Vec<u8>, &RequestHead, ResponseContext<'_>) -> (Status, u64),
+    ) -> Next {
+        self.cache_status.detail = Some("own");
+        self.persistence.keep_only_if(self.upload == Upload::Done);
+        let context = self.response_context(cx);
+        let (status, sent) = write(connection.output.bytes(), &self.request, context);
+        self.record.outcome = Outcome::Own;
+        self.record.tell_type(cx.shared.settings.log, if sent > 0 { respond::TEXT } else { b"" });
+        self.record.status = Some(status);
+        self.record.sent = sent;
+        Next::Go(State::Finish)
     }
 
     /// Returns the facts for a response that the proxy generates itself.

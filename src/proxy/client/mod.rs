@@ -27,6 +27,7 @@ mod drive;
 mod exchange;
 mod fetch_plan;
 mod finish;
+mod hook;
 mod http1;
 mod lookup;
 mod persistence;

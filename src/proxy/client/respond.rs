@@ -2,6 +2,7 @@
 
 use crate::http::{HeadWriter, Method, Name, RequestHead, Status, Version, date};
 use crate::proxy::error::{ErrorStatus, ExchangeError};
+use crate::proxy::hook::Response;
 use crate::time::Now;
 
 use super::status_fields::{AuthInfo, CacheStatus, ProxyStatus};
@@ -88,6 +89,22 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str, context: ResponseContext<'_>) 
     (Status::OK, end(head, TEXT, text.as_bytes(), context))
 }
 
+/// Writes a response of the hook. A response without content by its status has no `Content-Length`
+/// either: with 204 it is forbidden, and with 304 it would be that of another response (RFC 9110 §8.6).
+pub(super) fn of_hook(
+    out: &mut Vec<u8>,
+    response: &Response,
+    context: ResponseContext<'_>,
+) -> (Status, u64) {
+    let status = response.status();
+    let mut head = begin(out, status, context);
+    head.copy_if(response.fields(), |_| true);
+    if !status.is_bodiless() {
+        head.number("Content-Length", response.content().len() as u64);
+    }
+    (status, end_head(head, response.content(), context))
+}
+
 fn begin<'a>(out: &'a mut Vec<u8>, status: Status, context: ResponseContext<'_>) -> HeadWriter<'a> {
     let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
     head.field("Date", date::format(context.now.wall).as_bytes());
@@ -101,6 +118,10 @@ fn end(mut head: HeadWriter<'_>, kind: &[u8], content: &[u8], context: ResponseC
         head.field("Content-Type", kind);
     }
     head.number("Content-Length", content.len() as u64);
+    end_head(head, content, context)
+}
+
+fn end_head(mut head: HeadWriter<'_>, content: &[u8], context: ResponseContext<'_>) -> u64 {
     if context.close {
         head.field("Connection", b"close");
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::access::RuleDecision;
 use crate::cache::PurgeScope;
-use crate::http::{RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::origin::dial::Dial;
@@ -15,9 +14,9 @@ use crate::proxy::routing::route::Route;
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
-use super::respond::{self, ResponseContext};
+use super::hook::ask_hook;
+use super::respond;
 use super::state::{Connecting, Lookup, Next, State};
-use super::upload::Upload;
 
 /// Refuses the request, responds to it, opens a tunnel for it, or has the cache asked.
 pub(super) fn route(
@@ -25,6 +24,9 @@ pub(super) fn route(
     connection: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) -> Next {
+    if let Some(next) = ask_hook(exchange, connection, cx) {
+        return next;
+    }
     let settings = Arc::clone(&cx.shared.settings);
     let limit = settings.limits.upload.map(|bytes| bytes.0);
     let declared = exchange.request.body_length().known();
@@ -40,7 +42,7 @@ pub(super) fn route(
         Err(error) => Next::fail(State::Route, error),
         Ok(Routed::Here) => {
             let forward = settings.reverse.is_none();
-            respond_here(exchange, connection, cx, |out, request, context| {
+            exchange.respond(connection, cx, |out, request, context| {
                 respond::here(out, request, forward, context)
             })
         }
@@ -81,23 +83,5 @@ fn purge(
     cx.shared.cache.run_slice(&mut purge); // one slice is enough for one URI
     cx.shared.counters.purged += purge.count() as u64;
     let text = format!("purged {}\n", purge.count());
-    respond_here(exchange, connection, cx, |out, _, context| respond::text(out, &text, context))
-}
-
-/// Responds with what `write` writes; `write` returns the status and the length of the content.
-fn respond_here(
-    exchange: &mut Exchange,
-    connection: &mut Connection,
-    cx: &ClientCx<'_>,
-    write: impl FnOnce(&mut Vec<u8>, &RequestHead, ResponseContext<'_>) -> (Status, u64),
-) -> Next {
-    exchange.cache_status.detail = Some("own");
-    exchange.persistence.keep_only_if(exchange.upload == Upload::Done);
-    let context = exchange.response_context(cx);
-    let (status, sent) = write(connection.output.bytes(), &exchange.request, context);
-    exchange.record.outcome = Outcome::Own;
-    exchange.record.tell_type(cx.shared.settings.log, if sent > 0 { respond::TEXT } else { b"" });
-    exchange.record.status = Some(status);
-    exchange.record.sent = sent;
-    Next::Go(State::Finish)
+    exchange.respond(connection, cx, |out, _, context| respond::text(out, &text, context))
 }

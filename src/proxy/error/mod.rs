@@ -32,6 +32,8 @@ pub(crate) enum ExchangeError {
     NoSuchUser(Side),
     /// The client is banned for this time, after repeated authentication failures.
     TooManyFailures(Duration),
+    /// The embedder's hook refuses the request.
+    Refused { status: Status, reason: String },
     /// The request has passed this proxy before.
     Loop,
     /// The client did not send its head in time.
@@ -133,6 +135,7 @@ impl ExchangeError {
                 (Status::BAD_REQUEST, "http_request_error")
             }
             Self::TooManyFailures(_) => (Status::TOO_MANY_REQUESTS, "http_request_denied"),
+            Self::Refused { status, .. } => (*status, "http_request_denied"),
             Self::Loop => (Status::BAD_GATEWAY, "proxy_loop_detected"),
             Self::HeadTimeout | Self::UploadTimeout => {
                 (Status::REQUEST_TIMEOUT, "connection_read_timeout")
@@ -192,6 +195,7 @@ impl ExchangeError {
             Self::BadCredentials(_) | Self::MisdirectedCredentials => "credentials".into(),
             Self::NoSuchUser(_) => "no-such-user".into(),
             Self::TooManyFailures(_) => "auth-ban".into(),
+            Self::Refused { .. } => "hook".into(),
             Self::Loop => "loop".into(),
             Self::HeadTimeout => Timeout::Header.word(),
             Self::UploadTimeout => Timeout::Upload.word(),
@@ -250,6 +254,7 @@ impl ExchangeError {
                 | Self::AuthenticationRequired { .. }
                 | Self::NoSuchUser(_)
                 | Self::TooManyFailures(_)
+                | Self::Refused { .. }
                 | Self::Loop
         )
     }

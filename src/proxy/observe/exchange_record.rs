@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access::RequestContext;
 use crate::http::{Method, RequestHead, Scheme, Status};
@@ -21,7 +22,7 @@ pub(crate) struct ExchangeRecord {
     /// The client's address behind trusted proxies; the peer's if there are none.
     pub(crate) behind: IpAddr,
     /// The address at which the client connected.
-    pub(super) listener: SocketAddr,
+    pub(crate) listener: SocketAddr,
     /// The authenticated user.
     pub(crate) user: Option<Arc<str>>,
     /// The request head, once it is complete.
@@ -109,6 +110,11 @@ impl ExchangeRecord {
             let media_type = &content_type[..end.unwrap_or(content_type.len())];
             self.media_type = (!media_type.is_empty()).then(|| media_type.into());
         }
+    }
+
+    /// Returns the time from the start of the exchange until `now`.
+    pub(crate) fn elapsed(&self, now: Now) -> Duration {
+        now.mono.saturating_duration_since(self.started.mono)
     }
 
     /// Returns the facts of the request that rules are matched against.

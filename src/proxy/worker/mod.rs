@@ -25,6 +25,7 @@ use crate::proxy::explain::query::ExplainQuery;
 use crate::proxy::explain::{ExplainTask, Explainer, Explanation};
 use crate::proxy::fetch::context::FetchCx;
 use crate::proxy::fetch::state::Fetch;
+use crate::proxy::hook::Hook;
 use crate::proxy::mail::{Command, Mail};
 use crate::proxy::observe::stats::{Gauges, Stats};
 use crate::proxy::origin::pool::Idle;
@@ -119,8 +120,9 @@ impl Worker {
         self.admin.listen_local(reactor, path)
     }
 
-    /// Begins an explanation of how a request would be handled. Only name servers are contacted.
-    /// The result is taken by [`take_explanation`](Self::take_explanation).
+    /// Begins an explanation of how a request would be handled. Only name servers are contacted: the
+    /// hook, which may decide otherwise, is not asked. The result is taken by
+    /// [`take_explanation`](Self::take_explanation).
     pub fn explain(&mut self, question: ExplainQuery, reactor: &mut Reactor<Mail>) {
         let explaining = Explainer::new(question, reactor.now(), &self.shared);
         let id = self.explain_tasks.insert(ExplainTask::new(explaining));
@@ -143,6 +145,12 @@ impl Worker {
     /// denial, with the request as its last argument.
     pub fn offer_explanations(&mut self, command: String) {
         self.shared.explain = Some(command);
+    }
+
+    /// Sets the hook, which is called for each request from now on, in place of an earlier one. The hook
+    /// stays across reloads.
+    pub fn set_hook(&mut self, hook: Box<dyn Hook>) {
+        self.shared.hook = Some(hook);
     }
 
     /// Takes the next reload request. The operator waits for its answer for some seconds.

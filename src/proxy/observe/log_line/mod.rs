@@ -193,7 +193,7 @@ impl LogLine<'_> {
     }
 
     fn elapsed(&self) -> Duration {
-        self.now.mono.saturating_duration_since(self.record.started.mono)
+        self.record.elapsed(self.now)
     }
 
     fn push_client(&self, out: &mut String) {
