@@ -1,24 +1,25 @@
-//! What allocations take of memory.
+//! Sizes of heap allocations.
 //!
-//! Allocators round up, to a few sizes between a power of two and the next, so that what was let go
-//! of fits what comes. Whoever counts memory has to count that, too.
+//! Allocators round sizes up to a few classes between a power of two and the next, so that freed
+//! memory fits later allocations. An account of memory has to include the rounding.
 
-/// The least that sizes differ by.
+/// Smallest difference between two size classes, in bytes.
 const STEP: usize = 16;
 
-/// What an allocation of `bytes` takes.
+/// Returns the bytes that an allocation of `bytes` occupies.
 #[must_use]
 pub const fn rounded_up(bytes: usize) -> usize {
     bytes.saturating_add(step(bytes) - 1) / step(bytes) * step(bytes)
 }
 
-/// The most that takes no more than it holds, of up to `bytes`: nothing is lost by rounding up.
+/// Returns the largest allocation size ≤ `bytes` that fills its size class exactly.
 #[must_use]
 pub const fn rounded_down(bytes: usize) -> usize {
     bytes / step(bytes) * step(bytes)
 }
 
-/// What sizes around `bytes` differ by: there are four between a power of two and the next.
+/// Returns the difference between size classes around `bytes`: there are four classes between a
+/// power of two and the next.
 const fn step(bytes: usize) -> usize {
     match bytes.checked_next_power_of_two() {
         Some(power) if power / 8 > STEP => power / 8,
@@ -32,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fifth_is_lost_at_most() {
+    fn rounding_wastes_at_most_a_fifth() {
         for bytes in 65..100_000 {
             assert!(
                 rounded_up(bytes) >= bytes && rounded_up(bytes) <= bytes + bytes / 4,
@@ -48,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_these() {
+    fn size_classes_are_known() {
         let sizes = [(0, 0), (1, 16), (16, 16), (65, 80), (128, 128), (129, 160), (257, 320)];
         sizes.iter().for_each(|&(bytes, size)| assert_eq!(rounded_up(bytes), size));
         assert_eq!(

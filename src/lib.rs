@@ -1,8 +1,8 @@
 //! tidegate: a caching HTTP proxy, and the single-threaded reactor it runs on.
 //!
-//! Without default features this crate is [`reactor`] alone, to build other one-threaded network
-//! programs on. With feature `proxy` it is the proxy as a library as well; feature `sim` adds a
-//! simulated network, so that either can be tested without sockets and without waiting.
+//! Without default features this crate is [`reactor`] alone, a base for other single-threaded
+//! network programs. Feature `proxy` adds the proxy as a library; feature `sim` adds a simulated
+//! network, so that either can be tested without sockets and without waiting.
 
 #[cfg(feature = "proxy")]
 pub mod access;
@@ -28,7 +28,7 @@ pub mod time;
 pub mod units;
 pub mod work;
 
-/// The README's program is compiled and run with the other examples of the documentation.
+/// Program of the README, which is compiled and run with the other examples of the documentation.
 #[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

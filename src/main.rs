@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tikv_jemallocator::Jemalloc;
 
-/// It gives back the pages of what was let go of, and says what it holds.
+/// Allocator that returns freed pages to the system and reports the memory it holds.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

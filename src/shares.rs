@@ -1,23 +1,23 @@
-//! A bounded number of places, shared between clients so that none takes them all.
+//! Bounded number of places, shared between clients so that no client takes them all.
 //!
 //! The rule is a dynamic threshold (Choudhury and Hahne, 1998): a client may take another place
-//! while it holds fewer than are free. From that follows, of `n` places:
+//! while it holds fewer than are free. It follows, for `n` places:
 //!
-//! * Half of `n`, rounded up, is the most that one client ever holds.
-//! * Any `k` clients together leave at least `n / 2ᵏ` places (rounded down) to other clients, in whatever
-//!   order places are taken and given back.
-//! * A client that holds nothing is refused only while no place is free at all.
-//! * A client that holds more than are free gets no other until enough were given back. So where
-//!   several clients want more than there is, all come to hold the same, and as many stay free.
+//! * No client ever holds more than half of `n`, rounded up.
+//! * Any `k` clients together leave at least `n / 2ᵏ` places (rounded down) to other clients, in
+//!   whatever order places are taken and released.
+//! * A client that holds nothing is refused only if no place is free at all.
+//! * A client that holds more than are free gets no other until enough are released. So if several
+//!   clients want more than there is, all end up with equal shares, and as many places stay free.
 //!
-//! Places may also be taken for no client in particular; they count, and none is refused while one
+//! Places may also be taken for no particular client. They count, and are refused only if no place
 //! is free.
 
 use std::collections::BTreeMap;
 
 use crate::work::{LOOK_UP, count};
 
-/// The count of places that each client holds.
+/// Number of places that each client holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shares<K> {
     held: BTreeMap<K, usize>,
@@ -31,14 +31,14 @@ pub const fn may_take(held: usize, free: usize) -> bool {
 }
 
 impl<K: Ord> Shares<K> {
-    /// No place is taken.
+    /// Returns shares of which no place is taken.
     #[must_use]
     pub const fn new() -> Self {
         Self { held: BTreeMap::new(), total: 0 }
     }
 
-    /// Takes one of `places` for `client`, or for none in particular. Returns false if all are taken,
-    /// or if the client holds as many as are free.
+    /// Takes one of `places` for `client`, or for no particular client. Returns false if all are
+    /// taken, or if the client holds as many as are free.
     pub fn take(&mut self, client: Option<K>, places: usize) -> bool {
         count(LOOK_UP);
         let held = client.as_ref().map_or(0, |client| self.held(client));
@@ -49,7 +49,7 @@ impl<K: Ord> Shares<K> {
         takes
     }
 
-    /// Counts a place that `client` takes, though it may be beyond its share.
+    /// Counts a place that `client` takes, even beyond its share.
     pub fn add(&mut self, client: Option<K>) {
         if let Some(client) = client {
             *self.held.entry(client).or_default() += 1;
@@ -57,10 +57,10 @@ impl<K: Ord> Shares<K> {
         self.total += 1;
     }
 
-    /// Gives back a place that was taken for `client`.
+    /// Releases a place that was taken for `client`.
     ///
     /// # Panics
-    /// If none was.
+    /// If `client` holds no place.
     pub fn release(&mut self, client: Option<&K>) {
         count(LOOK_UP);
         if let Some(client) = client {
@@ -73,13 +73,13 @@ impl<K: Ord> Shares<K> {
         self.total = self.total.checked_sub(1).expect("a place is taken");
     }
 
-    /// Returns the count of places that `client` holds.
+    /// Returns the number of places that `client` holds.
     #[must_use]
     pub fn held(&self, client: &K) -> usize {
         self.held.get(client).copied().unwrap_or(0)
     }
 
-    /// Returns the count of places that are taken.
+    /// Returns the number of places that are taken.
     #[must_use]
     pub const fn total(&self) -> usize {
         self.total
@@ -99,27 +99,27 @@ mod tests {
 
     use super::*;
 
-    /// Clients of the properties.
+    /// Number of clients in the property tests.
     const CLIENTS: u8 = 6;
 
-    /// Takes places for `client` until one is refused; returns how many.
+    /// Takes places for `client` until one is refused, and returns their number.
     fn take_all(shares: &mut Shares<u8>, client: u8, places: usize) -> usize {
         (0..).take_while(|_| shares.take(Some(client), places)).count()
     }
 
     #[test]
-    fn each_client_gets_half_of_what_the_others_left() {
+    fn each_client_gets_half_of_the_free_places() {
         let mut shares = Shares::new();
         let taken: Vec<usize> = (0..10).map(|client| take_all(&mut shares, client, 256)).collect();
         assert_eq!(taken, [128, 64, 32, 16, 8, 4, 2, 1, 1, 0]);
         assert_eq!(shares.total(), 256);
         shares.release(Some(&0));
-        assert!(!shares.take(Some(0), 256), "it holds 127, and one is free");
-        assert!(shares.take(Some(10), 256), "a newcomer gets it");
+        assert!(!shares.take(Some(0), 256), "client 0 holds 127, and one is free");
+        assert!(shares.take(Some(10), 256), "a new client gets the free place");
     }
 
     #[test]
-    fn one_place_is_enough_for_one() {
+    fn single_place_serves_one_client_at_a_time() {
         let mut shares = Shares::new();
         assert!(shares.take(Some('a'), 1));
         assert!(!shares.take(Some('b'), 1));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn places_of_no_client_are_bounded_by_their_number_alone() {
+    fn places_without_client_are_bounded_by_total_only() {
         let mut shares = Shares::<u8>::new();
         assert!((0..8).all(|_| shares.take(None, 8)));
         assert!(!shares.take(None, 8) && !shares.take(Some(1), 8));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn greedy_clients_come_to_hold_the_same() {
+    fn greedy_clients_end_up_with_equal_shares() {
         let (mut shares, places) = (Shares::new(), 100);
         take_all(&mut shares, 0, places);
         for turn in (0..4).cycle().take(1000) {
@@ -155,15 +155,15 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the client holds a place")]
-    fn a_place_that_was_not_taken_cannot_be_given_back() {
+    fn release_of_an_untaken_place_panics() {
         Shares::new().release(Some(&1));
     }
 
     proptest! {
-        /// Whatever is taken and given back, the counts are those of a list, and no set of clients
-        /// takes what the rule leaves to others.
+        /// For any sequence of takes and releases, the counts agree with a list, and no set of
+        /// clients takes what the rule leaves to others.
         #[test]
-        fn any_set_of_clients_leaves_its_part_to_others(
+        fn any_set_of_clients_leaves_its_share_to_others(
             places in 0usize..40,
             steps in vec((any::<bool>(), proptest::option::weighted(0.9, 0..CLIENTS)), 0..200),
         ) {

@@ -1,25 +1,25 @@
-//! One reading of both clocks, which is all the rest of the crate knows of time; and times as people
-//! write them.
+//! Reading of both clocks, which is all that the rest of the crate knows of time; and durations as
+//! text.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What the clocks said, read together.
+/// Both clocks, read together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// The monotonic clock: for deadlines and ages.
+    /// Monotonic clock, for deadlines and ages.
     pub mono: Instant,
-    /// The wall clock, which may jump: for dates in messages and logs.
+    /// Wall clock, which may jump; for dates in messages and logs.
     pub wall: SystemTime,
 }
 
 impl Now {
-    /// Whole seconds of the wall clock since 1970, or 0 before.
+    /// Returns whole seconds of the wall clock since 1970, or 0 before.
     #[must_use]
     pub fn unix_seconds(&self) -> u64 {
         self.since_epoch().as_secs()
     }
 
-    /// The wall clock's time since 1970, or zero before.
+    /// Returns the time since 1970 by the wall clock, or zero before.
     #[must_use]
     pub fn since_epoch(&self) -> Duration {
         self.wall.duration_since(UNIX_EPOCH).unwrap_or_default()
@@ -28,7 +28,7 @@ impl Now {
 
 const UNITS: &[(&str, u64)] = &[("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// Reads `250ms`, `6s`, `5m` or `1h`.
+/// Parses a duration: `250ms`, `6s`, `5m` or `1h`.
 #[must_use]
 pub fn read_duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -37,7 +37,7 @@ pub fn read_duration(text: &str) -> Option<Duration> {
     digits.parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
 }
 
-/// Writes whole milliseconds in the largest unit that divides them.
+/// Formats whole milliseconds in the largest unit that divides them.
 #[must_use]
 pub fn write_duration(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

@@ -1,32 +1,32 @@
-//! Sizes and times as people write them: `256MiB`, `60s`.
+//! Values of options as text: sizes, durations, numbers (`256MiB`, `60s`).
 
 use std::time::Duration;
 
 use crate::time;
 
-/// A value that stands as text in options and configuration files.
+/// Value that options and configuration files write as text.
 pub trait Unit: Sized + PartialOrd {
-    /// What is expected, for messages.
+    /// Description of the expected text, for messages.
     const EXPECTED: &'static str;
 
-    /// Reads it.
+    /// Parses the text; `None` if it is invalid.
     fn read(text: &str) -> Option<Self>;
 
-    /// Writes it so that [`read`](Self::read) gives it back.
+    /// Formats the value so that [`read`](Self::read) returns it again.
     fn write(&self) -> String;
 
-    /// Whether it is no less than `least`.
+    /// Returns true if the value is at least `least`.
     fn is_at_least(&self, least: &Self) -> bool {
         self >= least
     }
 }
 
-/// A number of bytes.
+/// Number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub u64);
 
 impl Bytes {
-    /// Returns the size of something in memory; as much as there can be, if that is less.
+    /// Returns the value as a `usize`, or the largest `usize` if it does not fit.
     #[must_use]
     pub fn whole(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
@@ -94,7 +94,7 @@ impl Unit for bool {
     }
 }
 
-/// Something that may have no bound.
+/// Bound that may be absent, written `off`.
 impl<T: Unit> Unit for Option<T> {
     const EXPECTED: &'static str = T::EXPECTED;
 
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_times_are_read_and_written_back() {
+    fn sizes_and_durations_round_trip() {
         for text in ["256MiB", "1GiB", "8KiB", "1500B", "0B"] {
             assert_eq!(Bytes::read(text).unwrap().write(), text);
         }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn invalid_text_is_rejected() {
         for text in ["", "MiB", "1.5GiB", "-1", "1 MiB", "9999999999999GiB", "1MiBs"] {
             assert_eq!(Bytes::read(text), None, "{text}");
         }

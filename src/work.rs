@@ -19,19 +19,19 @@ pub fn count(steps: usize) {
     let _ = steps;
 }
 
-/// Steps counted by the current thread since it began.
+/// Returns the steps counted by the current thread since it began.
 #[cfg(feature = "sim")]
 #[must_use]
 pub fn counted() -> u64 {
     meter::read()
 }
 
-/// A point in the counted work of the current thread.
+/// Point in the counted work of the current thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark(u64);
 
 impl Mark {
-    /// The point that is reached.
+    /// Returns the current point.
     #[must_use]
     pub fn now() -> Self {
         #[cfg(feature = "sim")]
@@ -40,7 +40,7 @@ impl Mark {
         Self(0)
     }
 
-    /// Steps counted since; none without feature `sim`.
+    /// Returns the steps counted since the point; 0 without feature `sim`.
     #[must_use]
     pub fn steps(self) -> u64 {
         Self::now().0 - self.0
@@ -52,7 +52,7 @@ mod meter {
     use std::cell::Cell;
 
     thread_local! {
-        // Tests run side by side; each is one thread, as every reactor is.
+        // Tests run in parallel, each on one thread, as every reactor does.
         static STEPS: Cell<u64> = const { Cell::new(0) };
     }
 

@@ -1,4 +1,4 @@
-//! What else a rule asks of a request: who has sent it, to which port, how.
+//! Conditions of a rule: client, user, listener, port, address class, method, scheme.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -10,17 +10,17 @@ use super::net::Cidr;
 use super::ports::Ports;
 use super::special::AddressClass;
 
-/// How a URL is asked for.
+/// Scheme of the requested URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// `http://`.
     Http,
-    /// By CONNECT, which is how clients ask for `https://`.
+    /// `https://`, which clients request by CONNECT.
     Https,
 }
 
 impl Scheme {
-    /// The word for it.
+    /// Returns the scheme's name, as rules spell it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,18 +36,18 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// What is known of a request before its destination is looked at.
+/// Properties of a request that are known before its destination is checked.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestContext<'a> {
-    /// Who has sent it.
+    /// Address of the client.
     pub client: IpAddr,
-    /// The user that was recognized.
+    /// Name of the authenticated user.
     pub user: Option<&'a str>,
-    /// The listener that it came to; none if that is not known.
+    /// Listener that accepted the connection; `None` if unknown.
     pub listener: Option<SocketAddr>,
-    /// Its method.
+    /// Method of the request.
     pub method: &'a str,
-    /// How its URL is asked for.
+    /// Scheme of the requested URL.
     pub scheme: Scheme,
 }
 
@@ -74,7 +74,7 @@ impl Condition {
         ("scheme", Self::Scheme),
     ];
 
-    /// The condition that `word` is, and its values.
+    /// Returns the condition that `word` names, and the text of its values.
     pub(super) fn named(word: &str) -> Option<(Self, &str)> {
         let (name, values) = word.split_once('=')?;
         let known = Self::ALL.into_iter().find(|&(known, _)| known == name)?;
@@ -82,14 +82,15 @@ impl Condition {
     }
 }
 
-/// A listener, as rules name it.
+/// Listener as rules name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum ListenerName {
     Port(u16),
     Address(SocketAddr),
 }
 
-/// The conditions of a rule. All have to hold; one with several values does if one of them does.
+/// Conditions of a rule. All have to hold; a condition with several values holds if one value
+/// matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Conditions {
     clients: Vec<Cidr>,
@@ -102,10 +103,10 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Adds a condition as it is written.
+    /// Adds a condition, written `NAME=VALUE,…`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A message if the name is unknown or given twice, or if a value is invalid.
     pub(super) fn add(&mut self, word: &str) -> Result<(), String> {
         let Some((condition, values)) = Condition::named(word) else { return Err(unknown(word)) };
         let name = word.split('=').next().unwrap_or_default();
@@ -121,8 +122,9 @@ impl Conditions {
         }
     }
 
-    /// Whether those hold that do not depend on an address. Methods hold in any case: `post` is another
-    /// one than `POST`, but some origins take it for the same.
+    /// Returns true if all conditions hold that do not depend on an address. Methods are compared
+    /// without regard to case: `post` is a different method than `POST`, but some origins treat
+    /// them alike.
     pub(super) fn hold(&self, asker: &RequestContext<'_>, port: u16) -> bool {
         any(&self.clients, |range| range.contains(asker.client))
             && any(&self.users, |user| asker.user == Some(user.as_str()))
@@ -132,23 +134,23 @@ impl Conditions {
             && any(&self.schemes, |scheme| asker.scheme == *scheme)
     }
 
-    /// The classes of addresses that are meant; all, if none is named.
+    /// Returns the address classes that the rule is limited to; an empty list means all.
     pub(super) fn classes(&self) -> &[AddressClass] {
         &self.classes
     }
 
-    /// Whether ports are named.
+    /// Returns true if the rule names ports.
     pub(super) const fn names_ports(&self) -> bool {
         self.ports.is_some()
     }
 
-    /// A listener that is named, and is none of `listeners`, as it was written.
+    /// Returns a listener that the rule names and that is not among `listeners`, as it was written.
     pub(super) fn unknown_listener(&self, listeners: &[SocketAddr]) -> Option<String> {
         let known = |name: &&ListenerName| listeners.iter().any(|&listener| name.means(listener));
         self.listeners.iter().find(|name| !known(name)).map(ToString::to_string)
     }
 
-    /// How many values there are.
+    /// Returns the number of values of all conditions.
     pub(super) fn len(&self) -> usize {
         let Self { clients, users, listeners, ports, classes, methods, schemes } = self;
         let ports = ports.as_ref().map_or(0, Ports::len);
@@ -156,13 +158,14 @@ impl Conditions {
         lists.iter().sum::<usize>() + methods.len() + schemes.len() + ports
     }
 
-    /// Whether users are named.
+    /// Returns true if the rule names users.
     pub(super) const fn names_users(&self) -> bool {
         !self.users.is_empty()
     }
 }
 
-/// Whether one of `values` is it; if none is named, all are.
+/// Returns true if one of `values` matches, or if there are none: a condition that is not given
+/// holds.
 fn any<T>(values: &[T], is: impl FnMut(&T) -> bool) -> bool {
     values.is_empty() || values.iter().any(is)
 }
@@ -185,20 +188,20 @@ impl fmt::Display for ListenerName {
     }
 }
 
-/// What is said of a word that is no condition.
+/// Returns the message for a word which names no condition.
 pub(super) fn unknown(word: &str) -> String {
     match word.split_once('=') {
         Some((name, _)) => {
             let known: Vec<&str> = Condition::ALL.iter().map(|&(name, _)| name).collect();
             let (last, others) = known.split_last().unwrap_or((&"", &[]));
-            format!("'{name}' is no condition; there are {} and {last}", others.join(", "))
+            format!("'{name}' is not a condition; conditions are {} and {last}", others.join(", "))
         }
-        None => format!("'{word}' is no condition, and a rule has one destination"),
+        None => format!("'{word}' is not a condition, and a rule takes one destination only"),
     }
 }
 
 fn twice(name: &str) -> String {
-    format!("'{name}' stands twice; its values go behind one '=', with commas between them")
+    format!("'{name}' is given twice; list all its values after one '=', separated by commas")
 }
 
 fn set<T>(
@@ -214,9 +217,10 @@ fn set<T>(
     Ok(())
 }
 
-/// A user's name, in which `%20`, `%2C` and the like stand for what would end it.
+/// Parses a user name. Spaces, commas and percent signs, which would end it, are percent-encoded.
 fn user(text: &str) -> Result<String, String> {
-    let error = || format!("'{text}' is no name of a user; write spaces and commas as %20 and %2C");
+    let error =
+        || format!("'{text}' is not a user name; write a space as %20, a comma as %2C, % as %25");
     let mut parts = text.split('%');
     let mut name = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
@@ -231,20 +235,20 @@ fn user(text: &str) -> Result<String, String> {
 fn listener(text: &str) -> Result<ListenerName, String> {
     let port = text.parse().ok().filter(|&port: &u16| port > 0).map(ListenerName::Port);
     let named = port.or_else(|| text.parse().ok().map(ListenerName::Address));
-    named.ok_or_else(|| format!("'{text}' is no listener; that is PORT or ADDR:PORT"))
+    named.ok_or_else(|| format!("'{text}' is not a listener; write PORT or ADDR:PORT"))
 }
 
 fn class(text: &str) -> Result<AddressClass, String> {
     let named = AddressClass::ALL.into_iter().find(|class| class.name() == text);
     named.ok_or_else(|| {
         let names = AddressClass::ALL.map(AddressClass::name).join(", ");
-        format!("'{text}' is no class of addresses; there are {names}")
+        format!("'{text}' is not an address class; classes are {names}")
     })
 }
 
 fn method(text: &str) -> Result<String, String> {
     let named = list::is_token(text.as_bytes()).then(|| text.to_owned());
-    named.ok_or_else(|| format!("'{text}' is no method"))
+    named.ok_or_else(|| format!("'{text}' is not a valid method name"))
 }
 
 fn scheme(text: &str) -> Result<Scheme, String> {
@@ -252,7 +256,7 @@ fn scheme(text: &str) -> Result<Scheme, String> {
     named.ok_or_else(|| format!("'{text}' is neither http nor https"))
 }
 
-/// Each with a space before it.
+/// Writes each condition with a space before it.
 impl fmt::Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let users: Vec<String> = self.users.iter().map(|user| escaped(user)).collect();
@@ -326,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_holds_if_one_of_its_values_does() {
+    fn condition_holds_if_one_value_matches() {
         for text in [
             "client=10.0.0.0/8,192.0.2.0/24",
             "user=ann,J%20Doe%2C%20jr",
@@ -355,22 +359,22 @@ mod tests {
     }
 
     #[test]
-    fn classes_wait_for_an_address() {
+    fn address_classes_are_checked_later() {
         let conditions: Conditions = "class=private,loopback".parse().unwrap();
         assert!(conditions.hold(&asker(), 80));
         assert_eq!(conditions.classes(), [AddressClass::Private, AddressClass::Loopback]);
     }
 
     #[test]
-    fn nobody_known_is_no_user_and_no_listener() {
-        let nobody = RequestContext { user: None, listener: None, ..asker() };
+    fn unknown_user_or_listener_matches_no_condition() {
+        let unknown = RequestContext { user: None, listener: None, ..asker() };
         for text in ["user=ann", "listener=3128"] {
-            assert!(!text.parse::<Conditions>().unwrap().hold(&nobody, 80), "{text}");
+            assert!(!text.parse::<Conditions>().unwrap().hold(&unknown, 80), "{text}");
         }
     }
 
     #[test]
-    fn names_of_users_have_escapes_that_are_whole() {
+    fn user_names_with_bad_escapes_are_rejected() {
         for text in
             ["user=", "user=a,,b", "user=%", "user=%2", "user=%zz", "user=%ff", "user=%\u{e4}"]
         {

@@ -1,54 +1,54 @@
-//! Why a destination is refused, in words.
+//! Denials of a destination, with their reason in words.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::destination::DestinationPolicy;
+use super::ports::{DEFAULT_CONNECT_PORTS, DEFAULT_PORTS, Ports};
 use super::rules::RuleRef;
 use super::special::AddressClass;
 use super::spelling::Host;
 
-/// Why a destination is refused: which rule, and the option that lifts it.
+/// Reason why a destination is denied: the rule, and the option that lifts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// The port is in no list.
+    /// The port is not in the list of allowed ports.
     Port {
-        /// The port asked for.
+        /// Requested port.
         port: u16,
-        /// Whether by CONNECT.
+        /// True for CONNECT.
         connect: bool,
     },
-    /// The address is special.
+    /// The address, or one that it embeds, is special.
     Address {
-        /// The address judged.
+        /// Address that was checked.
         address: IpAddr,
-        /// The address that it embeds, if that is what is denied.
+        /// Embedded IPv4 address, if that one is denied.
         embedded: Option<IpAddr>,
-        /// What the denied one is for.
+        /// Class of the denied address.
         class: AddressClass,
-        /// The name that led to it, if one did.
+        /// Name that resolved to the address; `None` for an address literal.
         name: Option<String>,
     },
-    /// A rule denies it, or no rule allows it.
+    /// A rule denies the destination, or the default does because no rule matches.
     Rule {
-        /// What was asked for.
+        /// Requested host.
         host: Host,
-        /// At which port.
+        /// Requested port.
         port: u16,
-        /// Whether by CONNECT.
+        /// True for CONNECT.
         connect: bool,
-        /// The rule.
+        /// Rule that denies it.
         rule: RuleRef,
     },
-    /// This proxy listens there.
+    /// The destination is a listener of this proxy.
     Listener {
-        /// Where.
+        /// Address and port of the destination.
         address: SocketAddr,
     },
 }
 
 impl Denial {
-    /// The rule's name, for logs and `Proxy-Status`.
+    /// Returns the rule's name, for logs and `Proxy-Status`.
     #[must_use]
     pub fn rule(&self) -> String {
         match self {
@@ -60,18 +60,15 @@ impl Denial {
         }
     }
 
-    /// The option that would lift it, if one can.
+    /// Returns the option that would allow the destination; `None` if no option can.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Port { port, connect: false } => {
-                format!("--allow-port {},{port}", DestinationPolicy::default().ports)
+                format!("--allow-port {},{port}", Ports::of(DEFAULT_PORTS))
             }
             Self::Port { port, connect: true } => {
-                format!(
-                    "--allow-connect-port {},{port}",
-                    DestinationPolicy::default().connect_ports
-                )
+                format!("--allow-connect-port {},{port}", Ports::of(DEFAULT_CONNECT_PORTS))
             }
             Self::Address { address, embedded, name, .. } => {
                 let denied = embedded.unwrap_or(*address);
@@ -82,7 +79,8 @@ impl Denial {
         })
     }
 
-    /// The request that rules deny, as `tidegate explain` takes it.
+    /// Returns the denied request in the form that `tidegate explain` takes; `None` unless a rule
+    /// denies it.
     #[must_use]
     pub fn question(&self) -> Option<String> {
         let Self::Rule { host, port, connect, .. } = self else { return None };

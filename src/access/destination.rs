@@ -1,4 +1,4 @@
-//! Where requests may go: ports, special addresses, and what was allowed in spite of them.
+//! Destinations of requests: allowed ports, special addresses, and exceptions for them.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +10,7 @@ use super::embedded::embedded_addresses;
 use super::local_addresses::LocalAddresses;
 use super::net::Cidr;
 use super::pattern::NamePattern;
-use super::ports::Ports;
+use super::ports::{DEFAULT_CONNECT_PORTS, DEFAULT_PORTS, Ports};
 use super::rules::RuleSet;
 use super::special::AddressClass;
 use super::spelling::Host;
@@ -18,11 +18,11 @@ use super::spelling::Host;
 /// An exception to the denial of special addresses (`--allow-destination`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DestinationRule {
-    /// These addresses, whatever they are for.
+    /// These addresses, of any class.
     Range(Cidr),
-    /// Private-use and unique-local addresses, for this name only.
+    /// Private-use and unique-local addresses, if this name resolves to them.
     Name(NamePattern),
-    /// These addresses, whatever they are for, while this name resolves to them.
+    /// These addresses, of any class, if this name resolves to them.
     NameWithin(NamePattern, Cidr),
 }
 
@@ -52,34 +52,33 @@ impl fmt::Display for DestinationRule {
     }
 }
 
-/// The rules for destinations.
+/// Policy for destinations.
 #[derive(Clone, Debug)]
 pub struct DestinationPolicy {
     /// Exceptions to the denial of special addresses.
     pub rules: Vec<DestinationRule>,
-    /// Ports for requests.
+    /// Ports allowed for requests other than CONNECT.
     pub ports: Ports,
-    /// Ports for CONNECT.
+    /// Ports allowed for CONNECT.
     pub connect_ports: Ports,
-    /// Which of the others may be asked for, and by whom.
+    /// Rules that decide which of the remaining destinations may be requested, and by whom.
     pub egress: Arc<RuleSet>,
 }
 
 impl Default for DestinationPolicy {
-    /// The web's ports and those no system service has; CONNECT to the web's ports only, as WebSocket
-    /// without TLS goes through it too; no exceptions.
+    /// Returns a policy with [`DEFAULT_PORTS`], [`DEFAULT_CONNECT_PORTS`] and no exceptions.
     fn default() -> Self {
         Self {
             rules: Vec::new(),
-            ports: Ports::of(&[(80, 80), (443, 443), (1025, 65535)]),
-            connect_ports: Ports::of(&[(80, 80), (443, 443)]),
+            ports: Ports::of(DEFAULT_PORTS),
+            connect_ports: Ports::of(DEFAULT_CONNECT_PORTS),
             egress: Arc::default(),
         }
     }
 }
 
 impl DestinationPolicy {
-    /// Whether requests, or CONNECT, may go to `port`.
+    /// Checks that requests, or CONNECT, may go to `port`.
     ///
     /// # Errors
     /// The denial.
@@ -88,7 +87,8 @@ impl DestinationPolicy {
         if ports.contains(port) { Ok(()) } else { Err(Denial::Port { port, connect }) }
     }
 
-    /// Whether requests may go to `address`, to which `host` led, wherever this machine is.
+    /// Checks that requests for `host` may go to `address`. The addresses of this machine are not
+    /// considered.
     ///
     /// # Errors
     /// The denial.
@@ -96,7 +96,7 @@ impl DestinationPolicy {
         self.check_class(host, address, AddressClass::as_such, |_, _| false)
     }
 
-    /// The exception by which `address`, to which `host` led, is allowed though it is special.
+    /// Returns the exception that allows `address` for `host` although the address is special.
     #[must_use]
     pub fn exception_for(&self, host: &Host, address: IpAddr) -> Option<&DestinationRule> {
         let class = AddressClass::of(address);
@@ -104,8 +104,8 @@ impl DestinationPolicy {
         self.rules.iter().find(|rule| special && rule.lifts(host.name(), address, class))
     }
 
-    /// Whether `to`, to which `host` led, may be dialled from this machine. What is denied of itself may
-    /// be `lifted`, by address and class, but for this proxy's own listeners.
+    /// Checks that this machine may dial `to` for `host`. `lifted` exempts special addresses, by
+    /// address and class, but never a listener of this proxy.
     ///
     /// # Errors
     /// The denial.
@@ -122,7 +122,7 @@ impl DestinationPolicy {
         self.check_class(host, to.ip(), |facet| own.class_of(facet), lifted)
     }
 
-    /// What an address embeds is judged like itself: each has to be global, or be lifted.
+    /// Checks `address` and every address that it embeds: each has to be global or exempt.
     fn check_class(
         &self,
         host: &Host,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn special_addresses_are_denied_until_a_rule_lifts_it() {
+    fn special_addresses_are_denied_unless_exempt() {
         assert!(allows(&[], "example.com", "93.184.216.34"));
         assert!(!allows(&[], "localhost", "127.0.0.1"));
         assert!(allows(&["127.0.0.0/8"], "localhost", "127.0.0.1"));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn exception_is_the_first_rule_that_lifts_a_special_address() {
+    fn exception_for_returns_the_first_match() {
         let policy = policy(&["h", "10.0.0.0/16", "0.0.0.0/0"]);
         let rule = |host: &str, address: &str| {
             let (host, address) = (Host::parse(host).unwrap(), address.parse().unwrap());
@@ -193,12 +193,12 @@ mod tests {
         assert_eq!(rule("h", "10.0.0.1").as_deref(), Some("h"));
         assert_eq!(rule("other", "10.0.0.1").as_deref(), Some("10.0.0.0/16"));
         assert_eq!(rule("h", "127.0.0.1").as_deref(), Some("0.0.0.0/0"));
-        assert_eq!(rule("h", "93.184.216.34"), None, "what is global needs no exception");
+        assert_eq!(rule("h", "93.184.216.34"), None, "a global address needs no exception");
         assert_eq!(rule("other", "fd00::1"), None);
     }
 
     #[test]
-    fn what_is_embedded_is_to_be_lifted_too() {
+    fn embedded_addresses_need_exemption_too() {
         assert!(allows(&["10.0.0.0/8"], "intern.example", "64:ff9b::10.0.0.1"));
         assert!(!allows(&["64:ff9b::/96"], "intern.example", "64:ff9b::10.0.0.1"));
         assert!(!allows(&["64:ff9b:1::/48"], "h", "64:ff9b:1:7f00:0:100::"));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_and_this_proxy_are_no_destinations() {
+    fn own_addresses_and_listeners_are_denied() {
         let own = LocalAddresses {
             addresses: vec!["93.184.216.34".parse().unwrap(), "10.0.0.5".parse().unwrap()],
             listeners: vec!["0.0.0.0:3128".parse().unwrap()],
@@ -231,14 +231,18 @@ mod tests {
         assert_eq!(judge(&[], "h", "93.184.216.35:80"), "allowed");
         assert_eq!(judge(&["93.184.216.34"], "h", "93.184.216.34:80"), "allowed");
         assert_eq!(judge(&["10.0.0.0/8"], "h", "10.0.0.5:80"), "allowed");
-        assert_eq!(judge(&["h"], "h", "10.0.0.5:80"), "destination-own", "not by a name alone");
+        assert_eq!(
+            judge(&["h"], "h", "10.0.0.5:80"),
+            "destination-own",
+            "a name alone does not exempt it"
+        );
         assert_eq!(judge(&["h"], "h", "10.0.0.6:80"), "allowed");
         assert_eq!(judge(&["0.0.0.0/0"], "h", "93.184.216.34:3128"), "destination-listener");
         assert_eq!(judge(&["0.0.0.0/0"], "127.0.0.1", "127.0.0.1:3128"), "destination-listener");
     }
 
     #[test]
-    fn a_name_lifts_private_use_for_itself_only() {
+    fn name_exempts_private_addresses_of_itself_only() {
         let rules = &["intern.example", "*.corp.example"];
         assert!(allows(rules, "intern.example", "10.0.0.1"));
         assert!(allows(rules, "a.b.corp.example", "fd00::1"));
@@ -251,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_within_a_range_is_allowed_whatever_the_range_is_for() {
+    fn name_with_range_exempts_any_class() {
         let rules = &["dev.example=127.0.0.0/8"];
         assert!(allows(rules, "dev.example", "127.0.0.5"));
         assert!(!allows(rules, "dev.example", "10.0.0.1"));
@@ -259,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_written_back_as_they_are_read_and_nonsense_is_refused() {
+    fn destination_rules_round_trip_and_reject_nonsense() {
         for rule in ["10.0.0.0/8", "::1", "host.example", "*.example", "h.example=10.0.0.0/8"] {
             assert_eq!(rule.parse::<DestinationRule>().unwrap().to_string(), rule);
         }
@@ -269,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_lists_of_ranges() {
+    fn port_lists_parse_and_apply() {
         let defaults = DestinationPolicy::default();
         assert!(defaults.check_port(80, false).is_ok() && defaults.check_port(1025, false).is_ok());
         assert!(

@@ -1,9 +1,11 @@
-//! IPv4 addresses within IPv6 addresses: where a packet may end that is sent to the latter.
+//! IPv4 addresses embedded in IPv6 addresses: the further places where a packet to the latter may
+//! end.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// All addresses that have to be allowed for `address` to be: those it embeds, then its own. An
-/// IPv4-mapped address (RFC 4291 §2.5.5.2) has none of its own; it is the other way to write IPv4.
+/// Returns all addresses that have to be allowed for `address` to be allowed: those that it embeds,
+/// then itself. An IPv4-mapped address (RFC 4291 §2.5.5.2) yields the IPv4 address only, of which
+/// it is another spelling.
 pub(super) fn embedded_addresses(address: IpAddr) -> Vec<IpAddr> {
     match address.to_canonical() {
         IpAddr::V4(v4) => vec![v4.into()],
@@ -14,8 +16,9 @@ pub(super) fn embedded_addresses(address: IpAddr) -> Vec<IpAddr> {
     }
 }
 
-/// Where a packet to `address` ends for certain. Within most addresses, anybody may write another that
-/// is never reached: who may go to that one may not go there.
+/// Returns the addresses that a packet to `address` certainly reaches. Other embedded IPv4
+/// addresses are free for the sender to write and may never be reached, so an allow rule must not
+/// trust them.
 pub(super) fn reachable_addresses(address: IpAddr) -> Vec<IpAddr> {
     match address.to_canonical() {
         IpAddr::V6(v6) if matches!(v6.segments(), [0x64, 0xff9b, 0, 0, 0, 0, ..]) => {
@@ -37,16 +40,18 @@ fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
         [0x64, 0xff9b, 0, 0, 0, 0, a, b] => vec![join(a, b)], // NAT64 (RFC 6052 §2.1)
         [0x64, 0xff9b, 1, ..] => of_local_nat64(address),
         [0x2002, a, b, ..] => vec![join(a, b)], // 6to4 (RFC 3056 §2)
-        // Teredo (RFC 4380 §4): the server, and the client behind its NAT.
+        // Teredo (RFC 4380 §4) embeds the server, and the client behind its NAT.
         [0x2001, 0, c, d, _, _, a, b] => vec![join(!a, !b), join(c, d)],
         [_, _, _, _, 0 | 0x200, 0x5efe, a, b] => vec![join(a, b)], // ISATAP (RFC 5214 §6.1)
         _ => vec![],
     }
 }
 
-/// Within 64:ff9b:1::/48 (RFC 8215), prefixes of 48, 56, 64 and 96 bits are chosen locally; each has
-/// its layout (RFC 6052 §2.2), with octet 8 and all that follows being zero. What could be meant by
-/// any of them counts, but for what is no destination and only comes from reading zeros.
+/// Returns the IPv4 addresses that an address of 64:ff9b:1::/48 (RFC 8215) may embed. Networks
+/// choose prefixes of 48, 56, 64 or 96 bits there, each with its own layout (RFC 6052 §2.2) in
+/// which octet 8 and all octets after the IPv4 address are zero. Every layout that fits counts,
+/// except that a reading in 0.0.0.0/8 is dropped if another one is not: it is no destination, and
+/// results from zero octets only.
 fn of_local_nat64(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let octets = address.octets();
     let layouts = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], [12, 13, 14, 15]];
@@ -66,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_embedded_is_found() {
+    fn embedded_addresses_are_found() {
         for (address, expected) in [
             ("2606:4700::1", &[] as &[&str]),
             ("::1", &[]),
@@ -81,8 +86,8 @@ mod tests {
             ("fe80::200:5efe:127.0.0.1", &["127.0.0.1"]),
             ("2606::5efe:127.0.0.1", &["127.0.0.1"]),
             ("2606::100:5efe:127.0.0.1", &[]),
-            // The layouts of RFC 6052, for 127.0.0.1 and prefixes of 48, 56, 64 and 96 bits; what two
-            // of them could mean counts twice.
+            // The layouts of RFC 6052 for 127.0.0.1 and prefixes of 48, 56, 64 and 96 bits. An
+            // address that fits two layouts yields both readings.
             ("64:ff9b:1:7f00:0:100::", &["127.0.0.1"]),
             ("64:ff9b:1:aa7f:0:1::", &["127.0.0.1"]),
             ("64:ff9b:1:aabb:7f:0:100:0", &["127.0.0.1", "1.0.0.0"]),
@@ -98,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_into_an_address_is_not_where_it_leads() {
+    fn embedded_addresses_are_not_always_reachable() {
         for (address, expected) in [
             ("10.0.0.1", &["10.0.0.1"] as &[&str]),
             ("::ffff:10.0.0.1", &["10.0.0.1"]),
@@ -113,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_address_is_what_it_maps() {
+    fn mapped_address_yields_ipv4_only() {
         let facets = embedded_addresses("::ffff:10.0.0.1".parse().unwrap());
         assert_eq!(facets, ["10.0.0.1".parse::<IpAddr>().unwrap()]);
     }

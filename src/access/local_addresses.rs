@@ -1,28 +1,28 @@
-//! What this machine is itself: addresses of its interfaces, and where the proxy listens.
+//! Addresses of this machine: those of its interfaces, and the listeners of the proxy.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::embedded::embedded_addresses;
 use super::special::AddressClass;
 
-/// Addresses of this machine, and listeners of this proxy.
+/// Interface addresses of this machine, and listeners of this proxy.
 #[derive(Clone, Debug, Default)]
 pub struct LocalAddresses {
-    /// Addresses of its interfaces.
+    /// Addresses of the machine's interfaces.
     pub addresses: Vec<IpAddr>,
-    /// Where this proxy listens; an unspecified address means all of this machine.
+    /// Listeners of this proxy. An unspecified address means all addresses of this machine.
     pub listeners: Vec<SocketAddr>,
 }
 
 impl LocalAddresses {
-    /// The class of an address as such, whatever it embeds, for this machine.
+    /// Returns the class of `address` on this machine, without regard to addresses that it embeds.
     pub(super) fn class_of(&self, address: IpAddr) -> AddressClass {
         let class = AddressClass::as_such(address);
         let named_already = matches!(class, AddressClass::Loopback | AddressClass::Unspecified);
         if !named_already && self.has(address) { AddressClass::Own } else { class }
     }
 
-    /// Whether a connection to `to` would end at a listener of this proxy.
+    /// Returns true if a connection to `to` would end at a listener of this proxy.
     #[must_use]
     pub fn listens_at(&self, to: SocketAddr) -> bool {
         let mut same_port = self.listeners.iter().filter(|listener| listener.port() == to.port());
@@ -31,13 +31,13 @@ impl LocalAddresses {
         })
     }
 
-    /// Whether a connection to `address` reaches who listens on `listener`.
+    /// Returns true if a connection to `address` reaches a socket that listens on `listener`.
     fn reaches(&self, address: IpAddr, listener: IpAddr) -> bool {
         let listener = listener.to_canonical();
         match (address.is_unspecified(), listener.is_unspecified()) {
-            // An unspecified destination is this machine (RFC 1122 §3.2.1.3).
+            // An unspecified destination means this machine (RFC 1122 §3.2.1.3).
             (true, _) => true,
-            // One of IPv6 may serve IPv4 as well (RFC 3493 §5.3).
+            // A listener on `::` may accept IPv4 as well (RFC 3493 §5.3).
             (false, true) => {
                 let served = address.is_ipv4() || listener != Ipv4Addr::UNSPECIFIED;
                 served && (address.is_loopback() || self.has(address))
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_interfaces_are_a_class_of_their_own() {
+    fn interface_addresses_have_class_own() {
         for (address, expected) in [
             ("93.184.216.34", AddressClass::Own),
             ("2606:4700::5", AddressClass::Own),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn listeners_are_found_by_any_address_that_leads_to_them() {
+    fn listeners_match_every_address_that_reaches_them() {
         let leads = |listener: &str, to: &str| own(&[listener]).listens_at(to.parse().unwrap());
         for (listener, to, expected) in [
             ("127.0.0.1:3128", "127.0.0.1:3128", true),

@@ -1,4 +1,5 @@
-//! Who may go where. Pure judgement: no name is looked up here, no socket and no file opened.
+//! Access control: which client may go to which destination. Pure decisions: nothing here resolves
+//! a name, opens a socket or reads a file.
 
 mod condition;
 mod denial;

@@ -1,22 +1,21 @@
-//! A set of names, up to millions of them, and which line each stands on.
+//! Set of names, up to millions of them, each with the line of its rule.
 
 use super::pattern::{NamePattern, Reach};
 
-/// The line on which something would stand if all rules stood in one file, counted from 1; 0 stands for
-/// none.
+/// Line number of a rule, as if all rules stood in one file. Counted from 1; 0 means none.
 pub(super) type LineNumber = u32;
 
-/// Names, and domains with what is below them.
+/// Names, and domains with the names below them.
 ///
-/// A name is looked up with each of its suffixes, whose hashes come from one pass from its end. The
-/// names are the operator's, so nobody can make them collide; what clients ask for cannot make a look-up
-/// longer than the names do.
+/// A look-up tries every suffix of a name, with hashes from a single pass that starts at its end.
+/// The names come from the operator, so no client can make them collide; the name that a client
+/// requests can at most walk the longest run of occupied slots that they form.
 #[derive(Clone, Default)]
 pub(super) struct NameSet {
-    /// All names, one behind the other.
+    /// Text of all names, concatenated.
     text: String,
     entries: Vec<Entry>,
-    /// Open addressing, a power of two in size.
+    /// Hash table with open addressing; its size is a power of two.
     slots: Vec<Slot>,
 }
 
@@ -24,21 +23,22 @@ pub(super) struct NameSet {
 struct Entry {
     at: u32,
     length: u8,
-    /// The line that means the name itself.
+    /// First line that matches the name itself.
     itself: LineNumber,
-    /// The line that means what is below it.
+    /// First line that matches the names below it.
     below: LineNumber,
 }
 
-/// An entry's place in the table, with a part of its hash, so that most others are told apart here.
+/// Slot of the hash table: an entry's index, with a part of its hash that tells most other names
+/// apart without comparing text.
 #[derive(Clone, Copy, Default)]
 struct Slot {
     hash: u32,
-    /// Counted from 1; 0 stands for none.
+    /// Index of the entry, counted from 1; 0 means none.
     entry: u32,
 }
 
-/// A name in the set, as it was written.
+/// Matching name of the set, as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found<'a> {
     pub(super) name: &'a str,
@@ -47,8 +47,8 @@ pub(super) struct Found<'a> {
 }
 
 impl NameSet {
-    /// Adds a name, and says where it is; of those that are the same, the first counts. None if there is
-    /// no room for it: the set holds 4 GiB.
+    /// Adds a name and returns the index of its entry. Of equal names, the first line counts.
+    /// Returns `None` if the set is full: it holds 4 GiB of text.
     pub(super) fn add(&mut self, pattern: &NamePattern, line: LineNumber) -> Option<u32> {
         let hash = hash(pattern.name());
         let place = match self.place(pattern.name(), hash) {
@@ -73,7 +73,7 @@ impl NameSet {
 
     fn push(&mut self, name: &str) -> Option<u32> {
         let at = u32::try_from(self.text.len()).ok()?;
-        // The text is full long before there are so many names that the next number is none.
+        // The text reaches its bound long before the index of an entry overflows.
         let entry = u32::try_from(self.entries.len()).ok()?;
         let length = u8::try_from(name.len()).ok()?;
         self.text.push_str(name);
@@ -93,13 +93,13 @@ impl NameSet {
         }
     }
 
-    /// The name in a place.
+    /// Returns the name of an entry.
     pub(super) fn name(&self, entry: usize) -> &str {
         let Entry { at, length, .. } = self.entries[entry];
         &self.text[at as usize..at as usize + usize::from(length)]
     }
 
-    /// The entry of a name; if there is none, the slot where the search ended.
+    /// Returns the entry of a name, or the slot where the search ended.
     fn place(&self, name: &str, hash: u64) -> Result<usize, usize> {
         if self.slots.is_empty() {
             return Err(0);
@@ -118,7 +118,7 @@ impl NameSet {
         }
     }
 
-    /// A free slot for a hash.
+    /// Returns a free slot for a hash.
     fn free(&self, hash: u64) -> usize {
         let mut at = self.first(hash);
         while self.slots[at].entry != 0 {
@@ -127,7 +127,7 @@ impl NameSet {
         at
     }
 
-    /// The slot where the search for a hash begins.
+    /// Returns the slot where the search for a hash begins.
     fn first(&self, hash: u64) -> usize {
         usize::try_from(hash & (self.slots.len() as u64 - 1)).unwrap_or(0)
     }
@@ -136,8 +136,8 @@ impl NameSet {
         (at + 1) & (self.slots.len() - 1)
     }
 
-    /// The places of `name`, in lower case and without a trailing dot, and of the domains above it, as
-    /// far as they are here; whether it is below that.
+    /// Returns the entries of `name` (lower case, no trailing dot) and of the domains above it that
+    /// are in the set. The bool is true if `name` is below the entry.
     pub(super) fn suffixes(&self, name: &str) -> impl Iterator<Item = (u32, bool)> {
         let bytes = if self.slots.is_empty() { &[] } else { name.as_bytes() };
         let mut state = EMPTY;
@@ -151,8 +151,8 @@ impl NameSet {
         })
     }
 
-    /// The entry that means `name`, in lower case and without a trailing dot: of several, the one that
-    /// stands first.
+    /// Returns the entry that matches `name` (lower case, no trailing dot); of several, the one
+    /// with the first line.
     pub(super) fn find(&self, name: &str) -> Option<Found<'_>> {
         let found = self.suffixes(name).filter_map(|(place, is_below)| {
             let Entry { itself, below, .. } = self.entries[place as usize];
@@ -167,7 +167,7 @@ impl NameSet {
         found.min_by_key(|found| found.line)
     }
 
-    /// How many names there are.
+    /// Returns the number of different names.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -179,7 +179,7 @@ impl std::fmt::Debug for NameSet {
     }
 }
 
-/// FNV-1a, from a name's end to its beginning.
+/// Initial state of FNV-1a, which hashes a name from its end to its beginning.
 const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
 
 const fn step(state: u64, byte: u8) -> u64 {
@@ -190,7 +190,7 @@ fn hash(name: &str) -> u64 {
     name.bytes().rev().fold(EMPTY, step)
 }
 
-/// The part of a hash that does not choose the slot.
+/// Returns the part of a hash that does not choose the slot.
 const fn short(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_that_means_a_name_is_found() {
+    fn find_returns_the_first_matching_line() {
         let set = set(&["a.test", "*.a.test", ".b.test", "*.test", "c.b.test", "a.test"]);
         assert_eq!(line(&set, "a.test"), Some(1));
         assert_eq!(line(&set, "x.a.test"), Some(2));
@@ -222,15 +222,15 @@ mod tests {
         assert_eq!(line(&set, "c.b.test"), Some(3));
         assert_eq!(line(&set, "d.test"), Some(4));
         assert_eq!(line(&set, "test"), None);
-        assert_eq!(line(&set, "xa.test"), Some(4), "that is not below a.test");
+        assert_eq!(line(&set, "xa.test"), Some(4), "xa.test is not below a.test");
         assert_eq!(line(&set, "xa.tes"), None);
         assert_eq!(line(&set, ""), None);
         assert_eq!(NameSet::default().find("a.test"), None);
-        assert_eq!(set.len(), 4, "names that are the same take one place");
+        assert_eq!(set.len(), 4, "equal names share one entry");
     }
 
     #[test]
-    fn names_with_the_same_hash_in_a_slot_are_told_apart() {
+    fn names_with_equal_slot_hashes_are_distinguished() {
         let (one, other) = ("host388883.test", "host861326.test");
         let set = set(&[one]);
         assert_eq!(short(hash(one)), short(hash(other)));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_passes_few_other_names() {
+    fn look_up_passes_few_other_names() {
         let names: Vec<String> = (0..1_000).map(|number| format!("host{number}.test")).collect();
         let set = set(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let passed = |name: &String| {
@@ -257,7 +257,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_finds_what_a_list_of_patterns_does(
+        fn name_set_agrees_with_a_list_of_patterns(
             patterns in prop::collection::vec("(\\*\\.|\\.)?[ab](\\.[ab]){0,3}", 0..40),
             names in prop::collection::vec("[ab](\\.[ab]){0,4}", 20),
         ) {

@@ -1,12 +1,12 @@
-//! Ranges of addresses, as people write them.
+//! Ranges of addresses in CIDR notation.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// A range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+/// Range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or a single address.
 ///
-/// An IPv4-mapped IPv6 range or address is the IPv4 one it maps.
+/// An IPv4-mapped IPv6 range or address is stored as the IPv4 one that it maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {
     address: IpAddr,
@@ -14,8 +14,8 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// The range of the first `prefix` bits of `address`; `None` if it has fewer, or if bits
-    /// beyond them are set.
+    /// Returns the range of the first `prefix` bits of `address`. Returns `None` if the address has
+    /// fewer bits, or if bits beyond the prefix are set.
     #[must_use]
     pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
         let (address, prefix) = match address {
@@ -29,8 +29,8 @@ impl Cidr {
         (prefix <= width(address) && masked(address, prefix) == bits(address)).then_some(range)
     }
 
-    /// The range of `prefix` bits that `address` lies in; `None` if it has fewer. An IPv4-mapped address
-    /// counts as what it maps.
+    /// Returns the range of `prefix` bits that contains `address`, or `None` if the address has
+    /// fewer bits. An IPv4-mapped address counts as the IPv4 address.
     pub(super) fn around(address: IpAddr, prefix: u8) -> Option<Self> {
         let address = address.to_canonical();
         let kept = masked(address, prefix);
@@ -41,12 +41,13 @@ impl Cidr {
         (prefix <= width(address)).then_some(Self { address: first, prefix })
     }
 
-    /// How many bits its addresses share.
+    /// Returns the prefix length in bits.
     pub(super) const fn prefix(&self) -> u8 {
         self.prefix
     }
 
-    /// Whether `address` lies within. An IPv4-mapped address counts as what it maps.
+    /// Returns true if the range contains `address`. An IPv4-mapped address counts as the IPv4
+    /// address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -59,7 +60,7 @@ const fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-/// The address as the high bits of a number.
+/// Returns the address as the high bits of a number.
 fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
@@ -78,17 +79,17 @@ impl FromStr for Cidr {
     fn from_str(text: &str) -> Result<Self, String> {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
         let address: IpAddr =
-            address.parse().map_err(|_| format!("'{address}' is no IP address"))?;
+            address.parse().map_err(|_| format!("'{address}' is not an IP address"))?;
         let prefix = match prefix {
             None => width(address),
             Some(digits) => digits
                 .parse()
                 .ok()
                 .filter(|&prefix| prefix <= width(address))
-                .ok_or_else(|| format!("'/{digits}' is no prefix of {address}"))?,
+                .ok_or_else(|| format!("'/{digits}' is not a prefix length of {address}"))?,
         };
         Self::new(address, prefix)
-            .ok_or_else(|| format!("'{text}' has bits set beyond its prefix of {prefix}"))
+            .ok_or_else(|| format!("'{text}' has bits set beyond its prefix length of {prefix}"))
     }
 }
 
@@ -111,19 +112,19 @@ mod tests {
     }
 
     #[test]
-    fn a_range_contains_what_shares_its_prefix() {
+    fn range_contains_addresses_with_its_prefix() {
         assert!(contains("10.0.0.0/8", "10.255.0.1"));
         assert!(!contains("10.0.0.0/8", "11.0.0.1"));
         assert!(contains("0.0.0.0/0", "255.1.2.3"));
-        assert!(!contains("0.0.0.0/0", "::1"), "families are apart");
+        assert!(!contains("0.0.0.0/0", "::1"), "the families are separate");
         assert!(contains("::/0", "2001:db8::1"));
-        assert!(contains("127.0.0.1", "::ffff:127.0.0.1"), "mapped is what it maps");
+        assert!(contains("127.0.0.1", "::ffff:127.0.0.1"), "a mapped address counts as IPv4");
         assert!(contains("::ffff:10.0.0.0/104", "10.1.2.3"));
         assert!(contains("fe80::/10", "febf::1") && !contains("fe80::/10", "fec0::1"));
     }
 
     #[test]
-    fn what_is_no_range_is_said_to_be_none() {
+    fn invalid_ranges_are_rejected() {
         for text in ["", "10.0.0.0/33", "10.0.0.1/8", "host", "10.0.0.0/-1", "::1/129", "1.2.3/8"] {
             assert!(text.parse::<Cidr>().is_err(), "{text}");
         }

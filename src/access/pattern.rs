@@ -1,19 +1,20 @@
-//! Names, as rules have them.
+//! Patterns for host names, as rules spell them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::spelling::Host;
 
-/// `HOST`; `*.DOMAIN` for every name below a domain; `.DOMAIN` for it and every name below it.
+/// `HOST`; `*.DOMAIN` for every name below a domain; `.DOMAIN` for the domain and every name below
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePattern {
-    /// Lower case, without a trailing dot.
+    /// Name in lower case, without a trailing dot.
     name: String,
     reach: Reach,
 }
 
-/// Which names a pattern means.
+/// Names that a pattern matches: the name itself, those below it, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     Itself,
@@ -22,7 +23,7 @@ pub(super) enum Reach {
 }
 
 impl NamePattern {
-    /// Whether `name`, in lower case and without a trailing dot, is meant.
+    /// Returns true if the pattern matches `name`, which is in lower case and has no trailing dot.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let before = name.strip_suffix(self.name.as_str());
@@ -33,7 +34,7 @@ impl NamePattern {
         }
     }
 
-    /// The name, without what says which others are meant.
+    /// Returns the name without the pattern's prefix.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -44,7 +45,7 @@ impl NamePattern {
 }
 
 impl Reach {
-    /// What stands before a name that is meant so.
+    /// Returns the prefix that a pattern of this reach is written with.
     pub(super) const fn prefix(self) -> &'static str {
         match self {
             Self::Itself => "",
@@ -66,9 +67,9 @@ impl FromStr for NamePattern {
         match Host::parse(name) {
             Ok(Host::Name(name)) => Ok(Self { name, reach }),
             _ if !text.is_ascii() => {
-                Err(format!("'{text}' is not written as name servers know it (xn--…)"))
+                Err(format!("'{text}' is not ASCII; write such names as in the DNS (xn--…)"))
             }
-            _ => Err(format!("'{text}' is neither a host name nor *.DOMAIN")),
+            _ => Err(format!("'{text}' is neither a host name nor *.DOMAIN or .DOMAIN")),
         }
     }
 }
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_means_a_name_or_those_below_it_or_both() {
+    fn patterns_match_the_name_or_names_below_or_both() {
         for (pattern, meant, others) in [
             ("a.test", &["a.test"][..], &["b.a.test", "xa.test", "test"][..]),
             ("*.a.test", &["b.a.test", "c.b.a.test"], &["a.test", "xa.test"]),
@@ -96,7 +97,7 @@ mod tests {
             assert!(!others.iter().any(|name| read.matches(name)), "{pattern}");
         }
         let refused = |text: &str| text.parse::<NamePattern>().unwrap_err();
-        assert!(refused("B\u{fc}cher.test").contains("as name servers know it (xn--"));
-        assert!(refused("b_cher..test").contains("neither a host name nor *.DOMAIN"));
+        assert!(refused("B\u{fc}cher.test").contains("write such names as in the DNS (xn--"));
+        assert!(refused("b_cher..test").contains("neither a host name nor *.DOMAIN or .DOMAIN"));
     }
 }

@@ -1,4 +1,4 @@
-//! A set of ranges of addresses, and which line each stands on.
+//! Set of address ranges, each with the line of its rule.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::names::LineNumber;
 use super::net::Cidr;
 
-/// Ranges of addresses. An address is looked up once for each length of prefix that there is.
+/// Ranges of addresses. A look-up costs one probe for each prefix length in the set.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RangeSet {
     lines: HashMap<Cidr, LineNumber>,
@@ -15,7 +15,7 @@ pub(super) struct RangeSet {
 }
 
 impl RangeSet {
-    /// Adds a range; of those that are the same, the first counts.
+    /// Adds a range. Of equal ranges, the first line counts.
     pub(super) fn add(&mut self, range: Cidr, line: LineNumber) {
         self.lines.entry(range).or_insert(line);
         self.first.get_or_insert((range, line));
@@ -24,19 +24,19 @@ impl RangeSet {
         }
     }
 
-    /// The range that means `address`: of several, the one that stands first.
+    /// Returns the range that contains `address`; of several, the one with the first line.
     pub(super) fn find(&self, address: IpAddr) -> Option<(Cidr, LineNumber)> {
         let ranges = self.prefixes.iter().filter_map(|&prefix| Cidr::around(address, prefix));
         let meant = ranges.filter_map(|range| Some((range, *self.lines.get(&range)?)));
         meant.min_by_key(|&(_, line)| line)
     }
 
-    /// What was added first.
+    /// Returns the range that was added first.
     pub(super) const fn first(&self) -> Option<(Cidr, LineNumber)> {
         self.first
     }
 
-    /// How many ranges there are.
+    /// Returns the number of different ranges.
     pub(super) fn len(&self) -> usize {
         self.lines.len()
     }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_that_means_an_address_is_found() {
+    fn find_returns_the_first_matching_line() {
         let mut set = RangeSet::default();
         for (range, line) in [
             "10.1.0.0/16",

@@ -1,4 +1,4 @@
-//! One rule, as it is written: `ACTION [DESTINATION] [CONDITION=VALUE,…]…`.
+//! Syntax of one rule: `ACTION [DESTINATION] [CONDITION=VALUE,…]…`.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,21 +8,21 @@ use super::condition::{self, Condition, Conditions};
 use super::net::Cidr;
 use super::pattern::NamePattern;
 
-/// What becomes of a request that a rule fits.
+/// Action of a rule on the requests that it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// It passes.
+    /// The request passes.
     Allow,
-    /// It is refused.
+    /// The request is denied.
     Deny,
-    /// It passes, and it is written down that it would have been refused.
+    /// The request passes, and the log says that it would have been denied.
     Report,
 }
 
 impl Action {
     const ALL: [Self; 3] = [Self::Allow, Self::Deny, Self::Report];
 
-    /// The word that begins a rule.
+    /// Returns the action's name, the first word of a rule.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,16 +39,16 @@ impl fmt::Display for Action {
     }
 }
 
-/// Which destinations a rule fits.
+/// Destinations that a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// All.
+    /// Every destination.
     Any,
-    /// Names.
+    /// Hosts with a matching name.
     Name(NamePattern),
-    /// Addresses, asked for or of a name.
+    /// Addresses, requested literally or resolved from a name.
     Range(Cidr),
-    /// Names while they have an address in a range.
+    /// Hosts with a matching name, while they have an address in the range.
     NameWithin(NamePattern, Cidr),
 }
 
@@ -67,7 +67,7 @@ impl FromStr for Destination {
             return text.parse().map(Self::Name);
         }
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        // A name may end in a digit, if not in a number.
+        // A host name may end in a digit, if its last label is no number.
         bare.parse()
             .map(Self::Range)
             .or_else(|error| text.parse().map(Self::Name).map_err(|_| error))
@@ -85,32 +85,32 @@ impl fmt::Display for Destination {
     }
 }
 
-/// Where the destinations of a rule stand.
+/// Destinations of a rule: written in the rule, or listed in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destinations {
-    /// In the rule.
+    /// A destination in the rule itself.
     One(Destination),
-    /// In a file, one a line.
+    /// The name of a file with one destination a line.
     List(String),
 }
 
-/// A rule.
+/// Rule of access control.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// What becomes of a request.
+    /// Action on matching requests.
     pub action: Action,
-    /// Where it goes.
+    /// Destinations that the rule matches.
     pub to: Destinations,
-    /// What else has to be so.
+    /// Further conditions for a match.
     pub conditions: Conditions,
 }
 
-/// What is wrong with a rule, and which part of it.
+/// Error in a rule, with the part of the rule that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleError {
-    /// Bytes of the text.
+    /// Range of the wrong part, in bytes of the text.
     pub span: Range<usize>,
-    /// What is wrong.
+    /// Description of the error.
     pub message: String,
 }
 
@@ -150,28 +150,29 @@ impl FromStr for Rule {
 
 fn destinations(word: &str) -> Result<Destinations, String> {
     match word.strip_prefix('@') {
-        Some("") => Err("the name of a file is missing behind '@'".into()),
+        Some("") => Err("the file name after '@' is missing".into()),
         Some(file) => Ok(Destinations::List(file.to_owned())),
         None => word.parse().map(Destinations::One).map_err(|error| meant(word).unwrap_or(error)),
     }
 }
 
-/// What was probably meant by a word that is no destination.
+/// Returns a message for a word which is no destination but was probably meant to be a URL, a
+/// condition or a host with a port.
 fn meant(word: &str) -> Option<String> {
     if let Some((_, rest)) = word.split_once("://") {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        return Some(format!("a destination is a host, without scheme and path: '{host}'"));
+        return Some(format!("a destination is a host without scheme and path; write '{host}'"));
     }
     if let Some((name, _)) = word.split_once('=') {
         return (!name.contains('.')).then(|| condition::unknown(word));
     }
     let (host, port) = word.rsplit_once(':')?;
     let is_host = host.parse::<Destination>().is_ok() && port.parse::<u16>().is_ok();
-    is_host.then(|| format!("a port is a condition: '{host} port={port}'"))
+    is_host.then(|| format!("a port is a condition; write '{host} port={port}'"))
 }
 
-/// The words of a line and where they stand, without a comment: what begins with a `#` at the
-/// beginning of a word.
+/// Returns the words of a line with their positions, without the comment. A `#` begins a comment at
+/// the beginning of a word only.
 pub(super) fn words(line: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -193,7 +194,7 @@ impl fmt::Display for Rule {
             Destinations::List(file) => write!(f, " @{file}")?,
             Destinations::One(Destination::Any) => {}
             Destinations::One(to) => {
-                // A name that a condition has, too, is told from it by a dot.
+                // A dot after a name that is also a condition's name tells the two apart.
                 let text = to.to_string();
                 match text.split_once('=').filter(|_| Condition::named(&text).is_some()) {
                     Some((name, range)) => write!(f, " {name}.={range}")?,
@@ -210,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_written_back_as_they_are_read() {
+    fn rules_round_trip() {
         for text in [
             "allow",
             "deny *.ads.example",
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rule_is_shown_where_it_is_none() {
+    fn errors_point_at_the_wrong_part_of_a_rule() {
         for (text, part) in [
             ("", ""),
             ("permit x.example", "permit"),
@@ -258,13 +259,13 @@ mod tests {
             assert_eq!(&text[error.span], part, "{text}: {}", error.message);
         }
         for (text, said) in [
-            ("allow api.example:443", "a port is a condition: 'api.example port=443'"),
+            ("allow api.example:443", "a port is a condition; write 'api.example port=443'"),
             ("allow 10.0.0.1:80", "'10.0.0.1 port=80'"),
-            ("allow https://api.example/x", "without scheme and path: 'api.example'"),
-            ("allow api.example:http", "'api.example:http' is no IP address"),
-            ("allow a..b:80", "'a..b:80' is no IP address"),
-            ("allow a..b", "'a..b' is neither a host name nor *.DOMAIN"),
-            ("deny port=1 port=2", "'port' stands twice"),
+            ("allow https://api.example/x", "without scheme and path; write 'api.example'"),
+            ("allow api.example:http", "'api.example:http' is not an IP address"),
+            ("allow a..b:80", "'a..b:80' is not an IP address"),
+            ("allow a..b", "'a..b' is neither a host name nor *.DOMAIN or .DOMAIN"),
+            ("deny port=1 port=2", "'port' is given twice"),
         ] {
             let error = text.parse::<Rule>().unwrap_err();
             assert!(error.message.contains(said), "{text}: {error}");

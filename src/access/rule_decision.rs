@@ -1,4 +1,4 @@
-//! What is judged of a request: by the rules, and by what is denied until a rule names it.
+//! Access check of a request: by rules, ports and special addresses.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use super::local_addresses::LocalAddresses;
 use super::rules::{Decision, Exemptions, NameDecision, RuleRef, RuleSet};
 use super::spelling::Host;
 
-/// What is decided of a request before the addresses of its destination are known, and what each of
-/// them is judged by.
+/// Decision on a request before the addresses of its destination are known, with the state that
+/// each address is checked against.
 #[derive(Clone, Debug)]
 pub struct RuleDecision {
     rules: Arc<RuleSet>,
@@ -21,18 +21,20 @@ pub struct RuleDecision {
 }
 
 impl RuleDecision {
-    /// Whether rules wait for an address to decide.
+    /// Returns true if the decision depends on the address.
     #[must_use]
     pub fn depends_on_address(&self) -> bool {
         self.answer.decided().is_none()
     }
 
-    /// The rules that do, for that `host`: of those that differ in their destination only, the first.
+    /// Returns the rules for `host` whose match depends on the address. Of rules that differ in
+    /// their destination only, the first is returned.
     pub fn undecided(&self, host: &Host) -> impl Iterator<Item = RuleRef> {
         self.rules.undecided(&self.answer, host)
     }
 
-    /// The rule that would have denied it, if that was decided by the name and is only written down.
+    /// Returns the rule that would have denied the request, if the name alone decides and the
+    /// denial is only logged.
     #[must_use]
     pub fn reported(&self) -> Option<&RuleRef> {
         match self.answer.decided() {
@@ -48,10 +50,11 @@ impl RuleDecision {
 }
 
 impl DestinationPolicy {
-    /// Judges what can be judged before the addresses of `host` are known.
+    /// Checks all that can be checked before the addresses of `host` are known; for an address
+    /// literal, everything.
     ///
     /// # Errors
-    /// The denial, if nothing depends on the addresses.
+    /// The denial, if it does not depend on the addresses.
     pub fn check_request(
         &self,
         asker: &RequestContext<'_>,
@@ -75,8 +78,8 @@ impl DestinationPolicy {
         Ok(judgement)
     }
 
-    /// The rule that fits, of those that do not wait for an address or, if there is one, for it; none if
-    /// the default decides.
+    /// Returns the first rule that matches `address` or, without one, the first whose match depends
+    /// on no address. Returns `None` if the default decides.
     #[must_use]
     pub fn rule_for(
         &self,
@@ -88,8 +91,8 @@ impl DestinationPolicy {
         self.egress.fitting(asker, (host, port), address, own)
     }
 
-    /// Whether `address`, which `host` has, may be dialled; if so, the rule that would have denied it,
-    /// if there is one.
+    /// Checks that `address`, an address of `host`, may be dialled. Returns the rule that would
+    /// have denied it, if the denial is only logged.
     ///
     /// # Errors
     /// The denial.

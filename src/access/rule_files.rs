@@ -1,4 +1,4 @@
-//! Rules as options and files have them, read into a set. Whoever calls opens the files.
+//! Rules of options and files, read into a set. The caller opens the files.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,12 +9,12 @@ use super::condition::Conditions;
 use super::rule::{Action, Destination, Destinations, Rule, RuleError, words};
 use super::rules::{RuleSet, RuleSource};
 
-/// One value of the option: a rule, or `@FILE` for a file of them.
+/// Value of an option that takes a rule, or `@FILE` for a file of rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleOption {
-    /// A rule.
+    /// Single rule.
     Rule(Box<Rule>),
-    /// Rules in a file, one a line.
+    /// Name of a file with one rule a line.
     File(String),
 }
 
@@ -38,12 +38,12 @@ impl fmt::Display for RuleOption {
     }
 }
 
-/// An option, and where it was given if that was in a file.
+/// Option with the place where it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenRule {
-    /// The option.
+    /// Value of the option.
     pub option: RuleOption,
-    /// The file, and the line in it.
+    /// File and line of the option; `None` if it was given on the command line.
     pub place: Option<(RuleSource, u32)>,
 }
 
@@ -55,34 +55,34 @@ impl FromStr for GivenRule {
     }
 }
 
-/// A file of rules or destinations that cannot be used.
+/// Rules that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadRules {
-    /// It cannot be read.
+    /// A file cannot be read.
     Unreadable {
-        /// The file.
+        /// Name of the file.
         file: String,
-        /// Why not.
+        /// Reason why it cannot be read.
         why: String,
     },
-    /// There are too many of something.
+    /// A bound of the set is exceeded.
     TooMany {
-        /// The first rule for which there is no room.
+        /// First rule that exceeds it.
         rule: String,
-        /// Of what.
+        /// Bound that is exceeded.
         why: String,
     },
-    /// A line is wrong.
+    /// A line is invalid.
     Line {
-        /// The file.
+        /// Name of the file.
         file: String,
-        /// The line's number, from 1.
+        /// Number of the line, counted from 1.
         line: usize,
-        /// The line; what is no UTF-8 in it is replaced.
+        /// Text of the line; bytes that are not UTF-8 are replaced.
         text: String,
-        /// The part of it that is wrong, in bytes.
+        /// Range of the wrong part, in bytes of the text.
         span: Range<usize>,
-        /// What is wrong.
+        /// Description of the error.
         message: String,
     },
 }
@@ -99,13 +99,13 @@ impl fmt::Display for BadRules {
 
 impl std::error::Error for BadRules {}
 
-/// Gives the content of a file, or says why it cannot be read.
+/// Returns the content of a file, or the reason why it cannot be read.
 pub type ReadFile<'a> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'a;
 
-/// Adds the rules of options to `set`, in their order; files are asked of `read`.
+/// Adds the rules of `options` to `set`, in their order. Calls `read` for the content of each file.
 ///
 /// # Errors
-/// The first file that cannot be read, or line that is wrong.
+/// The first file that cannot be read, line that is invalid, or bound that is exceeded.
 pub fn read_rules(
     set: &mut RuleSet,
     options: &[GivenRule],
@@ -136,7 +136,7 @@ fn add(
     }
 }
 
-/// A file of rules.
+/// Adds the rules of a file.
 fn add_file(set: &mut RuleSet, file: &str, read: &mut ReadFile<'_>) -> Result<(), BadRules> {
     let source = RuleSource::File(Arc::from(file));
     let text = content(file, read)?;
@@ -158,7 +158,7 @@ fn add_file(set: &mut RuleSet, file: &str, read: &mut ReadFile<'_>) -> Result<()
     })
 }
 
-/// A file of destinations, all with one action and the same conditions.
+/// Adds a file of destinations, all with one action and the same conditions.
 fn add_list(
     set: &mut RuleSet,
     file: &str,
@@ -173,7 +173,7 @@ fn add_list(
         let Some((span, word)) = words.next() else { return Ok(()) };
         if let Some((span, word)) = words.next() {
             let message =
-                format!("'{word}' is too much: a line of a list is a destination, and no more");
+                format!("'{word}' is unexpected: a line of a list holds one destination only");
             return Err(BadLine::Here(RuleError { span, message }));
         }
         let to: Destination =
@@ -187,7 +187,7 @@ fn content(file: &str, read: &mut ReadFile<'_>) -> Result<Vec<u8>, BadRules> {
     read(file).map_err(|why| BadRules::Unreadable { file: file.to_owned(), why })
 }
 
-/// What is wrong with a line, or with a file that it names.
+/// Error in a line, or in a file that the line names.
 enum BadLine {
     Here(RuleError),
     Elsewhere(BadRules),
@@ -198,13 +198,13 @@ fn for_lines(
     text: &[u8],
     mut each: impl FnMut(&str, u32) -> Result<(), BadLine>,
 ) -> Result<(), BadRules> {
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text); // as some editors begin
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text); // byte order mark
     for (line, number) in text.split(|&b| b == b'\n').zip(1..) {
         let each = match std::str::from_utf8(line) {
             Ok(line) => each(line, number),
             Err(error) => {
                 let at = error.valid_up_to();
-                let message = "this is no UTF-8".to_owned();
+                let message = "the line is not UTF-8".to_owned();
                 Err(BadLine::Here(RuleError { span: at..at, message }))
             }
         };

@@ -1,18 +1,19 @@
-//! The special-purpose addresses, none of which is a destination unless allowed.
+//! Special-purpose addresses, which are denied as destinations unless exempt.
 //!
-//! From IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190), with the
-//! multicast and reserved blocks of the address space registries. What the registries call globally
-//! reachable is [`Global`](AddressClass::Global) here; what they leave open says why it is what.
+//! The table follows IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190),
+//! with the multicast and reserved blocks of the address space registries. Blocks that the
+//! registries call globally reachable are [`Global`](AddressClass::Global) here; a comment gives
+//! the reason for the class of each block that they leave open.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::embedded::embedded_addresses;
 
-/// When IANA last changed the registries that the table follows.
+/// Date of the last change of IANA's registries that the table includes.
 pub const REGISTRY_DATE: &str = "2025-10-09";
 
-/// What an address is for.
+/// Purpose of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AddressClass {
     /// Any host of the Internet.
@@ -33,18 +34,18 @@ pub enum AddressClass {
     Documentation,
     /// Benchmarks (RFC 2544, RFC 5180).
     Benchmarking,
-    /// Groups of hosts.
+    /// Multicast groups.
     Multicast,
-    /// All hosts of a link.
+    /// Limited broadcast: all hosts of a link.
     Broadcast,
     /// Protocol assignments, deprecated and reserved blocks.
     Reserved,
-    /// An interface of this machine, whatever else its address is for.
+    /// An interface of this machine, whatever block its address is from.
     Own,
 }
 
 impl AddressClass {
-    /// All of them.
+    /// All classes.
     pub const ALL: [Self; 13] = [
         Self::Global,
         Self::Loopback,
@@ -61,21 +62,23 @@ impl AddressClass {
         Self::Reserved,
     ];
 
-    /// The class of `address`: of an IPv4 address that it embeds, if that is special, or its own.
+    /// Returns the class of `address`: that of an embedded IPv4 address if it is special, or else
+    /// its own.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         let mut classes = embedded_addresses(address).into_iter().map(Self::as_such);
         classes.find(|&class| class != Self::Global).unwrap_or(Self::Global)
     }
 
-    /// The class of `address`, whatever it embeds.
+    /// Returns the class of `address` itself, without regard to addresses that it embeds.
     pub(super) fn as_such(address: IpAddr) -> Self {
         let address = address.to_canonical();
         let listed = SPECIAL_BLOCKS.iter().find(|block| block.contains(address));
         listed.map_or_else(|| Self::of_space(address), |block| block.class)
     }
 
-    /// Of IPv6, nothing but 2000::/3 was given to anybody yet (RFC 4291 §2.4).
+    /// Returns the class of an address outside all blocks. In IPv6, only 2000::/3 has been
+    /// allocated for unicast so far (RFC 4291 §2.4).
     fn of_space(address: IpAddr) -> Self {
         match address {
             IpAddr::V6(v6) if v6.segments()[0] & 0xe000 != 0x2000 => Self::Reserved,
@@ -83,7 +86,14 @@ impl AddressClass {
         }
     }
 
-    /// A name for messages and rules.
+    /// Returns true for every class but `Global`, the only one that any host of the Internet may
+    /// have.
+    #[must_use]
+    pub const fn is_internal(self) -> bool {
+        !matches!(self, Self::Global)
+    }
+
+    /// Returns the name of the class for messages and rules.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -110,16 +120,16 @@ impl fmt::Display for AddressClass {
     }
 }
 
-/// One block of the registries, or of the address space beside them.
+/// Block of the special-purpose registries, or of the address space registries.
 #[derive(Clone, Copy, Debug)]
 pub struct SpecialBlock {
-    /// Its first address.
+    /// First address of the block.
     pub start: IpAddr,
-    /// How many bits its addresses have in common.
+    /// Prefix length in bits.
     pub prefix: u8,
-    /// What it counts as.
+    /// Class of its addresses.
     pub class: AddressClass,
-    /// What it is, and where that is specified.
+    /// Purpose of the block, with the document that specifies it.
     pub purpose: &'static str,
 }
 
@@ -153,7 +163,7 @@ const fn v6(start: [u16; 8], prefix: u8, class: C, purpose: &'static str) -> Spe
 
 use AddressClass as C;
 
-/// The table. Of several blocks with an address in them the first counts.
+/// Table of all special blocks. If several contain an address, the first one counts.
 pub const SPECIAL_BLOCKS: &[SpecialBlock] = &[
     v4([0, 0, 0, 0], 8, C::Unspecified, "this network (RFC 791); this host (RFC 1122)"),
     v4([10, 0, 0, 0], 8, C::Private, "private use (RFC 1918)"),
@@ -183,9 +193,19 @@ pub const SPECIAL_BLOCKS: &[SpecialBlock] = &[
     v6([0, 0, 0, 0, 0, 0, 0, 0], 128, C::Unspecified, "unspecified (RFC 4291)"),
     v6([0, 0, 0, 0, 0, 0, 0, 1], 128, C::Loopback, "loopback (RFC 4291)"),
     v6([0, 0, 0, 0, 0, 0, 0, 0], 96, C::Reserved, "IPv4-compatible, deprecated (RFC 4291)"),
-    v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96, C::Global, "IPv4-mapped: what it maps (RFC 4291)"),
+    v6(
+        [0, 0, 0, 0, 0, 0xffff, 0, 0],
+        96,
+        C::Global,
+        "IPv4-mapped; class of the IPv4 address (RFC 4291)",
+    ),
     v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96, C::Reserved, "IPv4-translated, obsolete (RFC 2765)"),
-    v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96, C::Global, "NAT64: what it embeds (RFC 6052)"),
+    v6(
+        [0x64, 0xff9b, 0, 0, 0, 0, 0, 0],
+        96,
+        C::Global,
+        "NAT64; class of the IPv4 address (RFC 6052)",
+    ),
     v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48, C::Reserved, "NAT64 for local use (RFC 8215)"),
     v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64, C::Reserved, "discard only (RFC 6666)"),
     v6([0x100, 0, 0, 1, 0, 0, 0, 0], 64, C::Reserved, "dummy prefix (RFC 9780)"),
@@ -202,8 +222,9 @@ pub const SPECIAL_BLOCKS: &[SpecialBlock] = &[
     v6([0x2001, 0x30, 0, 0, 0, 0, 0, 0], 28, C::Global, "entity tags of drones (RFC 9374)"),
     v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23, C::Reserved, "protocol assignments (RFC 2928)"),
     v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32, C::Documentation, "documentation (RFC 3849)"),
-    // Left open by the registry. Where 6to4 is still spoken, it leads to what it embeds.
-    v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16, C::Global, "6to4: what it embeds (RFC 3056)"),
+    // Left open by the registry. Where 6to4 is still in use, it leads to the IPv4 address that it
+    // embeds.
+    v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16, C::Global, "6to4; class of the IPv4 address (RFC 3056)"),
     v6([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0], 48, C::Global, "AS112, direct delegation (RFC 7534)"),
     v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20, C::Documentation, "documentation (RFC 9637)"),
     v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16, C::Reserved, "segment routing (RFC 9602)"),
@@ -235,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn no_block_hides_behind_another_and_each_begins_where_it_says() {
+    fn blocks_are_aligned_and_none_is_hidden() {
         for (at, block) in SPECIAL_BLOCKS.iter().enumerate() {
             assert!(block.contains(block.start) && block.contains(last(block)), "{block}");
             let hidden = SPECIAL_BLOCKS[..at]
@@ -255,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edges_of_the_special_blocks() {
+    fn edges_of_special_blocks_are_classified() {
         for (address, expected) in [
             ("0.0.0.0", C::Unspecified),
             ("0.255.255.255", C::Unspecified),
@@ -324,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn an_embedded_address_is_judged_too() {
+    fn embedded_addresses_determine_the_class() {
         for (address, expected) in [
             ("::ffff:127.0.0.1", C::Loopback),
             ("::ffff:8.8.8.8", C::Global),

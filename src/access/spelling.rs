@@ -1,42 +1,44 @@
-//! What a host in a URL means, before any name is looked up.
+//! Hosts of URLs, parsed before any name is resolved.
 //!
-//! The system's resolver reads `127.1`, `0x7f.1`, `017700000001` and `2130706433` as addresses. So
-//! that no such spelling slips through as a name, whatever looks like a number is read here, by
-//! the rules of `inet_aton(3)`, or refused. What is no letter, digit, hyphen or underscore is in no
-//! name: some resolver, or some library before it, would take it for something else.
+//! The system's resolver reads `127.1`, `0x7f.1`, `017700000001` and `2130706433` as addresses. To
+//! keep such spellings from passing as names, a host that looks like a number is parsed here by the
+//! rules of `inet_aton(3)`, or rejected. A name has only letters, digits, hyphens, underscores and
+//! dots: a resolver, or a library in front of it, might interpret any other character.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// A host, read.
+/// Parsed host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// An address, however it was spelled.
+    /// Address, whatever its spelling.
     Address(IpAddr),
-    /// A name to look up: lower case, without a trailing dot.
+    /// Name to resolve, in lower case and without a trailing dot.
     Name(String),
 }
 
-/// Why a host cannot be read.
+/// Reason why a host cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpellingError {
-    /// Its last label is a number, and it is no IPv4 address.
+    /// The last label is a number, and the host is no IPv4 address.
     Number,
     /// A label is empty or longer than 63 characters, or the name is longer than 253.
     Label,
-    /// An IPv6 address that is none.
+    /// The text in brackets is no IPv6 address.
     Brackets,
-    /// A character that no name of a host has.
+    /// A character is not allowed in host names.
     Character,
 }
 
 impl fmt::Display for SpellingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Number => "the host ends in a number and is no IPv4 address",
-            Self::Label => "a part of the host name is empty or too long",
-            Self::Brackets => "what stands in brackets is no IPv6 address",
-            Self::Character => "the host has a character that no host name has",
+            Self::Number => "the host ends in a number and is not an IPv4 address",
+            Self::Label => {
+                "a label of the host name is empty, or the label or the name is too long"
+            }
+            Self::Brackets => "the host in brackets is not an IPv6 address",
+            Self::Character => "the host has a character that host names cannot have",
         })
     }
 }
@@ -44,10 +46,10 @@ impl fmt::Display for SpellingError {
 impl std::error::Error for SpellingError {}
 
 impl Host {
-    /// Reads a host as it stands in a URL.
+    /// Parses a host as it appears in a URL.
     ///
     /// # Errors
-    /// If it could be neither an address nor a name.
+    /// The reason, if the host is neither an address nor a name.
     pub fn parse(text: &str) -> Result<Self, SpellingError> {
         if let Some(inner) = text.strip_prefix('[') {
             let address = inner.strip_suffix(']').and_then(|inner| inner.parse().ok());
@@ -70,7 +72,7 @@ impl Host {
 }
 
 impl Host {
-    /// The name, if it is one.
+    /// Returns the name; `None` for an address.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -90,9 +92,9 @@ impl fmt::Display for Host {
     }
 }
 
-/// Whether some resolver might take the label for a number: it has no letter (also `-1` and `1_`, which
-/// end no name of the Internet either), is hexadecimal, or has the prefix of newer C for binary or
-/// octal. The latter are never read as one here.
+/// Returns true if some resolver might read the label as a number: if it has no letter (which
+/// includes `-1` and `1_`; no top-level domain is like that either), is hexadecimal, or has the
+/// prefix for binary or octal numbers of newer C. A number with such a prefix is always rejected.
 fn looks_numeric(label: &str) -> bool {
     let digits = |radix: u32, digits: &[u8]| digits.iter().all(|&b| (b as char).is_digit(radix));
     match label.as_bytes() {
@@ -103,7 +105,8 @@ fn looks_numeric(label: &str) -> bool {
     }
 }
 
-/// One to four numbers, decimal, octal or hexadecimal; the last fills all bytes that are left.
+/// Parses one to four numbers, decimal, octal or hexadecimal. The last one fills all remaining
+/// bytes.
 fn parse_v4(text: &str) -> Option<Ipv4Addr> {
     let parts: Option<Vec<u64>> = text.split('.').map(parse_number).collect();
     let parts = parts.filter(|parts| parts.len() <= 4)?;
@@ -111,7 +114,7 @@ fn parse_v4(text: &str) -> Option<Ipv4Addr> {
     let mut octets = u32::try_from(last).ok()?.to_be_bytes();
     for (octet, &byte) in octets.iter_mut().zip(bytes) {
         if *octet != 0 {
-            return None; // the last number needs it, too
+            return None; // the last number needs this byte as well
         }
         *octet = byte.try_into().ok()?;
     }
@@ -121,12 +124,12 @@ fn parse_v4(text: &str) -> Option<Ipv4Addr> {
 fn parse_number(text: &str) -> Option<u64> {
     let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let (digits, radix) = match hex {
-        Some("") => ("0", 16), // as inet_aton has it
+        Some("") => ("0", 16), // as `inet_aton` reads it
         Some(digits) => (digits, 16),
         None if text.starts_with('0') => (text, 8),
         None => (text, 10),
     };
-    let plain = digits.bytes().all(|b| b.is_ascii_hexdigit()); // and no sign
+    let plain = digits.bytes().all(|b| b.is_ascii_hexdigit()); // rejects a sign
     u64::from_str_radix(digits, radix).ok().filter(|_| plain)
 }
 
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_an_address_is_read_as_it() {
+    fn every_spelling_of_an_address_is_parsed() {
         for text in [
             "127.0.0.1",
             "127.0.0.1.",
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_in_a_number_and_is_no_address_is_refused() {
+    fn numeric_hosts_that_are_no_address_are_rejected() {
         for text in [
             "1.2.3.4.5",
             "256.0.0.1",
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_name_has_is_refused() {
+    fn invalid_characters_are_rejected() {
         for text in [
             "::1",
             "fe80::1",
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_lower_case_without_the_trailing_dot() {
+    fn names_are_normalized_and_labels_checked() {
         assert_eq!(Host::parse("Example.COM."), Ok(Host::Name("example.com".into())));
         assert_eq!(Host::parse("1.example"), Ok(Host::Name("1.example".into())));
         assert_eq!(Host::parse("0x7f.example"), Ok(Host::Name("0x7f.example".into())));
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_has_63_characters_and_a_name_253_at_most() {
+    fn label_and_name_lengths_are_bounded() {
         let name = |lengths: &[usize]| {
             lengths.iter().map(|&n| "a".repeat(n)).collect::<Vec<_>>().join(".")
         };

@@ -1,4 +1,4 @@
-//! The destinations of rules that differ in nothing else.
+//! Destinations of rules that differ in nothing else.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use super::rule::Destination;
 use super::spelling::Host;
 use super::within::{FoundInRange, NameInRangeSet};
 
-/// Destinations, each with its line.
+/// Destinations, each with the line of its rule.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Targets {
     any: Option<LineNumber>,
@@ -19,7 +19,7 @@ pub(super) struct Targets {
     within: NameInRangeSet,
 }
 
-/// The destination that fits: of several, the one that stands first.
+/// Matching destination; of several, the one with the first line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fit<'a> {
     pub(super) line: LineNumber,
@@ -35,7 +35,7 @@ enum Matched<'a> {
 }
 
 impl Targets {
-    /// Adds a destination, behind all others. False if there is no room for it.
+    /// Adds a destination after all others. Returns false if the set of names is full.
     pub(super) fn add(&mut self, to: &Destination, line: LineNumber) -> bool {
         match to {
             Destination::Any => {
@@ -50,26 +50,27 @@ impl Targets {
         true
     }
 
-    /// How many there are.
+    /// Returns the number of different destinations.
     pub(super) fn len(&self) -> usize {
         usize::from(self.any.is_some()) + self.names.len() + self.ranges.len() + self.within.len()
     }
 
-    /// What fits a name whatever its addresses are.
+    /// Returns the destination that matches a name whatever its addresses are.
     pub(super) fn find_name(&self, name: &str) -> Option<Fit<'_>> {
         let named = self.names.find(name);
         let named = named.map(|found| Fit { line: found.line, what: Matched::Name(found) });
         first([self.find_any(), named])
     }
 
-    /// What may fit a name, depending on its addresses.
+    /// Returns the destination that may match a name, depending on its addresses.
     pub(super) fn may_find(&self, name: &str) -> Option<Fit<'_>> {
         let range =
             self.ranges.first().map(|(range, line)| Fit { line, what: Matched::Range(range) });
         first([range, self.within.may_find(name).map(Fit::within)])
     }
 
-    /// What fits a host and one of the facets of an address that it has or is.
+    /// Returns the destination that matches `host` with one of `facets`: an address of the host,
+    /// and the addresses that it embeds.
     pub(super) fn find(&self, host: &Host, facets: &[IpAddr]) -> Option<Fit<'_>> {
         let (named, within) = match host.name() {
             Some(name) => (self.find_name(name), self.within.find(name, facets).map(Fit::within)),
@@ -86,7 +87,7 @@ impl Targets {
     }
 }
 
-/// What stands first.
+/// Returns the match with the first line.
 pub(super) fn first<'a>(fits: impl IntoIterator<Item = Option<Fit<'a>>>) -> Option<Fit<'a>> {
     fits.into_iter().flatten().min_by_key(|fit| fit.line)
 }
@@ -96,7 +97,7 @@ impl<'a> Fit<'a> {
         Self { line: found.line, what: Matched::Within(found) }
     }
 
-    /// The addresses that it names.
+    /// Returns the range of addresses that the destination names.
     pub(super) const fn range(&self) -> Option<Cidr> {
         match self.what {
             Matched::Range(range) => Some(range),
@@ -106,7 +107,8 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// As it is written, with a space before it; `…` stands for a range that is not known yet.
+/// Writes the destination in the syntax of rules, with a space before it. `…` stands for a range
+/// that is not known yet.
 impl fmt::Display for Fit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.what {

@@ -1,4 +1,4 @@
-//! A set of names while they have certain addresses, and which line each stands on.
+//! Set of names that match while they have certain addresses, each with the line of its rule.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,30 +7,30 @@ use super::names::{Found, LineNumber, NameSet};
 use super::net::Cidr;
 use super::pattern::{NamePattern, Reach};
 
-/// Names, each with ranges. What a name means is looked up once for each of its suffixes that is here
-/// and each length of prefix that there is, however many there are of both.
+/// Names, each with address ranges. A look-up costs one probe for each suffix of the name that is
+/// in the set and each prefix length, however many names and ranges there are.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NameInRangeSet {
     names: NameSet,
-    /// By a name's place in the set, and whether what is below it is meant.
+    /// Line, by the name's entry, by whether it matches the names below, and by range.
     lines: HashMap<(u32, bool, Cidr), LineNumber>,
     prefixes: Vec<u8>,
     count: usize,
 }
 
-/// A name with a range, as it was written.
+/// Matching name with its range, as it was written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FoundInRange<'a> {
     pub(super) name: &'a str,
     pub(super) reach: Reach,
-    /// The range; of a name that waits for its addresses, there is none yet.
+    /// Range that contains the address; `None` while the address is unknown.
     pub(super) range: Option<Cidr>,
     pub(super) line: LineNumber,
 }
 
 impl NameInRangeSet {
-    /// Adds a name with a range; of those that are the same, the first counts. False if there is no
-    /// room for it.
+    /// Adds a name with a range. Of equal pairs, the first line counts. Returns false if the set of
+    /// names is full.
     pub(super) fn add(&mut self, pattern: &NamePattern, range: Cidr, line: LineNumber) -> bool {
         let Some(name) = self.names.add(pattern, line) else { return false };
         let reaches = [(Reach::Below, false), (Reach::Itself, true)];
@@ -49,13 +49,15 @@ impl NameInRangeSet {
         true
     }
 
-    /// What may mean `name`, depending on its addresses: of several, what stands first.
+    /// Returns the name that may match, depending on its addresses; of several, the one with the
+    /// first line.
     pub(super) fn may_find(&self, name: &str) -> Option<FoundInRange<'_>> {
         let Found { name, reach, line } = self.names.find(name)?;
         Some(FoundInRange { name, reach, range: None, line })
     }
 
-    /// What means `name` while it has one of `addresses`: of several, what stands first.
+    /// Returns the entry that matches `name` with one of `addresses`; of several, the one with the
+    /// first line.
     pub(super) fn find(&self, name: &str, addresses: &[IpAddr]) -> Option<FoundInRange<'_>> {
         let suffixes = self.names.suffixes(name);
         let found = suffixes.flat_map(|(place, below)| {
@@ -79,7 +81,7 @@ impl NameInRangeSet {
         self.prefixes.iter().filter_map(move |&prefix| Cidr::around(address, prefix))
     }
 
-    /// How many there are.
+    /// Returns the number of different pairs.
     pub(super) const fn len(&self) -> usize {
         self.count
     }
@@ -93,7 +95,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_finds_what_a_list_does(
+        fn set_agrees_with_a_list_of_pairs(
             list in prop::collection::vec(
                 ("(\\*\\.|\\.)?[ab](\\.[ab]){0,2}", "10\\.[01]\\.0\\.0/(16|24)|10\\.0\\.0\\.0/8"),
                 0..20,

@@ -1,4 +1,4 @@
-//! The hash functions of Digest, and what is made with them (RFC 7616 §3.4).
+//! Hash functions of Digest, and the values computed with them (RFC 7616 §3.4).
 
 use md5::{Digest, Md5};
 use sha2::Sha256;
@@ -8,20 +8,20 @@ use crate::auth::digest::credentials::Credentials;
 use super::realm::Realm;
 use super::secret::{Ha1, Password, same};
 
-/// A hash function of Digest.
+/// Hash function of Digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Algorithm {
-    /// SHA-256, which is to be preferred.
+    /// SHA-256, the preferred one.
     Sha256,
-    /// MD5, for clients that know no other.
+    /// MD5, for clients that support nothing else.
     Md5,
 }
 
 impl Algorithm {
-    /// All there are, the best first.
+    /// All algorithms, the best first.
     pub const ALL: &'static [Self] = &[Self::Sha256, Self::Md5];
 
-    /// Its name in challenges and credentials (§6.1).
+    /// Returns the name in challenges and credentials (§6.1).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,12 +30,12 @@ impl Algorithm {
         }
     }
 
-    /// That of this name, in any case.
+    /// Returns the algorithm of this name, in any case.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|of| of.name().eq_ignore_ascii_case(name))
     }
 
-    /// How many hexadecimal digits a hash has.
+    /// Returns the number of hexadecimal digits of a hash.
     pub(super) const fn digits(self) -> usize {
         match self {
             Self::Sha256 => 64,
@@ -43,7 +43,7 @@ impl Algorithm {
         }
     }
 
-    /// The hash of `parts` with colons between them, in lower-case hexadecimal.
+    /// Returns the hash of `parts`, joined with colons, in lower-case hexadecimal.
     fn hash(self, parts: &[&[u8]]) -> String {
         match self {
             Self::Sha256 => hex(&joined::<Sha256>(parts).finalize()),
@@ -51,23 +51,23 @@ impl Algorithm {
         }
     }
 
-    /// What serves instead of the password (§3.4.2).
+    /// Returns the hash that replaces the password (§3.4.2).
     pub(super) fn ha1(self, user: &str, realm: &Realm, password: &Password) -> Ha1 {
         Ha1::new(self.hash(&[user.as_bytes(), realm.as_str().as_bytes(), password.as_bytes()]))
     }
 
-    /// Whether `ha1` is made of `password`.
+    /// Returns true if `ha1` is the hash of `password`.
     pub(super) fn matches(self, ha1: &Ha1, user: &str, realm: &Realm, password: &Password) -> bool {
         same(ha1.as_bytes(), self.ha1(user, realm, password).as_bytes())
     }
 
-    /// A user's name as `userhash` hides it (§3.4.4).
+    /// Returns the hash that `userhash` sends in place of the user's name (§3.4.4).
     pub(super) fn userhash(self, user: &str, realm: &Realm) -> String {
         self.hash(&[user.as_bytes(), realm.as_str().as_bytes()])
     }
 
-    /// What the client's `response` must be (§3.4.1), and the server's `rspauth`, which has no method
-    /// (§3.5).
+    /// Returns the `response` expected from the client (§3.4.1), and the server's `rspauth`, which
+    /// is computed without a method (§3.5).
     pub(super) fn responses(self, ha1: &Ha1, method: &str, sent: &Credentials) -> [String; 2] {
         let ha2 = |method: &str| self.hash(&[method.as_bytes(), sent.uri.as_bytes()]);
         let ends = [ha2(method), ha2("")];
@@ -91,13 +91,13 @@ impl Algorithm {
         }
     }
 
-    /// An [`Ha1`] of nobody, made of arbitrary bytes.
+    /// Returns an [`Ha1`] made of arbitrary bytes, which belongs to no user.
     pub(super) fn decoy(self, bytes: &[u8]) -> Ha1 {
         Ha1::new(self.hash(&[bytes]))
     }
 }
 
-/// A hash that has taken `parts` with colons between them.
+/// Returns a hash state that has consumed `parts`, joined with colons.
 fn joined<D: Digest>(parts: &[&[u8]]) -> D {
     let mut hash = D::new();
     for (at, part) in parts.iter().enumerate() {

@@ -1,12 +1,12 @@
-//! The MD5-based hash that `htpasswd` makes unless told otherwise. It is fast, so it protects little;
-//! it is read because files are full of it.
+//! MD5-based hash, the default of `htpasswd`. It is fast, so it protects little; it is supported
+//! because many files contain it.
 
 use md5::{Digest, Md5};
 
 const MAGIC: &[u8] = b"$apr1$";
 const ROUNDS: usize = 1000;
 
-/// The hash of `password` with `salt`.
+/// Returns the hash of `password` with `salt`.
 pub(super) fn hash(password: &[u8], salt: &[u8]) -> [u8; 16] {
     let mut hash = first(password, salt);
     for round in 0..ROUNDS {
@@ -21,7 +21,8 @@ fn first(password: &[u8], salt: &[u8]) -> [u8; 16] {
     for piece in password.chunks(inner.len()) {
         outer.update(&inner[..piece.len()]);
     }
-    // One byte for each binary digit of the length: a zero for a one, and the reverse.
+    // One byte for each binary digit of the length, the lowest first: zero for a one, and the
+    // password's first byte for a zero.
     let mut length = password.len();
     while length > 0 {
         outer.update([if length % 2 == 1 { 0 } else { password[0] }]);

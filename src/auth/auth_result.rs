@@ -1,4 +1,4 @@
-//! What is asked, and what comes of it.
+//! Input and result of an authentication.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::verification::VerifyJob;
 use crate::http::{Fields, Name, RequestHead};
 
-/// Whose door it is: of a proxy, or of an origin (a reverse proxy is one).
+/// Side that authenticates: a proxy, or an origin (a reverse proxy is one).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// 401, `WWW-Authenticate`, `Authorization`, `Authentication-Info`.
@@ -16,7 +16,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// The field with credentials (RFC 9110 §11.6.2, §11.7.2).
+    /// Returns the name of the field that carries credentials (RFC 9110 §11.6.2, §11.7.2).
     #[must_use]
     pub const fn credentials(self) -> Name {
         match self {
@@ -25,7 +25,7 @@ impl Side {
         }
     }
 
-    /// The field with challenges (§11.6.1, §11.7.1).
+    /// Returns the name of the field that carries challenges (§11.6.1, §11.7.1).
     #[must_use]
     pub const fn challenge(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Side {
         }
     }
 
-    /// The field with [`Accepted::info`] (§11.6.3, §11.7.3).
+    /// Returns the name of the field that carries [`Accepted::info`] (§11.6.3, §11.7.3).
     #[must_use]
     pub const fn info(self) -> &'static str {
         match self {
@@ -44,14 +44,14 @@ impl Side {
     }
 }
 
-/// What credentials are judged by.
+/// Parts of a request that authentication depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The method.
+    /// Method of the request.
     pub method: &'a str,
-    /// The target, as it came.
+    /// Target of the request, as received.
     pub target: &'a str,
-    /// The fields.
+    /// Fields of the request.
     pub fields: &'a Fields,
 }
 
@@ -61,65 +61,69 @@ impl<'a> From<&'a RequestHead> for Request<'a> {
     }
 }
 
-/// What comes of a request's credentials.
+/// Result of verifying a request's credentials.
 #[derive(Debug)]
 pub enum AuthResult {
-    /// They are good.
+    /// The credentials are valid.
     Accepted(Accepted),
-    /// 401 or 407, with challenges that say why.
+    /// The response is 401 or 407, with challenges that state the reason.
     Challenge(ChallengeReason),
-    /// 400: they cannot be read. Says what is wrong, as a sentence without a full stop.
+    /// The response is 400: the credentials are malformed. The text is a sentence without its full
+    /// stop.
     Malformed(&'static str),
-    /// 400: they are for another request.
+    /// The response is 400: the credentials are for another request.
     Misdirected,
-    /// It takes a while to find out, and is to be done elsewhere.
+    /// The password has to be verified against a slow hash, on another thread.
     NeedsHashing(Box<VerifyJob>),
 }
 
-/// Who is there.
+/// Authenticated user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The user's name.
+    /// Name of the user.
     pub user: Arc<str>,
-    /// The value for the response's field [`Side::info`].
+    /// Value of the response's field [`Side::info`].
     pub info: Option<String>,
 }
 
-/// Why credentials are asked for.
+/// Reason for a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChallengeReason {
-    /// There are none.
+    /// The request has no credentials.
     Missing,
-    /// They are of a scheme, an algorithm, a quality of protection or a realm that was not offered.
+    /// The credentials use a scheme, an algorithm, a quality of protection or a realm that was not
+    /// offered.
     NotOffered,
-    /// There is no such user, or the password is another one.
+    /// The user is unknown, or the password is wrong.
     Wrong,
-    /// The user has no line that Digest needs, and could not be right. Clients are told what they are
-    /// told of [`ChallengeReason::Wrong`].
+    /// The user has no entry for Digest, so no credentials can be right. Clients are told the same
+    /// as for [`ChallengeReason::Wrong`].
     NoEntry,
-    /// They are good, but their nonce is not, any more: asking again will do.
+    /// The credentials are right, but their nonce has expired; the client can retry with a new one.
     Stale,
-    /// They are good, but their nonce was not made here, or not by this process.
+    /// The credentials are right, but their nonce was not made here, or not by this process.
     Unknown,
-    /// They are good, and were used before.
+    /// The credentials are right, but were used before.
     Replayed,
 }
 
 impl ChallengeReason {
-    /// Whether a client may answer the new challenge without asking its user again (RFC 7616 §3.3).
+    /// Returns true if the client may answer the new challenge without asking its user again (RFC
+    /// 7616 §3.3).
     #[must_use]
     pub const fn is_stale(self) -> bool {
         matches!(self, Self::Stale | Self::Unknown | Self::Replayed)
     }
 
-    /// Whether somebody may be guessing: what [`Failures`](super::Failures) should know of.
+    /// Returns true if the client may be guessing, so that [`Failures`](super::Failures) must count
+    /// it.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::Wrong)
     }
 }
 
-/// A short name, for logs.
+/// Writes the short name that logs use.
 impl fmt::Display for ChallengeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

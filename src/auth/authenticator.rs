@@ -1,4 +1,4 @@
-//! All of it together: a request in, a verdict out.
+//! Authentication of a request, by whichever scheme its credentials use.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,10 +15,10 @@ use super::settings::AuthSettings;
 use super::users::User;
 use super::verification::{Verdicts, VerifyJob, VerifyResult};
 
-/// Bytes of the stack in which looking at a password may leave copies.
+/// Bytes of the stack in which verifying a password may leave copies.
 const STACK: usize = 4 * 1024;
 
-/// Recognizes users by their credentials.
+/// Verifies the credentials of requests for one protection space.
 #[derive(Debug)]
 pub struct Authenticator {
     settings: AuthSettings,
@@ -30,9 +30,9 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Recognizes the users of `accounts`, which were made for the same settings. What it makes and
-    /// remembers is bound to `secret`, side and realm. Of two with the same secret neither knows which
-    /// nonces the other has seen used.
+    /// Returns an authenticator for the users of `accounts`, which must have been indexed for the
+    /// same settings. Nonces and remembered results are bound to `secret`, side and realm. Two
+    /// authenticators with the same secret do not know which nonces the other has seen used.
     #[must_use]
     pub fn new(settings: AuthSettings, accounts: Arc<RealmUsers>, secret: &Secret) -> Self {
         let place = [settings.side.challenge().as_bytes(), settings.realm.as_str().as_bytes()];
@@ -47,25 +47,25 @@ impl Authenticator {
         }
     }
 
-    /// Recognizes other users from now on, in constant time. Nonces stay good; of verdicts only
-    /// those count that are about hashes that are still there.
+    /// Replaces the users in constant time. Nonces stay valid; a remembered result counts only if
+    /// its hash is still in use.
     pub fn replace_accounts(&mut self, accounts: Arc<RealmUsers>) {
         self.accounts = accounts;
     }
 
-    /// Whose door it is.
+    /// Returns the side that authenticates.
     #[must_use]
     pub const fn side(&self) -> Side {
         self.settings.side
     }
 
-    /// Whether there is a user of that name.
+    /// Returns true if there is a user of that name.
     #[must_use]
     pub fn knows(&self, user: &str) -> bool {
         self.accounts.has(user)
     }
 
-    /// Judges the credentials of `request`.
+    /// Verifies the credentials of `request`.
     #[must_use]
     pub fn verify(&mut self, request: &Request<'_>, now: Now) -> AuthResult {
         let mut values = request.fields.all(self.settings.side.credentials());
@@ -85,8 +85,8 @@ impl Authenticator {
         }
     }
 
-    /// Whether `request` has credentials that may be an answer to a challenge of this realm: of Basic,
-    /// which does not say for which one they are, all.
+    /// Returns true if `request` has credentials that may answer a challenge of this realm. Basic
+    /// credentials do not name their realm, so all of them may.
     #[must_use]
     pub fn recognizes(&self, request: &Request<'_>) -> bool {
         let AuthSettings { basic, digest, .. } = self.settings;
@@ -128,14 +128,14 @@ impl Authenticator {
         }
     }
 
-    /// What comes of a request whose job is done. It is remembered.
+    /// Returns the result of a request whose job is done, and remembers it.
     pub fn finish_verification(&mut self, done: VerifyResult, now: Now) -> AuthResult {
         self.verdicts.put(&done, now.mono);
         verdict(done)
     }
 
-    /// The values of the fields [`Side::challenge`] of a response that says `why`, a line each, the
-    /// best scheme first.
+    /// Returns the values of the fields [`Side::challenge`] for a response with this reason: one
+    /// value a line, the best scheme first.
     #[must_use]
     pub fn challenges(&mut self, why: ChallengeReason, now: SystemTime) -> Vec<String> {
         let mut challenges = Vec::new();
@@ -149,13 +149,13 @@ impl Authenticator {
     }
 }
 
-/// The scheme, and what follows it after white space (RFC 9110 §11.4).
+/// Splits credentials into the scheme and the rest after white space (RFC 9110 §11.4).
 fn split(value: &[u8]) -> (&[u8], &[u8]) {
     let end = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
     (&value[..end], value[end..].trim_ascii())
 }
 
-/// Judges by a line of Digest, which takes no time.
+/// Verifies the password against Digest entries, which takes no time.
 fn verify_plain(user: &User, known: bool, sent: &basic::Credentials, realm: &Realm) -> AuthResult {
     let matches = |&of: &digest::Algorithm| {
         user.ha1(realm, of).map(|ha1| of.matches(ha1, &sent.user, realm, &sent.password))

@@ -1,4 +1,4 @@
-//! The scheme `Basic` (RFC 7617).
+//! Scheme `Basic` (RFC 7617).
 
 use base64::engine::general_purpose::STANDARD;
 use base64::{Engine, decoded_len_estimate};
@@ -8,35 +8,36 @@ use super::params::quoted;
 use super::realm::Realm;
 use super::secret::Password;
 
-/// A name and the password that came with it.
+/// User name and password of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// The user's name.
+    /// Name of the user.
     pub user: String,
-    /// The password.
+    /// Password sent with it.
     pub password: Password,
 }
 
 impl Credentials {
-    /// Reads what follows the name of the scheme (RFC 7617 §2): base 64 with its padding, of UTF-8;
-    /// the first colon ends the user's name.
+    /// Parses the text after the scheme's name (RFC 7617 §2): padded base64 of UTF-8, in which the
+    /// first colon ends the user's name.
     ///
     /// # Errors
-    /// What is wrong.
+    /// A message that says what is malformed.
     pub fn parse(token: &[u8]) -> Result<Self, &'static str> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(decoded_len_estimate(token.len())));
         let decoded = STANDARD.decode_vec(token, &mut bytes);
-        decoded.map_err(|_| "the Basic credentials are no base 64")?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| "the Basic credentials are no UTF-8")?;
+        decoded.map_err(|_| "the Basic credentials are not base64")?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| "the Basic credentials are not UTF-8")?;
         let (user, password) = text.split_once(':').ok_or("the Basic credentials have no colon")?;
         if user.contains(char::is_control) {
-            return Err("the user's name holds a control character");
+            return Err("the user's name contains a control character");
         }
         Ok(Self { user: user.to_owned(), password: Password::new(password)? })
     }
 }
 
-/// The challenge of `realm` (§2.1).
+/// Returns the challenge of `realm` (§2.1).
 #[must_use]
 pub(super) fn challenge(realm: &Realm) -> String {
     format!("Basic realm={}, charset=\"UTF-8\"", quoted(realm.as_str()))
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_the_rfc_are_read() {
+    fn examples_of_the_rfc_are_parsed() {
         assert_eq!(parse("QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), Ok(pair("Aladdin", "open sesame")));
         assert_eq!(parse("dGVzdDoxMjPCow=="), Ok(pair("test", "123£")));
         let challenge = challenge(&"foo \"bar\"".parse().unwrap());
@@ -65,13 +66,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_refused() {
+    fn malformed_credentials_are_rejected() {
         for token in [
             "",
             "====",
             "QWxhZGRpbjpvcGVuIHNlc2FtZQ=",     // padding cut short
-            "QWxhZGRpbjpvcGVuIHNlc2FtZQ",      // none
-            "QWxhZGRpbjpvcGVuIHNlc2FtZR==",    // bits that nobody reads
+            "QWxhZGRpbjpvcGVuIHNlc2FtZQ",      // no padding
+            "QWxhZGRpbjpvcGVuIHNlc2FtZR==",    // unused bits set
             "QWxhZGRpbjpv cGVuIHNlc2FtZQ==",   // a space
             "QWxhZGRpbg==",                    // no colon
             "YTpiCg==",                        // a line end in the password
@@ -85,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(user in "[^:\\p{Cc}]{0,40}", password in "[^\\p{Cc}]{0,40}") {
+        fn credentials_round_trip(user in "[^:\\p{Cc}]{0,40}", password in "[^\\p{Cc}]{0,40}") {
             let token = STANDARD.encode(format!("{user}:{password}"));
             prop_assert_eq!(parse(&token), Ok(pair(&user, &password)));
         }

@@ -1,14 +1,14 @@
-//! The base 64 of crypt(3): its own alphabet, the lowest bits first, and bytes in an order of each
-//! hash's own.
+//! Base64 of crypt(3): its own alphabet, the lowest bits first, and the bytes in an order that
+//! differs by hash.
 
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Whether all of `text` is of the alphabet.
+/// Returns true if all of `text` is from the alphabet.
 pub(super) fn is_text(text: &str) -> bool {
     text.bytes().all(|byte| ALPHABET.contains(&byte))
 }
 
-/// An MD5 hash.
+/// Encodes an MD5 hash.
 pub(super) fn of_md5(hash: [u8; 16]) -> String {
     let mut out = String::with_capacity(22);
     for i in 0..5 {
@@ -19,7 +19,8 @@ pub(super) fn of_md5(hash: [u8; 16]) -> String {
     out
 }
 
-/// A SHA-256 hash: three thirds side by side, turned to the right by one from row to row.
+/// Encodes a SHA-256 hash: its three thirds side by side, each row rotated to the right by one
+/// more.
 pub(super) fn of_sha256(hash: [u8; 32]) -> String {
     let mut out = String::with_capacity(43);
     for i in 0..10 {
@@ -31,7 +32,7 @@ pub(super) fn of_sha256(hash: [u8; 32]) -> String {
     out
 }
 
-/// A SHA-512 hash: three thirds side by side, turned to the left by one from row to row.
+/// Encodes a SHA-512 hash: its three thirds side by side, each row rotated to the left by one more.
 pub(super) fn of_sha512(hash: [u8; 64]) -> String {
     let mut out = String::with_capacity(86);
     for i in 0..21 {
@@ -43,7 +44,8 @@ pub(super) fn of_sha512(hash: [u8; 64]) -> String {
     out
 }
 
-/// Adds up to three bytes, the first the most significant, as one character more than they are.
+/// Appends up to three bytes, the first the most significant, as one character more than there are
+/// bytes.
 fn push(out: &mut String, bytes: &[u8]) {
     let mut bits = bytes.iter().fold(0, |bits, &byte| bits * 256 + usize::from(byte));
     for _ in 0..=bytes.len() {

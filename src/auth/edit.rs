@@ -1,10 +1,10 @@
-//! Files of users, changed: every line that is not meant stays as it is, byte for byte.
+//! Edits of user files. Every other line stays as it is, byte for byte.
 
 use super::user_entry::UserEntry;
 
-/// The file with `line` in place of the one it replaces, or at the end.
+/// Returns the file with `line` in place of the entry that it replaces, or appended.
 ///
-/// A line that cannot be read is nobody's, and stays.
+/// A line that cannot be parsed belongs to no user, and stays.
 #[must_use]
 pub fn set(text: &[u8], line: &UserEntry) -> Vec<u8> {
     let new = line.text() + "\n";
@@ -29,7 +29,7 @@ pub fn set(text: &[u8], line: &UserEntry) -> Vec<u8> {
     out
 }
 
-/// The file without the lines of `user`; `None` if there are none.
+/// Returns the file without the entries of `user`; `None` if there are none.
 #[must_use]
 pub fn remove(text: &[u8], user: &str) -> Option<Vec<u8>> {
     let stays = |old: &&[u8]| read(old).is_none_or(|line| line.user() != user);
@@ -37,12 +37,12 @@ pub fn remove(text: &[u8], user: &str) -> Option<Vec<u8>> {
     (out.len() < text.len()).then_some(out)
 }
 
-/// The lines that can be read, in their order.
+/// Returns the entries that can be parsed, in their order.
 pub fn list(text: &[u8]) -> impl Iterator<Item = UserEntry> {
     lines(text).filter_map(read)
 }
 
-/// The lines with their ends.
+/// Returns the lines with their line ends.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|&byte| byte == b'\n')
 }
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_replaced_or_added_at_the_end() {
+    fn set_replaces_an_entry_or_appends_it() {
         assert_eq!(set_text("", &hashed("a")), format!("a:{NEW}\n"));
         assert_eq!(set_text("# x", &hashed("a")), format!("# x\na:{NEW}\n"));
         let text = format!("# x\r\n\na:{OLD}\nbad line\nb:{OLD}");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_line_replaces_that_of_its_realm_and_algorithm() {
+    fn digest_entry_replaces_its_realm_and_algorithm() {
         let password = Password::new("secret").unwrap();
         let line = |realm: &str, algorithm| {
             let proof = StoredSecret::digest(realm.parse().unwrap(), algorithm, "alice", &password);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn all_lines_of_a_user_are_removed() {
+    fn remove_drops_all_entries_of_a_user() {
         let text = format!("a:{OLD}\n#a:{OLD}\nb:{OLD}\na:r:964efeec8658458f5a028e7f75237953");
         assert_eq!(
             remove(text.as_bytes(), "a").unwrap(),
@@ -125,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn other_lines_stay(text in "([ab#]:[a-z]{0,3}\r?\n|c:\\$apr1\\$ab\\$S8K6Sgp3W8c9Jb6LxgywZ\\.\n)*") {
+        fn other_lines_are_kept(text in "([ab#]:[a-z]{0,3}\r?\n|c:\\$apr1\\$ab\\$S8K6Sgp3W8c9Jb6LxgywZ\\.\n)*") {
             let added = set(text.as_bytes(), &hashed("new"));
             prop_assert!(added.starts_with(text.as_bytes()));
             prop_assert_eq!(remove(&added, "new").unwrap(), text.as_bytes());

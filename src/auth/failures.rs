@@ -1,4 +1,4 @@
-//! Whose guesses are heard no more.
+//! Bans of clients that fail to authenticate repeatedly.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -11,12 +11,13 @@ use lru::LruCache;
 use super::secret::{Keyed, Secret};
 use crate::time::{read_duration, write_duration};
 
-/// How many failures somebody may have, and in which time: `20/1m`, or `off`.
+/// Failures allowed to one client within a time: `20/1m`, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureLimit {
-    /// Any number.
+    /// Any number of failures.
     Off,
-    /// So many within a time; who has had them is refused for that time.
+    /// So many failures within a time. A client that reaches the number is refused for the same
+    /// time.
     Of(NonZeroU32, Duration),
 }
 
@@ -46,28 +47,29 @@ impl fmt::Display for FailureLimit {
     }
 }
 
-/// What a failure has led to.
+/// Consequence of one failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// How many the client has had of late, this one included.
+    /// Number of the client's recent failures, this one included.
     pub count: u32,
-    /// For how long its answer is to be held back: who guesses one after the other is slowed down
-    /// long before being refused, who has mistyped is not.
+    /// Time to hold back the answer. A client that guesses is slowed down long before it is
+    /// refused; one that has mistyped is not.
     pub hold: Duration,
-    /// Whether the client is refused from now on.
+    /// True if the client is refused from now on.
     pub is_last: bool,
 }
 
-/// So many failures are answered at once.
+/// Number of failures that are answered at once.
 const FREE: u32 = 3;
-/// How long the next one is held back; each that follows for twice as long, up to a bound.
+/// Time to hold back the next failure. It doubles with each further one, up to the longest.
 const FIRST_HOLD: Duration = Duration::from_millis(250);
 const LONGEST_HOLD: Duration = Duration::from_secs(2);
 
-/// Failures by client: by IPv4 address, or by the /64 of an IPv6 one, which is one customer's.
+/// Failures by client. A client is an IPv4 address, or the /64 of an IPv6 address, which belongs to
+/// one customer.
 ///
-/// Success makes nothing undone: who has an account could go on guessing at others'. Once there are
-/// too many clients, who was heard of longest ago is forgotten.
+/// A success does not reset the count; otherwise one valid account would allow unlimited guesses at
+/// others. If there are too many clients, the one seen least recently is forgotten.
 #[derive(Debug)]
 pub struct Failures {
     limit: FailureLimit,
@@ -77,21 +79,21 @@ pub struct Failures {
 #[derive(Clone, Copy, Debug)]
 struct Record {
     count: u32,
-    /// When the first was counted; of who is refused, when that began.
+    /// Time of the first failure counted; for a refused client, the time since which it is refused.
     since: Instant,
 }
 
-/// As many clients are remembered.
+/// Most clients that are remembered.
 const MOST: NonZeroUsize = NonZeroUsize::new(16_384).expect("it is not zero");
 
 impl Failures {
-    /// Nobody has failed yet.
+    /// Returns a record without failures.
     #[must_use]
     pub fn new(limit: FailureLimit, secret: &Secret) -> Self {
         Self { limit, clients: LruCache::with_hasher(MOST, secret.hasher()) }
     }
 
-    /// For how long `client` is still refused, if so.
+    /// Returns the time for which `client` is still refused; `None` if it is not.
     #[must_use]
     pub fn refused(&mut self, client: IpAddr, now: Instant) -> Option<Duration> {
         let FailureLimit::Of(most, period) = self.limit else { return None };
@@ -100,7 +102,7 @@ impl Failures {
         (record.count >= most.get() && !left.is_zero()).then_some(left)
     }
 
-    /// `client` has failed; what that has led to, unless there is no limit.
+    /// Counts a failure of `client` and returns its consequence; `None` if there is no limit.
     pub fn add(&mut self, client: IpAddr, now: Instant) -> Option<Failure> {
         let FailureLimit::Of(most, period) = self.limit else { return None };
         let new = Record { count: 0, since: now };
@@ -122,7 +124,8 @@ fn hold(count: u32) -> Duration {
     FIRST_HOLD.saturating_mul(1 << doublings.min(10)).min(LONGEST_HOLD)
 }
 
-/// What one client is likely to have all of: an IPv4 address, or the /64 of an IPv6 one.
+/// Returns the addresses that one client is likely to control, by the first of them: the IPv4
+/// address, or the /64 of an IPv6 address.
 #[must_use]
 pub fn client_network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
@@ -149,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_read_and_written_back() {
+    fn limits_round_trip() {
         for text in ["off", "1/1s", "20/1m", "4294967295/250ms"] {
             assert_eq!(text.parse::<FailureLimit>().unwrap().to_string(), text);
         }
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn who_fails_too_often_is_refused_for_a_while() {
+    fn client_is_refused_after_too_many_failures() {
         let (mut failures, now, client) = (failures("3/1m"), start(), ip("192.0.2.1"));
         for at in [0, 10, 50] {
             assert_eq!(failures.refused(client, now + seconds(at)), None);
@@ -170,11 +173,11 @@ mod tests {
         assert_eq!(failures.refused(ip("::ffff:192.0.2.1"), now + seconds(109)), Some(seconds(1)));
         assert_eq!(failures.refused(client, now + seconds(110)), None);
         failures.add(client, now + seconds(110));
-        assert_eq!(failures.refused(client, now + seconds(110)), None, "counting begins anew");
+        assert_eq!(failures.refused(client, now + seconds(110)), None, "the count starts again");
     }
 
     #[test]
-    fn who_guesses_on_is_slowed_down() {
+    fn repeated_failures_are_held_back_longer() {
         let (mut failures, now) = (failures("8/1m"), start());
         let mut add = || failures.add(ip("192.0.2.1"), now).unwrap();
         let all: Vec<Failure> = (0..9).map(|_| add()).collect();
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_ago_does_not_count() {
+    fn old_failures_do_not_count() {
         let (mut failures, now, client) = (failures("2/1m"), start(), ip("192.0.2.1"));
         for at in [0, 60, 120] {
             failures.add(client, now + seconds(at));
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_one_network_are_one_client() {
+    fn addresses_of_one_64_are_one_client() {
         let (mut failures, now) = (failures("1/1m"), start());
         failures.add(ip("2001:db8::1"), now);
         assert!(failures.refused(ip("2001:db8::ffff:0:0:1"), now).is_some());
@@ -203,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn number_of_clients_is_bounded() {
         let (mut failures, now) = (failures("1/1m"), start());
         let first = u32::from_be_bytes([10, 0, 0, 0]);
         for address in (first..).take(MOST.get() + 10) {
@@ -215,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nobody_is_refused() {
+    fn no_client_is_refused_without_a_limit() {
         let (mut failures, now) = (failures("off"), start());
         assert!((0..100).all(|_| failures.add(ip("192.0.2.1"), now).is_none()));
         assert_eq!(failures.refused(ip("192.0.2.1"), now), None);

@@ -1,4 +1,4 @@
-//! Password hashes as `htpasswd` files hold them. Verifying one takes time on purpose.
+//! Password hashes in the formats of `htpasswd`. Verifying one takes time on purpose.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use zeroize::Zeroizing;
 use super::secret::{Password, same, wiping_stack};
 use super::{apr1, crypt64};
 
-/// A hash of a password, and how it was made.
+/// Hash of a password, with the function, salt and cost that made it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash {
     text: String,
     way: Way,
-    /// Where the hash proper begins in the text.
+    /// Start of the hash proper in the text, in bytes.
     hash_at: usize,
 }
 
-/// How a hash is made: with which function, salt and cost.
+/// Function, salt and cost of a hash.
 #[derive(Clone, PartialEq, Eq)]
 enum Way {
     Bcrypt { cost: u32, salt: [u8; 16] },
@@ -31,30 +31,32 @@ enum Way {
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &BCRYPT,
-    // The last character of a salt has bits to spare, and some programs set them.
+    // The last character of a salt has unused bits, which some programs set.
     GeneralPurposeConfig::new()
         .with_encode_padding(false)
         .with_decode_padding_mode(DecodePaddingMode::RequireNone)
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Costs beyond these take longer than anybody waits: `htpasswd` goes as far.
+/// Supported costs. `htpasswd` allows no higher ones, and they would take longer than a client
+/// waits.
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=17;
 const MAX_ROUNDS: u32 = 10_000_000;
 
-/// Of what is longer, bcrypt reads no more.
+/// Bytes of a password that bcrypt uses; it ignores the rest.
 const BCRYPT_READS: usize = 72;
 
-/// Bytes of the stack that hashing may leave copies in: bcrypt keeps 4 KiB there, some frames deep.
+/// Bytes of the stack in which hashing may leave copies: bcrypt keeps 4 KiB there, some frames
+/// deep.
 const STACK: usize = 16 * 1024;
 
 const MALFORMED: &str = "the hash is cut short or altered; make the line again";
 
 impl PasswordHash {
-    /// Reads a hash: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$5$`, `$6$`) or `$apr1$`.
+    /// Parses a hash: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$5$`, `$6$`) or `$apr1$`.
     ///
     /// # Errors
-    /// What is wrong and what to do.
+    /// A message that says what is wrong and what to do.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let parts: Vec<&str> = text.split('$').collect();
         let way = match parts[..] {
@@ -69,23 +71,23 @@ impl PasswordHash {
         Ok(Self { hash_at: text.len() - way.hash_length(), way, text: text.to_owned() })
     }
 
-    /// The bcrypt hash of `password`, with a cost of 4 to 17 and a random `salt`.
+    /// Returns the bcrypt hash of `password`, with a cost of 4 to 17 and a random `salt`.
     ///
     /// # Errors
-    /// What is wrong and what to do.
+    /// A message that says what is wrong and what to do.
     pub fn bcrypt(password: &Password, cost: u32, salt: [u8; 16]) -> Result<Self, &'static str> {
         if !BCRYPT_COSTS.contains(&cost) {
-            return Err("the cost of bcrypt is 4 to 17");
+            return Err("the cost of bcrypt must be 4 to 17");
         }
         if password.as_bytes().len() > BCRYPT_READS {
-            return Err("bcrypt reads no more than 72 bytes of a password; take a shorter one");
+            return Err("bcrypt uses only 72 bytes of a password; choose a shorter one");
         }
         let way = Way::Bcrypt { cost, salt };
         let start = format!("$2y${cost:02}${}", BASE64.encode(salt));
         Ok(Self { hash_at: start.len(), text: start + &way.hash(password.as_bytes()), way })
     }
 
-    /// Whether it is the hash of `password`. Takes milliseconds to seconds.
+    /// Returns true if this is the hash of `password`. Takes milliseconds to seconds.
     #[must_use]
     pub fn verify(&self, password: &Password) -> bool {
         let expected = &self.text.as_bytes()[self.hash_at..];
@@ -93,13 +95,13 @@ impl PasswordHash {
         same(hash.as_bytes(), expected)
     }
 
-    /// As it stands in a file.
+    /// Returns the text of the hash, as files contain it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The name of the function that made it.
+    /// Returns the name of the hash function.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self.way {
@@ -136,7 +138,7 @@ impl Way {
         Self::Apr1 { salt: checked_salt(salt, 8)? }.checked(hash)
     }
 
-    /// Itself, if `hash` looks like one that it makes.
+    /// Returns `self` if `hash` has the form of its hashes.
     fn checked(self, hash: &str) -> Result<Self, &'static str> {
         let fits = hash.len() == self.hash_length() && crypt64::is_text(hash);
         if fits { Ok(self) } else { Err(MALFORMED) }
@@ -154,7 +156,7 @@ impl Way {
     fn hash(&self, password: &[u8]) -> String {
         match self {
             Self::Bcrypt { cost, salt } => {
-                // Whatever fits is followed by a zero byte.
+                // A password that leaves room is terminated by a zero byte.
                 let mut ended = Zeroizing::new([password, b"\0"].concat());
                 ended.truncate(BCRYPT_READS);
                 BASE64.encode(&bcrypt::bcrypt(*cost, *salt, &ended)[..23])
@@ -184,14 +186,14 @@ fn params(rounds: &str) -> Result<Params, &'static str> {
         .ok_or("the rounds must be 1000 to 10000000; make the line again")
 }
 
-/// Why a text is no hash that is read.
+/// Returns the reason why a text is not a supported hash.
 fn why_not(text: &str) -> &'static str {
     if text.starts_with("{SHA}") || text.starts_with("{SSHA}") {
-        "a {SHA} hash is guessed too fast; make the line again with 'htpasswd -B'"
+        "a {SHA} hash can be guessed too fast; make the line again with 'htpasswd -B'"
     } else if text.starts_with("$1$") {
-        "a $1$ hash is not read; make the line again with 'htpasswd -B'"
+        "a $1$ hash is not supported; make the line again with 'htpasswd -B'"
     } else if text.starts_with('$') {
-        "a hash of a kind that is not read, or altered; make the line again with 'htpasswd -B'"
+        "the hash is altered, or its kind is not supported; make the line again with 'htpasswd -B'"
     } else {
         "a password in plain text, or a DES hash; make the line again with 'htpasswd -B'"
     }
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_openssl_makes_is_verified() {
+    fn hashes_of_openssl_are_verified() {
         let long = "correct horse battery staple is longer than one block of sixteen bytes";
         for (hash, text) in [
             ("$apr1$saltsalt$553eXAj/BD3irf9w9nutz/", "pässword"),
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_htpasswd_and_crypt_make_is_verified() {
+    fn hashes_of_htpasswd_and_crypt_are_verified() {
         for (hash, text) in [
             ("$2y$05$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC", "secret"),
             ("$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq", ""),
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_is_read_again() {
+    fn bcrypt_hashes_round_trip() {
         let made = PasswordHash::bcrypt(&password("secret"), 4, [0x5a; 16]).unwrap();
         assert_eq!(made.as_str().len(), 60);
         assert_eq!(PasswordHash::parse(made.as_str()), Ok(made.clone()));
@@ -270,15 +272,15 @@ mod tests {
     }
 
     #[test]
-    fn other_hashes_are_refused() {
+    fn other_hashes_are_rejected() {
         for (text, because) in [
             ("secret", "plain text"),
             ("", "plain text"),
             ("TkwFJC4OUZQe.", "DES"),
             ("{SHA}oPFJCiDQIRyZe0S8NX4Zct6riuM=", "{SHA}"),
             ("$1$abc$BXBqpb9BZcZhXLgbee.0s/", "$1$"),
-            ("$y$j9T$abc$def", "not read"),
-            ("$2x$05$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC", "not read"),
+            ("$y$j9T$abc$def", "not supported"),
+            ("$2x$05$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC", "not supported"),
             ("$2y$31$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC", "cost"),
             ("$2y$+5$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjddC", "altered"),
             ("$2y$05$XM5JBWUgkAT7pADTer6TBeyUpDI7MJqoU0Dp06TnmZaNmtSGnjdd", "cut short"),

@@ -1,11 +1,12 @@
-//! Who somebody is: Basic (RFC 7617) and Digest (RFC 7616), without I/O.
+//! Authentication of users: Basic (RFC 7617) and Digest (RFC 7616), without I/O.
 //!
-//! An [`Authenticator`] judges the credentials of each request by the [`Users`] of files that
-//! `htpasswd` or `htdigest` wrote. Slow hashes become a [`VerifyJob`], to be run elsewhere; what came of it
-//! goes back to [`Authenticator::finish_verification`]. [`Failures`] says whose guesses are heard no more.
+//! An [`Authenticator`] verifies the credentials of each request against [`Users`], read from files
+//! in the format of `htpasswd` or `htdigest`. A slow hash becomes a [`VerifyJob`], which the caller
+//! runs on another thread; its result goes to [`Authenticator::finish_verification`]. [`Failures`]
+//! bans clients that guess.
 //!
-//! Nothing here knows a socket, a clock or randomness: time, secrets and salts are given by the
-//! caller. Passwords and what is as good as one are compared in constant time, and are never shown.
+//! Nothing here knows a socket, a clock or randomness: the caller supplies time, secrets and salts.
+//! Passwords and their equivalents are compared in constant time, and never shown.
 
 mod algorithm;
 mod apr1;

@@ -1,4 +1,4 @@
-//! What can be offered to users, and whom that leaves out.
+//! Algorithms and schemes that can be offered to users, and the users whom an offer excludes.
 
 use crate::auth::digest::Algorithm;
 
@@ -6,8 +6,9 @@ use super::realm::Realm;
 use super::users::{User, Users};
 
 impl Users {
-    /// The algorithms for which everybody who has a line for Digest in `realm` has one, the best first:
-    /// clients take the best that is offered, and whoever has no line for that would be locked out.
+    /// Returns the algorithms for which every Digest user of `realm` has an entry, the best first.
+    /// Clients choose the best algorithm offered, and a user without an entry for it would be
+    /// locked out.
     #[must_use]
     pub fn algorithms(&self, realm: &Realm) -> Vec<Algorithm> {
         let suits = |of: &Algorithm| {
@@ -17,18 +18,18 @@ impl Users {
         Algorithm::ALL.iter().copied().filter(suits).collect()
     }
 
-    /// The names of those who have a line for Digest in `realm`, but none for `algorithm`.
+    /// Returns the names of Digest users of `realm` who have no entry for `algorithm`.
     pub fn without(&self, realm: &Realm, algorithm: Algorithm) -> impl Iterator<Item = &str> {
         let those = self.of_digest(realm);
         those.filter(move |user| user.ha1(realm, algorithm).is_none()).map(|user| &*user.name)
     }
 
-    /// The names of those who have no line for Digest in `realm`.
+    /// Returns the names of users without a Digest entry for `realm`.
     pub fn without_digest(&self, realm: &Realm) -> impl Iterator<Item = &str> {
         self.iter().filter(|user| !user.serves_digest(realm)).map(|user| &*user.name)
     }
 
-    /// The names of those whom Basic cannot recognize in `realm`.
+    /// Returns the names of users whom Basic cannot authenticate in `realm`.
     pub fn without_basic(&self, realm: &Realm) -> impl Iterator<Item = &str> {
         self.iter().filter(|user| !user.serves_basic(realm)).map(|user| &*user.name)
     }

@@ -1,35 +1,35 @@
-//! Authentication parameters: `name=value, name="value"` (RFC 9110 §11.2), read strictly.
+//! Authentication parameters: `name=value, name="value"` (RFC 9110 §11.2), parsed strictly.
 
 use std::borrow::Cow;
 
 use crate::http::list::{self, Elements};
 
-/// More of them than any scheme has.
+/// Most parameters accepted; no scheme has as many.
 const MAX: usize = 32;
 
-/// One value, and how it stood.
+/// Value of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Value<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) quoted: bool,
 }
 
-/// The parameters of one challenge or one set of credentials, each of another name.
+/// Parameters of one challenge or one set of credentials; their names differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Params<'a>(Vec<(&'a str, Value<'a>)>);
 
 impl<'a> Params<'a> {
-    /// Reads a list of parameters.
+    /// Parses a list of parameters.
     pub(super) fn parse(text: &'a [u8]) -> Result<Self, &'static str> {
-        let text = std::str::from_utf8(text).map_err(|_| "the credentials are no UTF-8")?;
+        let text = std::str::from_utf8(text).map_err(|_| "the credentials are not UTF-8")?;
         if !list::is_terminated(text.as_bytes()) {
-            return Err("a quoted parameter has no end");
+            return Err("a quoted parameter is not closed");
         }
         let mut params = Self(Vec::with_capacity(12));
         for element in Elements::of(text.as_bytes()) {
-            let (name, value) = parameter(element).ok_or("a parameter cannot be read")?;
+            let (name, value) = parameter(element).ok_or("a parameter is malformed")?;
             if params.0.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
-                return Err("a parameter comes more than once");
+                return Err("a parameter is repeated");
             }
             if params.0.len() == MAX {
                 return Err("there are too many parameters");
@@ -39,14 +39,14 @@ impl<'a> Params<'a> {
         Ok(params)
     }
 
-    /// Takes out the value of `name`.
+    /// Removes and returns the value of `name`.
     pub(super) fn take(&mut self, name: &str) -> Option<Value<'a>> {
         let at = self.0.iter().position(|(other, _)| other.eq_ignore_ascii_case(name))?;
         Some(self.0.swap_remove(at).1)
     }
 }
 
-/// `name "=" value`, perhaps with white space around the equals sign.
+/// Parses `name "=" value`, with optional white space around the equals sign.
 fn parameter(element: &[u8]) -> Option<(&str, Value<'_>)> {
     let element = std::str::from_utf8(element).ok()?;
     let (name, value) = element.split_once('=')?;
@@ -60,7 +60,7 @@ fn token(text: &str) -> Option<&str> {
     list::is_token(text.as_bytes()).then_some(text)
 }
 
-/// What a quoted string stands for (RFC 9110 §5.6.4).
+/// Returns the content of a quoted string (RFC 9110 §5.6.4).
 fn unquote(text: &str) -> Option<Cow<'_, str>> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
     let control = |char: char| char.is_control() && char != '\t';
@@ -79,7 +79,7 @@ fn unquote(text: &str) -> Option<Cow<'_, str>> {
     (!out.contains(control)).then_some(out.into())
 }
 
-/// `text` as a quoted string.
+/// Returns `text` as a quoted string.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -104,9 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn tokens_and_quoted_strings_are_read() {
+    fn tokens_and_quoted_strings_are_parsed() {
         let list = r#"a=b, C = "d, \"e\"" ,, f="#;
-        assert!(Params::parse(list.as_bytes()).is_err(), "an empty value is no token");
+        assert!(Params::parse(list.as_bytes()).is_err(), "an empty value is not a token");
         let list = r#"a=b, C = "d, \"e\"" ,, f="""#;
         assert_eq!(value(list, "a").as_deref(), Some("b"));
         assert_eq!(value(list, "c").as_deref(), Some("d, \"e\""));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_malformed() {
+    fn malformed_parameters_are_rejected() {
         for list in [
             "a",
             "=b",
@@ -141,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_quoted_is_read_again(text in "[^\\p{Cc}]*") {
+        fn quoted_strings_round_trip(text in "[^\\p{Cc}]*") {
             let list = format!("x=y, a={}, z=y", quoted(&text));
             prop_assert_eq!(value(&list, "a"), Some(text));
         }

@@ -1,18 +1,18 @@
-//! The name of what is protected.
+//! Realm, the name of a protection space.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The realm of a protection space (RFC 9110 §11.5): not empty, without control characters, and
-/// without a colon, so that it can stand in a line of `htdigest`.
+/// Realm of a protection space (RFC 9110 §11.5): not empty, without control characters, and without
+/// a colon, so that it fits into a line of `htdigest`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Realm(String);
 
 impl Realm {
-    /// What it is called if nobody says.
+    /// Realm if the operator configures none.
     pub const DEFAULT: &'static str = "tidegate";
 
-    /// Its text.
+    /// Returns the text of the realm.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -31,7 +31,7 @@ impl FromStr for Realm {
     fn from_str(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.contains(|char: char| char.is_control() || char == ':') {
             return Err(format!(
-                "'{}' is no realm: it holds a colon or control character, or nothing",
+                "'{}' is not a realm; it must not be empty or contain a colon or control character",
                 text.escape_debug()
             ));
         }

@@ -1,7 +1,7 @@
-//! The users as one realm sees them, and a stand-in for names that no user has.
+//! Users of one realm, with a decoy for unknown names.
 //!
-//! A name that no user has is judged by some user's line, always the same one, and refused after the
-//! same work: the time it takes does not tell which names there are.
+//! The password of an unknown name is verified against the hash of some user, always the same for
+//! that name, and then rejected. The time this takes does not reveal which names exist.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,30 +14,31 @@ use super::secret::{Ha1, Secret};
 use super::settings::AuthSettings;
 use super::users::{User, Users};
 
-/// Users, indexed for one realm. Making it takes time by their number; sharing it takes none.
+/// Users, indexed for one realm. Building the index takes time proportional to their number;
+/// sharing it takes none.
 #[derive(Debug)]
 pub struct RealmUsers {
     users: Users,
     realm: Realm,
-    /// Those that are offered.
+    /// Algorithms that are offered, the best first.
     algorithms: Vec<Algorithm>,
-    /// Those whom Basic can recognize.
+    /// Names of users whom Basic can authenticate.
     basic: Vec<Arc<str>>,
-    /// The names by what hides them; filled only if hiding is offered.
+    /// Names by the hash that hides them; empty unless hiding is offered.
     hidden: BTreeMap<String, Arc<str>>,
 }
 
-/// Who may have sent credentials.
+/// Account that the credentials name.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum AccountMatch<'a> {
     Users(&'a User),
-    /// A user who has no line for that.
+    /// Existing user without an entry for the algorithm.
     WithoutEntry,
     Decoy,
 }
 
 impl RealmUsers {
-    /// Indexes `users` for the realm of `settings`, and for hidden names if those are offered.
+    /// Indexes `users` for the realm of `settings`, and for hidden names if they are offered.
     #[must_use]
     pub fn new(users: Users, settings: &AuthSettings) -> Self {
         let AuthSettings { realm, userhash, .. } = settings;
@@ -51,14 +52,14 @@ impl RealmUsers {
         Self { realm: realm.clone(), users, algorithms, basic, hidden }
     }
 
-    /// The users.
+    /// Returns the users.
     #[must_use]
     pub const fn users(&self) -> &Users {
         &self.users
     }
 
-    /// The schemes of `settings` with which a user can be recognized, the best first. If there is
-    /// none, all lines are for Digest and in other realms, or their scheme is off, and there is no
+    /// Returns the schemes of `settings` that can authenticate a user, the best first. If there are
+    /// none, all entries are for Digest in other realms, or their scheme is off, and there is no
     /// challenge to make.
     #[must_use]
     pub fn schemes(&self, settings: &AuthSettings) -> Vec<&'static str> {
@@ -75,22 +76,23 @@ impl RealmUsers {
         &self.realm
     }
 
-    /// Whether there is a user of that name.
+    /// Returns true if there is a user of that name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.users.find(name).is_some()
     }
 
-    /// The algorithms that are offered, the best first.
+    /// Returns the algorithms that are offered, the best first.
     pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.algorithms.iter().copied()
     }
 
-    /// Whether Basic can recognize anybody.
+    /// Returns true if Basic can authenticate any user.
     pub(super) const fn has_basic(&self) -> bool {
         !self.basic.is_empty()
     }
 
-    /// By whom `name` is to be judged with Basic, and whether that is really the user.
+    /// Returns the user whose secret `name` is verified against with Basic. The bool is false if
+    /// that is a decoy.
     pub(super) fn for_basic(&self, name: &str, nobody: &Decoy) -> Option<(&User, bool)> {
         let known = self.users.find(name).filter(|user| user.serves_basic(&self.realm));
         known.map(|user| (user, true)).or_else(|| {
@@ -99,8 +101,8 @@ impl RealmUsers {
         })
     }
 
-    /// Whom `named` means, and what is answered Digest with; of whom has no such line, and of whom is
-    /// not there, what nobody can know.
+    /// Returns the user that the credentials name, and the HA1 to verify against. An unknown user,
+    /// or one without an entry for the algorithm, gets a decoy HA1 that never matches.
     pub(super) fn for_digest<'a>(
         &'a self,
         named: &Named,
@@ -124,11 +126,11 @@ impl RealmUsers {
     }
 }
 
-/// A stand-in for names that no user has.
+/// Decoy for unknown names.
 #[derive(Debug)]
 pub(super) struct Decoy {
     secret: Secret,
-    /// Hashes that no password has.
+    /// Hash that matches no password.
     sha256: Ha1,
     md5: Ha1,
 }
@@ -147,7 +149,8 @@ impl Decoy {
         }
     }
 
-    /// Returns the place among `count` users by which `name`, which no user has, is judged.
+    /// Returns the index, among `count` users, of the decoy for the unknown `name`; stable per
+    /// name.
     fn decoy_index(&self, name: &str, count: usize) -> usize {
         let mac = self.secret.mac("stand-in", &[name.as_bytes()]);
         let number = usize::from_be_bytes(*mac.first_chunk().expect("it is shorter"));

@@ -1,4 +1,4 @@
-//! What must not be seen: keys, passwords and what is as good as a password.
+//! Values that must not be shown: keys, passwords and their equivalents.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -9,20 +9,21 @@ use siphasher::sip::SipHasher13;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroizing, zeroize_stack};
 
-/// A key that only this process knows; 32 bytes of randomness, given by the caller.
+/// Key that only this process knows: 32 random bytes, supplied by the caller.
 ///
-/// What was made with another one, before a restart, is not recognized any more.
+/// Values made with another key, before a restart, are not recognized.
 #[derive(Clone)]
 pub struct Secret(Hmac<Sha256>);
 
 impl Secret {
-    /// The key of these bytes.
+    /// Returns the key of these bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Hmac::new_from_slice(&bytes).expect("a key may have any length"))
     }
 
-    /// What only who has the key can make of `parts`, for one `purpose`.
+    /// Returns the authentication code of `parts`, for one `purpose`. Only a holder of the key can
+    /// compute it.
     pub(super) fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = self.0.clone();
         for part in [purpose.as_bytes()].iter().chain(parts) {
@@ -32,14 +33,14 @@ impl Secret {
         mac.finalize().into_bytes().into()
     }
 
-    /// For tables whose keys others choose.
+    /// Returns a hasher for tables whose keys are chosen by peers.
     pub(super) fn hasher(&self) -> Keyed {
         let mac = self.mac("table", &[]);
         Keyed(*mac.first_chunk().expect("it is shorter"))
     }
 }
 
-/// Makes hashers with a key that nobody else knows.
+/// Builds hashers with a key that peers do not know.
 #[derive(Clone)]
 pub(super) struct Keyed([u8; 16]);
 
@@ -51,52 +52,52 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// A password: UTF-8 without control characters (RFC 7617 §2), of bounded length. Its memory is wiped
-/// when it is dropped, as that of everything here that holds one.
+/// Password: UTF-8 without control characters (RFC 7617 §2), of bounded length. Its memory is wiped
+/// on drop, like that of every type here that contains one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// The most bytes it may have: some hashes take time by the square of the length.
+    /// Most bytes of a password: some hashes take time quadratic in its length.
     pub const MAX_LENGTH: usize = 512;
 
-    /// The password that is `text`.
+    /// Returns the password `text`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A message if `text` is too long or contains a control character.
     pub fn new(text: &str) -> Result<Self, &'static str> {
         if text.len() > Self::MAX_LENGTH {
             return Err("the password is longer than 512 bytes");
         }
         if text.contains(char::is_control) {
-            return Err("the password holds a control character");
+            return Err("the password contains a control character");
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the password.
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }
 
-/// The hash of user, realm and password that Digest works with (RFC 7616 §3.4.2), in lower-case
-/// hexadecimal. Who has it needs no password.
+/// Hash of user, realm and password that Digest works with (RFC 7616 §3.4.2), in lower-case
+/// hexadecimal. A holder of the hash needs no password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ha1(Zeroizing<String>);
 
 impl Ha1 {
-    /// The hash with these digits.
+    /// Returns the hash with these digits.
     pub(super) fn new(digits: String) -> Self {
         Self(Zeroizing::new(digits))
     }
 
-    /// Its digits.
+    /// Returns the digits as text.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its digits.
+    /// Returns the digits as bytes.
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -114,8 +115,8 @@ macro_rules! redacted {
 
 redacted!(Secret Keyed Password Ha1);
 
-/// Does what works with a password, and wipes the `N` bytes of the stack below: functions of other
-/// crates leave copies there.
+/// Runs `work`, which handles a password, and then wipes `N` bytes of the stack below: functions of
+/// other crates leave copies there.
 pub(super) fn wiping_stack<const N: usize, T>(work: impl FnOnce() -> T) -> T {
     #[inline(never)]
     fn apart<T>(work: impl FnOnce() -> T) -> T {
@@ -126,7 +127,7 @@ pub(super) fn wiping_stack<const N: usize, T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Whether both are the same, found out in a time that does not depend on where they differ.
+/// Returns true if both are equal, in a time that does not depend on where they differ.
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_secret_is_shown() {
+    fn debug_output_shows_no_secret() {
         let shown = format!(
             "{:?} {:?} {:?}",
             Secret::new([7; 32]),
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mac_depends_on_key_purpose_and_where_parts_end() {
+    fn mac_depends_on_key_purpose_and_part_boundaries() {
         let mac = |key, purpose, parts: &[&[u8]]| Secret::new([key; 32]).mac(purpose, parts);
         let one = mac(1, "a", &[b"bc", b"d"]);
         assert_eq!(one, mac(1, "a", &[b"bc", b"d"]));
@@ -163,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn only_who_has_the_key_knows_where_in_a_table_something_stands() {
+    fn table_hash_depends_on_the_key() {
         let hash = |key| Secret::new([key; 32]).hasher().hash_one("192.0.2.1");
         assert_eq!(hash(1), hash(1));
         assert_ne!(hash(1), hash(2));
     }
 
     #[test]
-    fn passwords_are_text_without_control_characters() {
+    fn passwords_with_control_characters_are_rejected() {
         assert!(Password::new("pässword: with a colon").is_ok());
         assert!(Password::new("").is_ok());
         for text in ["a\0b", "a\nb", "\u{7f}", "\u{85}", &"x".repeat(513)] {

@@ -1,34 +1,35 @@
-//! How users are recognized.
+//! Settings of authentication.
 
 use std::time::Duration;
 
 use super::auth_result::Side;
 use super::realm::Realm;
 
-/// How users are recognized.
+/// Settings of authentication in one protection space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthSettings {
-    /// Whose door it is.
+    /// Side that authenticates.
     pub side: Side,
-    /// What is protected.
+    /// Realm of the protection space.
     pub realm: Realm,
-    /// Whether Basic is offered: it sends the password, which only TLS hides.
+    /// True if Basic is offered. It sends the password, which only TLS hides.
     pub basic: bool,
-    /// Whether Digest is offered.
+    /// True if Digest is offered.
     pub digest: bool,
-    /// Whether Digest offers to hide users' names (RFC 7616 §3.4.4).
+    /// True if Digest offers to hide users' names (RFC 7616 §3.4.4).
     pub userhash: bool,
-    /// URIs that share a protection space (§3.3): absolute, or paths. None means the whole server;
-    /// a proxy has none.
+    /// URIs that share a protection space (§3.3), absolute or as paths. An empty list means the
+    /// whole server; a proxy has none.
     pub domain: Vec<String>,
-    /// How long a nonce is good.
+    /// Lifetime of a nonce.
     pub nonce_lifetime: Duration,
-    /// How long it is remembered which passwords are right and which wrong.
+    /// Time for which the results of verifying passwords are remembered, whether right or wrong.
     pub remembered: Duration,
 }
 
 impl AuthSettings {
-    /// Both schemes, nonces for five minutes, verdicts for one.
+    /// Returns settings with both schemes, nonces valid for five minutes, and results remembered
+    /// for one.
     #[must_use]
     pub const fn new(side: Side, realm: Realm) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! One line of a file of users: as `htpasswd` writes it, or `htdigest`.
+//! Line of a user file, in the format of `htpasswd` or `htdigest`.
 
 use std::fmt;
 
@@ -8,29 +8,30 @@ use super::hash::PasswordHash;
 use super::realm::Realm;
 use super::secret::{Ha1, Password};
 
-/// A user, and what is known of the password.
+/// User with one stored secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserEntry {
     user: String,
     proof: StoredSecret,
 }
 
-/// What is known of a password.
+/// Secret that a password is verified against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredSecret {
-    /// `user:hash`: serves Basic.
+    /// `user:hash`: used by Basic.
     Hash(PasswordHash),
-    /// `user:realm:HA1`: serves Digest with that algorithm, and Basic, in that realm.
+    /// `user:realm:HA1`: used by Digest with this algorithm, and by Basic, in this realm.
     Digest(Realm, Algorithm, Ha1),
 }
 
 impl UserEntry {
-    /// Reads one line without its end; `None` if it is blank or a comment.
+    /// Parses one line without its end. Returns `None` for a blank line or a comment.
     ///
     /// # Errors
-    /// What is wrong and what to do.
+    /// A message that says what is wrong and what to do.
     pub fn parse(line: &[u8]) -> Result<Option<Self>, &'static str> {
-        let line = std::str::from_utf8(line).map_err(|_| "no UTF-8; save the file as UTF-8")?;
+        let line = std::str::from_utf8(line)
+            .map_err(|_| "the line is not UTF-8; save the file as UTF-8")?;
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.trim().is_empty() || line.starts_with('#') {
             return Ok(None);
@@ -40,37 +41,41 @@ impl UserEntry {
             [user, hash] => (user, StoredSecret::Hash(PasswordHash::parse(hash)?)),
             [user, realm, ha1] => (user, digest(realm, ha1)?),
             _ => {
-                return Err("neither 'user:hash' nor 'user:realm:HA1'; make it with 'htpasswd -B'");
+                return Err(
+                    "the line is neither 'user:hash' nor 'user:realm:HA1'; make it with 'htpasswd -B'",
+                );
             }
         };
         Self::new(user, proof).map(Some)
     }
 
-    /// The line that recognizes `user` by `proof`.
+    /// Returns the entry that authenticates `user` by `proof`.
     ///
     /// # Errors
-    /// What is wrong with the name.
+    /// A message if the name is invalid.
     pub fn new(user: &str, proof: StoredSecret) -> Result<Self, &'static str> {
         if !is_name(user) {
-            return Err("the user's name is empty, begins with '#', or holds a colon or control \
-                        character; take another");
+            return Err(
+                "the user's name is empty, begins with '#', or contains a colon or control \
+                        character; choose another",
+            );
         }
         Ok(Self { user: user.to_owned(), proof })
     }
 
-    /// The user's name.
+    /// Returns the name of the user.
     #[must_use]
     pub fn user(&self) -> &str {
         &self.user
     }
 
-    /// By what the user is recognized.
+    /// Returns the stored secret.
     #[must_use]
     pub const fn proof(&self) -> &StoredSecret {
         &self.proof
     }
 
-    /// As it stands in a file.
+    /// Returns the text of the line.
     #[must_use]
     pub fn text(&self) -> String {
         match &self.proof {
@@ -89,7 +94,7 @@ impl UserEntry {
 fn digest(realm: &str, digits: &str) -> Result<StoredSecret, &'static str> {
     const WHAT: &str = "the third part must be 32 hexadecimal digits (MD5) or 64 (SHA-256); make \
                         the line again with 'htdigest'";
-    let realm = realm.parse().map_err(|_| "the realm is empty or holds a control character")?;
+    let realm = realm.parse().map_err(|_| "the realm is empty or contains a control character")?;
     let algorithm = Algorithm::ALL.iter().find(|algorithm| algorithm.digits() == digits.len());
     let algorithm = *algorithm.ok_or(WHAT)?;
     if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -99,14 +104,15 @@ fn digest(realm: &str, digits: &str) -> Result<StoredSecret, &'static str> {
 }
 
 impl StoredSecret {
-    /// What serves Digest with `algorithm` in `realm`.
+    /// Returns the secret for Digest with `algorithm` in `realm`.
     #[must_use]
     pub fn digest(realm: Realm, algorithm: Algorithm, user: &str, password: &Password) -> Self {
         let ha1 = algorithm.ha1(user, &realm, password);
         Self::Digest(realm, algorithm, ha1)
     }
 
-    /// Whether it is of `password`, which is `user`'s. Of a [`PasswordHash`] that takes time.
+    /// Returns true if the secret is that of `password` for `user`. A [`PasswordHash`] takes time
+    /// to verify.
     #[must_use]
     pub fn verify(&self, user: &str, password: &Password) -> bool {
         match self {
@@ -115,7 +121,7 @@ impl StoredSecret {
         }
     }
 
-    /// Whether a user can have only one of both.
+    /// Returns true if a user can have only one of both secrets.
     pub(super) fn replaces(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Hash(_), Self::Hash(_)) => true,
@@ -127,7 +133,7 @@ impl StoredSecret {
     }
 }
 
-/// What it is, without what is secret.
+/// Writes the kind of the secret, without the secret itself.
 impl fmt::Display for StoredSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -139,8 +145,8 @@ impl fmt::Display for StoredSecret {
     }
 }
 
-/// Whether a line can begin with `text` as a user's name: it is not empty, no comment, and holds no
-/// colon and no control character.
+/// Returns true if `text` is valid as a user's name in a file: not empty, not the start of a
+/// comment, and without colons and control characters.
 pub(super) fn is_name(text: &str) -> bool {
     let forbidden = |char: char| char.is_control() || char == ':';
     !text.is_empty() && !text.starts_with('#') && !text.contains(forbidden)

@@ -1,10 +1,10 @@
-//! Names of users, as schemes carry them.
+//! User names in credentials.
 
-/// A user's name, or what hides it.
+/// Name of a user, or the hash that hides it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// The name: of `username`, or of `username*`.
+    /// Name, from `username` or `username*`.
     Plain(String),
-    /// The hash of name and realm, for which `userhash` was offered (§3.4.4).
+    /// Hash of name and realm, sent if `userhash` was offered (§3.4.4).
     Hashed(String),
 }

@@ -1,4 +1,4 @@
-//! The users, read from files as people have them: `htpasswd`'s, `htdigest`'s, or both in one.
+//! Users, read from files in the format of `htpasswd`, of `htdigest`, or of both.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,40 +12,40 @@ use super::realm::Realm;
 use super::secret::{Ha1, Password};
 use super::user_entry::{StoredSecret, UserEntry};
 
-/// All users, and how each is recognized.
+/// All users with their stored secrets.
 #[derive(Clone, Debug, Default)]
 pub struct Users {
     users: Vec<User>,
-    /// Where each is.
+    /// Index of each user, by name.
     places: BTreeMap<Arc<str>, usize>,
 }
 
-/// One user.
+/// User with all stored secrets.
 #[derive(Clone, Debug)]
 pub(super) struct User {
     pub(super) name: Arc<str>,
     proofs: Vec<StoredSecret>,
 }
 
-/// How some users differ from others: names, in alphabetical order.
+/// Differences between two sets of users: names, in alphabetical order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserChanges<'a> {
-    /// Who is new.
+    /// New users.
     pub added: Vec<&'a str>,
-    /// Who is gone.
+    /// Removed users.
     pub removed: Vec<&'a str>,
-    /// Who is recognized by something else.
+    /// Users with different secrets.
     pub changed: Vec<&'a str>,
 }
 
-/// A line that cannot be read, by file and number, and what to do about it.
+/// Line that cannot be used, with its file and number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadLine {
-    /// The file.
+    /// Name of the file.
     pub file: String,
-    /// The number of the line, from 1.
+    /// Number of the line, counted from 1.
     pub number: usize,
-    /// What is wrong and what to do.
+    /// Message that says what is wrong and what to do.
     pub what: &'static str,
 }
 
@@ -58,10 +58,10 @@ impl fmt::Display for BadLine {
 impl std::error::Error for BadLine {}
 
 impl Users {
-    /// Adds those of a file that is called `file` and holds `text`.
+    /// Adds the users of the file named `file`, whose content is `text`.
     ///
     /// # Errors
-    /// The first line that cannot be read, or repeats another one of any file.
+    /// The first line that is invalid, or that repeats a line of any file.
     pub fn read(&mut self, file: &str, text: &[u8]) -> Result<(), BadLine> {
         for (i, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let bad = |what| BadLine { file: file.to_owned(), number: i + 1, what };
@@ -82,25 +82,25 @@ impl Users {
         });
         let proofs = &mut self.users[place].proofs;
         if proofs.iter().any(|other| other.replaces(&proof)) {
-            return Err("this user has such a line already; remove one of them");
+            return Err("the user already has a line of this kind; remove one of the two");
         }
         proofs.push(proof);
         Ok(())
     }
 
-    /// How many there are.
+    /// Returns the number of users.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.users.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no users.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.users.is_empty()
     }
 
-    /// How `newer` differs.
+    /// Returns the changes from these users to `newer`.
     #[must_use]
     pub fn changes<'a>(&'a self, newer: &'a Self) -> UserChanges<'a> {
         work::count((self.len() + newer.len()) * LOOK_UP);
@@ -118,8 +118,8 @@ impl Users {
         }
     }
 
-    /// Whether `password` is `user`'s, by all that is known of it; `None` if there is no such user.
-    /// Takes as long as the hashes want.
+    /// Returns true if `password` matches all stored secrets of `user`; `None` if there is no such
+    /// user. Takes the time of all these hashes.
     #[must_use]
     pub fn verify(&self, user: &str, password: &Password) -> Option<bool> {
         let user = self.find(user)?;
@@ -136,14 +136,14 @@ impl Users {
 }
 
 impl Drop for Users {
-    /// Counts what freeing all users takes.
+    /// Counts the work of freeing all users.
     fn drop(&mut self) {
         work::count(self.len() * LOOK_UP);
     }
 }
 
 impl User {
-    /// Whether both are recognized by the same, in whichever order that was written down.
+    /// Returns true if both users have the same secrets, in any order.
     fn is_recognized_like(&self, other: &Self) -> bool {
         let has_all = |of: &Self, in_other: &Self| {
             of.proofs.iter().all(|proof| in_other.proofs.contains(proof))
@@ -151,7 +151,7 @@ impl User {
         has_all(self, other) && has_all(other, self)
     }
 
-    /// What Digest with `algorithm` needs.
+    /// Returns the hash for Digest with `algorithm` in `realm`.
     pub(super) fn ha1(&self, realm: &Realm, algorithm: Algorithm) -> Option<&Ha1> {
         self.proofs.iter().find_map(|proof| match proof {
             StoredSecret::Digest(in_realm, of, ha1) if (in_realm, *of) == (realm, algorithm) => {
@@ -168,12 +168,12 @@ impl User {
         })
     }
 
-    /// Whether Digest can recognize the user in `realm`, with some algorithm.
+    /// Returns true if Digest can authenticate the user in `realm`, with any algorithm.
     pub(super) fn serves_digest(&self, realm: &Realm) -> bool {
         Algorithm::ALL.iter().any(|&of| self.ha1(realm, of).is_some())
     }
 
-    /// Whether Basic can recognize the user in `realm`.
+    /// Returns true if Basic can authenticate the user in `realm`.
     pub(super) fn serves_basic(&self, realm: &Realm) -> bool {
         self.hash().is_some() || self.serves_digest(realm)
     }
@@ -193,14 +193,18 @@ mod tests {
     }
 
     #[test]
-    fn both_kinds_of_line_stand_in_one_file() {
+    fn one_file_may_contain_both_formats() {
         let text = format!(
             "# people\n\nalice:{BCRYPT}\r\nalice:a realm:{HA1}\nalice:other:{HA1}\n  \nJäsøn Doe:r:{HA1}{HA1}"
         );
         let users = read(&text).unwrap();
         assert_eq!(users.len(), 2);
         let secret = Password::new("secret").unwrap();
-        assert_eq!(users.verify("alice", &secret), Some(false), "the other realm's is not it");
+        assert_eq!(
+            users.verify("alice", &secret),
+            Some(false),
+            "the other realm's hash does not match"
+        );
         assert_eq!(users.verify("bob", &secret), None);
         let users = read(&format!("alice:{BCRYPT}\nalice:a realm:{}", HA1.to_uppercase())).unwrap();
         assert_eq!(users.verify("alice", &secret), Some(true));
@@ -209,16 +213,16 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named_and_not_shown() {
+    fn invalid_lines_are_named_but_not_shown() {
         for (text, expected) in [
-            ("alice", "users:1: neither"),
+            ("alice", "users:1: the line is neither"),
             ("#\nalice:secret", "users:2: a password in plain text"),
             (":$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.", "users:1: the user's name"),
             ("a\tb:$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.", "users:1: the user's name"),
             ("alice:realm:0123", "users:1: the third part"),
             ("alice:realm:964efeec8658458f5a028e7f7523795g", "users:1: the third part"),
             ("alice::964efeec8658458f5a028e7f75237953", "users:1: the realm"),
-            ("a:b:c:d", "users:1: neither"),
+            ("a:b:c:d", "users:1: the line is neither"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(expected) && !error.contains("secret"), "{error}");
@@ -228,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_by_name() {
+    fn changes_are_listed_by_name() {
         let old =
             read(&format!("carol:r:{HA1}\nbob:r:{HA1}\nalice:{BCRYPT}\nalice:r:{HA1}")).unwrap();
         let other = HA1.replace('9', "8");
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_comes_or_goes_is_a_change() {
+    fn added_or_removed_secret_is_a_change() {
         let one = read(&format!("alice:{BCRYPT}")).unwrap();
         let two = read(&format!("alice:{BCRYPT}\nalice:r:{HA1}")).unwrap();
         for changes in [one.changes(&two), two.changes(&one)] {
@@ -250,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn each_user_who_is_compared_counts_as_one_look_up() {
+    fn comparing_a_user_counts_as_one_look_up() {
         let users = |count| {
             let lines: Vec<_> = (0..count).map(|number| format!("u{number}:r:{HA1}")).collect();
             read(&lines.join("\n")).unwrap()
@@ -262,10 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_twice_is_refused() {
+    fn repeated_entries_are_rejected() {
         for line in [format!("alice:{BCRYPT}"), format!("alice:r:{HA1}")] {
             let error = read(&format!("{line}\nbob:r:{HA1}\n{line}\n")).unwrap_err();
-            assert!(error.starts_with("users:3: this user has such a line already"), "{error}");
+            assert!(
+                error.starts_with("users:3: the user already has a line of this kind"),
+                "{error}"
+            );
         }
         assert!(read(&format!("a:r:{HA1}\na:r:{HA1}{HA1}\na:q:{HA1}\nA:r:{HA1}")).is_ok());
     }

@@ -1,4 +1,5 @@
-//! Passwords that are verified elsewhere, because that takes a while; and what came of it.
+//! Verification of passwords on another thread, because their hashes are slow; and a memory of the
+//! results.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,22 +11,22 @@ use super::basic::Credentials;
 use super::hash::PasswordHash;
 use super::secret::{Keyed, Password, Secret};
 
-/// Verifies a password; to be run where it may take its time.
+/// Verification of one password, to be run where it may take its time.
 #[derive(Clone, Debug)]
 pub struct VerifyJob {
     hash: PasswordHash,
     password: Password,
     user: Arc<str>,
-    /// Whether the hash is the user's own; if not, the answer is no after the same work.
+    /// True if the hash is the user's own. If not, the result is negative after the same work.
     known: bool,
     ticket: VerifyId,
 }
 
-/// Names a question: two jobs that have the same one have the same answer.
+/// Identifier of a verification. Two jobs with the same id have the same result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VerifyId([u8; 32]);
 
-/// What came of a job.
+/// Result of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyResult {
     pub(super) user: Arc<str>,
@@ -34,54 +35,54 @@ pub struct VerifyResult {
 }
 
 impl VerifyJob {
-    /// The question whether `sent` goes with `hash`, which is the user's if `known`.
+    /// Returns the job to verify `sent` against `hash`, which is the user's own if `known`.
     pub(super) fn new(hash: &PasswordHash, sent: Credentials, known: bool, key: &Secret) -> Self {
         let parts = [hash.as_str().as_bytes(), sent.user.as_bytes(), sent.password.as_bytes()];
         let ticket = VerifyId(key.mac(if known { "known" } else { "unknown" }, &parts));
         Self { hash: hash.clone(), password: sent.password, user: sent.user.into(), known, ticket }
     }
 
-    /// Names the question.
+    /// Returns the id of the verification.
     #[must_use]
     pub const fn ticket(&self) -> VerifyId {
         self.ticket
     }
 
-    /// Finds out. Takes milliseconds to seconds.
+    /// Verifies the password. Takes milliseconds to seconds.
     #[must_use]
     pub fn run(&self) -> VerifyResult {
         let same = self.hash.verify(&self.password);
         VerifyResult { user: self.user.clone(), ticket: self.ticket, good: same && self.known }
     }
 
-    /// What came of it, if that is known already.
+    /// Returns the result without running the job, because it is known.
     pub(super) fn done(&self, good: bool) -> VerifyResult {
         VerifyResult { user: self.user.clone(), ticket: self.ticket, good }
     }
 }
 
 impl VerifyResult {
-    /// Names the question.
+    /// Returns the id of the verification.
     #[must_use]
     pub const fn ticket(&self) -> VerifyId {
         self.ticket
     }
 
-    /// Whether the password was the user's.
+    /// Returns true if the password is the user's.
     #[must_use]
     pub const fn is_good(&self) -> bool {
         self.good
     }
 }
 
-/// What came of the latest jobs.
+/// Results of the latest jobs.
 #[derive(Debug)]
 pub(super) struct Verdicts {
     known: LruCache<VerifyId, (bool, Instant), Keyed>,
     lifetime: Duration,
 }
 
-/// As many are remembered.
+/// Most results that are remembered.
 const MOST: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
 impl Verdicts {

@@ -1,4 +1,4 @@
-//! The name under which responses are stored.
+//! Cache keys, under which responses are stored.
 
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -14,7 +14,8 @@ use crate::work;
 
 use super::key_rules::KeyRules;
 
-/// The primary key: the target URI, hashed once with a secret, since clients choose it.
+/// The primary key: the target URI with its hash. The hash is keyed with a secret, because clients
+/// choose URIs. It is computed once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CacheKey {
     hash: u64,
@@ -22,25 +23,25 @@ pub struct CacheKey {
 }
 
 impl CacheKey {
-    /// The target URI, with scheme and host in lower case and without a default port, as far as the
-    /// rules let its query count.
+    /// Returns the target URI: scheme and host in lower case, without a default port, and with the
+    /// part of the query that the key rules keep.
     #[must_use]
     pub fn uri(&self) -> &str {
         &self.uri
     }
 
-    /// The same, shared.
+    /// Returns the same URI as a shared string.
     #[must_use]
     pub const fn shared_uri(&self) -> &Arc<str> {
         &self.uri
     }
 
-    /// Its hash, which nobody outside can foretell.
+    /// Returns the keyed hash of the URI, which no client can predict.
     pub(super) const fn hash(&self) -> u64 {
         self.hash
     }
 
-    /// What it takes of memory on the heap.
+    /// Returns the bytes that the key takes on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
         rounded_up(self.uri.len() + 2 * size_of::<usize>())
@@ -59,7 +60,7 @@ impl Hash for CacheKey {
     }
 }
 
-/// Makes keys; one a process.
+/// Builder of keys and presented requests, one per process.
 #[derive(Clone, Debug)]
 pub struct KeyBuilder {
     hasher: SipHasher13,
@@ -68,7 +69,7 @@ pub struct KeyBuilder {
 }
 
 impl KeyBuilder {
-    /// With a secret that nobody outside can know.
+    /// Creates a builder. `secret` must be unpredictable for clients.
     #[must_use]
     pub fn new(secret: [u64; 2]) -> Self {
         let hasher = SipHasher13::new_with_keys(secret[0], secret[1]);
@@ -79,18 +80,19 @@ impl KeyBuilder {
         self.rules = rules;
     }
 
-    /// Changes how requests are read and compared. Requests presented before stay as they were.
+    /// Replaces the rules by which requests are read and compared. Requests presented before keep
+    /// the former rules.
     pub fn set_request_rules(&mut self, rules: RequestRules) {
         self.request_rules = rules;
     }
 
-    /// Presents a request to the cache.
+    /// Presents a request to the cache, under the current rules.
     #[must_use]
     pub fn present(&self, request: &Rc<RequestHead>) -> Presented {
         Presented::new(Rc::clone(request), self.request_rules, self.hasher)
     }
 
-    /// Two numbers made of `text` that nobody outside can foresee.
+    /// Returns two numbers derived from `text` and the secret, which no client can predict.
     #[must_use]
     pub fn keyed_pair(&self, text: &str) -> [u64; 2] {
         [0u8, 1].map(|which| {
@@ -101,7 +103,7 @@ impl KeyBuilder {
         })
     }
 
-    /// The key of a target URI, which is normalised already.
+    /// Returns the key of a normalised target URI.
     #[must_use]
     pub fn key(&self, uri: &Arc<str>) -> CacheKey {
         let uri = self.rules.apply(uri);
@@ -112,7 +114,7 @@ impl KeyBuilder {
     }
 }
 
-/// For tables of keys, which carry their hash.
+/// Hasher for tables of keys, which carry their own hash.
 pub(super) type BuildPrehashed = BuildHasherDefault<PrehashedHasher>;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_place_a_key_by_the_hash_that_it_carries() {
+    fn tables_use_the_hash_carried_by_the_key() {
         let keys = KeyBuilder::new([1, 2]);
         let [one, other] =
             ["http://h.example/a", "http://h.example/b"].map(|u| keys.key(&u.into()));
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_made_of_a_text_depend_on_the_text_and_the_secret() {
+    fn keyed_pair_depends_on_text_and_secret() {
         let keys = KeyBuilder::new([1, 2]);
         let [one, other] = keys.keyed_pair("a");
         assert_ne!(one, other);

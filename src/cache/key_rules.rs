@@ -1,11 +1,13 @@
-//! Which parts of a query make another resource. By default all of them do: rules that say otherwise
-//! are the operator's word, and concern the key only; the origin is asked for what was asked.
+//! Query parameters that count in the cache key. By default all of them do. The operator's rules
+//! can drop, keep or sort parameters. They change the key only: the origin receives the request's
+//! own query.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Parameters by which pages follow their visitors, and which change nothing of what is sent.
+/// Parameters that track visitors and do not change the response. A `*` at the end matches any
+/// suffix.
 const TRACKING: &[&str] = &[
     "utm_*",
     "gclid",
@@ -27,7 +29,8 @@ const TRACKING: &[&str] = &[
     "_hsmi",
 ];
 
-/// Names of query parameters; one that ends in `*` stands for all that begin so.
+/// Names of query parameters. A name that ends in `*` matches all names with that prefix;
+/// `tracking` matches those of well-known trackers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<String>);
 
@@ -48,12 +51,14 @@ impl Parameters {
 impl FromStr for Parameters {
     type Err = String;
 
-    /// Names, separated by commas; `tracking` stands for those of well-known trackers.
+    /// Parses names separated by commas.
     fn from_str(text: &str) -> Result<Self, String> {
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
         let wrong = |name: &&String| name.is_empty() || name.contains(['&', '=', '#', ' ']);
         match names.iter().find(wrong) {
-            Some(name) => Err(format!("'{name}' is no name of a query parameter")),
+            Some(name) => Err(format!(
+                "'{name}' is not a query parameter name: it is empty or holds '&', '=', '#' or a space"
+            )),
             None => Ok(Self(names)),
         }
     }
@@ -65,19 +70,19 @@ impl fmt::Display for Parameters {
     }
 }
 
-/// What of a URI its key is made of.
+/// Rules for the query in a cache key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyRules {
-    /// These parameters make no other resource.
+    /// Parameters left out of the key.
     pub drop: Option<Parameters>,
-    /// Only these do.
+    /// Parameters kept in the key; all others are left out.
     pub keep: Option<Parameters>,
-    /// Their order makes none.
+    /// True if parameters are sorted by name, so that their order makes no difference.
     pub sort: bool,
 }
 
 impl KeyRules {
-    /// What stands in the key for `uri`.
+    /// Returns `uri` as it stands in the key.
     pub(super) fn apply(&self, uri: &Arc<str>) -> Arc<str> {
         let whole = self.drop.is_none() && self.keep.is_none() && !self.sort;
         let Some((path, query)) = uri.split_once('?').filter(|_| !whole) else {
@@ -89,7 +94,7 @@ impl KeyRules {
         });
         let mut kept: Vec<&str> = kept.collect();
         if self.sort {
-            // Those of one name stay in their order, which may mean something.
+            // Parameters of one name keep their order, which may have a meaning.
             kept.sort_by_key(|parameter| parameter.split('=').next());
         }
         match kept.as_slice() {
@@ -109,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn without_rules_every_byte_counts() {
+    fn default_rules_keep_the_whole_query() {
         for uri in ["http://h/", "http://h/?", "http://h/?b=1&a=2&a=1", "http://h/?utm_x=1"] {
             assert_eq!(key("", "", false, uri), uri);
         }
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_and_written() {
+    fn parameters_are_parsed_and_displayed() {
         let names: Parameters = "a, b*".parse().unwrap();
         assert_eq!(names.to_string(), "a,b*");
         for text in ["", "a,,b", "a=b", "a&b"] {

@@ -1,4 +1,4 @@
-//! Results of looking a request up: a stored response, a fetch to join, or nothing.
+//! Result of a cache look-up: a stored response, a fetch to join, or a miss.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,45 +14,48 @@ use crate::http::{Method, Name, cond};
 
 use super::key::CacheKey;
 
-/// What the cache has for a request.
+/// Result of looking up a request.
 #[derive(Debug)]
 pub enum Lookup<F> {
-    /// A response that may be served, and why.
+    /// A stored response that may be served, and how.
     Hit(Arc<Object>, ServeDecision),
-    /// A response that has to be validated first, and why.
+    /// A stored response that must be validated first, and why.
     Stale(Arc<Object>, ServeDecision),
-    /// Some of a response; what is wanted of it, from the first byte to one past the last, is not all
-    /// here.
+    /// A stored response of which some wanted bytes are missing. The range of wanted bytes goes
+    /// from the first byte to one past the last.
     Partial(Arc<Object>, (u64, u64)),
-    /// The response is in flight.
+    /// A fetch in flight that the request may join.
     InFlight {
-        /// The fetch that brings it, as its owner knows it.
+        /// The fetch, as the value that its owner passed to `begin`.
         fetch: F,
-        /// True if the origin has not been asked: the response is fetched for this request, too.
+        /// True if the fetch's request has not been sent yet, so that the origin chooses its
+        /// response after this request arrived.
         unsent: bool,
     },
-    /// Nothing.
+    /// No stored response and no fetch to join.
     Miss(MissReason),
 }
 
-/// Why there is nothing for a request (RFC 9211 §2.2).
+/// Reason of a miss (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissReason {
     /// Nothing is stored for the URI.
     Uri,
-    /// What is stored for the URI was selected by other requests.
+    /// Stored responses of the URI were selected by requests with other values in the selecting
+    /// fields.
     Vary,
-    /// What is stored is not all that the request asks for.
+    /// The stored response lacks bytes that the request asks for.
     Part,
-    /// The method's responses are not stored.
+    /// Responses to the method are not stored.
     Method,
-    /// The request asks not to be answered from, or stored in, a cache.
+    /// The request forbids a stored response (`no-cache`), or storing one (`no-store`).
     Request,
-    /// There is no cache.
+    /// The cache is off.
     Bypass,
 }
 
-/// Decides what a request does with what was `found` in the store, and with fetches in flight.
+/// Decides how a request is served from the object `found` in the store and from the fetches in
+/// flight.
 pub(super) fn decide<F: Copy>(
     found: Found,
     busy: &InFlightTable<F>,
@@ -89,9 +92,11 @@ pub(super) fn decide<F: Copy>(
     }
 }
 
-/// Returns the stage from which on fetches can answer a request. A fetch that was sent before the request
-/// came brings nothing for a request that must have the origin asked (RFC 9111 §5.2.1.4), or accepts no
-/// response as old as it will be, nor a response that has to be validated for each (§5.2.2.4).
+/// Returns the earliest stage at which a fetch in flight can answer the request. A request that
+/// demands the origin's own answer (RFC 9111 §5.2.1.4), or whose `min-fresh` exceeds the lifetime
+/// of the stored response, joins only a fetch that demands the same and has not been sent. If the
+/// stored response must be validated for each request (§5.2.2.4), a request joins only a fetch that
+/// has not been sent.
 fn joined_from(selected: &Option<(Arc<Object>, ServeDecision)>, control: &RequestControl) -> Stage {
     match selected {
         _ if control.asks_origin() => Stage::WaitingForOrigin,
@@ -103,7 +108,8 @@ fn joined_from(selected: &Option<(Arc<Object>, ServeDecision)>, control: &Reques
     }
 }
 
-/// Whether a request may be answered with the response to another one that is not there yet.
+/// Returns true if the request may be answered with the response to another request that is in
+/// flight.
 pub(super) fn may_join(request: &Presented) -> bool {
     let (head, control) = (request.head(), request.control());
     head.method() == Method::Get

@@ -1,7 +1,9 @@
-//! The cache: which responses are stored, for how long, and what is under way (RFC 9111).
+//! The cache: stored responses, their lifetimes, and the fetches in flight that requests can join
+//! (RFC 9111).
 //!
-//! Policy and storage only. It knows no socket and no clock, and of a fetch no more than an opaque
-//! value `F` that its owner gave when it began: whoever asks for what is on its way gets that.
+//! The cache is policy and storage only. It knows no socket and no clock. Of a fetch it knows an
+//! opaque value `F`, which the caller passes to [`Cache::begin`] and which [`Lookup::InFlight`]
+//! returns to requests that may join that fetch.
 
 mod in_flight;
 mod key;
@@ -37,61 +39,63 @@ pub use store::shared_content::SharedContent;
 
 use in_flight::InFlightTable;
 use store::Store;
-use store::purge::Range;
+use store::range::Range;
 use store::slice::Slice;
 
-/// The bounds of a cache.
+/// Limits of a cache.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheLimits {
-    /// Bytes for everything: stored, under way, evicted but in use; heads, keys and index too.
+    /// Bytes for everything: stored objects, content in flight, evicted objects that are still in
+    /// use, and their heads, keys and index.
     pub memory: usize,
     /// Bytes of the largest object's content.
     pub object: u64,
-    /// How long a key whose response could not be stored is remembered, so that requests for it
-    /// are not made to wait for each other.
+    /// Lifetime of a hit-for-miss mark. While a key is marked because its response could not be
+    /// stored, its requests are not collapsed.
     pub hit_for_miss: Duration,
-    /// Which entries go first when memory is short.
+    /// Order in which entries are evicted when memory is short.
     pub eviction: Eviction,
-    /// Responses of one URI that `Vary` keeps apart.
+    /// Maximum number of responses of one URI that differ by `Vary`.
     pub variants: usize,
 }
 
-/// Stored responses, and those on their way.
+/// Stored responses and fetches in flight.
 #[derive(Debug)]
 pub struct Cache<F> {
     limits: CacheLimits,
     keys: KeyBuilder,
     store: Store,
     busy: InFlightTable<F>,
-    /// Bytes of content under way that are kept.
+    /// Bytes of content in flight that are retained.
     under_way: usize,
-    /// Bytes that the allocator holds because of it, and nobody uses.
+    /// Bytes that the allocator holds for the cache and that no allocation uses.
     fragmentation: usize,
-    /// Bytes that came since the heap was counted.
+    /// Bytes received or stored since heap usage was last sampled.
     bytes_since_sample: usize,
 }
 
-/// After which part of its memory has come, the heap is to be counted.
+/// Divisor of `memory`: heap usage is sampled again after `memory / 256` bytes were received or
+/// stored.
 const COUNTED: usize = 256;
-/// Which part of its memory the allocator may lose on top of it: any mix that does not change loses
-/// some, and that shall not cost entries.
+/// Divisor of `memory`: allocator fragmentation tolerated beyond `memory` (1/16). A steady workload
+/// fragments a little, and that alone shall evict nothing.
 const SPARE: usize = 16;
 
-/// What a cache holds.
+/// Contents of a cache, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// URIs with something stored.
+    /// URIs for which something is stored.
     pub entries: usize,
-    /// Bytes held, of all kinds.
+    /// Bytes held, of all kinds, with fragmentation.
     pub bytes: usize,
-    /// Those of them that the allocator holds and nobody uses.
+    /// Bytes among them that the allocator holds and no allocation uses.
     pub slack: usize,
-    /// Entries dropped to make room.
+    /// Entries evicted so far for want of memory.
     pub evicted: u64,
 }
 
 impl<F: Copy> Cache<F> {
-    /// An empty cache; one with no memory stores nothing.
+    /// Creates an empty cache. A cache without memory stores nothing.
     #[must_use]
     pub fn new(limits: CacheLimits, keys: KeyBuilder) -> Self {
         let store = Store::new(limits.eviction, limits.variants);
@@ -106,7 +110,7 @@ impl<F: Copy> Cache<F> {
         }
     }
 
-    /// Changes the bounds, and shrinks to them.
+    /// Replaces the limits, and evicts until the contents fit.
     pub fn set_limits(&mut self, limits: CacheLimits) {
         self.limits = limits;
         self.store.set_eviction(limits.eviction);
@@ -114,38 +118,39 @@ impl<F: Copy> Cache<F> {
         self.make_room();
     }
 
-    /// Forgets everything: what is stored, what was learnt, and what is under way, which nobody
-    /// joins any more and which is not stored when it has come.
+    /// Removes all stored responses and all hit-for-miss marks. Fetches in flight become outdated:
+    /// no further request joins them, and their responses are not stored.
     pub fn clear(&mut self) {
         self.store.clear();
         self.busy.mark_range_outdated(&Range::below(String::new()), None);
         self.busy.marks().clear();
     }
 
-    /// Makes keys by other rules from now on. What is stored under keys that are made no more is
-    /// not found, and goes in its time.
+    /// Replaces the rules by which keys are made. Responses under keys that are no longer made are
+    /// not found again, and are evicted in time.
     pub fn set_key_rules(&mut self, rules: KeyRules) {
         self.keys.set_rules(rules);
     }
 
-    /// Reads and compares requests by other rules from now on.
+    /// Replaces the rules by which requests are read and compared. Requests presented before are
+    /// not affected.
     pub fn set_request_rules(&mut self, rules: RequestRules) {
         self.keys.set_request_rules(rules);
     }
 
-    /// Makes keys, and presents requests.
+    /// Returns the builder of keys and of presented requests.
     #[must_use]
     pub const fn keys(&self) -> &KeyBuilder {
         &self.keys
     }
 
-    /// Whether anything can be stored.
+    /// Returns true if the cache has memory to store anything.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.limits.memory > 0
     }
 
-    /// What there is for `request`, whose target URI is `key`.
+    /// Looks up `request`, whose target URI is `key`. The entry that is found counts as used.
     pub fn look_up(&mut self, key: &CacheKey, request: &mut Presented, now: Instant) -> Lookup<F> {
         if let Some(missing) = self.bypass_reason(request) {
             return Lookup::Miss(missing);
@@ -154,7 +159,8 @@ impl<F: Copy> Cache<F> {
         lookup::decide(found, &self.busy, key, request, now)
     }
 
-    /// The same, for somebody who only wants to know: nothing counts as used.
+    /// Looks up `request` like [`look_up`](Self::look_up), without counting anything as used: for
+    /// explanations.
     pub fn peek(&mut self, key: &CacheKey, request: &mut Presented, now: Instant) -> Lookup<F> {
         if let Some(missing) = self.bypass_reason(request) {
             return Lookup::Miss(missing);
@@ -162,29 +168,30 @@ impl<F: Copy> Cache<F> {
         lookup::decide(self.store.peek(key, request), &self.busy, key, request, now)
     }
 
-    /// Responses stored for a URI, those used last first.
+    /// Returns the responses stored for a URI, the most recently used first.
     pub fn stored(&mut self, key: &CacheKey) -> impl Iterator<Item = &Arc<Object>> {
         self.store.variants(key)
     }
 
-    /// Why a request is none for the cache.
+    /// Returns the reason why a request bypasses the cache, if it does.
     fn bypass_reason(&self, request: &Presented) -> Option<MissReason> {
         match request.head().method() {
             _ if !self.is_on() => Some(MissReason::Bypass),
-            // The content may ask for something else than the URI alone does.
+            // Content may select another response than the URI alone does.
             _ if request.head().framing().has_content() => Some(MissReason::Method),
             Method::Get | Method::Head => None,
             _ => Some(MissReason::Method),
         }
     }
 
-    /// Says that a fetch validates a response that is served stale meanwhile.
+    /// Marks the fetch as validating a stored response that is served stale in the meantime.
     pub fn refresh(&mut self, ticket: Ticket) {
         self.busy.refresh(ticket);
     }
 
-    /// Says that `fetch` begins for `request`: others may join it, unless the response to this request
-    /// might be for no other, or lately was.
+    /// Registers `fetch`, which begins for `request`. Other requests may join it, unless its
+    /// response may fit this request alone (conditional requests, `If-Range`) or the key is marked
+    /// hit-for-miss.
     pub fn begin(
         &mut self,
         key: &CacheKey,
@@ -195,7 +202,7 @@ impl<F: Copy> Cache<F> {
         let fields = request.head().fields();
         let offered = self.is_on()
             && lookup::may_join(request)
-            && !fields.has(Name::IfRange) // what is asked for may be all that comes
+            && !fields.has(Name::IfRange) // the response may be the range or the whole
             && !cond::is_conditional(fields)
             && !self.busy.marks().has(key, now);
         let names = self.store.names(key);
@@ -204,32 +211,33 @@ impl<F: Copy> Cache<F> {
         ticket
     }
 
-    /// Says that the request of a fetch is being sent. Who asks from now on may be told of what came
-    /// before.
+    /// Records that the request of a fetch is being sent. Requests that arrive from now on may get
+    /// a response that the origin chose before they arrived.
     pub fn sent(&mut self, ticket: Ticket) {
         self.busy.sent(ticket);
     }
 
-    /// Says by which fields the response of a fetch is selected: requests that do not agree in these
-    /// need not wait for it.
+    /// Records the selecting fields of a fetch's response. Requests with other values in these
+    /// fields do not wait for the fetch.
     pub fn selected(&mut self, ticket: Ticket, selection: &Selection) {
         self.busy.selected(ticket, selection);
     }
 
-    /// Lets no other request join the fetch, which says nothing of others for its key.
+    /// Closes the fetch to further requests. Its key is not marked: other fetches of the key can be
+    /// joined.
     pub fn forbid_joining(&mut self, ticket: Ticket) {
         self.busy.unshare(ticket);
     }
 
-    /// Whether content of this length may be stored as far as the cache is concerned.
+    /// Returns true if content of this length is within the limit for objects.
     #[must_use]
     pub const fn accepts_length(&self, length: u64) -> bool {
         self.is_on() && length <= self.limits.object
     }
 
-    /// Counts `held` bytes of a response on its way that are kept, instead of the `before` that
-    /// were. Whether more may be: not past half of the memory for all that is under way or was
-    /// evicted in use, since neither is freed by evicting more.
+    /// Replaces `before` by `held` in the count of retained bytes of a response in flight. Returns
+    /// true if more may be retained. Content in flight and evicted objects in use together get half
+    /// of the memory at most, because eviction frees neither.
     pub fn account_in_flight(&mut self, before: usize, held: usize) -> bool {
         if before == held {
             return true;
@@ -248,19 +256,20 @@ impl<F: Copy> Cache<F> {
         self.under_way + self.store.detached_bytes()
     }
 
-    /// Ends a fetch whose response cannot be stored, or did not come whole.
+    /// Ends a fetch whose response cannot be stored or is incomplete.
     pub fn abandon(&mut self, ticket: Ticket) {
         self.busy.end(ticket);
     }
 
-    /// Nobody joins the fetch from now on, and for a while nobody waits for another one of its key:
-    /// its response is not for sharing.
+    /// Marks the key hit-for-miss: no further request joins this fetch, and no request is collapsed
+    /// for the key until the mark expires.
     pub fn mark_hit_for_miss(&mut self, ticket: Ticket, now: Instant) {
         self.busy.mark(ticket, now + self.limits.hit_for_miss, now);
         self.make_room();
     }
 
-    /// Ends a fetch with a response to store; returns it, with what was here of it before.
+    /// Ends a fetch and stores its response, unless the fetch is outdated. Returns the object,
+    /// merged with the stored parts of the same representation.
     pub fn complete(&mut self, ticket: Ticket, object: Arc<Object>) -> Arc<Object> {
         let Some((key, false)) = self.busy.end(ticket) else { return object };
         self.busy.marks().remove(&key);
@@ -269,7 +278,8 @@ impl<F: Copy> Cache<F> {
         object
     }
 
-    /// What is not whole takes over what is here of it already, unless it grew too large with that.
+    /// Merges a partial object with the stored parts of the same representation, unless the result
+    /// exceeds the object limit.
     fn combined(&mut self, key: &CacheKey, object: Arc<Object>) -> Arc<Object> {
         if object.content.is_whole() {
             return object;
@@ -280,30 +290,33 @@ impl<F: Copy> Cache<F> {
         combined.map_or(object, Arc::new)
     }
 
-    /// Removes what is stored for a URI, as a successful unsafe request does (RFC 9111 §4.4). What is
-    /// on its way for it is from before that, too: nobody joins it, and it is not stored, unless it
-    /// is the answer to the request itself.
+    /// Removes the responses stored for a URI after a successful unsafe request (RFC 9111 §4.4).
+    /// Returns true if there were any. Fetches in flight for the URI began before the change: no
+    /// request joins them and their responses are not stored, except for the fetch `by` of the
+    /// unsafe request itself.
     pub fn invalidate(&mut self, key: &CacheKey, by: Ticket) -> bool {
         self.busy.outdate(key, Some(by));
         self.store.remove(key)
     }
 
-    /// Begins to purge what is stored, to be gone on with by [`run_slice`](Self::run_slice) until that says
-    /// it is done. A soft purge removes nothing: what it finds is stale from `now` on. What is on its
-    /// way and could be meant is from before the purge: nobody joins it, and it is not stored.
+    /// Starts a purge. The caller repeats [`run_slice`](Self::run_slice) until that returns true. A
+    /// soft purge removes nothing: it makes the responses it finds stale from `now` on. Fetches in
+    /// flight that the purge could concern began before it: no request joins them, and their
+    /// responses are not stored.
     pub fn purge(&mut self, what: &PurgeScope, soft: bool, now: Instant) -> Purge {
         let ranges = what.ranges(&self.keys);
         ranges.iter().for_each(|range| self.busy.mark_range_outdated(range, None));
         Purge::of(ranges, soft.then_some(now), self.store.number())
     }
 
-    /// Goes on with a purge, for no longer than nobody notices; whether it is done.
+    /// Runs one bounded slice of a purge. Returns true when the purge is complete.
     pub fn run_slice(&mut self, purge: &mut Purge) -> bool {
-        purge.run_slice(&mut self.store, &mut Slice::default())
+        self.store.run_purge(purge, &mut Slice::default())
     }
 
-    /// Removes all of these groups of the origin `root`, for a successful unsafe request
-    /// (RFC 9875 §3). What is on its way from there may be of any group.
+    /// Invalidates these groups of the origin `root` after a successful unsafe request (RFC 9875
+    /// §3). The response of any fetch in flight from that origin may belong to one of the groups,
+    /// so all but the fetch `by` become outdated.
     pub fn invalidate_groups(&mut self, root: &str, groups: &[Tag], by: Ticket) {
         if groups.is_empty() {
             return;
@@ -314,61 +327,63 @@ impl<F: Copy> Cache<F> {
         groups.iter().for_each(|group| self.store.invalidate_group(&root, group));
     }
 
-    /// Goes on with what was put off, so that no turn takes long: removes what was invalidated, evicts
-    /// what is too much, and puts entries into another order.
+    /// Runs one bounded slice of the deferred work, so that no turn takes long: removes invalidated
+    /// responses, evicts down to the memory limit, and moves entries to another eviction order.
     pub fn run_deferred(&mut self) {
         self.make_room();
         self.store.run_slice();
     }
 
-    /// Returns true if [`run_deferred`](Self::run_deferred) has something to do.
+    /// Returns true if [`run_deferred`](Self::run_deferred) has work to do.
     #[must_use]
     pub fn has_work(&self) -> bool {
         self.store.has_work()
     }
 
-    /// The stored response that `request` selects, fresh or not, unless it was purged. It counts as
-    /// used.
+    /// Returns the stored response that `request` selects, fresh or stale, unless a soft purge
+    /// outdated it. Counts as a use.
     pub fn stored_for(&mut self, key: &CacheKey, request: &mut Presented) -> Option<Arc<Object>> {
         self.store.find(key, request).selected.filter(|object| !object.is_outdated())
     }
 
-    /// What is stored for a URI, selected by whatever requests, that the origin can be asked about
-    /// together: several whole responses, told apart by their entity tags. It does not count as used.
+    /// Returns the responses stored for a URI that one conditional request can validate together:
+    /// several complete responses that their entity tags distinguish, whatever requests selected
+    /// them. Does not count as a use.
     #[must_use]
     pub fn validation_candidates(&mut self, key: &CacheKey) -> Vec<Arc<Object>> {
         self.store.validation_candidates(key)
     }
 
-    /// Stores `object` in place of the response that it is a newer version of.
+    /// Stores `object` in place of the response that it updates.
     pub fn update(&mut self, key: &CacheKey, object: &Arc<Object>) {
         self.bytes_since_sample += object.weight();
         self.store.insert(key, Arc::clone(object));
         self.make_room();
     }
 
-    /// Forgets what is stored for a URI: it turned out not to be for everybody, or to be something
-    /// else.
+    /// Removes the responses stored for a URI, because they can no longer be shared, belong to
+    /// another representation, or are in doubt.
     pub fn forget(&mut self, key: &CacheKey) {
         self.store.remove(key);
     }
 
-    /// Drops entries until all is within the room, or the slice is over. Returns true if it is within.
+    /// Evicts until the contents fit, or the slice is used up. Returns true if they fit.
     fn make_room(&mut self) -> bool {
         let others = self.under_way + self.busy.weight();
         let room = self.room();
         self.store.shrink_to(room.saturating_sub(others)) && others <= room
     }
 
-    /// How much it may use: less than its memory, if the allocator loses much of that.
+    /// Returns the bytes that may be used: `memory`, less the fragmentation beyond what is
+    /// tolerated.
     const fn room(&self) -> usize {
         let lost = self.fragmentation.saturating_sub(self.limits.memory / SPARE);
         self.limits.memory.saturating_sub(lost)
     }
 
-    /// Says that of the whole heap so many bytes are used, and so many held for that. Of what lies
-    /// between, the cache answers for the part that it has of what is used. Each time no more leaves than
-    /// is too much, until pages come free.
+    /// Records heap usage. The cache is charged its share of the fragmentation (`held - used`), in
+    /// proportion to its share of `used`, and evicts until it fits. One call evicts no more than
+    /// the current excess; fragmentation shrinks only once whole pages are free.
     pub fn set_heap_usage(&mut self, used: usize, held: usize) {
         let slack = held.saturating_sub(used) as u128;
         let ours = slack * self.bytes().min(used) as u128 / used.max(1) as u128;
@@ -377,13 +392,14 @@ impl<F: Copy> Cache<F> {
         self.make_room();
     }
 
-    /// Whether so much has come that the heap is to be counted.
+    /// Returns true if enough bytes were received or stored that heap usage should be sampled
+    /// again.
     #[must_use]
     pub const fn wants_heap_sample(&self) -> bool {
         self.bytes_since_sample > self.limits.memory / COUNTED
     }
 
-    /// What it holds.
+    /// Returns the current contents in numbers.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         CacheStats {
@@ -398,24 +414,27 @@ impl<F: Copy> Cache<F> {
         self.store.bytes() + self.under_way + self.busy.weight()
     }
 
-    /// Bytes of responses on their way that are kept.
+    /// Returns the retained bytes of responses in flight.
     #[must_use]
     pub const fn under_way(&self) -> usize {
         self.under_way
     }
 
-    /// How many fetches are under way.
+    /// Returns the number of fetches in flight.
     #[must_use]
     pub fn busy(&self) -> usize {
         self.busy.len()
     }
 
-    /// Panics if its books do not agree.
+    /// Panics if the books of the cache do not agree with a recount.
     pub fn check(&self) {
         self.store.check();
         self.busy.check();
         let stats = self.stats();
         let shrinks = stats.entries == 0 || self.store.is_behind();
-        assert!(self.bytes() <= self.limits.memory || shrinks, "within its bytes");
+        assert!(
+            self.bytes() <= self.limits.memory || shrinks,
+            "bytes held are within the memory limit"
+        );
     }
 }

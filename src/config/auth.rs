@@ -1,4 +1,4 @@
-//! Options about users, and the rules that follow from them.
+//! Options about users, and the authentication rules made from them.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use super::protect::Protect;
 use super::schemes::Schemes;
 use super::{auth_warnings, files};
 
-/// Everything that was said about users.
+/// Options about users.
 #[derive(Clone, Debug)]
 pub struct AuthOptions {
-    /// Files of users.
+    /// User files.
     pub files: Vec<String>,
-    /// The schemes that are offered; all that the files serve, if it was not said.
+    /// Schemes to offer; `None` means all that the files support.
     pub schemes: Option<Schemes>,
-    /// What is protected.
+    /// Realm of the protection space.
     pub realm: Realm,
     /// Paths with users of their own.
     pub protect: Vec<Protect>,
-    /// Whether users' names can be hidden.
+    /// True if Digest clients may hide user names.
     pub userhash: bool,
-    /// How long a nonce is good.
+    /// Lifetime of a Digest nonce.
     pub nonce_lifetime: Duration,
-    /// How often a client may be wrong.
+    /// Failures after which a client is refused for a time.
     pub ban: FailureLimit,
 }
 
@@ -44,18 +44,18 @@ impl Default for AuthOptions {
 }
 
 impl AuthOptions {
-    /// The rules for users, who are read from their files; none if nothing is protected.
+    /// Reads the user files and returns the authentication rules; `None` if nothing is protected.
     ///
     /// # Errors
-    /// What is wrong in a file, or does not go together, and what to do about it.
+    /// A message that says what is wrong in a file or which options conflict, and what to do.
     pub(super) fn rules(&self, side: Side) -> Result<Option<AuthRules>, String> {
         if side == Side::Proxy && !self.protect.is_empty() {
-            return Err("--protect is for paths of one origin; add --to URL".into());
+            return Err("--protect is for the paths of one origin; add --to URL".into());
         }
         let places = self.places();
         if places.is_empty() {
             return match self.schemes {
-                Some(_) => Err("--auth says how, but not who; add --users FILE".into()),
+                Some(_) => Err("--auth has no users to apply to; add --users FILE".into()),
                 None => Ok(None),
             };
         }
@@ -68,7 +68,8 @@ impl AuthOptions {
         Ok(Some(AuthRules { spaces: spaces.collect::<Result<_, _>>()?, ban: self.ban }))
     }
 
-    /// Everything, if there are users for that, and the paths with users of their own.
+    /// Returns the protected paths: all paths if there are users for them, and the paths with users
+    /// of their own.
     fn places(&self) -> Vec<Protect> {
         let everything = Protect::new(PathPrefix::everything());
         let everything = (!self.files.is_empty()).then_some(everything);
@@ -79,7 +80,9 @@ impl AuthOptions {
         let path = place.path.clone();
         let files = if place.files.is_empty() { &self.files } else { &place.files };
         if files.is_empty() {
-            return Err(format!("{path} is protected for nobody; add users=FILE, or --users FILE"));
+            return Err(format!(
+                "{path} is protected, but has no users; add users=FILE, or --users FILE"
+            ));
         }
         let users = read(files)?;
         let asked_for = place.schemes.or(self.schemes);
@@ -97,7 +100,7 @@ impl AuthOptions {
         check(&space, files, asked_for).map(|()| space)
     }
 
-    /// What operators should know of `rules` that follow from this, a line each.
+    /// Returns warnings for the operator about the consequences of `rules`, a line each.
     #[must_use]
     pub fn warnings(&self, rules: Option<&AuthRules>, listeners: &[SocketAddr]) -> Vec<String> {
         let spaces = rules.map(|rules| rules.spaces.as_slice()).unwrap_or_default();
@@ -105,7 +108,8 @@ impl AuthOptions {
         self.warning(listeners).into_iter().chain(of_users).collect()
     }
 
-    /// Basic sends the password, and nothing on the way hides it.
+    /// Returns a warning if Basic is offered on a listener that other machines reach: without TLS,
+    /// every host on the path can read the password.
     fn warning(&self, listeners: &[SocketAddr]) -> Option<String> {
         let offers_basic =
             |place: &Protect| place.schemes.or(self.schemes).unwrap_or(Schemes::ALL).basic;
@@ -113,14 +117,15 @@ impl AuthOptions {
         let beyond = listeners.iter().find(|address| !address.ip().is_loopback());
         beyond.filter(|_| basic).map(|address| {
             format!(
-                "warning: Basic sends passwords in the clear to {address}, which other machines \
-                 reach; --auth digest does not"
+                "warning: Basic sends passwords unencrypted to {address}, which other machines \
+                 can reach; --auth digest does not"
             )
         })
     }
 }
 
-/// Whoever was asked for and cannot be served would be locked out silently.
+/// Checks that the schemes requested can be offered and that some user can be authenticated; such
+/// users would be locked out silently.
 fn check(space: &ProtectionSpace, files: &[String], asked: Option<Schemes>) -> Result<(), String> {
     let (files, realm, served) = (files.join(", "), &space.settings.realm, space.schemes());
     if asked.is_some_and(|schemes| schemes.digest) && !served.contains(&"Digest") {
@@ -133,7 +138,7 @@ fn check(space: &ProtectionSpace, files: &[String], asked: Option<Schemes>) -> R
         ));
     }
     if served.is_empty() {
-        return Err(format!("nobody in {files} can be recognized in the realm '{realm}'"));
+        return Err(format!("no user in {files} can be authenticated in the realm '{realm}'"));
     }
     Ok(())
 }
@@ -152,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schemes_without_users_are_refused() {
+    fn schemes_without_users_are_rejected() {
         let mut options = AuthOptions::default();
         assert!(options.rules(Side::Proxy).unwrap().is_none());
         options.schemes = Some("basic".parse().unwrap());
@@ -161,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_protected_has_users_and_one_origin() {
+    fn protected_paths_need_users_and_one_origin() {
         let protect = |texts: &[&str]| AuthOptions {
             protect: texts.iter().map(|text| text.parse().unwrap()).collect(),
             ..AuthOptions::default()
         };
         let refused = |texts: &[&str]| protect(texts).rules(Side::Origin).unwrap_err();
-        assert!(refused(&["/a"]).contains("/a is protected for nobody"));
+        assert!(refused(&["/a"]).contains("/a is protected, but has no users"));
         assert!(refused(&["/a users=x", "/A/ users=y"]).contains("/A/ is protected twice"));
         let forward = protect(&["/a users=x"]).rules(Side::Proxy).unwrap_err();
         assert!(forward.contains("--to"), "{forward}");
@@ -176,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn basic_beyond_this_machine_is_warned_of() {
+    fn basic_on_a_reachable_listener_causes_a_warning() {
         let listeners = |text: &str| vec![text.parse::<SocketAddr>().unwrap()];
         let mut options = AuthOptions { files: vec!["u".into()], ..AuthOptions::default() };
         assert!(options.warning(&listeners("192.0.2.1:80")).is_some());

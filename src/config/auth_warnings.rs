@@ -1,14 +1,15 @@
-//! Users whom what is offered leaves out. Who asks is not known before a challenge is made, so clients
-//! are offered the same for all: operators have to be told.
+//! Warnings about users who cannot answer the challenges that are offered. The user is not known
+//! before a challenge is made, so all clients are offered the same, and the operator has to be
+//! told.
 
 use crate::auth::digest::Algorithm;
 use crate::auth::{AuthSettings, Realm};
 use crate::proxy::ProtectionSpace;
 
-/// Users named in one line.
+/// Most users named in one line.
 const NAMED: usize = 5;
 
-/// Lines that name those who cannot answer what is offered to all, and say what to do.
+/// Returns warnings that name the users who cannot answer the challenges, and say what to do.
 pub(super) fn warnings(space: &ProtectionSpace) -> Vec<String> {
     let (path, users) = (&space.path, space.accounts.users());
     let AuthSettings { basic, digest, realm, .. } = &space.settings;
@@ -38,7 +39,8 @@ pub(super) fn warnings(space: &ProtectionSpace) -> Vec<String> {
     lines.into_iter().map(|line| format!("warning: {place}{line}")).collect()
 }
 
-/// Who lacks what, if there are lines for Digest, but no algorithm for which all its users have one.
+/// Returns the users without an entry for each algorithm, if there are Digest entries but no
+/// algorithm for which every Digest user has one.
 pub(super) fn nothing_for_all(space: &ProtectionSpace) -> Option<String> {
     let (users, realm) = (space.accounts.users(), &space.settings.realm);
     if users.without_digest(realm).count() == users.len() || !users.algorithms(realm).is_empty() {
@@ -59,7 +61,7 @@ fn add_digest(realm: &Realm) -> String {
     }
 }
 
-/// Some of `names`, and that they have; nothing if there are none.
+/// Returns the first of `names` and the verb for them; `None` if there are no names.
 fn named<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     let names: Vec<&str> = names.collect();
     let shown = names[..names.len().min(NAMED)].join(", ");
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_answer_what_is_offered_is_named() {
+    fn users_who_cannot_answer_are_named() {
         let all = ["jürgen:HASH", "alice:tidegate:MD5", "alice:tidegate:SHA256"];
         assert_eq!(
             warned(&all, true, true, "/"),
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_users_some_are_named() {
+    fn only_the_first_of_many_users_are_named() {
         let many: Vec<String> = (0..7).map(|i| format!("u{i}:HASH")).collect();
         let mut lines: Vec<&str> = many.iter().map(String::as_str).collect();
         lines.push("alice:tidegate:MD5");
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_suit_all_is_not_offered_and_said() {
+    fn missing_common_algorithm_causes_a_warning() {
         let warned = warned(&["a:tidegate:MD5", "b:tidegate:SHA256", "c:HASH"], true, true, "/");
         assert_eq!(
             warned,

@@ -1,4 +1,4 @@
-//! What another configuration would change.
+//! Differences between two configurations.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,27 +8,27 @@ use crate::work::{self, LOOK_UP};
 use super::options::Options;
 use super::table::OPTIONS;
 
-/// An option or limit that has another value in another configuration.
+/// Option or limit whose value differs in another configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Its name.
+    /// Name of the option or limit.
     pub name: &'static str,
-    /// What becomes of it.
+    /// Difference of the values.
     pub what: ChangeKind,
-    /// Whether a running proxy goes on with the old value.
+    /// True if a running proxy keeps the old value until it is restarted.
     pub takes_restart: bool,
 }
 
-/// What becomes of a value.
+/// Difference between two values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It is replaced; an empty one means none.
+    /// The old value is replaced by the new one; an empty text means none.
     Replaced(String, String),
-    /// One of several is new.
+    /// A value of a list is new.
     Added(String),
-    /// One of several is gone.
+    /// A value of a list is removed.
     Removed(String),
-    /// They are the same in another order.
+    /// The list has the same values in another order.
     Reordered,
 }
 
@@ -47,7 +47,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// An option or limit that is what it was when the process was started.
+/// Option or limit that is fixed when the process starts.
 struct Fixed {
     name: &'static str,
     keep: fn(&mut Options, &Options),
@@ -57,7 +57,7 @@ const fn fixed(name: &'static str, keep: fn(&mut Options, &Options)) -> Fixed {
     Fixed { name, keep }
 }
 
-/// All of them: what is opened or started once.
+/// All options and limits that are fixed, because they are opened or started once.
 const FIXED: &[Fixed] = &[
     fixed("listen", |new, old| new.listen.clone_from(&old.listen)),
     fixed("control", |new, old| new.control.clone_from(&old.control)),
@@ -77,7 +77,7 @@ const FIXED: &[Fixed] = &[
 ];
 
 impl Options {
-    /// What would change if `new` took the place of these, in the order of the tables.
+    /// Returns the changes from these options to `new`, in the order of the tables.
     #[must_use]
     pub fn changes(&self, new: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -99,7 +99,7 @@ impl Options {
         changes
     }
 
-    /// Takes from `old` what takes a restart to change.
+    /// Copies from `old` all values that only a restart can change.
     pub fn keep_fixed(&mut self, old: &Self) {
         FIXED.iter().for_each(|fixed| (fixed.keep)(self, old));
     }
@@ -109,7 +109,7 @@ fn change(name: &'static str, what: ChangeKind) -> Change {
     Change { name, what, takes_restart: takes_restart(name) }
 }
 
-/// Whether the option or limit of that name is what it was when the process was started.
+/// Returns true if the option or limit of this name is fixed when the process starts.
 #[must_use]
 pub fn takes_restart(name: &str) -> bool {
     FIXED.iter().any(|fixed| fixed.name == name)
@@ -125,7 +125,8 @@ fn of_many(old: &[String], new: &[String]) -> Vec<ChangeKind> {
     if changes.is_empty() && old != new { vec![ChangeKind::Reordered] } else { changes }
 }
 
-/// The values of `list` beyond those that `others` has, in their order: lists may be long.
+/// Returns the values of `list` that `others` lacks, in their order. Takes linear time, because
+/// lists may be long.
 fn without(list: &[String], others: &[String]) -> impl Iterator<Item = String> {
     let mut left: HashMap<&str, usize> = HashMap::new();
     for other in others {
@@ -161,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_no_change() {
+    fn equal_values_are_no_change() {
         assert_eq!(changes("", ""), Vec::<String>::new());
         assert_eq!(changes("", "listen = '127.0.0.1:3128'"), Vec::<String>::new());
         assert_eq!(changes("idle-timeout = '60s'", "idle-timeout = '1m'"), Vec::<String>::new());
     }
 
     #[test]
-    fn each_change_is_a_line() {
+    fn each_change_is_one_line() {
         let old = "allow-client = ['192.0.2.1', '192.0.2.2']\nfreshness = ['a min=1s', 'b min=1s']\n\
                    via = 'edge'\nlisten = '127.0.0.1:1'";
         let new = "allow-client = ['192.0.2.2', '192.0.2.3']\nfreshness = ['b min=1s', 'a min=1s']\n\
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_a_restart_is_an_option_or_limit_and_is_kept() {
+    fn fixed_options_and_limits_are_kept() {
         let old = options("");
         let mut new = options(
             "listen = '127.0.0.1:1'\ncontrol = 'off'\nadmin = '127.0.0.1:2'\nvia = 'x'\n\

@@ -1,24 +1,24 @@
-//! Errors in a configuration file, shown with the line, a caret and what might have been meant.
+//! Errors in a configuration file, shown with the line, a caret and a suggestion.
 
 use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-/// Something wrong in a configuration file.
+/// Error in a configuration file.
 #[derive(Clone, Debug)]
 pub struct ConfigError {
-    /// The file's name.
+    /// Name of the file.
     pub file: String,
-    /// Its content, or the part of it that matters.
+    /// Content of the file, or the part that matters.
     pub text: String,
-    /// The number of the first line of that, from 1.
+    /// Number of the first line of `text`, counted from 1.
     pub first_line: usize,
-    /// Where in it.
+    /// Range of the wrong part, in bytes of `text`.
     pub span: Range<usize>,
-    /// What is wrong.
+    /// Description of the error.
     pub message: String,
-    /// What might help.
+    /// Suggestion, if there is one.
     pub help: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The configuration file: TOML with the options' names, and a table of limits.
+//! Configuration file: TOML with the names of options, and a table of limits.
 
 use std::ops::Range;
 
@@ -11,10 +11,10 @@ use super::options::Options;
 use super::protect::Protect;
 use super::table::{OPTIONS, OptionSpec};
 
-/// Reads what `text`, the content of the file called `name`, says into `options`.
+/// Reads `text`, the content of the file `name`, into `options`.
 ///
 /// # Errors
-/// The first thing that is wrong, with its place.
+/// The first error, with its place.
 pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), ConfigError> {
     let error = |span: Range<usize>, message: String, help: Option<String>| ConfigError {
         file: name.to_owned(),
@@ -61,7 +61,7 @@ pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), Co
             continue;
         }
         if key == "limits" {
-            let help = "limits stand below a line [limits], each as name = value";
+            let help = "write limits below a line [limits], each as name = value";
             let message = "expected a table of limits".to_owned();
             return Err(error(value.span(), message, Some(help.into())));
         }
@@ -92,11 +92,11 @@ pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), Co
     Ok(())
 }
 
-/// Reads a table [[protect]], which stands at `place`.
+/// Reads a table `[[protect]]`, which stands at `place`.
 fn protect(table: &DeTable<'_>, place: Range<usize>) -> Result<Protect, Wrong> {
     let Some((_, path)) = table.iter().find(|(key, _)| key.get_ref() == "path") else {
-        let help = "say where: path = '/admin'".to_owned();
-        return Err((place, "it has no path".into(), Some(help)));
+        let help = "add one, such as path = '/admin'".to_owned();
+        return Err((place, "[[protect]] has no path".into(), Some(help)));
     };
     let text = scalar(path.get_ref()).unwrap_or_default();
     let mut protect = Protect::new(text.parse().map_err(|message| (path.span(), message, None))?);
@@ -104,7 +104,7 @@ fn protect(table: &DeTable<'_>, place: Range<usize>) -> Result<Protect, Wrong> {
         let name = key.get_ref().as_ref();
         if !Protect::NAMES.contains(&name) {
             let known = [&["path"], Protect::NAMES].concat();
-            let message = format!("a path has no '{name}'");
+            let message = format!("[[protect]] has no key '{name}'");
             return Err((key.span(), message, suggestion(name, &known)));
         }
         let values = match value.get_ref() {
@@ -120,10 +120,10 @@ fn protect(table: &DeTable<'_>, place: Range<usize>) -> Result<Protect, Wrong> {
     Ok(protect)
 }
 
-/// Where something is wrong, what, and what might help.
+/// Place and description of an error, with a suggestion if there is one.
 type Wrong = (Range<usize>, String, Option<String>);
 
-/// A value as it would stand on the command line.
+/// Returns a value as the command line would spell it.
 fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.as_ref().to_owned()),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_says_what_the_command_line_could() {
+    fn file_sets_the_same_options_as_the_command_line() {
         let options = read(
             "listen = ['127.0.0.1:1', '[::1]:2']\ncache-memory = \"1GiB\"\nmax-clients = 7\n\
              allow-client = '192.0.2.0/24'\n[limits]\nidle-timeout = '5s'\nfields = 64\n",
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_can_be_read() {
+    fn printed_configuration_can_be_read() {
         let before = read(
             "to = 'http://h.test'\nvia = 'x'\n[limits]\nupload = '1MiB'\n\
              [[protect]]\npath = '/admin'\nusers = ['a', 'b']\nrealm = 'the staff'\n\
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_shown_with_its_place_and_a_guess() {
+    fn unknown_keys_are_shown_with_place_and_suggestion() {
         let error = read("listen = '127.0.0.1:1'\ncache-memroy = '1GiB'\n").unwrap_err();
         assert!(error.contains("t.toml:2:1"), "{error}");
         assert!(error.contains("^^^^^^^^^^^^"), "{error}");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_shown_with_its_place() {
+    fn invalid_values_are_shown_with_their_place() {
         for (text, expected) in [
             ("cache-memory = 'lots'", "t.toml:1:16"),
             ("listen = ['127.0.0.1:1', 'here']", "t.toml:1:26"),

@@ -7,25 +7,25 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// Opens a file to read it. Pipes and devices are refused: one might never be written, or never end,
-/// and all of them are read again on reload.
+/// Opens a file for reading. Pipes and devices are rejected: a pipe might never be written, a
+/// device might never end, and all files are read again on reload.
 ///
 /// # Errors
-/// As `open(2)`, or if it is no regular file.
+/// Those of `open(2)`, or an error if the file is not a regular one.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if file.metadata()?.is_file() {
         return Ok(file);
     }
-    let message = "this is no regular file; it has to be one, as it is read again on reload";
+    let message = "not a regular file; it must be one, because it is read again on reload";
     Err(io::Error::other(message))
 }
 
-/// All that a file holds, wiped when it is dropped: hashes that serve instead of passwords. No copy is
-/// left where it has grown.
+/// Returns the content of a file that holds password hashes, or other equivalents of passwords. The
+/// content is wiped on drop, and no copy is left behind if the buffer has to grow.
 ///
 /// # Errors
-/// As [`read`].
+/// Those of [`read`].
 pub fn read_secret(path: impl AsRef<Path>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = open(path.as_ref())?;
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
@@ -46,10 +46,10 @@ pub fn read_secret(path: impl AsRef<Path>) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(content)
 }
 
-/// All that a file holds.
+/// Returns the content of a file.
 ///
 /// # Errors
-/// As `open(2)` and `read(2)`; what is no regular file is refused.
+/// Those of `open(2)` and `read(2)`, or an error if the file is not a regular one.
 pub fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     open(path.as_ref())?.read_to_end(&mut content)?;
@@ -61,14 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_read_whole_whatever_the_size_that_the_file_claims() {
+    fn secrets_are_read_whole_whatever_the_reported_size() {
         assert_eq!(*read_secret("/etc/passwd").unwrap(), read("/etc/passwd").unwrap());
         let grown = read_secret("/proc/self/maps").unwrap(); // claims to be empty
         assert!(grown.ends_with(b"\n") && grown.len() > 100);
     }
 
     #[test]
-    fn what_might_never_end_is_not_waited_for() {
+    fn devices_and_pipes_are_rejected() {
         for path in ["/dev/zero", "/", "/proc/self/fd/0/none"] {
             assert!(read(path).is_err(), "{path}");
         }

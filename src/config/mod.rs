@@ -1,4 +1,4 @@
-//! What can be configured: one table of options, read from the command line and from a file alike.
+//! Configuration: one table of options, which both the command line and the file use.
 
 mod auth;
 mod auth_warnings;

@@ -1,4 +1,4 @@
-//! A name server, as options have it.
+//! Addresses of name servers, as options spell them.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -6,18 +6,18 @@ use crate::dns::PORT;
 
 const EXPECTED: &str = "is not ADDR or ADDR:PORT, such as 127.0.0.1 or [::1]:5353";
 
-/// Reads `ADDR` or `ADDR:PORT`. An IPv6 address with a port stands in brackets, and so does one that
-/// could be taken for that: `::1:53`.
+/// Parses `ADDR` or `ADDR:PORT`. Brackets are required around an IPv6 address with a port, and
+/// around one that looks as if it had a port: `::1:53`.
 ///
 /// # Errors
-/// What is wrong, and how it is written.
+/// A message that shows how to write the address.
 pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
     if let Some((address, port)) = without_brackets(text) {
         return Err(match text.parse::<Ipv6Addr>() {
             Ok(_) => format!(
-                "'{text}' may be an address, or one with a port; write [{text}] or [{address}]:{port}"
+                "'{text}' may be an address or one with a port; write [{text}] or [{address}]:{port}"
             ),
-            Err(_) => format!("an IPv6 address with a port has brackets: [{address}]:{port}"),
+            Err(_) => format!("an IPv6 address with a port needs brackets: [{address}]:{port}"),
         });
     }
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
@@ -28,14 +28,14 @@ pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
     let server = alone.map(|address| SocketAddr::new(address, PORT)).or_else(|_| text.parse());
     match server {
         Ok(server) if server.port() == 0 => {
-            Err(format!("'{text}' has port 0, where nobody answers; without one, it is {PORT}"))
+            Err(format!("'{text}' has port 0; give the server's port, or leave it out for {PORT}"))
         }
         Ok(server) => Ok(server),
         Err(_) => Err(format!("'{text}' {EXPECTED}")),
     }
 }
 
-/// An IPv6 address followed by what could be a port.
+/// Splits an IPv6 address from what could be a port.
 fn without_brackets(text: &str) -> Option<(Ipv6Addr, &str)> {
     let (address, port) = text.rsplit_once(':')?;
     let is_port = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_stand_alone_or_with_a_port() {
+    fn addresses_may_have_a_port() {
         for (text, server) in [
             ("127.0.0.1", "127.0.0.1:53"),
             ("127.0.0.1:5353", "127.0.0.1:5353"),
@@ -64,15 +64,15 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_either_is_refused_with_both_spellings() {
+    fn ambiguous_addresses_are_rejected_with_both_spellings() {
         let error = name_server("::1:53").unwrap_err();
         assert!(error.ends_with("write [::1:53] or [::1]:53"), "{error}");
         let error = name_server("2001:db8:0:0:0:0:0:1:53").unwrap_err();
-        assert!(error.ends_with("has brackets: [2001:db8::1]:53"), "{error}");
+        assert!(error.ends_with("needs brackets: [2001:db8::1]:53"), "{error}");
     }
 
     #[test]
-    fn other_servers_are_refused() {
+    fn invalid_addresses_are_rejected() {
         for text in ["127.0.0.1:0", "[::1]:0"] {
             assert!(name_server(text).unwrap_err().contains("port 0"), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Everything that can be configured, and what a proxy is made from.
+//! All options, and the settings of a proxy made from them.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,14 +17,14 @@ use super::auth::AuthOptions;
 use super::files;
 use super::rules::RuleOptions;
 
-/// Where the access log goes.
+/// Target of the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
-    /// To standard output.
+    /// Standard output.
     Stdout,
-    /// To a file, appended.
+    /// A file, to which lines are appended.
     File(String),
-    /// Nowhere.
+    /// No access log.
     Off,
 }
 
@@ -38,13 +38,13 @@ impl fmt::Display for LogTarget {
     }
 }
 
-/// Who looks names up.
+/// Resolver of host names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResolverKind {
-    /// The proxy itself, which asks servers on its loop.
+    /// The proxy itself, which queries name servers on its event loop.
     #[default]
     Loop,
-    /// `getaddrinfo(3)`, on threads, by whatever nsswitch.conf(5) says.
+    /// `getaddrinfo(3)` on threads, as configured by nsswitch.conf(5).
     System,
 }
 
@@ -69,84 +69,84 @@ impl fmt::Display for ResolverKind {
     }
 }
 
-/// Where commands for the running proxy are taken.
+/// Place of the control socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ControlTarget {
-    /// In the user's folder for such things, if there is one.
+    /// The user's runtime directory, if there is one.
     #[default]
     Default,
-    /// At a path.
+    /// This path.
     At(PathBuf),
-    /// Nowhere.
+    /// No control socket.
     Off,
 }
 
-/// Everything that was said, and defaults for what was not.
+/// All options, with defaults for those that are not set.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
-    /// The URL of the origin to serve, as it was given, and read.
+    /// URL of the origin to serve, as it was written and parsed.
     pub to: Option<(String, ReverseOrigin)>,
-    /// Bytes for the cache.
+    /// Size of the cache in bytes; `None` means no cache.
     pub cache_memory: Option<Bytes>,
-    /// Bytes of the largest object stored.
+    /// Size of the largest object to store, in bytes.
     pub cache_object_max: Option<Bytes>,
-    /// How long responses are fresh where the origin's word is not enough.
+    /// Rules that adjust how long responses are fresh.
     pub freshness_rules: Vec<FreshnessRule>,
-    /// What of a URL its key in the cache is made of.
+    /// Rules for the parts of a URL that form its cache key.
     pub key_rules: KeyRules,
-    /// Rules by which requests are compared, and which of their directives count.
+    /// Rules by which requests are compared, and for which of their directives count.
     pub request_rules: RequestRules,
     /// True if `max-age` suffices to store a response with `Set-Cookie`.
     pub store_cookies: bool,
-    /// Whether targeted cache control is obeyed; of itself, a reverse proxy does.
+    /// True if targeted cache control is obeyed. By default, only a reverse proxy obeys it.
     pub targeted: Option<bool>,
-    /// Whether `Cache-Status` shows keys.
+    /// True if `Cache-Status` shows cache keys.
     pub status_key: bool,
-    /// Which entries go first when memory is short.
+    /// Order in which entries are evicted when memory is short.
     pub eviction: Eviction,
-    /// Who looks names up.
+    /// Resolver of host names.
     pub resolver: ResolverKind,
-    /// Servers for names, instead of those of resolv.conf.
+    /// Name servers to query instead of those in resolv.conf.
     pub dns_servers: Vec<SocketAddr>,
     /// True if queries spell names in random case.
     pub dns_0x20: bool,
-    /// The file of hosts, if it is not that of the system.
+    /// Hosts file, if it is not the system's.
     pub hosts: Option<PathBuf>,
-    /// What is allowed though special.
+    /// Policy for destinations, with the exceptions for special addresses.
     pub destinations: DestinationPolicy,
-    /// Rules for destinations.
+    /// Access rules for destinations.
     pub rules: RuleOptions,
-    /// Clients beyond this machine.
+    /// Clients on other machines that may use the proxy.
     pub clients: Vec<Cidr>,
-    /// Who has to say who they are.
+    /// Options about users.
     pub auth: AuthOptions,
     /// Clients that may purge.
     pub purgers: Vec<Cidr>,
-    /// Proxies whose word on their clients is taken.
+    /// Proxies in front whose statements about their clients are trusted.
     pub trusted_proxies: Vec<Cidr>,
-    /// Protocols that clients may switch to.
+    /// Protocols that clients may upgrade to.
     pub upgrades: Vec<Protocol>,
-    /// Where the access log goes.
+    /// Target of the access log.
     pub access_log: LogTarget,
-    /// How its lines look.
+    /// Format of the access log.
     pub log_format: LogFormat,
-    /// The name in `Via`.
+    /// Name of the proxy in `Via`.
     pub via: Option<String>,
-    /// Where commands are taken.
+    /// Place of the control socket.
     pub control: ControlTarget,
-    /// Where figures are served.
+    /// Address that serves metrics.
     pub admin: Option<SocketAddr>,
-    /// The user that a process of root becomes, by name or number.
+    /// User that the process becomes after a start by root, by name or number.
     pub user: Option<String>,
-    /// The group, if it is not the user's own.
+    /// Group that the process becomes, if not the groups of the user.
     pub group: Option<String>,
-    /// True if the process gives up what it does not need.
+    /// True if the process drops the access rights that it does not need.
     pub confine: bool,
     /// True if the memory of the process may be dumped, or read by other processes of its user.
     pub core_dumps: bool,
-    /// Every bound and timeout.
+    /// Bounds and timeouts.
     pub limits: Limits,
 }
 
@@ -190,7 +190,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The addresses to listen on; one of IPv4 that is written as one of IPv6 is that of IPv4.
+    /// Returns the addresses to listen on. An IPv4-mapped IPv6 address is returned as IPv4.
     #[must_use]
     pub fn listeners(&self) -> Vec<SocketAddr> {
         if self.listen.is_empty() {
@@ -201,10 +201,11 @@ impl Options {
         self.listen.iter().map(canonical).collect()
     }
 
-    /// What a proxy is made from; users are read from their files. `pseudonym` is the name in `Via` if none was given.
+    /// Returns the settings of a proxy, after reading the user and rule files. `pseudonym` is the
+    /// name in `Via` unless the option is set.
     ///
     /// # Errors
-    /// What does not go together, and what to do about it.
+    /// A message that says which options conflict or which file is invalid, and what to do.
     pub fn settings(&self, pseudonym: &str) -> Result<Settings, String> {
         self.check()?;
         let side = if self.to.is_some() { Side::Origin } else { Side::Proxy };
@@ -237,7 +238,7 @@ impl Options {
         })
     }
 
-    /// What says how names are resolved. A file of hosts that was asked for has to be there.
+    /// Returns the sources for resolving names. A hosts file that the operator names has to exist.
     fn name_sources(&self) -> Result<NameSources, String> {
         let mut sources = NameSources {
             servers: self.dns_servers.clone(),
@@ -245,39 +246,40 @@ impl Options {
             ..Default::default()
         };
         if let Some(path) = &self.hosts {
-            files::open(path)
-                .map_err(|error| format!("cannot read the hosts in {}: {error}", path.display()))?;
+            files::open(path).map_err(|error| {
+                format!("cannot read the hosts file {}: {error}", path.display())
+            })?;
             sources.hosts = NameSource::File(path.clone());
         }
         let unused = self.resolver == ResolverKind::System;
         match (unused, self.dns_servers.is_empty(), &self.hosts) {
-            (true, false, _) => Err("dns-server goes with resolver loop only".into()),
-            (true, _, Some(_)) => Err("hosts goes with resolver loop only".into()),
-            _ if unused && !self.dns_0x20 => Err("dns-0x20 goes with resolver loop only".into()),
+            (true, false, _) => Err("dns-server works with resolver loop only".into()),
+            (true, _, Some(_)) => Err("hosts works with resolver loop only".into()),
+            _ if unused && !self.dns_0x20 => Err("dns-0x20 works with resolver loop only".into()),
             _ => Ok(sources),
         }
     }
 
-    /// What could be dangerous is refused with the reason, not done and warned of.
+    /// Rejects dangerous combinations with the reason, instead of warning about them.
     fn check(&self) -> Result<(), String> {
         self.rules.check(self.to.is_some())?;
         if self.request_rules.ignore_no_cache && self.to.is_none() {
-            return Err("ignore-client-no-cache goes with --to only: what a forward proxy serves \
-                        is not its operator's to keep"
+            return Err("ignore-client-no-cache works with --to only: the content that a forward \
+                        proxy serves does not belong to its operator"
                 .into());
         }
         if !self.trusted_proxies.is_empty() && self.to.is_none() {
             return Err(
-                "trusted-proxy goes with --to only: a forward proxy drops what any client \
-                        says in X-Forwarded-* and Forwarded"
+                "trusted-proxy works with --to only: a forward proxy drops X-Forwarded-* and \
+                        Forwarded from any client"
                     .into(),
             );
         }
         let beyond = self.listeners().into_iter().find(|address| !address.ip().is_loopback());
         if let (None, true, Some(address)) = (&self.to, self.clients.is_empty(), beyond) {
             return Err(format!(
-                "{address} is open to other machines, and no rule says which of them may use this \
-                 forward proxy; add --allow-client CIDR, or listen on 127.0.0.1"
+                "{address} can be reached by other machines, and no option says which of them may \
+                 use this forward proxy; add --allow-client CIDR, or listen on 127.0.0.1"
             ));
         }
         Ok(())
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_reverse_proxy_ignores_what_clients_say_of_validation() {
+    fn only_a_reverse_proxy_may_ignore_client_no_cache() {
         let mut options = Options::default();
         options.request_rules.ignore_no_cache = true;
         assert!(options.settings("p").unwrap_err().contains("--to"));
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn trusted_proxies_of_a_forward_proxy_are_refused() {
+    fn trusted_proxies_of_a_forward_proxy_are_rejected() {
         let mut options = Options {
             trusted_proxies: vec!["192.0.2.0/24".parse().unwrap()],
             ..Options::default()
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forward_proxy_is_not_opened_to_others_by_accident() {
+    fn open_forward_proxy_needs_allowed_clients() {
         let mut options = Options::default();
         assert!(options.settings("p").is_ok());
         options.listen = vec!["0.0.0.0:3128".parse().unwrap()];
@@ -323,6 +325,6 @@ mod tests {
         assert!(options.settings("p").is_ok());
         options.clients.clear();
         options.to = origin();
-        assert!(options.settings("p").is_ok(), "a reverse proxy is for all");
+        assert!(options.settings("p").is_ok(), "a reverse proxy serves all clients");
     }
 }

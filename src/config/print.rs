@@ -1,17 +1,17 @@
-//! Options written back as a configuration file.
+//! Output of options as a configuration file.
 
 use crate::proxy::Limits;
 
 use super::options::Options;
 use super::table::OPTIONS;
 
-/// Whether files have an option in a table of its own, as all limits.
+/// Returns true if files have a table for the option: `[[protect]]`, or `[limits]` for all limits.
 fn has_table(name: &str) -> bool {
     name == "protect" || Limits::NAMES.contains(&name)
 }
 
 impl Options {
-    /// The configuration file that says all of this.
+    /// Returns a configuration file that sets all of these values.
     #[must_use]
     pub fn to_file(&self) -> String {
         let mut out = String::new();

@@ -1,4 +1,4 @@
-//! Paths with users of their own, as they are written: `/admin realm="the staff" users=FILE`.
+//! Paths with users of their own, in option syntax: `/admin realm="the staff" users=FILE`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,33 +7,33 @@ use crate::auth::{PathPrefix, Realm};
 
 use super::schemes::Schemes;
 
-/// A path that is protected; what it does not say is as for the whole.
+/// Protected path. Parts that are `None` or empty are taken from the global options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protect {
-    /// Where.
+    /// Prefix of the protected paths.
     pub path: PathPrefix,
-    /// What it is called.
+    /// Realm of the path.
     pub realm: Option<Realm>,
-    /// Files of users.
+    /// User files of the path.
     pub files: Vec<String>,
-    /// The schemes that are offered.
+    /// Schemes to offer for the path.
     pub schemes: Option<Schemes>,
 }
 
 impl Protect {
-    /// What can be said of a path.
+    /// Names of the parts besides the path.
     pub const NAMES: &'static [&'static str] = &["realm", "users", "auth"];
 
-    /// `path`, as everything else is.
+    /// Returns the path with all parts taken from the global options.
     #[must_use]
     pub const fn new(path: PathPrefix) -> Self {
         Self { path, realm: None, files: Vec::new(), schemes: None }
     }
 
-    /// Sets what is called `name`; a file of users is added to the others.
+    /// Sets the part called `name`. A user file is added to the others.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A message if the part is unknown, given twice or invalid.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         let twice = match name {
             "realm" => self.realm.replace(value.parse()?).is_some(),
@@ -45,10 +45,10 @@ impl Protect {
             }
             _ => return Err(format!("'{name}' is none of {}", Self::NAMES.join(", "))),
         };
-        if twice { Err(format!("'{name}' comes twice")) } else { Ok(()) }
+        if twice { Err(format!("'{name}' is given twice")) } else { Ok(()) }
     }
 
-    /// What it says beside the path, as it could be set.
+    /// Returns the name and value of each part besides the path, as [`set`](Self::set) takes them.
     #[must_use]
     pub fn parts(&self) -> Vec<(&'static str, String)> {
         let realm = self.realm.iter().map(|realm| ("realm", realm.to_string()));
@@ -63,7 +63,7 @@ impl FromStr for Protect {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut words = words(text)?.into_iter();
-        let path = words.next().ok_or("it names no path")?;
+        let path = words.next().ok_or("the path is missing")?;
         let mut protect = Self::new(path.parse()?);
         for word in words {
             let pair = word.split_once('=');
@@ -81,7 +81,7 @@ impl fmt::Display for Protect {
     }
 }
 
-/// A value in quotes, if it is not one word without them.
+/// Value that is quoted unless it is a single word.
 struct Word<'a>(&'a str);
 
 impl fmt::Display for Word<'_> {
@@ -94,8 +94,8 @@ impl fmt::Display for Word<'_> {
     }
 }
 
-/// The words of `text`. Within double quotes white space ends none, and a backslash takes the next
-/// character for itself.
+/// Splits `text` into words. Within double quotes, white space does not end a word, and a backslash
+/// makes the next character literal.
 fn words(text: &str) -> Result<Vec<String>, String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
     let mut chars = text.chars();
@@ -111,7 +111,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
         }
     }
     words.extend(word);
-    if quoted { Err("a quote has no end".into()) } else { Ok(words) }
+    if quoted { Err("a quote is not closed".into()) } else { Ok(words) }
 }
 
 #[cfg(test)]
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn protected_paths_round_trip() {
         for text in [
             "/",
             "/admin/",
@@ -134,18 +134,18 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_says_why() {
+    fn invalid_text_is_rejected_with_the_reason() {
         for (text, why) in [
-            ("", "no path"),
-            ("admin", "is no path"),
+            ("", "the path is missing"),
+            ("admin", "is not a path"),
             ("/a/../b", "in several ways"),
             ("/a b", "not NAME=VALUE"),
             ("/a user=x", "none of realm, users, auth"),
             ("/a users=", "not a file"),
             ("/a realm=x realm=y", "twice"),
-            ("/a realm=\"x", "no end"),
+            ("/a realm=\"x", "not closed"),
             ("/a auth=ntlm", "none of basic, digest"),
-            ("/a realm=a:b", "no realm"),
+            ("/a realm=a:b", "not a realm"),
         ] {
             let error = text.parse::<Protect>().unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

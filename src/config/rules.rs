@@ -1,4 +1,4 @@
-//! Options about rules, and the set that follows from them.
+//! Options about access rules, and the rule set made from them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,38 +8,38 @@ use crate::access::{BadRules, DestinationPolicy, GivenRule, RuleSet, RuleSource,
 use super::diagnose::ConfigError;
 use super::files;
 
-/// Everything that was said about rules.
+/// Options about access rules.
 #[derive(Clone, Debug, Default)]
 pub struct RuleOptions {
-    /// Rules, and files of them, in their order.
+    /// Rules, and files of rules, in their order.
     pub given: Vec<GivenRule>,
-    /// Whether what no rule fits is denied.
+    /// True if requests that no rule matches are denied.
     pub denies: bool,
-    /// Whether denials are only written down.
+    /// True if denials are only logged.
     pub reports: bool,
 }
 
 impl RuleOptions {
-    /// Adds a rule or a file as an option has it.
+    /// Adds a rule or a file of rules, as an option spells it.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A message that says what is wrong with it.
     pub(super) fn add(&mut self, text: &str) -> Result<(), String> {
         self.given.push(text.parse().map_err(|error| format!("in '{text}': {error}"))?);
         Ok(())
     }
 
-    /// The last rule that was added stands on this line of a file.
+    /// Records the file and line of the rule that was added last.
     pub(super) fn place_last(&mut self, file: &str, line: usize) {
         if let (Some(last), Ok(line)) = (self.given.last_mut(), u32::try_from(line)) {
             last.place = Some((RuleSource::File(file.into()), line));
         }
     }
 
-    /// What goes with no rules.
+    /// Checks that the rules suit the kind of proxy.
     ///
     /// # Errors
-    /// What does not, and what to do about it.
+    /// A message that says which option does not, and why.
     pub(super) fn check(&self, reverse: bool) -> Result<(), String> {
         if reverse && (!self.given.is_empty() || self.denies) {
             return Err(
@@ -49,11 +49,12 @@ impl RuleOptions {
         Ok(())
     }
 
-    /// The policy with these rules, whose files are read.
+    /// Reads the rule files and returns the policy with all rules.
     ///
     /// # Errors
-    /// A file that cannot be read, or what is wrong in it and where; a rule about users where nobody is
-    /// asked who they are, or about a listener that is none: it would never fit.
+    /// A message about a file that cannot be read or a line that is invalid. Also about a rule that
+    /// could never match: one that names users without authentication, or a listener that does not
+    /// exist.
     pub(super) fn apply(
         &self,
         policy: &DestinationPolicy,
@@ -66,15 +67,15 @@ impl RuleOptions {
         read_rules(&mut rules, &self.given, &mut read).map_err(shown)?;
         if rules.names_users() && !users {
             return Err(
-                "a rule is about users, but nobody is asked who they are; add --users FILE".into(),
+                "a rule names users, but there is no authentication; add --users FILE".into()
             );
         }
-        // A port that the kernel picks is not known yet.
+        // The port is unknown as long as the kernel is to pick it.
         let known = listeners.iter().all(|listener| listener.port() != 0);
         if let Some(none) = rules.unknown_listener(listeners).filter(|_| known) {
             let listeners: Vec<_> = listeners.iter().map(ToString::to_string).collect();
             return Err(format!(
-                "a rule is about the listener {none}, and there is none; they are {}",
+                "a rule names the listener {none}, which does not exist; listeners are {}",
                 listeners.join(", ")
             ));
         }
@@ -82,7 +83,7 @@ impl RuleOptions {
     }
 }
 
-/// An error with the line it is about.
+/// Returns the message of an error, with the line that it is about.
 fn shown(bad: BadRules) -> String {
     match bad {
         BadRules::Unreadable { .. } | BadRules::TooMany { .. } => bad.to_string(),
@@ -103,10 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn what_would_never_hold_is_refused() {
+    fn rules_that_never_match_are_rejected() {
         assert!(apply(&["allow a.test", "deny *"]).is_ok());
         assert!(apply(&["allow user=ann"]).unwrap_err().contains("--users"));
-        assert!(apply(&["allow pory=1"]).unwrap_err().contains("'pory' is no condition"));
+        assert!(apply(&["allow pory=1"]).unwrap_err().contains("'pory' is not a condition"));
         assert!(apply(&["deny listener=3128", "deny listener=0.0.0.0:3128"]).is_ok());
         for listener in ["3129", "127.0.0.1:3128"] {
             let refused = apply(&[&format!("deny listener=3128,{listener}")]).unwrap_err();
@@ -119,13 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_line_of_a_file_is_shown_with_its_place() {
+    fn invalid_line_of_a_file_is_shown_with_its_place() {
         let shown = shown(BadRules::Line {
             file: "rules.txt".into(),
             line: 2,
             text: "allow a.test pory=443".into(),
             span: 13..21,
-            message: "'pory' is no condition".into(),
+            message: "'pory' is not a condition".into(),
         });
         assert!(shown.contains("rules.txt:2:14"), "{shown}");
         assert!(shown.contains("^^^^^^^^"), "{shown}");

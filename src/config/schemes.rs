@@ -1,9 +1,9 @@
-//! Schemes of authentication that an operator asks for.
+//! Authentication schemes to offer.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Which schemes are offered: `basic`, `digest`, or both, with a comma between.
+/// Schemes to offer, written `basic`, `digest` or `basic,digest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schemes {
     pub(super) basic: bool,

@@ -1,4 +1,4 @@
-//! The table of options. Each row is an option of the command line and a key of the file.
+//! Table of options. Each row is an option of the command line and a key of the file.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -14,29 +14,29 @@ use super::name_server::name_server;
 use super::options::{ControlTarget, LogTarget, Options};
 use super::schemes::Schemes;
 
-/// One option.
+/// Option of the command line and the file.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionSpec {
-    /// Its name: `--name` on the command line, `name` in the file.
+    /// Name: `--name` on the command line, `name` in the file.
     pub name: &'static str,
-    /// Its letter.
+    /// Letter of the short form.
     pub short: Option<char>,
-    /// What its value is called.
+    /// Placeholder of the value in help and messages.
     pub value: &'static str,
-    /// Whether it may be given several times, each adding to the others.
+    /// True if the option may be given several times; each value is added to the others.
     pub many: bool,
-    /// Whether it may stand without a value, which then is `on`.
+    /// True if the option may be given without a value, which means `on`.
     pub flag: bool,
-    /// What it does.
+    /// Help text.
     pub help: &'static str,
-    /// Takes one value.
+    /// Parses and stores one value.
     pub set: fn(&mut Options, &str) -> Result<(), String>,
-    /// Its values, as they could be given; none if there is none by default.
+    /// Returns the values as they could be given; empty if there is no default.
     pub get: fn(&Options) -> Vec<String>,
 }
 
 impl OptionSpec {
-    /// The option called `name`.
+    /// Returns the option called `name`.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         OPTIONS.iter().find(|option| option.name == name)
@@ -53,7 +53,7 @@ const fn one(
     OptionSpec { name, short: None, value, many: false, flag: false, help, set, get }
 }
 
-/// An option that may stand without a value, which then is `on`.
+/// Returns the row of an option that may be given without a value, which means `on`.
 const fn flag(
     name: &'static str,
     help: &'static str,
@@ -67,15 +67,15 @@ const fn many(spec: OptionSpec) -> OptionSpec {
     OptionSpec { many: true, ..spec }
 }
 
-/// All options, in the order in which help shows them.
+/// All options, in the order of `--help`.
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec {
         short: Some('l'),
         ..many(one(
             "listen",
             "ADDR:PORT",
-            "Listen here; [::] is all addresses, also those of IPv4; port 0 picks one [default: \
-             127.0.0.1:3128]",
+            "Address to listen on; [::] means all addresses, also those of IPv4; port 0 means any free \
+             port [default: 127.0.0.1:3128]",
             |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
             |o| texts(&o.listeners()),
         ))
@@ -83,101 +83,103 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "to",
         "URL",
-        "Be a reverse proxy: every listener serves this origin",
+        "Run as a reverse proxy: every listener serves this origin [default: forward proxy]",
         |o, text| ReverseOrigin::parse(text).map(|origin| o.to = Some((text.to_owned(), origin))),
         |o| o.to.iter().map(|(text, _)| text.clone()).collect(),
     ),
     one(
         "cache-memory",
         "SIZE|off",
-        "Memory for the cache, all it holds [default: 256MiB]",
+        "Memory for the cache, including its bookkeeping; off stores nothing [default: 256MiB]",
         |o, text| unit(text).map(|size| o.cache_memory = size),
         |o| vec![o.cache_memory.write()],
     ),
     one(
         "cache-object-max",
         "SIZE",
-        "Largest object stored [default: an eighth of the cache]",
+        "Size of the largest object to store [default: an eighth of the cache]",
         |o, text| unit(text).map(|size| o.cache_object_max = Some(size)),
         |o| o.cache_object_max.iter().map(Unit::write).collect(),
     ),
     one(
         "eviction",
-        "ORDER",
-        "What goes first when memory is short: lru, or gdsf, by use and size [default: gdsf]",
+        "lru|gdsf",
+        "Order of eviction when memory is short: lru, least recently used first; gdsf, by frequency \
+         of use and size [default: gdsf]",
         |o, text| text.parse().map(|eviction| o.eviction = eviction),
         |o| vec![o.eviction.to_string()],
     ),
     many(one(
         "freshness",
         "RULE",
-        "How long responses are fresh: [HOST][/PATH] [status=CODES] [min=TIME] [max=TIME] \
-         [default=TIME]; the first that fits counts, and what an origin forbids stays forbidden",
+        "Rule for how long responses are fresh: [HOST][/PATH] [status=CODES] [min=TIME] [max=TIME] \
+         [default=TIME]; the first rule that matches applies, and none permits what the origin \
+         forbids",
         |o, text| text.parse().map(|rule| o.freshness_rules.push(rule)),
         |o| o.freshness_rules.iter().map(FreshnessRule::to_string).collect(),
     )),
     one(
         "key-drop-query",
         "NAMES",
-        "Query parameters that make no other resource, such as utm_*,fbclid; 'tracking' for those \
-         of well-known trackers",
+        "Query parameters to ignore in the cache key, such as utm_*,fbclid; 'tracking' stands for \
+         those of well-known trackers [default: none]",
         |o, text| text.parse().map(|names| o.key_rules.drop = Some(names)),
         |o| o.key_rules.drop.iter().map(Parameters::to_string).collect(),
     ),
     one(
         "key-keep-query",
         "NAMES",
-        "The only query parameters that do",
+        "Query parameters to keep in the cache key; all others are ignored [default: all]",
         |o, text| text.parse().map(|names| o.key_rules.keep = Some(names)),
         |o| o.key_rules.keep.iter().map(Parameters::to_string).collect(),
     ),
     flag(
         "key-sort-query",
-        "Take queries for the same that differ in the order of their parameters",
+        "Ignore the order of query parameters in the cache key [default: off]",
         |o, text| switch(text).map(|on| o.key_rules.sort = on),
         |o| on_or_off(o.key_rules.sort),
     ),
     one(
         "vary-language",
-        "HOW",
-        "Requests that select a response that varies by Accept-Language: equal, those whose lists \
-         mean the same, or preferred, also those that prefer its Content-Language to all others \
-         [default: equal]",
+        "equal|preferred",
+        "Requests that match a stored response with Vary: Accept-Language: equal, those whose \
+         lists mean the same; preferred, also those that prefer its Content-Language to all \
+         others [default: equal]",
         |o, text| either(text, ["equal", "preferred"]).map(|by| o.request_rules.by_language = by),
         |o| one_of(["equal", "preferred"], o.request_rules.by_language),
     ),
     one(
         "vary-encoding",
-        "HOW",
-        "Requests that select a response that varies by Accept-Encoding: equal, those whose lists \
-         mean the same, or folded, also those that accept fewer codings, its own among them \
+        "equal|folded",
+        "Requests that match a stored response with Vary: Accept-Encoding: equal, those whose \
+         lists mean the same; folded, also those that accept fewer codings, its own among them \
          [default: folded]",
         |o, text| either(text, ["equal", "folded"]).map(|by| o.request_rules.by_coding = by),
         |o| one_of(["equal", "folded"], o.request_rules.by_coding),
     ),
     flag(
         "cache-set-cookie",
-        "Store responses with Set-Cookie that say max-age or Expires, not only those that say \
-         public, s-maxage, or have a targeted field [default: off]",
+        "Store responses with Set-Cookie if they have max-age or Expires, not only if they have \
+         public, s-maxage or a targeted field [default: off]",
         |o, text| switch(text).map(|on| o.store_cookies = on),
         |o| on_or_off(o.store_cookies),
     ),
     flag(
         "ignore-client-no-cache",
-        "Serve what is fresh also to requests that say no-cache, max-age or min-fresh (with \
+        "Serve fresh responses also to requests with no-cache, max-age or min-fresh (only with \
          --to) [default: off]",
         |o, text| switch(text).map(|on| o.request_rules.ignore_no_cache = on),
         |o| on_or_off(o.request_rules.ignore_no_cache),
     ),
     flag(
         "targeted-cache-control",
-        "Obey CDN-Cache-Control and Tidegate-Cache-Control [default: on with --to]",
+        "Obey CDN-Cache-Control and Tidegate-Cache-Control [default: on with --to, else off]",
         |o, text| switch(text).map(|on| o.targeted = Some(on)),
         |o| o.targeted.into_iter().flat_map(on_or_off).collect(),
     ),
     flag(
         "cache-status-key",
-        "Show in Cache-Status by which key a response is stored",
+        "Show the cache key of each response in Cache-Status [default: off]",
         |o, text| switch(text).map(|on| o.status_key = on),
         |o| on_or_off(o.status_key),
     ),
@@ -185,96 +187,99 @@ pub const OPTIONS: &[OptionSpec] = &[
         "allow-destination",
         "RULE",
         "Allow special addresses: a CIDR or address; HOST or *.DOMAIN for its private addresses; \
-         HOST=CIDR while it resolves into that range",
+         HOST=CIDR for its addresses in that range [default: none]",
         |o, text| text.parse().map(|rule| o.destinations.rules.push(rule)),
         |o| o.destinations.rules.iter().map(DestinationRule::to_string).collect(),
     )),
     many(one(
         "rule",
         "RULE|@FILE",
-        "Who may go where: allow|deny|report [DESTINATION|@FILE] [client=…] [user=…] [port=…] …; \
-         the first that fits decides. @FILE has rules, one a line",
+        "Access rule: allow|deny|report [DESTINATION|@FILE] [client=…] [user=…] [port=…] …; the \
+         first rule that matches decides. @FILE is a file of rules, one a line",
         |o, text| o.rules.add(text),
         |o| o.rules.given.iter().map(|given| given.option.to_string()).collect(),
     )),
     one(
         "rule-default",
         "allow|deny",
-        "What becomes of requests that no rule fits [default: allow]",
+        "Action for requests that no rule matches [default: allow]",
         |o, text| either(text, ["allow", "deny"]).map(|denies| o.rules.denies = denies),
         |o| one_of(["allow", "deny"], o.rules.denies),
     ),
     flag(
         "rule-report",
-        "Let pass what rules deny, and say so in the log",
+        "Let requests pass that rules deny, and log the denial only [default: off]",
         |o, text| switch(text).map(|on| o.rules.reports = on),
         |o| on_or_off(o.rules.reports),
     ),
     one(
         "allow-port",
         "LIST",
-        "Ports that requests may go to [default: 80,443,1025-65535]",
+        "Destination ports allowed for requests [default: 80,443,1025-65535]",
         |o, text| text.parse().map(|ports| o.destinations.ports = ports),
         |o| vec![o.destinations.ports.to_string()],
     ),
     one(
         "allow-connect-port",
         "LIST",
-        "Ports that CONNECT may go to [default: 80,443]",
+        "Destination ports allowed for CONNECT [default: 80,443]",
         |o, text| text.parse().map(|ports| o.destinations.connect_ports = ports),
         |o| vec![o.destinations.connect_ports.to_string()],
     ),
     many(one(
         "allow-client",
         "CIDR",
-        "Clients that may use the proxy, beside this machine [default: none; with --to, all]",
+        "Clients that may use the proxy, besides this machine [default: none; with --to, all]",
         |o, text| push(&mut o.clients, text, "a CIDR or address"),
         |o| texts(&o.clients),
     )),
     many(one(
         "users",
         "FILE",
-        "Serve only users in this file, made with 'htpasswd' or 'htdigest'; read again on reload",
+        "Serve only the users in this file, made with 'htpasswd' or 'htdigest'; it is read again on \
+         reload [default: no authentication]",
         |o, text| push(&mut o.auth.files, text, "a file"),
         |o| texts(&o.auth.files),
     )),
     one(
         "auth",
         "SCHEMES",
-        "How users may say who they are: basic, digest or basic,digest [default: what their files \
-         serve]",
+        "Authentication schemes to offer: basic, digest or basic,digest [default: those that the \
+         user files support]",
         |o, text| text.parse().map(|schemes| o.auth.schemes = Some(schemes)),
         |o| o.auth.schemes.iter().map(Schemes::to_string).collect(),
     ),
     one(
         "realm",
         "TEXT",
-        "What users see that their password is for; lines of 'htdigest' name it [default: tidegate]",
+        "Realm that browsers show when they ask for the password; 'htdigest' writes it into its \
+         lines [default: tidegate]",
         |o, text| text.parse().map(|realm| o.auth.realm = realm),
         |o| vec![o.auth.realm.to_string()],
     ),
     many(one(
         "protect",
         "RULE",
-        "Serve a path to users of its own only (with --to): PATH [realm=TEXT] [users=FILE] \
-         [auth=SCHEMES]; the longest path counts, and what a rule does not say is as for the whole",
+        "Serve a path only to its own users (only with --to): PATH [realm=TEXT] [users=FILE] \
+         [auth=SCHEMES]; the longest path that matches applies, and --realm, --users and --auth \
+         apply to what the rule leaves out",
         |o, text| text.parse().map(|rule| o.auth.protect.push(rule)),
         |o| texts(&o.auth.protect),
     )),
     flag(
         "userhash",
-        "Let clients of Digest hide users' names (RFC 7616) [default: off]",
+        "Let Digest clients hash user names (RFC 7616 §3.4.4) [default: off]",
         |o, text| switch(text).map(|on| o.auth.userhash = on),
         |o| on_or_off(o.auth.userhash),
     ),
     one(
         "nonce-lifetime",
         "TIME",
-        "How long a challenge of Digest can be answered [default: 5m]",
+        "Time for which the nonce of a Digest challenge is valid [default: 5m]",
         |o, text| {
             let lifetime: Duration = unit(text)?;
             if lifetime.is_zero() {
-                return Err("with no time at all, no answer could come in time".into());
+                return Err("the nonce would expire at once; give more than 0s".into());
             }
             o.auth.nonce_lifetime = lifetime;
             Ok(())
@@ -284,35 +289,37 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "auth-ban",
         "N/TIME|off",
-        "A client that was wrong N times within a time is not heard for as long [default: 20/1m]",
+        "Refuse a client for TIME after N failed authentications within TIME [default: 20/1m]",
         |o, text| text.parse().map(|ban| o.auth.ban = ban),
         |o| vec![o.auth.ban.to_string()],
     ),
     many(one(
         "allow-purge",
         "CIDR",
-        "Clients for which the method PURGE removes a URL from the cache [default: none]",
+        "Clients that may remove a URL from the cache with the method PURGE [default: none]",
         |o, text| push(&mut o.purgers, text, "a CIDR or address"),
         |o| texts(&o.purgers),
     )),
     many(one(
         "trusted-proxy",
         "CIDR",
-        "Proxies whose X-Forwarded-* and Forwarded are believed and extended (with --to)",
+        "Proxies in front whose X-Forwarded-* and Forwarded fields are trusted and extended (only \
+         with --to) [default: none]",
         |o, text| push(&mut o.trusted_proxies, text, "a CIDR or address"),
         |o| texts(&o.trusted_proxies),
     )),
     many(one(
         "allow-upgrade",
         "PROTOCOL",
-        "Protocols that clients may switch to beside WebSocket, such as tcp or SPDY/3.1",
+        "Protocols that clients may upgrade to besides WebSocket, such as tcp or SPDY/3.1 \
+         [default: none]",
         |o, text| text.parse().map(|protocol| o.upgrades.push(protocol)),
         |o| texts(&o.upgrades),
     )),
     one(
         "access-log",
         "-|FILE|off",
-        "Where a line for every request goes [default: -, standard output]",
+        "File for the access log, one line a request; - is standard output [default: -]",
         |o, text| {
             o.access_log = match text {
                 "" => return Err("expected -, a file or off".into()),
@@ -327,27 +334,27 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "log-format",
         "FORMAT",
-        "How its lines look: human, combined, squid or json [default: human]",
+        "Format of the access log: human, combined, squid or json [default: human]",
         |o, text| text.parse().map(|format| o.log_format = format),
         |o| vec![o.log_format.to_string()],
     ),
     one(
         "via",
         "NAME",
-        "The name in Via, by which loops are seen [default: a random one]",
+        "Name of this proxy in Via, which detects loops [default: a random name]",
         |o, text| match hop::is_pseudonym(text) {
             true => {
                 o.via = Some(text.to_owned());
                 Ok(())
             }
-            false => Err(format!("'{text}' is no token: letters, digits, '-', '.' and '_'")),
+            false => Err(format!("'{text}' is not a name of letters, digits, '-', '.' and '_'")),
         },
         |o| o.via.iter().cloned().collect(),
     ),
     one(
         "control",
         "PATH|off",
-        "Unix socket for 'tidegate purge', 'stats' and 'reload', open to the same user only \
+        "Unix socket for 'tidegate purge', 'stats' and 'reload', usable by the same user only \
          [default: tidegate-PORT.sock in $XDG_RUNTIME_DIR, /run/tidegate or /tmp/tidegate-UID]",
         |o, text| {
             o.control = match text {
@@ -366,7 +373,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "admin",
         "ADDR:PORT",
-        "Serve figures for Prometheus here, at /metrics, to whoever can connect [default: off]",
+        "Address that serves metrics for Prometheus at /metrics, without authentication [default: \
+         off]",
         |o, text| {
             let address = text.parse().map_err(|_| format!("'{text}' is not ADDR:PORT"))?;
             o.admin = Some(address);
@@ -377,35 +385,35 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "user",
         "NAME",
-        "Run as this user once everything is open; for a start by root [default: who starts it]",
+        "User to run as after a start by root, once all files and sockets are open [default: \
+         unchanged]",
         |o, text| named(&mut o.user, text, "a user's name or number"),
         |o| o.user.iter().cloned().collect(),
     ),
     one(
         "group",
         "NAME",
-        "Run in this group only [default: those of --user]",
+        "Group to run with, and no other (only with --user) [default: the groups of that user]",
         |o, text| named(&mut o.group, text, "a group's name or number"),
         |o| o.group.iter().cloned().collect(),
     ),
     flag(
         "confine",
-        "Give up all other files and listening once everything is open, as far as the kernel can \
-         (Landlock) [default: off]",
+        "Drop access to all other files, and the right to listen, once everything is open, as far \
+         as the kernel supports it (Landlock) [default: off]",
         |o, text| switch(text).map(|on| o.confine = on),
         |o| on_or_off(o.confine),
     ),
     flag(
         "allow-core-dumps",
-        "Let the memory of the process, which holds secrets, be dumped and looked at, for \
-         debugging [default: off]",
+        "Allow core dumps of the process, whose memory holds secrets, and debuggers [default: off]",
         |o, text| switch(text).map(|on| o.core_dumps = on),
         |o| on_or_off(o.core_dumps),
     ),
     one(
         "resolver",
-        "WHICH",
-        "Who looks names up: loop, the proxy itself, or system, getaddrinfo(3) on threads \
+        "loop|system",
+        "Resolver of host names: loop, the proxy itself; system, getaddrinfo(3) on threads \
          [default: loop]",
         |o, text| text.parse().map(|resolver| o.resolver = resolver),
         |o| vec![o.resolver.to_string()],
@@ -413,21 +421,22 @@ pub const OPTIONS: &[OptionSpec] = &[
     many(one(
         "dns-server",
         "ADDR[:PORT]",
-        "Ask this server for names, instead of those of /etc/resolv.conf",
+        "Name server to query instead of those in /etc/resolv.conf",
         |o, text| name_server(text).map(|server| o.dns_servers.push(server)),
         |o| texts(&o.dns_servers),
     )),
     one(
         "dns-0x20",
         "on|off",
-        "Spell names in queries in random case, so that answers are harder to forge [default: on]",
+        "Spell names in DNS queries in random case, so that answers are harder to forge [default: \
+         on]",
         |o, text| switch(text).map(|on| o.dns_0x20 = on),
         |o| on_or_off(o.dns_0x20),
     ),
     one(
         "hosts",
         "FILE",
-        "Names that this machine knows itself, read again when it changes [default: /etc/hosts]",
+        "File of host names and their addresses, read again when it changes [default: /etc/hosts]",
         |o, text| match text {
             "" => Err("expected a file".into()),
             path => {
@@ -440,49 +449,49 @@ pub const OPTIONS: &[OptionSpec] = &[
     one(
         "max-clients",
         "N",
-        "Open clients at a time [default: what RLIMIT_NOFILE bears]",
+        "Most client connections at a time [default: as many as RLIMIT_NOFILE allows]",
         |o, text| limit(o, "max-clients", text),
         |o| o.limits.max_clients.iter().map(Unit::write).collect(),
     ),
     one(
         "connection-memory",
         "SIZE",
-        "Memory for all connections together, beside the cache [default: 256MiB]",
+        "Memory for all connections together, not counting the cache [default: 256MiB]",
         |o, text| limit(o, "connection-memory", text),
         |o| vec![o.limits.connection_memory.write()],
     ),
     one(
         "connect-timeout",
         "TIME",
-        "For connecting to an origin, with the look-up of its name [default: 10s]",
+        "Longest time to connect to an origin, including the look-up of its name [default: 10s]",
         |o, text| limit(o, "connect-timeout", text),
         |o| vec![o.limits.connect_timeout.write()],
     ),
     one(
         "origin-timeout",
         "TIME",
-        "For an origin's first byte, and between bytes [default: 60s]",
+        "Longest wait for an origin's first byte, and between bytes [default: 60s]",
         |o, text| limit(o, "origin-timeout", text),
         |o| vec![o.limits.origin_timeout.write()],
     ),
     one(
         "header-timeout",
         "TIME",
-        "For a whole request head [default: 15s]",
+        "Longest time for a client to send a request head [default: 15s]",
         |o, text| limit(o, "header-timeout", text),
         |o| vec![o.limits.header_timeout.write()],
     ),
     one(
         "idle-timeout",
         "TIME",
-        "For a kept-alive client that asks for nothing [default: 60s]",
+        "Longest time that a client connection stays open between requests [default: 60s]",
         |o, text| limit(o, "idle-timeout", text),
         |o| vec![o.limits.idle_timeout.write()],
     ),
     one(
         "drain-timeout",
         "TIME",
-        "For what is in flight when the proxy is told to stop [default: 30s]",
+        "Longest time for requests in flight to finish when the proxy stops [default: 30s]",
         |o, text| limit(o, "drain-timeout", text),
         |o| vec![o.limits.drain_timeout.write()],
     ),
@@ -514,13 +523,13 @@ fn limit(options: &mut Options, name: &str, text: &str) -> Result<(), String> {
     set.map_err(|expected| format!("'{text}' is not {}", expected.unwrap_or_default()))
 }
 
-/// Reads the second of two words as true.
+/// Parses one of two words; the second one means true.
 fn either(text: &str, words: [&str; 2]) -> Result<bool, String> {
     let wrong = || format!("'{text}' is neither {} nor {}", words[0], words[1]);
     words.iter().position(|word| *word == text).map(|at| at == 1).ok_or_else(wrong)
 }
 
-/// The word that [`either`] reads as `second`.
+/// Returns the word for `second`, as [`either`] parses it.
 fn one_of(words: [&str; 2], second: bool) -> Vec<String> {
     vec![words[usize::from(second)].to_owned()]
 }
@@ -542,7 +551,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_that_is_shown_can_be_given() {
+    fn every_printed_value_can_be_set() {
         let mut options = Options::default();
         for (name, text) in [
             ("listen", "[::1]:0"),

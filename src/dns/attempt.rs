@@ -1,4 +1,4 @@
-//! A query to a server, and the ways in which it can be asked again.
+//! Queries to a server, and the ways to repeat one.
 
 use std::net::SocketAddr;
 
@@ -7,48 +7,48 @@ use super::servers::Server;
 /// Transport of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DnsTransport {
-    /// A datagram from a socket that was never used before.
+    /// Datagram, from a socket that was never used before.
     Udp,
-    /// A connection, each message behind its length in two octets (RFC 7766 §8).
+    /// Connection, on which each message follows its length in two octets (RFC 7766 §8).
     Tcp,
 }
 
-/// A query to be sent.
+/// Query to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// The server that is asked.
+    /// Server to send it to.
     pub server: SocketAddr,
-    /// The transport.
+    /// Transport to use.
     pub over: DnsTransport,
-    /// The message, without its length.
+    /// Message, without the length that TCP adds.
     pub message: Vec<u8>,
 }
 
-/// A query that may be sent, and what this question has learned of its server.
+/// Query that may be sent, with the facts that this question has learned about the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     pub(super) server: SocketAddr,
     pub(super) over: DnsTransport,
     pub(super) edns: bool,
     pub(super) random_case: bool,
-    /// Reason for TCP, if the first query went over UDP.
+    /// Reason to use TCP, if the first query was sent over UDP.
     pub(super) tcp_for: Option<TcpFor>,
-    /// True if there is no TCP.
+    /// True if TCP does not work.
     pub(super) no_tcp: bool,
-    /// True if the server had no use for EDNS.
+    /// True if the server failed to answer a query with EDNS.
     pub(super) edns_failed: bool,
-    /// Number of answers in another case.
+    /// Number of answers that spelled the name in another case.
     pub(super) other_case: u8,
 }
 
-/// Reasons to ask over TCP what was asked in a datagram.
+/// Reasons to repeat a query over TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TcpFor {
-    /// The answer was cut short.
+    /// The answer was truncated.
     Cut,
-    /// The answer has the name in another case.
+    /// The answer spells the name in another case.
     Case,
-    /// Too much came that was not the answer.
+    /// Too many messages did not match the query.
     Forged,
 }
 
@@ -66,16 +66,17 @@ impl Attempt {
         }
     }
 
-    /// The same over TCP.
+    /// Returns the same attempt over TCP.
     pub(super) const fn over_tcp(self, reason: TcpFor) -> Self {
         Self { over: DnsTransport::Tcp, tcp_for: Some(reason), ..self }
     }
 
-    /// The same as a datagram, as there is no TCP.
+    /// Returns the same attempt over UDP, because TCP does not work.
     pub(super) const fn without_tcp(self) -> Self {
         Self { over: DnsTransport::Udp, tcp_for: None, no_tcp: true, ..self }
     }
 
+    /// Returns the same attempt without EDNS, because the server failed to answer with it.
     pub(super) const fn without_edns(self) -> Self {
         Self { edns: false, edns_failed: true, ..self }
     }

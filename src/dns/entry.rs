@@ -1,4 +1,4 @@
-//! An entry of the table of names, and its place there.
+//! Entries of the name cache, and their places in it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,48 +10,49 @@ use crate::work::{LOOK_UP, count};
 
 use super::known::{Kept, LookupResult, NameLimits};
 
-/// A name that is asked for, or was.
+/// Name with its answer, its open question and its waiters.
 #[derive(Debug)]
 pub(super) struct Entry<W> {
     pub(super) name: Arc<str>,
-    /// Waiters, each with the number of answers that there were when it last looked the name up.
+    /// Waiters, each with the value of `answers` when it last looked the name up.
     pub(super) waiters: BTreeMap<W, u64>,
     /// Number of answers that waiters were told of.
     pub(super) answers: u64,
     pub(super) kept: Option<Kept>,
-    /// Generation that `kept` is of, and that of the servers which the question was put to.
+    /// Generation of `kept`.
     pub(super) generation: u64,
+    /// Generation in which the last question was asked.
     pub(super) asked_in: u64,
     pub(super) place: Place,
 }
 
-/// Place of an entry in the table.
+/// Place of an entry in the cache.
 #[derive(Debug)]
 pub(super) enum Place {
-    /// A question is open since then and waited for. It holds a place of this client.
+    /// A question is open since then and has waiters. It takes one of the places of this client.
     Asked(Instant, Option<IpAddr>),
     /// A question is open since then, and no waiter is left for it.
     Left(Instant, u64),
-    /// No question is open, and the waiters have still to be told of the answer.
+    /// No question is open, and all waiters were told: the entry can be dropped.
     Telling,
-    /// No question is open: the entry can be dropped.
+    /// No question is open, and no waiter is left: the entry can be dropped.
     Idle(u64),
 }
 
 /// Places of all entries.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    /// Questions that are waited for.
+    /// Open questions with waiters, by client.
     pub(super) shares: Shares<IpAddr>,
-    /// Other questions, in the order in which their last waiter has left.
+    /// Open questions without waiters, in the order in which their last waiter left.
     pub(super) left: BTreeMap<u64, Arc<str>>,
-    /// Names without a question, in the order in which they were used last.
+    /// Names without a question, least recently used first.
     pub(super) idle: BTreeMap<u64, Arc<str>>,
     ticks: u64,
 }
 
 impl Places {
-    /// Moves an entry to the place that `to` makes of the next number.
+    /// Moves an entry to the place that `to` returns for the next tick.
     pub(super) fn put<W>(&mut self, entry: &mut Entry<W>, to: impl FnOnce(u64) -> Place) {
         count(2 * LOOK_UP);
         self.remove(&entry.place);
@@ -73,8 +74,8 @@ impl Places {
         }
     }
 
-    /// Has `waiter` wait for an open question. Returns false if no other waits for it and `client` may
-    /// have no more questions.
+    /// Adds `waiter` to an open question. Returns false if the question has no waiter yet and
+    /// `client` may hold no more questions.
     pub(super) fn attend<W: Ord>(
         &mut self,
         entry: &mut Entry<W>,
@@ -104,8 +105,8 @@ impl Places {
         }
     }
 
-    /// Notes that an answer was used, unless it is among the last of which that was noted: an eighth
-    /// of all that may be kept.
+    /// Marks an idle entry as used, unless it is among the most recently marked eighth of all
+    /// names: that saves most moves.
     pub(super) fn touch<W>(&mut self, entry: &mut Entry<W>, limits: &NameLimits) {
         if let Place::Idle(number) = entry.place
             && self.ticks - number > (limits.names / 8) as u64
@@ -114,7 +115,7 @@ impl Places {
         }
     }
 
-    /// Returns the number of questions that are open.
+    /// Returns the number of open questions.
     pub(super) fn questions(&self) -> usize {
         self.shares.total() + self.left.len()
     }
@@ -133,7 +134,7 @@ impl<W> Entry<W> {
         }
     }
 
-    /// Returns the time since which a question is open.
+    /// Returns the time at which the open question began.
     pub(super) const fn asked(&self) -> Option<Instant> {
         match self.place {
             Place::Asked(since, _) | Place::Left(since, _) => Some(since),
@@ -141,7 +142,7 @@ impl<W> Entry<W> {
         }
     }
 
-    /// Counts the question as one that was asked just now.
+    /// Restarts the age of the open question.
     pub(super) const fn ask_again(&mut self, now: Instant) {
         match &mut self.place {
             Place::Asked(since, _) | Place::Left(since, _) => *since = now,
@@ -149,13 +150,13 @@ impl<W> Entry<W> {
         }
     }
 
-    /// Returns the answer that is kept, unless answers were cleared since.
+    /// Returns the stored answer, unless answers were cleared since.
     pub(super) fn kept(&self, generation: u64) -> Option<&Kept> {
         self.kept.as_ref().filter(|_| self.generation == generation)
     }
 
-    /// Returns the answer if it serves: until its time is over, and longer if a question is open for
-    /// too long.
+    /// Returns the answer if it may be used: until its lifetime ends, and then as a stale answer
+    /// once a question has been open for `stale_after`.
     pub(super) fn serves(
         &self,
         limits: &NameLimits,
@@ -168,7 +169,7 @@ impl<W> Entry<W> {
         serves.then_some(&kept.answer)
     }
 
-    /// Returns true if it can be dropped before the table is full.
+    /// Returns true if the entry can be dropped before the cache is full.
     pub(super) fn is_over(&self, limits: &NameLimits, generation: u64, now: Instant) -> bool {
         self.waiters.is_empty()
             && self.kept(generation).is_none_or(|kept| now >= kept.last_resort(limits))
@@ -176,8 +177,8 @@ impl<W> Entry<W> {
 }
 
 impl<W: Ord> Entry<W> {
-    /// Returns the answer for `waiter`. A waiter that was told of an answer gets it, however short
-    /// its time is.
+    /// Returns the answer for `waiter`. A waiter that was told of an answer gets it even if its
+    /// lifetime has ended.
     pub(super) fn answer_for(
         &self,
         waiter: &W,

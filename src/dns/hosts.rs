@@ -1,4 +1,4 @@
-//! Names that the machine knows itself: `hosts(5)`, and `localhost`.
+//! Names that the machine itself knows: `hosts(5)`, and `localhost`.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use crate::work::count;
 
-use super::resolution::MOST_ADDRESSES;
+use super::bounds::MOST_ADDRESSES;
 
-/// The addresses of the names in a file of hosts.
+/// Addresses of the names in a hosts file.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts(HashMap<String, Arc<[IpAddr]>>);
 
 impl Hosts {
-    /// Reads lines `ADDRESS NAME…`. What is no such line, or a comment, is passed over; a name may
-    /// have several lines, whose addresses are kept in their order, [`MOST_ADDRESSES`] of each
-    /// family.
+    /// Parses lines of the form `ADDRESS NAME…` and ignores all others. A name may have several
+    /// lines; its addresses are kept in their order, up to [`MOST_ADDRESSES`] of each family.
     #[must_use]
     pub fn read(text: &str) -> Self {
         count(text.len());
@@ -36,10 +35,10 @@ impl Hosts {
         Self(lists.into_iter().map(|(name, list)| (name, list.into())).collect())
     }
 
-    /// The addresses of `name`, which is in lower case and without a trailing dot.
+    /// Returns the addresses of `name`, which is in lower case and has no trailing dot.
     ///
-    /// `localhost` and the names below it are this machine, whatever anybody says (RFC 6761 §6.3):
-    /// the file can only choose between its addresses.
+    /// `localhost` and the names below it always mean this machine (RFC 6761 §6.3): the file can
+    /// only choose between loopback addresses.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<[IpAddr]>> {
         let listed = self.0.get(name);
@@ -52,8 +51,8 @@ impl Hosts {
     }
 }
 
-/// Whether `name`, in lower case, exists nowhere in the DNS, so that nobody is to be asked for it:
-/// `invalid` (RFC 6761 §6.4), `onion` (RFC 7686 §2) and the names below them.
+/// Returns true if `name`, in lower case, never exists in the DNS, so that no server must be
+/// queried for it: `invalid` (RFC 6761 §6.4), `onion` (RFC 7686 §2) and the names below them.
 #[must_use]
 pub fn is_nowhere(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_line_by_line() {
+    fn hosts_file_is_parsed_line_by_line() {
         let hosts = Hosts::read(
             "# comment\n192.0.2.1\tA.test b # c\n\n2001:db8::1 a.test.\n192.0.2.1 a.test\n\
              nonsense d\n192.0.2.9\nfe80::1%eth0 e\n",
@@ -94,19 +93,23 @@ mod tests {
     }
 
     #[test]
-    fn each_family_of_a_name_has_a_bound_of_its_own() {
+    fn each_address_family_has_its_own_bound() {
         let lines = |prefix: &str| (0..40).map(|n| format!("{prefix}{n} a.test\n")).collect();
         let [four, six]: [String; 2] = [lines("192.0.2."), lines("2001:db8::")];
         for text in [format!("{four}{six}"), format!("{six}{four}")] {
             let list = Hosts::read(&text).get("a.test").unwrap();
             let (six, four): (Vec<IpAddr>, Vec<IpAddr>) = list.iter().partition(|a| a.is_ipv6());
             assert_eq!((six.len(), four.len()), (MOST_ADDRESSES, MOST_ADDRESSES));
-            assert_eq!(four[MOST_ADDRESSES - 1].to_string(), "192.0.2.31", "the first ones");
+            assert_eq!(
+                four[MOST_ADDRESSES - 1].to_string(),
+                "192.0.2.31",
+                "the first addresses are kept"
+            );
         }
     }
 
     #[test]
-    fn some_names_exist_nowhere() {
+    fn special_use_names_never_exist() {
         for name in ["invalid", "a.invalid", "a.invalid.", "x.onion"] {
             assert!(is_nowhere(name), "{name}");
         }
@@ -116,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn localhost_is_this_machine_whatever_the_file_says() {
+    fn localhost_always_means_this_machine() {
         let hosts = Hosts::read("192.0.2.1 localhost\n127.0.0.2 app.localhost");
         assert_eq!(found(&hosts, "localhost"), ["::1", "127.0.0.1"]);
         assert_eq!(found(&hosts, "app.localhost"), ["127.0.0.2"]);

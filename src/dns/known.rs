@@ -1,4 +1,4 @@
-//! An answer that is kept, and how long it serves.
+//! Stored answers and their lifetimes.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,24 +8,25 @@ use std::time::{Duration, Instant};
 /// Reasons why a name has no address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameError {
-    /// The text is no host name.
+    /// The text is not a host name.
     NotAName,
     /// The name does not exist.
     NoSuchName,
-    /// The name exists, and has no address.
+    /// The name exists but has no address.
     NoAddress,
-    /// No server could be asked, or none had an answer: the last one, and why.
+    /// No server could be queried, or none had an answer. The text names the last server and the
+    /// reason.
     Unanswered(String),
-    /// No server has answered in time: the last one.
+    /// No server answered in time. The text names the last server.
     TimedOut(String),
-    /// The words of the system's resolver, which tells none of these apart.
+    /// Message of the system's resolver, which does not distinguish these cases.
     System(String),
-    /// Too many names are being looked up, by all clients together or by this one.
+    /// Too many names are being looked up, by all clients together or by this client.
     Overloaded,
 }
 
 impl NameError {
-    /// Returns true if no server could say anything of the name.
+    /// Returns true if no server gave any information about the name.
     const fn says_nothing(&self) -> bool {
         matches!(self, Self::Unanswered(_) | Self::TimedOut(_))
     }
@@ -45,34 +46,36 @@ impl fmt::Display for NameError {
 
 impl std::error::Error for NameError {}
 
-/// Addresses of a name in the order in which a source gives them, or why there are none.
+/// Addresses of a name, in the order of their source, or the reason why there are none.
 pub type LookupResult = Result<Arc<[IpAddr]>, NameError>;
 
-/// Bounds on answers that are kept, and on questions.
+/// Bounds of stored answers and of questions.
 #[derive(Clone, Copy, Debug)]
 pub struct NameLimits {
-    /// Time for which addresses are kept if their source does not say.
+    /// Time for which addresses are kept if their source gives no lifetime.
     pub answer: Duration,
-    /// Least and most time for which addresses are kept, whatever their source says.
+    /// Least and most time for which addresses are kept, whatever lifetime their source gives.
     pub ttl: (Duration, Duration),
-    /// Most time for which it is kept that a name has no address.
+    /// Most time for which the absence of a name or of its addresses is kept.
     pub negative: Duration,
-    /// Time for which a failure is kept, or that a name has no address if its source gives no time.
+    /// Time for which a failure is kept, or the absence of addresses if its source gives no
+    /// lifetime.
     pub failure: Duration,
-    /// Time for which expired addresses serve on while no server answers (RFC 8767).
+    /// Time for which expired addresses may still be used while no server answers (RFC 8767).
     pub stale_ttl: Duration,
-    /// Age of an open question from which on expired addresses serve (RFC 8767 §5).
+    /// Age of an open question at which expired addresses are used (RFC 8767 §5).
     pub stale_after: Duration,
-    /// Time for which they do before a server that failed is asked again (RFC 8767 §5).
+    /// Time for which expired addresses are used before failed servers are queried again (RFC 8767
+    /// §5).
     pub recheck: Duration,
-    /// Most names that are kept.
+    /// Most names in the cache.
     pub names: usize,
     /// Most questions that are open at a time.
     pub max_in_flight: usize,
 }
 
 impl NameLimits {
-    /// Returns the time for which `answer` serves if its source says `ttl`.
+    /// Returns the lifetime of `answer` if its source gives `ttl`.
     fn lifetime(&self, answer: &LookupResult, ttl: Option<Duration>) -> Duration {
         let (least, most) = self.ttl;
         match (answer, ttl) {
@@ -86,14 +89,14 @@ impl NameLimits {
     }
 }
 
-/// An answer, and what decides how long it serves.
+/// Answer with the facts that determine its lifetime.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) answer: LookupResult,
     since: Instant,
-    /// Time for which it holds, if its source says so.
+    /// Lifetime that the source gives.
     ttl: Option<Duration>,
-    /// Time from which on the servers are asked again that could not say anything.
+    /// Time at which the failed servers are queried again, while the expired answer is used.
     recheck: Option<Instant>,
 }
 
@@ -102,18 +105,18 @@ impl Kept {
         Self { answer, since: now, ttl, recheck: None }
     }
 
-    /// Returns the time until which it serves without a question.
+    /// Returns the time until which the answer is used without a question.
     pub(super) fn until(&self, limits: &NameLimits) -> Instant {
         self.recheck.map_or_else(|| self.expires(limits), |at| at.min(self.stale_until(limits)))
     }
 
-    /// Returns the time until which it serves while no server answers. The system's resolver, which
-    /// gives no time to live, decides that itself.
+    /// Returns the time until which the answer is used while no server answers. Without a time to
+    /// live, there is no stale use: the system's resolver, which gives none, handles that itself.
     pub(super) fn stale_until(&self, limits: &NameLimits) -> Instant {
         if self.ttl.is_some() { self.last_resort(limits) } else { self.expires(limits) }
     }
 
-    /// Returns the time until which it serves where no question may be asked at all.
+    /// Returns the time until which the answer is used if no question may be asked at all.
     pub(super) fn last_resort(&self, limits: &NameLimits) -> Instant {
         let stale = if self.answer.is_ok() { limits.stale_ttl } else { Duration::ZERO };
         self.expires(limits) + stale
@@ -123,8 +126,8 @@ impl Kept {
         self.since + limits.lifetime(&self.answer, self.ttl)
     }
 
-    /// Returns true if it serves on in the place of `error`, which says nothing of the name: for a
-    /// while without another question then.
+    /// Returns true if the answer stays in use despite `error`, which gives no information about
+    /// the name. No other question is asked then for the time of [`NameLimits::recheck`].
     pub(super) fn outlasts(
         &mut self,
         error: &NameError,

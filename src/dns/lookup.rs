@@ -1,4 +1,5 @@
-//! The look-up of one name: both kinds of addresses at once, in one domain after the other.
+//! Look-up of one name: queries both kinds of addresses at once, for one search domain after the
+//! other.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,89 +15,92 @@ use super::random::Random;
 use super::resolv_conf::ResolvConf;
 use super::servers::{Server, ServerObservation};
 
-/// Time for which IPv4 addresses wait for those of IPv6, which do not wait (RFC 8305 §3).
+/// Time for which IPv4 addresses wait for the IPv6 answer; IPv6 addresses do not wait (RFC 8305
+/// §3).
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
-/// How long a query that found no descriptor waits for one.
+/// Time after which a query that found no free descriptor is tried again.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(50);
-/// For how many seconds addresses of one kind are kept at most if the other was not answered: it may
-/// be the one that leads there.
+/// Longest lifetime, in seconds, of addresses of one kind if the question for the other kind was
+/// not answered: the missing addresses may be the ones that can be reached.
 const HALF_TTL: u32 = 30;
-/// How often all servers are asked, unless `resolv.conf` says so.
+/// Bounds on the number of rounds over all servers, unless `resolv.conf` sets it.
 const LEAST_ROUNDS: usize = 2;
 const MOST_ROUNDS: usize = 5;
-/// IPv6 stands first, and is asked for first.
+/// Kinds of addresses, IPv6 first: its query is sent first, and its addresses come first.
 const KINDS: [Kind; QUESTIONS] = [Kind::Aaaa, Kind::A];
 
-/// How many questions a look-up asks at a time: one for each kind of addresses. Their places are
-/// what its methods call `place`.
+/// Number of questions that a look-up asks at a time: one for each kind of addresses. `place` in
+/// its methods is the index of a question.
 pub const QUESTIONS: usize = 2;
 
-/// How long a look-up may take.
+/// Timeouts of a look-up.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// For one server's answer, unless `resolv.conf` says otherwise.
+    /// Time for the answer of one server, unless `resolv.conf` sets it.
     pub attempt: Duration,
-    /// For the whole.
+    /// Time for the whole look-up.
     pub total: Duration,
 }
 
-/// What a look-up has found.
+/// Result of a look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The addresses, those of IPv6 first; or why there are none.
+    /// Addresses, those of IPv6 first; or the reason why there are none.
     pub answer: LookupResult,
-    /// How long that holds, if the servers say so.
+    /// Lifetime of the answer, if the servers give one.
     pub ttl: Option<Duration>,
-    /// Whether that is all. If not, one kind of addresses is still being asked for.
+    /// True if this is the whole answer. If not, the question for one kind of addresses is still
+    /// open.
     pub complete: bool,
 }
 
-/// What a look-up wants done.
+/// Action that a look-up requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookupAction {
-    /// To send a query for the question of this place, on a socket of its own that takes the place
-    /// of the one before.
+    /// Send a query for the question at this place, on its own socket, which replaces the place's
+    /// previous one.
     Ask(usize, Query),
-    /// To take what was found: first perhaps the addresses of one kind, then all.
+    /// Take the result: first perhaps the addresses of one kind, at last all.
     Found(Found),
 }
 
-/// A name being looked up. Whoever drives it does what [`step`](Self::step) says, tells it what has
-/// come of that, and drives it again at [`next_deadline`](Self::next_deadline) at the latest.
+/// Look-up of one name. The driver performs the actions that [`step`](Self::step) returns, reports
+/// their results, and calls `step` again at [`next_deadline`](Self::next_deadline) at the latest.
 ///
-/// Servers are taken as they are. A server that answers a query with EDNS by an error, or not at all,
-/// is asked once more without. One that does not repeat the case of the name is asked over TCP, where
-/// no answer can be forged without seeing the query; if that works, or if there is no TCP and three
-/// queries in a row come back so, the server is [noticed](Self::noticed) as one that loses the case.
-/// That a name does not exist counts if the question for IPv4 addresses is answered so: some servers
-/// say it of every name that has no address of IPv6.
+/// Quirks of servers are tolerated. A server that answers a query with EDNS by an error, or not at
+/// all, is queried again without EDNS. A server that does not repeat the case of the name is
+/// queried over TCP, where no answer can be forged without seeing the query. If TCP works, or if
+/// there is no TCP and three queries in a row are answered that way, the server is
+/// [noticed](Self::noticed) as one that does not preserve case. A name counts as nonexistent if the
+/// answer for IPv4 addresses says so: some servers say it of every name without an IPv6 address.
 #[derive(Debug)]
 pub struct Lookup {
     questions: [Question; QUESTIONS],
-    /// What is asked for if the name of the questions has no address.
+    /// Names to try next if the current one has no address.
     candidates: VecDeque<Name>,
     tries: Vec<Attempt>,
     attempt: Duration,
     total: Duration,
-    /// End of its time, which begins with the first step.
+    /// Deadline of the look-up, set by its first step.
     deadline: Option<Instant>,
-    /// Time from which on IPv4 addresses do not wait for those of IPv6.
+    /// Time at which IPv4 addresses stop waiting for the IPv6 answer.
     early: Option<Instant>,
-    /// True once addresses of one kind were told.
+    /// True once the addresses of one kind were returned.
     told: bool,
     over: bool,
-    /// What the candidates before had instead of addresses: whether one existed, and how long that
-    /// holds.
+    /// True if a previous candidate existed but had no address.
     existed: bool,
+    /// Shortest time in seconds for which the previous candidates' lack of addresses holds; `None`
+    /// if a server gave none.
     negative_ttl: Option<u32>,
 }
 
 impl Lookup {
-    /// A look-up of `name` as `conf` says, at `servers` in their order. It has time from its first
-    /// step on.
+    /// Returns a look-up of `name` by the rules of `conf`, at `servers` in their order. Its time
+    /// begins with its first step.
     ///
     /// # Errors
-    /// If it is no name.
+    /// [`NameError::NotAName`] if `name` is not a host name.
     pub fn new(
         name: &str,
         conf: &ResolvConf,
@@ -127,7 +131,8 @@ impl Lookup {
         })
     }
 
-    /// What is to be done now; to be called until there is nothing.
+    /// Returns the next action, or `None` if there is nothing to do now. The driver repeats the
+    /// call until then.
     pub fn step(&mut self, now: Instant, random: &mut Random) -> Option<LookupAction> {
         let deadline = *self.deadline.get_or_insert(now + self.total);
         while !self.over {
@@ -162,33 +167,34 @@ impl Lookup {
             .find_map(|(place, question)| Some((place, question.next(now, self.attempt, random)?)))
     }
 
-    /// Whether an answer to the query of this place is still awaited; its socket can go if not.
+    /// Returns true if the query at this place still awaits an answer. If not, its socket can be
+    /// closed.
     #[must_use]
     pub const fn is_waiting(&self, place: usize) -> bool {
         !self.over && self.questions[place].is_waiting()
     }
 
-    /// A message has come to the socket of this place, from `source`.
+    /// Handles a message from `source`, received on the socket of this place.
     pub fn received(&mut self, place: usize, source: SocketAddr, message: &[u8]) {
         self.questions[place].received(source, message);
     }
 
-    /// The query of this place has failed.
+    /// Handles a failure of the query at this place.
     pub fn failed(&mut self, place: usize, why: &io::Error) {
         self.questions[place].failed(why.kind().to_string());
     }
 
-    /// The query of this place could not be sent for want of descriptors.
+    /// Delays the query at this place, which could not be sent for lack of descriptors.
     pub fn postpone(&mut self, place: usize, now: Instant) {
         self.questions[place].postpone(now + NO_DESCRIPTOR);
     }
 
-    /// Returns what was observed of servers since the last call.
+    /// Returns the observations of servers since the last call.
     pub fn noticed(&mut self) -> impl Iterator<Item = (SocketAddr, ServerObservation)> {
         self.questions.iter_mut().flat_map(|question| question.noticed.drain(..))
     }
 
-    /// What follows from how the questions stand.
+    /// Decides the next transition from the state of the questions.
     fn judge(&mut self, now: Instant) -> Judged {
         let outcomes = self.questions.each_ref().map(Question::outcome);
         let (addresses, ttl) = addresses_of(&outcomes);
@@ -218,7 +224,8 @@ impl Lookup {
         }
     }
 
-    /// Judges addresses of one kind, while the other is being asked for: those of IPv6 are told at once, those of IPv4 after a moment (RFC 8305 §3).
+    /// Decides on addresses of one kind while the question for the other is open: those of IPv6 are
+    /// returned at once, those of IPv4 after a delay (RFC 8305 §3).
     fn judge_part(&mut self, addresses: Vec<IpAddr>, ttl: u32, now: Instant) -> Judged {
         let waits =
             !addresses[0].is_ipv6() && now < *self.early.get_or_insert(now + RESOLUTION_DELAY);
@@ -230,7 +237,7 @@ impl Lookup {
         Judged::Found(Found { answer, ttl: Some(seconds(ttl)), complete: false })
     }
 
-    /// Returns the time at which to drive it again at the latest, once its first step was taken.
+    /// Returns the time of the next step at the latest, once the first step was taken.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let early = self.early.filter(|_| !self.told);
@@ -238,7 +245,8 @@ impl Lookup {
         questions.chain(early).chain(self.deadline).min()
     }
 
-    /// The name asked for has no address: what could be meant next?
+    /// Continues with the next candidate, as the current name has no address. Without one, ends the
+    /// look-up.
     fn next_candidate(&mut self, ttl: Option<u32>, existed: bool) -> Judged {
         self.existed |= existed;
         self.negative_ttl = self.negative_ttl.zip(ttl).map(|(one, other)| one.min(other));
@@ -252,20 +260,20 @@ impl Lookup {
     }
 }
 
-/// What follows from how the questions stand.
+/// Transition of a look-up.
 enum Judged {
     Nothing,
-    /// Another name is asked for.
+    /// The next candidate is queried.
     Another,
     Found(Found),
 }
 
-/// There is nothing else to be found.
+/// Returns the final result.
 fn all(answer: LookupResult, ttl: Option<u32>) -> Judged {
     Judged::Found(Found { answer, ttl: ttl.map(seconds), complete: true })
 }
 
-/// All addresses that are known, and how long they hold.
+/// Returns all known addresses, with their shortest lifetime in seconds.
 fn addresses_of(outcomes: &[Option<&QuestionResult>]) -> (Vec<IpAddr>, u32) {
     let (mut all, mut least) = (Vec::new(), u32::MAX);
     for outcome in outcomes.iter().flatten() {
@@ -281,13 +289,14 @@ fn addresses_of(outcomes: &[Option<&QuestionResult>]) -> (Vec<IpAddr>, u32) {
     (all, least)
 }
 
-/// However long one may take, every server is asked once.
+/// Returns the time for one server, such that every server is queried once however slow the others
+/// are.
 fn share(total: Duration, servers: usize) -> Duration {
     total / u32::try_from(servers.max(1)).unwrap_or(u32::MAX)
 }
 
-/// How often a server can be asked in its share of the time: with few servers, each is asked more
-/// often, as datagrams may be lost.
+/// Returns the number of times that each server can be queried in its share of the time. With few
+/// servers, each is queried more often, as datagrams may be lost.
 fn rounds(share: Duration, attempt: Duration) -> usize {
     let rounds = share.as_millis() / attempt.as_millis().max(1);
     usize::try_from(rounds).map_or(MOST_ROUNDS, |rounds| rounds.clamp(LEAST_ROUNDS, MOST_ROUNDS))

@@ -1,19 +1,20 @@
-//! Messages (RFC 1035 §4.1): queries are written, responses read.
+//! DNS messages (RFC 1035 §4.1): encodes queries, decodes responses.
 //!
-//! Messages may hold anything. A name is bounded, with the compression pointers that lead through it,
-//! and each of them leads strictly backwards; what a record says of its length must be so. Of each
-//! kind of records, only so many are read as a name may need, and the others are passed over. So the
-//! work that a message makes is bounded by its length and a constant.
+//! A message may contain anything. The length of a name is bounded, and so is the number of
+//! compression pointers in it, each of which has to point strictly backwards. The length of a
+//! record has to match its content. Of each kind of records, only as many are read as a name may
+//! need; the others are skipped. So the work for a message is bounded by its length and a constant.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::work::{LOOK_UP, count};
 
+use super::bounds::{LONGEST_CHAIN, MOST_ADDRESSES};
 use super::name::{LONGEST, Name};
 use super::problem::FORMAT_ERROR;
-use super::resolution::{LONGEST_CHAIN, MOST_ADDRESSES};
 
-/// What fits into a datagram on any path without fragments (DNS Flag Day 2020; RFC 9715 §3.1).
+/// Size in octets of a datagram that passes every path without fragmentation (DNS Flag Day 2020;
+/// RFC 9715 §3.1).
 pub const DATAGRAM: u16 = 1232;
 
 const QUERY_WITH_RECURSION: u16 = 0x0100;
@@ -28,17 +29,18 @@ const SOA: u16 = 6;
 const AAAA: u16 = 28;
 const OPT: u16 = 41;
 
-/// Pointers in one name: each can only save a label, of which there are no more.
+/// Most pointers in one name. Each pointer replaces at least one label, and a name has no more
+/// labels.
 const MOST_POINTERS: usize = LONGEST / 2;
-/// Records of addresses that are read of one message: twice as many as are taken, as some may be
-/// doubled.
+/// Most address records read from one message: twice the number of addresses taken, as some records
+/// may be duplicates.
 const MOST_ADDRESS_RECORDS: usize = 2 * MOST_ADDRESSES;
-/// CNAME records that are read of one message.
+/// Most CNAME records read from one message.
 const MOST_CNAME_RECORDS: usize = 2 * LONGEST_CHAIN;
-/// SOA records that are read of one message: a negative answer has one.
+/// Most SOA records read from one message; a negative answer has one.
 const MOST_SOA_RECORDS: usize = 4;
 
-/// The kinds of addresses that can be asked for.
+/// Kinds of addresses that can be queried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// IPv4.
@@ -48,7 +50,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The number that means it in a message.
+    /// Returns the type number of the kind in messages.
     #[must_use]
     pub const fn number(self) -> u16 {
         match self {
@@ -58,8 +60,8 @@ impl Kind {
     }
 }
 
-/// A query for one name and kind; with `edns`, the server may answer up to [`DATAGRAM`] octets
-/// (RFC 6891) instead of 512.
+/// Encodes a query for one name and kind. With `edns`, the server may answer with up to
+/// [`DATAGRAM`] octets (RFC 6891) instead of 512.
 #[must_use]
 pub fn query(id: u16, name: &Name, kind: Kind, edns: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(12 + name.wire().len() + 4 + 11);
@@ -70,7 +72,7 @@ pub fn query(id: u16, name: &Name, kind: Kind, edns: bool) -> Vec<u8> {
     out.extend(kind.number().to_be_bytes());
     out.extend(INTERNET.to_be_bytes());
     if edns {
-        out.push(0); // the root, whose record this is
+        out.push(0); // the owner of the OPT record is the root
         out.extend(OPT.to_be_bytes());
         out.extend(DATAGRAM.to_be_bytes());
         out.extend([0; 6]); // no extended code, version 0, no flags, no options
@@ -78,8 +80,8 @@ pub fn query(id: u16, name: &Name, kind: Kind, edns: bool) -> Vec<u8> {
     out
 }
 
-/// Whether `message` says only that the server could not read the query called `id`: old ones do not
-/// repeat the question then.
+/// Returns true if `message` says only that the server could not parse the query with this `id`.
+/// Old servers do not repeat the question in that case.
 #[must_use]
 pub fn is_bare_format_error(message: &[u8], id: u16) -> bool {
     let mut reader = Reader { message, at: 0 };
@@ -87,79 +89,78 @@ pub fn is_bare_format_error(message: &[u8], id: u16) -> bool {
     reader.u16() == Ok(id) && reader.u16().is_ok_and(response) && reader.u16() == Ok(0)
 }
 
-/// What is wrong with bytes that should be a message.
+/// Reasons why bytes are not a valid response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// It ends too early, or a record is shorter or longer than it says.
+    /// The message ends too early, or the length of a record does not match its content.
     Length,
-    /// A name is too long, or a pointer does not lead backwards.
+    /// A name is too long, or a pointer does not point backwards.
     Name,
-    /// It is no response, or not to one question.
+    /// The message is not a response, or does not have exactly one question.
     NotAnAnswer,
 }
 
-/// A response, read.
+/// Decoded response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// The id of the query.
+    /// Id of the query.
     pub id: u16,
-    /// Whether it was cut short. The records are not read then.
+    /// True if the message was truncated. The records are not decoded then.
     pub truncated: bool,
-    /// Whether the server looks up names that are not its own.
+    /// True if the server resolves names recursively.
     pub recursion: bool,
-    /// The response code, with its extension (RFC 6891 §6.1.3).
+    /// Response code, with its extension (RFC 6891 §6.1.3).
     pub code: u16,
-    /// The name asked for, in the case in which the server has repeated it.
+    /// Queried name, in the spelling that the server repeated.
     pub name: Name,
-    /// The number of the kind asked for, and of the class.
+    /// Type and class of the question.
     pub question: (u16, u16),
-    /// The answer section.
+    /// Records of the answer section.
     pub answers: Vec<Record>,
-    /// The authority section.
+    /// Records of the authority section.
     pub authority: Vec<Record>,
 }
 
-/// A record of class IN, of a kind that matters.
+/// Record of class IN, of a type that matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Whose it is.
+    /// Name that the record belongs to.
     pub owner: Name,
-    /// For how many seconds it holds.
+    /// Lifetime in seconds.
     pub ttl: u32,
-    /// What it says.
+    /// Content of the record.
     pub data: Data,
 }
 
-/// What a record says.
+/// Content of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
     /// An address.
     Address(IpAddr),
-    /// The name it stands for.
+    /// Target of an alias.
     Cname(Name),
-    /// Where a zone begins: for how many seconds it holds that a name in it does not exist
-    /// (RFC 2308 §4).
+    /// Start of a zone, with the time in seconds for which the absence of a name in it holds (RFC
+    /// 2308 §4).
     Soa(u32),
 }
 
 impl Response {
-    /// Reads a message that should be the response to one question. What stands behind its records
-    /// is not looked at.
+    /// Decodes the response to one question. Bytes after its last record are ignored.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason, if `message` is not a valid response.
     pub fn read(message: &[u8]) -> Result<Self, Malformed> {
         Unread::begin(message)?.finish()
     }
 
-    /// Returns true if it repeats the question for `name` and `kind`, in any case.
+    /// Returns true if the response repeats the question for `name` and `kind`, in any case.
     #[must_use]
     pub fn is_about(&self, name: &Name, kind: Kind) -> bool {
         self.question == (kind.number(), INTERNET) && self.name == *name
     }
 }
 
-/// A response of which the question was read, and the records were not.
+/// Response whose question was decoded, but not yet its records.
 #[derive(Debug)]
 pub(super) struct Unread<'a> {
     response: Response,
@@ -168,7 +169,7 @@ pub(super) struct Unread<'a> {
 }
 
 impl<'a> Unread<'a> {
-    /// Reads the head and the question.
+    /// Decodes the header and the question.
     pub(super) fn begin(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader { message, at: 0 };
         let id = reader.u16()?;
@@ -193,12 +194,12 @@ impl<'a> Unread<'a> {
         Ok(Self { response, counts, reader })
     }
 
-    /// Returns the head and the question, without records.
+    /// Returns the header and the question, without records.
     pub(super) const fn head(&self) -> &Response {
         &self.response
     }
 
-    /// Reads the records, unless some were cut off.
+    /// Decodes the records, unless the message was truncated.
     pub(super) fn finish(self) -> Result<Response, Malformed> {
         let Self { mut response, counts: [answers, authority, additional], mut reader } = self;
         if !response.truncated {
@@ -213,10 +214,10 @@ impl<'a> Unread<'a> {
     }
 }
 
-/// Records that are still to be read of a section.
+/// Numbers of records still to read from a section.
 #[derive(Debug)]
 struct Wanted {
-    /// Kind of the addresses.
+    /// Type of the address records.
     kind: u16,
     addresses: usize,
     cnames: usize,
@@ -235,7 +236,7 @@ impl Wanted {
         Self { soas: MOST_SOA_RECORDS, ..Self::NOTHING }
     }
 
-    /// Returns true if a record of that kind is to be read.
+    /// Returns true if a record of this type is to be read, and counts it.
     fn take(&mut self, kind: u16) -> bool {
         let left = match kind {
             CNAME => &mut self.cnames,
@@ -274,8 +275,8 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// Reads a name, whose compression is followed (RFC 1035 §4.1.4). Each pointer leads before where
-    /// the part of the name began that it ends, so there is an end to them.
+    /// Decodes a name, following compression pointers (RFC 1035 §4.1.4). Each pointer has to lead
+    /// to before the start of the part that it ends, so that following them terminates.
     fn name(&mut self) -> Result<Name, Malformed> {
         let (mut wire, mut part, mut pointers, mut after) = (Vec::new(), self.at, 0, None);
         loop {
@@ -308,7 +309,7 @@ impl<'a> Reader<'a> {
         Ok(Name::from_wire(wire))
     }
 
-    /// Passes over a name, whose compression is not followed.
+    /// Skips a name without following its compression.
     fn skip_name(&mut self) -> Result<(), Malformed> {
         loop {
             count(1);
@@ -321,8 +322,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads `count` records and returns those that are wanted. The extended response code is put
-    /// into `extended` if there is an OPT record.
+    /// Decodes `count` records and returns those that are wanted. Sets `extended` to the extended
+    /// response code if there is an OPT record.
     fn records(
         &mut self,
         count: u16,
@@ -341,7 +342,7 @@ impl<'a> Reader<'a> {
                 if self.at != end {
                     return Err(Malformed::Length);
                 }
-                // RFC 2181 §8: one with the highest bit set counts as zero.
+                // RFC 2181 §8: a lifetime with the highest bit set counts as zero.
                 let ttl = i32::try_from(ttl).map_or(0, i32::unsigned_abs);
                 records.push(Record { owner, ttl, data });
                 continue;
@@ -354,7 +355,7 @@ impl<'a> Reader<'a> {
         Ok(records)
     }
 
-    /// Reads what a record of this kind says, which is one that is wanted.
+    /// Decodes the content of a wanted record of this type.
     fn data(&mut self, kind: u16) -> Result<Data, Malformed> {
         Ok(match kind {
             CNAME => Data::Cname(self.name()?),

@@ -1,19 +1,19 @@
-//! Domain names as they stand in messages: labels with their lengths, 255 octets at most.
+//! Domain names in wire format: labels with their lengths, at most 255 octets.
 
 use std::fmt;
 
 use super::random::Random;
 
-/// The longest name, with the lengths of its labels and the root (RFC 1035 §2.3.4).
+/// Longest name, with the lengths of its labels and the root (RFC 1035 §2.3.4).
 pub(super) const LONGEST: usize = 255;
-/// The longest label.
+/// Longest label.
 pub(super) const LONGEST_LABEL: usize = 63;
 
-/// A domain name (RFC 1035 §3.1). Two are equal whatever the case of their ASCII letters (RFC 4343).
+/// Domain name (RFC 1035 §3.1). Comparison ignores the case of ASCII letters (RFC 4343).
 #[derive(Clone)]
 pub struct Name(Vec<u8>);
 
-/// What was to be looked up is no host name.
+/// Error for a text that is not a host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAName;
 
@@ -25,8 +25,8 @@ impl fmt::Display for NotAName {
 
 impl std::error::Error for NotAName {}
 
-/// Returns true if `text` is a host name that fits a message: labels of letters, digits, `-` and `_`,
-/// 63 of them at most, with dots between the labels. A trailing dot says nothing here.
+/// Returns true if `text` is a host name that fits a message: labels separated by dots, each of 1
+/// to 63 letters, digits, `-` and `_`. A trailing dot is ignored.
 #[must_use]
 pub fn is_host_name(text: &str) -> bool {
     let text = text.strip_suffix('.').unwrap_or(text);
@@ -37,10 +37,10 @@ pub fn is_host_name(text: &str) -> bool {
 }
 
 impl Name {
-    /// Reads a host name; see [`is_host_name`].
+    /// Parses a host name; see [`is_host_name`].
     ///
     /// # Errors
-    /// If it is none.
+    /// If `text` is not a host name.
     pub fn parse(text: &str) -> Result<Self, NotAName> {
         if !is_host_name(text) {
             return Err(NotAName);
@@ -55,7 +55,7 @@ impl Name {
         Ok(Self(wire))
     }
 
-    /// The name with `domain` behind it, unless that is too long.
+    /// Returns the name with `domain` appended, or `None` if that is too long.
     #[must_use]
     pub fn within(&self, domain: &Self) -> Option<Self> {
         let own = &self.0[..self.0.len() - 1];
@@ -63,25 +63,25 @@ impl Name {
         (wire.len() <= LONGEST).then_some(Self(wire))
     }
 
-    /// Takes what is known to be labels with their lengths and the root.
+    /// Returns the name of valid wire format: labels with their lengths, then the root.
     pub(super) const fn from_wire(wire: Vec<u8>) -> Self {
         Self(wire)
     }
 
-    /// As it stands in a message, without compression.
+    /// Returns the name in wire format, without compression.
     #[must_use]
     pub fn wire(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether the other is spelled with the same letters in the same case.
+    /// Returns true if both names have the same letters in the same case.
     #[must_use]
     pub fn is_spelled_like(&self, other: &Self) -> bool {
         self.0 == other.0
     }
 
-    /// The same name with each letter in any case: what an answer must repeat, and who cannot see
-    /// the question cannot know (draft-vixie-dnsext-dns0x20).
+    /// Returns the same name with each letter in random case. An answer must repeat the spelling,
+    /// which a forger who cannot see the query does not know (draft-vixie-dnsext-dns0x20).
     #[must_use]
     pub fn in_any_case(&self, random: &mut Random) -> Self {
         let mut wire = self.0.clone();
@@ -98,7 +98,7 @@ impl Name {
         Self(wire)
     }
 
-    /// Whether it is `domain`, or below it.
+    /// Returns true if the name is `domain`, or below it.
     #[must_use]
     pub fn is_within(&self, domain: &Self) -> bool {
         let mut rest = self.0.as_slice();
@@ -126,7 +126,7 @@ impl Name {
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0) // no length of a label is a letter
+        self.0.eq_ignore_ascii_case(&other.0) // lengths of labels are below every letter
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_as_labels() {
+    fn names_are_parsed_into_labels() {
         assert_eq!(name("a.example").wire(), b"\x01a\x07example\0");
         assert_eq!(name("_x-1.example.").to_string(), "_x-1.example");
         let label = "a".repeat(63);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn case_makes_no_other_name_but_another_spelling() {
+    fn case_changes_the_spelling_but_not_the_name() {
         assert_eq!(name("A.Example"), name("a.eXample"));
         assert!(!name("A.Example").is_spelled_like(&name("a.example")));
         let mut random = Random::new([1; 32]);
@@ -183,17 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn each_letter_of_the_longest_name_is_spelled_in_either_case() {
+    fn each_letter_of_the_longest_name_gets_either_case() {
         let (mut random, plain) = (Random::new([1; 32]), full_length());
         let spelled: Vec<Name> = (0..64).map(|_| plain.in_any_case(&mut random)).collect();
         for (at, byte) in plain.wire().iter().enumerate().filter(|(_, b)| b.is_ascii_alphabetic()) {
             let kept = spelled.iter().filter(|name| name.wire()[at] == *byte).count();
-            assert!((1..64).contains(&kept), "{kept} of 64 times as it was at {at}");
+            assert!((1..64).contains(&kept), "unchanged {kept} of 64 times at {at}");
         }
     }
 
     #[test]
-    fn a_name_is_within_its_domains() {
+    fn names_are_within_their_domains() {
         let full = name("a.b.example");
         for domain in ["a.b.example", "B.example", "example"] {
             assert!(full.is_within(&name(domain)), "{domain}");

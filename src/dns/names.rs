@@ -1,4 +1,4 @@
-//! Names and their addresses: answers that are kept, questions that are open, and their waiters.
+//! Cache of names and their addresses: stored answers, open questions, and the waiters for them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -11,72 +11,75 @@ use crate::work::{LOOK_UP, count};
 use super::entry::{Entry, Place, Places};
 use super::known::{Kept, LookupResult, NameError, NameLimits};
 
-/// Age from which on a question is taken for lost: it is asked again by the next who waits for it.
+/// Age at which an open question counts as lost; the next waiter asks it again.
 const LOST: Duration = Duration::from_secs(60);
 
-/// Addresses of a name, as far as they are known.
+/// Known addresses of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// Addresses of both families, in the order in which their source gives them.
+    /// Addresses of both families, in the order of their source.
     pub list: Arc<[IpAddr]>,
-    /// True if these are all. If not, a question for the name is still open, and its end wakes who
-    /// has looked it up.
+    /// True if the list is complete. If not, a question for the name is still open, and its end
+    /// wakes every waiter.
     pub complete: bool,
 }
 
-/// Outcome of looking a name up in the table.
+/// Result of a look-up in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CacheAnswer {
-    /// The name is known.
+    /// The answer is known.
     Answer(Result<Addresses, NameError>),
-    /// A question for it is open; the waiter is told of the answer.
+    /// A question is already open; the waiter will be told of the answer.
     Waiting,
-    /// A question is to be asked; the waiter is told of the answer. If another name is given, its
-    /// question, for which no waiter is left, is to be taken back in exchange.
+    /// The caller must ask a question; the waiter will be told of the answer. If another name is
+    /// given, the caller must cancel the question for that name, which no waiter is left for, in
+    /// exchange.
     Ask(Option<Arc<str>>),
 }
 
 impl CacheAnswer {
-    /// Returns true if a question is open already, and its answer may bring more.
+    /// Returns true if a question is already open, so that more addresses may follow.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::Waiting | Self::Answer(Ok(Addresses { complete: false, .. })))
     }
 }
 
-/// Table of names, for waiters called `W`.
+/// Cache of names, for waiters identified by `W`.
 ///
-/// Questions are bounded in number, and clients share them ([`Shares`](crate::shares::Shares)): where
-/// one may ask no more, it gets what has expired, or [`NameError::Overloaded`]. A question that no waiter is left
-/// for goes on while there is room, and counts for no client.
+/// The number of open questions is bounded, and clients share the bound
+/// ([`Shares`](crate::shares::Shares)). A client that may ask no more gets an expired answer or
+/// [`NameError::Overloaded`]. A question that no waiter is left for continues while there is room,
+/// and counts for no client.
 #[derive(Debug)]
 pub struct NameCache<W> {
     limits: NameLimits,
     entries: HashMap<Arc<str>, Entry<W>>,
     places: Places,
-    /// Names whose waiters are to be told of an answer, and the last that was.
+    /// Names whose waiters are to be told of an answer, each with the waiter that was told last.
     untold: VecDeque<(Arc<str>, Option<W>)>,
-    /// Number of times that answers were cleared.
+    /// Number of times that all answers were cleared.
     generation: u64,
 }
 
 impl<W: Ord + Copy> NameCache<W> {
-    /// Returns an empty table.
+    /// Returns an empty cache.
     #[must_use]
     pub fn new(limits: NameLimits) -> Self {
         let (entries, untold) = (HashMap::new(), VecDeque::new());
         Self { limits, entries, places: Places::default(), untold, generation: 0 }
     }
 
-    /// Changes the bounds, also for what is known already.
+    /// Changes the limits, also for answers that are already stored.
     pub const fn set_limits(&mut self, limits: NameLimits) {
         self.limits = limits;
     }
 
-    /// Looks `name` up for `waiter`, on behalf of `client` if its questions are bounded. Unless the
-    /// answer is complete, the waiter is remembered and told ([`told`](Self::told)) when there is
-    /// more, until it has looked up the complete answer or [`leave`](Self::leave)s. Waiters for one
-    /// name share one question, and get its answer however short its time is.
+    /// Looks `name` up for `waiter`. `client` is charged for the question, if its number of
+    /// questions is bounded. Unless the answer is complete, the waiter is registered and told
+    /// ([`told`](Self::told)) of each further answer, until it has looked up the complete one or
+    /// [`leave`](Self::leave)s. Waiters for one name share one question, and get its answer however
+    /// short the lifetime is.
     pub fn look_up(
         &mut self,
         name: &str,
@@ -112,7 +115,7 @@ impl<W: Ord + Copy> NameCache<W> {
         }
     }
 
-    /// Takes a part of the addresses of `name` while the others are still being asked for.
+    /// Stores the addresses of one family while the question for the other is still open.
     pub fn answered_in_part(
         &mut self,
         name: &str,
@@ -128,8 +131,8 @@ impl<W: Ord + Copy> NameCache<W> {
         self.untold.push_back((Arc::clone(&entry.name), None));
     }
 
-    /// Takes the answer for `name`, which holds for `ttl` if its source says so. An answer to no open
-    /// question is dropped.
+    /// Stores the answer for `name`, with the lifetime `ttl` if its source gives one. An answer
+    /// without an open question is dropped.
     pub fn answered(
         &mut self,
         name: &str,
@@ -157,8 +160,8 @@ impl<W: Ord + Copy> NameCache<W> {
         }
     }
 
-    /// Returns the time at which the waiters for `name` get an answer that has expired, if there is
-    /// one and the question is still open then; see [`tell_expired`](Self::tell_expired).
+    /// Returns the time at which the waiters for `name` get an expired answer, if one is stored and
+    /// the question is still open then; see [`tell_expired`](Self::tell_expired).
     #[must_use]
     pub fn expired_serves_at(&self, name: &str) -> Option<Instant> {
         let entry = self.entries.get(name)?;
@@ -167,7 +170,7 @@ impl<W: Ord + Copy> NameCache<W> {
         (at < kept.stale_until(&self.limits)).then_some(at)
     }
 
-    /// Has the waiters for `name` told of an answer that has expired, if it serves them now.
+    /// Schedules the waiters for `name` to be told of an expired answer, if it may be used now.
     pub fn tell_expired(&mut self, name: &str, now: Instant) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         if entry.serves(&self.limits, self.generation, now).is_some() {
@@ -176,14 +179,14 @@ impl<W: Ord + Copy> NameCache<W> {
         }
     }
 
-    /// Returns the next waiters that are to be told of an answer, after `most` steps at the latest;
-    /// others are left if [`has_to_tell`](Self::has_to_tell).
+    /// Returns the next waiters to tell of an answer, after at most `most` steps. More are left if
+    /// [`has_to_tell`](Self::has_to_tell) returns true.
     pub fn told(&mut self, most: usize) -> Vec<W> {
         (0..most).map_while(|_| self.tell_next()).flatten().collect()
     }
 
-    /// Goes on to the next waiter that was not told yet. Returns it if there is an answer that it has
-    /// not seen; `None` at the end.
+    /// Advances to the next waiter that was not told yet. Returns the waiter if there is an answer
+    /// that it has not seen, and `None` at the end of the queue.
     fn tell_next(&mut self) -> Option<Option<W>> {
         count(LOOK_UP);
         let (name, last) = self.untold.front_mut()?;
@@ -207,15 +210,15 @@ impl<W: Ord + Copy> NameCache<W> {
         !self.untold.is_empty()
     }
 
-    /// Removes `waiter` from those that wait for `name`. Returns true if it was the last one and the
-    /// question is still open: it goes on while there is room for it, or is
-    /// [forgotten](Self::forget) if it can be taken back.
+    /// Removes `waiter` from the waiters for `name`. Returns true if it was the last one and the
+    /// question is still open. The question then continues while there is room, or is
+    /// [forgotten](Self::forget) if the caller can cancel it.
     pub fn leave(&mut self, name: &str, waiter: &W) -> bool {
         count(LOOK_UP);
         self.entries.get_mut(name).is_some_and(|entry| self.places.leave(entry, waiter))
     }
 
-    /// Ends the question for `name` without an answer: it was taken back.
+    /// Ends the question for `name` without an answer, because the caller has cancelled it.
     pub fn forget(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         if entry.kept.is_some() && entry.asked().is_some() {
@@ -226,32 +229,33 @@ impl<W: Ord + Copy> NameCache<W> {
         }
     }
 
-    /// Drops every answer, as the servers are others now, and those to questions that are open. Only a
-    /// waiter that was told of one, or is then, still gets it.
+    /// Drops every answer, and those of open questions when they arrive, because the servers have
+    /// changed. Only a waiter that was told of an answer, or will be when its question ends, still
+    /// gets it.
     pub const fn clear(&mut self) {
         self.generation += 1;
     }
 
-    /// Returns the time for which the answer for `name` serves without another question.
+    /// Returns the time for which the answer for `name` is used without another question.
     #[must_use]
     pub fn lifetime(&self, name: &str, now: Instant) -> Option<Duration> {
         let kept = self.entries.get(name)?.kept(self.generation)?;
         Some(kept.until(&self.limits).saturating_duration_since(now))
     }
 
-    /// Returns the number of names in the table, and of questions that are open.
+    /// Returns the number of names in the cache, and of open questions.
     #[must_use]
     pub fn count(&self) -> (usize, usize) {
         (self.entries.len(), self.places.questions())
     }
 
-    /// Returns all waiters, with the names that they wait for.
+    /// Returns all waiters, each with the name that it waits for.
     pub fn waiters(&self) -> impl Iterator<Item = (&str, W)> {
         let entries = self.entries.values();
         entries.flat_map(|entry| entry.waiters.keys().map(|&waiter| (&*entry.name, waiter)))
     }
 
-    /// Begins a question, if there is a place for it.
+    /// Opens a question if `client` may have one more.
     fn ask(&mut self, name: &str, waiter: W, client: Option<IpAddr>, now: Instant) -> CacheAnswer {
         if !self.places.shares.take(client, self.limits.max_in_flight) {
             return CacheAnswer::Answer(self.last_resort(name, now));
@@ -268,7 +272,7 @@ impl<W: Ord + Copy> NameCache<W> {
         CacheAnswer::Ask(displaced)
     }
 
-    /// Ends a question without waiters if there is one more than may be.
+    /// Ends a question without waiters if there is one question too many, and returns its name.
     fn displace(&mut self) -> Option<Arc<str>> {
         if self.places.questions() <= self.limits.max_in_flight {
             return None;
@@ -279,7 +283,7 @@ impl<W: Ord + Copy> NameCache<W> {
         Some(name)
     }
 
-    /// Returns an answer that has expired where no question may be asked (RFC 8767).
+    /// Returns an expired answer, because no question may be asked (RFC 8767).
     fn last_resort(&self, name: &str, now: Instant) -> Result<Addresses, NameError> {
         let kept = self.entries.get(name).and_then(|entry| entry.kept(self.generation));
         match kept.map(|kept| (&kept.answer, kept.last_resort(&self.limits))) {
@@ -290,8 +294,8 @@ impl<W: Ord + Copy> NameCache<W> {
         }
     }
 
-    /// Makes room for another name: drops the names that were not used for longest, if the table is
-    /// full or their answers serve no more. Two for one that comes, so that a table whose bound was
+    /// Makes room for another name: drops least recently used names if the cache is full or their
+    /// answers have expired. Two are dropped for each new one, so that a cache whose limit was
     /// lowered shrinks.
     fn make_room(&mut self, now: Instant) {
         for _ in 0..2 {
@@ -308,7 +312,7 @@ impl<W: Ord + Copy> NameCache<W> {
         }
     }
 
-    /// Compares the places of all entries with their bookkeeping; for simulations.
+    /// Compares the places of all entries with the bookkeeping; for simulations.
     ///
     /// # Panics
     /// If they do not agree.
@@ -316,7 +320,7 @@ impl<W: Ord + Copy> NameCache<W> {
         let mut asked: BTreeMap<Option<IpAddr>, usize> = BTreeMap::new();
         let (mut left, mut idle) = (0, 0);
         for (name, entry) in &self.entries {
-            assert_eq!(*name, entry.name, "an entry knows its name");
+            assert_eq!(*name, entry.name, "an entry has the name of its key");
             match entry.place {
                 Place::Asked(_, client) => {
                     assert!(
@@ -326,16 +330,13 @@ impl<W: Ord + Copy> NameCache<W> {
                     *asked.entry(client).or_default() += 1;
                 }
                 Place::Left(_, number) => {
-                    assert!(
-                        entry.waiters.is_empty(),
-                        "a question that was left has no waiter: {name}"
-                    );
+                    assert!(entry.waiters.is_empty(), "a question in `left` has no waiter: {name}");
                     assert_eq!(self.places.left.get(&number), Some(name));
                     left += 1;
                 }
                 Place::Telling => {
                     let told = self.untold.iter().any(|(untold, _)| untold == name);
-                    assert!(told, "waiters that have an answer will be told: {name}");
+                    assert!(told, "waiters for an answer are in the queue: {name}");
                 }
                 Place::Idle(number) => {
                     assert!(entry.kept.is_some(), "an entry without a question has an answer");

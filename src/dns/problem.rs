@@ -1,4 +1,4 @@
-//! Reasons why a server gave no answer, as an error tells them.
+//! Reasons why a server gave no answer, with their error messages.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,16 +24,18 @@ impl Problem {
     pub(super) fn of(&self, server: SocketAddr) -> String {
         match self {
             Self::Silent => format!("no answer from {server}"),
-            Self::Unreachable(why) => format!("{server} cannot be asked: {why}"),
-            Self::Cut(why) => format!("{server} cuts its answer short, and over TCP: {why}"),
+            Self::Unreachable(why) => format!("{server} cannot be queried: {why}"),
+            Self::Cut(why) => format!("{server} truncates its answer, and over TCP: {why}"),
             Self::Code(code) => format!("{server} says {}", Code(*code)),
-            Self::Lame => format!("{server} knows nothing of the name and asks nobody"),
+            Self::Lame => {
+                format!("{server} does not know the name and does not recurse")
+            }
             Self::Chain => format!("{server} has CNAME records in a loop, or too many"),
         }
     }
 }
 
-/// A response code, as people know it.
+/// Response code, displayed by its usual mnemonic.
 struct Code(u16);
 
 impl fmt::Display for Code {

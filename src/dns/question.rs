@@ -1,4 +1,4 @@
-//! One question, for one kind of addresses, on its way from server to server.
+//! Question for one kind of addresses, put to one server after the other.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -13,53 +13,56 @@ use super::random::Random;
 use super::resolution::Resolution;
 use super::servers::ServerObservation;
 
-/// So many datagrams that claim to be from the server and are not the answer are no accident: the
-/// query goes on over TCP, where nobody can guess what to forge (RFC 5452 §9.3).
+/// Number of datagrams that claim to be from the server but do not match the query, from which on
+/// forgery is assumed. The query is repeated over TCP, where an outsider cannot guess what to forge
+/// (RFC 5452 §9.3).
 const FORGED: usize = 32;
-/// Number of queries that a server answers in another case, each of its own id and port, before such
-/// an answer counts without TCP: a forger would have to guess all of them in a row.
+/// Number of queries, each with its own id and port, that a server has to answer in another case
+/// before such an answer counts without TCP: a forger would have to guess all of them in a row.
 const OTHER_CASE: u8 = 3;
 
-/// Where a question has got to.
+/// Question with its progress.
 #[derive(Debug)]
 pub(super) struct Question {
     kind: Kind,
-    /// What is asked for: the name, or the one that it stands for.
+    /// Name to query: the name of the look-up, or the target of its CNAME records.
     name: Name,
-    /// CNAME records that led there, and how long they hold.
+    /// Number of CNAME records that led to the name.
     links: usize,
+    /// Shortest lifetime of these records, in seconds.
     ttl: u32,
     tries: VecDeque<Attempt>,
     state: State,
-    /// How many queries were sent, and to whom.
+    /// Number of queries sent.
     sent: usize,
+    /// Servers that were queried.
     asked: Vec<SocketAddr>,
-    /// What came of the last server that gave no answer.
+    /// Last server that gave no answer, with the reason.
     problem: Option<(SocketAddr, Problem)>,
-    /// Observations of servers, until they are taken.
+    /// Observations of servers, until the look-up takes them.
     pub(super) noticed: Vec<(SocketAddr, ServerObservation)>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// The next query is to be sent, not before the time given.
+    /// The next query is due, but not before this time.
     Next(Option<Instant>),
     Waiting(Waiting),
     Over(QuestionResult),
 }
 
-/// A query that was sent.
+/// Query that was sent.
 #[derive(Debug)]
 struct Waiting {
     at: Attempt,
     id: u16,
     spelled: Name,
     until: Instant,
-    /// How much has come that was not the answer.
+    /// Number of messages that did not match the query.
     misses: usize,
 }
 
-/// What came of a question. Times are in seconds.
+/// Result of a question. Lifetimes are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum QuestionResult {
     Addresses(Vec<IpAddr>, u32),
@@ -84,7 +87,7 @@ impl Question {
         }
     }
 
-    /// What came of it, once it is over.
+    /// Returns the result, once the question has ended.
     pub(super) const fn outcome(&self) -> Option<&QuestionResult> {
         match &self.state {
             State::Over(outcome) => Some(outcome),
@@ -92,12 +95,13 @@ impl Question {
         }
     }
 
-    /// Whether a query is under way.
+    /// Returns true if a query awaits its answer.
     pub(super) const fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting(_))
     }
 
-    /// When to go on at the latest; never by itself if it is over.
+    /// Returns the time of the next transition at the latest; `None` if the question has ended, or
+    /// can proceed at once.
     pub(super) const fn next_deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Next(at) => *at,
@@ -106,7 +110,7 @@ impl Question {
         }
     }
 
-    /// The next query, if it is time for one. What was waited for is over then.
+    /// Returns the next query if it is due. A query that timed out is abandoned.
     pub(super) fn next(
         &mut self,
         now: Instant,
@@ -137,8 +141,8 @@ impl Question {
         Some(Query { server: at.server, over: at.over, message })
     }
 
-    /// Something has come from `source`. What is not the answer is passed over, as a forged one must
-    /// not keep the real one from being heard (RFC 5452 §4.5).
+    /// Handles a message from `source`. Messages that do not match the query are ignored: a forged
+    /// one must not keep the real one from being read (RFC 5452 §4.5).
     pub(super) fn received(&mut self, source: SocketAddr, message: &[u8]) {
         let State::Waiting(waiting) = &mut self.state else { return };
         let at = waiting.at;
@@ -152,16 +156,16 @@ impl Question {
                 self.again(at.over_tcp(TcpFor::Forged));
             }
             Heard::Nothing if waiting.misses >= FORGED => {
-                self.failed("it answers something else".into());
+                self.failed("its answers do not match the query".into());
             }
             Heard::Nothing => {}
         }
     }
 
-    /// The server has answered. A datagram that does not repeat the case of the name may be forged, so
-    /// it says nothing; but it is a reason to ask over TCP, where the case is not needed. What is
-    /// answered there in another case proves that the server does not keep it. Where there is no TCP,
-    /// the same answer to several queries does.
+    /// Handles an answer of the server. A datagram that does not repeat the case of the name may be
+    /// forged, so its content does not count; but it is a reason to query over TCP, where the case
+    /// is not needed. An answer in another case over TCP proves that the server does not preserve
+    /// case. Without TCP, the same answer to several queries proves it.
     fn answered(&mut self, response: &Response, same_case: bool, at: Attempt) {
         if !same_case && at.over == DnsTransport::Udp {
             let at = Attempt { other_case: at.other_case + 1, ..at };
@@ -182,7 +186,9 @@ impl Question {
         if response.truncated {
             match at.over {
                 DnsTransport::Udp => self.again(at.over_tcp(TcpFor::Cut)),
-                DnsTransport::Tcp => self.give_up_on(at.server, Problem::Cut("the same".into())),
+                DnsTransport::Tcp => {
+                    self.give_up_on(at.server, Problem::Cut("truncated again".into()));
+                }
             }
             return;
         }
@@ -195,7 +201,7 @@ impl Question {
         }
     }
 
-    /// The query under way has failed: there is no connection, or nobody at that port.
+    /// Handles the failure of the current query: the connection failed, or no socket has that port.
     pub(super) fn failed(&mut self, why: String) {
         let State::Waiting(waiting) = &self.state else { return };
         let at = waiting.at;
@@ -207,7 +213,8 @@ impl Question {
         self.give_up_on(at.server, if cut { Problem::Cut(why) } else { Problem::Unreachable(why) });
     }
 
-    /// The query under way could not be sent for want of descriptors: to be sent at `at`.
+    /// Postpones the current query, which could not be sent for lack of descriptors, to the time
+    /// `at`.
     pub(super) fn postpone(&mut self, at: Instant) {
         if let State::Waiting(waiting) = &self.state {
             self.sent -= 1;
@@ -216,7 +223,7 @@ impl Question {
         }
     }
 
-    /// There is no more time for it.
+    /// Ends the question, because its time is over.
     pub(super) fn end(&mut self) {
         if self.outcome().is_none() {
             if self.is_waiting() {
@@ -226,7 +233,7 @@ impl Question {
         }
     }
 
-    /// Why there was no answer.
+    /// Returns the error if no server answered.
     pub(super) fn error(&self) -> NameError {
         match self.problem {
             Some((_, Problem::Silent)) | None => NameError::TimedOut(self.describe()),
@@ -241,7 +248,7 @@ impl Question {
             format!("{servers} server{}, {tries} attempt{}", plural(servers), plural(tries));
         match &self.problem {
             Some((server, problem)) => format!("{} ({count})", problem.of(*server)),
-            None => format!("no server was asked in time ({count})"),
+            None => format!("no server was queried in time ({count})"),
         }
     }
 
@@ -275,34 +282,35 @@ impl Question {
         ttl.map(|ttl| ttl.min(self.ttl))
     }
 
-    /// Asks the same server once more, in another way, now and later.
+    /// Queries the same server again at once, and uses this attempt for its later turns too.
     fn again(&mut self, at: Attempt) {
         self.change(at);
         self.tries.push_front(at);
         self.state = State::Next(None);
     }
 
-    /// Asks the same server once more, in another way, when the others had their turns.
+    /// Queries the same server again with this attempt, after all others.
     fn last(&mut self, at: Attempt, code: u16) {
         self.give_up_on(at.server, Problem::Code(code));
         self.tries.push_back(at);
     }
 
-    /// Has the server asked in this way when its next turn comes.
+    /// Uses this attempt for the later turns of its server.
     fn change(&mut self, at: Attempt) {
         for later in self.tries.iter_mut().filter(|later| later.server == at.server) {
             *later = at;
         }
     }
 
-    /// Does not ask this server again.
+    /// Records the problem and removes the server's later turns.
     fn give_up_on(&mut self, server: SocketAddr, problem: Problem) {
         self.problem = Some((server, problem));
         self.tries.retain(|later| later.server != server);
         self.state = State::Next(None);
     }
 
-    /// The server was silent. Perhaps it drops queries with EDNS; or what comes between drops TCP.
+    /// Handles a timeout. The server may drop queries with EDNS, or something on the path may drop
+    /// TCP.
     fn time_out(&mut self) {
         let State::Waiting(waiting) = &self.state else { return };
         let at = waiting.at;
@@ -318,17 +326,17 @@ impl Question {
     }
 }
 
-/// Meaning of a message to a query.
+/// Relation of a message to a query.
 enum Heard {
-    /// The response, and whether it repeats the case of the name.
+    /// The response; true if it repeats the case of the name.
     Response(Box<Response>, bool),
     BareFormatError,
     Nothing,
 }
 
 impl Waiting {
-    /// Reads what `message` is to this query: its response if it repeats the id and the question. Only
-    /// that is worth to be read whole.
+    /// Classifies a message: a response has to repeat the id and the question. Only a response is
+    /// parsed in full.
     fn read(&mut self, message: &[u8], name: &Name, kind: Kind) -> Heard {
         match Unread::begin(message) {
             Err(_) if self.at.edns && is_bare_format_error(message, self.id) => {

@@ -1,14 +1,14 @@
-//! Random numbers that nobody outside can guess, from a secret that is handed in.
+//! Random numbers that an outsider cannot predict, from a secret of the caller.
 
 use std::fmt;
 
-/// "expand 32-byte k", as the cipher has it.
+/// The text "expand 32-byte k", a constant of the cipher.
 const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
 const WORDS: usize = 16;
 const DOUBLE_ROUNDS: usize = 6;
 
-/// The key stream of ChaCha (Bernstein 2008) with 12 rounds. Whoever sees some of its numbers
-/// cannot foretell the others, which is what ids of queries need (RFC 5452 §9.2).
+/// Key stream of ChaCha (Bernstein 2008) with 12 rounds. An observer of some of its numbers cannot
+/// predict the others, as the ids of queries require (RFC 5452 §9.2).
 pub struct Random {
     key: [u32; 8],
     block: u64,
@@ -17,7 +17,7 @@ pub struct Random {
 }
 
 impl Random {
-    /// The generator that `secret` names. The same secret gives the same numbers.
+    /// Returns the generator for `secret`. The same secret gives the same numbers.
     #[must_use]
     pub fn new(secret: [u8; 32]) -> Self {
         let mut key = [0; 8];
@@ -27,7 +27,7 @@ impl Random {
         Self { key, block: 0, words: [0; WORDS], used: WORDS }
     }
 
-    /// Any 32 bits.
+    /// Returns 32 random bits.
     pub fn bits(&mut self) -> u32 {
         if self.used == WORDS {
             self.words = self.next_block();
@@ -37,7 +37,7 @@ impl Random {
         self.words[self.used - 1]
     }
 
-    /// Any 16 bits: the id of a query.
+    /// Returns 16 random bits, for the id of a query.
     #[expect(clippy::cast_possible_truncation, reason = "half of the bits are enough")]
     pub fn id(&mut self) -> u16 {
         self.bits() as u16

@@ -1,56 +1,55 @@
-//! What a response says about the name asked for.
+//! Interpretation of a response for the queried name.
 
 use std::net::IpAddr;
 
 use crate::work::count;
 
+use super::bounds::{LONGEST_CHAIN, MOST_ADDRESSES};
 use super::message::{Data, Kind, Record, Response};
 use super::name::Name;
-
-/// How many CNAME records one name may lead over, in one response or several.
-pub const LONGEST_CHAIN: usize = 16;
-/// How many addresses of a kind are taken of one answer; nobody would dial so many.
-pub const MOST_ADDRESSES: usize = 32;
 
 const NO_ERROR: u16 = 0;
 const NAME_ERROR: u16 = 3;
 
-/// What a response says. Times are in seconds.
+/// Statement of a response about a name. Lifetimes are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
     /// The name has addresses.
     Addresses {
-        /// All of the kind asked for, in the order of the message.
+        /// Addresses of the queried kind, in the order of the message.
         addresses: Vec<IpAddr>,
-        /// How long they hold: the shortest time of the records they come from.
+        /// Shortest lifetime of the records that lead to them.
         ttl: u32,
     },
-    /// The name stands for another, about which the response says nothing.
+    /// The name is an alias for another, about which the response says nothing.
     Elsewhere {
-        /// The other.
+        /// Target of the alias.
         name: Name,
-        /// How long that holds.
+        /// Shortest lifetime of the CNAME records.
         ttl: u32,
-        /// How many CNAME records there were.
+        /// Number of CNAME records followed so far.
         links: usize,
     },
-    /// The name exists, and has no address of this kind.
+    /// The name exists but has no address of this kind. Holds for this time, if the response gives
+    /// one.
     NoData(Option<u32>),
-    /// The name does not exist (RFC 8020), or the one that it stands for.
+    /// The name, or the target of its alias, does not exist (RFC 8020). Holds for this time, if the
+    /// response gives one.
     NoSuchName(Option<u32>),
-    /// CNAME records make a loop, or are too many.
+    /// The CNAME records form a loop, or are too many.
     Chain,
-    /// The server has no answer to give: it knows nothing and asks nobody (RFC 1034 §4.3.1).
+    /// The server neither knows the name nor resolves it recursively (RFC 1034 §4.3.1).
     Lame,
-    /// The server says that it failed, or that it does not want to (RFC 1035 §4.1.1, RCODE).
+    /// The server failed or refused, with this response code (RFC 1035 §4.1.1, RCODE).
     Code(u16),
 }
 
 impl Resolution {
-    /// What `response` says about `name`, after `links` CNAME records were followed in others.
+    /// Interprets `response` for `name`, after `links` CNAME records were followed in other
+    /// responses.
     ///
-    /// Only records count that belong to the name, or to one that it stands for by a record that
-    /// counts: whatever else a server puts into a response says nothing (RFC 5452 §6).
+    /// Only records of the name count, and those of the target of a CNAME record that counts. All
+    /// others say nothing about the name, whatever a server adds to a response (RFC 5452 §6).
     #[must_use]
     pub fn of(response: &Response, name: &Name, kind: Kind, links: usize) -> Self {
         if !matches!(response.code, NO_ERROR | NAME_ERROR) {
@@ -107,8 +106,8 @@ fn cname_of<'a>(owner: &Name, records: &'a [Record]) -> Option<(&'a Record, &'a 
     })
 }
 
-/// How long it holds that `name` has nothing: what its zone says of that (RFC 2308 §5). Without,
-/// the response says nothing of it.
+/// Returns the time in seconds for which the absence of `name`'s addresses holds, from the SOA
+/// record of its zone (RFC 2308 §5). Without that record, the response does not prove the absence.
 fn negative_ttl(name: &Name, authority: &[Record]) -> Option<u32> {
     count(name.wire().len() * authority.len());
     authority.iter().find_map(|record| match record.data {

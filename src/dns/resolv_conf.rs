@@ -1,4 +1,4 @@
-//! Which servers are asked, and for which names: `resolv.conf(5)`.
+//! Configuration of the resolver, from `resolv.conf(5)`: servers, search domains and options.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -7,31 +7,31 @@ use crate::work::count;
 
 use super::name::Name;
 
-/// The port of servers.
+/// Port of name servers.
 pub const PORT: u16 = 53;
-/// More servers than these are not asked.
+/// Most servers used, as in the system's resolver.
 const MOST_SERVERS: usize = 3;
-/// More domains than these are not searched: each is a question of its own.
+/// Most search domains used. Each takes a question of its own.
 const MOST_DOMAINS: usize = 6;
 
-/// What the file says.
+/// Content of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvConf {
-    /// Servers, in the order in which they are asked.
+    /// Servers, in the order in which they are queried.
     pub servers: Vec<SocketAddr>,
     /// Domains in which names are searched.
     pub search: Vec<Name>,
-    /// A name with so many dots is asked for as it is before it is searched.
+    /// Number of dots from which on a name is queried as it is before it is searched.
     pub ndots: usize,
-    /// For an answer of one server, if the file says so.
+    /// Time for the answer of one server, if the file sets it.
     pub timeout: Option<Duration>,
-    /// How often all servers are asked, if the file says so.
+    /// Number of rounds over all servers, if the file sets it.
     pub attempts: Option<usize>,
-    /// Whether the first server is another one each time.
+    /// True if each look-up begins with another server.
     pub rotate: bool,
-    /// Whether queries go over TCP.
+    /// True if queries are sent over TCP.
     pub use_tcp: bool,
-    /// True if queries spell names in random case, of which the file says nothing; see
+    /// True if queries spell names in random case; the file has no option for that. See
     /// [`Server::random_case`](super::Server::random_case).
     pub random_case: bool,
 }
@@ -52,8 +52,8 @@ impl Default for ResolvConf {
 }
 
 impl ResolvConf {
-    /// Reads the file. What is not known is passed over; without a server, it is the one on this
-    /// machine.
+    /// Parses the file. Unknown lines and options are ignored. Without a `nameserver` line, the
+    /// server is this machine.
     #[must_use]
     pub fn read(text: &str) -> Self {
         count(text.len());
@@ -93,8 +93,8 @@ impl ResolvConf {
         }
     }
 
-    /// The names that `text` may mean, in the order in which they are asked for. A trailing dot says
-    /// that it is the whole name.
+    /// Returns the names that `text` may mean, in the order in which they are queried. A trailing
+    /// dot marks a name as complete.
     #[must_use]
     pub fn candidates(&self, text: &str, name: &Name) -> Vec<Name> {
         if text.ends_with('.') {
@@ -109,7 +109,7 @@ impl ResolvConf {
     }
 }
 
-/// The address of a server; one of a link needs the number of its interface.
+/// Parses the address of a server. A link-local address needs the number of its interface.
 fn server(word: &str) -> Option<SocketAddr> {
     if let Some((address, scope)) = word.split_once('%') {
         return format!("[{address}%{scope}]:{PORT}").parse().ok();
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_line_by_line() {
+    fn file_is_parsed_line_by_line() {
         let conf = ResolvConf::read(
             "# nameserver 192.0.2.9\n; x\nnameserver 192.0.2.1\nnameserver nonsense\n\
              nameserver 2001:db8::1 # trailing\nnameserver fe80::1%3\nnameserver 192.0.2.4\n\
@@ -139,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_file_the_server_is_this_machine() {
+    fn default_server_is_this_machine() {
         assert_eq!(ResolvConf::read(""), ResolvConf::default());
         assert_eq!(ResolvConf::default().servers[0].to_string(), "127.0.0.1:53");
         assert_eq!(ResolvConf::read("options timeout: ndots").timeout, None);
     }
 
     #[test]
-    fn names_are_searched_by_their_dots() {
+    fn number_of_dots_determines_the_search_order() {
         let conf = ResolvConf::read("search a.test b.test\noptions ndots:2");
         let candidates = |text: &str| {
             let names = conf.candidates(text, &Name::parse(text).unwrap());
@@ -157,6 +157,6 @@ mod tests {
         assert_eq!(candidates("h.x.y"), ["h.x.y", "h.x.y.a.test", "h.x.y.b.test"]);
         assert_eq!(candidates("h."), ["h"]);
         let long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(58)].join(".");
-        assert_eq!(candidates(&long).len(), 1, "what would be too long is not asked for");
+        assert_eq!(candidates(&long).len(), 1, "a candidate that is too long is skipped");
     }
 }

@@ -1,17 +1,17 @@
-//! Name servers, and what was learned of each: in which order they are asked, and how.
+//! Name servers, with the observations that determine in which order and how they are queried.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Time for which a server that was silent is asked after the others.
+/// Time for which a silent server is queried after all others.
 const SILENT: Duration = Duration::from_secs(30);
-/// Time for which it is remembered that a server lacks EDNS, or the case of names.
+/// Time for which a server is remembered as lacking EDNS or not preserving case.
 const LEARNED: Duration = Duration::from_secs(15 * 60);
-/// Number of questions in a row that a server answers only without EDNS, before it is taken for one
-/// that lacks it: a single datagram may have been lost for another reason.
+/// Number of consecutive questions that a server answers only without EDNS before it counts as
+/// lacking EDNS: a single datagram may have been lost for another reason.
 const EDNS_FAILURES: u32 = 2;
 
-/// A server, and how it is to be asked.
+/// Server, and the way to query it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Address and port.
@@ -24,14 +24,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server of which nothing was learned.
+    /// Returns a server without any observation.
     #[must_use]
     pub const fn new(address: SocketAddr) -> Self {
         Self { address, edns: true, random_case: true }
     }
 }
 
-/// An observation of a server.
+/// Observation of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerObservation {
     /// The server has answered.
@@ -40,34 +40,36 @@ pub enum ServerObservation {
     Silent,
     /// The server has answered a query with EDNS.
     Edns,
-    /// The server has answered a query without EDNS that it had not answered with it.
+    /// The server has answered a query without EDNS after it failed to answer the same with EDNS.
     NoEdns,
-    /// The server does not repeat names in their case; see
-    /// [`Lookup`](super::Lookup) on what counts as proof.
+    /// The server does not preserve the case of names; see [`Lookup`](super::Lookup) on what proves
+    /// that.
     NoCase,
 }
 
-/// All servers of which something was learned.
+/// Servers with observations.
 #[derive(Debug, Default)]
 pub struct Servers {
     learned: Vec<Learned>,
-    /// Number of look-ups, where servers take turns.
+    /// Number of look-ups so far, for rotation.
     turns: usize,
 }
 
 #[derive(Debug)]
 struct Learned {
     address: SocketAddr,
-    /// Times until which these count.
+    /// End of the time for which the server counts as silent.
     silent: Option<Instant>,
+    /// End of the time for which the server counts as lacking EDNS.
     no_edns: Option<Instant>,
+    /// End of the time for which the server counts as not preserving case.
     no_case: Option<Instant>,
     edns_failures: u32,
 }
 
 impl Servers {
-    /// Returns `servers` in the order in which they are asked: those that were silent lately last. If
-    /// they `rotate`, another one is the first each time.
+    /// Returns `servers` in the order in which to query them: recently silent ones last. With
+    /// `rotate`, each call begins with another server.
     pub fn order(&mut self, servers: &[SocketAddr], rotate: bool, now: Instant) -> Vec<Server> {
         let mut order: Vec<Server> =
             servers.iter().map(|&address| self.get(address, now)).collect();
@@ -82,7 +84,7 @@ impl Servers {
         order
     }
 
-    /// Takes note of an observation.
+    /// Records an observation.
     pub fn notice(&mut self, address: SocketAddr, notice: ServerObservation, now: Instant) {
         let learned = self.entry(address);
         match notice {
@@ -99,7 +101,7 @@ impl Servers {
         }
     }
 
-    /// Forgets all that was learned.
+    /// Drops all observations.
     pub fn forget(&mut self) {
         self.learned.clear();
     }

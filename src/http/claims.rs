@@ -1,9 +1,10 @@
-//! Fields in which proxies say who has asked, and for what. A client can write them too.
+//! Fields by which proxies report the client and the original request. Clients can forge them.
 
 use crate::work;
 
-/// Fields that origins, or libraries on them, are known to believe: the client's address, the host, the
-/// scheme, or the target of the request. All that begin with `X-Forwarded` are beside them.
+/// Fields that origins, or their libraries, are known to trust for the client's address, the host,
+/// the scheme or the target of the request. All names that begin with `X-Forwarded` belong to them,
+/// too.
 const CLAIMS: &[&[u8]] = &[
     b"ali-cdn-real-ip",
     b"cdn-src-ip",
@@ -48,7 +49,7 @@ const CLAIMS: &[&[u8]] = &[
     b"x-url-scheme",
 ];
 
-/// Of them, fields with a target of the request, or a part of it.
+/// Claims that hold a target of the request, or a part of it.
 const TARGETS: &[&[u8]] = &[
     b"x-envoy-original-path",
     b"x-original-uri",
@@ -58,7 +59,7 @@ const TARGETS: &[&[u8]] = &[
     b"x-script-name",
 ];
 
-/// Fields that put another method in the place of the request's.
+/// Fields that override the method of the request.
 const METHODS: &[&[u8]] = &[b"x-http-method", b"x-http-method-override", b"x-method-override"];
 
 /// Fields that frame or route a message.
@@ -70,27 +71,28 @@ const FRAMING: &[&[u8]] = &[
     b"proxy-authorization",
 ];
 
-/// Returns true if a field of this name says who has asked, or for what.
+/// Returns true if a field of this name claims who the client is, or what it requested.
 #[must_use]
 pub fn is_claim(name: &[u8]) -> bool {
     is_claim_as(name, |a, b| a.eq_ignore_ascii_case(&b))
 }
 
-/// Returns true if a field of this name puts another method in the place of the request's.
+/// Returns true if a field of this name overrides the method of the request.
 #[must_use]
 pub fn overrides_method(name: &[u8]) -> bool {
     is_among(METHODS, name, |a, b| a.eq_ignore_ascii_case(&b))
 }
 
-/// Returns true if some origins take a field of this name, in any spelling, for the target of the request
-/// or a part of it.
+/// Returns true if some origins use a field of this name, in any spelling, as the target of the
+/// request or a part of it.
 #[must_use]
 pub fn is_other_target(name: &[u8]) -> bool {
     is_among(TARGETS, name, looks_alike)
 }
 
-/// Returns true if a program behind CGI or WSGI would take this name for that of a field that frames or
-/// routes the message, or of a claim: they know `-` and other characters in names as one.
+/// Returns true if a program behind CGI or WSGI would mistake this name for a field that frames or
+/// routes the message, for a claim, or for a method override. Such programs do not distinguish `-`
+/// from other punctuation in names.
 #[must_use]
 pub fn is_lookalike(name: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
@@ -100,8 +102,8 @@ pub fn is_lookalike(name: &[u8]) -> bool {
             || is_claim_as(name, looks_alike))
 }
 
-/// Returns true if a field of this name becomes a variable of CGI that libraries take for the operator's
-/// proxy (httpoxy).
+/// Returns true if a field of this name becomes the CGI variable that libraries use as the
+/// operator's proxy (httpoxy).
 #[must_use]
 pub const fn is_httpoxy(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"proxy")
@@ -123,7 +125,7 @@ fn is(known: &[u8], name: &[u8], same: fn(u8, u8) -> bool) -> bool {
     known.len() == name.len() && name.iter().zip(known).all(|(&a, &b)| same(a, b))
 }
 
-/// Returns true if `byte` of a name may be taken for `known`.
+/// Returns true if `byte` of a name may be mistaken for `known`.
 const fn looks_alike(byte: u8, known: u8) -> bool {
     byte.eq_ignore_ascii_case(&known) || (known == b'-' && !byte.is_ascii_alphanumeric())
 }
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn claims_are_known_in_any_case() {
+    fn claims_match_in_any_case() {
         for name in [
             "X-Forwarded-For",
             "x-forwarded-anything",
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn lookalikes_differ_in_what_stands_for_a_hyphen() {
+    fn lookalikes_replace_a_hyphen() {
         for name in [
             "X_Forwarded_For",
             "X-Forwarded_Port",
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn other_targets_are_known_in_any_spelling() {
+    fn other_targets_match_in_any_spelling() {
         for name in ["X-Original-URL", "x-rewrite_url", "X_Original_Uri", "X-Script-Name"] {
             assert!(is_other_target(name.as_bytes()), "{name}");
         }

@@ -7,17 +7,17 @@ use super::fields::Fields;
 use super::list::Elements;
 use super::name::Name;
 
-/// An entity tag: weak or not, and its opaque part with the quotes.
+/// An entity tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntityTag<'a> {
-    /// Whether it stands for bytes that mean the same rather than are the same.
+    /// True for a weak tag: equal tags mean equivalent content, not identical bytes.
     pub weak: bool,
-    /// The part that is compared.
+    /// Opaque part, with its quotes, which is compared.
     pub opaque: &'a [u8],
 }
 
 impl<'a> EntityTag<'a> {
-    /// Reads one tag; `None` if it is malformed.
+    /// Parses one tag. `None` if it is malformed.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let (weak, opaque) = match text.strip_prefix(b"W/") {
@@ -29,32 +29,32 @@ impl<'a> EntityTag<'a> {
         inner.iter().all(valid).then_some(Self { weak, opaque })
     }
 
-    /// Whether both stand for the same bytes (§8.8.3.2).
+    /// Returns true if both tags stand for the same bytes (§8.8.3.2).
     #[must_use]
     pub fn matches_strongly(self, other: Self) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
     }
 
-    /// Whether both stand for the same, or for what means the same.
+    /// Returns true if both tags stand for the same or equivalent content.
     #[must_use]
     pub fn matches_weakly(self, other: Self) -> bool {
         self.opaque == other.opaque
     }
 }
 
-/// The validators of a selected representation.
+/// Validators of a representation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Validators<'a> {
-    /// Its entity tag.
+    /// Entity tag.
     pub tag: Option<EntityTag<'a>>,
-    /// When it was last modified.
+    /// Time of the last modification.
     pub modified: Option<SystemTime>,
-    /// When it was sent: what decides whether a date is a strong validator.
+    /// Time of origination. It decides if `modified` is a strong validator.
     pub date: Option<SystemTime>,
 }
 
 impl<'a> Validators<'a> {
-    /// Those of a response with these fields.
+    /// Returns the validators of a response with these fields.
     #[must_use]
     pub fn of(fields: &'a Fields) -> Self {
         Self {
@@ -64,14 +64,14 @@ impl<'a> Validators<'a> {
         }
     }
 
-    /// Whether there is one by which the origin could be asked.
+    /// Returns true if the origin could validate the representation by one of them.
     #[must_use]
     pub const fn is_some(&self) -> bool {
         self.tag.is_some() || self.modified.is_some()
     }
 
-    /// Whether a 304 with `fields` is about the representation that has these (RFC 9111 §4.3.4): a
-    /// strong tag must be the same, any other validator must mean the same.
+    /// Returns true if a 304 with `fields` refers to the representation with these validators (RFC
+    /// 9111 §4.3.4). A strong tag must be identical; other validators must be equivalent.
     #[must_use]
     pub fn are_those_of(&self, fields: &Fields) -> bool {
         let named = Validators::of(fields);
@@ -83,15 +83,14 @@ impl<'a> Validators<'a> {
         }
     }
 
-    /// Whether a GET or HEAD with these preconditions is answered with 304: the client has the
-    /// representation already (§13.2.2, steps 3 and 4).
+    /// Returns true if a GET or HEAD with these preconditions is answered with 304, because the
+    /// client has the representation already (§13.2.2, steps 3 and 4).
     #[must_use]
     pub fn not_modified(&self, request: &Fields) -> bool {
         if request.has(Name::IfNoneMatch) {
             return request.all(Name::IfNoneMatch).any(|list| self.is_named_in(list));
         }
-        // Without a date of modification, it was modified no later than it was sent
-        // (RFC 9111 §4.3.2).
+        // Without `Last-Modified`, the date of origination stands for it (RFC 9111 §4.3.2).
         let modified = self.modified.or(self.date);
         let since = request.only(Name::IfModifiedSince).and_then(date::parse);
         since.is_some_and(|since| modified.is_some_and(|modified| modified <= since))
@@ -104,8 +103,9 @@ impl<'a> Validators<'a> {
                 .any(|named| self.tag.is_some_and(|tag| tag.matches_weakly(named)))
     }
 
-    /// Whether `If-Range`, if there is one, lets a range be answered (§13.1.5): by a strong tag, or
-    /// by exactly the date of a last modification at least a second before the response.
+    /// Returns true if a range may be answered: there is no `If-Range`, or it matches (§13.1.5). It
+    /// matches a strong tag, or a date that equals a last modification at least a second before the
+    /// response.
     #[must_use]
     pub fn range_applies(&self, request: &Fields) -> bool {
         if !request.has(Name::IfRange) {
@@ -118,21 +118,21 @@ impl<'a> Validators<'a> {
         date::parse(condition).is_some_and(|named| self.strong_date() == Some(named))
     }
 
-    /// The date of the last modification, if it was at least a second before the response: another
-    /// one in the same second would be seen (§8.8.2.2).
+    /// Returns the date of the last modification, if it is at least a second before the response. A
+    /// second modification within the same second would go unnoticed (§8.8.2.2).
     fn strong_date(&self) -> Option<SystemTime> {
         let modified = self.modified?;
         let age = self.date?.duration_since(modified).ok()?;
         (age.as_secs() >= 1).then_some(modified)
     }
 
-    /// Whether there is one that stands for these very bytes: a strong tag or, without any, a date.
+    /// Returns true if one of the validators is strong: the entity tag or, without any, the date.
     #[must_use]
     pub fn are_strong(&self) -> bool {
         self.tag.map_or(self.strong_date().is_some(), |tag| !tag.weak)
     }
 
-    /// Whether both stand for the same bytes.
+    /// Returns true if both certainly belong to the same bytes.
     #[must_use]
     pub fn are_strongly(&self, other: &Self) -> bool {
         match (self.tag, other.tag) {
@@ -143,14 +143,14 @@ impl<'a> Validators<'a> {
     }
 }
 
-/// Whether a request makes its answer depend on a state that only the origin knows for sure:
-/// `If-Match` and `If-Unmodified-Since` guard changes, a cache does not judge them.
+/// Returns true if a request has `If-Match` or `If-Unmodified-Since`. They guard changes, and only
+/// the origin knows the current state, so a cache does not evaluate them.
 #[must_use]
 pub fn has_write_precondition(request: &Fields) -> bool {
     request.has(Name::IfMatch) || request.has(Name::IfUnmodifiedSince)
 }
 
-/// Whether a request asks for an answer only if something has changed.
+/// Returns true if a request wants a response only if the representation has changed.
 #[must_use]
 pub fn is_conditional(request: &Fields) -> bool {
     request.has(Name::IfNoneMatch) || request.has(Name::IfModifiedSince)
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn if_none_match_compares_weakly_and_hides_if_modified_since() {
+    fn if_none_match_compares_weakly_and_overrides_if_modified_since() {
         let response = fields(&[("ETag", "W/\"a\""), ("Last-Modified", MODIFIED)]);
         let validators = Validators::of(&response);
         let not_modified = |lines: &[_]| validators.not_modified(&fields(lines));

@@ -5,20 +5,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const DAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// Reads a date in any of the three formats; `None` if it is in none of them.
+/// Parses a date in any of the three formats. `None` if it matches none.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<SystemTime> {
     httpdate::parse_http_date(std::str::from_utf8(text).ok()?).ok()
 }
 
-/// Reads a date as caches do, for which the names of days and months and `GMT` may be in any case
-/// (RFC 9111 §4.2); the day of the week may be another one.
+/// Parses a date as caches do: the names of days and months, and `GMT`, may be in any case (RFC
+/// 9111 §4.2), and the day of the week may be wrong.
 #[must_use]
 pub fn parse_relaxed(text: &[u8]) -> Option<SystemTime> {
     parse(text).or_else(|| on_some_day(std::str::from_utf8(text).ok()?))
 }
 
-/// A date that names a day of the week, whichever that is.
+/// Parses a date whose day of the week may be wrong.
 fn on_some_day(text: &str) -> Option<SystemTime> {
     let (day, rest) = text.split_at(text.find([',', ' '])?);
     let days = DAYS.map(|name| if day.len() == 3 { &name[..3] } else { name });
@@ -29,11 +29,11 @@ fn on_some_day(text: &str) -> Option<SystemTime> {
     days.iter().find_map(|name| parse([name, &*rest].concat().as_bytes()))
 }
 
-/// Each word with a capital, and `GMT` as such.
+/// Returns the text with each word capitalised, and `GMT` in capitals.
 fn capitalized(text: &str) -> String {
     let mut out = text.to_ascii_lowercase();
     for (at, _) in text.match_indices([' ', '-']) {
-        // The separator is the same in either case.
+        // Separators are not changed by this.
         if let Some(start) = out.get_mut(at..at + 2) {
             start.make_ascii_uppercase();
         }
@@ -44,10 +44,10 @@ fn capitalized(text: &str) -> String {
     }
 }
 
-/// Writes a date as IMF-fixdate, the format that is generated.
+/// Formats a date as IMF-fixdate, the format in which dates are generated.
 #[must_use]
 pub fn format(time: SystemTime) -> String {
-    // The formatter knows no year beyond 9999.
+    // The formatter supports no year after 9999.
     let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
     httpdate::fmt_http_date(time.clamp(UNIX_EPOCH, last))
 }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_three_formats_are_read_and_the_first_is_written() {
+    fn three_formats_are_parsed_and_imf_fixdate_is_written() {
         let time = UNIX_EPOCH + Duration::from_secs(784_111_777);
         for text in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn to_caches_case_and_the_day_of_the_week_do_not_matter() {
+    fn relaxed_dates_ignore_case_and_the_day_of_the_week() {
         let time = UNIX_EPOCH + Duration::from_secs(784_111_777);
         for text in [
             "SUN, 06 nov 1994 08:49:37 gmt",
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_date() {
+    fn other_formats_are_rejected() {
         for text in [
             "",
             "0",

@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 
 use crate::work;
 
-/// Field names in any case. A name is found in few comparisons, however many there are: both what is in the
-/// set and what is looked for may be a peer's choice.
+/// Field names in any case. A look-up takes few comparisons however large the set is, because a
+/// peer may choose both the set and the names looked up.
 #[derive(Clone, Debug, Default)]
 pub struct FieldNames<'a> {
-    /// In the order of [`compare`].
+    /// Names in the order of [`compare`].
     names: Vec<&'a [u8]>,
 }
 
@@ -28,7 +28,7 @@ impl<'a> FromIterator<&'a [u8]> for FieldNames<'a> {
     }
 }
 
-/// Orders names by their length, and those of one length without regard to case.
+/// Compares names by length, then by their lower case.
 fn compare<'a>(a: &'a [u8], b: &'a [u8]) -> Ordering {
     work::count(1);
     a.len().cmp(&b.len()).then_with(|| {
@@ -59,7 +59,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_contains_what_a_list_contains(
+        fn set_contains_the_names_of_the_list(
             list in prop::collection::vec("[a-cA-C-]{0,4}", 0..12),
             name in "[a-cA-C-]{0,4}",
         ) {

@@ -1,4 +1,4 @@
-//! Field lines: kept as they came, found by name (RFC 9110 §5).
+//! Field lines: kept as received, found by name (RFC 9110 §5).
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::work;
 use super::list::Elements;
 use super::name::Name;
 
-/// A part of a head's bytes.
+/// A range within the bytes of a head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span {
     start: u32,
@@ -18,7 +18,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Where `part`, a subslice of `whole`, stands in it.
+    /// Returns the range of `part`, a subslice of `whole`.
     pub(super) fn of(part: &[u8], whole: &[u8]) -> Self {
         let start = part.as_ptr() as usize - whole.as_ptr() as usize;
         debug_assert!(start + part.len() <= whole.len());
@@ -42,7 +42,7 @@ struct FieldLine {
     value: Span,
 }
 
-/// Lines of a head, found before its bytes are handed over.
+/// Field lines of a head, parsed before its bytes are handed over.
 #[derive(Debug)]
 pub(super) struct Lines {
     lines: Vec<FieldLine>,
@@ -54,7 +54,7 @@ impl Lines {
         Self { lines: Vec::with_capacity(capacity), present: 0 }
     }
 
-    /// Adds a line whose parts are parts of `bytes`.
+    /// Adds a line whose name and value are subslices of `bytes`.
     pub(super) fn add(&mut self, name: &[u8], value: &[u8], bytes: &[u8]) {
         let id = Name::from_bytes(name);
         self.present |= id.bit();
@@ -66,19 +66,19 @@ impl Lines {
     }
 }
 
-/// One field line.
+/// A field line.
 #[derive(Clone, Copy)]
 pub struct Field<'a> {
-    /// The name, if it is known.
+    /// The name, if it is a known one.
     pub id: Name,
-    /// The name as it was spelled.
+    /// The name as spelled in the message.
     pub name: &'a [u8],
-    /// The value, without white space around it.
+    /// The value, without surrounding white space.
     pub value: &'a [u8],
 }
 
 impl Field<'_> {
-    /// Whether its name is `name`, in any case.
+    /// Returns true if the name is `name`, in any case.
     #[must_use]
     pub fn is_named(&self, name: &[u8]) -> bool {
         work::count(if self.name.len() == name.len() { name.len() } else { 1 });
@@ -86,7 +86,7 @@ impl Field<'_> {
     }
 }
 
-/// Credentials are left out.
+/// Formats the line without credentials.
 impl fmt::Debug for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = if self.id.is_secret() { b"..".as_slice() } else { self.value };
@@ -94,35 +94,35 @@ impl fmt::Debug for Field<'_> {
     }
 }
 
-/// Field lines in the order in which they came, repeated ones included, spelled as they were.
+/// Field lines in the order received, with their spelling and repetitions.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields {
-    /// The bytes the lines are parts of; those of a head hold its start line too.
+    /// Bytes that the lines refer to; those of a head include its start line.
     pub(super) bytes: Vec<u8>,
     lines: Vec<FieldLine>,
-    /// Which known names occur, to answer quickly for those that do not.
+    /// Bit set of the known names that occur, which answers quickly for names that do not.
     present: u64,
 }
 
 impl Fields {
-    /// Lines found in `bytes`.
+    /// Creates fields from lines parsed in `bytes`.
     pub(super) fn of(bytes: Vec<u8>, Lines { lines, present }: Lines) -> Self {
         Self { bytes, lines, present }
     }
 
-    /// Lines that follow `start`, which is a start line with its CR LF, or nothing. Its capacity is
-    /// used for the lines, of which there will be about `count`.
+    /// Creates empty fields after `start`, which is a start line with its CR LF, or nothing. The
+    /// capacity of `start` is used for the lines. `count` is their expected number.
     #[must_use]
     pub fn after(start: Vec<u8>, count: usize) -> Self {
         Self { bytes: start, lines: Vec::with_capacity(count), present: 0 }
     }
 
-    /// Adds a line at the end. What it is given has been checked before.
+    /// Appends a line. Name and value must be valid.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         self.copy(Field { id: Name::from_bytes(name), name, value });
     }
 
-    /// Adds a line of other fields at the end, as it came.
+    /// Appends a line of other fields, as it is.
     pub fn copy(&mut self, field: Field<'_>) {
         let Field { id, name, value } = field;
         work::count(name.len() + value.len());
@@ -138,7 +138,7 @@ impl Fields {
         });
     }
 
-    /// What comes before the first line: the start line with its CR LF, or nothing.
+    /// Returns the bytes before the first line: the start line with its CR LF, or nothing.
     #[must_use]
     pub fn start_line(&self) -> &[u8] {
         let end = match self.lines.first() {
@@ -148,14 +148,14 @@ impl Fields {
         &self.bytes[..end]
     }
 
-    /// The lines as they are sent, behind the start line if there is one. Of a head that was
-    /// received, its empty line too.
+    /// Returns the lines as they are sent, after the start line if there is one. A received head
+    /// includes its empty line.
     #[must_use]
     pub fn wire(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The same without the lines of this name; their bytes are gone, too.
+    /// Returns the fields without the lines of this name. The bytes of those lines are gone, too.
     #[must_use]
     pub fn without(&self, id: Name) -> Self {
         let mut out = Self::after(self.start_line().to_vec(), self.len());
@@ -165,8 +165,8 @@ impl Fields {
         out
     }
 
-    /// Returns a received head with one line of this name, at the place of the first, that holds
-    /// `value`.
+    /// Returns a received head in which one line with `value` replaces all lines of this name, at
+    /// the place of the first.
     pub(super) fn with_one(&self, id: Name, value: &[u8]) -> Self {
         let mut out = Self::after(self.start_line().to_vec(), self.len());
         for field in self.iter() {
@@ -180,20 +180,20 @@ impl Fields {
         out
     }
 
-    /// Gives back the room that is not filled.
+    /// Frees spare capacity.
     pub fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
         self.lines.shrink_to_fit();
     }
 
-    /// What it takes of memory on the heap.
+    /// Returns the bytes that the fields take on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
         rounded_up(self.bytes.capacity())
             + rounded_up(self.lines.capacity() * size_of::<FieldLine>())
     }
 
-    /// All lines, in their order.
+    /// Returns all lines in order.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> + Clone {
         self.lines.iter().map(|line| Field {
             id: line.id,
@@ -202,50 +202,51 @@ impl Fields {
         })
     }
 
-    /// How many lines there are.
+    /// Returns the number of lines.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no lines.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// Whether there is a line of this name.
+    /// Returns true if there is a line of this name.
     #[must_use]
     pub const fn has(&self, id: Name) -> bool {
         self.present & id.bit() != 0
     }
 
-    /// The value of the first line of this name.
+    /// Returns the value of the first line of this name.
     #[must_use]
     pub fn get(&self, id: Name) -> Option<&[u8]> {
         self.all(id).next()
     }
 
-    /// The value of the one line of this name; none if there are several.
+    /// Returns the value of the only line of this name. `None` if there are several.
     #[must_use]
     pub fn only(&self, id: Name) -> Option<&[u8]> {
         let mut all = self.all(id);
         all.next().filter(|_| all.next().is_none())
     }
 
-    /// The values of all lines of this name.
+    /// Returns the values of all lines of this name.
     pub fn all(&self, id: Name) -> impl Iterator<Item = &[u8]> + Clone {
         let lines = if self.has(id) { self.lines.as_slice() } else { &[] };
         work::count(lines.len());
         lines.iter().filter(move |line| line.id == id).map(|line| line.value.within(&self.bytes))
     }
 
-    /// The values of all lines whose name is spelled so, in any case.
+    /// Returns the values of all lines of this name, in any case. For names that [`Name`] does not
+    /// know.
     pub fn all_named<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + Clone {
         self.iter().filter(move |field| field.is_named(name)).map(|field| field.value)
     }
 
-    /// The elements of a list that may stand on several lines (RFC 9110 §5.6.1).
+    /// Returns the elements of a list that may be spread over several lines (RFC 9110 §5.6.1).
     pub fn elements(&self, id: Name) -> impl Iterator<Item = &[u8]> + Clone {
         self.all(id).flat_map(Elements::of)
     }

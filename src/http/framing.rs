@@ -1,4 +1,5 @@
-//! How long a message is: RFC 9112 §6, and what is refused rather than guessed.
+//! Framing: how the end of a message is found (RFC 9112 §6). Ambiguous framing is refused, not
+//! guessed.
 
 use crate::work;
 
@@ -10,21 +11,21 @@ use super::parse_error::ParseError;
 use super::status::Status;
 use super::version::Version;
 
-/// How the end of a message's content is told.
+/// Framing of a message's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// There is no content, whatever the fields say.
+    /// No content, whatever the fields say.
     None,
-    /// This many bytes.
+    /// Content of this many bytes.
     Length(u64),
-    /// Chunks.
+    /// Content in chunks.
     Chunked,
-    /// All bytes until the connection ends.
+    /// Content up to the end of the connection.
     Close,
 }
 
 impl Framing {
-    /// The length of the content, if it is known beforehand.
+    /// Returns the length of the content, if it is known in advance.
     #[must_use]
     pub const fn length(self) -> Option<u64> {
         match self {
@@ -34,17 +35,17 @@ impl Framing {
         }
     }
 
-    /// Whether there is content, as far as is known beforehand.
+    /// Returns true unless the content is known to be empty.
     #[must_use]
     pub const fn has_content(self) -> bool {
         !matches!(self, Self::None | Self::Length(0))
     }
 }
 
-/// The framing of a request.
+/// Returns the framing of a request.
 ///
 /// # Errors
-/// Whatever could be read two ways.
+/// The rule by which the framing is ambiguous or unsupported.
 pub(super) fn of_request(
     method: Method,
     version: Version,
@@ -61,10 +62,10 @@ pub(super) fn of_request(
     Ok(framing)
 }
 
-/// The framing of a response to a request with `method`.
+/// Returns the framing of a response to a request with `method`.
 ///
 /// # Errors
-/// Whatever could be read two ways.
+/// The rule by which the framing is ambiguous or unsupported.
 pub(super) fn of_response(
     method: Method,
     status: Status,
@@ -76,7 +77,7 @@ pub(super) fn of_response(
     }
     let framing = match transfer_encoding(version, fields)? {
         Coding::Chunked => Framing::Chunked,
-        // A name that no reader knows is not dropped, and not passed on to be guessed at.
+        // An unknown coding is neither dropped nor forwarded: the client could only guess.
         Coding::Other if !codings_are_known(fields) => {
             return Err(ParseError::UnknownTransferEncoding);
         }
@@ -87,14 +88,14 @@ pub(super) fn of_response(
     Ok(if bodiless { Framing::None } else { framing })
 }
 
-/// Whether a response announces content that its status forbids (RFC 9110 §8.6, RFC 9112 §6.1).
-/// Such a sender may send it all the same, and then it stands where the next response should.
+/// Returns true if a response announces content that its status forbids (RFC 9110 §8.6, RFC 9112
+/// §6.1). The origin may send that content all the same, in the place of the next response.
 pub(super) fn announces_forbidden_content(status: Status, fields: &Fields) -> bool {
     let forbidden = status.is_interim() || status == Status::NO_CONTENT;
     forbidden && announces_content(fields)
 }
 
-/// Returns true if the fields of a response tell of content.
+/// Returns true if the fields of a response announce content.
 pub(super) fn announces_content(fields: &Fields) -> bool {
     let length = fields.get(Name::ContentLength);
     fields.has(Name::TransferEncoding) || length.is_some_and(|n| decimal(n) != Some(0))
@@ -103,7 +104,7 @@ pub(super) fn announces_content(fields: &Fields) -> bool {
 enum Coding {
     None,
     Chunked,
-    /// Some coding that is not `chunked`, and no `chunked` after it.
+    /// A coding other than `chunked`, without `chunked` after it.
     Other,
 }
 
@@ -118,11 +119,12 @@ fn transfer_encoding(version: Version, fields: &Fields) -> Result<Coding, ParseE
         return Err(ParseError::TwoLengths);
     }
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    // Beside empty elements or lines, `chunked` is found by some and overlooked by others.
+    // A `chunked` with empty elements or lines beside it is found by some parsers and overlooked by
+    // others.
     if fields.only(Name::TransferEncoding).is_some_and(is_chunked) {
         return Ok(Coding::Chunked);
     }
-    // No coding has parameters, and with them some find a 'chunked' that others do not.
+    // No coding has parameters. With parameters, some parsers find a `chunked` that others do not.
     let codings: Vec<&[u8]> = fields.elements(Name::TransferEncoding).collect();
     let Some((last, others)) = codings.split_last() else {
         return Err(ParseError::TransferEncoding);
@@ -138,8 +140,8 @@ fn transfer_encoding(version: Version, fields: &Fields) -> Result<Coding, ParseE
     }
 }
 
-/// Returns true if a response names a coding that its reader can undo. `identity`, which RFC 9112 has
-/// no more, changes nothing.
+/// Returns true if a response has a transfer coding that clients may be able to decode. `identity`,
+/// which RFC 9112 no longer has, is not one.
 pub(super) fn is_coded(fields: &Fields) -> bool {
     fields.elements(Name::TransferEncoding).any(is_known)
 }
@@ -149,7 +151,7 @@ fn codings_are_known(fields: &Fields) -> bool {
     fields.elements(Name::TransferEncoding).all(known)
 }
 
-/// Returns true if `coding` is registered, or was, for transfer or for content.
+/// Returns true if `coding` is or was registered, as a transfer or content coding.
 fn is_known(coding: &[u8]) -> bool {
     const KNOWN: [&[u8]; 7] =
         [b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip", b"br", b"zstd"];
@@ -157,8 +159,8 @@ fn is_known(coding: &[u8]) -> bool {
     KNOWN.iter().any(|known| coding.eq_ignore_ascii_case(known))
 }
 
-/// Returns the length of a response, if its fields say the same number several times, on several lines
-/// or in a list (RFC 9112 §6.3, rule 5), or with leading zeros, so that it is to be written anew.
+/// Returns the length of a response that must be written in a plain form: its fields repeat the
+/// same number, on several lines or in a list (RFC 9112 §6.3, rule 5), or it has leading zeros.
 pub(super) fn repeated_length(fields: &Fields) -> Option<u64> {
     work::count(fields.all(Name::ContentLength).map(<[u8]>::len).sum());
     let numbers = |value| <[u8]>::split(value, |&byte| byte == b',').map(<[u8]>::trim_ascii);
@@ -175,12 +177,12 @@ fn content_length(fields: &Fields) -> Result<Option<u64>, ParseError> {
     if values.next().is_some() || value.contains(&b',') {
         return Err(ParseError::RepeatedContentLength);
     }
-    // 2^63 - 1 is more than anybody has, and leaves room for sums.
+    // 2^63 - 1 exceeds any real content and leaves room for sums.
     let length = decimal(value).filter(|&length| length <= i64::MAX.cast_unsigned());
     length.map(Some).ok_or(ParseError::ContentLength)
 }
 
-/// A number of digits only: no sign, no space.
+/// Parses a number of digits only: no sign, no white space.
 pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;

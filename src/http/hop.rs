@@ -1,4 +1,4 @@
-//! Fields that concern one connection only, and are not passed on (RFC 9110 §7.6.1).
+//! Hop-by-hop fields, which concern one connection and are not forwarded (RFC 9110 §7.6.1).
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,15 +12,14 @@ use super::list;
 use super::name::Name;
 use super::version::Version;
 
-/// What a message says of its connection.
+/// Connection options of a message.
 #[derive(Clone, Debug)]
 pub struct ConnectionOptions<'a> {
-    /// Whether the connection can stay open after this message, as far as its sender goes
-    /// (RFC 9112 §9.3).
+    /// True if the sender allows the connection to stay open after this message (RFC 9112 §9.3).
     pub persistent: bool,
-    /// Whether `Connection` names `upgrade`.
+    /// True if `Connection` names `upgrade`.
     pub upgrade: bool,
-    /// The names in `Connection` beside the options above.
+    /// Other names in `Connection`.
     nominated: FieldNames<'a>,
 }
 
@@ -42,10 +41,10 @@ impl<'a> ConnectionOptions<'a> {
         Self { persistent, upgrade, nominated: nominated.into_iter().collect() }
     }
 
-    /// Whether `field` ends here: by its name, or because `Connection` names it.
+    /// Returns true if `field` is hop-by-hop, by its name or because `Connection` names it.
     ///
-    /// `Host` and the fields that frame the message are not taken away by naming them: each side
-    /// has its own, written anew.
+    /// `Host` and `Content-Length` are not removed by naming them, because each side writes its
+    /// own.
     #[must_use]
     pub fn is_hop_by_hop(&self, field: &Field<'_>) -> bool {
         match field.id {
@@ -64,8 +63,9 @@ impl<'a> ConnectionOptions<'a> {
     }
 }
 
-/// Returns true if the sender of a request takes trailers (RFC 9110 §10.1.4). A `TE` that `Connection`
-/// does not name may be that of a client further away, of which the sender knows nothing.
+/// Returns true if the sender of a request accepts trailers (RFC 9110 §10.1.4). A `TE` that
+/// `Connection` does not name may come from a client further away, and the sender may not know of
+/// it.
 #[must_use]
 pub fn takes_trailers(version: Version, fields: &Fields) -> bool {
     let is = |name: &'static [u8]| move |element: &[u8]| element.eq_ignore_ascii_case(name);
@@ -74,8 +74,8 @@ pub fn takes_trailers(version: Version, fields: &Fields) -> bool {
         && fields.elements(Name::Connection).any(is(b"te"))
 }
 
-/// Returns the protocol that a message asks to switch to, or switches to, if it names only one and
-/// `Connection` says so (RFC 9110 §7.8).
+/// Returns the protocol that a message asks to switch to, or switches to. `None` unless it names
+/// exactly one and `Connection` names `upgrade` (RFC 9110 §7.8).
 #[must_use]
 pub fn upgrade(version: Version, fields: &Fields) -> Option<&[u8]> {
     let mut protocols = fields.elements(Name::Upgrade);
@@ -83,19 +83,19 @@ pub fn upgrade(version: Version, fields: &Fields) -> Option<&[u8]> {
     (version == Version::Http11 && ConnectionOptions::of(version, fields).upgrade).then_some(only)
 }
 
-/// A protocol that connections may switch to (RFC 9110 §7.8): a name, perhaps with a version. Case
-/// makes no difference.
+/// A protocol that a connection may switch to (RFC 9110 §7.8): a name with an optional version,
+/// compared without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protocol(String);
 
 impl Protocol {
-    /// Returns its name and version as they were written.
+    /// Returns name and version as configured.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns true if an element of `Upgrade` names it.
+    /// Returns true if an element of `Upgrade` names the protocol.
     #[must_use]
     pub const fn is_named(&self, element: &[u8]) -> bool {
         self.0.as_bytes().eq_ignore_ascii_case(element)
@@ -108,11 +108,16 @@ impl FromStr for Protocol {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut parts = text.splitn(2, '/');
         if !parts.all(|part| list::is_token(part.as_bytes())) {
-            return Err(format!("'{text}' is no protocol, such as tcp or SPDY/3.1"));
+            return Err(format!(
+                "'{text}' is not a protocol name with an optional version, such as tcp or SPDY/3.1"
+            ));
         }
         match text.to_ascii_lowercase().as_str() {
-            "websocket" => Err("WebSocket is passed on without being allowed".into()),
-            "h2c" => Err("requests within h2c would pass without rules, users and log".into()),
+            "websocket" => Err("WebSocket is always forwarded and needs no permission".into()),
+            "h2c" => Err(
+                "h2c cannot be allowed: its requests would bypass rules, users and the access log"
+                    .into(),
+            ),
             _ => Ok(Self(text.to_owned())),
         }
     }
@@ -124,28 +129,28 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Returns true if a request has credentials of a scheme that authenticates the connection, not the
-/// request: NTLM, or Negotiate (RFC 4559). What follows on the connection is served as if it had the
-/// same credentials.
+/// Returns true if a request has credentials that authenticate the connection, not the request:
+/// NTLM or Negotiate (RFC 4559). The origin serves later requests on the connection as if they had
+/// the same credentials.
 #[must_use]
 pub fn authenticates_connection(request: &Fields) -> bool {
     request.all(Name::Authorization).any(is_of_connection)
 }
 
-/// Returns true if a response asks for credentials that authenticate the connection.
+/// Returns true if a response demands credentials that authenticate the connection.
 #[must_use]
 pub fn asks_to_authenticate_connection(response: &Fields) -> bool {
     let challenges = response.all_named(b"WWW-Authenticate");
     challenges.flat_map(list::Elements::of).any(is_of_connection)
 }
 
-/// Returns true if credentials, or a challenge, begin with the name of such a scheme.
+/// Returns true if credentials, or a challenge, have such a scheme.
 fn is_of_connection(text: &[u8]) -> bool {
     let scheme = text.split(|&byte| byte == b' ').next().unwrap_or_default();
     [&b"NTLM"[..], b"Negotiate"].iter().any(|name| scheme.eq_ignore_ascii_case(name))
 }
 
-/// Whether `Via` says that the message has passed `pseudonym` before (RFC 9110 §7.6.3).
+/// Returns true if `Via` shows that the message passed `pseudonym` before (RFC 9110 §7.6.3).
 #[must_use]
 pub fn is_loop(fields: &Fields, pseudonym: &str) -> bool {
     fields.elements(Name::Via).any(|hop| {
@@ -156,13 +161,13 @@ pub fn is_loop(fields: &Fields, pseudonym: &str) -> bool {
     })
 }
 
-/// Whether `name` can stand as a pseudonym in `Via`.
+/// Returns true if `name` is valid as a pseudonym in `Via`.
 #[must_use]
 pub fn is_pseudonym(name: &str) -> bool {
     list::is_token(name.as_bytes())
 }
 
-/// The value of `Max-Forwards`; one that is no number is ignored, as one on other methods is.
+/// Returns the value of `Max-Forwards`. A value that is not a number is ignored.
 pub(crate) fn max_forwards(request: &RequestHead) -> Option<u64> {
     let value = request.fields().only(Name::MaxForwards)?;
     let digits = value.iter().all(u8::is_ascii_digit);
@@ -180,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_connection_names_ends_here_but_not_what_frames_or_routes() {
+    fn nominated_fields_are_hop_by_hop_except_host_and_length() {
         let fields = fields(&[
             ("Connection", "close, x-private, Host"),
             ("connection", "content-length"),
@@ -199,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn persistence_follows_the_version() {
+    fn persistence_depends_on_version_and_options() {
         let none = fields(&[]);
         assert!(ConnectionOptions::of(Version::Http11, &none).persistent);
         assert!(!ConnectionOptions::of(Version::Http10, &none).persistent);
@@ -210,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pseudonym_is_found_whole_in_via() {
+    fn pseudonym_matches_a_whole_received_by() {
         let via = fields(&[("Via", "1.1 alpha, HTTP/1.1 Beta (comment)"), ("Via", "1.0 gamma:80")]);
         assert!(is_loop(&via, "beta"));
         assert!(is_loop(&via, "alpha"));
@@ -219,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn trailers_are_taken_by_clients_of_1_1_that_say_so() {
+    fn trailers_need_te_named_in_connection() {
         for (te, expected) in [
             ("trailers", true),
             ("gzip;q=0.5, Trailers", true),
@@ -236,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn one_protocol_that_connection_names_is_an_upgrade() {
+    fn upgrade_is_a_single_protocol_named_in_connection() {
         let upgrade = |lines: &[(&str, &str)]| {
             let fields = fields(lines);
             upgrade(Version::Http11, &fields).map(<[u8]>::to_vec)
@@ -250,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn protocols_are_names_with_or_without_a_version() {
+    fn protocols_have_a_name_and_an_optional_version() {
         let spdy: Protocol = "SPDY/3.1".parse().unwrap();
         assert!(spdy.is_named(b"spdy/3.1") && !spdy.is_named(b"SPDY") && !spdy.is_named(b"SPDY/3"));
         for text in ["", "a b", "a,b", "a/", "/1", "a/b/c", "h2c", "H2C", "WebSocket"] {

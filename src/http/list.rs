@@ -2,15 +2,15 @@
 
 use crate::work;
 
-/// The elements of one list, trimmed; empty ones are passed over. A comma within a quoted string
-/// separates nothing, and a string that does not end takes the rest of the list with it.
+/// Elements of one list, trimmed and without empty ones. A comma within a quoted string does not
+/// separate. An unterminated string extends to the end of the list.
 #[derive(Clone, Debug)]
 pub struct Elements<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Elements<'a> {
-    /// The elements of `list`.
+    /// Returns the elements of `list`.
     #[must_use]
     pub const fn of(list: &'a [u8]) -> Self {
         Self { rest: list }
@@ -34,7 +34,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// Where `wanted` first stands in `text` outside of quoted strings.
+/// Returns the first position of `wanted` in `text` outside of quoted strings.
 #[must_use]
 pub fn unquoted(text: &[u8], wanted: u8) -> Option<usize> {
     let mut quotes = Quotes::default();
@@ -43,7 +43,7 @@ pub fn unquoted(text: &[u8], wanted: u8) -> Option<usize> {
     at
 }
 
-/// Whether every quoted string in `text` has its end.
+/// Returns true if every quoted string in `text` is terminated.
 #[must_use]
 pub fn is_terminated(text: &[u8]) -> bool {
     work::count(text.len());
@@ -52,7 +52,7 @@ pub fn is_terminated(text: &[u8]) -> bool {
     !quotes.open
 }
 
-/// Follows quoted strings byte by byte (RFC 9110 §5.6.4).
+/// State of a scan through quoted strings (RFC 9110 §5.6.4).
 #[derive(Default)]
 struct Quotes {
     open: bool,
@@ -60,7 +60,7 @@ struct Quotes {
 }
 
 impl Quotes {
-    /// Whether `byte` belongs to a quoted string, its quotes included.
+    /// Advances past `byte`. Returns true if it belongs to a quoted string, including the quotes.
     fn passes(&mut self, byte: u8) -> bool {
         let was_open = self.open;
         match byte {
@@ -73,14 +73,14 @@ impl Quotes {
     }
 }
 
-/// Whether `text` is a token (RFC 9110 §5.6.2).
+/// Returns true if `text` is a token (RFC 9110 §5.6.2).
 #[must_use]
 pub fn is_token(text: &[u8]) -> bool {
     work::count(text.len());
     !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
 }
 
-/// Whether `byte` may stand in a token.
+/// Returns true if `byte` is allowed in a token.
 #[must_use]
 pub const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_trimmed_and_empty_ones_passed_over() {
+    fn elements_are_trimmed_and_empty_ones_skipped() {
         assert_eq!(elements("a, b ,,\t c,"), ["a", "b", "c"]);
         assert_eq!(elements(""), [""; 0]);
         assert_eq!(elements(" , "), [""; 0]);
     }
 
     #[test]
-    fn a_quoted_comma_separates_nothing() {
+    fn quoted_comma_does_not_separate() {
         assert_eq!(elements(r#"a="1,2", b"#), [r#"a="1,2""#, "b"]);
         assert_eq!(elements(r#"a="\",", b"#), [r#"a="\",""#, "b"]);
         assert_eq!(elements(r#"a="open, b"#), [r#"a="open, b"#]);

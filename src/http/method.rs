@@ -1,6 +1,6 @@
 //! Request methods (RFC 9110 §9).
 
-/// A method, as far as its name is known here. Names are case-sensitive.
+/// A request method. Names are case-sensitive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     /// GET
@@ -21,12 +21,12 @@ pub enum Method {
     Trace,
     /// PATCH (RFC 5789)
     Patch,
-    /// Any other token; the request head keeps its name.
+    /// Any other token, whose name is in the request head.
     Extension,
 }
 
 impl Method {
-    /// The method of that name.
+    /// Returns the method of that name.
     #[must_use]
     pub fn from_name(name: &[u8]) -> Self {
         match name {
@@ -43,15 +43,14 @@ impl Method {
         }
     }
 
-    /// Whether it asks for nothing to be changed (RFC 9110 §9.2.1). Of an unknown one, nothing is
-    /// assumed.
+    /// Returns true if the method is safe (RFC 9110 §9.2.1). An unknown method counts as unsafe.
     #[must_use]
     pub const fn is_safe(self) -> bool {
         matches!(self, Self::Get | Self::Head | Self::Options | Self::Trace)
     }
 
-    /// Whether a second, identical request has no further effect (RFC 9110 §9.2.2), so that it may
-    /// be sent again when a reused connection was lost before any answer.
+    /// Returns true if the method is idempotent (RFC 9110 §9.2.2). Such a request may be sent again
+    /// if a reused connection was lost before any response.
     #[must_use]
     pub const fn is_idempotent(self) -> bool {
         self.is_safe() || matches!(self, Self::Put | Self::Delete)

@@ -1,11 +1,13 @@
-//! HTTP/1.x without I/O: bytes in, events out, and heads written back (RFC 9110, RFC 9112).
+//! HTTP/1.x without I/O: decodes received bytes into events, and encodes heads (RFC 9110, RFC
+//! 9112).
 //!
-//! Nothing here knows a socket, a clock or randomness. A [`ServerCodec`] reads what clients send, a
-//! [`ClientCodec`] what origins answer; both give the same events however the bytes are split.
-//! Messages are kept as they came: order, spelling and repetition of fields survive.
+//! The module knows no socket, clock or randomness. [`ServerCodec`] decodes requests of clients,
+//! [`ClientCodec`] responses of origins. Both give the same events however the bytes are split.
+//! Field lines keep their order, spelling and repetition.
 //!
-//! Framing is strict: what two parsers could read two ways is a [`ParseError`]. Of requests nothing is
-//! repaired; of responses only what RFC 9112 has a proxy repair, while they are read.
+//! Framing is strict: a message that two parsers could read in two ways is a [`ParseError`].
+//! Requests are never repaired. Responses are repaired only where RFC 9112 asks that of a proxy,
+//! while they are parsed.
 
 pub mod claims;
 pub mod cond;

@@ -4,34 +4,35 @@ use std::vec;
 
 use super::range;
 
-/// The content of an answer with several parts, made piece by piece: some bytes of its own, then
-/// bytes of the representation.
+/// Content of a response with several parts. Each piece consists of some framing bytes and a range
+/// of the representation.
 #[derive(Clone, Debug)]
 pub struct Multipart {
     boundary: String,
     /// `Content-Type` of the representation.
     kind: Option<Vec<u8>>,
-    /// How long the representation is.
+    /// Length of the representation.
     length: u64,
     parts: vec::IntoIter<(u64, u64)>,
     begun: bool,
     ended: bool,
 }
 
-/// What comes next.
+/// The next piece of the content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// The line that separates, and the head of a part.
+    /// Bytes to send first: the boundary line and the head of the part.
     pub lead: Vec<u8>,
-    /// The first byte of the representation that follows.
+    /// First byte of the representation that follows.
     pub first: u64,
-    /// One past the last.
+    /// Offset one past the last byte.
     pub end: u64,
 }
 
 impl Multipart {
-    /// The `parts` of a representation of this `length`, and of this `kind` if it has one. What
-    /// separates them is made of `secret`, which nobody who writes content can know.
+    /// Creates the content for `parts` of a representation of this `length`, and of this media type
+    /// `kind` if it is known. The boundary is made from `secret`, which must be unpredictable for
+    /// authors of content.
     #[must_use]
     pub fn new(parts: Vec<(u64, u64)>, length: u64, kind: Option<&[u8]>, secret: [u64; 2]) -> Self {
         Self {
@@ -44,13 +45,13 @@ impl Multipart {
         }
     }
 
-    /// `Content-Type` of the whole answer.
+    /// Returns the `Content-Type` of the response.
     #[must_use]
     pub fn content_type(&self) -> String {
         format!("multipart/byteranges; boundary={}", self.boundary)
     }
 
-    /// How many bytes are yet to come.
+    /// Returns the number of bytes that remain to be sent.
     #[must_use]
     pub fn content_length(&self) -> u64 {
         let lengths = self
@@ -59,7 +60,7 @@ impl Multipart {
         lengths.fold(0, u64::saturating_add)
     }
 
-    /// Whether all pieces were taken.
+    /// Returns true if all pieces were taken.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         self.ended
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_has_its_range_and_the_type_of_the_whole() {
+    fn each_part_has_its_range_and_the_media_type() {
         let multipart = Multipart::new(vec![(7, 9), (0, 1)], 10, Some(b"text/plain"), [1, 2]);
         assert_eq!(
             multipart.content_type(),
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_type_names_none() {
+    fn parts_without_media_type_have_no_content_type() {
         let text = written(Multipart::new(vec![(0, 1), (9, 10)], 10, None, [0, 0]), b"0123456789");
         assert!(!text.contains("Content-Type"));
         assert!(text.starts_with("--00000000000000000000000000000000\r\nContent-Range: "));

@@ -1,17 +1,17 @@
-//! Names of fields (RFC 9110 §5.1): those that this crate acts on are told apart by number.
+//! Field names (RFC 9110 §5.1). The names that this crate acts on have an identifier.
 
 use crate::work;
 
 macro_rules! names {
     ($($variant:ident $name:literal;)*) => {
-        /// A field name this crate acts on.
+        /// A field name that this crate acts on, or `Other`.
         #[allow(missing_docs, reason = "each is the field of its name")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Name { $($variant,)* Other }
 
         impl Name {
-            /// As it is usually spelled; of [`Name::Other`] nothing.
+            /// Returns the usual spelling, empty for [`Name::Other`].
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* Self::Other => "" }
@@ -78,8 +78,9 @@ names! {
     XForwardedProto "X-Forwarded-Proto";
 }
 
-/// Where a name stands in [`KNOWN`], by its length and its first and last letter. The factors keep all
-/// known names apart: should two meet, the table does not compile, and others have to be found.
+/// Returns the place of a name in [`KNOWN`], from its length and its first and last letter. The
+/// factors give each known name a place of its own. If two names met, the table would not compile,
+/// and other factors would have to be found.
 const fn place(name: &[u8]) -> usize {
     let [first, ..] = name else { return 0 };
     let last = name[name.len() - 1];
@@ -102,17 +103,17 @@ const KNOWN: [Name; PLACES] = {
 };
 
 impl Name {
-    /// The name spelled so, in any case.
+    /// Returns the identifier of a name in any case.
     #[must_use]
     pub fn from_bytes(name: &[u8]) -> Self {
         work::count(name.len());
         let known = KNOWN[place(name)];
         let usual = known.as_str().as_bytes();
-        // Most are spelled as usual, and found equal by a single comparison.
+        // Most names have the usual spelling, for which a single comparison is enough.
         if usual == name || usual.eq_ignore_ascii_case(name) { known } else { Self::Other }
     }
 
-    /// A bit of its own, for sets of names.
+    /// Returns the bit of this name in sets of names.
     pub(super) const fn bit(self) -> u64 {
         1 << self as u8
     }
@@ -136,6 +137,6 @@ mod tests {
         }
         assert_eq!(Name::from_bytes(b"X-Forwarded"), Name::Other);
         assert_eq!(Name::from_bytes(b"a-name-longer-than-any-of-the-known-ones"), Name::Other);
-        assert!(Name::ALL.len() < 64, "each has a bit");
+        assert!(Name::ALL.len() < 64, "each name has a bit");
     }
 }

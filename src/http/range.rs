@@ -6,23 +6,25 @@ use super::framing::decimal;
 use super::list::Elements;
 use super::name::Name;
 
-/// More ranges than this are no honest wish (§14.2): they ask for nothing.
+/// Maximum number of ranges in a request. A `Range` with more is ignored, because no honest client
+/// needs it (§14.2).
 pub const MAX_RANGES: usize = 64;
-/// About what one more part takes beside its bytes: ranges that are nearer become one (§15.3.7.2).
+/// Approximate overhead of one part in bytes. Ranges with a smaller gap between them are merged
+/// (§15.3.7.2).
 const NEAR: u64 = 80;
 
-/// One range as it was asked for.
+/// A single range of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteRange {
-    /// `first-last`, both included; without a last one up to the end.
+    /// `first-last`, both included; without `last`, up to the end.
     From(u64, Option<u64>),
     /// `-n`: the last n bytes.
     Suffix(u64),
 }
 
 impl ByteRange {
-    /// The bytes meant, of content of this length: first and one past the last. `None` if there
-    /// are none.
+    /// Returns the first byte of the range, and the offset one past its last byte, in content of
+    /// this length. `None` if the range is empty or lies outside.
     #[must_use]
     pub fn within(self, length: u64) -> Option<(u64, u64)> {
         match self {
@@ -34,7 +36,7 @@ impl ByteRange {
         }
     }
 
-    /// Whether it lies within another one, however long the content is.
+    /// Returns true if the range lies within `outer`, whatever the length of the content.
     #[must_use]
     pub fn is_within(self, outer: Self) -> bool {
         match (self, outer) {
@@ -47,8 +49,8 @@ impl ByteRange {
     }
 }
 
-/// What a `Range` field asks for. One that is malformed, of another unit, repeated or too long asks
-/// for nothing: it is ignored (§14.2).
+/// Parses the `Range` field. Returns `None` for a field that must be ignored (§14.2): malformed, in
+/// another unit, repeated, or with too many ranges.
 #[must_use]
 pub fn parse(fields: &Fields) -> Option<Vec<ByteRange>> {
     let set = fields.only(Name::Range)?;
@@ -61,8 +63,8 @@ pub fn parse(fields: &Fields) -> Option<Vec<ByteRange>> {
     ranges.filter(|ranges| (1..=MAX_RANGES).contains(&ranges.len()))
 }
 
-/// Whether what a request asks for is surely among what `other` asks for: that is the whole, or one
-/// range with this request's own in it.
+/// Returns true if a response to `other` certainly contains what `request` asks for: `other` asks
+/// for the whole, or for one range that contains the one range of `request`.
 #[must_use]
 pub fn asks_within(request: &Fields, other: &Fields) -> bool {
     let one = |fields| parse(fields).and_then(|ranges| <[_; 1]>::try_from(ranges).ok());
@@ -87,20 +89,20 @@ fn parse_one(spec: &[u8]) -> Option<ByteRange> {
     (first <= last).then_some(ByteRange::From(first, Some(last)))
 }
 
-/// What a request selects of content.
+/// Content that a request selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selected {
-    /// All of it.
+    /// The whole content.
     Whole,
-    /// These parts, each from its first byte to one past its last: at least one, none empty, no two
-    /// of them near each other, in the order in which they were asked for.
+    /// Parts, each from its first byte to one past its last, in the order of the request. There is
+    /// at least one. None is empty, and no two overlap or are near each other.
     Parts(Vec<(u64, u64)>),
-    /// Ranges that all lie outside.
+    /// No part: all ranges lie outside of the content.
     Nothing,
 }
 
-/// What a GET with these fields selects of a representation that has these validators and this
-/// length. However its ranges overlap, no byte is sent twice: those that do become one.
+/// Returns the parts that a GET with these fields selects of a representation with these validators
+/// and this length. Overlapping ranges are merged, so that no byte is sent twice.
 #[must_use]
 pub fn select(request: &Fields, validators: &Validators<'_>, length: u64) -> Selected {
     let Some(ranges) = parse(request).filter(|_| validators.range_applies(request)) else {
@@ -110,7 +112,7 @@ pub fn select(request: &Fields, validators: &Validators<'_>, length: u64) -> Sel
     if parts.is_empty() { Selected::Nothing } else { Selected::Parts(parts) }
 }
 
-/// Parts that overlap or are near each other as one, in the place of the first of them.
+/// Merges parts that overlap or are near each other, at the place of the first of them.
 fn coalesced(parts: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
     let mut apart: Vec<(u64, u64)> = Vec::new();
     for (mut first, mut end) in parts {
@@ -127,26 +129,26 @@ fn coalesced(parts: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
     apart
 }
 
-/// `Content-Range` of a part, from its first byte to one past its last (§14.4).
+/// Returns the `Content-Range` of a part that ends before `end` (§14.4).
 #[must_use]
 pub fn content_range(first: u64, end: u64, length: u64) -> String {
     format!("bytes {first}-{}/{length}", end - 1)
 }
 
-/// Which part of a representation a response brings, from its first byte to one past its last.
+/// Part of a representation that a response carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The first byte.
     pub first: u64,
-    /// One past the last.
+    /// Offset one past the last byte.
     pub end: u64,
-    /// How long the whole is.
+    /// Length of the complete representation.
     pub length: u64,
 }
 
 impl Part {
-    /// What the `Content-Range` of a 206 says, if it makes sense and says how long the whole is
-    /// (§14.4).
+    /// Parses the `Content-Range` of a 206 (§14.4). `None` if it is malformed or does not give the
+    /// complete length.
     #[must_use]
     pub fn of(fields: &Fields) -> Option<Self> {
         let (unit, value) = fields.only(Name::ContentRange)?.split_at_checked("bytes ".len())?;
@@ -159,14 +161,14 @@ impl Part {
         sound.then_some(Self { first, end: last.saturating_add(1), length })
     }
 
-    /// Whether a response with these fields is as long as the part.
+    /// Returns true if the `Content-Length` of a response is the length of the part.
     #[must_use]
     pub fn is_all_of(&self, fields: &Fields) -> bool {
         fields.only(Name::ContentLength).and_then(decimal) == Some(self.end - self.first)
     }
 }
 
-/// `Content-Range` of a 416 (§15.5.17).
+/// Returns the `Content-Range` of a 416 (§15.5.17).
 #[must_use]
 pub fn unsatisfied(length: u64) -> String {
     format!("bytes */{length}")
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_of_a_range_are_read() {
+    fn all_forms_of_ranges_are_parsed() {
         assert_eq!(range("bytes=0-499"), Some(vec![ByteRange::From(0, Some(499))]));
         assert_eq!(range("Bytes=500-"), Some(vec![ByteRange::From(500, None)]));
         assert_eq!(range("bytes=-5"), Some(vec![ByteRange::Suffix(5)]));
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_asks_for_nothing() {
+    fn malformed_range_is_ignored() {
         for value in [
             "",
             "bytes",
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_says_where_it_belongs() {
+    fn content_range_gives_the_part() {
         let part = |value: &str| {
             let mut fields = Fields::default();
             fields.push(b"Content-Range", value.as_bytes());
@@ -229,14 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn too_many_ranges_ask_for_nothing() {
+    fn too_many_ranges_are_ignored() {
         let many = |n: usize| format!("bytes={}", vec!["0-0"; n].join(","));
         assert!(range(&many(MAX_RANGES)).is_some());
         assert_eq!(range(&many(MAX_RANGES + 1)), None);
     }
 
     #[test]
-    fn what_is_near_becomes_one_part() {
+    fn near_ranges_are_merged() {
         let selected = |value: &str| {
             let mut fields = Fields::default();
             fields.push(b"Range", value.as_bytes());
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn one_range_lies_within_another() {
+    fn range_within_another_is_recognised() {
         let within = |request: &str, other: &str| {
             let [request, other] = [request, other].map(|value| {
                 let mut fields = Fields::default();
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_cut_to_the_content() {
+    fn range_is_cut_to_the_content() {
         assert_eq!(ByteRange::From(0, Some(99)).within(10), Some((0, 10)));
         assert_eq!(ByteRange::From(9, Some(9)).within(10), Some((9, 10)));
         assert_eq!(ByteRange::From(10, None).within(10), None);

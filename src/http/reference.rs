@@ -1,7 +1,7 @@
-//! References to URIs, resolved (RFC 3986 §5).
+//! Resolution of URI references (RFC 3986 §5).
 
-/// What `reference` means in a document at `base`, without a fragment. Both are `http` or `https`
-/// URIs with an authority; `None` for other schemes, and for what is no reference.
+/// Resolves `reference` against `base`, which is an `http` or `https` URI with an authority, and
+/// drops the fragment. Returns `None` for other schemes and for invalid references.
 #[must_use]
 pub fn resolve(base: &str, reference: &str) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_graphic() || !byte.is_ascii();
@@ -36,7 +36,7 @@ pub fn resolve(base: &str, reference: &str) -> Option<String> {
     Some(compose(scheme, authority, &merged, new_query))
 }
 
-/// Scheme, authority, path and query of a URI.
+/// Splits a URI into scheme, authority, path and query.
 fn split(uri: &str) -> Option<(&str, &str, &str, Option<&str>)> {
     let (scheme, rest) = uri.split_once("://")?;
     let (rest, query) = match rest.split_once('?') {
@@ -47,7 +47,7 @@ fn split(uri: &str) -> Option<(&str, &str, &str, Option<&str>)> {
     (!authority.is_empty()).then_some((scheme, authority, path, query))
 }
 
-/// Where the scheme of a reference ends, if it has one.
+/// Returns the end of the scheme of a reference, if it has one.
 fn scheme_end(reference: &str) -> Option<usize> {
     let end = reference.find([':', '/', '?'])?;
     reference[end..].starts_with(':').then_some(end)
@@ -67,7 +67,7 @@ fn compose(scheme: &str, authority: &str, path: &str, query: Option<&str>) -> St
     uri
 }
 
-/// A path with a slash at its start, and without `.` and `..` (RFC 3986 §5.2.4).
+/// Returns the path with a slash at its start, and without `.` and `..` segments (RFC 3986 §5.2.4).
 fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_resolved_as_rfc_3986_5_4_shows() {
+    fn references_resolve_as_in_rfc_3986_5_4() {
         let base = "http://a/b/c/d;p?q";
         for (reference, target) in [
             ("http:g", None), // without an authority

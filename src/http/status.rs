@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A status code: three digits, 100 to 999. Codes from 600 on count as server errors (RFC 9110 §15).
+/// A status code from 100 to 999. Codes from 600 on count as server errors (RFC 9110 §15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Status(u16);
 
@@ -12,7 +12,7 @@ macro_rules! statuses {
         impl Status {
             $(pub const $name: Self = Self($code);)*
 
-            /// The reason phrase that the specifications give it, or none.
+            /// Returns the reason phrase of the specifications, or an empty string.
             #[must_use]
             pub const fn reason(self) -> &'static str {
                 match self.0 {
@@ -58,37 +58,38 @@ statuses! {
 }
 
 impl Status {
-    /// Returns the status of that code, if it is one: 100 to 999.
+    /// Returns the status for a code from 100 to 999.
     #[must_use]
     pub const fn new(code: u16) -> Option<Self> {
         if code >= 100 && code <= 999 { Some(Self(code)) } else { None }
     }
 
-    /// The code.
+    /// Returns the code.
     #[must_use]
     pub const fn code(self) -> u16 {
         self.0
     }
 
-    /// Whether another response to the same request follows (1xx).
+    /// Returns true if the response is interim (1xx): another response to the same request follows.
     #[must_use]
     pub const fn is_interim(self) -> bool {
         self.0 < 200
     }
 
-    /// Whether a response with it never has content, whatever its fields say (RFC 9112 §6.3).
+    /// Returns true if a response with this status never has content, whatever its fields say (RFC
+    /// 9112 §6.3).
     #[must_use]
     pub const fn is_bodiless(self) -> bool {
         self.is_interim() || self.0 == 204 || self.0 == 304
     }
 
-    /// Whether the request succeeded (2xx).
+    /// Returns true if the request succeeded (2xx).
     #[must_use]
     pub const fn is_success(self) -> bool {
         self.0 / 100 == 2
     }
 
-    /// Whether the client is sent elsewhere, or to what it has (3xx).
+    /// Returns true for a redirection (3xx), including 304.
     #[must_use]
     pub const fn is_redirection(self) -> bool {
         self.0 / 100 == 3

@@ -1,4 +1,4 @@
-//! The four forms of request target (RFC 9112 §3.2), split without rewriting a byte.
+//! The four forms of request target (RFC 9112 §3.2), split without changing a byte.
 
 use crate::work;
 
@@ -6,7 +6,7 @@ use super::fields::Span;
 use super::method::Method;
 use super::parse_error::ParseError;
 
-/// Which form a target has.
+/// Form of a request target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `/path?query`, to an origin.
@@ -19,17 +19,17 @@ pub enum Form {
     Asterisk,
 }
 
-/// A host and perhaps a port, as in a target or a `Host` field.
+/// A host with an optional port, as in a target or a `Host` field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authority<'a> {
-    /// A name, an IPv4 address, or an IPv6 address in brackets; spelled as it came.
+    /// A name, an IPv4 address, or an IPv6 address in brackets, as spelled in the message.
     pub host: &'a str,
     /// The port, 1 to 65535, if there is one.
     pub port: Option<u16>,
 }
 
 impl<'a> Authority<'a> {
-    /// Reads `host [":" port]` (RFC 3986 §3.2, without userinfo). An empty port counts as none.
+    /// Parses `host [":" port]` (RFC 3986 §3.2, without userinfo). An empty port counts as none.
     ///
     /// # Errors
     /// [`ParseError::UserInfo`] or [`ParseError::Authority`].
@@ -61,9 +61,9 @@ fn parse_port(digits: &str) -> Result<u16, ParseError> {
     port.ok_or(ParseError::Authority)
 }
 
-/// A name of letters, digits and `-._~`, or an IPv6 address in brackets. What RFC 3986 allows
-/// beyond that (percent-encoding, sub-delimiters) names no host that could be reached, and different
-/// programs would look for different ones.
+/// Returns true for a name of letters, digits and `-._~`, and for an IPv6 address in brackets. RFC
+/// 3986 allows more (percent-encoding, sub-delimiters). Such names reach no host, and different
+/// programs would look up different ones.
 fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return address.parse::<std::net::Ipv6Addr>().is_ok();
@@ -73,7 +73,7 @@ fn is_host(host: &str) -> bool {
         && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
 }
 
-/// Where the parts of a target stand within its head.
+/// Parts of a target, as ranges of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) form: Form,
@@ -81,15 +81,16 @@ pub(super) struct Target {
     pub(super) scheme: Span,
     pub(super) host: Span,
     pub(super) port: Option<u16>,
-    /// From the path on; of an absolute target it may be empty or begin with the query.
+    /// Path and query. In an absolute target it may be empty or begin with the query.
     pub(super) path: Span,
 }
 
 impl Target {
     /// Splits `text`, a part of `head`, as the target of a request with `method`.
     ///
-    /// Path and query may hold what browsers send there, and `relaxed` lets some more characters pass
-    /// that RFC 3986 forbids (`"<>`); all of them have one meaning only, themselves. A host holds none.
+    /// Path and query may have the characters that browsers send there. With `relaxed`, they may
+    /// also have some that RFC 3986 forbids (`"<>`). None of these has a second meaning. A host may
+    /// have none of them.
     pub(super) fn parse(
         text: &[u8],
         head: &[u8],
@@ -140,7 +141,7 @@ impl Target {
     }
 }
 
-/// Where the scheme of `scheme://…` ends.
+/// Returns the end of the scheme in `scheme://…`.
 fn scheme_end(text: &[u8]) -> Option<usize> {
     let end = text.iter().position(|&b| b == b':')?;
     let valid = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
@@ -148,8 +149,9 @@ fn scheme_end(text: &[u8]) -> Option<usize> {
     (is_scheme && text[end..].starts_with(b"://")).then_some(end)
 }
 
-/// The characters of RFC 3986 §2 without `#`, as a target has no fragment; those that browsers leave as
-/// they are in a path or query (WHATWG URL §1.3); and bytes beyond ASCII, which programs send unencoded.
+/// Returns true for the characters of RFC 3986 §2 except `#`, as a target has no fragment; for
+/// those that browsers do not encode in a path or query (WHATWG URL §1.3); and for non-ASCII bytes,
+/// which programs send unencoded.
 const fn is_target_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || !byte.is_ascii()
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_four_forms_are_told_apart() {
+    fn four_forms_are_distinguished() {
         let get = |text| parse(Method::Get, text).unwrap();
         assert_eq!(get("/a?b"), (Form::Origin, "".into(), None, "/a?b".into()));
         assert_eq!(get("http://h.test/a"), (Form::Absolute, "h.test".into(), None, "/a".into()));
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_does_not_go_with_its_method_is_refused() {
+    fn form_must_fit_the_method() {
         for (method, text) in [
             (Method::Get, "*"),
             (Method::Get, "h.test:443"),
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_or_port_is_refused() {
+    fn invalid_host_or_port_is_refused() {
         for text in [
             "http:///",
             "http://?q",
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_browsers_send_is_a_path_but_no_host() {
+    fn browser_characters_are_allowed_in_a_path_but_not_in_a_host() {
         for text in ["|", "{}", "^", "\\", "`", "[]", "'", "\u{e4}", "\u{202e}"] {
             let path = format!("http://h/a{text}?b{text}");
             let read = parse(Method::Get, &path).unwrap();
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_url_may_hold_is_refused_unless_relaxed() {
+    fn characters_no_url_has_are_refused_unless_relaxed() {
         for byte in [b'"', b'<', b'>'] {
             let text = [b"/a", &[byte][..], b"b"].concat();
             assert_eq!(Target::parse(&text, &text, Method::Get, false), Err(ParseError::Target));

@@ -1,13 +1,13 @@
-//! Addresses as text. One is written for each request: digits are put down directly, at a tenth of
-//! what formatting costs.
+//! Addresses as text. An address is written for each request, so digits are written directly, at a
+//! tenth of the cost of `fmt`.
 
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
-/// Characters of the longest IPv6 address, whatever its form.
+/// Length of the longest IPv6 address in any form, in bytes.
 const LONGEST: usize = 45;
 
-/// An IP address as text; an IPv4-mapped one as the IPv4 address that it is.
+/// An IP address as text. An IPv4-mapped address is written as the IPv4 address.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AddressText {
     bytes: [u8; LONGEST],
@@ -76,7 +76,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_is_that_of_the_standard_library(four: [u8; 4], six: [u8; 16], zeros: u16) {
+        fn text_equals_that_of_the_standard_library(four: [u8; 4], six: [u8; 16], zeros: u16) {
             let four = Ipv4Addr::from(four);
             prop_assert_eq!(text(four), four.to_string());
             prop_assert_eq!(text(four.to_ipv6_mapped()), four.to_string());

@@ -1,10 +1,11 @@
-//! Places for clients, shared fairly where they are short.
+//! Admission: places for client connections, shared fairly when they are scarce.
 //!
-//! A client is what one user is likely to have all of: an IPv4 address, or a /64 of IPv6. No client has
-//! more than its share of the places ([`Shares`]). Of the last quarter, clients that were not served
-//! lately get one place each, and none of the last eighth: a flood from a few addresses keeps no newcomer
-//! out, and one from many addresses no known client. Connections of trusted proxies, and of this machine
-//! unless it is said otherwise, bring many users: they have no share, and count as known.
+//! A client is an IPv4 address or a /64 of IPv6, since a user can easily have all addresses of a
+//! /64. No client gets more than its share of the places ([`Shares`]). Of the last quarter of the
+//! places, a client that was not served recently gets one, and of the last eighth none: a flood
+//! from a few addresses then excludes no new client, and a flood from many addresses no known one.
+//! Trusted proxies, and this machine unless `share-loopback` is set, bring many users: they have no
+//! share, and count as known.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -13,12 +14,12 @@ use crate::shares::{Shares, may_take};
 
 use super::remembered::Remembered;
 
-/// How long a client counts as known after it was served.
+/// Time for which a client counts as known after it was served.
 const KNOWN: Duration = Duration::from_secs(10 * 60);
-/// How many clients are known at most.
+/// Most known clients.
 const MAX_KNOWN: usize = 4096;
 
-/// Connections of clients, tunnels included, by client.
+/// Places taken by connections, tunnels included, by client.
 #[derive(Debug)]
 pub(super) struct Admission {
     places: usize,
@@ -29,25 +30,27 @@ pub(super) struct Admission {
     full: Full,
 }
 
-/// Whether the places were all taken, and whether that was told.
+/// State of the notice that all places are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Full {
     No,
+    /// All places were taken; the notice is due.
     Untold,
+    /// The notice was given. It is not repeated before there is ample room.
     Told,
 }
 
-/// A client at the door.
+/// A client that connects.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Newcomer {
-    /// The address, or the network that stands for it.
+    /// The IPv4 address, or the /64 of an IPv6 address.
     pub(super) client: IpAddr,
-    /// Whether it brings the connections of many users.
+    /// True if the client brings the connections of many users.
     pub(super) brings_many: bool,
 }
 
 impl Admission {
-    /// A number of `places`; a client gets `share` of them at most, and no more than remain free.
+    /// Creates `places`. A client gets at most `share` of them, and no more than remain free.
     pub(super) fn new(places: usize, share: Option<usize>) -> Self {
         Self {
             places,
@@ -59,22 +62,22 @@ impl Admission {
         }
     }
 
-    /// Changes the bounds for connections to come.
+    /// Changes the bounds for further connections.
     pub(super) const fn set_bounds(&mut self, places: usize, share: Option<usize>) {
         (self.places, self.share) = (places, share);
     }
 
-    /// How many places are free.
+    /// Returns the number of free places.
     pub(super) const fn room(&self) -> usize {
         self.places.saturating_sub(self.taken.total())
     }
 
-    /// Returns true if a tenth of the places is free again.
+    /// Returns true if a tenth of the places is free.
     pub(super) const fn has_ample_room(&self) -> bool {
         self.taken.total() < self.places - self.places / 10
     }
 
-    /// Returns true if the newcomer may have a place, of those that are free.
+    /// Returns true if the client may take one of the free places.
     pub(super) fn admits(&self, newcomer: Newcomer, now: Instant) -> bool {
         let Newcomer { client, brings_many } = newcomer;
         let (held, room) = (self.holds(client), self.room());
@@ -83,17 +86,17 @@ impl Admission {
         brings_many || (within && (room > reserved || self.known.contains(&client, now)))
     }
 
-    /// Connections that the client has.
+    /// Returns the number of connections of the client.
     pub(super) fn holds(&self, client: IpAddr) -> usize {
         self.taken.held(&client)
     }
 
-    /// A connection of the client takes a place.
+    /// Takes a place for a connection of the client.
     pub(super) fn enter(&mut self, client: IpAddr) {
         self.taken.add(Some(client));
     }
 
-    /// A connection of the client leaves its place.
+    /// Frees the place of a connection of the client.
     pub(super) fn leave(&mut self, client: IpAddr) {
         self.taken.release(Some(&client));
         if self.full == Full::Told && self.has_ample_room() {
@@ -101,47 +104,48 @@ impl Admission {
         }
     }
 
-    /// The client was served: it is known for a while.
+    /// Records that the client was served: it counts as known for [`KNOWN`].
     pub(super) fn serve(&mut self, client: IpAddr, now: Instant) {
         self.known.insert(&client, KNOWN, now);
     }
 
-    /// Takes note that a connection was refused for want of a place.
+    /// Counts a connection that was refused for lack of a place.
     pub(super) fn refuse(&mut self) {
         self.refused += 1;
         self.reach();
     }
 
-    /// Takes note that connections wait for a place.
+    /// Records that all places are taken.
     pub(super) fn reach(&mut self) {
         if self.full == Full::No {
             self.full = Full::Untold;
         }
     }
 
-    /// Connections refused for want of a place.
+    /// Returns the number of connections refused for lack of a place.
     pub(super) const fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// A line for the operator, once each time that the places are all taken.
+    /// Takes the notice for the operator that all places are taken. It is due once until there is
+    /// ample room again.
     pub(super) fn take_notice(&mut self) -> Option<String> {
         (self.full == Full::Untold).then(|| {
             self.full = Full::Told;
             let open = self.taken.total();
             format!(
-                "{open} of {} places for clients are taken: idle connections are closed, and each client \
-                 gets a share (limits max-clients, client-share; RLIMIT_NOFILE)",
+                "{open} of {} client connections are open: idle ones are closed, and each client is \
+                 held to its share (limits max-clients, client-share; RLIMIT_NOFILE)",
                 self.places
             )
         })
     }
 
-    /// Panics unless these clients have all the connections that are counted.
+    /// Panics unless the places taken are those of the connections of `clients`.
     pub(super) fn check(&self, clients: impl Iterator<Item = IpAddr>) {
         let mut expected = Shares::new();
         clients.for_each(|client| expected.add(Some(client)));
-        assert_eq!(expected, self.taken, "every connection has its place");
+        assert_eq!(expected, self.taken, "each connection has a place");
     }
 }
 
@@ -155,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn one_client_gets_its_share_and_a_proxy_in_front_all_places() {
+    fn client_gets_its_share_and_trusted_proxy_all_places() {
         let now = SystemClock.now().mono;
         let mut places = Admission::new(8, None);
         for _ in 0..4 {
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn last_places_are_for_newcomers_and_for_clients_that_were_served() {
+    fn last_places_are_kept_for_new_and_for_known_clients() {
         let now = SystemClock.now().mono;
         let mut places = Admission::new(16, None);
         places.serve(client(9).client, now);
@@ -182,15 +186,15 @@ mod tests {
         (7..=8).for_each(|last| places.enter(client(last).client));
         assert!(!places.admits(client(10), now), "the last eighth is for known clients");
         assert!(places.admits(client(9), now));
-        assert!(!places.admits(client(9), now + KNOWN), "a client is known for a while");
+        assert!(!places.admits(client(9), now + KNOWN), "a client is known for a limited time");
     }
 
     #[test]
-    fn notice_comes_once_until_there_is_room_again() {
+    fn notice_is_given_once_until_there_is_ample_room() {
         let mut places = Admission::new(10, None);
         (1..=10).for_each(|last| places.enter(client(last).client));
         places.reach();
-        assert!(places.take_notice().unwrap().starts_with("10 of 10 places"));
+        assert!(places.take_notice().unwrap().starts_with("10 of 10 client connections"));
         places.refuse();
         assert_eq!(places.take_notice(), None);
         (1..=2).for_each(|last| places.leave(client(last).client));

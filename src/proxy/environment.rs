@@ -1,4 +1,4 @@
-//! What a proxy needs from outside, and what it is told from there.
+//! Services that the embedder provides to a proxy.
 
 use std::any::Any;
 use std::net::IpAddr;
@@ -9,20 +9,20 @@ use crate::reactor::{Mailbox, SystemResolver, ThreadPool};
 
 use super::mail::Mail;
 
-/// Looks names up, without blocking; answers come as [`Mail::Resolved`].
+/// Resolves names without blocking. Answers arrive as [`Mail::Resolved`].
 pub trait NameResolver: std::fmt::Debug {
-    /// Asks for the addresses of `name`, on behalf of `client` if its questions are bounded.
+    /// Begins to resolve `name`, on behalf of `client` if its lookups are bounded.
     fn ask(&mut self, name: &str, client: Option<IpAddr>);
 
-    /// Takes a question back, as nobody wants to know any more. Whether that could be done: then
-    /// no answer comes.
+    /// Cancels a lookup that is no longer needed. Returns true if no answer will arrive, false if
+    /// the lookup cannot be cancelled.
     fn forget(&mut self, name: &str) -> bool {
         let _ = name;
         false
     }
 }
 
-/// The system's resolver, on threads.
+/// The system's resolver, called on threads.
 #[derive(Debug)]
 pub struct ThreadedResolver {
     threads: SystemResolver<Mail>,
@@ -30,7 +30,7 @@ pub struct ThreadedResolver {
 }
 
 impl ThreadedResolver {
-    /// At most `threads` look-ups at a time, answered through `mailbox`.
+    /// Creates a resolver for at most `threads` lookups at a time, answered through `mailbox`.
     #[must_use]
     pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
         Self { threads: SystemResolver::new(threads, mailbox.clone(), Mail::Resolved), mailbox }
@@ -40,7 +40,7 @@ impl ThreadedResolver {
 impl NameResolver for ThreadedResolver {
     fn ask(&mut self, name: &str, client: Option<IpAddr>) {
         if let Err(error) = self.threads.ask(name, client) {
-            // If that is full, the look-up ends by its deadline.
+            // If the mailbox is full, the lookup ends by its deadline.
             let _ = self.mailbox.send(Mail::Resolved(name.to_owned(), Err(error)));
         }
     }
@@ -50,11 +50,10 @@ impl NameResolver for ThreadedResolver {
     }
 }
 
-/// Verifies passwords where that may take its time; answers come as [`Mail::Verified`].
+/// Verifies passwords off the loop, since that takes long. Answers arrive as [`Mail::Verified`].
 pub trait PasswordVerifier: std::fmt::Debug {
-    /// Runs `job`, of whose client `others` are asked for already; returns false if that cannot be
-    /// done. Jobs with fewer others come first: a client that asks for many does not hold up a client
-    /// that asks for one.
+    /// Begins `job`, whose client has `others` in progress; returns false if that is not possible.
+    /// Jobs with fewer others run first: a client with many jobs does not delay a client with one.
     fn ask(&mut self, job: VerifyJob, others: usize) -> bool;
 }
 
@@ -63,7 +62,7 @@ pub trait PasswordVerifier: std::fmt::Debug {
 pub struct ThreadedVerifier(ThreadPool<Mail>);
 
 impl ThreadedVerifier {
-    /// At most `threads` passwords at a time, answered through `mailbox`.
+    /// Creates a verifier of at most `threads` passwords at a time, answering through `mailbox`.
     #[must_use]
     pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
         Self(ThreadPool::new(threads, mailbox))
@@ -76,13 +75,13 @@ impl PasswordVerifier for ThreadedVerifier {
     }
 }
 
-/// Frees what is large where that may take its time: the loop never does.
+/// Frees large objects off the loop, since that takes long.
 pub trait Reclaimer: std::fmt::Debug {
     /// Drops `garbage` elsewhere.
     fn reclaim(&mut self, garbage: Box<dyn Any + Send>);
 }
 
-/// Frees at once; for a proxy that is never reloaded.
+/// A reclaimer that frees at once, for a proxy that is never reloaded.
 #[derive(Clone, Copy, Debug)]
 pub struct ReclaimAtOnce;
 
@@ -92,27 +91,28 @@ impl Reclaimer for ReclaimAtOnce {
     }
 }
 
-/// Frees on its threads.
+/// Frees on the threads of the pool.
 impl Reclaimer for ThreadPool<Mail> {
     fn reclaim(&mut self, garbage: Box<dyn Any + Send>) {
         self.discard(garbage);
     }
 }
 
-/// What the proxy needs from outside.
+/// The services that a proxy needs from its embedder.
 #[derive(Debug)]
 pub struct Environment {
-    /// Looks names up; without, the proxy asks servers itself, on the loop.
+    /// Resolves names. Without it, the proxy queries name servers itself, on the loop.
     pub resolver: Option<Box<dyn NameResolver>>,
     /// Verifies passwords.
     pub verifier: Box<dyn PasswordVerifier>,
-    /// Frees what a reload has replaced.
+    /// Frees the settings that a reload has replaced.
     pub reclaimer: Box<dyn Reclaimer>,
-    /// The addresses of this machine, which are no destinations; later ones come as
-    /// [`Mail::Addresses`]. None if they cannot be read: nothing is dialled until they come.
+    /// The addresses of this machine, which are denied as destinations. Changes arrive as
+    /// [`Mail::Addresses`]. `None` if they cannot be read: a forward proxy then dials no address
+    /// until they arrive.
     pub addresses: Option<Vec<IpAddr>>,
-    /// Takes access log lines.
+    /// The destination of access log lines.
     pub log: Box<dyn LogSink>,
-    /// A number that nobody outside can know.
+    /// A random number, unknown to all clients and origins.
     pub secret: [u64; 2],
 }

@@ -1,5 +1,6 @@
-//! What can go wrong in an exchange, and what the client is told: one table.
+//! Errors of exchanges, with their statuses, log words and texts for clients.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,64 +10,79 @@ use crate::access::Denial;
 use crate::auth::{ChallengeReason, Side};
 use crate::http::{ParseError, Status};
 
-/// Why an exchange failed.
+/// The error with which an exchange failed or was refused.
 #[derive(Clone, Debug)]
 pub(crate) enum ExchangeError {
     /// The client's request breaks a rule of HTTP.
     BadRequest(ParseError),
-    /// The request is well-formed but not for this proxy.
+    /// The request is well-formed, but of a kind that this proxy does not serve.
     NotSupported(NotSupported),
     /// The destination is not allowed.
     Denied(Denial),
-    /// The client itself is not allowed.
+    /// The client is not allowed to use the proxy.
     ClientDenied(IpAddr),
-    /// The client has to say who it is, in one of the ways that the challenges offer.
+    /// The client must authenticate, by one of the challenges.
     AuthenticationRequired { side: Side, why: ChallengeReason, challenges: Vec<String> },
-    /// The client's credentials cannot be read.
+    /// The credentials are malformed.
     BadCredentials(&'static str),
-    /// The client's credentials are for another request.
+    /// The credentials are for another request.
     MisdirectedCredentials,
-    /// Somebody is named, in an explanation, who is not there.
+    /// The user named in a request to explain is unknown.
     NoSuchUser(Side),
-    /// The client was wrong so often that it is not heard for a while.
+    /// The client is banned for this time, after repeated authentication failures.
     TooManyFailures(Duration),
-    /// The request has been here before.
+    /// The request has passed this proxy before.
     Loop,
     /// The client did not send its head in time.
     HeadTimeout,
-    /// The client did not go on sending content.
+    /// The client stopped sending the request's content.
     UploadTimeout,
-    /// The client left, or its stream ended, before its request was whole.
+    /// The client disconnected or ended its stream before its request was complete.
     ClientGone,
-    /// The request's content is larger than it may be.
+    /// The request's content exceeds the limit.
     UploadTooLarge,
-    /// The origin takes no content without a length, and there is too much to find its length out.
+    /// The origin accepts no content without a length, and there is too much content to buffer it
+    /// for its length.
     LengthRequired,
-    /// The name has no address.
+    /// The host name cannot be resolved, for this reason.
     DnsFailure(String),
-    /// No address was found in time; why, if that is the client's business.
+    /// The host name was not resolved in time, with the reason if the client may know it.
     DnsTimeout(Option<String>),
-    /// No connection came about; the client is told where to if that is its business.
+    /// No connection was established. `told` is true if the client may know the address.
     Connect { to: SocketAddr, told: bool, kind: io::ErrorKind },
-    /// No connection came about in time.
+    /// No connection was established in time.
     ConnectTimeout,
-    /// The origin closed or reset the connection before its response was whole.
+    /// The origin closed or reset the connection before its response was complete.
     OriginGone,
-    /// The origin was silent for too long.
+    /// The origin sent or took no bytes for too long.
     OriginTimeout,
     /// The origin's response breaks a rule of HTTP.
     BadResponse(ParseError),
-    /// The origin sent more interim responses than are passed on.
+    /// The origin sent more interim responses than the limit.
     TooManyInterims,
-    /// The origin switched to a protocol it was not asked for.
+    /// The origin switched to a protocol that was not requested.
     UnaskedUpgrade,
-    /// Too much is going on.
+    /// A resource of the proxy is exhausted.
     Overloaded,
-    /// Only a stored response was wanted (RFC 9111 §5.2.1.7), and there is none.
+    /// The request accepts only a stored response (`only-if-cached`, RFC 9111 §5.2.1.7), and there
+    /// is none.
     OnlyIfCached,
 }
 
-/// What this proxy does not serve.
+/// Timeouts that end exchanges, named after their limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timeout {
+    Header,
+    Upload,
+    Send,
+    Name,
+    Connect,
+    Origin,
+    Tunnel,
+    Drain,
+}
+
+/// Kinds of requests that this proxy does not serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotSupported {
     /// An origin-form target on a forward listener.
@@ -79,15 +95,15 @@ pub(crate) enum NotSupported {
     Connect,
     /// A host that is neither address nor name.
     Host,
-    /// An absolute target on a reverse listener, of a scheme other than the client has used.
+    /// An absolute target on a reverse listener, whose scheme is not that of the connection.
     Misdirected,
-    /// A path with `..` where a prefix of the origin's paths is served.
+    /// A path with `..` segments on a reverse listener that serves only a prefix of the origin.
     DotSegments,
-    /// A path that is protected in different ways, depending on how it is read.
+    /// A path whose possible readings are protected differently.
     AmbiguousPath,
 }
 
-/// What the client, the log and `Proxy-Status` (RFC 9209 §2.3) say of an error.
+/// The status of an error response, and its type in `Proxy-Status` (RFC 9209 §2.3).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ErrorStatus {
     pub(super) status: Status,
@@ -154,7 +170,7 @@ impl ExchangeError {
         ErrorStatus { status, kind }
     }
 
-    /// A short word for `details` in `Proxy-Status`. It does not tell which users there are.
+    /// Returns the word for `details` in `Proxy-Status`. It does not reveal which users exist.
     pub(super) fn details(&self) -> String {
         match self {
             Self::AuthenticationRequired { why: ChallengeReason::NoEntry, .. } => {
@@ -164,7 +180,7 @@ impl ExchangeError {
         }
     }
 
-    /// A short word for the log.
+    /// Returns the word for the log.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::BadRequest(refusal) | Self::BadResponse(refusal) => refusal.name().into(),
@@ -176,17 +192,17 @@ impl ExchangeError {
             Self::NoSuchUser(_) => "no-such-user".into(),
             Self::TooManyFailures(_) => "auth-ban".into(),
             Self::Loop => "loop".into(),
-            Self::HeadTimeout => "header-timeout".into(),
-            Self::UploadTimeout => "upload-timeout".into(),
+            Self::HeadTimeout => Timeout::Header.word(),
+            Self::UploadTimeout => Timeout::Upload.word(),
             Self::ClientGone => "client-gone".into(),
             Self::UploadTooLarge => "upload".into(),
             Self::LengthRequired => "length-required".into(),
             Self::DnsFailure(_) => "name".into(),
-            Self::DnsTimeout(_) => "name-timeout".into(),
+            Self::DnsTimeout(_) => Timeout::Name.word(),
             Self::Connect { .. } => "connect".into(),
-            Self::ConnectTimeout => "connect-timeout".into(),
+            Self::ConnectTimeout => Timeout::Connect.word(),
             Self::OriginGone => "origin-gone".into(),
-            Self::OriginTimeout => "origin-timeout".into(),
+            Self::OriginTimeout => Timeout::Origin.word(),
             Self::TooManyInterims => "interims".into(),
             Self::UnaskedUpgrade => "upgrade".into(),
             Self::Overloaded => "overloaded".into(),
@@ -194,7 +210,28 @@ impl ExchangeError {
         }
     }
 
-    /// The request that rules deny, as `tidegate explain` takes it.
+    /// Returns the timeout that the error reports, if it does.
+    pub(super) const fn timeout(&self) -> Option<Timeout> {
+        match self {
+            Self::HeadTimeout => Some(Timeout::Header),
+            Self::UploadTimeout => Some(Timeout::Upload),
+            Self::DnsTimeout(_) => Some(Timeout::Name),
+            Self::ConnectTimeout => Some(Timeout::Connect),
+            Self::OriginTimeout => Some(Timeout::Origin),
+            _ => None,
+        }
+    }
+
+    /// Returns the label under which a denial with this error is counted. All rules of the operator
+    /// share one label, since they may be many.
+    pub(super) fn rule_label(&self) -> Cow<'static, str> {
+        match self {
+            Self::Denied(Denial::Rule { rule, .. }) if rule.place.is_some() => "rule".into(),
+            error => error.reason().into(),
+        }
+    }
+
+    /// Returns the request that rules deny, as an argument of `tidegate explain`.
     pub(super) fn question(&self) -> Option<String> {
         match self {
             Self::Denied(denial) => denial.question(),
@@ -202,7 +239,8 @@ impl ExchangeError {
         }
     }
 
-    /// Whether the answer is a refusal of this proxy's rules, which operators look for.
+    /// Returns true if the proxy itself refuses the request: by a rule, for authentication or for a
+    /// loop (`DENIED` in the log).
     pub(super) const fn is_denial(&self) -> bool {
         matches!(
             self,
@@ -215,7 +253,7 @@ impl ExchangeError {
         )
     }
 
-    /// Whether the origin has failed, or could not be reached.
+    /// Returns true if the origin failed or could not be reached.
     pub(super) const fn is_origin_failure(&self) -> bool {
         matches!(
             self,
@@ -230,7 +268,7 @@ impl ExchangeError {
         )
     }
 
-    /// Returns true if an origin that was asked has not answered, or not as it should.
+    /// Returns true if the origin was asked, and failed to respond or sent an invalid response.
     pub(super) const fn is_response_failure(&self) -> bool {
         matches!(
             self,
@@ -238,9 +276,30 @@ impl ExchangeError {
         )
     }
 
-    /// Whether another fetch, by somebody who waited for this one, may do better.
+    /// Returns true if a client that had joined the fetch may succeed with a fetch of its own.
     pub(super) const fn is_retryable(&self) -> bool {
         matches!(self, Self::OriginGone | Self::ClientGone | Self::UploadTimeout)
+    }
+}
+
+impl Timeout {
+    /// Returns the name in metrics.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Upload => "upload",
+            Self::Send => "send",
+            Self::Name => "name",
+            Self::Connect => "connect",
+            Self::Origin => "origin",
+            Self::Tunnel => "tunnel",
+            Self::Drain => "drain",
+        }
+    }
+
+    /// Returns the word for the log: the name of the limit.
+    pub(super) fn word(self) -> String {
+        format!("{}-timeout", self.name())
     }
 }
 
@@ -270,33 +329,35 @@ impl NotSupported {
     }
 }
 
-/// What happened and what to do about it, as sentences for the body of the answer.
+/// The error and its remedy, as sentences for the content of the response.
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadRequest(refusal) => write!(f, "{}.", refusal.text()),
             Self::NotSupported(unserved) => f.write_str(match unserved {
                 NotSupported::OriginForm => {
-                    "this is a forward proxy, and the request names no host in its first line. \
-                     Configure it as a proxy (curl -x), or start tidegate with --to URL to have it \
-                     serve one origin."
+                    "this is a forward proxy, and the request line names no host. Configure it as a \
+                     proxy (curl -x), or start tidegate with --to URL to serve one origin."
                 }
                 NotSupported::Https => {
-                    "https:// is not fetched on a client's behalf. Ask for a tunnel with CONNECT, \
-                     as clients do when this proxy is set for https too."
+                    "https:// URLs are not fetched on behalf of clients. Request a tunnel with \
+                     CONNECT, as clients do when this proxy is set for https, too."
                 }
-                NotSupported::Scheme => "only http:// URLs are fetched.",
-                NotSupported::Connect => "a reverse proxy makes no tunnels.",
-                NotSupported::Host => "the host is neither a name nor an address.",
+                NotSupported::Scheme => {
+                    "URLs of this scheme are not supported; only http:// URLs are fetched."
+                }
+                NotSupported::Connect => "CONNECT is not supported by a reverse proxy.",
+                NotSupported::Host => "the host is neither a valid name nor an address.",
                 NotSupported::Misdirected => {
                     "URLs of this scheme are not served on this connection (RFC 9110 §7.4)."
                 }
                 NotSupported::DotSegments => {
-                    "the path climbs with '..', which could leave what is served here."
+                    "the path has '..' segments, which could lead out of the prefix that is served; \
+                     send it without them."
                 }
                 NotSupported::AmbiguousPath => {
-                    "the path can be read in several ways, which are protected differently; write \
-                     it without escapes, '..', '//' and ';' that it does not need."
+                    "the path can be read in several ways that are protected differently; send it \
+                     without unnecessary escapes, '..', '//' and ';'."
                 }
             }),
             Self::Denied(denial @ Denial::Rule { .. }) => write!(f, "{denial}."),
@@ -309,65 +370,83 @@ impl fmt::Display for ExchangeError {
                 "{client} may not use this proxy; rule 'client'. To allow it: --allow-client {client}"
             ),
             Self::AuthenticationRequired { why: ChallengeReason::Missing, .. } => {
-                f.write_str("a user's name and password are needed.")
+                f.write_str("a user name and a password are required.")
             }
             Self::AuthenticationRequired { why: ChallengeReason::NotOffered, .. } => {
-                f.write_str("the credentials are of a kind that was not offered.")
+                f.write_str(
+                    "the credentials are of a scheme, algorithm or realm that was not offered; use one \
+                     that the challenge offers.",
+                )
             }
             Self::AuthenticationRequired { why: ChallengeReason::Wrong | ChallengeReason::NoEntry, .. } => {
-                f.write_str("there is no such user, or the password is another one.")
+                f.write_str("unknown user or wrong password.")
             }
             Self::AuthenticationRequired { why: ChallengeReason::Unknown, .. } => f.write_str(
-                "the challenge is not known here any more; make new credentials from this one.",
+                "the nonce of the credentials is unknown; retry with the new challenge.",
             ),
             Self::AuthenticationRequired { why: ChallengeReason::Stale | ChallengeReason::Replayed, .. } => {
-                f.write_str("the credentials were good once; make new ones from this challenge.")
+                f.write_str(
+                    "the nonce of the credentials has expired or was used before; retry with the new \
+                     challenge.",
+                )
             }
-            Self::BadCredentials(what) => write!(f, "the credentials cannot be read: {what}."),
+            Self::BadCredentials(what) => write!(f, "the credentials are malformed: {what}."),
             Self::MisdirectedCredentials => {
-                f.write_str("the credentials are for another request: uri is not the target.")
+                f.write_str(
+                    "the credentials are for another request: uri is not the request target.",
+                )
             }
             Self::NoSuchUser(_) => {
-                f.write_str("there is no such user; 'tidegate users list' shows who there is.")
+                f.write_str("there is no such user; 'tidegate users list' lists the users.")
             }
             Self::TooManyFailures(_) => {
-                f.write_str("too many credentials were wrong; try again later (--auth-ban).")
+                f.write_str("the client is banned for wrong credentials; try again later (--auth-ban).")
             }
             Self::Loop => f.write_str("the request has passed this proxy before (see Via)."),
-            Self::HeadTimeout => f.write_str("the request head did not come in time."),
-            Self::UploadTimeout => f.write_str("the request's content stopped coming."),
-            Self::ClientGone => f.write_str("the request ended before it was whole."),
+            Self::HeadTimeout => {
+                f.write_str("the request head was not received in time (limits.header-timeout).")
+            }
+            Self::UploadTimeout => {
+                f.write_str("the request's content stopped arriving (limits.upload-timeout).")
+            }
+            Self::ClientGone => f.write_str("the request ended before it was complete."),
             Self::UploadTooLarge => {
-                f.write_str("the request's content is larger than is accepted (limits.upload).")
+                f.write_str("the request's content is larger than the proxy accepts (limits.upload).")
             }
             Self::LengthRequired => f.write_str(
-                "the origin speaks HTTP/1.0, which has no chunks, and the request's content is larger \
-                 than is gathered for it (limits.window); send it with Content-Length.",
+                "the origin speaks HTTP/1.0, without chunked coding, and the request's content is \
+                 larger than this proxy buffers (limits.window); send it with Content-Length.",
             ),
-            Self::DnsFailure(error) => write!(f, "the host's name cannot be resolved: {error}."),
-            Self::DnsTimeout(None) => f.write_str("the host's name was not resolved in time."),
+            Self::DnsFailure(error) => write!(f, "the host name cannot be resolved: {error}."),
+            Self::DnsTimeout(None) => f.write_str("the host name was not resolved in time."),
             Self::DnsTimeout(Some(why)) => {
-                write!(f, "the host's name was not resolved in time: {why}.")
+                write!(f, "the host name was not resolved in time: {why}.")
             }
             Self::Connect { to, told: true, kind } => write!(f, "no connection to {to}: {kind}."),
             Self::Connect { told: false, kind, .. } => {
                 write!(f, "no connection to the origin: {kind}.")
             }
-            Self::ConnectTimeout => f.write_str("no connection to the origin came about in time."),
+            Self::ConnectTimeout => {
+                f.write_str("connecting to the origin took too long (limits.connect-timeout).")
+            }
             Self::OriginGone => {
-                f.write_str("the origin closed the connection before its response was whole.")
+                f.write_str("the origin closed the connection before its response was complete.")
             }
-            Self::OriginTimeout => f.write_str("the origin did not answer in time."),
+            Self::OriginTimeout => {
+                f.write_str("the origin did not respond in time (limits.origin-timeout).")
+            }
             Self::BadResponse(refusal) => {
-                write!(f, "the origin's response is not well-formed: {}.", refusal.text())
+                write!(f, "the origin's response is malformed: {}.", refusal.text())
             }
-            Self::TooManyInterims => f.write_str("the origin sent too many interim responses."),
+            Self::TooManyInterims => {
+                f.write_str("the origin sent too many interim responses (limits.interims).")
+            }
             Self::UnaskedUpgrade => {
-                f.write_str("the origin switched to a protocol it was not asked for.")
+                f.write_str("the origin switched to a protocol that was not requested.")
             }
-            Self::Overloaded => f.write_str("the proxy has too much to do; try again later."),
+            Self::Overloaded => f.write_str("the proxy is overloaded; try again later."),
             Self::OnlyIfCached => {
-                f.write_str("only a stored response was asked for, and none can be used.")
+                f.write_str("the request accepts only a stored response, and none can be used.")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Mail of a reactor that runs a proxy, and commands of the program around it.
+//! Messages of other threads and the embedder to a proxy.
 
 use std::any::Any;
 use std::io;
@@ -8,30 +8,30 @@ use std::sync::Arc;
 use crate::auth::VerifyResult;
 use crate::proxy::settings::Settings;
 
-/// What other threads, and the program around the proxy, tell it.
+/// A message of another thread or the embedder to a proxy.
 #[derive(Debug)]
 pub enum Mail {
-    /// The answer to a question about a name.
+    /// The answer to a name lookup.
     Resolved(String, io::Result<Vec<IpAddr>>),
-    /// What came of verifying a password.
+    /// The result of verifying a password.
     Verified(VerifyResult),
-    /// The addresses of this machine have changed; these are all of them.
+    /// All addresses of this machine, after a change.
     Addresses(Vec<IpAddr>),
-    /// Something to do.
+    /// A command.
     Command(Command),
-    /// Something for the program around the proxy, which takes it before the proxy does.
+    /// A message for the embedder, which takes it before the proxy.
     Program(Box<dyn Any + Send>),
 }
 
-/// What a proxy can be told while it runs.
+/// A command to a running proxy.
 #[derive(Debug)]
 pub enum Command {
-    /// Take no new clients, finish what is in flight, then stop.
+    /// Accept no new clients, finish exchanges in flight, then stop.
     Drain,
     /// Stop at once.
     Stop,
-    /// Go on with other settings.
+    /// Apply new settings.
     Reload(Arc<Settings>),
-    /// Open the access log anew.
+    /// Reopen the access log.
     Reopen,
 }

@@ -1,4 +1,5 @@
-//! The proxy: the one module that knows everything, and that parses nothing itself.
+//! The proxy: joins HTTP, the cache, access rules, authentication and the reactor. It parses no
+//! input itself.
 
 mod address_text;
 mod admin;

@@ -1,4 +1,4 @@
-//! Keys that are remembered for a while.
+//! Keys remembered for a limited time.
 
 use std::hash::{Hash, RandomState};
 use std::time::{Duration, Instant};
@@ -7,23 +7,23 @@ use lru::LruCache;
 
 use crate::work::{LOOK_UP, count};
 
-/// A bounded set of keys, each of which is forgotten after a time. No operation takes longer for a large
-/// set than for a small one.
+/// A bounded set of keys, each of which expires. No operation takes longer for a large set than for
+/// a small one.
 #[derive(Debug)]
 pub(super) struct Remembered<K: Eq + Hash> {
-    /// End of the time of each key, in the order in which the keys were inserted.
+    /// Expiry of each key, in order of insertion.
     until: LruCache<K, Instant, RandomState>,
     bound: usize,
 }
 
 impl<K: Clone + Eq + Hash> Remembered<K> {
-    /// An empty set of at most `bound` keys.
+    /// Creates an empty set of at most `bound` keys.
     pub(super) fn new(bound: usize) -> Self {
         Self { until: LruCache::unbounded_with_hasher(RandomState::new()), bound }
     }
 
-    /// Remembers `key` for `time` from `now` on. Drops keys whose time is over and, if the set is full,
-    /// the key inserted longest ago: two at the most, so that a set whose bound was lowered shrinks.
+    /// Inserts `key`, which expires after `time`. Removes expired keys and, if the set is full, the
+    /// key inserted longest ago: at most two keys, so that a set whose bound was lowered shrinks.
     pub(super) fn insert(&mut self, key: &K, time: Duration, now: Instant) {
         count(2 * LOOK_UP);
         self.until.put(key.clone(), now + time);
@@ -35,19 +35,19 @@ impl<K: Clone + Eq + Hash> Remembered<K> {
         }
     }
 
-    /// Changes how many keys are remembered, from now on.
+    /// Changes the bound, for further insertions.
     pub(super) const fn set_bound(&mut self, bound: usize) {
         self.bound = bound;
     }
 
-    /// Forgets `key`.
+    /// Removes `key`.
     pub(super) fn remove(&mut self, key: &K) {
         if !self.until.is_empty() {
             self.until.pop(key);
         }
     }
 
-    /// Returns true if `key` is remembered.
+    /// Returns true if `key` was inserted and has not expired.
     pub(super) fn contains(&self, key: &K, now: Instant) -> bool {
         !self.until.is_empty() && self.until.peek(key).is_some_and(|until| now < *until)
     }
@@ -59,7 +59,7 @@ mod tests {
     use crate::reactor::{Clock, SystemClock};
 
     #[test]
-    fn key_is_forgotten_after_its_time_and_the_set_stays_bounded() {
+    fn key_expires_and_the_set_stays_bounded() {
         let (start, second) = (SystemClock.now().mono, Duration::from_secs(1));
         let mut set = Remembered::new(2);
         set.insert(&"a", 5 * second, start);
@@ -68,14 +68,14 @@ mod tests {
         assert!(!set.contains(&"a", start + 5 * second));
         set.insert(&"c", 9 * second, start); // "a" was inserted longest ago
         assert!(!set.contains(&"a", start) && set.contains(&"b", start));
-        set.insert(&"d", second, start + 9 * second); // the others are over
+        set.insert(&"d", second, start + 9 * second); // the others have expired
         assert_eq!(set.until.len(), 1);
         set.remove(&"d");
         assert!(!set.contains(&"d", start + 9 * second));
     }
 
     #[test]
-    fn key_that_is_known_takes_no_place_of_another() {
+    fn key_inserted_again_removes_no_other() {
         let (start, second) = (SystemClock.now().mono, Duration::from_secs(1));
         let mut set = Remembered::new(2);
         ["a", "b", "b"].iter().for_each(|key| set.insert(key, second, start));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn lowered_bound_is_reached_key_by_key() {
+    fn lowered_bound_is_reached_gradually() {
         let (start, second) = (SystemClock.now().mono, Duration::from_secs(1));
         let mut set = Remembered::new(100);
         (0..100).for_each(|key| set.insert(&key, second, start));

@@ -1,4 +1,4 @@
-//! What clients, fetches and tunnels have in common.
+//! State shared by clients, fetches and tunnels.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -32,16 +32,16 @@ use super::error::ExchangeError;
 use super::mail::Mail;
 use super::remembered::Remembered;
 
-/// The size of a buffer into which messages are received.
+/// Size of a buffer for received messages, in bytes.
 const RECEIVED: usize = 16 * 1024;
-/// The size of a buffer for what passes through a tunnel.
+/// Size of a buffer for data in a tunnel, in bytes.
 const TUNNELLED: usize = 64 * 1024;
 
-/// What all sides of all exchanges share: passive objects, and the settings.
+/// Passive objects that all exchanges share, and the settings.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) settings: Arc<Settings>,
-    /// Reloads so far: the number of the settings that hold.
+    /// Number of reloads, which identifies the current settings.
     pub(super) reloads: u64,
     pub(super) heads: HeadLimits,
     pub(super) cache: Cache<Id<PendingResponse>>,
@@ -59,11 +59,11 @@ pub(crate) struct Shared {
     secrets: Secrets,
     pub(super) verifier: Box<dyn PasswordVerifier>,
     reclaimer: Box<dyn Reclaimer>,
-    /// Rules that were replaced, and that exchanges may still hold.
+    /// Replaced rules that exchanges may still hold.
     retired: VecDeque<Arc<RuleSet>>,
     pub(super) log: AccessLog,
     pub(super) counters: Counters,
-    /// The command that explains what rules deny, where this proxy can be asked.
+    /// The command that explains denials, if this proxy answers it.
     pub(super) explain: Option<String>,
     pub(super) buffers: BufferPool,
     pub(super) tunnel_buffers: BufferPool,
@@ -71,7 +71,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// There is room for `bearable` clients and as many connections to origins.
+    /// Creates the state. `bearable` is the number of clients, and of connections to origins, that
+    /// the machine can serve.
     pub(super) fn new(settings: Settings, surroundings: Environment, bearable: usize) -> Self {
         let limits = &settings.limits;
         let mut secrets = Secrets::new(surroundings.secret);
@@ -110,18 +111,18 @@ impl Shared {
         }
     }
 
-    /// Goes on with other settings. Nothing here takes time by the number of users or rules; those of
-    /// before are freed elsewhere.
+    /// Applies new settings. The time does not depend on the number of users or rules: the replaced
+    /// ones are freed by the reclaimer.
     pub(super) fn reload(
         &mut self,
         settings: Arc<Settings>,
         bearable: usize,
         reactor: &mut Reactor<Mail>,
     ) {
-        self.pool.clear(reactor); // its connections were allowed by other rules
+        self.pool.clear(reactor); // its connections were allowed by the old rules
         self.heads = settings.limits.of_heads();
         if settings.reverse != self.settings.reverse {
-            self.cache.clear(); // what another origin has said does not hold for this one
+            self.cache.clear(); // responses of another origin
         }
         self.cache.set_limits(cache_limits(&settings));
         self.cache.set_key_rules(settings.key_rules.clone());
@@ -168,33 +169,35 @@ impl Shared {
         }
     }
 
-    /// Has a client no longer wait for a password to be verified.
+    /// Stops waiting for a verification on behalf of `client`.
     pub(super) fn leave_verification(&mut self, id: &VerifyId, client: Token) {
         if let Some(authentication) = &mut self.authentication {
             authentication.leave(id, client);
         }
     }
 
-    /// A request as the cache compares it.
+    /// Returns a request in the form in which the cache compares it.
     pub(super) fn present(&self, request: &Rc<RequestHead>) -> Presented {
         self.cache.keys().present(request)
     }
 
-    /// Forgets responses behind which their origin has sent bytes no request asked for: each may be
-    /// another request's response, or not all of its own.
+    /// Removes stored responses that were followed by stray bytes of their origin: each may be the
+    /// response to another request, or incomplete.
     pub(super) fn forget_doubtful(&mut self) {
         for key in self.pool.take_doubtful() {
             self.cache.forget(&key);
         }
     }
 
-    /// Writes an exchange down that is over, and counts it.
+    /// Logs and counts a finished exchange.
     pub(super) fn record(&mut self, record: &ExchangeRecord, now: Now) {
         self.counters.count(record);
-        self.log.record(record, &self.settings, now);
+        if let Some(format) = self.settings.log {
+            self.log.record(record, format, now);
+        }
     }
 
-    /// A reader leaves a response that is on its way.
+    /// Detaches a reader from a response in flight.
     pub(super) fn leave_response(
         &mut self,
         id: Id<PendingResponse>,
@@ -208,8 +211,8 @@ impl Shared {
         self.release_response(id, reactor);
     }
 
-    /// Drops a response on its way once nobody has anything to do with it; a connection that was
-    /// switched for somebody who did not come for it is closed.
+    /// Drops a response in flight once its fetch has ended and it has no reader. A switched
+    /// connection that no client has taken over is closed.
     pub(super) fn release_response(
         &mut self,
         id: Id<PendingResponse>,
@@ -226,8 +229,8 @@ impl Shared {
         }
     }
 
-    /// Has the cache count what a response on its way holds; whether it may hold more. What the cache
-    /// does not count is memory of connections.
+    /// Charges the memory of a response in flight to the cache and to connections. Returns false if
+    /// the cache cannot hold more of it.
     pub(super) fn account(&mut self, id: Id<PendingResponse>) -> bool {
         let Some(response) = self.responses.get_mut(id) else { return true };
         let (kept, passing) = response.holds();
@@ -236,7 +239,7 @@ impl Shared {
         self.cache.account_in_flight(before, kept)
     }
 
-    /// A fetch leaves the content of its request.
+    /// Detaches a fetch from the content of its request.
     pub(super) fn leave_upload(&mut self, id: Id<Body>, reader: ReaderKey, wake: &mut impl Wake) {
         if let Some(body) = self.uploads.get_mut(id) {
             body.detach(reader, wake);
@@ -244,7 +247,7 @@ impl Shared {
         self.release_upload(id);
     }
 
-    /// A client brings no more of its request's content.
+    /// Ends the content of a request that its client does not complete.
     pub(super) fn end_upload(&mut self, id: Id<Body>, error: &ExchangeError, wake: &mut impl Wake) {
         if let Some(body) = self.uploads.get_mut(id) {
             body.finish(State::Failed(error.clone()), wake);
@@ -252,7 +255,7 @@ impl Shared {
         self.release_upload(id);
     }
 
-    /// Drops the content of a request once nobody has anything to do with it.
+    /// Drops the content of a request once its client has ended it and no fetch reads it.
     pub(super) fn release_upload(&mut self, id: Id<Body>) {
         if self.uploads.get(id).is_some_and(Body::is_over) {
             self.uploads.remove(id);
@@ -260,12 +263,12 @@ impl Shared {
     }
 }
 
-/// How many clients there is room for.
+/// Returns the bound on clients.
 fn places(limits: &Limits, bearable: usize) -> usize {
     limits.max_clients.unwrap_or(bearable)
 }
 
-/// How many idle connections to origins are kept.
+/// Returns the bound on idle connections to origins.
 fn pool_bound(limits: &Limits, bearable: usize) -> usize {
     limits.pool.unwrap_or_else(|| (bearable / 2).min(2048))
 }

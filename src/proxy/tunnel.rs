@@ -1,4 +1,4 @@
-//! Two connections joined: bytes go both ways as they are, each way ending on its own.
+//! Tunnels: two connections joined. Bytes are relayed unchanged, and each direction ends by itself.
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
@@ -8,16 +8,17 @@ use std::time::Instant;
 use crate::auth::client_network;
 use crate::proxy::auth::path_of;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::reactor::{Budget, Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 
-use super::error::ExchangeError;
+use super::error::{ExchangeError, Timeout};
 use super::mail::Mail;
 use super::shared::Shared;
 
-/// A tunnel.
+/// A tunnel between a client and an origin.
 #[derive(Debug)]
 pub(super) struct Tunnel {
     pub(super) id: Id<Self>,
@@ -25,21 +26,21 @@ pub(super) struct Tunnel {
     pub(super) origin: SocketId,
     pub(super) up: Pipe,
     pub(super) down: Pipe,
-    /// The route, without the rules by which it was judged: those may be replaced long before the
-    /// tunnel ends.
+    /// Route, without the rules that have allowed it: those may be replaced long before the tunnel
+    /// ends.
     pub(super) route: Route,
-    /// True if rules decide where it may lead.
+    /// True if rules decide on the destination.
     pub(super) is_judged: bool,
-    /// The number of the settings by which it was judged last.
+    /// Number of the settings that have allowed the tunnel last.
     pub(super) judged_by: Option<u64>,
     pub(super) record: ExchangeRecord,
-    /// When something moved last.
+    /// Time at which bytes were relayed last.
     pub(super) moved_at: Instant,
-    /// When it is closed if nothing moves until then.
+    /// Time at which the tunnel is closed if it relays no bytes until then.
     pub(super) deadline: Instant,
-    /// Whether either side was reset.
+    /// True once either connection was reset, or the tunnel has to be.
     pub(super) broken: bool,
-    /// Bytes counted as memory of connections.
+    /// Bytes accounted as memory of connections.
     pub(super) held: usize,
 }
 
@@ -47,22 +48,23 @@ impl Driven for Tunnel {
     const KIND: u8 = 3;
 }
 
-/// One direction.
+/// A direction of a tunnel.
 #[derive(Debug)]
 pub(super) struct Pipe {
-    /// What was received; no memory is held while that is nothing.
+    /// Bytes received; the buffer goes back to the pool once all were sent.
     bytes: Vec<u8>,
+    /// Number of those bytes that were sent.
     sent: usize,
-    /// Bytes sent since it was opened.
+    /// Bytes sent since the tunnel was opened.
     total: u64,
-    /// Whether the source has ended.
+    /// True once the source has ended.
     ended: bool,
-    /// Whether the sink was told so.
+    /// True once the sink was shut down for writing.
     closed: bool,
 }
 
 impl Tunnel {
-    /// Moves bytes both ways; false if it is over.
+    /// Relays bytes in both directions. Returns false if the tunnel is over.
     pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> bool {
         let now = reactor.now().mono;
         if let Err(error) = self.check_address(shared) {
@@ -70,7 +72,7 @@ impl Tunnel {
             self.broken = true;
             return false;
         }
-        // Each way has its own budget: however much goes one way, the other goes on.
+        // Each direction has its own budget, so that a busy one does not starve the other.
         let (mut upwards, mut downwards) = (Budget::default(), Budget::default());
         let buffers = &mut shared.tunnel_buffers;
         let up = self.up.pump(self.client, self.origin, &mut upwards, buffers, reactor);
@@ -78,7 +80,7 @@ impl Tunnel {
         let sent = self.up.total + self.down.total;
         self.record.sent_in_all = self.down.total;
         let moved = sent > std::mem::replace(&mut self.record.sent, sent);
-        // A reset goes unnoticed by reading while the other side takes nothing.
+        // Reading does not notice a reset while the other side takes no bytes.
         if up.is_err() || down.is_err() || (!moved && self.is_reset(reactor)) {
             self.broken = true;
             return false;
@@ -90,7 +92,7 @@ impl Tunnel {
             self.moved_at = now;
             self.deadline = now + shared.settings.limits.tunnel_timeout;
         } else if now >= self.deadline {
-            self.record.reason = Some("tunnel-timeout".into());
+            self.record.reason = Some(Timeout::Tunnel.into());
             self.broken = self.up.holds_bytes() || self.down.holds_bytes();
             return false;
         }
@@ -101,7 +103,10 @@ impl Tunnel {
         true
     }
 
-    /// Whether it is still allowed, by settings that may have come since it was opened.
+    /// Checks that the tunnel is still allowed, after a reload.
+    ///
+    /// # Errors
+    /// The denial.
     fn check_address(&mut self, shared: &Shared) -> Result<(), ExchangeError> {
         if self.judged_by.replace(shared.reloads) == Some(shared.reloads) {
             return Ok(());
@@ -137,39 +142,39 @@ impl Tunnel {
         self.id.token()
     }
 
-    /// One line about it.
-    pub(super) fn describe(&self) -> String {
+    /// Returns one line about the tunnel.
+    pub(super) fn dump(&self) -> String {
         format!("tunnel {} to {}", self.record.client, self.record.url())
     }
 
-    /// Ends it before its time, for this reason.
-    pub(super) fn give_up(
+    /// Aborts the tunnel for a `reason`.
+    pub(super) fn abort(
         mut self,
-        reason: &'static str,
+        reason: Reason,
         reactor: &mut Reactor<Mail>,
         shared: &mut Shared,
     ) {
-        self.record.reason = Some(reason.into());
+        self.record.reason = Some(reason);
         self.broken = true;
         self.end(reactor, shared);
     }
 
-    /// Ends it as one in which nothing has moved for too long.
+    /// Ends a tunnel that has relayed no bytes for too long.
     pub(super) fn end_idle(
         mut self,
-        reason: &'static str,
+        reason: Reason,
         reactor: &mut Reactor<Mail>,
         shared: &mut Shared,
     ) {
-        self.record.reason = Some(reason.into());
+        self.record.reason = Some(reason);
         self.broken = self.up.holds_bytes() || self.down.holds_bytes();
         self.end(reactor, shared);
     }
 
-    /// Closes both connections and writes the tunnel down.
+    /// Closes both connections and records the tunnel.
     pub(super) fn end(mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         for io in [self.client, self.origin] {
-            // Half of something must not look like all of it.
+            // A reset shows the peer that the bytes are incomplete.
             if self.broken { reactor.reset(io) } else { reactor.close(io) }
         }
         shared.admission.leave(self.network());
@@ -177,12 +182,12 @@ impl Tunnel {
         shared.record(&self.record, reactor.now());
     }
 
-    /// Returns the bytes of memory it holds: those that one side has sent and the other has not taken.
+    /// Returns the bytes of memory that the tunnel holds: received and not sent yet.
     pub(super) const fn holds(&self) -> usize {
         self.up.bytes.capacity() + self.down.bytes.capacity()
     }
 
-    /// The client's address, or the network that stands for it.
+    /// Returns the client's address, or the network that stands for it.
     pub(super) fn network(&self) -> IpAddr {
         client_network(self.record.client.ip())
     }
@@ -197,7 +202,7 @@ impl Pipe {
         self.sent < self.bytes.len()
     }
 
-    /// Moves what can be moved.
+    /// Relays as many bytes as both connections and the budget allow.
     fn pump(
         &mut self,
         source: SocketId,

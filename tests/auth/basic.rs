@@ -1,4 +1,4 @@
-//! Basic: jobs and what is remembered of them, and who is not there.
+//! Basic credentials: verification jobs, cached results, and unknown users.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn conclude(door: &mut Door, done: VerifyResult) -> String {
 }
 
 #[test]
-fn a_slow_hash_is_a_job_whose_verdict_is_remembered_for_a_while() {
+fn slow_hash_needs_a_job_and_its_result_is_cached() {
     let mut door = Door::new(&hashed());
     for (credentials, expected) in [(ALICE, "alice is there"), (ALICE_WRONG, "wrong")] {
         let job = job(&mut door, credentials);
@@ -49,7 +49,7 @@ fn a_slow_hash_is_a_job_whose_verdict_is_remembered_for_a_while() {
 }
 
 #[test]
-fn the_same_question_has_the_same_ticket() {
+fn equal_credentials_have_equal_tickets() {
     let mut door = Door::new(&hashed());
     let ticket = |door: &mut Door, credentials| job(door, credentials).ticket();
     let alice = ticket(&mut door, ALICE);
@@ -59,9 +59,9 @@ fn the_same_question_has_the_same_ticket() {
 }
 
 #[test]
-fn who_is_not_there_costs_the_same_and_is_wrong() {
+fn unknown_user_costs_the_same_and_is_rejected() {
     let mut door = Door::new(&hashed());
-    let job = job(&mut door, BOB); // with alice's hash, and alice's password
+    let job = job(&mut door, BOB); // verified against alice's hash, with alice's password
     assert_eq!(conclude(&mut door, job.run()), "wrong");
     assert_eq!(outcome(door.get("/", BOB)), "wrong");
     let job = self::job(&mut door, ALICE);
@@ -69,8 +69,8 @@ fn who_is_not_there_costs_the_same_and_is_wrong() {
 }
 
 #[test]
-fn any_user_may_be_the_one_by_whom_a_name_is_judged_that_nobody_has() {
-    // Lines of Digest are judged at once, hashes are not.
+fn unknown_users_get_stable_decoys_that_depend_on_the_secret() {
+    // Entries of Digest are verified at once; slow hashes need a job.
     let at_once = (0..300).map(|n| digest_line(&format!("early{n}"), Algorithm::Md5, "") + "\n");
     let hashed = (0..300).map(|n| format!("late{n}:{BCRYPT}\n"));
     let text: String = at_once.chain(hashed).collect();
@@ -83,13 +83,13 @@ fn any_user_may_be_the_one_by_whom_a_name_is_judged_that_nobody_has() {
     let mut door = Door::new(&text);
     let found = outcomes(&mut door);
     assert!(["wrong", "needs hashing"].iter().all(|one| found.iter().any(|other| other == one)));
-    assert_eq!(outcomes(&mut door), found, "always the same one");
+    assert_eq!(outcomes(&mut door), found, "each name keeps its decoy");
     let elsewhere = outcomes(&mut Door::with_secret(&text, [8; 32]));
-    assert_ne!(elsewhere, found, "nobody else knows which");
+    assert_ne!(elsewhere, found, "the decoy depends on the secret");
 }
 
 #[test]
-fn what_is_remembered_ends_with_the_hash_it_is_about() {
+fn cached_result_ends_with_its_stored_hash() {
     let mut door = Door::new(&hashed());
     let job = job(&mut door, ALICE);
     conclude(&mut door, job.run());
@@ -99,11 +99,11 @@ fn what_is_remembered_ends_with_the_hash_it_is_about() {
     assert_eq!(conclude(&mut door, job.run()), "wrong");
     door.replace_users(&format!("bob:{BCRYPT}"));
     let job = self::job(&mut door, ALICE);
-    assert_eq!(conclude(&mut door, job.run()), "wrong", "alice is gone");
+    assert_eq!(conclude(&mut door, job.run()), "wrong", "alice was removed");
 }
 
 #[test]
-fn a_line_of_digest_serves_basic_without_a_job() {
+fn digest_entry_verifies_basic_without_a_job() {
     for algorithm in Algorithm::ALL {
         let mut door = Door::new(&digest_line("Aladdin", *algorithm, "open sesame"));
         assert_eq!(outcome(door.get("/", ALADDIN)), "Aladdin is there");
@@ -113,7 +113,7 @@ fn a_line_of_digest_serves_basic_without_a_job() {
 }
 
 #[test]
-fn the_scheme_is_written_in_any_case() {
+fn scheme_name_ignores_case() {
     let mut door = Door::new(&digest_line("Aladdin", Algorithm::Md5, "open sesame"));
     for credentials in [ALADDIN.replace("Basic", "bASIC"), ALADDIN.replace(' ', "   ")] {
         assert_eq!(outcome(door.get("/", &credentials)), "Aladdin is there");
@@ -124,17 +124,17 @@ fn the_scheme_is_written_in_any_case() {
 }
 
 #[test]
-fn what_is_switched_off_is_neither_offered_nor_taken() {
+fn disabled_scheme_is_neither_offered_nor_accepted() {
     let mut door = Door::with(&hashed(), |settings| settings.basic = false);
     assert_eq!(outcome(door.get("/", ALICE)), "not-offered");
     assert!(door.challenges().is_empty() && door.schemes().is_empty());
-    let mut door = Door::new("# nobody");
+    let mut door = Door::new("# no users");
     assert!(door.schemes().is_empty());
     assert_eq!(outcome(door.get("/", ALICE)), "not-offered");
 }
 
 #[test]
-fn a_scheme_is_one_by_which_somebody_can_be_recognized() {
+fn scheme_is_offered_if_a_user_can_authenticate_with_it() {
     let digest = digest_line("Aladdin", Algorithm::Md5, "open sesame");
     assert_eq!(Door::new(&digest).schemes(), ["Digest", "Basic"]);
     assert_eq!(Door::with(&digest, |settings| settings.basic = false).schemes(), ["Digest"]);
@@ -143,7 +143,7 @@ fn a_scheme_is_one_by_which_somebody_can_be_recognized() {
 }
 
 #[test]
-fn sides_have_fields_of_their_own() {
+fn sides_use_their_own_fields() {
     for (side, fields) in [
         (Side::Origin, ["Authorization", "WWW-Authenticate", "Authentication-Info"]),
         (Side::Proxy, ["Proxy-Authorization", "Proxy-Authenticate", "Proxy-Authentication-Info"]),
@@ -153,7 +153,7 @@ fn sides_have_fields_of_their_own() {
 }
 
 #[test]
-fn a_proxy_has_fields_of_its_own() {
+fn proxy_challenges_in_its_own_field() {
     let mut door = Door::with(&hashed(), |settings| settings.side = Side::Proxy);
     assert_eq!(door.authenticator.side().challenge(), "Proxy-Authenticate");
     assert_eq!(outcome(door.get("/", ALICE)), "needs hashing");
@@ -161,7 +161,7 @@ fn a_proxy_has_fields_of_its_own() {
 }
 
 #[test]
-fn nothing_secret_is_shown() {
+fn debug_output_hides_secrets() {
     let mut door = Door::new(&hashed());
     let job = job(&mut door, ALICE);
     let done = job.run();

@@ -1,4 +1,4 @@
-//! Digest: challenges, and answers that are good once.
+//! Digest: challenges, and responses that are accepted once.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn accepted(verdict: AuthResult) -> Accepted {
 }
 
 #[test]
-fn the_best_algorithm_is_offered_first_and_only_what_everybody_has() {
+fn digest_offers_algorithms_every_user_has_strongest_first() {
     let starts = |text: &str| {
         let challenges = Door::new(text).challenges();
         let short = |challenge: &String| {
@@ -41,18 +41,18 @@ fn the_best_algorithm_is_offered_first_and_only_what_everybody_has() {
     let old = digest_line("bob", Algorithm::Md5, "");
     assert_eq!(starts(&format!("{}{old}\ncarol:{BCRYPT}", both("alice"))), ["MD5", "Basic"]);
     let new = digest_line("alice", Algorithm::Sha256, "");
-    assert_eq!(starts(&format!("{new}\n{old}")), ["Basic"], "none for all");
+    assert_eq!(starts(&format!("{new}\n{old}")), ["Basic"], "no algorithm that every user has");
 }
 
 #[test]
-fn a_challenge_says_all_that_an_answer_needs() {
+fn challenge_carries_all_parameters_a_client_needs() {
     let mut door = Door::with(&both("alice"), |settings| {
         settings.realm = "the \"inner\" realm".parse().unwrap();
         settings.domain = vec!["/a".into(), "http://h/b".into()];
         settings.userhash = true;
         settings.basic = false;
     });
-    assert!(door.challenges().is_empty(), "the lines are of another realm");
+    assert!(door.challenges().is_empty(), "the entries belong to another realm");
     let mut door = Door::with(&both("alice"), |settings| {
         settings.domain = vec!["/a".into(), "http://h/b".into()];
         settings.userhash = true;
@@ -69,7 +69,7 @@ fn a_challenge_says_all_that_an_answer_needs() {
 }
 
 #[test]
-fn a_right_answer_is_good_once() {
+fn correct_response_is_accepted_once() {
     let mut door = Door::new(&both("alice"));
     for hash in [md5, sha256] {
         let answer = answer(&mut door).with(hash);
@@ -80,7 +80,7 @@ fn a_right_answer_is_good_once() {
 }
 
 #[test]
-fn parallel_connections_may_overtake_each_other_by_some() {
+fn nonce_counts_are_accepted_out_of_order_within_a_window() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door);
     for nc in [70, 8, 69, 7] {
@@ -92,7 +92,7 @@ fn parallel_connections_may_overtake_each_other_by_some() {
 }
 
 #[test]
-fn only_a_right_answer_learns_that_its_nonce_is_stale() {
+fn only_a_correct_response_learns_that_its_nonce_is_stale() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door);
     door.clock.advance(Duration::from_secs(300));
@@ -100,11 +100,11 @@ fn only_a_right_answer_learns_that_its_nonce_is_stale() {
     assert_eq!(outcome(door.get("/a?b", &answer.password("Secret").sign())), "wrong");
     let elsewhere = Answer::to("dcd98b7102dd2f0e8b11d0f600bfb0c093");
     assert_eq!(outcome(door.get("/a?b", &elsewhere.sign())), "unknown-nonce");
-    assert!(ChallengeReason::Unknown.is_stale(), "nobody has to type a password again");
+    assert!(ChallengeReason::Unknown.is_stale(), "the user need not type the password again");
 }
 
 #[test]
-fn whoever_has_no_line_was_not_guessing() {
+fn user_without_digest_entry_is_not_counted_as_guessing() {
     let mut door = Door::new(&format!("{}bob:{BCRYPT}", both("alice")));
     let answer = answer(&mut door);
     assert_eq!(outcome(door.get("/a?b", &answer.user("bob").sign())), "no-line");
@@ -113,7 +113,7 @@ fn whoever_has_no_line_was_not_guessing() {
 }
 
 #[test]
-fn whatever_was_signed_must_be_so() {
+fn altered_signed_parameters_are_rejected() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door);
     assert_eq!(outcome(door.request("POST", "/a?b", &[&answer.sign()])), "wrong");
@@ -127,14 +127,14 @@ fn whatever_was_signed_must_be_so() {
 }
 
 #[test]
-fn a_tunnel_is_asked_for_by_its_authority() {
+fn connect_signs_its_authority() {
     let mut door = Door::with(&both("alice"), |settings| settings.side = Side::Proxy);
     let answer = Answer { method: "CONNECT", uri: "host:443", ..answer(&mut door) };
     assert_eq!(outcome(door.request("CONNECT", "host:443", &[&answer.sign()])), "alice is there");
 }
 
 #[test]
-fn what_was_not_offered_is_challenged() {
+fn parameters_not_offered_are_challenged() {
     let mut door = Door::new(&digest_line("alice", Algorithm::Md5, "secret"));
     let answer = answer(&mut door).with(md5);
     for (from, to) in [
@@ -148,11 +148,15 @@ fn what_was_not_offered_is_challenged() {
         assert_eq!(outcome(door.get("/a?b", &altered)), "not-offered", "{to}");
     }
     let without = answer.sign().replace("algorithm=MD5, ", "");
-    assert_eq!(outcome(door.get("/a?b", &without)), "alice is there", "MD5 is meant");
+    assert_eq!(
+        outcome(door.get("/a?b", &without)),
+        "alice is there",
+        "the default algorithm is MD5"
+    );
 }
 
 #[test]
-fn credentials_claim_the_realm_that_they_name() {
+fn credentials_are_recognized_by_their_realm() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door).sign();
     let elsewhere = answer.replace("realm=\"a realm", "realm=\"another");
@@ -170,7 +174,7 @@ fn credentials_claim_the_realm_that_they_name() {
 }
 
 #[test]
-fn nothing_is_shown_that_is_as_good_as_a_password() {
+fn debug_output_hides_digest_responses() {
     let answer = Answer::to("dcd98b7102dd2f0e8b11d0f600bfb0c093");
     let text = answer.sign();
     let sent = Credentials::parse(text.strip_prefix("Digest ").unwrap().as_bytes()).unwrap();
@@ -182,7 +186,7 @@ fn nothing_is_shown_that_is_as_good_as_a_password() {
 }
 
 #[test]
-fn some_parameters_may_be_quoted_or_not() {
+fn qop_and_algorithm_may_be_quoted() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door).with(md5).sign();
     let quoted = answer.replace("qop=auth", "qop=\"auth\"").replace("=MD5", "=\"md5\"");
@@ -190,7 +194,7 @@ fn some_parameters_may_be_quoted_or_not() {
 }
 
 #[test]
-fn names_are_hidden_or_beyond_ascii() {
+fn user_names_may_be_hashed_or_beyond_ascii() {
     let mut door = Door::with(&both("Jäsøn Doe"), |settings| settings.userhash = true);
     for hash in [md5, sha256] {
         let answer = answer(&mut door).with(hash).user("Jäsøn Doe");
@@ -208,7 +212,7 @@ fn names_are_hidden_or_beyond_ascii() {
 }
 
 #[test]
-fn the_server_proves_that_it_knows_the_user_too() {
+fn authentication_info_proves_the_server_knows_the_password() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door).with(sha256);
     let info = accepted(door.get("/a?b", &answer.sign())).info.unwrap();
@@ -217,7 +221,7 @@ fn the_server_proves_that_it_knows_the_user_too() {
 }
 
 #[test]
-fn the_next_nonce_comes_before_the_last_one_ends() {
+fn next_nonce_is_sent_before_the_nonce_expires() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door);
     door.clock.advance(Duration::from_secs(224));
@@ -231,7 +235,7 @@ fn the_next_nonce_comes_before_the_last_one_ends() {
 }
 
 #[test]
-fn a_nonce_of_an_earlier_process_is_stale() {
+fn nonce_of_an_earlier_process_is_stale() {
     let text = both("alice");
     let mut earlier = Door::with_secret(&text, [8; 32]);
     let mut door = Door::new(&text);
@@ -244,7 +248,7 @@ fn a_nonce_of_an_earlier_process_is_stale() {
 }
 
 #[test]
-fn nonces_outlive_a_change_of_users() {
+fn nonces_survive_a_change_of_users() {
     let mut door = Door::new(&both("alice"));
     let answer = answer(&mut door);
     door.replace_users(&both("bob"));

@@ -22,7 +22,7 @@ pub(crate) fn sha256(text: &str) -> String {
     hex(&Sha256::digest(text))
 }
 
-/// An answer to a challenge, and whose it is.
+/// A response to a Digest challenge, and the user and request it is for.
 #[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) hash: Hash,
@@ -103,9 +103,9 @@ fn example(algorithm: &str, response: &str) -> String {
     .replace('\n', "")
 }
 
-/// The nonces of the examples were made elsewhere, so a right answer is told so.
+/// The nonces of the examples are not ours, so a correct response yields `unknown-nonce`.
 #[test]
-fn the_answers_of_3_9_1_are_right() {
+fn responses_of_rfc7616_3_9_1_verify() {
     let in_realm =
         |settings: &mut AuthSettings| settings.realm = "http-auth@example.org".parse().unwrap();
     let mut door = Door::with(&(mufasa(md5) + &mufasa(sha256)), in_realm);
@@ -123,7 +123,7 @@ fn the_answers_of_3_9_1_are_right() {
 const EXAMPLE_3_9_2: &str = r#"username="488869477bf257147b804c45308cd62ac4e25eb717b12b298c79e62dcea254ec", realm="api@example.org", uri="/doe.json", algorithm=SHA-512-256, nonce="5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK", nc=00000001, cnonce="NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm", qop=auth, response="ae66e67d6b427bd3f120414a82e4acff38e8ecd9101d6c861229025f607a79dd", opaque="HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS", userhash=true"#;
 
 #[test]
-fn the_answer_of_3_9_2_is_read_and_not_offered() {
+fn credentials_of_rfc7616_3_9_2_are_read_but_not_offered() {
     let read = Credentials::parse(EXAMPLE_3_9_2.as_bytes()).unwrap();
     let hash = "488869477bf257147b804c45308cd62ac4e25eb717b12b298c79e62dcea254ec";
     assert_eq!(read.user, Named::Hashed(hash.into()));

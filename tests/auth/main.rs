@@ -1,4 +1,4 @@
-//! Users recognized through the public interface: a request in, a verdict out.
+//! Authentication through its public interface: a request in, a result out.
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
 
 mod basic;

@@ -1,4 +1,4 @@
-//! Credentials that cannot be read: 400, and nothing is computed.
+//! Unreadable credentials: the outcome is 400, and no hash is computed.
 
 use tidegate::auth::digest::Algorithm;
 
@@ -10,7 +10,7 @@ fn door() -> Door {
 }
 
 #[test]
-fn an_altered_answer_is_malformed() {
+fn altered_credentials_are_malformed() {
     let mut door = door();
     let good = Answer::to(&door.nonce()).sign();
     assert_eq!(outcome(door.get("/a?b", &good)), "alice is there");
@@ -47,7 +47,7 @@ fn an_altered_answer_is_malformed() {
         let altered = good.replacen(from, to, 1);
         assert_ne!(altered, good, "{from}");
         let outcome = outcome(door.get("/a?b", &altered));
-        // A uri that can be read is one of another request.
+        // A readable `uri` makes the credentials those of another request.
         match to.starts_with("uri=\"") {
             true => assert_eq!(outcome, "for another request", "{altered}"),
             false => assert!(outcome.starts_with("malformed: "), "{outcome}: {altered}"),
@@ -57,7 +57,7 @@ fn an_altered_answer_is_malformed() {
 }
 
 #[test]
-fn nothing_after_the_scheme_is_malformed() {
+fn incomplete_credentials_are_malformed() {
     for credentials in ["Digest", "Digest ,,", "Basic", "Basic =", "Basic YTpi, x=y"] {
         let outcome = outcome(door().get("/", credentials));
         assert!(outcome.starts_with("malformed: "), "{outcome}: {credentials}");
@@ -73,7 +73,7 @@ fn several_sets_of_credentials_are_malformed() {
 }
 
 #[test]
-fn parameters_that_are_not_known_are_passed_over() {
+fn unknown_parameters_are_ignored() {
     let mut door = door();
     let more = Answer::to(&door.nonce()).sign() + ", opaque=\"\", auth-param=a, , x=\"\\\"\"";
     assert_eq!(outcome(door.get("/a?b", &more)), "alice is there");

@@ -1,4 +1,4 @@
-//! A door, and clients that know how to answer its challenges.
+//! An authenticator under test, and requests with credentials for it.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use tidegate::auth::{
 use tidegate::http::Fields;
 use tidegate::reactor::{Clock, VirtualClock};
 
-/// The hash of 'secret'; the cost is the least.
+/// The bcrypt hash of 'secret' with the lowest cost.
 pub(crate) const BCRYPT: &str = "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
 pub(crate) struct Door {
@@ -29,7 +29,7 @@ pub(crate) fn password(text: &str) -> Password {
     Password::new(text).unwrap()
 }
 
-/// The line by which `user` is recognized with Digest.
+/// The users file entry that allows `user` to authenticate with Digest.
 pub(crate) fn digest_line(user: &str, algorithm: Algorithm, secret: &str) -> String {
     let proof = StoredSecret::digest(realm(), algorithm, user, &password(secret));
     UserEntry::new(user, proof).unwrap().text()
@@ -60,7 +60,7 @@ impl Door {
         Self { authenticator, accounts, settings, clock }
     }
 
-    /// Recognizes the users of `text` from now on.
+    /// Replaces the users by those of `text`.
     pub(crate) fn replace_users(&mut self, text: &str) {
         self.accounts = Arc::new(RealmUsers::new(users(text), &self.settings));
         self.authenticator.replace_accounts(Arc::clone(&self.accounts));
@@ -70,12 +70,12 @@ impl Door {
         self.accounts.schemes(&self.settings)
     }
 
-    /// The same, with another secret.
+    /// Creates an authenticator with default settings and this server secret.
     pub(crate) fn with_secret(text: &str, secret: [u8; 32]) -> Self {
         Self::made(text, AuthSettings::new(Side::Origin, realm()), secret)
     }
 
-    /// What comes of a GET of `target` with these credentials.
+    /// Returns the result of a GET of `target` with these credentials.
     pub(crate) fn get(&mut self, target: &str, credentials: &str) -> AuthResult {
         self.request("GET", target, &[credentials])
     }
@@ -91,7 +91,8 @@ impl Door {
         self.authenticator.verify(&request, self.clock.now())
     }
 
-    /// Whether a request with these credentials may answer a challenge of this realm.
+    /// Returns true if one of these credentials belongs to a scheme and realm of this
+    /// authenticator.
     pub(crate) fn claims(&self, credentials: &[&str]) -> bool {
         let fields = self.fields(credentials);
         self.authenticator.recognizes(&Request { method: "GET", target: "/", fields: &fields })
@@ -104,24 +105,24 @@ impl Door {
         fields
     }
 
-    /// The challenges to a request without credentials.
+    /// Returns the challenges that answer a request without credentials.
     pub(crate) fn challenges(&mut self) -> Vec<String> {
         self.authenticator.challenges(ChallengeReason::Missing, self.clock.now().wall)
     }
 
-    /// The nonce of new challenges.
+    /// Returns the nonce of a new challenge.
     pub(crate) fn nonce(&mut self) -> String {
         parameter(&self.challenges()[0], "nonce")
     }
 }
 
-/// The value of a quoted parameter.
+/// Returns the value of a quoted parameter.
 pub(crate) fn parameter(field: &str, name: &str) -> String {
     let (_, rest) = field.split_once(&format!("{name}=\"")).unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
 
-/// Who was recognized, or in one word why not.
+/// Returns the authenticated user, or the reason of the rejection in a word.
 pub(crate) fn outcome(verdict: AuthResult) -> String {
     match verdict {
         AuthResult::Accepted(accepted) => format!("{} is there", accepted.user),

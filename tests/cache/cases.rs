@@ -1,11 +1,12 @@
-//! The cases: what is required, a request, its response, how many seconds later which request
-//! comes, and what the cache does.
+//! Test cases of the requirements: a request, its response, a second request some seconds later,
+//! and the outcome.
 
 use super::model::outcome;
 
 pub(crate) const DATE: &str = "Date: Thu, 01 Jan 2026 00:00:00 GMT";
 
-/// Whose sentence it is, as in `requirements.txt`; request; response; seconds; request; outcome.
+/// Requirement (its name in `requirements.txt`); request; response; seconds until the second
+/// request; second request; outcome.
 type Case = (&'static str, &'static str, &'static str, u64, &'static str, &'static str);
 
 const FRESH: &str = "fresh, age 5";
@@ -131,7 +132,7 @@ pub(crate) const CASES: &[Case] = &[
 #[test]
 fn every_case_ends_as_required() {
     let failed = CASES.iter().filter_map(|&(of, request, response, after, again, expected)| {
-        // Dates are what the cases are about, where they have any.
+        // Cases with a `Date` are about dates; all others get the default.
         let dated = match response.contains("Date:") {
             true => response.to_owned(),
             false => format!("{response} | {DATE}"),
@@ -145,7 +146,7 @@ fn every_case_ends_as_required() {
 }
 
 #[test]
-fn what_could_not_be_purged_by_its_tags_is_not_stored() {
+fn response_with_too_long_tags_is_not_stored() {
     let tagged = |length: usize| {
         let tag = "x".repeat(length);
         outcome(

@@ -1,12 +1,12 @@
-//! Content in pieces: what it weighs, and when two are the same.
+//! Content in pieces: its weight, and when two contents are equal.
 
 use std::sync::Arc;
 
 use tidegate::cache::{Content, Extents, SharedContent};
 
-/// Pieces that together are no longer than this become one where content is joined.
+/// Adjacent pieces up to this total length are merged when content is appended.
 const SMALL: usize = 4096;
-/// Content that is longer than this is not compared.
+/// Content longer than this is not compared byte by byte.
 const COMPARED: usize = 64 << 10;
 
 fn pieces(start: u64, lengths: &[usize]) -> Content {
@@ -27,7 +27,7 @@ fn released_pieces_weigh_nothing() {
 }
 
 #[test]
-fn two_small_pieces_that_meet_become_one() {
+fn adjacent_small_pieces_are_merged() {
     for (first, second) in [(100, 100), (SMALL - 1, 1), (1, SMALL - 1)] {
         let mut content = pieces(0, &[first]);
         content.append(pieces(first as u64, &[second]));
@@ -36,15 +36,15 @@ fn two_small_pieces_that_meet_become_one() {
     }
     let mut content = pieces(0, &[SMALL]);
     content.append(pieces(SMALL as u64, &[1, 9]));
-    assert_eq!(content, pieces(0, &[SMALL, 1, 9]), "together they are not small");
+    assert_eq!(content, pieces(0, &[SMALL, 1, 9]), "the total exceeds the merge limit");
     let mut content = pieces(0, &[5000, 10]);
     content.append(pieces(5010, &[20, 30]));
-    assert_eq!(content, pieces(0, &[5000, 30, 30]), "only the two that meet");
+    assert_eq!(content, pieces(0, &[5000, 30, 30]), "only the adjacent two are merged");
     assert_eq!(content.weight(), pieces(0, &[5000, 30, 30]).weight());
 }
 
 #[test]
-fn long_content_is_the_same_if_it_is_shared() {
+fn long_content_is_equal_only_if_shared() {
     let length = COMPARED + 2;
     let content = pieces(0, &[COMPARED, 2]);
     let of = |content: &Content| Extents::of(content.clone(), length as u64);
@@ -52,16 +52,16 @@ fn long_content_is_the_same_if_it_is_shared() {
     let mut shared = of(&content);
     shared.add(&Arc::clone(&shared.parts()[0]));
     assert!(shared.is_surely(&shared.clone()));
-    assert!(!of(&content).is_surely(&of(&pieces(0, &[COMPARED, 2]))), "it was copied");
+    assert!(!of(&content).is_surely(&of(&pieces(0, &[COMPARED, 2]))), "copies are not compared");
     let whole = content.part(0, length as u64);
     assert!(of(&content).is_surely(&of(&whole)));
     let begins_so = content.part(0, COMPARED as u64);
-    assert!(!of(&content).is_surely(&of(&begins_so)), "it is not all of it");
+    assert!(!of(&content).is_surely(&of(&begins_so)), "a prefix is not the whole");
     assert!(!of(&begins_so).is_surely(&of(&content)));
 }
 
 #[test]
-fn short_content_is_the_same_if_its_bytes_are() {
+fn short_content_is_equal_if_its_bytes_are() {
     let of = |length| Extents::of(pieces(0, &[length]), length as u64);
     assert!(of(COMPARED).is_surely(&of(COMPARED)));
     assert!(!of(COMPARED + 1).is_surely(&of(COMPARED + 1)));
@@ -70,7 +70,7 @@ fn short_content_is_the_same_if_its_bytes_are() {
 }
 
 #[test]
-fn list_of_parts_weighs_as_well() {
+fn list_of_parts_counts_as_weight() {
     let mut extents = Extents::default();
     let length = 1000;
     for first in (0..length).step_by(20) {

@@ -1,4 +1,4 @@
-//! How long responses are fresh, what says so, and whom they answer that have waited for them.
+//! Lifetimes of responses, their sources, and which waiting requests a response answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::model::{at, cache, present, storable, stored};
 
 const DATE: &str = super::cases::DATE;
 
-/// How long a response is fresh, in seconds, and what says so.
+/// Returns the freshness lifetime of a response in seconds, and the name of its source.
 fn lifetime(response: &str, rules: &[FreshnessRule]) -> (u64, &'static str) {
     let response = format!("{response} | {DATE}");
     let storable = storable(&mut present("GET"), &response, 0, rules).unwrap();
@@ -18,7 +18,7 @@ fn lifetime(response: &str, rules: &[FreshnessRule]) -> (u64, &'static str) {
 }
 
 #[test]
-fn what_says_how_long_a_response_is_fresh_has_a_name() {
+fn lifetime_names_its_source() {
     let no_more_than =
         |seconds| FreshnessRule { max: Some(Duration::from_secs(seconds)), ..Default::default() };
     let modified = "200 | Last-Modified: Wed, 31 Dec 2025 23:59:00 GMT";
@@ -33,7 +33,7 @@ fn what_says_how_long_a_response_is_fresh_has_a_name() {
 }
 
 #[test]
-fn soft_purge_says_how_long_a_response_was_fresh_unless_it_was_stale_by_then() {
+fn soft_purge_ends_the_lifetime_of_a_fresh_response() {
     for (purged_at, expected) in [(5, (5, "purge")), (60, (60, "max-age")), (99, (60, "max-age"))] {
         let mut cache: Cache<u8> = cache();
         let key = cache.keys().key(&"http://h/a".into());
@@ -47,7 +47,7 @@ fn soft_purge_says_how_long_a_response_was_fresh_unless_it_was_stale_by_then() {
 }
 
 #[test]
-fn response_answers_those_that_have_waited_for_it_if_they_accept_it() {
+fn response_answers_waiting_requests_that_accept_it() {
     let object = stored(&mut present("GET"), "200 | Cache-Control: max-age=10", 0).unwrap();
     for (request, seconds, sent, unsent) in [
         ("GET", 5, true, true),
@@ -64,7 +64,7 @@ fn response_answers_those_that_have_waited_for_it_if_they_accept_it() {
 }
 
 #[test]
-fn response_that_answers_no_other_as_it_comes_is_not_waited_for() {
+fn response_unusable_for_other_requests_is_not_waited_for() {
     for (control, answers) in [
         ("max-age=60", true),
         ("max-age=60, no-cache", false),

@@ -1,4 +1,4 @@
-//! Fetches in flight: which requests join them, and what they take of memory.
+//! Fetches in flight: which requests join them, and how much memory they are charged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn begin(cache: &mut Cache<u8>, request: &str, fetch: u8) -> Ticket {
     cache.begin(&key(), &mut present(request), fetch, at(0).mono)
 }
 
-/// Whether a request joins a fetch, and if so whether before that was sent.
+/// Returns `Some` if the request joins a fetch: true if that fetch was not sent yet.
 fn joins(cache: &mut Cache<u8>, request: &str, seconds: u64) -> Option<bool> {
     match cache.look_up(&key(), &mut present(request), at(seconds).mono) {
         Lookup::InFlight { unsent, .. } => Some(unsent),
@@ -23,7 +23,7 @@ fn joins(cache: &mut Cache<u8>, request: &str, seconds: u64) -> Option<bool> {
     }
 }
 
-/// A cache that has stored a response at the beginning of time.
+/// Returns a cache with a response stored at second 0.
 fn cache_with(response: &str) -> Cache<u8> {
     let mut cache = cache();
     let object = stored(&mut present("GET"), response, 0).unwrap();
@@ -32,7 +32,7 @@ fn cache_with(response: &str) -> Cache<u8> {
 }
 
 #[test]
-fn fetch_for_the_end_brings_shorter_ends() {
+fn suffix_range_joins_a_fetch_of_a_longer_suffix() {
     let mut cache = cache();
     begin(&mut cache, "GET | Range: bytes=-9", 1);
     let mut joined = |range: &str| joins(&mut cache, &format!("GET | Range: bytes={range}"), 0);
@@ -42,7 +42,7 @@ fn fetch_for_the_end_brings_shorter_ends() {
 }
 
 #[test]
-fn fetches_that_ended_take_no_place_from_later_ones() {
+fn ended_fetches_free_their_place_for_later_ones() {
     let mut cache = cache();
     let slow = begin(&mut cache, "GET", 0);
     cache.forbid_joining(slow);
@@ -59,7 +59,7 @@ fn fetches_that_ended_take_no_place_from_later_ones() {
 }
 
 #[test]
-fn one_fetch_at_a_time_validates_what_is_served_stale() {
+fn one_fetch_at_a_time_revalidates_a_stale_response() {
     let mut cache = cache_with("200 | Cache-Control: max-age=1, stale-while-revalidate=60");
     let used = |cache: &mut Cache<u8>| match cache.look_up(&key(), &mut present("GET"), at(5).mono)
     {
@@ -71,20 +71,20 @@ fn one_fetch_at_a_time_validates_what_is_served_stale() {
     cache.refresh(validating);
     assert_eq!(used(&mut cache), ServeDecision::Stale);
     cache.abandon(other);
-    assert_eq!(used(&mut cache), ServeDecision::Stale, "it goes on");
+    assert_eq!(used(&mut cache), ServeDecision::Stale, "the first revalidation still runs");
     begin(&mut cache, "GET", 3);
     cache.abandon(validating);
     cache.check();
-    assert_eq!(used(&mut cache), ServeDecision::WhileRevalidating, "it has failed");
+    assert_eq!(used(&mut cache), ServeDecision::WhileRevalidating, "the revalidation has failed");
 }
 
 #[test]
-fn cleared_cache_forgets_which_responses_were_for_no_other() {
+fn cleared_cache_forgets_hit_for_miss_marks() {
     let mut cache = cache();
     let first = begin(&mut cache, "GET", 1);
     cache.mark_hit_for_miss(first, at(0).mono);
     let second = begin(&mut cache, "GET", 2);
-    assert_eq!(joins(&mut cache, "GET", 0), None, "none waits for a response like that");
+    assert_eq!(joins(&mut cache, "GET", 0), None, "no request waits for an unshared response");
     [first, second].into_iter().for_each(|ticket| cache.abandon(ticket));
     cache.clear();
     begin(&mut cache, "GET", 3);
@@ -92,7 +92,7 @@ fn cleared_cache_forgets_which_responses_were_for_no_other() {
 }
 
 #[test]
-fn fetch_that_was_sent_before_answers_none_that_asks_for_a_validation_of_its_own() {
+fn sent_fetch_is_not_joined_by_requests_that_need_their_own_validation() {
     for (response, sent_too) in [
         ("200 | Cache-Control: max-age=60, no-cache", false),
         ("200 | Cache-Control: max-age=0 | ETag: \"a\"", false),
@@ -107,7 +107,7 @@ fn fetch_that_was_sent_before_answers_none_that_asks_for_a_validation_of_its_own
 }
 
 #[test]
-fn fetch_that_was_sent_before_answers_none_that_wants_more_freshness_than_it_brings() {
+fn sent_fetch_is_not_joined_if_min_fresh_exceeds_its_lifetime() {
     let mut cache = cache_with("200 | Cache-Control: max-age=10");
     let ticket = begin(&mut cache, "GET", 1);
     cache.sent(ticket);
@@ -116,7 +116,7 @@ fn fetch_that_was_sent_before_answers_none_that_wants_more_freshness_than_it_bri
 }
 
 #[test]
-fn fetches_and_marks_count_as_memory() {
+fn fetches_and_marks_are_charged_as_memory() {
     const COUNT: usize = 100;
     const LENGTH: usize = 10_000;
     let hit_for_miss = Duration::from_secs(1);

@@ -1,15 +1,15 @@
-//! What RFC 9111 asks of a shared cache, sentence by sentence.
+//! The requirements of RFC 9111 for a shared cache, sentence by sentence.
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
 
 mod cases;
 mod content;
+mod deferred;
 mod freshness;
 mod joining;
 mod memory;
 mod model;
 mod objects;
 mod properties;
-mod put_off;
 mod requirements;
 mod rules;
 mod variants;

@@ -1,4 +1,4 @@
-//! Bounds of memory: bytes under way, in use and shared are counted, and say what leaves.
+//! Memory bounds: bytes in flight, in use and shared are charged, and decide what is evicted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Kept {
         Self { cache: Cache::new(limits(memory), keys()) }
     }
 
-    /// So many entries, the first of them stored first.
+    /// Returns a cache with this many entries; the lowest number was stored first.
     fn full(memory: usize, entries: usize, length: usize) -> Self {
         let mut kept = Self::new(memory);
         (0..entries).for_each(|n| _ = kept.store(n, length));
@@ -55,7 +55,7 @@ impl Kept {
         object
     }
 
-    /// Stores a response that was negotiated, for one URI.
+    /// Stores a negotiated response of one URI.
     fn store_variant(&mut self, accept: usize, line: &str) {
         let response = format!("{FRESH} | Vary: Accept{line}");
         let object = object(&format!("GET | Accept: {accept}"), &response, 100);
@@ -75,7 +75,7 @@ impl Kept {
         self.cache.stats().bytes
     }
 
-    /// The same with other limits, and what is held then.
+    /// Applies a lower memory limit and returns the statistics after it.
     fn limited(mut self, memory: usize) -> CacheStats {
         self.cache.set_limits(limits(memory));
         self.cache.check();
@@ -84,7 +84,7 @@ impl Kept {
 }
 
 #[test]
-fn responses_under_way_are_kept_up_to_half_of_the_memory() {
+fn responses_in_flight_are_kept_up_to_half_of_the_memory() {
     let mut cache = Kept::new(MEMORY).cache;
     assert!(cache.account_in_flight(0, MEMORY / 2));
     assert!(!cache.account_in_flight(MEMORY / 2, MEMORY / 2 + 1));
@@ -93,14 +93,14 @@ fn responses_under_way_are_kept_up_to_half_of_the_memory() {
 }
 
 #[test]
-fn responses_that_left_in_use_count_until_the_last_client_is_done() {
+fn removed_responses_count_until_their_last_client_is_done() {
     let mut kept = Kept::new(MEMORY);
     let held: Vec<_> = (0..16).map(|n| kept.store(n, 2500)).collect();
     (0..16).for_each(|n| kept.cache.forget(&kept.key(n)));
     let weight = held.iter().map(|object| object.weight()).sum::<usize>();
     assert!(weight > MEMORY / 2 && kept.bytes() >= weight);
     assert_eq!(kept.cache.stats().entries, 0);
-    assert!(!kept.cache.account_in_flight(0, 1), "too much is in use already");
+    assert!(!kept.cache.account_in_flight(0, 1), "too much memory is in use already");
     assert!(kept.bytes() > weight);
     drop(held);
     assert!(kept.cache.account_in_flight(1, 2));
@@ -109,7 +109,7 @@ fn responses_that_left_in_use_count_until_the_last_client_is_done() {
 }
 
 #[test]
-fn responses_in_use_and_under_way_are_bounded_together() {
+fn responses_in_use_and_in_flight_share_one_bound() {
     let mut kept = Kept::new(MEMORY);
     let held = kept.store(0, 20_000);
     kept.cache.forget(&kept.key(0));
@@ -120,7 +120,7 @@ fn responses_in_use_and_under_way_are_bounded_together() {
 }
 
 #[test]
-fn content_in_use_counts_when_the_response_updated_since_leaves() {
+fn content_in_use_counts_after_its_updated_response_is_removed() {
     let mut kept = Kept::new(MEMORY);
     let held = kept.store(0, 20_000);
     let updated = Arc::new(held.updated(held.head.clone(), None));
@@ -133,7 +133,7 @@ fn content_in_use_counts_when_the_response_updated_since_leaves() {
 }
 
 #[test]
-fn responses_whose_clients_are_done_are_forgotten_as_others_leave() {
+fn removed_responses_are_released_once_their_clients_are_done() {
     let mut kept = Kept::new(64 << 20);
     let mut held = kept.store(0, 1000);
     for _ in 0..5000 {
@@ -143,7 +143,7 @@ fn responses_whose_clients_are_done_are_forgotten_as_others_leave() {
 }
 
 #[test]
-fn responses_that_leave_in_use_cost_linear_steps() {
+fn removing_responses_in_use_costs_linear_steps() {
     let replaced = |count: usize| {
         let mut kept = Kept::new(256 << 20);
         let objects: Vec<_> = (0..count).map(|_| object("GET", FRESH, 0)).collect();
@@ -156,19 +156,19 @@ fn responses_that_leave_in_use_cost_linear_steps() {
 }
 
 #[test]
-fn room_that_the_allocator_leaves_bounds_responses_under_way() {
+fn allocator_fragmentation_limits_responses_in_flight() {
     let mut kept = Kept::full(MEMORY, 10, 1000);
     assert!(kept.cache.account_in_flight(0, 1000));
     let bytes = kept.bytes();
     kept.cache.set_heap_usage(bytes, 100 * bytes);
-    assert_eq!(kept.cache.stats().entries, 0, "nothing else has room");
+    assert_eq!(kept.cache.stats().entries, 0, "no entry fits any more");
     assert!(!kept.cache.account_in_flight(1000, 2000));
     kept.cache.set_heap_usage(bytes, bytes);
     assert!(kept.cache.account_in_flight(2000, 3000));
 }
 
 #[test]
-fn heap_is_to_be_counted_when_a_part_of_the_memory_has_come() {
+fn heap_sample_is_wanted_after_a_256th_of_the_memory() {
     let mut cache = Kept::new(MEMORY).cache;
     cache.account_in_flight(0, MEMORY / 256 - 1);
     assert!(!cache.wants_heap_sample());
@@ -177,33 +177,37 @@ fn heap_is_to_be_counted_when_a_part_of_the_memory_has_come() {
 }
 
 #[test]
-fn no_more_entries_leave_than_have_to() {
+fn eviction_removes_no_more_entries_than_needed() {
     let full = || Kept::full(MEMORY, 20, 1000);
     let all = full().bytes();
     assert_eq!(full().limited(all), full().cache.stats());
     let one_less = full().limited(all - 1);
     assert_eq!((one_less.entries, one_less.evicted), (19, 1));
-    assert_eq!(full().limited(one_less.bytes), one_less, "that much has room");
+    assert_eq!(
+        full().limited(one_less.bytes),
+        one_less,
+        "a limit of exactly that size evicts nothing"
+    );
     let half = full().limited(all / 2);
     assert_eq!(half.entries as u64 + half.evicted, 20);
     assert!((9..=12).contains(&half.evicted), "{half:?}");
 }
 
 #[test]
-fn entries_in_use_are_spared_while_others_can_go() {
+fn entries_in_use_are_evicted_last() {
     let mut kept = Kept::new(MEMORY);
     let held: Vec<_> = (0..10).map(|n| kept.store(n, 1000)).collect();
     (10..40).for_each(|n| _ = kept.store(n, 1000));
     let memory = kept.bytes() * 3 / 4;
     kept.cache.set_limits(limits(memory));
     assert!(kept.cache.stats().evicted >= 10);
-    assert!((0..10).all(|n| kept.has(n)), "what clients are sent frees nothing");
+    assert!((0..10).all(|n| kept.has(n)), "evicting responses in use would free nothing");
     assert!(!kept.has(10) && kept.has(39));
     drop(held);
 }
 
 #[test]
-fn entry_loses_responses_used_least_recently_before_it_goes() {
+fn entry_loses_least_recently_used_responses_before_it_is_evicted() {
     let mut kept = Kept::new(MEMORY);
     (0..20).for_each(|accept| kept.store_variant(accept, ""));
     let memory = kept.bytes() * 3 / 4;
@@ -211,11 +215,11 @@ fn entry_loses_responses_used_least_recently_before_it_goes() {
     assert_eq!(kept.cache.stored(&kept.key(0)).count(), 10);
     assert!((0..10).all(|accept| !kept.has_variant(accept)));
     assert!((10..20).all(|accept| kept.has_variant(accept)));
-    assert_eq!(kept.cache.stats().evicted, 0, "the entry is there");
+    assert_eq!(kept.cache.stats().evicted, 0, "the entry itself stays");
 }
 
 #[test]
-fn fewer_responses_of_one_uri_are_kept_once_the_operator_says_so() {
+fn lower_variant_limit_applies_at_the_next_store() {
     let mut kept = Kept::new(MEMORY);
     (0..8).for_each(|accept| kept.store_variant(accept, ""));
     kept.cache.set_limits(CacheLimits { variants: 3, ..limits(MEMORY) });
@@ -225,7 +229,7 @@ fn fewer_responses_of_one_uri_are_kept_once_the_operator_says_so() {
 }
 
 #[test]
-fn invalidated_responses_leave_before_others_are_evicted() {
+fn invalidated_responses_are_removed_before_others_are_evicted() {
     let mut kept = Kept::full(MEMORY, 10, 1000);
     let grouped = object("GET", "200 | Cache-Control: max-age=60 | Cache-Groups: \"g\"", 1000);
     (10..20).for_each(|n| kept.cache.update(&kept.key(n), &grouped));
@@ -235,7 +239,7 @@ fn invalidated_responses_leave_before_others_are_evicted() {
     let ticket = kept.cache.begin(&key, &mut present("POST"), 0, at(0).mono);
     kept.cache.invalidate_groups("http://h.example", &invalidated_groups(&fields), ticket);
     kept.cache.abandon(ticket);
-    assert_eq!(kept.cache.stats().entries, 20, "they leave when there is time, or no room");
+    assert_eq!(kept.cache.stats().entries, 20, "removal is deferred until a sweep or an eviction");
     drop(grouped);
     let memory = kept.bytes() - 1;
     kept.cache.set_limits(limits(memory));
@@ -245,7 +249,7 @@ fn invalidated_responses_leave_before_others_are_evicted() {
 }
 
 #[test]
-fn content_that_two_responses_share_counts_once() {
+fn shared_content_counts_once() {
     let mut kept = Kept::new(1 << 20);
     let response = format!("{FRESH} | Vary: Accept");
     let one = object("GET | Accept: a", &response, 100_000);
@@ -261,7 +265,7 @@ fn content_that_two_responses_share_counts_once() {
 }
 
 #[test]
-fn replaced_responses_leave_nothing_behind() {
+fn replaced_responses_leave_no_memory_behind() {
     let mut kept = Kept::new(MEMORY);
     kept.store_variant(0, " | ETag: \"zero\"");
     let bytes: Vec<usize> = (0..200)

@@ -1,4 +1,4 @@
-//! A cache with one response in it, asked once.
+//! A cache with one stored response, and the outcome of one lookup.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use tidegate::http::{
 use tidegate::reactor::{Clock, VirtualClock};
 use tidegate::time::Now;
 
-/// Thu, 01 Jan 2026 00:00:00 GMT: when every first response comes.
+/// Thu, 01 Jan 2026 00:00:00 GMT: the time of every first response.
 const START: u64 = 1_767_225_600;
 
-/// Bytes of the cache.
+/// The memory limit in bytes.
 pub(crate) const MEMORY: usize = 64 << 10;
 
-/// Responses of one URI that a cache keeps apart.
+/// The number of responses of one URI that a cache stores.
 pub(crate) const VARIANTS: usize = 32;
 
 pub(crate) fn keys() -> KeyBuilder {
@@ -39,7 +39,7 @@ pub(crate) fn cache<F: Copy>() -> Cache<F> {
     Cache::new(limits, keys())
 }
 
-/// So many seconds after the first response.
+/// Returns the time this many seconds after the first response.
 pub(crate) fn at(seconds: u64) -> Now {
     static START_CLOCK: OnceLock<Instant> = OnceLock::new();
     let start = *START_CLOCK.get_or_init(|| VirtualClock::default().now().mono);
@@ -49,14 +49,15 @@ pub(crate) fn at(seconds: u64) -> Now {
     }
 }
 
-/// What would be stored of a response that comes `now`.
+/// Returns the object that is stored for a response received at second `now`.
 pub(crate) fn stored(request: &mut Presented, text: &str, now: u64) -> Result<Object, NotStored> {
     let storable = storable(request, text, now, &[])?;
     let (head, content) = (read_response(text, request.head()), Extents::of(Content::default(), 0));
     Ok(Object::new(head.status(), head.fields().clone(), content, storable))
 }
 
-/// How a response that comes `now` would be stored by these rules of the operator.
+/// Returns the storage decision for a response received at second `now`, under these freshness
+/// rules of the operator.
 pub(crate) fn storable(
     request: &mut Presented,
     text: &str,
@@ -78,7 +79,7 @@ pub(crate) fn storable(
     cache::storable(request, &response)
 }
 
-/// What becomes of a response, and of a request that comes `after` it.
+/// Describes the outcome for a response and a second request `after` seconds later.
 pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) -> String {
     let mut cache: Cache<u8> = cache();
     let key = cache.keys().key(&"http://h/a".into());
@@ -105,12 +106,12 @@ pub(crate) fn outcome(request: &str, response: &str, after: u64, again: &str) ->
     }
 }
 
-/// `METHOD` and field lines, separated by ` | `, as the caches here compare them.
+/// Presents a request to the cache: `METHOD` and field lines, separated by ` | `.
 pub(crate) fn present(text: &str) -> Presented {
     keys().present(&Rc::new(read_request(text)))
 }
 
-/// `METHOD` and field lines, separated by ` | `.
+/// Parses a request: `METHOD` and field lines, separated by ` | `.
 fn read_request(text: &str) -> RequestHead {
     let (method, lines) = text.split_once(" | ").unwrap_or((text, ""));
     let lines: String =
@@ -122,7 +123,7 @@ fn read_request(text: &str) -> RequestHead {
     }
 }
 
-/// A status code and field lines.
+/// Parses a response: a status code and field lines, separated by ` | `.
 fn read_response(text: &str, request: &RequestHead) -> ResponseHead {
     let (status, lines) = text.split_once(" | ").unwrap_or((text, ""));
     let lines: String =

@@ -1,4 +1,4 @@
-//! Stored responses: requests that they answer, and what they can be completed with.
+//! Stored responses: the requests they answer, and the parts they are combined with.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,7 +10,7 @@ use super::model::{at, present, stored};
 const LENGTH: u64 = 1000;
 const STRONG: &str = "ETag: \"a\"";
 
-/// Bytes from `first` up to `end` of content of this length.
+/// Returns the bytes from `first` up to `end` of content of this length.
 fn content(first: u64, end: u64, length: u64) -> Extents {
     let mut content = Content::default();
     content.restart(first);
@@ -18,7 +18,7 @@ fn content(first: u64, end: u64, length: u64) -> Extents {
     Extents::of(content, length)
 }
 
-/// A response with such a line, of which these bytes are here.
+/// Returns a response with this field line that stores these bytes of its content.
 fn part(line: &str, first: u64, end: u64) -> Object {
     let response = format!("200 | Cache-Control: max-age=60 | {line}");
     let mut object = stored(&mut present("GET"), &response, 0).unwrap();
@@ -27,7 +27,7 @@ fn part(line: &str, first: u64, end: u64) -> Object {
 }
 
 #[test]
-fn response_is_completed_for_requests_that_one_stretch_answers() {
+fn response_is_completed_for_requests_of_one_range() {
     let object = part(STRONG, 0, 10);
     let wanted = |request| object.wanted_by(present(request).head());
     assert_eq!(wanted("GET"), Some((0, LENGTH)));
@@ -48,7 +48,7 @@ fn response_is_completed_for_requests_that_one_stretch_answers() {
 }
 
 #[test]
-fn parts_are_combined_if_they_are_of_one_representation_for_sure() {
+fn parts_are_combined_only_within_one_representation() {
     let (older, newer) = (part(STRONG, 0, 10), part(STRONG, 500, 510));
     let combined = newer.combined_with(&older).unwrap();
     assert_eq!((combined.content.stored_bytes(), combined.content.parts().len()), (20, 2));
@@ -67,7 +67,7 @@ fn parts_are_combined_if_they_are_of_one_representation_for_sure() {
 }
 
 #[test]
-fn parts_from_two_addresses_are_combined_unless_one_must_stand_apart() {
+fn parts_from_two_addresses_are_combined_unless_one_forbids_merging() {
     let address = |last| Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)));
     let from =
         |last, apart| part(STRONG, 10 * u64::from(last), 500).fetched_from(address(last), apart);
@@ -76,11 +76,11 @@ fn parts_from_two_addresses_are_combined_unless_one_must_stand_apart() {
     assert!(!combine(from(1, true), from(2, false)));
     assert!(!combine(from(1, false), from(2, true)));
     assert!(!combine(from(1, true), from(2, true)));
-    assert!(combine(from(1, true), from(1, true)), "they are from the same");
+    assert!(combine(from(1, true), from(1, true)), "both come from the same address");
 }
 
 #[test]
-fn validated_response_answers_those_who_waited_if_it_is_usable_selected_and_here() {
+fn validated_response_answers_waiting_requests_if_usable_selected_and_stored() {
     let response = "200 | Cache-Control: max-age=60 | Vary: Accept";
     let mut object = stored(&mut present("GET | Accept: a"), response, 0).unwrap();
     object.content = content(0, 10, 10);
@@ -88,16 +88,19 @@ fn validated_response_answers_those_who_waited_if_it_is_usable_selected_and_here
         object.answers(&mut present(request), unsent, at(seconds).mono)
     };
     assert!(answers(&object, "GET | Accept: a", false, 1));
-    assert!(!answers(&object, "GET | Accept: a", false, 61), "it is stale");
-    assert!(answers(&object, "GET | Accept: a", true, 61), "it is newer than the request");
-    assert!(!answers(&object, "GET | Accept: b", true, 1), "it is for others");
+    assert!(!answers(&object, "GET | Accept: a", false, 61), "the response is stale");
+    assert!(
+        answers(&object, "GET | Accept: a", true, 61),
+        "the response is newer than the request"
+    );
+    assert!(!answers(&object, "GET | Accept: b", true, 1), "Vary selects it for other requests");
     object.content = content(0, 10, 20);
-    assert!(!answers(&object, "GET | Accept: a", true, 1), "some is missing");
+    assert!(!answers(&object, "GET | Accept: a", true, 1), "content is missing");
     assert!(answers(&object, "GET | Accept: a | Range: bytes=0-9", true, 1));
 }
 
 #[test]
-fn response_weighs_its_content_and_what_it_weighs_without() {
+fn response_weight_includes_its_content() {
     let mut object = part(STRONG, 0, 0);
     let without = object.weight();
     let mut content = content(0, 1, LENGTH);

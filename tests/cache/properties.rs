@@ -1,4 +1,4 @@
-//! The cache beside a naive one: a list of all that was stored, searched from its end.
+//! The cache compared with a naive model: a list of all stored responses, searched from its end.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::model::{self, present, stored};
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A response to a request for this URI, with `Accept` if it varies by that.
+    /// Stores a response of this URI, selected by `Accept` if it varies.
     Store {
         uri: u8,
         accept: u8,
@@ -43,7 +43,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-/// All that the naive cache knows of a response.
+/// The properties of a stored response that the model keeps.
 struct Known {
     accept: Option<u8>,
     stale_at: u64,
@@ -84,7 +84,7 @@ fn ask(cache: &mut Cache<u8>, key: &CacheKey, accept: u8, now: Instant) -> &'sta
 
 proptest! {
     #[test]
-    fn the_cache_finds_what_a_naive_one_finds(steps in steps()) {
+    fn cache_finds_what_a_naive_model_finds(steps in steps()) {
         let mut cache: Cache<u8> = model::cache();
         let (mut naive, mut now) = (Naive::default(), 0);
         let keys: Vec<CacheKey> =
@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn memory_is_bounded_whatever_is_stored(
+    fn stored_bytes_never_exceed_the_memory(
         sizes in prop::collection::vec((0..200u16, 0..3000usize), 1..200)
     ) {
         let mut cache: Cache<u8> = model::cache();
@@ -132,6 +132,6 @@ proptest! {
             cache.check();
             prop_assert!(cache.stats().bytes <= model::MEMORY);
         }
-        prop_assert!(cache.stats().entries > 0, "something is left");
+        prop_assert!(cache.stats().entries > 0, "not every entry was evicted");
     }
 }

@@ -1,25 +1,25 @@
-//! Every requirement has a case of its own, or a scenario.
+//! Coverage of the requirements: each one has a case or a scenario.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::cases::CASES;
 
-/// What is required: the name cases have, and what is asked in our words; behind `->`, scenarios that
-/// show it.
+/// A requirement a line: its name as in `CASES`, its text in our words, and after `->` the
+/// scenarios that show it.
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 #[test]
-fn every_requirement_is_shown_and_nothing_else_is() {
+fn every_requirement_has_a_case_or_scenario() {
     let mut uncovered = Vec::new();
     let mut named = BTreeSet::new();
     for line in REQUIREMENTS.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (what, scenarios) = line.split_once(" -> ").unwrap_or((line, ""));
         let (name, _) = what.split_once(": ").unwrap();
-        assert!(named.insert(name), "{name} stands there twice");
+        assert!(named.insert(name), "{name} is listed twice");
         for scenario in scenarios.split_whitespace() {
             let path = format!("{}/tests/scenarios/{scenario}.txt", env!("CARGO_MANIFEST_DIR"));
-            assert!(Path::new(&path).exists(), "{name}: there is no scenario {scenario}");
+            assert!(Path::new(&path).exists(), "{name}: no scenario {scenario}");
         }
         if scenarios.is_empty() && !CASES.iter().any(|case| case.0 == name) {
             uncovered.push(what);

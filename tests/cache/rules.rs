@@ -1,5 +1,5 @@
-//! The rules of the fuzz targets of the cache, for any bytes: fetches in flight and parts beside naive
-//! models that compare all with all.
+//! The rules of the cache's fuzz targets, for arbitrary bytes: fetches in flight and parts are
+//! compared with naive models.
 
 use proptest::prelude::*;
 
@@ -16,16 +16,16 @@ fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn fetches_in_flight_are_found_as_in_a_list(data in bytes(320)) {
+    fn fetches_in_flight_match_a_list_model(data in bytes(320)) {
         busy_table::rules(&data);
     }
 
     #[test]
-    fn parts_are_those_that_were_added(data in bytes(400)) {
+    fn parts_match_a_list_model(data in bytes(400)) {
         parts::rules(&data);
     }
 
-    /// Small parts, so that there are many.
+    /// Generates small parts, so that many are stored.
     #[test]
     fn many_parts_are_bounded(starts in prop::collection::vec(0..1000u16, 60..120)) {
         let step = |first: u16| { let [low, high] = first.to_le_bytes(); [low, high, 1, 7] };

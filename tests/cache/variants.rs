@@ -1,4 +1,4 @@
-//! Several responses of one URI: how many are kept apart, and which of them leave.
+//! Several responses of one URI: how many are stored, and which are dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,12 +30,12 @@ fn store(cache: &mut Cache<u8>, key: &CacheKey, request: &str, fields: &str) {
     cache.check();
 }
 
-/// Stores a response that `Accept` selects.
+/// Stores a response selected by `Accept`.
 fn store_accepted(cache: &mut Cache<u8>, key: &CacheKey, accept: usize, fields: &str) {
     store(cache, key, &format!("GET | Accept: {accept}"), &format!("Vary: Accept | {fields}"));
 }
 
-/// Which of these values of `Accept` select a response. None counts as used.
+/// Returns the values of `Accept` that select a response, without marking one as used.
 fn accepted(cache: &mut Cache<u8>, key: &CacheKey, values: std::ops::Range<usize>) -> Vec<usize> {
     let mut found = |accept: &usize| {
         let mut request = present(&format!("GET | Accept: {accept}"));
@@ -52,7 +52,7 @@ fn purge(cache: &mut Cache<u8>, what: &PurgeScope) -> usize {
 }
 
 #[test]
-fn response_used_least_recently_leaves_once_there_are_too_many() {
+fn least_recently_used_response_is_dropped_over_the_variant_limit() {
     let (mut cache, key) = (cache(CacheLimits { variants: 3, ..LIMITS }), key("http://h/a"));
     (0..3).for_each(|accept| store_accepted(&mut cache, &key, accept, ""));
     assert_eq!(accepted(&mut cache, &key, 0..3), [0, 1, 2]);
@@ -63,7 +63,7 @@ fn response_used_least_recently_leaves_once_there_are_too_many() {
 }
 
 #[test]
-fn response_used_least_recently_leaves_once_they_have_too_many_tags() {
+fn least_recently_used_response_is_dropped_over_the_tag_limit() {
     let (mut cache, key) = (cache(LIMITS), key("http://h/a"));
     let tags: String = (0..1024).map(|tag| format!("t{tag} ")).collect();
     let tags = format!("Surrogate-Key: {tags}");
@@ -76,7 +76,7 @@ fn response_used_least_recently_leaves_once_they_have_too_many_tags() {
 }
 
 #[test]
-fn purge_of_one_response_leaves_the_others_of_its_uri() {
+fn purge_of_one_response_keeps_others_of_its_uri() {
     let (mut cache, key) = (cache(LIMITS), key("http://h/a"));
     for accept in 0..3 {
         store_accepted(&mut cache, &key, accept, &format!("Surrogate-Key: all t{accept}"));
@@ -88,7 +88,7 @@ fn purge_of_one_response_leaves_the_others_of_its_uri() {
 }
 
 #[test]
-fn uri_loses_half_of_its_responses_before_it_loses_all() {
+fn eviction_takes_half_of_the_responses_of_a_uri_first() {
     let (mut cache, key) = (cache(LIMITS), key("http://h/a"));
     (0..8).for_each(|accept| store_accepted(&mut cache, &key, accept, ""));
     let memory = cache.stats().bytes - 1;
@@ -99,7 +99,7 @@ fn uri_loses_half_of_its_responses_before_it_loses_all() {
 }
 
 #[test]
-fn response_that_is_being_sent_is_spared() {
+fn response_being_sent_is_evicted_last() {
     let mut cache = cache(LIMITS);
     let [sent, idle] = ["http://h/a", "http://h/b"].map(key);
     store(&mut cache, &sent, "GET", "");
@@ -114,11 +114,14 @@ fn response_that_is_being_sent_is_spared() {
     cache.set_limits(LIMITS);
     store(&mut cache, &idle, "GET", "");
     cache.set_limits(CacheLimits { memory, ..LIMITS });
-    assert!(!has(&mut cache, &sent) && has(&mut cache, &idle), "the one used least recently goes");
+    assert!(
+        !has(&mut cache, &sent) && has(&mut cache, &idle),
+        "the least recently used response is evicted"
+    );
 }
 
 #[test]
-fn response_in_place_of_another_takes_no_more_memory() {
+fn replacing_a_response_takes_no_more_memory() {
     for fields in ["", "Vary: Accept"] {
         let (mut cache, key) = (cache(LIMITS), key("http://h/a"));
         store(&mut cache, &key, "GET | Accept: a", fields);
@@ -129,7 +132,7 @@ fn response_in_place_of_another_takes_no_more_memory() {
 }
 
 #[test]
-fn each_coding_of_a_uri_is_found_by_those_who_would_be_sent_it_up_to_eight() {
+fn up_to_eight_codings_of_a_uri_are_found_by_matching_requests() {
     let (mut cache, key) = (cache(LIMITS), key("http://h/a"));
     for n in 0..9 {
         let request = format!("GET | Accept-Encoding: x{n}, other");
@@ -150,7 +153,7 @@ fn each_coding_of_a_uri_is_found_by_those_who_would_be_sent_it_up_to_eight() {
 }
 
 #[test]
-fn response_replaces_one_with_its_coding_only_if_it_answers_all_requests_of_that() {
+fn response_replaces_another_of_its_coding_only_if_it_answers_all_its_requests() {
     let [more, fewer] = ["gzip, br", "gzip"].map(|list| format!("GET | Accept-Encoding: {list}"));
     let gzip = "Vary: Accept-Encoding | Content-Encoding: gzip";
     for (requests, left) in [([&more, &fewer], 2), ([&fewer, &more], 1)] {

@@ -1,4 +1,4 @@
-//! What the cache says that it holds, beside what the allocator has given it.
+//! Charged memory compared with the memory that the allocator has handed out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,26 +12,27 @@ use super::model::{at, present, stored};
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-/// Bytes that this thread was given and has not given back; others may have given it some to free.
+/// Returns the bytes allocated minus the bytes freed by this thread. The thread may free memory of
+/// other threads, so the difference may wrap.
 fn live() -> u64 {
     let (given, freed) = (allocatedp::read().unwrap(), deallocatedp::read().unwrap());
     given.get().wrapping_sub(freed.get())
 }
 
-/// Responses of a kind.
+/// A kind of stored responses.
 struct Kind {
     name: &'static str,
     count: usize,
-    /// How many share a URI.
+    /// Responses that share one URI.
     variants: usize,
     fields: &'static str,
-    /// How long the content of each is.
+    /// Length of the content of response `n`.
     length: fn(usize) -> usize,
-    /// How much of it is here, from which offset on.
+    /// Offset and length of the first stored part; `None` stores the whole content.
     part: Option<(usize, usize)>,
-    /// How many such parts are here, each as far from the next as it is long.
+    /// Number of stored parts; the gap between two parts is as long as a part.
     parts: usize,
-    /// How long its pieces are.
+    /// Length of the pieces of content.
     piece: usize,
 }
 
@@ -76,7 +77,7 @@ const fn limits(eviction: Eviction) -> CacheLimits {
 fn filled(kind: &Kind, eviction: Eviction) -> Cache<u8> {
     let mut cache = Cache::new(limits(eviction), KeyBuilder::new([1, 2]));
     for n in 0..kind.count {
-        // Presented twice: its response does not share the names of its fields with others.
+        // Two presentations: the response must not share the names of its fields with the request.
         let [mut asked, mut request] =
             [(); 2].map(|()| present(&format!("GET | Accept: {}", n % kind.variants)));
         let uri = format!("http://h.example/{}", n / kind.variants);
@@ -93,7 +94,7 @@ fn filled(kind: &Kind, eviction: Eviction) -> Cache<u8> {
     cache
 }
 
-/// In pieces as a body receives them.
+/// Returns content in pieces as a body receives them.
 fn content(kind: &Kind, n: usize) -> Extents {
     let length = (kind.length)(n);
     let (first, here) = kind.part.unwrap_or((0, length));
@@ -112,28 +113,32 @@ fn content(kind: &Kind, n: usize) -> Extents {
 }
 
 #[test]
-fn what_the_allocator_loses_leaves_less_room() {
+fn allocator_fragmentation_reduces_the_capacity() {
     let mut cache = filled(&KINDS[1], Eviction::Gdsf);
     let full = cache.stats().bytes;
     let limits = CacheLimits { memory: full, ..limits(Eviction::Gdsf) };
     cache.set_limits(limits);
-    assert!(cache.wants_heap_sample(), "it was filled");
+    assert!(cache.wants_heap_sample(), "the cache was filled since the last sample");
     cache.set_heap_usage(full, full + full / 20);
-    assert!(!cache.wants_heap_sample(), "that was counted");
-    assert_eq!(cache.stats().bytes, full + full / 20, "a little is always lost");
+    assert!(!cache.wants_heap_sample(), "the sample was taken");
+    assert_eq!(cache.stats().bytes, full + full / 20, "a little fragmentation is tolerated");
     cache.set_heap_usage(10 * full, 12 * full);
-    assert_eq!(cache.stats().slack, full / 5, "of what others lose, it counts its own part");
+    assert_eq!(
+        cache.stats().slack,
+        full / 5,
+        "the cache is charged its share of the fragmentation"
+    );
     let left = cache.stats().bytes - cache.stats().slack;
-    assert!(left < full - full / 8 && left > full - full / 6, "no more leaves than is too much");
+    assert!(left < full - full / 8 && left > full - full / 6, "no more is evicted than needed");
     cache.set_heap_usage(full, full);
-    assert_eq!(cache.stats().bytes, left, "what is lost no more is room again");
+    assert_eq!(cache.stats().bytes, left, "recovered memory is capacity again");
     cache.check();
 }
 
 #[test]
-fn marks_take_what_was_allocated() {
+fn marks_count_what_was_allocated() {
     const COUNT: usize = 4900;
-    at(0); // its clock is none of the cache's
+    at(0); // creates the clock, which must not be counted
     let mut cache: Cache<u8> = Cache::new(limits(Eviction::default()), KeyBuilder::new([1, 2]));
     let (before, empty) = (live(), cache.stats().bytes);
     for n in 0..COUNT {
@@ -148,8 +153,8 @@ fn marks_take_what_was_allocated() {
 }
 
 #[test]
-fn what_is_held_is_what_was_allocated() {
-    at(0); // its clock is none of the cache's
+fn stored_responses_count_what_was_allocated() {
+    at(0); // creates the clock, which must not be counted
     for eviction in Eviction::ALL {
         for kind in &KINDS {
             let before = live();
@@ -162,7 +167,7 @@ fn what_is_held_is_what_was_allocated() {
 }
 
 #[test]
-fn what_clients_are_sent_still_counts_as_it_was_allocated() {
+fn responses_in_use_count_what_was_allocated() {
     at(0);
     let mut held = Vec::with_capacity(KINDS[0].count);
     let before = live();
@@ -178,7 +183,7 @@ fn what_clients_are_sent_still_counts_as_it_was_allocated() {
 }
 
 #[test]
-fn entity_tags_of_variants_count_as_they_were_allocated() {
+fn entity_tags_of_variants_count_what_was_allocated() {
     at(0);
     let lines = ["Vary: Accept | ETag: \"a\"", "Vary: Accept | None: \"a\""];
     let [with, without] = lines.map(|fields| {

@@ -1,4 +1,4 @@
-//! Counted work: whatever a head of the largest size says, a look costs little, and waiting clients cost
+//! Counted work: a lookup costs little for any head of the largest size, and waiting clients cost
 //! no more together than each of them alone.
 
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use tidegate::work;
 
 use super::model::{at, cache, present, stored};
 
-/// Steps that one look, or one response, may take: those of a drive.
+/// The maximum number of steps of one lookup or one response: those of a drive.
 const MOST: u64 = 2_000_000;
-/// Bytes of a field line, and field lines, at the limits of heads.
+/// Length of a field line in bytes, and number of field lines, at the limits of heads.
 const FIELD: usize = 8000;
 const LINES: usize = 7;
 
@@ -20,7 +20,7 @@ fn steps<T>(of: impl FnOnce() -> T) -> (u64, T) {
     (work::counted() - before, done)
 }
 
-/// Lines of a field that are filled with elements, as many as fit.
+/// Returns lines of a field, each filled with as many elements as fit.
 fn filled(name: &str, lines: usize, element: impl Fn(usize) -> String, separator: &str) -> String {
     let mut number = 0;
     let line = |_| {
@@ -36,7 +36,7 @@ fn filled(name: &str, lines: usize, element: impl Fn(usize) -> String, separator
     (0..lines).map(line).collect::<Vec<_>>().join(" | ")
 }
 
-/// Fields of a request that cost as much as possible to read.
+/// Request fields that are as expensive to read as possible.
 fn hostile_requests(lines: usize) -> Vec<String> {
     let of =
         |name, element: fn(usize) -> String| format!("GET | {}", filled(name, lines, element, ","));
@@ -61,7 +61,7 @@ fn hostile_requests(lines: usize) -> Vec<String> {
     ]
 }
 
-/// Fields of a response that cost as much as possible to read.
+/// Response fields that are as expensive to read as possible.
 fn hostile_responses(lines: usize) -> Vec<String> {
     let fresh = "200 | Cache-Control: max-age=60";
     let of = |name, element: fn(usize) -> String, separator: &str| {
@@ -93,7 +93,8 @@ fn key<F: Copy>(cache: &Cache<F>) -> CacheKey {
     cache.keys().key(&"http://h/a".into())
 }
 
-/// Steps of one request from its look at the cache to the end of its fetch, and of a second look.
+/// Returns the steps of one request from its lookup to the end of its fetch, with the lookups of a
+/// second request.
 fn exchange(request: &str, response: &str) -> u64 {
     let mut cache: Cache<u8> = cache();
     let key = key(&cache);
@@ -116,7 +117,7 @@ fn exchange(request: &str, response: &str) -> u64 {
 }
 
 #[test]
-fn heads_of_any_kind_cost_little_and_no_more_than_their_length() {
+fn hostile_heads_cost_steps_linear_in_their_length() {
     let all = |lines| {
         let responses = hostile_responses(lines);
         hostile_requests(lines).into_iter().flat_map(move |request| {
@@ -139,8 +140,8 @@ fn in_language(n: usize) -> Presented {
     present(&format!("GET | Accept-Language: en-{n}, en;q=0.5"))
 }
 
-/// Steps that it takes `clients` waiting clients to learn that the response is for others, and to begin
-/// or join fetches for theirs.
+/// Returns the steps that `clients` waiting clients take to learn that the response does not answer
+/// them, and to begin or join fetches of their own.
 fn herd(clients: usize, distinct: bool) -> u64 {
     let mut cache: Cache<usize> = cache();
     let key = key(&cache);
@@ -181,7 +182,7 @@ fn waiting_clients_cost_linear_steps() {
     }
 }
 
-/// Stores one byte of a representation, as a fetch for that range brings it; returns the steps.
+/// Stores one byte of a representation, as a range fetch does, and returns the steps.
 fn store_byte(cache: &mut Cache<u8>, at_offset: u64) -> u64 {
     const LENGTH: u64 = 100_000;
     let key = key(cache);
@@ -204,7 +205,7 @@ fn store_byte(cache: &mut Cache<u8>, at_offset: u64) -> u64 {
 }
 
 #[test]
-fn range_costs_and_weighs_little_however_many_parts_are_stored() {
+fn range_cost_is_bounded_however_many_parts_are_stored() {
     for gap in [1, 2] {
         let mut cache: Cache<u8> = cache();
         let most = (0..5000).map(|n| store_byte(&mut cache, gap * n)).max().unwrap();
@@ -218,7 +219,7 @@ fn range_costs_and_weighs_little_however_many_parts_are_stored() {
 }
 
 #[test]
-fn long_uri_and_entity_tag_cost_no_more_than_their_length() {
+fn long_uri_and_entity_tag_cost_linear_steps() {
     const LENGTH: usize = 8000;
     let mut cache: Cache<u8> = cache();
     let uri: Arc<str> = format!("http://h/{}", "a".repeat(LENGTH)).into();
@@ -233,7 +234,7 @@ fn long_uri_and_entity_tag_cost_no_more_than_their_length() {
     let (steps, found) = steps(|| {
         let key = cache.keys().key(&uri);
         objects.iter().for_each(|object| cache.update(&key, object));
-        assert!(cache.validation_candidates(&key).is_empty(), "together they are too long");
+        assert!(cache.validation_candidates(&key).is_empty(), "the tags together exceed the limit");
         let mut purge = cache.purge(&PurgeScope::Uri(Arc::clone(&uri)), false, at(0).mono);
         while !cache.run_slice(&mut purge) {}
         purge.count()

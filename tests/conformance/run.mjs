@@ -1,7 +1,7 @@
 // Runs the public suite of HTTP cache tests (npm's http-cache-tests) against tidegate, in reverse
-// and in forward mode, each by default and with the options that read RFC 9111 as the suite does. Compares
-// the verdicts with expectations.json: whatever is not passed must stand there with its reason, and
-// whatever stands there must not be passed.
+// and in forward mode, each by default and with the options that follow the suite's reading of RFC 9111.
+// Compares the results with expectations.json: a test that fails must be listed there with its reason,
+// and a listed test must fail.
 //
 //   node run.mjs SUITE TIDEGATE [reverse|forward default|rfc [TEST-ID]]
 import { spawn } from 'node:child_process'
@@ -19,10 +19,10 @@ const load = path => import(pathToFileURL(resolve(suite, path)))
 const fetch = createRequire(resolve(suite, 'package.json'))('node-fetch')
 const expectations = JSON.parse(readFileSync(new URL('expectations.json', import.meta.url)))
 
-/// Options of each reading of the RFC.
+/// Options for each reading of the RFC.
 const READINGS = { default: [], rfc: ['--cache-set-cookie', '--vary-language', 'preferred'] }
 
-/// Node's clients know no proxies: this agent connects to one, and asks it for absolute URLs.
+/// An agent that connects to a proxy and requests absolute URLs: Node's clients have no proxy support.
 class ForwardAgent extends http.Agent {
   constructor (port) {
     super({ keepAlive: true })
@@ -35,7 +35,7 @@ class ForwardAgent extends http.Agent {
   }
 }
 
-/// Starts a program; waits for the line on `stream` that `pattern` finds something in.
+/// Starts a program; waits for a line on `stream` that matches `pattern`, and returns the number in it.
 async function start (command, args, stream, pattern, env = {}) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   child.stdout.resume()
@@ -67,8 +67,8 @@ async function run (mode, reading) {
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'conformance-'))
   const [pidfile, config] = [join(folder, 'pid'), join(folder, 'tidegate.toml')]
-  // Some tests have the origin send more content than it announces. Other tests, at the same time, shall
-  // not suffer for it.
+  // Some tests make the origin send more content than it announces; that must not affect other tests,
+  // which run at the same time.
   writeFileSync(config, '[limits]\norigin-suspect = "0s"\n')
   const [origin] = await start('node', [resolve(suite, 'server/server.mjs')], 'stdout', /:(\d+)\/$/,
     { npm_config_protocol: 'http', npm_config_port: port, npm_config_pidfile: pidfile })
@@ -101,14 +101,14 @@ function report (mode, reading, tests, results) {
     count[kind][1] += 1
     if (kind === 'check' || passed === !(test.id in expected)) continue
     wrong += 1
-    console.log(passed ? `${name}: ${test.id} is passed, against expectations.json`
+    console.log(passed ? `${name}: ${test.id} passes, although expectations.json lists it`
       : `${name}: ${test.id} (${kind}): ${results[test.id].join(': ')}`)
   }
   for (const [kind, [passed, all]] of Object.entries(count)) console.log(`${name}: ${kind} ${passed} of ${all}`)
   return wrong
 }
 
-// The suite keeps its results in a global: each run has a process of its own.
+// Each run has its own process, as the suite keeps its results in a global.
 if (onlyMode) {
   process.exit(await run(onlyMode, onlyReading) ? 1 : 0)
 }

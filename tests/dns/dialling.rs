@@ -1,4 +1,4 @@
-//! Requests while their names are looked up: addresses that come late, and places that clients share.
+//! Requests during a lookup: late addresses, and lookups shared by clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,8 @@ fn dual(slow: u16) -> Scene {
     seeded(0, slow)
 }
 
-/// A proxy, and a name with an address of each family, of which one is told late.
+/// Returns a proxy and a name with an address of each family; the answer for the record type `slow`
+/// is delayed.
 fn seeded(seed: u64, slow: u16) -> Scene {
     let mut scene = Scene::seeded(seed, |_| {});
     scene.names.add("dual.test 60 A 93.184.216.34");
@@ -35,30 +36,30 @@ fn ipv6_is_tried_before_the_ipv4_address_is_known() {
 }
 
 #[test]
-fn ipv4_address_that_comes_late_is_tried_when_ipv6_has_failed() {
+fn late_ipv4_address_is_tried_after_ipv6_failed() {
     let mut scene = dual(A);
     scene.close_six();
     let client = scene.ask("dual.test", 0);
     scene.run(millis(149));
-    assert_eq!(scene.heard(client), "", "another address may come");
+    assert_eq!(scene.heard(client), "", "another address is pending");
     scene.run(millis(1));
     assert!(scene.heard(client).starts_with("HTTP/1.1 200"));
     assert_eq!(scene.accepted(), [1, 0, 0]);
 }
 
 #[test]
-fn ipv4_address_that_comes_late_is_tried_beside_a_silent_one_of_ipv6() {
+fn late_ipv4_address_is_tried_beside_an_unresponsive_ipv6_one() {
     let mut scene = dual(A);
     scene.network.set_fate(SIX.parse().unwrap(), Fate::Silence);
     let client = scene.ask("dual.test", 0);
     scene.run(millis(249));
     assert_eq!(scene.accepted(), [0; 3]);
     scene.run(millis(1));
-    assert!(scene.heard(client).starts_with("HTTP/1.1 200"), "250 ms after the first");
+    assert!(scene.heard(client).starts_with("HTTP/1.1 200"), "dialled 250 ms after the first");
 }
 
 #[test]
-fn ipv4_waits_a_moment_for_ipv6_which_joins_it_later() {
+fn ipv4_is_dialled_after_50_ms_and_late_ipv6_250_ms_later() {
     let mut scene = dual(AAAA);
     scene.network.set_fate(OUTSIDE.parse().unwrap(), Fate::Silence);
     let client = scene.ask("dual.test", 0);
@@ -70,7 +71,7 @@ fn ipv4_waits_a_moment_for_ipv6_which_joins_it_later() {
 }
 
 #[test]
-fn refused_address_is_an_error_once_the_other_family_has_none() {
+fn refused_connection_is_reported_once_the_other_family_has_no_address() {
     let mut scene = dual(A);
     scene.close_six();
     scene
@@ -88,7 +89,7 @@ fn refused_address_is_an_error_once_the_other_family_has_none() {
 }
 
 #[test]
-fn late_family_is_waited_for_until_the_deadline() {
+fn late_address_family_is_awaited_until_the_deadline() {
     let mut scene = Scene::with(|settings| {
         settings.limits.connect_timeout = Duration::from_secs(3);
     });
@@ -104,7 +105,7 @@ fn late_family_is_waited_for_until_the_deadline() {
 }
 
 #[test]
-fn address_that_is_not_allowed_is_no_denial_while_another_may_come() {
+fn denied_address_is_no_denial_while_another_is_pending() {
     let mut scene = Scene::new();
     scene.names.add("dual.test 60 AAAA fd00::1");
     scene.names.add("dual.test 60 A 93.184.216.34");
@@ -122,7 +123,7 @@ fn address_that_is_not_allowed_is_no_denial_while_another_may_come() {
 }
 
 #[test]
-fn late_address_is_judged_as_the_others_are() {
+fn late_address_is_checked_like_others() {
     let mut scene = Scene::new();
     scene.names.add("dual.test 60 AAAA 2606:2800:220:1::1");
     scene.names.add("dual.test 60 A 10.0.0.1");
@@ -132,11 +133,11 @@ fn late_address_is_judged_as_the_others_are() {
     scene.run(millis(150));
     let answer = scene.heard(client);
     assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
-    assert_eq!(scene.accepted(), [0; 3], "the address inside is never dialled");
+    assert_eq!(scene.accepted(), [0; 3], "the denied address is never dialled");
 }
 
 #[test]
-fn rule_about_addresses_is_judged_by_those_that_are_known() {
+fn address_rule_applies_to_the_known_addresses() {
     let mut scene = Scene::with(|settings| {
         let rules = Arc::make_mut(&mut settings.destinations.egress);
         let option = "deny 198.41.0.0/24".parse().unwrap();
@@ -147,7 +148,7 @@ fn rule_about_addresses_is_judged_by_those_that_are_known() {
     scene.names.add("dual.test 60 A 198.41.0.4");
     scene.names.zone.slow = Some((A, millis(150)));
     let client = scene.ask("dual.test", 0);
-    assert!(scene.heard(client).starts_with("HTTP/1.1 200"), "one of them is allowed");
+    assert!(scene.heard(client).starts_with("HTTP/1.1 200"), "the known address is allowed");
     scene.run(Duration::from_secs(1));
     scene.names.add("denied.test 60 A 198.41.0.4");
     let client = scene.ask("denied.test", 0);
@@ -157,7 +158,7 @@ fn rule_about_addresses_is_judged_by_those_that_are_known() {
 }
 
 #[test]
-fn client_that_leaves_while_a_family_is_late_leaves_nothing_behind() {
+fn client_that_aborts_while_a_family_is_late_leaks_nothing() {
     let mut scene = dual(A);
     scene.close_six();
     let client = scene.ask("dual.test", 0);
@@ -171,18 +172,18 @@ fn client_that_leaves_while_a_family_is_late_leaves_nothing_behind() {
 }
 
 #[test]
-fn addresses_that_came_while_the_process_stood_still_are_tried() {
+fn addresses_received_during_a_stall_are_tried() {
     for seed in 0..20 {
         let mut scene = seeded(seed, AAAA);
         let client = scene.ask("dual.test", 0);
         scene.settle();
         scene.stall(Duration::from_secs(30));
-        assert!(scene.heard(client).starts_with("HTTP/1.1 200"), "in whatever order: {seed}");
+        assert!(scene.heard(client).starts_with("HTTP/1.1 200"), "seed {seed}");
     }
 }
 
 #[test]
-fn request_whose_look_up_was_not_begun_when_the_process_stood_still_is_answered() {
+fn request_with_a_lookup_not_begun_before_a_stall_is_answered() {
     let mut scene = dual(AAAA);
     scene.names.zone.slow = None;
     let client = scene.ask("dual.test", 0);
@@ -191,17 +192,20 @@ fn request_whose_look_up_was_not_begun_when_the_process_stood_still_is_answered(
 }
 
 #[test]
-fn one_client_does_not_keep_others_from_looking_names_up() {
+fn one_client_cannot_exhaust_the_lookups_of_others() {
     let mut scene = Scene::with(|settings| settings.limits.names_asked = 8);
     scene.names.zone.manner = Manner::Silent;
     let greedy: Vec<_> = (0..6).map(|n| scene.ask(&format!("n{n}.test"), 0)).collect();
     assert!(scene.heard(greedy[3]).is_empty());
-    assert!(scene.heard(greedy[4]).starts_with("HTTP/1.1 503"), "it has half of the places");
+    assert!(
+        scene.heard(greedy[4]).starts_with("HTTP/1.1 503"),
+        "the client holds half of the lookups"
+    );
     scene.names.zone.manner = Manner::Right;
     scene.names.add("four.test 60 A 93.184.216.34");
     let other = scene.ask("four.test", 1);
     assert!(scene.heard(other).starts_with("HTTP/1.1 200"));
     greedy.iter().take(4).for_each(|&client| scene.close(client));
     let again = scene.ask("n9.test", 0);
-    assert!(scene.heard(again).starts_with("HTTP/1.1 502"), "no such name");
+    assert!(scene.heard(again).starts_with("HTTP/1.1 502"), "the name does not exist");
 }

@@ -1,4 +1,4 @@
-//! A look-up step by step, with a clock and messages made by hand.
+//! A lookup step by step, with a manual clock and hand-made messages.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ pub(crate) struct Scene {
     pub(crate) lookup: Lookup,
     random: Random,
     now: Instant,
-    /// The last query of each place.
+    /// The last query of each slot.
     queries: [Option<Query>; 2],
     found: Vec<Found>,
 }
@@ -52,7 +52,7 @@ impl Scene {
         scene
     }
 
-    /// Does what is to be done; how many queries that sends.
+    /// Runs all pending steps; returns the number of queries sent.
     pub(crate) fn step(&mut self) -> usize {
         let mut sent = 0;
         while let Some(step) = self.lookup.step(self.now, &mut self.random) {
@@ -79,12 +79,13 @@ impl Scene {
         self.queries.iter().position(asks).unwrap()
     }
 
-    /// The query under way for a kind of addresses.
+    /// Returns the query in flight for a record type.
     pub(crate) fn query(&self, kind: u16) -> &Query {
         self.queries[self.place_of(kind)].as_ref().unwrap()
     }
 
-    /// A response comes to the query for a kind of addresses; how many queries follow.
+    /// Delivers a response to the query for a record type; returns the number of queries that
+    /// follow.
     pub(crate) fn answer(&mut self, kind: u16, write: impl FnOnce(Written) -> Written) -> usize {
         let (place, query) = (self.place_of(kind), self.query(kind).clone());
         let response = write(Written::to(&query.message));
@@ -100,7 +101,7 @@ impl Scene {
 
     #[track_caller]
     pub(crate) fn expect_done(&self, addresses: &[&str], ttl: Option<u64>) {
-        let found = self.found.last().expect("something is found");
+        let found = self.found.last().expect("no answer was found");
         let told = found.answer.as_ref().unwrap().iter().map(ToString::to_string);
         assert_eq!(told.collect::<Vec<_>>(), addresses);
         assert_eq!((found.ttl, found.complete), (ttl.map(Duration::from_secs), true));
@@ -109,7 +110,7 @@ impl Scene {
 
     #[track_caller]
     pub(crate) fn expect_error(&self, error: &str, ttl: Option<u64>) {
-        let found = self.found.last().expect("something is found");
+        let found = self.found.last().expect("no answer was found");
         assert_eq!(found.answer.as_ref().unwrap_err().to_string(), error);
         assert_eq!((found.ttl, found.complete), (ttl.map(Duration::from_secs), true));
         self.expect_over();
@@ -117,7 +118,7 @@ impl Scene {
 
     #[track_caller]
     pub(crate) fn expect_over(&self) {
-        assert!((0..2).all(|place| !self.lookup.is_waiting(place)), "no socket is needed");
+        assert!((0..2).all(|place| !self.lookup.is_waiting(place)), "a query is still waiting");
         assert_eq!(self.found.iter().filter(|found| found.complete).count(), 1);
     }
 }
@@ -127,14 +128,14 @@ pub(crate) fn nothing(written: Written) -> Written {
 }
 
 #[test]
-fn both_kinds_are_asked_for_at_once_and_ipv6_stands_first() {
+fn both_record_types_are_queried_at_once_and_ipv6_is_listed_first() {
     let mut scene = Scene::new("A.Test", &one_server());
     let (four, six) = (scene.query(A), scene.query(AAAA));
     assert_eq!((four.server, four.over), (server(1), DnsTransport::Udp));
     assert_eq!(question_of(&four.message), ("a.test".into(), A));
-    assert_ne!(four.message[..2], six.message[..2], "ids of their own");
-    assert_ne!(four.message[12..18], six.message[12..18], "and spellings");
-    assert!(four.message.ends_with(&[0, 0, 0, 0, 0, 0]), "EDNS");
+    assert_ne!(four.message[..2], six.message[..2], "the ids differ");
+    assert_ne!(four.message[12..18], six.message[12..18], "the spellings differ");
+    assert!(four.message.ends_with(&[0, 0, 0, 0, 0, 0]), "the query ends with an EDNS record");
     assert_eq!(four.message[four.message.len() - 8..][..2], DATAGRAM.to_be_bytes());
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
     assert!(scene.found.is_empty());
@@ -143,19 +144,19 @@ fn both_kinds_are_asked_for_at_once_and_ipv6_stands_first() {
 }
 
 #[test]
-fn ipv6_addresses_are_told_at_once() {
+fn ipv6_addresses_are_reported_at_once() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, |w| w.answers(&["a.test 50 AAAA 2001:db8::9"]));
     assert_eq!(scene.found.len(), 1);
     assert!(!scene.found[0].complete && scene.found[0].answer.is_ok());
     let [four, six] = [A, AAAA].map(|kind| scene.lookup.is_waiting(scene.place_of(kind)));
-    assert!(four && !six, "the socket of the answered query is free");
+    assert!(four && !six, "only the unanswered query needs its socket");
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
     scene.expect_done(&["2001:db8::9", "192.0.2.9"], Some(50));
 }
 
 #[test]
-fn ipv4_addresses_do_not_wait_long_for_those_of_ipv6() {
+fn ipv4_addresses_wait_50_ms_for_ipv6() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
     assert_eq!(scene.lookup.next_deadline(), Some(scene.now + Duration::from_millis(50)));
@@ -164,13 +165,13 @@ fn ipv4_addresses_do_not_wait_long_for_those_of_ipv6() {
     scene.wait(Duration::from_millis(1));
     assert!(!scene.found[0].complete && scene.found[0].answer.is_ok());
     scene.wait(Duration::from_millis(500));
-    assert_eq!(scene.found.len(), 1, "said once");
+    assert_eq!(scene.found.len(), 1, "the partial answer is reported once");
     scene.answer(AAAA, |w| w.answers(&["a.test 50 AAAA 2001:db8::9"]));
     scene.expect_done(&["2001:db8::9", "192.0.2.9"], Some(50));
 }
 
 #[test]
-fn what_one_kind_lacks_the_other_may_have() {
+fn addresses_of_one_type_suffice_and_none_is_an_error() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, nothing);
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
@@ -188,7 +189,7 @@ fn what_one_kind_lacks_the_other_may_have() {
 }
 
 #[test]
-fn name_without_ipv6_address_that_is_said_not_to_exist_has_its_ipv4_address() {
+fn nxdomain_for_aaaa_is_final_only_if_a_agrees() {
     let gone = |w: Written| nothing(w).code(NXDOMAIN);
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, gone);
@@ -213,7 +214,7 @@ fn name_without_ipv6_address_that_is_said_not_to_exist_has_its_ipv4_address() {
 }
 
 #[test]
-fn addresses_of_one_kind_count_though_the_name_is_said_not_to_exist_for_the_other() {
+fn ipv6_addresses_count_despite_nxdomain_for_a() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, |w| w.answers(&["a.test 50 AAAA 2001:db8::9"]));
     scene.answer(A, |w| nothing(w).code(NXDOMAIN));
@@ -221,7 +222,7 @@ fn addresses_of_one_kind_count_though_the_name_is_said_not_to_exist_for_the_othe
 }
 
 #[test]
-fn time_of_a_look_up_begins_with_its_first_step() {
+fn lookup_time_starts_with_its_first_step() {
     let servers = [Server::new(server(1))];
     let mut lookup = Lookup::new("a.test", &one_server(), &servers, TIMES).unwrap();
     assert_eq!(lookup.next_deadline(), None);
@@ -234,7 +235,7 @@ fn time_of_a_look_up_begins_with_its_first_step() {
 }
 
 #[test]
-fn what_is_forged_is_passed_over_and_the_real_answer_is_heard() {
+fn forged_responses_are_ignored_and_the_real_one_is_accepted() {
     let mut scene = Scene::new("abcdefgh.test", &one_server());
     let (place, query) = (scene.place_of(A), scene.query(A).clone());
     let good = Written::to(&query.message).answers(&["abcdefgh.test 60 A 192.0.2.9"]);
@@ -245,7 +246,7 @@ fn what_is_forged_is_passed_over_and_the_real_answer_is_heard() {
         (server(from), bytes)
     };
     let forged = [
-        evil(2, &|_| {}),                                  // from somebody else
+        evil(2, &|_| {}),                                  // from another address
         evil(1, &|bytes| bytes[1] ^= 1),                   // with another id
         evil(1, &|bytes| bytes[2] &= 0x7f),                // a query
         evil(1, &|bytes| bytes[13] = b'x'),                // about another name
@@ -265,7 +266,7 @@ fn what_is_forged_is_passed_over_and_the_real_answer_is_heard() {
 }
 
 #[test]
-fn a_query_that_many_try_to_answer_goes_on_over_tcp() {
+fn query_with_many_mismatched_responses_is_retried_over_tcp() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, nothing);
     let (place, query) = (scene.place_of(A), scene.query(A).clone());
@@ -284,7 +285,7 @@ fn a_query_that_many_try_to_answer_goes_on_over_tcp() {
 }
 
 #[test]
-fn server_that_answers_something_else_over_tcp_is_given_up() {
+fn server_with_mismatched_responses_over_tcp_is_abandoned() {
     let conf = ResolvConf { use_tcp: true, ..one_server() };
     let mut scene = Scene::new("a.test", &conf);
     scene.answer(AAAA, nothing);
@@ -295,19 +296,20 @@ fn server_that_answers_something_else_over_tcp_is_given_up() {
     }
     scene.lookup.received(place, server(1), b"");
     assert_eq!(scene.step(), 0);
-    let text = "192.0.2.1:53 cannot be asked: it answers something else (1 server, 1 attempt)";
+    let text =
+        "192.0.2.1:53 cannot be queried: its answers do not match the query (1 server, 1 attempt)";
     scene.expect_error(text, None);
 }
 
 #[test]
-fn who_is_silent_is_followed_by_the_next_and_asked_again() {
+fn silent_server_is_followed_by_the_next_and_retried() {
     let mut scene = Scene::new("a.test", &two_servers());
     scene.answer(AAAA, nothing);
     assert_eq!(scene.lookup.next_deadline(), Some(scene.now + TIMES.attempt));
     let first = scene.query(A).message.clone();
     assert_eq!(scene.wait(TIMES.attempt), 1);
     assert_eq!(scene.query(A).server, server(2));
-    assert_ne!(scene.query(A).message[..2], first[..2], "another id");
+    assert_ne!(scene.query(A).message[..2], first[..2], "the retry has another id");
     scene.wait(TIMES.attempt);
     assert_eq!(scene.query(A).server, server(1));
     assert!(scene.lookup.noticed().any(|seen| seen == (server(2), ServerObservation::Silent)));
@@ -317,7 +319,7 @@ fn who_is_silent_is_followed_by_the_next_and_asked_again() {
 }
 
 #[test]
-fn when_all_are_silent_the_error_says_who_was_asked() {
+fn error_names_the_last_server_if_all_are_silent() {
     let conf = ResolvConf { attempts: Some(1), ..two_servers() };
     let mut scene = Scene::new("a.test", &conf);
     scene.wait(TIMES.attempt);
@@ -325,7 +327,7 @@ fn when_all_are_silent_the_error_says_who_was_asked() {
     scene.expect_error("no answer from 192.0.2.2:53 (2 servers, 2 attempts)", None);
     let conf = ResolvConf { timeout: Some(Duration::from_secs(30)), ..two_servers() };
     let mut scene = Scene::new("a.test", &conf);
-    assert_eq!(scene.wait(TIMES.total / 2), 2, "every server has its share of the time");
+    assert_eq!(scene.wait(TIMES.total / 2), 2, "the time is shared among the servers");
     assert_eq!(scene.query(A).server, server(2));
     let conf = ResolvConf { timeout: Some(Duration::from_secs(30)), ..one_server() };
     let mut scene = Scene::new("a.test", &conf);
@@ -336,7 +338,7 @@ fn when_all_are_silent_the_error_says_who_was_asked() {
 }
 
 #[test]
-fn few_servers_are_asked_more_often() {
+fn few_servers_get_more_attempts() {
     for (conf, text) in [
         (one_server(), "no answer from 192.0.2.1:53 (1 server, 4 attempts)"),
         (two_servers(), "no answer from 192.0.2.2:53 (2 servers, 4 attempts)"),
@@ -350,19 +352,19 @@ fn few_servers_are_asked_more_often() {
     let conf = ResolvConf { timeout: Some(Duration::from_secs(3)), ..one_server() };
     let mut scene = Scene::new("a.test", &conf);
     assert_eq!(scene.wait(Duration::from_secs(3)), 2);
-    assert_eq!(scene.wait(Duration::from_secs(3)), 0, "a third has no time of its own left");
+    assert_eq!(scene.wait(Duration::from_secs(3)), 0, "no time is left for a third attempt");
     scene.expect_error("no answer from 192.0.2.1:53 (1 server, 2 attempts)", None);
 }
 
 #[test]
-fn a_server_that_fails_is_not_asked_again_and_the_next_is_at_once() {
+fn failed_server_is_not_retried_and_the_next_is_queried_at_once() {
     let mut scene = Scene::new("a.test", &two_servers());
     scene.answer(AAAA, nothing);
     assert_eq!(scene.answer(A, |w| w.code(REFUSED)), 1);
     assert_eq!(scene.query(A).server, server(2));
     assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 0);
     scene.expect_error(
-        "192.0.2.2:53 cannot be asked: connection refused (2 servers, 2 attempts)",
+        "192.0.2.2:53 cannot be queried: connection refused (2 servers, 2 attempts)",
         None,
     );
     let mut scene = Scene::new("a.test", &one_server());
@@ -372,15 +374,17 @@ fn a_server_that_fails_is_not_asked_again_and_the_next_is_at_once() {
 }
 
 #[test]
-fn that_one_kind_is_not_answered_is_no_answer_unless_the_other_is() {
+fn failed_record_type_is_ignored_if_the_other_has_addresses() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
     scene.answer(AAAA, |w| w.code(REFUSED));
-    scene.expect_done(&["192.0.2.9"], Some(30)); // not long: it may be the other that leads there
+    // Half an answer is kept for 30 s: the origin may be reachable only at an address of the other
+    // type.
+    scene.expect_done(&["192.0.2.9"], Some(30));
 }
 
 #[test]
-fn an_answer_cut_short_is_asked_for_over_tcp() {
+fn truncated_response_is_retried_over_tcp() {
     let cut = |mut w: Written| {
         w.flags |= 0x0200;
         w
@@ -396,13 +400,13 @@ fn an_answer_cut_short_is_asked_for_over_tcp() {
     scene.answer(AAAA, nothing);
     scene.answer(A, cut);
     scene.fail(A, io::ErrorKind::ConnectionRefused);
-    let text = "192.0.2.1:53 cuts its answer short, and over TCP: connection refused \
+    let text = "192.0.2.1:53 truncates its answer, and over TCP: connection refused \
                 (1 server, 2 attempts)";
     scene.expect_error(text, None);
 }
 
 #[test]
-fn tcp_from_the_first_is_an_option() {
+fn use_tcp_option_queries_over_tcp_from_the_start() {
     let scene = Scene::new("a.test", &ResolvConf { use_tcp: true, ..one_server() });
     assert_eq!(
         (scene.query(A).over, scene.query(AAAA).over),
@@ -411,7 +415,7 @@ fn tcp_from_the_first_is_an_option() {
 }
 
 #[test]
-fn a_name_that_stands_for_another_is_followed_over_several_responses() {
+fn alias_is_followed_over_several_responses() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, nothing);
     assert_eq!(scene.answer(A, |w| w.answers(&["a.test 20 CNAME b.test"])), 1);
@@ -431,7 +435,7 @@ fn a_name_that_stands_for_another_is_followed_over_several_responses() {
 }
 
 #[test]
-fn a_name_is_searched_in_its_domains() {
+fn name_is_looked_up_in_the_search_domains() {
     let conf = ResolvConf::read("nameserver 192.0.2.1\nsearch x.test y.test");
     let mut scene = Scene::new("h", &conf);
     let asked = |scene: &Scene| question_of(&scene.query(A).message).0;
@@ -447,7 +451,7 @@ fn a_name_is_searched_in_its_domains() {
     let mut scene = Scene::new("h", &conf);
     scene.answer(A, |w| w.code(REFUSED));
     scene.answer(AAAA, |w| w.code(REFUSED));
-    assert_eq!(asked(&scene), "h.x.test", "who cannot be asked is not passed over");
+    assert_eq!(asked(&scene), "h.x.test", "a failed server does not end the search");
     scene.expect_error("192.0.2.1:53 says REFUSED (1 server, 1 attempt)", None);
 
     let mut scene = Scene::new("h.", &conf);
@@ -457,7 +461,7 @@ fn a_name_is_searched_in_its_domains() {
 }
 
 #[test]
-fn want_of_descriptors_only_delays() {
+fn lack_of_descriptors_only_delays() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, nothing);
     let place = scene.place_of(A);
@@ -473,7 +477,7 @@ fn want_of_descriptors_only_delays() {
 }
 
 #[test]
-fn query_that_found_no_descriptor_is_no_attempt() {
+fn query_without_a_descriptor_is_not_counted_as_an_attempt() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, nothing);
     for _ in 0..3 {
@@ -485,7 +489,7 @@ fn query_that_found_no_descriptor_is_no_attempt() {
 }
 
 #[test]
-fn what_is_no_name_is_not_asked_for() {
+fn invalid_name_is_not_queried() {
     for name in ["", "a b", "a..b", "\u{e4}.test", "a/b"] {
         let lookup = Lookup::new(name, &one_server(), &[Server::new(server(1))], TIMES);
         assert_eq!(lookup.unwrap_err(), NameError::NotAName, "{name}");
@@ -493,7 +497,7 @@ fn what_is_no_name_is_not_asked_for() {
 }
 
 #[test]
-fn without_servers_there_is_an_error_and_no_wait() {
+fn lookup_without_servers_fails_at_once() {
     let scene = Scene::new("a.test", &ResolvConf { servers: Vec::new(), ..one_server() });
-    scene.expect_error("no server was asked in time (0 servers, 0 attempts)", None);
+    scene.expect_error("no server was queried in time (0 servers, 0 attempts)", None);
 }

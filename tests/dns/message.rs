@@ -1,4 +1,4 @@
-//! Reading responses: what is right, and everything that lies.
+//! Parsing of responses: well-formed ones, and all kinds of malformed ones.
 
 use tidegate::dns::{Data, Kind, Malformed, Name, Response, is_bare_format_error, query};
 use tidegate::reactor::sim::Rng;
@@ -10,7 +10,7 @@ fn read(written: &Written) -> Result<Response, Malformed> {
 }
 
 #[test]
-fn a_query_is_as_the_specification_has_it() {
+fn query_has_the_specified_wire_format() {
     let name = Name::parse("a.test").unwrap();
     let plain = query(0x1234, &name, Kind::Aaaa, false);
     assert_eq!(plain, b"\x12\x34\x01\x00\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x1c\0\x01");
@@ -20,7 +20,7 @@ fn a_query_is_as_the_specification_has_it() {
 }
 
 #[test]
-fn records_are_read_with_their_times() {
+fn records_are_read_with_their_ttls() {
     let written = Written::about("a.test", A)
         .answers(&["a.test 60 CNAME b.test", "b.test 4294967295 A 192.0.2.1", "x.test 1 TXT hello"])
         .authority(&["test 9 SOA 5"]);
@@ -30,12 +30,16 @@ fn records_are_read_with_their_times() {
     let said: Vec<_> = response.answers.iter().map(|r| (r.ttl, r.data.clone())).collect();
     let b = Name::parse("b.test").unwrap();
     let address = Data::Address([192, 0, 2, 1].into());
-    assert_eq!(said, [(60, Data::Cname(b)), (0, address)], "a time with the highest bit is none");
+    assert_eq!(
+        said,
+        [(60, Data::Cname(b)), (0, address)],
+        "a TTL with the highest bit set counts as 0"
+    );
     assert_eq!(response.authority[0].data, Data::Soa(5));
 }
 
 #[test]
-fn names_are_read_through_compression_that_leads_backwards() {
+fn compression_pointers_must_point_backwards() {
     let mut written = Written::about("www.test", A);
     let pointer = |to: u8| [0xc0, to, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1].to_vec();
     written.sections[0].push(pointer(12));
@@ -44,8 +48,8 @@ fn names_are_read_through_compression_that_leads_backwards() {
     let response = read(&written).unwrap();
     assert_eq!(response.answers[0].owner.to_string(), "www.test");
     assert_eq!(response.answers[1].owner.to_string(), "a.test");
-    assert_eq!(response.answers[2].owner.to_string(), ".", "the root, of no label");
-    // The question is 14 octets from 12 on, so the record begins at 26.
+    assert_eq!(response.answers[2].owner.to_string(), ".", "the root has no label");
+    // The question takes 14 octets from offset 12 on, so the record begins at 26.
     for (what, target) in [("itself", 26), ("what follows", 30), ("beyond the end", 200)] {
         let mut written = Written::about("www.test", A);
         written.sections[0].push(pointer(target));
@@ -54,13 +58,13 @@ fn names_are_read_through_compression_that_leads_backwards() {
     let mut written = Written::about("www.test", A);
     written.sections[0].push(pointer(12));
     let mut second = pointer(0);
-    second[1] = 42; // to the pointer that is this name
+    second[1] = 42; // points to the pointer that is this name
     written.sections[0].push(second);
     assert_eq!(read(&written), Err(Malformed::Name));
 }
 
 #[test]
-fn a_chain_of_pointers_cannot_make_a_name_too_long() {
+fn pointer_chain_cannot_exceed_the_name_limit() {
     let mut written = Written::about("a.test", A);
     let label = [&[63][..], &[b'x'; 63]].concat();
     let long = [label.repeat(3), vec![0]].concat(); // 193 octets
@@ -85,7 +89,7 @@ fn a_chain_of_pointers_cannot_make_a_name_too_long() {
 }
 
 #[test]
-fn each_label_of_the_longest_name_may_stand_behind_a_pointer() {
+fn longest_name_may_use_a_pointer_for_each_label() {
     let about = Written::about("a.test", A);
     let start = about.bytes().len() + record("a.test", 16, 9, b"").len();
     let names = ladder(127, start);
@@ -97,13 +101,13 @@ fn each_label_of_the_longest_name_may_stand_behind_a_pointer() {
         written.sections[0].push([&owner[..], address].concat());
         read(&written).map(|response| response.answers[0].owner.to_string())
     };
-    assert_eq!(owner_at(last), Ok(["a"; 127].join(".")), "255 octets, 127 pointers");
+    assert_eq!(owner_at(last), Ok(["a"; 127].join(".")), "255 octets and 127 pointers");
     let again = pointer_to(start + names.len());
-    assert_eq!(owner_at(again), Err(Malformed::Name), "one pointer more, which saves nothing");
+    assert_eq!(owner_at(again), Err(Malformed::Name), "one superfluous pointer more");
 }
 
 #[test]
-fn what_lies_about_lengths_is_no_answer() {
+fn message_with_wrong_lengths_is_rejected() {
     let good = Written::about("a.test", A).answers(&["a.test 60 A 192.0.2.1"]);
     let bytes = good.bytes();
     assert!(Response::read(&bytes).is_ok());
@@ -114,7 +118,7 @@ fn what_lies_about_lengths_is_no_answer() {
     shorter[bytes.len() - 5] = 3;
     assert_eq!(Response::read(&shorter), Err(Malformed::Length));
     let mut longer = [bytes.as_slice(), &[0; 10]].concat();
-    assert!(Response::read(&longer).is_ok(), "what stands behind is not looked at");
+    assert!(Response::read(&longer).is_ok(), "octets after the message are ignored");
     longer[bytes.len() - 5] = 5;
     assert_eq!(Response::read(&longer), Err(Malformed::Length));
     let mut more = bytes;
@@ -126,7 +130,7 @@ fn what_lies_about_lengths_is_no_answer() {
 }
 
 #[test]
-fn what_is_no_response_to_one_question_is_none() {
+fn message_other_than_a_response_to_one_question_is_rejected() {
     let good = Written::about("a.test", A).bytes();
     for (what, at, byte) in [("a query", 2, 0x01), ("an update", 2, 0xa8), ("two questions", 5, 2)]
     {
@@ -137,7 +141,7 @@ fn what_is_no_response_to_one_question_is_none() {
 }
 
 #[test]
-fn a_message_that_was_cut_short_says_so_and_its_rest_is_not_read() {
+fn truncated_response_is_flagged_and_its_records_are_not_read() {
     let mut cut = Written::about("a.test", A).answers(&["a.test 60 A 192.0.2.1"]);
     cut.flags |= 0x0200;
     let bytes = cut.bytes();
@@ -146,7 +150,7 @@ fn a_message_that_was_cut_short_says_so_and_its_rest_is_not_read() {
 }
 
 #[test]
-fn codes_are_extended_by_the_record_that_may_do_so() {
+fn opt_record_extends_the_response_code() {
     let mut written = Written::about("a.test", A);
     written.sections[2]
         .push([b"\0".as_slice(), &OPT.to_be_bytes(), b"\x04\xd0\x01\0\0\0\0\0"].concat());
@@ -160,7 +164,7 @@ fn codes_are_extended_by_the_record_that_may_do_so() {
 }
 
 #[test]
-fn any_bytes_are_read_without_harm() {
+fn damaged_messages_do_not_panic_the_parser() {
     let mut rng = Rng::new(3);
     let good = Written::about("www.test", A)
         .answers(&["www.test 60 CNAME b.test", "b.test 60 A 192.0.2.1"])

@@ -1,4 +1,4 @@
-//! The table of what is known: how long it is, and who is told.
+//! The name cache: lifetimes of answers, and notification of waiters.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use tidegate::dns::{Addresses, CacheAnswer, LookupResult, NameCache, NameError, 
 use tidegate::reactor::{Clock, VirtualClock};
 use tidegate::work;
 
-/// A question without an answer for so long is taken for lost.
+/// Time after which a lookup without an answer counts as lost.
 pub(crate) const LOST: Duration = Duration::from_secs(60);
 
 pub(crate) const LIMITS: NameLimits = NameLimits {
@@ -42,14 +42,14 @@ const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// Looks a name up on behalf of no client.
+/// Looks a name up without a client.
 fn look_up(names: &mut NameCache<u32>, name: &str, waiter: u32, now: Instant) -> CacheAnswer {
     let known = names.look_up(name, waiter, None, now);
     names.check();
     known
 }
 
-/// Gives an answer, and returns the waiters that are told of it.
+/// Delivers an answer, and returns the waiters that are notified.
 fn answer(
     names: &mut NameCache<u32>,
     name: &str,
@@ -69,12 +69,12 @@ fn told(names: &mut NameCache<u32>) -> Vec<u32> {
     told
 }
 
-/// The complete answer.
+/// Returns a complete answer.
 fn known(answer: LookupResult) -> CacheAnswer {
     CacheAnswer::Answer(answer.map(|list| Addresses { list, complete: true }))
 }
 
-/// An answer while there may be more.
+/// Returns a partial answer: more addresses may follow.
 fn known_in_part(answer: LookupResult) -> CacheAnswer {
     CacheAnswer::Answer(answer.map(|list| Addresses { list, complete: false }))
 }
@@ -82,7 +82,7 @@ fn known_in_part(answer: LookupResult) -> CacheAnswer {
 const ASK: CacheAnswer = CacheAnswer::Ask(None);
 const OVERLOADED: CacheAnswer = CacheAnswer::Answer(Err(NameError::Overloaded));
 
-/// A waiter asks for `name`, is told, and takes the answer.
+/// Looks `name` up, delivers the answer, and takes it.
 fn resolve(
     names: &mut NameCache<u32>,
     name: &str,
@@ -96,19 +96,23 @@ fn resolve(
 }
 
 #[test]
-fn callers_for_one_name_share_one_question() {
+fn callers_of_one_name_share_one_lookup() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     assert_eq!(look_up(&mut names, "a", 1, now), ASK);
     assert_eq!(look_up(&mut names, "a", 2, now), CacheAnswer::Waiting);
-    assert_eq!(look_up(&mut names, "a", 2, now), CacheAnswer::Waiting, "woken for nothing");
+    assert_eq!(
+        look_up(&mut names, "a", 2, now),
+        CacheAnswer::Waiting,
+        "a spurious wake changes nothing"
+    );
     assert_eq!(answer(&mut names, "a", address(), None, now), [1, 2]);
     assert_eq!(look_up(&mut names, "a", 3, now), known(address()));
-    assert!(answer(&mut names, "a", other(), None, now).is_empty(), "an answer nobody waits for");
+    assert!(answer(&mut names, "a", other(), None, now).is_empty(), "an answer without waiters");
     assert_eq!(look_up(&mut names, "a", 3, now), known(address()));
 }
 
 #[test]
-fn answers_and_failures_are_kept_for_their_time() {
+fn answers_and_failures_are_cached_for_their_lifetime() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     let failure = Err(NameError::System("no such name".into()));
     resolve(&mut names, "a", &address(), None, now);
@@ -122,7 +126,7 @@ fn answers_and_failures_are_kept_for_their_time() {
 }
 
 #[test]
-fn what_the_source_says_has_a_floor_and_a_ceiling() {
+fn ttl_is_clamped_to_its_limits() {
     let none: LookupResult = Err(NameError::NoSuchName);
     for (answer, ttl, kept) in [
         (address(), Some(50), 50),
@@ -143,30 +147,34 @@ fn what_the_source_says_has_a_floor_and_a_ceiling() {
 }
 
 #[test]
-fn who_has_waited_gets_an_answer_that_is_not_kept() {
+fn waiters_get_an_answer_that_is_not_cached() {
     let limits = NameLimits { answer: Duration::ZERO, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     look_up(&mut names, "a", 1, now);
     look_up(&mut names, "a", 2, now);
     answer(&mut names, "a", address(), None, now);
     assert_eq!(look_up(&mut names, "a", 1, now), known(address()));
-    assert!(!names.leave("a", &2), "there is no question left");
+    assert!(!names.leave("a", &2), "no lookup is left");
     assert_eq!(look_up(&mut names, "a", 3, now), ASK);
 }
 
 #[test]
-fn answer_that_is_not_taken_is_not_kept_for_others() {
+fn expired_answer_is_kept_only_for_its_waiter() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     answer(&mut names, "a", address(), None, now);
     assert_eq!(look_up(&mut names, "a", 2, now + seconds(30)), ASK);
     assert_eq!(answer(&mut names, "a", other(), None, now + seconds(30)), [1, 2]);
-    assert_eq!(look_up(&mut names, "a", 1, now + seconds(60)), known(other()), "it was told");
+    assert_eq!(
+        look_up(&mut names, "a", 1, now + seconds(60)),
+        known(other()),
+        "the waiter was notified"
+    );
     assert_eq!(look_up(&mut names, "a", 1, now + seconds(60)), ASK);
 }
 
 #[test]
-fn part_of_an_answer_serves_at_once_and_its_waiters_are_told_of_the_rest() {
+fn partial_answer_is_served_at_once_and_waiters_are_told_of_the_rest() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     let Ok(list) = address() else { panic!("an address") };
@@ -183,19 +191,23 @@ fn part_of_an_answer_serves_at_once_and_its_waiters_are_told_of_the_rest() {
 }
 
 #[test]
-fn waiter_that_has_seen_a_part_is_told_only_of_the_rest() {
+fn waiter_that_took_a_partial_answer_is_told_only_of_the_rest() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     look_up(&mut names, "a", 2, now);
     let Ok(list) = address() else { panic!("an address") };
     names.answered_in_part("a", list, Some(seconds(9)), now);
-    assert_eq!(look_up(&mut names, "a", 1, now), known_in_part(address()), "before it was told");
+    assert_eq!(
+        look_up(&mut names, "a", 1, now),
+        known_in_part(address()),
+        "the partial answer is taken before the notification"
+    );
     assert_eq!(told(&mut names), [2]);
     assert_eq!(answer(&mut names, "a", other(), Some(seconds(9)), now), [1, 2]);
 }
 
 #[test]
-fn question_is_open_until_all_is_known() {
+fn answer_is_open_until_it_is_complete() {
     for (known, open) in [
         (CacheAnswer::Waiting, true),
         (known_in_part(address()), true),
@@ -223,48 +235,52 @@ fn waiters_are_listed_with_their_names() {
     assert_eq!(listed(&names), ["a 1", "a 2", "b 1"]);
     names.leave("a", &1);
     answer(&mut names, "b", address(), None, now);
-    assert_eq!(listed(&names), ["a 2", "b 1"], "who was told still has to take it");
+    assert_eq!(listed(&names), ["a 2", "b 1"], "a notified waiter has yet to take its answer");
     look_up(&mut names, "b", 1, now);
     assert_eq!(listed(&names), ["a 2"]);
 }
 
 #[test]
-fn rest_of_an_answer_reaches_its_waiters_however_short_it_is_kept() {
+fn rest_of_an_answer_reaches_its_waiters_even_with_ttl_zero() {
     let limits = NameLimits { ttl: (Duration::ZERO, seconds(100)), ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     look_up(&mut names, "a", 1, now);
     let Ok(list) = address() else { panic!("an address") };
     names.answered_in_part("a", list, Some(Duration::ZERO), now);
     assert_eq!(look_up(&mut names, "a", 1, now), known_in_part(address()));
-    assert_eq!(look_up(&mut names, "a", 1, now), CacheAnswer::Waiting, "it was taken");
+    assert_eq!(
+        look_up(&mut names, "a", 1, now),
+        CacheAnswer::Waiting,
+        "the partial answer was taken"
+    );
     answer(&mut names, "a", other(), Some(Duration::ZERO), now);
     assert_eq!(look_up(&mut names, "a", 1, now), known(other()));
     assert_eq!(look_up(&mut names, "a", 1, now), ASK);
 }
 
 #[test]
-fn expired_answer_serves_while_no_server_can_say_anything() {
+fn expired_answer_is_served_while_no_server_answers() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     let at = |n| now + seconds(n);
     assert_eq!(look_up(&mut names, "a", 1, at(50)), ASK);
     assert_eq!(names.expired_serves_at("a"), Some(at(51)));
     names.tell_expired("a", at(50));
-    assert_eq!(told(&mut names), [], "there is still time for an answer");
+    assert_eq!(told(&mut names), [], "a server may still answer");
     names.tell_expired("a", at(51));
     assert_eq!(told(&mut names), [1]);
     assert_eq!(look_up(&mut names, "a", 1, at(51)), known_in_part(address()));
     assert_eq!(answer(&mut names, "a", unanswered(), None, at(58)), [1]);
     assert_eq!(look_up(&mut names, "a", 1, at(58)), known(address()));
     assert_eq!(look_up(&mut names, "a", 3, at(67)), known(address()));
-    assert_eq!(look_up(&mut names, "a", 3, at(68)), ASK, "it is tried again");
+    assert_eq!(look_up(&mut names, "a", 3, at(68)), ASK, "the servers are queried again");
     let gone: LookupResult = Err(NameError::NoSuchName);
     answer(&mut names, "a", gone.clone(), None, at(68));
-    assert_eq!(look_up(&mut names, "a", 3, at(68)), known(gone), "a server could say");
+    assert_eq!(look_up(&mut names, "a", 3, at(68)), known(gone), "a server answered");
 }
 
 #[test]
-fn nothing_is_served_for_longer_than_it_may_be_stale() {
+fn expired_answer_is_not_served_beyond_stale_ttl() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     let late = now + seconds(1045);
@@ -283,13 +299,13 @@ fn nothing_is_served_for_longer_than_it_may_be_stale() {
     assert_eq!(
         look_up(&mut names, "a", 2, late),
         known_in_part(address()),
-        "while it is asked for"
+        "served stale during the lookup"
     );
     assert_eq!(look_up(&mut names, "a", 2, late + seconds(1)), CacheAnswer::Waiting);
 }
 
 #[test]
-fn questions_and_answers_have_bounds_of_their_own() {
+fn lookups_and_answers_have_separate_bounds() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     look_up(&mut names, "b", 1, now);
@@ -304,7 +320,7 @@ fn questions_and_answers_have_bounds_of_their_own() {
 }
 
 #[test]
-fn count_of_questions_is_right_when_a_full_table_is_cleared_for_another() {
+fn lookup_count_is_right_after_evictions_from_a_full_table() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     let failure = Err(NameError::NoSuchName);
     for n in 0..1000 {
@@ -319,7 +335,7 @@ fn count_of_questions_is_right_when_a_full_table_is_cleared_for_another() {
 }
 
 #[test]
-fn name_that_was_not_used_for_longest_makes_room() {
+fn least_recently_used_name_is_evicted() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     for name in ["a", "b", "c"] {
         resolve(&mut names, name, &address(), Some(50), now);
@@ -327,11 +343,11 @@ fn name_that_was_not_used_for_longest_makes_room() {
     assert_eq!(look_up(&mut names, "a", 1, now), known(address()));
     resolve(&mut names, "d", &address(), Some(50), now);
     assert_eq!(look_up(&mut names, "a", 1, now), known(address()));
-    assert_eq!(look_up(&mut names, "b", 1, now), ASK, "it made room for d");
+    assert_eq!(look_up(&mut names, "b", 1, now), ASK, "b was evicted for d");
 }
 
 #[test]
-fn name_in_a_large_table_that_was_used_is_kept_longer() {
+fn used_name_in_a_large_table_is_kept_longer() {
     let limits = NameLimits { names: 15, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     let name = |n: usize| format!("n{n}");
@@ -339,11 +355,15 @@ fn name_in_a_large_table_that_was_used_is_kept_longer() {
     assert_eq!(look_up(&mut names, &name(12), 1, now), known(address()));
     (15..29).for_each(|n| resolve(&mut names, &name(n), &address(), Some(50), now));
     assert_eq!(names.count().0, 15);
-    assert_eq!(look_up(&mut names, &name(12), 1, now), known(address()), "all others made room");
+    assert_eq!(
+        look_up(&mut names, &name(12), 1, now),
+        known(address()),
+        "all other names were evicted"
+    );
 }
 
 #[test]
-fn name_that_is_used_again_and_again_costs_only_its_look_up() {
+fn repeated_use_of_a_name_costs_only_its_lookup() {
     let limits = NameLimits { names: 100, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     let name = |n: usize| format!("n{n:02}");
@@ -360,44 +380,52 @@ fn name_that_is_used_again_and_again_costs_only_its_look_up() {
 }
 
 #[test]
-fn name_whose_answer_serves_no_more_makes_room_before_the_table_is_full() {
+fn name_beyond_stale_ttl_is_removed_before_the_table_is_full() {
     let limits = NameLimits { names: 100, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     resolve(&mut names, "b", &address(), Some(60), now);
     resolve(&mut names, "c", &address(), Some(50), now + seconds(1049));
-    assert_eq!(names.count().0, 3, "it may still serve where no question may be asked");
+    assert_eq!(names.count().0, 3, "a may still be served where no lookup may start");
     resolve(&mut names, "d", &address(), Some(50), now + seconds(1050));
-    assert_eq!(names.count().0, 3, "a has made room");
+    assert_eq!(names.count().0, 3, "a was removed");
     resolve(&mut names, "e", &address(), Some(50), now + seconds(1060));
-    assert_eq!(names.count().0, 3, "b has made room");
+    assert_eq!(names.count().0, 3, "b was removed");
 }
 
 #[test]
-fn one_client_leaves_places_to_others() {
+fn one_client_leaves_lookups_to_others() {
     let limits = NameLimits { max_in_flight: 4, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
     assert_eq!(names.look_up("a", 1, one, now), ASK);
     assert_eq!(names.look_up("b", 2, one, now), ASK);
-    assert_eq!(names.look_up("c", 3, one, now), OVERLOADED, "it holds as many as are free");
+    assert_eq!(
+        names.look_up("c", 3, one, now),
+        OVERLOADED,
+        "the client holds as many lookups as are free"
+    );
     assert_eq!(names.look_up("c", 4, other, now), ASK);
     assert_eq!(names.look_up("a", 5, other, now), CacheAnswer::Waiting);
     assert_eq!(names.look_up("d", 6, other, now), OVERLOADED);
-    assert_eq!(names.look_up("d", 7, None, now), ASK, "no client in particular");
+    assert_eq!(names.look_up("d", 7, None, now), ASK, "a lookup without a client");
     answer(&mut names, "a", address(), None, now);
-    assert_eq!(names.look_up("e", 8, one, now), OVERLOADED, "it has one, and one is free");
+    assert_eq!(
+        names.look_up("e", 8, one, now),
+        OVERLOADED,
+        "the client holds one lookup, and one is free"
+    );
     answer(&mut names, "d", address(), None, now);
     assert_eq!(names.look_up("e", 8, one, now), ASK);
     names.check();
 }
 
 #[test]
-fn expired_answer_serves_a_client_that_may_not_ask() {
+fn expired_answer_is_served_to_a_client_that_may_not_start_a_lookup() {
     let limits = NameLimits { max_in_flight: 1, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     resolve(&mut names, "a", &address(), Some(50), now);
-    resolve(&mut names, "b", &address(), None, now); // of the system's resolver
+    resolve(&mut names, "b", &address(), None, now); // without a TTL, as from the system's resolver
     assert_eq!(look_up(&mut names, "c", 9, now + seconds(50)), ASK);
     for name in ["a", "b"] {
         assert_eq!(look_up(&mut names, name, 1, now + seconds(50)), known(address()));
@@ -407,12 +435,12 @@ fn expired_answer_serves_a_client_that_may_not_ask() {
 }
 
 #[test]
-fn question_without_waiters_can_be_taken_back() {
+fn lookup_without_waiters_can_be_cancelled() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "a", 1, now);
     look_up(&mut names, "a", 2, now);
     assert!(!names.leave("a", &1));
-    assert!(!names.leave("a", &1), "it has left");
+    assert!(!names.leave("a", &1), "waiter 1 has left already");
     assert!(names.leave("a", &2));
     names.forget("a");
     assert_eq!(names.count(), (0, 0));
@@ -421,24 +449,28 @@ fn question_without_waiters_can_be_taken_back() {
 }
 
 #[test]
-fn question_without_waiters_goes_on_until_its_place_is_wanted() {
+fn lookup_without_waiters_continues_until_its_slot_is_needed() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     let client = Some(IpAddr::from([192, 0, 2, 1]));
     assert_eq!(names.look_up("a", 1, client, now), ASK);
     assert!(names.leave("a", &1));
-    assert_eq!(names.look_up("b", 1, client, now), ASK, "the other counts for no client");
+    assert_eq!(
+        names.look_up("b", 1, client, now),
+        ASK,
+        "the abandoned lookup is charged to no client"
+    );
     assert!(names.leave("b", &1));
     assert_eq!(names.look_up("b", 2, client, now), CacheAnswer::Waiting);
     assert_eq!(look_up(&mut names, "c", 3, now), CacheAnswer::Ask(Some("a".into())));
     assert_eq!(names.count(), (2, 2));
-    assert!(answer(&mut names, "a", address(), None, now).is_empty(), "it was taken back");
+    assert!(answer(&mut names, "a", address(), None, now).is_empty(), "the lookup was cancelled");
     assert!(names.leave("c", &3));
     assert_eq!(answer(&mut names, "c", address(), None, now), []);
-    assert_eq!(look_up(&mut names, "c", 3, now), known(address()), "it was worth the while");
+    assert_eq!(look_up(&mut names, "c", 3, now), known(address()), "the answer was cached");
 }
 
 #[test]
-fn question_without_waiters_needs_a_place_to_be_waited_for() {
+fn lookup_without_waiters_is_joined_only_with_a_free_slot() {
     let limits = NameLimits { max_in_flight: 2, ..LIMITS };
     let (mut names, now) = (NameCache::new(limits), start());
     let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
@@ -447,12 +479,16 @@ fn question_without_waiters_needs_a_place_to_be_waited_for() {
     assert_eq!(names.look_up("b", 1, one, now), ASK);
     assert_eq!(names.look_up("a", 2, one, now), OVERLOADED);
     assert_eq!(names.look_up("a", 3, other, now), CacheAnswer::Waiting);
-    assert_eq!(names.look_up("a", 2, one, now), CacheAnswer::Waiting, "the place is of another");
+    assert_eq!(
+        names.look_up("a", 2, one, now),
+        CacheAnswer::Waiting,
+        "the slot is charged to the other client"
+    );
     names.check();
 }
 
 #[test]
-fn lost_question_is_asked_again() {
+fn lost_lookup_is_started_again() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     look_up(&mut names, "b", 1, now);
     assert_eq!(look_up(&mut names, "b", 2, now + LOST), ASK);
@@ -470,7 +506,11 @@ fn waiters_are_told_in_slices() {
     let mut told = names.told(4);
     assert_eq!(told, [0, 1, 2, 3]);
     assert!(names.has_to_tell());
-    assert_eq!(look_up(&mut names, "a", 5, now), known(address()), "before it was told");
+    assert_eq!(
+        look_up(&mut names, "a", 5, now),
+        known(address()),
+        "the answer is taken before the notification"
+    );
     names.leave("a", &3);
     while names.has_to_tell() {
         names.check();
@@ -480,7 +520,7 @@ fn waiters_are_told_in_slices() {
 }
 
 #[test]
-fn other_servers_answer_for_themselves() {
+fn clear_discards_answers_of_the_previous_servers() {
     let (mut names, now) = (NameCache::new(LIMITS), start());
     resolve(&mut names, "a", &address(), Some(50), now);
     look_up(&mut names, "b", 7, now);
@@ -488,10 +528,14 @@ fn other_servers_answer_for_themselves() {
     names.clear();
     assert_eq!(names.lifetime("a", now), None);
     assert_eq!(look_up(&mut names, "a", 1, now), ASK);
-    assert_eq!(look_up(&mut names, "b", 7, now), known(address()), "who was told takes it");
+    assert_eq!(
+        look_up(&mut names, "b", 7, now),
+        known(address()),
+        "a notified waiter takes the old answer"
+    );
     look_up(&mut names, "c", 3, now);
     names.clear();
     assert_eq!(answer(&mut names, "c", address(), None, now), [3]);
     assert_eq!(look_up(&mut names, "c", 3, now), known(address()));
-    assert_eq!(look_up(&mut names, "c", 3, now), ASK, "the others are asked next");
+    assert_eq!(look_up(&mut names, "c", 3, now), ASK, "the new servers are queried next");
 }

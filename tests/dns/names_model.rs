@@ -1,4 +1,4 @@
-//! The table of names against a model that keeps no books: it looks at everything each time.
+//! The name cache compared with a naive model that keeps no indexes and scans everything each time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use tidegate::reactor::{Clock, VirtualClock};
 
 use crate::names::{LIMITS, LOST};
 
-/// Something that happens to the table. Names, waiters and clients are small numbers.
+/// An operation on the cache. Names, waiters and clients are small numbers.
 #[derive(Clone, Debug)]
 enum Deed {
     LookUp { name: u8, waiter: u8, client: Option<u8> },
@@ -51,19 +51,19 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     vec(deed, 0..120)
 }
 
-/// All that ever became known of a name, and those who wait for it.
+/// The model's entry of a name: its answer, its lookup, and its waiters.
 #[derive(Clone, Debug, Default)]
 struct Entry {
     kept: Option<Kept>,
-    /// Time since which a question is open.
+    /// Start of the lookup in flight.
     asked: Option<Instant>,
-    /// Number of changes of the servers before the question.
+    /// Generation of the servers when the lookup started.
     asked_in: usize,
-    /// Client that the question counts for, while it is waited for.
+    /// Client that the lookup is charged to, while it has waiters.
     holder: Option<Option<u8>>,
-    /// The number of the deed in which the last waiter has left.
+    /// Number of the operation in which the last waiter left.
     left: usize,
-    /// Waiters, and which of them have an answer to take.
+    /// Waiters; true if an answer is ready to be taken.
     waiters: BTreeMap<u8, bool>,
 }
 
@@ -73,7 +73,7 @@ struct Kept {
     since: Instant,
     ttl: Option<Duration>,
     recheck: Option<Instant>,
-    /// Number of changes of the servers before the question.
+    /// Generation of the servers when the lookup started.
     generation: usize,
 }
 
@@ -119,7 +119,7 @@ impl Model {
         self.entries.values().filter(held).count()
     }
 
-    /// Returns true if `client` may have another question, by the rule.
+    /// Returns true if `client` may start another lookup.
     fn may_ask(&self, client: Option<u8>) -> bool {
         let taken = self.entries.values().filter(|entry| entry.holder.is_some()).count();
         let held = if client.is_some() { self.held(client) } else { 0 };
@@ -181,7 +181,7 @@ impl Model {
         }
     }
 
-    /// Takes back the question that was left first.
+    /// Cancels the lookup that was abandoned first.
     fn displace(&mut self) -> Option<Arc<str>> {
         let left = |(_, entry): &(&u8, &mut Entry)| entry.asked.is_some() && entry.holder.is_none();
         let entries = self.entries.iter_mut().filter(left);
@@ -239,7 +239,7 @@ impl Model {
         }
     }
 
-    /// Waiters that have an answer to take.
+    /// Returns the waiters with an answer to take.
     fn told(&self) -> BTreeSet<u8> {
         let waiters = self.entries.values().flat_map(|entry| &entry.waiters);
         waiters.filter(|(_, told)| **told).map(|(waiter, _)| *waiter).collect()
@@ -254,7 +254,7 @@ fn client_address(client: Option<u8>) -> Option<IpAddr> {
     client.map(|client| IpAddr::from([192, 0, 2, client]))
 }
 
-/// An answer of its own for each number.
+/// Returns an answer that is distinct for each number.
 fn answer(kind: u8, number: usize) -> LookupResult {
     match kind {
         0 => Err(NameError::NoSuchName),
@@ -267,7 +267,7 @@ const fn seconds(n: u8) -> Duration {
     Duration::from_secs(n as u64)
 }
 
-/// Does all deeds to a table and to the model, and compares what comes of each.
+/// Applies all operations to a cache and to the model, and compares the results of each.
 fn compare(deeds: Vec<Deed>, limits: NameLimits) {
     let mut names: NameCache<u8> = NameCache::new(limits);
     let mut model = Model { limits, entries: BTreeMap::new(), deeds: 0, generation: 0 };
@@ -316,17 +316,17 @@ fn compare(deeds: Vec<Deed>, limits: NameLimits) {
     }
     woken.extend(names.told(10_000));
     assert!(!names.has_to_tell());
-    assert!(model.told().is_subset(&woken), "waiters that have an answer to take were told");
+    assert!(model.told().is_subset(&woken), "a waiter with an answer to take was not notified");
 }
 
 proptest! {
     #[test]
-    fn table_does_what_a_model_without_books_does(deeds in deeds(), asked in 1usize..6) {
+    fn name_cache_matches_a_naive_model(deeds in deeds(), asked in 1usize..6) {
         compare(deeds, NameLimits { max_in_flight: asked, names: 1000, ..LIMITS });
     }
 
     #[test]
-    fn small_table_keeps_its_bounds(deeds in deeds(), asked in 1usize..6, most in 1usize..4) {
+    fn small_name_cache_keeps_its_bounds(deeds in deeds(), asked in 1usize..6, most in 1usize..4) {
         let limits = NameLimits { max_in_flight: asked, names: most, ..LIMITS };
         let mut names: NameCache<u8> = NameCache::new(limits);
         let mut now = VirtualClock::default().now().mono;

@@ -1,4 +1,4 @@
-//! The whole proxy, its name server, and others, on a simulated network.
+//! The whole proxy, a name server, origins and clients on a simulated network.
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
@@ -20,16 +20,16 @@ const NOW: Option<Duration> = Some(Duration::ZERO);
 pub(crate) const PROXY: &str = "203.0.113.1:3128";
 pub(crate) const OUTSIDE: &str = "93.184.216.34:80";
 pub(crate) const INSIDE: &str = "10.0.0.1:80";
-/// An origin of IPv6.
+/// The address of the IPv6 origin.
 pub(crate) const SIX: &str = "[2606:2800:220:1::1]:80";
 const NAMES: &str = "203.0.113.53:53";
-/// Addresses of clients. The origins are where the first is.
+/// Addresses of clients; the origins share the first.
 const CLIENTS: [&str; 2] = ["203.0.113.9", "203.0.113.77"];
 
 #[derive(Debug)]
-struct Nobody;
+struct NoVerifier;
 
-impl PasswordVerifier for Nobody {
+impl PasswordVerifier for NoVerifier {
     fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
         false
     }
@@ -40,7 +40,7 @@ impl Driven for Peer {
     const KIND: u8 = 0;
 }
 
-/// Clients, and origins that answer everything alike and count.
+/// Clients, and origins that count connections and send the same response to every request.
 pub(crate) struct Peers {
     token: Token,
     listeners: Vec<SocketId>,
@@ -89,7 +89,7 @@ pub(crate) struct Scene {
     pub(crate) names: Server,
 }
 
-/// A client that has asked for something: its place, and its number there.
+/// A client with a request: its place, and its number there.
 #[derive(Clone, Copy)]
 pub(crate) struct Client(usize, usize);
 
@@ -102,12 +102,12 @@ impl Scene {
         Self::with(|_| {})
     }
 
-    /// A proxy with other settings.
+    /// Creates a proxy with changed settings.
     pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
         Self::seeded(0, change)
     }
 
-    /// A proxy whose objects are driven in an order that follows from `seed`.
+    /// Creates a proxy whose objects are driven in an order that depends on `seed`.
     pub(crate) fn seeded(seed: u64, change: impl FnOnce(&mut Settings)) -> Self {
         let network = Network::new(seed);
         let shuffled = Faults { shuffle: true, ..Faults::NONE };
@@ -125,7 +125,7 @@ impl Scene {
             resolver: None,
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(Vec::new()),
-            verifier: Box::new(Nobody),
+            verifier: Box::new(NoVerifier),
             log: Box::new(NoLog),
             secret: [1, 2],
         };
@@ -149,18 +149,19 @@ impl Scene {
         Self { network, proxy, worker, outside, names }
     }
 
-    /// Numbers of connections that the origins have accepted: outside, inside, and of IPv6.
+    /// Returns the numbers of connections that the origins have accepted: outside, inside, and
+    /// IPv6.
     pub(crate) fn accepted(&self) -> [usize; 3] {
         self.outside[0].1.accepted
     }
 
-    /// Ends the listener of the origin of IPv6.
+    /// Closes the listener of the IPv6 origin.
     pub(crate) fn close_six(&mut self) {
         let (reactor, peers) = &mut self.outside[0];
         reactor.close(peers.listeners[2]);
     }
 
-    /// Turns all but the proxy. Returns true if anything has happened.
+    /// Turns all reactors but the proxy's. Returns true if any event occurred.
     fn turn_others(&mut self) -> bool {
         let mut busy = self.names.turn();
         for (reactor, peers) in &mut self.outside {
@@ -182,16 +183,16 @@ impl Scene {
                 }
             }
         }
-        panic!("it never ends");
+        panic!("the network never becomes idle");
     }
 
-    /// The next time at which something happens by itself.
+    /// Returns the time of the next timer or arrival.
     fn next(&self) -> Option<Instant> {
         let own = [self.proxy.next_deadline(), self.names.reactor.next_deadline()];
         own.into_iter().flatten().chain(self.network.next_arrival()).min()
     }
 
-    /// Lets time pass.
+    /// Advances the clock by `time`, with turns for all.
     pub(crate) fn run(&mut self, time: Duration) {
         let end = self.network.clock().now().mono + time;
         loop {
@@ -205,7 +206,7 @@ impl Scene {
         self.settle();
     }
 
-    /// Lets time pass in which the proxy gets no turn.
+    /// Advances the clock by `time` without a turn of the proxy.
     pub(crate) fn stall(&mut self, time: Duration) {
         let end = self.network.clock().now().mono + time;
         loop {
@@ -219,13 +220,13 @@ impl Scene {
         self.network.clock().advance_to(end);
     }
 
-    /// Returns the answer to a client that asks for something of `host`.
+    /// Returns the response to a request for `host` by a client of the first place.
     pub(crate) fn get(&mut self, host: &str) -> String {
         let client = self.ask(host, 0);
         self.heard(client)
     }
 
-    /// A client at one of the two places asks for something of `host`.
+    /// Sends a request for `host` from a client at one of the two places.
     pub(crate) fn ask(&mut self, host: &str, place: usize) -> Client {
         let (reactor, peers) = &mut self.outside[place];
         let client = reactor.connect(address(PROXY), peers.token).unwrap();
@@ -238,25 +239,25 @@ impl Scene {
         Client(place, number)
     }
 
-    /// Returns the answer that the client has received so far.
+    /// Returns the response bytes that the client has received so far.
     pub(crate) fn heard(&mut self, client: Client) -> String {
         self.settle();
         String::from_utf8(self.outside[client.0].1.clients[client.1].1.clone()).unwrap()
     }
 
-    /// Waits for the answer to the client, and returns it.
+    /// Waits for the response to the client, and returns it.
     pub(crate) fn wait_for_answer(&mut self, client: Client) -> String {
         loop {
             let heard = self.heard(client);
             if !heard.is_empty() {
                 return heard;
             }
-            let next = self.next().expect("it waits for something");
+            let next = self.next().expect("no timer is set");
             self.network.clock().advance_to(next);
         }
     }
 
-    /// The client goes away.
+    /// Resets the client's connection.
     pub(crate) fn close(&mut self, client: Client) {
         let (reactor, peers) = &mut self.outside[client.0];
         reactor.reset(peers.clients[client.1].0);

@@ -1,4 +1,5 @@
-//! A name server that changes its answer between the check and the dial, and the whole proxy.
+//! DNS rebinding: a name server that changes its answer between the check and the dial, tested with
+//! the whole proxy.
 
 use std::time::Duration;
 
@@ -6,24 +7,24 @@ use crate::proxy::Scene;
 use crate::server::Manner;
 
 #[test]
-fn the_address_that_was_judged_is_dialled_and_the_next_one_is_judged_again() {
+fn checked_address_is_dialled_and_a_new_one_is_checked_again() {
     let mut scene = Scene::new();
     scene.names.add("moves.test 0 A 93.184.216.34");
     scene.names.zone.then.insert("moves.test".into(), vec!["moves.test 0 A 10.0.0.1".into()]);
     let first = scene.get("moves.test");
     assert!(first.starts_with("HTTP/1.1 200"), "{first}");
     assert_eq!(scene.accepted()[..2], [1, 0]);
-    assert_eq!(scene.asked(), 2, "one question of each kind; none between check and dial");
-    scene.network.advance(Duration::from_secs(1)); // as long as addresses are kept at least
+    assert_eq!(scene.asked(), 2, "one query of each type; none between check and dial");
+    scene.network.advance(Duration::from_secs(1)); // the minimum lifetime of cached addresses
     let second = scene.get("moves.test");
     assert!(second.starts_with("HTTP/1.1 403"), "{second}");
     assert!(second.contains("moves.test resolves to 10.0.0.1"), "{second}");
-    assert_eq!(scene.accepted()[..2], [1, 0], "what is denied is never dialled");
+    assert_eq!(scene.accepted()[..2], [1, 0], "the denied address is never dialled");
     assert_eq!(scene.asked(), 4);
 }
 
 #[test]
-fn of_several_addresses_only_those_are_dialled_that_may_be() {
+fn only_allowed_addresses_of_a_name_are_dialled() {
     let mut scene = Scene::new();
     scene.names.add("both.test 60 A 10.0.0.1");
     scene.names.add("both.test 60 A 93.184.216.34");
@@ -37,7 +38,7 @@ fn of_several_addresses_only_those_are_dialled_that_may_be() {
 }
 
 #[test]
-fn what_became_of_a_name_is_said() {
+fn error_response_reports_the_failed_lookup() {
     let mut scene = Scene::new();
     let gone = scene.get("gone.test");
     assert!(gone.starts_with("HTTP/1.1 502") && gone.contains("no such name"), "{gone}");
@@ -47,7 +48,7 @@ fn what_became_of_a_name_is_said() {
     assert!(failed.contains("203.0.113.53:53 says SERVFAIL (1 server, 2 attempts)"), "{failed}");
     scene.names.zone.manner = Manner::Silent;
     let client = scene.ask("silent.test", 0);
-    assert_eq!(scene.heard(client), "", "it is being asked for");
+    assert_eq!(scene.heard(client), "", "the lookup is in flight");
     let silent = scene.wait_for_answer(client);
     assert!(silent.starts_with("HTTP/1.1 504") && silent.contains("error=dns_timeout"), "{silent}");
     let text = "not resolved in time: no answer from 203.0.113.53:53 (1 server, 4 attempts)";
@@ -55,5 +56,5 @@ fn what_became_of_a_name_is_said() {
     let asked = scene.asked();
     let wrong = scene.get("a~b.test");
     assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
-    assert_eq!(scene.asked(), asked, "what is no name is not asked for");
+    assert_eq!(scene.asked(), asked, "an invalid name is not queried");
 }

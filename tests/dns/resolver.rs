@@ -1,4 +1,4 @@
-//! The whole resolver on a simulated network: loss, delay, other orders, and forged answers.
+//! The whole resolver on a simulated network: loss, delay, reordering, and forged responses.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use crate::server::Manner;
 use crate::write::{A, Written};
 
 #[test]
-fn a_name_is_asked_for_once_and_kept_for_its_time() {
+fn name_is_queried_once_and_cached_for_its_ttl() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     let (one, other) = (scene.ask("a.test"), scene.ask("A.Test"));
     scene.run(Duration::from_secs(1));
     assert_eq!(scene.shown(one), "2001:db8::1 198.51.100.1");
     assert_eq!(scene.shown(one), scene.shown(other));
-    assert_eq!(scene.heard(), 2, "one question for each kind");
+    assert_eq!(scene.heard(), 2, "one query for each type");
     let ports: Vec<u16> = scene.servers[0].zone.heard.iter().map(|heard| heard.3.port()).collect();
-    assert_ne!(ports[0], ports[1], "a socket for each");
+    assert_ne!(ports[0], ports[1], "a socket for each query");
     assert_eq!(scene.reactor.open_sockets(), 0);
     let now = scene.network.clock().now().mono;
     assert_eq!(scene.program.resolver.lifetime("a.test", now), Some(Duration::from_secs(49)));
@@ -32,7 +32,7 @@ fn a_name_is_asked_for_once_and_kept_for_its_time() {
 }
 
 #[test]
-fn what_the_machine_knows_itself_is_not_asked_for() {
+fn local_and_special_names_are_not_queried() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     assert_eq!(scene.resolve("printer.test"), "192.0.2.7");
     assert_eq!(scene.resolve("Printer.Test."), "192.0.2.7");
@@ -47,7 +47,7 @@ fn what_the_machine_knows_itself_is_not_asked_for() {
 }
 
 #[test]
-fn that_there_is_no_such_name_is_kept_too() {
+fn nonexistent_name_is_cached() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     assert_eq!(scene.resolve("gone.test"), "no such name");
     assert_eq!(scene.resolve("alias.test"), "198.51.100.4");
@@ -61,7 +61,7 @@ fn that_there_is_no_such_name_is_kept_too() {
 }
 
 #[test]
-fn names_are_searched_and_a_trailing_dot_says_that_they_are_whole() {
+fn trailing_dot_disables_the_search_domains() {
     let mut scene = Scene::with(0, 1, &Faults::NONE, "", "search test");
     assert_eq!(scene.resolve("four"), "198.51.100.4");
     assert_eq!(scene.resolve("four."), "no such name");
@@ -71,7 +71,7 @@ fn names_are_searched_and_a_trailing_dot_says_that_they_are_whole() {
 }
 
 #[test]
-fn an_answer_cut_short_is_taken_over_tcp() {
+fn truncated_response_is_fetched_over_tcp() {
     for seed in 0..20 {
         let faults = Faults { lost: 0, ..if seed == 0 { Faults::NONE } else { Faults::SOME } };
         let mut scene = Scene::new(seed, 1, &faults);
@@ -80,28 +80,28 @@ fn an_answer_cut_short_is_taken_over_tcp() {
         assert!("2001:db8::1 198.51.100.1".contains(&shown), "seed {seed}: {shown}");
         scene.expect_closed();
         assert_eq!(scene.resolve("a.test"), "2001:db8::1 198.51.100.1", "seed {seed}");
-        assert!(scene.servers[0].zone.heard.iter().any(|heard| heard.2), "over TCP");
+        assert!(scene.servers[0].zone.heard.iter().any(|heard| heard.2), "no query came over TCP");
         scene.expect_closed();
     }
 }
 
 #[test]
-fn an_answer_cut_short_without_tcp_is_a_failure_that_names_the_server() {
+fn truncated_response_without_tcp_fails_and_names_the_server() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     scene.servers[0].zone.manner = Manner::Cut;
     scene.servers[0].refuse_connections();
-    let text = "192.0.2.1:53 cuts its answer short, and over TCP: connection refused \
+    let text = "192.0.2.1:53 truncates its answer, and over TCP: connection refused \
                 (1 server, 2 attempts)";
     assert_eq!(scene.resolve("a.test"), text);
     scene.expect_closed();
 }
 
 #[test]
-fn a_server_that_is_down_is_followed_by_the_next_at_once() {
+fn server_that_is_down_is_followed_by_the_next_at_once() {
     let mut scene = Scene::new(0, 2, &Faults::NONE);
     scene.servers[0].end();
     assert_eq!(scene.resolve("a.test"), "2001:db8::1 198.51.100.1");
-    assert_eq!(scene.took(), Duration::ZERO, "the first says that nobody is there");
+    assert_eq!(scene.took(), Duration::ZERO, "the first server is reported unreachable");
     let mut scene = Scene::new(0, 2, &Faults::NONE);
     scene.servers[0].zone.manner = Manner::Code(2);
     assert_eq!(scene.resolve("a.test"), "2001:db8::1 198.51.100.1");
@@ -109,17 +109,21 @@ fn a_server_that_is_down_is_followed_by_the_next_at_once() {
 }
 
 #[test]
-fn a_server_that_is_silent_costs_its_time_once() {
+fn silent_server_delays_only_the_first_lookup() {
     let mut scene = Scene::new(0, 2, &Faults::NONE);
     scene.servers[0].zone.manner = Manner::Silent;
     assert_eq!(scene.resolve("a.test"), "2001:db8::1 198.51.100.1");
     assert_eq!(scene.took(), Duration::from_secs(2));
     assert_eq!(scene.resolve("four.test"), "198.51.100.4");
-    assert_eq!(scene.took(), Duration::from_secs(2), "the other is asked first for a while");
+    assert_eq!(
+        scene.took(),
+        Duration::from_secs(2),
+        "the silent server is queried last for a while"
+    );
 }
 
 #[test]
-fn every_question_ends_and_the_error_says_who_was_silent() {
+fn lookup_ends_and_its_error_names_the_silent_server() {
     let mut scene = Scene::new(0, 2, &Faults::NONE);
     scene.servers.iter_mut().for_each(|server| server.zone.manner = Manner::Silent);
     let text = "no answer from 192.0.2.2:53 (2 servers, 4 attempts)";
@@ -129,7 +133,7 @@ fn every_question_ends_and_the_error_says_who_was_silent() {
 }
 
 #[test]
-fn what_has_expired_serves_while_the_servers_are_down() {
+fn expired_answer_is_served_while_the_servers_are_down() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     scene.resolve("a.test");
     scene.servers[0].zone.manner = Manner::Silent;
@@ -137,22 +141,22 @@ fn what_has_expired_serves_while_the_servers_are_down() {
     let asked = scene.network.clock().now().mono;
     let guest = scene.ask("a.test");
     scene.run(Duration::from_millis(1799));
-    assert_eq!(scene.answer(guest), None, "an answer may still come");
+    assert_eq!(scene.answer(guest), None, "a server may still answer");
     scene.run(Duration::from_millis(200));
     assert_eq!(scene.shown(guest), "2001:db8::1 198.51.100.1");
     assert!(scene.network.clock().now().mono - asked < Duration::from_secs(2));
     scene.expect_closed();
     let heard = scene.heard();
     assert_eq!(scene.resolve("a.test"), "2001:db8::1 198.51.100.1");
-    assert_eq!(scene.heard(), heard, "not asked again at once");
+    assert_eq!(scene.heard(), heard, "the servers are not queried again at once");
     scene.servers[0].zone.manner = Manner::Right;
     scene.servers[0].zone.names.clear();
     scene.wait(30);
-    assert_eq!(scene.resolve("a.test"), "no such name", "now somebody could say");
+    assert_eq!(scene.resolve("a.test"), "no such name", "a server answered");
 }
 
 #[test]
-fn nothing_serves_for_ever() {
+fn expired_answer_is_not_served_forever() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     scene.resolve("a.test");
     scene.servers[0].zone.manner = Manner::Silent;
@@ -161,7 +165,7 @@ fn nothing_serves_for_ever() {
 }
 
 #[test]
-fn who_leaves_leaves_nothing_behind() {
+fn caller_that_leaves_leaks_no_socket() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     scene.servers[0].zone.manner = Manner::Silent;
     let guest = scene.ask("a.test");
@@ -177,7 +181,7 @@ fn who_leaves_leaves_nothing_behind() {
 }
 
 #[test]
-fn questions_and_sockets_have_a_bound() {
+fn lookups_and_sockets_are_bounded() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     scene.servers[0].zone.manner = Manner::Silent;
     let guests: Vec<Token> = (0..300).map(|n| scene.ask(&format!("n{n}.test"))).collect();
@@ -186,11 +190,11 @@ fn questions_and_sockets_have_a_bound() {
     assert_eq!(scene.reactor.open_sockets(), 512);
     assert_eq!(scene.shown(guests[299]), "too many names are being looked up");
     scene.expect_closed();
-    assert!(guests.iter().all(|&guest| scene.answer(guest).is_some()), "everybody is told");
+    assert!(guests.iter().all(|&guest| scene.answer(guest).is_some()), "all callers get an answer");
 }
 
 #[test]
-fn want_of_descriptors_delays_and_nothing_is_lost() {
+fn lack_of_descriptors_delays_lookups_but_loses_none() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     let few = Faults { sockets: 2, ..Faults::NONE };
     scene.reactor = scene.network.reactor(HERE, few);
@@ -202,7 +206,7 @@ fn want_of_descriptors_delays_and_nothing_is_lost() {
 }
 
 #[test]
-fn other_sources_hold_at_once_and_what_others_said_is_forgotten() {
+fn new_sources_apply_at_once_and_old_answers_are_forgotten() {
     let mut scene = Scene::new(0, 2, &Faults::NONE);
     assert_eq!(scene.resolve("four.test"), "198.51.100.4");
     scene.servers[1]
@@ -222,11 +226,11 @@ fn other_sources_hold_at_once_and_what_others_said_is_forgotten() {
     let heard = scene.heard();
     scene.program.resolver.reconfigure(&mut scene.reactor, sources, limits);
     assert_eq!(scene.resolve("four.test"), "198.51.100.5");
-    assert_eq!(scene.heard(), heard, "the same sources change nothing");
+    assert_eq!(scene.heard(), heard, "equal sources change nothing");
 }
 
-/// An attacker who is not on the way: knows the name, the server and the range of ports, and sends
-/// answers that claim to be from there.
+/// Sends forged responses as an off-path attacker, who knows the name, the server and the range of
+/// ports.
 fn forge(scene: &Scene, rng: &mut Rng, name: &str) {
     let from = if rng.percent(90) { server_address(1) } else { server_address(66) };
     for _ in 0..200 {
@@ -238,7 +242,8 @@ fn forge(scene: &Scene, rng: &mut Rng, name: &str) {
     }
 }
 
-/// Forged answers that reach the very socket of the query, with every id: all but the spelling.
+/// Sends forged responses to the very socket of the query, with any id: only the spelling of the
+/// name is wrong.
 fn forge_nearly_right(scene: &Scene, rng: &mut Rng) {
     let heard = scene.servers.iter().flat_map(|server| server.zone.heard.last());
     for (name, kind, tcp, from) in heard {
@@ -254,7 +259,7 @@ fn forge_nearly_right(scene: &Scene, rng: &mut Rng) {
 }
 
 #[test]
-fn on_any_day_every_name_gets_its_own_addresses_or_an_error_and_nothing_is_left() {
+fn under_faults_every_lookup_yields_its_addresses_or_an_error_and_leaks_nothing() {
     let seeds = std::env::var("TIDEGATE_SEEDS").map_or(300, |seeds| seeds.parse().unwrap());
     let (mut right, mut failed) = (0, 0);
     explore(0..seeds, |seed| {
@@ -296,7 +301,7 @@ fn on_any_day_every_name_gets_its_own_addresses_or_an_error_and_nothing_is_left(
             let error = shown.contains("no answer")
                 || shown.contains("SERVFAIL")
                 || shown.contains("TCP")
-                || shown.contains("cannot be asked");
+                || shown.contains("cannot be queried");
             assert!(partly || shown == wanted || error, "{wanted}: {shown}");
             *(if error { &mut failed } else { &mut right }) += 1;
         }

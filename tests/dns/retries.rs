@@ -1,4 +1,4 @@
-//! A look-up at servers that are not quite right: queries without EDNS, over TCP, and in plain case.
+//! Retries at servers with quirks: queries without EDNS, over TCP, and in lower case.
 
 use std::io;
 
@@ -10,12 +10,12 @@ use tidegate::reactor::{Clock, VirtualClock};
 use crate::lookup::{Scene, TIMES, nothing, one_server, server, two_servers};
 use crate::write::{A, AAAA, FORMERR, NOTIMP, SERVFAIL, Written};
 
-/// True if a query carries an OPT record.
+/// Returns true if a query carries an OPT record.
 fn has_edns(query: &Query) -> bool {
     query.message[10..12] == [0, 1]
 }
 
-/// Notices of EDNS and of case.
+/// Returns the observations about EDNS and case.
 fn learned(scene: &mut Scene) -> Vec<ServerObservation> {
     let notices = scene.lookup.noticed().map(|(_, notice)| notice);
     notices
@@ -24,7 +24,7 @@ fn learned(scene: &mut Scene) -> Vec<ServerObservation> {
 }
 
 #[test]
-fn server_that_answers_edns_by_an_error_is_asked_without() {
+fn server_that_rejects_edns_is_retried_without_it() {
     for code in [FORMERR, NOTIMP, SERVFAIL] {
         let mut scene = Scene::new("a.test", &one_server());
         scene.answer(AAAA, nothing);
@@ -32,7 +32,7 @@ fn server_that_answers_edns_by_an_error_is_asked_without() {
         assert!(has_edns(scene.query(A)));
         assert_eq!(scene.answer(A, |w| w.code(code)), 1);
         assert!(!has_edns(scene.query(A)));
-        assert_eq!(learned(&mut scene), [], "it may be an error of another kind, or forged");
+        assert_eq!(learned(&mut scene), [], "the error may have another cause, or be forged");
         scene.answer(A, |w| w.answers(&["a.test 60 A 192.0.2.9"]));
         assert_eq!(learned(&mut scene), [ServerObservation::NoEdns]);
         scene.expect_done(&["192.0.2.9"], Some(60));
@@ -40,31 +40,31 @@ fn server_that_answers_edns_by_an_error_is_asked_without() {
 }
 
 #[test]
-fn error_to_a_query_without_edns_is_one() {
+fn error_without_edns_is_final() {
     for (code, name) in [(FORMERR, "FORMERR"), (NOTIMP, "NOTIMP"), (SERVFAIL, "SERVFAIL")] {
         let mut scene = Scene::new("a.test", &one_server());
         scene.answer(AAAA, nothing);
         assert_eq!(scene.answer(A, |w| w.code(code)), 1);
         assert_eq!(scene.answer(A, |w| w.code(code)), 0);
-        assert_eq!(learned(&mut scene), [ServerObservation::Edns], "that of the other question");
+        assert_eq!(learned(&mut scene), [ServerObservation::Edns], "observed by the other query");
         let text = format!("192.0.2.1:53 says {name} (1 server, 2 attempts)");
         scene.expect_error(&text, None);
     }
 }
 
 #[test]
-fn bare_format_error_is_heard() {
+fn format_error_without_a_question_is_accepted() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, nothing);
     let (place, id) = (scene.place_of(A), scene.query(A).message[..2].to_vec());
     let bare = [&id, &b"\x81\x01\0\0\0\0\0\0\0\0"[..]].concat();
     scene.lookup.received(place, server(1), &bare);
-    assert_eq!(scene.step(), 1, "one that does not repeat the question");
+    assert_eq!(scene.step(), 1, "accepted though it does not repeat the question");
     assert!(!has_edns(scene.query(A)));
 }
 
 #[test]
-fn server_that_fails_is_asked_without_edns_after_the_others() {
+fn failing_server_is_retried_without_edns_after_the_others() {
     let mut scene = Scene::new("a.test", &two_servers());
     scene.answer(AAAA, nothing);
     assert_eq!(scene.answer(A, |w| w.code(SERVFAIL)), 1);
@@ -78,7 +78,7 @@ fn server_that_fails_is_asked_without_edns_after_the_others() {
 }
 
 #[test]
-fn server_that_is_silent_is_asked_without_edns_the_next_time() {
+fn silent_server_is_retried_without_edns() {
     let mut scene = Scene::new("a.test", &one_server());
     scene.answer(AAAA, nothing);
     learned(&mut scene);
@@ -90,7 +90,7 @@ fn server_that_is_silent_is_asked_without_edns_the_next_time() {
 }
 
 #[test]
-fn silence_over_tcp_says_nothing_of_edns() {
+fn silence_over_tcp_does_not_disable_edns() {
     let mut scene = Scene::new("a.test", &ResolvConf { use_tcp: true, ..one_server() });
     scene.answer(AAAA, nothing);
     assert_eq!(scene.wait(TIMES.attempt), 1);
@@ -98,7 +98,7 @@ fn silence_over_tcp_says_nothing_of_edns() {
 }
 
 #[test]
-fn silence_without_edns_does_not_say_that_a_server_lacks_it() {
+fn silence_without_edns_records_no_lack_of_edns() {
     let plain = Server { edns: false, ..Server::new(server(1)) };
     let mut lookup = Lookup::new("a.test", &one_server(), &[plain], TIMES).unwrap();
     let (mut now, mut random) = (VirtualClock::default().now().mono, Random::new([9; 32]));
@@ -114,7 +114,7 @@ fn silence_without_edns_does_not_say_that_a_server_lacks_it() {
 }
 
 #[test]
-fn server_is_asked_as_was_learned_of_it() {
+fn queries_follow_the_recorded_observations() {
     let plain = Server { edns: false, random_case: false, ..Server::new(server(1)) };
     let mut lookup = Lookup::new("abcdefghijklm.test", &one_server(), &[plain], TIMES).unwrap();
     let mut random = Random::new([9; 32]);
@@ -129,32 +129,32 @@ fn server_is_asked_as_was_learned_of_it() {
     assert_eq!(lookup.noticed().collect::<Vec<_>>(), [(server(1), ServerObservation::Answered)]);
 }
 
-/// An answer with the name in lower case.
+/// Writes a response with the name in lower case.
 fn fold(mut w: Written) -> Written {
     w.question.make_ascii_lowercase();
     w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"])
 }
 
-/// An answer that is forged without seeing the query: only the case of the name is wrong.
+/// Writes a forged response of an off-path attacker: only the case of the name is wrong.
 fn forged(mut w: Written) -> Written {
     w.question.make_ascii_lowercase();
     w.answers(&["abcdefghijklm.test 60 A 203.0.113.6"])
 }
 
 #[test]
-fn answer_in_another_case_is_asked_for_over_tcp_and_proves_nothing_itself() {
+fn response_in_another_case_is_retried_over_tcp_and_records_nothing() {
     let mut scene = Scene::new("abcdefghijklm.test", &one_server());
     scene.answer(AAAA, nothing);
     learned(&mut scene);
     assert_eq!(scene.answer(A, forged), 1);
     assert_eq!(scene.query(A).over, DnsTransport::Tcp);
     scene.answer(A, |w| w.answers(&["abcdefghijklm.test 60 A 192.0.2.9"]));
-    assert_eq!(learned(&mut scene), [ServerObservation::Edns], "the server has kept the case");
+    assert_eq!(learned(&mut scene), [ServerObservation::Edns], "no lack of case is recorded");
     scene.expect_done(&["192.0.2.9"], Some(60));
 }
 
 #[test]
-fn server_that_loses_the_case_over_tcp_too_is_remembered() {
+fn server_that_folds_case_over_tcp_is_recorded() {
     let mut scene = Scene::new("abcdefghijklm.test", &one_server());
     scene.answer(AAAA, nothing);
     scene.answer(A, fold);
@@ -164,7 +164,7 @@ fn server_that_loses_the_case_over_tcp_too_is_remembered() {
 }
 
 #[test]
-fn server_without_tcp_loses_the_case_if_three_answers_in_a_row_do() {
+fn third_response_in_another_case_is_accepted_without_tcp() {
     for silent in [false, true] {
         let mut scene = Scene::new("abcdefghijklm.test", &one_server());
         scene.answer(AAAA, nothing);
@@ -175,8 +175,8 @@ fn server_without_tcp_loses_the_case_if_three_answers_in_a_row_do() {
             false => scene.fail(A, io::ErrorKind::ConnectionRefused),
         };
         assert_eq!((asked, scene.query(A).over), (1, DnsTransport::Udp));
-        assert_ne!(scene.query(A).message[..2], first[..2], "another id");
-        assert_eq!(scene.answer(A, fold), 1, "the second");
+        assert_ne!(scene.query(A).message[..2], first[..2], "the retry has another id");
+        assert_eq!(scene.answer(A, fold), 1, "the second response in lower case");
         assert_eq!(scene.query(A).over, DnsTransport::Udp);
         assert!(!learned(&mut scene).contains(&ServerObservation::NoCase));
         scene.answer(A, fold);
@@ -186,7 +186,7 @@ fn server_without_tcp_loses_the_case_if_three_answers_in_a_row_do() {
 }
 
 #[test]
-fn forged_answers_in_another_case_do_not_count_once_the_server_is_heard() {
+fn forged_responses_in_another_case_record_nothing_once_the_server_answers() {
     let mut scene = Scene::new("abcdefghijklm.test", &one_server());
     scene.answer(AAAA, nothing);
     scene.answer(A, forged);
@@ -198,19 +198,19 @@ fn forged_answers_in_another_case_do_not_count_once_the_server_is_heard() {
 }
 
 #[test]
-fn server_without_tcp_that_is_gone_is_given_up() {
+fn unreachable_server_without_tcp_is_abandoned() {
     let mut scene = Scene::new("abcdefghijklm.test", &one_server());
     scene.answer(AAAA, nothing);
     scene.answer(A, fold);
     assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 1);
     assert_eq!(scene.query(A).over, DnsTransport::Udp);
     assert_eq!(scene.fail(A, io::ErrorKind::ConnectionRefused), 0);
-    let text = "192.0.2.1:53 cannot be asked: connection refused (1 server, 3 attempts)";
+    let text = "192.0.2.1:53 cannot be queried: connection refused (1 server, 3 attempts)";
     scene.expect_error(text, None);
 }
 
 #[test]
-fn server_that_loses_the_case_is_asked_in_lower_case_for_what_an_alias_leads_to() {
+fn alias_target_is_queried_in_lower_case_from_a_server_that_folds_case() {
     let alias = |mut w: Written| {
         w.question.make_ascii_lowercase();
         w.answers(&["abcdefghijklm.test 60 CNAME nopqrstuvwxyz.test"])

@@ -1,4 +1,4 @@
-//! A resolver and its servers on a simulated network.
+//! A resolver and its name servers on a simulated network.
 
 use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
@@ -18,12 +18,12 @@ impl Driven for Names {
     const KIND: u8 = 0;
 }
 
-/// Somebody who wants to know addresses.
+/// A caller that waits for addresses.
 pub(crate) struct Guest {
     pub(crate) name: String,
     pub(crate) client: Option<IpAddr>,
     pub(crate) answer: Option<LookupResult>,
-    /// Number of times that it was given addresses to which more might come.
+    /// Number of partial answers received.
     pub(crate) parts: usize,
 }
 impl Driven for Guest {
@@ -116,7 +116,7 @@ impl Scene {
         self.ask_for(name, None)
     }
 
-    /// Asks on behalf of a client.
+    /// Starts a lookup for a client.
     pub(crate) fn ask_for(&mut self, name: &str, client: Option<IpAddr>) -> Token {
         self.settle();
         let guest = Guest { name: name.into(), client, answer: None, parts: 0 };
@@ -125,7 +125,7 @@ impl Scene {
         token
     }
 
-    /// Asks without letting anything else happen before.
+    /// Starts a lookup without handling other events before.
     pub(crate) fn ask_now(&mut self, name: &str) -> Token {
         let guest = Guest { name: name.into(), client: None, answer: None, parts: 0 };
         let token = self.program.guests.insert(guest).token();
@@ -133,7 +133,7 @@ impl Scene {
         token
     }
 
-    /// Turns the resolver alone, once.
+    /// Turns the resolver's reactor once, without the servers.
     pub(crate) fn settle_own(&mut self) {
         self.reactor.turn(&mut self.program, NOW).unwrap();
     }
@@ -153,7 +153,7 @@ impl Scene {
         panic!("the resolver and its servers keep each other busy");
     }
 
-    /// Lets time pass.
+    /// Advances the clock by `time`, with turns for all.
     pub(crate) fn run(&mut self, time: Duration) {
         let end = self.network.clock().now().mono + time;
         self.run_until(end, |_| false);
@@ -161,7 +161,7 @@ impl Scene {
         self.settle();
     }
 
-    /// Lets time pass until something has happened, but not for ever.
+    /// Runs until `done` returns true, or until `end`.
     pub(crate) fn run_until(&mut self, end: Instant, done: impl Fn(&Self) -> bool) {
         loop {
             self.settle();
@@ -178,13 +178,14 @@ impl Scene {
         }
     }
 
-    /// The time at which something happens: at `own`, or on the network and on the servers.
+    /// Returns the time of the next event: `own`, an arrival on the network, or a timer of a
+    /// server.
     fn next_event(&self, own: Option<Instant>) -> Option<Instant> {
         let servers = self.servers.iter().filter_map(|server| server.reactor.next_deadline());
         servers.chain(self.network.next_arrival()).chain(own).min()
     }
 
-    /// Lets time pass in which the resolver gets no turn.
+    /// Advances the clock by `time` without a turn of the resolver.
     pub(crate) fn stall(&mut self, time: Duration) {
         let end = self.network.clock().now().mono + time;
         loop {
@@ -197,7 +198,7 @@ impl Scene {
         self.network.clock().advance_to(end);
     }
 
-    /// Looks a name up again, as a guest does that is driven for another reason.
+    /// Repeats the caller's lookup, as if it was driven for another reason.
     pub(crate) fn drive(&mut self, guest: Token) {
         let event = Event::Drive(guest, tidegate::reactor::WakeReason::TIMER);
         self.program.handle(&mut self.reactor, event);
@@ -207,7 +208,7 @@ impl Scene {
         self.program.guests.get(guest.id().unwrap()).unwrap().answer.as_ref()
     }
 
-    /// Returns what becomes of a question for `name`.
+    /// Returns the outcome of a lookup of `name` as text.
     pub(crate) fn resolve(&mut self, name: &str) -> String {
         let guest = self.ask(name);
         let end = self.network.clock().now().mono + Duration::from_secs(10);
@@ -239,6 +240,6 @@ impl Scene {
     pub(crate) fn expect_closed(&mut self) {
         self.run(Duration::from_secs(10));
         assert_eq!(self.program.resolver.asking(), 0);
-        assert_eq!(self.reactor.open_sockets(), 0, "no socket is left");
+        assert_eq!(self.reactor.open_sockets(), 0, "sockets are left open");
     }
 }

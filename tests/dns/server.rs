@@ -1,4 +1,4 @@
-//! A name server on the simulated network, right or not as it is told.
+//! A name server on the simulated network, with configurable misbehaviour.
 
 use std::collections::BTreeMap;
 use std::io::IoSlice;
@@ -11,21 +11,21 @@ use tidegate::reactor::{App, Arena, Driven, Event, Reactor, SocketId, Token};
 
 use crate::write::{A, AAAA, NXDOMAIN, Written, question_of};
 
-/// What the server does with a query.
+/// The behaviour of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
     Right,
-    /// Hears nothing.
+    /// Ignores all queries.
     Silent,
-    /// Says this code.
+    /// Answers with this code.
     Code(u16),
-    /// Sends nothing but the beginning over UDP.
+    /// Truncates all responses over UDP.
     Cut,
-    /// Repeats names in lower case.
+    /// Repeats the question in lower case.
     LowerCase,
-    /// Says this code to queries with EDNS, or nothing.
+    /// Answers queries with EDNS with this code, or not at all.
     NoEdns(Option<u16>),
-    /// Says of every name without an IPv6 address that it does not exist.
+    /// Answers NXDOMAIN to AAAA queries for names without an IPv6 address.
     NoIpv6,
 }
 
@@ -35,30 +35,30 @@ impl Driven for Socket {
     const KIND: u8 = 0;
 }
 
-/// The server, and the host it is on.
+/// The server and its host's reactor.
 pub(crate) struct Server {
     pub(crate) reactor: Reactor<()>,
     pub(crate) zone: Zone,
 }
 
-/// What the server knows, and what it has heard.
+/// The server's records, its behaviour, and the queries it received.
 pub(crate) struct Zone {
     token: Token,
     datagrams: SocketId,
     listener: SocketId,
     streams: Vec<Stream>,
-    /// Lines of each name.
+    /// The records of each name.
     pub(crate) names: BTreeMap<String, Vec<String>>,
-    /// What each name has once its IPv4 address was asked for.
+    /// The records that replace a name's records after its first A query.
     pub(crate) then: BTreeMap<String, Vec<String>>,
     pub(crate) manner: Manner,
-    /// A kind of addresses of which it speaks late.
+    /// Record type whose responses are delayed, and the delay.
     pub(crate) slow: Option<(u16, Duration)>,
-    /// Responses that are sent later.
+    /// Delayed responses.
     later: Vec<(Instant, SocketAddr, Vec<u8>)>,
-    /// What was asked for, over what, and from where.
+    /// Queries received: name, type, true for TCP, and source address.
     pub(crate) heard: Vec<(String, u16, bool, SocketAddr)>,
-    /// The queries that came as datagrams.
+    /// The messages of queries received as datagrams.
     pub(crate) queries: Vec<Vec<u8>>,
 }
 
@@ -82,17 +82,17 @@ impl Server {
         Self { reactor, zone }
     }
 
-    /// Nobody is there any more.
+    /// Closes the datagram socket: the port is unreachable from now on.
     pub(crate) fn end(&mut self) {
         self.reactor.close(self.zone.datagrams);
     }
 
-    /// From now on, what comes as a stream is refused.
+    /// Refuses TCP connections from now on.
     pub(crate) fn refuse_connections(&mut self) {
         self.reactor.close(self.zone.listener);
     }
 
-    /// `NAME TTL KIND VALUE`.
+    /// Adds a record: `NAME TTL KIND VALUE`.
     pub(crate) fn add(&mut self, line: &str) {
         let name = line.split(' ').next().unwrap().to_owned();
         self.zone.names.entry(name).or_default().push(line.to_owned());
@@ -190,7 +190,7 @@ impl Zone {
     }
 }
 
-/// A connection to the server.
+/// A TCP connection to the server.
 struct Stream {
     io: SocketId,
     received: Vec<u8>,
@@ -198,7 +198,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Whether more may come.
+    /// Receives available bytes; returns true if the connection is still open.
     fn receive(&mut self, reactor: &mut Reactor<()>) -> bool {
         loop {
             self.received.reserve(2000);

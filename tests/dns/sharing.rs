@@ -1,4 +1,4 @@
-//! Questions shared between clients, and the bounds of what a drive does.
+//! Lookups shared by clients, and bounds of the work of a drive.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn silent() -> Scene {
     scene
 }
 
-/// Expects that another client gets an answer, once the server gives some.
+/// Asserts that another client gets an answer once the server responds.
 #[track_caller]
 fn expect_answer_to_another(mut scene: Scene) {
     scene.servers[0].zone.manner = Manner::Right;
@@ -33,7 +33,7 @@ fn expect_answer_to_another(mut scene: Scene) {
 }
 
 #[test]
-fn one_client_takes_half_of_the_places() {
+fn one_client_holds_at_most_half_of_the_lookups() {
     let mut scene = silent();
     let greedy: Vec<Token> =
         (0..300).map(|n| scene.ask_for(&format!("n{n}.test"), client(1))).collect();
@@ -44,7 +44,7 @@ fn one_client_takes_half_of_the_places() {
 }
 
 #[test]
-fn question_that_its_client_has_left_makes_room() {
+fn abandoned_lookup_makes_room() {
     let mut scene = silent();
     for n in 0..400 {
         let guest = scene.ask_for(&format!("n{n}.test"), client(1));
@@ -58,22 +58,26 @@ fn question_that_its_client_has_left_makes_room() {
 }
 
 #[test]
-fn question_that_its_client_has_left_is_answered_for_the_next() {
+fn abandoned_lookup_answers_the_next_caller() {
     let mut scene = Scene::new(0, 2, &Faults::NONE);
     scene.servers[0].zone.manner = Manner::Silent;
     for _ in 0..3 {
         let guest = scene.ask_for("four.test", client(1));
         scene.run(Duration::from_secs(1));
         if scene.answer(guest).is_some() {
-            return assert_eq!(scene.took(), Duration::from_secs(2), "one server was silent");
+            return assert_eq!(
+                scene.took(),
+                Duration::from_secs(2),
+                "one silent server cost one attempt"
+            );
         }
         scene.program.resolver.leave("four.test", guest);
     }
-    panic!("a client that waits for 1 s gets an answer in the end");
+    panic!("no client that waits for 1 s got an answer");
 }
 
 #[test]
-fn expired_answer_serves_a_client_that_may_not_ask() {
+fn expired_answer_is_served_to_a_client_that_may_not_start_a_lookup() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     scene.resolve("a.test");
     scene.wait(60);
@@ -89,18 +93,19 @@ fn expired_answer_serves_a_client_that_may_not_ask() {
 }
 
 #[test]
-fn answer_that_came_while_the_loop_stood_still_counts() {
+fn response_received_during_a_stall_counts() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     let guest = scene.ask("four.test");
     scene.settle_own();
     scene.stall(Duration::from_secs(30));
-    scene.reactor.turn(&mut Idle, Some(Duration::ZERO)).unwrap(); // what has come is noted
-    scene.drive(guest); // before the look-up itself, in whatever order objects are driven
+    // The reactor notes the received response; the program ignores the event.
+    scene.reactor.turn(&mut Idle, Some(Duration::ZERO)).unwrap();
+    scene.drive(guest); // driven before the lookup itself, as the order of drives is arbitrary
     assert_eq!(scene.shown(guest), "198.51.100.4");
     scene.expect_closed();
 }
 
-/// A program that does nothing when an object is driven.
+/// A program that ignores all events.
 struct Idle;
 impl App for Idle {
     type Mail = ();
@@ -109,16 +114,16 @@ impl App for Idle {
 }
 
 #[test]
-fn look_up_that_was_never_begun_has_its_time_after_the_loop_stood_still() {
+fn lookup_not_begun_before_a_stall_gets_its_full_time() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
-    let guest = scene.ask("four.test"); // driven in the next turn, which comes late
+    let guest = scene.ask("four.test"); // driven in the next turn, which is late
     scene.stall(Duration::from_secs(30));
     scene.settle();
     assert_eq!(scene.shown(guest), "198.51.100.4");
 }
 
 #[test]
-fn ipv6_addresses_are_there_before_ipv4_ones_that_are_late() {
+fn ipv6_addresses_are_reported_before_late_ipv4_ones() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     scene.servers[0].zone.slow = Some((crate::write::A, Duration::from_millis(150)));
     let guest = scene.ask("a.test");
@@ -127,11 +132,11 @@ fn ipv6_addresses_are_there_before_ipv4_ones_that_are_late() {
     scene.run(Duration::from_millis(149));
     assert_eq!(scene.shown(guest), "2001:db8::1");
     scene.run(Duration::from_millis(1));
-    assert_eq!(scene.shown(guest), "2001:db8::1 198.51.100.1", "it was woken again");
+    assert_eq!(scene.shown(guest), "2001:db8::1 198.51.100.1", "the caller was woken again");
     scene.expect_closed();
 }
 
-/// Counts the steps of turning until nothing happens.
+/// Returns the steps of turning until the network is idle.
 fn steps(scene: &mut Scene) -> u64 {
     let before = work::counted();
     scene.settle();
@@ -139,7 +144,7 @@ fn steps(scene: &mut Scene) -> u64 {
 }
 
 #[test]
-fn work_of_an_answer_does_not_grow_with_other_questions() {
+fn cost_of_an_answer_is_independent_of_other_lookups() {
     let work = |others: usize| {
         let mut scene = silent();
         for n in 0..others {
@@ -158,7 +163,7 @@ fn work_of_an_answer_does_not_grow_with_other_questions() {
 fn waiters_are_woken_in_slices() {
     let mut scene = Scene::new(0, 1, &Faults::NONE);
     let guests: Vec<Token> = (0..40_000).map(|_| scene.ask_now("four.test")).collect();
-    scene.settle(); // in which no drive may take more than its bound
+    scene.settle(); // in which no drive may exceed its bound
     assert!(guests.iter().all(|&guest| scene.shown(guest) == "198.51.100.4"));
     assert_eq!(scene.heard(), 2);
     scene.expect_closed();

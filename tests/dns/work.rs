@@ -1,4 +1,4 @@
-//! Counted work: a message of any content costs so many steps, whatever it is made for.
+//! Counted work: a message costs a bounded number of steps, whatever its content.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,13 +7,13 @@ use tidegate::work;
 
 use crate::write::{A, CNAME, SOA, ladder, pointer_to};
 
-/// Steps that reading a message and judging it may take: a drive has more than twice as many, for an
-/// answer to each of its two questions.
+/// The maximum number of steps to read and resolve a message. A drive may take more than twice as
+/// many: it handles a response to each of its two queries.
 const MOST: u64 = 700_000;
-/// The longest message.
+/// The maximum length of a message.
 const LONGEST: usize = 65_535;
 
-/// Returns the steps that it takes to read and judge a message.
+/// Returns the steps that reading and resolving a message takes.
 fn steps(message: &[u8]) -> u64 {
     let before = work::counted();
     if let Ok(response) = Response::read(message) {
@@ -22,11 +22,11 @@ fn steps(message: &[u8]) -> u64 {
     work::counted() - before
 }
 
-/// A message that is filled up with records.
+/// A message filled with records.
 struct Bomb(Vec<u8>);
 
 impl Bomb {
-    /// A response to a question for a name.
+    /// Creates a response to a query for a name.
     fn new(name: &[u8]) -> Self {
         let mut message = b"\0\x07\x81\x80\0\x01\0\0\0\0\0\0".to_vec();
         message.extend(name);
@@ -34,7 +34,7 @@ impl Bomb {
         Self(message)
     }
 
-    /// Adds a record to a section.
+    /// Adds a record to a section; returns false if the message is full.
     fn record(&mut self, section: usize, owner: &[u8], kind: u16, data: &[u8]) -> bool {
         if self.0.len() + owner.len() + 10 + data.len() > LONGEST {
             return false;
@@ -51,7 +51,7 @@ impl Bomb {
     }
 }
 
-/// The longest name there is, of labels that differ in the last octet only.
+/// Returns a name of the maximum length; names differ only in the last octet.
 fn longest_name(last: u8) -> Vec<u8> {
     let mut name = [&[63][..], &[b'a'; 63]].concat().repeat(3);
     name.extend([&[61][..], &[b'a'; 60], &[last, 0]].concat());
@@ -60,7 +60,7 @@ fn longest_name(last: u8) -> Vec<u8> {
 }
 
 #[test]
-fn names_through_thousands_of_pointers_are_refused() {
+fn names_with_thousands_of_pointers_are_rejected() {
     let mut bomb = Bomb::new(b"\x01a\0");
     let start = bomb.0.len() + 1 + 10;
     let ladder: Vec<u8> = (0..8000)
@@ -74,7 +74,7 @@ fn names_through_thousands_of_pointers_are_refused() {
 }
 
 #[test]
-fn long_names_in_many_records_cost_no_more_than_their_bound() {
+fn long_names_in_many_records_cost_bounded_work() {
     let mut bomb = Bomb::new(&longest_name(b'z'));
     let other = bomb.0.len() + 1 + 10;
     bomb.record(0, b"\0", 16, &longest_name(b'y'));
@@ -92,7 +92,7 @@ fn long_names_in_many_records_cost_no_more_than_their_bound() {
 }
 
 #[test]
-fn names_through_as_many_pointers_as_may_be_cost_no_more_than_their_bound() {
+fn names_with_the_most_pointers_cost_bounded_work() {
     let mut bomb = Bomb::new(b"\x01a\0");
     let start = bomb.0.len() + 1 + 10;
     bomb.record(0, b"\0", 16, &ladder(127, start));
@@ -106,7 +106,7 @@ fn names_through_as_many_pointers_as_may_be_cost_no_more_than_their_bound() {
     assert!((50_000..MOST).contains(&steps), "{steps} steps");
 }
 
-/// Something that a record can be made of.
+/// Generates building blocks of records.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         (0usize..16_384).prop_map(|to| pointer_to(to).to_vec()),

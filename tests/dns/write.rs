@@ -1,4 +1,4 @@
-//! Writes responses, right ones and others.
+//! Writers of responses, both correct and malformed.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ pub(crate) const NXDOMAIN: u16 = 3;
 pub(crate) const NOTIMP: u16 = 4;
 pub(crate) const REFUSED: u16 = 5;
 
-/// A response that can be anything.
+/// A response under construction, with arbitrary content.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
     pub(crate) id: u16,
@@ -25,7 +25,7 @@ pub(crate) struct Written {
     pub(crate) sections: [Vec<Vec<u8>>; 3],
 }
 
-/// A record: owner, kind, seconds, data.
+/// Returns a record with this owner, type, TTL in seconds, and data.
 pub(crate) fn record(owner: &str, kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
     let owner = Name::parse(owner).unwrap();
     let length = u16::try_from(data.len()).unwrap();
@@ -38,14 +38,15 @@ pub(crate) fn record(owner: &str, kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
     out
 }
 
-/// `NAME TTL KIND VALUE`, such as `a.test 60 A 192.0.2.1`; of SOA the value is the minimum.
+/// Parses a record: `NAME TTL KIND VALUE`, such as `a.test 60 A 192.0.2.1`. The value of an SOA is
+/// its minimum.
 pub(crate) fn line(text: &str) -> Vec<u8> {
     let words: Vec<&str> = text.split(' ').collect();
     let [owner, ttl, kind, value] = words[..] else { panic!("{text}") };
     let (kind, data) = match kind {
         "CNAME" => (CNAME, Name::parse(value).unwrap().wire().to_vec()),
         "SOA" => {
-            let mut data = vec![0; 2 + 16]; // two names that are the root, four numbers
+            let mut data = vec![0; 2 + 16]; // both names are the root, followed by four numbers
             data.extend(value.parse::<u32>().unwrap().to_be_bytes());
             (SOA, data)
         }
@@ -59,7 +60,7 @@ pub(crate) fn line(text: &str) -> Vec<u8> {
 }
 
 impl Written {
-    /// The response to a query, from a server that asks others.
+    /// Creates the response of a recursive server to a query.
     pub(crate) fn to(query: &[u8]) -> Self {
         let id = u16::from_be_bytes([query[0], query[1]]);
         let end = query[12..].iter().position(|&b| b == 0).unwrap() + 12 + 5;
@@ -67,7 +68,7 @@ impl Written {
         Self { id, flags: 0x8180, question, sections: [const { Vec::new() }; 3] }
     }
 
-    /// The response to a question for `name`.
+    /// Creates the response to a question for `name`.
     pub(crate) fn about(name: &str, kind: u16) -> Self {
         let name = Name::parse(name).unwrap();
         let mut question = name.wire().to_vec();
@@ -103,20 +104,20 @@ impl Written {
     }
 }
 
-/// What a query asks for: the name in lower case, and the kind.
+/// Returns the question of a query: the name in lower case, and the type.
 pub(crate) fn question_of(query: &[u8]) -> (String, u16) {
     let response = tidegate::dns::Response::read(&[&query[..2], &[0x80], &query[3..]].concat());
     let response = response.unwrap();
     (response.name.to_string().to_ascii_lowercase(), response.question.0)
 }
 
-/// A compression pointer.
+/// Returns a compression pointer.
 pub(crate) fn pointer_to(at: usize) -> [u8; 2] {
     (0xc000 | u16::try_from(at).unwrap()).to_be_bytes()
 }
 
-/// Names at `start`, each of one label more: `a` and a pointer to the one before, so that the last
-/// leads through as many labels as there are names.
+/// Returns names for offset `start`: each is the label `a` and a pointer to the name before, so
+/// that the last one has as many labels as there are names.
 pub(crate) fn ladder(labels: usize, start: usize) -> Vec<u8> {
     let mut out = b"\x01a\0".to_vec();
     for n in 1..labels {

@@ -1,6 +1,6 @@
-"""What end-to-end tests share: a proxy, an origin that misbehaves on demand, and real clients.
+"""Shared helpers of end-to-end tests: a proxy, an origin that misbehaves on demand, and real clients.
 
-Everything listens on 127.0.0.1, on ports the system picks; every process is ended by its pid.
+All sockets listen on 127.0.0.1, on ports the system picks; every process is ended by its pid.
 """
 
 import http.server
@@ -17,9 +17,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("TIDEGATE", str(ROOT / "target" / "release" / "tidegate"))
-DEADLINE = 60  # seconds that anything may take before the test has failed
+DEADLINE = 60  # seconds that an operation may take before the test fails
 NOBODY = "65534"
-# Runs a command as a user that is not root.
+# Arguments that run a command as a user other than root.
 AS_NOBODY = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"] if os.geteuid() == 0 else []
 
 
@@ -54,7 +54,7 @@ class Proxy:
         self.process.send_signal(number)
 
     def stop(self):
-        """Drains; the exit code."""
+        """Drains the proxy and returns its exit code."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         try:
@@ -68,18 +68,18 @@ class Proxy:
         return code
 
     def lines(self):
-        """The access log, once the proxy has ended."""
+        """Returns the lines of the access log, once the proxy has ended."""
         self.log.seek(0)
         return self.log.read().splitlines()
 
     def memory(self):
-        """The most resident memory it has had, in bytes."""
+        """Returns the peak resident memory in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
 
 class Origin(http.server.ThreadingHTTPServer):
-    """Answers what its handler says; counts requests by path."""
+    """An origin that responds as its handler does, and counts requests by path."""
 
     daemon_threads = True
     request_queue_size = 2000
@@ -104,18 +104,18 @@ class Origin(http.server.ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request, client_address):
-        pass  # a client that left is none of ours
+        pass  # clients may disconnect at any time
 
 
 def content(size):
-    """Bytes that are wrong anywhere else."""
+    """Returns bytes that differ at every offset."""
     block = b"".join(i.to_bytes(4, "big") for i in range(16384))
     return (block * (size // len(block) + 1))[:size]
 
 
 class Pages(http.server.BaseHTTPRequestHandler):
-    """/bytes/N: N cacheable bytes with ranges; /raw/N: the same, not cacheable; /cut/N: stops after
-    half; /echo: what was sent."""
+    """/bytes/N: N cacheable bytes with ranges; /raw/N: the same, not cacheable; /cut/N: ends after
+    half; /echo: the request's content."""
 
     protocol_version = "HTTP/1.1"
 
@@ -179,7 +179,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
 
 
 class Case(unittest.TestCase):
-    """A test with a proxy and an origin of its own."""
+    """A test case with its own proxies and origins."""
 
     maxDiff = None
 
@@ -195,7 +195,7 @@ class Case(unittest.TestCase):
         return connection
 
     def start_forward(self, *args, **kwargs):
-        """A forward proxy that may go to this machine."""
+        """Starts a forward proxy that may connect to this machine."""
         return self.start_proxy("--allow-destination", "127.0.0.0/8", *args, **kwargs)
 
     def start_origin(self, handler=None):
@@ -209,20 +209,20 @@ class Case(unittest.TestCase):
         return Path(folder.name)
 
     def wait_until(self, holds, said=None):
-        """Waits for a condition; if it never holds, fails with what was `said`."""
+        """Waits for a condition; if it does not hold in time, fails with the output `said`."""
         end = time.monotonic() + DEADLINE
         while not holds():
             self.assertLess(time.monotonic(), end, said)
             time.sleep(0.01)
 
     def run_command(self, *argv, code=0, input=None):
-        """What a command printed to standard output."""
+        """Runs a command and returns its standard output."""
         done = subprocess.run(argv, capture_output=True, timeout=DEADLINE, input=input)
         self.assertEqual(done.returncode, code, (argv, done.stderr.decode(errors="replace")))
         return done.stdout
 
     def reload_at(self, socket, *args, code=0):
-        """What `tidegate reload` says: to standard output if it went well, to standard error if not."""
+        """Returns the output of `tidegate reload`: standard output on success, standard error on failure."""
         done = subprocess.run([BINARY, "reload", "--control", str(socket), *args],
                               capture_output=True, text=True, timeout=DEADLINE)
         self.assertEqual(done.returncode, code, done)
@@ -233,7 +233,7 @@ class Case(unittest.TestCase):
         return self.run_command("curl", "-sS", "--noproxy", "", "-m", str(DEADLINE), *args, code=code, input=input)
 
     def head_of(self, answer):
-        """Status and fields of an answer that curl -i or -I has printed."""
+        """Returns status and fields of a response printed by curl -i or -I."""
         lines = answer.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
         fields = dict(line.split(": ", 1) for line in lines[1:])
         return int(lines[0].split()[1]), fields

@@ -1,4 +1,4 @@
-// Asks an origin on port 80 for a page, and for WebSocket, by way of agents that open tunnels.
+// Requests a page and a WebSocket from an origin on port 80, through agents that open tunnels.
 //
 //   node node_agents.cjs PACKAGES PROXY-URL ADDRESS
 const http = require('node:http')

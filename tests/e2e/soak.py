@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A soak: whatever the cache is filled with, the process stays within its memory.
+"""A soak test: the process stays within its memory for any content of the cache.
 
   soak.py [MIB] [FACTOR]     a cache of MIB MiB; FACTOR times the traffic that replaces it
 
-Phases of objects that differ in size follow each other, so that what is evicted leaves holes that do
-not fit what comes. In each, some objects are asked for often and stay, and some only once. PSS must
-never be more than 1.10 times the memory of the cache, and 8 MiB. All traffic is local; every process
+Phases with objects of different sizes follow each other, so that evicted objects leave holes that new
+ones do not fit. In each phase, some objects are requested often and stay, and some only once. PSS must
+never exceed 1.10 times the memory of the cache plus 8 MiB. All traffic is local; every process
 is ended by its pid.
 """
 
@@ -31,11 +31,11 @@ SIZES = [137, 700, 1024, 1500, 2300, 4096, 5000, 9000, 16384, 20000, 45000, 6553
 
 
 class Phase:
-    """Requests for objects of some sizes; until `times` the cache's memory was asked for."""
+    """Requests for objects of these sizes, until `times` the cache's memory has been requested."""
 
     def __init__(self, name, sizes, times=2, fields=lambda pick: "", kind="plain", each=1500):
         self.name, self.sizes, self.times, self.fields, self.kind = name, sizes, times, fields, kind
-        self.each = each + sum(sizes) / len(sizes)  # bytes that one takes, roughly
+        self.each = each + sum(sizes) / len(sizes)  # approximate bytes of an object
 
 
 def some_range(pick):
@@ -63,7 +63,7 @@ PHASES = [
 
 
 def serve(listener):
-    """The origin: /KIND/SIZE/NUMBER is so many bytes. Never returns."""
+    """Runs the origin, whose /KIND/SIZE/NUMBER has SIZE bytes. Never returns."""
     ready, content = selectors.DefaultSelector(), memoryview(bytes(LARGEST))
     ready.register(listener, selectors.EVENT_READ)
     while True:
@@ -99,13 +99,13 @@ def answer(request, content):
 
 
 class Client:
-    """Connections on which several requests are on their way at a time."""
+    """Connections with several pipelined requests each."""
 
     def __init__(self, proxy):
         self.connections = [connect(proxy.address, proxy.port) for _ in range(CONNECTIONS)]
 
     def ask(self, requests):
-        """Takes the next requests, and reads their responses; how many there were."""
+        """Sends the next requests, reads their responses, and returns their number."""
         batches = [list(islice(requests, PIPELINED)) for _ in self.connections]
         for connection, batch in zip(self.connections, batches):
             connection.sendall("".join(batch).encode())
@@ -119,7 +119,7 @@ class Client:
 
 
 def read(connection, count):
-    """Reads so many responses, and does not keep them."""
+    """Reads `count` responses and drops them."""
     buffer = b""
     while count:
         end = buffer.find(b"\r\n\r\n")
@@ -146,7 +146,7 @@ def receive(connection):
 
 
 def requests(phase, memory, pick):
-    """Endless requests of a phase: four in five for one of twice the objects that there is room for,
+    """Yields endless requests of a phase: four in five for one of twice the objects that the cache holds,
     the first of them most often."""
     room = 2 * memory / phase.each
     while True:
@@ -162,7 +162,7 @@ def pss(pid):
 
 
 class Watch(threading.Thread):
-    """Notes the most memory that a process has."""
+    """Records the peak memory of a process."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
@@ -179,23 +179,23 @@ class Watch(threading.Thread):
         return max(self.most, pss(self.pid))
 
 
-def figures(control):
+def metrics(control):
     argv = [BINARY, "stats", "--json", "--control", control]
     return json.loads(subprocess.run(argv, capture_output=True, check=True, timeout=DEADLINE).stdout)
 
 
 def soak(proxy, control, memory, factor):
-    """Drives all phases; those that took too much memory."""
+    """Runs all phases; returns those that took too much memory."""
     allowed, failed, pick = memory * 1.10 + 8 * MIB, [], random.Random(7)
     print(f"memory {memory // MIB} MiB, allowed {allowed / MIB:.1f} MiB, idle {pss(proxy.process.pid) / MIB:.1f} MiB")
     print(f"{'phase':14} {'requests':>8} {'hits':>5} {'most':>7} {'at end':>7} {'counted':>7} {'slack':>6} {'objects':>8} {'s':>4}")
     for phase in PHASES:
         client, began, asked = Client(proxy), time.monotonic(), 0
-        before, watch = figures(control)["requests_total"], Watch(proxy.process.pid)
+        before, watch = metrics(control)["requests_total"], Watch(proxy.process.pid)
         wanted, stream = factor * phase.times * memory / phase.each, requests(phase, memory, pick)
         while asked < wanted:
             asked += client.ask(stream)
-        at_end, most, now = pss(proxy.process.pid), watch.stop(), figures(control)
+        at_end, most, now = pss(proxy.process.pid), watch.stop(), metrics(control)
         client.close()
         hits = (now["requests_total"]["hit"] - before["hit"]) / asked
         print(f"{phase.name:14} {asked:8} {hits:5.2f} {most / MIB:7.1f} {at_end / MIB:7.1f} "
@@ -208,7 +208,7 @@ def soak(proxy, control, memory, factor):
 def main():
     mib = int(sys.argv[1]) if len(sys.argv) > 1 else 64
     factor = float(sys.argv[2]) if len(sys.argv) > 2 else 1
-    if mib == 0:  # it was started as the origin
+    if mib == 0:  # started as the origin
         return serve(socket.socket(fileno=int(sys.argv[2])))
     listener = socket.create_server(("127.0.0.1", 0), backlog=1000)
     origin = subprocess.Popen([sys.executable, __file__, "0", str(listener.fileno())], pass_fds=[listener.fileno()])

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A soak with faults: origins that fail, clients that leave, and every byte checked.
+"""A soak test with faults: origins fail, clients leave, and every byte is checked.
 
   soak_faults.py [SECONDS]
 
-An origin cuts, resets, delays and mislabels its responses, and sends bytes that no request asked for;
-clients leave, stall, drip, upload and tunnel. A response is either what the origin has under that URL, or
-visibly not whole. When all clients have gone, no descriptor and no memory is left behind. All traffic
+An origin truncates, resets, delays and mislabels its responses, and sends unrequested bytes; clients
+leave, stall, drip, upload and tunnel. A response is either the origin's content of that URL, or visibly
+incomplete. After all clients have left, the proxy holds no more descriptors and memory than before. All traffic
 is local; every process is ended by its pid.
 """
 
@@ -23,11 +23,11 @@ CLIENTS = 48
 SIZES = [0, 1, 700, 4096, 20_000, 70_000, 300_000]
 KINDS = ["length", "chunked", "close", "cut", "reset", "slow", "stray", "late-stray", "garbage", "silent"]
 WEIGHTS = [8, 4, 2, 2, 2, 2, 1, 1, 1, 1]
-MAX_GROWTH = 24 << 20  # resident memory beyond the cache, after it has been filled once
+MAX_GROWTH = 24 << 20  # growth of resident memory after the cache has been filled once
 
 
 def content(path, version):
-    """What the origin has under a path."""
+    """Returns the origin's content of a path."""
     size = SIZES[hash_of(path) % len(SIZES)]
     seed = f"{path} {version} ".encode()
     return (seed * (size // len(seed) + 1))[:size]
@@ -38,7 +38,7 @@ def hash_of(path):
 
 
 class Origin:
-    """Answers GET /KIND/N with the content of that path, PUT with the sum of what came."""
+    """An origin that answers GET /KIND/N with the content of that path, PUT with length and sum of its content."""
 
     async def start(self):
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=4096)
@@ -140,7 +140,7 @@ async def read_body(reader, fields):
 
 
 class Client:
-    """One after the other, requests of all kinds; counts what became of them."""
+    """A client that sends requests of all kinds in sequence, and counts their outcomes."""
 
     def __init__(self, proxy, origin, seed, until, tally):
         self.proxy, self.origin, self.until, self.tally = proxy, origin, until, tally
@@ -178,7 +178,7 @@ class Client:
         return await self.judge(reader, method, path, first)
 
     async def judge(self, reader, method, path, first):
-        """Whether the connection goes on; a whole response has the right content."""
+        """Checks a response; returns true if the connection stays open. A complete response has the right content."""
         status, fields = await read_head(reader)
         expected = content(path, 0)
         if status == 206:
@@ -193,7 +193,7 @@ class Client:
         if "proxy-status" in fields:
             self.count(f"{status}")
         elif method != "HEAD" and body != expected:
-            raise AssertionError(f"{path}: {status}, {len(body)} bytes of {len(expected)} are wrong")
+            raise AssertionError(f"{path}: {status}, wrong content of {len(body)} bytes, {len(expected)} expected")
         else:
             self.count("hit" if "; hit" in fields.get("cache-status", "") else "whole")
         return fields.get("connection") != "close"
@@ -218,14 +218,14 @@ class Client:
         return fields.get("connection") != "close"
 
     async def leave(self, reader, writer):
-        """Asks, reads a little, and goes."""
+        """Sends a request, reads a part of the response, and leaves."""
         self.write(writer, "GET", self.path())
         await reader.read(self.random.randrange(1, 50_000))
         self.count("left")
         return False
 
     async def drip(self, reader, writer):
-        """Sends half a head, waits, and sends the rest or nothing."""
+        """Sends a part of a head, waits, and leaves."""
         writer.write(b"GET http://127.0.0.1/")
         await asyncio.sleep(self.random.random())
         self.count("dripped")
@@ -254,7 +254,7 @@ def descriptors(proxy):
     return len(os.listdir(f"/proc/{proxy.process.pid}/fd"))
 
 
-def figures(control):
+def metrics(control):
     text = subprocess.run([BINARY, "stats", "--control", control], capture_output=True, text=True, check=True).stdout
     return dict(line.rsplit(None, 1) for line in text.splitlines())
 
@@ -273,16 +273,16 @@ async def soak(seconds, control):
         await asyncio.gather(*(Client(proxy, origin, -n - 1, until, tally).run() for n in range(CLIENTS)))
         growth = resident(proxy) - before
         over = time.monotonic() + 30
-        while (left := figures(control)) and descriptors(proxy) > idle + int(left["pool_idle"]):
+        while (left := metrics(control)) and descriptors(proxy) > idle + int(left["pool_idle"]):
             assert time.monotonic() < over, f"{descriptors(proxy)} descriptors are left, {idle} at the start: {left}"
             await asyncio.sleep(0.2)
         assert growth < MAX_GROWTH, f"{growth >> 10} KiB more resident after {seconds} s"
-        for figure in ["clients", "tunnels", "fetches"]:
-            assert left[figure] == "0", f"{figure} are left: {left[figure]}"
+        for metric in ["clients", "tunnels", "fetches"]:
+            assert left[metric] == "0", f"{metric} are left: {left[metric]}"
         assert tally.get("whole", 0) > 100 and tally.get("hit", 0) > 100 and tally.get("cut", 0) > 10, tally
         print(f"{sum(tally.values())} exchanges, {growth >> 10} KiB more resident, {tally}")
     finally:
-        assert proxy.stop() == 0, "the proxy has ended badly"
+        assert proxy.stop() == 0, "the proxy has failed"
         proxy.log.close()
 
 

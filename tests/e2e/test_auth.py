@@ -1,4 +1,4 @@
-"""Users who say who they are, with curl's Basic and Digest, at forward and reverse proxies."""
+"""Authentication with curl's Basic and Digest, at forward and reverse proxies, and the users command."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ import unittest
 
 from harness import BINARY, DEADLINE, Case
 
-# Of alice, with the password 'secret'.
+# The entry of alice, with the password 'secret'.
 BCRYPT = "alice:$2y$04$aNU/8Ye9laySHV1Hzng3y.Y8.NTgdFSsvzKy46EHBro7D04n3AsQW"
 REALM = "an office"
 
@@ -32,13 +32,13 @@ class Users(Case):
         return self.file(BCRYPT + "\n" + digest_lines())
 
     def status(self, *args):
-        """The status of the last answer; a proxy's to CONNECT if it went no further."""
+        """Returns the status of the last response; that of CONNECT if the tunnel was refused."""
         argv = ["-o", "/dev/null", "-w", "%{http_code} %{http_connect}", *args]
         code, connect = self.run_curl(argv).split()
         return int(code) or int(connect)
 
     def talk(self, *args):
-        """All that curl says of an exchange."""
+        """Returns curl's verbose output of an exchange."""
         argv = ["curl", "-sv", "--noproxy", "", "-o", "/dev/null", *args]
         return subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE).stderr
 
@@ -60,7 +60,7 @@ class Forward(Users):
     def ask(self, proxy, *args):
         return self.status("-x", proxy.url, self.origin.url + "/bytes/10", *args)
 
-    def test_every_way_of_curl_is_understood(self):
+    def test_curl_authenticates_with_every_scheme(self):
         proxy = self.start("--users", self.both())
         for way in ["--proxy-basic", "--proxy-digest", "--proxy-anyauth"]:
             for tunnel in [[], ["--proxytunnel"]]:
@@ -68,7 +68,7 @@ class Forward(Users):
                     self.assertEqual(self.ask(proxy, way, "-U", "alice:secret", *tunnel), 200)
                     self.assertEqual(self.ask(proxy, way, "-U", "alice:wrong", *tunnel), 407)
 
-    def test_a_tunnel_is_asked_for_again_on_the_same_connection(self):
+    def test_refused_connect_is_retried_on_the_same_connection(self):
         proxy = self.start("--users", self.both())
         ask = ("-x", proxy.url, "--proxytunnel", "--proxy-digest", "-U", "alice:secret", self.origin.url + "/bytes/10")
         shown = self.talk(*ask)
@@ -76,7 +76,7 @@ class Forward(Users):
         self.assertIn("HTTP/1.1 200", shown)
         self.assertEqual(len(re.findall("Connected to|Connection #1", shown)), 1, shown)
 
-    def test_content_goes_up_after_a_challenge(self):
+    def test_content_is_uploaded_after_a_challenge(self):
         proxy = self.start("--users", self.both())
         url, body = self.origin.url + "/echo", b"x" * 100_000
         args = ("-x", proxy.url, "-U", "alice:secret", url, "--data-binary", "@-")
@@ -84,12 +84,12 @@ class Forward(Users):
             with self.subTest(way):
                 self.assertEqual(self.curl(way, *args, input=body), body)
 
-    def test_md5_is_offered_where_there_is_nothing_better(self):
+    def test_md5_is_offered_without_sha256_entries(self):
         proxy = self.start("--users", self.file(digest_lines(["md5"])), "--auth", "digest")
         self.assertEqual(self.ask(proxy, "--proxy-digest", "-U", "alice:secret"), 200)
         self.assertEqual(self.ask(proxy, "--proxy-basic", "-U", "alice:secret"), 407)
 
-    def test_a_name_can_be_hidden(self):
+    def test_user_name_can_be_hashed(self):
         proxy = self.start("--users", self.file(digest_lines()), "--auth", "digest", "--userhash")
         ask = ("-x", proxy.url, "--proxy-digest", "-U", "alice:secret", self.origin.url + "/bytes/10")
         shown = self.talk(*ask)
@@ -97,7 +97,7 @@ class Forward(Users):
         self.assertIn("HTTP/1.1 200", shown)
         self.assertNotIn('username="alice"', shown)
 
-    def test_the_user_is_in_the_log_and_the_password_is_not(self):
+    def test_log_has_the_user_and_not_the_password(self):
         proxy = self.start("--users", self.both(), "--log-format", "json")
         self.ask(proxy, "--proxy-digest", "-U", "alice:secret")
         proxy.stop()
@@ -105,13 +105,13 @@ class Forward(Users):
         self.assertEqual([json.loads(line).get("user") for line in lines], [None, "alice"])
         self.assertNotRegex("".join(lines), "secret|Digest|nonce")
 
-    def test_who_guesses_is_not_heard(self):
+    def test_guessing_client_is_banned(self):
         proxy = self.start("--users", self.both(), "--auth-ban", "3/1h")
         guesses = [self.ask(proxy, "--proxy-basic", "-U", "alice:wrong") for _ in range(4)]
         self.assertEqual(guesses, [407, 407, 407, 429])
         self.assertEqual(self.ask(proxy, "--proxy-basic", "-U", "alice:secret"), 429)
 
-    def test_users_are_read_again_and_all_or_none(self):
+    def test_users_file_is_reloaded_completely_or_not_at_all(self):
         file = self.file(BCRYPT)
         proxy = self.start("--users", file)
         basic = ("--proxy-basic", "-U")
@@ -130,7 +130,7 @@ class Forward(Users):
 
 
 class Reverse(Users):
-    def test_an_origin_is_for_users_and_sees_no_password(self):
+    def test_origin_is_for_users_and_sees_no_password(self):
         origin = self.start_origin()
         proxy = self.start_proxy("--to", origin.url, "--users", self.both(), "--realm", REALM)
         url = proxy.url + "/bytes/10"
@@ -138,7 +138,7 @@ class Reverse(Users):
             with self.subTest(way):
                 self.assertEqual(self.status(way, "-u", "alice:secret", url), 200)
                 self.assertEqual(self.status(way, "-u", "alice:wrong", url), 401)
-        self.assertEqual(origin.counts["/bytes/10"], 1, "one response is for all users")
+        self.assertEqual(origin.counts["/bytes/10"], 1, "all users share one response")
         head = self.curl("--digest", "-u", "alice:secret", "-D", "-", "-o", "/dev/null", url)
         self.assertIn(b"Authentication-Info: ", head)
 
@@ -150,7 +150,7 @@ class Start(Users):
         self.assertEqual(done.returncode, 2, done.stderr)
         return done.stderr
 
-    def test_what_cannot_be_served_is_refused(self):
+    def test_unusable_auth_options_are_refused(self):
         htpasswd = self.file(BCRYPT)
         self.assertIn("Digest cannot be offered", self.refused("--users", htpasswd, "--auth", "digest"))
         bad = self.file(f"{BCRYPT}\ncarol:plain\n")
@@ -162,7 +162,7 @@ class Start(Users):
         self.assertIn("--to", self.refused("--protect", f"/a users={htpasswd}"))
         self.assertIn("for nobody", self.refused("--to", "http://127.0.0.1:1", "--protect", "/a"))
 
-    def test_who_cannot_answer_what_is_offered_is_named(self):
+    def test_users_without_an_entry_for_the_offered_scheme_are_named(self):
         warning = "warning: bob has no line for Digest, which clients prefer to Basic;"
         file = self.file(BCRYPT.replace("alice", "bob") + "\n" + digest_lines())
         config = self.folder() / "tidegate.toml"
@@ -176,13 +176,13 @@ class Start(Users):
         self.assertEqual((checked.returncode, checked.stdout), (0, f"{config}: ok\n".encode()))
         self.assertTrue(checked.stderr.decode().startswith(warning), checked.stderr)
 
-    def test_nobody_of_that_name_is_explained(self):
+    def test_unknown_user_is_explained(self):
         args = ("--users", self.file(BCRYPT), "--allow-destination", "192.0.2.0/24", "http://192.0.2.1/")
         self.run_command(BINARY, "explain", *args, "--user", "alice")
         said = self.run_command(BINARY, "explain", *args, "--user", "carol", code=3).decode()
         self.assertIn("denied with 407 (no-such-user): there is no such user;", said)
 
-    def test_digest_that_does_not_suit_all_is_not_offered(self):
+    def test_digest_not_supported_by_all_users_is_not_offered(self):
         file = self.file(digest_lines(["sha256"]) + digest_lines(["md5"]).replace("alice", "bob"))
         lacks = "bob has no line for SHA-256, alice has no line for MD5"
         proxy = self.start_proxy("--users", file, "--realm", REALM)
@@ -192,14 +192,14 @@ class Start(Users):
             refused = self.refused("--users", file, "--realm", REALM, "--auth", schemes)
             self.assertIn(f"Digest cannot be offered: {lacks}", refused)
 
-    def test_basic_beyond_this_machine_is_warned_of(self):
+    def test_basic_beyond_this_machine_causes_a_warning(self):
         args = ("--users", self.file(BCRYPT), "--allow-client", "127.0.0.1")
         proxy = self.start_proxy(*args, listen="0.0.0.0:0")
         self.assertTrue(any(line.startswith("warning: Basic") for line in proxy.banner), proxy.banner)
         self.assertIn("  users    all: 1 user in the realm 'tidegate', by Basic", proxy.banner)
         self.assertTrue(any(line.endswith(" -U NAME http://example.com/ -I") for line in proxy.banner))
 
-    def test_a_reload_warns_as_the_start_does(self):
+    def test_reload_warns_like_the_start(self):
         config = self.folder() / "tidegate.toml"
         text = f'users = ["{self.file(BCRYPT + chr(10) + digest_lines())}"]\nrealm = "{REALM}"\n'
         text += 'allow-client = ["127.0.0.1"]\n'
@@ -212,7 +212,7 @@ class Start(Users):
         self.wait_for(proxy, "reloaded")
         self.assertEqual(len(warned(proxy.said)), 1, proxy.said)
 
-    def test_a_protected_path_is_printed_as_it_was_given(self):
+    def test_print_config_keeps_protected_paths(self):
         file = self.file(digest_lines())
         rule = f'/staff/ realm="{REALM}" users={file} auth=digest'
         args = ("--to", "http://127.0.0.1:1", "--protect", rule, "--print-config")
@@ -227,7 +227,7 @@ class Files(Users):
     def users(self, what, *args, code=0, input=b"secret\n"):
         return self.run_command(BINARY, "users", what, *args, code=code, input=input).decode()
 
-    def test_a_file_is_made_and_changed(self):
+    def test_users_command_creates_and_changes_a_file(self):
         file = str(self.folder() / "users")
         self.users("add", file, "alice")
         self.users("add", file, "bob", input=b"other\n")
@@ -248,8 +248,8 @@ class Files(Users):
         self.assertEqual(os.listdir(os.path.dirname(file)), ["users"])
 
     def type(self, *keys):
-        """Types at the prompts for a new password: the exit code, what the terminal has shown, and
-        whether it shows what is typed afterwards."""
+        """Types at the prompts for a new password. Returns the exit code, the output of the terminal, and
+        true if the terminal echoes input afterwards."""
         file = str(self.folder() / "users")
         parent, terminal = pty.openpty()
         argv = [BINARY, "users", "add", file, "alice"]
@@ -266,7 +266,7 @@ class Files(Users):
         os.close(parent)
         return code, shown, echoes
 
-    def test_what_is_typed_is_not_shown(self):
+    def test_typed_password_is_not_echoed(self):
         code, shown, echoes = self.type(b"secret\n", b"secret\n")
         self.assertEqual((code, echoes), (0, True), shown)
         self.assertNotIn(b"secret", shown)
@@ -274,18 +274,18 @@ class Files(Users):
             code, shown, echoes = self.type(*keys)
             self.assertEqual((code, echoes), (1, True), shown)
 
-    def test_the_terminal_is_as_before_if_somebody_thinks_better_of_it(self):
+    def test_interrupted_prompt_restores_the_terminal(self):
         for keys in [(b"\x03",), (b"sec\x03",), (b"secret\n", b"s\x1c")]:
             code, shown, echoes = self.type(*keys)
             self.assertEqual((code, echoes), (130, True), shown)
 
-    def test_a_bad_line_is_named_beside_what_can_be_read(self):
+    def test_bad_line_is_reported_beside_readable_ones(self):
         file = self.file(f"carol:plain\n{BCRYPT}\n")
         done = subprocess.run([BINARY, "users", "list", file], capture_output=True, text=True, timeout=DEADLINE)
         self.assertEqual((done.returncode, done.stdout), (1, "alice  bcrypt\n"))
         self.assertIn(f"{file}:1: ", done.stderr)
 
-    def test_the_realm_is_the_proxys_if_nobody_says(self):
+    def test_default_realm_is_that_of_the_proxy(self):
         file = str(self.folder() / "users")
         self.users("add", "--digest", file, "alice")
         self.assertIn("alice  Digest SHA-256 in realm 'tidegate'", self.users("list", file))
@@ -294,7 +294,7 @@ class Files(Users):
         for said in ["File of users", "Name of the user", "[default: tidegate]"]:
             self.assertIn(said, help)
 
-    def test_a_file_that_cannot_be_read_stays_as_it_is(self):
+    def test_invalid_file_is_not_changed(self):
         file = self.file("alice:plain\n")
         self.users("add", file, "bob", code=1)
         self.users("add", file, "bob", input=b"", code=1)
@@ -302,7 +302,7 @@ class Files(Users):
         with open(file) as users:
             self.assertEqual(users.read(), "alice:plain\n")
 
-    def test_edits_at_the_same_time_are_all_kept(self):
+    def test_concurrent_edits_are_all_kept(self):
         file, names = str(self.folder() / "users"), [f"user{number}" for number in range(12)]
         edits = [subprocess.Popen([BINARY, "users", "add", "--digest", file, name], stdin=subprocess.PIPE,
                                   stdout=subprocess.DEVNULL) for name in names]
@@ -313,7 +313,7 @@ class Files(Users):
         self.assertEqual(listed, set(names))
         self.assertEqual(os.listdir(os.path.dirname(file)), ["users"])
 
-    def test_edit_removes_the_file_that_a_killed_edit_has_left(self):
+    def test_edit_removes_the_leftover_file_of_a_killed_edit(self):
         folder = self.folder()
         elsewhere, left = folder / "elsewhere", folder / ".users.new"
         elsewhere.write_text("not to be written")
@@ -323,7 +323,7 @@ class Files(Users):
         self.assertEqual(sorted(os.listdir(folder)), ["elsewhere", "users"])
 
     @unittest.skipUnless(os.geteuid() == 0, "for root")
-    def test_a_file_keeps_its_owner_and_mode(self):
+    def test_edited_file_keeps_its_owner_and_mode(self):
         file = self.folder() / "users"
         self.users("add", str(file), "alice")
         os.chown(file, 65534, 65534)

@@ -1,4 +1,4 @@
-"""Users of other clients than curl: Python's requests, wget and pip, plain and through CONNECT."""
+"""Authentication of clients other than curl: Python's requests, wget and pip, plain and through CONNECT."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ ENVIRON = {name: value for name, value in os.environ.items() if not name.lower()
 
 
 def users_file(folder):
-    """alice, with the password 'secret', for every scheme."""
+    """Writes a users file with entries of alice for every scheme; her password is 'secret'."""
     file = folder / "users"
     secret = f"alice:{REALM}:secret".encode()
     lines = [f"alice:{REALM}:{hashlib.new(name, secret).hexdigest()}\n" for name in ["md5", "sha256"]]
@@ -35,7 +35,7 @@ class Users(Case):
         return self.start_forward("--allow-connect-port", "1-65535", *self.options)
 
     def start_tls_origin(self, handler=None):
-        """An origin behind TLS, and the file of the certificate that it shows."""
+        """Starts an origin with TLS; returns it and the file of its certificate."""
         folder = self.folder()
         cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
         self.run_command("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key,
@@ -71,7 +71,7 @@ class Requests(Users):
         url = f"http://alice:{password}@{proxy.address}:{proxy.port}"
         return self.session(proxies={"http": url, "https": url}, **kwargs)
 
-    def test_a_session_is_let_in_plain_and_through_connect(self):
+    def test_requests_session_authenticates_plain_and_through_connect(self):
         origin, (tls_origin, cert) = self.start_origin(Tells), self.start_tls_origin(Tells)
         proxy = self.start_for_users()
         session = self.through(proxy, verify=cert)
@@ -81,7 +81,7 @@ class Requests(Users):
         self.assertEqual(session.post(origin.url + "/echo", data=b"x" * 100_000, timeout=DEADLINE).content, b"x" * 100_000)
         self.assert_no_secret_is_logged(proxy)
 
-    def test_a_wrong_password_is_refused(self):
+    def test_wrong_password_is_refused(self):
         origin, (tls_origin, cert) = self.start_origin(), self.start_tls_origin()
         session = self.through(self.start_for_users(), password="wrong", verify=cert)
         self.assertEqual(session.get(origin.url + "/bytes/1", timeout=DEADLINE).status_code, 407)
@@ -89,7 +89,7 @@ class Requests(Users):
             session.get(tls_origin.url + "/bytes/1", timeout=DEADLINE)
         self.assertEqual(origin.counts | tls_origin.counts, {})
 
-    def test_a_path_of_a_reverse_proxy_is_for_its_users(self):
+    def test_protected_path_of_a_reverse_proxy_requires_authentication(self):
         origin = self.start_origin(Tells)
         rule = f'/credentials realm="{REALM}" users={self.users}'
         proxy = self.start_proxy("--to", origin.url, "--protect", rule)
@@ -103,7 +103,7 @@ class Requests(Users):
                 self.assertEqual((answer.status_code, answer.text), (200, "none"))
         self.assertEqual(session.get(url, auth=("alice", "wrong"), timeout=DEADLINE).status_code, 401)
 
-    def test_names_beyond_ascii_are_utf_8(self):
+    def test_basic_user_names_must_be_utf_8(self):
         origin, folder = self.start_origin(Tells), self.folder()
         with open(self.users) as lines:
             (folder / "users").write_text(lines.readline().replace("alice", "jürgen"))
@@ -112,14 +112,14 @@ class Requests(Users):
         self.assertEqual(get(("jürgen".encode(), b"secret")), 200)
         self.assertEqual(get(("jürgen", "secret")), 400, "requests sends Latin-1")
 
-    def test_digest_of_names_beyond_ascii_is_no_utf_8_either(self):
+    def test_digest_user_names_must_be_utf_8(self):
         proxy = self.start_proxy("--to", self.start_origin(Tells).url, "--users", self.users, "--realm", REALM)
         auth = HTTPDigestAuth("jürgen", "secret")
         self.assertEqual(self.session().get(proxy.url + "/bytes/5", auth=auth, timeout=DEADLINE).status_code, 400)
 
 
 class Wget(Users):
-    def test_wget_is_let_in_plain_and_through_connect(self):
+    def test_wget_authenticates_plain_and_through_connect(self):
         origin, (tls_origin, cert) = self.start_origin(Tells), self.start_tls_origin(Tells)
         proxy = self.start_for_users()
         settings = [f"{scheme}_proxy={proxy.url}" for scheme in ["http", "https"]]
@@ -127,11 +127,11 @@ class Wget(Users):
         argv += [word for setting in settings for word in ["-e", setting]]
         for url in [origin.url, tls_origin.url]:
             self.assertEqual(self.run_client(*argv, "--proxy-password=secret", url + "/credentials"), b"none")
-            code = 8 if url == origin.url else 4  # an answer of the server, or none
+            code = 8 if url == origin.url else 4  # an error of the server, or of the network
             self.run_client(*argv, "--proxy-password=wrong", url + "/bytes/1", code=code)
         self.assert_no_secret_is_logged(proxy)
 
-    def test_wget_answers_a_reverse_proxy(self):
+    def test_wget_authenticates_at_a_reverse_proxy(self):
         origin = self.start_origin(Tells)
         proxy = self.start_proxy("--to", origin.url, *self.options)
         argv = ["wget", "-q", "-O", "-", "--no-proxy", "--user=alice", proxy.url + "/credentials"]
@@ -140,7 +140,7 @@ class Wget(Users):
 
 
 class Pip(Users):
-    def test_pip_installs_from_an_index_behind_the_proxy(self):
+    def test_pip_installs_through_the_proxy(self):
         for origin, trusted in [(self.start_origin(Index), []), self.start_tls_origin(Index)]:
             with self.subTest(origin.url):
                 proxy, target = self.start_for_users(), self.folder()
@@ -169,7 +169,7 @@ class TlsOrigin(Origin):
 
 
 class Tells(Pages):
-    """/credentials: which ones have come."""
+    """/credentials: the names of the credential fields received."""
 
     def do_GET(self):
         if self.path != "/credentials":
@@ -204,7 +204,7 @@ WHEEL = "tidegate_tiny-1.0-py3-none-any.whl"
 
 
 def wheel():
-    """The least that pip installs."""
+    """Returns a minimal package that pip installs."""
     info = "tidegate_tiny-1.0.dist-info"
     files = {
         "tidegate_tiny.py": "WORD = 'tide'\n",

@@ -20,14 +20,14 @@ class Forward(Case):
     def ask(self, path, *args, **kwargs):
         return self.curl("-x", self.proxy.url, self.origin.url + path, *args, **kwargs)
 
-    def test_the_second_of_two_gets_is_a_hit(self):
+    def test_second_get_is_a_hit(self):
         first, second = self.ask("/bytes/5000", "-i"), self.ask("/bytes/5000", "-i")
         self.assertIn("fwd=uri-miss; stored", self.head_of(first)[1]["Cache-Status"])
         self.assertIn("hit", self.head_of(second)[1]["Cache-Status"])
         self.assertEqual(second.split(b"\r\n\r\n", 1)[1], content(5000))
         self.assertEqual(self.origin.counts["/bytes/5000"], 1)
 
-    def test_a_conditional_get_is_answered_from_the_cache(self):
+    def test_conditional_get_is_answered_from_the_cache(self):
         folder = self.folder()
         tag, file = str(folder / "tag"), str(folder / "file")
         for _ in range(2):
@@ -36,7 +36,7 @@ class Forward(Case):
         self.assertEqual(self.head_of(head)[0], 304)
         self.assertEqual(self.origin.counts["/bytes/5000"], 1)
 
-    def test_a_download_is_resumed_from_the_cache_and_past_it(self):
+    def test_download_is_resumed_from_the_cache_and_the_origin(self):
         for path in ["/bytes/300000", "/raw/300000"]:
             with self.subTest(path):
                 if path.startswith("/bytes"):
@@ -53,19 +53,19 @@ class Forward(Case):
         _, fields = self.head_of(self.ask("/bytes/5000", "-I"))
         self.assertIn("hit", fields["Cache-Status"])
 
-    def test_content_goes_up_with_a_length_and_in_chunks(self):
+    def test_content_is_uploaded_with_a_length_and_in_chunks(self):
         body = content(700_000)
         self.assertEqual(self.ask("/echo", "--data-binary", "@-", input=body), body)
         self.assertEqual(self.ask("/echo", "-T", "-", input=body), body)
         expect = ("-H", "Expect: 100-continue", "--expect100-timeout", "2")
         self.assertEqual(self.ask("/echo", "--data-binary", "@-", *expect, input=body), body)
 
-    def test_wget_gets_what_curl_gets(self):
+    def test_wget_downloads_through_the_proxy(self):
         proxy = ("-e", "use_proxy=yes", "-e", f"http_proxy={self.proxy.url}")
         body = self.run_command("wget", "-q", "-O", "-", *proxy, self.origin.url + "/bytes/9000")
         self.assertEqual(body, content(9000))
 
-    def test_python_keeps_its_connection(self):
+    def test_python_client_keeps_its_connection(self):
         client = http.client.HTTPConnection(self.proxy.address, self.proxy.port, timeout=DEADLINE)
         for path in ["/bytes/100", "/bytes/100", "/raw/100", "/bytes/70000"]:
             client.request("GET", self.origin.url + path)
@@ -74,12 +74,12 @@ class Forward(Case):
             self.assertFalse(answer.will_close)
         client.close()
 
-    def test_an_answer_cut_short_looks_so_and_is_not_stored(self):
+    def test_truncated_response_is_visible_and_not_stored(self):
         for _ in range(2):
             self.ask("/cut/1000000", "-o", "/dev/null", code=18)
         self.assertEqual(self.origin.counts["/cut/1000000"], 2)
 
-    def test_an_unknown_name_and_a_closed_port_are_502(self):
+    def test_unknown_name_and_closed_port_are_502(self):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -91,7 +91,7 @@ class Forward(Case):
             self.assertEqual(status, 502)
             self.assertIn(error, fields["Proxy-Status"])
 
-    def test_every_request_has_its_line_in_the_log(self):
+    def test_every_request_has_a_log_line(self):
         self.ask("/bytes/10")
         self.ask("/bytes/10")
         self.curl("-x", self.proxy.url, "http://10.0.0.1/")
@@ -102,7 +102,7 @@ class Forward(Case):
 
 
 class Heavy(Case):
-    def test_a_gibibyte_goes_through_in_little_memory(self):
+    def test_gibibyte_passes_in_little_memory(self):
         size = 1 << 30
         proxy, origin = self.start_forward("--cache-memory", "32MiB"), self.start_origin(Stream)
         down = self.curl("-x", proxy.url, f"{origin.url}/{size}", "-o", "/dev/null", "-w", "%{size_download}")
@@ -113,7 +113,7 @@ class Heavy(Case):
         self.assertEqual(int(received.stdout), size)
         self.assertLess(proxy.memory(), 100 << 20)
 
-    def test_a_slow_reader_holds_little_memory(self):
+    def test_slow_readers_hold_little_memory(self):
         proxy, origin = self.start_forward("--cache-memory", "off"), self.start_origin(Stream)
         readers = []
         for _ in range(50):
@@ -124,7 +124,7 @@ class Heavy(Case):
         self.assertEqual(self.curl("-x", proxy.url, f"{origin.url}/100").count(b"."), 100)
         self.assertLess(proxy.memory(), 100 << 20)
 
-    def test_a_thousand_clients_at_once(self):
+    def test_thousand_concurrent_clients_get_correct_content(self):
         origin, proxy = self.start_origin(), self.start_forward()
         gate = threading.Barrier(50)
         wrong = []
@@ -142,7 +142,7 @@ class Heavy(Case):
                     if answer.split(b"\r\n\r\n", 1)[1] != content(size):
                         wrong.append(answer[:200])
                     client.close()
-            except Exception as error:  # a thread's error is the test's error
+            except Exception as error:  # an error of a thread fails the test
                 wrong.append(repr(error))
 
         threads = [threading.Thread(target=twenty, args=(i,)) for i in range(50)]
@@ -152,7 +152,7 @@ class Heavy(Case):
             thread.join(DEADLINE)
         self.assertEqual(wrong, [])
 
-    def test_a_herd_on_a_cold_url_costs_one_fetch(self):
+    def test_herd_on_an_uncached_url_costs_one_fetch(self):
         control = str(self.folder() / "c.sock")
         origin, proxy = self.start_origin(Held), self.start_forward("--control", control)
         origin.released = threading.Event()
@@ -172,7 +172,7 @@ class Heavy(Case):
         self.assertEqual([hashlib.md5(r).digest() for r in results], [hashlib.md5(content(65536)).digest()] * 30)
         self.assertEqual(origin.counts["/bytes/65536"], 1)
 
-    def test_an_origin_killed_in_the_middle_is_noticed(self):
+    def test_origin_killed_during_a_response_is_noticed(self):
         helper = (
             "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
             "c, _ = s.accept(); c.recv(9999)\n"
@@ -190,9 +190,9 @@ class Heavy(Case):
                 received += client.recv(65536)
             origin.kill()
         rest = b"".join(iter(lambda: client.recv(65536), b""))
-        self.assertNotIn(b"0\r\n\r\n", received + rest, "no last chunk: the answer is visibly not whole")
+        self.assertNotIn(b"0\r\n\r\n", received + rest, "a last chunk would hide the truncation")
         status, _ = self.head_of(self.curl("-i", "-x", proxy.url, f"http://127.0.0.1:{port}/"))
-        self.assertEqual(status, 502, "nothing was stored")
+        self.assertEqual(status, 502, "a truncated response was stored")
 
 
 class Tls(Case):
@@ -229,7 +229,7 @@ class Tls(Case):
 
 
 class Reverse(Case):
-    def test_an_origin_is_served_below_its_prefix(self):
+    def test_origin_is_served_below_its_prefix(self):
         origin = self.start_origin(Redirects)
         proxy = self.start_proxy("--to", origin.url + "/base")
         status, fields = self.head_of(self.curl("-i", proxy.url + "/moved"))
@@ -240,7 +240,7 @@ class Reverse(Case):
 
 
 class Stream(Pages):
-    """/N: N bytes, never held at once; PUT: counts what comes."""
+    """/N: N bytes, sent in blocks; PUT: counts the content."""
 
     def do_GET(self):
         left = int(self.path.strip("/"))
@@ -267,7 +267,7 @@ class Stream(Pages):
 
 
 class Held(Pages):
-    """Answers once its server has been `released`."""
+    """Responds once its server has been `released`."""
 
     def do_GET(self):
         self.server.released.wait(DEADLINE)

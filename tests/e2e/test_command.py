@@ -1,4 +1,4 @@
-"""The command as scripts rely on it: options, exit codes, banner, signals, logs."""
+"""The command line interface that scripts rely on: options, exit codes, banner, signals, logs."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from harness import BINARY, DEADLINE, Case, connect, content
 
 
 class Usage(Case):
-    def test_help_version_and_bad_usage(self):
+    def test_help_version_and_usage_errors_have_exit_codes(self):
         self.assertIn(b"--allow-destination", self.run_command(BINARY, "--help"))
         self.assertIn(b"--allow-destination", self.run_command(BINARY, "run", "--help"))
         self.assertRegex(self.run_command(BINARY, "--version"), rb"^tidegate \d+\.\d+\.\d+\n$")
@@ -19,19 +19,19 @@ class Usage(Case):
                      ["--listen", "0.0.0.0:0"], ["--listen", "[::]:0"]]:
             self.run_command(BINARY, *argv, code=2)
 
-    def test_an_open_forward_proxy_is_refused_with_the_reason(self):
+    def test_open_forward_proxy_is_refused_with_the_reason(self):
         done = subprocess.run([BINARY, "-l", "0.0.0.0:0"], capture_output=True, text=True, timeout=DEADLINE)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--allow-client", done.stderr)
 
-    def test_a_port_that_is_taken_is_an_error(self):
+    def test_port_in_use_is_an_error(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             done = subprocess.run([BINARY, "-l", f"127.0.0.1:{port}"], capture_output=True, text=True, timeout=DEADLINE)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"127.0.0.1:{port}", done.stderr)
 
-    def test_a_configuration_is_checked_and_printed(self):
+    def test_configuration_is_checked_and_printed(self):
         file = self.folder() / "tidegate.toml"
         file.write_text('cache-memory = "64MiB"\n[limits]\nidle-timeout = "5s"\n')
         self.assertIn(b"ok", self.run_command(BINARY, "check", "-c", str(file)))
@@ -46,7 +46,7 @@ class Usage(Case):
         self.assertIn(f"{file}:2:1", done.stderr)
         self.assertIn("did you mean 'cache-memory'?", done.stderr)
 
-    def test_the_banner_says_what_runs(self):
+    def test_banner_describes_the_proxy(self):
         proxy = self.start_proxy("--cache-memory", "64MiB")
         self.assertEqual(proxy.banner[0].split("  ")[1], f"forward proxy on {proxy.url}")
         self.assertIn("  cache    memory 64 MiB", proxy.banner)
@@ -55,7 +55,7 @@ class Usage(Case):
         self.assertEqual(proxy.banner[-1], f"listening {proxy.address}:{proxy.port}")
 
 
-    def test_the_unspecified_address_of_ipv6_is_for_ipv4_too(self):
+    def test_unspecified_ipv6_address_serves_ipv4_too(self):
         origin = self.start_origin()
         proxy = self.start_proxy("--to", origin.url, "--admin", "[::]:0", listen="[::]:0")
         self.assertTrue(proxy.banner[0].endswith(f"reverse proxy on http://[::]:{proxy.port} (all IPv4 and IPv6 addresses)"))
@@ -66,9 +66,9 @@ class Usage(Case):
         for host in ["127.0.0.1", "[::1]"]:
             self.assertEqual(self.curl(f"http://{host}:{proxy.port}/bytes/3"), content(3), host)
         proxy.stop()
-        self.assertEqual([line.split()[5] for line in proxy.lines()], ["127.0.0.1", "::1"], "no mapped address")
+        self.assertEqual([line.split()[5] for line in proxy.lines()], ["127.0.0.1", "::1"], "the log has no IPv4-mapped address")
 
-    def test_the_unspecified_address_of_ipv6_leaves_ipv4_to_a_listener_of_its_own(self):
+    def test_unspecified_ipv6_address_leaves_ipv4_to_a_separate_listener(self):
         origin = self.start_origin()
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
@@ -78,13 +78,13 @@ class Usage(Case):
         for host in ["127.0.0.1", "[::1]"]:
             self.assertEqual(self.curl(f"http://{host}:{port}/bytes/3"), content(3), host)
 
-    def test_want_of_descriptors_is_said_at_the_start(self):
+    def test_lack_of_descriptors_is_reported_at_the_start(self):
         proxy = self.start_proxy(wrap=["sh", "-c", 'ulimit -n 80 && exec "$@"', "sh"])
         self.assertIn("RLIMIT_NOFILE is 80: enough for 8 clients only; raise it (ulimit -n)", proxy.banner)
 
 
 class Signals(Case):
-    def test_a_drain_finishes_what_is_in_flight(self):
+    def test_drain_finishes_exchanges_in_flight(self):
         for number in [signal.SIGTERM, signal.SIGINT]:
             with self.subTest(number):
                 origin = self.start_origin()
@@ -103,7 +103,7 @@ class Signals(Case):
                 with self.assertRaises(ConnectionRefusedError):
                     connect(proxy.address, proxy.port)
 
-    def test_a_second_interrupt_stops_at_once(self):
+    def test_second_interrupt_stops_at_once(self):
         origin, proxy = self.start_origin(), self.start_forward()
         busy = self.connect(proxy)
         busy.sendall(f"POST {origin.url}/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234".encode())
@@ -113,7 +113,7 @@ class Signals(Case):
         proxy.signal(signal.SIGINT)
         self.assertEqual(proxy.process.wait(DEADLINE), 1)
 
-    def test_a_reload_takes_over_a_good_file_and_refuses_a_bad_one(self):
+    def test_reload_applies_a_valid_file_and_refuses_an_invalid_one(self):
         file = self.folder() / "tidegate.toml"
         file.write_text("")
         origin = self.start_origin()
@@ -133,7 +133,7 @@ class Signals(Case):
         self.assertTrue(any(f"{file}:1:21" in line for line in proxy.said), proxy.said)
         self.assertEqual(status(), 200, "the old settings stay")
 
-    def test_a_reload_takes_over_what_it_can_and_says_what_takes_a_restart(self):
+    def test_reload_names_the_options_that_take_a_restart(self):
         folder = self.folder()
         file = folder / "tidegate.toml"
         file.write_text(f'access-log = "{folder}/a.log"\n')
@@ -152,7 +152,7 @@ class Signals(Case):
             self.assertEqual(proxy.said.count(f"{name} has changed; that takes a restart\n"), 2, proxy.said)
         self.assertFalse([line for line in proxy.said if line.startswith("listen ")], proxy.said)
 
-    def test_a_rotated_log_is_opened_anew(self):
+    def test_rotated_log_is_reopened(self):
         log = self.folder() / "access.log"
         proxy = self.start_proxy("--access-log", str(log), "--log-format", "json")
         self.curl("-x", proxy.url, "http://10.0.0.1/a")
@@ -165,7 +165,7 @@ class Signals(Case):
         urls = [json.loads(file.read_text())["url"] for file in (log.with_suffix(".1"), log)]
         self.assertEqual(urls, ["http://10.0.0.1/a", "http://10.0.0.1/b"])
 
-    def test_what_a_drain_cuts_off_is_written_down(self):
+    def test_exchanges_aborted_by_a_drain_are_logged(self):
         for again in [False, True]:
             with self.subTest(interrupted_again=again):
                 origin = self.start_origin()
@@ -182,13 +182,13 @@ class Signals(Case):
                 self.assertEqual(proxy.process.wait(DEADLINE), 1 if again else 0)
                 self.assertIn("[drain-timeout]", log.read_text())
 
-    def test_a_signal_that_comes_late_does_not_end_the_last_flush(self):
+    def test_late_signals_do_not_interrupt_the_last_flush(self):
         proxy = self.start_forward()
         for _ in range(20):
             proxy.signal(signal.SIGTERM)
         self.assertEqual(proxy.process.wait(DEADLINE), 0)
 
-    def test_a_proxy_goes_on_when_nobody_reads_what_it_says(self):
+    def test_proxy_continues_without_a_reader_of_standard_error(self):
         origin, proxy = self.start_origin(), self.start_forward(read_on=False)
         proxy.signal(signal.SIGHUP)
         self.assertEqual(self.curl("-x", proxy.url, origin.url + "/bytes/3"), content(3))
@@ -196,7 +196,7 @@ class Signals(Case):
 
 
 class Logs(Case):
-    def test_lines_that_cannot_be_written_are_counted(self):
+    def test_unwritable_log_lines_are_counted(self):
         proxy = self.start_proxy("--access-log", "/dev/full")
         for _ in range(2):
             self.curl("-x", proxy.url, "http://10.0.0.1/")
@@ -226,7 +226,7 @@ class Logs(Case):
             self.assertTrue(line.isprintable(), line)
         return origin, lines
 
-    def test_combined_is_what_web_log_tools_read(self):
+    def test_combined_format_suits_web_log_tools(self):
         origin, lines = self.lines("combined")
         form = re.compile(r'(\S+) \S+ \S+ \[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "(\S+) (\S+) (\S+)" (\d{3}|-) (\d+) "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"')
         first = form.fullmatch(lines[0])
@@ -235,16 +235,16 @@ class Logs(Case):
         for line in lines[1:]:
             self.assertIsNotNone(re.match(r'127\.0\.0\.1 - - \[', line), line)
 
-    def test_squid_is_the_native_format(self):
+    def test_squid_format_is_the_native_one(self):
         origin, lines = self.lines("squid")
         form = re.compile(r"\d+\.\d{3} +\d+ \S+ [A-Z_]+/\d{3} (\d+) \S+ \S+ - [A-Z_]+/\S+ \S+")
         for line in lines:
             self.assertIsNotNone(form.fullmatch(line), line)
         self.assertIn("TCP_MISS/200", lines[0])
-        self.assertGreater(int(form.fullmatch(lines[0]).group(1)), 100)  # the head, too
+        self.assertGreater(int(form.fullmatch(lines[0]).group(1)), 100)  # includes the head
         self.assertIn("TCP_DENIED/403", lines[1])
 
-    def test_json_is_one_object_a_line(self):
+    def test_json_format_has_one_object_a_line(self):
         origin, lines = self.lines("json")
         first, denied, wrong, half = (json.loads(line) for line in lines)
         self.assertEqual((first["result"], first["status"], first["bytes"]), ("MISS", 200, 10))

@@ -1,4 +1,4 @@
-"""Names, with a real server: dnsmasq, on a port of its own on the loopback."""
+"""Name resolution with a real server: dnsmasq, on a free port of the loopback address."""
 
 import os
 import pwd
@@ -18,11 +18,11 @@ RECORDS = [
     "--host-record=six.test,::1,60", "--cname=alias.test,both.test", "--local=/test/", "--local-ttl=33",
 ]
 RECORDS += [f"--cname=n{n}.test,n{n + 1}.test" for n in range(15)] + ["--cname=n15.test,four.test"]
-MANY = 120  # addresses that no datagram of 1,232 octets holds
+MANY = 120  # more addresses than a datagram of 1,232 octets holds
 
 
 class Dnsmasq:
-    """A name server that knows names below .test, and asks nobody."""
+    """A name server with names below .test, and without upstream servers."""
 
     def __init__(self, folder, port=None):
         hosts = folder / "many"
@@ -49,7 +49,7 @@ class Dnsmasq:
         return Path(self.log.name).read_text()
 
     def asked(self, name):
-        """How many questions for IPv4 addresses of a name there were."""
+        """Returns the number of queries for IPv4 addresses of a name."""
         return len(re.findall(rf"query\[A\] {name} ", self.said(), re.IGNORECASE))
 
     def stop(self):
@@ -59,8 +59,8 @@ class Dnsmasq:
 
 
 class OwnServer(threading.Thread):
-    """A name server that is not quite right, as `answer(query, tcp)` says: the flags, the question and the
-    records of a response, and after how many seconds it comes; None for silence. It may have no TCP."""
+    """A name server with quirks. `answer(query, tcp)` returns the code, the question and the records of a
+    response, and its delay in seconds; None for no response. TCP is optional."""
 
     def __init__(self, answer, tcp=True):
         super().__init__(daemon=True)
@@ -102,13 +102,13 @@ class OwnServer(threading.Thread):
                     stream.sendall(struct.pack("!H", len(response)) + response)
 
     def asked(self, name):
-        """How many queries for addresses of a name came as datagrams, and over TCP."""
+        """Returns the numbers of queries for addresses of a name, as datagrams and over TCP."""
         tcp = [tcp for query, tcp in self.queries if query.name == name]
         return tcp.count(False), tcp.count(True)
 
 
 class Query:
-    """A query, read."""
+    """A parsed query."""
 
     def __init__(self, message):
         at, labels = 12, []
@@ -120,18 +120,18 @@ class Query:
         self.question, self.edns = message[12:at + 5], message[11] == 1
 
     def record(self, address):
-        """An address of the name, for as long as a minute."""
+        """Returns an address record of the name, with a TTL of a minute."""
         data = socket.inet_pton(socket.AF_INET if self.kind == 1 else socket.AF_INET6, address)
         return b"\xc0\x0c" + struct.pack("!HHIH", self.kind, 1, 60, len(data)) + data
 
     def addresses(self, four="127.0.0.1", six=None):
-        """The records of the kind that is asked for."""
+        """Returns the records of the queried type."""
         address = four if self.kind == 1 else six
         return [self.record(address)] if address else []
 
 
 def free_port():
-    """One that is free for datagrams and for connections."""
+    """Returns a port that is free for datagrams and for connections."""
     while True:
         with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
             stream.bind(("127.0.0.1", 0))
@@ -149,7 +149,7 @@ class Names(Case):
         return server
 
     def look_up(self, server, *names):
-        """What the example prints of each name."""
+        """Returns the output of the example for each name."""
         argv = [LOOKUP, "--server", server.address, *names]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE)
         return {line.split("  ")[0]: line.split("  ")[1:] for line in done.stdout.splitlines()}
@@ -168,34 +168,34 @@ class Names(Case):
         file.write_text("[limits]\n" + "".join(lines))
         return ["-c", str(file)]
 
-    def test_the_resolver_reads_what_a_real_server_says(self):
+    def test_resolver_reads_responses_of_a_real_server(self):
         server = self.start_dnsmasq()
         found = self.look_up(server, "both.test", "four.test", "six.test", "alias.test", "gone.test", "Both.Test.")
         self.assertEqual(found["both.test"], ["::1 127.0.0.1", "(60 s)"])
         self.assertEqual(found["four.test"], ["127.0.0.1", "(60 s)"])
         self.assertEqual(found["six.test"], ["::1", "(60 s)"])
-        self.assertEqual(found["alias.test"], ["::1 127.0.0.1", "(33 s)"], "the shortest of the chain")
+        self.assertEqual(found["alias.test"], ["::1 127.0.0.1", "(33 s)"], "the shortest TTL of the chain")
         self.assertEqual(found["gone.test"][0], "no such name")
         self.assertEqual(found["Both.Test."], found["both.test"])
 
-    def test_what_does_not_fit_a_datagram_comes_over_tcp(self):
+    def test_large_response_is_fetched_over_tcp(self):
         server = self.start_dnsmasq()
         addresses = self.look_up(server, "many.test")["many.test"][0].split()
-        self.assertEqual(len(set(addresses)), 32, "as many as are taken of one answer")
+        self.assertEqual(len(set(addresses)), 32, "the limit of addresses of a response")
         self.assertTrue(all(address.startswith("127.0.3.") for address in addresses))
-        self.assertEqual(server.asked("many.test"), 2, "once as a datagram, once over TCP")
+        self.assertEqual(server.asked("many.test"), 2, "one query as a datagram, one over TCP")
 
-    def test_the_proxy_goes_by_names(self):
+    def test_proxy_resolves_names(self):
         server, origin = self.start_dnsmasq(), self.start_origin()
         proxy = self.start_named(server)
         for host in ["four.test", "FOUR.test", "four.test.", "alias.test", "both.test"]:
             self.assertEqual(self.get(proxy, host, origin)[0], 200, host)
-        self.assertEqual(server.asked("four.test"), 1, "kept, in any case")
+        self.assertEqual(server.asked("four.test"), 1, "cached, in any case of letters")
         status, body = self.get(proxy, "gone.test", origin)
         self.assertEqual(status, 502)
         self.assertIn("no such name", body)
 
-    def test_a_name_whose_addresses_are_not_allowed_is_refused(self):
+    def test_name_with_denied_addresses_is_refused(self):
         server, origin = self.start_dnsmasq(), self.start_origin()
         proxy = self.start_proxy("--dns-server", server.address)
         status, body = self.get(proxy, "four.test", origin)
@@ -203,7 +203,7 @@ class Names(Case):
         self.assertIn("four.test resolves to 127.0.0.1", body)
         self.assertEqual(origin.counts, {})
 
-    def test_a_file_of_hosts_counts_first_and_its_changes_are_noticed(self):
+    def test_hosts_file_takes_precedence_and_its_changes_are_noticed(self):
         server, origin = self.start_dnsmasq(), self.start_origin()
         hosts = self.folder() / "hosts"
         hosts.write_text("127.0.0.1 printer.test\n")
@@ -216,18 +216,18 @@ class Names(Case):
         new.rename(hosts)
         self.wait_until(lambda: self.get(proxy, "new.test", origin)[0] == 200)
 
-    def test_while_the_server_is_down_what_has_expired_is_used(self):
+    def test_expired_answer_is_used_while_the_server_is_down(self):
         server, origin = self.start_dnsmasq(), self.start_origin()
         proxy = self.start_named(server, *self.limits(name_ttl_max="1s", pool="0"))
         self.assertEqual(self.get(proxy, "four.test", origin)[0], 200)
         server.stop()
-        time.sleep(1.1)  # longer than the answer holds; nothing tells from outside that it has expired
+        time.sleep(1.1)  # longer than the TTL; the expiry cannot be observed from outside
         self.assertEqual(self.get(proxy, "four.test", origin)[0], 200)
         status, body = self.get(proxy, "both.test", origin)
         self.assertEqual(status, 502)
-        self.assertIn(f"{server.address} cannot be asked: connection refused (1 server, 1 attempt)", body)
+        self.assertIn(f"{server.address} cannot be queried: connection refused (1 server, 1 attempt)", body)
 
-    def test_without_such_answers_the_next_question_finds_the_server_back(self):
+    def test_restarted_server_is_found_by_the_next_lookup(self):
         server, origin = self.start_dnsmasq(), self.start_origin()
         port = server.port
         proxy = self.start_named(server, *self.limits(name_stale="0s", name_failure_ttl="0s"))
@@ -240,7 +240,7 @@ class Names(Case):
         server = self.start_dnsmasq()
         self.assertEqual(self.look_up(server, "n0.test")["n0.test"][0], "127.0.0.1")
 
-    def test_server_that_loses_the_case_of_names_is_remembered(self):
+    def test_server_that_folds_case_is_remembered(self):
         def fold(query, tcp):
             return 0, query.question.lower(), query.addresses(), 0
 
@@ -256,7 +256,7 @@ class Names(Case):
         self.assertEqual(self.get(proxy, "one.test", origin)[0], 200)
         self.assertEqual(server.asked("one.test"), (2, 0))
 
-    def test_server_that_knows_no_edns_is_asked_without(self):
+    def test_server_without_edns_is_queried_without_it(self):
         def without(code):
             def answer(query, tcp):
                 if query.edns:
@@ -272,14 +272,14 @@ class Names(Case):
             self.assertEqual(self.get(proxy, "two.test", origin)[0], 200, code)
             self.assertEqual(server.asked("two.test"), (2, 0), code)
 
-    def test_name_that_is_denied_for_ipv6_alone_is_found(self):
+    def test_nxdomain_for_ipv6_alone_does_not_hide_a_name(self):
         def answer(query, tcp):
             return 0 if query.kind == 1 else 3, query.question, query.addresses(), 0
 
         server, origin = OwnServer(answer), self.start_origin()
         self.assertEqual(self.get(self.start_named(server), "one.test", origin)[0], 200)
 
-    def test_ipv4_address_that_comes_late_is_tried(self):
+    def test_late_ipv4_address_is_tried(self):
         def answer(query, tcp):
             late = 0.15 if query.kind == 1 else 0
             return 0, query.question, query.addresses(six="::1"), late
@@ -287,7 +287,7 @@ class Names(Case):
         server, origin = OwnServer(answer), self.start_origin()
         self.assertEqual(self.get(self.start_named(server), "dual.test", origin)[0], 200)
 
-    def test_long_file_of_hosts_is_read_beside_the_loop(self):
+    def test_long_hosts_file_is_read_beside_the_loop(self):
         server, origin = self.start_dnsmasq(), self.start_origin()
         hosts = self.folder() / "hosts"
         hosts.write_text("127.0.0.1 printer.test\n" + "".join(f"0.0.0.0 n{n}.blocked.test\n" for n in range(200_000)))
@@ -295,12 +295,12 @@ class Names(Case):
         self.assertEqual(self.get(proxy, "printer.test", origin)[0], 200)
         self.assertEqual(server.asked("printer.test"), 0)
 
-    def test_the_systems_resolver_is_an_option(self):
+    def test_system_resolver_is_an_option(self):
         origin = self.start_origin()
         proxy = self.start_forward("--allow-destination", "::1", "--resolver", "system")
         self.assertEqual(self.get(proxy, "localhost", origin)[0], 200)
 
-    def test_what_does_not_go_together_is_refused_at_the_start(self):
+    def test_conflicting_options_are_refused_at_the_start(self):
         for argv in [["--resolver", "system", "--dns-server", "127.0.0.1"], ["--resolver", "dns"],
                      ["--resolver", "system", "--dns-0x20", "off"], ["--hosts", "/nowhere"], ["--dns-server", "localhost"]]:
             self.run_command(BINARY, *argv, code=2)

@@ -1,4 +1,4 @@
-"""Rules for where clients may go, and why, with curl and the command."""
+"""Egress rules and their explanations, with curl and the command."""
 
 import json
 import signal
@@ -24,7 +24,7 @@ class Egress(Case):
         return self.start_proxy(*args, *self.names)
 
     def start_egress(self, *args):
-        # The subcommand comes first; the harness adds where to listen.
+        # The subcommand comes first; the harness adds --listen.
         return self.start_proxy(*args, *self.names, subcommand="egress")
 
     def status(self, proxy, url, *args):
@@ -35,7 +35,7 @@ class Egress(Case):
         argv = ["-x", proxy.url, "--proxytunnel", f"http://{authority}/bytes/10", "-o", "/dev/null"]
         return int(self.curl(*argv, "-w", "%{http_connect}", code=code))
 
-    def test_one_line_guards_plain_requests_and_tunnels(self):
+    def test_one_rule_covers_plain_requests_and_tunnels(self):
         proxy = self.start_egress("--allow", "allowed.test=127.0.0.0/8 port=1-65535")
         self.assertEqual(self.status(proxy, self.url), 200)
         self.assertEqual(self.connect_status(proxy, self.authority, code=0), 200)
@@ -45,7 +45,7 @@ class Egress(Case):
         self.assertIn("'rule-default deny'", text)
         self.assertIn(f"tidegate explain --live --port {proxy.port} http://never-looked-up.test/", text)
 
-    def test_what_is_said_first_counts_first_however_it_is_said(self):
+    def test_rules_count_in_their_order_whatever_option_gives_them(self):
         guard = ["--rule", "deny allowed.test", "--allow", ".allowed.test=127.0.0.0/8", "--allow-destination", "127.0.0.1"]
         proxy = self.start_egress(*guard)
         self.assertEqual(self.status(proxy, self.url), 403)
@@ -55,13 +55,13 @@ class Egress(Case):
             with self.subTest(args=args):
                 self.assertIn(args[-2] if args[0] == "egress" else "--live", self.refusal(*args))
 
-    def test_reports_let_pass_and_say_so(self):
+    def test_report_mode_passes_requests_and_logs_denials(self):
         proxy = self.start_egress("--allow", "x.test", "--report", "--allow-destination", "127.0.0.0/8")
         self.assertEqual(self.status(proxy, self.other), 200)
         proxy.stop()
         self.assertIn("[would-deny rule-default]", proxy.lines()[-1])
 
-    def test_lists_come_from_files_and_are_read_again_or_not_at_all(self):
+    def test_list_files_are_reloaded_completely_or_not_at_all(self):
         names = self.folder_ / "names.txt"
         names.write_text("# names\nother.test\n")
         proxy = self.start("--rule", f"deny @{names}", "--allow-destination", "127.0.0.0/8")
@@ -84,7 +84,7 @@ class Egress(Case):
             self.assertLess(time.monotonic(), deadline, proxy.said)
             time.sleep(0.01)
 
-    def test_a_million_names_start_and_deny(self):
+    def test_million_names_are_loaded_and_denied(self):
         names = self.folder_ / "names.txt"
         with names.open("w") as file:
             file.writelines(f"ads-{n}.tracker-{n % 7919}.test\n" for n in range(1_000_000))
@@ -96,7 +96,7 @@ class Egress(Case):
         self.assertIn(f"'deny *.allowed.test' ({names}:1000001)", text)
         self.assertLess(proxy.memory(), 160 << 20)
 
-    def test_what_cannot_be_is_refused_at_start(self):
+    def test_invalid_rules_are_refused_at_the_start(self):
         bad = self.folder_ / "bad.txt"
         bad.write_text("allow a.test\nallow a.test pory=443\n")
         for args, said in [
@@ -120,7 +120,7 @@ class Egress(Case):
         self.assertEqual(answer["allowed"], code == 0)
         return answer["events"]
 
-    def test_explanations_are_of_options_or_of_the_running_proxy(self):
+    def test_explain_uses_the_options_or_the_running_proxy(self):
         rules = ["--rule", "deny other.test", "--allow-destination", "127.0.0.0/8"]
         events = self.explain(*rules, *self.names, self.other, code=3)
         self.assertEqual(events[-1]["reason"], "rule 1")
@@ -132,6 +132,6 @@ class Egress(Case):
         events = self.explain("--live", "--control", socket, self.url, code=0)
         stored = next(event for event in events if event["event"] == "stored")
         self.assertEqual((stored["lifetime"], stored["said_by"]), (60, "max-age"))
-        self.assertEqual(events[-1]["would"], "would answer: what is stored is fresh")
+        self.assertEqual(events[-1]["would"], "would answer: the stored response is fresh")
         events = self.explain("--live", "--control", socket, self.other, code=3)
         self.assertEqual(events[-1]["status"], 403)

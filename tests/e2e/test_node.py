@@ -1,5 +1,5 @@
-"""Agents of Node that open tunnels, for http:// and ws:// too, with all of the proxy's defaults: in a
-network namespace of its own, where a public address leads to this machine."""
+"""Agents of Node that open tunnels, even for http:// and ws://, with the proxy's defaults. The tests run in
+a separate network namespace, where a public address leads to this machine."""
 
 import os
 import subprocess
@@ -14,9 +14,9 @@ PACKAGES = ROOT / "target" / "node"
 INSIDE = "TIDEGATE_INSIDE_NAMESPACE"
 
 
-@unittest.skipUnless((PACKAGES / "node_modules").is_dir(), "the packages that .ci/run installs are not there")
+@unittest.skipUnless((PACKAGES / "node_modules").is_dir(), "needs the packages that .ci/run installs")
 class Agents(unittest.TestCase):
-    def test_in_a_namespace(self):
+    def test_cases_pass_in_a_network_namespace(self):
         setup = f"ip link set lo up && ip route add local {PUBLIC}/32 dev lo && exec \"$@\""
         inner = [sys.executable, "-m", "unittest", "-v", "test_node.Inside"]
         done = subprocess.run(
@@ -30,7 +30,7 @@ class Agents(unittest.TestCase):
 
 @unittest.skipUnless(os.environ.get(INSIDE), "run by Agents")
 class Inside(Case):
-    def test_tunnels_lead_to_port_80(self):
+    def test_node_agents_open_tunnels_to_port_80(self):
         proxy = self.start_proxy()
         script = Path(__file__).with_name("node_agents.cjs")
         done = subprocess.run(["node", str(script), str(PACKAGES), proxy.url, PUBLIC],

@@ -1,4 +1,4 @@
-"""Operating a running proxy: purges and figures over its control socket, and figures over HTTP."""
+"""Operating a running proxy: purges and metrics over its control socket, and metrics over HTTP."""
 
 import json
 import os
@@ -18,7 +18,7 @@ class Operate(Case):
         self.assertEqual(done.returncode, code, done.stderr)
         return done.stdout if code == 0 else done.stderr
 
-    def test_what_is_purged_is_fetched_again(self):
+    def test_purged_response_is_fetched_again(self):
         socket = self.folder() / "c.sock"
         origin, proxy = self.start_origin(), self.start_forward("--control", str(socket))
         self.assertEqual(stat.S_IMODE(socket.stat().st_mode), 0o600)
@@ -39,15 +39,15 @@ class Operate(Case):
         self.assertEqual(self.operate("purge", "--soft", url, *at), "purged 1\n")
         fetch()
         fetch()
-        figures = json.loads(self.operate("stats", "--json", *at))
-        self.assertEqual(figures["requests_total"]["hit"], 1, figures)
-        self.assertEqual(figures["purged_total"], 5, figures)
+        metrics = json.loads(self.operate("stats", "--json", *at))
+        self.assertEqual(metrics["requests_total"]["hit"], 1, metrics)
+        self.assertEqual(metrics["purged_total"], 5, metrics)
         self.assertIn("cache_objects", self.operate("stats", *at))
         proxy.stop()
-        self.assertFalse(socket.exists(), "it goes with the process")
+        self.assertFalse(socket.exists(), "the socket is removed at the end")
         self.assertIn("no answer from a running tidegate", self.operate("stats", *at, code=1))
 
-    def test_mistakes_have_their_exit_codes(self):
+    def test_usage_errors_have_exit_codes(self):
         for args in [["purge"], ["purge", "http://h/", "--all"], ["purge", "--tag", ""],
                      ["stats", "--nonsense"], ["stats", "--port", "99999"]]:
             self.operate(*args, code=2)
@@ -56,7 +56,7 @@ class Operate(Case):
         said = self.operate("purge", "nonsense", "--control", str(socket), code=1)
         self.assertIn("'nonsense' does not begin with http", said)
 
-    def test_the_socket_is_found_by_the_port(self):
+    def test_control_socket_is_found_by_the_port(self):
         folder = self.folder()
         proxy = self.start_forward(wrap=["env", f"XDG_RUNTIME_DIR={folder}"])
         socket = folder / f"tidegate-{proxy.port}.sock"
@@ -64,10 +64,10 @@ class Operate(Case):
         self.operate("stats", "--port", str(proxy.port), XDG_RUNTIME_DIR=str(folder))
 
     def as_user(self, folder, *environment):
-        """What runs a command as a user who is not root, whose temporary files are in a folder."""
+        """Returns arguments that run a command as a user other than root, with its temporary files in a folder."""
         return [*AS_NOBODY, "env", "-u", "XDG_RUNTIME_DIR", f"TMPDIR={folder}", *environment]
 
-    def test_without_a_runtime_folder_the_socket_is_in_one_of_the_users_own(self):
+    def test_control_socket_is_in_a_folder_of_the_user_without_a_runtime_folder(self):
         folder = self.folder()
         folder.chmod(0o1777)
         elsewhere = self.folder()  # root's, so not this user's runtime folder
@@ -80,9 +80,9 @@ class Operate(Case):
             asked = [*self.as_user(folder), BINARY, "stats", "--port", str(proxy.port)]
             self.assertIn(b"requests_total", self.run_command(*asked))
             proxy.stop()
-            self.assertEqual(list(own.iterdir()), [], "the socket goes with the process")
+            self.assertEqual(list(own.iterdir()), [], "the socket is removed at the end")
 
-    def test_a_folder_that_others_may_have_made_is_not_used(self):
+    def test_folder_that_another_user_may_have_made_is_not_used(self):
         user = NOBODY if os.geteuid() == 0 else os.geteuid()
         for kind in ["link", "open", "other"]:
             with self.subTest(kind):
@@ -113,7 +113,7 @@ class Operate(Case):
         self.assertIn("other.test is denied by 'rule-default deny'.\n", denied)
         self.assertNotIn("explain", denied)
 
-    def test_explanations_are_offered_where_there_is_a_socket(self):
+    def test_explanations_are_offered_only_with_a_control_socket(self):
         self.no_explanation_is_offered(self.start_forward("--rule-default", "deny", "--control", "off"))
         socket = self.folder() / "c.sock"
         proxy = self.start_forward("--rule-default", "deny", "--control", str(socket), "--listen", "127.0.0.1:0")
@@ -125,8 +125,8 @@ class Operate(Case):
         self.assertIn(b"rule-default deny", self.run_command(*argv, code=3))
 
     @unittest.skipUnless(os.geteuid() == 0, "for root")
-    def test_root_without_a_runtime_folder_has_one_in_run(self):
-        """In a mount namespace of its own, in which /run is empty."""
+    def test_root_without_a_runtime_folder_uses_one_in_run(self):
+        """Runs in a separate mount namespace with an empty /run."""
         empty = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh", "env", "-u", "XDG_RUNTIME_DIR"]
         proxy = self.start_forward(wrap=empty)
         self.assertIn(f"  control  /run/tidegate/tidegate-{proxy.port}.sock", proxy.banner)
@@ -134,7 +134,7 @@ class Operate(Case):
         asked = self.run_command(*inside, BINARY, "stats", "--port", str(proxy.port))
         self.assertIn(b"requests_total", asked)
 
-    def test_a_socket_of_a_living_process_is_left_alone_and_one_of_a_dead_one_replaced(self):
+    def test_only_the_socket_of_a_dead_process_is_replaced(self):
         socket = self.folder() / "c.sock"
         first = self.start_forward("--control", str(socket))
         done = subprocess.run([BINARY, "-l", "127.0.0.1:0", "--control", str(socket)],
@@ -148,7 +148,7 @@ class Operate(Case):
         self.start_forward("--control", str(socket))
         self.operate("stats", "--control", str(socket))
 
-    def test_figures_are_served_to_prometheus(self):
+    def test_metrics_are_served_to_prometheus(self):
         origin, proxy = self.start_origin(), self.start_forward("--admin", "127.0.0.1:0", "--control", "off")
         line = next(line for line in proxy.banner if line.startswith("  metrics "))
         url = line.split()[1]

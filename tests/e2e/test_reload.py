@@ -1,4 +1,4 @@
-"""Reading everything again while it runs, by command: all of it holds from then on, or nothing."""
+"""Reloads of a running proxy by command: they apply completely or not at all."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ class Reload(Case):
     def status(self, *args):
         return self.head_of(self.curl("-i", "-x", self.proxy.url, self.origin.url + "/bytes/10", *args))[0]
 
-    def test_what_would_change_is_said_and_then_done(self):
+    def test_plan_lists_the_changes_that_a_reload_applies(self):
         self.start("")
         self.assertEqual(self.reload("--plan"), "nothing would change\n")
         self.assertEqual(self.reload(), "reloaded\n")
@@ -37,20 +37,20 @@ class Reload(Case):
         self.assertIn("idle-timeout: 1m -> 5s\n", plan)
         self.assertRegex(plan, r"window: \w+ -> 64KiB\n")
         self.assertRegex(plan, r"log-buffer: \w+ -> 2MiB \(takes a restart\)\n")
-        self.assertNotIn("listen", plan, "the command line goes before the file")
-        self.assertEqual(self.status(), 403, "nothing has changed yet")
+        self.assertNotIn("listen", plan, "the command line takes precedence over the file")
+        self.assertEqual(self.status(), 403, "a plan changes nothing")
         self.assertEqual(self.reload(), plan + "reloaded\n")
         self.assertEqual(self.status(), 200)
         self.assertIn("log-buffer has changed; that takes a restart\n", self.proxy.said)
         left = self.reload("--plan")
         self.assertRegex(left, r"^log-buffer: \w+ -> 2MiB \(takes a restart\)\n$")
 
-    def test_a_bad_file_is_refused_with_its_place_and_all_stays_as_it_was(self):
+    def test_invalid_file_is_refused_with_its_position_and_settings_stay(self):
         self.start('allow-destination = "127.0.0.0/8"\n')
         self.assertEqual(self.status(), 200)
         for text, place, help in [
             ("idle-timeout = '5s'\nallow-destinatoin = '10.0.0.0/8'\n", "2:1", "did you mean 'allow-destination'?"),
-            ("allow-destination = 'nonsense/'\n", "1:21", "'nonsense' is no IP address"),
+            ("allow-destination = 'nonsense/'\n", "1:21", "'nonsense' is not an IP address"),
             ("idle-timeout = ", "1:", ""),
         ]:
             self.file.write_text(text)
@@ -69,7 +69,7 @@ class Reload(Case):
         self.assertEqual(self.reload(), "allow-destination: - 127.0.0.0/8\nreloaded\n")
         self.assertEqual(self.status(), 403)
 
-    def test_users_come_and_go_without_a_hash_being_said(self):
+    def test_changed_users_are_listed_without_hashes(self):
         users = self.files / "users"
         password = lambda name: self.run_command(
             BINARY, "users", "add", str(users), name, input=b"secret\n")
@@ -81,10 +81,10 @@ class Reload(Case):
         self.assertEqual(self.status(), 407)
         password("carol")
         self.assertEqual(self.reload("--plan"), "users added: carol\n")
-        self.assertEqual(self.status("-U", "carol:secret"), 407, "not yet")
+        self.assertEqual(self.status("-U", "carol:secret"), 407, "a plan changes nothing")
         self.reload()
         self.assertEqual(self.status("-U", "carol:secret"), 200)
-        users.write_text("# nobody is left of those before\n" + BOB + ALICE.replace("1", "3"))
+        users.write_text("# none of the previous users\n" + BOB + ALICE.replace("1", "3"))
         said = self.reload()
         self.assertEqual(said, "users added: bob\nusers removed: carol\nusers changed: alice\nreloaded\n")
         self.assertEqual(self.status("-U", "carol:secret"), 407)
@@ -93,10 +93,10 @@ class Reload(Case):
         self.assertIn(f"{users}:1: ", said)
         self.assertNotIn("plain\n", said)
 
-    def test_rules_in_files_are_read_again_and_refused_whole(self):
+    def test_rule_files_are_reloaded_completely_or_not_at_all(self):
         rules, names = self.files / "rules", self.files / "names"
         rules.write_text(f"deny @{names}\nallow 127.0.0.0/8\n")
-        names.write_text("nobody.example\n")
+        names.write_text("unused.example\n")
         self.start(f'rule = "@{rules}"\nrule-default = "deny"\n')
         self.assertEqual(self.status(), 200)
         names.write_text("127.0.0.1\n")
@@ -127,15 +127,15 @@ class Reload(Case):
         self.assertEqual(said, f"rule: + deny @{large}\nreloaded\n")
         self.assertEqual(self.status(), 403)
 
-    def test_what_nobody_writes_is_not_waited_for(self):
+    def test_pipe_without_a_writer_is_refused(self):
         pipe = self.files / "pipe"
         os.mkfifo(pipe)
         self.start('allow-destination = "127.0.0.0/8"\n')
         self.file.write_text(f'allow-destination = "127.0.0.0/8"\nrule = "deny @{pipe}"\n')
-        self.assertIn(f"{pipe}: this is no regular file", self.reload(code=1))
+        self.assertIn(f"{pipe}: not a regular file", self.reload(code=1))
         self.assertEqual(self.status(), 200)
 
-    def test_connections_stay_open(self):
+    def test_connections_stay_open_across_a_reload(self):
         self.start('allow-destination = "127.0.0.0/8"\n')
         kept = self.connect(self.proxy)
 
@@ -153,7 +153,7 @@ class Reload(Case):
         self.reload()
         self.assertIn(b" 200 ", get())
 
-    def test_without_a_proxy_there_is_no_answer(self):
+    def test_reload_without_a_proxy_fails(self):
         self.assertIn("no answer from a running tidegate", self.reload(code=1))
         done = subprocess.run([BINARY, "reload", "--nonsense"], capture_output=True, timeout=DEADLINE,
                               env={**os.environ, "XDG_RUNTIME_DIR": ""})

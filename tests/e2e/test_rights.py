@@ -1,4 +1,4 @@
-"""Rights that the process gives up: to be dumped, to be root, and to reach what it does not need."""
+"""Rights that the process drops: core dumps, root, and access to files and ports that it does not need."""
 
 import grp
 import os
@@ -19,7 +19,7 @@ USER = "daemon"
 
 
 def threads(pid):
-    """Fields of /proc/PID/status, of each thread."""
+    """Yields the fields of /proc/PID/status of each thread."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         lines = (task / "status").read_text().splitlines()
         yield {name: value.split() for name, value in (line.split(":", 1) for line in lines)}
@@ -44,13 +44,13 @@ class Dumps(Rights):
         return line.groups()
 
     def may_look(self, proxy):
-        """Whether another process of the same user may read the memory."""
+        """Returns true if another process of the same user may read the memory."""
         return subprocess.run([*AS_NOBODY, "cat", f"/proc/{proxy.process.pid}/environ"], capture_output=True).returncode == 0
 
-    def test_neither_core_dumps_nor_other_processes_of_the_user_see_the_memory(self):
+    def test_memory_is_hidden_from_core_dumps_and_other_processes_of_the_user(self):
         self.files.chmod(0o777)
         log = self.files / "log"
-        # What /dev/stdout leads to belongs to root now, and can be opened all the same.
+        # The target of /dev/stdout belongs to root now, and can be opened nevertheless.
         wrap = [*AS_NOBODY, "sh", "-c", f'exec "$@" > {log}', "sh"]
         proxy = self.start_forward("--control", "off", "--access-log", "/dev/stdout", wrap=wrap)
         self.assertEqual(self.limits(proxy), ("0", "0"))
@@ -61,7 +61,7 @@ class Dumps(Rights):
         self.assertEqual(len(log.read_text().splitlines()), 1, proxy.said)
         self.assertEqual(proxy.said, ["draining 0 open connections\n"])
 
-    def test_both_can_be_allowed(self):
+    def test_core_dumps_can_be_allowed(self):
         proxy = self.start_forward("--control", "off", "--allow-core-dumps", wrap=AS_NOBODY)
         self.assertNotEqual(self.limits(proxy)[1], "0")
         self.assertTrue(self.may_look(proxy))
@@ -92,7 +92,7 @@ class Users(Rights):
             for capabilities in ["CapEff", "CapPrm", "CapAmb"]:
                 self.assertEqual(int(fields[capabilities][0], 16), 0, fields["Name"])
 
-    def test_all_threads_become_the_user_with_its_groups_and_work_goes_on(self):
+    def test_all_threads_take_the_user_and_its_groups_and_the_proxy_works(self):
         users = self.files / "users"
         self.run_command(BINARY, "users", "add", str(users), "alice", input=b"secret\n")
         os.chown(users, self.user.pw_uid, self.user.pw_gid)
@@ -107,7 +107,7 @@ class Users(Rights):
         names = {fields["Name"][0] for fields in threads(proxy.process.pid)}
         self.assertTrue({"the-access-log", "interfaces", "background"} <= names, names)
 
-    def test_what_was_opened_belongs_to_the_user_and_can_be_opened_again(self):
+    def test_created_files_belong_to_the_user_and_can_be_reopened(self):
         proxy = self.start("--user", USER)
         self.fetch(proxy)
         self.wait_until(lambda: self.log.read_text())
@@ -121,7 +121,7 @@ class Users(Rights):
         self.assertEqual(len(self.log.read_text().splitlines()), 1)
         self.assertFalse((self.control / "c.sock").exists(), "the socket goes with the process")
 
-    def test_a_port_that_only_root_can_open_is_served(self):
+    def test_privileged_port_is_served(self):
         port = next(port for port in range(1023, 600, -1) if self.is_free(port))
         proxy = self.start("--user", USER, listen=f"127.0.0.1:{port}")
         self.fetch(proxy)
@@ -135,14 +135,14 @@ class Users(Rights):
             except OSError:
                 return False
 
-    def test_a_group_of_its_own_is_the_only_one(self):
+    def test_given_group_is_the_only_one(self):
         group = grp.getgrnam("games")
         proxy = self.start("--user", USER, "--group", "games")
         self.assert_is(proxy, self.user.pw_uid, group.gr_gid, [group.gr_gid])
         numbered = self.start_proxy("--user", "54321", "--group", str(group.gr_gid), "--control", "off")
         self.assert_is(numbered, 54321, group.gr_gid, [group.gr_gid])
 
-    def test_files_that_the_user_cannot_read_are_warned_of_and_named_on_reload(self):
+    def test_unreadable_files_cause_a_warning_and_are_named_on_reload(self):
         self.config.chmod(0o600)
         os.chown(self.logs, 0, 0)
         proxy = self.start("--user", USER)
@@ -154,7 +154,7 @@ class Users(Rights):
         self.assertIn(f"it runs as '{USER}' (--user)", said)
         self.fetch(proxy)
 
-    def test_root_is_warned_of_and_only_root_becomes_another_user(self):
+    def test_root_causes_a_warning_and_only_root_becomes_another_user(self):
         proxy = self.start()
         self.assertTrue([line for line in proxy.banner if line.startswith("warning: runs as root; --user NAME")])
         argv = [*AS_NOBODY, BINARY, "--listen", "127.0.0.1:0", "--control", "off", "--user"]
@@ -169,8 +169,8 @@ class Users(Rights):
             self.assertEqual(done.returncode, 2)
             self.assertIn(why, done.stderr)
 
-    def test_in_a_user_namespace_too(self):
-        """Root there has the rights of root in there only. The shell says its number, and waits for its users."""
+    def test_user_option_works_in_a_user_namespace(self):
+        """Root of a user namespace has rights only inside. The shell writes its pid, and waits for the mapping."""
         number, pipe = self.files / "number", self.files / "go"
         os.mkfifo(pipe)
 
@@ -190,8 +190,8 @@ class Users(Rights):
         self.assert_is(proxy, self.user.pw_uid, self.user.pw_gid, os.getgrouplist(USER, self.user.pw_gid))
         self.fetch(proxy)
 
-    def test_a_folder_that_was_made_for_the_socket_is_the_users(self):
-        """In a mount namespace of its own, in which /run is empty."""
+    def test_folder_made_for_the_socket_belongs_to_the_user(self):
+        """Runs in a separate mount namespace with an empty /run."""
         empty = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh", "env", "-u", "XDG_RUNTIME_DIR"]
         proxy = self.start_proxy("--user", USER, wrap=empty)
         folder = Path(f"/proc/{proxy.process.pid}/root/run/tidegate")
@@ -215,17 +215,17 @@ class Confined(Rights):
     def start(self, *args, **kwargs):
         proxy = self.start_proxy(*self.args, "--control", str(self.files / "control" / "c.sock"), *args, **kwargs)
         if any(line.startswith("warning: --confine restricts nothing: this kernel has no Landlock") for line in proxy.banner):
-            return proxy, None  # said, and all that there is to see
+            return proxy, None  # without Landlock, the warning is the only effect
         return proxy, next(line for line in proxy.banner if line.startswith("  confined "))
 
-    def test_work_goes_on_with_the_files_it_needs_and_no_others(self):
+    def test_confined_proxy_reaches_only_the_files_it_needs(self):
         proxy, confined = self.start()
         self.fetch(proxy)
         self.assertEqual(self.reload(proxy), "reloaded\n")
         replaced = self.config.with_suffix(".new")
         replaced.write_text('allow-destination = "127.0.0.0/8"\nidle-timeout = "5s"\n')
         replaced.rename(self.config)
-        self.assertIn("idle-timeout: 1m -> 5s\n", self.reload(proxy), "a file may be replaced")
+        self.assertIn("idle-timeout: 1m -> 5s\n", self.reload(proxy), "the file was replaced")
         self.log.rename(self.log.with_suffix(".1"))
         proxy.signal(signal.SIGUSR1)
         self.wait_until(self.log.exists)
@@ -247,7 +247,7 @@ class Confined(Rights):
         proxy.stop()
         self.assertFalse((self.files / "control" / "c.sock").exists(), "the socket goes with the process")
 
-    def test_a_reverse_proxy_connects_to_its_origin_only(self):
+    def test_confined_reverse_proxy_connects_to_its_origin_only(self):
         self.config.write_text(f'to = "{self.origin.url}"\n')
         proxy, confined = self.start()
         self.assertEqual(self.curl(proxy.url + "/bytes/3"), content(3))
@@ -260,7 +260,7 @@ class Confined(Rights):
             self.assertIn("other ports need a restart", self.reload(proxy, code=1))
         self.assertEqual(self.curl(proxy.url + "/bytes/3"), content(3))
 
-    def test_names_are_resolved_in_either_way(self):
+    def test_confined_proxy_resolves_names_with_both_resolvers(self):
         for resolver in ["loop", "system"]:
             with self.subTest(resolver):
                 proxy, _ = self.start("--resolver", resolver)
@@ -269,7 +269,7 @@ class Confined(Rights):
                 proxy.stop()
 
     @unittest.skipUnless(ROOT, "for root")
-    def test_with_another_user(self):
+    def test_confined_proxy_runs_as_another_user(self):
         for name in ["logs", "control"]:
             os.chown(self.files / name, pwd.getpwnam(USER).pw_uid, pwd.getpwnam(USER).pw_gid)
         proxy, _ = self.start("--user", USER)

@@ -1,4 +1,4 @@
-"""What a running proxy keeps of passwords: nothing, once they have served. Its memory is searched, as only root can."""
+"""Passwords in the memory of a running proxy: none are left after use. The search of its memory needs root."""
 
 import base64
 import os
@@ -12,7 +12,7 @@ from harness import BINARY, DEADLINE, Case
 
 
 def found(pid, needles):
-    """Which of some texts stand in the memory that a process can write to, and where."""
+    """Returns the texts found in the writable memory of a process, with place and count."""
     places = []
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
@@ -36,7 +36,7 @@ class Secrets(Case):
         self.needles = []
 
     def password(self, name):
-        """A password that stands nowhere else, and is looked for as it is and as it is sent."""
+        """Returns a unique password; the search looks for the password and for its encoded credentials."""
         password = f"pw-{name}-" + os.urandom(12).hex()
         self.needles += [password.encode(), base64.b64encode(f"{name}:{password}".encode())]
         return password
@@ -55,7 +55,7 @@ class Secrets(Case):
         return self.head_of(self.curl("-i", "-x", proxy.url, "-U", f"{name}:{password}", url))[0]
 
     def send(self, proxy, data, until=b"\r\n\r\n"):
-        """Sends bytes; what is answered up to some others, and the connection, which stays open."""
+        """Sends bytes; returns the response up to `until`, and the connection, which stays open."""
         client = self.connect(proxy)
         client.sendall(data)
         read = b""
@@ -66,7 +66,7 @@ class Secrets(Case):
             read += more
         return read, client
 
-    def test_passwords_are_gone_from_memory_once_they_have_served(self):
+    def test_passwords_are_wiped_from_memory_after_use(self):
         origin = self.start_origin()
         url = origin.url + "/raw/3"
         people = {name: self.add(name, hashed) for name, hashed in
@@ -75,7 +75,7 @@ class Secrets(Case):
         proxy = self.start_forward("--users", str(self.users), "--auth", "basic", "--auth-ban", "off",
                                    "--allow-connect-port", str(origin.server_address[1]))
         for name, password in people.items():
-            for _ in range(2):  # verified, and remembered
+            for _ in range(2):  # verified, then answered from the cached result
                 self.assertEqual(self.status(proxy, url, name, password), 200, name)
         for name in ["alice", "erin", "nobody"]:
             self.assertEqual(self.status(proxy, url, name, self.password(name)), 407)
@@ -87,7 +87,7 @@ class Secrets(Case):
         # A download that stays open.
         large = f"GET {origin.url}/raw/30000000 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic {tunnel}\r\n\r\n"
         self.assertIn(b" 200 ", self.send(proxy, large.encode())[0])
-        # Heads that are refused, too large for one buffer, and never whole.
+        # Heads that are refused, too large for one buffer, and incomplete.
         for name, before, after in [("frank", "", "Bad Field: x\r\n\r\n"),
                                     ("grace", "".join(f"X-{n}: {'x' * 4000}\r\n" for n in range(6)), "\r\n"),
                                     ("heidi", "", "X-Half: ")]:
@@ -101,8 +101,8 @@ class Secrets(Case):
                 pass
         self.assertEqual(found(proxy.process.pid, self.needles), [])
 
-    def test_the_search_finds_what_is_there(self):
-        """A secret that a process does keep: among its arguments."""
+    def test_memory_search_finds_an_existing_secret(self):
+        """Searches for a secret that a process keeps: one of its arguments."""
         with subprocess.Popen(["sh", "-c", "echo ready; read line; : $line", "a secret among the arguments"],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             process.stdout.readline()

@@ -1,4 +1,4 @@
-//! What is accepted, and how it is understood: the near side of the rules.
+//! Accepted messages and how they are parsed: the counterpart of the refusals.
 
 use tidegate::http::{Form, Framing, HeadLimits, Method, Name, Status, Version};
 
@@ -8,7 +8,7 @@ use super::support::{
 };
 
 #[test]
-fn one_empty_line_before_each_request_is_passed_over() {
+fn one_empty_line_before_each_request_is_ignored() {
     let stream =
         b"\r\nGET /1 HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n\r\n";
     let run = from_client(stream, &HeadLimits::default());
@@ -17,7 +17,7 @@ fn one_empty_line_before_each_request_is_passed_over() {
 }
 
 #[test]
-fn a_minor_version_above_1_counts_as_1() {
+fn minor_version_above_1_counts_as_1() {
     for minor in 1..=9 {
         let head = request(&with_line(&format!("GET / HTTP/1.{minor}"))).unwrap();
         assert_eq!(head.version(), Version::Http11);
@@ -28,7 +28,7 @@ fn a_minor_version_above_1_counts_as_1() {
 }
 
 #[test]
-fn methods_are_tokens_and_case_matters() {
+fn methods_are_case_sensitive_tokens() {
     for (name, method) in [
         ("GET", Method::Get),
         ("get", Method::Extension),
@@ -42,7 +42,7 @@ fn methods_are_tokens_and_case_matters() {
 }
 
 #[test]
-fn absolute_targets_are_split_as_they_are_spelled() {
+fn absolute_targets_are_split_without_normalization() {
     for (target, scheme, host, port, path) in [
         ("http://h.test", "http", "h.test", None, ""),
         ("http://h.test/", "http", "h.test", None, "/"),
@@ -68,7 +68,7 @@ fn absolute_targets_are_split_as_they_are_spelled() {
 }
 
 #[test]
-fn the_other_forms_have_no_scheme() {
+fn other_target_forms_have_no_scheme() {
     for (line, form, authority) in [
         ("GET /a?b HTTP/1.1", Form::Origin, None),
         ("GET //h/a HTTP/1.1", Form::Origin, None),
@@ -84,7 +84,7 @@ fn the_other_forms_have_no_scheme() {
 }
 
 #[test]
-fn hosts_may_be_empty_or_have_an_empty_port() {
+fn host_may_be_empty_or_have_an_empty_port() {
     for host in
         ["", "h", "h:", "h:80", "h:00443", "H.Test.", "127.0.0.1", "[::1]", "[::1]:80", "a_b"]
     {
@@ -95,20 +95,20 @@ fn hosts_may_be_empty_or_have_an_empty_port() {
 }
 
 #[test]
-fn a_host_has_at_most_255_bytes() {
+fn host_has_at_most_255_bytes() {
     let host = "h".repeat(255);
     assert!(request(&with_line(&format!("GET http://{host}/ HTTP/1.1"))).is_ok());
     assert!(request(&with_line(&format!("GET http://{host}h/ HTTP/1.1"))).is_err());
 }
 
 #[test]
-fn http_1_0_needs_no_host_and_knows_no_expectations() {
+fn http_1_0_needs_no_host_and_ignores_expectations() {
     let head = request(b"GET / HTTP/1.0\r\nExpect: anything\r\n\r\n").unwrap();
     assert!(!head.fields().has(Name::Host));
 }
 
 #[test]
-fn the_expectation_is_known_in_any_case_and_may_be_repeated() {
+fn expectation_ignores_case_and_may_be_repeated() {
     for lines in [
         &b"Expect: 100-Continue\r\n"[..],
         b"Expect: 100-continue,, 100-CONTINUE\r\n",
@@ -119,7 +119,7 @@ fn the_expectation_is_known_in_any_case_and_may_be_repeated() {
 }
 
 #[test]
-fn values_may_hold_any_text_and_lose_only_the_white_space_around_them() {
+fn values_keep_any_text_but_surrounding_white_space() {
     let all: Vec<u8> = (0u8..=255).filter(|&b| b == b'\t' || (b >= b' ' && b != 0x7f)).collect();
     let value = [b"x", &all[..], b"x"].concat();
     let line = [b"A:\t  ", &value[..], b" \t \r\n"].concat();
@@ -130,7 +130,7 @@ fn values_may_hold_any_text_and_lose_only_the_white_space_around_them() {
 }
 
 #[test]
-fn each_byte_may_stand_in_a_name_or_a_value_or_is_refused() {
+fn each_byte_is_accepted_or_refused_in_names_values_and_methods() {
     for byte in 0..=255u8 {
         let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let name = ok(&[b"A", &[byte][..], b"B: c\r\n"].concat());
@@ -144,7 +144,7 @@ fn each_byte_may_stand_in_a_name_or_a_value_or_is_refused() {
 }
 
 #[test]
-fn the_framing_of_requests_is_told_by_one_field() {
+fn request_framing_follows_one_field() {
     for (lines, framing) in [
         (&b""[..], Framing::None),
         (b"Content-Length: 0\r\n", Framing::Length(0)),
@@ -160,7 +160,7 @@ fn the_framing_of_requests_is_told_by_one_field() {
 }
 
 #[test]
-fn any_method_but_trace_and_connect_may_have_content() {
+fn all_methods_except_trace_and_connect_may_have_content() {
     for method in ["GET", "HEAD", "DELETE", "OPTIONS", "POST", "get", "PROPFIND"] {
         let stream = format!("{method} / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi");
         assert_eq!(from_client(stream.as_bytes(), &HeadLimits::default()).content(), b"hi");
@@ -172,7 +172,7 @@ fn any_method_but_trace_and_connect_may_have_content() {
 }
 
 #[test]
-fn the_framing_of_responses_follows_status_method_and_fields() {
+fn response_framing_follows_status_method_and_fields() {
     let framing = |method, bytes: &[u8]| response_to(method, bytes).unwrap().framing();
     let long = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     assert_eq!(framing(Method::Get, long), Framing::Length(5));
@@ -190,11 +190,15 @@ fn the_framing_of_responses_follows_status_method_and_fields() {
         assert_eq!(framing(Method::Get, head.as_bytes()), Framing::Length(5), "{status}");
     }
     let refused = b"HTTP/1.1 407 X\r\nContent-Length: 5\r\n\r\n";
-    assert_eq!(framing(Method::Connect, refused), Framing::Length(5), "no tunnel");
+    assert_eq!(
+        framing(Method::Connect, refused),
+        Framing::Length(5),
+        "a refused CONNECT opens no tunnel"
+    );
 }
 
 #[test]
-fn the_answer_to_connect_may_say_anything_of_its_length() {
+fn successful_connect_response_ignores_framing_fields() {
     for lines in [
         &b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"[..],
         b"Content-Length: x\r\n",
@@ -206,7 +210,7 @@ fn the_answer_to_connect_may_say_anything_of_its_length() {
 }
 
 #[test]
-fn a_known_coding_that_is_not_chunked_ends_with_the_connection() {
+fn known_coding_without_chunked_ends_with_the_connection() {
     for coding in ["gzip", "identity", "gzip, deflate", "gzip , ,br", "identity, X-Gzip"] {
         let bytes = ok(format!("Transfer-Encoding: {coding}\r\n").as_bytes());
         let head = response(&bytes).unwrap();
@@ -216,7 +220,7 @@ fn a_known_coding_that_is_not_chunked_ends_with_the_connection() {
 }
 
 #[test]
-fn equal_lengths_of_a_response_become_one_plain_number() {
+fn equal_content_lengths_of_a_response_become_one_number() {
     for (lines, length) in [
         (&b"Content-Length: 5\r\nContent-Length: 5\r\n"[..], 5),
         (b"Content-Length: 5, 5\r\n", 5),
@@ -256,7 +260,7 @@ fn folded_fields_of_responses_are_unfolded() {
 }
 
 #[test]
-fn trailers_of_responses_lose_what_trailers_may_not_hold() {
+fn response_trailers_lose_fields_forbidden_in_trailers() {
     let head = ok(b"Transfer-Encoding: chunked\r\nConnection: X-Hop, close\r\n");
     let trailers = |lines: &[u8]| {
         let stream = [&head, &b"5\r\nhello\r\n0\r\n"[..], lines, b"\r\n"].concat();
@@ -272,7 +276,7 @@ fn trailers_of_responses_lose_what_trailers_may_not_hold() {
 }
 
 #[test]
-fn trailers_of_requests_lose_what_connection_names() {
+fn request_trailers_lose_fields_named_by_connection() {
     let head = post(b"Transfer-Encoding: chunked\r\nConnection: x-hop\r\n");
     let stream = [&head, &b"0\r\nX-Hop: 1\r\nX-End: 2\r\n\r\n"[..]].concat();
     let run = from_client(&stream, &HeadLimits::default());
@@ -281,7 +285,7 @@ fn trailers_of_requests_lose_what_connection_names() {
 }
 
 #[test]
-fn status_and_reason_are_taken_as_they_are() {
+fn status_and_reason_are_kept_unchanged() {
     for (line, status, reason) in [
         (&b"HTTP/1.1 200 OK"[..], 200, &b"OK"[..]),
         (b"HTTP/1.1 200", 200, b""),
@@ -300,7 +304,7 @@ fn status_and_reason_are_taken_as_they_are() {
 }
 
 #[test]
-fn chunk_sizes_may_have_zeros_any_case_and_extensions() {
+fn chunk_sizes_accept_zeros_any_case_and_extensions() {
     let body = b"00000000000005\r\nhello\r\nA;x\r\n0123456789\r\n1 ; a = \"b;\\\"\" ;c\r\n!\r\n\
                  1\t;\xff\t\r\n!\r\n000;last\r\n\r\n";
     let run = from_client(&chunked(body), &HeadLimits::default());
@@ -319,14 +323,14 @@ fn trailers_keep_order_and_spelling() {
 }
 
 #[test]
-fn the_largest_chunk_has_a_size_that_fits() {
+fn largest_chunk_size_is_accepted() {
     let head = ok(b"Transfer-Encoding: chunked\r\n");
     let stream = [&head, &b"7fffffffffffffff\r\nabc"[..]].concat();
     assert_eq!(from_origin(Method::Get, &stream, &HeadLimits::default()).content(), b"abc");
 }
 
 #[test]
-fn interim_responses_come_before_the_final_one() {
+fn interim_responses_precede_the_final_one() {
     let stream = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n\
                    HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
     let run = from_origin(Method::Get, stream, &HeadLimits::default());
@@ -343,7 +347,7 @@ fn interim_responses_come_before_the_final_one() {
 }
 
 #[test]
-fn pipelined_requests_come_one_after_the_other() {
+fn pipelined_requests_are_parsed_in_order() {
     let stream = b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\n\
                    POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\n\
                    POST /3 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n\
@@ -364,7 +368,7 @@ fn pipelined_requests_come_one_after_the_other() {
 }
 
 #[test]
-fn targets_hold_what_browsers_send() {
+fn targets_accept_characters_that_browsers_send() {
     for target in
         ["/a|b[1]'c", "/?a={b}^`\\|[]", "/\u{e4}\u{1f600}?q=\u{f6}", "http://h/{id}?\u{e4}"]
     {
@@ -375,7 +379,7 @@ fn targets_hold_what_browsers_send() {
 }
 
 #[test]
-fn relaxed_targets_hold_what_some_programs_send() {
+fn relaxed_targets_accept_characters_that_some_programs_send() {
     let relaxed = HeadLimits { relaxed_target: true, ..HeadLimits::default() };
     let targets = ["/a\"<>b", "http://h/?<a>"];
     for target in targets {

@@ -1,4 +1,4 @@
-//! The corpora of the fuzz targets, replayed.
+//! Replay of the fuzz targets' corpora.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,7 @@ fn replay(target: &str) {
     let files = names_in(&corpus);
     assert!(!files.is_empty(), "fuzz/{corpus} is empty");
     for file in files {
-        println!("fuzz/{corpus}/{file}"); // shown if the rule fails
+        println!("fuzz/{corpus}/{file}"); // printed if the rule fails
         rule(&fs::read(directory(&corpus).join(file)).unwrap());
     }
 }
@@ -62,7 +62,7 @@ fn origin_streams_keep_the_rules() {
 }
 
 #[test]
-fn fields_of_the_cache_keep_the_rules() {
+fn cache_fields_keep_the_rules() {
     ["cache_control", "date", "vary", "structured_field"].into_iter().for_each(replay);
 }
 
@@ -72,17 +72,17 @@ fn credentials_and_users_keep_the_rules() {
 }
 
 #[test]
-fn rules_for_destinations_keep_the_rules() {
+fn destination_rules_keep_the_rules() {
     replay("egress");
 }
 
 #[test]
-fn spellings_of_hosts_keep_the_rules() {
+fn host_spellings_keep_the_rules() {
     replay("spelling");
 }
 
 #[test]
-fn messages_of_name_servers_keep_the_rules() {
+fn dns_messages_keep_the_rules() {
     replay("dns_message");
 }
 
@@ -97,7 +97,7 @@ fn parts_and_fetches_in_flight_keep_the_rules() {
 }
 
 #[test]
-fn each_target_is_a_program_and_has_a_corpus() {
+fn each_fuzz_target_has_a_program_and_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert!(names_in("corpus").is_superset(&targets));
     let programs: BTreeSet<String> = targets.iter().map(|name| format!("{name}.rs")).collect();

@@ -1,4 +1,4 @@
-//! Dates beyond the ordinary.
+//! Dates at their limits.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tidegate::http::date;
 
 #[test]
-fn times_that_cannot_be_written_become_the_nearest_that_can() {
+fn times_out_of_range_are_clamped() {
     let year_9999 = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
     assert_eq!(date::format(year_9999), "Fri, 31 Dec 9999 23:59:59 GMT");
     assert_eq!(date::format(year_9999 + Duration::from_secs(1)), "Fri, 31 Dec 9999 23:59:59 GMT");
@@ -14,7 +14,7 @@ fn times_that_cannot_be_written_become_the_nearest_that_can() {
 }
 
 #[test]
-fn days_that_do_not_exist_are_no_dates() {
+fn invalid_dates_are_rejected() {
     for text in [
         "Thu, 30 Feb 2026 00:00:00 GMT",
         "Thu, 01 Jan 2026 24:00:00 GMT",
@@ -31,20 +31,20 @@ fn days_that_do_not_exist_are_no_dates() {
 }
 
 #[test]
-fn a_leap_day_is_a_date() {
+fn leap_day_is_accepted() {
     let leap_day = date::parse(b"Thu, 29 Feb 2024 12:00:00 GMT").unwrap();
     assert_eq!(leap_day, UNIX_EPOCH + Duration::from_secs(1_709_208_000));
 }
 
 proptest! {
     #[test]
-    fn a_written_date_is_read_to_the_second(seconds in 0u64..253_402_300_800) {
+    fn formatted_date_parses_to_the_same_second(seconds in 0u64..253_402_300_800) {
         let time = UNIX_EPOCH + Duration::from_secs(seconds);
         prop_assert_eq!(date::parse(date::format(time).as_bytes()), Some(time));
     }
 
     #[test]
-    fn no_text_breaks_the_reader(text in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn arbitrary_text_does_not_panic_the_date_parser(text in prop::collection::vec(any::<u8>(), 0..40)) {
         let _ = date::parse(&text);
     }
 }

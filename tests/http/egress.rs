@@ -1,4 +1,4 @@
-//! Rules that are generated decide as the first of them that fits.
+//! Generated rules: the first rule that matches decides.
 
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ const CONDITIONS: &str =
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
-    fn the_first_rule_that_fits_decides(
+    fn first_matching_rule_decides(
         rules in prop::collection::vec(("allow|deny|report", DESTINATION, CONDITIONS), 1..30),
     ) {
         let lines: Vec<String> =

@@ -1,4 +1,4 @@
-//! Fields are kept as they came: order, spelling, repetition.
+//! Fields keep the order, spelling and repetition in which they were received.
 
 use tidegate::http::{Field, Fields, Name};
 
@@ -12,7 +12,7 @@ fn shown(fields: &Fields) -> Vec<String> {
 }
 
 #[test]
-fn a_request_keeps_its_fields_as_they_came() {
+fn request_keeps_its_fields_unchanged() {
     let head = request(&post(LINES)).unwrap();
     let expected = [
         "Host: h.test",
@@ -30,7 +30,7 @@ fn a_request_keeps_its_fields_as_they_came() {
 }
 
 #[test]
-fn a_response_keeps_its_fields_as_they_came() {
+fn response_keeps_its_fields_unchanged() {
     let head = response(&ok(LINES)).unwrap();
     assert_eq!(head.fields().len(), 6);
     assert_eq!(head.fields().wire(), ok(LINES));
@@ -39,7 +39,7 @@ fn a_response_keeps_its_fields_as_they_came() {
 }
 
 #[test]
-fn a_plain_length_of_a_response_is_kept_as_it_came() {
+fn single_content_length_of_a_response_is_kept_unchanged() {
     for length in ["0", "5", "10", "250"] {
         let bytes = ok(format!("Content-Length:{length}\r\n").as_bytes());
         assert_eq!(response(&bytes).unwrap().fields().wire(), bytes, "{length}");
@@ -47,7 +47,7 @@ fn a_plain_length_of_a_response_is_kept_as_it_came() {
 }
 
 #[test]
-fn the_start_line_is_found_although_no_field_follows() {
+fn start_line_is_found_without_fields() {
     let head = response(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
     assert!(head.fields().is_empty());
     assert_eq!(head.fields().start_line(), b"HTTP/1.1 200 OK\r\n");
@@ -59,7 +59,7 @@ fn the_start_line_is_found_although_no_field_follows() {
 }
 
 #[test]
-fn fields_are_found_by_name_in_any_case() {
+fn field_lookup_ignores_case() {
     let head = response(&ok(LINES)).unwrap();
     let fields = head.fields();
     assert_eq!(fields.get(Name::SetCookie), Some(&b"a=1, b"[..]));
@@ -72,7 +72,7 @@ fn fields_are_found_by_name_in_any_case() {
 }
 
 #[test]
-fn a_name_that_only_resembles_a_known_one_is_another() {
+fn similar_field_name_is_not_mistaken_for_a_known_one() {
     for name in [
         "Content_Length",
         "Content-Lengt",
@@ -86,7 +86,7 @@ fn a_name_that_only_resembles_a_known_one_is_another() {
 }
 
 #[test]
-fn lines_can_be_added_behind_a_start_line() {
+fn field_lines_are_appended_after_a_start_line() {
     let mut fields = Fields::after(b"HTTP/1.1 200 OK\r\n".to_vec(), 1);
     fields.push(b"a", b"1");
     fields.push(b"ETag", b"");
@@ -96,7 +96,7 @@ fn lines_can_be_added_behind_a_start_line() {
 }
 
 #[test]
-fn fields_that_are_shrunk_have_no_room_left() {
+fn shrunk_fields_have_no_spare_capacity() {
     let mut roomy = Fields::after(Vec::with_capacity(10_000), 1);
     roomy.push(b"A", b"b");
     roomy.shrink();
@@ -109,15 +109,15 @@ fn fields_that_are_shrunk_have_no_room_left() {
 }
 
 #[test]
-fn fields_with_other_bytes_are_other_fields() {
+fn fields_are_equal_only_if_their_bytes_are() {
     let one = fields(&[("A", "b"), ("C", "d")]);
     assert_eq!(one, fields(&[("A", "b"), ("C", "d")]));
-    assert_ne!(one, fields(&[("C", "d"), ("A", "b")]), "their order counts");
-    assert_ne!(one, fields(&[("a", "b"), ("C", "d")]), "their spelling counts");
+    assert_ne!(one, fields(&[("C", "d"), ("A", "b")]), "the order counts");
+    assert_ne!(one, fields(&[("a", "b"), ("C", "d")]), "the spelling counts");
 }
 
 #[test]
-fn control_bytes_of_a_value_are_escaped_when_shown() {
+fn debug_output_escapes_control_bytes_of_values() {
     let field = Field { id: Name::Other, name: b"A", value: b"\xe4\x1b[31m" };
     assert_eq!(format!("{field:?}"), "A: \\xe4\\x1b[31m");
 }

@@ -1,9 +1,9 @@
-//! Messages made up at random, and what must be read from them.
+//! Randomly generated messages, and damage to them.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Content and how it is sent.
+/// Content and its framing.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     None,
@@ -11,7 +11,7 @@ pub(crate) enum Body {
     Chunked { chunks: Vec<(Vec<u8>, String)>, trailers: Vec<Line> },
 }
 
-/// Name and value.
+/// A field line: name and value.
 pub(crate) type Line = (String, Vec<u8>);
 
 impl Body {
@@ -84,7 +84,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(select(text), 0..16).prop_map(|value| value.trim_ascii().to_vec())
 }
 
-/// Lines that neither frame nor route.
+/// Generates field lines that affect neither framing nor routing.
 pub(crate) fn lines(max: usize) -> impl Strategy<Value = Vec<Line>> {
     let name = prop_oneof![
         3 => "X-[!#$%&'*+.^_`|~0-9A-Za-z-]{0,8}",
@@ -120,7 +120,8 @@ pub(crate) fn request() -> impl Strategy<Value = Message> {
 
 pub(crate) fn response() -> impl Strategy<Value = Message> {
     let framed = body().prop_map(|body| match body {
-        Body::None => Body::Length(Vec::new()), // otherwise all that follows would be its content
+        // otherwise the rest of the stream would be its content
+        Body::None => Body::Length(Vec::new()),
         body => body,
     });
     let full = (select(vec![200, 203, 206, 404, 500]), "[ -~]{0,12}", lines(5), framed).prop_map(
@@ -136,27 +137,27 @@ pub(crate) fn response() -> impl Strategy<Value = Message> {
     prop_oneof![3 => full, 1 => bodiless]
 }
 
-/// Places to cut a stream of any length.
+/// Generates positions at which to split a stream of any length.
 pub(crate) fn cuts() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 0..12)
 }
 
-/// The places in a stream of `length` bytes, rising.
+/// Returns the positions in a stream of `length` bytes, in ascending order.
 pub(crate) fn places(cuts: &[Index], length: usize) -> Vec<usize> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(length + 1)).collect();
     places.sort_unstable();
     places
 }
 
-/// A change to a stream.
+/// A modification of a stream at a position.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     Insert(&'static str),
     Overwrite(u8),
     Delete(usize),
-    /// What stands here comes once more.
+    /// Repeats the bytes at the position.
     Repeat(usize),
-    /// The stream ends here.
+    /// Truncates the stream at the position.
     End,
 }
 

@@ -1,11 +1,11 @@
-//! What concerns one connection only, and how a message says where it has been.
+//! Hop-by-hop fields, connection options, and the Via field.
 
 use tidegate::http::hop::{self, ConnectionOptions};
 use tidegate::http::{Fields, Version};
 
 use super::support::fields;
 
-/// The names of what is passed on.
+/// Returns the names of the end-to-end fields.
 fn passed(fields: &Fields) -> Vec<String> {
     let hop = ConnectionOptions::of(Version::Http11, fields);
     let passed = fields.iter().filter(|field| !hop.is_hop_by_hop(field));
@@ -13,7 +13,7 @@ fn passed(fields: &Fields) -> Vec<String> {
 }
 
 #[test]
-fn fields_of_a_connection_end_here_by_their_names() {
+fn hop_by_hop_fields_are_recognized_by_name() {
     let all = fields(&[
         ("Connection", ""),
         ("Proxy-Connection", "keep-alive"),
@@ -31,7 +31,7 @@ fn fields_of_a_connection_end_here_by_their_names() {
 }
 
 #[test]
-fn what_connection_names_on_any_line_and_in_any_case_ends_here() {
+fn fields_named_by_connection_are_hop_by_hop() {
     let all = fields(&[
         ("a-B", "1"),
         ("Connection", ", A-b ,,keep-alive"),
@@ -44,7 +44,7 @@ fn what_connection_names_on_any_line_and_in_any_case_ends_here() {
 }
 
 #[test]
-fn options_of_a_connection_are_known_in_any_case() {
+fn connection_options_ignore_case() {
     let of = |version, value| {
         ConnectionOptions::of(version, &fields(&[("Connection", value)])).persistent
     };
@@ -60,7 +60,7 @@ fn options_of_a_connection_are_known_in_any_case() {
 }
 
 #[test]
-fn a_message_of_1_1_upgrades_to_the_one_protocol_it_names() {
+fn http_1_1_message_upgrades_to_the_only_protocol_it_names() {
     let of = |version, upgrade| {
         let fields = fields(&[("Connection", "upgrade"), ("Upgrade", upgrade)]);
         hop::upgrade(version, &fields).map(|protocol| String::from_utf8(protocol.to_vec()).unwrap())
@@ -71,7 +71,7 @@ fn a_message_of_1_1_upgrades_to_the_one_protocol_it_names() {
 }
 
 #[test]
-fn a_pseudonym_is_the_second_word_of_an_element() {
+fn via_pseudonym_is_the_second_word_of_an_element() {
     let passed = |via, name| hop::is_loop(&fields(&[("Via", via)]), name);
     assert!(passed("1.1 gate", "GATE"));
     assert!(passed("1.0 other:80 (gate), HTTP/1.1\tgate", "gate"));
@@ -82,7 +82,7 @@ fn a_pseudonym_is_the_second_word_of_an_element() {
 }
 
 #[test]
-fn a_pseudonym_is_one_token() {
+fn via_pseudonym_is_one_token() {
     assert!(hop::is_pseudonym("tidegate-1"));
     for name in ["", "a b", "a,b", "a(b)", "h:80", "\u{e4}", "a\r\n"] {
         assert!(!hop::is_pseudonym(name), "{name:?}");

@@ -1,4 +1,4 @@
-//! How long a head may be: the promised sizes are borne, one byte more is refused.
+//! Limits of heads: the documented sizes are accepted, one byte more is refused.
 
 use tidegate::http::{HeadLimits, MAX_FIELDS, Method, ParseError};
 
@@ -12,23 +12,23 @@ fn refusal(run: &Run) -> Option<ParseError> {
     }
 }
 
-/// What refuses a client's stream under the usual limits.
+/// Returns the refusal of a client's stream under the default limits.
 fn refused(stream: &[u8]) -> Option<ParseError> {
     refusal(&from_client(stream, &HeadLimits::default()))
 }
 
-/// A request whose request line is so long.
+/// Returns a request whose request line has this length.
 fn with_request_line(length: usize) -> Vec<u8> {
     let target = "a".repeat(length - "GET / HTTP/1.1".len());
     format!("GET /{target} HTTP/1.1\r\nHost: h\r\n\r\n").into_bytes()
 }
 
-/// A field line of so many bytes, without its CR LF.
+/// Returns a field line of this length, not counting its CR LF.
 fn line(length: usize) -> String {
     format!("A: {}\r\n", "a".repeat(length - "A: ".len()))
 }
 
-/// A request of so many bytes, in lines that are not too long.
+/// Returns a request head of this length, in lines within their limit.
 fn with_head(length: usize) -> Vec<u8> {
     let (start, end) = ("GET / HTTP/1.1\r\nHost: h\r\n", "\r\n");
     let mut left = length - start.len() - end.len();
@@ -42,15 +42,15 @@ fn with_head(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_request_line_of_8000_octets_is_borne() {
+fn request_line_of_8000_octets_is_accepted() {
     assert_eq!(refused(&with_request_line(8000)), None);
     let target = format!("/{}", "a".repeat(7999));
     let bytes = format!("DELETE {target} HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_eq!(refused(bytes.as_bytes()), None, "a target alone of 8,000, too");
+    assert_eq!(refused(bytes.as_bytes()), None, "a target of 8,000 octets and a longer method");
 }
 
 #[test]
-fn a_longer_request_line_is_414() {
+fn request_line_over_the_limit_is_414() {
     let limit = HeadLimits::default().start_line;
     assert_eq!(refused(&with_request_line(limit)), None);
     assert_eq!(refused(&with_request_line(limit + 1)), Some(ParseError::TargetTooLong));
@@ -58,7 +58,7 @@ fn a_longer_request_line_is_414() {
 }
 
 #[test]
-fn a_request_line_without_end_is_refused_before_its_end() {
+fn request_line_over_the_limit_is_refused_before_its_end() {
     let bytes = with_request_line(HeadLimits::default().start_line + 1);
     let cut = &bytes[..HeadLimits::default().start_line + 1];
     assert_eq!(refused(cut), Some(ParseError::TargetTooLong));
@@ -66,45 +66,45 @@ fn a_request_line_without_end_is_refused_before_its_end() {
 }
 
 #[test]
-fn a_field_of_8_kib_is_borne_and_a_longer_one_is_431() {
+fn field_line_of_8_kib_is_accepted_and_a_longer_one_is_431() {
     assert_eq!(refused(&post(line(8192).as_bytes())), None);
     assert_eq!(refused(&post(line(8193).as_bytes())), Some(ParseError::FieldTooLong));
     let name = format!("{}:\r\n", "a".repeat(8191));
-    assert_eq!(refused(&post(name.as_bytes())), None, "the name counts");
+    assert_eq!(refused(&post(name.as_bytes())), None, "the name counts as part of the line");
     assert_eq!(ParseError::FieldTooLong.status().code(), 431);
 }
 
 #[test]
-fn fields_are_counted_to_128_and_then_431() {
-    let others = |n: usize| post("A: b\r\n".repeat(n).as_bytes()); // and Host
+fn more_than_128_fields_are_431() {
+    let others = |n: usize| post("A: b\r\n".repeat(n).as_bytes()); // Host is counted too
     assert_eq!(refused(&others(127)), None);
     assert_eq!(refused(&others(128)), Some(ParseError::TooManyFields));
     assert_eq!(ParseError::TooManyFields.status().code(), 431);
 }
 
 #[test]
-fn no_limit_lets_more_than_512_fields_pass() {
+fn no_limit_allows_more_than_512_fields() {
     let limits = HeadLimits { fields: 1000, ..HeadLimits::default() };
     let refused = |stream: &[u8]| refusal(&from_client(stream, &limits));
-    let others = |n: usize| post("A: b\r\n".repeat(n).as_bytes()); // and Host
+    let others = |n: usize| post("A: b\r\n".repeat(n).as_bytes()); // Host is counted too
     assert_eq!(refused(&others(MAX_FIELDS - 1)), None);
     assert_eq!(refused(&others(MAX_FIELDS)), Some(ParseError::TooManyFields));
     assert_eq!(MAX_FIELDS, 512);
 }
 
 #[test]
-fn a_head_of_64_kib_is_borne_and_a_longer_one_is_431() {
+fn head_of_64_kib_is_accepted_and_a_larger_one_is_431() {
     assert_eq!(refused(&with_head(64 * 1024)), None);
     assert_eq!(refused(&with_head(64 * 1024 + 1)), Some(ParseError::HeadTooLarge));
     assert_eq!(ParseError::HeadTooLarge.status().code(), 431);
 }
 
 #[test]
-fn what_follows_a_head_does_not_count_to_it() {
+fn bytes_around_a_head_do_not_count_towards_its_limit() {
     let stream = [with_head(64 * 1024), with_head(64 * 1024)].concat();
     assert_eq!(from_client(&stream, &HeadLimits::default()).events.len(), 2);
     let stream = [b"\r\n".to_vec(), with_head(64 * 1024)].concat();
-    assert_eq!(refused(&stream), None, "nor does an empty line before it");
+    assert_eq!(refused(&stream), None, "an empty line before the head is not counted");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn responses_have_the_same_limits() {
     let limits = HeadLimits::default();
     let refused = |bytes: &[u8]| {
         let refusal = refusal(&from_origin(Method::Head, bytes, &limits));
-        refusal.filter(|&refusal| refusal != ParseError::Truncated) // the next response is not there
+        refusal.filter(|&refusal| refusal != ParseError::Truncated) // no second response
     };
     assert_eq!(refused(&ok(line(8192).as_bytes())), None);
     assert_eq!(refused(&ok("A: b\r\n".repeat(128).as_bytes())), None);
@@ -126,7 +126,7 @@ fn responses_have_the_same_limits() {
 }
 
 #[test]
-fn trailers_are_bounded_like_a_head() {
+fn trailers_have_the_limits_of_a_head() {
     let trailers = |lines: &str| chunked(format!("0\r\n{lines}\r\n").as_bytes());
     assert_eq!(refused(&trailers(&line(8192))), None);
     assert_eq!(refused(&trailers(&line(8193))), Some(ParseError::FieldTooLong));
@@ -137,7 +137,7 @@ fn trailers_are_bounded_like_a_head() {
 }
 
 #[test]
-fn chunk_extensions_are_bounded_by_the_limit_and_the_content() {
+fn chunk_extensions_are_limited_relative_to_the_content() {
     let extension = |n: usize| format!("1;{}\r\na\r\n", "x".repeat(n - 1));
     let end = "0\r\n\r\n";
     let refused = |body: String| refused(&chunked(body.as_bytes()));
@@ -146,11 +146,15 @@ fn chunk_extensions_are_bounded_by_the_limit_and_the_content() {
     assert_eq!(refused(extension(2048).repeat(2) + end), None);
     assert_eq!(refused(extension(2050).repeat(2) + end), Some(ParseError::ChunkExtensionTooLong));
     let signed = format!("{:x};signature={}\r\n{}\r\n", 512, "f".repeat(64), "a".repeat(512));
-    assert_eq!(refused(signed.repeat(1000) + end), None, "a signature on every chunk");
+    assert_eq!(
+        refused(signed.repeat(1000) + end),
+        None,
+        "a signature on every chunk is within the limit"
+    );
 }
 
 #[test]
-fn of_several_limits_the_one_that_is_reached_first_counts() {
+fn first_exceeded_limit_decides_the_refusal() {
     let tight = HeadLimits {
         start_line: 20,
         field: 10,
@@ -174,7 +178,7 @@ fn of_several_limits_the_one_that_is_reached_first_counts() {
 }
 
 #[test]
-fn a_head_that_reaches_all_limits_at_once_is_borne() {
+fn head_exactly_at_all_limits_is_accepted() {
     let exact = HeadLimits {
         start_line: "GET / HTTP/1.1".len(),
         field: "A: bcd".len(),

@@ -15,7 +15,7 @@ mod reference;
 mod refusals;
 mod reuse;
 mod round_trip;
-/// What the fuzz targets assert, for these tests too.
+/// The assertions of the fuzz targets, shared with these tests.
 #[allow(unreachable_pub, reason = "it is public in a crate of its own")]
 #[path = "../../fuzz/src/lib.rs"]
 mod rules;

@@ -1,4 +1,4 @@
-//! Validators and preconditions, where lists, repetition and malformed values meet.
+//! Validators and preconditions: lists, repeated fields and malformed values.
 
 use tidegate::http::Fields;
 use tidegate::http::cond::{EntityTag, Validators, has_write_precondition, is_conditional};
@@ -13,7 +13,7 @@ fn not_modified(response: &[(&str, &str)], request: &[(&str, &str)]) -> bool {
 }
 
 #[test]
-fn tags_are_compared_strongly_or_weakly() {
+fn entity_tags_are_compared_strongly_or_weakly() {
     let tag = |text: &'static str| EntityTag::parse(text.as_bytes()).unwrap();
     for (one, other, strongly, weakly) in [
         ("\"1\"", "\"1\"", true, true),
@@ -28,7 +28,7 @@ fn tags_are_compared_strongly_or_weakly() {
 }
 
 #[test]
-fn what_is_no_tag_is_not_taken_for_one() {
+fn malformed_entity_tag_is_rejected() {
     for text in
         [&b"\""[..], b"W/", b"W/\"", b"\"a", b"a\"", b"\"\x7f\"", b"\"\t\"", b" \"a\"", b"*"]
     {
@@ -38,7 +38,7 @@ fn what_is_no_tag_is_not_taken_for_one() {
 }
 
 #[test]
-fn a_malformed_tag_in_a_list_hides_no_other() {
+fn malformed_entity_tag_in_a_list_hides_no_other() {
     let response = [("ETag", "\"a\"")];
     assert!(not_modified(&response, &[("If-None-Match", "x, , \"a\"")]));
     assert!(!not_modified(&response, &[("If-None-Match", "a, 'a', \"a")]));
@@ -47,13 +47,13 @@ fn a_malformed_tag_in_a_list_hides_no_other() {
 }
 
 #[test]
-fn a_tag_with_a_comma_is_one_tag() {
+fn entity_tag_with_a_comma_is_one_tag() {
     assert!(not_modified(&[("ETag", "\"a,b\"")], &[("If-None-Match", "\"x\", \"a,b\"")]));
     assert!(!not_modified(&[("ETag", "\"b\"")], &[("If-None-Match", "\"a,\"b\"\"")]));
 }
 
 #[test]
-fn a_response_with_two_tags_or_dates_has_none() {
+fn repeated_validator_of_a_response_is_ignored() {
     let two_tags = [("ETag", "\"a\""), ("ETag", "\"a\"")];
     assert!(!not_modified(&two_tags, &[("If-None-Match", "\"a\"")]));
     assert!(not_modified(&two_tags, &[("If-None-Match", "*")]));
@@ -62,7 +62,7 @@ fn a_response_with_two_tags_or_dates_has_none() {
 }
 
 #[test]
-fn a_date_is_compared_to_the_second_and_a_repeated_one_ignored() {
+fn dates_are_compared_by_the_second_and_repeated_ones_ignored() {
     let response = [("Last-Modified", MODIFIED)];
     assert!(not_modified(&response, &[("If-Modified-Since", MODIFIED)]));
     assert!(not_modified(&response, &[("If-Modified-Since", "Thursday, 01-Jan-26 00:00:00 GMT")]));
@@ -73,19 +73,22 @@ fn a_date_is_compared_to_the_second_and_a_repeated_one_ignored() {
 }
 
 #[test]
-fn a_range_applies_only_if_its_condition_can_be_judged() {
+fn range_applies_only_if_if_range_matches() {
     let response = fields(&[("ETag", "W/\"a\""), ("Last-Modified", MODIFIED)]);
     let applies = |lines: &[(&str, &str)]| Validators::of(&response).range_applies(&fields(lines));
     assert!(applies(&[]));
-    assert!(!applies(&[("If-Range", "W/\"a\"")]), "a weak tag names no bytes");
+    assert!(!applies(&[("If-Range", "W/\"a\"")]), "a weak tag does not identify bytes");
     assert!(!applies(&[("If-Range", "\"a\"")]));
-    assert!(!applies(&[("If-Range", MODIFIED)]), "without Date nobody knows how old it was");
+    assert!(
+        !applies(&[("If-Range", MODIFIED)]),
+        "without Date, the date is not a strong validator"
+    );
     assert!(!applies(&[("If-Range", "soon")]));
     assert!(!applies(&[("If-Range", MODIFIED), ("If-Range", MODIFIED)]));
 }
 
 #[test]
-fn preconditions_are_told_apart_by_what_they_guard() {
+fn read_and_write_preconditions_are_distinguished() {
     for name in ["If-Match", "If-Unmodified-Since"] {
         assert!(
             has_write_precondition(&fields(&[(name, "x")]))
@@ -102,14 +105,14 @@ fn preconditions_are_told_apart_by_what_they_guard() {
 }
 
 #[test]
-fn a_304_is_about_the_response_whose_validators_it_names() {
+fn not_modified_applies_to_the_response_with_its_validators() {
     let later = "Thu, 01 Jan 2026 00:00:01 GMT";
     for (stored, named, about) in [
         (("ETag", "\"a\""), ("ETag", "\"a\""), true),
         (("ETag", "\"a\""), ("ETag", "\"b\""), false),
         (("ETag", "\"a\""), ("ETag", "W/\"a\""), true),
         (("ETag", "W/\"a\""), ("ETag", "W/\"a\""), true),
-        (("ETag", "W/\"a\""), ("ETag", "\"a\""), false), // a strong tag stands for other bytes
+        (("ETag", "W/\"a\""), ("ETag", "\"a\""), false), // a strong tag identifies other bytes
         (("ETag", "W/\"a\""), ("ETag", "W/\"b\""), false),
         (("A", "b"), ("ETag", "\"a\""), false),
         (("A", "b"), ("ETag", "W/\"a\""), true),
@@ -125,14 +128,14 @@ fn a_304_is_about_the_response_whose_validators_it_names() {
 }
 
 #[test]
-fn responses_with_equal_strong_validators_have_the_same_bytes() {
+fn equal_strong_validators_identify_the_same_bytes() {
     let (modified, date) = (("Last-Modified", MODIFIED), ("Date", "Thu, 01 Jan 2026 00:01:00 GMT"));
     let earlier = ("Last-Modified", "Wed, 31 Dec 2025 23:59:59 GMT");
     let tag = ("ETag", "\"a\"");
     for (one, other, same) in [
         (&[modified, date][..], &[modified, date][..], true),
         (&[modified, date], &[earlier, date], false),
-        (&[modified], &[modified], false), // without Date nobody knows how old it was
+        (&[modified], &[modified], false), // without Date, Last-Modified is not a strong validator
         (&[date], &[date], false),
         (&[tag], &[tag], true),
         (&[tag], &[("ETag", "W/\"a\"")], false),

@@ -1,4 +1,4 @@
-//! Damaged heads are read as a second, simpler reading of the rules reads them.
+//! Damaged heads are parsed as a second, simpler implementation of the rules parses them.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use super::rules::heads;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
-    fn damaged_requests_are_read_as_the_reference_reads_them(
+    fn damaged_requests_parse_as_in_the_reference(
         message in generate::request(),
         changes in generate::changes(),
     ) {
@@ -18,7 +18,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_responses_are_read_as_the_reference_reads_them(
+    fn damaged_responses_parse_as_in_the_reference(
         message in generate::response(),
         changes in generate::changes(),
     ) {

@@ -1,4 +1,4 @@
-//! When a connection can take another message, and what the end of a stream means.
+//! Reuse of connections, and the meaning of the end of a stream.
 
 use tidegate::http::{
     ClientCodec, ClientEvent, HeadLimits, Method, ParseError, ServerCodec, ServerEvent,
@@ -6,7 +6,7 @@ use tidegate::http::{
 
 use super::support::{chunked, post};
 
-/// Reads a whole response, and says whether its connection can be used again.
+/// Reads a complete response and returns true if its connection can be reused.
 fn is_reusable(method: Method, response: &[u8]) -> bool {
     let mut codec = ClientCodec::new(method);
     let mut used = 0;
@@ -25,7 +25,7 @@ fn is_reusable(method: Method, response: &[u8]) -> bool {
 }
 
 #[test]
-fn a_connection_is_used_again_after_a_response_that_ends_by_itself() {
+fn connection_is_reusable_after_a_self_delimited_response() {
     for response in [
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
@@ -47,7 +47,7 @@ fn a_connection_is_used_again_after_a_response_that_ends_by_itself() {
 }
 
 #[test]
-fn a_connection_is_not_used_again_if_it_ends_or_may_hold_something_else() {
+fn connection_is_not_reusable_if_it_closes_or_may_hold_stray_bytes() {
     for response in [
         "HTTP/1.1 200 OK\r\n\r\nall that comes",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nall that comes",
@@ -66,7 +66,7 @@ fn a_connection_is_not_used_again_if_it_ends_or_may_hold_something_else() {
 }
 
 #[test]
-fn bytes_behind_a_response_are_left_alone() {
+fn bytes_after_a_response_are_not_consumed() {
     let stream = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n";
     let mut codec = ClientCodec::new(Method::Get);
     let limits = HeadLimits::default();
@@ -79,7 +79,7 @@ fn bytes_behind_a_response_are_left_alone() {
 }
 
 #[test]
-fn a_stream_that_ends_ends_only_what_is_whole() {
+fn end_of_stream_completes_only_complete_responses() {
     for (response, whole) in [
         (&b"HTTP/1.1 200 OK\r\n\r\npart"[..], true),
         (b"HTTP/1.1 200 OK\r\n\r\n", true),
@@ -104,7 +104,7 @@ fn a_stream_that_ends_ends_only_what_is_whole() {
 }
 
 #[test]
-fn content_read_past_the_codec_ends_a_response_all_the_same() {
+fn content_read_past_the_codec_completes_a_response() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     let limits = HeadLimits::default();
     let mut codec = ClientCodec::new(Method::Get);
@@ -120,7 +120,7 @@ fn content_read_past_the_codec_ends_a_response_all_the_same() {
 }
 
 #[test]
-fn a_client_stands_between_requests_or_within_one() {
+fn codec_is_between_requests_until_a_head_and_after_the_end() {
     let limits = HeadLimits::default();
     let mut codec = ServerCodec::default();
     assert!(codec.is_between_requests());
@@ -129,19 +129,19 @@ fn a_client_stands_between_requests_or_within_one() {
     assert!(!codec.is_between_requests());
     assert_eq!(codec.content_left(), 2);
     codec.skip_content(2);
-    assert!(!codec.is_between_requests(), "its end is still to be told");
+    assert!(!codec.is_between_requests(), "the end event is still due");
     assert_eq!(codec.decode(b"", &limits), Ok((0, Some(ServerEvent::End(None)))));
     assert!(codec.is_between_requests());
     assert_eq!(codec.content_left(), 0);
 }
 
 #[test]
-fn only_the_rest_of_a_chunk_can_be_read_past_the_codec() {
+fn only_the_rest_of_a_chunk_may_be_read_past_the_codec() {
     let limits = HeadLimits::default();
     let mut codec = ServerCodec::new();
     let stream = chunked(b"5\r\nhe");
     let (n, _) = codec.decode(&stream, &limits).unwrap();
-    assert_eq!(codec.content_left(), 0, "the size has not been read");
+    assert_eq!(codec.content_left(), 0, "the chunk size has not been read");
     codec.decode(&stream[n..], &limits).unwrap();
     assert_eq!(codec.content_left(), 3);
     codec.skip_content(3);

@@ -1,4 +1,4 @@
-//! What is written can be read, and is what was written.
+//! Written messages are parsed as the same messages.
 
 use proptest::prelude::*;
 use tidegate::http::{
@@ -17,7 +17,7 @@ fn read(fields: &Fields) -> Vec<Line> {
 
 proptest! {
     #[test]
-    fn a_request_head_is_read_as_it_was_written(
+    fn request_head_parses_as_it_was_written(
         method in "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}",
         target in generate::target(),
         lines in generate::lines(20),
@@ -53,7 +53,7 @@ proptest! {
     }
 
     #[test]
-    fn a_response_head_is_read_as_it_was_written(
+    fn response_head_parses_as_it_was_written(
         code in 100u16..600,
         reason in prop::collection::vec((b' '..=0x7e).prop_union(0x80..=0xff), 0..20),
         lines in generate::lines(20),
@@ -72,7 +72,7 @@ proptest! {
         expected.push(("Via".to_owned(), b"1.0 gate".to_vec()));
         prop_assert_eq!(read(head.fields()), expected);
 
-        // The same lines, held rather than parsed, are the same bytes.
+        // The same lines, pushed rather than parsed, have the same bytes.
         let mut held = Fields::after(head.fields().start_line().to_vec(), 0);
         head.fields().iter().for_each(|field| held.push(field.name, field.value));
         prop_assert_eq!([held.wire(), b"\r\n"].concat(), bytes);
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn chunks_and_trailers_are_read_as_they_were_written(
+    fn chunks_and_trailers_decode_as_they_were_written(
         chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..6),
         lines in generate::lines(4),
     ) {
@@ -104,7 +104,7 @@ proptest! {
             match step {
                 Chunked::Content(range) => content.extend_from_slice(&rest[range]),
                 Chunked::End(range) => break rest[range].to_vec(),
-                Chunked::More => panic!("the body is whole"),
+                Chunked::More => panic!("the body is complete"),
             }
         };
         prop_assert_eq!(content, chunks.concat());

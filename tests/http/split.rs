@@ -1,4 +1,4 @@
-//! The same bytes mean the same however they are split.
+//! Bytes have the same meaning however they are split.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -12,7 +12,8 @@ fn wire(messages: &[Message]) -> Vec<u8> {
     messages.iter().flat_map(Message::wire).collect()
 }
 
-/// Method and target of each request, its content, and how many lines its head and trailers have.
+/// Start line of each message, its content, and the numbers of field lines in its head and
+/// trailers.
 fn exchanged(run: &Run) -> Vec<(String, Vec<u8>, usize, usize)> {
     let mut messages = Vec::new();
     for event in &run.events {
@@ -51,7 +52,7 @@ fn expected(messages: &[Message]) -> Vec<(String, Vec<u8>, usize, usize)> {
     messages.iter().map(expected).collect()
 }
 
-/// Whether all ways to hand over `input` lead to the same.
+/// Fails unless all ways to hand over `input` yield the same events.
 fn check_split(
     input: &[u8],
     cuts: &[Index],
@@ -68,7 +69,7 @@ fn check_split(
 
 proptest! {
     #[test]
-    fn requests_are_read_as_they_were_written(
+    fn generated_requests_parse_as_they_were_written(
         messages in prop::collection::vec(generate::request(), 1..5),
     ) {
         let stream = wire(&messages);
@@ -78,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn responses_are_read_as_they_were_written(
+    fn generated_responses_parse_as_they_were_written(
         messages in prop::collection::vec(generate::response(), 1..5),
     ) {
         let stream = wire(&messages);
@@ -87,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn requests_split_anywhere_are_the_same_requests(
+    fn split_requests_yield_the_same_events(
         messages in prop::collection::vec(generate::request(), 1..4),
         cuts in generate::cuts(),
     ) {
@@ -97,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_requests_split_anywhere_come_to_the_same(
+    fn split_damaged_requests_yield_the_same_events(
         messages in prop::collection::vec(generate::request(), 1..4),
         changes in generate::changes(),
         cuts in generate::cuts(),
@@ -110,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_responses_split_anywhere_come_to_the_same(
+    fn split_damaged_responses_yield_the_same_events(
         messages in prop::collection::vec(generate::response(), 1..4),
         changes in generate::changes(),
         cuts in generate::cuts(),
@@ -127,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn limits_that_are_just_reached_refuse_the_same_however_split(
+    fn limits_refuse_the_same_however_the_stream_is_split(
         messages in prop::collection::vec(generate::request(), 1..3),
         sizes in (10usize..80, 5usize..40, 0usize..6, 20usize..200, 0usize..20),
         cuts in generate::cuts(),
@@ -141,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_at_all_break_the_codecs(
+    fn arbitrary_bytes_do_not_panic_the_codecs(
         stream in prop::collection::vec(any::<u8>(), 0..60),
         cuts in generate::cuts(),
     ) {
@@ -154,7 +155,7 @@ proptest! {
 }
 
 #[test]
-fn a_refusal_comes_with_the_first_byte_that_shows_it() {
+fn refusal_is_reported_at_the_first_offending_byte() {
     for (stream, at) in [
         (&b"\x16"[..], 1),
         (b"GET / HTTP/1.1\n", 15),

@@ -3,7 +3,7 @@
 use tidegate::http::Status;
 
 #[test]
-fn first_digit_of_a_status_tells_its_class() {
+fn first_digit_of_a_status_determines_its_class() {
     for (code, class) in [
         (100, "interim"),
         (199, "interim"),
@@ -27,7 +27,7 @@ fn first_digit_of_a_status_tells_its_class() {
 }
 
 #[test]
-fn a_status_has_three_digits() {
+fn status_has_three_digits() {
     assert_eq!(Status::new(99), None);
     assert_eq!(Status::new(1000), None);
     assert_eq!(Status::new(999).unwrap().to_string(), "999");

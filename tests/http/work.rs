@@ -1,4 +1,4 @@
-//! Work that a head, a body or trailers can cause, in counted steps: bounded, and linear in their size.
+//! Counted work of heads, bodies and trailers: bounded, and linear in their size.
 
 use tidegate::cache;
 use tidegate::http::hop::{self, ConnectionOptions};
@@ -11,12 +11,12 @@ use tidegate::work;
 
 use super::support::{ok, post};
 
-/// The most steps that anything at the limits may take: those of one drive.
+/// The maximum number of steps for any input within the limits: those of one drive.
 const MOST: u64 = 2_000_000;
-/// Bytes of the largest head.
+/// The maximum size of a head in bytes.
 const HEAD: usize = 64 * 1024;
 
-/// Input of about so many bytes, and its name.
+/// A name, and a function that makes input of about the given size.
 type Hostile<'a> = (&'a str, &'a dyn Fn(usize) -> Vec<u8>);
 
 fn steps(work: impl FnOnce()) -> u64 {
@@ -25,23 +25,24 @@ fn steps(work: impl FnOnce()) -> u64 {
     work::counted() - before
 }
 
-/// Fails unless what `work` does with input of about `size` bytes, as `make` makes it, is bounded, is not
-/// far from linear in the size, and counted.
+/// Fails unless the work on input of about `size` bytes, made by `make`, is bounded, almost linear
+/// in the size, and counted.
 fn check(name: &str, make: impl Fn(usize) -> Vec<u8>, work: impl Fn(&[u8]), size: usize) {
     let [half, whole] = [size / 2, size].map(|size| {
         let input = make(size);
         let steps = steps(|| work(&input));
         assert!(steps <= MOST, "{name}: {steps} steps");
-        assert!(steps >= input.len() as u64, "{name}: not all is counted in {steps} steps");
+        assert!(steps >= input.len() as u64, "{name}: some bytes are not counted in {steps} steps");
         1000 * steps / input.len() as u64
     });
     assert!(
         4 * whole <= 5 * half,
-        "{name}: {whole} steps for 1000 bytes, {half} if there are half as many"
+        "{name}: {whole} steps for 1000 bytes, {half} for an input of half the size"
     );
 }
 
-/// Field lines of up to 8 KiB with this name and these elements again and again, `size` bytes in all.
+/// Returns field lines of up to 8 KiB with this name and repeated elements, about `size` bytes in
+/// all.
 fn lists(name: &str, element: &str, size: usize) -> Vec<u8> {
     let line = format!("{name}: {}\r\n", element.repeat(8000 / element.len()));
     let mut lines = line.repeat(size.div_ceil(line.len())).into_bytes();
@@ -63,7 +64,7 @@ fn head_of_response(bytes: &[u8]) -> Option<Box<ResponseHead>> {
     }
 }
 
-/// All that this crate reads in the fields of a request.
+/// Reads the fields of a request in all ways in which this crate does.
 fn read_request(head: &RequestHead) {
     let fields = head.fields();
     let hop = ConnectionOptions::of(head.version(), fields);
@@ -73,7 +74,7 @@ fn read_request(head: &RequestHead) {
     let _ = (hop::takes_trailers(head.version(), fields), hop::upgrade(head.version(), fields));
 }
 
-/// `Connection` lines that name all fields, whose names are equal but for their ends.
+/// Returns `Connection` lines that name all fields; the names differ only at their ends.
 fn nominating(size: usize) -> Vec<u8> {
     let count = 110 * size / HEAD;
     let stem = "x".repeat(240);
@@ -118,7 +119,7 @@ fn many_fields_cost_linear_work() {
 }
 
 #[test]
-fn name_is_compared_with_those_of_its_length() {
+fn name_is_compared_only_with_names_of_its_length() {
     let mut fields = Fields::default();
     (0..100).for_each(|_| fields.push(&[b'x'; 200], b""));
     let find = |name: &[u8]| steps(|| assert_eq!(fields.all_named(name).count(), 0));
@@ -128,7 +129,7 @@ fn name_is_compared_with_those_of_its_length() {
 }
 
 #[test]
-fn every_byte_of_a_list_counts() {
+fn every_byte_of_a_list_is_counted() {
     for element in [",", "a,", "\"a,\","] {
         let list = element.repeat(1000);
         let steps = steps(|| assert!(Elements::of(list.as_bytes()).count() <= 1000));
@@ -137,7 +138,7 @@ fn every_byte_of_a_list_counts() {
 }
 
 #[test]
-fn head_that_is_written_costs_linear_work() {
+fn writing_a_head_costs_linear_work() {
     let make = |size: usize| {
         let (name, value) = ("x".repeat(size / 2 - 50), "y".repeat(size / 2 - 50));
         post(format!("{name}: {value}\r\n").as_bytes())
@@ -218,7 +219,7 @@ fn response_head_at_the_limits_costs_linear_work() {
 }
 
 #[test]
-fn head_that_comes_byte_by_byte_costs_linear_work() {
+fn head_received_byte_by_byte_costs_linear_work() {
     let make = |size: usize| post(&lists("A", "bcdefgh ", size - 1024));
     let decode = |bytes: &[u8]| {
         let (mut codec, limits) = (ServerCodec::new(), HeadLimits::default());
@@ -228,7 +229,7 @@ fn head_that_comes_byte_by_byte_costs_linear_work() {
     check("bytes", make, decode, HEAD);
 }
 
-/// The bytes of a body that are decoded, as they come in pieces of `piece` bytes.
+/// Decodes a body that arrives in pieces of `piece` bytes.
 fn decode_chunks(decoder: ChunkedDecoder, body: &[u8], piece: usize) {
     let (mut decoder, limits) = (decoder, HeadLimits::default());
     let (mut used, mut have) = (0, 0);
@@ -276,7 +277,7 @@ fn trailers_at_the_limits_cost_linear_work() {
         let (mut codec, limits) = (ClientCodec::new(Method::Get), HeadLimits::default());
         let (used, _) = codec.decode(bytes, &limits).unwrap();
         let (_, end) = codec.decode(&bytes[used..], &limits).unwrap();
-        assert_eq!(end, Some(ClientEvent::End(None)), "all trailers are named by Connection");
+        assert_eq!(end, Some(ClientEvent::End(None)), "Connection names all trailers");
     };
     check("named trailers", make, decode, HEAD);
 }

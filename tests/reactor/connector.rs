@@ -1,4 +1,4 @@
-//! Connecting to the first of several addresses that answers.
+//! The connector: dialling several addresses until one connects.
 
 use std::net::{SocketAddr, TcpListener};
 use std::task::Poll;
@@ -15,7 +15,7 @@ use crate::support::{Host, LOOPBACK, Log, address, millis, sim_log, tcp_log, tok
 const STAGGER: Duration = millis(250);
 const TIMEOUT: Duration = millis(2000);
 
-/// Three addresses of a server that listens on all of them.
+/// Three addresses; the server listens on all of them.
 fn addresses() -> [SocketAddr; 3] {
     [1, 2, 3].map(|last| address(last, 80))
 }
@@ -23,7 +23,7 @@ fn addresses() -> [SocketAddr; 3] {
 struct Scene {
     network: Network,
     client: Host<Log>,
-    /// Keeps its listeners open.
+    /// The server keeps its listeners open.
     _server: Host<Log>,
     connector: Connector,
     owner: Token,
@@ -32,7 +32,7 @@ struct Scene {
 type Outcome = Result<(SocketId, SocketAddr), ConnectError>;
 
 impl Scene {
-    /// A client that is about to connect to the addresses, whose fates are given.
+    /// Returns a client that is about to connect to the addresses, which have these fates.
     fn new(fates: [Fate; 3]) -> Self {
         let network = Network::new(0);
         let [gate, owner] = tokens();
@@ -51,7 +51,8 @@ impl Scene {
         self.connector.drive(&mut self.client.reactor)
     }
 
-    /// Drives the connector as its owner would until it has come to an end; how long that took.
+    /// Drives the connector as its owner would until it finishes; returns the outcome and the
+    /// elapsed time.
     fn outcome(&mut self) -> (Outcome, Duration) {
         let start = self.client.reactor.now().mono;
         for _ in 0..100 {
@@ -62,7 +63,7 @@ impl Scene {
             self.client.reactor.set_deadline(self.owner, Some(deadline));
             self.client.reactor.turn(&mut self.client.app, None).unwrap();
         }
-        panic!("it never ends");
+        panic!("the connector does not finish");
     }
 
     fn update(&mut self, addresses: impl IntoIterator<Item = SocketAddr>, complete: bool) {
@@ -70,7 +71,7 @@ impl Scene {
         self.connector.set_complete(complete);
     }
 
-    /// Drives the connector as its owner would for a time in which it comes to no end.
+    /// Drives the connector as its owner would for `time`, and expects it to stay pending.
     #[track_caller]
     fn expect_no_end_for(&mut self, time: Duration) {
         let end = self.client.reactor.now().mono + time;
@@ -88,7 +89,7 @@ impl Scene {
         let (outcome, took) = self.outcome();
         let (io, connected) = outcome.unwrap();
         assert_eq!((connected, took), (to, after));
-        assert_eq!(self.client.reactor.open_sockets(), 1, "the others are closed");
+        assert_eq!(self.client.reactor.open_sockets(), 1, "all other sockets are closed");
         self.client.reactor.close(io);
     }
 }
@@ -96,22 +97,22 @@ impl Scene {
 const ANSWER: Fate = Fate::Answer(Duration::ZERO);
 
 #[test]
-fn the_first_address_is_taken_if_it_answers() {
+fn first_address_is_used_if_it_connects() {
     let mut scene = Scene::new([ANSWER; 3]);
     assert!(scene.drive().is_pending());
-    assert_eq!(scene.client.reactor.open_sockets(), 1, "one at a time");
+    assert_eq!(scene.client.reactor.open_sockets(), 1, "only one attempt has started");
     assert_eq!(scene.client.drives(), [(scene.owner, WakeReason::READY)]);
     scene.expect_connected(addresses()[0], Duration::ZERO);
 }
 
 #[test]
-fn after_a_refusal_the_next_address_is_tried_at_once() {
+fn next_address_is_tried_at_once_after_a_refusal() {
     Scene::new([Fate::Refuse, Fate::Refuse, ANSWER])
         .expect_connected(addresses()[2], Duration::ZERO);
 }
 
 #[test]
-fn after_silence_the_next_address_is_tried_when_the_stagger_has_passed() {
+fn next_address_is_tried_after_the_stagger_if_one_is_silent() {
     let mut scene = Scene::new([Fate::Silence, ANSWER, ANSWER]);
     assert!(scene.drive().is_pending());
     assert_eq!(scene.connector.next_deadline(), scene.client.reactor.now().mono + STAGGER);
@@ -119,21 +120,21 @@ fn after_silence_the_next_address_is_tried_when_the_stagger_has_passed() {
 }
 
 #[test]
-fn a_silent_attempt_goes_on_and_wins_if_it_is_answered_late() {
+fn slow_attempt_continues_and_wins_if_it_connects_late() {
     let late = Fate::Answer(millis(700));
     let mut scene = Scene::new([late, Fate::Silence, Fate::Silence]);
     scene.expect_connected(addresses()[0], millis(700));
 }
 
 #[test]
-fn a_refusal_while_others_are_silent_brings_the_next_forward() {
+fn refusal_starts_the_next_attempt_before_the_stagger() {
     let refused_late = Fate::Refuse;
     let mut scene = Scene::new([Fate::Silence, refused_late, ANSWER]);
     scene.expect_connected(addresses()[2], STAGGER);
 }
 
 #[test]
-fn at_the_deadline_all_attempts_are_closed_and_not_before() {
+fn all_attempts_are_closed_at_the_deadline_and_not_before() {
     let mut scene = Scene::new([Fate::Silence; 3]);
     assert!(scene.drive().is_pending());
     for under_way in [1, 2, 3, 3, 3, 3, 3, 3] {
@@ -147,7 +148,7 @@ fn at_the_deadline_all_attempts_are_closed_and_not_before() {
 }
 
 #[test]
-fn attempts_under_way_are_bounded_and_the_first_makes_room() {
+fn concurrent_attempts_are_bounded_and_the_oldest_makes_room() {
     let mut scene = Scene::new([ANSWER; 3]);
     let silent: Vec<SocketAddr> = (101..=111).map(|last| address(last, 80)).collect();
     silent.iter().for_each(|&at| scene.network.set_fate(at, Fate::Silence));
@@ -166,11 +167,11 @@ fn attempts_under_way_are_bounded_and_the_first_makes_room() {
         .take_results()
         .filter_map(|(at, connected)| (!connected).then_some(at))
         .collect();
-    assert_eq!(failed.len(), 11, "all others were silent");
+    assert_eq!(failed.len(), 11, "all other addresses were silent");
 }
 
 #[test]
-fn the_deadline_holds_while_addresses_are_left() {
+fn deadline_applies_while_addresses_are_untried() {
     let mut scene = Scene::new([Fate::Silence; 3]);
     let now = scene.client.reactor.now().mono;
     scene.connector = Connector::new(scene.owner, addresses(), now, TIMEOUT, millis(300));
@@ -181,7 +182,7 @@ fn the_deadline_holds_while_addresses_are_left() {
 }
 
 #[test]
-fn the_last_refusal_is_told_when_all_have_refused() {
+fn last_refusal_is_reported_if_all_addresses_refuse() {
     let mut scene = Scene::new([Fate::Refuse; 3]);
     let (Err(ConnectError::Failed(at, error)), _) = scene.outcome() else { panic!("refused") };
     assert_eq!(at, addresses()[2]);
@@ -190,7 +191,7 @@ fn the_last_refusal_is_told_when_all_have_refused() {
 }
 
 #[test]
-fn no_address_and_no_time_are_told_apart() {
+fn no_address_and_timeout_are_distinct_errors() {
     let mut scene = Scene::new([ANSWER; 3]);
     let now = scene.client.reactor.now().mono;
     scene.connector = Connector::new(scene.owner, [], now, STAGGER, TIMEOUT);
@@ -200,21 +201,21 @@ fn no_address_and_no_time_are_told_apart() {
 }
 
 #[test]
-fn address_that_comes_late_is_tried_at_once_if_the_others_have_failed() {
+fn late_address_is_tried_at_once_if_all_others_have_failed() {
     let mut scene = Scene::new([Fate::Refuse, ANSWER, ANSWER]);
     let [a, b, _] = addresses();
     let now = scene.client.reactor.now().mono;
     scene.connector = Connector::new(scene.owner, [a], now, STAGGER, TIMEOUT);
     scene.update([a], false);
     scene.expect_no_end_for(millis(150));
-    assert_eq!(scene.client.reactor.open_sockets(), 0, "the first has refused");
+    assert_eq!(scene.client.reactor.open_sockets(), 0, "the first address has refused");
     scene.update([a, b], true);
     scene.expect_connected(b, Duration::ZERO);
-    assert_eq!(scene.network.connects(address(9, 0).ip()), 2, "none is tried twice");
+    assert_eq!(scene.network.connects(address(9, 0).ip()), 2, "no address is tried twice");
 }
 
 #[test]
-fn address_that_comes_late_waits_for_its_turn() {
+fn late_address_waits_for_the_stagger() {
     let mut scene = Scene::new([Fate::Silence, Fate::Silence, ANSWER]);
     let [a, b, c] = addresses();
     let now = scene.client.reactor.now().mono;
@@ -226,7 +227,7 @@ fn address_that_comes_late_waits_for_its_turn() {
 }
 
 #[test]
-fn failure_is_told_once_no_more_addresses_can_come() {
+fn failure_is_reported_once_the_addresses_are_complete() {
     let mut scene = Scene::new([Fate::Refuse; 3]);
     scene.update(addresses(), false);
     scene.expect_no_end_for(millis(100));
@@ -237,7 +238,7 @@ fn failure_is_told_once_no_more_addresses_can_come() {
     let mut scene = Scene::new([Fate::Refuse; 3]);
     scene.update(addresses(), false);
     let (Err(ConnectError::Failed(..)), took) = scene.outcome() else { panic!("refused") };
-    assert_eq!(took, TIMEOUT, "or at the deadline");
+    assert_eq!(took, TIMEOUT, "the failure is reported at the deadline");
 
     let now = scene.client.reactor.now().mono;
     scene.connector = Connector::new(scene.owner, [], now, STAGGER, TIMEOUT);
@@ -248,7 +249,7 @@ fn failure_is_told_once_no_more_addresses_can_come() {
 }
 
 #[test]
-fn attempt_that_a_late_loop_never_began_has_its_time() {
+fn attempt_delayed_by_a_late_loop_gets_its_full_time() {
     let mut scene = Scene::new([Fate::Silence, ANSWER, ANSWER]);
     assert!(scene.drive().is_pending());
     scene.network.advance(TIMEOUT * 3);
@@ -267,11 +268,11 @@ fn attempt_that_a_late_loop_never_began_has_its_time() {
     scene.network.advance(TIMEOUT * 3);
     scene.client.turn();
     let (Err(ConnectError::TimedOut), took) = scene.outcome() else { panic!("timed out") };
-    assert_eq!(took, TIMEOUT - STAGGER, "and no more than that");
+    assert_eq!(took, TIMEOUT - STAGGER, "the second attempt has its own time, not more");
 }
 
 #[test]
-fn want_of_descriptors_is_an_error_of_the_attempt() {
+fn lack_of_descriptors_fails_the_attempt() {
     let mut scene = Scene::new([ANSWER; 3]);
     let none_left = Faults { sockets: 0, ..Faults::NONE };
     scene.client = sim_log(&scene.network, 8, none_left);
@@ -280,7 +281,7 @@ fn want_of_descriptors_is_an_error_of_the_attempt() {
 }
 
 #[test]
-fn who_loses_interest_cancels_what_is_under_way() {
+fn cancel_closes_all_attempts() {
     let mut scene = Scene::new([Fate::Silence; 3]);
     assert!(scene.drive().is_pending());
     scene.network.advance(STAGGER);
@@ -292,7 +293,7 @@ fn who_loses_interest_cancels_what_is_under_way() {
 }
 
 #[test]
-fn over_tcp_a_refused_address_is_followed_by_the_next() {
+fn refused_address_is_followed_by_the_next_over_tcp() {
     let closed = TcpListener::bind(LOOPBACK).unwrap().local_addr().unwrap();
     let open = TcpListener::bind(LOOPBACK).unwrap();
     let at = open.local_addr().unwrap();
@@ -312,7 +313,7 @@ fn over_tcp_a_refused_address_is_followed_by_the_next() {
 }
 
 #[test]
-fn a_time_beyond_all_bounds_is_never() {
+fn unbounded_timeout_never_expires() {
     let network = Network::new(0);
     network.set_fate(address(1, 80), Fate::Silence);
     let mut client = sim_log(&network, 9, Faults::NONE);
@@ -322,11 +323,15 @@ fn a_time_beyond_all_bounds_is_never() {
     network.advance(Duration::from_secs(86_400));
     assert!(connector.drive(&mut client.reactor).is_pending());
     assert!(connector.next_deadline() > now + Duration::from_secs(365 * 86_400));
-    assert_eq!(client.reactor.open_sockets(), 1, "the second is not tried before the first fails");
+    assert_eq!(
+        client.reactor.open_sockets(),
+        1,
+        "the second address is not tried before the first fails"
+    );
 }
 
 #[test]
-fn addresses_of_both_families_take_turns() {
+fn addresses_of_both_families_alternate() {
     let parse = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect();
     let interleaved = |list: &[&str]| {
         let mut addresses: Vec<SocketAddr> = parse(list);
@@ -341,7 +346,7 @@ fn addresses_of_both_families_take_turns() {
     assert_eq!(interleaved(&[]), []);
 }
 
-/// The order in which the addresses would be tried now.
+/// Returns the order in which the addresses would be tried now.
 fn order(failed: &FailedAddresses, scene: &Scene) -> Vec<SocketAddr> {
     let mut order = addresses();
     failed.put_last(&mut order, scene.client.reactor.now().mono);
@@ -349,7 +354,7 @@ fn order(failed: &FailedAddresses, scene: &Scene) -> Vec<SocketAddr> {
 }
 
 #[test]
-fn addresses_that_failed_lately_are_tried_last() {
+fn recently_failed_addresses_are_tried_last() {
     let keep = Duration::from_secs(60);
     let mut failed = FailedAddresses::new(10, keep);
     let [a, b, c] = addresses();
@@ -357,10 +362,10 @@ fn addresses_that_failed_lately_are_tried_last() {
     scene.expect_connected(c, STAGGER);
     let now = scene.client.reactor.now().mono;
     failed.note(&mut scene.connector, now);
-    assert_eq!(order(&failed, &scene), [c, a, b], "one was silent, one has refused");
+    assert_eq!(order(&failed, &scene), [c, a, b], "the silent and the refusing address are last");
     scene.network.advance(keep);
     scene.client.turn();
-    assert_eq!(order(&failed, &scene), [a, b, c], "for a while");
+    assert_eq!(order(&failed, &scene), [a, b, c], "the failures have expired");
 
     let mut scene = Scene::new([ANSWER; 3]);
     let mut failed = FailedAddresses::new(10, keep);
@@ -368,10 +373,14 @@ fn addresses_that_failed_lately_are_tried_last() {
     assert_eq!(order(&failed, &scene), [b, c, a]);
     scene.expect_connected(a, Duration::ZERO);
     failed.note(&mut scene.connector, now);
-    assert_eq!(order(&failed, &scene), [a, b, c], "one that answers is forgotten");
+    assert_eq!(
+        order(&failed, &scene),
+        [a, b, c],
+        "a successful address is no longer listed as failed"
+    );
 }
 
-/// A connector whose only address has refused.
+/// Returns a connector whose only address has refused.
 fn refused(address: SocketAddr) -> Connector {
     let mut scene = Scene::new([Fate::Refuse; 3]);
     let now = scene.client.reactor.now().mono;
@@ -381,14 +390,14 @@ fn refused(address: SocketAddr) -> Connector {
 }
 
 #[test]
-fn so_many_failures_are_remembered_and_no_more() {
+fn number_of_remembered_failures_is_bounded() {
     let scene = Scene::new([ANSWER; 3]);
     let now = scene.client.reactor.now().mono;
     let mut failed = FailedAddresses::new(1, Duration::from_secs(60));
     let [a, b, c] = addresses();
     failed.note(&mut refused(a), now);
     failed.note(&mut refused(b), now + millis(1));
-    assert_eq!(order(&failed, &scene), [a, c, b], "in the place of the one that failed first");
+    assert_eq!(order(&failed, &scene), [a, c, b], "the newer failure replaces the oldest");
     failed.set_limits(0, Duration::from_secs(60));
     failed.note(&mut refused(c), now + millis(2));
     assert_eq!(order(&failed, &scene), [a, b, c]);

@@ -1,4 +1,4 @@
-//! Datagrams, on loopback and simulated.
+//! Datagrams on loopback and in the simulation.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use crate::support::{
     LOOPBACK, address, millis, ready, settle, sim_log, simulate, tcp_log, tokens,
 };
 
-/// The next datagram, if there is one, and who sent it.
+/// Receives the next datagram and its source, if one is available.
 fn received<M>(reactor: &mut Reactor<M>, io: SocketId) -> Option<(Vec<u8>, SocketAddr)> {
     let mut bytes = Vec::with_capacity(100);
     match reactor.recv_datagram(io, &mut bytes) {
@@ -21,7 +21,7 @@ fn received<M>(reactor: &mut Reactor<M>, io: SocketId) -> Option<(Vec<u8>, Socke
 }
 
 #[test]
-fn over_loopback_they_come_whole_and_from_the_peer_alone() {
+fn loopback_datagrams_arrive_complete_and_only_from_the_peer() {
     let mut host = tcp_log();
     let [owner] = tokens();
     let server = host.reactor.bind_datagrams(LOOPBACK, owner).unwrap();
@@ -43,18 +43,18 @@ fn over_loopback_they_come_whole_and_from_the_peer_alone() {
         heard.extend(received(&mut host.reactor, client));
         heard.len() == 3
     });
-    assert_eq!(heard[2], (b"two".to_vec(), at), "the stranger's was dropped by the kernel");
+    assert_eq!(heard[2], (b"two".to_vec(), at), "the kernel drops datagrams of other sources");
 }
 
 #[test]
-fn over_loopback_one_hears_that_nobody_is_there() {
+fn loopback_datagrams_report_an_unreachable_port() {
     let mut host = tcp_log();
     let [owner] = tokens();
     let gone = host.reactor.bind_datagrams(LOOPBACK, owner).unwrap();
     let at = host.reactor.local_address(gone).unwrap();
     host.reactor.close(gone);
     let client = host.reactor.connect_datagrams(at, owner).unwrap();
-    ready(host.reactor.send_datagram(client, b"anybody?", None));
+    ready(host.reactor.send_datagram(client, b"hello?", None));
     host.turn_until(|host| {
         match host.reactor.recv_datagram(client, &mut Vec::with_capacity(100)) {
             Poll::Pending => false,
@@ -67,7 +67,7 @@ fn over_loopback_one_hears_that_nobody_is_there() {
 }
 
 #[test]
-fn each_socket_that_is_connected_has_a_port_of_its_own() {
+fn connected_datagram_sockets_use_unpredictable_ports() {
     let mut host = tcp_log();
     let [owner] = tokens();
     let server = host.reactor.bind_datagrams(LOOPBACK, owner).unwrap();
@@ -78,11 +78,11 @@ fn each_socket_that_is_connected_has_a_port_of_its_own() {
     });
     let steps: Vec<i32> =
         ports.windows(2).map(|pair| i32::from(pair[1]) - i32::from(pair[0])).collect();
-    assert!(steps.windows(2).any(|pair| pair[0] != pair[1]), "nobody counts on: {ports:?}");
+    assert!(steps.windows(2).any(|pair| pair[0] != pair[1]), "ports are not sequential: {ports:?}");
 }
 
 #[test]
-fn in_the_simulation_they_are_lost_doubled_and_out_of_order() {
+fn simulated_datagrams_are_lost_duplicated_and_reordered() {
     let network = Network::new(5);
     let bad = Faults {
         lost: 20,
@@ -101,14 +101,14 @@ fn in_the_simulation_they_are_lost_doubled_and_out_of_order() {
         .map(|(bytes, _)| bytes[0])
         .collect();
     let count = |n: &u8| heard.iter().filter(|other| *other == n).count();
-    assert!((0..50).any(|n| count(&n) == 0), "some are lost");
-    assert!((0..50).any(|n| count(&n) == 2), "some come twice");
-    assert!(!heard.is_sorted(), "they overtake each other");
-    assert!(heard.len() > 30, "most come");
+    assert!((0..50).any(|n| count(&n) == 0), "some datagrams are lost");
+    assert!((0..50).any(|n| count(&n) == 2), "some datagrams are duplicated");
+    assert!(!heard.is_sorted(), "datagrams are reordered");
+    assert!(heard.len() > 30, "most datagrams arrive");
 }
 
 #[test]
-fn in_the_simulation_a_forged_source_is_believed_and_a_wrong_one_is_dropped() {
+fn simulation_delivers_a_forged_source_and_drops_a_wrong_one() {
     let network = Network::new(0);
     let mut host = sim_log(&network, 2, Faults::NONE);
     let [owner] = tokens();
@@ -119,7 +119,7 @@ fn in_the_simulation_a_forged_source_is_believed_and_a_wrong_one_is_dropped() {
     settle(&mut [&mut host]);
     assert_eq!(received(&mut host.reactor, client), Some((b"forged".to_vec(), address(1, 53))));
     assert_eq!(received(&mut host.reactor, client), None);
-    ready(host.reactor.send_datagram(client, b"anybody?", None));
+    ready(host.reactor.send_datagram(client, b"hello?", None));
     settle(&mut [&mut host]);
-    assert!(host.reactor.ready(client).contains(Ready::ERROR), "nobody is there");
+    assert!(host.reactor.ready(client).contains(Ready::ERROR), "the port is unreachable");
 }

@@ -1,4 +1,4 @@
-//! Echoes of random data: whole, in order, and nothing left open.
+//! Echoes of random data: complete, in order, without leaked sockets.
 
 use std::ops::Range;
 
@@ -11,17 +11,17 @@ use crate::support::{Host, LOOPBACK, address, exchange, simulate, tcp_reactor};
 const SEEDS: Range<u64> = 0..1000;
 
 #[test]
-fn echoes_arrive_whole_and_in_order_on_a_perfect_network() {
+fn echoes_arrive_complete_and_in_order_without_faults() {
     explore(SEEDS, |seed| echo_on_simulated_network(seed, &Faults::NONE));
 }
 
 #[test]
-fn echoes_arrive_whole_and_in_order_on_a_bad_day() {
+fn echoes_arrive_complete_and_in_order_under_faults() {
     explore(SEEDS, |seed| echo_on_simulated_network(seed, &Faults::SOME));
 }
 
 #[test]
-fn stations_that_call_each_other_do_not_mix_their_streams() {
+fn stations_calling_each_other_keep_their_streams_apart() {
     explore(0..100, |seed| {
         let network = Network::new(seed);
         let mut rng = network.fork_rng();
@@ -45,14 +45,14 @@ fn stations_that_call_each_other_do_not_mix_their_streams() {
 }
 
 #[test]
-fn echoes_arrive_whole_and_in_order_over_loopback_on_virtual_time() {
+fn echoes_arrive_complete_and_in_order_over_loopback() {
     let clock = VirtualClock::default();
     let mut rng = Rng::new(2);
     let mut server = Host::new(tcp_reactor(&clock), Station::new(rng.clone()));
     let mut client = Host::new(tcp_reactor(&clock), Station::new(rng.clone()));
     let at = server.app.listen(&mut server.reactor, LOOPBACK);
     let mut sent = messages(&mut rng, 20..21, 300_000);
-    sent.push(random_bytes(&mut rng, 8 << 20)); // more than the kernel holds
+    sent.push(random_bytes(&mut rng, 8 << 20)); // more than the kernel's buffers hold
     for data in &sent {
         client.app.call(&mut client.reactor, at, data.clone());
     }
@@ -64,7 +64,8 @@ fn echoes_arrive_whole_and_in_order_over_loopback_on_virtual_time() {
     expect_heard(&mut server, Vec::new());
 }
 
-/// One seed: a few echoes at the same time, from a host that hangs up when it has them.
+/// Runs one seed: a few echoes at the same time, from a client that hangs up once it has received
+/// them.
 fn echo_on_simulated_network(seed: u64, faults: &Faults) {
     let network = Network::new(seed);
     let mut rng = network.fork_rng();
@@ -100,7 +101,8 @@ fn random_bytes(rng: &mut Rng, length: usize) -> Vec<u8> {
     std::iter::repeat_with(|| rng.next().to_ne_bytes()).flatten().take(length).collect()
 }
 
-/// The station has heard what was sent, in any order of the calls, and has nothing left open.
+/// Asserts that the station has received the echoes of `sent`, in any order of calls, and has no
+/// open socket.
 #[track_caller]
 fn expect_heard(host: &mut Host<Station>, mut sent: Vec<Vec<u8>>) {
     sent.sort();

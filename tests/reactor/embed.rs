@@ -1,4 +1,4 @@
-//! Several reactors in one process, and one within another loop.
+//! Several reactors in one process, and a reactor inside another event loop.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use crate::stations::Station;
 use crate::support::{Host, LONG, LOOPBACK, Log, millis, settle, tcp_log, tcp_reactor, tokens};
 
 #[test]
-fn the_descriptor_becomes_readable_when_a_turn_would_find_something() {
+fn descriptor_becomes_readable_when_an_event_is_pending() {
     let mut host = tcp_log();
     let [gate] = tokens();
     let at = Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap().address();
@@ -45,7 +45,7 @@ fn becomes_readable(poll: &mut Poll, within: Duration) -> bool {
 }
 
 #[test]
-fn another_loop_need_only_heed_the_deadline_and_the_descriptor() {
+fn outer_loop_needs_only_the_deadline_and_the_descriptor() {
     let clock = VirtualClock::default();
     let mut host: Host<Log> = Host::new(tcp_reactor(&clock), Log::default());
     let [token] = tokens();
@@ -55,11 +55,15 @@ fn another_loop_need_only_heed_the_deadline_and_the_descriptor() {
     clock.advance_to(host.reactor.next_deadline().unwrap());
     assert_eq!(host.drives().len(), 1);
     host.reactor.mailbox().send(()).unwrap();
-    assert_eq!(host.reactor.next_deadline(), Some(clock.now().mono), "mail is due at once");
+    assert_eq!(
+        host.reactor.next_deadline(),
+        Some(clock.now().mono),
+        "mail makes a turn due at once"
+    );
 }
 
 #[test]
-fn another_loop_hears_of_a_connection_that_was_just_accepted() {
+fn outer_loop_sees_events_of_a_connection_just_accepted() {
     let station = Station::new(Rng::new(0));
     let mut host = Host::new(tcp_reactor(&VirtualClock::default()), station);
     let at = host.app.listen(&mut host.reactor, LOOPBACK);
@@ -73,11 +77,11 @@ fn another_loop_hears_of_a_connection_that_was_just_accepted() {
     assert_eq!(&echo, b"hello");
 }
 
-/// Turns a reactor as a loop on poll(2) would: once something has come, for as long as the
-/// descriptor or the deadline says so.
+/// Turns a reactor as a loop on poll(2) would: waits for the first event, and turns while the
+/// descriptor is readable or the deadline has passed.
 fn turn_when_told<A: App>(host: &mut Host<A>) {
     let is_told = |host: &Host<A>, within| is_readable(host.reactor.descriptor().unwrap(), within);
-    assert!(is_told(host, LONG), "nobody was told");
+    assert!(is_told(host, LONG), "the descriptor did not become readable");
     while is_told(host, Duration::ZERO)
         || host.reactor.next_deadline().is_some_and(|at| at <= host.reactor.now().mono)
     {
@@ -89,14 +93,14 @@ fn turn_when_told<A: App>(host: &mut Host<A>) {
 fn is_readable(descriptor: BorrowedFd<'_>, within: Duration) -> bool {
     let mut asked = libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     let millis = i32::try_from(within.as_millis()).unwrap();
-    // SAFETY: the pointer is to one pollfd, which lives through the call.
+    // SAFETY: the pointer is to one pollfd, which outlives the call.
     let count = unsafe { libc::poll(&raw mut asked, 1, millis) };
     assert!(count >= 0);
     count > 0
 }
 
 #[test]
-fn reactors_of_one_thread_keep_to_their_own_sockets() {
+fn reactors_of_one_thread_see_only_their_own_sockets() {
     let (mut a, mut b) = (tcp_log(), tcp_log());
     let [gate] = tokens();
     let listen = |host: &mut Host<Log>| Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap();
@@ -110,7 +114,7 @@ fn reactors_of_one_thread_keep_to_their_own_sockets() {
     a.turn_until(|host| !host.app.driven.is_empty());
 }
 
-/// A station that other threads can tell to stop.
+/// A station that other threads can stop.
 struct Stoppable(Station);
 
 impl App for Stoppable {
@@ -125,7 +129,7 @@ impl App for Stoppable {
 }
 
 #[test]
-fn reactors_run_in_threads_of_their_own() {
+fn reactors_run_in_separate_threads() {
     let (tell, told) = std::sync::mpsc::channel();
     let servers = [1, 2].map(|seed| {
         let tell = tell.clone();
@@ -152,7 +156,7 @@ fn reactors_run_in_threads_of_their_own() {
 }
 
 #[test]
-fn a_listener_opened_elsewhere_is_taken_in() {
+fn listener_opened_elsewhere_can_be_adopted() {
     let opened = TcpListener::bind(LOOPBACK).unwrap();
     let at = opened.local_addr().unwrap();
     let mut host = tcp_log();
@@ -168,7 +172,7 @@ fn a_listener_opened_elsewhere_is_taken_in() {
 }
 
 #[test]
-fn a_closed_listener_that_others_still_have_wakes_nobody() {
+fn closed_listener_with_a_shared_descriptor_causes_no_events() {
     let opened = TcpListener::bind(LOOPBACK).unwrap();
     let at = opened.local_addr().unwrap();
     let mut host = tcp_log();

@@ -1,4 +1,4 @@
-//! Accepting: in batches, up to a cap, and through a want of descriptors.
+//! Accepting connections: in batches, up to a limit, and with a lack of descriptors.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use tidegate::reactor::{
 use crate::nameless::Nameless;
 use crate::support::{Host, LOOPBACK, Log, address, millis, read, sim_log, tcp_log, tokens};
 
-/// A simulated server that listens, and a client.
+/// A simulated server with a listener, and a client.
 struct Scene {
     network: Network,
     server: Host<Log>,
@@ -33,7 +33,7 @@ impl Scene {
         Self { network, server, client, listener, gate, accepted: Vec::new() }
     }
 
-    /// Connects so many clients; who is driven on the server then.
+    /// Connects this many clients; returns the drives on the server that follow.
     fn connect(&mut self, count: usize) -> Vec<(Token, WakeReason)> {
         for _ in 0..count {
             self.client.reactor.connect(address(1, 80), self.gate).unwrap();
@@ -56,7 +56,7 @@ impl Scene {
 }
 
 #[test]
-fn a_long_backlog_is_taken_in_batches_of_64_a_turn() {
+fn long_backlog_is_accepted_in_batches_of_64_a_turn() {
     let mut scene = Scene::new(Faults::NONE);
     assert_eq!(scene.connect(150), [(scene.gate, WakeReason::READY)]);
     assert!(matches!(scene.accept(1000), Accepted::More));
@@ -71,26 +71,26 @@ fn a_long_backlog_is_taken_in_batches_of_64_a_turn() {
 }
 
 #[test]
-fn a_full_house_accepts_again_when_it_is_told_to_resume() {
+fn full_listener_accepts_again_after_resume() {
     let mut scene = Scene::new(Faults::NONE);
     scene.connect(5);
     assert!(matches!(scene.accept(3), Accepted::Full));
     assert_eq!(scene.accepted.len(), 3);
     scene.close_one();
-    assert!(matches!(scene.accept(3), Accepted::Full), "not before it is told to");
+    assert!(matches!(scene.accept(3), Accepted::Full), "the listener accepts only after `resume`");
     assert_eq!(scene.accepted.len(), 2);
-    assert_eq!(scene.connect(1), [], "who comes now waits as well");
+    assert_eq!(scene.connect(1), [], "a new client waits as well");
     scene.listener.resume(&mut scene.server.reactor);
     assert_eq!(scene.server.drives(), [(scene.gate, WakeReason::WAKE)]);
     assert!(matches!(scene.accept(10), Accepted::Drained));
     assert_eq!(scene.accepted.len(), 6 - 1);
     scene.listener.resume(&mut scene.server.reactor);
-    assert_eq!(scene.server.drives(), [], "it was not full");
+    assert_eq!(scene.server.drives(), [], "the listener was not full");
     assert_eq!(scene.connect(1), [(scene.gate, WakeReason::READY)]);
 }
 
 #[test]
-fn room_is_for_those_who_come_not_for_those_who_are_there() {
+fn room_limits_new_connections_not_open_ones() {
     let mut scene = Scene::new(Faults::NONE);
     scene.connect(3);
     assert!(matches!(scene.accept(2), Accepted::Full));
@@ -100,24 +100,27 @@ fn room_is_for_those_who_come_not_for_those_who_are_there() {
 }
 
 #[test]
-fn want_of_descriptors_pauses_accepting_for_100_ms_and_no_longer() {
+fn lack_of_descriptors_pauses_accepting_for_100_ms() {
     let mut scene = Scene::new(Faults { sockets: 3, ..Faults::NONE });
     let start = scene.server.reactor.now().mono;
     scene.connect(4);
-    let Accepted::Exhausted(error) = scene.accept(10) else { panic!("there were too many") };
+    let Accepted::Exhausted(error) = scene.accept(10) else { panic!("no lack of descriptors") };
     assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
-    assert_eq!(scene.accepted.len(), 2, "beside the listener");
+    assert_eq!(scene.accepted.len(), 2, "two descriptors are left beside the listener");
     assert_eq!(scene.listener.next_deadline(), Some(start + millis(100)));
 
     scene.close_one();
     scene.network.advance(millis(99));
     assert_eq!(scene.server.drives(), []);
-    assert!(matches!(scene.accept(10), Accepted::Drained), "even if it is driven");
+    assert!(
+        matches!(scene.accept(10), Accepted::Drained),
+        "a drive during the pause accepts nothing"
+    );
     assert_eq!(scene.accepted.len(), 1);
 
     scene.network.advance(millis(1));
     assert_eq!(scene.server.drives(), [(scene.gate, WakeReason::TIMER)]);
-    assert!(matches!(scene.accept(10), Accepted::Exhausted(_)), "one more was taken");
+    assert!(matches!(scene.accept(10), Accepted::Exhausted(_)), "one more connection was accepted");
     assert_eq!(scene.accepted.len(), 2);
 
     scene.close_one();
@@ -129,7 +132,7 @@ fn want_of_descriptors_pauses_accepting_for_100_ms_and_no_longer() {
 }
 
 #[test]
-fn a_listener_that_was_shut_down_elsewhere_is_tried_by_the_clock_only() {
+fn failed_listener_is_retried_by_timer_only() {
     let opened = TcpListener::bind(LOOPBACK).unwrap();
     let mut host = tcp_log();
     let [gate] = tokens();
@@ -140,7 +143,7 @@ fn a_listener_that_was_shut_down_elsewhere_is_tried_by_the_clock_only() {
     let accepted = listener.accept(&mut host.reactor, 10, &mut Vec::new());
     assert!(matches!(accepted, Accepted::Failed(_)), "{accepted:?}");
     assert_eq!(listener.next_deadline(), Some(host.reactor.now().mono + millis(100)));
-    assert_eq!(host.drives(), [], "it does not keep the loop busy");
+    assert_eq!(host.drives(), [], "the listener does not keep the loop busy");
 }
 
 #[expect(unsafe_code, reason = "the standard library does not offer this for listeners")]
@@ -150,7 +153,7 @@ fn shut_down(listener: &TcpListener) {
 }
 
 #[test]
-fn a_closed_listener_resets_who_waits_and_refuses_who_comes() {
+fn closed_listener_resets_waiting_clients_and_refuses_new_ones() {
     let mut scene = Scene::new(Faults::NONE);
     let [owner] = tokens();
     let waiting = scene.client.reactor.connect(address(1, 80), owner).unwrap();
@@ -168,7 +171,7 @@ fn a_closed_listener_resets_who_waits_and_refuses_who_comes() {
 }
 
 #[test]
-fn a_listener_whose_address_cannot_be_told_is_closed() {
+fn listener_without_a_readable_address_is_closed() {
     let transport = Box::new(Nameless(TcpTransport::new().unwrap()));
     let mut reactor: Reactor<()> = Reactor::with(transport, Box::new(VirtualClock::default()));
     let [gate] = tokens();
@@ -178,17 +181,18 @@ fn a_listener_whose_address_cannot_be_told_is_closed() {
 }
 
 #[test]
-fn two_listeners_cannot_have_one_address() {
+fn two_listeners_cannot_share_an_address() {
     let mut host = tcp_log();
     let [gate] = tokens();
     let first = Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap();
-    assert_ne!(first.address().port(), 0, "the system picked one");
+    assert_ne!(first.address().port(), 0, "the system chose a port");
     let error = Listener::bind(&mut host.reactor, first.address(), gate).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert_eq!(host.reactor.open_sockets(), 1);
 }
 
-/// The address of a client of IPv4 as a listener sees it; none if that takes no IPv4.
+/// Returns the address of an IPv4 client as a listener reports it; `None` if the listener takes no
+/// IPv4.
 fn peer_of_ipv4(endpoint: Endpoint) -> Option<IpAddr> {
     let mut host = tcp_log();
     let [gate] = tokens();
@@ -205,7 +209,7 @@ fn peer_of_ipv4(endpoint: Endpoint) -> Option<IpAddr> {
 }
 
 #[test]
-fn listener_everywhere_takes_ipv4_and_one_on_an_address_of_ipv6_does_not() {
+fn listener_on_all_addresses_takes_ipv4_and_one_on_ipv6_does_not() {
     let mapped: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
     assert_eq!(peer_of_ipv4(Endpoint::Everywhere(0)), Some(mapped));
     let unspecified = SocketAddr::new("::".parse().unwrap(), 0);
@@ -213,7 +217,7 @@ fn listener_everywhere_takes_ipv4_and_one_on_an_address_of_ipv6_does_not() {
 }
 
 #[test]
-fn listeners_of_each_family_share_a_port_and_one_everywhere_shares_none() {
+fn listeners_of_each_family_share_a_port_but_not_with_all_addresses() {
     let mut host = tcp_log();
     let [gate] = tokens();
     let bind = |host: &mut Host<Log>, endpoint| Listener::bind(&mut host.reactor, endpoint, gate);

@@ -1,4 +1,4 @@
-//! Sockets in the file system.
+//! Unix domain sockets.
 
 use std::fs;
 use std::io::{ErrorKind, IoSlice};
@@ -14,10 +14,10 @@ use tidegate::reactor::{App, Arena, Driven, Event, Listener, Reactor, SocketId, 
 
 use crate::support::Folder;
 
-/// Remembers nothing; whoever looks at the reactor sees what has happened.
-struct Nobody;
+/// Ignores all events; the test reads the state of the reactor instead.
+struct IgnoreEvents;
 
-impl App for Nobody {
+impl App for IgnoreEvents {
     type Mail = ();
     fn handle(&mut self, _: &mut Reactor<()>, _: Event<()>) {}
 }
@@ -32,7 +32,7 @@ fn token() -> Token {
     Arena::new().insert(Thing).token()
 }
 
-/// One side sends a word to the other.
+/// Sends a word from the client to the server over a socket at `path`.
 fn converse(server: &mut Reactor<()>, client: &mut Reactor<()>, path: &Path) {
     let mut listener = Listener::bind_local(server, path, token()).unwrap();
     let near = client.connect_local(path, token()).unwrap();
@@ -40,8 +40,8 @@ fn converse(server: &mut Reactor<()>, client: &mut Reactor<()>, path: &Path) {
     let mut heard = Vec::with_capacity(100);
     let mut said = false;
     for _ in 0..1000 {
-        client.turn(&mut Nobody, Some(Duration::ZERO)).unwrap();
-        server.turn(&mut Nobody, Some(Duration::from_millis(1))).unwrap();
+        client.turn(&mut IgnoreEvents, Some(Duration::ZERO)).unwrap();
+        server.turn(&mut IgnoreEvents, Some(Duration::from_millis(1))).unwrap();
         if !said && client.connected(near).is_ready() {
             said = client.send(near, &[IoSlice::new(b"word")]).is_ready();
         }
@@ -59,29 +59,33 @@ fn converse(server: &mut Reactor<()>, client: &mut Reactor<()>, path: &Path) {
 }
 
 #[test]
-fn they_carry_what_others_do() {
+fn local_sockets_carry_bytes_like_tcp() {
     let folder = Folder::new("carry");
     let mut reactors = [Reactor::new().unwrap(), Reactor::new().unwrap()];
     let [server, client] = &mut reactors;
     converse(server, client, &folder.0.join("s"));
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0, "the file goes with the listener");
+    assert_eq!(
+        fs::read_dir(&folder.0).unwrap().count(),
+        0,
+        "closing the listener removes its file"
+    );
 }
 
 #[test]
-fn only_the_owner_can_connect() {
+fn local_socket_admits_only_its_owner() {
     let folder = Folder::new("owner");
     let path = folder.0.join("s");
     let mut reactor: Reactor<()> = Reactor::new().unwrap();
     let io = reactor.listen_local(&path, token()).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     fs::remove_file(&path).unwrap();
-    fs::write(&path, "of somebody else").unwrap();
+    fs::write(&path, "of another program").unwrap();
     reactor.close(io);
-    assert!(path.exists(), "another file of that name stays");
+    assert!(path.exists(), "another program's file of that name stays");
 }
 
 #[test]
-fn what_a_dead_process_has_left_is_replaced_and_nothing_else() {
+fn only_the_socket_of_a_dead_process_is_replaced() {
     let folder = Folder::new("left");
     let path = folder.0.join("s");
     let mut reactor: Reactor<()> = Reactor::new().unwrap();
@@ -90,7 +94,7 @@ fn what_a_dead_process_has_left_is_replaced_and_nothing_else() {
     let living = UnixListener::bind(&path).unwrap();
     assert_eq!(listen(&mut reactor).unwrap_err().kind(), ErrorKind::AddrInUse);
     assert!(path.exists());
-    drop(living); // its file stays
+    drop(living); // leaves the socket's file behind
     let io = listen(&mut reactor).unwrap();
     reactor.close(io);
 
@@ -101,7 +105,7 @@ fn what_a_dead_process_has_left_is_replaced_and_nothing_else() {
 }
 
 #[test]
-fn the_simulation_has_them_too() {
+fn local_sockets_work_in_the_simulation() {
     for seed in 0..20 {
         let network = Network::new(seed);
         let host = Ipv4Addr::LOCALHOST.into();

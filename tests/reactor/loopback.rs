@@ -1,4 +1,4 @@
-//! Sticky readiness over edge-triggered TCP: what is easily forgotten.
+//! Sticky readiness over edge-triggered TCP: the cases that are easily missed.
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,8 +9,8 @@ use tidegate::reactor::{Listener, Ready, SocketId, WakeReason};
 
 use crate::support::{Host, LONG, LOOPBACK, Log, read, ready, settle, tcp_log, tokens, write};
 
-/// An accepted connection whose owner was driven, and the client at its other end. Nothing was
-/// done on the connection yet.
+/// Returns an accepted connection whose owner was driven, and the client at its other end. No
+/// operation was performed on the connection yet.
 fn accepted() -> (Host<Log>, SocketId, TcpStream) {
     let mut host = tcp_log();
     let [gate, owner] = tokens();
@@ -31,7 +31,7 @@ fn accepted() -> (Host<Log>, SocketId, TcpStream) {
     (host, io, client)
 }
 
-/// The same, after a read that would have blocked.
+/// Returns the same after a read that would have blocked.
 fn watched() -> (Host<Log>, SocketId, TcpStream) {
     let (mut host, io, client) = accepted();
     assert!(read(&mut host.reactor, io, 10).is_pending());
@@ -46,7 +46,7 @@ fn until_driven(host: &mut Host<Log>) {
     host.app.driven.clear();
 }
 
-/// Reads until `all` has come, driven by events alone.
+/// Reads until `all` bytes have arrived, driven by events alone.
 fn read_all(host: &mut Host<Log>, io: SocketId, room: usize, all: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < all {
@@ -59,7 +59,7 @@ fn read_all(host: &mut Host<Log>, io: SocketId, room: usize, all: usize) -> Vec<
 }
 
 #[test]
-fn an_end_that_comes_with_the_bytes_is_seen_after_a_short_read() {
+fn end_of_stream_is_seen_after_a_short_read() {
     for (mut host, io, mut client) in [watched(), accepted()] {
         client.write_all(b"farewell").unwrap();
         client.shutdown(Shutdown::Write).unwrap();
@@ -72,7 +72,7 @@ fn an_end_that_comes_with_the_bytes_is_seen_after_a_short_read() {
 }
 
 #[test]
-fn an_end_that_comes_later_drives_again() {
+fn later_end_of_stream_drives_the_owner_again() {
     let (mut host, io, mut client) = watched();
     client.write_all(b"wait").unwrap();
     assert_eq!(read_all(&mut host, io, 1000, 4), b"wait");
@@ -83,7 +83,7 @@ fn an_end_that_comes_later_drives_again() {
 }
 
 #[test]
-fn reads_that_leave_bytes_behind_need_no_event_to_go_on() {
+fn partial_reads_continue_without_another_event() {
     let sent: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     for (mut host, io, mut client) in [watched(), accepted()] {
         client.write_all(&sent).unwrap();
@@ -93,7 +93,7 @@ fn reads_that_leave_bytes_behind_need_no_event_to_go_on() {
 }
 
 #[test]
-fn a_read_that_is_filled_exactly_says_nothing_about_what_follows() {
+fn exactly_filled_read_does_not_lose_later_bytes() {
     for (mut host, io, mut client) in [watched(), accepted()] {
         client.write_all(b"12345").unwrap();
         assert_eq!(read_all(&mut host, io, 5, 5), b"12345");
@@ -105,7 +105,7 @@ fn a_read_that_is_filled_exactly_says_nothing_about_what_follows() {
 }
 
 #[test]
-fn a_connection_gets_its_events_however_late_it_first_would_block() {
+fn connection_gets_events_however_late_it_first_would_block() {
     let (mut host, io, mut client) = accepted();
     for _ in 0..3 {
         write(&mut host.reactor, io, b"said at once");
@@ -120,7 +120,7 @@ fn a_connection_gets_its_events_however_late_it_first_would_block() {
 }
 
 #[test]
-fn a_full_connection_is_writable_again_when_its_peer_has_read() {
+fn full_connection_is_writable_again_after_its_peer_has_read() {
     for (mut host, io, mut client) in [watched(), accepted()] {
         let block = [7; 64 * 1024];
         let mut sent = 0;
@@ -137,7 +137,7 @@ fn a_full_connection_is_writable_again_when_its_peer_has_read() {
 }
 
 #[test]
-fn bytes_behind_an_urgent_mark_are_not_forgotten() {
+fn bytes_after_an_urgent_mark_are_read() {
     for (mut host, io, mut client) in [watched(), accepted()] {
         client.write_all(b"before").unwrap();
         SockRef::from(&client).send_out_of_band(b"!").unwrap();
@@ -147,7 +147,7 @@ fn bytes_behind_an_urgent_mark_are_not_forgotten() {
 }
 
 #[test]
-fn a_reset_is_not_taken_for_an_end() {
+fn reset_is_not_reported_as_end_of_stream() {
     let (mut host, io, mut client) = watched();
     write(&mut host.reactor, io, b"the first half");
     host.reactor.reset(io);
@@ -157,7 +157,7 @@ fn a_reset_is_not_taken_for_an_end() {
 }
 
 #[test]
-fn a_peer_that_resets_wakes_who_waits_to_write() {
+fn reset_by_the_peer_wakes_a_waiting_writer() {
     let (mut host, io, client) = watched();
     let send = |host: &mut Host<Log>| host.reactor.send(io, &[IoSlice::new(&[0; 64 * 1024])]);
     while send(&mut host).is_ready() {}
@@ -167,7 +167,7 @@ fn a_peer_that_resets_wakes_who_waits_to_write() {
 }
 
 #[test]
-fn a_closed_socket_has_nothing_and_its_successor_none_of_its_events() {
+fn closed_socket_passes_no_events_to_its_successor() {
     let (mut host, old, mut client) = watched();
     client.write_all(b"for the old one").unwrap();
     until_driven(&mut host);
@@ -178,15 +178,17 @@ fn a_closed_socket_has_nothing_and_its_successor_none_of_its_events() {
     assert_eq!(old.index(), new.index(), "its place is used again");
     assert!(host.turn().is_idle());
     assert_eq!(host.reactor.ready(old), Ready::NONE);
-    let Poll::Ready(Err(error)) = read(&mut host.reactor, old, 10) else { panic!("it is gone") };
+    let Poll::Ready(Err(error)) = read(&mut host.reactor, old, 10) else {
+        panic!("the socket is closed")
+    };
     assert_eq!(error.kind(), ErrorKind::NotConnected);
     assert_eq!(host.reactor.shutdown(old).unwrap_err().kind(), ErrorKind::NotConnected);
     assert_eq!(host.reactor.open_sockets(), 1);
 }
 
 #[test]
-fn poll_reports_all_sockets_that_are_ready_before_any_deadline_counts() {
-    const COUNT: usize = 600; // more than the kernel is asked for at once
+fn poll_reports_all_ready_sockets_in_one_turn() {
+    const COUNT: usize = 600; // more events than one poll of the kernel returns
     let mut host = tcp_log();
     let [gate, owner] = tokens();
     let mut listener = Listener::bind(&mut host.reactor, LOOPBACK, gate).unwrap();

@@ -6,7 +6,8 @@ use tidegate::reactor::{App, Event, Mailbox, Reactor};
 
 use crate::support::{Host, Log, tcp_reactor};
 
-/// Waits for mail without end: if the sender did not wake it, the test would hang.
+/// Receives `count` messages without a time limit: the test hangs if the sender does not wake the
+/// reactor.
 fn receive<M: Send + 'static>(reactor: &mut Reactor<M>, count: usize) -> Vec<M> {
     let mut log = Log::default();
     while log.mail.len() < count {
@@ -16,7 +17,7 @@ fn receive<M: Send + 'static>(reactor: &mut Reactor<M>, count: usize) -> Vec<M> 
 }
 
 #[test]
-fn mail_ends_a_turn_that_waits() {
+fn mail_ends_a_waiting_turn() {
     let rounds = 2000;
     let mut here: Reactor<Mailbox<u32>> = Reactor::new().unwrap();
     let to_here = here.mailbox();
@@ -28,14 +29,14 @@ fn mail_ends_a_turn_that_waits() {
         }
     });
     for round in 0..rounds {
-        let [back] = &receive(&mut here, 1)[..] else { panic!("more than was sent") };
+        let [back] = &receive(&mut here, 1)[..] else { panic!("more mail than was sent") };
         back.send(round).unwrap();
     }
     player.join().unwrap();
 }
 
 #[test]
-fn mail_of_many_senders_is_complete_and_keeps_the_order_of_each() {
+fn mail_of_many_senders_is_complete_and_in_order_of_each() {
     let (senders, each) = (8, 2000);
     let mut reactor = Reactor::new().unwrap();
     let threads: Vec<_> = (0..senders)
@@ -54,7 +55,7 @@ fn mail_of_many_senders_is_complete_and_keeps_the_order_of_each() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// Answers each number but 0 with the one below.
+/// Answers each number except 0 with the next lower one.
 #[derive(Default)]
 struct CountDown(Vec<u32>);
 
@@ -72,7 +73,7 @@ impl App for CountDown {
 }
 
 #[test]
-fn mail_sent_while_mail_is_handled_comes_in_the_next_turn() {
+fn mail_sent_while_handling_mail_arrives_in_the_next_turn() {
     let mut host = Host::new(tcp_reactor(&Default::default()), CountDown::default());
     host.reactor.mailbox().send(3).unwrap();
     for turns in 1..=4 {
@@ -83,7 +84,7 @@ fn mail_sent_while_mail_is_handled_comes_in_the_next_turn() {
 }
 
 #[test]
-fn a_turn_handles_256_and_the_next_does_not_wait_for_the_rest() {
+fn turn_handles_256_messages_and_the_next_does_not_wait() {
     let mut host = Host::new(tcp_reactor(&Default::default()), Log::default());
     let mailbox = host.reactor.mailbox();
     (0..600).for_each(|number| mailbox.send(number).unwrap());
@@ -97,7 +98,7 @@ fn a_turn_handles_256_and_the_next_does_not_wait_for_the_rest() {
 }
 
 #[test]
-fn mail_comes_on_a_simulated_network_too() {
+fn mail_arrives_on_a_simulated_network() {
     let network = tidegate::reactor::sim::Network::new(0);
     let mut reactor = network.reactor([192, 0, 2, 1].into(), tidegate::reactor::sim::Faults::NONE);
     reactor.mailbox().send("hello").unwrap();
@@ -105,7 +106,7 @@ fn mail_comes_on_a_simulated_network_too() {
 }
 
 #[test]
-fn mail_to_a_reactor_that_is_gone_comes_back() {
+fn mail_to_a_dropped_reactor_is_returned() {
     let reactor = Reactor::new().unwrap();
     let mailbox = reactor.mailbox();
     drop(reactor);
@@ -113,11 +114,11 @@ fn mail_to_a_reactor_that_is_gone_comes_back() {
 }
 
 #[test]
-fn a_mailbox_has_a_bound() {
+fn mailbox_is_bounded() {
     let mut reactor = Reactor::new().unwrap();
     let mailbox = reactor.mailbox();
     let sent = (0..1 << 20).take_while(|&number| mailbox.send(number).is_ok()).count();
     assert_eq!(sent, 1 << 16);
     assert_eq!(receive(&mut reactor, sent).len(), sent);
-    assert_eq!(mailbox.send(0), Ok(()), "there is room again");
+    assert_eq!(mailbox.send(0), Ok(()), "the mailbox has capacity again");
 }

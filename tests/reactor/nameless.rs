@@ -1,4 +1,4 @@
-//! TCP whose sockets cannot tell their addresses; all else is as it is.
+//! TCP sockets that cannot report their local address; all other operations work.
 
 use std::io::{Error, IoSlice, Result};
 use std::net::{SocketAddr, TcpListener};

@@ -1,4 +1,4 @@
-//! The files of the resolver on the loop: a thread reads them, and the loop does not wait.
+//! The resolver's files: a thread reads them, and the loop does not wait.
 
 use std::fs;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use tidegate::work;
 
 use crate::support::{Folder, LONG, tokens};
 
-/// Time between two looks at the files.
+/// Time between two checks of the files.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 struct Names;
@@ -22,7 +22,7 @@ impl Driven for Names {
     const KIND: u8 = 1;
 }
 
-/// A program that looks one name up whenever it is driven for that.
+/// A program that looks up one name whenever the waiter is driven.
 struct Program {
     resolver: Resolver,
     name: &'static str,
@@ -30,7 +30,7 @@ struct Program {
     found: Option<String>,
     /// Waiters that were driven.
     woken: Vec<Token>,
-    /// Steps that all look-ups took.
+    /// Steps of all lookups and drives.
     steps: u64,
 }
 
@@ -83,19 +83,19 @@ impl Scene {
         Self { reactor: Reactor::with(transport, Box::new(clock.clone())), clock, program }
     }
 
-    /// Looks a name up; what is found at once.
+    /// Looks a name up; returns the result if it is available at once.
     fn ask(&mut self, name: &'static str) -> Option<String> {
         (self.program.name, self.program.found) = (name, None);
         self.program.look_up(&mut self.reactor);
         self.program.found.clone()
     }
 
-    /// Looks a name up, and waits until something is found.
+    /// Looks a name up, and waits for the result.
     fn wait_for(&mut self, name: &'static str) -> String {
         let mut found = self.ask(name);
         while found.is_none() {
             let turn = self.reactor.turn(&mut self.program, Some(LONG)).unwrap();
-            assert!(!turn.is_idle(), "the reading of the files wakes who waits");
+            assert!(!turn.is_idle(), "no event wakes the waiter");
             found = self.program.found.clone();
         }
         found.unwrap()
@@ -106,13 +106,13 @@ fn sources(hosts: &Path) -> NameSources {
     NameSources {
         hosts: NameSource::File(hosts.to_owned()),
         resolv_conf: NameSource::Text(String::new()),
-        servers: vec!["127.0.0.1:1".parse().unwrap()], // where no server listens
+        servers: vec!["127.0.0.1:1".parse().unwrap()], // no server listens there
         ..NameSources::default()
     }
 }
 
 #[test]
-fn first_look_up_waits_for_the_file_which_another_thread_parses() {
+fn first_lookup_waits_for_the_file_parsed_by_another_thread() {
     let folder = Folder::new("names-first");
     let mut text = String::from("192.0.2.1 a.test\n");
     (0..50_000).for_each(|n| text.push_str(&format!("192.0.2.2 n{n}.blocked.test\n")));
@@ -123,16 +123,16 @@ fn first_look_up_waits_for_the_file_which_another_thread_parses() {
 }
 
 #[test]
-fn table_that_was_read_last_serves_until_the_next_was_read() {
+fn last_hosts_table_is_used_until_the_next_is_read() {
     let folder = Folder::new("names-next");
     let hosts = folder.write("hosts", "192.0.2.1 a.test");
     let mut scene = Scene::new(&hosts);
     assert_eq!(scene.wait_for("a.test"), "192.0.2.1");
     folder.write("hosts", "192.0.2.2 a.test");
-    assert_eq!(scene.ask("a.test").as_deref(), Some("192.0.2.1"), "looked at just now");
+    assert_eq!(scene.ask("a.test").as_deref(), Some("192.0.2.1"), "the file was checked just now");
     scene.clock.advance(INTERVAL);
     scene.reactor.turn(&mut scene.program, Some(Duration::ZERO)).unwrap();
-    let mut found = scene.ask("a.test").expect("no look-up waits for the file any more");
+    let mut found = scene.ask("a.test").expect("later lookups do not wait for the file");
     while found != "192.0.2.2" {
         assert_eq!(found, "192.0.2.1");
         scene.reactor.turn(&mut scene.program, Some(LONG)).unwrap();
@@ -142,13 +142,17 @@ fn table_that_was_read_last_serves_until_the_next_was_read() {
     scene.clock.advance(INTERVAL);
     while scene.program.resolver.lost_file().is_none() {
         scene.reactor.turn(&mut scene.program, Some(Duration::from_millis(1))).unwrap();
-        assert_eq!(scene.ask("a.test").as_deref(), Some("192.0.2.2"), "it is as it was");
+        assert_eq!(
+            scene.ask("a.test").as_deref(),
+            Some("192.0.2.2"),
+            "the last table stays in use"
+        );
     }
     assert_eq!(scene.program.resolver.lost_file(), Some(&*hosts));
 }
 
 #[test]
-fn other_sources_hold_for_those_who_wait_already() {
+fn new_sources_apply_to_waiting_lookups() {
     let folder = Folder::new("names-other");
     let mut scene = Scene::new(&folder.write("hosts", "192.0.2.1 a.test"));
     scene.ask("a.test");
@@ -162,15 +166,15 @@ fn other_sources_hold_for_those_who_wait_already() {
 }
 
 #[test]
-fn what_is_no_file_is_no_list_of_hosts_and_holds_up_nobody() {
+fn hosts_path_that_is_no_file_blocks_no_lookup() {
     let mut scene = Scene::new(Path::new("/dev/zero"));
     assert_eq!(scene.wait_for("localhost"), "::1 127.0.0.1");
-    let refused = "127.0.0.1:1 cannot be asked: connection refused (1 server, 1 attempt)";
+    let refused = "127.0.0.1:1 cannot be queried: connection refused (1 server, 1 attempt)";
     assert_eq!(scene.wait_for("a.test"), refused);
 }
 
 #[test]
-fn waiter_that_has_left_is_not_woken_by_the_files() {
+fn abandoned_lookup_is_not_woken_when_the_files_are_read() {
     let folder = Folder::new("names-left");
     let mut scene = Scene::new(&folder.write("hosts", "192.0.2.1 a.test"));
     assert_eq!(scene.ask("a.test"), None);

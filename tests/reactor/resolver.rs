@@ -1,4 +1,4 @@
-//! The system's resolver, asked for what it needs no network for.
+//! The system's resolver, for names that need no network.
 
 use std::io;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::support::{Host, LONG, Log};
 struct Answer(String, io::Result<Vec<IpAddr>>);
 
 #[test]
-fn answers_come_to_the_mailbox_of_their_resolver() {
+fn answers_arrive_in_the_mailbox_of_their_resolver() {
     let hosts = ["127.0.0.1", "::1"].map(|name| {
         let host: Host<Log<Answer>> = Host::new(Reactor::new().unwrap(), Log::default());
         let resolver = SystemResolver::new(1, host.reactor.mailbox(), Answer);

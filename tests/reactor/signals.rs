@@ -1,7 +1,7 @@
-//! Signals as events, and nothing touched before they are asked for.
+//! Signals as events; no signal state is changed before the reactor watches a signal.
 //!
-//! A signal mask belongs to a thread, and each test has its own: what is raised here is for the
-//! thread that raises it.
+//! A signal mask belongs to a thread, and each test runs in its own: a signal raised here is
+//! delivered to the thread that raises it.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -14,14 +14,14 @@ use tidegate::reactor::sim::{Faults, Network};
 use crate::support::{Host, Log, settle, tcp_log};
 
 #[test]
-fn no_signal_is_touched_before_it_is_watched() {
+fn signal_state_is_unchanged_before_a_watch() {
     let before = State::read();
     let mut host = tcp_log();
     host.turn();
     assert_eq!(State::read(), before);
     host.reactor.watch_signals(&[SIGUSR1]).unwrap();
     assert_eq!(State::read().blocked, [false, true, false]);
-    assert_eq!(State::read().handlers, before.handlers, "there is no handler even then");
+    assert_eq!(State::read().handlers, before.handlers, "no handler is installed even then");
     drop(host);
     assert_eq!(State::read(), before);
 }
@@ -34,7 +34,7 @@ fn watched_signals_arrive_as_events() {
     assert_eq!(host.app.signals, []);
     raise(SIGUSR1);
     raise(SIGHUP);
-    raise(SIGUSR1); // one that is pending already: they are not counted
+    raise(SIGUSR1); // pending already: pending signals are not counted
     assert_eq!(host.turn().events, 2);
     host.app.signals.sort_unstable();
     assert_eq!(host.app.signals, [SIGHUP, SIGUSR1]);
@@ -44,7 +44,7 @@ fn watched_signals_arrive_as_events() {
 }
 
 #[test]
-fn a_signal_that_came_before_the_first_turn_is_not_lost() {
+fn signal_before_the_first_turn_is_not_lost() {
     let mut host = tcp_log();
     host.reactor.watch_signals(&[SIGUSR2]).unwrap();
     raise(SIGUSR2);
@@ -53,13 +53,13 @@ fn a_signal_that_came_before_the_first_turn_is_not_lost() {
 }
 
 #[test]
-fn a_signal_ends_a_turn_that_waits() {
+fn signal_ends_a_waiting_turn() {
     let mut reactor: Reactor<()> = Reactor::new().unwrap();
     reactor.watch_signals(&[SIGHUP]).unwrap();
-    // SAFETY: it names this thread, which outlives the one that uses the name.
+    // SAFETY: the value names this thread, which outlives the thread that uses it.
     let this_thread = unsafe { libc::pthread_self() };
     let sender = thread::spawn(move || {
-        // SAFETY: that thread waits for the signal below, so it lives.
+        // SAFETY: the target thread waits for the signal below, so it is alive.
         assert_eq!(unsafe { libc::pthread_kill(this_thread, SIGHUP) }, 0);
     });
     let mut log = Log::default();
@@ -71,7 +71,7 @@ fn a_signal_ends_a_turn_that_waits() {
 }
 
 #[test]
-fn a_second_watch_is_refused() {
+fn second_watch_is_refused() {
     let mut host = tcp_log();
     host.reactor.watch_signals(&[SIGUSR1]).unwrap();
     let error = host.reactor.watch_signals(&[SIGUSR2]).unwrap_err();
@@ -80,7 +80,7 @@ fn a_second_watch_is_refused() {
 }
 
 #[test]
-fn a_watch_that_fails_leaves_the_mask_as_it_was() {
+fn failed_watch_restores_the_mask() {
     let before = State::read();
     assert!(tcp_log().reactor.watch_signals(&[SIGUSR1, 1000]).is_err());
     assert_eq!(State::read(), before);
@@ -107,7 +107,7 @@ fn reactors_of_one_thread_may_be_dropped_in_any_order() {
     assert_eq!(State::read().blocked, [false; 3]);
 }
 
-/// What this thread and the process do with the signals of these tests.
+/// The mask of this thread and the handlers of the process, for the signals of these tests.
 #[derive(Debug, PartialEq, Eq)]
 struct State {
     blocked: [bool; 3],
@@ -118,9 +118,9 @@ impl State {
     fn read() -> Self {
         let signals = [SIGHUP, SIGUSR1, SIGUSR2];
         let mut mask = MaybeUninit::uninit();
-        // SAFETY: no new mask is given, and the pointer is to memory for the old one.
+        // SAFETY: no new mask is set, and the pointer is to memory for the old one.
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), mask.as_mut_ptr()) };
-        // SAFETY: the call has no way to fail but a wrong `how`, so it has written the mask.
+        // SAFETY: the call fails only for a wrong `how`, so it has written the mask.
         let mask = unsafe { mask.assume_init() };
         Self {
             // SAFETY: `mask` is an initialised set.
@@ -133,7 +133,7 @@ impl State {
 
 fn handler(signal: i32) -> libc::sighandler_t {
     let mut action = MaybeUninit::uninit();
-    // SAFETY: no new action is given, and the pointer is to memory for the old one.
+    // SAFETY: no new action is set, and the pointer is to memory for the old one.
     let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
     assert_eq!(asked, 0);
     // SAFETY: sigaction succeeded, so it has written the action.
@@ -143,6 +143,6 @@ fn handler(signal: i32) -> libc::sighandler_t {
 
 /// Sends `signal` to this thread, where it is blocked.
 fn raise(signal: i32) {
-    // SAFETY: it runs no handler: the signal is blocked and stays pending.
+    // SAFETY: no handler runs: the signal is blocked and stays pending.
     assert_eq!(unsafe { libc::raise(signal) }, 0);
 }

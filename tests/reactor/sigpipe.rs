@@ -1,4 +1,5 @@
-//! A host program that leaves SIGPIPE alone is not killed by a peer that goes away.
+//! SIGPIPE: a host program that keeps its default disposition is not killed when a peer
+//! disconnects.
 #![allow(unsafe_code)]
 
 use std::io::{ErrorKind, IoSlice, Write};
@@ -10,14 +11,14 @@ use crate::support::{LOOPBACK, tcp_log, tokens};
 
 const IN_CHILD: &str = "TIDEGATE_TEST_SIGPIPE";
 
-/// Rust's runtime ignores the signal, and its disposition is the whole process's: so the test runs
-/// itself again in a process that undoes that.
+/// Runs itself again in a child process that restores the default disposition: Rust's runtime
+/// ignores SIGPIPE, and the disposition belongs to the whole process.
 #[test]
-fn a_write_to_a_connection_that_was_reset_is_an_error_and_no_signal() {
+fn write_to_a_reset_connection_is_an_error_without_a_signal() {
     if std::env::var_os(IN_CHILD).is_some() {
         return write_until_broken();
     }
-    let name = "sigpipe::a_write_to_a_connection_that_was_reset_is_an_error_and_no_signal";
+    let name = "sigpipe::write_to_a_reset_connection_is_an_error_without_a_signal";
     let mut again = Command::new(std::env::current_exe().unwrap());
     let output = again.args(["--exact", name]).env(IN_CHILD, "1").output().unwrap();
     assert!(output.status.success(), "{:?} {output:?}", output.status);
@@ -40,13 +41,13 @@ fn write_until_broken() {
     });
 }
 
-/// Closes `peer` with bytes unread, to which the kernel's answer is a reset.
+/// Closes `peer` with unread bytes, which makes the kernel send a reset.
 fn reset(
     reactor: &mut tidegate::reactor::Reactor<()>,
     io: tidegate::reactor::SocketId,
     mut peer: TcpStream,
 ) {
-    peer.write_all(b"read by nobody").unwrap();
-    crate::support::write(reactor, io, b"nor this");
-    peer.peek(&mut [0]).unwrap(); // it has arrived
+    peer.write_all(b"never read").unwrap();
+    crate::support::write(reactor, io, b"never read either");
+    peer.peek(&mut [0]).unwrap(); // waits until the bytes have arrived
 }

@@ -1,4 +1,4 @@
-//! The simulated network itself: what a test may rely on.
+//! The simulated network: guarantees that tests rely on.
 
 use std::io::ErrorKind;
 use std::task::Poll;
@@ -12,7 +12,7 @@ use crate::support::{
     Host, Log, address, millis, read, ready, settle, sim_log, simulate, tokens, write,
 };
 
-/// Two hosts with one connection between them.
+/// Returns two hosts with one connection between them.
 fn pair(network: &Network, a: Faults, b: Faults) -> (Host<Log>, SocketId, Host<Log>, SocketId) {
     let (mut a, mut b) = (sim_log(network, 1, a), sim_log(network, 2, b));
     let [owner] = tokens();
@@ -28,7 +28,7 @@ fn pair(network: &Network, a: Faults, b: Faults) -> (Host<Log>, SocketId, Host<L
 }
 
 #[test]
-fn a_seed_names_one_history() {
+fn seed_determines_the_history() {
     let history = |seed| {
         let network = Network::new(seed);
         let host = |last| {
@@ -52,7 +52,7 @@ fn a_seed_names_one_history() {
 }
 
 #[test]
-fn what_is_sent_is_under_way_for_the_latency_and_keeps_its_order() {
+fn sent_bytes_are_delayed_by_the_latency_and_keep_their_order() {
     let network = Network::new(3);
     let late = Faults { latency: millis(10)..millis(50), ..Faults::NONE };
     let (mut a, io, mut b, out) = pair(&network, Faults::NONE, late);
@@ -68,7 +68,7 @@ fn what_is_sent_is_under_way_for_the_latency_and_keeps_its_order() {
 }
 
 #[test]
-fn a_connection_holds_no_more_than_its_window() {
+fn connection_holds_no_more_than_its_window() {
     let network = Network::new(0);
     let narrow = Faults { window: 1000..1001, ..Faults::NONE };
     let (mut a, io, mut b, out) = pair(&network, narrow, Faults::NONE);
@@ -77,12 +77,12 @@ fn a_connection_holds_no_more_than_its_window() {
     assert!(send(&mut b).is_pending());
     a.turn();
     assert_eq!(ready(read(&mut a.reactor, io, 600)).len(), 600);
-    assert_eq!(b.drives().len(), 1, "there is room again");
+    assert_eq!(b.drives().len(), 1, "the window has room again");
     assert_eq!(ready(send(&mut b)), 600);
 }
 
 #[test]
-fn spurious_readiness_drives_and_then_would_block() {
+fn spurious_readiness_drives_the_owner_and_operations_would_block() {
     let network = Network::new(0);
     let jumpy = Faults { spurious: 100, ..Faults::NONE };
     let (mut a, io, ..) = pair(&network, Faults::NONE, Faults::NONE);
@@ -98,7 +98,7 @@ fn spurious_readiness_drives_and_then_would_block() {
 }
 
 #[test]
-fn the_end_comes_after_the_bytes_before_it() {
+fn end_of_stream_follows_the_bytes_before_it() {
     let network = Network::new(0);
     let (mut a, io, mut b, out) = pair(&network, Faults::NONE, Faults::SOME);
     write(&mut b.reactor, out, b"x");
@@ -106,13 +106,13 @@ fn the_end_comes_after_the_bytes_before_it() {
     simulate(&network, &mut [&mut a, &mut b]);
     assert_eq!(ready(read(&mut a.reactor, io, 10)), b"x");
     assert_eq!(ready(read(&mut a.reactor, io, 10)), b"");
-    write(&mut a.reactor, io, b"nobody hears this");
+    write(&mut a.reactor, io, b"never received");
     simulate(&network, &mut [&mut a, &mut b]);
     expect_reset(&mut a, io);
 }
 
 #[test]
-fn a_close_with_bytes_unread_is_a_reset() {
+fn close_with_unread_bytes_sends_a_reset() {
     let network = Network::new(0);
     let (mut a, io, mut b, out) = pair(&network, Faults::NONE, Faults::NONE);
     write(&mut b.reactor, out, b"too late");
@@ -123,21 +123,21 @@ fn a_close_with_bytes_unread_is_a_reset() {
 }
 
 #[test]
-fn bytes_that_come_to_a_closed_connection_are_answered_with_a_reset() {
+fn bytes_to_a_closed_connection_are_answered_with_a_reset() {
     let network = Network::new(0);
     let narrow = Faults { window: 1000..1001, ..Faults::NONE };
     let slow = Faults { latency: millis(10)..millis(11), ..Faults::NONE };
     let (mut a, io, mut b, out) = pair(&network, narrow, slow);
     assert_eq!(ready(b.reactor.send(out, &[std::io::IoSlice::new(&[0; 2000])])), 1000);
-    a.reactor.close(io); // the bytes are still under way
+    a.reactor.close(io); // the bytes are still in flight
     settle(&mut [&mut a, &mut b]);
-    assert_eq!(ready(read(&mut b.reactor, out, 10)), b"", "first it looks like an ordinary end");
+    assert_eq!(ready(read(&mut b.reactor, out, 10)), b"", "the peer sees an ordinary end first");
     simulate(&network, &mut [&mut a, &mut b]);
     expect_reset(&mut b, out);
 }
 
 #[test]
-fn there_are_no_more_sockets_than_the_host_may_have() {
+fn number_of_sockets_of_a_host_is_limited() {
     let mut host = sim_log(&Network::new(0), 1, Faults { sockets: 1, ..Faults::NONE });
     let [owner] = tokens();
     let only = host.reactor.connect(address(2, 80), owner).unwrap();

@@ -1,4 +1,4 @@
-//! A program for the tests: it echoes what callers send, and calls others with data of its own.
+//! A program for tests: echoes what callers send, and calls other stations with data of its own.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -12,23 +12,23 @@ use tidegate::reactor::{
 
 const STAGGER: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How much an echo holds back before it stops reading.
+/// Bytes that an echo buffers before it stops reading.
 const HELD: usize = 8 * 1024;
 
 pub(crate) struct Station {
     gates: Arena<Gate>,
     streams: Arena<Stream>,
-    /// For the sizes of reads.
+    /// Decides the sizes of reads.
     rng: Rng,
-    /// What each caller's stream has received until its end.
+    /// Bytes that each call received until the end of its stream.
     pub(crate) heard: Vec<Vec<u8>>,
-    /// How many streams have ended, of either sort.
+    /// Number of streams that have ended, of both kinds.
     pub(crate) ended: usize,
 }
 
 struct Gate(Listener);
 
-/// One connection: an echo sends what it receives, a call keeps it.
+/// A connection: an echo sends back what it receives, a call keeps it.
 struct Stream {
     phase: Phase,
     echoes: bool,
@@ -64,11 +64,12 @@ impl App for Station {
             }
         } else if let Some(id) = token.id()
             && let Some(stream) = self.streams.get_mut(id)
-            && let Some(io) = stream.drive(reactor, token, &mut self.rng).expect("no errors here")
+            && let Some(io) =
+                stream.drive(reactor, token, &mut self.rng).expect("the stream failed")
         {
             reactor.close(io);
             self.ended += 1;
-            let stream = self.streams.remove(id).expect("it was just driven");
+            let stream = self.streams.remove(id).expect("the stream was just driven");
             if !stream.echoes {
                 self.heard.push(stream.received);
             }
@@ -82,7 +83,7 @@ impl Station {
         Self { gates, streams, rng, heard: Vec::new(), ended: 0 }
     }
 
-    /// Echoes who calls on `address`; the address with the port.
+    /// Echoes connections to `address`; returns the address with the assigned port.
     pub(crate) fn listen(&mut self, reactor: &mut Reactor<()>, address: SocketAddr) -> SocketAddr {
         let bind = |id: tidegate::reactor::Id<Gate>| {
             Listener::bind(reactor, address, id.token()).map(Gate)
@@ -98,7 +99,7 @@ impl Station {
         }
     }
 
-    /// Sends `data` to `address` and keeps what comes back.
+    /// Sends `data` to `address` and keeps the echo.
     pub(crate) fn call(&mut self, reactor: &mut Reactor<()>, address: SocketAddr, data: Vec<u8>) {
         let now = reactor.now().mono;
         let stream = self.streams.insert_with(|id| {
@@ -119,7 +120,7 @@ impl Stream {
         Self { phase, echoes, unsent, received, input_ended: false, output_ended: false }
     }
 
-    /// Does what it can; the socket, once both directions have ended.
+    /// Reads and writes as far as possible; returns the socket once both directions have ended.
     fn drive(
         &mut self,
         reactor: &mut Reactor<()>,
@@ -144,7 +145,7 @@ impl Stream {
                 return None;
             };
             reactor.set_deadline(token, None);
-            self.phase = Phase::Open(connected.expect("somebody listens").0);
+            self.phase = Phase::Open(connected.expect("the connection failed").0);
         }
         match self.phase {
             Phase::Open(io) => Some(io),
@@ -152,7 +153,7 @@ impl Stream {
         }
     }
 
-    /// Whether it has written or has ended its output.
+    /// Returns true if it wrote bytes or ended its output.
     fn write(
         &mut self,
         reactor: &mut Reactor<()>,
@@ -176,7 +177,7 @@ impl Stream {
         Ok(true)
     }
 
-    /// Whether it has read something or the end.
+    /// Returns true if it read bytes or the end.
     fn read(
         &mut self,
         reactor: &mut Reactor<()>,

@@ -1,4 +1,4 @@
-//! What the tests share: programs that record, hosts turned together, and waiting that is bounded.
+//! Shared helpers: recording programs, hosts turned together, and bounded waiting.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use tidegate::reactor::{
     WakeReason,
 };
 
-/// A folder that goes with its value.
+/// A temporary folder, removed on drop.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
@@ -22,7 +22,7 @@ impl Folder {
         Self(path)
     }
 
-    /// Writes or replaces a file, as editors do.
+    /// Writes or replaces a file by a rename, as editors do.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let (path, new) = (self.0.join(name), self.0.join("new"));
         fs::write(&new, text).unwrap();
@@ -37,20 +37,20 @@ impl Drop for Folder {
     }
 }
 
-/// Something to be driven, when it does not matter what.
+/// An object to drive; its kind does not matter.
 pub(crate) struct Thing;
 
 impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
-/// The tokens of so many things.
+/// Returns the tokens of `N` objects.
 pub(crate) fn tokens<const N: usize>() -> [Token; N] {
     let mut arena = Arena::new();
     std::array::from_fn(|_| arena.insert(Thing).token())
 }
 
-/// A program that only writes down what happens.
+/// A program that only records events.
 #[derive(Debug)]
 pub(crate) struct Log<M = ()> {
     pub(crate) driven: Vec<(Token, WakeReason)>,
@@ -76,7 +76,7 @@ impl<M: Send + 'static> App for Log<M> {
     }
 }
 
-/// A program that is one function, called for each drive.
+/// A program of one function, called for each drive.
 pub(crate) struct FnApp<F>(pub(crate) F);
 
 impl<F: FnMut(&mut Reactor<()>, Token, WakeReason)> App for FnApp<F> {
@@ -89,7 +89,7 @@ impl<F: FnMut(&mut Reactor<()>, Token, WakeReason)> App for FnApp<F> {
     }
 }
 
-/// A reactor and the program on it.
+/// A reactor and the program that runs on it.
 pub(crate) struct Host<A: App> {
     pub(crate) reactor: Reactor<A::Mail>,
     pub(crate) app: A,
@@ -100,12 +100,12 @@ impl<A: App> Host<A> {
         Self { reactor, app }
     }
 
-    /// A turn that does not wait.
+    /// Runs a turn that does not wait.
     pub(crate) fn turn(&mut self) -> Turn {
         self.reactor.turn(&mut self.app, Some(Duration::ZERO)).unwrap()
     }
 
-    /// Turns until `done`, on a network that needs its time. It fails rather than hangs.
+    /// Turns until `done` returns true, on a network that takes real time. Fails rather than hangs.
     pub(crate) fn turn_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         for _ in 0..PATIENCE {
             if done(self) {
@@ -113,12 +113,12 @@ impl<A: App> Host<A> {
             }
             self.reactor.turn(&mut self.app, Some(MOMENT)).unwrap();
         }
-        panic!("this will not happen any more");
+        panic!("the condition was not met in time");
     }
 }
 
 impl<M: Send + 'static> Host<Log<M>> {
-    /// One turn, and who was driven in it.
+    /// Runs one turn; returns the drives in it.
     pub(crate) fn drives(&mut self) -> Vec<(Token, WakeReason)> {
         self.app.driven.clear();
         self.turn();
@@ -126,14 +126,14 @@ impl<M: Send + 'static> Host<Log<M>> {
     }
 }
 
-/// How often, and for how long, a test on real sockets waits for the kernel.
+/// Number and length of the waits for the kernel on real sockets.
 const PATIENCE: u32 = 5000;
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// Longer than anything takes that happens at all.
+/// Longer than any expected event takes.
 pub(crate) const LONG: Duration = Duration::from_secs(10);
 
-/// Hosts of different programs, to be turned together.
+/// Hosts of different programs that are turned together.
 pub(crate) trait Turns {
     fn turn_now(&mut self) -> Turn;
     fn wait(&mut self);
@@ -154,7 +154,7 @@ impl<A: App> Turns for Host<A> {
     }
 }
 
-/// Turns all hosts until nothing happens on any.
+/// Turns all hosts until all are idle.
 pub(crate) fn settle(hosts: &mut [&mut dyn Turns]) {
     for _ in 0..1_000_000 {
         let turns: Vec<Turn> = hosts.iter_mut().map(|host| host.turn_now()).collect();
@@ -165,7 +165,7 @@ pub(crate) fn settle(hosts: &mut [&mut dyn Turns]) {
     panic!("the hosts keep each other busy");
 }
 
-/// Turns the hosts of a simulated network, and lets its time pass, until nothing will ever happen.
+/// Turns the hosts of a simulated network and advances its clock until no event is left.
 pub(crate) fn simulate(network: &Network, hosts: &mut [&mut dyn Turns]) {
     for _ in 0..1_000_000 {
         settle(hosts);
@@ -176,8 +176,8 @@ pub(crate) fn simulate(network: &Network, hosts: &mut [&mut dyn Turns]) {
     panic!("the simulation does not end");
 }
 
-/// Turns two hosts on loopback alternately until `done`; when both are idle, what is under way in
-/// the kernel is waited for.
+/// Turns two hosts on loopback alternately until `done` returns true. When both are idle, it waits
+/// for bytes in flight in the kernel.
 pub(crate) fn exchange<A: App, B: App>(
     a: &mut Host<A>,
     b: &mut Host<B>,
@@ -190,10 +190,10 @@ pub(crate) fn exchange<A: App, B: App>(
         }
         a.wait();
     }
-    panic!("the exchange has come to a standstill");
+    panic!("the exchange has stalled");
 }
 
-/// A host on loopback, on a time of its own, with a program that records.
+/// Creates a host on loopback with a clock of its own and a recording program.
 pub(crate) fn tcp_log() -> Host<Log> {
     Host::new(tcp_reactor(&VirtualClock::default()), Log::default())
 }
@@ -202,17 +202,17 @@ pub(crate) fn tcp_reactor<M>(clock: &VirtualClock) -> Reactor<M> {
     Reactor::with(Box::new(TcpTransport::new().unwrap()), Box::new(clock.clone()))
 }
 
-/// A host of a simulated network, with a program that records.
+/// Creates a host of a simulated network with a recording program.
 pub(crate) fn sim_log(network: &Network, last: u8, faults: Faults) -> Host<Log> {
     Host::new(network.reactor(address(last, 0).ip(), faults), Log::default())
 }
 
-/// An address of the simulated network (RFC 5737).
+/// Returns an address of the simulated network (RFC 5737).
 pub(crate) const fn address(last: u8, port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), port)
 }
 
-/// Any free port of loopback.
+/// An unused port of the loopback address.
 pub(crate) const LOOPBACK: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -220,16 +220,16 @@ pub(crate) const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// What an operation that cannot wait any more has given.
+/// Returns the result of an operation that must be ready.
 #[track_caller]
 pub(crate) fn ready<T>(poll: Poll<std::io::Result<T>>) -> T {
     match poll {
         Poll::Ready(result) => result.unwrap(),
-        Poll::Pending => panic!("it would block"),
+        Poll::Pending => panic!("the operation would block"),
     }
 }
 
-/// Reads once, with room for `room` bytes.
+/// Reads once, up to `room` bytes.
 pub(crate) fn read<M>(
     reactor: &mut Reactor<M>,
     io: SocketId,
@@ -239,7 +239,7 @@ pub(crate) fn read<M>(
     reactor.recv(io, &mut bytes).map_ok(|_| bytes)
 }
 
-/// Writes all of `bytes`, for which there must be room.
+/// Writes all of `bytes`, which must fit.
 #[track_caller]
 pub(crate) fn write<M>(reactor: &mut Reactor<M>, io: SocketId, bytes: &[u8]) {
     let sent = ready(reactor.send(io, &[std::io::IoSlice::new(bytes)]));

@@ -10,7 +10,7 @@ use tidegate::reactor::{Arena, Clock, Now, Reactor, TcpTransport, VirtualClock, 
 use crate::support::{FnApp, Host, LONG, Log, Thing, millis, sim_log, tcp_reactor, tokens};
 
 #[test]
-fn a_deadline_drives_its_object_once_when_its_time_has_come() {
+fn deadline_drives_its_object_once_when_due() {
     let (network, mut host) = host();
     let [token] = tokens();
     let start = host.reactor.now().mono;
@@ -24,7 +24,7 @@ fn a_deadline_drives_its_object_once_when_its_time_has_come() {
 }
 
 #[test]
-fn a_deadline_that_keeps_moving_later_fires_after_the_last_move() {
+fn postponed_deadline_fires_after_the_last_change() {
     let (network, mut host) = host();
     let [token] = tokens();
     for _ in 0..100 {
@@ -38,7 +38,7 @@ fn a_deadline_that_keeps_moving_later_fires_after_the_last_move() {
 }
 
 #[test]
-fn next_deadline_is_a_lower_bound_that_turns_bring_up_to_date() {
+fn next_deadline_is_a_lower_bound_updated_by_turns() {
     let (network, mut host) = host();
     let [token] = tokens();
     let start = host.reactor.now().mono;
@@ -46,12 +46,20 @@ fn next_deadline_is_a_lower_bound_that_turns_bring_up_to_date() {
     host.reactor.set_deadline(token, Some(start + millis(100)));
     assert_eq!(host.reactor.next_deadline(), Some(start + millis(100)));
     host.reactor.set_deadline(token, Some(start + millis(500)));
-    assert_eq!(host.reactor.next_deadline(), Some(start + millis(100)), "nothing was touched");
+    assert_eq!(
+        host.reactor.next_deadline(),
+        Some(start + millis(100)),
+        "the bound is updated only by a turn"
+    );
     network.advance(millis(100));
     assert_eq!(host.drives(), []);
     assert_eq!(host.reactor.next_deadline(), Some(start + millis(500)));
     host.reactor.set_deadline(token, Some(start + millis(200)));
-    assert_eq!(host.reactor.next_deadline(), Some(start + millis(200)), "earlier counts at once");
+    assert_eq!(
+        host.reactor.next_deadline(),
+        Some(start + millis(200)),
+        "an earlier deadline counts at once"
+    );
     host.reactor.set_deadline(token, None);
     network.advance(millis(500));
     assert_eq!(host.drives(), []);
@@ -59,7 +67,7 @@ fn next_deadline_is_a_lower_bound_that_turns_bring_up_to_date() {
 }
 
 #[test]
-fn next_deadline_is_now_while_somebody_waits_to_be_driven() {
+fn next_deadline_is_now_while_an_object_waits_to_be_driven() {
     let (_, mut host) = host();
     let [token] = tokens();
     host.reactor.set_deadline(token, Some(host.reactor.now().mono + millis(100)));
@@ -70,7 +78,7 @@ fn next_deadline_is_now_while_somebody_waits_to_be_driven() {
 }
 
 #[test]
-fn a_turn_that_may_wait_lets_virtual_time_pass_to_the_deadline_and_no_further() {
+fn waiting_turn_advances_virtual_time_to_the_deadline() {
     let (network, mut host) = host();
     let [token] = tokens();
     let start = network.clock().now().mono;
@@ -81,7 +89,7 @@ fn a_turn_that_may_wait_lets_virtual_time_pass_to_the_deadline_and_no_further() 
 }
 
 #[test]
-fn a_turn_over_tcp_ends_at_the_deadline_though_it_may_wait_longer() {
+fn turn_over_tcp_ends_at_the_deadline_before_its_timeout() {
     let mut reactor: Reactor<()> = Reactor::new().unwrap();
     let [token] = tokens();
     reactor.set_deadline(token, Some(reactor.now().mono + millis(5)));
@@ -93,7 +101,7 @@ fn a_turn_over_tcp_ends_at_the_deadline_though_it_may_wait_longer() {
 }
 
 #[test]
-fn a_deadline_that_has_passed_already_drives_in_the_next_turn() {
+fn passed_deadline_drives_in_the_next_turn() {
     let mut host = Host::new(
         tcp_reactor(&VirtualClock::default()),
         FnApp(|reactor: &mut Reactor<()>, token, _| {
@@ -107,7 +115,7 @@ fn a_deadline_that_has_passed_already_drives_in_the_next_turn() {
     }
 }
 
-/// Counts how often it is read.
+/// A clock that counts how often it is read.
 #[derive(Debug, Default)]
 struct Counted {
     clock: VirtualClock,
@@ -122,7 +130,7 @@ impl Clock for Counted {
 }
 
 #[test]
-fn the_clock_is_read_once_in_a_turn_that_does_not_wait() {
+fn clock_is_read_once_in_a_turn_that_does_not_wait() {
     let clock = Counted::default();
     let reads = Rc::clone(&clock.reads);
     let transport = Box::new(TcpTransport::new().unwrap());
@@ -138,7 +146,7 @@ fn the_clock_is_read_once_in_a_turn_that_does_not_wait() {
 }
 
 #[test]
-fn a_deadline_of_an_object_that_is_gone_does_not_drive_the_next_at_its_place() {
+fn deadline_of_a_removed_object_does_not_drive_its_successor() {
     let (network, mut host) = host();
     let mut arena = Arena::new();
     let old = arena.insert(Thing);
@@ -154,7 +162,7 @@ fn a_deadline_of_an_object_that_is_gone_does_not_drive_the_next_at_its_place() {
 }
 
 #[test]
-fn a_jump_of_the_wall_clock_moves_no_deadline() {
+fn wall_clock_jump_moves_no_deadline() {
     let (network, mut host) = host();
     let [token] = tokens();
     host.reactor.set_deadline(token, Some(host.reactor.now().mono + millis(10)));

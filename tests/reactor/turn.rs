@@ -1,4 +1,4 @@
-//! One turn: who is driven, how often, and who has to wait.
+//! Turns of the loop: which objects are driven, how often, and which wait.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tidegate::reactor::{
 use crate::support::{FnApp, Host, Log, Thing, address, read, ready, sim_log, tokens, write};
 
 #[test]
-fn an_object_is_driven_once_a_turn_for_all_that_happened_to_it() {
+fn object_is_driven_once_a_turn_for_all_reasons() {
     let mut host = log();
     let [token] = tokens();
     let now = host.reactor.now().mono;
@@ -29,7 +29,7 @@ fn an_object_is_driven_once_a_turn_for_all_that_happened_to_it() {
 }
 
 #[test]
-fn an_object_that_wakes_itself_waits_for_the_next_turn() {
+fn object_that_wakes_itself_waits_for_the_next_turn() {
     let mut drives = 0;
     let mut host = Host::new(
         reactor(),
@@ -47,7 +47,7 @@ fn an_object_that_wakes_itself_waits_for_the_next_turn() {
 }
 
 #[test]
-fn who_is_woken_in_a_turn_before_its_drive_is_driven_in_it() {
+fn object_woken_before_its_drive_is_driven_in_the_same_turn() {
     let [first, second] = tokens();
     let mut order = Vec::new();
     let mut host = Host::new(
@@ -63,17 +63,17 @@ fn who_is_woken_in_a_turn_before_its_drive_is_driven_in_it() {
     );
     host.reactor.wake(first);
     assert_eq!(host.turn().driven, 2);
-    assert_eq!(host.turn().driven, 2, "the first was woken again by the second");
+    assert_eq!(host.turn().driven, 2, "the second object woke the first again");
     assert_eq!(order, [first, second, first, second]);
 }
 
 #[test]
-fn objects_are_driven_whichever_of_them_is_woken_first() {
+fn objects_are_driven_in_the_order_of_their_wakes() {
     let mut host = log();
     let mut arena = Arena::new();
     let places: [_; 3] = std::array::from_fn(|_| arena.insert(Thing));
     for used in &places[1..] {
-        arena.remove(*used); // so that the tokens differ in age as well
+        arena.remove(*used); // gives the tokens different generations as well
     }
     let [a, b, c] = [places[0], arena.insert(Thing), arena.insert(Thing)].map(Id::token);
     let mut expect = |order: &[Token]| {
@@ -89,24 +89,24 @@ fn objects_are_driven_whichever_of_them_is_woken_first() {
 }
 
 #[test]
-fn a_wake_for_an_object_that_is_gone_is_harmless_and_counted() {
+fn wake_of_a_removed_object_is_harmless_and_counted() {
     let mut host = log();
     let mut arena = Arena::new();
     let old = arena.insert(Thing);
     host.reactor.wake(old.token());
     arena.remove(old);
     let new = arena.insert(Thing);
-    assert_eq!(old.index(), new.index(), "the place is used again");
+    assert_eq!(old.index(), new.index(), "the slot is reused");
     host.reactor.wake(new.token());
     assert_eq!(host.drives(), [(new.token(), WakeReason::WAKE)]);
-    assert_eq!(host.reactor.stale_wakes(), 1, "it was queued when its object went");
+    assert_eq!(host.reactor.stale_wakes(), 1, "the wake was queued when its object was removed");
     host.reactor.wake(old.token());
     assert_eq!(host.drives(), []);
     assert_eq!(host.reactor.stale_wakes(), 2);
 }
 
 #[test]
-fn an_object_that_always_has_work_lets_the_others_have_their_turn() {
+fn busy_object_does_not_starve_others() {
     let network = Network::new(1);
     let wide = Faults { window: 1 << 20..(1 << 20) + 1, ..Faults::NONE };
     let mut peer = sim_log(&network, 2, Faults::NONE);
@@ -133,7 +133,10 @@ fn an_object_that_always_has_work_lets_the_others_have_their_turn() {
             if token == greedy {
                 let before = of_flood.len();
                 read_within_budget(reactor, token, flood, &mut of_flood);
-                assert!(of_flood.len() - before < 64 * 1024 + 5000, "a budget and the last read");
+                assert!(
+                    of_flood.len() - before < 64 * 1024 + 5000,
+                    "no more than a budget and the last read"
+                );
             } else {
                 words.extend(ready(read(reactor, trickle, 100)));
             }
@@ -161,7 +164,7 @@ fn read_within_budget(reactor: &mut Reactor<()>, token: Token, io: SocketId, int
 }
 
 #[test]
-fn a_socket_that_changes_hands_drives_its_new_owner_only_for_what_that_could_miss() {
+fn new_owner_of_a_socket_is_driven_only_for_unhandled_readiness() {
     let network = Network::new(1);
     let mut peer = sim_log(&network, 2, Faults::NONE);
     let mut host = sim_log(&network, 1, Faults::NONE);
@@ -172,21 +175,21 @@ fn a_socket_that_changes_hands_drives_its_new_owner_only_for_what_that_could_mis
     host.turn();
     let (io, _) = ready(host.reactor.accept(listener));
     host.reactor.set_owner(io, first);
-    assert_eq!(host.drives(), [(first, WakeReason::READY)], "nobody has looked at it yet");
+    assert_eq!(host.drives(), [(first, WakeReason::READY)], "the socket has not been read yet");
 
     assert!(read(&mut host.reactor, io, 10).is_pending());
     assert!(host.reactor.ready(io).contains(Ready::WRITABLE));
     host.reactor.set_owner(io, second);
-    assert_eq!(host.drives(), [], "there is nothing but room to write");
+    assert_eq!(host.drives(), [], "the socket is only writable");
 
     write(&mut peer.reactor, out, b"a word");
     assert_eq!(host.drives(), [(second, WakeReason::READY)]);
     host.reactor.set_owner(io, first);
-    assert_eq!(host.drives(), [(first, WakeReason::READY)], "nobody has read it yet");
+    assert_eq!(host.drives(), [(first, WakeReason::READY)], "the bytes are unread");
 }
 
 #[test]
-fn a_run_ends_after_the_turn_in_which_it_is_told_to() {
+fn run_ends_after_the_turn_with_the_stop() {
     let mut drives = 0;
     let mut app = FnApp(|reactor: &mut Reactor<()>, token, _| {
         drives += 1;
@@ -200,11 +203,11 @@ fn a_run_ends_after_the_turn_in_which_it_is_told_to() {
     reactor.wake(a);
     reactor.wake(b);
     reactor.run(&mut app).unwrap();
-    assert_eq!(drives, 4, "the second turn was finished");
+    assert_eq!(drives, 4, "the second turn is completed");
 }
 
 #[test]
-fn a_turn_with_nothing_to_do_is_idle() {
+fn turn_without_work_is_idle() {
     let mut host = log();
     assert!(host.turn().is_idle());
     let [token] = tokens();
@@ -224,7 +227,7 @@ fn log() -> Host<Log> {
 }
 
 #[test]
-fn turn_ends_after_milliseconds_and_objects_left_are_driven_behind_the_next_poll() {
+fn turn_ends_after_4_ms_and_remaining_objects_are_driven_after_the_next_poll() {
     let network = Network::new(1);
     let clock = network.clock();
     let mut order = Vec::new();
@@ -232,7 +235,7 @@ fn turn_ends_after_milliseconds_and_objects_left_are_driven_behind_the_next_poll
         network.reactor("192.0.2.1".parse().unwrap(), Faults::NONE),
         FnApp(|reactor: &mut Reactor<()>, token, why| {
             order.push((token, why));
-            clock.advance(Duration::from_millis(1)); // work that takes its time
+            clock.advance(Duration::from_millis(1)); // work that takes time
             if why == WakeReason::WAKE && order.len() == 1 {
                 reactor.wake(token);
             }
@@ -240,17 +243,17 @@ fn turn_ends_after_milliseconds_and_objects_left_are_driven_behind_the_next_poll
     );
     let tokens: [Token; 9] = tokens();
     tokens.iter().for_each(|&token| host.reactor.wake(token));
-    assert_eq!(host.turn().driven, 4, "four milliseconds are over");
+    assert_eq!(host.turn().driven, 4, "a turn ends after four milliseconds");
     let now = network.clock().now().mono;
     host.reactor.set_deadline(tokens[8], Some(now));
     assert_eq!(host.turn().driven, 4);
     assert_eq!(host.turn().driven, 2);
     assert!(host.turn().is_idle());
     let driven: Vec<_> = order.iter().map(|drive| drive.0).collect();
-    assert_eq!(driven[..9], tokens, "objects left come before those woken again");
+    assert_eq!(driven[..9], tokens, "objects left over precede those woken again");
     assert_eq!(driven[9], tokens[0]);
     assert!(
         order[8].1.contains(WakeReason::TIMER) && order[8].1.contains(WakeReason::WAKE),
-        "one drive for both"
+        "one drive serves both reasons"
     );
 }

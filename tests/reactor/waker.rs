@@ -1,4 +1,4 @@
-//! Wakes of objects by other threads.
+//! Wakes of objects from other threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tidegate::reactor::{Reactor, WakeReason, Waker};
 use crate::support::{FnApp, Host, Log, sim_log, tokens};
 
 #[test]
-fn wake_of_another_thread_ends_a_turn_that_waits() {
+fn wake_from_another_thread_ends_a_waiting_turn() {
     let mut reactor: Reactor<()> = Reactor::new().unwrap();
     let [one, other] = tokens();
     let waker = reactor.waker(other);
@@ -25,7 +25,7 @@ fn wake_of_another_thread_ends_a_turn_that_waits() {
 }
 
 #[test]
-fn no_wake_is_lost_and_many_count_as_one() {
+fn no_wake_is_lost_and_repeated_wakes_are_merged() {
     let mut reactor: Reactor<()> = Reactor::new().unwrap();
     let [token] = tokens();
     let (made, wakes) = (Arc::new(AtomicUsize::new(0)), 20_000);
@@ -42,7 +42,7 @@ fn no_wake_is_lost_and_many_count_as_one() {
             seen = made.load(Ordering::Acquire);
             drives += 1;
         });
-        reactor.turn(&mut app, None).unwrap(); // a wake that is lost lets this wait for ever
+        reactor.turn(&mut app, None).unwrap(); // the turn waits forever if a wake is lost
     }
     assert!(drives <= wakes);
     thread.join().unwrap();
@@ -54,8 +54,12 @@ fn object_is_driven_once_for_all_wakes_of_a_turn() {
     let mut host = sim_log(&network, 1, Faults::NONE);
     let [token] = tokens();
     let waker = host.reactor.waker(token);
-    (0..100_000).for_each(|_| waker.clone().wake()); // more than the queue has room for
-    assert_eq!(host.reactor.next_deadline(), Some(host.reactor.now().mono), "there is work");
+    (0..100_000).for_each(|_| waker.clone().wake()); // more wakes than the queue holds
+    assert_eq!(
+        host.reactor.next_deadline(),
+        Some(host.reactor.now().mono),
+        "the turn is due at once"
+    );
     assert_eq!(host.drives(), [(token, WakeReason::WAKE)]);
     assert_eq!(host.drives(), []);
     waker.wake();

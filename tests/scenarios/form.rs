@@ -1,4 +1,4 @@
-//! Reads a scenario: the form that `README.md` describes, line by line.
+//! Parser of scenarios: `README.md` describes the format, line by line.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tidegate::reactor::sim::Fate;
 use tidegate::units::{Bytes, Unit};
 
-/// A scenario file, read.
+/// A parsed scenario file.
 #[derive(Debug)]
 pub(crate) struct Scenario {
     pub(crate) name: String,
@@ -18,42 +18,42 @@ pub(crate) struct Scenario {
     pub(crate) steps: Vec<At<Step>>,
 }
 
-/// Something, and the line it stands in.
+/// An item, and the number of the line it is in.
 #[derive(Clone, Debug)]
 pub(crate) struct At<T> {
     pub(crate) line: usize,
     pub(crate) what: T,
 }
 
-/// What is so from the start.
+/// The state before the first step.
 #[derive(Clone, Debug)]
 pub(crate) enum Setup {
-    /// A setting of the proxy, by the name of its option or limit.
+    /// A setting of the proxy, under the name of its option or limit.
     Set(String, String),
     Origin {
         name: String,
         at: Option<SocketAddr>,
         manner: Manner,
     },
-    /// Where clients connect from.
+    /// The address that clients connect from.
     Clients(IpAddr),
-    /// How many sockets the proxy may have.
+    /// The number of sockets that the proxy may open.
     Sockets(usize),
-    /// How many bytes a connection holds on its way.
+    /// Bytes that a connection holds in flight.
     Window(usize),
 }
 
-/// How an origin takes connections.
+/// The way an origin treats connection attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
     Accepts,
-    /// Nobody listens.
+    /// No socket listens on the port.
     Refuses,
-    /// As the simulated network has it.
+    /// A fate of the simulated network.
     Fate(Fate),
 }
 
-/// A connection, by the letter or name of its kind and its number.
+/// A connection, by the name of its kind and its number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Peer {
     pub(crate) name: String,
@@ -68,14 +68,14 @@ impl fmt::Display for Peer {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Bytes that are sent: several pieces that leave together.
+    /// Sends bytes: several pieces that leave together.
     Send(Vec<Peer>, Vec<Written>),
     Expect(Vec<Peer>, Expected),
     Do(Vec<Peer>, Action),
     Is(Vec<Peer>, State),
     Trailers(Vec<Peer>, Vec<String>),
     Wait(Duration),
-    /// The wall clock jumps forward or back.
+    /// Moves the wall clock forward or back.
     Jump(i8, Duration),
     Host(String, Vec<String>),
     Asked(String, usize),
@@ -83,28 +83,28 @@ pub(crate) enum Step {
     Pooled(usize),
     Cached(usize),
     Log(String),
-    /// Another setting, from now on.
+    /// Changes a setting.
     Reload(String, String),
     Drain,
-    GiveUp,
+    Abort,
     Pause(bool),
-    /// Passwords are not verified any more, or again.
-    PauseHasher(bool),
-    /// How many passwords were verified.
-    Hashed(usize),
-    /// A figure of the proxy's.
-    Figure(String, String),
+    /// Stops or resumes the verification of passwords.
+    PauseVerifier(bool),
+    /// Compares the number of verified passwords.
+    Verified(usize),
+    /// Compares a metric of the proxy.
+    Metric(String, String),
     ProxyIs(String),
 }
 
-/// What is written: a message, or bytes as they are.
+/// Bytes to write: a message, or raw bytes.
 #[derive(Clone, Debug)]
 pub(crate) enum Written {
     Message(Message),
     Raw(String),
 }
 
-/// A head, and with the empty line behind it, content.
+/// A head and, after an empty line, content.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Message {
     pub(crate) head: Vec<String>,
@@ -113,13 +113,14 @@ pub(crate) struct Message {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Expected {
-    /// A message with these lines among others, in this order; a line `!Name` must not be there.
+    /// A message with these lines in this order, and possibly others; a field `!Name` must be
+    /// absent.
     Message(Message),
-    /// A message with this head and no other line.
+    /// A message with exactly this head.
     Exactly(Message),
-    /// Content that goes on so.
+    /// The next part of the content.
     More(String),
-    /// Content that ends so.
+    /// The rest of the content, up to its end.
     Last(String),
     Raw(String),
 }
@@ -130,32 +131,32 @@ pub(crate) enum Action {
     Close,
     HalfClose,
     Reset,
-    /// Reads no more than so many bytes.
+    /// Reads no more than this many bytes.
     Stall(usize),
     Resume,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// The connection is there, and nothing has come that no step has named.
+    /// The connection is open, and no unexpected bytes have arrived.
     Quiet,
-    /// The other side has ended its stream.
+    /// The other side has closed its direction.
     Closed,
     /// The other side has reset the connection.
     Reset,
-    /// One of the two.
+    /// Closed or reset.
     Gone,
-    /// What was to be sent has not all been taken.
+    /// Some of the bytes to send have not been accepted.
     Blocked,
-    /// All of it has been taken.
+    /// All bytes to send have been accepted.
     Sent,
 }
 
-/// What is wrong with a scenario, and in which line.
+/// A line number, and the error in that line.
 pub(crate) type Wrong = (usize, String);
 
 impl Scenario {
-    /// Reads the file at `path`.
+    /// Reads the scenario file at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self, Wrong> {
         let text = std::fs::read_to_string(path).map_err(|error| (0, error.to_string()))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -175,14 +176,17 @@ impl Scenario {
         }
         let faulty = scenario.setup.iter().find(|setup| setup.what.is_simulated());
         match faulty.filter(|_| !scenario.simulation_only) {
-            Some(setup) => Err((setup.line, "this needs 'simulation only' at the top".into())),
+            Some(setup) => {
+                Err((setup.line, "'simulation only' is missing at the top of the file".into()))
+            }
             None => Ok(scenario),
         }
     }
 
     fn take(&mut self, line: usize, text: &str) -> Result<(), String> {
         if text.starts_with([' ', '\t']) {
-            let last = self.steps.last_mut().ok_or("there is nothing this goes on with")?;
+            let last =
+                self.steps.last_mut().ok_or("a continuation line without a line before it")?;
             return last.what.go_on(text.trim_start());
         }
         if let Some((who, arrow, rest)) = split_arrow(text) {
@@ -193,7 +197,7 @@ impl Scenario {
             ("simulation only", _, true) => self.simulation_only = true,
             ("no faults", _, true) => self.no_faults = true,
             (_, Some(what), true) => self.setup.push(At { line, what }),
-            (_, Some(_), false) => return Err("this comes before the first step".into()),
+            (_, Some(_), false) => return Err("a setting must come before the first step".into()),
             _ => self.steps.push(At { line, what: step(words)? }),
         }
         Ok(())
@@ -218,10 +222,10 @@ impl Scenario {
             _ => {
                 let Some(Step::Send(same, written)) = self.steps.last_mut().map(|s| &mut s.what)
                 else {
-                    return Err("nothing was sent that this could follow".into());
+                    return Err("'+>' must follow a message that was sent".into());
                 };
                 if same != who {
-                    return Err("another peer has sent before".into());
+                    return Err("'+>' must follow a message of the same peers".into());
                 }
                 written.push(Written::Message(message()));
                 return Ok(());
@@ -233,7 +237,7 @@ impl Scenario {
 }
 
 impl Setup {
-    /// Whether only the simulated network can do it.
+    /// Returns true if only the simulated network supports it.
     const fn is_simulated(&self) -> bool {
         match self {
             Self::Clients(_) | Self::Sockets(_) | Self::Window(_) => true,
@@ -244,7 +248,7 @@ impl Setup {
 }
 
 impl Step {
-    /// Takes a line that goes on with this step.
+    /// Adds a continuation line to this step.
     fn go_on(&mut self, text: &str) -> Result<(), String> {
         let arrow_end = text.find(|c| !matches!(c, '<' | '>')).unwrap_or(text.len());
         let (arrow, rest) = text.split_at(arrow_end);
@@ -252,11 +256,11 @@ impl Step {
         match (self, arrow) {
             (Self::Send(_, written), ">") => match written.last_mut() {
                 Some(Written::Message(message)) => message.go_on(rest),
-                _ => return Err("raw bytes go on with '>>'".into()),
+                _ => return Err("raw bytes are continued with '>>'".into()),
             },
             (Self::Send(_, written), ">>") => match written.last_mut() {
                 Some(Written::Raw(raw)) => raw.push_str(rest),
-                _ => return Err("a message goes on with '>'".into()),
+                _ => return Err("a message is continued with '>'".into()),
             },
             (Self::Expect(_, Expected::Message(message) | Expected::Exactly(message)), "<") => {
                 message.go_on(rest);
@@ -264,7 +268,7 @@ impl Step {
             (Self::Expect(_, Expected::More(text) | Expected::Last(text)), "<")
             | (Self::Expect(_, Expected::Raw(text)), "<<") => text.push_str(rest),
             (Self::Trailers(_, trailers), "<") => trailers.push(rest.to_owned()),
-            _ => return Err(format!("'{text}' does not go on with the line before")),
+            _ => return Err(format!("'{text}' does not continue the line before")),
         }
         Ok(())
     }
@@ -280,18 +284,21 @@ impl Message {
     }
 }
 
-/// All lines with their numbers, without those that are empty or comments, and with what stands
-/// between `repeat N` and `end` so many times.
+/// Returns all lines with their numbers, except empty lines and comments, with `repeat` blocks
+/// expanded.
 fn repeated(text: &str) -> Result<Vec<At<String>>, Wrong> {
     let mut lines = Vec::new();
     let mut block: Option<(usize, usize, usize)> = None;
     for (line, text) in text.lines().enumerate().map(|(n, text)| (n + 1, text)) {
         match (text.strip_prefix("repeat "), &block) {
             (Some(times), None) => {
-                let times = times.trim().parse().map_err(|_| (line, "how often?".to_owned()))?;
+                let times = times
+                    .trim()
+                    .parse()
+                    .map_err(|_| (line, "'repeat' needs a number".to_owned()))?;
                 block = Some((line, times, lines.len()));
             }
-            (Some(_), Some(_)) => return Err((line, "a 'repeat' within another".into())),
+            (Some(_), Some(_)) => return Err((line, "'repeat' blocks cannot be nested".into())),
             (None, &Some((_, times, from))) if text == "end" => {
                 let body: Vec<At<String>> = lines.drain(from..).collect();
                 for n in 1..=times {
@@ -315,7 +322,7 @@ fn repeated(text: &str) -> Result<Vec<At<String>>, Wrong> {
 
 const ARROWS: [&str; 8] = [">", ">>", "+>", "<", "<=", "<+", "<.", "<<"];
 
-/// Who, which way, and what.
+/// Splits a line into peers, arrow, and text.
 fn split_arrow(text: &str) -> Option<(&str, &str, &str)> {
     let at = text.find(['<', '>', '+'])?;
     let (who, rest) = text.split_at(at);
@@ -323,7 +330,7 @@ fn split_arrow(text: &str) -> Option<(&str, &str, &str)> {
     (who.ends_with(' ') && ARROWS.contains(&arrow)).then_some((who.trim_end(), arrow, rest))
 }
 
-/// `c1 c2 o1`, and ranges as `c1-c9`.
+/// Parses peers: `c1 c2 o1`, and ranges such as `c1-c9`.
 fn peers(text: &str) -> Result<Vec<Peer>, String> {
     let mut all = Vec::new();
     for word in text.split_whitespace() {
@@ -332,14 +339,14 @@ fn peers(text: &str) -> Result<Vec<Peer>, String> {
         let one = |number| Peer { name: first.name.clone(), number };
         all.extend((first.number..=last.number).map(one));
     }
-    if all.is_empty() { Err(format!("'{text}' is nobody")) } else { Ok(all) }
+    if all.is_empty() { Err(format!("'{text}' names no peer")) } else { Ok(all) }
 }
 
 fn peer(word: &str) -> Result<Peer, String> {
     let digits = word.find(|c: char| c.is_ascii_digit()).unwrap_or(word.len());
     let (name, number) = word.split_at(digits);
     let number = number.parse().ok().filter(|_| !name.is_empty());
-    let number = number.ok_or_else(|| format!("'{word}' is no connection, such as c1"))?;
+    let number = number.ok_or_else(|| format!("'{word}' is not a connection, such as c1"))?;
     Ok(Peer { name: name.to_owned(), number })
 }
 
@@ -357,7 +364,7 @@ fn setup(text: &str) -> Result<Option<Setup>, String> {
 
 fn origin(name: &str, rest: &[&str]) -> Result<Setup, String> {
     if name == "c" || !name.bytes().all(|b| b.is_ascii_lowercase()) {
-        return Err(format!("'{name}' is no name for an origin"));
+        return Err(format!("'{name}' is not a valid origin name"));
     }
     let (at, rest) = match rest {
         ["at", address, rest @ ..] => (Some(value(address)?), rest),
@@ -368,7 +375,7 @@ fn origin(name: &str, rest: &[&str]) -> Result<Setup, String> {
         ["refuses"] => Manner::Refuses,
         ["silent"] => Manner::Fate(Fate::Silence),
         ["late", time] => Manner::Fate(Fate::Answer(time_of(time)?)),
-        _ => return Err(format!("an origin is not '{}'", rest.join(" "))),
+        _ => return Err(format!("an origin cannot be '{}'", rest.join(" "))),
     };
     Ok(Setup::Origin { name: name.to_owned(), at, manner })
 }
@@ -392,20 +399,20 @@ fn step(text: &str) -> Result<Step, String> {
         ["reload", name, value] => Step::Reload((*name).to_owned(), (*value).to_owned()),
         ["drain"] => Step::Drain,
         ["proxy", "pauses"] => Step::Pause(true),
-        ["proxy", "goes", "on"] => Step::Pause(false),
-        ["hasher", "pauses"] => Step::PauseHasher(true),
-        ["hasher", "goes", "on"] => Step::PauseHasher(false),
-        ["hashed", number] => Step::Hashed(value(number)?),
-        ["figure", name, value] => Step::Figure((*name).to_owned(), (*value).to_owned()),
-        ["proxy", "gives", "up"] => Step::GiveUp,
-        ["proxy", "is", state @ ("over" | "empty")] => Step::ProxyIs((*state).to_owned()),
+        ["proxy", "resumes"] => Step::Pause(false),
+        ["verifier", "pauses"] => Step::PauseVerifier(true),
+        ["verifier", "resumes"] => Step::PauseVerifier(false),
+        ["verified", number] => Step::Verified(value(number)?),
+        ["metric", name, value] => Step::Metric((*name).to_owned(), (*value).to_owned()),
+        ["proxy", "aborts"] => Step::Abort,
+        ["proxy", "is", state @ ("finished" | "empty")] => Step::ProxyIs((*state).to_owned()),
         [who @ .., "is" | "are", state] => Step::Is(peers(&who.join(" "))?, state_of(state)?),
         [who @ .., "trailers"] => Step::Trailers(peers(&who.join(" "))?, Vec::new()),
         [who @ .., "stalls" | "stall", "after", size] => {
             Step::Do(peers(&who.join(" "))?, Action::Stall(size_of(size)?))
         }
         [who @ .., action] => Step::Do(peers(&who.join(" "))?, action_of(action)?),
-        [] => return Err("this is no step".into()),
+        [] => return Err("an empty step".into()),
     })
 }
 
@@ -417,7 +424,7 @@ fn action_of(word: &str) -> Result<Action, String> {
         "reset" => Action::Reset,
         "stall" => Action::Stall(0),
         "read" => Action::Resume,
-        _ => return Err(format!("'{word}' is nothing to do")),
+        _ => return Err(format!("'{word}' is not an action")),
     })
 }
 
@@ -429,12 +436,12 @@ fn state_of(word: &str) -> Result<State, String> {
         "gone" => State::Gone,
         "blocked" => State::Blocked,
         "sent" => State::Sent,
-        _ => return Err(format!("'{word}' is nothing to be")),
+        _ => return Err(format!("'{word}' is not a state")),
     })
 }
 
 fn value<T: std::str::FromStr>(word: &str) -> Result<T, String> {
-    word.parse().map_err(|_| format!("'{word}' is not what stands here"))
+    word.parse().map_err(|_| format!("'{word}' is not valid here"))
 }
 
 fn time_of(word: &str) -> Result<Duration, String> {
@@ -455,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_go_on_and_what_follows_the_empty_line_is_content() {
+    fn messages_continue_and_content_follows_the_empty_line() {
         let text = "c1 c3-c4 > PUT / HTTP/1.1\n   > A: 1\n   >\n   > ab\n   > cd\nc1 <. x\n";
         let scenario = Scenario::parse("test", text).unwrap();
         let [send, expect] = scenario.steps.as_slice() else { panic!("two steps") };
@@ -479,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_with_its_line() {
+    fn invalid_lines_are_reported_with_their_number() {
         assert_eq!(wrong("\nnonsense\n").0, 2);
         assert_eq!(wrong("wait 1s\nset a b\n").0, 2);
         assert_eq!(wrong("wait soon").0, 1);

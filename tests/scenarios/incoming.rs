@@ -1,59 +1,59 @@
-//! What a peer has received, taken step by step by what a scenario expects.
+//! Received bytes of a peer, consumed step by step as a scenario expects them.
 
 use super::text::{Pattern, find, shown};
 
-/// A stream as it came in.
+/// A received stream.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
     bytes: Vec<u8>,
-    /// Content out of its framing that no step has taken.
+    /// Content without its framing that no step has consumed.
     content: Vec<u8>,
-    /// What `bytes` begin with.
+    /// The element at the start of `bytes`.
     next: Next,
-    /// The trailers of the message taken last.
+    /// The trailers of the message consumed last.
     trailers: Vec<u8>,
     pub(crate) end: Option<End>,
 }
 
-/// How a stream has ended.
+/// The way a stream has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Closed,
     Reset,
 }
 
-/// What comes next in a stream.
+/// The next element of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Next {
-    /// A message, or anything.
+    /// A message, or raw bytes.
     #[default]
     Message,
-    /// So many bytes of content.
+    /// Content with this many bytes left.
     Content(usize),
-    /// Content until the stream ends.
+    /// Content up to the end of the stream.
     UntilClose,
     ChunkSize,
-    /// So many bytes of a chunk, and its end.
+    /// A chunk with this many bytes left, and its CR LF.
     Chunk(usize),
     Trailers,
 }
 
-/// A head as a scenario has it.
+/// The head that a scenario expects.
 #[derive(Debug)]
 pub(crate) struct HeadPattern {
     pub(crate) lines: Vec<Pattern>,
-    /// Names of fields that must not be there.
+    /// Names of fields that must be absent.
     pub(crate) absent: Vec<String>,
-    /// Whether there must be no other lines.
+    /// No other lines are allowed.
     pub(crate) exact: bool,
 }
 
-/// Why what was expected was not there.
+/// The reason why an expectation is not met.
 #[derive(Debug)]
 pub(crate) enum Miss {
-    /// It may come yet.
+    /// The expected bytes may still arrive.
     Yet(String),
-    /// What has come is something else.
+    /// Other bytes have arrived.
     Wrong(String),
 }
 
@@ -62,15 +62,15 @@ impl Incoming {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// What no step has taken.
+    /// Returns the bytes that no step has consumed.
     pub(crate) fn rest(&self) -> Vec<u8> {
         [&self.content[..], &self.bytes].concat()
     }
 
-    /// Takes a head.
+    /// Consumes a head.
     pub(crate) fn head(&mut self, wanted: &HeadPattern) -> Result<(), Miss> {
         if !self.content.is_empty() {
-            return Err(Miss::Wrong(format!("no step has taken\n{}", shown(&self.rest()))));
+            return Err(Miss::Wrong(format!("no step has consumed\n{}", shown(&self.rest()))));
         }
         let Some(end) = find(&self.bytes, b"\r\n\r\n") else { return Err(self.yet("a head")) };
         let head = &self.bytes[..end];
@@ -84,7 +84,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// Takes content that goes on, or that ends, with what is wanted.
+    /// Consumes the expected content: its next part, or all of the rest if `last`.
     pub(crate) fn content(&mut self, wanted: &Pattern, last: bool) -> Result<(), Miss> {
         self.decode().map_err(Miss::Wrong)?;
         let (here, ended) = (self.content.len(), self.next == Next::Message);
@@ -102,7 +102,7 @@ impl Incoming {
         }
     }
 
-    /// Takes content out of its framing, as far as it has come.
+    /// Removes the framing from all received content.
     fn decode(&mut self) -> Result<(), String> {
         while let Some(next) = self.decode_next()? {
             self.next = next;
@@ -128,7 +128,7 @@ impl Incoming {
                 self.bytes.drain(..2);
                 Some(Next::ChunkSize)
             }
-            (Next::Chunk(0), Some(_)) => return Err("a chunk does not end".into()),
+            (Next::Chunk(0), Some(_)) => return Err("a chunk does not end with CR LF".into()),
             (Next::Chunk(left), _) => self.take_content(left).map(Next::Chunk),
             (Next::Trailers, Some(end)) => {
                 let line: Vec<u8> = self.bytes.drain(..end + 2).collect();
@@ -141,7 +141,7 @@ impl Incoming {
         })
     }
 
-    /// Takes up to `left` bytes; how many are left then, if some were there.
+    /// Moves up to `left` bytes to the content; returns the bytes left if any were moved.
     fn take_content(&mut self, left: usize) -> Option<usize> {
         let n = left.min(self.bytes.len());
         self.content.extend(self.bytes.drain(..n));
@@ -152,10 +152,10 @@ impl Incoming {
         let line: Vec<u8> = self.bytes.drain(..end + 2).collect();
         let digits = String::from_utf8_lossy(&line[..end]).into_owned();
         self.trailers.clear();
-        usize::from_str_radix(&digits, 16).map_err(|_| format!("'{digits}' is no chunk size"))
+        usize::from_str_radix(&digits, 16).map_err(|_| format!("'{digits}' is not a chunk size"))
     }
 
-    /// Takes bytes as they came.
+    /// Consumes bytes without regard to framing.
     pub(crate) fn raw(&mut self, wanted: &Pattern) -> Result<(), Miss> {
         let length = wanted.length().unwrap_or(self.bytes.len());
         let here = &self.bytes[..length.min(self.bytes.len())];
@@ -169,7 +169,7 @@ impl Incoming {
         Err(Miss::Wrong(differs(wanted, here)))
     }
 
-    /// The trailers of the message taken last, with their line ends.
+    /// Returns the trailers of the message consumed last, with their line ends.
     pub(crate) fn trailers(&self) -> &[u8] {
         &self.trailers
     }
@@ -186,7 +186,7 @@ impl Incoming {
 }
 
 impl HeadPattern {
-    /// Says what is missing or too much among `lines`.
+    /// Returns an error that names the missing or surplus line.
     fn check(&self, lines: &[&[u8]]) -> Result<(), String> {
         let mut rest = lines.iter();
         for (n, wanted) in self.lines.iter().enumerate() {
@@ -196,22 +196,22 @@ impl HeadPattern {
                 _ => rest.any(|line| wanted.matches(line)),
             };
             if !found {
-                return Err(format!("'{wanted}' is missing, or not in its place,"));
+                return Err(format!("'{wanted}' is missing or out of order"));
             }
         }
         if self.exact
             && let Some(more) = rest.next()
         {
-            return Err(format!("'{}' is too much", shown(more)));
+            return Err(format!("'{}' is a surplus line", shown(more)));
         }
         match self.absent.iter().find(|name| field(lines, name).next().is_some()) {
-            Some(name) => Err(format!("'{name}' must not be")),
+            Some(name) => Err(format!("'{name}' must be absent")),
             None => Ok(()),
         }
     }
 }
 
-/// The values of a field.
+/// Returns the values of a field.
 fn field<'a>(lines: &'a [&[u8]], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     lines.iter().skip(1).filter_map(move |line| {
         let (named, value) = line.split_at_checked(name.len())?;
@@ -220,7 +220,8 @@ fn field<'a>(lines: &'a [&[u8]], name: &'a str) -> impl Iterator<Item = &'a [u8]
     })
 }
 
-/// What comes behind a head. A response to HEAD must be taken without its empty line.
+/// Returns the element after a head. A scenario must expect a response to HEAD without its empty
+/// line.
 fn framing(lines: &[&[u8]]) -> Next {
     let first = lines.first().copied().unwrap_or_default();
     let status = first.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
@@ -239,16 +240,16 @@ fn framing(lines: &[&[u8]]) -> Next {
     }
 }
 
-/// Where two contents differ.
+/// Describes the difference between expected and received bytes.
 fn differs(wanted: &Pattern, bytes: &[u8]) -> String {
     let same = wanted.agrees(bytes);
     let from = same.saturating_sub(40);
     let (here, all) = (shown(&bytes[from..]), bytes.len());
     match wanted.length() {
         Some(n) if n > 200 => {
-            format!("{n} bytes wanted, {all} there, the first {same} alike; near\n{here}")
+            format!("{n} bytes expected, {all} received, the first {same} equal; near\n{here}")
         }
-        _ => format!("'{wanted}' wanted; there is\n{}", shown(bytes)),
+        _ => format!("'{wanted}' expected; received\n{}", shown(bytes)),
     }
 }
 
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_matched_by_some_lines_or_by_all() {
+    fn head_matches_by_some_lines_or_exactly() {
         let bytes = b"HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\n\r\n";
         let take = |wanted: &HeadPattern| incoming(bytes).head(wanted).is_ok();
         assert!(take(&head(&["HTTP/1.1 200 OK", "B: 2"], &["C"], false)));
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_taken_in_parts_however_it_is_chunked() {
+    fn content_is_consumed_in_parts_however_it_is_chunked() {
         let mut stream = incoming(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n2\r\nef",
         );
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_may_come_until_the_stream_has_ended() {
+    fn missing_bytes_are_pending_until_the_stream_ends() {
         let mut stream = incoming(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab");
         stream.head(&head(&["HTTP/1.1 200 OK"], &[], false)).unwrap();
         assert!(matches!(stream.content(&pattern("abc"), true), Err(Miss::Yet(_))));

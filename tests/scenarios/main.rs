@@ -15,11 +15,11 @@ use form::Scenario;
 use play::{Failure, play};
 use stage::Medium;
 
-/// How many seeds each scenario is played with over the simulated network.
+/// Number of seeds with which each scenario is played over the simulated network.
 const SEEDS: u64 = 6;
 
 #[test]
-fn over_the_simulated_network() {
+fn scenarios_pass_over_the_simulated_network() {
     let only = number("TIDEGATE_SEED");
     let seeds = only.map_or(0..number("TIDEGATE_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
     let media = seeds.map(|seed| Medium::Simulation { seed, faults: seed > 0 });
@@ -31,11 +31,11 @@ fn over_the_simulated_network() {
 }
 
 #[test]
-fn over_loopback() {
+fn scenarios_pass_over_loopback() {
     play_all(|scenario| if scenario.simulation_only { vec![] } else { vec![Medium::Loopback] });
 }
 
-/// Plays every scenario over the media that suit it, and reports those that fail.
+/// Plays every scenario over its media, and reports the failures.
 fn play_all(media: impl Fn(&Scenario) -> Vec<Medium>) {
     let only = std::env::var("TIDEGATE_SCENARIO").ok();
     let mut failures = Vec::new();
@@ -83,6 +83,6 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[test]
-fn there_are_scenarios() {
+fn scenario_files_are_found() {
     assert!(files().len() >= 60);
 }

@@ -1,4 +1,4 @@
-//! Clients and origins that do as a scenario says: a program on a reactor of its own.
+//! Clients and origins that follow a scenario: a program on its own reactor.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, IoSlice};
@@ -10,7 +10,7 @@ use tidegate::reactor::{App, Arena, Driven, Event, Id, Listener, Reactor, Socket
 use super::form::{Action, Peer};
 use super::incoming::{End, Incoming};
 
-/// All clients and origins of a scenario.
+/// The clients and origins of a scenario.
 #[derive(Default)]
 pub(crate) struct Peers {
     gates: Arena<Gate>,
@@ -19,20 +19,20 @@ pub(crate) struct Peers {
     accepted: HashMap<String, u32>,
 }
 
-/// An origin that listens.
+/// A listening origin.
 struct Gate {
     listener: Listener,
     origin: String,
 }
 
-/// One side of a connection.
+/// A side of a connection.
 struct Stream {
     io: Option<SocketId>,
     connected: bool,
     unsent: VecDeque<u8>,
-    /// Whether its output ends when all is sent.
+    /// Half-closes once all bytes are sent.
     ends: bool,
-    /// How many bytes it still reads.
+    /// Bytes still to read before the stream stalls.
     appetite: usize,
     pub(crate) incoming: Incoming,
 }
@@ -58,7 +58,7 @@ impl App for Peers {
 }
 
 impl Peers {
-    /// Has the origin called `name` listen on `address`; the address with its port.
+    /// Makes the origin `name` listen on `address`; returns the address with its port.
     pub(crate) fn listen(
         &mut self,
         reactor: &mut Reactor<()>,
@@ -87,7 +87,7 @@ impl Peers {
         }
     }
 
-    /// Connects `client` to `address`, unless it is connected or was.
+    /// Connects `client` to `address`, unless it has connected before.
     pub(crate) fn connect(
         &mut self,
         reactor: &mut Reactor<()>,
@@ -104,7 +104,7 @@ impl Peers {
         Ok(())
     }
 
-    /// Sends `bytes` behind all that was to be sent before.
+    /// Appends `bytes` to the bytes to send.
     pub(crate) fn send(&mut self, reactor: &mut Reactor<()>, peer: &Peer, bytes: &[u8]) {
         if let Some((token, stream)) = self.stream(peer) {
             stream.unsent.extend(bytes);
@@ -133,17 +133,17 @@ impl Peers {
         reactor.wake(token);
     }
 
-    /// What `peer` has received, if there is or was such a connection.
+    /// Returns the received stream of `peer`, if that connection exists or existed.
     pub(crate) fn incoming(&mut self, peer: &Peer) -> Option<&mut Incoming> {
         self.stream(peer).map(|(_, stream)| &mut stream.incoming)
     }
 
-    /// How many bytes of `peer` were not taken yet.
+    /// Returns the number of bytes of `peer` that have not been accepted.
     pub(crate) fn unsent(&mut self, peer: &Peer) -> usize {
         self.stream(peer).map_or(0, |(_, stream)| stream.unsent.len())
     }
 
-    /// Whether `peer` has neither closed nor reset its connection itself.
+    /// Returns true if `peer` has neither closed nor reset its connection.
     pub(crate) fn is_open(&mut self, peer: &Peer) -> bool {
         self.stream(peer).is_some_and(|(_, stream)| stream.io.is_some())
     }
@@ -153,12 +153,12 @@ impl Peers {
         self.streams.get_mut(id).map(|stream| (id.token(), stream))
     }
 
-    /// How many connections an origin has accepted.
+    /// Returns the number of connections that an origin has accepted.
     pub(crate) fn accepted(&self, origin: &str) -> u32 {
         self.accepted.get(origin).copied().unwrap_or(0)
     }
 
-    /// All connections there are or were.
+    /// Returns all connections, open and ended.
     pub(crate) fn all(&self) -> Vec<Peer> {
         self.names.keys().cloned().collect()
     }
@@ -176,7 +176,7 @@ impl Stream {
         }
     }
 
-    /// Sends and receives all it can.
+    /// Sends and receives as much as possible.
     fn drive(&mut self, reactor: &mut Reactor<()>) {
         let Some(io) = self.io else { return };
         if !self.connected {
@@ -196,7 +196,7 @@ impl Stream {
             match reactor.send(io, &[IoSlice::new(front), IoSlice::new(back)]) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(n)) => drop(self.unsent.drain(..n)),
-                // Whoever is not there any more is seen when reading.
+                // A lost peer is noticed when reading.
                 Poll::Ready(Err(_)) => self.unsent.clear(),
             }
         }

@@ -1,4 +1,4 @@
-//! Plays a scenario, step by step.
+//! The player of scenarios: runs one step after another.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,14 +18,14 @@ use super::settings::{self, PSEUDONYM};
 use super::stage::{Ground, HERE, Medium, Stage, Terrain};
 use super::text::{Names, Pattern, shown};
 
-/// A scenario that did not go as it should.
+/// A failed scenario: a line and the error.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) line: usize,
     pub(crate) what: String,
 }
 
-/// Plays `scenario` over `medium`. A panic anywhere is a failure of the step it came in.
+/// Plays `scenario` over `medium`. A panic is a failure of the current step.
 pub(crate) fn play(scenario: &Scenario, medium: Medium) -> Result<(), Failure> {
     let mut line = 0;
     let mut run = || -> Result<(), String> {
@@ -53,18 +53,18 @@ struct Player {
     names: Names,
     settings: Settings,
     proxy: SocketAddr,
-    /// The names of origins.
+    /// Names of origins.
     origins: Vec<String>,
-    /// Keeps the ports of origins that refuse from being given to others.
+    /// Sockets that reserve the ports of refusing origins.
     _reserved: Vec<Socket>,
-    /// Connections that the scenario has said the end of.
+    /// Connections whose end a step has stated.
     ended: Vec<Peer>,
-    /// Connections that the scenario has named.
+    /// Connections that a step has named.
     named: Vec<Peer>,
     takes_log: bool,
 }
 
-/// Longer than any timeout, all of them one after the other too.
+/// Longer than all timeouts in sequence.
 const A_LONG_TIME: Duration = Duration::from_secs(3 * 60 * 60);
 
 type Outcome = Result<(), String>;
@@ -158,16 +158,16 @@ impl Player {
                 self.stage.command(Command::Reload(Arc::new(self.settings.clone())));
             }
             Step::Drain => self.stage.command(Command::Drain),
-            Step::GiveUp => self.stage.give_up(),
+            Step::Abort => self.stage.give_up(),
             Step::Pause(paused) => self.stage.paused = *paused,
-            Step::PauseHasher(paused) => self.stage.hasher_pauses = *paused,
+            Step::PauseVerifier(paused) => self.stage.verifier_pauses = *paused,
             _ => self.compare(step)?,
         }
         self.stage.settle();
         Ok(())
     }
 
-    /// Steps that compare a number or a state of the proxy.
+    /// Compares a number or a state of the proxy.
     fn compare(&mut self, step: &Step) -> Outcome {
         self.stage.settle_well();
         let worker = &self.stage.worker;
@@ -175,12 +175,12 @@ impl Player {
             Step::Asked(name, wanted) => same(self.stage.asked.get(name).unwrap_or(&0), wanted),
             Step::Connections(origin, wanted) => same(&self.stage.peers.accepted(origin), wanted),
             Step::Pooled(wanted) => same(&worker.idle_connections(), wanted),
-            Step::Hashed(wanted) => same(&self.stage.hashed, wanted),
-            Step::Figure(name, wanted) => same(&self.stage.figure(name), &Some(wanted.clone())),
+            Step::Verified(wanted) => same(&self.stage.verified, wanted),
+            Step::Metric(name, wanted) => same(&self.stage.metric(name), &Some(wanted.clone())),
             Step::Cached(wanted) => same(&worker.cache_stats().entries, wanted),
-            Step::ProxyIs(state) if state == "over" => same(&worker.is_over(), &true),
+            Step::ProxyIs(state) if state == "finished" => same(&worker.is_over(), &true),
             Step::ProxyIs(_) => same(&(worker.is_empty(), worker.dump()), &(true, Vec::new())),
-            _ => Err("this step is not known to the player".into()),
+            _ => Err("the player does not support this step".into()),
         }
     }
 
@@ -224,7 +224,7 @@ impl Player {
         })
     }
 
-    /// Connects a client that is named for the first time; waits for an origin's connection.
+    /// Connects a client at its first mention; waits for an origin's connection.
     fn find(&mut self, peer: &Peer) -> Outcome {
         if self.named.contains(peer) {
             return Ok(());
@@ -239,7 +239,7 @@ impl Player {
         }
         self.until(|all| match all.stage.peers.incoming(peer) {
             Some(_) => Ok(()),
-            None => Err(Miss::Yet(format!("no connection {peer} has come"))),
+            None => Err(Miss::Yet(format!("the origin has not accepted connection {peer}"))),
         })
     }
 
@@ -293,7 +293,7 @@ impl Player {
 
     fn trailers(&mut self, peer: &Peer, lines: &[String]) -> Outcome {
         let wanted = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
-        let incoming = self.stage.peers.incoming(peer).ok_or("there is no such connection")?;
+        let incoming = self.stage.peers.incoming(peer).ok_or("no such connection")?;
         same(&shown(incoming.trailers()), &shown(wanted.as_bytes()))
     }
 
@@ -301,8 +301,7 @@ impl Player {
         match state {
             State::Quiet => {
                 self.stage.settle_well();
-                let incoming =
-                    self.stage.peers.incoming(peer).ok_or("there is no such connection")?;
+                let incoming = self.stage.peers.incoming(peer).ok_or("no such connection")?;
                 return same(&(shown(&incoming.rest()), incoming.end), &(String::new(), None));
             }
             State::Blocked | State::Sent => {
@@ -317,10 +316,14 @@ impl Player {
             let incoming = all.incoming(peer)?;
             let rest = shown(&incoming.rest());
             match (incoming.end, state) {
-                _ if !rest.is_empty() => Err(Miss::Wrong(format!("no step has taken\n{rest}"))),
-                (None, _) => Err(Miss::Yet("the connection goes on".into())),
-                (Some(End::Closed), State::Reset) => Err(Miss::Wrong("it was closed".into())),
-                (Some(End::Reset), State::Closed) => Err(Miss::Wrong("it was reset".into())),
+                _ if !rest.is_empty() => Err(Miss::Wrong(format!("no step has consumed\n{rest}"))),
+                (None, _) => Err(Miss::Yet("the connection is still open".into())),
+                (Some(End::Closed), State::Reset) => {
+                    Err(Miss::Wrong("the connection was closed".into()))
+                }
+                (Some(End::Reset), State::Closed) => {
+                    Err(Miss::Wrong("the connection was reset".into()))
+                }
                 _ => Ok(()),
             }
         })
@@ -337,7 +340,7 @@ impl Player {
         for word in words.split_whitespace() {
             let wanted = self.names.pattern(word, self.stage.wall())?;
             if !rest.any(|there| wanted.matches(there.as_bytes())) {
-                return Err(format!("'{wanted}' is not there, or not in its place, in\n{line}"));
+                return Err(format!("'{wanted}' is missing or out of order in\n{line}"));
             }
         }
         Ok(())
@@ -345,10 +348,10 @@ impl Player {
 
     fn incoming(&mut self, peer: &Peer) -> Result<&mut super::incoming::Incoming, Miss> {
         let incoming = self.stage.peers.incoming(peer);
-        incoming.ok_or_else(|| Miss::Wrong("there is no such connection".into()))
+        incoming.ok_or_else(|| Miss::Wrong("no such connection".into()))
     }
 
-    /// Tries until it is so. What has not come yet may still be on its way through the kernel.
+    /// Repeats `attempt` until it succeeds. Bytes may still be in flight through the kernel.
     fn until(&mut self, mut attempt: impl FnMut(&mut Self) -> Result<(), Miss>) -> Outcome {
         for left in (0..=self.stage.patience()).rev() {
             match attempt(self) {
@@ -361,40 +364,42 @@ impl Player {
         Ok(())
     }
 
-    /// Nothing may be left that the scenario has not named, and nothing of any exchange: once all
-    /// peers have closed, or, if they `linger` and do nothing, once all timeouts have passed.
+    /// Asserts that no unexpected bytes or lines are left, and no object of any exchange: after all
+    /// peers have closed or, if they `linger` without closing, after all timeouts have passed.
     fn end(mut self, linger: bool) -> Outcome {
         self.stage.settle_well();
         if self.takes_log
             && let Some(line) = self.stage.lines.first()
         {
-            return Err(format!("no step has taken from the log\n{line}"));
+            return Err(format!("no step has consumed the log line\n{line}"));
         }
         for peer in self.stage.peers.all() {
-            self.check_end(&peer).map_err(|what| format!("in the end, {peer}: {what}"))?;
+            self.check_end(&peer).map_err(|what| format!("at the end, {peer}: {what}"))?;
             if !linger {
                 self.stage.peers.act(&mut self.stage.peer_reactor, &peer, Action::Close);
             }
         }
         self.stage.paused = false;
-        self.stage.hasher_pauses = false;
+        self.stage.verifier_pauses = false;
         self.stage.wait(if linger { A_LONG_TIME } else { Duration::ZERO });
         match self.stage.worker.is_empty() {
             true => Ok(()),
-            false => Err(format!("in the end there is left: {:?}", self.stage.worker.dump())),
+            false => Err(format!("objects left at the end: {:?}", self.stage.worker.dump())),
         }
     }
 
     fn check_end(&mut self, peer: &Peer) -> Outcome {
         if !self.named.contains(peer) {
-            return Err("no step has named it".into());
+            return Err("no step has named this connection".into());
         }
         let (client, open) = (!self.origins.contains(&peer.name), self.stage.peers.is_open(peer));
         let said = self.ended.contains(peer);
-        let incoming = self.stage.peers.incoming(peer).ok_or("it is gone")?;
+        let incoming = self.stage.peers.incoming(peer).ok_or("no such connection")?;
         match (shown(&incoming.rest()), incoming.end) {
-            (rest, _) if !rest.is_empty() && open => Err(format!("no step has taken\n{rest}")),
-            (_, Some(end)) if client && !said => Err(format!("no step has said: {end:?}")),
+            (rest, _) if !rest.is_empty() && open => Err(format!("no step has consumed\n{rest}")),
+            (_, Some(end)) if client && !said => {
+                Err(format!("no step has stated this end: {end:?}"))
+            }
             _ => Ok(()),
         }
     }
@@ -413,7 +418,7 @@ fn terrain(scenario: &Scenario) -> Terrain {
     terrain
 }
 
-/// An address on which nobody listens, for as long as the socket is there that has it.
+/// Returns an address without a listener; on loopback, the reserved socket holds its port.
 fn reserve(medium: Medium, reserved: &mut Vec<Socket>) -> std::io::Result<SocketAddr> {
     if medium != Medium::Loopback {
         return Ok(SocketAddr::new(HERE, 9009));
@@ -425,12 +430,12 @@ fn reserve(medium: Medium, reserved: &mut Vec<Socket>) -> std::io::Result<Socket
     address.ok_or_else(|| std::io::ErrorKind::AddrNotAvailable.into())
 }
 
-/// Lets requests for `host` go to this machine.
+/// Returns a rule that allows `host` at the address of this machine.
 fn rule_for(host: &str) -> Result<DestinationRule, String> {
-    let here = Cidr::new(HERE, 32).ok_or("no such range")?;
+    let here = Cidr::new(HERE, 32).ok_or("invalid range")?;
     Ok(DestinationRule::NameWithin(host.parse()?, here))
 }
 
 fn same<T: PartialEq + fmt::Debug>(found: &T, wanted: &T) -> Outcome {
-    if found == wanted { Ok(()) } else { Err(format!("{wanted:?} wanted, {found:?} found")) }
+    if found == wanted { Ok(()) } else { Err(format!("{wanted:?} expected, {found:?} found")) }
 }

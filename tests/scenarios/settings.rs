@@ -1,4 +1,4 @@
-//! The settings of a scenario's proxy, by the names that options and limits have.
+//! The settings of a scenario's proxy, under the names of options and limits.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use tidegate::auth::{self, FailureLimit, PathPrefix, RealmUsers, Side, Users};
 use tidegate::proxy::{AuthRules, ProtectionSpace, ReverseOrigin, Settings};
 use tidegate::units::{Bytes, Unit};
 
-/// The name in `Via`.
+/// The pseudonym in `Via`.
 pub(crate) const PSEUDONYM: &str = "gate";
 
-/// Sets what is called `name`.
+/// Changes the setting `name`.
 pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(), String> {
     match name {
         "to" => settings.reverse = Some(ReverseOrigin::parse(text)?),
@@ -26,7 +26,7 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
             let line = u32::try_from(rules.len() + 1).unwrap();
             let rule =
                 [GivenRule { option, place: Some((RuleSource::File("rules".into()), line)) }];
-            let none = &mut |file: &str| Err(format!("there is no file {file}"));
+            let none = &mut |file: &str| Err(format!("no such file: {file}"));
             read_rules(rules, &rule, none).map_err(|bad| bad.to_string())?;
         }
         "rule-default" => {
@@ -81,20 +81,21 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
             let limit = settings.limits.set(name, text);
             limit.map_err(|expected| match expected {
                 Some(expected) => format!("'{text}' is not {expected}"),
-                None => format!("there is no setting '{name}'"),
+                None => format!("no such setting: '{name}'"),
             })?;
         }
     }
     Ok(())
 }
 
-/// The rules for users, whose door is the origin's if it is known that there is one.
+/// Returns the authentication rules, and creates them if there are none.
 fn auth(settings: &mut Settings) -> &mut AuthRules {
     let off = || AuthRules { spaces: Vec::new(), ban: FailureLimit::Off };
     settings.auth.get_or_insert_with(off)
 }
 
-/// What was protected last; everything, if nothing was yet.
+/// Returns the protection space added last; without one, adds a space for all paths. Its side is
+/// the origin's for a reverse proxy.
 fn space(settings: &mut Settings) -> &mut ProtectionSpace {
     let side = if settings.reverse.is_some() { Side::Origin } else { Side::Proxy };
     let spaces = &mut auth(settings).spaces;
@@ -111,12 +112,12 @@ fn protected(path: PathPrefix, side: Side) -> ProtectionSpace {
     ProtectionSpace::new(path, settings, Users::default())
 }
 
-/// A size, or `off`.
+/// Parses a size, or `off`.
 fn size(text: &str) -> Result<Option<usize>, String> {
-    let size = Option::<Bytes>::read(text).ok_or_else(|| format!("'{text}' is no size"))?;
+    let size = Option::<Bytes>::read(text).ok_or_else(|| format!("'{text}' is not a size"))?;
     Ok(size.map(|bytes| usize::try_from(bytes.0).unwrap_or(usize::MAX)))
 }
 
 fn parse<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("'{text}' is no address or range"))
+    text.parse().map_err(|_| format!("'{text}' is not an address or range"))
 }

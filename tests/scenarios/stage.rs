@@ -1,4 +1,4 @@
-//! Where a scenario is played: the proxy on one reactor, its peers on another, and the time of both.
+//! The stage of a scenario: the proxy on one reactor, its peers on another, and one clock for both.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -18,10 +18,10 @@ use tidegate::reactor::{Clock, LoopStats, Reactor, TcpTransport, VirtualClock};
 
 use super::peers::Peers;
 
-/// What a scenario is played over.
+/// The network that a scenario is played over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Medium {
-    /// The simulated network, whose faults follow from the seed. Seed 0 has none.
+    /// The simulated network, with faults that follow from the seed. Seed 0 has none.
     Simulation {
         seed: u64,
         faults: bool,
@@ -29,32 +29,32 @@ pub(crate) enum Medium {
     Loopback,
 }
 
-/// Both reactors, and what lies between and around them.
+/// Both reactors, and the services around the proxy.
 pub(crate) struct Stage {
     network: Option<Network>,
     pub(crate) clock: VirtualClock,
     proxy: Reactor<Mail>,
     pub(crate) worker: Worker,
-    /// Whether the proxy gets no turns.
+    /// The proxy gets no turns.
     pub(crate) paused: bool,
     pub(crate) peer_reactor: Reactor<()>,
     pub(crate) peers: Peers,
     questions: Receiver<String>,
     jobs: Receiver<VerifyJob>,
-    /// Whether passwords are left unverified.
-    pub(crate) hasher_pauses: bool,
-    /// How many were verified.
-    pub(crate) hashed: usize,
+    /// The verifier verifies no passwords.
+    pub(crate) verifier_pauses: bool,
+    /// Number of verified passwords.
+    pub(crate) verified: usize,
     log: Receiver<String>,
-    /// Log lines that no step has taken.
+    /// Log lines that no step has consumed.
     pub(crate) lines: Vec<String>,
-    /// The addresses of names, or why there are none.
+    /// The answers of the resolver: addresses, or a word for a failure.
     pub(crate) hosts: HashMap<String, Vec<String>>,
-    /// How often each name was asked for.
+    /// Number of lookups of each name.
     pub(crate) asked: HashMap<String, usize>,
 }
 
-/// Both reactors, before there is a proxy on one.
+/// Both reactors before the proxy exists.
 pub(crate) struct Ground {
     network: Option<Network>,
     clock: VirtualClock,
@@ -63,7 +63,7 @@ pub(crate) struct Ground {
     pub(crate) peers: Peers,
 }
 
-/// What a scenario says of the network.
+/// The network that a scenario specifies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terrain {
     pub(crate) clients: IpAddr,
@@ -77,27 +77,28 @@ impl Default for Terrain {
     }
 }
 
-/// Where everything is, unless a scenario of the simulation says otherwise.
+/// The address of all hosts, unless a scenario of the simulation specifies others.
 pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Where the proxy listens in the simulation.
+/// The port of the proxy in the simulation.
 const PORT: u16 = 3128;
-/// As much as the kernel keeps connections waiting before anybody calls that a failure, in polls.
+/// Maximum delay of the kernel, in polls, before an expectation fails.
 const PATIENCE: u32 = 5000;
 const MOMENT: Duration = Duration::from_millis(1);
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
-/// What is under way in the simulation for longer is waited for by the scenario itself.
+/// Arrivals in the simulation within this time are part of settling; the scenario waits for later
+/// ones.
 const SOON: Duration = MOMENT;
-/// A scenario that is not settled after so many turns never will be.
+/// Maximum number of turns before a scenario counts as endless.
 const MOST_TURNS: u32 = 200_000;
 
-/// What goes wrong though nothing may come of it: short reads and writes, late and spurious
-/// readiness, any order of driving.
+/// Faults that must not change the outcome: short reads and writes, late and spurious readiness,
+/// any order of drives.
 fn mild(terrain: &Terrain) -> Faults {
     Faults {
         latency: Duration::from_micros(1)..Duration::from_micros(100),
         window: terrain.window.map_or(2_000..40_000, |window| window..window + 1),
-        spurious: 2, // with hundreds of connections more would never let them settle
+        spurious: 2, // more would prevent hundreds of connections from settling
         ..Faults::SOME
     }
 }
@@ -137,21 +138,21 @@ impl Ground {
         }
     }
 
-    /// Decides how connects to `address` end, where the network is simulated.
+    /// Sets the outcome of connects to `address` on a simulated network.
     pub(crate) fn set_fate(&self, address: SocketAddr, fate: Fate) {
         if let Some(network) = &self.network {
             network.set_fate(address, fate);
         }
     }
 
-    /// Puts a proxy on its reactor; the address on which it listens.
+    /// Creates the proxy on its reactor; returns the address of its listener.
     pub(crate) fn open(mut self, settings: Settings) -> io::Result<(Stage, SocketAddr)> {
         let (asker, questions) = channel();
-        let (hasher, jobs) = channel();
+        let (verifier, jobs) = channel();
         let (writer, log) = channel();
         let surroundings = Environment {
             resolver: Some(Box::new(Asker(asker))),
-            verifier: Box::new(Hashing(hasher)),
+            verifier: Box::new(Hashing(verifier)),
             reclaimer: Box::new(Elsewhere),
             addresses: Some(vec![HERE]),
             log: Box::new(Lines(writer)),
@@ -171,8 +172,8 @@ impl Ground {
             peers: self.peers,
             questions,
             jobs,
-            hasher_pauses: false,
-            hashed: 0,
+            verifier_pauses: false,
+            verified: 0,
             log,
             lines: Vec::new(),
             hosts: HashMap::new(),
@@ -187,12 +188,13 @@ impl Stage {
         self.clock.now().wall
     }
 
-    /// How often something that is expected is waited for: the simulation has no surprises.
+    /// Returns the number of retries of an expectation: none in the simulation, which is
+    /// deterministic.
     pub(crate) const fn patience(&self) -> u32 {
         if self.network.is_some() { 0 } else { PATIENCE }
     }
 
-    /// Turns both reactors until nothing happens on either, and nothing is under way between them.
+    /// Turns both reactors until both are idle and no bytes are in flight between them.
     pub(crate) fn settle(&mut self) {
         for _ in 0..MOST_TURNS {
             if self.turn(NOW) {
@@ -206,7 +208,7 @@ impl Stage {
         panic!("the proxy and its peers keep each other busy");
     }
 
-    /// The same where the kernel may be late: what it owes is given a moment to come.
+    /// Settles, and gives the kernel time to deliver bytes in flight.
     pub(crate) fn settle_well(&mut self) {
         self.settle();
         if self.network.is_none() {
@@ -216,10 +218,10 @@ impl Stage {
         }
     }
 
-    /// A turn of both; whether anything has happened.
+    /// Turns both reactors; returns true if any event occurred.
     fn turn(&mut self, timeout: Option<Duration>) -> bool {
         self.answer();
-        self.hash();
+        self.verify();
         let mut idle = true;
         if !self.paused {
             let mut metered = Metered::new(&mut self.worker);
@@ -232,7 +234,7 @@ impl Stage {
         !idle
     }
 
-    /// Lets time pass, from deadline to deadline.
+    /// Advances the clock by `time`, from deadline to deadline.
     pub(crate) fn wait(&mut self, time: Duration) {
         self.settle_well();
         let end = self.clock.now().mono + time;
@@ -248,7 +250,7 @@ impl Stage {
         self.settle_well();
     }
 
-    /// Answers what the proxy has asked its resolver.
+    /// Answers the lookups of the proxy.
     fn answer(&mut self) {
         for name in self.questions.try_iter() {
             *self.asked.entry(name.clone()).or_default() += 1;
@@ -263,25 +265,25 @@ impl Stage {
         }
     }
 
-    /// Verifies passwords.
-    fn hash(&mut self) {
-        if !self.hasher_pauses {
+    /// Verifies the passwords that were requested.
+    fn verify(&mut self) {
+        if !self.verifier_pauses {
             for job in self.jobs.try_iter() {
-                self.hashed += 1;
+                self.verified += 1;
                 self.proxy.mailbox().send(Mail::Verified(job.run())).unwrap();
             }
         }
     }
 
-    /// What the proxy says of itself under `name`.
-    pub(crate) fn figure(&self, name: &str) -> Option<String> {
-        let figures = self.worker.stats(&LoopStats::default()).prometheus();
+    /// Returns the value of a metric of the proxy.
+    pub(crate) fn metric(&self, name: &str) -> Option<String> {
+        let metrics = self.worker.stats(&LoopStats::default()).prometheus();
         let line =
-            figures.lines().find_map(|line| line.strip_prefix("tidegate_")?.strip_prefix(name));
+            metrics.lines().find_map(|line| line.strip_prefix("tidegate_")?.strip_prefix(name));
         line.map(|value| value.trim().to_owned())
     }
 
-    /// Tells the proxy what to do, as a signal would.
+    /// Sends the proxy a command, as a signal would.
     pub(crate) fn command(&self, command: Command) {
         self.proxy.mailbox().send(Mail::Command(command)).unwrap();
     }
@@ -297,7 +299,7 @@ impl Stage {
     }
 }
 
-/// Hands questions on to the stage.
+/// Passes lookups on to the stage.
 #[derive(Debug)]
 struct Asker(Sender<String>);
 
@@ -307,7 +309,7 @@ impl NameResolver for Asker {
     }
 }
 
-/// Hands passwords on to the stage, which verifies them in between turns.
+/// Passes verification jobs on to the stage, which runs them between turns.
 #[derive(Debug)]
 struct Hashing(Sender<VerifyJob>);
 
@@ -317,7 +319,7 @@ impl PasswordVerifier for Hashing {
     }
 }
 
-/// Frees on a thread, whose work is not the loop's.
+/// Frees on a thread, so that the work is not counted as the loop's.
 #[derive(Debug)]
 struct Elsewhere;
 
@@ -327,7 +329,7 @@ impl Reclaimer for Elsewhere {
     }
 }
 
-/// Hands log lines on to the stage.
+/// Passes log lines on to the stage.
 #[derive(Debug)]
 struct Lines(Sender<String>);
 

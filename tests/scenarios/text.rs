@@ -1,4 +1,4 @@
-//! Text as it stands in a scenario, and the bytes it means once ports and times are known.
+//! Text in a scenario, and the bytes it expands to once ports and times are known.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 use tidegate::http::date;
 use tidegate::units::{Bytes, Unit};
 
-/// What the placeholders stand for that are not the same in every run.
+/// The values of placeholders that differ from run to run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     pub(crate) values: HashMap<String, String>,
 }
 
-/// Bytes to compare with, some of which may be anything.
+/// Bytes to compare with; some parts may match anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Piece>);
 
@@ -26,7 +26,7 @@ enum Piece {
 }
 
 impl Names {
-    /// Has `{name}` stand for where `name` is found: as `host` and port, and in its parts.
+    /// Sets the placeholders for the address of `name`: `host` and port, and each part.
     pub(crate) fn add_address(&mut self, name: &str, host: &str, address: SocketAddr) {
         let port = address.port();
         let authority = if port == 80 { host.to_owned() } else { format!("{host}:{port}") };
@@ -35,7 +35,7 @@ impl Names {
         self.values.insert(format!("{name}.port"), port.to_string());
     }
 
-    /// The bytes that `text` stands for, to be sent.
+    /// Returns the bytes to send for `text`.
     pub(crate) fn bytes(&self, text: &str, now: SystemTime) -> Result<Vec<u8>, String> {
         match self.expand(text, false, now)?.pop() {
             Some(Piece::Bytes(bytes)) => Ok(bytes),
@@ -43,13 +43,13 @@ impl Names {
         }
     }
 
-    /// The same for words, which have no escapes but may have placeholders.
+    /// Expands the placeholders of a word.
     pub(crate) fn word(&self, text: &str, now: SystemTime) -> Result<String, String> {
         let bytes = self.bytes(text, now)?;
         String::from_utf8(bytes).map_err(|_| format!("'{text}' is no text"))
     }
 
-    /// What `text` stands for, to be compared with.
+    /// Returns the pattern that `text` describes.
     pub(crate) fn pattern(&self, text: &str, now: SystemTime) -> Result<Pattern, String> {
         self.expand(text, true, now).map(Pattern)
     }
@@ -87,7 +87,7 @@ impl Names {
         if let Some(value) = self.values.get(inner) {
             return Ok(value.clone().into_bytes());
         }
-        let unknown = || format!("'{{{inner}}}' stands for nothing");
+        let unknown = || format!("'{{{inner}}}' is not a placeholder");
         let (first, rest) = inner.split_once(' ').unwrap_or((inner, ""));
         match first {
             "now" => moved(now, rest).map(|at| date::format(at).into_bytes()).ok_or_else(unknown),
@@ -101,7 +101,7 @@ impl Names {
     }
 }
 
-/// What stands before the `}` that closes a `{`, and what behind it.
+/// Splits at the `}` that closes a `{`; returns the text before and after it.
 fn closed(text: &str) -> Option<(&str, &str)> {
     let mut depth = 0;
     let end = text.find(|c| {
@@ -115,7 +115,7 @@ fn closed(text: &str) -> Option<(&str, &str)> {
     Some((&text[..end], &text[end + 1..]))
 }
 
-/// What `\` and the next characters stand for; the text after them.
+/// Adds the byte of an escape sequence; returns the text after it.
 fn escape<'a>(text: &'a str, add: &mut impl FnMut(&[u8])) -> Result<&'a str, String> {
     let (known, rest) = match text.chars().next() {
         Some('r') => (b'\r', &text[1..]),
@@ -126,13 +126,13 @@ fn escape<'a>(text: &'a str, add: &mut impl FnMut(&[u8])) -> Result<&'a str, Str
             let byte = text.get(1..3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
             (byte.ok_or("'\\x' needs two digits")?, &text[3..])
         }
-        _ => return Err(format!("'\\{text}' is no escape")),
+        _ => return Err(format!("'\\{text}' is not an escape")),
     };
     add(&[known]);
     Ok(rest)
 }
 
-/// `+5s`, `-1h` or nothing.
+/// Moves the time by `+5s` or `-1h`; an empty text leaves it unchanged.
 fn moved(now: SystemTime, by: &str) -> Option<SystemTime> {
     match by.split_at_checked(1) {
         None => Some(now),
@@ -142,14 +142,15 @@ fn moved(now: SystemTime, by: &str) -> Option<SystemTime> {
     }
 }
 
-/// `1MiB`, or `10 from 500`: bytes that look like no other part of the same content.
+/// Parses `1MiB` or `10 from 500`; every part of the content differs.
 fn content(spec: &str) -> Option<Vec<u8>> {
     let (size, from) = spec.split_once(" from ").unwrap_or((spec, "0"));
     let (size, from) = (Bytes::read(size)?.0, Bytes::read(from)?.0);
     Some((from..from + size).map(content_byte).collect())
 }
 
-/// Lines of a counter, so that whatever is lost, doubled or moved shows.
+/// Returns the byte at an offset: lines of a counter, which reveal lost, duplicated and moved
+/// bytes.
 fn content_byte(at: u64) -> u8 {
     let (line, column) = (at / 10, u32::try_from(at % 10).unwrap_or(0));
     match column {
@@ -163,7 +164,7 @@ fn chunk(content: &[u8]) -> Vec<u8> {
 }
 
 impl Pattern {
-    /// Whether all of `bytes` is what is meant.
+    /// Returns true if all of `bytes` match.
     pub(crate) fn matches(&self, bytes: &[u8]) -> bool {
         let Some((Piece::Bytes(first), rest)) = self.0.split_first() else { return false };
         let Some(mut left) = bytes.strip_prefix(first.as_slice()) else { return false };
@@ -180,7 +181,7 @@ impl Pattern {
         }
     }
 
-    /// How many bytes are meant, if that is known.
+    /// Returns the number of bytes that match, if it is fixed.
     pub(crate) fn length(&self) -> Option<usize> {
         match self.0.as_slice() {
             [Piece::Bytes(bytes)] => Some(bytes.len()),
@@ -188,7 +189,7 @@ impl Pattern {
         }
     }
 
-    /// How many of the first bytes are as meant: where a difference begins.
+    /// Returns the number of leading bytes that agree with the pattern.
     pub(crate) fn agrees(&self, bytes: &[u8]) -> usize {
         match self.0.first() {
             Some(Piece::Bytes(first)) => {
@@ -215,13 +216,13 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Bytes for a report: readable, and not too many of them.
+/// Formats bytes for a report: readable, and truncated.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     const MOST: usize = 1500;
     let text = bytes[..bytes.len().min(MOST)].escape_ascii().to_string();
     let text = text.replace(r"\r\n", "\n").replace(r"\n", "\\n\n").replace("\\\"", "\"");
     match bytes.len() {
-        n if n > MOST => format!("{text} ... {n} bytes in all"),
+        n if n > MOST => format!("{text} ... {n} bytes in total"),
         _ => text,
     }
 }
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_and_escapes_stand_for_bytes() {
+    fn placeholders_and_escapes_expand_to_bytes() {
         assert_eq!(bytes(r"http://{o}/\x41\r\n"), b"http://o.test:80/A\r\n");
         assert_eq!(bytes("{2 {3 a}b}c"), b"aaabaaabc");
         assert_eq!(bytes(r"{3 ab}\{...\\"), br"ababab{...\");
@@ -246,13 +247,13 @@ mod tests {
         assert_eq!(bytes("{content 12}"), b"000000000\n00");
         assert_eq!(bytes("{content 4 from 18}"), b"1\n00");
         assert_eq!(bytes("{chunk 2}"), b"2\r\n00\r\n");
-        for text in ["{", "{nobody}", "{now 1s}", r"\q", "{content x}"] {
+        for text in ["{", "{unknown}", "{now 1s}", r"\q", "{content x}"] {
             assert!(Names::default().bytes(text, NOW).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn three_dots_are_anything() {
+    fn three_dots_match_anything() {
         let matches = |pattern: &str, text: &str| {
             Names::default().pattern(pattern, NOW).unwrap().matches(text.as_bytes())
         };

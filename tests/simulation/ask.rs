@@ -1,4 +1,4 @@
-//! One request and what its answer must be.
+//! Requests of clients, and the expected response to each.
 
 use tidegate::http::{Method, Name, ResponseHead, write_chunk_size, write_last_chunk};
 use tidegate::reactor::sim::Rng;
@@ -10,55 +10,55 @@ pub(crate) struct Ask {
     pub(crate) method: Method,
     pub(crate) bytes: Vec<u8>,
     expected: Expected,
-    /// Value of its Accept-Encoding; empty without one.
+    /// Value of its Accept-Encoding; empty without the field.
     accept: &'static str,
-    /// Whether a password has to be verified first, which may take too long.
+    /// The request needs a password verification, which may take too long.
     hashed: bool,
 }
 
-/// Who asks.
+/// The user of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum User {
-    /// Nobody has to say that.
-    Anybody,
-    /// Somebody who does not say it though it is asked for.
-    Nobody,
+    /// The proxy requires no authentication.
+    NotRequired,
+    /// A client without credentials, although the proxy requires them.
+    Anonymous,
     /// alice, with her password.
     Alice,
-    /// Somebody with another password.
+    /// A client with a wrong password.
     Guesser,
 }
 
 impl User {
-    /// Somebody, where users have to say who they are.
+    /// Draws a user for a proxy that requires authentication.
     pub(crate) fn draw(rng: &mut Rng) -> Self {
-        *rng.pick(&[Self::Nobody, Self::Alice, Self::Alice, Self::Alice, Self::Guesser])
+        *rng.pick(&[Self::Anonymous, Self::Alice, Self::Alice, Self::Alice, Self::Guesser])
     }
 
     fn field(self, rng: &mut Rng) -> String {
         match self {
-            Self::Anybody | Self::Nobody => String::new(),
+            Self::NotRequired | Self::Anonymous => String::new(),
             Self::Alice => "Proxy-Authorization: Basic YWxpY2U6c2VjcmV0\r\n".into(),
             Self::Guesser => {
-                let other = rng.below(4); // some guess the same
+                let other = rng.below(4); // some clients guess the same password
                 format!("Proxy-Authorization: Basic YWxpY2U6d3Jvbmc{other}\r\n")
             }
         }
     }
 
     const fn is_refused(self) -> bool {
-        matches!(self, Self::Nobody | Self::Guesser)
+        matches!(self, Self::Anonymous | Self::Guesser)
     }
 }
 
 enum Expected {
-    /// The content of a plan, of a kind, or none of it.
+    /// The content of a plan, of a kind, or none of it for HEAD.
     Content { plan: usize, kind: &'static str, head_only: bool },
-    /// Bytes of it, both ends included; all of it will do.
+    /// The bytes from `first` to `last`, both included; the complete content is accepted too.
     Part { plan: usize, kind: &'static str, first: usize, last: usize },
-    /// Exactly this.
+    /// Exactly these bytes.
     Text(Vec<u8>),
-    /// An answer of the proxy with this status.
+    /// A response of the proxy itself with this status.
     Refusal(u16),
 }
 
@@ -123,7 +123,7 @@ impl Ask {
         Self { method, bytes: head.into_bytes(), expected, accept: "", hashed: false }
     }
 
-    /// The same, as `user` asks it.
+    /// Returns the same request with the credentials of `user`.
     pub(crate) fn of(mut self, user: User, rng: &mut Rng) -> Self {
         let line_end = self.bytes.windows(2).position(|pair| pair == b"\r\n").unwrap() + 2;
         self.bytes.splice(line_end..line_end, user.field(rng).into_bytes());
@@ -162,7 +162,7 @@ impl Ask {
         }
     }
 
-    /// A tunnel to an echo; what is sent through it goes with the request.
+    /// Draws a tunnel to an echo; the bytes to send through it are part of the request.
     pub(crate) fn tunnel(rng: &mut Rng) -> Self {
         let length = *rng.pick(&[0, 10, 50_000]);
         let content: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
@@ -177,16 +177,17 @@ impl Ask {
         }
     }
 
-    /// Whether the answer is what was asked for, as far as it has come. An error of the proxy is
-    /// judged when it is whole.
+    /// Asserts that the received part of a response is correct. The proxy's own errors are checked
+    /// when complete.
     pub(crate) fn judge_prefix(&self, head: &ResponseHead, content: &[u8], plans: &[Plan]) {
         if !is_own_error(head) {
             let whole = self.whole(head, plans);
-            assert!(whole.starts_with(content), "no byte is wrong, however far it comes");
+            assert!(whole.starts_with(content), "the received part is not a prefix of the content");
         }
     }
 
-    /// Judges a whole answer; whether it is what was asked for, or else an error of the proxy.
+    /// Checks a complete response. Returns true if it is the expected one, false if it is an error
+    /// of the proxy.
     pub(crate) fn judge_whole(&self, head: &ResponseHead, content: &[u8], plans: &[Plan]) -> bool {
         if self.hashed && is_own_error(head) && head.status().code() == 503 {
             return false;
@@ -200,7 +201,11 @@ impl Ask {
             return false;
         }
         let whole = self.whole(head, plans);
-        assert_eq!(content.len(), whole.len(), "what looks whole is whole: {head:?}");
+        assert_eq!(
+            content.len(),
+            whole.len(),
+            "a response that looks complete is incomplete: {head:?}"
+        );
         assert_eq!(content, whole);
         true
     }
@@ -220,7 +225,8 @@ impl Ask {
         }
     }
 
-    /// The content of a plan in the coding that a response has: what the origin would have chosen.
+    /// Returns the content of a plan in the content coding of the response, which must be the
+    /// origin's choice.
     fn content<'a>(&self, head: &ResponseHead, plan: &'a Plan, kind: &str) -> &'a [u8] {
         let coding = head.fields().only(Name::ContentEncoding);
         let coding = coding.map_or("identity", |coding| std::str::from_utf8(coding).unwrap());

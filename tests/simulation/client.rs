@@ -1,4 +1,4 @@
-//! A scripted client: it asks, sometimes leaves, and judges every answer it gets.
+//! Scripted clients: they send requests, sometimes abort, and check every response.
 
 use std::io::IoSlice;
 use std::task::Poll;
@@ -11,20 +11,20 @@ use tidegate::reactor::{Driven, Id, Reactor, SocketId};
 use crate::ask::{Ask, User};
 use crate::plan::Plan;
 
-/// What became of the answers, over all clients.
+/// Outcomes of the requests of all clients.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) whole: usize,
-    /// Cut short in the middle.
+    /// Responses cut short.
     pub(crate) cut: usize,
-    /// Closed before an answer began.
+    /// Connections closed before a response began.
     pub(crate) unanswered: usize,
     pub(crate) refused: usize,
     pub(crate) left: usize,
     pub(crate) hits: usize,
     pub(crate) collapsed: usize,
     pub(crate) tunnels: usize,
-    /// Had to say who they are.
+    /// Responses that demand authentication.
     pub(crate) challenged: usize,
 }
 
@@ -46,17 +46,17 @@ pub(crate) struct SimClient {
     pub(crate) id: Id<Self>,
     pub(crate) io: SocketId,
     asks: Vec<Ask>,
-    /// The one that is being answered.
+    /// Index of the request in flight.
     current: usize,
     output: Vec<u8>,
     input: Vec<u8>,
     codec: ClientCodec,
     head: Option<Box<ResponseHead>>,
     content: Vec<u8>,
-    /// Leaves once it has received so much.
+    /// Aborts after this many bytes.
     patience: usize,
     resets: bool,
-    /// Reads nothing before.
+    /// Reads nothing before this time.
     reads_from: Instant,
     half_closes: bool,
 }
@@ -72,7 +72,7 @@ enum Flow {
 }
 
 impl SimClient {
-    /// A client of a proxy that may be for `users` only.
+    /// Creates a client of a proxy, which requires authentication if `users` is true.
     pub(crate) fn new(
         id: Id<Self>,
         io: SocketId,
@@ -81,7 +81,7 @@ impl SimClient {
         rng: &mut Rng,
         now: Instant,
     ) -> Self {
-        let user = if users { User::draw(rng) } else { User::Anybody };
+        let user = if users { User::draw(rng) } else { User::NotRequired };
         let tunnel = rng.percent(10);
         let count = if tunnel { 1 } else { 1 + rng.below(4) };
         let mut asks: Vec<Ask> = (0..count)
@@ -110,7 +110,7 @@ impl SimClient {
         }
     }
 
-    /// False once the client is done.
+    /// Returns false once the client has finished.
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor<()>,
@@ -159,7 +159,7 @@ impl SimClient {
         {
             match sent {
                 Ok(n) => drop(self.output.drain(..n)),
-                Err(_) => self.output.clear(), // an answer may have come all the same
+                Err(_) => self.output.clear(), // a response may have arrived nevertheless
             }
         }
         if self.output.is_empty() && std::mem::take(&mut self.half_closes) {
@@ -181,14 +181,14 @@ impl SimClient {
         Flow::Done
     }
 
-    /// Takes the next event of the input.
+    /// Handles the next event of the input.
     fn understand(&mut self, plans: &[Plan], tally: &mut Tally) -> Flow {
         if self.in_tunnel() {
             self.content.append(&mut self.input);
             return Flow::Wait;
         }
         let decoded = self.codec.decode(&self.input, &HeadLimits::default());
-        let (used, event) = decoded.expect("the proxy sends well-formed answers");
+        let (used, event) = decoded.expect("the proxy sent a malformed response");
         let progress = used > 0 || event.is_some();
         let ended = matches!(event, Some(ClientEvent::End(_)));
         match event {
@@ -196,7 +196,7 @@ impl SimClient {
             Some(ClientEvent::Response(head)) => self.head = Some(head),
             Some(ClientEvent::Content(range)) => {
                 self.content.extend_from_slice(&self.input[range]);
-                let head = self.head.as_ref().expect("content follows a head");
+                let head = self.head.as_ref().expect("content without a head");
                 self.asks[self.current].judge_prefix(head, &self.content, plans);
             }
             Some(ClientEvent::End(_)) | None => {}
@@ -209,14 +209,14 @@ impl SimClient {
         if progress { Flow::Again } else { Flow::Wait }
     }
 
-    /// Whether what comes is no HTTP any more.
+    /// Returns true if the connection is a tunnel.
     fn in_tunnel(&self) -> bool {
         let connected = self.head.as_ref().is_some_and(|head| head.status().is_success());
         connected && self.asks[self.current].method == Method::Connect
     }
 
     fn judge_whole(&self, plans: &[Plan], tally: &mut Tally) {
-        let head = self.head.as_ref().expect("an end follows a head");
+        let head = self.head.as_ref().expect("an end without a head");
         let served = self.asks[self.current].judge_whole(head, &self.content, plans);
         let status = head.fields().all(Name::CacheStatus).last().unwrap_or_default();
         let says = |word: &[u8]| status.windows(word.len()).any(|window| window == word);

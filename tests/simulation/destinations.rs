@@ -1,4 +1,4 @@
-//! Where a proxy in a simulated network goes when it is asked to go where it must not: nowhere.
+//! Forbidden destinations: a proxy in a simulated network connects to none of them.
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
@@ -25,9 +25,9 @@ use spellings::{FORBIDDEN, PASSED_ON};
 pub(crate) const PROXY: &str = "93.184.216.40";
 pub(crate) const CLIENT: &str = "93.184.216.41";
 const PORT: u16 = 3128;
-const FIGURES: u16 = 9100;
+const METRICS: u16 = 9100;
 
-/// Answers from a table, and tells what it was asked.
+/// A resolver that answers from a table and reports the names it was asked.
 #[derive(Debug)]
 struct Table {
     mailbox: Mailbox<Mail>,
@@ -44,7 +44,7 @@ impl NameResolver for Table {
     }
 }
 
-/// A client that says one thing and hears what it is told.
+/// A client that sends one request and reads the response.
 #[derive(Debug, Default)]
 struct Caller {
     io: Option<SocketId>,
@@ -82,7 +82,7 @@ impl App for Caller {
     }
 }
 
-/// A proxy, and a network in which nobody but it listens anywhere.
+/// A proxy in a network without other listeners.
 pub(crate) struct Bench {
     network: Network,
     pub(crate) reactor: Reactor<Mail>,
@@ -110,18 +110,18 @@ impl Bench {
         let mut worker = Worker::new(settings, surroundings, 10);
         let listen: IpAddr = listen.parse().unwrap();
         worker.listen(&mut reactor, SocketAddr::new(listen, PORT)).unwrap();
-        worker.listen_metrics(&mut reactor, SocketAddr::new(listen, FIGURES)).unwrap();
+        worker.listen_metrics(&mut reactor, SocketAddr::new(listen, METRICS)).unwrap();
         Self { network, reactor, worker, asked }
     }
 
-    /// Goes on with other settings.
+    /// Applies changed settings.
     pub(crate) fn reload(&mut self, change: impl FnOnce(&mut Settings)) {
         let mut settings = Settings::clone(self.worker.settings());
         change(&mut settings);
         self.worker.command(Command::Reload(Arc::new(settings)), &mut self.reactor);
     }
 
-    /// What the proxy answers; it has closed the connection by then.
+    /// Returns the response of the proxy, after which it closes the connection.
     pub(crate) fn ask(&mut self, listen: &str, request: &[u8]) -> String {
         let mut outside: Reactor<()> = self.network.reactor(CLIENT.parse().unwrap(), Faults::NONE);
         let owner: Token = Arena::new().insert(Caller::default()).token();
@@ -140,7 +140,7 @@ impl Bench {
         panic!("no answer to {:?}", String::from_utf8_lossy(request));
     }
 
-    /// Asks for a URL of `authority`, and for a tunnel there; what the answers say.
+    /// Requests a URL of `authority` and a tunnel to it; returns the responses.
     fn ask_both(&mut self, authority: &str, connect_port: &str) -> [String; 2] {
         let fields = "Host: h\r\nConnection: close\r\n\r\n";
         [
@@ -150,7 +150,7 @@ impl Bench {
         .map(|request| self.ask(PROXY, request.as_bytes()))
     }
 
-    /// How many connections the proxy has begun.
+    /// Returns the number of connections that the proxy has started.
     fn dialled(&self) -> u64 {
         self.network.connects(PROXY.parse().unwrap())
     }
@@ -165,11 +165,11 @@ pub(crate) fn status(answer: &str) -> &str {
 }
 
 #[test]
-fn no_forbidden_spelling_is_dialled_or_looked_up() {
+fn forbidden_spellings_are_neither_dialled_nor_looked_up() {
     assert!(FORBIDDEN.len() >= 90);
     let mut bench = Bench::new(PROXY, &[], HashMap::new());
     for spelling in FORBIDDEN {
-        // For a tunnel a port is needed; where the spelling has one already, two are none, too.
+        // A tunnel needs a port; a spelling that has one already is invalid with a second one, too.
         for answer in bench.ask_both(spelling, ":443") {
             assert!(matches!(status(&answer), "400" | "403"), "{spelling:?}: {answer}");
         }
@@ -179,11 +179,11 @@ fn no_forbidden_spelling_is_dialled_or_looked_up() {
 }
 
 #[test]
-fn what_is_passed_on_is_looked_up_or_dialled() {
+fn permitted_spellings_are_looked_up_or_dialled() {
     for spelling in PASSED_ON {
         let mut bench = Bench::new(PROXY, &[], HashMap::new());
         for answer in bench.ask_both(spelling, ":443") {
-            assert_eq!(status(&answer), "502", "nobody is there: {spelling:?}: {answer}");
+            assert_eq!(status(&answer), "502", "no listener: {spelling:?}: {answer}");
         }
         match Host::parse(spelling).unwrap() {
             Host::Name(name) => assert_eq!(bench.asked(), [name]),
@@ -193,7 +193,7 @@ fn what_is_passed_on_is_looked_up_or_dialled() {
 }
 
 #[test]
-fn names_that_lead_to_forbidden_addresses_are_refused_once_that_is_known() {
+fn names_resolving_to_forbidden_addresses_are_refused() {
     let addresses = FORBIDDEN.iter().filter_map(|spelling| match Host::parse(spelling) {
         Ok(Host::Address(address)) => Some(address),
         _ => None,
@@ -214,7 +214,7 @@ fn names_that_lead_to_forbidden_addresses_are_refused_once_that_is_known() {
 }
 
 #[test]
-fn a_range_that_is_lifted_does_not_lift_what_is_embedded() {
+fn allowed_range_does_not_allow_embedded_addresses() {
     let rules = ["64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::ffff:0:0:0/96"];
     let lifted: Vec<Cidr> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
     let mut bench = Bench::new(PROXY, &rules, HashMap::new());
@@ -230,7 +230,7 @@ fn a_range_that_is_lifted_does_not_lift_what_is_embedded() {
 }
 
 #[test]
-fn what_is_denied_is_denied_where_it_is_embedded_and_what_is_allowed_is_only_itself() {
+fn deny_rules_cover_embedded_addresses_and_allow_rules_only_reachable_ones() {
     let names: HashMap<String, IpAddr> = [
         ("isatap.test", "2606:4700::5efe:5db8:d822"),
         ("nat64.test", "64:ff9b::5db8:d822"),
@@ -264,18 +264,18 @@ fn what_is_denied_is_denied_where_it_is_embedded_and_what_is_allowed_is_only_its
             assert_eq!(bench.dialled(), if passes { 2 } else { 0 }, "{rules}: {host}");
         }
     }
-    // Somebody's own network, into which an address is written that is only allowed inside.
+    // An address outside, into which an address is embedded that is allowed only as itself.
     let mut bench = Bench::new(PROXY, &[], HashMap::new());
     bench.reload(|settings| settings.destinations.egress = egress("allow class=private", true));
     for answer in bench.ask_both("[2606:4700::5efe:10.0.0.1]", ":443") {
         assert_eq!(status(&answer), "403", "{answer}");
     }
     for answer in bench.ask_both("10.0.0.6", ":443") {
-        assert_eq!(status(&answer), "502", "nobody is there: {answer}");
+        assert_eq!(status(&answer), "502", "no listener: {answer}");
     }
 }
 
-/// A set of one rule.
+/// Returns a set of one rule.
 fn egress(rule: &str, denies: bool) -> Arc<RuleSet> {
     let mut rules = RuleSet::default();
     rules.set_default(denies, false);
@@ -284,7 +284,7 @@ fn egress(rule: &str, denies: bool) -> Arc<RuleSet> {
 }
 
 #[test]
-fn this_machine_is_no_destination_unless_it_is_lifted() {
+fn this_machine_is_a_destination_only_if_allowed() {
     let mut bench = Bench::new(PROXY, &[], HashMap::new());
     for (authority, shown) in [
         (PROXY, PROXY),
@@ -306,29 +306,29 @@ fn this_machine_is_no_destination_unless_it_is_lifted() {
 
     let mut bench = Bench::new(PROXY, &[PROXY], HashMap::new());
     for answer in bench.ask_both(PROXY, ":443") {
-        assert_eq!(status(&answer), "502", "nobody is there: {answer}");
+        assert_eq!(status(&answer), "502", "no listener: {answer}");
     }
     assert_eq!(bench.dialled(), 2);
 }
 
 #[test]
-fn the_proxy_itself_is_never_a_destination() {
+fn listeners_of_the_proxy_are_never_a_destination() {
     let all = ["0.0.0.0/0", "::/0", "self.test=0.0.0.0/0"];
     let names: HashMap<String, IpAddr> = [("self.test".into(), PROXY.parse().unwrap())].into();
     let mut bench = Bench::new(PROXY, &all, names);
     bench.reload(|settings| settings.destinations.connect_ports = "1-65535".parse().unwrap());
-    for port in [PORT, FIGURES] {
+    for port in [PORT, METRICS] {
         for host in [PROXY, "self.test", "1572395048", "0.0.0.0", "[::]", "[::ffff:93.184.216.40]"]
         {
             for answer in bench.ask_both(&format!("{host}:{port}"), "") {
                 assert_eq!(status(&answer), "403", "{host}:{port}: {answer}");
                 assert!(answer.contains("\"destination-listener\""), "{host}:{port}: {answer}");
-                assert!(!answer.contains("To allow it"), "nothing allows it: {answer}");
+                assert!(!answer.contains("To allow it"), "no option allows the listener: {answer}");
             }
         }
     }
     assert_eq!(bench.dialled(), 0);
     for answer in bench.ask_both(&format!("{PROXY}:8080"), "") {
-        assert_eq!(status(&answer), "502", "nobody is there: {answer}");
+        assert_eq!(status(&answer), "502", "no listener: {answer}");
     }
 }

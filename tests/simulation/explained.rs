@@ -1,4 +1,4 @@
-//! What is explained is what happens: a request is denied if and only if its explanation says so.
+//! Explanations match decisions: a request is denied if and only if its explanation says so.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +10,7 @@ use tidegate::proxy::ExplainQuery;
 
 use crate::destinations::{Bench, CLIENT, PROXY, status};
 
-/// Rules, one a line; the default is the first word.
+/// Rules, one a line; the first word is the default.
 const RULES: &[&str] = &[
     "allow",
     "deny",
@@ -94,7 +94,7 @@ fn explain(
 }
 
 #[test]
-fn what_is_explained_is_what_happens() {
+fn explanation_matches_the_decision() {
     let names = NAMES.iter().map(|(name, address)| ((*name).into(), address.parse().unwrap()));
     let names: HashMap<String, IpAddr> = names.collect();
     let (mut allowed, mut denied) = (0, 0);
@@ -117,7 +117,8 @@ fn what_is_explained_is_what_happens() {
                     let (said, text) = explain(&mut bench, (method, &url), None);
                     let passes = match happens {
                         "400" | "403" => false,
-                        // Nobody is there, or the name does not exist; that is no denial.
+                        // Without a listener the status is 502, which is no denial; neither is a
+                        // name that does not exist.
                         "502" => !answer.contains("dns_error"),
                         other => panic!("{other} for {method} {url} under {rules:?}"),
                     };
@@ -131,7 +132,7 @@ fn what_is_explained_is_what_happens() {
 }
 
 #[test]
-fn a_rule_about_another_listener_is_explained_there() {
+fn listener_rule_is_explained_for_its_listener() {
     let mut bench = Bench::new(PROXY, &[], HashMap::new());
     bench.reload(|settings| settings.destinations.egress = egress("allow\ndeny listener=3129"));
     let there = Some("127.0.0.1:3129".parse().unwrap());

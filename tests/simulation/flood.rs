@@ -1,4 +1,5 @@
-//! A flood from one address: a client at another address is served as before, in bounded memory.
+//! A flood from one address: a client at another address is served as before, within bounded
+//! memory.
 
 use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
@@ -18,10 +19,10 @@ const PROXY: &str = "203.0.113.1:3128";
 const ORIGIN: &str = "198.51.100.1";
 const PLACES: usize = 64;
 const MEMORY: u64 = 1 << 20;
-/// Requests of the good client, and connections that the flood has open meanwhile.
+/// Number of requests of the good client, and of connections that the flood holds open.
 const REQUESTS: usize = 30;
 const FLOOD: usize = 200;
-/// How often a dripping connection sends a byte.
+/// Time between two bytes of a dripping connection.
 const DRIP: Duration = Duration::from_millis(100);
 
 struct Thing;
@@ -30,7 +31,7 @@ impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
-/// A program of a host that is looked after between its turns.
+/// The program of a host; its connections are handled between turns.
 struct Watched;
 
 impl App for Watched {
@@ -39,7 +40,7 @@ impl App for Watched {
     fn handle(&mut self, _: &mut Reactor<()>, _: Event<()>) {}
 }
 
-/// A host beside the proxy.
+/// A host other than the proxy.
 struct Host {
     reactor: Reactor<()>,
     owner: Token,
@@ -70,7 +71,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Sends what there is, and receives if it `reads`.
+    /// Sends pending bytes, and receives if it `reads`.
     fn go_on(&mut self, reactor: &mut Reactor<()>, reads: bool) {
         if !matches!(reactor.connected(self.io), Poll::Ready(Ok(()))) {
             return;
@@ -97,7 +98,7 @@ impl Connection {
     }
 }
 
-/// What a connection of the flood does.
+/// The behaviour of a connection of the flood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Nuisance {
     Silent,
@@ -140,7 +141,7 @@ impl Nuisance {
     }
 }
 
-/// One address with many connections, opened anew when the proxy closes them.
+/// Many connections from one address, opened again when the proxy closes them.
 struct Flood {
     host: Host,
     connections: Vec<(Connection, Nuisance)>,
@@ -174,7 +175,8 @@ impl Flood {
     }
 }
 
-/// Answers GET for `/` at once and for `/large` without end, and takes everything else in silence.
+/// An origin that answers GET for `/` at once and for `/large` without end, and reads all other
+/// requests without a response.
 struct Origin {
     host: Host,
     listeners: Vec<Listener>,
@@ -228,8 +230,8 @@ const SMALL: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nCache-Control: no
 const LARGE: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\nCache-Control: no-store\r\n\r\n";
 
-/// Requests of a good client beside a flood of that size: the most turns that one has taken, and the
-/// longest time.
+/// Serves requests of a good client beside a flood of `size` connections; returns the largest
+/// number of turns and the longest time that a request took.
 fn serve_beside(size: usize, seed: u64) -> (usize, Duration) {
     let network = Network::new(seed);
     let clock = network.clock();
@@ -262,7 +264,7 @@ fn serve_beside(size: usize, seed: u64) -> (usize, Duration) {
             }
             assert!(clock.now().mono - began < Duration::from_secs(5), "request {request} waits");
         }
-        let held = figure(&worker, "connection_bytes");
+        let held = metric(&worker, "connection_bytes");
         assert!(held <= MEMORY + MEMORY / 2, "{held} bytes are held for connections");
         most_turns = most_turns.max(turns);
         longest = longest.max(clock.now().mono - began);
@@ -273,10 +275,10 @@ fn serve_beside(size: usize, seed: u64) -> (usize, Duration) {
     (most_turns, longest)
 }
 
-fn figure(worker: &Worker, name: &str) -> u64 {
-    let figures = worker.stats(&LoopStats::default()).prometheus();
+fn metric(worker: &Worker, name: &str) -> u64 {
+    let metrics = worker.stats(&LoopStats::default()).prometheus();
     let name = format!("tidegate_{name} ");
-    figures.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
+    metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
 }
 
 fn worker(rng: &mut Rng) -> Worker {

@@ -1,5 +1,5 @@
-//! The whole proxy in a simulated network, with faults from a seed. Every answer is judged by a
-//! model; in the end nothing may be left over.
+//! The whole proxy in a simulated network, with faults from a seed. A model checks every response;
+//! at the end, no object may be left.
 //!
 //! `TIDEGATE_SEED=n cargo test --test simulation` replays one seed; `TIDEGATE_SEEDS=n` runs more.
 
@@ -22,14 +22,14 @@ use tidegate::reactor::sim;
 use client::Tally;
 
 #[test]
-fn every_answer_is_right_or_visibly_not_whole_and_nothing_is_left_over() {
+fn every_response_is_correct_or_visibly_incomplete_and_nothing_leaks() {
     let seeds = std::env::var("TIDEGATE_SEEDS").ok();
     let seeds = seeds.map_or(1000, |seeds| seeds.parse().expect("TIDEGATE_SEEDS is a number"));
     let mut all = Tally::default();
     sim::explore(0..seeds, |seed| all.add(&world::simulate(seed)));
     println!("{all:?}");
     if std::env::var("TIDEGATE_SEED").is_err() {
-        assert!(all.whole > 10 * all.cut, "most answers are whole: {all:?}");
+        assert!(all.whole > 10 * all.cut, "too many responses are cut short: {all:?}");
         assert!(all.hits > 0 && all.collapsed > 0 && all.tunnels > 0 && all.refused > 0, "{all:?}");
         assert!(all.challenged > 0, "{all:?}");
     }

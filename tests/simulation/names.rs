@@ -1,4 +1,4 @@
-//! A name server that knows three names; one is allowed, one is not, one does not exist.
+//! A name server with three names: one is allowed, one is denied, one does not exist.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::task::Poll;
@@ -9,14 +9,14 @@ use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Reactor, SocketId, Token};
 
 pub(crate) const NAMES: &str = "198.51.100.53:53";
-/// The second address of the origin.
+/// The origin's second address.
 pub(crate) const ORIGIN_IPV6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-/// The response to one question, from a server that asks others; with the code for 'no such name'.
+/// The flags of a recursive server's response, with the codes NOERROR and NXDOMAIN.
 const FOUND: [u8; 2] = [0x81, 0x80];
 const NOT_FOUND: [u8; 2] = [0x81, 0x83];
 const IPV4: u16 = 1;
 
-/// The addresses of names.
+/// Returns the IPv4 address of a name.
 pub(crate) fn address_of(name: &str) -> Option<[u8; 4]> {
     match name {
         "o.test" => Some([198, 51, 100, 1]),
@@ -25,7 +25,7 @@ pub(crate) fn address_of(name: &str) -> Option<[u8; 4]> {
     }
 }
 
-/// Addresses that the server knows beside those of IPv4, and how late it answers for each family.
+/// The server's behaviour: IPv6 addresses or not, and the delay of its response for each family.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Manner {
     pub(crate) has_ipv6: bool,
@@ -43,7 +43,7 @@ pub(crate) struct NameServer {
     io: SocketId,
     owner: Token,
     manner: Manner,
-    /// Responses that are not sent yet.
+    /// Responses not sent yet.
     due: Vec<(Instant, SocketAddr, Vec<u8>)>,
 }
 
@@ -70,7 +70,7 @@ impl NameServer {
     }
 }
 
-/// The response to a query, and whether it is about addresses of IPv4.
+/// Returns the response to a query, and true if the query is for IPv4 addresses.
 fn answer(query: &[u8], has_ipv6: bool) -> (bool, Vec<u8>) {
     const EDNS: usize = 11;
     let has_edns = query[11] == 1;
@@ -91,7 +91,7 @@ fn answer(query: &[u8], has_ipv6: bool) -> (bool, Vec<u8>) {
     response[7] = 1;
     match address {
         IpAddr::V4(address) => {
-            response.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04"); // of the name asked for, 5 s
+            response.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04"); // for the queried name, 5 s
             response.extend(address.octets());
         }
         IpAddr::V6(address) => {

@@ -1,4 +1,4 @@
-//! A scripted origin: whole answers, late ones, and some that stop in the middle.
+//! A scripted origin: complete responses, late ones, and some that are cut short.
 
 use std::io::IoSlice;
 use std::ops::Range;
@@ -11,11 +11,11 @@ use tidegate::reactor::{Driven, Id, Reactor, SocketId};
 
 use crate::plan::{Framing, Plan};
 
-/// How often of a hundred an answer is cut short.
+/// Percentage of responses that are cut short.
 const CUT: u32 = 5;
-/// How often of a hundred it comes late.
+/// Percentage of responses that are late.
 const LATE: u32 = 20;
-/// How often of a hundred bytes follow it that no request asked for.
+/// Percentage of responses that unrequested bytes follow.
 const STRAY: u32 = 3;
 
 pub(crate) struct OriginConnection {
@@ -26,13 +26,13 @@ pub(crate) struct OriginConnection {
     output: Vec<u8>,
     request: Option<Box<RequestHead>>,
     received: Vec<u8>,
-    /// Nothing is sent before.
+    /// No byte is sent before this time.
     not_before: Option<Instant>,
-    /// When bytes are sent that no request asked for, between two answers.
+    /// Time at which unrequested bytes are sent, between two responses.
     stray_at: Option<Instant>,
     close_after: bool,
     reset_after: bool,
-    /// A tunnel: what comes is sent back.
+    /// A tunnel: received bytes are sent back.
     echoes: bool,
 }
 
@@ -58,7 +58,7 @@ impl OriginConnection {
         }
     }
 
-    /// False once the connection is over.
+    /// Returns false once the connection has ended.
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor<()>,
@@ -116,14 +116,14 @@ impl OriginConnection {
         false
     }
 
-    /// Takes the next event of the input; false if more is needed.
+    /// Handles the next event of the input; returns false if more input is needed.
     fn understand(&mut self, reactor: &Reactor<()>, plans: &[Plan], rng: &mut Rng) -> bool {
         if self.echoes {
             self.output = std::mem::take(&mut self.input);
             return !self.output.is_empty();
         }
         let decoded = self.codec.decode(&self.input, &HeadLimits::default());
-        let (used, event) = decoded.expect("the proxy sends well-formed requests");
+        let (used, event) = decoded.expect("the proxy sent a malformed request");
         match event {
             Some(ServerEvent::Request(head)) => {
                 let complete = !head.framing().has_content();
@@ -144,7 +144,7 @@ impl OriginConnection {
     }
 
     fn answer(&mut self, reactor: &Reactor<()>, plans: &[Plan], rng: &mut Rng) {
-        let request = self.request.take().expect("an answer follows a request");
+        let request = self.request.take().expect("a response without a request");
         let received = std::mem::take(&mut self.received);
         if !request.method().is_safe() {
             let text = format!("{} {}", received.len(), sum(&received));
@@ -152,11 +152,11 @@ impl OriginConnection {
             self.output.extend_from_slice(head.as_bytes());
         } else {
             let plan = plans.iter().find(|plan| plan.path == request.path_and_query());
-            self.answer_with(plan.expect("clients ask for what there is"), &request);
+            self.answer_with(plan.expect("a request for an unknown path"), &request);
         }
         if rng.percent(CUT) {
             self.output.truncate(rng.below(self.output.len()));
-            // An end is how some answers end well; a reset never is.
+            // A close is the regular end of some responses; a reset never is.
             self.reset_after = self.close_after || rng.percent(50);
             self.close_after = true;
         }
@@ -228,7 +228,7 @@ impl OriginConnection {
     }
 }
 
-/// The one part that a request asks for, if it asks for one and that is there.
+/// Returns the only part that a request selects, if it selects one that exists.
 fn part(request: &RequestHead, length: u64, tag: &str) -> Option<Range<usize>> {
     let fields = request.fields();
     if fields.get(Name::IfRange).is_some_and(|named| named != tag.as_bytes()) {
@@ -239,7 +239,7 @@ fn part(request: &RequestHead, length: u64, tag: &str) -> Option<Range<usize>> {
     Some(usize::try_from(first).ok()?..usize::try_from(end).ok()?)
 }
 
-/// Tells contents apart.
+/// Returns a checksum that distinguishes contents.
 pub(crate) fn sum(content: &[u8]) -> u64 {
     content.iter().fold(7, |sum: u64, &byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }

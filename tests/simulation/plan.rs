@@ -1,4 +1,4 @@
-//! What the origin answers: decided by the seed and the path, so that client and origin agree.
+//! The origin's responses: they follow from seed and path, so that client and origin agree.
 
 use tidegate::reactor::sim::Rng;
 
@@ -9,26 +9,26 @@ pub(crate) struct Plan {
     pub(crate) length: usize,
     pub(crate) framing: Framing,
     pub(crate) caching: Caching,
-    /// Whether the content depends on the request's X-Kind.
+    /// The content depends on the request's X-Kind.
     pub(crate) varies: bool,
-    /// True if the tags differ by kind. An origin that tells codings apart by their tags, but not kinds,
-    /// breaks RFC 9110 §8.8.1 where no cache can notice.
+    /// The entity tags differ by kind. An origin whose tags differ by coding but not by kind
+    /// violates RFC 9110 §8.8.1 in a way that no cache can notice.
     tells_apart: bool,
     salt: u64,
-    /// Content codings that there are beside none, the best first.
+    /// Content codings available beside identity, the preferred first.
     codings: &'static [&'static str],
-    /// By the length of the kind, and by coding.
+    /// Contents by the length of the kind, and by coding.
     contents: Vec<[Vec<u8>; CODINGS.len()]>,
 }
 
-/// Content codings; content differs in each, though none is really coded.
+/// Content codings. The content differs in each, though none is really encoded.
 pub(crate) const CODINGS: [&str; 3] = ["identity", "gzip", "br"];
 
 /// Values of Accept-Encoding; the empty one stands for no field.
 pub(crate) const ACCEPTS: [&str; 6] =
     ["", "gzip", "gzip, br", "br;q=0.5,GZIP", "br, gzip;q=0.2", "gzip, *;q=0.1"];
 
-/// The weight of a coding, in tenths: content without one is accepted after all else.
+/// Returns the weight of a coding in hundredths; identity has the least by default.
 pub(crate) fn weight(accept: &str, coding: &str) -> u32 {
     let weighed = accept.split(',').map(|element| {
         let (name, weight) = element.trim().split_once(";q=").unwrap_or((element.trim(), "1"));
@@ -39,7 +39,7 @@ pub(crate) fn weight(accept: &str, coding: &str) -> u32 {
     of(coding).or(of("*")).unwrap_or(u32::from(coding == "identity"))
 }
 
-/// What X-Kind may say.
+/// Values of X-Kind.
 pub(crate) const KINDS: [&str; 3] = ["", "b", "cc"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(crate) enum Caching {
     Fresh,
     /// Stale at once, with an entity tag.
     Validated,
-    /// To be validated for each request.
+    /// Must be validated for each request (no-cache).
     Each,
     NoStore,
     Private,
@@ -97,7 +97,8 @@ impl Plan {
         }
     }
 
-    /// The coding that a request for `accept` is answered with: of those it likes best, the best.
+    /// Returns the coding of the response to a request with `accept`: among its favourites, the
+    /// origin's preferred one.
     pub(crate) fn coding(&self, accept: &str) -> &'static str {
         let all = self.codings.iter().copied().chain(["identity"]);
         let best = all.clone().map(|coding| weight(accept, coding)).max();
@@ -114,7 +115,7 @@ impl Plan {
         format!("\"{:x}{coding}\"", self.salt ^ kind)
     }
 
-    /// The fields that say how it may be cached, and what it is.
+    /// Returns the fields that describe caching and representation.
     pub(crate) fn caching_fields(&self, kind: &str, coding: &str) -> String {
         let control = match self.caching {
             Caching::Fresh => "Cache-Control: max-age=60\r\n",

@@ -1,4 +1,5 @@
-//! A reload of many users and rules: the loop only swaps what was read elsewhere.
+//! Reloads with many users and rules: the loop only swaps in settings that were read on another
+//! thread.
 
 use std::any::Any;
 use std::io::IoSlice;
@@ -21,7 +22,7 @@ use crate::unused::Unused;
 
 const USERS: usize = 200_000;
 const GROUPS: usize = 20_000;
-/// Steps of a reload, whatever its size.
+/// The maximum number of steps of a reload of any size.
 const MOST: u64 = 1_000;
 
 const PROXY: &str = "203.0.113.1";
@@ -38,7 +39,7 @@ impl App for Peer {
     fn handle(&mut self, _: &mut Reactor<()>, _: Event<()>) {}
 }
 
-/// Frees on a thread, and tells the steps that this has taken there.
+/// A reclaimer that frees on a thread and reports the steps this took there.
 #[derive(Debug)]
 struct Counting(Sender<u64>);
 
@@ -49,11 +50,11 @@ impl Reclaimer for Counting {
             drop(garbage);
             told.send(work::counted()).unwrap();
         });
-        freeing.join().unwrap(); // before the loop lets go of anything
+        freeing.join().unwrap(); // ends before the loop drops anything itself
     }
 }
 
-/// Settings with many users, each with the password hash `digit`, and many rules.
+/// Returns settings with many users, each with a password hash of `digit`s, and many rules.
 fn settings(digit: char) -> Arc<Settings> {
     let hash = digit.to_string().repeat(32);
     let lines: String = (0..USERS).map(|number| format!("user{number}:sim:{hash}\n")).collect();
@@ -76,7 +77,7 @@ fn rules_for_many_users() -> RuleSet {
     rules
 }
 
-/// A proxy that is not set up yet, and what is told of the steps that freeing took elsewhere.
+/// A proxy without users or rules, and the reports of steps taken by freeing elsewhere.
 struct Bench {
     network: Network,
     reactor: Reactor<Mail>,
@@ -102,7 +103,7 @@ impl Bench {
         Self { network, reactor, worker, freed }
     }
 
-    /// The steps of a turn.
+    /// Runs a turn; returns its steps.
     fn turn(&mut self) -> u64 {
         let mut metered = Metered::new(&mut self.worker);
         self.reactor.turn(&mut metered, Some(Duration::ZERO)).unwrap();
@@ -117,7 +118,7 @@ impl Bench {
 }
 
 #[test]
-fn reload_costs_the_same_however_many_users_and_rules_there_are() {
+fn reload_cost_is_independent_of_the_number_of_users_and_rules() {
     let mut bench = Bench::new();
     let without_ban = {
         let mut settings = Settings::clone(&settings('2'));
@@ -135,7 +136,7 @@ fn reload_costs_the_same_however_many_users_and_rules_there_are() {
 }
 
 #[test]
-fn rules_that_an_exchange_held_are_freed_elsewhere_when_it_ends() {
+fn rules_held_by_an_exchange_are_freed_on_another_thread() {
     let mut bench = Bench::new();
     let listener = bench
         .worker
@@ -154,7 +155,7 @@ fn rules_that_an_exchange_held_are_freed_elsewhere_when_it_ends() {
     let request = b"GET http://slow.test/ HTTP/1.1\r\nHost: slow.test\r\n\r\n";
     assert!(client.send(io, &[IoSlice::new(request)]).is_ready());
     bench.turn();
-    assert!(!bench.worker.is_empty(), "an exchange waits for an address");
+    assert!(!bench.worker.is_empty(), "no exchange waits for an address");
     bench.reload(Settings::forward("sim").into());
     client.reset(io);
     let mut most = 0;

@@ -1,11 +1,11 @@
-//! Helpers of a proxy for simulations in which no name is found and no password verified.
+//! Stand-ins for the environment of a proxy that resolves no names and verifies no passwords.
 
 use std::net::IpAddr;
 
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{NameResolver, PasswordVerifier};
 
-/// Never answers, and verifies nothing.
+/// Never answers a lookup, and accepts no verification job.
 #[derive(Debug)]
 pub(crate) struct Unused;
 

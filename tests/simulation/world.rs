@@ -23,7 +23,7 @@ use crate::plan::Plan;
 const PROXY: &str = "203.0.113.1:3128";
 const ORIGIN: &str = "198.51.100.1";
 
-/// Answers as the name server does, by mail.
+/// A resolver that answers like the name server, by mail.
 #[derive(Debug)]
 struct Hosts(Mailbox<Mail>);
 
@@ -35,7 +35,7 @@ impl NameResolver for Hosts {
     }
 }
 
-/// A log whose reader stops and goes on: it has no room for half of what it is given.
+/// A log whose reader stops and resumes: it drops half of the lines.
 #[derive(Debug)]
 struct BlockedLog {
     rng: Rng,
@@ -44,7 +44,7 @@ struct BlockedLog {
 
 impl LogSink for BlockedLog {
     fn write(&mut self, lines: &mut String) {
-        assert!(lines.ends_with('\n'), "a line is whole: {lines:?}");
+        assert!(lines.ends_with('\n'), "a line is incomplete: {lines:?}");
         if self.rng.percent(50) {
             self.lost += lines.lines().count() as u64;
         }
@@ -57,7 +57,7 @@ impl LogSink for BlockedLog {
     fn reopen(&mut self) {}
 }
 
-/// Hands passwords on.
+/// Passes verification jobs on.
 #[derive(Debug)]
 struct Hashing(Sender<VerifyJob>);
 
@@ -67,7 +67,7 @@ impl PasswordVerifier for Hashing {
     }
 }
 
-/// Verifies passwords, each after a while, which may be too long.
+/// Verifies passwords, each after a delay that may be too long.
 struct Verifier {
     asked: Receiver<VerifyJob>,
     due: Vec<(Instant, VerifyJob)>,
@@ -91,14 +91,14 @@ impl Verifier {
     }
 }
 
-/// Everybody but the proxy.
+/// All parties other than the proxy.
 struct Peers {
     names: NameServer,
     gates: Arena<Gate>,
     origins: Arena<OriginConnection>,
     clients: Arena<SimClient>,
     plans: Vec<Plan>,
-    /// Whether the proxy is for users only.
+    /// The proxy requires authentication.
     users: bool,
     rng: Rng,
     tally: Tally,
@@ -113,7 +113,7 @@ impl Driven for Gate {
     const KIND: u8 = 8;
 }
 
-/// What the name server is driven for.
+/// The object under which the name server is driven.
 struct Asked;
 
 impl Driven for Asked {
@@ -178,7 +178,7 @@ impl Peers {
     }
 }
 
-/// One simulation, from the first client to an empty proxy.
+/// Runs one simulation, from the first client until the proxy is empty.
 pub(crate) fn simulate(seed: u64) -> Tally {
     let network = Network::new(seed);
     let mut rng = network.fork_rng();
@@ -238,8 +238,8 @@ pub(crate) fn simulate(seed: u64) -> Tally {
         pass_time(&network, &proxy, &outside, verifier.next());
     }
     assert!(worker.is_over() && worker.is_empty(), "{worker:#?}");
-    worker.give_up(&mut proxy); // a name may still be asked for that nobody waits for
-    assert_eq!(proxy.open_sockets(), 0, "nothing is left open");
+    worker.give_up(&mut proxy); // a lookup without waiters may still be in flight
+    assert_eq!(proxy.open_sockets(), 0, "sockets are left open");
     peers.tally
 }
 
@@ -257,7 +257,7 @@ fn turn(
     here.is_idle() && there.is_idle()
 }
 
-/// Nothing happens any more: lets time pass until something does.
+/// Advances the clock to the next event, as all parties are idle.
 fn pass_time(
     network: &Network,
     proxy: &Reactor<Mail>,
@@ -265,16 +265,16 @@ fn pass_time(
     verified: Option<Instant>,
 ) {
     let next = [network.next_arrival(), proxy.next_deadline(), outside.next_deadline(), verified];
-    let next = next.into_iter().flatten().min().expect("somebody waits for something");
+    let next = next.into_iter().flatten().min().expect("no event is pending");
     network.clock().advance_to(next.max(network.clock().now().mono + Duration::from_micros(1)));
 }
 
-/// No datagram is lost here: a name that cannot be looked up would hide what is asked of the proxy.
+/// Draws faults without lost datagrams: a failed lookup would hide what the proxy is tested for.
 fn faults(rng: &mut Rng) -> Faults {
     if rng.percent(30) { Faults::NONE } else { Faults { lost: 0, ..Faults::SOME } }
 }
 
-/// One user, asked for the password in a realm of everything.
+/// Returns rules with one user, whose password is required for all paths.
 fn auth_rules(rng: &mut Rng) -> AuthRules {
     let mut users = Users::default();
     users.read("users", b"alice:$apr1$ab$jiiV6N7hIIuIoJbc1hxOE/").unwrap();

@@ -1,4 +1,4 @@
-//! Rules in their order, made so that however many there are, they are few look-ups.
+//! Rules in their order, grouped so that a request costs few look-ups however many rules there are.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -18,26 +18,26 @@ use super::special::AddressClass;
 use super::spelling::Host;
 use super::targets::{Fit, Targets, first};
 
-/// Where a rule was written.
+/// Place where a rule was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleSource {
-    /// Among the options; its line counts them from 1.
+    /// The options; the line counts them from 1.
     Options,
-    /// In a file.
+    /// A file, by its name.
     File(Arc<str>),
 }
 
-/// A rule that has decided, for whoever asks.
+/// Rule that decided a request, for logs and messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleRef {
-    /// The rule, as it could be written.
+    /// Text of the rule, in the syntax of rules.
     pub text: String,
-    /// Where it stands; none for the default.
+    /// Source and line of the rule; `None` for the default.
     pub place: Option<(RuleSource, u32)>,
 }
 
 impl RuleRef {
-    /// What logs call it: `rule rules.txt:7`, `rule 3`, `rule-default`.
+    /// Returns the rule's name for logs: `rule rules.txt:7`, `rule 3` or `rule-default`.
     #[must_use]
     pub fn reason(&self) -> String {
         match &self.place {
@@ -59,17 +59,18 @@ impl fmt::Display for RuleRef {
     }
 }
 
-/// What the rules have decided.
+/// Decision of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// It passes, and what the rule names is no longer denied of itself.
+    /// The request passes. The exemptions lift the denial of special addresses and ports that the
+    /// rule names.
     Allow(Exemptions),
-    /// It passes, and would have been refused.
+    /// The request passes; without report mode, this rule would have denied it.
     Report(RuleRef),
     Deny(RuleRef),
 }
 
-/// What is denied until it is named, and was named.
+/// Special addresses and ports that an allow rule names, and thereby exempts from their denial.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Exemptions {
     pub(super) ports: bool,
@@ -78,7 +79,7 @@ pub(super) struct Exemptions {
 }
 
 impl Exemptions {
-    /// Whether an address of a class was named.
+    /// Returns true if the rule names `address`, or its class.
     pub(super) fn names(&self, address: IpAddr, class: AddressClass) -> bool {
         self.range.is_some_and(|range| range.contains(address)) || self.classes.contains(&class)
     }
@@ -92,120 +93,121 @@ struct Group {
     to: Targets,
 }
 
-/// Rules that were read one after the other from one place.
+/// Consecutive rules from one source.
 #[derive(Clone, Debug)]
 struct Section {
     source: RuleSource,
-    /// The line of the first of them there, and among all.
+    /// Line of the first rule in its source, and among all rules.
     at: u32,
     first: LineNumber,
 }
 
-/// All rules, and what becomes of requests that none of them fits. Without rules, everything passes.
+/// All rules, and the default for requests that none of them matches. An empty set allows
+/// everything.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     groups: Vec<Group>,
-    /// Which group has that action and these conditions.
+    /// Index of the group for an action and its conditions.
     kinds: HashMap<(Action, Conditions), usize>,
-    /// How many conditions are to be looked at, each value for itself.
+    /// Number of conditions in all groups; each value counts.
     conditions: usize,
     sections: Vec<Section>,
     last: LineNumber,
     denies: bool,
     reports: bool,
-    /// The files that they were read from, each with a hash of what it held.
+    /// Files that the rules were read from, each with a hash of its content.
     files: BTreeMap<Box<str>, u64>,
 }
 
-/// Every request has each condition looked at, which takes some nanoseconds; so many take less than a
-/// millisecond.
+/// Bound on the conditions of all groups. Every request is checked against each of them, which
+/// takes some nanoseconds a condition: less than a millisecond in all.
 const MOST_CONDITIONS: usize = 65_536;
 
-/// What the rules say of a request as far as that does not depend on an address.
+/// Decision of the rules on a request, as far as it does not depend on the address.
 #[derive(Clone, Debug)]
 pub(super) struct NameDecision {
-    /// Groups of rules of which some may fit, depending on the address, and stand before the one that
-    /// does.
+    /// Groups with a rule that may match, depending on the address, and that comes before `line`.
     undecided: Vec<usize>,
-    /// Where that stands.
+    /// Line of the first rule that matches whatever the address is; the maximum if there is none.
     line: LineNumber,
-    /// What is decided if none of them does.
+    /// Decision if no undecided rule matches.
     otherwise: Decision,
 }
 
 impl Drop for RuleSet {
-    /// Counts what freeing all groups takes; the names of each are few allocations.
+    /// Counts the work of freeing all groups; the names of each group are few allocations.
     fn drop(&mut self) {
         work::count(self.groups.len() * LOOK_UP);
     }
 }
 
 impl RuleSet {
-    /// What becomes of what no rule fits: denied, if `denies`; if `reports`, nothing is.
+    /// Sets the default for requests that no rule matches: denied if `denies`. If `reports` is
+    /// true, no request is denied by rules, and denials are only logged.
     pub const fn set_default(&mut self, denies: bool, reports: bool) {
         self.denies = denies;
         self.reports = reports;
     }
 
-    /// Rules were read from `file`, which holds `text`.
+    /// Records that rules were read from `file`, with the content `text`.
     pub(super) fn note_file(&mut self, file: &str, text: &impl Hash) {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         self.files.insert(file.into(), hasher.finish());
     }
 
-    /// The files that the rules were read from.
+    /// Returns the files that the rules were read from.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(|file| &**file)
     }
 
-    /// The files that these and `newer` were read from, and that held something else.
+    /// Returns the files that both sets were read from and whose content differs.
     pub fn changed_files<'a>(&'a self, newer: &'a Self) -> impl Iterator<Item = &'a str> {
         let both =
             self.files.iter().filter_map(|(file, old)| Some((file, old, newer.files.get(file)?)));
         both.filter(|(_, old, new)| old != new).map(|(file, ..)| &**file)
     }
 
-    /// Whether there are no rules, and everything passes.
+    /// Returns true if there are no rules and the default allows everything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty() && !self.denies
     }
 
-    /// How many rules there are, those of lists too. Of the same ones, one counts.
+    /// Returns the number of rules, including those of lists. Equal rules count once.
     #[must_use]
     pub fn len(&self) -> usize {
         self.groups.iter().map(|group| group.to.len()).sum()
     }
 
-    /// Whether what no rule fits is denied.
+    /// Returns true if the default denies.
     #[must_use]
     pub const fn denies(&self) -> bool {
         self.denies
     }
 
-    /// Whether denials are only written down.
+    /// Returns true if denials are only logged.
     #[must_use]
     pub const fn reports(&self) -> bool {
         self.reports
     }
 
-    /// Whether a rule is about users.
+    /// Returns true if a rule has a condition on users.
     #[must_use]
     pub fn names_users(&self) -> bool {
         self.groups.iter().any(|group| group.conditions.names_users())
     }
 
-    /// A listener that a rule is about, and that is none of `listeners`, as it was written.
+    /// Returns a listener that a rule names and that is not among `listeners`, as it was written.
     #[must_use]
     pub fn unknown_listener(&self, listeners: &[SocketAddr]) -> Option<String> {
         self.groups.iter().find_map(|group| group.conditions.unknown_listener(listeners))
     }
 
-    /// Adds a rule behind the others.
+    /// Adds a rule after all others.
     ///
     /// # Errors
-    /// What there is too much of.
+    /// A message that names the bound which is exceeded.
     pub(super) fn add(
         &mut self,
         place: (&RuleSource, u32),
@@ -213,7 +215,7 @@ impl RuleSet {
         conditions: &Conditions,
         to: &Destination,
     ) -> Result<(), String> {
-        let line = self.line(place).ok_or("there are more than 4 thousand million lines")?;
+        let line = self.line(place).ok_or("there are more than 2^32 lines of rules")?;
         let kind = (action, conditions.clone());
         let group = match self.kinds.get(&kind) {
             Some(&group) => group,
@@ -221,8 +223,8 @@ impl RuleSet {
                 self.conditions += 1 + conditions.len();
                 if self.conditions > MOST_CONDITIONS {
                     return Err(format!(
-                        "there are more than {MOST_CONDITIONS} conditions that differ, which each \
-                         request would have to be compared with"
+                        "there are more than {MOST_CONDITIONS} conditions that differ (each value \
+                         counts); every request is compared with all of them"
                     ));
                 }
                 let conditions = conditions.clone();
@@ -232,10 +234,10 @@ impl RuleSet {
             }
         };
         let added = self.groups.get_mut(group).is_some_and(|group| group.to.add(to, line));
-        if added { Ok(()) } else { Err("there are more names than fit into 4 GiB".to_owned()) }
+        if added { Ok(()) } else { Err("the names in rules exceed 4 GiB".to_owned()) }
     }
 
-    /// The line of the next rule among all.
+    /// Returns the line number of the next rule among all rules, or `None` if there are too many.
     fn line(&mut self, (source, at): (&RuleSource, u32)) -> Option<LineNumber> {
         let section = self.sections.last().filter(|section| section.source == *source);
         let next =
@@ -251,14 +253,15 @@ impl RuleSet {
         Some(self.last)
     }
 
-    /// Where the rule was written that has this line among all.
+    /// Returns the source and line of the rule with this line number among all rules.
     fn place(&self, line: LineNumber) -> Option<(RuleSource, u32)> {
         let next = self.sections.partition_point(|section| section.first <= line);
         let section = self.sections.get(next.checked_sub(1)?)?;
         Some((section.source.clone(), section.at + (line - section.first)))
     }
 
-    /// What is decided before an address is known; of an address that was asked for, everything is.
+    /// Decides what can be decided before the address is known; for an address literal, that is
+    /// everything.
     pub(super) fn check_request(
         &self,
         asker: &RequestContext<'_>,
@@ -288,8 +291,8 @@ impl RuleSet {
         undecided.retain(|&(first, _)| first < line);
         undecided.sort_unstable();
         let mut undecided: Vec<usize> = undecided.into_iter().map(|(_, at)| at).collect();
-        // What is denied by the name, and could only be denied by an address, is denied: nobody has to
-        // be asked for that.
+        // If the name is denied and every undecided rule denies as well, no address can change the
+        // decision: the name need not be resolved.
         let denies = |&at: &usize| self.groups.get(at).is_some_and(|it| it.action == Action::Deny);
         if matches!(otherwise, Decision::Deny(_)) && undecided.iter().all(denies) {
             undecided.clear();
@@ -297,7 +300,7 @@ impl RuleSet {
         NameDecision { undecided, line, otherwise }
     }
 
-    /// What is decided of an address that `host` has.
+    /// Decides on one address of `host`.
     pub(super) fn check_address(
         &self,
         answer: &NameDecision,
@@ -315,12 +318,13 @@ impl RuleSet {
         }
     }
 
-    /// The groups that an answer leaves open, in the order of the first of each that may fit.
+    /// Returns the undecided groups, ordered by the first rule of each that may match.
     fn left_open(&self, answer: &NameDecision) -> impl Iterator<Item = &Group> {
         answer.undecided.iter().filter_map(|&at| self.groups.get(at))
     }
 
-    /// The rules that an answer leaves open: of those that differ in their destination only, the first.
+    /// Returns the undecided rules. Of rules that differ in their destination only, the first is
+    /// returned.
     pub(super) fn undecided(
         &self,
         answer: &NameDecision,
@@ -332,7 +336,8 @@ impl RuleSet {
         })
     }
 
-    /// The first rule that fits: whatever the addresses are, or one of them.
+    /// Returns the first rule that matches: for `address` or an address literal, or else whatever
+    /// the addresses are.
     pub(super) fn fitting(
         &self,
         asker: &RequestContext<'_>,
@@ -354,7 +359,8 @@ impl RuleSet {
         Some(self.name(group, &fit))
     }
 
-    /// Whether a rule that an answer leaves open, or that decides it, lifts the denial of ports.
+    /// Returns true if an undecided rule, or the decision otherwise, exempts ports from their
+    /// denial.
     pub(super) fn may_lift_ports(&self, answer: &NameDecision) -> bool {
         let lifts = |group: &Group| group.action == Action::Allow && group.conditions.names_ports();
         matches!(answer.otherwise, Decision::Allow(Exemptions { ports: true, .. }))
@@ -388,34 +394,36 @@ impl RuleSet {
 }
 
 impl NameDecision {
-    /// What is decided, if that depends on no address.
+    /// Returns the decision, if it depends on no address.
     pub(super) fn decided(&self) -> Option<&Decision> {
         self.undecided.is_empty().then_some(&self.otherwise)
     }
 }
 
 impl Group {
-    /// The destination that fits a name whatever its addresses are.
+    /// Returns the destination that matches a name whatever its addresses are.
     fn fits_name(&self, name: &str) -> Option<Fit<'_>> {
         self.conditions.classes().is_empty().then(|| self.to.find_name(name)).flatten()
     }
 
-    /// The destination that may fit a name, depending on its addresses.
+    /// Returns the destination that may match a name, depending on its addresses.
     fn may_fit(&self, name: &str) -> Option<Fit<'_>> {
         let named = || self.to.find_name(name).filter(|_| !self.conditions.classes().is_empty());
         first([self.to.may_find(name), named()])
     }
 
-    /// The destination that fits a host that has this address.
+    /// Returns the destination that matches a host with this address.
     fn fits(&self, host: &Host, address: IpAddr, own: &LocalAddresses) -> Option<Fit<'_>> {
-        // What is denied is denied also where it is only embedded; what is allowed is where it leads.
+        // Deny and report rules match an address also where it is only embedded; allow rules match
+        // only addresses that a packet certainly reaches.
         let facets = if self.action == Action::Allow {
             reachable_addresses(address)
         } else {
             embedded_addresses(address)
         };
         let classes = self.conditions.classes();
-        // An address of this machine is also what else it is for, but that allows nothing.
+        // An address of this machine keeps the class of its block too, but only rules that deny or
+        // report match that: allowing the block's class does not allow this machine.
         let denies = self.action != Action::Allow;
         let is_meant = |facet| {
             classes.contains(&own.class_of(facet))

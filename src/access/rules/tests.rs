@@ -1,4 +1,4 @@
-//! Rules of one set, by the policy that they make.
+//! Decisions of a rule set, observed through the destination policy.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn no_file(_: &str) -> Result<Vec<u8>, String> {
     Err("none".into())
 }
 
-/// Rules in a file.
+/// Returns a policy with the rules of a file.
 fn in_file(text: &str) -> DestinationPolicy {
     let mut set = RuleSet::default();
     let given = [GivenRule { option: RuleOption::File("rules".into()), place: None }];
@@ -30,7 +30,7 @@ fn in_file(text: &str) -> DestinationPolicy {
     policy(set)
 }
 
-/// Why a request is denied, if it is.
+/// Returns the name of the rule that denies a request, if one does.
 fn judge(
     policy: &DestinationPolicy,
     host: &str,
@@ -54,21 +54,21 @@ fn judge_at(
 }
 
 #[test]
-fn rules_on_one_line_stand_in_their_order() {
+fn rules_of_one_line_keep_their_order() {
     let rules = ["allow dev.test=10.0.0.0/8", "allow .test", "deny"];
     let place = Some((RuleSource::File("tidegate.toml".into()), 7));
     let given = rules.map(|rule| GivenRule { place: place.clone(), ..rule.parse().unwrap() });
     let mut set = RuleSet::default();
     read_rules(&mut set, &given, &mut no_file).unwrap();
     let (policy, own) = (policy(set), LocalAddresses::default());
-    assert_eq!(judge(&policy, "dev.test", "10.0.0.1", &own), None, "the first one lifts it");
+    assert_eq!(judge(&policy, "dev.test", "10.0.0.1", &own), None, "the first rule exempts it");
     assert_eq!(judge(&policy, "a.test", "10.0.0.1", &own).unwrap(), "destination-private");
     let denied = judge(&policy, "other.example", "198.41.0.4", &own);
     assert_eq!(denied.unwrap(), "rule tidegate.toml:7");
 }
 
 #[test]
-fn many_rules_that_alternate_are_few_look_ups() {
+fn alternating_rules_form_few_groups() {
     let text: String = (0..10_000)
         .map(|n| {
             format!(
@@ -79,7 +79,7 @@ fn many_rules_that_alternate_are_few_look_ups() {
         .collect();
     let policy = in_file(&format!("# none\n{text}"));
     assert_eq!((policy.egress.len(), policy.egress.groups.len()), (30_000, 3));
-    assert_eq!(policy.egress.sections.len(), 1, "one place is kept for all");
+    assert_eq!(policy.egress.sections.len(), 1, "all rules form one section");
     let own = LocalAddresses::default();
     assert_eq!(judge(&policy, "b9999.test", "198.41.0.4", &own).unwrap(), "rule rules:30000");
     assert_eq!(judge(&policy, "c77.test", "10.0.77.1", &own), None);
@@ -87,7 +87,7 @@ fn many_rules_that_alternate_are_few_look_ups() {
 }
 
 #[test]
-fn conditions_are_bounded() {
+fn number_of_conditions_is_bounded() {
     let text: String = (0..40_000).map(|n| format!("deny user=u{n}\n")).collect();
     let mut set = RuleSet::default();
     let given = ["@rules".parse().unwrap()];
@@ -97,7 +97,7 @@ fn conditions_are_bounded() {
 }
 
 #[test]
-fn each_value_of_a_condition_counts() {
+fn bound_on_conditions_counts_each_value() {
     for (name, value) in [
         ("client", "192.0.2.1"),
         ("user", "ann"),
@@ -111,14 +111,14 @@ fn each_value_of_a_condition_counts() {
             let rule = format!("deny {name}={}", vec![value; values].join(","));
             read_rules(&mut RuleSet::default(), &[rule.parse().unwrap()], &mut no_file)
         };
-        assert_eq!(read(65_535), Ok(()), "with the rule itself they are as many as may be");
+        assert_eq!(read(65_535), Ok(()), "the rule itself counts as one more");
         let refused = read(65_536).unwrap_err().to_string();
         assert!(refused.contains("there are more than 65536 conditions"), "{name}");
     }
 }
 
 #[test]
-fn a_rule_is_named_by_where_it_was_written() {
+fn reason_names_the_place_of_a_rule() {
     let mut set = RuleSet::default();
     let given =
         ["deny a.test", "@rules", "deny d.test", "deny @list"].map(|it| it.parse().unwrap());
@@ -142,7 +142,7 @@ fn a_rule_is_named_by_where_it_was_written() {
 }
 
 #[test]
-fn a_rule_is_named_as_it_could_be_written() {
+fn rule_ref_text_is_valid_rule_syntax() {
     let rules = [
         "deny a.test",
         "deny *.b.test",
@@ -171,7 +171,7 @@ fn a_rule_is_named_as_it_could_be_written() {
 }
 
 #[test]
-fn rules_that_wait_for_an_address_stand_before_the_one_that_decides() {
+fn undecided_rules_precede_the_deciding_rule() {
     let policy = in_file(
         "allow 198.41.0.0/24 port=80\nreport .a.test=10.0.0.0/8\nallow class=private method=GET\n\
          deny .test\nallow 10.0.0.0/8\nreport .example\n",
@@ -200,7 +200,7 @@ fn rules_that_wait_for_an_address_stand_before_the_one_that_decides() {
 }
 
 #[test]
-fn only_a_rule_that_allows_lifts_the_denial_of_a_port() {
+fn only_allow_rules_exempt_a_port() {
     let own = LocalAddresses::default();
     let at = |policy: &DestinationPolicy, address| judge_at(policy, ("a.test", 22), address, &own);
     let allows = in_file("allow 198.41.0.0/24 port=22");
@@ -212,11 +212,11 @@ fn only_a_rule_that_allows_lifts_the_denial_of_a_port() {
         22,
         &own,
     );
-    assert_eq!(denies.unwrap_err().rule(), "port", "nobody is asked for addresses");
+    assert_eq!(denies.unwrap_err().rule(), "port", "no name is resolved for it");
 }
 
 #[test]
-fn a_set_without_rules_is_empty_unless_it_denies() {
+fn set_without_rules_is_empty_unless_default_denies() {
     let mut set = RuleSet::default();
     assert!(set.is_empty() && !set.denies() && !set.reports());
     set.set_default(true, false);
@@ -227,7 +227,7 @@ fn a_set_without_rules_is_empty_unless_it_denies() {
 }
 
 #[test]
-fn files_that_hold_something_else_are_known() {
+fn changed_files_returns_files_with_new_content() {
     let set = |given: &[&str], list: &'static str| {
         let given: Vec<_> = given.iter().map(|it| it.parse().unwrap()).collect();
         let mut set = RuleSet::default();
@@ -246,14 +246,14 @@ fn files_that_hold_something_else_are_known() {
 }
 
 #[test]
-fn a_file_has_a_name() {
+fn option_with_empty_file_name_is_rejected() {
     let refused = "@".parse::<RuleOption>().unwrap_err();
     assert!(refused.message.starts_with("a rule begins with allow"), "{refused}");
     assert_eq!("@f".parse(), Ok(RuleOption::File("f".into())));
 }
 
 #[test]
-fn an_address_of_this_machine_is_denied_as_what_else_it_is_for() {
+fn own_address_is_denied_by_its_block_class_too() {
     let own =
         LocalAddresses { addresses: vec!["10.0.0.5".parse().unwrap()], listeners: Vec::new() };
     let lifted =
@@ -267,11 +267,11 @@ fn an_address_of_this_machine_is_denied_as_what_else_it_is_for() {
         assert_eq!(denied.as_deref(), expected, "{rules}");
     }
     let denied = judge(&in_file("allow class=private"), "h.test", "10.0.0.5", &own);
-    assert_eq!(denied.unwrap(), "destination-own", "allowing the one does not allow the other");
+    assert_eq!(denied.unwrap(), "destination-own", "allowing private does not allow own");
 }
 
 #[test]
-fn a_file_may_begin_as_some_editors_have_it() {
+fn file_may_begin_with_a_byte_order_mark() {
     let policy = in_file("\u{feff}deny a.test\r\n");
     assert_eq!(
         judge(&policy, "a.test", "198.41.0.4", &LocalAddresses::default()).unwrap(),

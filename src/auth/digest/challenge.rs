@@ -1,4 +1,4 @@
-//! What Digest says of itself: challenges, and proof that the server knows the user too.
+//! Digest fields that the server sends: challenges, and the proof that it knows the user's secret.
 
 use crate::auth::algorithm::Algorithm;
 use crate::auth::params::quoted;
@@ -6,17 +6,17 @@ use crate::auth::realm::Realm;
 
 use super::credentials::Credentials;
 
-/// What is the same in all challenges of a protection space.
+/// Parameters that all challenges of a protection space share.
 #[derive(Debug)]
 pub(super) struct Space {
     pub(super) realm: Realm,
-    /// URIs, with spaces between them; none means all of the server.
+    /// URIs, separated by spaces; an empty text means the whole server.
     pub(super) domain: String,
     pub(super) userhash: bool,
 }
 
 impl Space {
-    /// A challenge (RFC 7616 §3.3).
+    /// Returns a challenge (RFC 7616 §3.3).
     pub(super) fn challenge(&self, algorithm: Algorithm, nonce: &str, stale: bool) -> String {
         let realm = quoted(self.realm.as_str());
         let mut out = format!("Digest realm={realm}, ");
@@ -35,8 +35,8 @@ impl Space {
     }
 }
 
-/// The value of `Authentication-Info` for what `sent` asked for (§3.5): the `proof` that the server
-/// knows the user too, and perhaps the `next` nonce.
+/// Returns the value of `Authentication-Info` for the credentials `sent` (§3.5): the `proof` that
+/// the server knows the user's secret, and the `next` nonce if there is one.
 pub(super) fn info(proof: &str, sent: &Credentials, next: Option<&str>) -> String {
     let cnonce = quoted(&sent.cnonce);
     let info = format!("qop=auth, rspauth=\"{proof}\", cnonce={cnonce}, nc={}", sent.nc);

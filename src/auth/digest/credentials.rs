@@ -1,4 +1,4 @@
-//! What a client answers to a challenge of Digest (RFC 7616 §3.4).
+//! Credentials of Digest, the answer to its challenge (RFC 7616 §3.4).
 
 use std::fmt;
 
@@ -7,26 +7,26 @@ use crate::auth::username::Named;
 
 use super::extended;
 
-/// The parameters of one answer, as they came.
+/// Parameters of the credentials, as received.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The user.
+    /// User that the credentials name.
     pub user: Named,
-    /// The realm.
+    /// Realm of the challenge.
     pub realm: String,
-    /// The nonce of the challenge.
+    /// Nonce of the challenge.
     pub nonce: String,
-    /// The target of the request, as the client saw it.
+    /// Target of the request, as the client saw it.
     pub uri: String,
-    /// The hash of everything, in hexadecimal.
+    /// Hash over the secret and the request, in hexadecimal.
     pub response: String,
-    /// The algorithm; none means MD5.
+    /// Algorithm; `None` means MD5.
     pub algorithm: Option<String>,
-    /// The quality of protection.
+    /// Quality of protection.
     pub qop: String,
-    /// How often the nonce was used, this time included: eight hexadecimal digits.
+    /// Number of uses of the nonce, this one included: eight hexadecimal digits.
     pub nc: String,
-    /// The client's nonce.
+    /// Nonce chosen by the client.
     pub cnonce: String,
 }
 
@@ -41,15 +41,15 @@ macro_rules! string {
 }
 
 impl Credentials {
-    /// Reads what follows the name of the scheme. Parameters that are not known are passed over.
+    /// Parses the text after the scheme's name. Unknown parameters are ignored.
     ///
     /// # Errors
-    /// What is wrong.
+    /// A message that says what is malformed.
     pub fn parse(text: &[u8]) -> Result<Self, &'static str> {
         let mut params = Params::parse(text)?;
         let nc = optional(&mut params, "nc").ok_or("the parameter nc is missing")?;
         if nc.len() != 8 || !nc.bytes().all(is_hex) || nc == "00000000" {
-            return Err("the parameter nc is no count of eight hexadecimal digits");
+            return Err("the parameter nc is not a count of eight hexadecimal digits");
         }
         let response = string!(params, "response")?;
         if !response.bytes().all(is_hex) {
@@ -68,18 +68,18 @@ impl Credentials {
         })
     }
 
-    /// The count that [`nc`](Self::nc) writes.
+    /// Returns the count that [`nc`](Self::nc) states.
     pub(super) fn count(&self) -> u32 {
         u32::from_str_radix(&self.nc, 16).unwrap_or(0)
     }
 }
 
-/// A digit as Digest writes them: of letters only the small ones.
+/// Returns true for a hexadecimal digit as Digest writes it, in lower case only.
 const fn is_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
-/// Either of the two forms of the name, and whether it is hidden.
+/// Returns the user's name from either of its two parameters, or the hash that hides it.
 fn user(params: &mut Params<'_>) -> Result<Named, &'static str> {
     let hidden = match optional(params, "userhash") {
         None => false,
@@ -92,26 +92,28 @@ fn user(params: &mut Params<'_>) -> Result<Named, &'static str> {
             let name = string!(params, "username")?;
             Ok(if hidden { Named::Hashed(name) } else { Named::Plain(name) })
         }
-        (Some(_), _) if params.take("username").is_some() => Err("the user is named twice"),
+        (Some(_), _) if params.take("username").is_some() => {
+            Err("the user is named by both username and username*")
+        }
         (Some(name), false) if !name.quoted => {
             let name = extended::parse(&name.text);
-            name.map(Named::Plain).ok_or("the parameter username* cannot be read")
+            name.map(Named::Plain).ok_or("the parameter username* is malformed")
         }
-        (Some(_), _) => Err("the parameter username* is quoted, or comes with userhash"),
+        (Some(_), _) => Err("the parameter username* is quoted, or used together with userhash"),
     }
 }
 
-/// A parameter that must be there, and quoted (§3.4).
+/// Returns a mandatory parameter, which must be quoted (§3.4).
 fn quoted(value: Option<Value<'_>>) -> Option<String> {
     value.filter(|value| value.quoted).map(|value| value.text.into_owned())
 }
 
-/// A parameter that stands without quotes, or, as several clients send it, with them.
+/// Returns a parameter that should be unquoted. Several clients quote it.
 fn optional(params: &mut Params<'_>, name: &str) -> Option<String> {
     params.take(name).map(|value| value.text.into_owned())
 }
 
-/// Without what is as good as a password for a while.
+/// Leaves out values that are as good as a password for a while.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Credentials");

@@ -1,6 +1,6 @@
 //! Parameter values with a charset: `UTF-8''J%C3%A4s` (RFC 8187 §3.2).
 
-/// What `text` stands for; `None` if it is malformed, or not UTF-8.
+/// Decodes `text`. Returns `None` if it is malformed or not UTF-8.
 pub(super) fn parse(text: &str) -> Option<String> {
     let mut parts = text.split('\'');
     let (charset, language, value) = (parts.next()?, parts.next()?, parts.next()?);
@@ -34,7 +34,7 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| digit.try_into().ok())
 }
 
-/// `attr-char`.
+/// Returns true for the characters of `attr-char`.
 const fn is_attr_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -48,14 +48,14 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn what_is_utf_8_is_decoded() {
+    fn utf_8_values_are_decoded() {
         assert_eq!(parse("UTF-8''J%C3%A4s%C3%B8n%20Doe").as_deref(), Some("Jäsøn Doe"));
         assert_eq!(parse("utf-8'en-GB'a%2c-b").as_deref(), Some("a,-b"));
         assert_eq!(parse("UTF-8''").as_deref(), Some(""));
     }
 
     #[test]
-    fn what_is_malformed_is_nothing() {
+    fn malformed_values_are_rejected() {
         for text in [
             "",
             "name",

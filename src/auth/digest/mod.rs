@@ -1,8 +1,8 @@
-//! The scheme `Digest` (RFC 7616): the password is never sent, and an answer is good once.
+//! Scheme `Digest` (RFC 7616): the password is never sent, and credentials are valid once.
 //!
-//! Of the qualities of protection `auth` is spoken; `auth-int` would need all of the content before
-//! anything can be answered. Answers without a quality, as RFC 2069 had them, are malformed: they
-//! can be replayed.
+//! The only quality of protection supported is `auth`; `auth-int` would need the whole content
+//! before anything can be answered. Credentials without a quality of protection, as in RFC 2069,
+//! are malformed, because they can be replayed.
 
 mod challenge;
 pub(super) mod credentials;
@@ -25,7 +25,7 @@ use challenge::Space;
 pub use credentials::Credentials;
 use nonce::Nonces;
 
-/// One protection space.
+/// Protection space of Digest.
 #[derive(Debug)]
 pub(super) struct Digest {
     space: Space,
@@ -41,8 +41,8 @@ impl Digest {
         }
     }
 
-    /// The challenges of one response, the best algorithm first; only those that all users
-    /// of Digest can answer.
+    /// Returns the challenges of one response, the best algorithm first. Only algorithms that all
+    /// Digest users have an entry for are offered.
     pub(super) fn challenges(
         &mut self,
         accounts: &RealmUsers,
@@ -54,10 +54,10 @@ impl Digest {
         accounts.algorithms().map(move |algorithm| space.challenge(algorithm, &nonce, stale))
     }
 
-    /// Judges what was `sent` with `request`.
+    /// Verifies the credentials `sent` with `request`.
     ///
-    /// Only whoever knows the password is told that a nonce is stale or was used: another one would
-    /// learn whether a guess was good (RFC 7616 §3.3).
+    /// Only a client that knows the password is told that a nonce is stale or was used: any other
+    /// client would learn from that whether a guess was right (RFC 7616 §3.3).
     pub(super) fn verify(
         &mut self,
         sent: &Credentials,
@@ -97,7 +97,7 @@ impl Digest {
         }
     }
 
-    /// The algorithm of an answer to a challenge that may have been made here.
+    /// Returns the algorithm of the credentials, if they may answer a challenge that was made here.
     fn offered(&self, sent: &Credentials, accounts: &RealmUsers) -> Option<Algorithm> {
         let of = sent.algorithm.as_deref().map_or(Some(Algorithm::Md5), Algorithm::from_name)?;
         let hidden = matches!(sent.user, Named::Hashed(_));

@@ -1,4 +1,4 @@
-//! Nonces that are recognized by what they hold, and remembered only when they were used.
+//! Nonces that authenticate themselves, so that only used ones have to be remembered.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,10 +10,10 @@ use lru::LruCache;
 use super::window::Window;
 use crate::auth::secret::{Keyed, Secret, same};
 
-/// As many nonces are remembered; that is one for each client that is active.
+/// Most used nonces remembered; every active client uses one.
 const MOST_USED: NonZeroUsize = NonZeroUsize::new(16_384).expect("it is not zero");
 
-/// When a nonce was made, and which one it was: what tells it from all others.
+/// Time and number of a nonce, which identify it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Stamp {
     millis: u64,
@@ -27,7 +27,7 @@ pub(super) struct Nonces {
     lifetime: Duration,
     made: u64,
     used: LruCache<Stamp, Window, Keyed>,
-    /// Of nonces as old as this it is not known whether they were used.
+    /// Newest nonce whose uses were forgotten. For nonces up to it, uses are not known.
     forgotten: Option<Stamp>,
 }
 
@@ -40,7 +40,7 @@ impl Nonces {
         Self { secret, lifetime, made: 0, used, forgotten: None }
     }
 
-    /// A new nonce. Nothing is remembered of it.
+    /// Returns a new nonce, of which nothing is remembered.
     pub(super) fn make(&mut self, now: SystemTime) -> String {
         self.made += 1;
         let stamp = Stamp { millis: millis(now), number: self.made };
@@ -48,7 +48,7 @@ impl Nonces {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The stamp of a nonce that was made here and is not too old.
+    /// Returns the stamp of a nonce that was made here and has not expired.
     pub(super) fn fresh(&self, nonce: &str, now: SystemTime) -> Option<Stamp> {
         let stamp = self.stamp(nonce)?;
         let young = self.age(stamp, now)? < self.lifetime;
@@ -56,7 +56,7 @@ impl Nonces {
         (young && !forgotten).then_some(stamp)
     }
 
-    /// Whether a nonce was made here, at any time.
+    /// Returns true if a nonce was made here, at any time.
     pub(super) fn is_known(&self, nonce: &str) -> bool {
         self.stamp(nonce).is_some()
     }
@@ -68,7 +68,7 @@ impl Nonces {
         same(mac, &self.mac(stamp)).then_some(stamp)
     }
 
-    /// Uses a nonce for the `count`th time; says whether it was not used so before.
+    /// Uses a nonce with this count. Returns true if the count was not used before.
     pub(super) fn take(&mut self, stamp: Stamp, count: u32) -> bool {
         if let Some(window) = self.used.get_mut(&stamp) {
             return window.take(count);
@@ -81,12 +81,12 @@ impl Nonces {
         is_new
     }
 
-    /// Whether the last quarter of a nonce's time has begun.
+    /// Returns true if the last quarter of a nonce's lifetime has begun.
     pub(super) fn is_ending(&self, stamp: Stamp, now: SystemTime) -> bool {
         self.age(stamp, now).is_none_or(|age| age >= self.lifetime / 4 * 3)
     }
 
-    /// `None` of what was made in the future: the clock was set back.
+    /// Returns the age, or `None` for a nonce from the future: the clock was set back.
     fn age(&self, stamp: Stamp, now: SystemTime) -> Option<Duration> {
         millis(now).checked_sub(stamp.millis).map(Duration::from_millis)
     }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_fresh_for_its_lifetime() {
+    fn nonce_is_fresh_for_its_lifetime() {
         let mut nonces = nonces(1);
         let nonce = nonces.make(at(0));
         assert!(nonces.fresh(&nonce, at(0)).is_some());
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_elsewhere_is_not_fresh() {
+    fn nonces_made_elsewhere_are_not_fresh() {
         let nonce = nonces(1).make(at(0));
         assert_eq!(nonces(2).fresh(&nonce, at(0)), None);
         assert!(!nonces(2).is_known(&nonce));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_forgotten_is_not_fresh() {
+    fn forgotten_nonces_are_not_fresh() {
         let mut nonces = nonces(1);
         nonces.used.resize(NonZeroUsize::new(2).unwrap());
         let made: Vec<String> = (0..4).map(|_| nonces.make(at(0))).collect();
@@ -168,6 +168,6 @@ mod tests {
         }
         let fresh: Vec<bool> =
             made.iter().map(|nonce| nonces.fresh(nonce, at(0)).is_some()).collect();
-        assert_eq!(fresh, [false, false, true, true], "the second made room, the first is older");
+        assert_eq!(fresh, [false, false, true, true], "the second was evicted, the first is older");
     }
 }

@@ -1,7 +1,8 @@
-//! Whether credentials are for the request they came with.
+//! Match of credentials with the request that carries them.
 
-/// Whether `uri`, a parameter of Digest, means `target` (RFC 7616 §3.4.6): the same, or path and
-/// query of an absolute one, since clients sign what the origin will see.
+/// Returns true if the Digest parameter `uri` identifies `target` (RFC 7616 §3.4.6): it is the
+/// same, or the path and query of an absolute target, because clients sign what the origin will
+/// see.
 pub(super) fn means(uri: &str, target: &str) -> bool {
     uri == target || is_path_of(uri, target)
 }
@@ -23,7 +24,7 @@ mod tests {
     use super::means;
 
     #[test]
-    fn a_uri_means_the_target_or_its_path() {
+    fn uri_matches_the_target_or_its_path() {
         for (uri, target) in [
             ("/a?b", "/a?b"),
             ("*", "*"),
@@ -39,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn it_means_nothing_else() {
+    fn uri_matches_nothing_else() {
         for (uri, target) in [
             ("/a", "/b"),
             ("/a", "/a?b"),

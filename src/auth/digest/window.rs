@@ -1,9 +1,9 @@
-//! Which counts of a nonce were used.
+//! Window of the counts used with a nonce.
 
-/// The highest count that was used, and which of those just below it.
+/// Highest count used so far, and the used ones among those just below it.
 ///
-/// Requests on parallel connections overtake each other, so a lower count may come later; but each
-/// only once.
+/// Requests on parallel connections overtake each other, so a lower count may arrive later; but
+/// each count is accepted only once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
     highest: u32,
@@ -12,7 +12,8 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Uses `count`; says whether it was not used before, as far back as is known.
+    /// Uses `count`. Returns true if it was not used before; a count below the window counts as
+    /// used.
     pub(super) fn take(&mut self, count: u32) -> bool {
         if let Some(ahead) = count.checked_sub(self.highest) {
             self.used = self.used.checked_shl(ahead).unwrap_or(0);
@@ -34,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_count_is_good_once() {
+    fn each_count_is_accepted_once() {
         let mut window = Window::default();
         assert!(!window.take(0));
         assert!(window.take(1) && !window.take(1));
@@ -43,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_the_window_counts_as_used() {
+    fn counts_below_the_window_are_rejected() {
         let mut window = Window::default();
         assert!(window.take(100));
         assert!(window.take(37), "63 below");
@@ -54,7 +55,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_what_a_set_would(counts in proptest::collection::vec(0u32..200, 0..300)) {
+        fn window_agrees_with_a_set(counts in proptest::collection::vec(0u32..200, 0..300)) {
             let (mut window, mut used) = (Window::default(), BTreeSet::new());
             for count in counts {
                 let highest = used.last().copied().unwrap_or(0);

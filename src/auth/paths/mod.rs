@@ -1,8 +1,9 @@
-//! Which paths are protected, however they are spelled.
+//! Protected paths, matched in whatever spelling a client uses.
 //!
-//! Origins differ in how they read a path: they decode it once or twice, take `\` for `/`, drop what
-//! follows `;`, ignore case. So a path is read in every way that is known, and counts as below a
-//! prefix if it is in any of them. If two readings lead to different prefixes, neither is right.
+//! Origins differ in how they read a path: they decode it once or twice, treat `\` as `/`, drop
+//! parameters after `;`, ignore case. So a path is read in every known way, and counts as below a
+//! prefix if it is in any reading. If two readings lead to different prefixes, the match is
+//! ambiguous, because neither is certain.
 
 mod readings;
 mod respell;
@@ -13,46 +14,46 @@ use std::str::FromStr;
 use readings::readings;
 use respell::normal;
 
-/// The paths that begin so. With a slash at the end it is a folder: itself and what is in it.
+/// Prefix of paths. A prefix that ends in a slash matches the folder itself and everything in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPrefix {
     text: String,
-    /// What it stands for, decoded.
+    /// Prefix in decoded form.
     plain: Vec<u8>,
     folded: Vec<u8>,
 }
 
-/// What a path is below.
+/// Result of matching a path with prefixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathMatch {
-    /// None of the prefixes, in any reading.
+    /// No reading is below any prefix.
     Nowhere,
-    /// The prefix of this index.
+    /// The path is below the prefix with this index.
     Below(usize),
-    /// Different prefixes in different readings, or there are too many readings.
+    /// Readings are below different prefixes, or there are too many readings.
     Ambiguous,
 }
 
 impl PathPrefix {
-    /// All paths.
+    /// Returns the prefix of all paths.
     #[must_use]
     pub fn everything() -> Self {
         Self { text: "/".into(), plain: b"/".into(), folded: b"/".into() }
     }
 
-    /// As it was written.
+    /// Returns the prefix as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is all paths.
+    /// Returns true if the prefix matches all paths.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.text == "/"
     }
 
-    /// Whether both are the same to an origin that ignores case.
+    /// Returns true if an origin that ignores case treats both prefixes alike.
     #[must_use]
     pub fn is_alike(&self, other: &Self) -> bool {
         folder(&self.folded) == folder(&other.folded)
@@ -81,16 +82,16 @@ impl FromStr for PathPrefix {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |what: &str| Err(format!("'{}' {what}", text.escape_debug()));
         if !text.starts_with('/') || text.contains(['?', '#']) {
-            return wrong("is no path; it begins with '/' and has no '?'");
+            return wrong("is not a path; write one that begins with '/' and has no '?' or '#'");
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return wrong("holds what a URL has only in percent-encoded form");
+            return wrong("has characters that a URL must percent-encode");
         }
         let plain = normal(text.as_bytes()).unwrap_or_else(|| text.into());
         if readings(&plain).is_none_or(|all| all.len() > 1) {
             let cause = String::from_utf8_lossy(ambiguous_part(&plain)).into_owned();
             return wrong(&format!(
-                "can be read in several ways, because of '{cause}'; write it without, or protect the \
+                "can be read in several ways because of '{cause}'; leave that out, or protect the \
                  path before it"
             ));
         }
@@ -98,8 +99,8 @@ impl FromStr for PathPrefix {
     }
 }
 
-/// What origins read in several ways in a path whose escapes are in normal form: the first such thing;
-/// if none is known, all of it.
+/// Returns the first part that origins read in several ways, in a path whose escapes are in normal
+/// form. If no such part is known, returns the whole path.
 fn ambiguous_part(path: &[u8]) -> &[u8] {
     const ODD: &[&[u8]] = &[b"/..", b"//", b"/.", b"./", b";", b"\\"];
     let at = |from: usize| {
@@ -118,8 +119,8 @@ impl fmt::Display for PathPrefix {
     }
 }
 
-/// Which of `prefixes` a path is below, which came without its query: the longest, if there are
-/// several in one reading.
+/// Returns the prefix that `path`, without its query, is below. If one reading is below several
+/// prefixes, the longest counts.
 #[must_use]
 pub fn match_path(path: &str, prefixes: &[PathPrefix]) -> PathMatch {
     if let [only] = prefixes
@@ -144,8 +145,8 @@ pub fn match_path(path: &str, prefixes: &[PathPrefix]) -> PathMatch {
     found.map_or(PathMatch::Nowhere, PathMatch::Below)
 }
 
-/// Returns true if a path, which came without its query, has a segment `..` in any reading (RFC 3986
-/// §6.2.2), or too many readings.
+/// Returns true if `path`, without its query, has a segment `..` in any reading (RFC 3986 §6.2.2),
+/// or too many readings.
 #[must_use]
 pub fn climbs(path: &str) -> bool {
     let has_dots = |reading: &Vec<u8>| {
@@ -159,12 +160,13 @@ fn longest(prefixes: &[PathPrefix], has: impl Fn(&PathPrefix) -> bool) -> Option
     those.max_by_key(|(_, prefix)| prefix.plain.len()).map(|(i, _)| i)
 }
 
-/// Without what differs in case only.
+/// Returns the path without differences of case.
 fn fold(path: &[u8]) -> Vec<u8> {
     if path.is_ascii() {
         return path.to_ascii_lowercase();
     }
-    // Each for itself: a sigma is another one at the end of a word, and a prefix ends anywhere.
+    // Characters are folded one by one: the lower case of a sigma depends on whether it ends a
+    // word, and a prefix ends anywhere.
     let chars = String::from_utf8_lossy(path);
     let folded = chars.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     folded.collect::<String>().into_bytes()
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_counts() {
+    fn longest_prefix_wins() {
         let prefixes = prefixes(&["/a", "/", "/a/b/", "/caf%C3%A9"]);
         for (path, expected) in [
             ("/", 1),
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escape_of_a_letter_makes_no_other_reading() {
+    fn escaped_letters_make_no_other_reading() {
         let prefixes = prefixes(&["/", "/tips"]);
         for path in ["/t%69ps", "/%74ips", "/tip%73/x"] {
             assert_eq!(match_path(path, &prefixes), PathMatch::Below(1), "{path}");
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_that_regard_case_and_those_that_ignore_it_may_disagree() {
+    fn prefixes_that_differ_in_case_can_be_ambiguous() {
         let prefixes = prefixes(&["/a", "/A/b"]);
         assert_eq!(match_path("/A/b", &prefixes), PathMatch::Below(1));
         assert_eq!(match_path("/a/b", &prefixes), PathMatch::Ambiguous);
@@ -217,8 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn case_beyond_ascii_is_ignored_wherever_a_prefix_ends() {
-        let greek = prefixes(&["/%CE%91%CE%A3"]); // in upper case, and ends in a sigma
+    fn non_ascii_case_is_ignored_wherever_a_prefix_ends() {
+        let greek = prefixes(&["/%CE%91%CE%A3"]); // upper case, with a sigma at its end
         for path in
             ["/%CE%91%CE%A3%CE%91", "/%CE%B1%CF%83%CE%B1", "/%CE%B1%CF%82", "/%CE%B1%CF%83/%CE%B1"]
         {
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_are_nowhere() {
+    fn unrelated_paths_match_nowhere() {
         let prefixes = prefixes(&["/admin", "/files/private/"]);
         for path in [
             "/",
@@ -246,7 +248,7 @@ mod tests {
         }
     }
 
-    /// Each leads to `/admin/x` with some origin.
+    /// Spellings that each lead to `/admin/x` at some origin.
     const TRICKS: &[&str] = &[
         "/admin/x",
         "/ADMIN/x",
@@ -319,7 +321,7 @@ mod tests {
     ];
 
     #[test]
-    fn no_spelling_slips_past_a_prefix() {
+    fn no_spelling_evades_a_prefix() {
         let alone = prefixes(&["/admin"]);
         let beside = prefixes(&["/", "/admin"]);
         let folder = prefixes(&["/", "/admin/"]);
@@ -331,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn no_spelling_of_two_dots_stays_below_a_path() {
+    fn every_spelling_of_dot_dot_climbs() {
         for path in [
             "/..",
             "/a/../b",
@@ -359,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deep_prefix_is_kept_as_well() {
+    fn no_spelling_evades_a_deep_prefix() {
         let deep = prefixes(&["/", "/a/b/"]);
         for path in [
             "/a./b/x",
@@ -381,30 +383,30 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_more_than_128_readings_is_ambiguous() {
+    fn more_than_128_readings_are_ambiguous() {
         let prefixes = prefixes(&["/admin"]);
-        // Each layer is one reading more than the two of the innermost.
+        // Each layer adds one reading to the two of the innermost.
         let path = |layers| ["/%", &"25".repeat(layers), "41"].concat();
         assert_eq!(match_path(&path(126), &prefixes), PathMatch::Nowhere);
         assert_eq!(match_path(&path(127), &prefixes), PathMatch::Ambiguous);
     }
 
     #[test]
-    fn a_path_whose_readings_have_more_than_32_kib_is_ambiguous() {
+    fn readings_of_more_than_32_kib_are_ambiguous() {
         let prefixes = prefixes(&["/admin"]);
-        let path = |length: usize| format!("/:{}", "a".repeat(length - 2)); // which has one reading
+        let path = |length: usize| format!("/:{}", "a".repeat(length - 2)); // has one reading
         assert_eq!(match_path(&path(32_768), &prefixes), PathMatch::Nowhere);
         assert_eq!(match_path(&path(32_769), &prefixes), PathMatch::Ambiguous);
         let plain = "/a-b_c~d.e=f+g".repeat(3_000);
         assert_eq!(
             match_path(&plain, &prefixes),
             PathMatch::Nowhere,
-            "there is nothing to read in it"
+            "a plain path has no other reading"
         );
     }
 
     #[test]
-    fn what_has_no_end_of_readings_is_ambiguous() {
+    fn unbounded_readings_are_ambiguous() {
         let prefixes = prefixes(&["/admin"]);
         let layers = ["/%", &"25".repeat(200), "41"].concat();
         assert_eq!(match_path(&layers, &prefixes), PathMatch::Ambiguous);
@@ -414,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_has_one_reading() {
+    fn prefixes_must_have_one_reading() {
         for text in ["/", "/a", "/a/", "/a.b/~c", "/caf%C3%A9", "/a:b@c"] {
             let prefix: PathPrefix = text.parse().unwrap();
             assert_eq!((prefix.as_str(), prefix.to_string().as_str()), (text, text));
@@ -443,7 +445,7 @@ mod tests {
         assert!(alike("/a", "/A/") && alike("/a", "/%61") && !alike("/a", "/b"));
     }
 
-    /// `byte` as some origin would take it for itself.
+    /// Returns `byte` in a spelling that some origin reads as the byte itself.
     fn spelled(byte: u8, how: u8) -> String {
         match (byte, how % 6) {
             (_, 0) => format!("%{byte:02x}"),
@@ -460,7 +462,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_path_in_disguise_is_never_taken_for_another(hows in proptest::collection::vec(0u8..12, 7)) {
+        fn disguised_paths_never_match_another_prefix(hows in proptest::collection::vec(0u8..12, 7)) {
             let (alone, beside) = (prefixes(&["/admin"]), prefixes(&["/", "/admin"]));
             let pairs = b"/admin/".iter().zip(&hows);
             let spell = |(&byte, &how)| if how < 6 { spelled(byte, how) } else { char::from(byte).into() };
@@ -470,7 +472,7 @@ mod tests {
         }
 
         #[test]
-        fn no_path_is_too_much(path in "/[a%2fF5cuE0./\\\\;]{0,300}") {
+        fn any_path_can_be_matched(path in "/[a%2fF5cuE0./\\\\;]{0,300}") {
             let _ = match_path(&path, &prefixes(&["/", "/a"]));
         }
     }

@@ -1,19 +1,20 @@
-//! All readings of a path.
+//! Readings of a path.
 
 use std::collections::BTreeSet;
 
 use super::respell::{RESPELLINGS, normal};
 
-/// A path with more readings than this is meant to be misread.
+/// Most readings of one path. A path with more was made to be misread.
 const MOST: usize = 128;
-/// As many bytes are read for one path, so that nobody keeps the proxy busy with it.
+/// Most bytes processed for one path, so that no client can keep the proxy busy with it.
 const MOST_BYTES: usize = 32 * 1024;
 
-/// What `path` may stand for: itself, with its escapes in normal form, and all that comes of that by
-/// reading it in other ways, one after the other in any order. `None` if that is too much.
+/// Returns the readings of `path`: the path with its escapes in normal form, and every result of
+/// applying the respellings to a reading, in any order. Returns `None` if there are too many.
 pub(super) fn readings(path: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut found = vec![normal(path).unwrap_or_else(|| path.to_owned())];
-    // With what is decoded behind it, a bare percent sign may become an escape that it was not.
+    // Decoding what follows a bare percent sign may turn the sign into an escape that it was not,
+    // so the original is a reading as well.
     if has_bare_percent(path) {
         found.push(path.to_owned());
     } else if is_plain(&found[0]) {
@@ -38,14 +39,14 @@ pub(super) fn readings(path: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(found)
 }
 
-/// Whether a percent sign begins no escape.
+/// Returns true if a percent sign does not begin an escape.
 fn has_bare_percent(path: &[u8]) -> bool {
     let is_digit = |at: usize| path.get(at).is_some_and(u8::is_ascii_hexdigit);
     let mut percents = path.iter().enumerate().filter(|(_, byte)| **byte == b'%');
     percents.any(|(at, _)| !is_digit(at + 1) || !is_digit(at + 2))
 }
 
-/// Whether there is but one reading, as of most paths.
+/// Returns true if there is only one reading, as for most paths.
 fn is_plain(path: &[u8]) -> bool {
     let plain = |byte: &u8| {
         byte.is_ascii_alphanumeric()

@@ -1,9 +1,9 @@
-//! The ways in which origins are known to read a path. Each makes another path of one, or nothing
-//! where there is nothing to read in that way.
+//! Ways in which origins are known to read a path. Each function returns the path read in one way,
+//! or `None` if that changes nothing.
 
 type Respelling = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// All of them.
+/// All of these ways.
 pub(super) const RESPELLINGS: &[Respelling] = &[
     decode,
     decode_names,
@@ -21,8 +21,8 @@ pub(super) const RESPELLINGS: &[Respelling] = &[
     narrow,
 ];
 
-/// With only those escapes that mean something else than what they stand for (RFC 3986 §6.2.2.2):
-/// letters, digits, `-_~` and all beyond ASCII need none. Dots do, as some origins resolve only bare
+/// Decodes the escapes that do not change the meaning (RFC 3986 §6.2.2.2): those of letters,
+/// digits, `-_~` and all bytes beyond ASCII. Dots stay escaped, as some origins resolve only bare
 /// ones.
 pub(super) fn normal(path: &[u8]) -> Option<Vec<u8>> {
     let unreserved =
@@ -30,12 +30,13 @@ pub(super) fn normal(path: &[u8]) -> Option<Vec<u8>> {
     decode_but(path, |byte| !unreserved(byte))
 }
 
-/// Percent-decoded once (RFC 3986 §2.1).
+/// Percent-decodes once (RFC 3986 §2.1).
 fn decode(path: &[u8]) -> Option<Vec<u8>> {
     decode_but(path, |_| false)
 }
 
-/// The same, after the path was split: what is no separator before is none after.
+/// Percent-decodes as an origin does after splitting the path: an escaped separator does not become
+/// a separator.
 fn decode_names(path: &[u8]) -> Option<Vec<u8>> {
     decode_but(path, |byte| matches!(byte, b'/' | b'\\'))
 }
@@ -64,7 +65,7 @@ fn decode_but(path: &[u8], stays: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
     changed(path, out)
 }
 
-/// With `%u0041` decoded, as some scripts of browsers write it.
+/// Decodes `%u0041`, which some scripts of browsers write.
 fn decode_units(path: &[u8]) -> Option<Vec<u8>> {
     if !path.contains(&b'%') {
         return None;
@@ -101,7 +102,7 @@ fn replace(path: &[u8], old: u8, new: u8) -> Option<Vec<u8>> {
     path.contains(&old).then(|| path.iter().map(replaced).collect())
 }
 
-/// Without what follows `;` in each segment.
+/// Removes what follows `;` in each segment.
 fn without_parameters(path: &[u8]) -> Option<Vec<u8>> {
     path.contains(&b';').then(|| {
         let end = |segment: &[u8]| segment.iter().position(|&byte| byte == b';');
@@ -109,7 +110,7 @@ fn without_parameters(path: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Up to the first `end`.
+/// Cuts the path before the first `end`.
 fn cut(path: &[u8], end: u8) -> Option<Vec<u8>> {
     let at = path.iter().position(|&byte| byte == end)?;
     Some(path[..at].to_vec())
@@ -121,7 +122,7 @@ fn merge_slashes(path: &[u8]) -> Option<Vec<u8>> {
     changed(path, out)
 }
 
-/// Without `.` and `..` (RFC 3986 §5.2.4).
+/// Resolves the segments `.` and `..` (RFC 3986 §5.2.4).
 fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
     let mut out: Vec<&[u8]> = Vec::new();
     let mut segments = path.split(|&byte| byte == b'/').skip(1).peekable();
@@ -138,7 +139,8 @@ fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
     changed(path, [&b"/"[..], &out.join(&b'/')].concat())
 }
 
-/// Without dots and spaces at the end of segments, which some file systems ignore.
+/// Removes dots and spaces at the end of segments, which some file systems ignore. A segment of
+/// nothing else keeps its dots.
 fn trim_names(path: &[u8]) -> Option<Vec<u8>> {
     let trimmed = |segment| {
         let end = |ignored: &[u8]| <[u8]>::iter(segment).rposition(|b| !ignored.contains(b));
@@ -148,14 +150,14 @@ fn trim_names(path: &[u8]) -> Option<Vec<u8>> {
     changed(path, segments(path, trimmed))
 }
 
-/// Without control characters, which URL parsers of browsers drop.
+/// Removes control characters, which URL parsers of browsers drop.
 fn without_controls(path: &[u8]) -> Option<Vec<u8>> {
     let kept = path.iter().copied().filter(|byte| !byte.is_ascii_control());
     path.iter().any(u8::is_ascii_control).then(|| kept.collect())
 }
 
-/// ASCII in place of what lax decoders take for it: longer forms in UTF-8 than are needed, and the
-/// wide forms of Unicode.
+/// Replaces by ASCII what lax decoders read as ASCII: overlong sequences of UTF-8, and the
+/// fullwidth forms of Unicode.
 fn narrow(path: &[u8]) -> Option<Vec<u8>> {
     if path.is_ascii() {
         return None;
@@ -184,12 +186,12 @@ fn narrow(path: &[u8]) -> Option<Vec<u8>> {
     changed(path, out)
 }
 
-/// The lowest seven bits of what the last bytes of a sequence in UTF-8 stand for.
+/// Returns the lowest seven bits of the character whose UTF-8 sequence ends in these two bytes.
 const fn low_bits(first: u8, last: u8) -> u8 {
     (first & 1) * 64 + (last & 0x3f)
 }
 
-/// The path with what `each` leaves of its segments.
+/// Returns the path with each segment replaced by the result of `each`.
 fn segments<'a>(path: &'a [u8], each: impl Fn(&'a [u8]) -> &'a [u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(path.len());
     for segment in path.split(|&byte| byte == b'/') {

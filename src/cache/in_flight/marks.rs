@@ -1,5 +1,5 @@
-//! Hit-for-miss marks: keys whose responses lately could not be stored, so that requests for them do
-//! not wait for each other.
+//! Hit-for-miss marks: keys whose recent responses could not be stored. Requests for a marked key
+//! are not collapsed.
 
 use std::time::Instant;
 
@@ -8,16 +8,16 @@ use lru::LruCache;
 use crate::cache::key::{BuildPrehashed, CacheKey};
 use crate::work;
 
-/// Marks kept; beyond, the one that expires first goes.
+/// Maximum number of marks. A further mark replaces the first to expire.
 const MAX_MARKS: usize = 8192;
-/// Bytes that a mark takes: a node, and places in a table half full.
+/// Bytes that a mark takes: a node of the list, and places in a table that is half full.
 const WEIGHT: usize = 48 + 2 * (2 * size_of::<usize>() + 1);
 
-/// Marks by the keyed hash of their key. Two keys with the same hash share a mark, which costs no more
-/// than a fetch.
+/// Marks, by the keyed hash of their key. Two keys with the same hash share a mark, which costs one
+/// fetch more at most.
 #[derive(Debug)]
 pub(crate) struct Marks {
-    /// Until when each holds; in the order in which they expire.
+    /// Expiry of each mark, in order of expiry.
     until: LruCache<u64, Instant, BuildPrehashed>,
 }
 
@@ -28,8 +28,8 @@ impl Default for Marks {
 }
 
 impl Marks {
-    /// Marks a key until a time that is no earlier than that of other marks. Drops a few marks that
-    /// have expired.
+    /// Marks a key until `until`, which must be no earlier than the expiry of any other mark. Drops
+    /// a few expired marks.
     pub(super) fn put(&mut self, key: &CacheKey, until: Instant, now: Instant) {
         const DROPPED: usize = 2;
         work::count(DROPPED * work::LOOK_UP);
@@ -42,13 +42,13 @@ impl Marks {
         self.until.put(key.hash(), until);
     }
 
-    /// Takes the mark of a key away.
+    /// Removes the mark of a key.
     pub(crate) fn remove(&mut self, key: &CacheKey) {
         work::count(work::LOOK_UP);
         self.until.pop(&key.hash());
     }
 
-    /// Returns true if the key is marked.
+    /// Returns true if the key is marked at `now`.
     pub(crate) fn has(&self, key: &CacheKey, now: Instant) -> bool {
         work::count(work::LOOK_UP);
         self.until.peek(&key.hash()).is_some_and(|until| now < *until)
@@ -58,7 +58,7 @@ impl Marks {
         self.until.clear();
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes that the marks take on the heap.
     pub(super) fn weight(&self) -> usize {
         WEIGHT * self.until.len()
     }
@@ -94,7 +94,7 @@ mod tests {
         for n in 0..100 {
             marks.put(&key(n), now + 2 * second, now + second);
         }
-        assert!(marks.weight() <= full - 98 * WEIGHT, "what has expired is dropped");
+        assert!(marks.weight() <= full - 98 * WEIGHT, "expired marks are dropped");
         marks.remove(&key(99));
         assert!(!marks.has(&key(99), now + second) && marks.has(&key(98), now + second));
     }

@@ -11,8 +11,9 @@ use std::time::Instant;
 use crate::cache::key::{BuildPrehashed, CacheKey};
 use crate::cache::policy::freshness::ServeDecision;
 use crate::cache::policy::presented::Presented;
-use crate::cache::policy::vary::{Selecting, Selection, VaryNames};
-use crate::cache::store::purge::Range;
+use crate::cache::policy::selecting::{Selecting, VaryNames};
+use crate::cache::policy::vary::Selection;
+use crate::cache::store::range::Range;
 use crate::http::Method;
 use crate::work;
 
@@ -20,15 +21,15 @@ use marks::Marks;
 use offers::{Reach, Stage};
 use shelves::Shelves;
 
-/// A fetch that is in flight, as the cache knows it.
+/// Handle of a fetch in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(u64);
 
-/// Bytes that a fetch in flight takes in these tables, beside its key and its selecting fields.
+/// Bytes that a fetch takes in these tables, without its key and its selecting fields.
 const ENTRY_WEIGHT: usize = 1024;
 
-/// Fetches in flight. None is ever compared with another: a request finds one to join by the hash of its
-/// selecting fields.
+/// Fetches in flight. A request finds one to join by the hash of its selecting fields, so no two
+/// fetches are ever compared.
 #[derive(Debug)]
 pub(super) struct InFlightTable<F> {
     tickets: HashMap<u64, InFlight<F>, BuildPrehashed>,
@@ -36,7 +37,7 @@ pub(super) struct InFlightTable<F> {
     keys: HashMap<CacheKey, KeyInFlight, BuildPrehashed>,
     marks: Marks,
     next: u64,
-    /// Bytes of all fetches.
+    /// Bytes that all fetches take.
     weight: usize,
 }
 
@@ -44,13 +45,13 @@ pub(super) struct InFlightTable<F> {
 #[derive(Debug)]
 struct InFlight<F> {
     key: CacheKey,
-    /// The fetch, as long as other requests may join it.
+    /// The fetch, while other requests may join it.
     offered: Option<F>,
-    /// Selecting fields by which it is offered, as far as they are known.
+    /// Selecting fields under which the fetch is offered, as far as they are known.
     by: Option<Arc<Selecting>>,
     reach: Option<Reach>,
     stage: Stage,
-    /// Set once the resource has changed since the fetch began.
+    /// Set once the resource changed after the fetch began.
     is_outdated: bool,
 }
 
@@ -65,9 +66,9 @@ impl<F> InFlight<F> {
 struct KeyInFlight {
     tickets: BTreeSet<u64>,
     shelves: Shelves,
-    /// Names in the `Vary` of the response whose head came last.
+    /// Names in the `Vary` of the response head received last.
     names: VaryNames,
-    /// The fetch that validates a stored response which is served meanwhile.
+    /// Fetch that validates a stored response while that is served stale.
     refreshing: Option<u64>,
 }
 
@@ -82,9 +83,10 @@ impl<F: Copy> InFlightTable<F> {
         }
     }
 
-    /// Begins a fetch for `request`. With `offered`, others may join it: those that agree with the
-    /// request in the fields called `names`, by which responses of the key are known to be selected;
-    /// without any, in those by which the response whose head came last was selected.
+    /// Begins a fetch for `request`. With `offered`, other requests may join it if they agree with
+    /// `request` in the selecting fields. Those are the fields in `names`, which come from the
+    /// responses stored under the key. If `names` is `None`, they are the fields of the response
+    /// head received last for the key.
     pub(super) fn begin(
         &mut self,
         key: &CacheKey,
@@ -111,7 +113,8 @@ impl<F: Copy> InFlightTable<F> {
         Ticket(number)
     }
 
-    /// Says that the request of a fetch is being sent: the origin may choose its response from now on.
+    /// Records that the request of a fetch is being sent. From now on the origin may have chosen
+    /// its response.
     pub(super) fn sent(&mut self, ticket: Ticket) {
         work::count(2 * work::LOOK_UP);
         let Some(busy) = self.tickets.get_mut(&ticket.0) else { return };
@@ -126,7 +129,7 @@ impl<F: Copy> InFlightTable<F> {
         }
     }
 
-    /// Says by which fields the response of a fetch is selected.
+    /// Records the selecting fields of a fetch's response.
     pub(super) fn selected(&mut self, ticket: Ticket, selection: &Selection) {
         work::count(5 * work::LOOK_UP);
         let Some(busy) = self.tickets.get_mut(&ticket.0).filter(|busy| !busy.is_outdated) else {
@@ -144,8 +147,8 @@ impl<F: Copy> InFlightTable<F> {
         self.weight += busy.weight();
     }
 
-    /// A fetch that `request` may join, of those from stage `from` on: one for the same key, for a
-    /// request that agrees with it in the selecting fields as far as they are known.
+    /// Returns a fetch that `request` may join, at stage `from` or later: a fetch for the same key
+    /// whose request agrees with `request` in the known selecting fields.
     pub(super) fn fetch_for(
         &self,
         key: &CacheKey,
@@ -159,7 +162,7 @@ impl<F: Copy> InFlightTable<F> {
         Some((self.tickets.get(&number)?.offered?, stage))
     }
 
-    /// Ends a fetch; returns its key and whether it is outdated, if it was in flight.
+    /// Ends a fetch. Returns its key and true if it is outdated, or `None` if it was not in flight.
     pub(super) fn end(&mut self, ticket: Ticket) -> Option<(CacheKey, bool)> {
         let busy = self.tickets.remove(&ticket.0)?;
         self.weight -= busy.weight();
@@ -180,7 +183,7 @@ impl<F: Copy> InFlightTable<F> {
         Some((busy.key, busy.is_outdated))
     }
 
-    /// Has no further request join the fetch; returns true if one could.
+    /// Closes the fetch to further requests. Returns true if it could be joined until now.
     pub(super) fn unshare(&mut self, ticket: Ticket) -> bool {
         let Some(busy) = self.tickets.get_mut(&ticket.0) else { return false };
         let joinable = busy.offered.take().is_some();
@@ -192,8 +195,9 @@ impl<F: Copy> InFlightTable<F> {
         joinable
     }
 
-    /// Says that the resource of a key has changed: no request joins its fetches in flight, and they are
-    /// outdated; but for the one that has changed it, if that is among them.
+    /// Marks the fetches of a key as outdated, because its resource has changed: no request joins
+    /// them. The fetch `by`, which made the change, is closed to further requests too, but is not
+    /// outdated.
     pub(super) fn outdate(&mut self, key: &CacheKey, by: Option<Ticket>) {
         let Some(mut of_key) = self.keys.remove(key) else { return };
         let own = by.filter(|ticket| of_key.tickets.remove(&ticket.0));
@@ -211,7 +215,8 @@ impl<F: Copy> InFlightTable<F> {
         self.keys.insert(key.clone(), KeyInFlight { tickets, ..KeyInFlight::default() });
     }
 
-    /// The same for all keys in a range of URIs. Every fetch is outdated once at the most.
+    /// Marks the fetches of all keys in a range of URIs as outdated, as [`outdate`](Self::outdate)
+    /// does. Each fetch is outdated once at most.
     pub(super) fn mark_range_outdated(&mut self, range: &Range, by: Option<Ticket>) {
         work::count(self.keys.len() * work::LOOK_UP);
         let within = self.keys.keys().filter(|key| range.has(key.uri()));
@@ -219,7 +224,7 @@ impl<F: Copy> InFlightTable<F> {
         keys.iter().for_each(|key| self.outdate(key, by));
     }
 
-    /// Says that a stored response is served while the fetch is in flight.
+    /// Records that a stored response is served while this fetch validates it.
     pub(super) fn refresh(&mut self, ticket: Ticket) {
         let key = self.tickets.get(&ticket.0).map(|busy| &busy.key);
         if let Some(of_key) = key.and_then(|key| self.keys.get_mut(key)) {
@@ -227,8 +232,8 @@ impl<F: Copy> InFlightTable<F> {
         }
     }
 
-    /// How a stored response is used without waiting for the origin, if it is. One fetch at a time
-    /// validates it meanwhile.
+    /// Returns how a stored response is served without waiting for the origin, or `None` if the
+    /// request must wait. Only one fetch at a time revalidates a response in the background.
     pub(super) fn usable(
         &self,
         key: &CacheKey,
@@ -246,8 +251,9 @@ impl<F: Copy> InFlightTable<F> {
         }
     }
 
-    /// Has no further request join the fetch and, if one could, marks its key until a time. That a part
-    /// is not for sharing says nothing of the whole: a fetch for a range marks no key.
+    /// Closes the fetch to further requests and, if it could be joined, marks its key hit-for-miss
+    /// until `until`. A range fetch marks no key: a part that cannot be shared says nothing about
+    /// the whole.
     pub(super) fn mark(&mut self, ticket: Ticket, until: Instant, now: Instant) {
         if !self.unshare(ticket) {
             return;
@@ -286,7 +292,7 @@ impl<F: Copy> InFlightTable<F> {
             assert!(of_key.refreshing.is_none_or(|number| of_key.tickets.contains(&number)));
             of_key.shelves.check(|number| {
                 let busy = &self.tickets[&number];
-                assert!(busy.offered.is_some(), "what is offered can be joined");
+                assert!(busy.offered.is_some(), "offered fetches can be joined");
                 (busy.by.clone(), busy.reach, busy.stage)
             });
         }

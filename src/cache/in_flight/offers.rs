@@ -1,4 +1,4 @@
-//! Fetches that requests with the same selecting fields may join, found by the range that is asked for.
+//! Fetches that requests with the same selecting fields may join, found by the requested range.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,27 @@ use crate::http::range::{self, ByteRange};
 use crate::http::{Fields, Name};
 use crate::work;
 
-/// Bytes of content that a request asks for, as far as that is known without its length.
+/// Bytes of content that a request asks for, as far as they are known without the length of the
+/// content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// All of it; so does a request whose `Range` is ignored.
+    /// The whole content; also for a request whose `Range` is ignored.
     Whole,
-    /// From the first byte to the last; the last is `u64::MAX` where it is not named.
+    /// A range from its first byte to its last, both included. The last is `u64::MAX` if the
+    /// request names none.
     From(u64, u64),
-    /// So many bytes at the end.
+    /// This many bytes at the end.
     Suffix(u64),
 }
 
 impl Reach {
-    /// The content that a request needs. Several ranges are cut from the whole only.
+    /// Returns the content that a request needs. For several ranges, that is the whole content.
     pub(super) fn needed(request: &Fields) -> Self {
         Self::brought(request).unwrap_or(Self::Whole)
     }
 
-    /// The content that the response to a request is sure to bring; `None` if its `Range` may be
-    /// answered in different ways.
+    /// Returns the content that the response to a request certainly carries. `None` if origins may
+    /// answer its `Range` in different ways.
     pub(super) fn brought(request: &Fields) -> Option<Self> {
         if !request.has(Name::Range) {
             return Some(Self::Whole);
@@ -37,14 +39,14 @@ impl Reach {
     }
 }
 
-/// Progress of a fetch, as far as it decides who may join.
+/// Progress of a fetch, as far as it decides which requests may join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
-    /// The origin may have chosen its response already.
+    /// The request was sent: the origin may have chosen its response already.
     Sent,
     /// The request has not been sent.
     Waiting,
-    /// The request has not been sent, and demands an answer of the origin itself.
+    /// The request has not been sent, and demands the origin's own answer (`no-cache`).
     WaitingForOrigin,
 }
 
@@ -52,12 +54,12 @@ impl Stage {
     const ALL: [Self; 3] = [Self::Sent, Self::Waiting, Self::WaitingForOrigin];
 }
 
-/// Place of an offer: offers of the same stage and kind are neighbours.
+/// Position of an offer in the order. Offers of the same stage and kind are adjacent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     stage: Stage,
     kind: Kind,
-    /// The first byte, or the length of a suffix.
+    /// First byte of a range, or length of a suffix.
     at: u64,
     ticket: u64,
 }
@@ -69,16 +71,17 @@ enum Kind {
     Suffix,
 }
 
-/// Fetches by their tickets. Of fetches for ranges, none lies within another: whatever a request asks
-/// for, one look decides.
+/// Offered fetches, by their tickets. Of the range fetches of one stage, none lies within another.
+/// One look-up therefore decides for any requested range.
 #[derive(Debug, Default)]
 pub(super) struct Offers {
-    /// With the last byte of a range.
+    /// Offers in order, each with the last byte of its range.
     places: BTreeMap<Place, u64>,
 }
 
 impl Offers {
-    /// Offers a fetch, unless another one of its stage does for all who could join it.
+    /// Offers a fetch, unless another fetch of its stage already serves every request that could
+    /// join it.
     pub(super) fn add(&mut self, ticket: u64, reach: Reach, stage: Stage) {
         work::count(work::LOOK_UP);
         let place = Place::of(ticket, reach, stage);
@@ -95,14 +98,14 @@ impl Offers {
         }
     }
 
-    /// Takes an offer back.
+    /// Withdraws an offer.
     pub(super) fn remove(&mut self, ticket: u64, reach: Reach, stage: Stage) {
         work::count(work::LOOK_UP);
         self.places.remove(&Place::of(ticket, reach, stage));
     }
 
-    /// A fetch that brings what is `wanted`; of those of stage `from` and of later ones in their order,
-    /// the first.
+    /// Returns the first fetch, in the order of stages from `from` on, that carries the `wanted`
+    /// content.
     pub(super) fn find(&self, wanted: Reach, from: Stage) -> Option<(u64, Stage)> {
         Stage::ALL.into_iter().filter(|stage| *stage >= from).find_map(|stage| {
             work::count(2 * work::LOOK_UP);
@@ -123,7 +126,7 @@ impl Offers {
         self.places.is_empty()
     }
 
-    /// All offers.
+    /// Returns all offers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Reach, Stage)> {
         self.places.iter().map(|(place, &last)| {
             let reach = match place.kind {
@@ -135,13 +138,14 @@ impl Offers {
         })
     }
 
-    /// The first at `from` or behind it, of the same stage and kind.
+    /// Returns the first offer at or after `from` that has the same stage and kind.
     fn next(&self, from: Place) -> Option<u64> {
         let (place, _) = self.places.range(from..).next()?;
         (place.stage == from.stage && place.kind == from.kind).then_some(place.ticket)
     }
 
-    /// The fetch for a range that holds another one: of all that begin before, the last one ends last.
+    /// Returns the range fetch that covers a range. Because no range lies within another, of all
+    /// that begin at or before `first` the last one also ends last.
     fn covering(&self, stage: Stage, first: u64, last: u64) -> Option<u64> {
         let to = Place { stage, kind: Kind::From, at: first, ticket: u64::MAX };
         let (place, end) = self.places.range(..=to).next_back()?;
@@ -200,7 +204,7 @@ mod tests {
         }
     }
 
-    /// Offers as a list.
+    /// Offers in a list: the model.
     #[derive(Default)]
     struct Naive(Vec<(u64, Reach, Stage)>);
 
@@ -221,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn offers_are_found_as_in_a_list(
+        fn offers_match_a_list(
             steps in prop::collection::vec((any::<bool>(), reach(), stage(), any::<usize>()), 1..60),
         ) {
             let (mut offers, mut naive) = (Offers::default(), Naive::default());

@@ -1,20 +1,21 @@
-//! Fetches for one key that requests may join, by what their responses are selected by.
+//! Fetches of one key that requests may join, grouped by the selecting fields of their responses.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::cache::key::BuildPrehashed;
 use crate::cache::policy::presented::Presented;
-use crate::cache::policy::vary::{Selecting, VaryNames};
+use crate::cache::policy::selecting::{Selecting, VaryNames};
 use crate::work;
 
 use super::offers::{Offers, Reach, Stage};
 
-/// Different lists of names in `Vary` by which the fetches of one key are offered. A fetch with yet
-/// another list is not offered.
+/// Maximum number of different lists of names in `Vary` under which the fetches of one key are
+/// offered. A fetch with a further list is not offered.
 const MAX_SHELVES: usize = 8;
 
-/// Fetches by their selecting fields: for each list of names, those with the same values together.
+/// Fetches by their selecting fields: one shelf for each list of names, on it one place for each
+/// set of values.
 #[derive(Debug, Default)]
 pub(super) struct Shelves(Vec<Shelf>);
 
@@ -24,7 +25,7 @@ struct Shelf {
     by_values: HashMap<u64, Place, BuildPrehashed>,
 }
 
-/// Fetches for requests with the same selecting fields.
+/// Fetches whose requests have the same values in the selecting fields.
 #[derive(Debug)]
 struct Place {
     by: Option<Arc<Selecting>>,
@@ -41,7 +42,7 @@ fn hash(by: Option<&Arc<Selecting>>) -> u64 {
 
 impl Shelves {
     /// Offers a fetch to requests with these selecting fields. Returns false if there are too many
-    /// lists of them.
+    /// lists of names, or another set of values has the same hash.
     pub(super) fn add(
         &mut self,
         ticket: u64,
@@ -61,14 +62,15 @@ impl Shelves {
         });
         let new = || Place { by: by.cloned(), offers: Offers::default() };
         let place = self.0[at].by_values.entry(hash(by)).or_insert_with(new);
-        let same = place.by.as_ref() == by; // a hash that two share is offered for one of them only
+        // Of two sets of values with the same hash, only the first is offered.
+        let same = place.by.as_ref() == by;
         if same {
             place.offers.add(ticket, reach, stage);
         }
         same
     }
 
-    /// Takes an offer back.
+    /// Withdraws an offer.
     pub(super) fn remove(
         &mut self,
         ticket: u64,
@@ -90,7 +92,7 @@ impl Shelves {
         }
     }
 
-    /// A fetch that `request` may join, of those from stage `from` on, and its stage.
+    /// Returns a fetch that `request` may join, at stage `from` or later, with its stage.
     pub(super) fn find(
         &self,
         request: &mut Presented,
@@ -105,7 +107,7 @@ impl Shelves {
         })
     }
 
-    /// Panics if an offer does not stand where `expected` says of its ticket.
+    /// Panics if an offer is at another place than `expected` gives for its ticket.
     pub(super) fn check(
         &self,
         expected: impl Fn(u64) -> (Option<Arc<Selecting>>, Option<Reach>, Stage),

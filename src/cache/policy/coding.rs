@@ -1,9 +1,9 @@
-//! Content codings: which requests would be sent the coding that another request was sent
+//! Content codings: decides whether the coding sent for one request would also be sent for another
 //! (RFC 9110 §12.5.3).
 //!
-//! An origin chooses one coding from those that it has and the client accepts. If it chose one from
-//! more, it would choose the same from fewer: gzip, sent to a client that accepts br and gzip, is what a
-//! client that accepts only gzip would be sent, too. The reverse is not known: the origin may have br.
+//! An origin chooses one coding from those that it has and the client accepts. A coding chosen from
+//! many is also chosen from fewer: if a client that accepts br and gzip gets gzip, a client that
+//! accepts only gzip gets gzip, too. The reverse is not certain: the origin may have br.
 
 use std::cmp::Ordering;
 
@@ -12,20 +12,21 @@ use crate::http::{Fields, Name, list};
 
 use super::preference::preferences;
 
-/// Longer lists of codings are compared as a whole only.
+/// Maximum number of codings in a list. A longer list matches only an equal list.
 const MAX_CODINGS: usize = 16;
-/// Bytes of the longest name of a coding that is looked for.
+/// Maximum length of a coding's name, in bytes.
 const MAX_LENGTH: usize = 32;
 
 const IDENTITY: &[u8] = b"identity";
 const ANY: &[u8] = b"*";
 
-/// A content coding, in lower case; `identity` where there is none.
+/// A content coding, in lower case; `identity` for content without a coding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Coding(Box<[u8]>);
 
 impl Coding {
-    /// The coding of a response; `None` if there are several, or its name is odd.
+    /// Returns the coding of a response. `None` if it has several, or if the name is malformed or
+    /// too long.
     pub(super) fn of(response: &Fields) -> Option<Self> {
         if !response.has(Name::ContentEncoding) {
             return Some(Self(IDENTITY.into()));
@@ -44,8 +45,8 @@ impl Coding {
     }
 
     /// Returns true if an origin that chose this coding for a request with the preferences `stored`
-    /// would choose it for one with the preferences `wanted`; both are canonical values of
-    /// `Accept-Encoding`, empty if it is absent.
+    /// would choose it for a request with the preferences `wanted`. Both are canonical values of
+    /// `Accept-Encoding`, empty if the field is absent.
     pub(super) fn would_be_chosen(&self, stored: &[u8], wanted: &[u8]) -> bool {
         let (Some(stored), Some(wanted)) = (Accepted::of(stored), Accepted::of(wanted)) else {
             return false;
@@ -57,8 +58,8 @@ impl Coding {
                 let (other_then, other_now) = (stored.weight(other), wanted.weight(other));
                 match then.cmp(&other_then) {
                     _ if other_now == 0 => true,
-                    _ if other_then == 0 => false, // it was not there to be chosen
-                    Ordering::Less => true,        // the origin does not have it
+                    _ if other_then == 0 => false, // the origin may have it
+                    Ordering::Less => true,        // the origin lacks it, as it was preferred
                     Ordering::Equal => now >= other_now,
                     Ordering::Greater => now > other_now,
                 }
@@ -70,8 +71,8 @@ impl Coding {
 struct Accepted<'a>(Vec<(&'a [u8], u16)>);
 
 impl<'a> Accepted<'a> {
-    /// Reads a canonical value. A request without `Accept-Encoding` accepts anything by the letter;
-    /// it is taken for one that accepts no coding, which is safe.
+    /// Reads a canonical value. By the specification, a request without `Accept-Encoding` accepts
+    /// any coding; here it counts as accepting none, which is safe.
     fn of(canonical: &'a [u8]) -> Option<Self> {
         if canonical.is_empty() {
             return Some(Self(Vec::new()));
@@ -82,8 +83,8 @@ impl<'a> Accepted<'a> {
         sound.then_some(Self(codings))
     }
 
-    /// The weight of a coding, 0 if it is not accepted. Content without coding is accepted unless that
-    /// is excluded, after everything else.
+    /// Returns the weight of a coding, 0 if it is not accepted. Content without a coding is
+    /// accepted after everything else, unless the list excludes it.
     fn weight(&self, coding: &[u8]) -> u16 {
         let of = |name: &[u8]| self.0.iter().find(|(other, _)| *other == name);
         match of(coding).or_else(|| of(ANY)) {
@@ -93,7 +94,8 @@ impl<'a> Accepted<'a> {
         }
     }
 
-    /// Codings that may be accepted, but for `coding`; `*` stands for all that are not named.
+    /// Returns the codings, other than `coding`, that may be accepted. `*` stands for all that are
+    /// not named.
     fn others(&self, coding: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let named = self.0.iter().map(|(other, _)| *other);
         named.chain([IDENTITY]).filter(move |other| *other != coding)
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
     use crate::cache::policy::preference::canonicalize;
 
-    /// A canonical value of `Accept-Encoding`; `-` where it is absent.
+    /// Returns a canonical value of `Accept-Encoding`, empty for `-` (the field is absent).
     fn canonical(line: &str) -> Vec<u8> {
         let mut out = Vec::new();
         if line != "-" {
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn coding_chosen_from_more_is_chosen_from_fewer() {
+    fn coding_chosen_from_many_is_chosen_from_fewer() {
         for (coding, stored, wanted, chosen) in [
             ("gzip", "gzip, br", "gzip", true),
             ("gzip", "gzip, br", "gzip, identity;q=0", true),
@@ -131,7 +133,7 @@ mod tests {
             ("identity", "-", "gzip", false),
             ("identity", "gzip, br", "gzip, identity;q=0", false),
             ("identity", "gzip, br", "gzip, *;q=0", false),
-            // It was preferred then, or is less so now.
+            // Pairs whose weights differ.
             ("gzip", "gzip, br;q=0.5", "gzip, br", false),
             ("gzip", "gzip, br;q=0.5", "gzip, br;q=0.9", true),
             ("gzip", "gzip;q=0.5, br", "gzip;q=0.1, br", true),
@@ -141,7 +143,7 @@ mod tests {
             ("gzip", "gzip, *", "*", true),
             ("gzip", "gzip, br", "*", false),
             ("gzip", "gzip, br, zstd;q=0", "gzip, zstd", false),
-            // It was not accepted then, nor is it now.
+            // Pairs in which a coding was not accepted for the stored response.
             ("gzip", "gzip", "gzip, br;q=0", true),
             ("gzip", "gzip", "gzip, br;q=0.5", false),
         ] {
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn long_list_of_codings_is_compared_as_a_whole_only() {
+    fn long_list_of_codings_matches_only_an_equal_list() {
         let gzip = Coding(b"gzip"[..].into());
         let chosen = |list: &str| gzip.would_be_chosen(&canonical(list), &canonical("gzip"));
         let others = |name: &str, count: usize| {
@@ -160,11 +162,11 @@ mod tests {
         };
         assert!(chosen(&others("a", MAX_CODINGS - 1)) && chosen(&others("z", MAX_CODINGS - 1)));
         assert!(!chosen(&others("a", MAX_CODINGS)) && !chosen(&others("z", MAX_CODINGS)));
-        assert!(!chosen("gzip, a b"), "nor is one of what is no coding");
+        assert!(!chosen("gzip, a b"), "an invalid coding matches nothing");
     }
 
     #[test]
-    fn coding_of_a_response_is_one_token() {
+    fn coding_of_a_response_is_a_single_token() {
         let of = |lines: &[&str]| {
             let mut fields = Fields::default();
             lines.iter().for_each(|line| fields.push(b"Content-Encoding", line.as_bytes()));

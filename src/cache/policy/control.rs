@@ -1,5 +1,5 @@
-//! `Cache-Control`, read so that doubt makes a response less cacheable, never more
-//! (RFC 9111 §5.2).
+//! `Cache-Control` directives (RFC 9111 §5.2). A directive in doubt makes a response less
+//! cacheable, never more.
 
 use std::time::Duration;
 
@@ -7,55 +7,58 @@ use crate::http::list::{self, Elements};
 use crate::http::{FieldNames, Fields, Name};
 use crate::work;
 
-/// Larger numbers of seconds mean this one (RFC 9111 §1.2.2).
+/// Maximum number of seconds; larger values are cut to it (RFC 9111 §1.2.2).
 pub(super) const MAX_SECONDS: u64 = 1 << 31;
-/// Names of fields that `private` and `no-cache` may have; with more, they are for the whole response.
+/// Maximum number of field names in `private` and `no-cache` together. With more names, the
+/// directives apply to the whole response.
 const MAX_NAMES: usize = 64;
 
-/// A directive that may name fields, as `private="set-cookie"`.
+/// Scope of a directive that may name fields, such as `private="set-cookie"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// Not there.
+    /// The directive is absent.
     #[default]
     None,
-    /// For these fields only.
+    /// The directive applies to the named fields only.
     Fields,
-    /// For the whole response.
+    /// The directive applies to the whole response.
     All,
 }
 
-/// What a response says of its storing.
+/// Cache directives of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResponseControl {
-    /// It may not be stored.
+    /// The response may not be stored.
     pub no_store: bool,
-    /// It may not be used without validation.
+    /// The response may not be used without validation.
     pub no_cache: Scope,
-    /// It is for one user.
+    /// The response is for one user.
     pub private: Scope,
-    /// It may be shared though it would not be by default.
+    /// The response may be shared even where it would not be by default.
     pub public: bool,
-    /// Once stale it may not be used without validation.
+    /// The response may not be used without validation once it is stale.
     pub must_revalidate: bool,
-    /// The same, for shared caches only.
+    /// The response may not be used by a shared cache without validation once it is stale.
     pub proxy_revalidate: bool,
-    /// It may be stored only by a cache that knows its status code, then in spite of `no-store`.
+    /// The response may be stored only by a cache that understands its status code; such a cache
+    /// ignores `no-store`.
     pub must_understand: bool,
-    /// How long it is fresh.
+    /// Freshness lifetime.
     pub max_age: Option<Duration>,
-    /// How long it is fresh in a shared cache.
+    /// Freshness lifetime in shared caches.
     pub s_maxage: Option<Duration>,
-    /// For how long it may be served stale while it is validated (RFC 5861 §3).
+    /// Time for which the response may be served stale while it is revalidated (RFC 5861 §3).
     pub stale_while_revalidate: Duration,
-    /// For how long it may be served stale if the origin fails (RFC 5861 §4).
+    /// Time for which the response may be served stale if the origin fails (RFC 5861 §4).
     pub stale_if_error: Option<Duration>,
-    /// Whether a targeted field says all this, and `Expires` does not count (RFC 9213 §2.2).
+    /// True if the directives come from a targeted field, so that `Expires` does not count (RFC
+    /// 9213 §2.2).
     pub is_targeted: bool,
 }
 
 impl ResponseControl {
-    /// Reads all `Cache-Control` lines of a response. One with a string that does not end could say
-    /// anything, also `no-store`.
+    /// Reads all `Cache-Control` lines of a response. An unterminated quoted string could hide any
+    /// directive, so it implies `no-store`.
     #[must_use]
     pub fn of(fields: &Fields) -> Self {
         let (mut control, mut names) = (Self::default(), 0);
@@ -85,15 +88,15 @@ impl ResponseControl {
         control
     }
 
-    /// Whether some fields are not for everybody, or not without validation.
+    /// Returns true if some fields are private, or need validation.
     #[must_use]
     pub fn withholds(&self) -> bool {
         self.private == Scope::Fields || self.no_cache == Scope::Fields
     }
 }
 
-/// Returns the names of fields that `private` or `no-cache` withhold from other clients: stored without
-/// them, the rest of the response can be used (RFC 9111 §5.2.2.4, §5.2.2.7).
+/// Returns the names of the fields that `private` or `no-cache` withhold from other clients. Stored
+/// without these fields, the response can be used (RFC 9111 §5.2.2.4, §5.2.2.7).
 #[must_use]
 pub fn withheld(fields: &Fields) -> FieldNames<'_> {
     directives(fields)
@@ -104,25 +107,26 @@ pub fn withheld(fields: &Fields) -> FieldNames<'_> {
         .collect()
 }
 
-/// What a request says of the responses it accepts.
+/// Cache directives of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestControl {
-    /// Nothing of this exchange may be stored.
+    /// No part of this exchange may be stored.
     pub no_store: bool,
-    /// Nothing stored may be used without validation.
+    /// Stored responses may not be used without validation.
     pub no_cache: bool,
-    /// Nothing may be asked of the origin.
+    /// The origin may not be contacted.
     pub only_if_cached: bool,
-    /// The oldest response accepted.
+    /// Maximum age of an acceptable response.
     pub max_age: Option<Duration>,
-    /// How long the response must be fresh yet.
+    /// Time for which the response must remain fresh.
     pub min_fresh: Option<Duration>,
-    /// How long it may have been stale; `Duration::MAX` without a value.
+    /// Maximum staleness of an acceptable response; `Duration::MAX` for a directive without a
+    /// value.
     pub max_stale: Option<Duration>,
 }
 
 impl RequestControl {
-    /// Reads all `Cache-Control` lines of a request, or `Pragma` if there are none (§5.4).
+    /// Reads all `Cache-Control` lines of a request, or `Pragma` if there is none (§5.4).
     #[must_use]
     pub fn of(fields: &Fields) -> Self {
         let mut control = Self::default();
@@ -152,19 +156,19 @@ impl RequestControl {
         control
     }
 
-    /// Returns true if the origin has to be asked after the request has come, whatever is stored: any
-    /// response that comes from elsewhere is older than `max-age=0` by then.
+    /// Returns true if the origin must be asked after the request arrived, whatever is stored. With
+    /// `max-age=0`, any other response is too old by then.
     pub(crate) fn asks_origin(&self) -> bool {
         self.no_cache || self.max_age == Some(Duration::ZERO)
     }
 
-    /// Forgets what asks for validation of a response that is fresh.
+    /// Clears the directives that demand validation of a fresh response.
     pub(super) const fn accept_without_validation(&mut self) {
         (self.no_cache, self.max_age, self.min_fresh) = (false, None, None);
     }
 }
 
-/// The directives with a meaning here.
+/// Directives that this cache acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     MaxAge,
@@ -206,7 +210,8 @@ struct Directive<'a> {
     value: Option<&'a [u8]>,
 }
 
-/// Space around the `=` is not allowed; with it, a directive has no value that could be read.
+/// Returns the directives on all lines. White space around `=` is not allowed: it leaves the
+/// directive without a readable value.
 fn directives(fields: &Fields) -> impl Iterator<Item = Directive<'_>> {
     fields.all(Name::CacheControl).flat_map(Elements::of).map(|element| {
         let end = element.iter().position(|&byte| !list::is_token_byte(byte));
@@ -222,19 +227,21 @@ impl<'a> Directive<'a> {
         known.map_or(Known::Other, |&(_, known)| known)
     }
 
-    /// The value as seconds, plain or quoted; `None` if it is no number.
+    /// Returns the value in seconds, plain or quoted. `None` if it is not a number.
     fn seconds(&self) -> Option<Duration> {
         let value = self.value?;
         seconds(unquoted(value).unwrap_or(value))
     }
 
-    /// The smaller of this value and one read before; what is no number counts as zero.
+    /// Returns the smaller of this value and the value read `before`. A value that is not a number
+    /// counts as zero.
     fn at_most(&self, before: Option<Duration>) -> Duration {
         let seconds = self.seconds().unwrap_or_default();
         before.map_or(seconds, |before| before.min(seconds))
     }
 
-    /// Returns the scope of the directive after one read before; `names` counts the names of all.
+    /// Returns the scope, given the scope read `before` for the same directive. `names` counts the
+    /// field names of all directives.
     fn scope(&self, before: Scope, names: &mut usize) -> Scope {
         let named = self.value.and_then(unquoted).map(Elements::of);
         let count = named.map_or(0, |names| names.take(MAX_NAMES + 1).count());
@@ -244,12 +251,12 @@ impl<'a> Directive<'a> {
     }
 }
 
-/// What stands between two quotes.
+/// Returns the text between two quotes.
 fn unquoted(value: &[u8]) -> Option<&[u8]> {
     value.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
-/// A non-negative number of seconds (RFC 9111 §1.2.2).
+/// Parses a non-negative number of seconds (RFC 9111 §1.2.2).
 pub(super) fn seconds(digits: &[u8]) -> Option<Duration> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -277,14 +284,14 @@ mod tests {
     }
 
     #[test]
-    fn directives_are_read_in_any_case_quoted_or_not_on_any_line() {
+    fn directives_parse_in_any_case_quoted_and_on_several_lines() {
         let control = response(&["No-Store, MAX-AGE=\"5\"", "x=\"max-age=9, public\", s-maxage=7"]);
         assert!(control.no_store && !control.public);
         assert_eq!((control.max_age, control.s_maxage), (secs(5), secs(7)));
     }
 
     #[test]
-    fn what_is_no_number_is_zero_and_what_is_too_large_is_large() {
+    fn invalid_seconds_are_zero_and_large_ones_are_capped() {
         for value in [
             "max-age=",
             "max-age=-1",
@@ -305,7 +312,11 @@ mod tests {
     fn private_and_no_cache_may_name_fields() {
         assert_eq!(response(&["private"]).private, Scope::All);
         assert_eq!(response(&["private=\"set-cookie\""]).private, Scope::Fields);
-        assert_eq!(response(&["private=\"\""]).private, Scope::All, "naming nothing is no limit");
+        assert_eq!(
+            response(&["private=\"\""]).private,
+            Scope::All,
+            "an empty list of names limits nothing"
+        );
         assert_eq!(response(&["private=\"a\", private"]).private, Scope::All);
         assert_eq!(response(&["no-cache=set-cookie"]).no_cache, Scope::All);
         let fields = lines(&["Private=\"A, b\", x=\"c\"", "no-cache=\"d\", no-cache"]);
@@ -317,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn directive_with_too_many_names_is_for_the_whole_response() {
+    fn directive_with_too_many_names_applies_to_the_whole_response() {
         let names = |count: usize| (0..count).map(|n| format!("x{n},")).collect::<String>();
         let private = |count| format!("private=\"{}\"", names(count));
         assert_eq!(response(&[&private(MAX_NAMES)]).private, Scope::Fields);
@@ -327,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_string_without_end_anything_may_stand() {
+    fn unterminated_string_implies_no_store() {
         assert!(response(&["max-age=60, x=\", private"]).no_store);
         assert!(response(&["max-age=60", "x=\"\\\""]).no_store);
         assert!(!response(&["max-age=60, x=\"\\\"\""]).no_store);

@@ -1,4 +1,4 @@
-//! How fresh a stored response is, and what a request may do with it (RFC 9111 §4.2).
+//! Freshness of stored responses, and what a request may do with them (RFC 9111 §4.2).
 
 use std::time::{Duration, Instant};
 
@@ -8,56 +8,59 @@ use super::control::{RequestControl, ResponseControl, Scope, seconds};
 use super::lifetime::LifetimeSource;
 use super::response::Response;
 
-/// No response is assumed fresh for longer than this without saying so (RFC 9111 §4.2.2).
+/// Maximum heuristic freshness lifetime (RFC 9111 §4.2.2).
 const MAX_HEURISTIC: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How fresh a stored response is: decided when it comes in, so that using it is one comparison.
+/// Freshness of a stored response. It is computed once, when the response is received, so that each
+/// use costs one comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
-    /// When the response came.
+    /// Time at which the response was received.
     received: Instant,
-    /// How old it was then (RFC 9111 §4.2.3, corrected_initial_age).
+    /// Age at that time (RFC 9111 §4.2.3, `corrected_initial_age`).
     initial_age: Duration,
-    /// How long it is fresh, counted from its origination.
+    /// Freshness lifetime, counted from the origination of the response.
     lifetime: Duration,
-    /// What says so.
+    /// Source of the lifetime.
     said_by: LifetimeSource,
-    /// It is never used without validation.
+    /// True if the response may never be used without validation.
     always_validate: bool,
-    /// It is not used stale, whatever the request says and whatever else it says itself.
+    /// True if the response may not be used stale, whatever the request and its other directives
+    /// allow.
     never_stale: bool,
-    /// For how long it may be served stale while it is validated.
+    /// Time for which the response may be served stale while it is revalidated.
     while_revalidating: Duration,
-    /// For how long it may be served stale if the origin fails, if it says so.
+    /// Time for which the response may be served stale if the origin fails; `None` if the response
+    /// gives none.
     on_error: Option<Duration>,
 }
 
-/// How an origin fails to say whether a stored response still holds.
+/// Failure of an origin to validate a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OriginFailure {
-    /// It cannot be reached, or does not answer.
+    /// The origin cannot be reached, or does not answer.
     Unreachable,
-    /// It answers 500, 502, 503 or 504 (RFC 5861 §4).
+    /// The origin answers 500, 502, 503 or 504 (RFC 5861 §4).
     ServerError,
 }
 
-/// What to do with a stored response that a request selects.
+/// Decision about a stored response that a request selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServeDecision {
-    /// Serve it.
+    /// Serve the fresh response.
     Fresh,
-    /// Serve it; it is stale, and the request says that it may be.
+    /// Serve the stale response, which the request accepts.
     Stale,
-    /// Serve it stale, and validate it meanwhile (RFC 5861 §3).
+    /// Serve the stale response, and revalidate it in the background (RFC 5861 §3).
     WhileRevalidating,
-    /// It is to be validated first: it is stale, or it says so.
+    /// Validate first: the response is stale, or demands validation.
     Validate,
-    /// It is to be validated first because the request says so.
+    /// Validate first, because the request demands it.
     ValidateForRequest,
 }
 
 impl Freshness {
-    /// Decides on a response that came at `now` to a request sent at `sent`.
+    /// Computes the freshness of `response` from its directives and its `explicit` lifetime.
     pub(super) fn of(
         response: &Response<'_>,
         control: &ResponseControl,
@@ -86,50 +89,50 @@ impl Freshness {
         }
     }
 
-    /// Whether it was never fresh.
+    /// Returns true if the response has no freshness lifetime.
     pub(super) const fn is_none(&self) -> bool {
         self.lifetime.is_zero()
     }
 
-    /// Returns true if every request has to have it validated.
+    /// Returns true if the response must be validated for every request.
     pub(crate) const fn is_never_fresh(&self) -> bool {
         self.always_validate || self.lifetime.is_zero()
     }
 
-    /// Returns true if a request that says `control` wants it fresh for longer than it ever is.
+    /// Returns true if the request's `min-fresh` exceeds the whole freshness lifetime.
     pub(crate) fn is_too_short_for(&self, control: &RequestControl) -> bool {
         control.min_fresh.is_some_and(|min| self.lifetime < min)
     }
 
-    /// The same, but stale from `at` on.
+    /// Returns the same freshness, but stale from `at` on.
     pub(crate) fn until(self, at: Instant) -> Self {
         let lifetime = self.lifetime.min(self.age(at));
         let cut = lifetime < self.lifetime;
         Self { lifetime, said_by: if cut { LifetimeSource::Purge } else { self.said_by }, ..self }
     }
 
-    /// How long it is fresh, counted from its origination, and what says so.
+    /// Returns the freshness lifetime, counted from origination, and its source.
     #[must_use]
     pub const fn lifetime(&self) -> (Duration, LifetimeSource) {
         (self.lifetime, self.said_by)
     }
 
-    /// How old the response is.
+    /// Returns the age of the response.
     #[must_use]
     pub fn age(&self, now: Instant) -> Duration {
         self.initial_age + now.saturating_duration_since(self.received)
     }
 
-    /// How long it is fresh yet: seconds, negative if it is stale.
+    /// Returns the seconds for which the response remains fresh, negative if it is stale.
     #[must_use]
     pub fn time_to_live(&self, now: Instant) -> i64 {
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         seconds(self.lifetime) - seconds(self.age(now))
     }
 
-    /// Returns true if a request that says `control` may be answered with a response that was fetched
-    /// for another: without asking the origin again, or because the origin was asked only after
-    /// this request had come (`unsent`).
+    /// Returns true if a request with `control` may be answered with a response that was fetched
+    /// for another request. `unsent` is true if the origin was asked only after this request
+    /// arrived; then a response that needs validation is as good as validated.
     #[must_use]
     pub fn allows(&self, control: &RequestControl, unsent: bool, now: Instant) -> bool {
         match self.decide(control, now) {
@@ -139,7 +142,7 @@ impl Freshness {
         }
     }
 
-    /// What a request that says `control` may do with it.
+    /// Decides what a request with `control` may do with the response.
     #[must_use]
     pub fn decide(&self, control: &RequestControl, now: Instant) -> ServeDecision {
         let age = self.age(now);
@@ -167,8 +170,10 @@ impl Freshness {
         }
     }
 
-    /// Whether it may be served though the origin has failed to validate it (RFC 9111 §4.2.4,
-    /// RFC 5861 §4): for as long as it says, or, if it cannot be validated at all, for `unsaid`.
+    /// Returns true if the response may be served although the origin failed to validate it (RFC
+    /// 9111 §4.2.4, RFC 5861 §4). It may be stale for as long as its `stale-if-error` allows.
+    /// Without that directive it may be stale for `unsaid` if the origin is unreachable, and not at
+    /// all after a server error.
     #[must_use]
     pub fn survives(&self, failure: OriginFailure, unsaid: Duration, now: Instant) -> bool {
         let limit = match (self.on_error, failure) {
@@ -182,7 +187,7 @@ impl Freshness {
     }
 }
 
-/// A tenth of the time since it was last modified (§4.2.2).
+/// Returns a tenth of the time since the last modification (§4.2.2).
 fn heuristic_lifetime(response: &Response<'_>, control: &ResponseControl) -> Option<Duration> {
     if !(allows_heuristics(response.status) || control.public) {
         return None;
@@ -192,16 +197,17 @@ fn heuristic_lifetime(response: &Response<'_>, control: &ResponseControl) -> Opt
     Some((unmodified / 10).min(MAX_HEURISTIC))
 }
 
-/// RFC 9110 §15.1: the status codes that are heuristically cacheable.
+/// Returns true if the status code is heuristically cacheable (RFC 9110 §15.1).
 pub(super) const fn allows_heuristics(status: Status) -> bool {
     matches!(status.code(), 200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
 }
 
-/// RFC 9111 §4.2.3: by the clock, and by what the hops before us counted plus the time it took.
+/// Returns the age at reception (RFC 9111 §4.2.3): the larger of the apparent age, by the clock,
+/// and of the `Age` field plus the response delay.
 fn initial_age(response: &Response<'_>) -> Duration {
     let apparent = response.now.wall.duration_since(response.date()).unwrap_or_default();
     let delay = response.now.mono.saturating_duration_since(response.sent);
-    // Of several values the first counts, and one that is no number does not (§5.1).
+    // The first of several values counts; a value that is not a number does not (§5.1).
     let age = response.fields.elements(Name::Age).next().and_then(seconds);
     apparent.max(age.unwrap_or_default() + delay)
 }

@@ -1,5 +1,5 @@
-//! The operator's word on how long responses are fresh, where the origin's is missing or amiss. It
-//! bounds lifetimes; what an origin forbids stays forbidden.
+//! Freshness rules of the operator, for responses whose own lifetime is missing or wrong. A rule
+//! bounds lifetimes. It never allows what an origin forbids.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,26 +7,26 @@ use std::time::Duration;
 
 use crate::units::Unit;
 
-/// For some responses, bounds of their lifetime, and one for those that say none.
+/// A rule for some responses: bounds of their lifetime, and a default for responses without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FreshnessRule {
-    /// The host it is for, in lower case; one that begins with `*.` stands for all below a domain.
-    /// Any if there is none.
+    /// Host that the rule applies to, in lower case; `*.` at the start matches all hosts below a
+    /// domain. `None` matches any host.
     pub host: Option<String>,
-    /// How the paths begin that it is for.
+    /// Prefix of the paths that the rule applies to.
     pub prefix: String,
-    /// The status codes it is for; any if there are none.
+    /// Status codes that the rule applies to; any if empty.
     pub statuses: Vec<u16>,
-    /// No shorter than this.
+    /// Minimum lifetime.
     pub min: Option<Duration>,
-    /// No longer than this.
+    /// Maximum lifetime.
     pub max: Option<Duration>,
-    /// As long as this if the response does not say.
+    /// Lifetime of responses that give none.
     pub default: Option<Duration>,
 }
 
 impl FreshnessRule {
-    /// Whether it is for responses with this status for this URI.
+    /// Returns true if the rule applies to a response with this URI and status.
     pub(super) fn is_for(&self, uri: &str, status: u16) -> bool {
         let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -44,12 +44,12 @@ impl FreshnessRule {
             && (self.statuses.is_empty() || self.statuses.contains(&status))
     }
 
-    /// The lifetime of a response that says `said` of it.
+    /// Returns the lifetime of a response that gives `said`.
     pub(super) fn lifetime(&self, said: Option<Duration>) -> Option<Duration> {
         said.map(|said| self.bounded(said)).or(self.default)
     }
 
-    /// A lifetime that was said or guessed, within its bounds.
+    /// Returns a lifetime, explicit or heuristic, within the bounds.
     pub(super) fn bounded(&self, lifetime: Duration) -> Duration {
         lifetime.max(self.min.unwrap_or_default()).min(self.max.unwrap_or(Duration::MAX))
     }
@@ -63,7 +63,7 @@ impl FromStr for FreshnessRule {
         for (n, word) in text.split_whitespace().enumerate() {
             let Some((name, value)) = word.split_once('=') else {
                 if n > 0 {
-                    return Err(format!("'{word}' is neither NAME=VALUE nor the first word"));
+                    return Err(format!("'{word}' is not NAME=VALUE; a host or path comes first"));
                 }
                 let (host, prefix) = word.split_at(word.find('/').unwrap_or(word.len()));
                 rule.host = (!host.is_empty()).then(|| host.to_ascii_lowercase());
@@ -75,11 +75,11 @@ impl FromStr for FreshnessRule {
                 "min" => rule.min = Some(duration(value)?),
                 "max" => rule.max = Some(duration(value)?),
                 "default" => rule.default = Some(duration(value)?),
-                _ => return Err(format!("'{name}' is none of status, min, max, default")),
+                _ => return Err(format!("'{name}' is not status, min, max or default")),
             }
         }
         match (rule.min, rule.max, rule.default) {
-            (None, None, None) => Err("it says neither min nor max nor default".into()),
+            (None, None, None) => Err("it gives no min, max or default; give at least one".into()),
             (Some(min), Some(max), _) if min > max => Err("its min is above its max".into()),
             _ => Ok(rule),
         }
@@ -89,7 +89,9 @@ impl FromStr for FreshnessRule {
 fn statuses(text: &str) -> Result<Vec<u16>, String> {
     let one = |code: &str| code.parse().ok().filter(|code| (200..600).contains(code));
     let codes: Option<Vec<u16>> = text.split(',').map(one).collect();
-    codes.ok_or_else(|| format!("'{text}' is no list of status codes, such as 404,410"))
+    codes.ok_or_else(|| {
+        format!("'{text}' is not a list of status codes from 200 to 599, such as 404,410")
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_for_hosts_paths_and_statuses() {
+    fn rules_match_host_path_and_status() {
         let rule = |host: &str, prefix: &str, statuses: &[u16]| FreshnessRule {
             host: (!host.is_empty()).then(|| host.to_owned()),
             prefix: prefix.to_owned(),
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_read_and_written() {
+    fn rules_are_parsed_and_displayed() {
         for text in [
             "*.example.com/img/ status=200,404 min=10s max=1h",
             "status=404 default=5s",
@@ -147,15 +149,15 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_says_why() {
+    fn invalid_rules_are_rejected_with_a_reason() {
         for (text, why) in [
-            ("", "neither min nor max"),
-            ("h", "neither min nor max"),
+            ("", "no min, max or default"),
+            ("h", "no min, max or default"),
             ("h max=soon", "'soon' is not"),
             ("h min=2s max=1s", "above its max"),
-            ("max=1s h", "'h' is neither"),
-            ("status=100 max=1s", "'100' is no list"),
-            ("ttl=1s", "'ttl' is none of"),
+            ("max=1s h", "'h' is not NAME=VALUE"),
+            ("status=100 max=1s", "'100' is not a list"),
+            ("ttl=1s", "'ttl' is not status"),
         ] {
             let error = text.parse::<FreshnessRule>().unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

@@ -1,26 +1,26 @@
 //! Sources of a response's freshness lifetime.
 
-/// What says how long a response is fresh.
+/// Source of a freshness lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LifetimeSource {
-    /// `s-maxage`.
+    /// The `s-maxage` directive.
     SharedMaxAge,
-    /// `max-age`.
+    /// The `max-age` directive.
     MaxAge,
-    /// `Expires`.
+    /// The `Expires` field.
     Expires,
-    /// The time since it was last modified (RFC 9111 §4.2.2).
+    /// The time since the last modification (RFC 9111 §4.2.2).
     LastModified,
     /// A rule of the operator.
     Rule,
-    /// A purge that made it stale.
+    /// A soft purge that made the response stale.
     Purge,
-    /// Nothing does: it is not fresh.
+    /// No source: the response is not fresh.
     Nothing,
 }
 
 impl LifetimeSource {
-    /// A word for it: the directive or field, or what else it is.
+    /// Returns the word for the source in explanations: the directive, the field, or another name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ pub(super) mod lifetime;
 mod preference;
 pub(super) mod presented;
 pub(super) mod response;
+pub(super) mod selecting;
 pub(super) mod storable;
 pub(super) mod tags;
 mod targeted;

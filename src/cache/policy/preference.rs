@@ -1,22 +1,23 @@
-//! Lists of preferences with weights, such as `Accept-Language` (RFC 9110 §12.4.2, §12.5), in one
-//! form for all lists that mean the same.
+//! Lists of weighted preferences, such as `Accept-Language` (RFC 9110 §12.4.2, §12.5), in a
+//! canonical form that is equal for all lists with the same meaning.
 
 use std::str;
 
 use crate::http::list::Elements;
 use crate::work;
 
-/// Longer lists are compared as they are written: no user agent sends them, and sorting takes time. So
-/// are lists with quoted strings, which no preference has.
+/// Maximum number of preferences in a list. A longer list is compared verbatim: no user agent sends
+/// one, and sorting takes time. A list with quoted strings, which no preference has, is compared
+/// verbatim, too.
 const MAX_PREFERENCES: usize = 64;
 
-/// First byte of the canonical form of a list that was read.
+/// First byte of the canonical form of a parsed list.
 const READ: u8 = b'~';
-/// First byte of the form of a list that is compared as it is written.
+/// First byte of the form of a list that is compared verbatim.
 const WRITTEN: u8 = b'=';
 
-/// Appends the canonical form of a list that stands on `lines`. Two lists with the same canonical
-/// form mean the same, whatever their order, case, white space and spelling of weights.
+/// Appends the canonical form of the list on `lines`. Two lists with the same canonical form have
+/// the same meaning, whatever their order, case, white space and spelling of weights.
 pub(super) fn canonicalize<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, out: &mut Vec<u8>) {
     let elements = lines.flat_map(Elements::of);
     if elements.clone().nth(MAX_PREFERENCES).is_some() || elements.clone().any(is_quoted) {
@@ -42,8 +43,8 @@ pub(super) fn canonicalize<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, ou
     }
 }
 
-/// Preferences of a canonical form, the most preferred first, each with its weight in thousandths.
-/// `None` for a list that is compared as it is written.
+/// Returns the preferences of a canonical form, the most preferred first, each with its weight in
+/// thousandths. `None` for a list that is compared verbatim.
 pub(super) fn preferences(canonical: &[u8]) -> Option<impl Iterator<Item = (&[u8], u16)>> {
     let list = canonical.strip_prefix(&[READ])?;
     Some(list.split(|&byte| byte == b',').filter_map(|preference| {
@@ -53,7 +54,7 @@ pub(super) fn preferences(canonical: &[u8]) -> Option<impl Iterator<Item = (&[u8
     }))
 }
 
-/// The element that a canonical form prefers to all others, if there is one.
+/// Returns the element that a canonical form prefers to all others, if there is one.
 pub(super) fn first(canonical: &[u8]) -> Option<&[u8]> {
     let mut preferences = preferences(canonical)?;
     let (first, weight) = preferences.next().filter(|(_, weight)| *weight > 0)?;
@@ -64,7 +65,7 @@ fn is_quoted(element: &[u8]) -> bool {
     element.contains(&b'"')
 }
 
-/// Weight and text of an element, the text in lower case. A weight that cannot be read stays part of
+/// Returns weight and text of an element, the text in lower case. An invalid weight remains part of
 /// the text.
 fn weighed(element: &[u8]) -> (u16, Vec<u8>) {
     work::count(work::LOOK_UP + element.len());
@@ -86,7 +87,7 @@ fn weighed(element: &[u8]) -> (u16, Vec<u8>) {
     (weight, text)
 }
 
-/// Reads `0`, `1`, or either with up to three digits behind a dot, in thousandths.
+/// Parses `0` or `1` with up to three decimals, in thousandths.
 fn qvalue(value: &[u8]) -> Option<u16> {
     let (whole, digits) = match value {
         [whole @ (b'0' | b'1')] => (whole, &[][..]),
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_have_one_form_if_they_mean_the_same() {
+    fn lists_with_the_same_meaning_have_one_form() {
         assert_eq!(of("en, de"), of("DE,en;q=1.000"));
         assert_eq!(of("en;q=0.5, de"), of("de, EN ; Q=0.50"));
         assert_ne!(of("en;q=0.5, de"), of("en, de;q=0.5"));
@@ -120,21 +121,21 @@ mod tests {
     }
 
     #[test]
-    fn lists_with_quoted_strings_are_the_same_only_if_they_are_written_alike() {
+    fn lists_with_quoted_strings_match_only_verbatim() {
         assert_ne!(of("a;x=\"A\", b"), of("a;x=\"a\", b"));
         assert_eq!(of("a;x=\"A\", b"), of("a;x=\"A\" ,b"));
         assert!(preferences(&of("a;x=\"A\"")).is_none());
     }
 
     #[test]
-    fn weight_stands_behind_a_name() {
+    fn weight_follows_a_name() {
         let (no_name, empty_name) = (of("q=0.5"), of(";q=0.5"));
         assert_eq!(preferences(&no_name).unwrap().collect::<Vec<_>>(), [(&b"q=0.5"[..], 1000)]);
         assert_eq!(preferences(&empty_name).unwrap().collect::<Vec<_>>(), [(&b""[..], 500)]);
     }
 
     #[test]
-    fn long_lists_are_the_same_only_if_they_are_written_alike() {
+    fn long_lists_match_only_verbatim() {
         let list = |length: usize, sign: &str| {
             let elements: Vec<String> = (0..length).map(|n| format!("l{n}")).collect();
             (

@@ -1,8 +1,8 @@
-//! A request as the cache compares it with others. Canonical forms of its fields are worked out once,
-//! however often it is looked up.
+//! A request as the cache compares it with others. The canonical form of each field is computed
+//! once, however often the request is looked up.
 //!
-//! Fields are compared as the origin is sent them: one that ends at this proxy, because `Connection` names
-//! it, counts as absent.
+//! Fields are compared in the form in which the origin receives them. A hop-by-hop field, such as
+//! one that `Connection` names, counts as absent.
 
 use std::hash::Hasher;
 use std::ops::Range;
@@ -17,22 +17,22 @@ use crate::work;
 
 use super::control::RequestControl;
 use super::preference::{canonicalize, first};
-use super::vary::{Negotiated, Selecting, VaryNames};
+use super::selecting::{Selecting, VaryNames};
 
-/// Sets of selecting fields that are remembered for a request.
+/// Maximum number of sets of selecting fields that are remembered for a request.
 const MAX_SETS: usize = 16;
-/// Fields whose canonical form is remembered.
+/// Maximum number of fields whose canonical form is remembered.
 const MAX_FIELDS: usize = 256;
 
-/// The operator's rules for requests.
+/// The operator's rules for reading and comparing requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestRules {
-    /// A response in the language that a request prefers to all others answers that request, whatever
-    /// else the request accepts.
+    /// True if a response in the language that a request prefers to all others answers that
+    /// request, whatever else the request accepts.
     pub by_language: bool,
-    /// A response whose content coding would be chosen for a request answers that request.
+    /// True if a response whose content coding would be chosen for a request answers that request.
     pub by_coding: bool,
-    /// Directives by which a request asks for validation do not count.
+    /// True if directives by which a request demands validation are ignored.
     pub ignore_no_cache: bool,
 }
 
@@ -42,31 +42,16 @@ impl Default for RequestRules {
     }
 }
 
-impl RequestRules {
-    /// Returns true if `wanted`, a canonical `Accept-Language`, prefers the language of a response.
-    pub(super) fn prefers(self, response: &Negotiated, wanted: &[u8]) -> bool {
-        let language = response.language.as_deref();
-        self.by_language && language.is_some() && first(wanted) == language
-    }
-
-    /// Returns true if a response to a request with the canonical `Accept-Encoding` of `stored` is
-    /// what one with that of `wanted` would be sent.
-    pub(super) fn would_choose(self, response: &Negotiated, stored: &[u8], wanted: &[u8]) -> bool {
-        let coding = response.coding.as_ref();
-        self.by_coding && coding.is_some_and(|coding| coding.would_be_chosen(stored, wanted))
-    }
-}
-
-/// A request that is presented to the cache (RFC 9111 §4).
+/// A request presented to the cache (RFC 9111 §4).
 #[derive(Clone, Debug)]
 pub struct Presented {
     head: Rc<RequestHead>,
     control: RequestControl,
     rules: RequestRules,
     hasher: SipHasher13,
-    /// Fields whose canonical form is known.
+    /// Fields whose canonical form has been computed.
     fields: Vec<Canonical>,
-    /// These forms, one behind the other.
+    /// Canonical forms of all fields, one after the other.
     text: Vec<u8>,
     selecting: Vec<Arc<Selecting>>,
 }
@@ -89,13 +74,13 @@ impl Presented {
         Self { head, control, rules, hasher, fields, text, selecting }
     }
 
-    /// The request itself.
+    /// Returns the head of the request.
     #[must_use]
     pub fn head(&self) -> &RequestHead {
         &self.head
     }
 
-    /// The directives of the request that count.
+    /// Returns the cache directives of the request, as far as the rules let them count.
     #[must_use]
     pub const fn control(&self) -> &RequestControl {
         &self.control
@@ -105,7 +90,7 @@ impl Presented {
         self.rules
     }
 
-    /// Values of the request in the fields called `names`; `None` if these are no fields at all.
+    /// Returns the request's values in the fields called `names`, or `None` if there are no names.
     pub(crate) fn selecting(&mut self, names: &VaryNames) -> Option<&Arc<Selecting>> {
         if names.is_empty() {
             return None;
@@ -136,9 +121,9 @@ impl Presented {
         Selecting::new(hasher.finish(), names.clone(), values)
     }
 
-    /// Hash of the request's values in the fields called `names`, but with `language` and `coding` of
-    /// a response for the preferences of the request. It is the same for all requests and responses
-    /// that agree in those and in the other fields.
+    /// Returns a hash of the request's values in the fields called `names`, with `language` and
+    /// `coding` of a response in place of the request's preferences. The hash is equal for all
+    /// requests and responses that agree in language, coding and the other fields.
     pub(crate) fn negotiated(
         &mut self,
         names: &VaryNames,
@@ -167,7 +152,8 @@ impl Presented {
         hasher.finish()
     }
 
-    /// The language that the request prefers to all others, if there is one and that counts.
+    /// Returns the language that the request prefers to all others, if there is one and the rules
+    /// let it count.
     pub(crate) fn preferred_language(&mut self, names: &VaryNames) -> Option<Box<[u8]>> {
         let name = names.iter().find(|name| Name::from_bytes(name) == Name::AcceptLanguage);
         let name = name.filter(|_| self.rules.by_language)?;
@@ -175,7 +161,8 @@ impl Presented {
         first(&self.text[self.fields[field].value.clone()]).map(Into::into)
     }
 
-    /// The place of the field called `name`, whose canonical form is known then.
+    /// Returns the index of the field called `name` in `fields`, after computing its canonical form
+    /// if needed.
     fn canonical(&mut self, name: &[u8]) -> usize {
         if let Some(known) = self.fields.iter().position(|field| *field.name == *name) {
             return known;
@@ -201,8 +188,9 @@ impl Presented {
     }
 }
 
-/// Appends the canonical value of a field as it is sent on: of lists of preferences what they mean, of
-/// others all lines as one list without optional white space. Nothing if the field is absent.
+/// Appends the canonical value of a field as it is forwarded. For a list of preferences that is its
+/// meaning, for any other field all lines as one list without optional white space. Appends nothing
+/// if the field is absent.
 fn write_value(request: &RequestHead, name: &[u8], out: &mut Vec<u8>) {
     let hop = ConnectionOptions::of(request.version(), request.fields());
     let id = Name::from_bytes(name);
@@ -258,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_fit_if_the_named_fields_mean_the_same() {
+    fn requests_fit_if_their_selecting_fields_have_the_same_meaning() {
         let mut one = request(&[("Accept", "a, b"), ("Other", "x")]);
         let response = vary(&["Accept, accept-LANGUAGE", "accept"]);
         let selection = Selection::of(&response, &mut one).unwrap();
@@ -279,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn preferences_fit_if_they_mean_the_same() {
+    fn preferences_fit_if_they_have_the_same_meaning() {
         let response = vary(&["Accept-Language, Accept-Encoding"]);
         let lines = [("Accept-Language", "en, de"), ("Accept-Encoding", "gzip, br;q=0.5")];
         let selection = Selection::of(&response, &mut request(&lines)).unwrap();
@@ -292,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn language_preferred_to_all_others_fits_only_by_option() {
+    fn preferred_language_fits_only_by_option() {
         let mut response = vary(&["Accept-Language"]);
         response.push(b"Content-Language", b"De");
         let by_language = RequestRules { by_language: true, ..RequestRules::default() };
@@ -321,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn selection_by_what_no_request_shows_or_by_too_much_fits_none() {
+    fn selection_by_star_or_too_many_names_fits_none() {
         let mut one = request(&[]);
         let mut of = |names: &str| Selection::of(&vary(&[names]), &mut one);
         assert_eq!(of("Accept, *"), None);
@@ -335,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_of_a_response_are_kept_only_if_they_may_count() {
+    fn response_properties_are_kept_only_if_they_may_count() {
         let fields = [("Accept-Language", "de"), ("Accept-Encoding", "gzip")];
         let weight = |names: &str, negotiated: bool| {
             let mut response = vary(&[names]);
@@ -356,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn validated_response_keeps_its_requests_if_it_answers_the_one_that_validated_it() {
+    fn validated_response_keeps_its_selection_if_it_fits_the_validating_request() {
         let select = |names: &[&str], accept| {
             Selection::of(&vary(names), &mut request(&[("Accept", accept), ("X", "y")])).unwrap()
         };
@@ -371,14 +359,14 @@ mod tests {
     }
 
     #[test]
-    fn selection_by_no_field_fits_all_and_weighs_nothing() {
+    fn selection_without_fields_fits_all_and_weighs_nothing() {
         let selection = Selection::of(&Fields::default(), &mut request(&[])).unwrap();
         assert!(selection.fits(&mut request(&[("Accept", "a")])));
         assert_eq!((selection.names().count(), selection.weight()), (0, 0));
     }
 
     #[test]
-    fn canonical_forms_are_worked_out_once() {
+    fn canonical_forms_are_computed_once() {
         let language = (0..60).map(|n| format!("l{n};q=0.5")).collect::<Vec<_>>().join(",");
         let mut one = request(&[("Accept-Language", &language)]);
         let mut cost = |names: &str| {

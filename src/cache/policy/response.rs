@@ -1,4 +1,4 @@
-//! A response, as the cache judges it before it is stored.
+//! A response as input for the caching rules.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,46 +10,46 @@ use super::freshness_rules::FreshnessRule;
 use super::lifetime::LifetimeSource;
 use super::targeted;
 
-/// A response as it came, or as it is after a 304.
+/// A response as received, or as updated by a 304.
 #[derive(Clone, Copy, Debug)]
 pub struct Response<'a> {
     /// The target URI, normalised.
     pub uri: &'a str,
-    /// The status.
+    /// The status code.
     pub status: Status,
-    /// The fields.
+    /// The field lines.
     pub fields: &'a Fields,
-    /// Whether its content has a transfer coding that cannot be undone here.
+    /// True if the content has a transfer coding that this proxy cannot decode.
     pub is_coded: bool,
-    /// The fields that speak to this cache instead of `Cache-Control` (RFC 9213), most specific
-    /// first.
+    /// Names of the targeted fields that this cache obeys in place of `Cache-Control` (RFC 9213),
+    /// most specific first.
     pub targets: &'a [Name],
-    /// The operator's rules, of which the first that is for it counts.
+    /// Freshness rules of the operator. The first that matches counts.
     pub rules: &'a [FreshnessRule],
-    /// True if a response with a cookie may be stored because it says how long it is fresh (RFC 9111
-    /// §7.3); false if it also has to say that it is for other clients.
+    /// True if a response with `Set-Cookie` may be stored once it gives its lifetime (RFC 9111
+    /// §7.3). If false, the response must also say that other clients may receive it.
     pub store_cookies: bool,
-    /// When the request was sent.
+    /// Time at which the request was sent.
     pub sent: Instant,
-    /// When the response came.
+    /// Time at which the response was received.
     pub now: Now,
 }
 
 impl Response<'_> {
-    /// What it says to this cache.
+    /// Returns the directives that apply to this cache.
     pub(super) fn control(&self) -> ResponseControl {
         let targeted = targeted::control(self.fields, self.targets);
         targeted.unwrap_or_else(|| ResponseControl::of(self.fields))
     }
 
-    /// Returns true if it says that it is for other clients with its cookie, or that the cookie is not
-    /// to be stored.
+    /// Returns true if the response may be shared together with its cookie, or says that the cookie
+    /// is not to be stored.
     pub(super) fn shares_cookies(&self, control: &ResponseControl) -> bool {
         let shared = control.public || control.s_maxage.is_some() || control.is_targeted;
         shared || (control.withholds() && withheld(self.fields).contains(b"set-cookie"))
     }
 
-    /// How long it is fresh if it says so (§4.2.1).
+    /// Returns the lifetime that the response gives, with its source (§4.2.1).
     fn said_lifetime(&self, control: &ResponseControl) -> Option<(Duration, LifetimeSource)> {
         let of = |by: LifetimeSource| move |lifetime| (lifetime, by);
         let expires = || if control.is_targeted { None } else { self.expiry() };
@@ -58,7 +58,7 @@ impl Response<'_> {
         shared.or(max_age).or_else(|| expires().map(of(LifetimeSource::Expires)))
     }
 
-    /// How long it is fresh if it says so, or the operator.
+    /// Returns the lifetime that the response or the operator's rule gives, with its source.
     pub(super) fn explicit_lifetime(
         &self,
         control: &ResponseControl,
@@ -70,7 +70,7 @@ impl Response<'_> {
         Some(kept.unwrap_or((lifetime, LifetimeSource::Rule)))
     }
 
-    /// The lifetime that `Expires` gives. A date that cannot be read is past.
+    /// Returns the lifetime by `Expires`. An invalid date counts as past.
     fn expiry(&self) -> Option<Duration> {
         self.fields.has(Name::Expires).then(|| {
             let expires = self.fields.only(Name::Expires).and_then(date::parse_relaxed);
@@ -78,8 +78,8 @@ impl Response<'_> {
         })
     }
 
-    /// Whether it, in answer to a POST, is what a GET would have brought (RFC 9110 §9.3.3): it says
-    /// that it is of the same URI, and how long it is fresh.
+    /// Returns true if this response to a POST stands for a GET of the same URI (RFC 9110 §9.3.3):
+    /// its `Content-Location` is the target URI, and it gives its lifetime.
     pub(super) fn is_what_a_get_brings(&self) -> bool {
         let named = self.fields.only(Name::ContentLocation);
         let named = named.and_then(|value| std::str::from_utf8(value).ok());
@@ -89,12 +89,12 @@ impl Response<'_> {
             && self.said_lifetime(&self.control()).is_some()
     }
 
-    /// The operator's rule for it.
+    /// Returns the operator's rule for the response.
     pub(super) fn rule(&self) -> Option<&FreshnessRule> {
         self.rules.iter().find(|rule| rule.is_for(self.uri, self.status.code()))
     }
 
-    /// When it was sent, as far as is known.
+    /// Returns the date of origination, or of reception if `Date` is missing or invalid.
     pub(super) fn date(&self) -> SystemTime {
         self.fields.only(Name::Date).and_then(date::parse_relaxed).unwrap_or(self.now.wall)
     }

@@ -1,4 +1,4 @@
-//! Whether a response may be stored, and for which requests (RFC 9111 §3).
+//! Decides if a response may be stored, and for which requests (RFC 9111 §3).
 
 use std::time::Instant;
 
@@ -13,37 +13,40 @@ use super::response::Response;
 use super::tags::Tags;
 use super::vary::Selection;
 
-/// Why a response was not stored.
+/// Reason for not storing a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotStored {
-    /// The request is no GET, or one with content, and the response does not stand for its URI.
+    /// The method is not GET, or the request has content; and the response does not stand for a GET
+    /// of its URI.
     Method,
-    /// The request or the response says `no-store`.
+    /// The request or the response has `no-store`.
     NoStore,
-    /// It is for one user.
+    /// The response is for one user.
     Private,
-    /// The request had credentials, and the response does not say that it may be shared.
+    /// The request has credentials, and the response does not say that it may be shared.
     Authorization,
-    /// Its status is not stored without explicit freshness, or not at all.
+    /// The status code is not cacheable, or only with an explicit lifetime.
     Status,
-    /// It has neither freshness nor a validator, so that it could never be used.
+    /// The response has neither a lifetime nor a validator, so that it could never be used.
     Useless,
-    /// It was selected by something no request shows (`Vary: *`), or by too much.
+    /// The response has `Vary: *` or too many names in `Vary`.
     VaryAll,
-    /// The response sets a cookie, and does not say that it is for other clients.
+    /// The response has `Set-Cookie`, and does not say that other clients may receive it.
     Cookie,
-    /// It is a part, or its content is coded for this connection.
+    /// The response is a part that cannot be combined with others, or its content has an unknown
+    /// transfer coding.
     Partial,
-    /// It is larger than an object may be, or does not fit beside what is under way.
+    /// The response exceeds the limit for objects, or does not fit beside the responses in flight.
     TooLarge,
-    /// It has too many tags, or too long ones, to be found by all of them.
+    /// The response has too many tags, or one that is too long, so that not every purge could find
+    /// it.
     Tags,
-    /// There is no cache.
+    /// The cache is off.
     Off,
 }
 
 impl NotStored {
-    /// A word for `Cache-Status` and logs.
+    /// Returns the word for `Cache-Status` and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,31 +66,31 @@ impl NotStored {
     }
 }
 
-/// How a response may be stored.
+/// Properties under which a response may be stored.
 #[derive(Clone, Debug)]
 pub struct Storable {
-    /// How fresh it is.
+    /// Freshness of the response.
     pub freshness: Freshness,
-    /// Which requests it answers.
+    /// Requests that the response answers.
     pub selection: Selection,
-    /// What it can be purged by.
+    /// Tags by which the response can be purged.
     pub tags: Tags,
-    /// Whether some of its fields are for the one who asked for it only.
+    /// True if some fields are withheld from clients other than the requesting one.
     pub withholds: bool,
-    /// Of a 206, which part of the representation it brings.
+    /// Part of the representation that a 206 carries.
     pub part: Option<Part>,
 }
 
 impl Storable {
-    /// Whether there can be requests that the response, as it comes, may answer.
+    /// Returns true if the response, as received, can answer any other request.
     #[must_use]
     pub fn answers_some(&self, now: Instant) -> bool {
         let use_of_it = self.freshness.decide(&RequestControl::default(), now);
         !self.withholds && use_of_it == ServeDecision::Fresh
     }
 
-    /// Returns true if the response, as it comes, may answer another request that waits for it, since
-    /// before the origin was asked if that was `unsent` then.
+    /// Returns true if the response, as received, may answer another `request` that waits for it.
+    /// `unsent` is true if that request arrived before the origin was asked.
     #[must_use]
     pub fn answers(&self, request: &mut Presented, unsent: bool, now: Instant) -> bool {
         !self.withholds
@@ -96,23 +99,24 @@ impl Storable {
     }
 }
 
-/// Whether and how the response to a request may be stored (RFC 9111 §3).
+/// Decides how the response to a request may be stored (RFC 9111 §3).
 ///
 /// # Errors
-/// Why not.
+/// The reason for not storing the response.
 pub fn storable(request: &mut Presented, response: &Response<'_>) -> Result<Storable, NotStored> {
     match request.head().method() {
-        // What content of a GET means is not part of the key.
+        // Content of a GET may have a meaning, and is not part of the key.
         Method::Get if !request.head().framing().has_content() => still_storable(request, response),
         Method::Post if response.is_what_a_get_brings() => still_storable(request, response),
         _ => Err(NotStored::Method),
     }
 }
 
-/// The same for a stored response as a 304 has updated it, in answer to a GET or HEAD.
+/// Decides how a response may be stored that answers a GET or HEAD: also a stored response that a
+/// 304 has updated.
 ///
 /// # Errors
-/// Why not.
+/// The reason for not storing the response.
 pub fn still_storable(
     request: &mut Presented,
     response: &Response<'_>,
@@ -144,7 +148,7 @@ pub fn still_storable(
     Ok(Storable { freshness, selection, tags, withholds: control.withholds(), part })
 }
 
-/// What forbids that a response is stored, however fresh it may be.
+/// Returns the reason that forbids storing a response, whatever its freshness.
 fn forbidden(
     request: &Presented,
     response: &Response<'_>,
@@ -172,8 +176,8 @@ fn forbidden(
     (status == Status::NOT_MODIFIED || of_conditions).then_some(NotStored::Status)
 }
 
-/// The part that a 206 brings, if it is known to be one of a representation that others of its parts
-/// can be told to be of, and is as long as it says.
+/// Returns the part that a 206 carries. `None` unless the part has a strong validator, by which
+/// other parts of the same representation are recognised, and the length that it claims.
 fn part_of(request: &RequestHead, response: &Response<'_>) -> Option<Part> {
     let fields = response.fields;
     if response.status != Status::PARTIAL_CONTENT || !request.fields().has(Name::Range) {
@@ -183,8 +187,8 @@ fn part_of(request: &RequestHead, response: &Response<'_>) -> Option<Part> {
     Part::of(fields).filter(|part| strong && part.is_all_of(fields))
 }
 
-/// Whether a request has got `status` for a precondition, range or expectation of its own, which
-/// others do not have.
+/// Returns true if `status` depends on a precondition, range or expectation of this request, which
+/// other requests do not have.
 fn depends_on_conditions(request: &Fields, status: Status) -> bool {
     match status.code() {
         412 => cond::has_write_precondition(request) || cond::is_conditional(request),
@@ -194,7 +198,7 @@ fn depends_on_conditions(request: &Fields, status: Status) -> bool {
     }
 }
 
-/// The status codes whose caching is known here, for `must-understand`.
+/// Returns true if this cache knows the caching rules of the status code, for `must-understand`.
 const fn is_understood(status: Status) -> bool {
     allows_heuristics(status) || matches!(status.code(), 302 | 303 | 307 | 400 | 403 | 500..=505)
 }

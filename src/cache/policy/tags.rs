@@ -1,5 +1,5 @@
-//! Names that responses have in common, by which they are purged: groups within an origin
-//! (`Cache-Groups`, RFC 9875), and tags (`Surrogate-Key`, `Cache-Tag`).
+//! Names by which responses are purged together: groups within an origin (`Cache-Groups`, RFC
+//! 9875), and tags (`Surrogate-Key`, `Cache-Tag`).
 
 use std::sync::Arc;
 
@@ -9,31 +9,31 @@ use crate::alloc_size::rounded_up;
 use crate::http::Fields;
 use crate::work;
 
-/// How many tags a stored response may have, all kinds together.
+/// Maximum number of tags of a stored response, of all kinds together.
 pub(crate) const MAX_TAGS: usize = 1024;
-/// Bytes of the longest tag.
+/// Maximum length of a tag, in bytes.
 const MAX_LENGTH: usize = 1024;
-/// What the place of a tag in the index takes.
+/// Bytes that one tag of one entry takes in the index.
 const PLACE: usize = 104;
 
-/// A name that a response goes by. Tags are the same if their bytes are.
+/// A name that responses share. Tags are compared byte by byte.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag {
     kind: TagKind,
     name: Arc<[u8]>,
 }
 
-/// Where a tag counts.
+/// Scope of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TagKind {
-    /// Among the responses of one origin.
+    /// The responses of one origin.
     Group,
-    /// Everywhere.
+    /// All responses.
     Key,
 }
 
 impl Tag {
-    /// The tag of that name.
+    /// Creates a tag.
     #[must_use]
     pub fn new(kind: TagKind, name: &[u8]) -> Self {
         work::count(work::LOOK_UP + name.len());
@@ -41,13 +41,13 @@ impl Tag {
     }
 }
 
-/// The tags of one response, each once.
+/// Tags of one response, sorted and without repetition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags(Box<[Tag]>);
 
 impl Tags {
-    /// Those that the fields of a response name. `None` if they are too many, or one is too long:
-    /// what cannot be found by all of its tags is not to be stored.
+    /// Returns the tags that the fields of a response name. `None` if there are too many, or one is
+    /// too long: a response that not all of its tags can find must not be stored.
     #[must_use]
     pub fn of(fields: &Fields) -> Option<Self> {
         let mut tags = Vec::new();
@@ -71,7 +71,7 @@ impl Tags {
         bounded.then(|| Self(tags.into()))
     }
 
-    /// One after the other.
+    /// Returns the tags in order.
     pub fn iter(&self) -> impl Iterator<Item = &Tag> {
         self.0.iter()
     }
@@ -81,13 +81,13 @@ impl Tags {
         self.0.len()
     }
 
-    /// Whether `tag` is among them.
+    /// Returns true if `tag` is in the set.
     #[must_use]
     pub fn has(&self, tag: &Tag) -> bool {
         self.0.binary_search(tag).is_ok()
     }
 
-    /// What they take of memory on the heap, with their places in the index.
+    /// Returns the bytes that the tags take on the heap, with their places in the index.
     #[must_use]
     pub fn weight(&self) -> usize {
         let each = |tag: &Tag| rounded_up(tag.name.len() + 2 * size_of::<usize>()) + PLACE;
@@ -95,15 +95,15 @@ impl Tags {
     }
 }
 
-/// The groups that a successful unsafe request has invalidated (RFC 9875 §3). Of more than a response
-/// may have, the first count.
+/// Returns the groups that a successful unsafe request invalidates (RFC 9875 §3). At most as many
+/// count as a response may have tags.
 #[must_use]
 pub fn invalidated_groups(fields: &Fields) -> Vec<Tag> {
     groups(fields, b"Cache-Group-Invalidation", MAX_TAGS)
 }
 
-/// Up to `most` members of a list of strings, on all lines of that name. One that is malformed, or holds
-/// something else, says nothing.
+/// Returns up to `most` members of a list of strings, from all lines of that name. A list that is
+/// malformed, or has a member of another type, counts as empty.
 fn groups(fields: &Fields, name: &[u8], most: usize) -> Vec<Tag> {
     let lines: Vec<&[u8]> = fields.all_named(name).collect();
     if lines.is_empty() {
@@ -156,12 +156,12 @@ mod tests {
             assert!(tags.has(&Tag::new(TagKind::Group, group.as_bytes())), "{group}");
         }
         assert_eq!((tags.iter().count(), tags.len()), (7, 7));
-        assert!(!tags.has(&Tag::new(TagKind::Key, b"A")), "case is a difference");
-        assert!(!tags.has(&Tag::new(TagKind::Group, b"a")), "kinds are apart");
+        assert!(!tags.has(&Tag::new(TagKind::Key, b"A")), "case matters");
+        assert!(!tags.has(&Tag::new(TagKind::Group, b"a")), "kinds are distinct");
     }
 
     #[test]
-    fn malformed_list_of_groups_says_nothing_and_a_long_one_is_cut() {
+    fn malformed_list_of_groups_is_ignored_and_a_long_one_is_cut() {
         for value in ["a", "\"a\", b", "\"a\",", "(\"a\")", "\"a\", 1", "\"a", "'a'", "\"\u{e4}\""]
         {
             assert_eq!(tags(&[("Cache-Groups", value)]), Tags::default(), "{value}");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn number_and_length_are_bounded() {
+    fn number_and_length_of_tags_are_bounded() {
         let many = |count: usize| (0..count).map(|n| format!("t{n} ")).collect::<String>();
         assert!(Tags::of(&fields(&[("Surrogate-Key", &many(MAX_TAGS))])).is_some());
         assert!(Tags::of(&fields(&[("Surrogate-Key", &many(MAX_TAGS + 1))])).is_none());

@@ -1,6 +1,6 @@
-//! Targeted cache control (RFC 9213): fields like `CDN-Cache-Control` that speak to some caches only,
-//! and then instead of `Cache-Control` and `Expires`. They are structured fields, and read strictly:
-//! one that is malformed says nothing at all.
+//! Targeted cache control (RFC 9213): fields such as `CDN-Cache-Control`, which apply to some
+//! caches only and there replace `Cache-Control` and `Expires`. They are structured fields and
+//! parsed strictly: a malformed field is ignored as a whole.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use crate::work;
 
 use super::control::{MAX_SECONDS, ResponseControl, Scope};
 
-/// What the first of the `targets` says that is there, well-formed and not empty (§2.2).
+/// Returns the directives of the first of the `targets` that is present, well-formed and not empty
+/// (§2.2).
 pub(super) fn control(fields: &Fields, targets: &[Name]) -> Option<ResponseControl> {
     targets.iter().filter(|&&target| fields.has(target)).find_map(|&target| {
         let value = fields.all(target).collect::<Vec<_>>().join(&b", "[..]);
@@ -21,7 +22,7 @@ pub(super) fn control(fields: &Fields, targets: &[Name]) -> Option<ResponseContr
     })
 }
 
-/// The directives; `None` if one of them has a value of another type than its own.
+/// Returns the directives. `None` if one of them has a value of the wrong type.
 fn read(dictionary: &Dictionary) -> Option<ResponseControl> {
     let mut control = ResponseControl { is_targeted: true, ..Default::default() };
     for (key, entry) in dictionary {
@@ -48,10 +49,10 @@ fn flag(value: &BareItem) -> Option<bool> {
     value.as_boolean()
 }
 
-/// A flag, or a string with the names of fields.
+/// Returns the scope for a boolean, or for a string with field names.
 fn scope(value: &BareItem) -> Option<Scope> {
     match value {
-        BareItem::String(_) => Some(Scope::All), // which fields is not worth the trouble here
+        BareItem::String(_) => Some(Scope::All), // narrower scopes are not worth their code here
         _ => flag(value).map(|all| if all { Scope::All } else { Scope::None }),
     }
 }
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_can_be_read_counts() {
+    fn first_readable_target_counts() {
         let cdn = ("CDN-Cache-Control", "max-age=60");
         assert_eq!(read(&[cdn]).unwrap().max_age, Some(Duration::from_secs(60)));
         let ours = read(&[cdn, ("Tidegate-Cache-Control", "no-store")]).unwrap();
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn directives_are_those_of_cache_control() {
+    fn directives_match_those_of_cache_control() {
         let all = "no-store, no-cache, private, public, must-revalidate, proxy-revalidate, \
                    must-understand, max-age=1, s-maxage=2, stale-while-revalidate=3, stale-if-error=4";
         let mut fields = Fields::default();
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn values_have_their_types() {
+    fn values_must_have_their_types() {
         let control =
             read(&[("CDN-Cache-Control", "max-age=99999999999, private, no-cache=\"a\"")]);
         let control = control.unwrap();

@@ -1,108 +1,32 @@
-//! Which requests a stored response answers: `Vary` (RFC 9111 §4.1).
+//! Selection of stored responses by `Vary` (RFC 9111 §4.1).
 
 use std::sync::Arc;
 
 use crate::alloc_size::rounded_up;
-use crate::http::{Fields, Name, list};
-use crate::work;
+use crate::http::{Fields, Name};
 
 use super::coding::Coding;
-use super::presented::Presented;
+use super::preference::first;
+use super::presented::{Presented, RequestRules};
+use super::selecting::{Selecting, VaryNames};
 
-/// Names of selecting fields that a response may have; with more, it is not stored.
-const MAX_NAMES: usize = 32;
-/// Bytes of these names, with their commas.
-const MAX_NAMES_LENGTH: usize = 1024;
-
-/// Names in `Vary`: in lower case and in order, each once, separated by commas.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct VaryNames(Option<Arc<[u8]>>);
-
-impl VaryNames {
-    /// Names that a response was selected by; `None` if it was selected by what no request shows
-    /// (`Vary: *`), or by too much.
-    fn of(response: &Fields) -> Option<Self> {
-        let mut names: Vec<Vec<u8>> = Vec::new();
-        let mut length = 0;
-        for name in response.elements(Name::Vary) {
-            length += name.len() + 1;
-            if name == b"*" || !list::is_token(name) || length > MAX_NAMES_LENGTH {
-                return None;
-            }
-            work::count(work::LOOK_UP + name.len());
-            names.push(name.to_ascii_lowercase());
-        }
-        names.sort_unstable();
-        names.dedup();
-        let text = (!names.is_empty()).then(|| names.join(&b","[..]).into());
-        (names.len() <= MAX_NAMES).then_some(Self(text))
-    }
-
-    /// Names, one after the other.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let names = self.0.as_deref().map(|names| names.split(|&byte| byte == b','));
-        names.into_iter().flatten()
-    }
-
-    /// Returns true if a response without `Vary` has them.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// The names as one text.
-    pub(crate) fn text(&self) -> &[u8] {
-        self.0.as_deref().unwrap_or_default()
-    }
-
-    fn has(&self, name: Name) -> bool {
-        self.iter().any(|other| Name::from_bytes(other) == name)
-    }
-}
-
-/// Values that a request has in the fields that `Vary` names, in canonical form.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Selecting {
-    /// Hash of names and values, keyed with the secret of this process.
-    pub(crate) hash: u64,
-    pub(crate) names: VaryNames,
-    /// Values of the names in their order, separated by line feeds, which no value contains.
-    values: Box<[u8]>,
-}
-
-impl Selecting {
-    pub(super) fn new(hash: u64, names: VaryNames, values: Vec<u8>) -> Self {
-        Self { hash, names, values: values.into() }
-    }
-
-    /// Canonical values in the order of the names.
-    fn values(&self) -> impl Iterator<Item = &[u8]> {
-        self.values.split(|&byte| byte == b'\n')
-    }
-
-    pub(crate) fn weight(&self) -> usize {
-        rounded_up(size_of::<Self>() + 2 * size_of::<usize>())
-            + rounded_up(self.values.len())
-            + rounded_up(self.names.text().len() + 2 * size_of::<usize>())
-    }
-}
-
-/// Requests that a stored response answers: those with the selecting fields of the request that it was
-/// fetched for, and those that its language or content coding satisfies as well.
+/// The requests that a stored response answers: those with the selecting fields of the request that
+/// it was fetched for, and those that its language or content coding satisfies as well.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     by: Option<Arc<Selecting>>,
     negotiated: Option<Box<Negotiated>>,
 }
 
-/// Properties of a response that was selected by a list of preferences, as far as the rules let them
+/// Properties of a response that preferences of the request selected, as far as the rules let them
 /// count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Negotiated {
+struct Negotiated {
     /// `Content-Language` in lower case, if the response was selected by `Accept-Language`.
-    pub(super) language: Option<Box<[u8]>>,
+    language: Option<Box<[u8]>>,
     /// The content coding, if the response was selected by `Accept-Encoding`.
-    pub(super) coding: Option<Coding>,
-    /// Hashes with the coding, the language, and both in place of the request's preferences.
+    coding: Option<Coding>,
+    /// Hashes with the coding, the language, and both, in place of the request's preferences.
     hashes: [Option<u64>; 3],
 }
 
@@ -128,11 +52,26 @@ impl Negotiated {
         };
         Some(Self { language, coding, hashes })
     }
+
+    /// Returns true if `wanted`, a canonical `Accept-Language`, prefers the language of the
+    /// response to all others and `rules` let that count.
+    fn is_preferred(&self, rules: RequestRules, wanted: &[u8]) -> bool {
+        let language = self.language.as_deref();
+        rules.by_language && language.is_some() && first(wanted) == language
+    }
+
+    /// Returns true if a request with the canonical `Accept-Encoding` in `wanted` would be sent the
+    /// coding of this response, which was chosen for the value in `stored`, and `rules` let that
+    /// count.
+    fn would_be_chosen(&self, rules: RequestRules, stored: &[u8], wanted: &[u8]) -> bool {
+        let coding = self.coding.as_ref();
+        rules.by_coding && coding.is_some_and(|coding| coding.would_be_chosen(stored, wanted))
+    }
 }
 
 impl Selection {
-    /// The selection of `response`, which answers `request`. `None` if it was selected by something
-    /// that no request shows (`Vary: *`), or by too much.
+    /// Returns the selection of `response`, which answers `request`. `None` for `Vary: *`, which no
+    /// request can match, for a malformed name, and for too many names.
     #[must_use]
     pub fn of(response: &Fields, request: &mut Presented) -> Option<Self> {
         let names = VaryNames::of(response)?;
@@ -141,7 +80,7 @@ impl Selection {
         Some(Self { by, negotiated })
     }
 
-    /// The names of the selecting fields, in lower case and in order.
+    /// Returns the names of the selecting fields, in lower case and sorted.
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.by.iter().flat_map(|by| by.names.iter())
     }
@@ -154,20 +93,20 @@ impl Selection {
         self.by.as_ref()
     }
 
-    /// The content coding that the response was selected with.
+    /// Returns the content coding, if the response was selected by it.
     pub(crate) fn coding(&self) -> Option<&[u8]> {
         self.negotiated.as_ref()?.coding.as_ref().map(Coding::name)
     }
 
-    /// Hashes under which other requests find the response, and whether it may answer all requests of
-    /// another response with that hash.
+    /// Returns the hashes under which other requests find the response. Each comes with true if the
+    /// response may answer all requests of another response with that hash.
     pub(crate) fn negotiated_hashes(&self) -> impl Iterator<Item = (u64, bool)> {
         let hashes = self.negotiated.as_ref().map(|negotiated| negotiated.hashes);
         let hashes = hashes.into_iter().flatten().zip([true, false, false]);
         hashes.filter_map(|(hash, covers)| Some((hash?, covers)))
     }
 
-    /// Returns true if the response answers all requests that select `other`, which has the same
+    /// Returns true if the response answers every request that selects `other`, which has the same
     /// coding.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let (Some(by), Some(others)) = (&self.by, &other.by) else { return false };
@@ -181,12 +120,12 @@ impl Selection {
             })
     }
 
-    /// Hash of names and values; 0 without `Vary`.
+    /// Returns the hash of names and values, 0 without `Vary`.
     pub(crate) fn hash(&self) -> u64 {
         self.by.as_ref().map_or(0, |by| by.hash)
     }
 
-    /// Returns true if the fields that selected both responses are the same.
+    /// Returns true if both responses have equal selecting fields.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.by == other.by
@@ -206,22 +145,23 @@ impl Selection {
         fields.all(|(name, (stored, wanted))| {
             stored == wanted
                 || match Name::from_bytes(name) {
-                    Name::AcceptLanguage => rules.prefers(negotiated, wanted),
-                    Name::AcceptEncoding => rules.would_choose(negotiated, stored, wanted),
+                    Name::AcceptLanguage => negotiated.is_preferred(rules, wanted),
+                    Name::AcceptEncoding => negotiated.would_be_chosen(rules, stored, wanted),
                     _ => false,
                 }
         })
     }
 
-    /// The same selection as of a response that is validated for another request: what `self`
-    /// answered before it still answers, if it answers that request.
+    /// Returns the selection of a stored response that was validated for `request`, which has given
+    /// it the selection `newer`. If the stored selection fits `request`, it is kept, so that the
+    /// response still answers the requests it answered before.
     #[must_use]
     pub fn kept_for(&self, newer: Self, request: &mut Presented) -> Self {
         let same = self.vary() == newer.vary() && self.negotiated == newer.negotiated;
         if same && self.fits(request) { self.clone() } else { newer }
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes that the selection takes on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
         let negotiated = |negotiated: &Negotiated| {

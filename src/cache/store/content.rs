@@ -1,4 +1,4 @@
-//! Bytes of content, shared between the response that brought them and the cache that keeps them.
+//! Bytes of content, shared between the response that receives them and the cache that stores them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,20 +6,22 @@ use std::sync::Arc;
 use crate::alloc_size::rounded_up;
 use crate::work;
 
-/// A sealed piece of content. Clones share the bytes.
+/// An immutable piece of content. Clones share the bytes.
 type Chunk = Arc<Vec<u8>>;
 
-/// Pieces that together are no longer than this become one where content is joined.
+/// Maximum length of two adjacent pieces, in bytes, at which they become one piece when content is
+/// joined.
 const SMALL: usize = 4096;
 
-/// Consecutive bytes in sealed pieces, from some offset on. Clones share the bytes.
+/// Consecutive bytes of content in immutable pieces, starting at some offset. Clones share the
+/// bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
     start: u64,
     end: u64,
-    /// Each with its offset.
+    /// Pieces, each with its offset.
     pieces: VecDeque<(u64, Chunk)>,
-    /// What the pieces take of memory, each with its two counters.
+    /// Bytes that the pieces take on the heap, each with its two reference counters.
     taken: usize,
 }
 
@@ -28,19 +30,19 @@ fn taken_by(chunk: &Chunk) -> usize {
 }
 
 impl Content {
-    /// The offset of the first byte that is here.
+    /// Returns the offset of the first byte.
     #[must_use]
     pub const fn start(&self) -> u64 {
         self.start
     }
 
-    /// The offset one past the last byte.
+    /// Returns the offset one past the last byte.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.end
     }
 
-    /// Adds `bytes` at the end, if there are any, and gives back the room they do not fill.
+    /// Appends `bytes`, if there are any, after freeing their spare capacity.
     pub fn push(&mut self, mut bytes: Vec<u8>) {
         if !bytes.is_empty() {
             bytes.shrink_to_fit();
@@ -54,8 +56,8 @@ impl Content {
         self.pieces.push_back((at, chunk));
     }
 
-    /// Lets go of pieces that end at or before `offset`. A buffer that nobody else holds is handed
-    /// back for another use.
+    /// Releases pieces that end at or before `offset`. Returns the buffer of the last of them for
+    /// reuse, unless it is shared.
     pub fn release(&mut self, offset: u64) -> Option<Vec<u8>> {
         let mut buffer = None;
         while let Some((at, chunk)) = self.pieces.front()
@@ -68,13 +70,13 @@ impl Content {
         buffer
     }
 
-    /// With nothing here, goes on at `offset`.
+    /// Moves empty content to `offset`, where the next byte will be appended.
     pub fn restart(&mut self, offset: u64) {
         debug_assert!(self.pieces.is_empty());
         (self.start, self.end) = (offset, offset);
     }
 
-    /// The bytes from `offset` on, piece by piece.
+    /// Returns the bytes from `offset` on, piece by piece.
     pub fn from(&self, offset: u64) -> impl Iterator<Item = &[u8]> {
         let first = self.pieces.partition_point(|(at, chunk)| at + chunk.len() as u64 <= offset);
         self.pieces.range(first..).map(move |(at, chunk)| {
@@ -83,7 +85,8 @@ impl Content {
         })
     }
 
-    /// The bytes from `first` up to `end`, which are here. Pieces that are cut are copied.
+    /// Returns the bytes from `first` up to `end`, which must be present. Pieces that are cut are
+    /// copied.
     #[must_use]
     pub fn part(&self, first: u64, end: u64) -> Self {
         let mut part = Self { start: first, end: first, ..Self::default() };
@@ -106,7 +109,7 @@ impl Content {
         part
     }
 
-    /// Adds content that begins where this ends. Two small pieces that meet become one.
+    /// Appends content that begins where this ends. Two small pieces that meet become one.
     pub fn append(&mut self, mut next: Self) {
         debug_assert!(self.end == next.start);
         work::count(next.pieces.len());
@@ -115,7 +118,7 @@ impl Content {
         (self.end, self.taken) = (next.end, self.taken + next.taken);
     }
 
-    /// Makes one piece of the last one and the first of `next`, if both are small.
+    /// Joins the last piece and the first piece of `next`, if both are small.
     fn join_pieces(&mut self, next: &mut Self) {
         let (Some((_, last)), Some((_, first))) = (self.pieces.back(), next.pieces.front()) else {
             return;
@@ -137,7 +140,7 @@ impl Content {
         }
     }
 
-    /// Returns the number of bytes that are here.
+    /// Returns the number of bytes.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.end - self.start
@@ -151,18 +154,18 @@ impl Content {
             && pieces().all(|((at, one), (from, other))| at == from && Arc::ptr_eq(one, other))
     }
 
-    /// Whether nothing is here.
+    /// Returns true if there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// Returns the number of its pieces.
+    /// Returns the number of pieces.
     pub(super) fn pieces(&self) -> usize {
         self.pieces.len()
     }
 
-    /// What it takes of memory on the heap.
+    /// Returns the bytes that the content takes on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.taken + rounded_up(self.pieces.capacity() * size_of::<(u64, Chunk)>())

@@ -1,4 +1,4 @@
-//! Responses that have left the store while clients are still being sent them: their bytes count until the
+//! Responses that have left the store while clients still receive them. Their bytes count until the
 //! last client is done.
 
 use std::collections::HashSet;
@@ -10,18 +10,18 @@ use crate::work;
 use super::object::Object;
 use super::shared_content::SharedContent;
 
-/// Objects and content in use that are not stored any more, and their bytes.
+/// Objects and content that are in use but no longer stored, with their bytes.
 #[derive(Debug, Default)]
 pub(super) struct Detached {
     held: Vec<(Held, usize)>,
     bytes: usize,
-    /// Items that could have been looked at since all of them were.
+    /// Number of items that the sweeps since the last full examination would have covered.
     unswept: usize,
-    /// Items that were in use when all of them were looked at.
+    /// Number of items that were in use at the last full examination.
     in_use: usize,
 }
 
-/// Something in use.
+/// An item in use.
 #[derive(Debug)]
 enum Held {
     /// An object, without its content.
@@ -30,7 +30,7 @@ enum Held {
 }
 
 impl Held {
-    /// Returns true if it is in use, and not stored again.
+    /// Returns true if the item is in use and has not been stored again.
     fn counts(&self) -> bool {
         match self {
             Self::Object(object) => object.strong_count() > 0,
@@ -40,8 +40,8 @@ impl Held {
 }
 
 impl Detached {
-    /// Counts an object that leaves the store, and its content that no stored object has, as far as
-    /// they are in use.
+    /// Counts an object that leaves the store, and its content that no stored object shares, as far
+    /// as they are in use.
     pub(super) fn add(&mut self, object: &Arc<Object>) {
         let in_use = Arc::strong_count(object) > 1;
         if in_use {
@@ -65,8 +65,8 @@ impl Detached {
         }
     }
 
-    /// Forgets what was dropped since. That looks at each item; with many of them, it is not done every
-    /// time that room is short.
+    /// Forgets items that were dropped. A full examination looks at each item; with many of them it
+    /// does not run every time that memory is short.
     pub(super) fn sweep(&mut self) {
         const LOOKED_AT: usize = 32;
         self.unswept += LOOKED_AT;
@@ -88,23 +88,23 @@ impl Detached {
         self.in_use = self.held.len();
     }
 
-    /// Bytes of all items.
+    /// Returns the bytes of all items.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Bytes of the list itself.
+    /// Returns the bytes of the list itself.
     pub(super) fn weight(&self) -> usize {
         rounded_up(self.held.capacity() * size_of::<(Held, usize)>())
     }
 
-    /// Panics if the books do not agree, or one of the objects is stored.
+    /// Panics if the books do not agree with a recount, or one of the objects is stored.
     pub(super) fn check(&self, stored: &HashSet<*const Object>) {
         let twice = |held: &Held| match held {
             Held::Object(object) => stored.contains(&object.as_ptr()),
             Held::Content(_) => false,
         };
-        assert!(!self.held.iter().any(|(held, _)| twice(held)), "what is stored is not detached");
+        assert!(!self.held.iter().any(|(held, _)| twice(held)), "stored objects are not detached");
         let bytes = self.held.iter().map(|(_, weight)| weight).sum::<usize>();
         assert_eq!(bytes, self.bytes, "detached bytes are counted");
     }

@@ -1,4 +1,4 @@
-//! Stored bytes of content that may not be stored as a whole (RFC 9111 §3.3).
+//! Stored content that may be incomplete (RFC 9111 §3.3).
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use crate::work;
 use super::content::Content;
 use super::shared_content::SharedContent;
 
-/// Parts that are kept of one representation; beyond, the smallest go. Clients choose where parts
-/// begin, and each has a hole behind it that takes a request to fill.
+/// Maximum number of parts of one representation. Beyond it, the smallest part is dropped: clients
+/// choose where parts begin, and filling the gap behind each part takes a request.
 const MAX_PARTS: usize = 64;
-/// Bytes of content that is compared to see whether it is the same.
+/// Maximum length of content that is compared byte by byte, in bytes.
 const COMPARED: u64 = 64 * 1024;
 
-/// Parts of content whose length is known: in their order, with a hole between any two.
+/// Parts of content of known length, in order, with a gap between any two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extents {
     length: u64,
@@ -22,7 +22,7 @@ pub struct Extents {
 }
 
 impl Extents {
-    /// Some of content that has this `length` as a whole.
+    /// Creates extents from some `content` of a representation of this `length`.
     #[must_use]
     pub fn of(content: Content, length: u64) -> Self {
         debug_assert!(content.end() <= length);
@@ -31,67 +31,67 @@ impl Extents {
         Self { length, parts }
     }
 
-    /// How long the whole is.
+    /// Returns the length of the complete content.
     #[must_use]
     pub const fn length(&self) -> u64 {
         self.length
     }
 
-    /// Whether nothing is missing.
+    /// Returns true if no byte is missing.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.next_gap(0, self.length).is_none()
     }
 
-    /// How many bytes are here.
+    /// Returns the number of stored bytes.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.len()).sum()
     }
 
-    /// The place of the first part that ends behind `offset`.
+    /// Returns the index of the first part that ends after `offset`.
     fn place(&self, offset: u64) -> usize {
         work::count(work::LOOK_UP);
         self.parts.partition_point(|part| part.end() <= offset)
     }
 
-    /// The part that has the byte at `offset`.
+    /// Returns the part that contains the byte at `offset`.
     fn part_at(&self, offset: u64) -> Option<&Content> {
         let part = self.parts.get(self.place(offset))?;
         (part.start() <= offset).then_some(&***part)
     }
 
-    /// The first bytes that are missing from `first` up to `end`.
+    /// Returns the first missing range between `first` and `end`.
     #[must_use]
     pub fn next_gap(&self, first: u64, end: u64) -> Option<(u64, u64)> {
         let place = self.place(first);
         let (first, next) = match self.parts.get(place) {
-            // What follows a part is missing, if anything does.
+            // The bytes after a part are missing, unless it ends the range.
             Some(part) if part.start() <= first => (part.end(), self.parts.get(place + 1)),
             next => (first, next),
         };
         (first < end).then(|| (first, next.map_or(end, |part| part.start().min(end))))
     }
 
-    /// All that is missing from `first` up to `end`.
+    /// Returns all missing ranges between `first` and `end`.
     pub fn gaps_in(&self, first: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
         let hole = self.next_gap(first, end);
         std::iter::successors(hole, move |(_, before)| self.next_gap(*before, end))
     }
 
-    /// The bytes from `offset` on, piece by piece, up to the next hole.
+    /// Returns the bytes from `offset` on, piece by piece, up to the next gap.
     pub fn from(&self, offset: u64) -> impl Iterator<Item = &[u8]> {
         self.part_at(offset).into_iter().flat_map(move |part| part.from(offset))
     }
 
-    /// The bytes from `first` up to `end`, which are here.
+    /// Returns the bytes from `first` up to `end`, which must be stored.
     #[must_use]
     pub fn part(&self, first: u64, end: u64) -> Content {
         self.part_at(first).map(|part| part.part(first, end)).unwrap_or_default()
     }
 
-    /// Adds what of a part is missing. Its bytes are shared, but for those at the edges. If that makes
-    /// too many parts, the smallest goes.
+    /// Adds the bytes of a part that are missing. They are shared, except for pieces that are cut
+    /// at the edges. If there are too many parts, the smallest is dropped.
     pub fn add(&mut self, part: &Arc<SharedContent>) {
         let mut at = part.start();
         while let Some((first, end)) = self.next_gap(at, part.end()) {
@@ -110,7 +110,7 @@ impl Extents {
         }
     }
 
-    /// Makes one of the part at `place` and the one before, if there is no hole between them.
+    /// Joins the part at `place` to the part before it, if there is no gap between them.
     fn join(&mut self, place: usize) {
         if place < self.parts.len() && self.parts[place - 1].end() == self.parts[place].start() {
             let next = Arc::unwrap_or_clone(self.parts.remove(place)).into_content();
@@ -128,13 +128,14 @@ impl Extents {
         }
     }
 
-    /// The parts that are here.
+    /// Returns the stored parts.
     #[must_use]
     pub fn parts(&self) -> &[Arc<SharedContent>] {
         &self.parts
     }
 
-    /// Returns true if both surely are the same bytes: what they share, or little enough to compare.
+    /// Returns true if both certainly have the same bytes: they share all pieces, or are short
+    /// enough to be compared.
     #[must_use]
     pub fn is_surely(&self, other: &Self) -> bool {
         let pairs = || self.parts.iter().zip(&other.parts);
@@ -146,12 +147,12 @@ impl Extents {
             && (pairs().all(shared) || (self.length <= COMPARED && self == other))
     }
 
-    /// Bytes on the heap, beside those of the parts.
+    /// Returns the bytes of the list on the heap, without the parts.
     pub(super) fn list_weight(&self) -> usize {
         rounded_up(self.parts.capacity() * size_of::<Arc<SharedContent>>())
     }
 
-    /// What it takes of memory on the heap.
+    /// Returns the bytes that list and parts take on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.list_weight() + self.parts.iter().map(|part| part.weight()).sum::<usize>()
@@ -169,7 +170,7 @@ mod tests {
         u8::try_from(at).unwrap()
     }
 
-    /// These bytes of the whole, in pieces of this size.
+    /// Returns these bytes of the whole, in pieces of this size.
     fn content(first: usize, end: usize, piece: usize) -> Content {
         let mut content = Content::default();
         content.restart(first as u64);
@@ -180,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_added_is_here_and_nothing_else(
+        fn extents_hold_exactly_the_added_bytes(
             added in prop::collection::vec((0..LENGTH, 0..LENGTH, 1usize..30), 0..12),
             asked in (0..LENGTH, 0..LENGTH),
         ) {

@@ -1,5 +1,5 @@
-//! Entries in the order of their URIs, and by the tags of their responses: for purges, which name many
-//! at once.
+//! Index of the entries by URI, and by the tags of their responses. Purges use it, because they
+//! name many entries at once.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::cache::policy::tags::{Tag, Tags};
 use crate::work;
 
-use super::purge::Range;
+use super::range::Range;
 
 /// Bytes that one URI takes in the index.
 pub(super) const URI_WEIGHT: usize = 48;
@@ -17,7 +17,7 @@ pub(super) const URI_WEIGHT: usize = 48;
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     uris: BTreeMap<Arc<str>, usize>,
-    /// With the number of responses of the entry that have the tag.
+    /// Tags with the slot of the entry and the number of its responses that have the tag.
     tags: BTreeMap<(Tag, Arc<str>), (usize, u32)>,
 }
 
@@ -28,13 +28,13 @@ impl Index {
         self.uris.insert(Arc::clone(uri), slot);
     }
 
-    /// Takes an entry away, which has no tags any more.
+    /// Removes an entry, whose tags must have been removed before.
     pub(super) fn remove(&mut self, uri: &Arc<str>) {
         work::count(work::LOOK_UP + uri.len());
         self.uris.remove(uri);
     }
 
-    /// Adds the tags of a response of an entry.
+    /// Adds the tags of one response of an entry.
     pub(super) fn tag(&mut self, uri: &Arc<str>, slot: usize, tags: &Tags) {
         for tag in tags.iter() {
             work::count(work::LOOK_UP);
@@ -43,7 +43,7 @@ impl Index {
         }
     }
 
-    /// Takes the tags of a response of an entry away.
+    /// Removes the tags of one response of an entry.
     pub(super) fn untag(&mut self, uri: &Arc<str>, tags: &Tags) {
         for tag in tags.iter() {
             work::count(work::LOOK_UP);
@@ -57,7 +57,7 @@ impl Index {
         }
     }
 
-    /// Up to `count` entries of a range whose URIs come after `last`.
+    /// Returns up to `count` entries of a range, in the order of their URIs, starting after `last`.
     pub(super) fn after(
         &self,
         range: &Range,
@@ -91,7 +91,7 @@ impl Index {
         }
     }
 
-    /// Panics unless it holds these URIs with their slots and tags, and no others.
+    /// Panics unless the index holds exactly these URIs and tags, with their slots.
     pub(super) fn check<'a>(
         &self,
         entries: impl Iterator<Item = (&'a Arc<str>, usize)>,

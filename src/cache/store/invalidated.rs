@@ -1,5 +1,4 @@
-//! Stored responses that were invalidated: they are not used from then on, and removed little by
-//! little.
+//! Invalidated responses: never used again, and removed slice by slice.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -7,25 +6,26 @@ use std::sync::Arc;
 use crate::cache::policy::tags::Tag;
 use crate::work;
 
-use super::purge::{Purge, Range};
+use super::purge::Purge;
+use super::range::Range;
 use super::variants::Variant;
 
-/// Invalidations whose responses have not all been removed. There is one for each group of which
-/// something was stored, at the most.
+/// Invalidations whose responses have not all been removed yet, at most one for each group with
+/// stored responses. Responses are numbered as they are stored, so an invalidation is the number of
+/// the last response that it covers.
 #[derive(Debug, Default)]
 pub(super) struct Invalidated {
-    /// Number of the response stored last before everything was invalidated.
+    /// Number of the last response covered by the invalidation of everything.
     all: u64,
-    /// By the roots of origins, their groups, each with the number of the response stored last before
-    /// it was invalidated.
+    /// Groups by the root of their origin, each with the number of the last response covered.
     groups: BTreeMap<Arc<str>, BTreeMap<Tag, u64>>,
     sweeps: VecDeque<Sweep>,
 }
 
-/// Removal of what was invalidated together.
+/// Removal of the responses that one invalidation covers.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    /// Root of the origin, and group; all there is, if there is none.
+    /// Root of the origin, and group; `None` for everything.
     group: Option<(Arc<str>, Tag)>,
     pub(super) purge: Purge,
 }
@@ -41,7 +41,7 @@ impl Sweep {
 }
 
 impl Invalidated {
-    /// Invalidates all responses up to the one with that number.
+    /// Invalidates all responses up to this number.
     pub(super) fn add_all(&mut self, number: u64) {
         self.all = number;
         if !self.sweeps.iter().any(|sweep| sweep.group.is_none()) {
@@ -49,7 +49,7 @@ impl Invalidated {
         }
     }
 
-    /// Invalidates responses of a group of an origin, up to the one with that number.
+    /// Invalidates the responses of a group of an origin, up to this number.
     pub(super) fn add_group(&mut self, root: &Arc<str>, tag: &Tag, number: u64) {
         work::count(2 * work::LOOK_UP);
         let groups = self.groups.entry(Arc::clone(root)).or_default();
@@ -58,12 +58,13 @@ impl Invalidated {
         }
     }
 
-    /// Number of the response stored last before everything was invalidated.
+    /// Returns the number of the last response covered by the invalidation of everything.
     pub(super) const fn all(&self) -> u64 {
         self.all
     }
 
-    /// Returns true if a response for `uri` is of a group that was invalidated after it was stored.
+    /// Returns true if a response for `uri` belongs to a group that was invalidated after it was
+    /// stored.
     pub(super) fn has(&self, uri: &str, variant: &Variant) -> bool {
         if self.groups.is_empty() {
             return false;
@@ -74,18 +75,18 @@ impl Invalidated {
         tags.any(|tag| groups.get(tag).is_some_and(|number| variant.number <= *number))
     }
 
-    /// Takes the removal to go on with.
+    /// Takes the next removal to run.
     pub(super) fn next(&mut self) -> Option<Sweep> {
         self.sweeps.pop_front()
     }
 
-    /// Takes note that a removal goes on later.
+    /// Puts back a removal that is not complete.
     pub(super) fn put_back(&mut self, sweep: Sweep) {
         self.sweeps.push_front(sweep);
     }
 
-    /// Takes note that a removal is complete. If the same was invalidated again meanwhile, it begins
-    /// anew.
+    /// Records that a removal is complete. It starts again if its group, or everything, was
+    /// invalidated again in the meantime.
     pub(super) fn done(&mut self, sweep: Sweep) {
         let before = sweep.purge.before();
         let Some((root, tag)) = &sweep.group else {
@@ -105,12 +106,12 @@ impl Invalidated {
         }
     }
 
-    /// Returns true if there is something to remove.
+    /// Returns true if there are responses to remove.
     pub(super) fn is_pending(&self) -> bool {
         !self.sweeps.is_empty()
     }
 
-    /// Panics if the books do not agree.
+    /// Panics if the books do not agree with each other.
     pub(super) fn check(&self) {
         let groups = self.groups.values().map(BTreeMap::len).sum::<usize>();
         let sweeps = self.sweeps.iter().filter(|sweep| sweep.group.is_some()).count();
@@ -119,7 +120,7 @@ impl Invalidated {
     }
 }
 
-/// Scheme and authority of a URI, with the slash behind.
+/// Returns scheme and authority of a URI, with the slash that follows.
 fn root(uri: &str) -> &str {
     let authority = uri.find("://").map_or(0, |at| at + 3);
     let end = uri[authority..].find('/').map_or(uri.len(), |at| authority + at + 1);
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn root_of_a_uri_ends_with_its_authority() {
+    fn root_ends_with_the_authority() {
         assert_eq!(root("http://h.test/a/b"), "http://h.test/");
         assert_eq!(root("http://h.test:81/"), "http://h.test:81/");
         assert_eq!(root("http://h/a/b"), "http://h/");

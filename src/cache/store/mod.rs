@@ -1,4 +1,5 @@
-//! Stored responses within a number of bytes. Which of them goes first is for an order to say.
+//! Store of responses within a limit of bytes. An eviction order decides which entry is evicted
+//! first.
 
 pub(super) mod content;
 mod detached;
@@ -9,6 +10,7 @@ mod invalidated;
 pub(super) mod object;
 mod paged;
 pub(super) mod purge;
+pub(super) mod range;
 pub(super) mod shared_content;
 pub(super) mod slice;
 mod slots;
@@ -20,8 +22,9 @@ use std::sync::Arc;
 
 use crate::cache::key::CacheKey;
 use crate::cache::policy::presented::Presented;
+use crate::cache::policy::selecting::VaryNames;
 use crate::cache::policy::tags::Tag;
-use crate::cache::policy::vary::{Selection, VaryNames};
+use crate::cache::policy::vary::Selection;
 use crate::work;
 
 use detached::Detached;
@@ -30,34 +33,35 @@ use index::{Index, URI_WEIGHT};
 use invalidated::Invalidated;
 use object::Object;
 use paged::PagedSlab;
-use purge::{Purge, Range};
+use purge::Purge;
+use range::Range;
 use slice::Slice;
 use slots::Slots;
 use variants::{Variant, Variants};
 
-/// How many entries in use are spared at a time, since to evict them frees nothing yet.
+/// Maximum number of entries in use that one eviction passes over: evicting them frees nothing yet.
 const SPARED: usize = 32;
 
-/// Objects by key, in some order.
+/// Stored responses by key, in an eviction order.
 #[derive(Debug)]
 pub(crate) struct Store {
     order: Orders,
-    /// The slot of each entry.
+    /// Slot of each entry, by key.
     slots: Slots,
     entries: PagedSlab<Entry>,
     index: Index,
     /// Bytes of all entries.
     stored: usize,
-    /// Bytes of content that are counted there more than once.
+    /// Bytes of content that `stored` counts more than once.
     shared: usize,
     detached: Detached,
     evicted: u64,
-    /// Responses that one URI may have.
+    /// Maximum number of responses of one URI.
     most_variants: usize,
-    /// Responses stored so far.
+    /// Number of responses stored so far.
     number: u64,
     invalidated: Invalidated,
-    /// Set while more is held than is allowed, until enough was evicted.
+    /// Set while the store holds more than allowed, until enough was evicted.
     is_behind: bool,
 }
 
@@ -67,23 +71,24 @@ struct Entry {
     key: CacheKey,
     variants: Variants,
     weight: usize,
-    /// Responses up to that number were removed from it.
+    /// Number of the last response covered by an invalidation of everything that this entry has
+    /// been cleared of.
     cleared: u64,
 }
 
 impl Entry {
-    /// Bytes that the entry takes, with its key.
+    /// Returns the bytes that the entry takes, with its key.
     fn weigh(&self) -> usize {
         URI_WEIGHT + self.key.weight() + self.variants.weight()
     }
 }
 
-/// The result of a look at the store for a request.
+/// Result of looking up a request in the store.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The response that the request selects.
+    /// Response that the request selects.
     pub(super) selected: Option<Arc<Object>>,
-    /// Names in the `Vary` of the response stored last; `None` if nothing is stored.
+    /// Names in the `Vary` of the response stored last. `None` if nothing is stored.
     pub(super) names: Option<VaryNames>,
 }
 
@@ -105,17 +110,18 @@ impl Store {
         }
     }
 
-    /// Goes on with another order, if it is another. Uses until now are forgotten.
+    /// Changes the eviction order. The use history of the former order is forgotten.
     pub(super) fn set_eviction(&mut self, eviction: Eviction) {
         self.order.choose(eviction);
     }
 
-    /// Bounds how many responses one URI may have from now on.
+    /// Changes the maximum number of responses of one URI.
     pub(super) const fn set_most_variants(&mut self, most: usize) {
         self.most_variants = most;
     }
 
-    /// The slot of an entry that was not cleared.
+    /// Returns the slot of an entry, after removing the responses that an invalidation of
+    /// everything covers. `None` if no response remains.
     fn slot(&mut self, key: &CacheKey) -> Option<usize> {
         let slot = self.slots.get(key)?;
         let all = self.invalidated.all();
@@ -124,12 +130,12 @@ impl Store {
         is_left.then_some(slot)
     }
 
-    /// Names in the `Vary` of the response stored last under `key`, if there is one.
+    /// Returns the names in the `Vary` of the response stored last under `key`.
     pub(super) fn names(&mut self, key: &CacheKey) -> Option<VaryNames> {
         self.slot(key).map(|slot| self.entries[slot].variants.names())
     }
 
-    /// Looks for a response to `request`. That does not count as a use.
+    /// Looks for a response to `request`. Does not count as a use.
     pub(super) fn peek(&mut self, key: &CacheKey, request: &mut Presented) -> Found {
         let Some(slot) = self.slot(key) else { return Found::default() };
         let variants = &self.entries[slot].variants;
@@ -139,7 +145,7 @@ impl Store {
         Found { selected, names: Some(variants.names()) }
     }
 
-    /// Looks for a response to `request`. The entry, and the response that is found, count as used.
+    /// Looks for a response to `request`. The entry and the selected response count as used.
     pub(super) fn find(&mut self, key: &CacheKey, request: &mut Presented) -> Found {
         let found = self.peek(key, request);
         if found.names.is_some()
@@ -152,26 +158,26 @@ impl Store {
         found
     }
 
-    /// Responses stored under `key`, those used last first.
+    /// Returns the responses stored under `key`, the most recently used first.
     pub(super) fn variants(&mut self, key: &CacheKey) -> impl Iterator<Item = &Arc<Object>> {
         let variants = self.slot(key).map(|slot| self.entries[slot].variants.iter());
         variants.into_iter().flatten().map(|variant| &variant.object)
     }
 
-    /// Responses stored under `key` that the origin can be asked about together.
+    /// Returns the responses stored under `key` that one conditional request can validate together.
     pub(super) fn validation_candidates(&mut self, key: &CacheKey) -> Vec<Arc<Object>> {
         let slot = self.slot(key);
         slot.map(|slot| self.entries[slot].variants.validation_candidates()).unwrap_or_default()
     }
 
-    /// The response that the same fields have selected.
+    /// Returns the response with the same selecting fields.
     pub(super) fn same(&mut self, key: &CacheKey, selection: &Selection) -> Option<&Arc<Object>> {
         let slot = self.slot(key)?;
         let variants = &self.entries[slot].variants;
         variants.get(selection).map(|variant| &variant.object)
     }
 
-    /// Stores `object`, in place of those whose requests it answers as well.
+    /// Stores `object`, in place of the responses whose requests it also answers.
     pub(super) fn insert(&mut self, key: &CacheKey, object: Arc<Object>) {
         self.number += 1;
         for content in object.content.parts() {
@@ -201,7 +207,7 @@ impl Store {
         self.order.insert(slot, key.hash(), weight);
     }
 
-    /// Changes the responses of an entry, which hands out those that leave.
+    /// Changes the responses of an entry. `change` returns those that leave it.
     fn change(&mut self, slot: usize, change: impl FnOnce(&mut Variants) -> Vec<Arc<Object>>) {
         let entry = &mut self.entries[slot];
         let leaving = change(&mut entry.variants);
@@ -211,7 +217,7 @@ impl Store {
         leaving.iter().for_each(|object| self.leave(&uri, object));
     }
 
-    /// An object leaves an entry.
+    /// Removes an object that leaves its entry from the index and the books.
     fn leave(&mut self, uri: &Arc<str>, object: &Arc<Object>) {
         self.index.untag(uri, &object.tags);
         for content in object.content.parts() {
@@ -221,7 +227,7 @@ impl Store {
         self.detached.add(object);
     }
 
-    /// Removes what is stored under `key`; returns true if something was.
+    /// Removes the responses stored under `key`. Returns true if there were any.
     pub(super) fn remove(&mut self, key: &CacheKey) -> bool {
         let Some(slot) = self.slot(key) else { return false };
         self.order.remove(slot);
@@ -229,14 +235,26 @@ impl Store {
         true
     }
 
-    /// URIs and tags of what is stored, in their order.
-    pub(super) const fn index(&self) -> &Index {
-        &self.index
+    /// Runs one slice of a purge. Returns true when the purge is complete.
+    pub(super) fn run_purge(&mut self, purge: &mut Purge, slice: &mut Slice) -> bool {
+        while let Some(batch) = purge.next_batch(&self.index) {
+            for (uri, slot) in batch.entries {
+                let found = if purge.has(&uri) { self.purge(slot, purge, slice) } else { 0 };
+                purge.advance(uri, found);
+                if slice.is_over() {
+                    return false;
+                }
+            }
+            if batch.is_last {
+                purge.finish_range();
+            }
+        }
+        true
     }
 
-    /// Removes the responses in `slot` that a purge is for or, if it is soft, makes them stale from now
-    /// on. Returns how many there are. It does not count as a use.
-    pub(super) fn purge(&mut self, slot: usize, purge: &Purge, slice: &mut Slice) -> usize {
+    /// Removes the responses in `slot` that a purge covers, or makes them stale if the purge is
+    /// soft. Returns the number of these responses. Does not count as a use.
+    fn purge(&mut self, slot: usize, purge: &Purge, slice: &mut Slice) -> usize {
         let entry = &self.entries[slot];
         slice.spend_entry(entry.key.uri(), &entry.variants);
         let found = entry.variants.iter().filter(|variant| purge.is_for(variant));
@@ -248,7 +266,8 @@ impl Store {
         count
     }
 
-    /// Removes the responses in `slot` that are meant; returns true if none is left.
+    /// Removes the responses in `slot` for which `meant` returns true. Returns true if none
+    /// remains.
     fn remove_meant(&mut self, slot: usize, meant: impl FnMut(&Variant) -> bool) -> bool {
         let mut all = false;
         self.change(slot, |variants| {
@@ -263,27 +282,28 @@ impl Store {
         all
     }
 
-    /// Number of the response stored last.
+    /// Returns the number of the response stored last.
     pub(super) const fn number(&self) -> u64 {
         self.number
     }
 
-    /// Invalidates the stored responses of a group of the origin with that root. They are not used any
-    /// more, and removed little by little.
+    /// Invalidates the stored responses of a group of the origin with that root. They are not used
+    /// from now on, and removed slice by slice.
     pub(super) fn invalidate_group(&mut self, root: &Arc<str>, tag: &Tag) {
         if !self.index.after(&Range::tagged(tag.clone(), root), None, 1).is_empty() {
             self.invalidated.add_group(root, tag, self.number);
         }
     }
 
-    /// Invalidates all that is stored.
+    /// Invalidates all stored responses.
     pub(super) fn clear(&mut self) {
         if !self.entries.is_empty() {
             self.invalidated.add_all(self.number);
         }
     }
 
-    /// Goes on with what is left to do, for a slice.
+    /// Runs one slice of deferred work: removes invalidated responses, and moves entries to another
+    /// eviction order.
     pub(super) fn run_slice(&mut self) {
         let mut slice = Slice::default();
         self.sweep(&mut slice);
@@ -295,32 +315,32 @@ impl Store {
         }
     }
 
-    /// Returns true if more is held than is allowed, and is being evicted.
+    /// Returns true if the store holds more than allowed and eviction continues.
     pub(super) const fn is_behind(&self) -> bool {
         self.is_behind
     }
 
-    /// Returns true if something is left to do.
+    /// Returns true if there is deferred work.
     pub(super) fn has_work(&self) -> bool {
         self.is_behind || self.invalidated.is_pending() || self.order.is_moving()
     }
 
-    /// Removes what was invalidated.
+    /// Removes invalidated responses.
     fn sweep(&mut self, slice: &mut Slice) {
         while !slice.is_over()
             && let Some(mut sweep) = self.invalidated.next()
         {
-            match sweep.purge.run_slice(self, slice) {
+            match self.run_purge(&mut sweep.purge, slice) {
                 true => self.invalidated.done(sweep),
                 false => self.invalidated.put_back(sweep),
             }
         }
     }
 
-    /// Drops entries until at most `limit` bytes are held, or the slice is over: then it is behind. What
-    /// was invalidated goes first. Of the others that come first, some that are in use are passed over;
-    /// one with several responses loses those used least recently before it goes.
-    /// Returns true if no more is held.
+    /// Evicts until at most `limit` bytes are held, or the slice is used up; in the latter case the
+    /// store is behind. Invalidated responses are removed first. A few entries that are in use are
+    /// passed over. An entry with several responses loses its least recently used responses before
+    /// it is evicted itself. Returns true if at most `limit` bytes are held.
     pub(super) fn shrink_to(&mut self, limit: usize) -> bool {
         self.is_behind = false;
         if self.bytes() <= limit {
@@ -361,7 +381,7 @@ impl Store {
         }
     }
 
-    /// Takes an entry out, which the order knows no more.
+    /// Takes an entry out that the eviction order has already removed.
     fn take(&mut self, slot: usize) {
         let Some(entry) = self.entries.remove(slot) else { return };
         self.slots.remove(&entry.key);
@@ -377,17 +397,18 @@ impl Store {
         self.detached.sweep();
     }
 
-    /// Bytes evicted and not yet let go of.
+    /// Returns the bytes of objects that were evicted and are still in use.
     pub(super) const fn detached_bytes(&self) -> usize {
         self.detached.bytes()
     }
 
-    /// Bytes held: stored, with index and order, or evicted and not yet let go of.
+    /// Returns the bytes held: stored responses, index, eviction order, and evicted objects that
+    /// are still in use.
     pub(super) fn bytes(&self) -> usize {
         self.stored - self.shared + self.detached.bytes() + self.tables()
     }
 
-    /// Bytes that index, entries and order take, beside what the entries hold.
+    /// Returns the bytes of the tables, without the contents of the entries.
     fn tables(&self) -> usize {
         self.slots.weight() + self.entries.weight() + self.detached.weight() + self.order.weight()
     }
@@ -419,7 +440,7 @@ impl Store {
         self.detached.check(&stored);
         let (mut seen, mut shared) = (HashSet::new(), 0);
         for content in variants().flat_map(|(.., object)| object.content.parts()) {
-            assert!(content.is_stored(), "stored content knows that it is");
+            assert!(content.is_stored(), "stored content is counted as stored");
             shared += if seen.insert(Arc::as_ptr(content)) { 0 } else { content.weight() };
         }
         assert_eq!(shared, self.shared, "content is counted once");

@@ -1,4 +1,4 @@
-//! A stored response: immutable, shared with those it is being sent to.
+//! A stored response: immutable, and shared with the clients that receive it.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -16,33 +16,34 @@ use crate::http::{Fields, Method, RequestHead, Status};
 
 use super::extents::Extents;
 
-/// A response, whole or in parts. Updating one, after a 304, makes another that shares its content.
+/// A stored response, complete or in parts. An update, after a 304, makes another object that
+/// shares the content.
 #[derive(Debug)]
 pub struct Object {
-    /// The status.
+    /// The status code.
     pub status: Status,
-    /// The head as it is sent, without what depends on the moment (`Age`) and without the empty
+    /// The head as it is sent, without fields that depend on the time (`Age`) and without the empty
     /// line.
     pub head: Fields,
-    /// The content, or what is here of it.
+    /// The stored content.
     pub content: Extents,
     freshness: Freshness,
-    /// When it was said to be stale from then on.
+    /// Time of the soft purge that made this object stale.
     outdated: OnceLock<Instant>,
-    /// Set once its origin has failed to bring what is missing.
+    /// Set once the origin failed to deliver the missing bytes.
     incompletable: OnceLock<()>,
-    /// Which requests it answers.
+    /// Requests that the response answers.
     pub selection: Selection,
-    /// What it can be purged by, beside its URI.
+    /// Tags by which the response can be purged, beside its URI.
     pub tags: Tags,
-    /// The address that it was fetched from, if that matters.
+    /// Address that the response was fetched from, for the access rules of other clients.
     pub origin_address: Option<IpAddr>,
-    /// Whether nothing from another address may stand beside it.
+    /// True if parts fetched from another address must not be merged into this object.
     pub no_merge: bool,
 }
 
 impl Object {
-    /// A response that may be stored so.
+    /// Creates an object with the properties in `storable`.
     #[must_use]
     pub fn new(status: Status, head: Fields, content: Extents, storable: Storable) -> Self {
         let Storable { freshness, selection, tags, .. } = storable;
@@ -61,13 +62,15 @@ impl Object {
         }
     }
 
-    /// The same as fetched from an address, and whether nothing from others may stand beside it.
+    /// Sets the address that the response was fetched from. If `apart`, parts from other addresses
+    /// must not be merged into it.
     #[must_use]
     pub fn fetched_from(self, address: Option<IpAddr>, apart: bool) -> Self {
         Self { origin_address: address, no_merge: apart, ..self }
     }
 
-    /// The same with a newer head, and what follows from that if it may be stored as such.
+    /// Returns the object with a newer head. With `storable`, its properties follow from the new
+    /// head; without, they stay the same.
     #[must_use]
     pub fn updated(&self, head: Fields, storable: Option<Storable>) -> Self {
         let (status, content) = (self.status, self.content.clone());
@@ -89,37 +92,37 @@ impl Object {
         }
     }
 
-    /// Says that it is stale from now on.
+    /// Makes the object stale from `now` on.
     pub fn mark_stale(&self, now: Instant) {
         self.outdated.get_or_init(|| now);
     }
 
-    /// Says that its origin has failed to bring what is missing: from now on, requests for more than is
-    /// stored are for the origin alone.
+    /// Records that the origin failed to deliver the missing bytes. From now on, requests for more
+    /// than the stored bytes go to the origin.
     pub fn give_up_completing(&self) {
         self.incompletable.get_or_init(|| ());
     }
 
-    /// Whether it was said to be stale.
+    /// Returns true if a soft purge made the object stale.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
         self.outdated.get().is_some()
     }
 
-    /// How fresh it is.
+    /// Returns the freshness of the response.
     #[must_use]
     pub fn freshness(&self) -> Freshness {
         self.outdated.get().map_or(self.freshness, |&at| self.freshness.until(at))
     }
 
-    /// How many bytes the content has as a whole.
+    /// Returns the length of the complete content.
     #[must_use]
     pub const fn length(&self) -> u64 {
         self.content.length()
     }
 
-    /// Whether all is here that it would be answered with. What is not whole answers nothing but
-    /// ranges that are (RFC 9111 §3.3).
+    /// Returns true if every byte needed to answer `request` is stored. An incomplete object
+    /// satisfies only ranges that it contains (RFC 9111 §3.3).
     #[must_use]
     pub fn covers(&self, request: &RequestHead) -> bool {
         if self.content.is_whole() {
@@ -135,8 +138,9 @@ impl Object {
             }
     }
 
-    /// The one stretch that `request` would be answered with; none if it asks for several, for none
-    /// at all, or for something only the origin knows.
+    /// Returns the range of content that answers `request`. `None` if the request asks for several
+    /// ranges or an unsatisfiable one, has a condition or content that only the origin can judge,
+    /// or if the origin failed to complete the object before.
     #[must_use]
     pub fn wanted_by(&self, request: &RequestHead) -> Option<(u64, u64)> {
         let fields = request.fields();
@@ -155,8 +159,8 @@ impl Object {
         }
     }
 
-    /// The same with what `older` has of it besides, if that is of the same representation for sure
-    /// (RFC 9111 §3.4), and may stand beside it.
+    /// Returns the object merged with the parts of `older`. `None` unless both certainly belong to
+    /// the same representation (RFC 9111 §3.4) and their addresses allow the merge.
     #[must_use]
     pub fn combined_with(&self, older: &Self) -> Option<Self> {
         let same = self.status == older.status
@@ -170,21 +174,24 @@ impl Object {
         })
     }
 
-    /// What it takes of memory, with the content and what the allocator adds.
+    /// Returns the bytes that the object takes on the heap, with its content and allocation
+    /// overhead.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.own_weight() + self.content.weight() - self.content.list_weight()
     }
 
-    /// Returns the bytes of memory it takes without the content, which other objects may have, too.
+    /// Returns the bytes that the object takes on the heap without its content, which other objects
+    /// may share.
     pub(super) fn own_weight(&self) -> usize {
-        const ITSELF: usize = rounded_up(size_of::<Object>() + 2 * size_of::<usize>()); // two counters
+        // An `Arc` has two reference counters.
+        const ITSELF: usize = rounded_up(size_of::<Object>() + 2 * size_of::<usize>());
         let said = self.head.weight() + self.selection.weight() + self.tags.weight();
         ITSELF + said + self.content.list_weight()
     }
 
-    /// Returns true if it may answer `request`, which waited for it to be validated for another one;
-    /// since before the origin was asked, if that was `unsent` then.
+    /// Returns true if the object may answer `request`, which waited while it was validated for
+    /// another request. `unsent` is true if `request` arrived before the origin was asked.
     #[must_use]
     pub fn answers(&self, request: &mut Presented, unsent: bool, now: Instant) -> bool {
         self.freshness().allows(request.control(), unsent, now)
@@ -193,7 +200,7 @@ impl Object {
     }
 }
 
-/// One worker may hand objects to another.
+/// Objects can be handed from one worker to another.
 const _: () = {
     const fn shared<T: Send + Sync>() {}
     shared::<Arc<Object>>();

@@ -1,13 +1,14 @@
-//! Tables of entries that grow page by page: no growth moves what is there, however much that is.
+//! Tables that grow page by page: growth never moves existing items, so its cost does not depend on
+//! their number.
 
 use std::ops::{Index, IndexMut};
 
 use crate::alloc_size::rounded_up;
 
-/// Items of a page.
+/// Number of items per page.
 const PAGE: usize = 256;
 
-/// A vector in pages. The first one grows as it is filled, so that few items take little.
+/// A vector in pages. The first page grows as it is filled, so that a few items take little memory.
 #[derive(Clone, Debug)]
 pub(super) struct Paged<T> {
     pages: Vec<Vec<T>>,
@@ -48,7 +49,7 @@ impl<T> Paged<T> {
         self.pages.iter().flatten()
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         let first = self.pages.first().map_or(0, Vec::capacity);
         let others = self.pages.len().saturating_sub(1);
@@ -72,19 +73,19 @@ impl<T> IndexMut<usize> for Paged<T> {
     }
 }
 
-/// Items in slots, which are used again.
+/// Items in slots. Free slots are reused.
 #[derive(Debug)]
 pub(super) struct PagedSlab<T> {
     slots: Paged<Slot<T>>,
     len: usize,
-    /// The free slot to use next; one past the last, if there is none.
+    /// Free slot to use next; one past the last slot if none is free.
     free: usize,
 }
 
 #[derive(Debug)]
 enum Slot<T> {
     Taken(T),
-    /// The free slot to use after this one.
+    /// Free slot to use after this one.
     Free(usize),
 }
 
@@ -103,7 +104,7 @@ impl<T> PagedSlab<T> {
         self.len == 0
     }
 
-    /// Adds an item; returns its slot.
+    /// Adds an item. Returns its slot.
     pub(super) fn insert(&mut self, item: T) -> usize {
         let slot = self.free;
         match self.slots.get_mut(slot) {
@@ -121,7 +122,8 @@ impl<T> PagedSlab<T> {
         slot
     }
 
-    /// Takes the item out of a slot, if there is one. With the last one, the pages go.
+    /// Removes and returns the item of a slot, if there is one. Removing the last item frees all
+    /// pages.
     pub(super) fn remove(&mut self, slot: usize) -> Option<T> {
         let place = self.slots.get_mut(slot).filter(|place| matches!(place, Slot::Taken(_)))?;
         let Slot::Taken(item) = std::mem::replace(place, Slot::Free(self.free)) else {
@@ -149,7 +151,7 @@ impl<T> PagedSlab<T> {
         }
     }
 
-    /// All items with their slots.
+    /// Returns all items with their slots.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
         self.slots.iter().enumerate().filter_map(|(slot, place)| match place {
             Slot::Taken(item) => Some((slot, item)),
@@ -157,7 +159,7 @@ impl<T> PagedSlab<T> {
         })
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         self.slots.weight()
     }
@@ -207,14 +209,14 @@ mod tests {
         }
     }
     #[test]
-    fn item_is_found_at_its_place_on_any_page() {
+    fn item_is_found_on_any_page() {
         let mut paged = Paged::default();
         (0..3 * PAGE).for_each(|item| paged.push(item));
         assert!((0..3 * PAGE).all(|at| paged[at] == at));
     }
 
     #[test]
-    fn pages_and_the_list_of_them_weigh() {
+    fn weight_counts_pages_and_their_list() {
         let mut paged = Paged::default();
         (0..100 * PAGE).for_each(|_| paged.push(0_u8));
         assert!(paged.weight() >= 100 * (PAGE + size_of::<Vec<u8>>()), "{}", paged.weight());

@@ -1,4 +1,5 @@
-//! Purges: what is stored is removed, or has to be validated before it is used again.
+//! Purges, which remove stored responses, or make them stale so that they are validated before
+//! their next use.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,81 +7,57 @@ use std::time::Instant;
 use crate::cache::key::KeyBuilder;
 use crate::cache::policy::tags::{Tag, TagKind};
 
-use super::Store;
-use super::slice::Slice;
+use super::index::Index;
+use super::range::Range;
 use super::variants::Variant;
 
-/// Entries found at a time.
+/// Number of entries looked up at a time.
 const BATCH: usize = 32;
 
-/// What a purge is for.
+/// Scope of a purge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PurgeScope {
-    /// What is stored for one URI, normalised.
+    /// Responses stored for one normalised URI.
     Uri(Arc<str>),
-    /// All URIs that begin so, normalised.
+    /// All normalised URIs with this prefix.
     Prefix(String),
-    /// All URIs of a host, on any port; or on one, if it is named.
+    /// All URIs of a host, on every port, or on the port that it is given with.
     Host(String),
-    /// Responses with that tag, or in a group of that name.
+    /// Responses with this tag, or in a group of this name.
     Tag(Vec<u8>),
-    /// Everything.
+    /// All responses.
     All,
 }
 
-/// A purge in progress. It goes on slice by slice, so that a large one holds up no client.
+/// A purge in progress. It runs slice by slice, so that a large purge delays no client.
 #[derive(Clone, Debug)]
 pub struct Purge {
     ranges: Vec<Range>,
     last: Option<Arc<str>>,
-    /// Since when what it finds is stale, if it removes nothing.
+    /// Time from which the found responses are stale, if the purge is soft.
     soft: Option<Instant>,
-    /// Number of the last response that it is for.
+    /// Number of the last response that the purge covers.
     before: u64,
     count: usize,
 }
 
-/// Neighbours in the index.
-#[derive(Clone, Debug)]
-pub(crate) struct Range {
-    tag: Option<Tag>,
-    prefix: String,
-    /// Whether the prefix is the whole.
-    exact: bool,
-}
-
-impl Range {
-    /// All URIs that begin so.
-    pub(crate) const fn below(prefix: String) -> Self {
-        Self { tag: None, prefix, exact: false }
-    }
-
-    /// URIs that begin so and have a response with a tag.
-    pub(super) fn tagged(tag: Tag, prefix: &str) -> Self {
-        Self { tag: Some(tag), prefix: prefix.to_owned(), exact: false }
-    }
-
-    pub(super) const fn tag(&self) -> Option<&Tag> {
-        self.tag.as_ref()
-    }
-
-    pub(super) fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
-    /// Returns true if `uri` lies in the range.
-    pub(crate) fn has(&self, uri: &str) -> bool {
-        uri.starts_with(&self.prefix) && (!self.exact || uri == self.prefix)
-    }
+/// Entries that a purge examines next.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Entries by URI and slot.
+    pub(super) entries: Vec<(Arc<str>, usize)>,
+    /// True if no entry of the range follows.
+    pub(super) is_last: bool,
 }
 
 impl PurgeScope {
-    /// Ranges of the index that hold all that is meant. A URL is known there by its key.
+    /// Returns the ranges of the index that contain the whole scope. A URI is looked up under the
+    /// key that the key rules make.
     pub(crate) fn ranges(&self, keys: &KeyBuilder) -> Vec<Range> {
         let prefix = Range::below;
         let tagged = |kind, name| Range::tagged(Tag::new(kind, name), "");
         match self {
-            Self::Uri(uri) => vec![Range { exact: true, ..prefix(keys.key(uri).uri().to_owned()) }],
+            Self::Uri(uri) => vec![Range::exactly(keys.key(uri).uri().to_owned())],
             Self::Prefix(text) => vec![prefix(text.clone())],
             Self::Host(host) => {
                 let roots = ["http", "https"].map(|scheme| format!("{scheme}://{host}"));
@@ -95,55 +72,58 @@ impl PurgeScope {
 }
 
 impl Purge {
-    /// A purge of ranges of the index, for responses up to the one with that number. A soft one removes
-    /// nothing: what it finds is stale from then on.
+    /// Creates a purge of ranges of the index, for responses up to the number `before`. With
+    /// `soft`, it removes nothing and makes the found responses stale from that time on.
     pub(crate) const fn of(ranges: Vec<Range>, soft: Option<Instant>, before: u64) -> Self {
         Self { ranges, last: None, soft, before, count: 0 }
     }
 
-    /// How many responses it has found so far.
+    /// Returns the number of responses found so far.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.count
     }
 
-    /// Number of the last response that it is for.
+    /// Returns the number of the last response that the purge covers.
     pub(super) const fn before(&self) -> u64 {
         self.before
     }
 
-    /// Returns true if it is for a response with that number and these tags.
+    /// Returns true if the purge covers a response, by its number and its tags.
     pub(super) fn is_for(&self, variant: &Variant) -> bool {
-        let tag = self.ranges.last().and_then(|range| range.tag.as_ref());
+        let tag = self.ranges.last().and_then(Range::tag);
         variant.number <= self.before && tag.is_none_or(|tag| variant.object.tags.has(tag))
     }
 
-    /// Since when what it finds is stale, if it removes nothing.
+    /// Returns the time from which found responses are stale. `None` if the purge removes them.
     pub(super) const fn soft(&self) -> Option<Instant> {
         self.soft
     }
 
-    /// Goes on for a slice; returns true once it is complete.
-    pub(crate) fn run_slice(&mut self, store: &mut Store, slice: &mut Slice) -> bool {
-        while let Some(range) = self.ranges.last() {
-            let batch = if range.exact { 1 } else { BATCH };
-            let entries = store.index().after(range, self.last.as_ref(), batch);
-            let is_last = range.exact || entries.len() < batch;
-            for (uri, slot) in entries {
-                if self.ranges.last().is_some_and(|range| range.has(&uri)) {
-                    self.count += store.purge(slot, self, slice);
-                }
-                self.last = Some(uri);
-                if slice.is_over() {
-                    return false;
-                }
-            }
-            if is_last {
-                self.ranges.pop();
-                self.last = None;
-            }
-        }
-        true
+    /// Returns the next entries to examine. `None` once the purge is complete.
+    pub(super) fn next_batch(&self, index: &Index) -> Option<Batch> {
+        let range = self.ranges.last()?;
+        let count = if range.is_exact() { 1 } else { BATCH };
+        let entries = index.after(range, self.last.as_ref(), count);
+        let is_last = range.is_exact() || entries.len() < count;
+        Some(Batch { entries, is_last })
+    }
+
+    /// Returns true if `uri` lies in the current range.
+    pub(super) fn has(&self, uri: &str) -> bool {
+        self.ranges.last().is_some_and(|range| range.has(uri))
+    }
+
+    /// Moves past `uri`, for which `found` responses were purged.
+    pub(super) fn advance(&mut self, uri: Arc<str>, found: usize) {
+        self.count += found;
+        self.last = Some(uri);
+    }
+
+    /// Moves to the next range.
+    pub(super) fn finish_range(&mut self) {
+        self.ranges.pop();
+        self.last = None;
     }
 }
 
@@ -247,7 +227,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_finds_its_own_and_no_more() {
+    fn each_scope_finds_exactly_its_responses() {
         for (what, count) in [
             (PurgeScope::Uri("http://h.test/a".into()), 1),
             (PurgeScope::Uri("http://h.test/none".into()), 0),
@@ -270,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_one_goes_on_slice_by_slice() {
+    fn large_purge_runs_in_slices() {
         let uris: Vec<String> = (0..2000).map(|n| format!("http://h.test/{n}")).collect();
         let uris: Vec<_> = uris.iter().map(|uri| (uri.as_str(), "t")).collect();
         for what in
@@ -286,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_soft_one_has_it_validated_until_there_is_a_newer_one() {
+    fn soft_purge_demands_validation_until_the_response_is_replaced() {
         let mut kept = Kept::new(STORED);
         let uri = "http://h.test/a";
         assert!(matches!(kept.look_up(uri), Lookup::Hit(_, ServeDecision::Fresh)));
@@ -301,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_soft_one_makes_stale_what_may_be_served_so_for_a_while() {
+    fn soft_purge_keeps_stale_while_revalidate() {
         let mut kept = Kept::new(&[]);
         let uri = "http://h.test/a";
         let control = "max-age=60, stale-while-revalidate=30";
@@ -318,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_after_a_purge_has_begun_stays() {
+    fn purge_keeps_responses_stored_after_it_began() {
         let mut kept = Kept::new(STORED);
         let mut purge = kept.cache.purge(&PurgeScope::All, false, kept.now.mono);
         let newer = kept.object("http://h.test/a", "all a");
@@ -328,14 +308,14 @@ mod tests {
     }
 
     #[test]
-    fn url_is_purged_under_the_key_that_the_rules_make() {
+    fn uri_is_purged_under_its_key() {
         let mut kept = Kept::new(&[]);
         let drop = Some("utm_*".parse().unwrap());
         kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
         let stored = kept.object("http://h.test/?a", "");
         kept.cache.update(&kept.key("http://h.test/?a&utm_x=1"), &stored);
         assert_eq!(kept.purge(&PurgeScope::Uri("http://h.test/?utm_x=2&a".into()), false), 1);
-        // What was stored by other rules is found, too.
+        // Responses that were stored under other rules are found, too.
         kept.cache.update(&kept.key("http://h.test/?a"), &stored);
         let drop = Some("a".parse().unwrap());
         kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
@@ -343,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_its_way_is_from_before() {
+    fn purge_outdates_fetches_in_flight() {
         let mut kept = Kept::new(&[]);
         let (uri, other) = ("http://h.test/a", "http://other.test/a");
         let begin = |kept: &mut Kept, uri, fetch| {

@@ -1,4 +1,4 @@
-//! Stored content, shared by the responses that have it.
+//! Stored content, shared by several stored responses.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -7,8 +7,8 @@ use crate::alloc_size::rounded_up;
 
 use super::content::Content;
 
-/// Consecutive bytes of content, and how many stored responses have them. A response that was updated
-/// shares its content with the one before; the memory of that is counted once.
+/// Consecutive bytes of content, with the number of stored responses that have it. An updated
+/// response shares its content with the former one; its memory counts once.
 #[derive(Debug, Default)]
 pub struct SharedContent {
     content: Content,
@@ -16,7 +16,7 @@ pub struct SharedContent {
 }
 
 impl SharedContent {
-    /// Content that no stored response has yet.
+    /// Creates content that no stored response has yet.
     #[must_use]
     pub const fn of(content: Content) -> Self {
         Self { content, stored: AtomicU32::new(0) }
@@ -26,29 +26,29 @@ impl SharedContent {
         self.content
     }
 
-    /// Says that one more stored response has it; returns how many had it before.
+    /// Counts one more stored response with this content. Returns the number before.
     pub(super) fn store(&self) -> u32 {
         self.stored.fetch_add(1, Relaxed)
     }
 
-    /// Says that one stored response less has it; returns how many have it still.
+    /// Counts one stored response less with this content. Returns the number that remains.
     pub(super) fn unstore(&self) -> u32 {
         self.stored.fetch_sub(1, Relaxed) - 1
     }
 
-    /// Returns true if a stored response has it.
+    /// Returns true if a stored response has this content.
     pub(super) fn is_stored(&self) -> bool {
         self.stored.load(Relaxed) > 0
     }
 
-    /// Returns the bytes it takes on the heap.
+    /// Returns the bytes that the content takes on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
         rounded_up(size_of::<Self>() + 2 * size_of::<usize>()) + self.content.weight()
     }
 }
 
-/// The clone is other content, which no stored response has.
+/// A clone is separate content, which no stored response has.
 impl Clone for SharedContent {
     fn clone(&self) -> Self {
         Self::of(self.content.clone())

@@ -1,13 +1,13 @@
-//! Work that goes on little by little: bounded in steps, so that no turn is long.
+//! Bounded slices of deferred work, so that no turn takes long.
 
 use crate::work::LOOK_UP;
 
 use super::variants::Variants;
 
-/// Steps of one slice: a fraction of a millisecond.
+/// Steps of one slice, which take a fraction of a millisecond.
 const SLICE: usize = 300_000;
 
-/// Steps that are left of a slice.
+/// Steps that remain of a slice.
 #[derive(Debug)]
 pub(crate) struct Slice(usize);
 
@@ -22,8 +22,8 @@ impl Slice {
         self.0 = self.0.saturating_sub(steps);
     }
 
-    /// Counts the removal of an entry from the store: its place in each table, and each of its
-    /// responses and tags.
+    /// Spends the steps that the removal of an entry takes: its place in each table, and each of
+    /// its responses and tags.
     pub(super) fn spend_entry(&mut self, uri: &str, variants: &Variants) {
         let items = 4 + 2 * variants.len() + variants.tags();
         self.spend(items * LOOK_UP + 2 * uri.len());

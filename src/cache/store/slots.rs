@@ -1,4 +1,4 @@
-//! The slot of each entry by its key: a table in shards, of which only one grows at a time.
+//! Slots of the entries by key: a table in shards, of which only one grows at a time.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use crate::alloc_size::rounded_up;
 use crate::cache::key::{BuildPrehashed, CacheKey};
 use crate::work;
 
-/// Shards; each has its keys by the first bits of their hash.
+/// Number of shards. The first bits of a key's hash select its shard.
 const SHARDS: usize = 64;
 
 /// Slots of entries.
@@ -14,7 +14,7 @@ const SHARDS: usize = 64;
 pub(super) struct Slots {
     shards: Vec<HashMap<CacheKey, usize, BuildPrehashed>>,
     len: usize,
-    /// Bytes that the shards take.
+    /// Bytes that the shards take on the heap.
     weight: usize,
 }
 
@@ -39,7 +39,7 @@ impl Slots {
         self.weight = self.weight - before + weight(shard);
     }
 
-    /// Removes a key. With the last one, the shards go.
+    /// Removes a key. Removing the last key frees the shards.
     pub(super) fn remove(&mut self, key: &CacheKey) {
         work::count(work::LOOK_UP);
         let Some(shard) = self.shards.get_mut(shard(key)) else { return };
@@ -49,7 +49,7 @@ impl Slots {
         }
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         self.weight
             + rounded_up(
@@ -63,7 +63,7 @@ fn shard(key: &CacheKey) -> usize {
 }
 
 fn weight(shard: &HashMap<CacheKey, usize, BuildPrehashed>) -> usize {
-    // Of eight places in a table, seven are used at most; each has a byte of its own.
+    // A table uses at most seven of eight places, and has one byte of control for each place.
     let places = shard.capacity() / 7 * 8;
     rounded_up(places * (size_of::<(CacheKey, usize)>() + 1))
 }

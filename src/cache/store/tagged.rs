@@ -1,4 +1,4 @@
-//! Stored responses that the origin can be asked about together (RFC 9111 §4.3.1).
+//! Stored responses that one conditional request can validate together (RFC 9111 §4.3.1).
 
 use std::collections::BTreeSet;
 use std::hash::Hasher;
@@ -12,28 +12,29 @@ use crate::work;
 
 use super::object::Object;
 
-/// Responses that the origin is asked about at a time.
+/// Maximum number of responses validated together.
 const MAX_ASKED: usize = 32;
-/// Bytes of their entity tags.
+/// Maximum length of their entity tags together, in bytes.
 const MAX_LENGTH: usize = 4096;
-/// Responses that are looked at for that, those used last first.
+/// Maximum number of responses examined for candidates, the most recently used first.
 const LOOKED_AT: usize = 2 * MAX_ASKED;
-/// Bytes that one tag takes here.
+/// Bytes that one tag takes in this table.
 const PLACE: usize = 24;
 
-/// Entity tags of the whole responses of one URI. Some origins give all that they have of a resource
-/// the same tag, and would say that any of it holds; their responses are not asked about together.
+/// Entity tags of the complete responses of one URI. Some origins give the same tag to all
+/// representations of a resource, and would confirm any of them; such responses are not validated
+/// together.
 #[derive(Debug, Default)]
 pub(super) struct Tagged {
-    /// Hashes of tags, each with the hashes of the selections of responses that have it.
+    /// Hashes of entity tags, each with the hash of the selection of a response that has it.
     tags: BTreeSet<(u64, u64)>,
     /// Set once two different responses had the same tag.
     is_ambiguous: bool,
 }
 
 impl Tagged {
-    /// Adds a response with the hash of its selection. If another one has the same tag, `find` finds
-    /// it.
+    /// Adds a response with the hash of its selection. `find` returns the response with a given
+    /// hash, to compare it with another one of the same tag.
     pub(super) fn add<'a>(
         &mut self,
         object: &Object,
@@ -48,15 +49,16 @@ impl Tagged {
         self.tags.insert((tag, selection));
     }
 
-    /// Takes a response away.
+    /// Removes a response.
     pub(super) fn remove(&mut self, object: &Object, selection: u64) {
         if let Some(tag) = tag(object).map(hash) {
             self.tags.remove(&(tag, selection));
         }
     }
 
-    /// Returns some of `objects`, which are those of the URI, to ask the origin about, if their tags tell
-    /// them apart: one for each tag.
+    /// Returns responses to validate together, one for each tag, out of `objects`, which are those
+    /// of the URI. Returns none if the tags do not distinguish the responses, or only one would
+    /// remain.
     pub(super) fn candidates<'a>(
         &self,
         objects: impl Iterator<Item = &'a Arc<Object>>,
@@ -80,19 +82,20 @@ impl Tagged {
         if asked.len() > 1 { asked } else { Vec::new() }
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         PLACE * self.tags.len()
     }
 }
 
-/// The entity tag of a response that is whole.
+/// Returns the entity tag of a complete response.
 fn tag(object: &Object) -> Option<EntityTag<'_>> {
     let tag = object.head.only(Name::ETag).and_then(EntityTag::parse);
     tag.filter(|_| object.content.is_whole())
 }
 
-/// Hash of a tag. An origin that makes two the same is not asked about several responses.
+/// Returns the hash of an entity tag. The hash needs no secret: an origin that makes two tags
+/// collide only prevents that its responses are validated together.
 fn hash(tag: EntityTag<'_>) -> u64 {
     work::count(work::LOOK_UP + tag.opaque.len());
     let mut hasher = SipHasher13::new();
@@ -110,7 +113,7 @@ mod tests {
     use crate::http::{Fields, HeadLimits, ServerCodec, ServerEvent, Status};
     use crate::reactor::{Clock, VirtualClock};
 
-    /// Returns how many responses the origin can be asked about, if each has one of these tags and contents.
+    /// Returns the number of validation candidates, if the responses have these tags and contents.
     fn candidates(responses: &[(String, &[u8])]) -> usize {
         let eviction = Eviction::default();
         let hit_for_miss = std::time::Duration::ZERO;
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn responses_are_asked_about_if_tags_tell_them_apart() {
+    fn responses_with_distinct_tags_are_candidates() {
         assert_eq!(candidates(&tagged(&["\"a\"", "\"b\"", "W/\"c\""])), 3);
         assert_eq!(candidates(&tagged(&["\"a\"", "none", "\"c\""])), 2);
         assert_eq!(candidates(&tagged(&["\"a\"", "none"])), 0, "one alone");
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn few_are_asked_about_at_a_time() {
+    fn number_and_length_of_candidates_are_bounded() {
         let many = |length: usize| -> Vec<(String, &'static [u8])> {
             (0..40).map(|n| (format!("\"{n:0length$}\""), &b"x"[..])).collect()
         };
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn responses_with_one_tag_do_not_hide_others() {
+    fn responses_with_a_common_tag_do_not_hide_others() {
         let named = |n: usize| (format!("\"{n}\""), &b"x"[..]);
         let used_last = (0..50).map(|_| named(99));
         assert_eq!(candidates(&(0..14).map(named).chain(used_last).collect::<Vec<_>>()), 15);

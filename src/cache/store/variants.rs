@@ -1,4 +1,4 @@
-//! Responses stored for one URI, found by the fields that selected them.
+//! Responses stored for one URI, found by their selecting fields.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,48 +8,52 @@ use lru::LruCache;
 use crate::alloc_size::rounded_up;
 use crate::cache::key::BuildPrehashed;
 use crate::cache::policy::presented::Presented;
+use crate::cache::policy::selecting::VaryNames;
 use crate::cache::policy::tags;
-use crate::cache::policy::vary::{Selection, VaryNames};
+use crate::cache::policy::vary::Selection;
 use crate::work;
 
 use super::object::Object;
 use super::tagged::Tagged;
 
-/// Different lists of names in `Vary` that the responses of one URI may have; beyond, those with the
-/// list that was stored with longest ago go.
+/// Maximum number of families, each of them with another list of names in `Vary`, among the
+/// responses of one URI. Beyond it, the family that was stored longest ago is removed.
 const MAX_FAMILIES: usize = 8;
-/// Codings of a family that requests are compared with.
+/// Maximum number of content codings of a family that are remembered for comparison with requests.
 const MAX_CODINGS: usize = 8;
-/// Tags that the responses of one URI may have, of which one has a fourth at most; beyond, those used
-/// least recently go, so that to remove an entry takes bounded work.
+/// Maximum number of tags of all responses of one URI; one response has at most a quarter of it.
+/// Beyond it, the least recently used responses are removed, so that removing an entry takes
+/// bounded work.
 const MAX_TAGS: usize = 4 * tags::MAX_TAGS;
-/// Bytes that one response takes in the tables of several: a node, and places in a table half full.
+/// Bytes that one response takes in the tables: a node of the list, and places in a table that is
+/// half full.
 const PLACE: usize = 48 + 2 * (2 * size_of::<usize>() + 1);
-/// Bytes of the two ends of the list of several: nodes without a response.
+/// Bytes of the two ends of the list, which are nodes without a response.
 const ENDS: usize = 2 * 48;
 
 /// A stored response.
 #[derive(Clone, Debug)]
 pub(super) struct Variant {
     pub(super) object: Arc<Object>,
-    /// Position in the order in which responses were stored.
+    /// Sequence number of the response in the order of storing.
     pub(super) number: u64,
 }
 
-/// Responses that are stored for one URI, at least one.
+/// Responses stored for one URI, at least one.
 #[derive(Debug)]
 pub(super) enum Variants {
     One(Variant),
     Several(Box<Several>),
 }
 
-/// Responses that different requests select.
+/// Several responses that different requests select.
 #[derive(Debug)]
 pub(super) struct Several {
     /// Responses by the hash of their selection, in the order of their last use.
     variants: LruCache<u64, Variant, BuildPrehashed>,
     families: Vec<Family>,
-    /// Hashes of selections by those under which a request finds what was negotiated for others.
+    /// Hashes of the selections of negotiated responses, by the hashes under which other requests
+    /// find them.
     negotiated: HashMap<u64, u64, BuildPrehashed>,
     tagged: Tagged,
     /// Bytes of all objects.
@@ -63,13 +67,14 @@ pub(super) struct Several {
 struct Family {
     names: VaryNames,
     count: usize,
-    /// Number of the response stored last.
+    /// Number of the family's response stored last.
     newest: u64,
     codings: Vec<Box<[u8]>>,
 }
 
 impl Variants {
-    /// The response that `request` selects; of several, the one stored last.
+    /// Returns the response that `request` selects. If there are several, returns the one stored
+    /// last.
     pub(super) fn find(&self, request: &mut Presented) -> Option<&Variant> {
         match self {
             Self::One(variant) => variant.object.selection.fits(request).then_some(variant),
@@ -77,7 +82,7 @@ impl Variants {
         }
     }
 
-    /// The response that the same fields have selected.
+    /// Returns the response with the same selecting fields.
     pub(super) fn get(&self, selection: &Selection) -> Option<&Variant> {
         let variant = match self {
             Self::One(variant) => Some(variant),
@@ -86,14 +91,14 @@ impl Variants {
         variant.filter(|variant| variant.object.selection.is_same(selection))
     }
 
-    /// Says that a response is used.
+    /// Records a use of a response.
     pub(super) fn used(&mut self, object: &Object) {
         if let Self::Several(several) = self {
             several.variants.promote(&object.selection.hash());
         }
     }
 
-    /// Names in the `Vary` of the response stored last.
+    /// Returns the names in the `Vary` of the response stored last.
     pub(super) fn names(&self) -> VaryNames {
         match self {
             Self::One(variant) => variant.object.selection.vary(),
@@ -101,7 +106,7 @@ impl Variants {
         }
     }
 
-    /// Responses in the order of their last use, the latest first.
+    /// Returns the responses, the most recently used first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Variant> {
         let (one, several) = match self {
             Self::One(variant) => (Some(variant), None),
@@ -117,7 +122,7 @@ impl Variants {
         }
     }
 
-    /// Returns the number of tags that the responses have.
+    /// Returns the number of tags of all responses.
     pub(super) fn tags(&self) -> usize {
         match self {
             Self::One(variant) => variant.object.tags.len(),
@@ -125,8 +130,8 @@ impl Variants {
         }
     }
 
-    /// Adds a response, in place of those whose requests it answers as well. Returns these, and those
-    /// used least recently beyond `most`.
+    /// Adds a response, in place of those whose requests it also answers. Returns the responses
+    /// that leave: those replaced, and the least recently used beyond `most`.
     pub(super) fn put(&mut self, variant: Variant, most: usize) -> Vec<Arc<Object>> {
         match self {
             Self::One(old) if old.object.selection.is_same(&variant.object.selection) => {
@@ -151,8 +156,8 @@ impl Variants {
         }
     }
 
-    /// Removes the responses that are `meant`, but for the last one. Returns them, and whether the
-    /// last one is meant, too.
+    /// Removes the responses for which `meant` returns true, but never the last remaining one.
+    /// Returns the removed responses, and true if `meant` selects all.
     pub(super) fn remove(
         &mut self,
         mut meant: impl FnMut(&Variant) -> bool,
@@ -167,25 +172,26 @@ impl Variants {
         (hashes.into_iter().filter_map(|hash| several.remove(hash)).collect(), all)
     }
 
-    /// Removes the half that was used least recently.
+    /// Removes the less recently used half of several responses.
     pub(super) fn halve(&mut self) -> Vec<Arc<Object>> {
         let Self::Several(several) = self else { return Vec::new() };
         let half = several.variants.len() / 2;
         (0..half).filter_map(|_| several.remove_least_used()).collect()
     }
 
-    /// Responses that the origin can be asked about together; none if that makes no sense.
+    /// Returns the responses that one conditional request can validate together, or none if that is
+    /// not useful.
     pub(super) fn validation_candidates(&self) -> Vec<Arc<Object>> {
         let Self::Several(several) = self else { return Vec::new() };
         several.tagged.candidates(several.variants.iter().map(|(_, variant)| &variant.object))
     }
 
-    /// Returns true if a response is being sent to a client.
+    /// Returns true if a response is in use, for example being sent to a client.
     pub(super) fn is_in_use(&self) -> bool {
         self.iter().any(|variant| Arc::strong_count(&variant.object) > 1)
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::One(variant) => variant.object.weight(),
@@ -193,7 +199,7 @@ impl Variants {
         }
     }
 
-    /// Panics if the books do not agree.
+    /// Panics if the books do not agree with a recount.
     pub(super) fn check(&self) {
         if let Self::Several(several) = self {
             several.check();
@@ -223,7 +229,8 @@ impl Several {
         self.fitting(hash, request).or_else(|| self.negotiated_in(family, request))
     }
 
-    /// A response that was negotiated for another request, and is what this one would be sent.
+    /// Returns a response that was negotiated for another request and would also be sent for this
+    /// one.
     fn negotiated_in(&self, family: &Family, request: &mut Presented) -> Option<&Variant> {
         if self.negotiated.is_empty() {
             return None;
@@ -277,7 +284,7 @@ impl Several {
         leaving
     }
 
-    /// Notes the names and the coding of a response.
+    /// Counts a response in the family of its names, and remembers its coding.
     fn join_family(&mut self, object: &Object, number: u64) {
         let names = object.selection.vary();
         let known = self.families.iter().position(|family| family.names == names);
@@ -337,7 +344,8 @@ impl Several {
             rounded_up(family.codings.capacity() * size_of::<Box<[u8]>>())
                 + family.codings.iter().map(|coding| rounded_up(coding.len())).sum::<usize>()
         };
-        // A table has a power of two of places, some of which stay free; each has a byte of its own.
+        // A table has a power of two of places, some of which stay free, and one byte of control
+        // for each place.
         let most = self.negotiated.capacity();
         let places = if most == 0 { 0 } else { most.next_power_of_two() };
         rounded_up(size_of::<Self>())
@@ -367,7 +375,7 @@ impl Several {
             assert_eq!(variant.object.selection.hash(), *hash);
         }
         for hash in self.negotiated.values() {
-            assert!(self.variants.contains(hash), "what was negotiated is stored");
+            assert!(self.variants.contains(hash), "negotiated hashes lead to stored responses");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The content of a message on the wire, by any framing.
+//! Content of a message on the wire, in any framing.
 
 use std::ops::Range;
 
@@ -11,28 +11,28 @@ use crate::http::parse_error::ParseError;
 use super::chunked::{Chunked, ChunkedDecoder};
 use super::parse::{self, HeadLimits};
 
-/// Where a message's content ends, followed as it comes in.
+/// Decoder that follows content as it is received, and finds its end.
 #[derive(Clone, Debug)]
 pub(super) enum BodyDecoder {
-    /// This many bytes are left.
+    /// Content of which this many bytes remain.
     Length(u64),
     Chunked {
         decoder: ChunkedDecoder,
-        /// Names in `Connection`: trailer fields with them end here.
+        /// Names in `Connection`: trailer fields of these names are not forwarded.
         nominated: Vec<Box<[u8]>>,
     },
-    /// All bytes until the connection ends.
+    /// Content up to the end of the connection.
     Close,
 }
 
-/// A step through a body.
+/// Result of one step of decoding.
 #[derive(Debug)]
 pub(super) enum BodyStep {
-    /// Content stands at this range of the input.
+    /// Content is at this range of the input.
     Content(Range<usize>),
-    /// The body is over.
+    /// The content is complete.
     End(Option<Fields>),
-    /// All input was used; more is needed.
+    /// All input was used; the decoder needs more.
     More,
 }
 
@@ -57,7 +57,7 @@ impl BodyDecoder {
         }
     }
 
-    /// How many of the next bytes are content for sure.
+    /// Returns how many of the next bytes are certainly content.
     pub(super) const fn content_left(&self) -> u64 {
         match self {
             Self::Length(left) => *left,
@@ -66,8 +66,8 @@ impl BodyDecoder {
         }
     }
 
-    /// Says that `n` bytes of content, at most [`content_left`](Self::content_left), were taken
-    /// from the stream elsewhere.
+    /// Accounts for `n` bytes of content, at most [`content_left`](Self::content_left), that the
+    /// caller took from the stream itself.
     pub(super) const fn skip_content(&mut self, n: u64) {
         match self {
             Self::Length(left) => *left -= n,
@@ -76,7 +76,8 @@ impl BodyDecoder {
         }
     }
 
-    /// Decodes from `input` up to the next content or the end, and says how many bytes were used.
+    /// Decodes `input` up to the next content or the end. Returns the number of bytes used, and the
+    /// step.
     pub(super) fn decode(
         &mut self,
         input: &[u8],

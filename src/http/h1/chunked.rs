@@ -1,6 +1,7 @@
-//! The chunked transfer coding (RFC 9112 §7.1), decoded strictly and encoded.
+//! The chunked transfer coding (RFC 9112 §7.1), decoded strictly, and encoded.
 //!
-//! Sizes are our own: a lenient reader takes an empty or malformed size line for the last chunk.
+//! Chunk sizes are parsed here and not by httparse: a lenient parser takes an empty or malformed
+//! size line for the last chunk.
 
 use std::io::Write;
 use std::ops::Range;
@@ -10,19 +11,19 @@ use crate::work;
 
 use super::parse::{HeadLimits, Scanner, Section};
 
-/// Decodes a chunked body, in as many pieces as it comes in.
+/// Decoder of a chunked body, which may be received in any number of pieces.
 #[derive(Clone, Debug)]
 pub struct ChunkedDecoder {
     state: State,
-    /// Bytes of extensions so far, less those of content.
+    /// Bytes of extensions so far, less the bytes of content.
     extensions: usize,
-    /// Section that the trailers are.
+    /// Kind of section that the trailers are.
     trailers: Section,
 }
 
 #[derive(Clone, Debug)]
 enum State {
-    /// In the digits of a size, of which there were so many.
+    /// In the digits of a size, after this many digits.
     Size {
         size: u64,
         digits: u8,
@@ -49,19 +50,19 @@ enum State {
     End,
 }
 
-/// A step of decoding.
+/// Result of one step of decoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chunked {
-    /// Content stands at this range of the input.
+    /// Content is at this range of the input.
     Content(Range<usize>),
-    /// The trailers, with their empty line, stand at this range; the body is over.
+    /// The trailers, with their empty line, are at this range; the body is complete.
     End(Range<usize>),
-    /// All input was used; more is needed.
+    /// All input was used; the decoder needs more.
     More,
 }
 
 impl ChunkedDecoder {
-    /// A decoder at the start of a body.
+    /// Creates a decoder for the body of a request.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -71,19 +72,19 @@ impl ChunkedDecoder {
         }
     }
 
-    /// A decoder at the start of a response's body. It bears spaces between a size and CR LF: some
-    /// servers pad with them, and nobody takes them for something else. Trailers may be folded.
+    /// Creates a decoder for the body of a response. It accepts white space between a size and CR
+    /// LF: some servers pad with it, and no parser misreads it. Trailers may be folded.
     #[must_use]
     pub const fn of_response() -> Self {
         Self { trailers: Section::ResponseTrailers, ..Self::new() }
     }
 
-    /// Section that the trailers are.
+    /// Returns the kind of section that the trailers are.
     pub(super) const fn trailers(&self) -> Section {
         self.trailers
     }
 
-    /// How many of the next bytes are content of the current chunk.
+    /// Returns how many of the next bytes are content of the current chunk.
     #[must_use]
     pub const fn content_left(&self) -> u64 {
         match self.state {
@@ -92,8 +93,8 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Says that `n` bytes of content, at most [`content_left`](Self::content_left), were taken
-    /// from the stream elsewhere.
+    /// Accounts for `n` bytes of content, at most [`content_left`](Self::content_left), that the
+    /// caller took from the stream itself.
     pub const fn skip_content(&mut self, n: u64) {
         if let State::Content { left } = &mut self.state {
             *left -= n;
@@ -103,12 +104,13 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Decodes from `input` up to the next content or the end, and says how many bytes were used.
-    /// Trailers are used only once they are complete: what was not used comes again. Behind the end
-    /// nothing is used, and it is told again, without trailers.
+    /// Decodes `input` up to the next content or the end. Returns the number of bytes used, and the
+    /// step. Unused bytes must be passed again, with more after them: trailers are used only once
+    /// they are complete. After the end, no byte is used, and each call returns the end without
+    /// trailers.
     ///
     /// # Errors
-    /// Whatever RFC 9112 §7.1 does not allow, and what is beyond `limits`.
+    /// The rule of RFC 9112 §7.1 or the limit that the body breaks.
     pub fn decode(
         &mut self,
         input: &[u8],
@@ -142,7 +144,7 @@ impl ChunkedDecoder {
         Ok((at, Chunked::More))
     }
 
-    /// One byte of framing.
+    /// Advances by one byte of framing.
     fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<(), ParseError> {
         self.state = match (&self.state, byte) {
             (&State::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
@@ -181,7 +183,7 @@ impl ChunkedDecoder {
             (State::ContentLf, b'\n') => State::Size { size: 0, digits: 0 },
             (State::ContentCr | State::ContentLf, _) => return Err(ParseError::ChunkEnd),
             (State::Content { .. } | State::Trailers(_) | State::End, _) => {
-                unreachable!("decode takes these")
+                unreachable!("decode handles these states")
             }
         };
         if matches!(self.state, State::Extension { .. } | State::Gap { .. }) {
@@ -200,10 +202,10 @@ impl Default for ChunkedDecoder {
     }
 }
 
-/// Appends the line before the content of a chunk of `size` bytes, which is not 0.
+/// Appends the size line of a chunk of `size` bytes, which must not be 0.
 pub fn write_chunk_size(out: &mut Vec<u8>, size: usize) {
     debug_assert!(size > 0, "an empty chunk is the last one");
-    write!(out, "{size:x}\r\n").expect("a Vec takes all");
+    write!(out, "{size:x}\r\n").expect("writing to a Vec cannot fail");
 }
 
 #[cfg(test)]
@@ -213,7 +215,7 @@ mod tests {
 
     type Decoded = Result<(Vec<u8>, Option<Vec<u8>>), ParseError>;
 
-    /// All content and the trailers, with the input cut at `cuts`.
+    /// Returns all content and the trailers, with the input cut at `cuts`.
     fn decode(input: &[u8], cuts: &[usize]) -> Decoded {
         decode_with(ChunkedDecoder::new(), input, cuts)
     }
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_lenient_reader_would_take_for_the_end_is_refused() {
+    fn lines_mistaken_for_the_end_by_lenient_parsers_are_refused() {
         for (body, refusal) in [
             (&b"\r\n"[..], ParseError::ChunkSize),
             (b";x\r\n", ParseError::ChunkSize),
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_end_nothing_is_used() {
+    fn decoder_uses_nothing_after_the_end() {
         let mut decoder = ChunkedDecoder::new();
         let decoded = decoder.decode(b"0\r\n\r\nnext", &HeadLimits::default());
         assert_eq!(decoded, Ok((5, Chunked::End(3..5))));
@@ -290,13 +292,13 @@ mod tests {
     }
 
     #[test]
-    fn extensions_have_a_bound_over_the_whole_message() {
+    fn extensions_are_bounded_over_the_whole_message() {
         let chunk = [b"1;", "x".repeat(1000).as_bytes(), b"\r\na\r\n"].concat();
         assert_eq!(decode(&chunk.repeat(5), &[]), Err(ParseError::ChunkExtensionTooLong));
     }
 
     #[test]
-    fn content_makes_up_for_extensions() {
+    fn content_offsets_extensions() {
         let chunk = format!("400;{}\r\n{}\r\n", "x".repeat(1000), "a".repeat(0x400));
         let body = format!("{}0\r\n\r\n", chunk.repeat(9));
         assert!(decode(body.as_bytes(), &[]).is_ok());
@@ -304,7 +306,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_content_in_any_chunks_cut_anywhere_is_decoded(
+        fn chunks_decode_to_their_content_however_cut(
             chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..8),
             mut cuts in prop::collection::vec(0usize..400, 0..12),
         ) {
@@ -323,7 +325,7 @@ mod tests {
         }
 
         #[test]
-        fn any_input_means_the_same_however_it_is_cut(
+        fn decoding_does_not_depend_on_cuts(
             input in prop::collection::vec(prop::sample::select(&b"01aF;x \t\r\n:\"\x00"[..]), 0..60),
             mut cuts in prop::collection::vec(0usize..60, 0..8),
         ) {

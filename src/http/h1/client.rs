@@ -1,4 +1,4 @@
-//! The side that faces origins: a stream of bytes in, the responses to what was asked out.
+//! Codec for the side of the origins: decodes the responses to the requests sent.
 
 use std::ops::Range;
 
@@ -13,30 +13,30 @@ use crate::http::status::Status;
 use super::body::{BodyDecoder, BodyStep};
 use super::parse::{self, HeadLimits, Scanner, Section};
 
-/// What an origin has sent.
+/// An event in the stream from an origin.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientEvent {
     /// A 1xx response; another head follows.
     Interim(Box<ResponseHead>),
-    /// The head of the final response, or a 101. Its content, if any, follows.
+    /// The head of the final response, or of a 101. Its content follows, if it has any.
     Response(Box<ResponseHead>),
-    /// Content stands at this range of the input.
+    /// Content is at this range of the input.
     Content(Range<usize>),
-    /// The response is complete; these were its trailers.
+    /// The response is complete, with these trailers.
     End(Option<Fields>),
 }
 
-/// Reads the responses to one request at a time from an origin's stream. Knows no socket: it is
-/// given bytes, in any pieces, and the pieces make no difference.
+/// Decoder of the responses from an origin, one request at a time. It knows no socket: the caller
+/// passes bytes, and the events do not depend on how they are split.
 #[derive(Clone, Debug)]
 pub struct ClientCodec {
     state: State,
-    /// The method of the request that is being answered: it decides whether there is content.
+    /// Method of the request that is being answered. It decides if the response has content.
     method: Method,
     reusable: bool,
-    /// Whether bytes may follow that no head announced rightly.
+    /// True if bytes may follow that no head has correctly announced.
     doubtful: bool,
-    /// Whether the response announced content that it does not have.
+    /// True if the response announced content that it does not have.
     announced: bool,
 }
 
@@ -50,14 +50,15 @@ enum State {
 const HEAD: State = State::Head(Scanner::new(Section::ResponseHead));
 
 impl ClientCodec {
-    /// A codec for the answer to a request with `method`.
+    /// Creates a decoder for the response to a request with `method`.
     #[must_use]
     pub const fn new(method: Method) -> Self {
         Self { state: HEAD, method, reusable: false, doubtful: false, announced: false }
     }
 
-    /// Reads from `input` up to the next event, and says how many bytes were used; without an event
-    /// more input is needed. What was not used comes again, with more behind it.
+    /// Decodes `input` up to the next event. Returns the number of bytes used, and the event.
+    /// Without an event, more input is needed. Unused bytes must be passed again, with more after
+    /// them.
     ///
     /// # Errors
     /// The rule that the response breaks.
@@ -106,11 +107,11 @@ impl ClientCodec {
         ClientEvent::Response(Box::new(head))
     }
 
-    /// The origin has ended its stream: the end of a response of which nothing is missing, and
-    /// otherwise an error.
+    /// Handles the end of the origin's stream. Returns the end of the response if nothing of it is
+    /// missing.
     ///
     /// # Errors
-    /// [`ParseError::Truncated`].
+    /// [`ParseError::Truncated`] if the response is incomplete.
     pub fn end_of_stream(&mut self) -> Result<ClientEvent, ParseError> {
         if matches!(self.state, State::Body(BodyDecoder::Close | BodyDecoder::Length(0))) {
             self.state = State::End;
@@ -119,23 +120,23 @@ impl ClientCodec {
         Err(ParseError::Truncated)
     }
 
-    /// Whether the response is complete and the connection can take another request, provided that
-    /// no input is left. It cannot after a tunnel or another protocol has begun, and after a 1xx or
-    /// 204 that announced content: that may yet come.
+    /// Returns true if the response is complete and the connection can carry another request,
+    /// provided that no input remains. It cannot after a tunnel or another protocol has begun, nor
+    /// after a 1xx or 204 that announced content, because that content may still arrive.
     #[must_use]
     pub const fn is_reusable(&self) -> bool {
         self.reusable && matches!(self.state, State::End)
     }
 
-    /// Returns true if the response announced content that it does not have, as an answer to HEAD and a
-    /// 304 may (RFC 9110 §8.6). A faulty origin sends that content all the same.
+    /// Returns true if the response announced content that it does not have, as a response to HEAD
+    /// or a 304 may (RFC 9110 §8.6). A faulty origin sends that content all the same.
     #[must_use]
     pub const fn has_announced_content(&self) -> bool {
         self.announced
     }
 
-    /// How many of the next bytes are content for sure: they may be taken from the stream directly,
-    /// if [`skip_content`](Self::skip_content) is told.
+    /// Returns how many of the next bytes are certainly content. The caller may take them from the
+    /// stream itself if it calls [`skip_content`](Self::skip_content).
     #[must_use]
     pub const fn content_left(&self) -> u64 {
         match &self.state {
@@ -144,7 +145,7 @@ impl ClientCodec {
         }
     }
 
-    /// Says that `n` bytes of content were taken directly.
+    /// Accounts for `n` bytes of content that the caller took from the stream itself.
     pub const fn skip_content(&mut self, n: u64) {
         if let State::Body(body) = &mut self.state {
             body.skip_content(n);

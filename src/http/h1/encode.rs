@@ -1,4 +1,4 @@
-//! Writing heads.
+//! Encoding of heads.
 
 use crate::http::fields::{Field, Fields};
 use crate::http::name::Name;
@@ -6,8 +6,8 @@ use crate::http::status::Status;
 use crate::http::version::Version;
 use crate::work;
 
-/// Writes one head into a buffer, line by line. What it is given has been checked before: names
-/// are tokens and values hold no line ends.
+/// Writer of one head into a buffer, line by line. The caller has checked that names are tokens and
+/// values have no line ends.
 #[derive(Debug)]
 pub struct HeadWriter<'a> {
     out: &'a mut Vec<u8>,
@@ -22,7 +22,8 @@ impl<'a> HeadWriter<'a> {
         Self { out }
     }
 
-    /// Begins a response. We always speak 1.1 ourselves, whatever the other side does.
+    /// Begins a response. Its version is always 1.1, whatever the version of the request (RFC 9112
+    /// §2.3).
     pub fn response(out: &'a mut Vec<u8>, status: Status, reason: &[u8]) -> Self {
         let code = status.code();
         let digit = |n: u16| b'0' + u8::try_from(n % 10).unwrap_or(0);
@@ -33,7 +34,7 @@ impl<'a> HeadWriter<'a> {
         Self { out }
     }
 
-    /// Goes on with a head whose start was written before.
+    /// Continues a head whose beginning was written before.
     pub const fn resume(out: &'a mut Vec<u8>) -> Self {
         Self { out }
     }
@@ -56,7 +57,7 @@ impl<'a> HeadWriter<'a> {
         self.list(name, [].into_iter(), write)
     }
 
-    /// Writes a line with a list: `elements`, and behind them one more that `last` appends.
+    /// Writes a line with a list: `elements`, followed by one more that `last` appends.
     pub fn list<'v>(
         &mut self,
         name: &str,
@@ -74,13 +75,13 @@ impl<'a> HeadWriter<'a> {
         self
     }
 
-    /// Writes a line as it came.
+    /// Writes a line of other fields, as it is.
     pub fn copy(&mut self, field: &Field<'_>) -> &mut Self {
         self.line(field.name, field.value);
         self
     }
 
-    /// Writes the lines of `fields` that `keep` keeps, as they came.
+    /// Writes the lines of `fields` for which `keep` returns true, as they are.
     pub fn copy_if(
         &mut self,
         fields: &Fields,
@@ -93,12 +94,12 @@ impl<'a> HeadWriter<'a> {
         self
     }
 
-    /// Adds this hop to the path the message has come (RFC 9110 §7.6.3).
+    /// Writes the `Via` of this hop (RFC 9110 §7.6.3).
     pub fn via(&mut self, received: Version, pseudonym: &str) -> &mut Self {
         self.value("Via", |out| push_via(out, received, pseudonym))
     }
 
-    /// Appends content behind the head.
+    /// Appends content after the head.
     pub fn content(&mut self, content: &[u8]) {
         self.out.extend_from_slice(content);
     }
@@ -129,7 +130,7 @@ pub(crate) fn push_decimal(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(write_decimal(&mut [0; 20], value));
 }
 
-/// The digits of `value`, at the end of `buffer`.
+/// Returns the digits of `value`, which are at the end of `buffer`.
 fn write_decimal(buffer: &mut [u8; 20], mut value: u64) -> &[u8] {
     let mut at = buffer.len();
     loop {

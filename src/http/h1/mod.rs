@@ -1,4 +1,4 @@
-//! Messages of HTTP/1.x on the wire (RFC 9112): parsed, decoded and written.
+//! HTTP/1.x messages on the wire (RFC 9112): parsing, decoding and encoding.
 
 mod body;
 pub(super) mod chunked;

@@ -1,7 +1,7 @@
-//! Message heads: found in the stream line by line, then parsed once, strictly.
+//! Message heads: the end is found line by line, then the head is parsed once, strictly.
 //!
-//! httparse reads the grammar; the rules on top of it are ours: CR LF only, no folds, limits, the
-//! version, the target, exactly one `Host`, and a framing that can be read one way only.
+//! httparse parses the grammar. The rules beyond it are checked here: CR LF only, no folded fields
+//! in requests, the limits, the version, the target, exactly one `Host`, and unambiguous framing.
 
 use std::mem::MaybeUninit;
 
@@ -19,33 +19,34 @@ use crate::http::target::{Authority, Target};
 use crate::http::version::Version;
 use crate::work;
 
-/// The most field lines any limit can allow.
+/// Maximum number of field lines that a limit can allow.
 pub const MAX_FIELDS: usize = 512;
 
-/// The type of a record that begins a TLS connection (RFC 8446 §5.1).
+/// Type of the record that begins a TLS connection (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
-/// What a head may be long. Each bound keeps a peer from filling memory.
+/// Limits of a head. Each of them keeps a peer from filling memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
-    /// Bytes of the start line, without its CR LF.
+    /// Maximum length of the start line without its CR LF, in bytes.
     pub start_line: usize,
-    /// Bytes of one field line, without its CR LF.
+    /// Maximum length of one field line without its CR LF, in bytes.
     pub field: usize,
-    /// Field lines; at most [`MAX_FIELDS`].
+    /// Maximum number of field lines, up to [`MAX_FIELDS`].
     pub fields: usize,
-    /// Bytes of the whole head.
+    /// Maximum length of the whole head, in bytes.
     pub head: usize,
-    /// Bytes of all chunk extensions of a message, beyond as many as its content has.
+    /// Maximum length of all chunk extensions of a message, in bytes, beyond the length of its
+    /// content.
     pub chunk_extensions: usize,
-    /// Set if targets may hold `"<>`, which no URL may and no browser sends.
+    /// True if targets may have `"<>`, which no URL has and no browser sends.
     pub relaxed_target: bool,
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
         Self {
-            start_line: 8 * 1024 + 64, // a target of 8,000 octets and more, as RFC 9112 §3 asks
+            start_line: 8 * 1024 + 64, // RFC 9112 §3 asks for a target of at least 8,000 octets
             field: 8 * 1024,
             fields: 128,
             head: 64 * 1024,
@@ -55,7 +56,7 @@ impl Default for HeadLimits {
     }
 }
 
-/// What is looked for in the stream.
+/// Kind of section that is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
     RequestHead,
@@ -69,25 +70,26 @@ impl Section {
         matches!(self, Self::RequestHead | Self::ResponseHead)
     }
 
-    /// Returns true if it is part of a response, in which a proxy repairs white space before colons and
-    /// folded fields (RFC 9112 §5.1, §5.2).
+    /// Returns true for sections of a response, in which a proxy repairs white space before colons
+    /// and folded fields (RFC 9112 §5.1, §5.2).
     pub(super) const fn is_of_origin(self) -> bool {
         matches!(self, Self::ResponseHead | Self::ResponseTrailers)
     }
 }
 
-/// Finds the end of a head, in as many pieces as it comes in. The same bytes lead to the same
-/// answer however they are split.
+/// Scanner that finds the end of a section, which may be received in any number of pieces. The
+/// result does not depend on how the bytes are split.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner {
     section: Section,
-    /// Where the line begins that is not complete yet.
+    /// Start of the line that is not complete yet.
     line: usize,
-    /// How far that line was searched for its end.
+    /// End of the bytes that were searched for the end of that line.
     searched: usize,
-    /// Start of the field that the line belongs to: before the line, if it is folded.
+    /// Start of the field that the line belongs to, which is before the line if the field is
+    /// folded.
     field: usize,
-    /// Complete lines, but for those that continue a field.
+    /// Number of complete lines, without those that continue a field.
     lines: usize,
     /// True if a complete line continues a field.
     has_folds: bool,
@@ -98,11 +100,11 @@ impl Scanner {
         Self { section, line: 0, searched: 0, field: 0, lines: 0, has_folds: false }
     }
 
-    /// How long the section at the start of `input` is, with its empty line, once it is complete.
-    /// `input` begins with the same bytes on each call.
+    /// Returns the length of the section at the start of `input`, including its empty line, once it
+    /// is complete. Each call must pass the same bytes again, with more after them.
     ///
-    /// Of several rules that are broken, the one counts that the fewest bytes show: so the answer
-    /// does not depend on how many come at once. The checks stand in that order.
+    /// Of several broken rules, the rule that shows after the fewest bytes is reported, so that the
+    /// result does not depend on how many bytes are received at once. The checks are in that order.
     pub(super) fn scan(
         &mut self,
         input: &[u8],
@@ -133,12 +135,12 @@ impl Scanner {
         if within.len() < input.len() { Err(ParseError::HeadTooLarge) } else { Ok(None) }
     }
 
-    /// Returns true if fields of the section, which is complete, are folded.
+    /// Returns true if the complete section has folded fields.
     pub(super) const fn has_folds(&self) -> bool {
         self.has_folds
     }
 
-    /// Notes where the field of `line`, which has begun, starts.
+    /// Records the start of the field that `line` begins.
     fn begin_line(&mut self, line: &[u8]) {
         if !line.is_empty() && !self.continues(line) {
             self.field = self.line;
@@ -152,10 +154,10 @@ impl Scanner {
             && matches!(line.first(), Some(b' ' | b'\t'))
     }
 
-    /// What can be said of a line before its LF has come.
+    /// Checks a line as far as possible before its LF is received.
     fn check(&self, line: &[u8], limits: &HeadLimits) -> Result<(), ParseError> {
         self.check_start(line)?;
-        // A CR at the end may belong to the line's end.
+        // A CR at the end may belong to the line end.
         let length = line.strip_suffix(b"\r").unwrap_or(line).len();
         let folded = self.line - self.field;
         match (self.section, self.is_start_line()) {
@@ -173,11 +175,11 @@ impl Scanner {
         }
     }
 
-    /// What can be said of a line from its first bytes.
+    /// Checks a line as far as its first bytes allow.
     fn check_start(&self, line: &[u8]) -> Result<(), ParseError> {
         let Some(&first) = line.first() else { return Ok(()) };
         match (self.section, self.is_start_line()) {
-            // Of an empty line, which decode_head looks after, this is all before the LF.
+            // An empty line shows no more than this before its LF. `decode_head` handles it.
             (Section::RequestHead, true) if line == b"\r" => Ok(()),
             (Section::RequestHead, true) if first == b'\r' => Err(ParseError::RequestLine),
             (Section::RequestHead, true) if first == TLS_HANDSHAKE => Err(ParseError::Tls),
@@ -194,7 +196,7 @@ impl Scanner {
         self.lines == 0 && self.section.has_start_line()
     }
 
-    /// Returns the number of complete fields so far; lines that continue a field count with it.
+    /// Returns the number of complete fields. Lines that continue a field count with it.
     const fn fields(&self) -> usize {
         self.lines.saturating_sub(self.section.has_start_line() as usize)
     }
@@ -202,9 +204,9 @@ impl Scanner {
 
 type Headers<'h, 'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
 
-/// Parses a complete request head, empty line included.
+/// Parses a complete request head, with its empty line.
 pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, ParseError> {
-    work::count(2 * bytes.len()); // copied and parsed
+    work::count(2 * bytes.len()); // copied, parsed
     let mut bytes = bytes.to_vec();
     let line_end = memchr::memchr(b'\r', &bytes).unwrap_or(bytes.len());
     let version_at = line_end.checked_sub("HTTP/1.1".len()).ok_or(ParseError::RequestLine)?;
@@ -230,8 +232,9 @@ pub(super) fn request(bytes: &[u8], limits: &HeadLimits) -> Result<RequestHead, 
     Ok(RequestHead { method, method_name, target, version, fields, framing })
 }
 
-/// Parses a complete response head, empty line included, as the answer to a request with `method`.
-/// Some of its fields are folded if it `has_folds`. What a proxy has to repair (RFC 9112 §5.1, §5.2, §6.3) is repaired here, so that no later reader sees it.
+/// Parses a complete response head, with its empty line, as the response to a request with
+/// `method`. `has_folds` is true if some of its fields are folded. Defects that a proxy must repair
+/// (RFC 9112 §5.1, §5.2, §6.3) are repaired here, so that no later reader sees them.
 pub(super) fn response(
     bytes: &[u8],
     has_folds: bool,
@@ -254,7 +257,7 @@ pub(super) fn response(
         .parse_response_with_uninit_headers(&mut response, &bytes, &mut headers);
     complete(parsed, bytes.len(), ParseError::StatusLine)?;
     let status = response.code.and_then(Status::new).ok_or(ParseError::StatusLine)?;
-    // httparse drops a reason phrase that is not ASCII; it is passed on as it came.
+    // httparse drops a reason phrase that is not ASCII; here it is kept as received.
     let reason = bytes[..line_end].get("HTTP/1.1 200 ".len()..).unwrap_or_default();
     let reason = Span::of(if reason.is_empty() { &bytes[..0] } else { reason }, &bytes);
     let lines = lines(response.headers, &bytes);
@@ -268,9 +271,9 @@ pub(super) fn response(
     Ok(ResponseHead { version, status, reason, fields, framing })
 }
 
-/// Parses complete trailers, empty line included, without those that `Connection` has `nominated`
-/// (RFC 9110 §7.6.1, RFC 9112 §7.1.2). Fields that trailers may not hold are refused in a request and
-/// dropped from a response.
+/// Parses complete trailers, with their empty line, and omits the fields that `Connection` has
+/// `nominated` (RFC 9110 §7.6.1, RFC 9112 §7.1.2). Fields that are forbidden in trailers are
+/// refused in a request and dropped from a response.
 pub(super) fn trailers(
     bytes: &[u8],
     section: Section,
@@ -303,7 +306,7 @@ pub(super) fn trailers(
     Ok(fields)
 }
 
-/// Replaces the line ends within folded fields by spaces (RFC 9112 §5.2).
+/// Replaces the line ends within folded fields with spaces (RFC 9112 §5.2).
 fn unfold(bytes: &mut [u8]) {
     let mut from = 0;
     while let Some(lf) = memchr::memchr(b'\n', &bytes[from..]).map(|at| from + at) {
@@ -314,9 +317,9 @@ fn unfold(bytes: &mut [u8]) {
     }
 }
 
-/// Fields that have done their work before the content is read: those of framing, routing, the
-/// connection, authentication, request modifiers, response controls and content format. Whoever
-/// merges trailers into the head would have them take effect after all (RFC 9110 §6.5.1).
+/// Returns true for fields that are only valid before the content: those of framing, routing, the
+/// connection, authentication, request modifiers, response controls and content format. A recipient
+/// that merges trailers into the head would apply them afterwards (RFC 9110 §6.5.1).
 fn is_forbidden_in_trailers(name: &[u8]) -> bool {
     claims::is_claim(name) || is_of_heads(Name::from_bytes(name))
 }
@@ -360,7 +363,7 @@ const fn is_of_heads(id: Name) -> bool {
     )
 }
 
-/// Reads the version in a start line, and writes 1.1 over a higher minor version: as such it is
+/// Parses the version in a start line, and replaces a higher minor version by 1.1, as which it is
 /// processed (RFC 9110 §2.5).
 fn take_version(name: &mut [u8], start_line: ParseError) -> Result<Version, ParseError> {
     let [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = name else { return Err(start_line) };
@@ -375,8 +378,8 @@ fn take_version(name: &mut [u8], start_line: ParseError) -> Result<Version, Pars
     }
 }
 
-/// Returns the refusal of a request line that httparse could not read: it takes a target for text, which
-/// is UTF-8.
+/// Returns the error for a request line that httparse rejected. httparse requires the target to be
+/// UTF-8.
 fn request_line_refusal(line: &[u8]) -> ParseError {
     let behind_method = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
     match std::str::from_utf8(&line[behind_method..]) {
@@ -409,15 +412,15 @@ const fn refusal_of(error: httparse::Error, start_line: ParseError) -> ParseErro
 fn lines(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Lines {
     let mut lines = Lines::with_capacity(headers.len());
     for header in headers {
-        // httparse gives an empty value a place of its own.
+        // An empty value of httparse may lie outside of `bytes`.
         let value = if header.value.is_empty() { &bytes[..0] } else { header.value };
         lines.add(header.name.as_bytes(), value, bytes);
     }
     lines
 }
 
-/// RFC 9112 §3.2: exactly one valid `Host` with HTTP/1.1, at most one with 1.0. It may be empty,
-/// for targets without an authority.
+/// Checks `Host` (RFC 9112 §3.2): exactly one with HTTP/1.1, at most one with HTTP/1.0, and valid.
+/// It may be empty, for targets without an authority.
 fn check_host(version: Version, fields: &Fields) -> Result<(), ParseError> {
     let mut hosts = fields.all(Name::Host);
     match (hosts.next(), hosts.next()) {
@@ -429,7 +432,8 @@ fn check_host(version: Version, fields: &Fields) -> Result<(), ParseError> {
     }
 }
 
-/// RFC 9110 §10.1.1: `100-continue` is the only expectation there is, and HTTP/1.0 has none.
+/// Checks `Expect` (RFC 9110 §10.1.1): `100-continue` is the only expectation supported. In
+/// HTTP/1.0 the field is ignored.
 fn check_expectation(version: Version, fields: &Fields) -> Result<(), ParseError> {
     let known = fields.elements(Name::Expect).all(|e| e.eq_ignore_ascii_case(b"100-continue"));
     if known || version == Version::Http10 { Ok(()) } else { Err(ParseError::Expectation) }
@@ -447,13 +451,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_byte_of_a_head_is_looked_at_twice_for_its_end() {
+    fn scanner_looks_at_each_byte_once() {
         let head = format!("GET / HTTP/1.1\r\n{}\r\n", "A: bcdefghijklmnop\r\n".repeat(20));
         let mut scanner = Scanner::new(Section::RequestHead);
         for have in 0..head.len() {
             let found = scanner.scan(&head.as_bytes()[..have], &HeadLimits::default());
             assert_eq!(found, Ok(None));
-            assert_eq!(scanner.searched, have, "the next search begins behind all that is known");
+            assert_eq!(scanner.searched, have, "the next search begins after all searched bytes");
         }
         let found = scanner.scan(head.as_bytes(), &HeadLimits::default());
         assert_eq!(found, Ok(Some(head.len())));

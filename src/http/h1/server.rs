@@ -1,4 +1,4 @@
-//! The side that faces clients: a stream of bytes in, requests out.
+//! Codec for the side of the clients: decodes their requests.
 
 use std::ops::Range;
 
@@ -9,22 +9,22 @@ use crate::http::parse_error::ParseError;
 use super::body::{BodyDecoder, BodyStep};
 use super::parse::{self, HeadLimits, Scanner, Section};
 
-/// What a client has sent.
+/// An event in the stream from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ServerEvent {
-    /// The head of a request. If its framing says that it has content, that follows, and its end;
-    /// otherwise this is all of the request.
+    /// The head of a request. If its framing says that it has content, [`Content`](Self::Content)
+    /// and [`End`](Self::End) follow; otherwise the request is complete.
     Request(Box<RequestHead>),
-    /// Content stands at this range of the input.
+    /// Content is at this range of the input.
     Content(Range<usize>),
-    /// The content is complete; these were its trailers.
+    /// The content is complete, with these trailers.
     End(Option<Fields>),
 }
 
-/// Reads requests, one after the other, from a client's stream. Knows no socket: it is given
-/// bytes, in any pieces, and the pieces make no difference.
+/// Decoder of the requests from a client, one after the other. It knows no socket: the caller
+/// passes bytes, and the events do not depend on how they are split.
 ///
-/// After a refusal nothing in the stream has a meaning any more; the connection is to be closed.
+/// After an error the rest of the stream has no meaning; the connection must be closed.
 #[derive(Clone, Debug)]
 pub struct ServerCodec {
     state: State,
@@ -43,14 +43,15 @@ enum State {
 const HEAD: State = State::Head { scanner: Scanner::new(Section::RequestHead), skipped: false };
 
 impl ServerCodec {
-    /// A codec at the start of a connection.
+    /// Creates a decoder at the start of a connection.
     #[must_use]
     pub const fn new() -> Self {
         Self { state: HEAD }
     }
 
-    /// Reads from `input` up to the next event, and says how many bytes were used; without an event
-    /// more input is needed. What was not used comes again, with more behind it.
+    /// Decodes `input` up to the next event. Returns the number of bytes used, and the event.
+    /// Without an event, more input is needed. Unused bytes must be passed again, with more after
+    /// them.
     ///
     /// # Errors
     /// The rule that the request breaks.
@@ -97,7 +98,7 @@ impl ServerCodec {
                 };
                 return Ok((start + length, Some(ServerEvent::Request(Box::new(head)))));
             }
-            // One empty line before a request is passed over (RFC 9112 §2.2).
+            // One empty line before a request is skipped (RFC 9112 §2.2).
             if std::mem::replace(skipped, true) {
                 return Err(ParseError::EmptyLines);
             }
@@ -106,15 +107,15 @@ impl ServerCodec {
         }
     }
 
-    /// Whether the stream stands between two requests, so that its end here loses nothing, if no
-    /// input is left.
+    /// Returns true if the stream is between two requests. If no input remains, its end loses
+    /// nothing there.
     #[must_use]
     pub const fn is_between_requests(&self) -> bool {
         matches!(self.state, State::Head { .. })
     }
 
-    /// How many of the next bytes are content for sure: they may be taken from the stream directly,
-    /// if [`skip_content`](Self::skip_content) is told.
+    /// Returns how many of the next bytes are certainly content. The caller may take them from the
+    /// stream itself if it calls [`skip_content`](Self::skip_content).
     #[must_use]
     pub const fn content_left(&self) -> u64 {
         match &self.state {
@@ -123,7 +124,7 @@ impl ServerCodec {
         }
     }
 
-    /// Says that `n` bytes of content were taken directly.
+    /// Accounts for `n` bytes of content that the caller took from the stream itself.
     pub const fn skip_content(&mut self, n: u64) {
         if let State::Body(body) = &mut self.state {
             body.skip_content(n);

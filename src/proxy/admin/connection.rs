@@ -1,4 +1,4 @@
-//! A connection of one who operates the proxy: it asks for one thing, is answered, and closed.
+//! A connection of an operator: one request, one answer, then it is closed.
 
 use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
@@ -17,31 +17,22 @@ use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
 use crate::reactor::{Driven, Id, Reactor, SocketId, Token, Wake};
 use crate::time::Now;
 
-use super::AdminListener;
 use super::control::{ControlRequest, MAX_LINE};
+use super::listener::{AdminListener, Protocol};
 use super::reload::{ReloadRequest, Reloads};
 
-/// For all of a request and its answer; what the proxy or its program does in between has as long
-/// again.
+/// Time for a request and its answer together. A purge, an explanation or a reload in between does
+/// not use it up.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What is spoken with operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
-    /// Lines, by the owner of the process.
-    Control,
-    /// HTTP, by what gathers figures.
-    Metrics,
-}
 
 /// A connection of an operator.
 #[derive(Debug)]
 pub(crate) struct AdminConnection {
     id: Id<Self>,
     listener: Id<AdminListener>,
-    /// The network that it comes from; of a local socket, always the same.
+    /// The network of the peer; the same for all peers of a local socket.
     network: IpAddr,
-    /// Connections of operators that were accepted before.
+    /// Position in the order of acceptance: the number of connections accepted before.
     number: u64,
     io: SocketId,
     protocol: Protocol,
@@ -55,32 +46,32 @@ impl Driven for AdminConnection {
     const KIND: u8 = 7;
 }
 
-/// State of the proxy that an operator may use while it is driven.
+/// State of the proxy that a connection uses while it is driven.
 #[derive(Debug)]
 pub(super) struct AdminCx<'a> {
     pub(super) gauges: &'a Gauges,
     pub(super) reloads: &'a mut Reloads,
-    /// True if so many operators are served that another one only gets figures.
+    /// True if so many operators are served that a further one only gets metrics.
     pub(super) is_busy: bool,
 }
 
 #[derive(Debug)]
 enum State {
-    /// What it asks for comes in.
+    /// Receiving the request.
     Asking(ServerCodec),
-    /// A purge goes on.
+    /// Purging, a slice a turn.
     Purging(Purge),
-    /// A request is explained; the addresses of its host are waited for.
+    /// Explaining a request, which may wait for addresses of its host. True for JSON.
     Explaining(Box<Explainer>, bool),
-    /// The program around the proxy reads files again; that is waited for so long.
+    /// Waiting until this time for the embedder to reload.
     Reloading(Instant),
-    /// The answer goes out.
+    /// Sending the answer.
     Answering,
-    /// It was answered; what it has sent beside is dropped until it closes.
+    /// Answered: further input is dropped until the peer closes (lingering close).
     Leaving,
 }
 
-/// What driving an operator's connection has led to.
+/// Result of one step of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     Go,
@@ -89,7 +80,7 @@ enum Progress {
 }
 
 impl AdminConnection {
-    /// A connection from an address that `listener` has accepted.
+    /// Wraps a socket that `listener` has accepted from an address.
     pub(super) fn new(
         id: Id<Self>,
         listener: Id<AdminListener>,
@@ -127,7 +118,7 @@ impl AdminConnection {
         self.number
     }
 
-    /// Returns true if the proxy or its program has something to do for it yet.
+    /// Returns true if a purge, an explanation or a reload is in progress for the operator.
     pub(super) const fn is_served(&self) -> bool {
         matches!(self.state, State::Purging(_) | State::Explaining(..) | State::Reloading(_))
     }
@@ -143,7 +134,7 @@ impl AdminConnection {
         self.id.token()
     }
 
-    /// Goes on as far as it can; false once it is over.
+    /// Drives the connection as far as possible; returns false once it is finished or out of time.
     pub(super) fn drive(
         &mut self,
         reactor: &mut Reactor<Mail>,
@@ -196,7 +187,7 @@ impl AdminConnection {
         let unread = self.input.unread();
         let Some(end) = unread.iter().position(|&byte| byte == b'\n') else {
             if unread.len() > MAX_LINE {
-                self.answer("error the line is too long\n");
+                self.answer(&format!("error the request line is longer than {MAX_LINE} bytes\n"));
             }
             return;
         };
@@ -209,11 +200,13 @@ impl AdminConnection {
             }
             ControlRequest::Explain { question, json } => Ok(Asked::Explain { question, json }),
             ControlRequest::Reload { plan } if cx.reloads.offered => Ok(Asked::Reload { plan }),
-            ControlRequest::Reload { .. } => Err("a reload is not supported here".to_owned()),
+            ControlRequest::Reload { .. } => {
+                Err("reloads are not supported by this program".to_owned())
+            }
         });
         let asked = match asked {
             Ok(asked) if cx.is_busy && !matches!(asked, Asked::Stats { .. }) => {
-                Err("too many operators wait for answers; try again later".to_owned())
+                Err("too many operators are being served; try again later".to_owned())
             }
             asked => asked,
         };
@@ -232,7 +225,7 @@ impl AdminConnection {
                 self.until = now.mono + PATIENCE + shared.settings.limits.connect_timeout;
             }
             Ok(Asked::Reload { plan }) => {
-                cx.reloads.asked.push_back(ReloadRequest { operator: self.id, plan });
+                cx.reloads.asked.push_back(ReloadRequest { operator: self.token(), plan });
                 self.state = State::Reloading(now.mono + PATIENCE);
                 self.until = now.mono + PATIENCE + PATIENCE;
             }
@@ -256,9 +249,9 @@ impl AdminConnection {
         }
     }
 
-    /// Goes on with a purge; the others have their turn between its slices.
+    /// Runs a slice of a purge. Other connections are driven between slices.
     fn purge(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> Progress {
-        self.until = reactor.now().mono + PATIENCE; // it is not the operator who is waited for
+        self.until = reactor.now().mono + PATIENCE; // the delay is not the operator's
         reactor.set_deadline(self.token(), Some(self.until));
         let State::Purging(purge) = &mut self.state else { return Progress::Go };
         if !shared.cache.run_slice(purge) {
@@ -296,11 +289,14 @@ impl AdminConnection {
             reactor.set_deadline(self.token(), Some(until));
             return Progress::Park;
         }
-        self.answer_reload(Err("it takes too long; it may still be done".to_owned()), reactor);
+        self.answer_reload(
+            Err("the reload takes too long; it may still be done".to_owned()),
+            reactor,
+        );
         Progress::Go
     }
 
-    /// What came of the reload, unless it was given up already.
+    /// Sends the result of a reload, unless the operator was told of a timeout before.
     pub(super) fn answer_reload(
         &mut self,
         answer: Result<String, String>,
@@ -330,7 +326,8 @@ impl AdminConnection {
         if reactor.shutdown(self.io).is_err() { Progress::Gone } else { Progress::Go }
     }
 
-    /// Drops what still comes: closing with unread bytes could lose the answer.
+    /// Drops further input: closing a socket with unread bytes resets it, which could destroy the
+    /// answer.
     fn leave(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> Progress {
         self.input.consume(self.input.unread().len());
         match self.input.receive(reactor, self.io, &mut shared.buffers) {
@@ -358,7 +355,7 @@ impl AdminConnection {
     }
 }
 
-/// What an operator has asked for, understood.
+/// A request that was read and may be served.
 enum Asked {
     Stats { json: bool },
     Purge { what: PurgeScope, soft: bool },
@@ -366,7 +363,7 @@ enum Asked {
     Reload { plan: bool },
 }
 
-/// Whether a request is for the figures, and otherwise how it is answered.
+/// Returns the status of the refusal unless a request is for the metrics.
 fn is_for_figures(head: &RequestHead) -> Result<(), Status> {
     let path = head.path_and_query().split('?').next();
     match head.method() {

@@ -1,5 +1,5 @@
-//! What operators ask a running proxy over its control socket: one line, answered by text whose
-//! first line is `ok`, or by `error REASON`, which may go on for some lines.
+//! Requests on the control socket: one line each. The answer is `ok` and text from the second line
+//! on, or `error REASON`, where the reason may have several lines.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -8,39 +8,39 @@ use crate::proxy::explain::query::ExplainQuery;
 
 use super::purge_target::PurgeTarget;
 
-/// The longest line that is read.
+/// Longest request line, in bytes.
 pub(super) const MAX_LINE: usize = 16 * 1024;
 
-/// Something that an operator asks for.
+/// A request of an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ControlRequest {
-    /// The figures, for people or as JSON.
+    /// Returns the metrics.
     Stats {
-        /// As JSON.
+        /// True for JSON, false for text.
         json: bool,
     },
-    /// That something is purged.
+    /// Purges stored responses.
     Purge {
-        /// What.
+        /// The responses to purge.
         target: PurgeTarget,
-        /// It is only to be validated before it is used again.
+        /// True to make them stale, so that they are validated before reuse; false to remove them.
         soft: bool,
     },
-    /// What would become of a request.
+    /// Explains how a request would be handled.
     Explain {
         /// The request.
         question: ExplainQuery,
-        /// As JSON.
+        /// True for JSON, false for text.
         json: bool,
     },
-    /// That files are read again.
+    /// Reads the configuration again.
     Reload {
-        /// It is only to be said what would change.
+        /// True to report what would change, and change nothing.
         plan: bool,
     },
 }
 
-/// The line, without its end.
+/// The request line, without its line end.
 impl Display for ControlRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -73,7 +73,7 @@ impl FromStr for ControlRequest {
                 .parse()
                 .map(|question| Self::Explain { question, json: form == "json" });
         }
-        let unknown = || "this is no command that is known here".to_owned();
+        let unknown = || format!("unknown command '{line}'");
         let mut words = line.splitn(4, ' ');
         let mut next = || words.next().unwrap_or_default();
         match (next(), next()) {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_what_is_read() {
+    fn request_line_round_trips() {
         let targets = [
             PurgeTarget::Url("http://h/".into()),
             PurgeTarget::Prefix("http://h/a".into()),

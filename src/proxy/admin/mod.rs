@@ -1,7 +1,8 @@
-//! Listeners for those who operate the proxy, and the connections that they have made there.
+//! The control socket and the metrics endpoint, and the connections of operators to them.
 
 pub(super) mod connection;
 pub(super) mod control;
+pub(super) mod listener;
 pub(super) mod purge_target;
 pub(super) mod reload;
 
@@ -14,17 +15,19 @@ use std::path::Path;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::stats::Gauges;
 use crate::proxy::shared::Shared;
-use crate::reactor::{Accepted, Arena, Driven, Endpoint, Id, Listener, Reactor};
+use crate::reactor::{Accepted, Arena, Endpoint, Id, Listener, Reactor};
 
-use connection::{AdminConnection, AdminCx, Protocol};
+use connection::{AdminConnection, AdminCx};
+use listener::{AdminListener, Protocol};
 use reload::{ReloadRequest, Reloads};
 
-/// Operators at a time, on each listener. A newcomer takes the place of one that is not served.
+/// Connections per listener. Beyond, a new one replaces one that is not served.
 const MAX_OPERATORS: usize = 16;
-/// Operators among them for which the proxy or its program has something to do yet.
+/// Connections per proxy whose purge, explanation or reload is in progress. Beyond, an operator
+/// only gets metrics.
 const MAX_SERVED: usize = 12;
 
-/// Listeners for operators, and who has come.
+/// Listeners for operators, and the connections accepted there.
 #[derive(Debug)]
 pub(super) struct AdminServer {
     listeners: Arena<AdminListener>,
@@ -32,17 +35,6 @@ pub(super) struct AdminServer {
     /// Connections accepted so far.
     accepted: u64,
     reloads: Reloads,
-}
-
-/// A listener for operators.
-#[derive(Debug)]
-pub(super) struct AdminListener {
-    socket: Listener,
-    protocol: Protocol,
-}
-
-impl Driven for AdminListener {
-    const KIND: u8 = 6;
 }
 
 impl AdminServer {
@@ -55,7 +47,7 @@ impl AdminServer {
         }
     }
 
-    /// Takes commands at `path`.
+    /// Opens a control socket at `path`.
     pub(super) fn listen_local(
         &mut self,
         reactor: &mut Reactor<Mail>,
@@ -65,7 +57,8 @@ impl AdminServer {
         Ok(())
     }
 
-    /// Serves figures at an endpoint; says which address that is, if the port was 0.
+    /// Serves metrics at `endpoint`; returns the address, whose port the system has chosen if it
+    /// was 0.
     pub(super) fn listen(
         &mut self,
         reactor: &mut Reactor<Mail>,
@@ -88,7 +81,7 @@ impl AdminServer {
         })
     }
 
-    /// Closes everything.
+    /// Closes all listeners and connections.
     pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         let listeners: Vec<_> = self.listeners.iter().map(|(id, _)| id).collect();
         for listener in listeners.into_iter().filter_map(|id| self.listeners.remove(id)) {
@@ -100,8 +93,8 @@ impl AdminServer {
         }
     }
 
-    /// Accepts connections that wait. They do not wait for operators that do not read or ask for
-    /// nothing.
+    /// Accepts the connections that wait. A full listener closes an idle connection for each, so
+    /// that operators that send no request or do not read keep no other out.
     pub(super) fn accept(
         &mut self,
         id: Id<AdminListener>,
@@ -110,7 +103,8 @@ impl AdminServer {
     ) {
         let Some(listener) = self.listeners.get_mut(id) else { return };
         let mut accepted = Vec::new();
-        let _: Accepted = listener.socket.accept(reactor, usize::MAX, &mut accepted); // it goes on by itself
+        // The outcome needs no action: the listener retries by itself.
+        let _: Accepted = listener.socket.accept(reactor, usize::MAX, &mut accepted);
         reactor.set_deadline(id.token(), listener.socket.next_deadline());
         let protocol = listener.protocol;
         for newcomer in accepted {
@@ -133,7 +127,8 @@ impl AdminServer {
         self.connections.iter().filter(move |(_, operator)| operator.listener() == listener)
     }
 
-    /// Closes a connection that is not served: the oldest of the client that has most of them.
+    /// Closes a connection that is not served: the oldest of the network that has the most
+    /// connections.
     fn shed(&mut self, of: Id<AdminListener>, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         let mut held: BTreeMap<IpAddr, usize> = BTreeMap::new();
         for (_, operator) in self.of(of) {
@@ -149,7 +144,7 @@ impl AdminServer {
         }
     }
 
-    /// From now on there is somebody who takes reloads.
+    /// Accepts reload requests from now on: the embedder takes them.
     pub(super) const fn offer_reloads(&mut self) {
         self.reloads.offered = true;
     }
@@ -158,19 +153,21 @@ impl AdminServer {
         self.reloads.asked.pop_front()
     }
 
-    /// Passes on what came of a reload, to who may have gone.
+    /// Sends the result of a reload to the operator that asked for it, unless the connection is
+    /// closed.
     pub(super) fn answer_reload(
         &mut self,
         request: &ReloadRequest,
         answer: Result<String, String>,
         reactor: &mut Reactor<Mail>,
     ) {
-        if let Some(operator) = self.connections.get_mut(request.operator) {
+        let operator = request.operator.id().and_then(|id| self.connections.get_mut(id));
+        if let Some(operator) = operator {
             operator.answer_reload(answer, reactor);
         }
     }
 
-    /// Goes on with one, who may be told the figures.
+    /// Drives a connection, and removes it once it is finished.
     pub(super) fn drive(
         &mut self,
         id: Id<AdminConnection>,
@@ -185,7 +182,7 @@ impl AdminServer {
         if operator.drive(reactor, shared, &mut cx) {
             return;
         }
-        self.reloads.asked.retain(|request| request.operator != id);
+        self.reloads.asked.retain(|request| request.operator != id.token());
         if let Some(operator) = self.connections.remove(id) {
             operator.close(reactor, shared);
         }

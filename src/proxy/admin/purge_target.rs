@@ -1,30 +1,30 @@
-//! What operators and clients name when they purge, in the form in which the cache knows it.
+//! Targets of purges by operators and clients, translated to the keys of the cache.
 
 use crate::access::Host;
 use crate::cache::PurgeScope;
 use crate::http::Authority;
 
-/// What a purge is asked for, as it was written.
+/// The target of a purge, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PurgeTarget {
     /// A URL.
     Url(String),
-    /// The beginning of URLs: at least the scheme, host and port.
+    /// All URLs with this prefix, which has at least the scheme, host and port.
     Prefix(String),
-    /// A host, all of its ports; or one of them.
+    /// A host with all of its ports, or one port of it (`HOST:PORT`).
     Host(String),
-    /// A tag.
+    /// All responses with this tag.
     Tag(String),
-    /// Everything.
+    /// All responses.
     All,
 }
 
 impl PurgeTarget {
-    /// What is meant by it. A forward proxy knows hosts by their address if they are spelled as one,
-    /// and a reverse proxy as its clients spell them.
+    /// Returns the scope in the cache. In keys of a forward proxy, a host spelled as an address is
+    /// normalized; a reverse proxy keeps the spelling of its clients.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Returns the reason, for the operator, if the target is not well-formed.
     pub(super) fn meant(&self, reverse: bool) -> Result<PurgeScope, String> {
         Ok(match self {
             Self::Url(url) => PurgeScope::Uri(normalized(url, reverse)?.into()),
@@ -43,10 +43,13 @@ impl PurgeTarget {
     }
 }
 
-/// A URL with its scheme and host in lower case and without a default port.
+/// Returns a URL with its scheme and host in lower case and without a default port.
 fn normalized(url: &str, reverse: bool) -> Result<String, String> {
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) || url.contains('#') {
-        return Err(format!("'{url}' is no URL as it is asked for"));
+        return Err(format!(
+            "'{url}' is not a URL: percent-encode spaces and characters beyond ASCII, and leave out \
+             the fragment"
+        ));
     }
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
     let scheme = scheme.to_ascii_lowercase();
@@ -61,7 +64,7 @@ fn normalized(url: &str, reverse: bool) -> Result<String, String> {
     Ok([&scheme, "://", &authority, slash, path].concat())
 }
 
-/// Host and port as the cache has them, and the port if there is one.
+/// Returns host and port as they stand in keys, and the port unless it is absent or the default.
 fn normalized_authority(
     text: &str,
     default_port: Option<u16>,
@@ -77,7 +80,7 @@ fn normalized_authority(
     Ok((port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")), port))
 }
 
-/// The host of what ends with a port.
+/// Returns the host of `HOST:PORT`.
 fn without_port(authority: &str) -> &str {
     authority.rsplit_once(':').map_or(authority, |(host, _)| host)
 }
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_what_the_cache_knows_them_as() {
+    fn url_is_normalized_as_cache_keys_are() {
         for (url, forward, reverse) in [
             ("HTTP://Example.COM:80/A?b", "http://example.com/A?b", "http://example.com/A?b"),
             ("https://h.test:443", "https://h.test/", "https://h.test/"),
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_may_have_a_port() {
+    fn host_with_port_selects_that_port() {
         for (host, what) in [
             ("H.test", PurgeScope::Host("h.test".into())),
             ("h.test:81", PurgeScope::Host("h.test:81".into())),

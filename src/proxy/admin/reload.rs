@@ -1,24 +1,23 @@
-//! Reloads that operators ask for: only the program around the proxy can read files.
+//! Reload requests of operators. The embedder takes them, since only it can read files.
 
 use std::collections::VecDeque;
 
-use crate::reactor::Id;
+use crate::reactor::Token;
 
-use super::connection::AdminConnection;
-
-/// An operator waits for a reload, or for a word on what one would change. Answered by
+/// An operator's request for a reload, or for a plan of one. The embedder answers it by
 /// [`Worker::answer_reload`](crate::proxy::Worker::answer_reload).
 #[derive(Debug)]
 pub struct ReloadRequest {
-    pub(super) operator: Id<AdminConnection>,
-    /// Nothing is to change; only what would is asked for.
+    /// The connection that waits for the answer.
+    pub(super) operator: Token,
+    /// True for a plan: the embedder only reports what a reload would change.
     pub plan: bool,
 }
 
-/// What was asked for and not taken yet: at most one for each connection of an operator.
+/// Reload requests that the embedder has not taken yet: at most one per connection.
 #[derive(Debug, Default)]
 pub(super) struct Reloads {
-    /// Whether there is somebody to take it.
+    /// True if the embedder takes requests.
     pub(super) offered: bool,
     pub(super) asked: VecDeque<ReloadRequest>,
 }

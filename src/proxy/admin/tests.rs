@@ -8,19 +8,19 @@ use crate::proxy::{
     Environment, NameResolver, NoLog, PasswordVerifier, ReclaimAtOnce, Settings, Worker,
 };
 use crate::reactor::sim::{Faults, Network};
-use crate::reactor::{App, Event, SocketId};
+use crate::reactor::{App, Driven, Event, SocketId};
 
 use super::control::MAX_LINE;
 use super::*;
 
-/// An operator who says something and hears the answer.
+/// An operator's program: sends a request and reads the answer.
 #[derive(Debug, Default)]
 struct Asker {
     io: Option<SocketId>,
     unsaid: Vec<u8>,
     heard: Vec<u8>,
     ended: bool,
-    /// True if it does not read.
+    /// True if the program does not read.
     deaf: bool,
 }
 
@@ -65,13 +65,13 @@ impl PasswordVerifier for Nobody {
     }
 }
 
-/// A proxy on a network, and a host from which it is operated.
+/// A proxy on a network, and a host from which operators connect.
 struct Bench {
     network: Network,
     reactor: Reactor<Mail>,
     worker: Worker,
     asking: Reactor<()>,
-    /// Connections of operators who do not read, and say nothing more.
+    /// Connections of operators that do not read, and send nothing more.
     stalled: Vec<SocketId>,
 }
 
@@ -107,8 +107,8 @@ impl Bench {
         io.unwrap()
     }
 
-    /// Asks a proxy within a program that does something after each turn; returns the answer, and the
-    /// time it took.
+    /// Sends a request while `program` runs after each turn of the proxy; returns the answer, and
+    /// the time it took.
     fn answer(
         &mut self,
         metrics: bool,
@@ -132,7 +132,7 @@ impl Bench {
         panic!("no answer to {question:?}");
     }
 
-    /// Has an operator say `question`, and do nothing more.
+    /// Has an operator send `question`, and do nothing more.
     fn stall(&mut self, metrics: bool, question: &[u8]) {
         let io = self.connect(metrics);
         let mut asker =
@@ -145,12 +145,12 @@ impl Bench {
     }
 }
 
-/// What a proxy answers, on a bad day.
+/// Returns the answer to a request on a network with faults.
 fn answer(seed: u64, metrics: bool, question: &[u8]) -> String {
     answer_within(seed, metrics, question, |_, _| {})
 }
 
-/// The same, within a program that does something after each turn.
+/// Returns the same, while `program` runs after each turn of the proxy.
 fn answer_within(
     seed: u64,
     metrics: bool,
@@ -163,7 +163,7 @@ fn answer_within(
 const SOON: Duration = Duration::from_millis(100);
 
 #[test]
-fn operators_that_do_not_read_hold_no_newcomer_up() {
+fn stalled_operators_do_not_block_new_ones() {
     for metrics in [true, false] {
         let question: &[u8] =
             if metrics { b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n" } else { b"stats text\n" };
@@ -178,49 +178,50 @@ fn operators_that_do_not_read_hold_no_newcomer_up() {
 }
 
 #[test]
-fn operators_that_wait_for_a_reload_leave_places_for_figures() {
+fn operators_waiting_for_reloads_leave_places_for_metrics() {
     let mut bench = Bench::new(0, &Faults::NONE);
     bench.worker.offer_reloads();
     (0..MAX_SERVED).for_each(|_| bench.stall(false, b"reload now\n"));
     let (answer, _) = bench.answer(false, b"reload now\n", |_, _| {});
-    assert_eq!(answer, "error too many operators wait for answers; try again later\n");
+    assert_eq!(answer, "error too many operators are being served; try again later\n");
     let (answer, took) = bench.answer(false, b"stats text\n", |_, _| {});
     assert!(answer.starts_with("ok\n") && took <= SOON, "{answer} after {took:?}");
     let mut asked = 0;
     while bench.worker.take_reload().is_some() {
         asked += 1;
     }
-    assert_eq!(asked, MAX_SERVED, "those that are served keep their places");
+    assert_eq!(asked, MAX_SERVED, "operators that are served keep their places");
 }
 
 #[test]
-fn a_line_is_answered_and_the_connection_closed() {
+fn control_line_is_answered_and_connection_closed() {
     for seed in 0..20 {
         let ask = |line: &str| answer(seed, false, line.as_bytes());
         assert_eq!(ask("purge hard all \n"), "ok\npurged 0\n");
         assert_eq!(ask("purge soft tag a b\n"), "ok\npurged 0\n");
         assert!(ask("stats text\n").starts_with("ok\nrequests_total hit"));
         assert!(ask("stats json\nand more").starts_with("ok\n{\"requests_total\":{\"hit\":0"));
-        assert_eq!(ask("nonsense\n"), "error this is no command that is known here\n");
+        assert_eq!(ask("nonsense\n"), "error unknown command 'nonsense'\n");
         assert!(ask("purge hard url /a\n").starts_with("error '/a' does not begin with http"));
-        assert_eq!(ask(&"x".repeat(MAX_LINE + 1)), "error the line is too long\n");
+        let too_long = ask(&"x".repeat(MAX_LINE + 1));
+        assert_eq!(too_long, "error the request line is longer than 16384 bytes\n");
     }
 }
 
 #[test]
-fn who_says_nothing_is_not_waited_for() {
+fn incomplete_request_times_out() {
     assert_eq!(answer(1, false, b"stats"), "");
     assert_eq!(answer(1, true, b"GET /metrics HTTP/1.1\r\n"), "");
 }
 
 #[test]
-fn reloads_are_for_the_program_around_the_proxy() {
+fn embedder_answers_reload_requests() {
     for seed in 0..20 {
         let ask = |line: &[u8], program: fn(&mut Worker, &mut Reactor<Mail>)| {
             answer_within(seed, false, line, program)
         };
         let without = ask(b"reload now\n", |_, _| {});
-        assert_eq!(without, "error a reload is not supported here\n");
+        assert_eq!(without, "error reloads are not supported by this program\n");
         let done: fn(&mut Worker, &mut Reactor<Mail>) = |worker, reactor| {
             worker.offer_reloads();
             while let Some(request) = worker.take_reload() {
@@ -231,12 +232,12 @@ fn reloads_are_for_the_program_around_the_proxy() {
         assert_eq!(ask(b"reload plan\n", done), "ok\na\nb\n");
         assert_eq!(ask(b"reload now\n", done), "error c\nd\n");
         let ignored = ask(b"reload now\n", |worker, _| worker.offer_reloads());
-        assert_eq!(ignored, "error it takes too long; it may still be done\n");
+        assert_eq!(ignored, "error the reload takes too long; it may still be done\n");
     }
 }
 
 #[test]
-fn figures_are_served_at_their_path_only() {
+fn metrics_are_served_at_their_path_only() {
     for seed in 0..20 {
         let ask = |line: &str| {
             answer(seed, true, format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())

@@ -1,4 +1,4 @@
-//! Who is let in: what is known of users, of those who guess, and of passwords being verified.
+//! Authentication of clients: protection spaces, failed attempts, and passwords being verified.
 
 mod secrets;
 mod verification;
@@ -19,52 +19,53 @@ use crate::time::Now;
 pub(super) use secrets::Secrets;
 use verification::PendingVerifications;
 
-/// The path that is asked for, by which it is known who has to say who they are.
+/// Returns the path of the request, without the query: it selects the protection space.
 pub(crate) fn path_of(request: &RequestHead) -> &str {
     request.path_and_query().split('?').next().unwrap_or_default()
 }
 
-/// Where users are recognized.
+/// The protection spaces of a proxy, and the state of authentication.
 #[derive(Debug)]
 pub(super) struct Authentication {
     spaces: Vec<Space>,
-    /// Where the spaces are, in their order.
+    /// Paths of the spaces, in the order of `spaces`.
     paths: Vec<PathPrefix>,
     ban: FailureLimit,
     failures: Failures,
     hashing: PendingVerifications,
-    /// How many authenticators there were.
+    /// Authenticators created so far.
     made: u64,
 }
 
-/// A protection space, and what is known of its users.
+/// A protection space, with the state of its users.
 #[derive(Debug)]
 struct Space {
     path: PathPrefix,
     settings: auth::AuthSettings,
     authenticator: Authenticator,
-    /// Tells the authenticator from others, also those that were before it.
+    /// Serial number of the authenticator: a verification that ends after a reload finds no other.
     number: u64,
 }
 
-/// State that other rules have put an end to.
+/// State that a reload has replaced, to be freed off the loop.
 #[derive(Debug)]
 pub(super) struct Replaced {
     _spaces: Vec<Space>,
     _failures: Option<Failures>,
 }
 
-/// What comes of somebody at the door.
+/// Result of authenticating one request.
 pub(super) enum AuthOutcome {
-    /// Nobody is asked here; whether the credentials are for another part of this server.
+    /// The path is not protected. `ours` is true if the credentials may belong to another
+    /// protection space of this proxy.
     NotRequired {
         ours: bool,
     },
     Authenticated(Accepted),
-    /// A password is being verified; a wake comes.
+    /// The password is being verified; the client is woken when that is done.
     Pending(VerifyId),
     Rejected(ExchangeError),
-    /// The credentials were wrong.
+    /// The password is wrong or the user unknown; the failure was counted.
     BadCredentials(ExchangeError, Option<Failure>),
 }
 
@@ -82,8 +83,8 @@ impl Authentication {
         authentication
     }
 
-    /// Goes by other rules. Keeps the state of nonces and failures that still applies; returns the rest,
-    /// to be freed where that may take its time.
+    /// Applies new rules. Keeps the nonces of spaces whose path and settings are unchanged, and the
+    /// failures if the ban is; returns the replaced state, which may take long to free.
     pub(super) fn reload(&mut self, rules: AuthRules, secrets: &mut Secrets) -> Replaced {
         let mut old = std::mem::take(&mut self.spaces);
         self.paths = rules.spaces.iter().map(|space| space.path.clone()).collect();
@@ -108,11 +109,11 @@ impl Authentication {
         Replaced { _spaces: old, _failures: failures }
     }
 
-    /// Whether somebody may ask for `path` who was recognized as `user`, or as nobody, perhaps by other
-    /// rules than those that hold now.
+    /// Checks that `user`, or an unauthenticated client, may use `path`. The user may have been
+    /// authenticated under earlier rules.
     ///
     /// # Errors
-    /// What one is told who may not.
+    /// Returns the refusal, without challenges.
     pub(super) fn check_user(&self, user: Option<&str>, path: &str) -> Result<(), ExchangeError> {
         let why = match (match_path(path, &self.paths), user) {
             (PathMatch::Nowhere, _) => return Ok(()),
@@ -132,8 +133,8 @@ impl Authentication {
         })
     }
 
-    /// Whether there is a user of that name among those who are asked for at `path`; where nobody is
-    /// asked for, anywhere.
+    /// Returns true if `user` is known in the protection space of `path`; for an unprotected path,
+    /// in any space.
     pub(super) fn knows(&self, user: &str, path: &str) -> bool {
         match match_path(path, &self.paths) {
             PathMatch::Below(at) => self.spaces[at].authenticator.knows(user),
@@ -143,8 +144,9 @@ impl Authentication {
         }
     }
 
-    /// Judges a request for `path` of `client`, which is woken as `token` if that takes a while. No
-    /// more than `most` passwords are verified at a time.
+    /// Authenticates a request for `path`. `client` is the address to which failures are charged,
+    /// and the token to wake once a password is verified. At most `most` passwords are verified at
+    /// a time.
     pub(super) fn authenticate(
         &mut self,
         request: &Request<'_>,
@@ -192,18 +194,19 @@ impl Authentication {
         }
     }
 
-    /// Whether the credentials of `request` may be an answer to a challenge that was made here.
-    /// Clients send those along to paths that nobody has protected (RFC 7617 §2.2).
+    /// Returns true if the credentials of `request` may answer a challenge of this proxy. Clients
+    /// send such credentials to unprotected paths, too (RFC 7617 §2.2).
     fn claims(&self, request: &Request<'_>) -> bool {
         self.spaces.iter().any(|space| space.authenticator.recognizes(request))
     }
 
-    /// Whose credentials are looked at.
+    /// Returns the side whose credential fields are read.
     pub(super) fn side(&self) -> Side {
         self.spaces.first().map_or(Side::Proxy, |space| space.settings.side)
     }
 
-    /// A password has been verified: it is remembered what came of it, and who waits asks again.
+    /// Records the result of a verification, and wakes the clients that wait for it: they
+    /// authenticate again.
     pub(super) fn verification_done(&mut self, done: VerifyResult, now: Now, wake: &mut impl Wake) {
         let Some(asked) = self.hashing.answered(&done.ticket()) else { return };
         if let Some(space) = self.spaces.iter_mut().find(|space| space.number == asked.space) {
@@ -212,22 +215,22 @@ impl Authentication {
         asked.waiting.into_iter().for_each(|token| wake.wake(token));
     }
 
-    /// A client does not wait for its password any more.
+    /// Stops waiting for a verification on behalf of `client`.
     pub(super) fn leave(&mut self, ticket: &VerifyId, client: Token) {
         self.hashing.leave(ticket, client);
     }
 
-    /// Nobody is asked any more, nor waits.
+    /// Wakes all waiting clients: authentication is no longer required.
     pub(super) fn disable(&self, wake: &mut impl Wake) {
         self.hashing.waiting().for_each(|token| wake.wake(token));
     }
 
-    /// How many passwords are being verified.
+    /// Returns the number of passwords being verified.
     pub(super) fn pending(&self) -> usize {
         self.hashing.len()
     }
 
-    /// All who wait for a password.
+    /// Returns the clients that wait for a verification.
     pub(super) fn waiting(&self) -> impl Iterator<Item = Token> {
         self.hashing.waiting()
     }

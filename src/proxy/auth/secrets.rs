@@ -2,8 +2,9 @@
 
 use crate::auth::Secret;
 
-/// Draws secrets from numbers that nobody outside can know: another one each time, as of two
-/// authenticators with the same neither would know which nonces the other has seen used.
+/// Derives secrets from keys that no client can know. Each secret is different: two authenticators
+/// with one secret would accept the same nonces, and neither would know which of them the other has
+/// seen used.
 #[derive(Debug)]
 pub(crate) struct Secrets {
     keys: [u64; 2],

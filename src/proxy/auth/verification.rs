@@ -1,4 +1,4 @@
-//! Passwords that are being verified, and who waits for that.
+//! Passwords being verified, and the clients that wait for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -11,25 +11,26 @@ use crate::shares::Shares;
 #[derive(Debug, Default)]
 pub(super) struct PendingVerifications {
     asked: BTreeMap<VerifyId, Asked>,
-    /// Places of those who have asked first.
+    /// Places in use, by the network whose client asked first.
     shares: Shares<IpAddr>,
 }
 
 #[derive(Debug)]
 pub(super) struct Asked {
-    /// Which authenticator wants to know.
+    /// Serial number of the authenticator that gets the result.
     pub(super) space: u64,
-    /// Who has asked first.
+    /// The network of the client that asked first, which holds the place.
     network: IpAddr,
     pub(super) waiting: BTreeSet<Token>,
 }
 
 impl PendingVerifications {
-    /// Has `job` run, unless that is under way, and has `client` wait for it; whether that can be.
+    /// Runs `job`, unless the same password is being verified already, and registers `client` to be
+    /// woken. Returns false if there is no place for it.
     ///
-    /// No more than `most` are verified at a time. Clients [share](crate::shares) these places, and
-    /// the first job of each comes before the further jobs of any: a client that guesses neither keeps
-    /// another client out nor holds it up.
+    /// At most `most` jobs run or wait for a thread. Clients [share](crate::shares) these places,
+    /// and the first job of a client runs before the further jobs of any: a client that guesses
+    /// passwords neither excludes nor delays another one.
     pub(super) fn ask(
         &mut self,
         job: VerifyJob,
@@ -56,26 +57,26 @@ impl PendingVerifications {
         true
     }
 
-    /// What was asked has been answered.
+    /// Removes a finished job, and frees its place.
     pub(super) fn answered(&mut self, ticket: &VerifyId) -> Option<Asked> {
         let asked = self.asked.remove(ticket)?;
         self.shares.release(Some(&asked.network));
         Some(asked)
     }
 
-    /// `client` does not wait any more. The password is verified all the same.
+    /// Forgets that `client` waits. The job runs to its end, so that its result can be remembered.
     pub(super) fn leave(&mut self, ticket: &VerifyId, client: Token) {
         if let Some(asked) = self.asked.get_mut(ticket) {
             asked.waiting.remove(&client);
         }
     }
 
-    /// How many are under way.
+    /// Returns the number of jobs in progress.
     pub(super) fn len(&self) -> usize {
         self.asked.len()
     }
 
-    /// All who wait.
+    /// Returns the waiting clients.
     pub(super) fn waiting(&self) -> impl Iterator<Item = Token> {
         self.asked.values().flat_map(|asked| asked.waiting.iter().copied())
     }
@@ -96,7 +97,7 @@ mod tests {
     use crate::http::Fields;
     use crate::reactor::{Arena, Clock, Driven, VirtualClock};
 
-    /// Records how many jobs the client of each job had already.
+    /// Records, for each job, how many others its client had in progress.
     #[derive(Debug, Default)]
     struct Ranks(Vec<usize>);
 
@@ -113,7 +114,7 @@ mod tests {
         const KIND: u8 = 1;
     }
 
-    /// Makes a job of each password.
+    /// Returns a function that makes the job to verify a password.
     fn jobs() -> impl FnMut(&str) -> VerifyJob {
         let settings = AuthSettings::new(Side::Proxy, "a realm".parse().unwrap());
         let mut users = Users::default();
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn first_password_of_a_client_comes_before_further_ones_of_others() {
+    fn first_password_of_a_client_precedes_further_ones_of_others() {
         let (mut hashing, mut ranks, mut job) =
             (PendingVerifications::default(), Ranks::default(), jobs());
         let token = Arena::new().insert(Waiter).token();
@@ -146,7 +147,7 @@ mod tests {
         assert!(
             ask(one, first) && ask(one, job("2")) && ask(one, job("3")) && ask(other, job("4"))
         );
-        assert!(ask(one, job("2")), "the same question takes no place");
+        assert!(ask(one, job("2")), "a password being verified takes no second place");
         hashing.answered(&ticket);
         assert!(hashing.ask(job("5"), 0, (one, token), &mut ranks, 8));
         assert_eq!(ranks.0, [0, 1, 2, 0, 2]);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::Object;
-use crate::http::{Framing, HeadWriter, Method, Name, ParseError, RequestHead, Status, Version};
+use crate::http::{HeadWriter, Method, Name, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::State as BodyState;
@@ -15,6 +15,7 @@ use crate::proxy::transfer::send_buffer::TransferCoding;
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
+use super::http1;
 use super::source::{Reading, Source};
 use super::state::{Delivery, Next, State, Transmission};
 use super::upload::Upload;
@@ -66,34 +67,24 @@ fn deliver_pending(
 ) -> Next {
     exchange.record.status = Some(meta.status);
     let content_type = meta.head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(&cx.shared.settings, content_type);
+    exchange.record.tell_type(cx.shared.settings.log, content_type);
     exchange.record.origin = meta.origin;
     exchange.cache_status.stored = meta.storing.is_ok();
     exchange.cache_status.detail = meta.storing.as_ref().err().map(|reason| reason.name());
     if !matches!(form, StreamedRepresentation::Whole) {
         return deliver_part(reading, form, meta, exchange, connection, cx);
     }
-    let http11 = exchange.request.version() == Version::Http11;
-    let coded = meta.head.has(Name::TransferEncoding);
-    if coded && !http11 {
-        // HTTP/1.0 knows no transfer codings, and this one cannot be undone here (RFC 9112 §6.1).
-        let error = ExchangeError::BadResponse(ParseError::UnknownTransferEncoding);
-        return Next::fail(State::Deliver(Delivery::Pending { reading, form }), error);
-    }
-    let unknown_length = meta.framing != Framing::None && meta.framing.length().is_none();
-    let chunked = unknown_length && !coded && http11;
-    if unknown_length && !chunked {
-        exchange.persistence.delimit_content();
-    }
+    let version = exchange.request.version();
+    let coding = match http1::frame(meta, version, &mut exchange.persistence) {
+        Ok(coding) => coding,
+        Err(error) => {
+            return Next::fail(State::Deliver(Delivery::Pending { reading, form }), error);
+        }
+    };
     let out = connection.output.bytes();
     out.reserve(meta.head.wire().len() + ADDED);
     out.extend_from_slice(meta.head.wire());
-    let mut head = HeadWriter::resume(out);
-    if chunked {
-        head.field("Transfer-Encoding", b"chunked");
-    }
-    end_head(head, exchange, &cx.shared.settings.name);
-    let coding = if chunked { TransferCoding::Chunked } else { TransferCoding::Identity };
+    end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
     let source = Source::Pending { reading, left: None };
     Next::Go(State::Transmit(Transmission { source, coding, ended: false }))
 }
@@ -112,7 +103,8 @@ fn deliver_part(
     let out = connection.output.bytes();
     out.reserve(meta.head.wire().len() + ADDED);
     form.write_head(out, meta);
-    end_head(HeadWriter::resume(out), exchange, &cx.shared.settings.name);
+    let coding = TransferCoding::Identity;
+    end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
     if at == end {
         reading.release(cx.reactor, cx.shared);
         return Next::Go(State::Finish);
@@ -121,11 +113,7 @@ fn deliver_part(
     pending.body.skip_to(reading.reader, at, cx.reactor);
     cx.shared.account(reading.response); // the content that was skipped may have been dropped
     let source = Source::Pending { reading, left: Some(end - at) };
-    Next::Go(State::Transmit(Transmission {
-        source,
-        coding: TransferCoding::Identity,
-        ended: false,
-    }))
+    Next::Go(State::Transmit(Transmission { source, coding, ended: false }))
 }
 
 /// Delivers a stored response: whole, in parts, or as a 304.
@@ -142,7 +130,7 @@ fn deliver_stored(
     let form = form_of(&exchange.request, &object, route, cx);
     exchange.record.status = Some(form.status(object.status));
     let content_type = object.head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(&cx.shared.settings, form.content_type().unwrap_or(content_type));
+    exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
     let (at, end) = match &form {
         _ if exchange.request.method() == Method::Head => (0, 0),
         Representation::Whole => (0, object.length()),
@@ -158,7 +146,8 @@ fn deliver_stored(
     form.write_head(out, &object.head, object.length());
     let mut head = HeadWriter::resume(out);
     head.number("Age", age);
-    end_head(head, exchange, &cx.shared.settings.name);
+    let coding = TransferCoding::Identity;
+    end_head(head, coding, exchange, &cx.shared.settings.name);
     let parts = if let Representation::Parts(parts) = form { Some(parts) } else { None };
     if parts.is_none() && end - at <= COPIED {
         copy_content(connection.output.bytes(), &object, at, end);
@@ -166,11 +155,7 @@ fn deliver_stored(
         return Next::Go(State::Finish);
     }
     let source = Source::Stored { object, at, end, parts };
-    Next::Go(State::Transmit(Transmission {
-        source,
-        coding: TransferCoding::Identity,
-        ended: false,
-    }))
+    Next::Go(State::Transmit(Transmission { source, coding, ended: false }))
 }
 
 /// Returns the form in which a stored response answers the request. The boundary between parts differs
@@ -201,13 +186,8 @@ fn copy_content(out: &mut Vec<u8>, object: &Object, at: u64, end: u64) {
 }
 
 /// Ends the head with the fields that every response gets.
-fn end_head(mut head: HeadWriter<'_>, exchange: &Exchange, name: &str) {
+fn end_head(mut head: HeadWriter<'_>, coding: TransferCoding, exchange: &Exchange, name: &str) {
     exchange.cache_status.write_to(&mut head, name);
     exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
-    if !exchange.persistence.is_kept() {
-        head.field("Connection", b"close");
-    } else if exchange.request.version() == Version::Http10 {
-        head.field("Connection", b"keep-alive");
-    }
-    head.end();
+    http1::end_head(head, coding, exchange.request.version(), exchange.persistence);
 }

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use crate::proxy::error::ExchangeError;
+use crate::proxy::error::{ExchangeError, Timeout};
 use crate::proxy::mail::Mail;
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::shared::Shared;
 use crate::proxy::timers::ClientTimer;
@@ -84,7 +85,7 @@ impl Client {
         let connection = &mut self.connection;
         match (&mut self.phase, timer) {
             (Phase::Exchange(exchange), ClientTimer::Send) => {
-                exchange.record.reason = Some("send-timeout".into());
+                exchange.record.reason = Some(Timeout::Send.into());
                 Flow::Gone
             }
             (Phase::Exchange(exchange), timer) => exchange.timed_out(timer, connection, cx),
@@ -97,20 +98,20 @@ impl Client {
 
     /// Ends a connection that the client has left.
     pub(crate) fn end(self, cx: &mut ClientCx<'_>) {
-        self.end_for(ExchangeError::ClientGone.reason(), cx);
+        self.end_for(ExchangeError::ClientGone.into(), cx);
     }
 
     /// Aborts the connection for a `reason`.
-    pub(crate) fn abort(mut self, reason: &'static str, cx: &mut ClientCx<'_>) {
+    pub(crate) fn abort(mut self, reason: Reason, cx: &mut ClientCx<'_>) {
         if let Phase::Exchange(exchange) = &mut self.phase {
-            exchange.record.reason = Some(reason.into());
+            exchange.record.reason = Some(reason.clone());
         }
-        self.end_for(reason.into(), cx);
+        self.end_for(reason, cx);
     }
 
     /// Releases everything, and records an unfinished exchange or an incomplete head with the `reason`,
     /// unless the exchange has a reason already.
-    fn end_for(self, reason: String, cx: &mut ClientCx<'_>) {
+    fn end_for(self, reason: Reason, cx: &mut ClientCx<'_>) {
         let Self { mut connection, phase, held } = self;
         let mut reset = false;
         match phase {
@@ -136,7 +137,7 @@ impl Client {
         self.connection.close(self.held, false, reactor, shared);
     }
 
-    /// Releases what is left of a client whose connection a tunnel has taken.
+    /// Releases a client whose connection a tunnel has taken.
     pub(crate) fn hand_over(mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         self.connection.release_bound_origins(reactor, shared);
         shared.memory.count(&mut self.held, 0);

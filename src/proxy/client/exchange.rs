@@ -1,4 +1,4 @@
-//! One request of a client and its response.
+//! Exchanges: a request of a client and its response.
 
 use std::rc::Rc;
 
@@ -65,7 +65,7 @@ impl Exchange {
         let (status, sent) = respond::error(connection.output.bytes(), error, context);
         self.record.status = Some(status);
         self.record.sent = sent;
-        self.record.tell_type(&cx.shared.settings, respond::TEXT);
+        self.record.tell_type(cx.shared.settings.log, respond::TEXT);
     }
 
     /// Returns the facts for a response that the proxy generates itself.

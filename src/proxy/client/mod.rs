@@ -27,6 +27,7 @@ mod drive;
 mod exchange;
 mod fetch_plan;
 mod finish;
+mod http1;
 mod lookup;
 mod persistence;
 mod phase;

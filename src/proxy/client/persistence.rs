@@ -3,7 +3,7 @@
 use crate::http::hop::ConnectionOptions;
 use crate::http::{Method, RequestHead, Version};
 
-/// Whether the connection outlives an exchange, as far as is known.
+/// Persistence of the connection, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Persistence {
     /// True if the client sends no further request: `Connection: close`, or HTTP/1.0 without

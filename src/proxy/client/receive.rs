@@ -6,6 +6,7 @@ use std::task::Poll;
 use crate::http::{ParseError, RequestHead, ServerEvent};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::routing::client_address::Behind;
 use crate::proxy::timers::ClientTimer;
 use crate::time::Now;
@@ -134,13 +135,13 @@ fn refuse(error: &ExchangeError, connection: &mut Connection, cx: &mut ClientCx<
     record.status = Some(status);
     record.sent = sent;
     record.sent_in_all = connection.output.total() - before;
-    record.tell_type(&cx.shared.settings, respond::TEXT);
+    record.tell_type(cx.shared.settings.log, respond::TEXT);
     cx.shared.record(&record, cx.reactor.now());
     Flow::Enter(Phase::Close(Close::lingering()))
 }
 
 /// Records an incomplete head that gets no response, with the `reason`.
-pub(super) fn record_unanswered(reason: String, connection: &Connection, cx: &mut ClientCx<'_>) {
+pub(super) fn record_unanswered(reason: Reason, connection: &Connection, cx: &mut ClientCx<'_>) {
     let mut record = record_of(&ExchangeError::ClientGone, connection, cx.reactor.now());
     record.reason = Some(reason);
     cx.shared.record(&record, cx.reactor.now());
@@ -151,7 +152,7 @@ pub(super) fn record_unanswered(reason: String, connection: &Connection, cx: &mu
 fn record_of(error: &ExchangeError, connection: &Connection, now: Now) -> ExchangeRecord {
     const SHOWN: usize = 200;
     let mut record = ExchangeRecord::new(now, connection.address, connection.listener);
-    record.reason = Some(error.reason());
+    record.reason = Some(error.clone().into());
     let first_line = connection.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();
     let is_http =

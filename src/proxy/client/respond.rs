@@ -1,50 +1,50 @@
-//! Answers of the proxy's own: errors with their reason, and what is asked of the proxy itself.
+//! Responses that the proxy generates: errors, and responses to requests for the proxy itself.
 
 use crate::http::{HeadWriter, Method, Name, RequestHead, Status, Version, date};
-use crate::proxy::error::ExchangeError;
+use crate::proxy::error::{ErrorStatus, ExchangeError};
 use crate::time::Now;
 
 use super::status_fields::{AuthInfo, CacheStatus, ProxyStatus};
 
-/// Methods that a forward proxy passes on, for `Allow`.
+/// Methods that a forward proxy forwards, for `Allow`.
 const FORWARD_METHODS: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT";
+/// Methods that a reverse proxy forwards, for `Allow`.
 const REVERSE_METHODS: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE";
 
-/// Type of answers with a text.
+/// Media type of responses with a text.
 pub(super) const TEXT: &[u8] = b"text/plain; charset=utf-8";
 
-/// What an answer says beside its status and text.
+/// Facts for the fields of a generated response.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ResponseContext<'a> {
-    /// The name this proxy goes by.
+    /// Name of this proxy in `Cache-Status`, `Proxy-Status` and texts.
     pub(super) name: &'a str,
     pub(super) now: Now,
-    /// Whether the request was HEAD, whose answer has no content.
+    /// True if the request was HEAD: the response has no content.
     pub(super) head_only: bool,
-    /// Whether the connection is closed after it.
+    /// True if the connection is closed after the response.
     pub(super) close: bool,
     pub(super) cache_status: &'a CacheStatus,
-    /// What a user who was recognized is told.
+    /// `Authentication-Info` for an authenticated user.
     pub(super) info: Option<&'a AuthInfo>,
-    /// The command that explains what rules deny, if there is one.
+    /// Command that explains denials, if the operator offers one.
     pub(super) explain: Option<&'a str>,
 }
 
-/// Writes the answer to an exchange that failed; returns its status and the length of its content.
+/// Writes the response to an exchange that failed. Returns its status and the length of its content.
 pub(super) fn error(
     out: &mut Vec<u8>,
     error: &ExchangeError,
-    frame: ResponseContext<'_>,
+    context: ResponseContext<'_>,
 ) -> (Status, u64) {
-    let verdict = error.error_status();
-    let status = verdict.status;
-    let why = frame.explain.zip(error.question());
-    let why = why.map(|(command, question)| format!(" To see why: {command} {question}"));
-    let why = why.unwrap_or_default();
-    let text = format!("{} {}\n\n{}: {error}{why}\n", status, status.reason(), frame.name);
-    let mut head = begin(out, status, frame);
-    let details = ProxyStatus { error: verdict.kind, details: &error.details() };
-    details.write_to(&mut head, frame.name);
+    let ErrorStatus { status, kind } = error.error_status();
+    let explain = context.explain.zip(error.question());
+    let explain = explain.map(|(command, query)| format!(" To see why: {command} {query}"));
+    let explain = explain.unwrap_or_default();
+    let text = format!("{} {}\n\n{}: {error}{explain}\n", status, status.reason(), context.name);
+    let mut head = begin(out, status, context);
+    let details = ProxyStatus { error: kind, details: &error.details() };
+    details.write_to(&mut head, context.name);
     head.field("Cache-Control", b"no-store");
     match error {
         ExchangeError::AuthenticationRequired { side, challenges, .. } => {
@@ -60,59 +60,59 @@ pub(super) fn error(
         }
         _ => {}
     }
-    let length = end(head, TEXT, text.as_bytes(), frame);
+    let length = end(head, TEXT, text.as_bytes(), context);
     (status, length)
 }
 
-/// Answers OPTIONS and TRACE that go no further.
+/// Writes the response to OPTIONS and TRACE requests that are not forwarded (RFC 9110 §7.6.2).
 pub(super) fn here(
     out: &mut Vec<u8>,
     request: &RequestHead,
     forward: bool,
-    frame: ResponseContext<'_>,
+    context: ResponseContext<'_>,
 ) -> (Status, u64) {
-    let mut head = begin(out, Status::OK, frame);
+    let mut head = begin(out, Status::OK, context);
     let length = if request.method() == Method::Trace {
-        end(head, b"message/http", &echo(request), frame)
+        end(head, b"message/http", &echo(request), context)
     } else {
         head.field("Allow", if forward { FORWARD_METHODS } else { REVERSE_METHODS });
-        end(head, b"", b"", frame)
+        end(head, b"", b"", context)
     };
     (Status::OK, length)
 }
 
-/// Answers with a line of text, for the one who has asked.
-pub(super) fn text(out: &mut Vec<u8>, text: &str, frame: ResponseContext<'_>) -> (Status, u64) {
-    let mut head = begin(out, Status::OK, frame);
+/// Writes a response with a text, which is not to be stored.
+pub(super) fn text(out: &mut Vec<u8>, text: &str, context: ResponseContext<'_>) -> (Status, u64) {
+    let mut head = begin(out, Status::OK, context);
     head.field("Cache-Control", b"no-store");
-    (Status::OK, end(head, TEXT, text.as_bytes(), frame))
+    (Status::OK, end(head, TEXT, text.as_bytes(), context))
 }
 
-fn begin<'a>(out: &'a mut Vec<u8>, status: Status, frame: ResponseContext<'_>) -> HeadWriter<'a> {
+fn begin<'a>(out: &'a mut Vec<u8>, status: Status, context: ResponseContext<'_>) -> HeadWriter<'a> {
     let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
-    head.field("Date", date::format(frame.now.wall).as_bytes());
-    frame.cache_status.write_to(&mut head, frame.name);
-    frame.info.into_iter().for_each(|info| info.write_to(&mut head));
+    head.field("Date", date::format(context.now.wall).as_bytes());
+    context.cache_status.write_to(&mut head, context.name);
+    context.info.into_iter().for_each(|info| info.write_to(&mut head));
     head
 }
 
-fn end(mut head: HeadWriter<'_>, kind: &[u8], content: &[u8], frame: ResponseContext<'_>) -> u64 {
+fn end(mut head: HeadWriter<'_>, kind: &[u8], content: &[u8], context: ResponseContext<'_>) -> u64 {
     if !kind.is_empty() {
         head.field("Content-Type", kind);
     }
     head.number("Content-Length", content.len() as u64);
-    if frame.close {
+    if context.close {
         head.field("Connection", b"close");
     }
     head.end();
-    if frame.head_only {
+    if context.head_only {
         return 0;
     }
     head.content(content);
     content.len() as u64
 }
 
-/// The request as it came, without what is secret (RFC 9110 §9.3.8).
+/// Returns the request as it was received, without credentials and cookies (RFC 9110 §9.3.8).
 fn echo(request: &RequestHead) -> Vec<u8> {
     let version = if request.version() == Version::Http10 { "1.0" } else { "1.1" };
     let line = format!("{} {} HTTP/{version}\r\n", request.method_name(), request.target());

@@ -93,7 +93,7 @@ fn respond_here(
     let context = exchange.response_context(cx);
     let (status, sent) = write(connection.output.bytes(), &exchange.request, context);
     exchange.record.outcome = Outcome::Own;
-    exchange.record.tell_type(&cx.shared.settings, if sent > 0 { respond::TEXT } else { b"" });
+    exchange.record.tell_type(cx.shared.settings.log, if sent > 0 { respond::TEXT } else { b"" });
     exchange.record.status = Some(status);
     exchange.record.sent = sent;
     Next::Go(State::Finish)

@@ -1,5 +1,5 @@
-//! What is said of an exchange in fields: `Cache-Status` (RFC 9211), `Proxy-Status` (RFC 9209), and
-//! to users `Authentication-Info` (RFC 9110 §11.6.3).
+//! Fields about an exchange: `Cache-Status` (RFC 9211), `Proxy-Status` (RFC 9209) and
+//! `Authentication-Info` (RFC 9110 §11.6.3).
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::http::{HeadWriter, Status, list, push_decimal};
 use crate::proxy::observe::outcome::Forwarded;
 
-/// What a user is told who was recognized.
+/// `Authentication-Info`, or `Proxy-Authentication-Info`, for an authenticated user.
 #[derive(Clone, Debug)]
 pub(crate) struct AuthInfo {
     pub(super) name: &'static str,
@@ -21,21 +21,24 @@ impl AuthInfo {
     }
 }
 
-/// What this cache did for a response.
+/// Handling of a request by this cache (RFC 9211 §2).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CacheStatus {
+    /// True if the response came from the cache (`hit`).
     pub(super) hit: bool,
-    /// Why the request went to the origin.
+    /// Reason for which the request was forwarded (`fwd`).
     pub(super) forwarded: Option<Forwarded>,
-    /// The status the origin answered, if it is not the one passed on.
+    /// Status of the origin's response, if the client gets another one (`fwd-status`).
     pub(super) origin_status: Option<Status>,
-    /// Seconds for which what is passed on is fresh yet.
+    /// Remaining freshness lifetime in seconds; negative for a stale response (`ttl`).
     pub(super) ttl: Option<i64>,
+    /// True if the response was stored (`stored`).
     pub(super) stored: bool,
-    /// Whether the response was fetched for somebody else who had asked before.
+    /// True if the request was collapsed with an earlier one (`collapsed`).
     pub(super) collapsed: bool,
-    /// The key, if it is to be shown.
+    /// Cache key, if the operator has it shown (`key`).
     pub(super) key: Option<Arc<str>>,
+    /// Reason in the words of this proxy (`detail`).
     pub(super) detail: Option<&'static str>,
 }
 
@@ -82,10 +85,10 @@ impl CacheStatus {
     }
 }
 
-/// Why this proxy answered instead of the origin.
+/// Reason for which this proxy responds instead of the origin (RFC 9209 §2).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProxyStatus<'a> {
-    /// A registered error type.
+    /// Error type of the IANA registry.
     pub(super) error: &'a str,
     pub(super) details: &'a str,
 }
@@ -117,7 +120,7 @@ fn push_item(out: &mut Vec<u8>, name: &str) {
     }
 }
 
-/// Percent-encodes what of a URI is not ASCII (RFC 3987 §3.1).
+/// Percent-encodes the characters of a URI that are not ASCII (RFC 3987 §3.1).
 fn in_ascii(uri: &str) -> Cow<'_, str> {
     if uri.is_ascii() {
         return uri.into();
@@ -129,7 +132,7 @@ fn in_ascii(uri: &str) -> Cow<'_, str> {
     uri.bytes().map(encoded).collect::<String>().into()
 }
 
-/// Appends a string (RFC 9651 §3.3.3); what it may not hold is left out.
+/// Appends a string (RFC 9651 §3.3.3). Characters that a string may not hold are left out.
 fn push_quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     for byte in text.bytes().filter(|byte| matches!(byte, b' '..=b'~')) {
@@ -153,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_written_as_the_specifications_have_them() {
+    fn fields_follow_their_specifications() {
         let hit = CacheStatus { hit: true, ttl: Some(-5), ..Default::default() };
         let line = written(|head| hit.write_to(head, "tidegate"));
         assert_eq!(line, "Cache-Status: tidegate; hit; ttl=-5\r\n");

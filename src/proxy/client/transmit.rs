@@ -4,6 +4,7 @@ use std::io;
 use std::task::Poll;
 
 use crate::proxy::error::ExchangeError;
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::timers::ClientTimer;
 use crate::proxy::transfer::body::State as BodyState;
 use crate::proxy::transfer::send_buffer::SendBuffer;
@@ -26,14 +27,14 @@ pub(super) fn transmit(
     let _ = pump(&mut exchange.upload, connection, cx);
     loop {
         if was_dropped(&transmission.source, cx) {
-            exchange.record.reason = Some("outpaced".into());
+            exchange.record.reason = Some(Reason::Outpaced);
             return Next::Gone(State::Transmit(transmission));
         }
         let failed = connection.output.is_between_frames()
             && !plan(&mut transmission, exchange, &mut connection.output, cx);
         if failed && connection.output.is_empty() {
             let error = failure(&transmission.source, cx);
-            exchange.record.reason = Some(error.reason());
+            exchange.record.reason = Some(error.into());
             return Next::Gone(State::Transmit(transmission));
         }
         if connection.output.is_empty() {

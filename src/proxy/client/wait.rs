@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use crate::cache::{Object, OriginFailure, Storable};
-use crate::http::{RequestHead, Status, Version};
+use crate::http::{RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::timers::ClientTimer;
@@ -17,6 +17,7 @@ use crate::proxy::transfer::representation::StreamedRepresentation;
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
+use super::http1;
 use super::query::MAX_FAILED_JOINS;
 use super::source::Reading;
 use super::state::{Delivery, Join, Lookup, Next, State, Wait};
@@ -195,8 +196,7 @@ fn form_within(
     (form.begins_by(soon) && brought).then_some(form)
 }
 
-/// Relays interim responses to the client whose request has caused them, unless the client speaks
-/// HTTP/1.0 (RFC 9110 §15.2).
+/// Relays interim responses to the client whose request has caused them.
 fn relay_interims(
     wait: &Wait,
     exchange: &Exchange,
@@ -206,12 +206,7 @@ fn relay_interims(
     if wait.join.is_none() {
         let pending = &mut cx.shared.responses[wait.reading.response];
         let interims = std::mem::take(&mut pending.interims);
-        if exchange.request.version() == Version::Http11 {
-            for head in &interims {
-                connection.output.bytes().extend_from_slice(head.wire());
-                connection.output.bytes().extend_from_slice(b"\r\n");
-            }
-        }
+        http1::write_interims(connection.output.bytes(), &interims, exchange.request.version());
     }
     match connection.flush(cx) {
         Poll::Ready(result) => result,

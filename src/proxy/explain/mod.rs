@@ -1,4 +1,5 @@
-//! What would become of a request, step by step, without sending anything anywhere but to name servers.
+//! Explanations: the decisions about a hypothetical request, step by step. Only name servers are
+//! contacted.
 
 pub(super) mod query;
 
@@ -28,26 +29,26 @@ use crate::time::Now;
 
 use query::ExplainQuery;
 
-/// Of rules that wait for addresses, and of responses that are stored for a URL, no more are shown.
+/// Most rules that depend on addresses, and most stored responses, in one explanation.
 const MOST_SHOWN: usize = 64;
 
-/// What came of it.
+/// The explanation of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// Whether the request would be let through.
+    /// True if the request would be allowed.
     pub allowed: bool,
-    /// For people: a line for each step.
+    /// Text: a line per step.
     pub text: String,
-    /// The same as a JSON object, in one line.
+    /// The same steps as a JSON object, in one line.
     pub json: String,
 }
 
-/// An explanation coming about, for the object that drives it.
+/// An explanation in progress. Its owner drives it.
 #[derive(Debug)]
 pub(super) struct Explainer {
     question: ExplainQuery,
     record: ExchangeRecord,
-    /// Once the request was read and routed: itself, and where its name is looked up.
+    /// The request, its route and its name lookup, once it was read and routed.
     asked: Option<(Rc<RequestHead>, Rc<Route>, Dial)>,
 }
 
@@ -62,7 +63,8 @@ impl Explainer {
         Self { question, record, asked: None }
     }
 
-    /// Goes on as far as it can; `Pending` until the owner is driven.
+    /// Continues as far as possible; `Pending` while addresses are looked up, for which the owner
+    /// is woken.
     pub(super) fn drive(
         &mut self,
         owner: Token,
@@ -96,12 +98,12 @@ impl Explainer {
         Poll::Ready(self.explanation())
     }
 
-    /// When it is to be driven again at the latest, if it waits for something.
+    /// Returns the time at which the owner must drive it again, if it waits for addresses.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.asked.as_ref().map(|(_, _, dial)| dial.next_deadline())
     }
 
-    /// Waits for nothing any more.
+    /// Cancels the name lookup.
     pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         if let Some((_, _, dial)) = &mut self.asked {
             dial.cancel(reactor, shared);
@@ -139,7 +141,7 @@ impl Explainer {
         Ok(())
     }
 
-    /// The request, as a client would send it.
+    /// Parses the request as a client would send it.
     fn read(&self, shared: &Shared) -> Result<RequestHead, ExchangeError> {
         let ExplainQuery { method, url, fields, .. } = &self.question;
         let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
@@ -154,7 +156,7 @@ impl Explainer {
         }
     }
 
-    /// The rules that decide by the name, and those that wait for addresses.
+    /// Traces the rule that decides by the name, or the rules that depend on the addresses.
     fn trace_rules(
         &mut self,
         request: &RequestHead,
@@ -185,7 +187,10 @@ impl Explainer {
         Ok(policy.rule_for(&asker, (&route.host, route.port), address, interfaces))
     }
 
-    /// Judges each address; those that may be dialled, or why none may be.
+    /// Checks each address; returns those that may be dialled.
+    ///
+    /// # Errors
+    /// Returns the first denial if all addresses are denied.
     fn judge(
         &mut self,
         route: &Route,
@@ -228,7 +233,7 @@ impl Explainer {
         }
     }
 
-    /// What the cache has, and would do.
+    /// Traces the stored responses, and what the cache would do.
     fn look(&mut self, route: &Route, now: Now, shared: &mut Shared) {
         let Some((request, ..)) = &self.asked else { return };
         if request.method() == Method::Connect {
@@ -252,7 +257,7 @@ impl Explainer {
         self.record.add(TraceEvent::Looked(match upgrades {
             true => would(&Lookup::<()>::Miss(MissReason::Method)),
             false if barred => {
-                "would fetch it: what is stored came from where this client may not go"
+                "would fetch it: the stored response is from an address denied to this client"
             }
             false => would(&found),
         }));
@@ -275,32 +280,34 @@ impl Explainer {
     }
 }
 
-/// What becomes of a request for which the cache has this.
+/// Returns what the cache would do with a request.
 const fn would<F>(found: &Lookup<F>) -> &'static str {
     match found {
-        Lookup::Hit(_, ServeDecision::Fresh) => "would answer: what is stored is fresh",
+        Lookup::Hit(_, ServeDecision::Fresh) => "would answer: the stored response is fresh",
         Lookup::Hit(_, ServeDecision::WhileRevalidating) => {
-            "would answer, and validate it meanwhile"
+            "would answer with the stale response, and validate it in the background"
         }
-        Lookup::Hit(..) => "would answer: what is stored is stale, and may be served so",
+        Lookup::Hit(..) => "would answer: the stored response is stale, but may be served",
         Lookup::Stale(_, ServeDecision::ValidateForRequest) => {
-            "would validate what is stored, as is asked"
+            "would validate the stored response, as the request demands"
         }
-        Lookup::Stale(..) => "would validate what is stored",
-        Lookup::Partial(..) => "would fetch what is missing of it",
-        Lookup::InFlight { .. } => "would wait for a fetch that is under way",
+        Lookup::Stale(..) => "would validate the stored response",
+        Lookup::Partial(..) => "would fetch the missing part of the stored response",
+        Lookup::InFlight { .. } => "would wait for a fetch in flight",
         Lookup::Miss(MissReason::Uri) => "would fetch it: nothing is stored for this URL",
         Lookup::Miss(MissReason::Vary) => {
-            "would fetch it: what is stored was selected by other requests"
+            "would fetch it: the stored responses are for other requests (Vary)"
         }
-        Lookup::Miss(MissReason::Part) => "would fetch it: what is stored is not all of it",
-        Lookup::Miss(MissReason::Method) => "would pass it on: its method is not cached",
-        Lookup::Miss(MissReason::Request) => "would pass it on, as is asked",
-        Lookup::Miss(MissReason::Bypass) => "would pass it on: there is no cache",
+        Lookup::Miss(MissReason::Part) => "would fetch it: the stored response is incomplete",
+        Lookup::Miss(MissReason::Method) => {
+            "would forward it: responses to such a request are not stored"
+        }
+        Lookup::Miss(MissReason::Request) => "would forward it, as the request demands",
+        Lookup::Miss(MissReason::Bypass) => "would forward it: the cache is off",
     }
 }
 
-/// A question of the program around the proxy, until the answer is taken.
+/// An explanation for the embedder, kept until it is taken.
 #[derive(Debug)]
 pub(super) struct ExplainTask {
     explaining: Explainer,

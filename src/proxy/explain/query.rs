@@ -1,29 +1,29 @@
-//! A request that is to be explained, and the line in which operators ask for that.
+//! A request to explain, and its form on the control socket.
 
 use std::fmt::{self, Display};
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-/// A request that is to be explained.
+/// A request to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainQuery {
-    /// Its method.
+    /// The method.
     pub method: String,
     /// A URL, or `HOST:PORT` for CONNECT.
     pub url: String,
-    /// Who would ask.
+    /// The address of the client.
     pub client: IpAddr,
-    /// At which listener; at the first, if it is not said.
+    /// The listener that the client connects to; the first one if absent.
     pub listener: Option<SocketAddr>,
-    /// As which user.
+    /// The user as whom the client is authenticated.
     pub user: Option<String>,
-    /// Further field lines of its head.
+    /// Further field lines of the request.
     pub fields: Vec<String>,
-    /// The addresses that its name is taken to have; if there are none, name servers are asked.
+    /// Addresses assumed for the host name. If empty, name servers are asked.
     pub addresses: Vec<IpAddr>,
 }
 
-/// In one line: its parts with tabs between them, of which none may hold one.
+/// A line, with tabs between the parts. No part may contain a tab.
 impl Display for ExplainQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, url, client, listener, user, fields, addresses } = self;
@@ -39,7 +39,7 @@ impl FromStr for ExplainQuery {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Self, String> {
-        let wrong = || "the question is not whole".to_owned();
+        let wrong = || "the request to explain is incomplete or malformed".to_owned();
         let mut parts = line.split('\t');
         let mut next = || parts.next().ok_or_else(wrong);
         let (method, url) = (next()?.to_owned(), next()?.to_owned());

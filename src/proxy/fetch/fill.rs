@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::access::AddressClass;
 use crate::cache::Object;
 use crate::http::range::Part;
 use crate::http::{Framing, ParseError, ResponseHead, Status};
@@ -11,7 +12,6 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::transfer::pending_response::ResponseMeta;
 
 use super::context::FetchCx;
-use super::finish::is_internal;
 use super::range_fill::{MAX_ASKED, is_gap_response, next_range};
 use super::state::Fetch;
 use super::step::{Next, Step};
@@ -45,7 +45,8 @@ pub(super) fn take_head(
 
 /// Whether bytes from an address may be put beside those that are stored.
 fn fits_beside(object: &Object, here: Option<IpAddr>) -> bool {
-    let apart = object.no_merge || here.is_some_and(is_internal);
+    let apart =
+        object.no_merge || here.is_some_and(|address| AddressClass::of(address).is_internal());
     object.origin_address.is_none() || object.origin_address == here || !apart
 }
 

@@ -1,6 +1,5 @@
 //! End: what has come whole is stored, and the connection kept for the next.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::AddressClass;
@@ -100,11 +99,9 @@ fn to_store(response: &mut PendingResponse) -> Option<Object> {
     let head = rewrite_response::stored_fields(&answer.head, answer.status, length);
     let object = Object::new(answer.status, head, Extents::of(content, length), storable);
     let from = answer.origin.map(|origin| origin.ip());
-    Some(object.fetched_from(from, from.is_some_and(is_internal)))
-}
-
-/// Whether what comes from an address stands beside nothing from another, however alike they say they
-/// are: a name may have led to an internal network, and then to where somebody waits for the rest.
-pub(super) fn is_internal(address: IpAddr) -> bool {
-    AddressClass::of(address) != AddressClass::Global
+    // Parts from an internal address are never merged with parts from another address, even if their
+    // validators match: a name may resolve to an internal network first, and later to an attacker who
+    // waits to supply the rest.
+    let no_merge = from.is_some_and(|address| AddressClass::of(address).is_internal());
+    Some(object.fetched_from(from, no_merge))
 }

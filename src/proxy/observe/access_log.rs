@@ -1,28 +1,29 @@
-//! Where log lines go: gathered by the loop, written by a thread, so that no disk stops the loop.
+//! The access log. The loop gathers lines and hands them to a sink, which must not block: a slow
+//! disk never stops the loop.
 
 use std::fmt;
 
-use crate::proxy::settings::Settings;
 use crate::time::Now;
 
 use super::exchange_record::ExchangeRecord;
-use super::log_format;
+use super::log_format::LogFormat;
+use super::log_line;
 use super::log_text::Dates;
 
-/// Takes whole lines; never blocks.
+/// Destination of access log lines. No method blocks.
 pub trait LogSink: fmt::Debug {
-    /// Takes `lines`, perhaps leaving an empty buffer in their place. What is left in `lines` is
-    /// dropped.
+    /// Takes whole lines. A sink that keeps the buffer leaves an empty one in `lines`; the caller
+    /// drops the remaining content.
     fn write(&mut self, lines: &mut String);
 
-    /// Returns how many of the lines it was given are lost, whatever the cause.
+    /// Returns the number of lines lost so far, for any reason.
     fn lost(&self) -> u64;
 
-    /// Opens its file anew, if it has one, after a rotation.
+    /// Reopens the log file, if there is one, after a rotation.
     fn reopen(&mut self);
 }
 
-/// A log that nobody keeps.
+/// A sink that discards all lines.
 #[derive(Clone, Copy, Debug)]
 pub struct NoLog;
 
@@ -49,14 +50,12 @@ impl AccessLog {
         Self { sink, lines: String::new(), dates: Dates::default() }
     }
 
-    /// Adds the line of an exchange that is over.
-    pub(crate) fn record(&mut self, record: &ExchangeRecord, settings: &Settings, now: Now) {
-        if let Some(format) = settings.log {
-            log_format::write(record, format, now, &mut self.dates, &mut self.lines);
-        }
+    /// Adds the line of a finished exchange.
+    pub(crate) fn record(&mut self, record: &ExchangeRecord, format: LogFormat, now: Now) {
+        log_line::write(record, format, now, &mut self.dates, &mut self.lines);
     }
 
-    /// Hands what was gathered to the sink.
+    /// Hands the gathered lines to the sink.
     pub(crate) fn flush(&mut self) {
         if self.has_lines() {
             self.sink.write(&mut self.lines);
@@ -73,14 +72,14 @@ impl AccessLog {
         self.sink.reopen();
     }
 
-    /// Returns how many lines are lost.
+    /// Returns the number of lines lost.
     pub(crate) fn lost(&self) -> u64 {
         self.sink.lost()
     }
 }
 
 impl Drop for AccessLog {
-    /// What was over after the last flush is written down, too.
+    /// Flushes, so that the last lines are not lost.
     fn drop(&mut self) {
         self.flush();
     }

@@ -1,62 +1,60 @@
-//! What has happened since the start, counted.
+//! Counters of events since the start.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::exchange_record::ExchangeRecord;
 use super::outcome::Outcome;
 
-/// Reasons that are told apart; the words are the proxy's own, so there are fewer.
-const MAX_REASONS: usize = 64;
-
-/// Counts since the start.
+/// Counters of events since the start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
-    /// By outcome: requests, and bytes of content sent.
+    /// Requests and bytes of content sent, by outcome.
     pub(super) outcomes: [(u64, u64); Outcome::ALL.len()],
-    /// By the rule that has denied.
-    pub(super) denials: BTreeMap<String, u64>,
-    /// That passed, though a rule would have denied them.
+    /// Requests denied, by rule.
+    pub(super) denials: BTreeMap<Cow<'static, str>, u64>,
+    /// Requests that a report rule would have denied.
     pub(super) reported: u64,
-    /// By what was waited for.
-    pub(super) timeouts: BTreeMap<String, u64>,
-    /// Requests to origins.
+    /// Timeouts that ended exchanges, by cause.
+    pub(super) timeouts: BTreeMap<&'static str, u64>,
+    /// Fetches from origins begun.
     pub(crate) fetches: u64,
-    /// Connections to origins that came about.
+    /// Connections to origins established.
     pub(crate) dialled: u64,
-    /// Connections taken from the pool.
+    /// Connections reused from the pool.
     pub(crate) reused: u64,
-    /// Connections closed to have their memory.
+    /// Connections closed to free their memory.
     pub(crate) relieved: u64,
-    /// Responses that purges have found.
+    /// Stored responses that purges removed or made stale.
     pub(crate) purged: u64,
-    /// Credentials that were wrong.
+    /// Requests with wrong credentials.
     pub(crate) failures: u64,
-    /// How often a client was wrong so often that it was not heard any more.
+    /// Clients banned after repeated authentication failures.
     pub(crate) bans: u64,
 }
 
 impl Counters {
-    /// Counts an exchange that is over.
+    /// Counts a finished exchange.
     pub(crate) fn count(&mut self, record: &ExchangeRecord) {
         let (requests, sent) = &mut self.outcomes[record.outcome as usize];
         *requests += 1;
         *sent += record.sent;
         self.reported += u64::from(record.reported.is_some());
-        let Some(reason) = record.reason.as_deref() else { return };
+        let Some(reason) = &record.reason else { return };
         if record.outcome == Outcome::Denied {
-            // Rules are many, and counted together.
-            add(&mut self.denials, reason.split(' ').next().unwrap_or_default());
-        } else if let Some(waited_for) = reason.strip_suffix("-timeout") {
-            add(&mut self.timeouts, waited_for);
+            *self.denials.entry(reason.rule_label()).or_default() += 1;
+        } else if let Some(timeout) = reason.timeout() {
+            *self.timeouts.entry(timeout.name()).or_default() += 1;
         }
     }
 
-    /// Requests with that outcome, and bytes of content sent for them.
+    /// Returns the requests with this outcome, and the bytes of content sent for them.
     pub(super) const fn of(&self, outcome: Outcome) -> (u64, u64) {
         self.outcomes[outcome as usize]
     }
 
-    /// Requests and bytes answered from the cache, and those that could have been.
+    /// Returns requests and bytes answered from the cache, then those answered from the cache or an
+    /// origin.
     pub(super) fn hits(&self) -> [(u64, u64); 2] {
         let stored = self.sum(&[Outcome::Hit, Outcome::Stale, Outcome::Revalidated]);
         let fetched = self.sum(&[Outcome::Miss, Outcome::Pass]);
@@ -66,13 +64,5 @@ impl Counters {
     fn sum(&self, outcomes: &[Outcome]) -> (u64, u64) {
         let each = outcomes.iter().map(|&outcome| self.of(outcome));
         each.fold((0, 0), |(requests, sent), of| (requests + of.0, sent + of.1))
-    }
-}
-
-fn add(counts: &mut BTreeMap<String, u64>, reason: &str) {
-    if let Some(count) = counts.get_mut(reason) {
-        *count += 1;
-    } else if counts.len() < MAX_REASONS {
-        counts.insert(reason.to_owned(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! What happened in one exchange.
+//! The record of one exchange, for the log, the counters and traces.
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -7,51 +7,51 @@ use std::sync::Arc;
 use crate::access::{RequestContext, Scheme};
 use crate::http::{Method, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::settings::Settings;
 use crate::time::Now;
 
 use super::log_format::LogFormat;
 use super::outcome::{Forwarded, Outcome};
+use super::reason::Reason;
 use super::trace_event::TraceEvent;
 
-/// The facts of one exchange, gathered while it goes on.
+/// The facts of one exchange, gathered while it lasts.
 #[derive(Clone, Debug)]
 pub(crate) struct ExchangeRecord {
     pub(super) started: Now,
     pub(crate) client: SocketAddr,
-    /// The address of the client behind trusted proxies: the peer's, if there are none.
+    /// The client's address behind trusted proxies; the peer's if there are none.
     pub(crate) behind: IpAddr,
-    /// The listener that the client came to.
+    /// The address at which the client connected.
     pub(super) listener: SocketAddr,
-    /// Who has asked, if that was to be said.
+    /// The authenticated user.
     pub(crate) user: Option<Arc<str>>,
-    /// The head, unless it was never whole.
+    /// The request head, once it is complete.
     pub(crate) request: Option<Rc<RequestHead>>,
-    /// The first line that came in place of a head, if it may have been meant for one.
+    /// The first line received instead of a valid head, if it may have been meant as HTTP.
     pub(crate) unread: Option<Box<[u8]>>,
-    /// The URL asked for, if it is not the request's target as it came.
+    /// The target URI, once the request is routed.
     pub(super) url: Option<Arc<str>>,
     pub(crate) outcome: Outcome,
     pub(crate) status: Option<Status>,
     /// Bytes of content sent to the client, or of both directions of a tunnel.
     pub(crate) sent: u64,
-    /// All bytes sent to the client: heads, content and what frames it.
+    /// All bytes sent to the client: heads, content and its framing.
     pub(crate) sent_in_all: u64,
-    /// The media type that the client was told, without parameters, if the log shows it.
+    /// The media type in the response, without parameters, if the log shows it.
     pub(super) media_type: Option<Box<[u8]>>,
-    /// Why the origin was asked, if it was.
+    /// The reason for which the request was forwarded, if it was.
     pub(crate) forwarded: Option<Forwarded>,
-    /// Set if the origin was asked in vain whether what is served still holds.
+    /// True if the origin could not validate the stale response that is served.
     pub(crate) refresh_failed: bool,
-    /// The origin's address, if one was asked.
+    /// The address of the origin, if a connection was made or attempted.
     pub(crate) origin: Option<SocketAddr>,
-    /// Why it was refused or failed.
-    pub(crate) reason: Option<String>,
-    /// How often the client was wrong of late, this time included.
+    /// The reason for which the exchange was refused, failed or was cut off.
+    pub(crate) reason: Option<Reason>,
+    /// Recent authentication failures of the client, this one included.
     pub(crate) failures: Option<u32>,
-    /// The rule that would have denied it, if it were not only written down.
+    /// The report rule that would have denied the request.
     pub(super) reported: Option<String>,
-    /// What was found out, if somebody wants to know all of it.
+    /// All events, if the exchange is traced.
     pub(crate) trace: Option<Vec<TraceEvent>>,
 }
 
@@ -81,7 +81,7 @@ impl ExchangeRecord {
         }
     }
 
-    /// Takes note of what was found out or decided.
+    /// Records an event, and adds it to the trace, if any.
     pub(crate) fn add(&mut self, event: TraceEvent) {
         match &event {
             TraceEvent::Reported(rule) => {
@@ -89,7 +89,7 @@ impl ExchangeRecord {
             }
             TraceEvent::Failed(error) => {
                 self.outcome = if error.is_denial() { Outcome::Denied } else { Outcome::Error };
-                self.reason = Some(error.reason());
+                self.reason = Some(error.clone().into());
                 if let ExchangeError::Connect { to, .. } = error {
                     self.origin = Some(*to);
                 }
@@ -103,16 +103,16 @@ impl ExchangeRecord {
         }
     }
 
-    /// Takes note of the media type that the client is told, if the log shows that.
-    pub(crate) fn tell_type(&mut self, settings: &Settings, content_type: &[u8]) {
-        if settings.log == Some(LogFormat::Squid) {
+    /// Records the media type of the response, if the log shows it.
+    pub(crate) fn tell_type(&mut self, format: Option<LogFormat>, content_type: &[u8]) {
+        if format == Some(LogFormat::Squid) {
             let end = content_type.iter().position(|byte| b"; \t".contains(byte));
             let media_type = &content_type[..end.unwrap_or(content_type.len())];
             self.media_type = (!media_type.is_empty()).then(|| media_type.into());
         }
     }
 
-    /// What rules ask for of the request.
+    /// Returns the facts of the request that rules are matched against.
     pub(crate) fn asker<'a>(&'a self, request: &'a RequestHead) -> RequestContext<'a> {
         // A tunnel to port 80 is for a URL with ws:// or http://.
         let port = request.authority().and_then(|authority| authority.port);
@@ -126,14 +126,15 @@ impl ExchangeRecord {
         }
     }
 
-    /// Takes note of what only matters to who wants to know all of it.
+    /// Records an event that only traced exchanges keep.
     pub(crate) fn trace(&mut self, event: impl FnOnce() -> TraceEvent) {
         if let Some(trace) = &mut self.trace {
             trace.push(event());
         }
     }
 
-    /// The URL asked for, as far as it is known.
+    /// Returns the target URI, or the target as received if the request was not routed; `-` if
+    /// there is neither.
     pub(crate) fn url(&self) -> &str {
         let target = self.request.as_ref().map(|head| head.target());
         self.url.as_deref().or(target).unwrap_or("-")

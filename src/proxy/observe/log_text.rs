@@ -1,12 +1,12 @@
-//! Text and numbers as they stand in log lines: one peer's bytes must not look like another line or
-//! another column, nor move a terminal's cursor or turn its direction.
+//! Text and numbers in log lines. Bytes of a peer are escaped, so that they cannot forge a line or
+//! a column, move a terminal's cursor or reverse the writing direction.
 
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::http::date;
 
-/// Adds `text` as it may stand within quotes; bytes that are no UTF-8 are `\xff`.
+/// Adds `text`, escaped for a quoted string. Invalid UTF-8 is written as `\xff`.
 pub(super) fn push_escaped(out: &mut String, text: &[u8]) {
     push_with(out, text, push_invalid("\\x"), |out, c| match c {
         '"' | '\\' => out.extend(['\\', c]),
@@ -15,7 +15,8 @@ pub(super) fn push_escaped(out: &mut String, text: &[u8]) {
     });
 }
 
-/// Adds a URL, or what came in place of one, so that it is one word; bytes that are no UTF-8 are `%ff`.
+/// Adds a URL, or text received instead of one, as a single word. Invalid UTF-8 is written as
+/// `%ff`.
 pub(super) fn push_url(out: &mut String, url: &[u8]) {
     push_with(out, url, push_invalid("%"), |out, c| match c {
         ' ' | '"' | '\\' => push_bytes(out, c, "%"),
@@ -31,7 +32,7 @@ pub(super) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Adds what a JSON string holds; U+FFFD stands for bytes that are no UTF-8.
+/// Adds the content of a JSON string. Invalid UTF-8 is written as U+FFFD.
 pub(super) fn push_json(out: &mut String, text: &[u8]) {
     let replace = |out: &mut String, _| out.push(char::REPLACEMENT_CHARACTER);
     push_with(out, text, replace, |out, c| match c {
@@ -45,7 +46,8 @@ pub(super) fn push_json(out: &mut String, text: &[u8]) {
     });
 }
 
-/// Adds runs of plain ASCII whole, bytes that are no UTF-8 by `invalid`, and what else there is by `other`.
+/// Adds runs of plain ASCII as they are, invalid UTF-8 by `invalid`, and other characters by
+/// `other`.
 fn push_with(
     out: &mut String,
     text: &[u8],
@@ -80,8 +82,9 @@ fn push_bytes(out: &mut String, c: char, mark: &str) {
     }
 }
 
-/// Whether a character shows as nothing, or changes how others show: controls, line separators, and
-/// format characters (general category Cf), among them those that turn the direction of writing.
+/// Returns true if a character is invisible or changes how others are shown: controls, line
+/// separators, and format characters (general category Cf), among them those that reverse the
+/// writing direction.
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -101,7 +104,7 @@ fn is_unseen(c: char) -> bool {
         )
 }
 
-/// Splits what came in place of a request line around the user and password that may be in it.
+/// Splits an invalid request line around a user and password, if it seems to contain them.
 pub(super) fn around_secret(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memrchr(b'@', line)?;
     let scheme = memchr::memmem::find(line, b"://").map(|at| at + 3);
@@ -110,7 +113,7 @@ pub(super) fn around_secret(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..begin], &line[end..]))
 }
 
-/// Adds a number, with zeros before it if it has fewer than `digits`.
+/// Adds a number, padded with zeros to `digits`.
 pub(super) fn push_number(out: &mut String, number: u64, digits: usize) {
     let mut reversed = [b'0'; 20]; // as many digits as a u64 can have
     let (mut rest, mut length) = (number, 0);
@@ -123,14 +126,14 @@ pub(super) fn push_number(out: &mut String, number: u64, digits: usize) {
     out.extend(reversed[..length].iter().rev().map(|&b| char::from(b)));
 }
 
-/// Fills what was added since `begin` up with spaces behind it, to `width` characters.
+/// Pads the text since `begin` with spaces on the right, to `width` characters.
 pub(super) fn fill(out: &mut String, begin: usize, width: usize) {
     for _ in out.len() - begin..width {
         out.push(' ');
     }
 }
 
-/// Adds a number and its unit behind spaces, so that they are `width` characters.
+/// Adds a number and its unit, padded with spaces on the left to `width` characters.
 pub(super) fn push_right(out: &mut String, number: u64, unit: &str, width: usize) {
     let digits = number.checked_ilog10().map_or(1, |log| log as usize + 1);
     for _ in digits + unit.len()..width {
@@ -140,7 +143,7 @@ pub(super) fn push_right(out: &mut String, number: u64, unit: &str, width: usize
     out.push_str(unit);
 }
 
-/// The date of the last second that was asked for.
+/// Formatted dates; the last one is cached, since most lines of a second share it.
 #[derive(Debug, Default)]
 pub(super) struct Dates {
     second: u64,
@@ -149,12 +152,12 @@ pub(super) struct Dates {
 }
 
 impl Dates {
-    /// The time of day in UTC.
+    /// Returns the time of day in UTC.
     pub(super) fn time(&mut self, second: u64) -> &str {
         &self.text(second)[17..25]
     }
 
-    /// Adds date and time as Apache writes them.
+    /// Adds date and time in Apache's format.
     pub(super) fn push_apache(&mut self, out: &mut String, second: u64) {
         let text = self.text(second);
         let parts = [&text[5..7], "/", &text[8..11], "/", &text[12..16], ":", &text[17..25]];
@@ -182,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_unseen_passes() {
+    fn invisible_characters_are_escaped() {
         let text =
             [b"a\xff", "\u{202e}b \"\\\x1b\u{e9}\u{e0001}".as_bytes(), b"\xe9x\xf0\x9f"].concat();
         let escaped =
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_wherever_it_may_be() {
+    fn user_and_password_are_found_in_any_position() {
         for (line, before, after) in [
             ("GET http://u:secret@h/ HTTP/1.1", "GET http://", "@h/ HTTP/1.1"),
             ("GET http://u:sec/r@et@h/ HTTP/1.1", "GET http://", "@h/ HTTP/1.1"),
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_times_stand_in_columns() {
+    fn numbers_and_times_are_padded_to_columns() {
         for number in [0, 7, 10, 999, 1000, u64::MAX] {
             assert_eq!(pushed(|out| push_number(out, number, 1)), number.to_string());
             assert_eq!(pushed(|out| push_number(out, number, 3)), format!("{number:03}"));

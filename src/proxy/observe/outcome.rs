@@ -1,32 +1,32 @@
-//! Outcomes of exchanges, and reasons for which requests were forwarded.
+//! Outcomes of exchanges, and reasons for which requests are forwarded.
 
 use crate::cache::MissReason;
 
-/// What became of a request: one word in the log, in `Cache-Status` and in the tests.
+/// The outcome of an exchange: the result word in the log and the label in metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Answered from the cache.
     Hit,
-    /// Fetched, as far as the cache is concerned stored or storable.
+    /// Fetched from the origin: the cache had no response that could be used.
     Miss,
-    /// Answered from the cache after the origin said that it still holds.
+    /// Answered from the cache after the origin has validated the stored response.
     Revalidated,
-    /// Answered from the cache though stale.
+    /// Answered from the cache with a stale response.
     Stale,
-    /// Fetched past the cache.
+    /// Fetched past the cache: responses to such a request are not stored, or the cache is off.
     Pass,
     /// Refused by a rule of this proxy.
     Denied,
     /// A CONNECT tunnel, or a connection that switched to another protocol.
     Tunnel,
-    /// Answered by the proxy itself, as asked.
+    /// Answered by the proxy itself, as requested.
     Own,
-    /// Not answered as asked: the request, the origin or the network failed.
+    /// Failed: the request is invalid, or the client, the origin or the network failed.
     Error,
 }
 
 impl Outcome {
-    /// All of them, in their order.
+    /// All outcomes, in the order of declaration.
     pub const ALL: [Self; 9] = [
         Self::Hit,
         Self::Miss,
@@ -39,7 +39,7 @@ impl Outcome {
         Self::Error,
     ];
 
-    /// The word for it.
+    /// Returns the word for the log.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,12 +56,12 @@ impl Outcome {
     }
 }
 
-/// Why a request went to the origin (RFC 9211 §2.2).
+/// Reason for which a request was forwarded to the origin (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forwarded {
     Missing(MissReason),
     Stale,
-    /// The request asked for it.
+    /// The request demanded it, by its cache directives.
     Request,
 }
 

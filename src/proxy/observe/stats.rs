@@ -1,5 +1,4 @@
-//! Figures about a running proxy, and the forms in which they are read: by people, as JSON, and by
-//! Prometheus (text format 0.0.4).
+//! Metrics of a running proxy, as text for people, as JSON, and for Prometheus (text format 0.0.4).
 
 use std::fmt::{self, Display, Write};
 
@@ -9,11 +8,11 @@ use crate::reactor::{Histogram, LoopStats};
 use super::counters::Counters;
 use super::outcome::Outcome;
 
-/// The figures at one moment.
+/// The metrics at one moment.
 #[derive(Clone, Debug)]
 pub struct Stats(Vec<Metric>);
 
-/// What is going on at the moment.
+/// Current values that are not counted but read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gauges {
     pub(crate) cache: CacheStats,
@@ -24,11 +23,11 @@ pub(crate) struct Gauges {
     /// Passwords being verified.
     pub(crate) passwords: usize,
     pub(crate) lost_log_lines: u64,
-    /// Connections on which an origin has sent bytes that no request asked for.
+    /// Origin connections that delivered bytes outside any response.
     pub(crate) strays: u64,
-    /// Clients refused for want of a place.
+    /// Connections refused because their client had its share of the places.
     pub(crate) refused: u64,
-    /// Bytes held for connections.
+    /// Bytes of memory held for connections.
     pub(crate) memory: usize,
 }
 
@@ -40,7 +39,7 @@ struct Metric {
     samples: Vec<Sample>,
 }
 
-/// One figure of a metric, by the value of a label if there are several.
+/// A sample of a metric, with a label if there are several.
 #[derive(Clone, Debug)]
 struct Sample {
     suffix: &'static str,
@@ -67,53 +66,134 @@ impl Stats {
         let connections = [("new", counters.dialled), ("reused", counters.reused)];
         let connections = connections.map(|(kind, count)| (kind.to_owned(), count));
         Self(vec![
-            labelled("requests_total", "Requests, by result.", "result", by_outcome(|of| of.0)),
-            labelled("sent_bytes_total", "Content sent.", "result", by_outcome(|of| of.1)),
-            gauge("hit_ratio", "Requests answered from the cache.", ratio(hits.0, all.0)),
-            gauge("hit_ratio_bytes", "Content answered from the cache.", ratio(hits.1, all.1)),
-            counter("saved_bytes_total", "Content that no origin had to send.", hits.1),
-            gauge("cache_objects", "URLs with something stored.", whole(cache.entries)),
-            gauge("cache_bytes", "Memory that the cache takes.", whole(cache.bytes)),
-            gauge("cache_slack_bytes", "What of it the allocator loses.", whole(cache.slack)),
-            counter("cache_evictions_total", "URLs dropped to make room.", cache.evicted),
-            counter("purged_total", "Responses that purges have found.", counters.purged),
-            counter("fetches_total", "Requests to origins.", counters.fetches),
-            labelled("connections_total", "Connections they took.", "kind", connections),
+            labelled(
+                "requests_total",
+                "Requests finished, by result.",
+                "result",
+                by_outcome(|of| of.0),
+            ),
+            labelled(
+                "sent_bytes_total",
+                "Bytes of content sent to clients, by result.",
+                "result",
+                by_outcome(|of| of.1),
+            ),
+            gauge(
+                "hit_ratio",
+                "Fraction of requests answered from the cache rather than from an origin.",
+                ratio(hits.0, all.0),
+            ),
+            gauge(
+                "hit_ratio_bytes",
+                "Fraction of content bytes sent from the cache rather than from an origin.",
+                ratio(hits.1, all.1),
+            ),
+            counter(
+                "saved_bytes_total",
+                "Bytes of content sent from the cache instead of an origin.",
+                hits.1,
+            ),
+            gauge("cache_objects", "URLs with a stored response.", whole(cache.entries)),
+            gauge("cache_bytes", "Memory used by the cache, in bytes.", whole(cache.bytes)),
+            gauge(
+                "cache_slack_bytes",
+                "Memory of the cache lost to allocator fragmentation, in bytes.",
+                whole(cache.slack),
+            ),
+            counter(
+                "cache_evictions_total",
+                "URLs evicted from the cache to free memory.",
+                cache.evicted,
+            ),
+            counter(
+                "purged_total",
+                "Stored responses removed or made stale by purges.",
+                counters.purged,
+            ),
+            counter("fetches_total", "Fetches from origins begun.", counters.fetches),
+            labelled(
+                "connections_total",
+                "Connections to origins taken for requests, new or reused.",
+                "kind",
+                connections,
+            ),
             counter(
                 "origin_strays_total",
-                "Connections with bytes nobody asked for.",
+                "Connections on which an origin sent bytes outside any response.",
                 gauges.strays,
             ),
-            gauge("fetches", "Requests to origins under way.", whole(gauges.fetching)),
+            gauge("fetches", "Fetches from origins in flight.", whole(gauges.fetching)),
             gauge("pool_idle", "Idle connections to origins.", whole(gauges.pooled)),
-            gauge("clients", "Open client connections.", whole(gauges.clients)),
+            gauge(
+                "clients",
+                "Open client connections, tunnels not included.",
+                whole(gauges.clients),
+            ),
             gauge("tunnels", "Open tunnels.", whole(gauges.tunnels)),
             counter(
                 "clients_refused_total",
-                "Clients refused for want of a place.",
+                "Connections refused because their client had its share of the places.",
                 gauges.refused,
             ),
-            gauge("connection_bytes", "Memory held for connections.", whole(gauges.memory)),
+            gauge(
+                "connection_bytes",
+                "Memory held for connections, in bytes.",
+                whole(gauges.memory),
+            ),
             counter(
                 "connections_relieved_total",
-                "Closed to have their memory.",
+                "Connections closed to free their memory.",
                 counters.relieved,
             ),
-            counter("auth_failures_total", "Credentials that were wrong.", counters.failures),
-            counter("auth_bans_total", "Clients not heard for a while.", counters.bans),
+            counter("auth_failures_total", "Requests with wrong credentials.", counters.failures),
+            counter(
+                "auth_bans_total",
+                "Clients banned after repeated authentication failures.",
+                counters.bans,
+            ),
             gauge("passwords", "Passwords being verified.", whole(gauges.passwords)),
-            labelled("denials_total", "Requests denied.", "rule", counters.denials.clone()),
-            counter("would_deny_total", "Requests that rules only report.", counters.reported),
-            labelled("timeouts_total", "Waits in vain.", "for", counters.timeouts.clone()),
-            counter("log_dropped_total", "Access log lines lost.", gauges.lost_log_lines),
-            spread("turn_seconds", "Turns of the loop.", &load.turns),
-            gauge("turn_longest_seconds", "The longest turn.", seconds(&load.turns)),
-            spread("lag_seconds", "Deadlines noticed late, by how much.", &load.lag),
-            gauge("lag_longest_seconds", "The latest of them.", seconds(&load.lag)),
+            labelled(
+                "denials_total",
+                "Requests denied, by rule.",
+                "rule",
+                counters.denials.iter().map(|(rule, &count)| (rule.to_string(), count)),
+            ),
+            counter(
+                "would_deny_total",
+                "Requests that a report rule would have denied.",
+                counters.reported,
+            ),
+            labelled(
+                "timeouts_total",
+                "Exchanges ended by a timeout, by cause.",
+                "for",
+                counters.timeouts.iter().map(|(&name, &count)| (name.to_owned(), count)),
+            ),
+            counter(
+                "log_dropped_total",
+                "Access log lines lost before they were written.",
+                gauges.lost_log_lines,
+            ),
+            spread("turn_seconds", "Duration of turns of the event loop, in seconds.", &load.turns),
+            gauge(
+                "turn_longest_seconds",
+                "Longest turn of the event loop since the start, in seconds.",
+                seconds(&load.turns),
+            ),
+            spread(
+                "lag_seconds",
+                "Delay from a deadline until the event loop handles it, in seconds.",
+                &load.lag,
+            ),
+            gauge(
+                "lag_longest_seconds",
+                "Longest delay of a deadline since the start, in seconds.",
+                seconds(&load.lag),
+            ),
         ])
     }
 
-    /// As Prometheus reads it.
+    /// Returns the metrics in the text format of Prometheus.
     #[must_use]
     pub fn prometheus(&self) -> String {
         let mut out = String::new();
@@ -131,7 +211,7 @@ impl Stats {
         out
     }
 
-    /// As one JSON object, in one line.
+    /// Returns the metrics as a JSON object, in one line.
     #[must_use]
     pub fn json(&self) -> String {
         let mut out = String::new();
@@ -154,7 +234,7 @@ impl Stats {
     }
 }
 
-/// For people: a line each.
+/// Text for people: a line per sample.
 impl Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Metric { name, samples, .. } in &self.0 {
@@ -168,7 +248,7 @@ impl Display for Stats {
 }
 
 impl Sample {
-    /// What it is called among the others of its metric.
+    /// Returns the name of the sample within its metric.
     fn key(&self) -> &str {
         match &self.label {
             Some((_, text)) => text,
@@ -247,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_says_the_same() {
+    fn all_forms_show_the_same_values() {
         let mut counters = Counters::default();
         (counters.fetches, counters.dialled, counters.reused) = (3, 2, 1);
         counters.denials.insert("client".into(), 2);

@@ -1,5 +1,5 @@
-//! What is found out and decided about a request: one list of typed events, from which the log, the
-//! explanations and the tests are fed.
+//! Findings and decisions about a request, as typed events. The log, explanations and tests are fed
+//! from them.
 
 use std::fmt::{self, Display, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -12,70 +12,70 @@ use crate::proxy::error::ExchangeError;
 
 use super::log_text::push_quoted;
 
-/// One of them.
+/// A finding or decision made while a request is handled.
 #[derive(Clone, Debug)]
 pub(crate) enum TraceEvent {
-    /// The request that is to be explained: its method, what it asks for, and who sends it.
+    /// The request to explain: method, target and client.
     Asked(String, String, IpAddr),
-    /// A user has said who it is.
+    /// The user was authenticated.
     Recognized(Arc<str>),
-    /// The host, as it was written and as it was read.
+    /// The host, as written and as parsed.
     Read(String, Host),
-    /// A rule that waits for an address.
+    /// A rule that depends on the addresses.
     Undecided(RuleRef),
-    /// The rule that decides by the name, or the default; nothing is denied by it.
+    /// The rule that allows the request by its name; `None` for the default.
     Decided(Option<RuleRef>),
-    /// A rule that would have denied the request, if it were not only written down.
+    /// The report rule that would have denied the request.
     Reported(RuleRef),
-    /// The target URI, normalised.
+    /// The normalized target URI.
     Routed(Arc<str>),
-    /// The addresses of the host.
+    /// The addresses to which the host name resolves.
     Answered(Vec<IpAddr>),
-    /// One of them, what it is for, and what it is allowed by, or why it is denied.
+    /// An address, its class, and the permit or denial.
     Judged(IpAddr, AddressClass, Result<Permit, Denial>),
-    /// The request may go there.
+    /// The request is allowed, to these addresses.
     Allowed(Vec<SocketAddr>),
-    /// It goes no further.
+    /// The request was denied or failed.
     Failed(ExchangeError),
-    /// By what it is stored.
+    /// The cache key.
     Keyed(Arc<str>),
-    /// A response that is stored for it.
+    /// A response stored under the key.
     Stored(Stored),
-    /// What the cache would do.
+    /// Action of the cache.
     Looked(&'static str),
 }
 
-/// What an address is allowed by, beside the default.
+/// The rules and options that allow an address, beside the default.
 #[derive(Clone, Debug)]
 pub(crate) struct Permit {
-    /// The rule that fits it.
+    /// The rule that matches the address.
     pub(crate) rule: Option<RuleRef>,
-    /// Whether that rule would deny it, and is only reported.
+    /// True if the rule would deny the address but only reports.
     pub(crate) reported: bool,
-    /// The exception for special addresses.
+    /// The option that allows a special address.
     pub(crate) exception: Option<DestinationRule>,
 }
 
-/// What is stored, at some moment.
+/// A stored response at some moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     status: u16,
-    /// Bytes of content that are here, and of all there are.
+    /// Bytes of content stored, of `length`.
     here: u64,
     length: u64,
-    /// The request fields that it was selected by.
+    /// The request fields named by `Vary`.
     selected_by: String,
-    /// Whether this request selects it.
+    /// True if this request selects the response.
     selected: bool,
     age: Duration,
     lifetime: Duration,
     said_by: LifetimeSource,
-    /// Seconds that are left, negative if it is stale.
+    /// Seconds until the response becomes stale; negative if it is.
     ttl: i64,
 }
 
 impl Stored {
-    /// What there is to say of an object that a request selects or does not.
+    /// Describes an object, which the request has `selected` or not.
     pub(crate) fn of(object: &Object, selected: bool, now: Instant) -> Self {
         let freshness = object.freshness();
         let (lifetime, said_by) = freshness.lifetime();
@@ -98,8 +98,8 @@ impl Stored {
         let by = match by {
             LifetimeSource::LastModified => "a tenth of the time since last-modified",
             LifetimeSource::Rule => "a rule (--freshness)",
-            LifetimeSource::Purge => "until it was purged",
-            LifetimeSource::Nothing => "nothing says how long",
+            LifetimeSource::Purge => "purged",
+            LifetimeSource::Nothing => "no lifetime given",
             by => by.name(),
         };
         let state = if self.ttl > 0 { "fresh" } else { "stale" };
@@ -107,7 +107,7 @@ impl Stored {
     }
 }
 
-/// A line for people: what it is about, and what it says.
+/// A line for people: the subject in a column, then the finding.
 impl Display for TraceEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<10} ", self.name())?;
@@ -118,10 +118,10 @@ impl Display for TraceEvent {
                 write!(f, "{text} is the address {address}, {}", AddressClass::of(*address))
             }
             Self::Read(text, Host::Name(name)) => write!(f, "{text} is the name {name}"),
-            Self::Undecided(rule) => write!(f, "{rule} waits for the addresses"),
-            Self::Decided(Some(rule)) => write!(f, "{rule} fits"),
-            Self::Decided(None) => f.write_str("none fits; the default is to allow"),
-            Self::Reported(rule) => write!(f, "{rule} would deny it, and is only reported"),
+            Self::Undecided(rule) => write!(f, "{rule} depends on the addresses"),
+            Self::Decided(Some(rule)) => write!(f, "{rule} matches"),
+            Self::Decided(None) => f.write_str("none matches; the default is to allow"),
+            Self::Reported(rule) => write!(f, "{rule} would deny the request, but only reports"),
             Self::Routed(uri) => f.write_str(uri),
             Self::Answered(addresses) => write!(f, "{}", joined(addresses)),
             Self::Judged(address, class, Err(denial)) => {
@@ -129,7 +129,7 @@ impl Display for TraceEvent {
             }
             Self::Judged(address, class, Ok(Permit { rule, reported, exception })) => {
                 write!(f, "{address} is {class}: allowed")?;
-                let by = if *reported { ", in spite of" } else { " by" };
+                let by = if *reported { ", despite" } else { " by" };
                 rule.iter().try_for_each(|rule| write!(f, "{by} {rule}"))?;
                 exception.iter().try_for_each(|by| write!(f, " (--allow-destination {by})"))
             }
@@ -146,7 +146,7 @@ impl Display for TraceEvent {
                 write!(f, "{status}, {here} of {length} bytes")?;
                 if !selected_by.is_empty() {
                     let not = if stored.selected { "" } else { "not " };
-                    write!(f, ", {not}for this {selected_by}")?;
+                    write!(f, ", {not}selected by this {selected_by}")?;
                 }
                 write!(f, "; {}", stored.freshness())
             }
@@ -156,7 +156,7 @@ impl Display for TraceEvent {
 }
 
 impl TraceEvent {
-    /// What it is about.
+    /// Returns the subject.
     const fn name(&self) -> &'static str {
         match self {
             Self::Asked(..) => "request",
@@ -173,7 +173,7 @@ impl TraceEvent {
         }
     }
 
-    /// A JSON object that says the same, field by field.
+    /// Adds the event as a JSON object.
     pub(crate) fn json(&self, out: &mut String) {
         let mut object = JsonFields::begin(out, "event", self.name());
         match self {
@@ -246,7 +246,7 @@ fn joined<T: ToString>(items: &[T]) -> String {
     items.join(", ")
 }
 
-/// The fields of a JSON object that is being written.
+/// A JSON object being written, after its first field.
 struct JsonFields<'a>(&'a mut String);
 
 impl<'a> JsonFields<'a> {
@@ -278,7 +278,7 @@ impl<'a> JsonFields<'a> {
         self.bare(name, value)
     }
 
-    /// What JSON has as it is shown: numbers, `true` and `false`.
+    /// Adds a value without quotes: a number, `true` or `false`.
     fn bare(&mut self, name: &str, value: impl Display) -> &mut Self {
         self.name(name);
         let _ = write!(self.0, "{value}"); // writing to a String does not fail

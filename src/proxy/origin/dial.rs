@@ -1,8 +1,8 @@
-//! A connection to a destination: looked up, judged, dialled, all within one deadline.
+//! Dials: name lookup, check of the addresses and connection attempts, within one deadline.
 //!
-//! The addresses that are judged are the addresses that are dialled; there is no second look-up
-//! between the two. Addresses of one family are dialled while those of the other are looked up, which
-//! are judged and join them when they come.
+//! The addresses that are checked are the addresses that are dialled: there is no second lookup in
+//! between. Addresses of one family are dialled while those of the other are looked up; these are
+//! checked and added when they arrive.
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -21,26 +21,26 @@ use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_familie
 
 use super::pool::OriginConnection;
 
-/// A connection coming about, for the object that drives it.
+/// A connection being established. Its owner drives it.
 #[derive(Debug)]
 pub(crate) struct Dial {
     owner: Token,
     route: Rc<Route>,
-    /// The client whose question for the name it is, where clients share them.
+    /// The client that the name lookup is charged to, if clients share lookups.
     share: Option<IpAddr>,
     deadline: Instant,
     connector: Option<Connector>,
-    /// Addresses that were judged last, until they are complete.
+    /// The addresses checked last, to recognize an incomplete list that has not grown.
     judged: Option<Arc<[IpAddr]>>,
     complete: bool,
-    /// The rule that would have denied one of the addresses, if it were not only written down.
+    /// The report rule that would have denied one of the addresses.
     pub(crate) reported: Option<RuleRef>,
-    /// Whether idle connections were closed to have descriptors for this one.
+    /// True if idle connections were closed to free descriptors for this dial.
     made_room: bool,
 }
 
 impl Dial {
-    /// A connection that `client` asks for, or the operator.
+    /// Creates a dial on behalf of `client`, or of the operator if that is `None`.
     pub(crate) fn new(
         owner: Token,
         route: Rc<Route>,
@@ -61,7 +61,7 @@ impl Dial {
         }
     }
 
-    /// Goes on as far as it can: a connection, an error, or `Pending` until the owner is driven.
+    /// Continues as far as possible; `Pending` until the owner is woken.
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor<Mail>,
@@ -87,8 +87,8 @@ impl Dial {
                 }
                 Err(ExchangeError::Overloaded)
             }
-            // Where a reverse proxy's origin is was the operator's choice, and is no client's
-            // business.
+            // The operator has chosen the origin of a reverse proxy; clients are not told its
+            // address.
             Err(ConnectError::Failed(to, error)) => {
                 let (told, kind) = (self.route.judgement.is_some(), error.kind());
                 Err(ExchangeError::Connect { to, told, kind })
@@ -97,8 +97,8 @@ impl Dial {
         })
     }
 
-    /// Has the addresses tried that are known and allowed. `Pending` while there is none; an error only
-    /// if none was tried.
+    /// Hands the known and allowed addresses to the connector. `Pending` while there is none; an
+    /// error only if none was handed over before.
     fn take_addresses(
         &mut self,
         reactor: &mut Reactor<Mail>,
@@ -113,7 +113,8 @@ impl Dial {
             }
             (Some(_), Poll::Pending) => {}
             (Some(connector), Poll::Ready(Ok(allowed))) => connector.update(allowed),
-            (Some(_), Poll::Ready(Err(_))) => self.complete = true, // what was allowed is still tried
+            // Addresses allowed before are still tried.
+            (Some(_), Poll::Ready(Err(_))) => self.complete = true,
         }
         if let Some(connector) = &mut self.connector {
             connector.set_complete(self.complete);
@@ -121,8 +122,9 @@ impl Dial {
         Poll::Ready(Ok(()))
     }
 
-    /// Begins to try addresses, in the time that is left. There is none only if the loop stood still
-    /// while they were looked up, for which no address is to blame: then they have it from now on.
+    /// Begins to try addresses, in the time that is left. If none is left, the loop stood still
+    /// during the lookup, which is no fault of an address: the attempts then get the whole time
+    /// from now on.
     fn connect_to(&self, addresses: Vec<SocketAddr>, now: Instant, shared: &Shared) -> Connector {
         let limits = &shared.settings.limits;
         let left = self.deadline.saturating_duration_since(now);
@@ -130,9 +132,9 @@ impl Dial {
         Connector::new(self.owner, addresses, now, limits.connect_stagger, time)
     }
 
-    /// The addresses that may be dialled, once there are some that were not judged yet: both families
-    /// in turn, those that have failed lately last. Until they are complete, none that may be dialled
-    /// is no error yet.
+    /// Returns the addresses that may be dialled, once there are some that were not checked yet:
+    /// families alternate, and addresses that failed recently come last. A denial of all addresses
+    /// is an error only once the list is complete.
     pub(crate) fn look_up(
         &mut self,
         reactor: &mut Reactor<Mail>,
@@ -158,7 +160,7 @@ impl Dial {
         }
     }
 
-    /// All addresses of the destination, or those that are known when there is no more time.
+    /// Returns all addresses of the destination, or those known at the deadline.
     pub(crate) fn all_addresses(
         &self,
         reactor: &mut Reactor<Mail>,
@@ -172,7 +174,7 @@ impl Dial {
         Poll::Ready(Ok(found.list))
     }
 
-    /// The addresses of the destination, once some are known.
+    /// Returns the addresses of the destination, once some are known.
     fn addresses(
         &self,
         reactor: &mut Reactor<Mail>,
@@ -191,7 +193,7 @@ impl Dial {
             let timeout = ExchangeError::DnsTimeout(None);
             return if late { Poll::Ready(Err(timeout)) } else { Poll::Pending };
         };
-        // Who looks up the name of a reverse proxy's origin is no client's business either.
+        // Clients of a reverse proxy are not told about name servers, either.
         let told = self.route.judgement.is_some();
         Poll::Ready(answer.map_err(|error| match error {
             NameError::Overloaded => ExchangeError::Overloaded,
@@ -201,17 +203,17 @@ impl Dial {
         }))
     }
 
-    /// When it is to be driven again at the latest.
+    /// Returns the time at which the owner must drive the dial again.
     pub(crate) fn next_deadline(&self) -> Instant {
         self.connector.as_ref().map_or(self.deadline, Connector::next_deadline)
     }
 
-    /// Returns true if its owner may wait for the addresses of `name`.
+    /// Returns true if the owner may wait for the addresses of `name`.
     pub(crate) fn looks_up(&self, name: &str) -> bool {
         self.route.host.name().is_some_and(|host| host == name)
     }
 
-    /// Closes what it has begun, and waits for nothing any more.
+    /// Cancels the lookup and all connection attempts.
     pub(crate) fn cancel(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         self.leave_name(shared);
         if let Some(mut connector) = self.connector.take() {
@@ -219,15 +221,18 @@ impl Dial {
         }
     }
 
-    /// Waits for no address any more.
+    /// Stops waiting for addresses.
     fn leave_name(&self, shared: &mut Shared) {
         if let Host::Name(name) = &self.route.host {
             shared.names.leave(name, self.owner);
         }
     }
 
-    /// Those of `addresses` that may be dialled; if there are none, why not the first. The first rule is
-    /// remembered that would have denied one of them.
+    /// Returns the allowed ones of `addresses`, and records the first report rule that would have
+    /// denied one.
+    ///
+    /// # Errors
+    /// Returns the denial of the first address if all are denied.
     fn allowed(
         &mut self,
         addresses: &[IpAddr],

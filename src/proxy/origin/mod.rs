@@ -1,4 +1,4 @@
-//! Origins: their names resolved, their addresses dialled, their connections kept.
+//! Connections to origins: name lookup, dialling, and the pool of idle connections.
 
 pub(super) mod dial;
 pub(super) mod pool;
@@ -12,8 +12,11 @@ use crate::proxy::routing::route::Route;
 use crate::proxy::shared::Shared;
 
 impl Route {
-    /// Whether `address`, which the host has, may be dialled; if so, the rule that would have denied it
-    /// if it were not only written down.
+    /// Checks that an address of the host may be dialled. Returns the report rule that would have
+    /// denied it.
+    ///
+    /// # Errors
+    /// Returns the denial.
     pub(super) fn check_address(
         &self,
         address: IpAddr,
@@ -22,8 +25,9 @@ impl Route {
         self.check_address_by(address, &shared.settings, &shared.interfaces)
     }
 
-    /// Whether what was fetched `from` an address for somebody else may be served to who asks now: a
-    /// name may have led others to where this client may not go.
+    /// Returns true if a response fetched `from` an address for another client may be served to
+    /// this one. The name may have resolved for that client to an address that this client may not
+    /// reach.
     pub(super) fn may_reuse_from(&self, from: Option<IpAddr>, shared: &Shared) -> bool {
         from.is_none_or(|address| self.check_address(address, shared).is_ok())
     }

@@ -1,4 +1,4 @@
-//! Idle connections to origins, kept for the next request.
+//! The pool of idle connections to origins.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,7 +13,7 @@ use crate::proxy::routing::origin_key::OriginKey;
 use crate::proxy::settings::limits::Limits;
 use crate::reactor::{Arena, Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 
-/// Origins remembered for bytes that no request asked for.
+/// Most origins remembered for stray bytes: bytes that belong to no response.
 const MAX_SUSPECTS: usize = 1024;
 
 /// A connection to an origin, with its history.
@@ -22,40 +22,40 @@ pub(crate) struct OriginConnection {
     pub(crate) io: SocketId,
     pub(crate) address: SocketAddr,
     pub(super) opened: Instant,
-    /// Whether it has carried a request before.
+    /// True if the connection has carried a request before.
     pub(crate) reused: bool,
-    /// The client that has authenticated the connection itself, and that alone may use it (RFC 4559
-    /// §6).
+    /// The client that has authenticated the connection itself. Only this client may use it (RFC
+    /// 4559 §6).
     pub(crate) bound_to: Option<Token>,
 }
 
 impl OriginConnection {
-    /// A connection that was opened now and has carried nothing yet.
+    /// Wraps a connection that was opened `now`.
     pub(super) const fn new(io: SocketId, address: SocketAddr, now: Instant) -> Self {
         Self { io, address, opened: now, reused: false, bound_to: None }
     }
 }
 
-/// A connection that has carried a whole exchange.
+/// A connection returned to the pool after a complete response.
 #[derive(Debug)]
 pub(crate) struct Returned {
     pub(crate) connection: OriginConnection,
     pub(crate) origin: OriginKey,
-    /// The response last received on it, which is doubtful if more bytes follow.
+    /// Cache key of the last response, which is doubtful if stray bytes follow.
     pub(crate) last: CacheKey,
-    /// Whether that response announced content which it does not have: a faulty origin sends the
-    /// content all the same, a moment later.
+    /// True if the response announced content that it does not have (HEAD, 304). A faulty origin
+    /// sends the content all the same, a moment later.
     pub(crate) announced: bool,
 }
 
-/// An idle connection: the object that is told when the origin closes it.
+/// An idle connection, driven when it becomes readable or its time is up.
 #[derive(Debug)]
 pub(crate) struct Idle {
     returned: Returned,
-    /// How often the reactor had polled when it came back.
+    /// Number of polls of the reactor when the connection was returned.
     polls: u64,
     until: Instant,
-    /// When it may be used at the earliest.
+    /// Time from which on the connection may be reused.
     rested: Instant,
 }
 
@@ -63,32 +63,32 @@ impl Driven for Idle {
     const KIND: u8 = 4;
 }
 
-/// Bytes on a connection on which nothing was asked.
+/// Result of reading from an idle connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
     Nothing,
     /// The origin has ended or reset its stream.
     End,
-    /// Bytes that answer no request.
+    /// Stray bytes.
     Stray,
 }
 
-/// Idle connections by origin, the one used last first.
+/// Idle connections by origin. The one used last is reused first.
 #[derive(Debug)]
 pub(crate) struct Pool {
     idle: Arena<Idle>,
     by_origin: HashMap<OriginKey, Vec<Id<Idle>>>,
-    /// How many are kept at most.
+    /// Most connections kept.
     bound: usize,
-    /// Origins that have sent bytes no request asked for; their connections are not reused.
+    /// Origins that have sent stray bytes. Their connections are not reused.
     suspects: Remembered<OriginKey>,
-    /// Responses behind which stray bytes came, until they are [taken](Self::take_doubtful).
+    /// Keys of responses followed by stray bytes, until they are [taken](Self::take_doubtful).
     doubtful: Vec<CacheKey>,
     strays: u64,
 }
 
 impl Pool {
-    /// An empty pool for at most `bound` connections.
+    /// Creates an empty pool for at most `bound` connections.
     pub(crate) fn new(bound: usize) -> Self {
         Self {
             idle: Arena::new(),
@@ -100,14 +100,14 @@ impl Pool {
         }
     }
 
-    /// Changes how many connections are kept, from now on.
+    /// Changes the bound. Connections beyond it are not closed at once.
     pub(crate) const fn set_bound(&mut self, bound: usize) {
         self.bound = bound;
     }
 
-    /// Takes a connection to `origin` at an address that is `allowed` for `client`: one that is bound
-    /// to this client, or else one that is bound to none. The connection is still good as far as the
-    /// last poll has told, or, if it came back after that, as far as the socket itself tells.
+    /// Takes a connection to `origin` at an address that is `allowed`: one bound to `client` if
+    /// there is one, or else one bound to no client. The connection is open and has no stray bytes,
+    /// as of the last poll, or of a read if it was returned after that.
     pub(crate) fn take(
         &mut self,
         origin: &OriginKey,
@@ -120,7 +120,7 @@ impl Pool {
         while let Some(id) = self.find(origin, client, &mut allowed, (now, polls)) {
             let Idle { returned, polls: before, .. } = self.remove(id)?;
             let Returned { connection, origin, last, .. } = returned;
-            // No poll has told yet what came on a connection that has come back in this turn.
+            // A connection returned in this turn was not polled since: only a read can tell.
             let hear = if before == polls { heard_now } else { heard };
             match hear(connection.io, reactor) {
                 Heard::Nothing => return Some(OriginConnection { reused: true, ..connection }),
@@ -152,7 +152,7 @@ impl Pool {
             })
         };
         let mut newest_of = |owner| {
-            // A connection that was polled since it came back need not be asked.
+            // Preferred: a connection polled since its return needs no read.
             let mut newest =
                 |polled| list.iter().rev().copied().find(|&id| fits(id, owner, polled));
             newest(true).or_else(|| newest(false))
@@ -160,8 +160,8 @@ impl Pool {
         client.and_then(|client| newest_of(Some(client))).or_else(|| newest_of(None))
     }
 
-    /// Keeps a connection, unless it is too old, has something to say, there are too many, or its
-    /// origin is suspect.
+    /// Keeps a connection, or closes it if it is too old, closed by the origin or has stray bytes,
+    /// if the pool is full, or if the origin is suspect.
     pub(crate) fn put(&mut self, returned: Returned, limits: &Limits, reactor: &mut Reactor<Mail>) {
         let now = reactor.now().mono;
         let Returned { connection, ref origin, announced, .. } = returned;
@@ -170,7 +170,7 @@ impl Pool {
         let full = self.idle.len() >= self.bound
             || self.by_origin.get(origin).map_or(0, Vec::len) >= limits.origin_idle;
         if self.suspects.contains(origin, now) {
-            // What came on a connection used before may have been stray bytes that look like HTTP.
+            // On a reused connection, the response may have been stray bytes that look like HTTP.
             self.doubtful.extend(connection.reused.then_some(returned.last));
             return reactor.close(connection.io);
         }
@@ -193,7 +193,8 @@ impl Pool {
         }
     }
 
-    /// Closes an idle connection that became readable, or whose time is up. Writability is no reason.
+    /// Closes an idle connection that became readable or whose time is up. Mere writability is
+    /// ignored.
     pub(crate) fn drive(&mut self, id: Id<Idle>, limits: &Limits, reactor: &mut Reactor<Mail>) {
         let Some(idle) = self.idle.get(id) else { return };
         let heard = heard(idle.returned.connection.io, reactor);
@@ -206,9 +207,9 @@ impl Pool {
         }
     }
 
-    /// Takes note that the origin has sent bytes which answer no request, behind the response `last`
-    /// as far as that is known. Its idle connections are closed, and none is reused for a while: what
-    /// comes next on any of them might be taken for the answer to another request.
+    /// Marks an origin as suspect for stray bytes, after the response `last` if that is known. Its
+    /// idle connections are closed, and none is reused for `origin-suspect`: further stray bytes
+    /// could be taken for the response to another request.
     pub(crate) fn suspect(
         &mut self,
         origin: &OriginKey,
@@ -224,12 +225,13 @@ impl Pool {
         }
     }
 
-    /// Hands out responses behind which stray bytes came: none of them is to be used any more.
+    /// Takes the keys of responses followed by stray bytes. The caller removes these from the
+    /// cache.
     pub(crate) fn take_doubtful(&mut self) -> Vec<CacheKey> {
         std::mem::take(&mut self.doubtful)
     }
 
-    /// Closes the connections that are bound to a client which has gone.
+    /// Closes the connections bound to a client that has disconnected.
     pub(crate) fn release(&mut self, client: Token, reactor: &mut Reactor<Mail>) {
         let bound = |idle: &Idle| idle.returned.connection.bound_to == Some(client);
         let found = self.idle.iter().filter(|(_, idle)| bound(idle)).map(|(id, _)| id);
@@ -238,7 +240,7 @@ impl Pool {
         }
     }
 
-    /// Uses none of them any more; each is closed when it is driven.
+    /// Stops reusing all connections. Each is closed when it is driven.
     pub(crate) fn clear(&mut self, reactor: &mut Reactor<Mail>) {
         let now = reactor.now().mono;
         for (id, idle) in self.idle.iter_mut() {
@@ -247,7 +249,8 @@ impl Pool {
         }
     }
 
-    /// Closes some of those idle for longest, for want of descriptors; whether there were any.
+    /// Closes some of the connections idle longest, to free descriptors. Returns true if there were
+    /// any.
     pub(crate) fn shed_some(&mut self, reactor: &mut Reactor<Mail>) -> bool {
         let count = self.idle.len().div_ceil(8).min(32);
         let mut oldest: Vec<_> = self.idle.iter().map(|(id, idle)| (idle.until, id)).collect();
@@ -267,7 +270,7 @@ impl Pool {
     fn remove(&mut self, id: Id<Idle>) -> Option<Idle> {
         let idle = self.idle.remove(id)?;
         if let Entry::Occupied(mut list) = self.by_origin.entry(idle.returned.origin.clone()) {
-            // The one used last is the likely one.
+            // Searched from the end: the connection used last is taken most often.
             if let Some(at) = list.get().iter().rposition(|&other| other == id) {
                 list.get_mut().remove(at);
             }
@@ -282,12 +285,12 @@ impl Pool {
         self.idle.len()
     }
 
-    /// Connections on which an origin has sent bytes that no request asked for.
+    /// Returns the number of connections that had stray bytes.
     pub(crate) const fn strays(&self) -> u64 {
         self.strays
     }
 
-    /// Panics if its books do not agree.
+    /// Panics if the lists are inconsistent.
     pub(crate) fn check(&self) {
         let listed: usize = self.by_origin.values().map(Vec::len).sum();
         assert_eq!(listed, self.idle.len(), "every idle connection is listed once");
@@ -296,7 +299,7 @@ impl Pool {
     }
 }
 
-/// Reads from a connection on which nothing was asked, if a poll has reported something.
+/// Reads from an idle connection, if a poll has reported it as readable.
 fn heard(io: SocketId, reactor: &mut Reactor<Mail>) -> Heard {
     if reactor.ready(io).contains(Ready::READABLE) {
         heard_now(io, reactor)
@@ -305,8 +308,8 @@ fn heard(io: SocketId, reactor: &mut Reactor<Mail>) -> Heard {
     }
 }
 
-/// Reads from a connection on which nothing was asked. A 408 says that the origin closes it for being
-/// idle, as some do (RFC 9110 §15.5.9).
+/// Reads from an idle connection. A 408 is no stray response but counts as its end: some origins
+/// send it when they close an idle connection (RFC 9110 §15.5.9).
 fn heard_now(io: SocketId, reactor: &mut Reactor<Mail>) -> Heard {
     const TIMEOUTS: [&[u8]; 2] = [b"HTTP/1.1 408", b"HTTP/1.0 408"];
     let mut bytes = Vec::with_capacity(TIMEOUTS[0].len());

@@ -1,4 +1,4 @@
-//! Where the addresses of names come from: the loop itself, or somebody whose answers come as mail.
+//! The name service: a resolver on the loop, or one of the embedder that answers by mail.
 
 use std::io;
 use std::net::IpAddr;
@@ -15,11 +15,11 @@ use crate::proxy::settings::Settings;
 use crate::proxy::settings::limits::Limits;
 use crate::reactor::{Arena, Driven, Reactor, ResolverLimits, Token, Wake};
 
-/// Waiters woken in one drive, so that a name with many waiters does not hold up the loop.
+/// Most waiters woken in one drive, so that a name with many waiters does not block the loop.
 const WAKES: usize = 1024;
 
-/// Kind of the tokens that are driven for names: look-ups of the loop's own resolver, or waiters that
-/// are to be told.
+/// Kind of the tokens driven for name lookups: queries of the loop's own resolver, or the waking of
+/// waiters.
 #[derive(Debug)]
 pub(crate) struct ResolverTask;
 
@@ -27,24 +27,24 @@ impl Driven for ResolverTask {
     const KIND: u8 = 8;
 }
 
-/// Names, what is known of them, and who is asked.
+/// The source of addresses, with its cache.
 #[derive(Debug)]
 pub(crate) enum NameService {
     Loop(Box<crate::reactor::Resolver>),
     Mail(Box<Mailed>),
 }
 
-/// Somebody else, and what is known from there.
+/// A resolver of the embedder, with a cache of its answers.
 #[derive(Debug)]
 pub(crate) struct Mailed {
-    /// Driven while waiters are still to be told.
+    /// Driven while waiters have yet to be woken.
     token: Token,
     names: NameCache<Token>,
     resolver: Box<dyn NameResolver>,
 }
 
 impl NameService {
-    /// Asks `resolver`, or without one itself.
+    /// Creates the service on `resolver`, or on the loop's own if that is `None`.
     pub(crate) fn new(
         resolver: Option<Box<dyn NameResolver>>,
         settings: &Settings,
@@ -62,7 +62,7 @@ impl NameService {
         Self::Loop(Box::new(resolver))
     }
 
-    /// Goes on with other settings.
+    /// Applies new settings.
     pub(crate) fn reload(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
         let limits = &settings.limits;
         match self {
@@ -74,8 +74,8 @@ impl NameService {
         }
     }
 
-    /// Returns the addresses of `name` as far as they are known, or `Pending`. Until they are complete,
-    /// `waiter` is woken when there is more. The question counts for the client `share`.
+    /// Returns the known addresses of `name`, or `Pending`. Until they are complete, `waiter` is
+    /// woken when there are more. The lookup is charged to the client `share`.
     pub(super) fn look_up(
         &mut self,
         name: &str,
@@ -100,8 +100,7 @@ impl NameService {
         Poll::Pending
     }
 
-    /// `waiter` does not need the addresses of `name` any more. A question that nobody waits for
-    /// does not keep others from being asked.
+    /// Removes a waiter for `name`. A lookup without waiters does not keep others from being made.
     pub(super) fn leave(&mut self, name: &str, waiter: Token) {
         match self {
             Self::Loop(resolver) => resolver.leave(name, waiter),
@@ -113,7 +112,7 @@ impl NameService {
         }
     }
 
-    /// An answer has come as mail.
+    /// Records the answer of the embedder's resolver, and wakes the waiters.
     pub(crate) fn answered(
         &mut self,
         name: &str,
@@ -131,7 +130,7 @@ impl NameService {
         mailed.tell(wake);
     }
 
-    /// A file about names that was read once and cannot be any more.
+    /// Returns a file for name lookups that can no longer be read; its last content applies.
     pub(crate) fn lost_file(&self) -> Option<&Path> {
         match self {
             Self::Loop(resolver) => resolver.lost_file(),
@@ -139,7 +138,7 @@ impl NameService {
         }
     }
 
-    /// Goes on with what `token` is for, which is of the kind of [`ResolverTask`].
+    /// Drives the lookup or the waking of waiters behind `token`, a token of kind [`ResolverTask`].
     pub(crate) fn drive(&mut self, token: Token, reactor: &mut Reactor<Mail>) {
         match self {
             Self::Loop(resolver) => resolver.drive(reactor, token),
@@ -155,7 +154,7 @@ impl NameService {
         }
     }
 
-    /// Panics if the books do not agree.
+    /// Panics if the cache is inconsistent.
     pub(crate) fn check(&self) {
         match self {
             Self::Loop(resolver) => resolver.check(),
@@ -163,7 +162,7 @@ impl NameService {
         }
     }
 
-    /// Closes what it has open, once nobody needs a name any more.
+    /// Closes all sockets. Legal only once no lookup is needed any more.
     pub(crate) fn close(&mut self, reactor: &mut Reactor<Mail>) {
         if let Self::Loop(resolver) = self {
             resolver.close(reactor);
@@ -172,7 +171,7 @@ impl NameService {
 }
 
 impl Mailed {
-    /// Wakes waiters that were not told yet of an answer; if they are very many, the rest soon.
+    /// Wakes the waiters of answered lookups, at most [`WAKES`]; the rest in the next drive.
     fn tell(&mut self, wake: &mut impl Wake) {
         self.names.told(WAKES).into_iter().for_each(|waiter| wake.wake(waiter));
         if self.names.has_to_tell() {
@@ -211,7 +210,8 @@ const fn resolver_limits(limits: &Limits) -> ResolverLimits {
     ResolverLimits { names: name_limits(limits), times }
 }
 
-/// A key of its own from the secret of the process, which others are made from in other ways.
+/// Derives the key of the resolver from the secret of the process. Other keys are derived from it
+/// differently.
 fn expanded([first, second]: [u64; 2]) -> [u8; 32] {
     let mut key = *b"tidegate: ids of dns queries ...";
     for (byte, secret) in key.iter_mut().zip([first, second].map(u64::to_le_bytes).as_flattened()) {

@@ -1,4 +1,4 @@
-//! The client behind trusted proxies: what they say of it is read, believed and passed on.
+//! The client's address behind trusted proxies (`X-Forwarded-For`, `Forwarded`).
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -7,30 +7,30 @@ use crate::http::{Authority, Fields, HeadWriter, Name, list};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::settings::Settings;
 
-/// What is believed of the way that a request has come to this proxy. Unless its peer is trusted, that is
-/// what this proxy sees itself.
+/// The client that a request is from, and the URL that it requested, as far as trusted proxies
+/// tell. Without a trusted peer, the peer is the client.
 ///
-/// A trusted peer is believed the `X-Forwarded-*` fields, and `Forwarded` (RFC 7239) where those are
-/// missing.
+/// A trusted proxy is believed the `X-Forwarded-*` fields, and `Forwarded` (RFC 7239) where those
+/// are missing.
 #[derive(Debug)]
 pub(crate) struct Behind<'a> {
-    /// Address of the client: the last that is not of a trusted proxy itself. What the client may have
-    /// written before that is not looked at.
+    /// The client's address: the last one that is not a trusted proxy's. Addresses before it are
+    /// ignored, since the client may have written them.
     pub(crate) client: IpAddr,
-    /// Set if the client has asked for an `https` URL.
+    /// True if the client requested an `https` URL.
     pub(super) https: bool,
-    /// Host that the client has asked for, if a proxy says so.
+    /// The host that the client requested, if a trusted proxy names it.
     pub(super) host: Option<Authority<'a>>,
     peer: IpAddr,
     trusted: bool,
-    /// Addresses from the client's on, up to the peer's: those of trusted proxies.
+    /// The client's address and those of the trusted proxies after it, without the peer's.
     nodes: Vec<IpAddr>,
-    /// Set if `Forwarded` says the same, so that it can be extended.
+    /// True if `Forwarded` agrees with all this and can be extended.
     agrees: bool,
 }
 
 impl<'a> Behind<'a> {
-    /// Reads what `peer`, which has sent a request with these fields, says of its client.
+    /// Determines the client of a request with `fields` that `peer` has sent.
     pub(crate) fn of(peer: IpAddr, fields: &'a Fields, settings: &Settings) -> Self {
         let trusted = settings.reverse.is_some() && settings.trusts(peer);
         let alone = Self {
@@ -78,8 +78,8 @@ impl<'a> Behind<'a> {
         self.trusted
     }
 
-    /// Tells the origin all that is believed, in both forms, and adds this hop, at which the request came
-    /// for `host`. A form that has come is extended; one that has not begins with the client.
+    /// Writes `X-Forwarded-*` and `Forwarded` for the origin, with this hop, which was asked for
+    /// `host`. A list that the request has is extended; one that it lacks begins with the client.
     pub(crate) fn write_to(&self, head: &mut HeadWriter<'_>, fields: &Fields, host: &str) {
         let lines = |id| fields.all(id).filter(|value| self.trusted && !value.is_empty());
         let peer = AddressText::of(self.peer);
@@ -117,8 +117,8 @@ impl<'a> Behind<'a> {
     }
 }
 
-/// Returns the addresses from the last that is not of a trusted proxy on; all known ones at the end, if all
-/// are of trusted proxies.
+/// Returns the addresses from the last one on that is not a trusted proxy's; if all are, those that
+/// follow the last unreadable one.
 fn believed(nodes: &[Option<IpAddr>], settings: &Settings) -> Vec<IpAddr> {
     let mut believed = Vec::new();
     for node in nodes.iter().rev() {
@@ -132,7 +132,7 @@ fn believed(nodes: &[Option<IpAddr>], settings: &Settings) -> Vec<IpAddr> {
     believed
 }
 
-/// One element of `Forwarded` (RFC 7239 §4), as far as it can be read.
+/// The readable parameters of an element of `Forwarded` (RFC 7239 §4).
 #[derive(Clone, Copy, Debug, Default)]
 struct Element<'a> {
     node: Option<IpAddr>,
@@ -152,7 +152,7 @@ impl<'a> Element<'a> {
         element
     }
 
-    /// Takes one parameter; the first of a name counts.
+    /// Reads a parameter, unless one of the same name was read before.
     fn take(&mut self, pair: &'a [u8]) {
         let Some(equals) = pair.iter().position(|&byte| byte == b'=') else { return };
         let (name, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
@@ -166,7 +166,7 @@ impl<'a> Element<'a> {
     }
 }
 
-/// A token, or what a quoted string without escapes holds.
+/// Returns a token, or the content of a quoted string without escapes.
 fn unquoted(value: &[u8]) -> Option<&[u8]> {
     match value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
         Some(text) => (!text.contains(&b'\\')).then_some(text),
@@ -174,7 +174,7 @@ fn unquoted(value: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// An address, perhaps with a port, as many proxies write it.
+/// Parses an address; a port after it, which many proxies write, is ignored.
 fn address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -199,11 +199,11 @@ fn text_of(authority: &Authority<'_>) -> String {
     }
 }
 
-/// An element of `Forwarded` to be written (RFC 7239 §4).
+/// An element of `Forwarded` to write (RFC 7239 §4).
 struct Said<'a> {
-    /// The node that has asked a hop.
+    /// The node that sent the request to a hop.
     node: IpAddr,
-    /// The host it has asked for, and the scheme, if the element says so.
+    /// The host and scheme it requested, if known.
     asked: Option<(&'a str, &'a str)>,
 }
 
@@ -250,7 +250,7 @@ mod tests {
         Behind::of(PEER.parse().unwrap(), &fields, &settings(trusted)).client.to_string()
     }
 
-    /// The fields that the origin gets from a trusted peer that sends these `lines`.
+    /// Returns the fields that the origin gets if a trusted peer sends `lines`.
     fn told(lines: &[(&str, &str)]) -> Vec<String> {
         let (fields, mut out) = (fields(lines), Vec::new());
         let behind = Behind::of(PEER.parse().unwrap(), &fields, &settings(&["10.0.0.0/24"]));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_one_that_is_not_trusted_has_asked() {
+    fn client_is_the_last_untrusted_address() {
         let one = &["10.0.0.0/24"];
         for (lines, expected) in [
             (&[][..], "10.0.0.1"),
@@ -283,12 +283,12 @@ mod tests {
             (&[("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.2")], "192.0.2.1"),
         ] {
             assert_eq!(behind(one, lines), expected, "{lines:?}");
-            assert_eq!(behind(&[], lines), "10.0.0.1", "{lines:?}: nobody is trusted");
+            assert_eq!(behind(&[], lines), "10.0.0.1", "{lines:?}: no proxy is trusted");
         }
     }
 
     #[test]
-    fn both_forms_say_the_same_of_client_scheme_and_host() {
+    fn both_forms_name_the_same_client_scheme_and_host() {
         for (lines, expected) in [
             (&[][..], [PEER, "http", "h.test", "for=10.0.0.1;host=\"h.test\";proto=http"]),
             (
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forwarded_that_disagrees_or_has_no_end_is_written_anew() {
+    fn forwarded_that_disagrees_or_is_unterminated_is_replaced() {
         let list = ("X-Forwarded-For", "192.0.2.1");
         let element = "for=10.0.0.1;host=\"h.test\";proto=http";
         for (forwarded, anew) in [

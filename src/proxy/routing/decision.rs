@@ -2,13 +2,14 @@
 
 use super::route::Route;
 
-/// What to do with a request.
+/// Decision about a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Routed {
     /// Fetch, or answer from the cache.
     Fetch(Route),
-    /// Connect and step aside.
+    /// Connect to the origin and relay bytes (CONNECT).
     Tunnel(Route),
-    /// Answer it here: OPTIONS or TRACE that goes no further (RFC 9110 §7.6.2).
+    /// Answer here: OPTIONS or TRACE whose `Max-Forwards` is 0 (RFC 9110 §7.6.2), or `OPTIONS *` to
+    /// a forward proxy.
     Here,
 }

@@ -61,7 +61,8 @@ pub(super) fn forward(
     Ok(if connect { Routed::Tunnel(route) } else { Routed::Fetch(route) })
 }
 
-/// RFC 9112 §3.2.4: OPTIONS for a URL without a path and query asks about the origin as a whole.
+/// Returns true for OPTIONS with a URL that has neither path nor query: the request is about the
+/// origin as a whole, and is sent with the target `*` (RFC 9112 §3.2.4).
 fn asks_about_all(request: &RequestHead) -> bool {
     request.method() == Method::Options && request.path_and_query().is_empty()
 }

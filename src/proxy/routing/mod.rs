@@ -1,4 +1,5 @@
-//! Where a request goes: read from its target, its Host and the settings. Pure.
+//! Routing: the destination of a request, from its target, its `Host` and the settings. Pure
+//! functions.
 
 pub(crate) mod client_address;
 pub(super) mod decision;
@@ -23,7 +24,10 @@ use forward::forward;
 use interface_cache::InterfaceCache;
 use reverse::to_origin;
 
-/// Routes the request whose journal it is. `own` says what this machine is itself.
+/// Routes a request, and records the decisions. `interfaces` has the addresses of this machine.
+///
+/// # Errors
+/// Returns the refusal of the client or the destination.
 pub(super) fn route(
     request: &RequestHead,
     record: &mut ExchangeRecord,
@@ -51,7 +55,7 @@ pub(super) fn route(
     }
 }
 
-/// Whether `Max-Forwards` says that the request goes no further.
+/// Returns true if `Max-Forwards` ends the request here (RFC 9110 §7.6.2).
 fn has_arrived(request: &RequestHead) -> bool {
     let limited = matches!(request.method(), Method::Options | Method::Trace);
     limited && max_forwards(request) == Some(0)

@@ -1,10 +1,10 @@
-//! Keys of origins, by which idle connections are found.
+//! Keys of origins, under which idle connections are kept.
 
 use std::sync::Arc;
 
-/// An origin, as far as its connections are concerned.
+/// An origin. All connections with the same key are interchangeable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct OriginKey {
-    /// Host and port, host in lower case.
+    /// Host and port, the host in lower case.
     pub(crate) authority: Arc<str>,
 }

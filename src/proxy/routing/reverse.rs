@@ -12,8 +12,9 @@ use super::client_address::Behind;
 use super::origin_key::OriginKey;
 use super::route::{Route, target_uri};
 
-/// For the origin behind a reverse proxy: the client's Host is kept, the prefix put before the path.
-/// What a trusted proxy says it was asked for is what the client knows the resource as.
+/// Routes a request to the origin of a reverse proxy. The client's `Host` is kept, and the origin's
+/// prefix put before the path. The target URI has the scheme and host that a trusted proxy reports,
+/// since the client knows the resource by those.
 pub(super) fn to_origin(
     request: &RequestHead,
     origin: &ReverseOrigin,
@@ -57,8 +58,8 @@ pub(super) fn to_origin(
     })
 }
 
-/// In lower case, without the default port: what differs in nothing else is the same
-/// (RFC 9110 §4.2.3), for the cache and so for the origin.
+/// Returns the authority in lower case and without the default port: URIs that differ in nothing
+/// else are equivalent (RFC 9110 §4.2.3), and must be so for the cache and the origin alike.
 fn normalized(authority: &Authority<'_>, default_port: u16) -> String {
     let mut text = authority.host.to_ascii_lowercase();
     if let Some(port) = authority.port.filter(|&port| port != default_port) {

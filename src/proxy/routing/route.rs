@@ -11,42 +11,47 @@ use crate::proxy::settings::Settings;
 use super::interface_cache::InterfaceCache;
 use super::origin_key::OriginKey;
 
-/// Where a request goes and as what.
+/// The destination of a request, and the target and host to send there.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
-    /// What to look up, judge and dial.
+    /// The host to look up, check and dial.
     pub(crate) host: Host,
     pub(crate) port: u16,
     pub(crate) origin: OriginKey,
-    /// The target URI, normalised: the cache's key and what the log shows. For CONNECT host and port.
+    /// The normalized target URI, for the cache key and the log; for CONNECT, host and port.
     pub(crate) uri: Arc<str>,
-    /// Where in it the authority stands; path and query follow.
+    /// Range of the authority in `uri`; path and query follow it.
     pub(super) authority: Range<usize>,
-    /// The target sent to the origin, if it is not path and query.
+    /// The target sent to the origin, unless that is path and query of `uri`.
     pub(super) target: Option<String>,
-    /// The Host sent to the origin, if it is not the authority.
+    /// The `Host` sent to the origin, unless that is the authority of `uri`.
     pub(super) host_field: Option<String>,
-    /// What its addresses are judged by; a reverse proxy's origin was chosen by its operator.
+    /// The rules that decide about addresses; none for a reverse proxy, whose operator has chosen
+    /// the origin.
     pub(crate) judgement: Option<RuleDecision>,
 }
 
 impl Route {
-    /// Host and port of the target URI.
+    /// Returns host and port of the target URI.
     pub(crate) fn authority(&self) -> &str {
         &self.uri[self.authority.clone()]
     }
 
-    /// Scheme and authority of the target URI.
+    /// Returns scheme and authority of the target URI.
     pub(crate) fn root(&self) -> &str {
         &self.uri[..self.authority.end]
     }
 
-    /// The target sent to the origin.
+    /// Returns the target sent to the origin.
     pub(crate) fn target(&self) -> &str {
         self.target.as_deref().unwrap_or_else(|| &self.uri[self.authority.end..])
     }
 
-    /// The same by `settings`, and what is known of this machine.
+    /// Checks an address of the host against the rules of `settings` and the addresses of this
+    /// machine. Returns the rule that would deny it if it did not only report.
+    ///
+    /// # Errors
+    /// Returns the denial.
     pub(crate) fn check_address_by(
         &self,
         address: IpAddr,
@@ -59,13 +64,13 @@ impl Route {
         judged.map_err(ExchangeError::Denied)
     }
 
-    /// The Host sent to the origin.
+    /// Returns the `Host` sent to the origin.
     pub(crate) fn host_field(&self) -> &str {
         self.host_field.as_deref().unwrap_or_else(|| self.authority())
     }
 }
 
-/// The URI, and where its authority stands. A path that is missing is `/` (RFC 9110 §4.2.3).
+/// Returns the URI, and the range of its authority. A missing path is `/` (RFC 9110 §4.2.3).
 pub(super) fn target_uri(
     scheme: &str,
     authority: &str,

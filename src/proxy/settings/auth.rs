@@ -1,39 +1,39 @@
-//! What is protected, and for whom.
+//! Authentication rules: protection spaces and their users.
 
 use std::sync::Arc;
 
 use crate::auth::{self, FailureLimit, PathPrefix, RealmUsers, Users};
 
-/// Whom a proxy lets in, and how it recognizes them.
+/// Protection spaces of a proxy, and the ban of clients that fail to authenticate.
 #[derive(Clone, Debug)]
 pub struct AuthRules {
-    /// What is protected; of those that a path is below, the longest counts. A forward proxy has one
-    /// for everything.
+    /// The protection spaces. Among those that contain a path, the one with the longest path
+    /// applies. A forward proxy has one, for everything.
     pub spaces: Vec<ProtectionSpace>,
-    /// How often a client may be wrong.
+    /// Authentication failures after which a client is banned.
     pub ban: FailureLimit,
 }
 
-/// What one set of credentials is good for (RFC 9110 §11.5).
+/// A protection space: the scope of one set of credentials (RFC 9110 §11.5).
 #[derive(Clone, Debug)]
 pub struct ProtectionSpace {
-    /// Where it is.
+    /// The path below which the space lies.
     pub path: PathPrefix,
-    /// How users are recognized.
+    /// Realm, schemes and other settings of authentication.
     pub settings: auth::AuthSettings,
-    /// Its users, indexed for `settings`.
+    /// The users, indexed for `settings`.
     pub accounts: Arc<RealmUsers>,
 }
 
 impl ProtectionSpace {
-    /// A space at `path` for `users`. Takes time by their number.
+    /// Creates a space at `path`. Takes time in proportion to the number of users.
     #[must_use]
     pub fn new(path: PathPrefix, settings: auth::AuthSettings, users: Users) -> Self {
         let accounts = Arc::new(RealmUsers::new(users, &settings));
         Self { path, settings, accounts }
     }
 
-    /// The schemes with which somebody can be recognized, the best first.
+    /// Returns the schemes that are offered, the strongest first.
     #[must_use]
     pub fn schemes(&self) -> Vec<&'static str> {
         self.accounts.schemes(&self.settings)

@@ -1,4 +1,4 @@
-//! Every bound and timeout, each with its default, its reason, and what it can be set to.
+//! Bounds and timeouts, each with its default, its range and a description for operators.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ macro_rules! limits {
         $field:ident $name:literal: $type:ty = $default:expr,
             from $least:expr $(, up to $most:expr)?;
     )*) => {
-        /// The bounds of a proxy. None can be exceeded by anything a peer does.
+        /// The bounds and timeouts of a proxy. No peer can exceed them.
         #[derive(Clone, Debug, PartialEq)]
         pub struct Limits { $($(#[doc = $reason])+ pub $field: $type,)* }
 
@@ -28,7 +28,8 @@ macro_rules! limits {
             /// Sets the limit called `name` from text.
             ///
             /// # Errors
-            /// What was expected instead; `None` if there is no such limit.
+            /// Returns the expected form or range if the value is invalid, `None` if there is no
+            /// such limit.
             pub fn set(&mut self, name: &str, text: &str) -> Result<(), Option<String>> {
                 match name {
                     $($name => {
@@ -40,7 +41,7 @@ macro_rules! limits {
                 Ok(())
             }
 
-            /// Every limit's name, value and reason.
+            /// Returns the name, value and description of each limit.
             #[must_use]
             pub fn table(&self) -> Vec<(&'static str, String, &'static str)> {
                 vec![$(($name, Unit::write(&self.$field), concat!($($reason),+).trim_ascii()),)*]
@@ -58,10 +59,10 @@ fn bounded<T: Unit>(text: &str, least: &T, most: Option<&T>) -> Result<T, String
     }
 }
 
-/// With no time at all, nothing could ever come in time.
+/// Shortest timeout: with none at all, every wait would fail.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// No name is known for longer than this.
+/// Longest time for which an answer about a name, an address or an origin is kept.
 const LONGEST_TTL: Duration = seconds(7 * 24 * 60 * 60);
 
 const fn seconds(n: u64) -> Duration {
@@ -73,147 +74,180 @@ const fn kib(n: u64) -> Bytes {
 }
 
 limits! {
-    /// Open clients; beyond, accepting waits. `off` is what the descriptors (RLIMIT_NOFILE) bear.
+    /// Open client connections. Beyond, new ones wait to be accepted. `off`: as many as the file
+    /// descriptors (RLIMIT_NOFILE) allow.
     max_clients "max-clients": Option<usize> = None, from Some(1);
-    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. `off` is as many as are left for
-    /// other clients, half of `max-clients` at most. Trusted proxies have no share, nor have clients on this machine unless `share-loopback` is set.
+    /// Open connections of one client: an IPv4 address, or a /64 of IPv6. Beyond, idle connections
+    /// of the client are closed, or new ones refused. `off`: as many as remain free for other
+    /// clients, at most half of `max-clients`. Trusted proxies have no share, nor have clients on
+    /// this machine unless `share-loopback` is set.
     client_share "client-share": Option<usize> = None, from Some(1);
-    /// Memory for all connections together: what was received and not passed on yet. While it is used
-    /// up, connections whose client does not go on are closed, those waited for longest first.
+    /// Memory of all connections together: data received and not yet passed on. Once it is used up,
+    /// stalled connections are closed: first those of the clients that have most, among these the
+    /// ones stalled longest.
     connection_memory "connection-memory": Bytes = kib(256 * 1024), from kib(1024);
-    /// Whether clients on this machine have shares as others have. They have none as long as what
-    /// stands before the proxy may be one of them.
+    /// Gives clients on this machine shares, as other clients have. Off, since a server in front of
+    /// the proxy may be one of them and bring many users.
     share_loopback "share-loopback": bool = false, from false;
-    /// A whole request head, from its first byte: one that trickles in holds a connection.
+    /// Time for a whole request head, from its first byte. After that, the request fails with 408:
+    /// a head that trickles in holds a connection. A new connection that sends nothing is closed
+    /// after as long.
     header_timeout "header-timeout": Duration = seconds(15), from SHORTEST;
-    /// A kept-alive client that asks for nothing.
+    /// Time between two requests of a kept-alive client connection. After that, the connection is
+    /// closed.
     idle_timeout "idle-timeout": Duration = seconds(60), from SHORTEST;
-    /// Between two bytes of a request's content.
+    /// Time between two bytes of a request's content. After that, the request fails with 408.
     upload_timeout "upload-timeout": Duration = seconds(60), from SHORTEST;
-    /// A client that takes no bytes of its response.
+    /// Time in which a client takes no byte of its response. After that, the connection is closed.
     send_timeout "send-timeout": Duration = seconds(60), from SHORTEST;
-    /// All attempts to connect to an origin, with the look-up of its name.
+    /// Time to connect to an origin: the name lookup and all attempts together. After that, the
+    /// request fails with 504.
     connect_timeout "connect-timeout": Duration = seconds(10), from SHORTEST;
-    /// An origin's first byte, and between two of them.
+    /// Time until the first byte of an origin's response, and between two of its bytes; also time
+    /// in which an origin takes no byte of a request. After that, the request fails with 504, or
+    /// the response is cut short.
     origin_timeout "origin-timeout": Duration = seconds(60), from SHORTEST;
-    /// The head of a response that somebody else has asked for; then a client asks for itself.
+    /// Time until the response head of a fetch that another request has begun. After that, a
+    /// request that joined the fetch begins its own.
     join_timeout "join-timeout": Duration = seconds(15), from SHORTEST;
-    /// A reader that holds up others of the same response, which is not kept for it.
+    /// Time for which a reader may hold up the other readers of a response that is not stored.
+    /// After that, the reader's connection is closed.
     lag_timeout "lag-timeout": Duration = seconds(5), from SHORTEST;
-    /// A tunnel in which nothing moves.
+    /// Time in which no byte moves in a tunnel. After that, the tunnel is closed.
     tunnel_timeout "tunnel-timeout": Duration = seconds(15 * 60), from SHORTEST;
-    /// Answers in flight when a drain begins.
+    /// Time for exchanges in flight to finish once a drain begins. After that, the remaining ones
+    /// are cut off.
     drain_timeout "drain-timeout": Duration = seconds(30), from Duration::ZERO;
-    /// Between two bytes of a request that was answered before it was whole: they are read and dropped,
-    /// since a reset would destroy the answer.
+    /// Time between two bytes of a request that was answered before it was complete. The rest of
+    /// the request is read and dropped (lingering close), since a reset would destroy the response.
+    /// After that, the connection is closed.
     linger_timeout "linger-timeout": Duration = seconds(2), from Duration::ZERO;
-    /// All of such a request: a client that sends for longer is reset, as it holds a connection.
+    /// Time for a whole lingering close. After that, a client that still sends is reset: it holds a
+    /// connection.
     linger_time "linger-time": Duration = seconds(30), from Duration::ZERO;
-    /// Between attempts on the addresses of one name (RFC 8305 §5).
+    /// Time between connection attempts to the addresses of one name (RFC 8305 §5).
     connect_stagger "connect-stagger": Duration = Duration::from_millis(250), from Duration::from_millis(10);
-    /// A look-up over all servers, attempts and domains. Shorter than `connect-timeout`, so that who
-    /// asked is told which server was silent.
+    /// Time for one name lookup, over all servers, attempts and search domains. Shorter than
+    /// `connect-timeout`, so that the client is told which server did not answer.
     name_timeout "name-timeout": Duration = seconds(8), from SHORTEST, up to seconds(50);
-    /// One server's answer, unless resolv.conf has `options timeout`; then the next is asked.
+    /// Time for one name server's answer, unless resolv.conf has `options timeout`. After that, the
+    /// next server is asked.
     dns_timeout "dns-timeout": Duration = seconds(2), from SHORTEST, up to seconds(50);
-    /// How long addresses of a name are kept that the system's resolver has found: it does not say.
+    /// Time for which addresses from the system's resolver are kept, which gives no TTL.
     name_ttl "name-ttl": Duration = seconds(30), from Duration::ZERO, up to LONGEST_TTL;
-    /// How long addresses are kept at least: with no time at all, each connection would ask again.
+    /// Least time for which addresses are kept, even if their TTL is shorter: with no time at all,
+    /// each connection would look its name up again.
     name_ttl_min "name-ttl-min": Duration = seconds(1), from Duration::ZERO, up to LONGEST_TTL;
-    /// How long they are kept at most, however long their servers say: who moves does not wait for ever.
+    /// Most time for which addresses are kept, even if their TTL is longer, so that an origin that
+    /// moves is found in the end.
     name_ttl_max "name-ttl-max": Duration = seconds(60 * 60), from Duration::ZERO, up to LONGEST_TTL;
-    /// How long it is kept at most that a name does not exist, or has no address (RFC 2308 §5).
+    /// Most time for which it is kept that a name does not exist, or has no address (RFC 2308 §5).
     name_negative_ttl "name-negative-ttl": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
-    /// How long it is kept that a name could not be looked up, or that it has no address if nobody
-    /// says how long.
+    /// Time for which it is kept that a lookup has failed, or that a name has no address if the
+    /// answer gives no TTL.
     name_failure_ttl "name-failure-ttl": Duration = seconds(5), from Duration::ZERO, up to LONGEST_TTL;
-    /// How long addresses that have expired are used on while no server answers (RFC 8767): not so
-    /// long that they belong to somebody else.
+    /// Time for which expired addresses are used while no name server answers (RFC 8767): not so
+    /// long that they belong to another host.
     name_stale "name-stale": Duration = seconds(60 * 60), from Duration::ZERO, up to LONGEST_TTL;
-    /// How long servers may take before those are used (RFC 8767 §5).
+    /// Time that name servers have to answer before expired addresses are used (RFC 8767 §5).
     name_patience "name-patience": Duration = Duration::from_millis(1800), from Duration::ZERO, up to seconds(50);
-    /// How long those are used before servers that failed are asked again (RFC 8767 §5).
+    /// Time for which expired addresses are used before servers that failed are asked again (RFC
+    /// 8767 §5).
     name_recheck "name-recheck": Duration = seconds(30), from Duration::ZERO, up to LONGEST_TTL;
-    /// Names kept.
+    /// Names whose addresses are kept. Beyond, the name used least recently is dropped.
     names "names": usize = 10_000, from 1;
-    /// Names asked for at a time, with two sockets each, or by the resolver's threads in turn; of one
-    /// client, no more than are free. Beyond, expired addresses serve, or requests fail at once: waiting
-    /// in so long a queue they would only fail later.
+    /// Names looked up at a time, with two sockets each, or by the resolver's threads in turn; by
+    /// one client, no more than remain free. Beyond, expired addresses are used, or requests fail
+    /// at once: in so long a queue they would only fail later.
     names_asked "names-asked": usize = 256, from 1;
-    /// Addresses of which it is remembered that they did not answer.
+    /// Addresses remembered for failed connection attempts: they are tried after the others of
+    /// their name. Beyond, the oldest is forgotten.
     failed_addresses "failed-addresses": usize = 1000, from 0;
-    /// How long that is remembered; they are tried after the others of their name.
+    /// Time for which an address that failed is remembered and tried last.
     failed_address_ttl "failed-address-ttl": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
-    /// Origins remembered to have answered in HTTP/1.0: they are sent no chunks.
+    /// Origins remembered to speak HTTP/1.0: they are sent no chunked content. Beyond, the one
+    /// remembered longest is forgotten.
     old_origins "old-origins": usize = 1000, from 1;
-    /// How long that is remembered; an answer in HTTP/1.1 ends it.
+    /// Time for which it is remembered that an origin speaks HTTP/1.0. A response in HTTP/1.1 ends
+    /// it.
     old_origin_ttl "old-origin-ttl": Duration = seconds(60 * 60), from Duration::ZERO;
-    /// Threads that wait for the system's resolver.
+    /// Threads that call the system's resolver.
     resolver_threads "resolver-threads": usize = 4, from 1, up to 64;
-    /// Passwords that are verified at a time, with those that wait for a thread, and half as many of
-    /// one client; beyond, requests with other ones fail at once.
+    /// Passwords being verified or waiting for a thread, at most half of them of one client.
+    /// Beyond, requests with other passwords fail at once.
     passwords "passwords": usize = 64, from 1;
-    /// Threads that verify passwords: a hash may take one for a tenth of a second.
+    /// Threads that verify passwords: a hash may occupy one for a tenth of a second.
     password_threads "password-threads": usize = 2, from 1, up to 64;
-    /// How long a client waits until its password is verified.
+    /// Time until the password of a request is verified. After that, the request fails with 503.
     password_timeout "password-timeout": Duration = seconds(10), from SHORTEST;
-    /// The request line. RFC 9112 §3 asks for 8,000 octets at least.
+    /// Size of a request line or a status line. Beyond, the message is refused. RFC 9112 §3
+    /// recommends at least 8,000 octets.
     request_line "request-line": Bytes = Bytes(8 * 1024 + 64), from Bytes(128);
-    /// One field line.
+    /// Size of one field line. Beyond, the message is refused.
     field "field": Bytes = kib(8), from Bytes(128);
-    /// Field lines of a message.
+    /// Field lines of one message. Beyond, the message is refused.
     fields "fields": usize = 128, from 16, up to MAX_FIELDS;
-    /// A whole head, or a trailer section.
+    /// Size of a whole head, or of a trailer section. Beyond, the message is refused.
     head "head": Bytes = kib(64), from kib(1);
-    /// All chunk extensions of a message.
+    /// Size of all chunk extensions of one message, beyond as much as it has content. A message
+    /// with more is refused.
     chunk_extensions "chunk-extensions": Bytes = kib(4), from Bytes(0);
-    /// Set if targets may hold `"<>`, which no URL may and some programs send.
+    /// Accepts `"<>` in targets: no URL may contain them, and some programs send them.
     relaxed_target "relaxed-target": bool = false, from false;
-    /// Interim responses to one request; together, they are no larger than one head may be.
+    /// Interim (1xx) responses to one request, and `head` bytes of them together. Beyond, the
+    /// request fails with 502.
     interims "interims": usize = 16, from 0;
-    /// The content of one request.
+    /// Content of one request. Beyond, the request fails with 413.
     upload "upload": Option<Bytes> = None, from Some(Bytes(0));
-    /// How far one side of an exchange may be read ahead of the other.
+    /// Content by which one side of an exchange may be read ahead of the other. Beyond, reading
+    /// pauses.
     window "window": Bytes = kib(128), from kib(1);
-    /// Content of a request up to which it is kept to be sent again.
+    /// Largest content of a request that is kept, to be sent again if the origin has closed a
+    /// reused connection.
     replay "replay": Bytes = kib(64), from Bytes(0);
-    /// Idle connections to one origin.
+    /// Idle connections kept to one origin. Beyond, a connection is closed after its response.
     origin_idle "origin-idle": usize = 512, from 0;
-    /// Idle connections to all origins. `off` is one for every four descriptors (RLIMIT_NOFILE), at
-    /// most 2048.
+    /// Idle connections kept to all origins. Beyond, a connection is closed after its response.
+    /// `off`: one for every four file descriptors (RLIMIT_NOFILE), at most 2048.
     pool "pool": Option<usize> = None, from Some(0);
-    /// How long a connection to an origin is kept idle.
+    /// Time for which an idle connection to an origin is kept.
     pool_idle "pool-idle": Duration = seconds(30), from Duration::ZERO;
-    /// How long a connection rests after a response that announced content it does not have (HEAD,
-    /// 304): a faulty origin sends the content a moment later, where the next response is expected.
+    /// Time before a connection is reused after a response that announced content it does not have
+    /// (HEAD, 304): a faulty origin sends the content a moment later, where the next response is
+    /// expected.
     pool_rest "pool-rest": Duration = Duration::from_millis(100), from Duration::ZERO;
-    /// How long no connection to an origin is reused that has sent bytes no request asked for.
+    /// Time for which no connection to an origin is reused after the origin has sent bytes that no
+    /// request asked for.
     origin_suspect "origin-suspect": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
-    /// How old a connection to an origin may become.
+    /// Age up to which a connection to an origin is reused.
     pool_age "pool-age": Duration = seconds(60 * 60), from Duration::ZERO;
-    /// How long requests for a key whose response could not be stored do not wait for each other.
+    /// Time for which requests for a key are not collapsed after a response for it could not be
+    /// stored.
     hit_for_miss "hit-for-miss": Duration = seconds(30), from Duration::ZERO;
-    /// Responses of one URL that `Vary` keeps apart; beyond, the one used least recently goes.
+    /// Stored responses of one URL that `Vary` distinguishes. Beyond, the one used least recently
+    /// is dropped.
     variants "variants": usize = 1024, from 1, up to 4096;
-    /// How long a stale response is served while its origin cannot be reached, if it does not say
-    /// itself (`stale-if-error`).
+    /// Time for which a stale response is served while its origin cannot be reached, unless the
+    /// response itself says (`stale-if-error`).
     stale_if_unreachable "stale-if-unreachable": Duration = seconds(24 * 60 * 60), from Duration::ZERO;
-    /// How far ahead of what has come a range of it may begin that is waited for; beyond, it is asked
-    /// for itself.
+    /// Bytes ahead of those received at which a range may begin to be served from a fetch in
+    /// flight. Beyond, the range is fetched on its own.
     range_ahead "range-ahead": Bytes = kib(1024), from Bytes(0);
-    /// Ranges are widened to multiples of this when they are fetched to be stored, so that their
-    /// neighbours are there, too. `off` asks for what was asked for.
+    /// Size to whose multiples a range is widened when it is fetched to be stored, so that
+    /// neighbouring ranges are stored, too. `off`: ranges are not widened.
     range_slice "range-slice": Option<Bytes> = None, from Some(kib(4));
-    /// Content that is still fetched to be stored when nobody reads it any more.
+    /// Content up to which the rest of a response is still fetched to be stored when no client
+    /// reads it any more.
     finish "finish": Bytes = kib(64), from Bytes(0);
-    /// How long that may take: nobody waits for it, and it holds a connection.
+    /// Time to fetch the rest of a response that no client reads any more, of `finish` bytes at
+    /// most: the fetch holds a connection.
     finish_timeout "finish-timeout": Duration = seconds(5), from SHORTEST;
-    /// Access log lines that wait for a slow disk; beyond, they are dropped and counted.
+    /// Access log lines that wait for a slow disk. Beyond, lines are dropped and counted.
     log_buffer "log-buffer": Bytes = kib(1024), from kib(4);
 }
 
 impl Limits {
-    /// What bounds a message head.
+    /// Returns the limits of message heads and chunk extensions.
     #[must_use]
     pub fn of_heads(&self) -> HeadLimits {
         let size = |bytes: Bytes| usize::try_from(bytes.0).unwrap_or(usize::MAX);
@@ -233,11 +267,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_limit_is_set_by_the_text_that_the_table_shows() {
+    fn limits_accept_the_values_that_the_table_shows() {
         let mut limits = Limits::default();
         for (name, text, reason) in limits.table() {
             assert_eq!(limits.set(name, &text), Ok(()), "{name}");
-            assert!(reason.ends_with('.'), "{name} has a reason");
+            assert!(reason.ends_with('.'), "{name} is described by sentences");
         }
         assert_eq!(limits, Limits::default());
         assert_eq!(limits.set("nonsense", "1"), Err(None));
@@ -245,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_can_be_set_so_that_nothing_works() {
+    fn limits_reject_values_out_of_range() {
         let mut limits = Limits::default();
         for (name, text, expected) in [
             ("window", "0B", "1KiB or more"),
@@ -264,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_of_the_parser_are_those_of_the_proxy() {
+    fn defaults_of_heads_equal_those_of_the_parser() {
         assert_eq!(Limits::default().of_heads(), HeadLimits::default());
     }
 }

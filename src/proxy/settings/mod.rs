@@ -1,4 +1,4 @@
-//! How a proxy was set up: immutable, replaced as a whole on reload.
+//! Settings of a proxy: immutable, replaced as a whole by a reload.
 
 pub(super) mod auth;
 pub(super) mod limits;
@@ -23,52 +23,53 @@ use origin::ReverseOrigin;
 /// The settings of a proxy.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Every bound and timeout.
+    /// Bounds and timeouts.
     pub limits: Limits,
-    /// The name in `Via`, by which loops are seen: a token that no other proxy on the way has.
+    /// The name in `Via`, by which loops are detected: a token that no other proxy on the path
+    /// uses.
     pub via: String,
     /// The name in `Cache-Status` and `Proxy-Status`.
     pub name: String,
-    /// What says how names are resolved, where the proxy does that itself.
+    /// Files and servers for name lookups, if the proxy resolves names itself.
     pub name_sources: NameSources,
-    /// Where forward requests may go.
+    /// Destinations that a forward proxy allows.
     pub destinations: DestinationPolicy,
-    /// Clients that may use the proxy, beside this machine itself. With none, a reverse proxy is for all.
+    /// Clients that may use the proxy, beside this machine. If empty, a reverse proxy serves all.
     pub clients: Vec<Cidr>,
-    /// Who has to say who they are, and how; without, nobody has to.
+    /// Authentication rules; without, no client has to authenticate.
     pub auth: Option<AuthRules>,
-    /// Who may purge with the method `PURGE`; for others it is a method like any that is not known.
+    /// Clients that may purge with the method `PURGE`. From other clients it is an unknown method.
     pub purgers: Vec<Cidr>,
-    /// Whose word on the client behind them is taken, on reverse listeners.
+    /// Proxies whose `X-Forwarded-*` and `Forwarded` a reverse proxy trusts.
     pub trusted_proxies: Vec<Cidr>,
-    /// Protocols that clients may switch to, beside WebSocket.
+    /// Protocols to which clients may upgrade, beside WebSocket.
     pub upgrades: Vec<Protocol>,
-    /// The origin that all listeners serve; a forward proxy has none.
+    /// The origin of a reverse proxy; `None` for a forward proxy.
     pub reverse: Option<ReverseOrigin>,
-    /// Bytes for the cache; 0 switches it off.
+    /// Memory of the cache, in bytes; 0 switches the cache off.
     pub cache_memory: usize,
-    /// Bytes of the largest object stored; `None` is an eighth of the cache.
+    /// Size of the largest object stored, in bytes; `None` for an eighth of the cache.
     pub cache_object_max: Option<u64>,
-    /// How long responses are fresh where the origin's word is not enough.
+    /// Bounds and defaults of freshness lifetimes, by host, path and status.
     pub freshness_rules: Vec<FreshnessRule>,
-    /// What of a URL its key in the cache is made of.
+    /// Rules for the parts of a URL that its cache key is made of.
     pub key_rules: KeyRules,
-    /// Rules by which requests are compared, and which of their directives count.
+    /// Rules for comparing requests, and the cache directives of requests to obey.
     pub request_rules: RequestRules,
-    /// True if `max-age` and `Expires` suffice to store a response with `Set-Cookie`.
+    /// True if `max-age` or `Expires` suffices to store a response with `Set-Cookie`.
     pub store_cookies: bool,
-    /// Which entries go first when memory is short.
+    /// The eviction policy when memory is short.
     pub eviction: Eviction,
-    /// Whether `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
+    /// True if `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
     pub targeted: bool,
-    /// Whether `Cache-Status` shows keys.
+    /// True if `Cache-Status` shows cache keys.
     pub status_key: bool,
-    /// How access log lines look; `None` for none.
+    /// The format of the access log; `None` for no log.
     pub log: Option<LogFormat>,
 }
 
 impl Settings {
-    /// A forward proxy with all defaults, called `via`.
+    /// Returns the settings of a forward proxy with all defaults and the name `via`.
     #[must_use]
     pub fn forward(via: &str) -> Self {
         Self {
@@ -96,14 +97,14 @@ impl Settings {
         }
     }
 
-    /// Bytes of the largest object that is stored.
+    /// Returns the size of the largest object stored, in bytes.
     #[must_use]
     pub fn object_max(&self) -> u64 {
         self.cache_object_max.unwrap_or(self.cache_memory as u64 / 8)
     }
 
-    /// The ports to which a proxy with these settings connects, where they are few: those of the one
-    /// origin, and of name servers over TCP.
+    /// Returns the ports to which a reverse proxy connects: those of its origin and of name servers
+    /// over TCP. `None` for a forward proxy, which may connect to any port.
     #[must_use]
     pub fn dialled_ports(&self) -> Option<BTreeSet<u16>> {
         let origin = self.reverse.as_ref()?.port;
@@ -119,39 +120,39 @@ impl Settings {
             || self.clients.iter().any(|range| range.contains(client))
     }
 
-    /// Whether `client` may purge.
+    /// Returns true if `client` may purge.
     #[must_use]
     pub fn may_purge(&self, client: IpAddr) -> bool {
         self.purgers.iter().any(|range| range.contains(client))
     }
 
-    /// Whether what `client` says of the client behind it is believed.
+    /// Returns true if `client` is a trusted proxy.
     #[must_use]
     pub fn trusts(&self, client: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|range| range.contains(client))
     }
 
-    /// Returns true if `client` brings the connections of many users: a trusted proxy, or this machine
-    /// unless it has a share as other clients have.
+    /// Returns true if `client` brings the connections of many users: a trusted proxy, or this
+    /// machine unless it has a share as other clients have.
     pub(super) fn brings_many(&self, client: IpAddr) -> bool {
         let local = client.to_canonical().is_loopback();
         (local && !self.limits.share_loopback) || self.trusts(client)
     }
 
-    /// Returns the client that `address` counts as where clients share places
-    /// ([`Shares`](crate::shares::Shares)): an IPv4 address, or the /64 of an IPv6 one. `None` if it
-    /// brings the connections of many users.
+    /// Returns the client as which `address` is charged where clients share places
+    /// ([`Shares`](crate::shares::Shares)): an IPv4 address, or the /64 of an IPv6 one. `None` if
+    /// it brings the connections of many users.
     pub(super) fn share_of(&self, address: IpAddr) -> Option<IpAddr> {
         (!self.brings_many(address)).then(|| client_network(address))
     }
 
-    /// Whether it depends on the path who is served.
+    /// Returns true if authentication depends on the path.
     pub(super) fn protects_paths(&self) -> bool {
         let spaces = self.auth.iter().flat_map(|rules| &rules.spaces);
         spaces.into_iter().any(|space| !space.path.is_everything())
     }
 
-    /// The response fields that speak to this cache instead of `Cache-Control` (RFC 9213).
+    /// Returns the response fields that this cache obeys in place of `Cache-Control` (RFC 9213).
     pub(super) const fn targets(&self) -> &'static [Name] {
         const ALL: &[Name] = &[Name::TidegateCacheControl, Name::CdnCacheControl];
         if self.targeted { ALL } else { &[] }
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_brings_many_users_has_no_share() {
+    fn peers_that_bring_many_users_have_no_share() {
         let mut settings = Settings::forward("gate");
         settings.trusted_proxies = vec!["192.0.2.9".parse().unwrap()];
         let mut alone = settings.clone();
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_read_from_its_url() {
+    fn origin_is_parsed_from_its_url() {
         let origin = ReverseOrigin::parse("http://App.Example:8080/base/").unwrap();
         assert_eq!(&*origin.authority, "app.example:8080");
         assert_eq!((origin.port, origin.prefix.as_str()), (8080, "/base"));

@@ -10,31 +10,34 @@ use crate::proxy::address_text::AddressText;
 /// The origin of a reverse proxy: `--to http://host:port/prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReverseOrigin {
-    /// What to resolve or connect to.
+    /// The host to resolve or connect to.
     pub host: Host,
     /// The port.
     pub port: u16,
-    /// Host and port, without a default port.
+    /// Host and port, the port only if it is not 80.
     pub authority: Arc<str>,
-    /// The path before every path asked for; empty, or begins with `/` and does not end in one.
+    /// The path put before the path of every request: empty, or beginning with `/` and not ending
+    /// in `/`.
     pub prefix: String,
 }
 
 impl ReverseOrigin {
-    /// Reads the URL of an origin.
+    /// Parses the URL of an origin.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Returns the reason, for the operator, if the URL is not that of an origin.
     pub fn parse(url: &str) -> Result<Self, String> {
         let lower = url.to_ascii_lowercase();
         if lower.starts_with("https://") {
-            return Err("origins behind TLS come with a later version; use http://".into());
+            return Err("origins behind TLS are not supported by this version; use http://".into());
         }
         let rest = lower.strip_prefix("http://").map(|rest| &url[url.len() - rest.len()..]);
         let rest = rest.ok_or_else(|| format!("'{url}' does not begin with http://"))?;
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if !is_path(path.as_bytes()) {
-            return Err(format!("'{path}' is not a path prefix, or not encoded as one"));
+            return Err(format!(
+                "'{path}' is not a valid path prefix; percent-encode it, without query and fragment"
+            ));
         }
         let parsed = Authority::parse(authority.as_bytes());
         let parsed = parsed.map_err(|_| format!("'{authority}' is not HOST or HOST:PORT"))?;
@@ -45,7 +48,7 @@ impl ReverseOrigin {
     }
 }
 
-/// Whether `path` is one as RFC 3986 §3.3 has it.
+/// Returns true if `path` is valid by RFC 3986 §3.3.
 fn is_path(path: &[u8]) -> bool {
     let mut rest = path;
     while let [first, tail @ ..] = rest {
@@ -64,7 +67,7 @@ fn is_path(path: &[u8]) -> bool {
     true
 }
 
-/// Host and port as they stand in URLs, without the scheme's default port if it has one.
+/// Returns host and port as they are written in URLs, without the scheme's default port.
 pub(crate) fn authority_text(host: &Host, port: u16, default_port: Option<u16>) -> String {
     let mut text = match host {
         Host::Address(address @ IpAddr::V4(_)) => AddressText::of(*address).as_str().to_owned(),

@@ -1,9 +1,10 @@
-//! Buffers that are kept for the next drive.
+//! Spare buffers, kept for reuse.
 
-/// Empty buffers kept for the next who needs one.
+/// Most empty buffers kept for reuse.
 const SPARE: usize = 64;
 
-/// Empty buffers of one size, the one used last on top, since it is still in the processor's cache.
+/// Empty buffers of one size. The one returned last is handed out first, since it is still in the
+/// processor's cache.
 #[derive(Debug)]
 pub(crate) struct BufferPool {
     pub(super) size: usize,

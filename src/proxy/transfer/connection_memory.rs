@@ -1,14 +1,15 @@
-//! Memory held for connections, all together: what was received and not passed on yet.
+//! Memory held for all connections together: data received and not yet passed on.
 //!
-//! Each connection is bounded by its window and buffers; their sum is bounded here. While little is
-//! left, content is read in smaller portions; while nothing is left, only for readers that have read
-//! all there was. Connections whose client holds memory and does not go on are closed then.
+//! Each connection is bounded by its window and buffers; their sum is bounded here. While memory is
+//! scarce, content is read in smaller portions; once it is exhausted, only for readers that have
+//! read nearly all of it. The worker then closes connections whose client holds memory and makes no
+//! progress.
 
-/// Portions of content while a quarter of the memory is left or less, and while nothing is.
+/// Window while a quarter of the memory or less is left, and while none is.
 const SCARCE: u64 = 16 * 1024;
 const EXHAUSTED: u64 = 4 * 1024;
 
-/// Bytes held for connections, and how many may be.
+/// Bytes held for connections, and their bound.
 #[derive(Debug)]
 pub(crate) struct ConnectionMemory {
     held: usize,
@@ -24,12 +25,12 @@ impl ConnectionMemory {
         self.bound = bound;
     }
 
-    /// Counts `held` bytes of something of which `counted` were counted so far.
+    /// Charges `held` bytes for an object that was charged `counted` before, and updates `counted`.
     pub(crate) fn count(&mut self, counted: &mut usize, held: usize) {
         self.held = self.held - std::mem::replace(counted, held) + held;
     }
 
-    /// How far a writer of content may be ahead of its readers.
+    /// Returns how many bytes a writer of content may be ahead of its readers.
     pub(crate) const fn window(&self) -> u64 {
         if self.is_exhausted() {
             EXHAUSTED
@@ -44,12 +45,12 @@ impl ConnectionMemory {
         self.held > self.bound
     }
 
-    /// Returns the bytes held beyond those that may be.
+    /// Returns the bytes held beyond the bound.
     pub(crate) const fn excess(&self) -> usize {
         self.held.saturating_sub(self.bound)
     }
 
-    /// Bytes held.
+    /// Returns the bytes held.
     pub(crate) const fn held(&self) -> usize {
         self.held
     }

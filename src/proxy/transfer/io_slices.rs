@@ -2,10 +2,10 @@
 
 use std::io::IoSlice;
 
-/// As many as one write takes; the rest goes with the next.
+/// Most slices in one write; the rest leaves with the next.
 const MAX: usize = 12;
 
-/// Bytes from several places that leave together.
+/// Byte slices from several buffers for one gathered write.
 #[derive(Debug)]
 pub(super) struct Slices<'a> {
     slices: [IoSlice<'a>; MAX],
@@ -17,7 +17,7 @@ impl<'a> Slices<'a> {
         Self { slices: [IoSlice::new(&[]); MAX], count: 0 }
     }
 
-    /// Adds `bytes` unless there are none; whether there was room.
+    /// Adds `bytes`; returns false if there is no slot for them. Empty bytes need none.
     pub(super) fn push(&mut self, bytes: &'a [u8]) -> bool {
         if bytes.is_empty() {
             return true;
@@ -30,7 +30,7 @@ impl<'a> Slices<'a> {
         true
     }
 
-    /// Adds up to `max` bytes of `pieces`; says how many.
+    /// Adds up to `max` bytes of `pieces`; returns the number of bytes added.
     pub(super) fn push_from(&mut self, pieces: impl Iterator<Item = &'a [u8]>, max: u64) -> u64 {
         let mut left = max;
         for piece in pieces {

@@ -1,4 +1,5 @@
-//! Content in transfer between clients and origins: bodies, responses, input and output.
+//! Content in transfer between clients and origins: bodies, pending responses, send and receive
+//! buffers.
 
 pub(super) mod body;
 pub(super) mod buffer_pool;

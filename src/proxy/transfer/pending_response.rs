@@ -1,4 +1,4 @@
-//! A response on its way: where the fetch that brings it and those who wait for it meet.
+//! A response in flight: the meeting point of its fetch and the clients that wait for it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -12,36 +12,38 @@ use crate::reactor::{Token, Wake};
 
 use super::body::{Body, Retention};
 
-/// The head of a response as it is passed on, and for whom it is.
+/// The head of a response as it is forwarded, and the scope in which it may be shared.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseMeta {
     pub(crate) status: Status,
     /// Start line and fields, without the empty line.
     pub(crate) head: Fields,
-    /// How the origin told the end of the content.
+    /// The framing of the content by the origin.
     pub(crate) framing: Framing,
-    /// Whom it may be shared with, and whether it is to be stored.
+    /// The rules for sharing and storing the response, or the reason against storing it.
     pub(crate) storing: Result<Storable, NotStored>,
-    /// Which part of its content there will be, if not all: the head is that of the whole.
+    /// The part of the content that will arrive, if not all of it. The head is that of the whole.
     pub(crate) part: Option<Part>,
     pub(crate) origin: Option<SocketAddr>,
 }
 
-/// What a fetch has brought.
+/// The result of a fetch.
 #[derive(Clone, Debug)]
 pub(crate) enum FetchResult {
-    /// A response; its content follows in the body.
+    /// A response, whose content follows in the body.
     Response(Rc<ResponseMeta>),
-    /// Word that a stored response still holds; it may be for the one who asked only.
+    /// The stored response, which the origin has validated (304). Unless `shared`, only the client
+    /// of the fetch may receive it.
     Stored { object: Arc<Object>, shared: bool },
     /// A stale response, since the origin has failed.
     Stale { object: Arc<Object>, failure: OriginFailure },
-    /// A 101, whose head this is: the connection is to be taken over.
+    /// The head of a 101. The client takes over the connection.
     Switched(Rc<Fields>),
 }
 
 impl FetchResult {
-    /// The address that it came from, as far as others may read along.
+    /// Returns the address that the response was fetched from; `None` for a switch, which is never
+    /// shared.
     pub(crate) fn from(&self) -> Option<IpAddr> {
         match self {
             Self::Response(answer) => answer.origin.map(|origin| origin.ip()),
@@ -51,26 +53,27 @@ impl FetchResult {
     }
 }
 
-/// A response on its way.
+/// A response in flight.
 #[derive(Debug)]
 pub(crate) struct PendingResponse {
     pub(crate) body: Body,
     pub(crate) result: Option<FetchResult>,
-    /// Interim responses in their order, until whoever has asked for the response takes them: what
-    /// they say is for nobody else.
+    /// Interim responses in order, until the client of the fetch takes them. They concern no other
+    /// reader.
     pub(crate) interims: Vec<Fields>,
-    /// What was stored of it: the cache counts that, and knows by this that it is in use.
+    /// The object as which the response was stored. The cache accounts for its memory, and sees by
+    /// this reference that it is in use.
     pub(crate) object: Option<Arc<Object>>,
-    /// Bytes of the body that the cache has counted as kept.
+    /// Bytes of the body charged to the cache.
     pub(crate) accounted: usize,
-    /// Bytes of the body that are counted as memory of connections.
+    /// Bytes of the body charged to the memory of connections.
     pub(crate) passing: usize,
-    /// After a switch, the connection and what came on it behind the head.
+    /// After a switch: the connection, and the bytes received on it after the head.
     pub(crate) switched: Option<(OriginConnection, Vec<u8>)>,
 }
 
 impl PendingResponse {
-    /// A response that `fetch` will bring.
+    /// Creates the response of `fetch`, without a result yet.
     pub(crate) fn new(fetch: Token, retain: Retention, window: u64) -> Self {
         Self {
             body: Body::new(fetch, None, retain, window),
@@ -83,8 +86,8 @@ impl PendingResponse {
         }
     }
 
-    /// Returns the bytes that are kept for the cache to count, and those that are only passed on. What is
-    /// stored has been counted.
+    /// Returns the bytes to charge to the cache, and those to charge to the memory of connections.
+    /// A stored response is charged as an object instead.
     pub(crate) fn holds(&self) -> (usize, usize) {
         if self.object.is_some() {
             return (0, 0);

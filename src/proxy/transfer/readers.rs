@@ -1,21 +1,22 @@
-//! Readers of a body, by their offsets. An operation of one of many readers costs no more than one of few.
+//! Readers of a body, by offset. An operation of one reader among many costs no more than among
+//! few.
 
 use std::collections::BTreeMap;
 
 use crate::reactor::{Arena, Id, Token, Wake};
 use crate::work;
 
-/// The name of a reader. One that has left finds nothing.
+/// The key of a reader. That of a detached reader finds nothing.
 pub(crate) type ReaderKey = Id<Reader>;
 
-/// A client or a fetch that reads a body, and its offset there.
+/// A client or a fetch that reads a body, and its offset in it.
 #[derive(Debug)]
 pub(crate) struct Reader {
     at: u64,
     token: Token,
-    /// True if it has read all there is and waits to be woken.
+    /// True if the reader has read all available bytes and waits to be woken.
     parked: bool,
-    /// True if the bytes that it would read next may be gone: it gets nothing any more.
+    /// True once the reader was dropped: the next bytes may be released, and it gets no more.
     dropped: bool,
 }
 
@@ -23,9 +24,10 @@ pub(crate) struct Reader {
 #[derive(Debug)]
 pub(super) struct Readers {
     readers: Arena<Reader>,
-    /// Offsets of the readers that are not lost, in their order, with the number of readers at each.
+    /// Offsets of the readers that are not dropped, in ascending order, with the number of readers
+    /// at each.
     offsets: Vec<(u64, usize)>,
-    /// Readers that are parked, and some that have left since.
+    /// Parked readers, and some that were detached since.
     parked: Vec<ReaderKey>,
 }
 
@@ -34,7 +36,7 @@ impl Readers {
         Self { readers: Arena::new(), offsets: Vec::new(), parked: Vec::new() }
     }
 
-    /// Adds a reader at an offset, which is parked.
+    /// Adds a parked reader at an offset.
     pub(super) fn add(&mut self, at: u64, token: Token) -> ReaderKey {
         let key = self.readers.insert(Reader { at, token, parked: true, dropped: false });
         self.enter(at, 1);
@@ -48,32 +50,32 @@ impl Readers {
         }
     }
 
-    /// Returns true if there are no readers, not even lost ones.
+    /// Returns true if there are no readers, not even dropped ones.
     pub(super) fn is_empty(&self) -> bool {
         self.readers.is_empty()
     }
 
-    /// Returns the number of readers that are not lost, counted up to two.
+    /// Returns the number of readers that are not dropped, at most 2.
     pub(super) fn reading(&self) -> usize {
         self.offsets.iter().take(2).map(|(_, count)| count).sum::<usize>().min(2)
     }
 
-    /// Returns the lowest offset of a reader that is not lost.
+    /// Returns the lowest offset of a reader that is not dropped.
     pub(super) fn slowest(&self) -> Option<u64> {
         self.offsets.first().map(|(at, _)| *at)
     }
 
-    /// Returns the highest offset of a reader that is not lost.
+    /// Returns the highest offset of a reader that is not dropped.
     pub(super) fn fastest(&self) -> Option<u64> {
         self.offsets.last().map(|(at, _)| *at)
     }
 
-    /// Returns the offset of a reader, unless it has left or is lost.
+    /// Returns the offset of a reader, unless it is detached or dropped.
     pub(super) fn at(&self, key: ReaderKey) -> Option<u64> {
         self.readers.get(key).filter(|reader| !reader.dropped).map(|reader| reader.at)
     }
 
-    /// Puts a reader to another offset; returns false if it has left or is lost.
+    /// Moves a reader to another offset; returns false if it is detached or dropped.
     pub(super) fn put(&mut self, key: ReaderKey, at: u64) -> bool {
         let Some(reader) = self.readers.get_mut(key).filter(|reader| !reader.dropped) else {
             return false;
@@ -86,7 +88,7 @@ impl Readers {
         true
     }
 
-    /// Puts all readers that are before an offset there.
+    /// Moves all readers before an offset to that offset.
     pub(super) fn advance_all(&mut self, to: u64) {
         let mut before = 0;
         for (_, reader) in self.readers.iter_mut().filter(|(_, reader)| reader.at < to) {
@@ -99,7 +101,7 @@ impl Readers {
         }
     }
 
-    /// Loses the readers that are before an offset.
+    /// Drops the readers before an offset, and wakes them.
     pub(super) fn mark_dropped_before(&mut self, offset: u64, wake: &mut impl Wake) {
         for (_, reader) in self.readers.iter_mut() {
             if !reader.dropped && reader.at < offset {
@@ -110,7 +112,7 @@ impl Readers {
         self.drop_before(offset);
     }
 
-    /// Has a reader woken when there is more.
+    /// Parks a reader: it is woken when there is more.
     pub(super) fn park(&mut self, key: ReaderKey) {
         let reader = self.readers.get_mut(key);
         if reader.is_some_and(|reader| !std::mem::replace(&mut reader.parked, true)) {
@@ -129,12 +131,12 @@ impl Readers {
         }
     }
 
-    /// Offsets of the readers that are not lost.
+    /// Returns the offsets of the readers that are not dropped.
     pub(super) fn offsets(&self) -> impl Iterator<Item = u64> {
         self.offsets.iter().map(|(at, _)| *at)
     }
 
-    /// Panics if the books do not agree with a recount.
+    /// Panics if the offsets and counts are inconsistent.
     pub(super) fn check(&self) {
         let mut offsets = BTreeMap::new();
         for (key, reader) in self.readers.iter() {
@@ -155,8 +157,7 @@ impl Readers {
         self.parked.push(key);
     }
 
-    /// The place of an offset, or the place at which it would be inserted; what stands behind it there
-    /// is moved then.
+    /// Returns the index of an offset, or the index at which to insert it.
     fn find(&self, at: u64) -> Result<usize, usize> {
         work::count(work::LOOK_UP);
         self.offsets.binary_search_by_key(&at, |(offset, _)| *offset)

@@ -1,4 +1,4 @@
-//! Input that was received and not understood yet, held only while there is some.
+//! Receive buffers: input that is not parsed yet. No memory is held while there is none.
 
 use std::io;
 use std::task::Poll;
@@ -9,8 +9,8 @@ use crate::reactor::{Reactor, SocketId};
 
 use super::buffer_pool::BufferPool;
 
-/// Bytes received from a peer. Heads may hold credentials, so they are wiped once they are read, and
-/// what was never read is wiped in the end.
+/// Bytes received from a peer. Heads may contain credentials: they are wiped once parsed, and bytes
+/// that were never parsed are wiped on drop.
 #[derive(Debug, Default)]
 pub(crate) struct RecvBuffer {
     bytes: Vec<u8>,
@@ -22,7 +22,7 @@ impl RecvBuffer {
         Self { bytes: Vec::new(), start: 0 }
     }
 
-    /// What was not consumed yet.
+    /// Returns the bytes not consumed yet.
     pub(crate) fn unread(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
@@ -31,24 +31,25 @@ impl RecvBuffer {
         self.start == self.bytes.len()
     }
 
-    /// Returns the bytes of memory it holds.
+    /// Returns the size of the buffer, in bytes.
     pub(crate) const fn held(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// Says that the first `n` unread bytes are dealt with.
+    /// Marks the first `n` unread bytes as consumed.
     pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
         debug_assert!(self.start <= self.bytes.len());
     }
 
-    /// Says that the first `n` unread bytes are dealt with, and wipes them.
+    /// Consumes the first `n` unread bytes, and wipes them.
     pub(crate) fn wipe(&mut self, n: usize) {
         self.bytes[self.start..self.start + n].zeroize();
         self.consume(n);
     }
 
-    /// Receives more, in a buffer of its own or one of `buffers`. `Ok(0)` is the end of the stream.
+    /// Receives more bytes, growing the buffer if it is full and taking one of `buffers` if there
+    /// is none. `Ok(0)` is the end of the stream.
     pub(crate) fn receive<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -70,7 +71,7 @@ impl RecvBuffer {
         reactor.recv(io, &mut self.bytes)
     }
 
-    /// Gives the buffer back if nothing is in it.
+    /// Returns the buffer to `buffers` if it is empty.
     pub(crate) fn release(&mut self, buffers: &mut BufferPool) {
         if self.is_empty() && self.bytes.capacity() > 0 {
             buffers.give_back(std::mem::take(&mut self.bytes));
@@ -78,7 +79,7 @@ impl RecvBuffer {
         }
     }
 
-    /// What is left, to be read by somebody else.
+    /// Returns the bytes not consumed, for another reader.
     pub(crate) fn into_rest(mut self) -> Vec<u8> {
         self.bytes.split_off(self.start)
     }

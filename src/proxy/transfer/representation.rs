@@ -1,4 +1,5 @@
-//! The form in which a representation answers a request: whole, in parts, or without content.
+//! The part of a representation that answers a request: the whole, ranges of it, or none of its
+//! content.
 
 use crate::http::cond::{self, Validators};
 use crate::http::range::{self, Part, Selected};
@@ -6,21 +7,21 @@ use crate::http::{Fields, HeadWriter, Method, Multipart, Name, RequestHead, Stat
 
 use super::pending_response::ResponseMeta;
 
-/// The form of an answer made from a representation.
+/// The selected part of a complete representation.
 #[derive(Debug)]
 pub(crate) enum Representation {
     Whole,
-    /// The client has it already.
+    /// No content (304): the client has the representation.
     NotModified,
-    /// One part, from its first byte to one past its last.
+    /// A range, from its first byte to one past its last.
     Part(u64, u64),
     Parts(Box<Multipart>),
     Unsatisfiable,
 }
 
 impl Representation {
-    /// What a request's preconditions and ranges make of a 200 with this head and `length`
-    /// (RFC 9110 §13.2.2). What separates several parts is made of the `secret`.
+    /// Evaluates the preconditions and ranges of a request (RFC 9110 §13.2.2) against a 200 with
+    /// this head and `length`. The boundary of several parts is derived from `secret`.
     pub(crate) fn of(
         request: &RequestHead,
         head: &Fields,
@@ -47,7 +48,7 @@ impl Representation {
         }
     }
 
-    /// The status it is answered with, if the whole has this one.
+    /// Returns the status of the response, given that of the whole.
     pub(crate) const fn status(&self, whole: Status) -> Status {
         match self {
             Self::Whole => whole,
@@ -57,7 +58,7 @@ impl Representation {
         }
     }
 
-    /// Returns its content type, if it is not that of the whole.
+    /// Returns the content type, if it differs from that of the whole.
     pub(crate) fn content_type(&self) -> Option<&[u8]> {
         match self {
             Self::Parts(_) => Some(b"multipart/byteranges"),
@@ -65,8 +66,8 @@ impl Representation {
         }
     }
 
-    /// Writes the head of an answer in this form, without the empty line: the head of the whole, of
-    /// which `length` is known, or one made of it.
+    /// Writes the head of the response, without the empty line: the head of the whole, whose length
+    /// is `length`, or one derived from it.
     pub(crate) fn write_head(&self, out: &mut Vec<u8>, whole: &Fields, length: u64) {
         if matches!(self, Self::Whole) {
             return out.extend_from_slice(whole.wire());
@@ -99,21 +100,22 @@ impl Representation {
     }
 }
 
-/// The form of an answer made from a response that is still coming in.
+/// The selected part of a response that is still being received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StreamedRepresentation {
-    /// As it comes.
+    /// The whole, as it is received.
     Whole,
-    /// One part of it, from its first byte to one past its last, and the length of the whole.
+    /// A range, from its first byte to one past its last, and the length of the whole.
     Part(u64, u64, u64),
-    /// None of it, which is this long.
+    /// None (416): no range lies within the whole, whose length this is.
     Unsatisfiable(u64),
 }
 
 impl StreamedRepresentation {
-    /// What a request makes of a response of which so far only the head is there. `None` if it asks
-    /// for what cannot be cut from it: several parts, or one of what nobody knows the length of. Only
-    /// a cache cuts at all: what may not be stored is passed on as it came.
+    /// Evaluates the range of a request against a response whose head was received. Returns `None`
+    /// if the range cannot be cut from a stream: several parts, or a part of a whole of unknown
+    /// length. Only responses that may be stored are cut, since cutting is a cache's business;
+    /// others are forwarded as received.
     pub(crate) fn of(request: &RequestHead, answer: &ResponseMeta) -> Option<Self> {
         let fields = request.fields();
         let cut = request.method() == Method::Get
@@ -134,12 +136,12 @@ impl StreamedRepresentation {
         }
     }
 
-    /// Whether what it is made of begins at this offset or before.
+    /// Returns true if the selected bytes begin at `offset` or before.
     pub(crate) const fn begins_by(self, offset: u64) -> bool {
         self.extent().0 <= offset
     }
 
-    /// Whether nothing else is needed for it than this part.
+    /// Returns true if all selected bytes lie in `part`.
     pub(crate) const fn lies_in(self, part: Part) -> bool {
         let (first, end) = match self {
             Self::Whole => (0, part.length),
@@ -148,7 +150,7 @@ impl StreamedRepresentation {
         first == end || (part.first <= first && end <= part.end)
     }
 
-    /// The bytes it is made of, unless it is the whole.
+    /// Returns the range of selected bytes; empty for the whole, whose length may be unknown.
     pub(crate) const fn extent(self) -> (u64, u64) {
         match self {
             Self::Part(first, end, _) => (first, end),
@@ -156,7 +158,7 @@ impl StreamedRepresentation {
         }
     }
 
-    /// The same as a form of a representation whose content is there, and its length.
+    /// Returns the same selection for a complete representation, and its length.
     fn as_form(self) -> (Representation, u64) {
         match self {
             Self::Whole => (Representation::Whole, 0),
@@ -169,7 +171,7 @@ impl StreamedRepresentation {
         self.as_form().0.status(Status::OK)
     }
 
-    /// Writes the head of an answer in this form, without the empty line.
+    /// Writes the head of the response, without the empty line.
     pub(crate) fn write_head(self, out: &mut Vec<u8>, answer: &ResponseMeta) {
         let (form, length) = self.as_form();
         form.write_head(out, &answer.head, length);

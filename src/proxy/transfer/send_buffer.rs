@@ -1,4 +1,4 @@
-//! Bytes on their way to a peer: heads, and content in whatever framing the peer is told.
+//! Send buffers: heads, and content in its transfer coding.
 
 use std::io;
 use std::task::Poll;
@@ -11,23 +11,24 @@ use super::body::Body;
 use super::io_slices::Slices;
 use super::readers::ReaderKey;
 
-/// Content in one frame; more goes with the next, so that no write is larger than a drive allows.
+/// Most content in one frame, so that no write exceeds the budget of a drive. The rest leaves with
+/// the next frame.
 const MAX_FRAME: u64 = 128 * 1024;
 
-/// How content is framed.
+/// The coding of content on the connection (RFC 9112 §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TransferCoding {
-    /// As it is: its length was told, or its end is the connection's.
+    /// None: the content is delimited by its length or by the end of the connection.
     Identity,
     Chunked,
 }
 
-/// Where content comes from.
+/// The source of content to send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ContentSource<'a> {
     Nothing,
     Body(&'a Body, ReaderKey),
-    /// A stored object, from this offset on.
+    /// A stored object, from an offset on.
     Object(&'a Object, u64),
 }
 
@@ -41,15 +42,15 @@ impl<'a> ContentSource<'a> {
     }
 }
 
-/// What is to be sent next: some bytes, then content from a supply, then some more bytes. All of it
-/// leaves in one gathered write if there is room.
+/// Data to send: prefix bytes, then content from a [`ContentSource`], then suffix bytes. All leave
+/// in one gathered write if the socket takes them.
 #[derive(Debug, Default)]
 pub(crate) struct SendBuffer {
     prefix: Vec<u8>,
     sent: usize,
     content: u64,
     suffix: Vec<u8>,
-    /// All bytes that have left.
+    /// Bytes sent so far, of all frames.
     left: u64,
 }
 
@@ -62,39 +63,39 @@ impl SendBuffer {
         self.sent == self.prefix.len() && self.content == 0 && self.suffix.is_empty()
     }
 
-    /// Bytes that wait, without content.
+    /// Returns the bytes that wait, content not included.
     pub(crate) const fn waiting(&self) -> usize {
         self.prefix.len() - self.sent + self.suffix.len()
     }
 
-    /// All bytes that have left.
+    /// Returns the bytes sent so far.
     pub(crate) const fn left(&self) -> u64 {
         self.left
     }
 
-    /// All bytes that have left, and those that wait, without content that waits.
+    /// Returns the bytes sent so far plus those that wait, waiting content not included.
     pub(crate) const fn total(&self) -> u64 {
         self.left + self.waiting() as u64
     }
 
-    /// Returns the bytes of memory it holds, without content.
+    /// Returns the memory held, in bytes, content not included.
     pub(crate) const fn held(&self) -> usize {
         self.prefix.capacity() + self.suffix.capacity()
     }
 
-    /// Where to append more bytes: behind all that was appended before.
+    /// Returns the buffer to append bytes to. Legal only between frames.
     pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
         debug_assert!(self.content == 0 && self.suffix.is_empty(), "no frame is under way");
         &mut self.prefix
     }
 
-    /// Whether a new frame can be planned: all content of the one before has left.
+    /// Returns true if a frame can be planned: the content and suffix of the last one are sent.
     pub(crate) const fn is_between_frames(&self) -> bool {
         self.content == 0 && self.suffix.is_empty()
     }
 
-    /// Plans the next frame: `available` bytes of content, and the end of the body with its trailers
-    /// if that is all. Whether the end is in it.
+    /// Plans the next frame: `available` bytes of content, at most [`MAX_FRAME`], and the `end` of
+    /// the body with its trailers, if it follows. Returns true if the end is in the frame.
     pub(crate) fn plan(
         &mut self,
         coding: TransferCoding,
@@ -118,7 +119,7 @@ impl SendBuffer {
         end.is_some()
     }
 
-    /// Sends as much as there is room for; says how much content of the supply was among it.
+    /// Sends as much as the socket takes, with content from `supply`; returns the bytes sent.
     pub(crate) fn send<M>(
         &mut self,
         reactor: &mut Reactor<M>,
@@ -150,14 +151,14 @@ impl SendBuffer {
         Sent { bytes: sent, content }
     }
 
-    /// Takes the bytes that wait, to be sent by somebody else.
+    /// Takes the bytes that wait, for another sender. Legal only between frames.
     pub(crate) fn take_waiting(&mut self) -> Vec<u8> {
         debug_assert!(self.is_between_frames());
         let mut taken = std::mem::take(self);
         taken.prefix.split_off(taken.sent)
     }
 
-    /// Gives its memory back while there is nothing to send.
+    /// Frees the memory if nothing waits.
     pub(crate) fn release(&mut self) {
         if self.is_empty() {
             *self = Self { left: self.left, ..Self::default() };
@@ -165,10 +166,10 @@ impl SendBuffer {
     }
 }
 
-/// What one write took.
+/// Result of one write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
     pub(crate) bytes: usize,
-    /// Content among them.
+    /// Bytes of content among them.
     pub(crate) content: u64,
 }

@@ -1,4 +1,4 @@
-//! Letting clients in, as far as there are places for them.
+//! Admission of clients: accepting connections as far as there are places.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,13 +12,14 @@ use crate::reactor::{Accepted, Id, Reactor, SocketId, Wake};
 use super::Worker;
 use super::listener::ClientListener;
 
-/// Connections that were idle for less are not closed to make room: a new one has had no time to ask.
+/// Shortest time after which an idle connection may be closed to make room: a new one needs time to
+/// send its request.
 const IDLE: Duration = Duration::from_secs(1);
-/// When a connection that found no place is looked at again: some may be idle by then.
+/// Time after which a connection without a place is tried again: others may be idle by then.
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Worker {
-    /// Takes some of the connections that wait; more of them in the next turn.
+    /// Accepts connections that wait, as many as there are places; continues in the next turn.
     pub(super) fn accept(&mut self, id: Id<ClientListener>, reactor: &mut Reactor<Mail>) {
         let room = self.shared.admission.room();
         let Some(gate) = self.listeners.get_mut(id) else { return };
@@ -27,7 +28,7 @@ impl Worker {
         let (accepted, mut retry) = (newcomers.len(), gate.listener.next_deadline());
         let waiting = newcomers.into_iter().find(|&(io, peer)| {
             let admitted = self.admit(io, (peer, address), reactor);
-            !admitted // the one beyond all places is the last
+            !admitted // only the last one can be beyond all places
         });
         if waiting.is_some() {
             self.shared.admission.reach();
@@ -47,15 +48,16 @@ impl Worker {
         }
     }
 
-    /// Lets a connection in, or closes it if its client has its share of the places. Returns false if
-    /// there is no place, none can be had of idle connections, and the client has none yet.
+    /// Admits a connection, or closes it if its client has its share of the places. Returns false
+    /// if the client has no connection yet and there is no place, even after closing idle
+    /// connections: the connection then waits.
     fn admit(
         &mut self,
         io: SocketId,
         between: (SocketAddr, SocketAddr),
         reactor: &mut Reactor<Mail>,
     ) -> bool {
-        // At a listener of both families, one of IPv4 has a mapped address.
+        // A listener for both families reports IPv4 clients by mapped addresses.
         let (client, listener) = between;
         let between = (SocketAddr::new(client.ip().to_canonical(), client.port()), listener);
         let now = reactor.now().mono;
@@ -70,7 +72,8 @@ impl Worker {
             return false;
         }
         if !self.shared.admission.admits(newcomer, now) {
-            // A client that has none yet is refused for others, of whom some may have waited for long.
+            // A client beyond its share loses its own idle connections; a new client is refused
+            // because of the reserved places, and any idle connection is closed for it.
             let of = Some(client).filter(|client| self.shared.admission.holds(*client) > 0);
             self.shed_idle(of, IDLE, reactor);
             if !self.shared.admission.admits(newcomer, now) {
@@ -86,7 +89,7 @@ impl Worker {
         true
     }
 
-    /// Has the connections come that wait to be accepted, once there is ample room.
+    /// Wakes the listeners with a waiting connection, once there is ample room.
     pub(super) fn resume(&mut self, reactor: &mut Reactor<Mail>) {
         if self.shared.admission.has_ample_room() {
             let waiting = self.listeners.iter().filter(|(_, gate)| gate.waiting.is_some());

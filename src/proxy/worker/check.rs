@@ -1,4 +1,4 @@
-//! A recount of the books of all parts, for simulations.
+//! Consistency checks across all parts, for simulations.
 
 use crate::proxy::admin::connection::AdminConnection;
 use crate::proxy::auth::Authentication;
@@ -8,7 +8,7 @@ use crate::proxy::explain::ExplainTask;
 use super::Worker;
 
 impl Worker {
-    /// Panics if the books of any part do not agree; for simulations.
+    /// Panics if the state of any part is inconsistent. For simulations.
     pub fn check(&self) {
         self.shared.cache.check();
         self.shared.pool.check();
@@ -19,7 +19,10 @@ impl Worker {
         self.check_memory();
         self.check_password_waiters();
         self.check_address_waiters();
-        assert!(self.shared.cache.busy() <= self.fetches.len(), "what is busy is fetched");
+        assert!(
+            self.shared.cache.busy() <= self.fetches.len(),
+            "each fetch in flight in the cache exists"
+        );
     }
 
     fn check_places(&self) {
@@ -31,24 +34,24 @@ impl Worker {
     fn check_memory(&self) {
         for (_, response) in self.shared.responses.iter() {
             let counted = (response.accounted, response.passing);
-            assert_eq!(counted, response.holds(), "what a response holds is counted");
+            assert_eq!(counted, response.holds(), "memory of responses is charged");
         }
         let kept: usize =
             self.shared.responses.iter().map(|(_, response)| response.accounted).sum();
-        assert_eq!(kept, self.shared.cache.under_way(), "the cache counts all that is kept");
+        assert_eq!(kept, self.shared.cache.under_way(), "retained content is charged to the cache");
         let replies = self.shared.responses.iter().map(|(_, response)| response.passing);
         let clients = self.clients.iter().map(|(_, client)| client.held);
         let fetches = self.fetches.iter().map(|(_, fetch)| fetch.held);
         let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.held);
         let held: usize = replies.chain(clients).chain(fetches).chain(tunnels).sum();
-        assert_eq!(held, self.shared.memory.held(), "memory of connections is counted");
+        assert_eq!(held, self.shared.memory.held(), "memory of connections is charged");
     }
 
     fn check_password_waiters(&self) {
         for token in self.shared.authentication.iter().flat_map(Authentication::waiting) {
             let client = token.id().and_then(|id| self.clients.get(id));
             let waits = client.is_some_and(Client::awaits_password);
-            assert!(waits, "who is woken when a password is known waits for that");
+            assert!(waits, "a client that is woken for a password waits for it");
         }
     }
 
@@ -61,7 +64,7 @@ impl Worker {
                 || dial.is_some_and(|dial| dial.looks_up(name))
                 || token.id::<AdminConnection>().is_some()
                 || token.id::<ExplainTask>().is_some();
-            assert!(waits, "who is told of the addresses of {name} waits for them: {token:?}");
+            assert!(waits, "a waiter for the addresses of {name} waits for them: {token:?}");
         }
     }
 }

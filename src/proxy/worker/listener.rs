@@ -1,32 +1,30 @@
 //! Listeners for clients.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use crate::proxy::mail::Mail;
-use crate::reactor::{Accepted, Driven, Endpoint, Listener, Reactor, SocketId};
+use crate::reactor::{Accepted, Driven, Listener, Reactor, SocketId};
 
-use super::Worker;
-
-/// Connections that a listener accepts yet when a drain begins: as many as wait there at the most.
+/// Most connections that a listener accepts after a drain has begun: the longest queue of
+/// connections that waited before.
 const MOST_WAITING: usize = 4096;
 
-/// A listener.
+/// A listener for clients.
 #[derive(Debug)]
 pub(super) struct ClientListener {
     pub(super) listener: Listener,
-    /// A connection that was accepted and has no place yet.
+    /// An accepted connection for which there is no place yet.
     pub(super) waiting: Option<(SocketId, SocketAddr)>,
-    /// While the proxy drains, how many connections it still accepts: those that wait already.
+    /// During a drain, the number of connections to accept yet: those that waited before it.
     left: Option<usize>,
 }
 
 impl ClientListener {
-    const fn new(listener: Listener) -> Self {
+    pub(super) const fn new(listener: Listener) -> Self {
         Self { listener, waiting: None, left: None }
     }
 
-    /// Takes the connection that has no place yet, and accepts others, as far as there is `room`.
+    /// Returns the waiting connection and accepts further ones, up to `room` and one more.
     pub(super) fn take(
         &mut self,
         room: usize,
@@ -36,20 +34,20 @@ impl ClientListener {
         if room < taken.len() {
             return (taken, Accepted::Full);
         }
-        // One more than there are places shows that a place is wanted.
+        // The one beyond the places shows that a place is needed.
         let wanted = room + 1 - taken.len();
         self.listener.resume(reactor);
         let ended = self.listener.accept(reactor, wanted, &mut taken);
         (taken, ended)
     }
 
-    /// Accepts only the connections that wait already, from now on.
+    /// Begins to drain: only the connections that wait in the queue are accepted.
     pub(super) const fn drain(&mut self) {
         self.left = Some(MOST_WAITING);
     }
 
-    /// Counts connections that were `accepted`, behind which there may be `more`. Returns true if it
-    /// drains and has nothing to accept any more.
+    /// Counts `accepted` connections. Returns true if the listener drains and its queue is empty,
+    /// or its count used up; `more` is true if the queue may hold further ones.
     pub(super) const fn is_drained(&mut self, accepted: usize, more: bool) -> bool {
         let Some(left) = &mut self.left else { return false };
         *left = left.saturating_sub(accepted);
@@ -64,47 +62,4 @@ impl ClientListener {
 
 impl Driven for ClientListener {
     const KIND: u8 = 0;
-}
-
-impl Worker {
-    /// Listens at an endpoint, such as an address; says which address that is, if the port was 0.
-    ///
-    /// # Errors
-    /// As `bind(2)`.
-    pub fn listen(
-        &mut self,
-        reactor: &mut Reactor<Mail>,
-        endpoint: impl Into<Endpoint>,
-    ) -> io::Result<SocketAddr> {
-        let endpoint = endpoint.into();
-        let id = self.listeners.try_insert_with(|id| {
-            Listener::bind(reactor, endpoint, id.token()).map(ClientListener::new)
-        })?;
-        let gate = self.listeners.get(id);
-        let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
-        self.shared.interfaces.add_listener(address);
-        Ok(address)
-    }
-
-    /// Serves a listener that was opened elsewhere.
-    ///
-    /// # Errors
-    /// If it cannot be registered.
-    pub fn listen_on(
-        &mut self,
-        reactor: &mut Reactor<Mail>,
-        listener: TcpListener,
-    ) -> io::Result<SocketAddr> {
-        let address = listener.local_addr()?;
-        self.listeners.try_insert_with(|id| {
-            Listener::adopt(reactor, listener, id.token()).map(ClientListener::new)
-        })?;
-        self.shared.interfaces.add_listener(address);
-        Ok(address)
-    }
-
-    /// Takes `address` for one it listens on, which is no destination.
-    pub fn add_local_listener(&mut self, address: SocketAddr) {
-        self.shared.interfaces.add_listener(address);
-    }
 }

@@ -1,7 +1,8 @@
-//! The proxy as a program on a reactor: its arenas, and who is driven with what.
+//! The worker: a proxy on one reactor. It owns all driven objects, and drives them.
 
 mod accept;
 mod check;
+mod listen;
 mod listener;
 mod shedding;
 
@@ -11,13 +12,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::proxy::admin::AdminServer;
 use crate::proxy::admin::connection::AdminConnection;
+use crate::proxy::admin::listener::AdminListener;
 use crate::proxy::admin::reload::ReloadRequest;
-use crate::proxy::admin::{AdminListener, AdminServer};
 use crate::proxy::auth::Authentication;
 use crate::proxy::client::context::ClientCx;
 use crate::proxy::client::{Client, Drive};
 use crate::proxy::environment::Environment;
+use crate::proxy::error::Timeout;
 use crate::proxy::explain::query::ExplainQuery;
 use crate::proxy::explain::{ExplainTask, Explainer, Explanation};
 use crate::proxy::fetch::context::FetchCx;
@@ -33,7 +36,7 @@ use crate::reactor::{App, Arena, Budget, Driven, Endpoint, Event, Id, LoopStats,
 
 use listener::ClientListener;
 
-/// A caching proxy.
+/// A caching proxy, driven by a reactor.
 #[derive(Debug)]
 pub struct Worker {
     listeners: Arena<ClientListener>,
@@ -44,17 +47,18 @@ pub struct Worker {
     admin: AdminServer,
     explain_tasks: Arena<ExplainTask>,
     housekeeping: Id<Housekeeping>,
-    /// How many clients there is room for, where the settings do not say.
+    /// Clients that the machine can serve, used where the settings set no bound.
     client_capacity: usize,
-    /// When connections were last looked at, to close some.
+    /// Time of the last scan for connections to close.
     looked_at: Option<Instant>,
-    /// How many connections were looked at then, if not all.
+    /// Connections examined by that scan, if it did not reach the last one: the next scan begins
+    /// after them.
     looked_through: usize,
     drain_until: Option<Instant>,
     stopped: bool,
 }
 
-/// Driven once after the others of a turn, if there is something to clear up.
+/// Driven after the other objects of a turn, if log lines or cache work are pending.
 #[derive(Debug)]
 struct Housekeeping;
 
@@ -62,7 +66,7 @@ impl Driven for Housekeeping {
     const KIND: u8 = 5;
 }
 
-/// No two of those that are driven have one kind: each would take the other's token for its own.
+/// No two types of driven objects share a kind: a token of one would be taken for one of the other.
 const _: () = {
     let kinds = [
         ClientListener::KIND,
@@ -85,8 +89,8 @@ const _: () = {
 };
 
 impl Worker {
-    /// A proxy that listens nowhere yet. There is room for `bearable` clients and as many
-    /// connections to origins; that bounds both, unless the settings say otherwise.
+    /// Creates a proxy without listeners. `bearable` is the number of clients, and of connections
+    /// to origins, that the machine can serve; it bounds both unless the settings do.
     #[must_use]
     pub fn new(settings: Settings, surroundings: Environment, bearable: usize) -> Self {
         Self {
@@ -106,8 +110,8 @@ impl Worker {
         }
     }
 
-    /// Takes commands of the owner of this process at `path` in the file system. It does so until
-    /// the proxy is over, also while it drains.
+    /// Opens the control socket at `path` in the file system, for the owner of this process. It
+    /// stays open until the proxy ends, also during a drain.
     ///
     /// # Errors
     /// As [`Reactor::listen_local`].
@@ -115,37 +119,38 @@ impl Worker {
         self.admin.listen_local(reactor, path)
     }
 
-    /// Begins to explain what would become of a request. Name servers may be asked, nobody else.
+    /// Begins an explanation of how a request would be handled. Only name servers are contacted.
+    /// The result is taken by [`take_explanation`](Self::take_explanation).
     pub fn explain(&mut self, question: ExplainQuery, reactor: &mut Reactor<Mail>) {
         let explaining = Explainer::new(question, reactor.now(), &self.shared);
         let id = self.explain_tasks.insert(ExplainTask::new(explaining));
         reactor.wake(id.token());
     }
 
-    /// What came of an explanation, once that has come about.
+    /// Takes a finished explanation.
     pub fn take_explanation(&mut self) -> Option<Explanation> {
         let (id, _) = self.explain_tasks.iter().find(|(_, inquiry)| inquiry.answer.is_some())?;
         self.explain_tasks.remove(id)?.answer
     }
 
-    /// From now on operators may ask for a reload: the program around the proxy takes what they ask
-    /// after each turn. Without, they are told that there is none.
+    /// Accepts reload requests of operators from now on. The embedder takes them
+    /// ([`take_reload`](Self::take_reload)) after each turn. Before, such requests fail.
     pub const fn offer_reloads(&mut self) {
         self.admin.offer_reloads();
     }
 
-    /// From now on, clients are told of a `command` that explains what rules deny, with the request
-    /// behind it.
+    /// Names a `command` in responses to requests that rules deny, from now on. It explains the
+    /// denial, with the request as its last argument.
     pub fn offer_explanations(&mut self, command: String) {
         self.shared.explain = Some(command);
     }
 
-    /// A reload, or a plan of one, that an operator waits for; for some seconds.
+    /// Takes the next reload request. The operator waits for its answer for some seconds.
     pub fn take_reload(&mut self) -> Option<ReloadRequest> {
         self.admin.take_reload()
     }
 
-    /// Tells the operator what came of it: text to be printed, or why it could not be done.
+    /// Answers a reload request: text to print, or the reason of a failure.
     pub fn answer_reload(
         &mut self,
         request: &ReloadRequest,
@@ -155,15 +160,15 @@ impl Worker {
         self.admin.answer_reload(request, answer, reactor);
     }
 
-    /// The settings that hold. A holder lets go of them before they are replaced, or frees them
-    /// itself.
+    /// Returns the current settings. A caller that still holds them when they are replaced frees
+    /// them itself, which may take long.
     #[must_use]
     pub const fn settings(&self) -> &Arc<Settings> {
         &self.shared.settings
     }
 
-    /// Serves figures at `/metrics` at an endpoint, such as an address, for Prometheus; says which
-    /// address that is, if the port was 0.
+    /// Serves metrics for Prometheus at `/metrics` of an endpoint, such as an address. Returns the
+    /// address, whose port the system has chosen if it was 0.
     ///
     /// # Errors
     /// As `bind(2)`.
@@ -177,7 +182,7 @@ impl Worker {
         Ok(address)
     }
 
-    /// Does as told.
+    /// Executes a command.
     pub fn command(&mut self, command: Command, reactor: &mut Reactor<Mail>) {
         match command {
             Command::Drain => self.drain(reactor),
@@ -187,45 +192,46 @@ impl Worker {
         }
     }
 
-    /// Whether it has nothing more to do: it was stopped, or drained and is empty.
+    /// Returns true if the proxy was stopped, or is drained and has no exchange left.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.stopped || (self.shared.draining && self.listeners.is_empty() && self.is_empty())
     }
 
-    /// Whether it was told to drain.
+    /// Returns true once a drain has begun.
     #[must_use]
     pub const fn is_draining(&self) -> bool {
         self.shared.draining
     }
 
-    /// Clients and tunnels that are open.
+    /// Returns the number of open client connections, tunnels included.
     #[must_use]
     pub fn open(&self) -> usize {
         self.clients.len() + self.tunnels.len()
     }
 
-    /// A line for the operator about something that has come about.
+    /// Takes a line for the operator, if there is one.
     pub fn take_notice(&mut self) -> Option<String> {
         self.shared.admission.take_notice()
     }
 
-    /// A file about names that was read once and cannot be any more: it counts as it was.
+    /// Returns a file for name lookups (such as resolv.conf) that can no longer be read. Its last
+    /// content applies.
     #[must_use]
     pub fn lost_file(&self) -> Option<&Path> {
         self.shared.names.lost_file()
     }
 
-    /// What is still going on, one line each; for a drain that takes too long.
+    /// Returns a line for each exchange in progress, to report a drain that takes too long.
     #[must_use]
     pub fn dump(&self) -> Vec<String> {
         let clients = self.clients.iter().map(|(_, client)| client.dump());
-        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.describe());
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.dump());
         let fetches = self.fetches.iter().map(|(_, fetch)| fetch.describe());
         clients.chain(tunnels).chain(fetches).collect()
     }
 
-    /// Whether nothing is left of any exchange; listeners and idle connections to origins may be.
+    /// Returns true if no exchange is left. Listeners and idle connections to origins may be.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty()
@@ -235,31 +241,33 @@ impl Worker {
             && self.shared.uploads.is_empty()
     }
 
-    /// Idle connections to origins.
+    /// Returns the number of idle connections to origins.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
         self.shared.pool.len()
     }
 
-    /// What the cache holds.
+    /// Returns the size of the cache.
     #[must_use]
     pub fn cache_stats(&self) -> crate::cache::CacheStats {
         self.shared.cache.stats()
     }
 
-    /// Whether the heap is worth another look.
+    /// Returns true if the embedder should sample the heap
+    /// ([`set_heap_usage`](Self::set_heap_usage)).
     #[must_use]
     pub const fn wants_heap_sample(&self) -> bool {
         self.shared.cache.wants_heap_sample()
     }
 
-    /// Says how many bytes of its heap the process uses, and how many the allocator holds for that:
-    /// the cache counts those, too. Without an allocator that knows, it counts what it asked for.
+    /// Sets the bytes of the heap that are `used`, and those that the allocator `held` for them.
+    /// The cache is charged its share of the difference. Without this call, it is charged only what
+    /// it allocated.
     pub fn set_heap_usage(&mut self, used: usize, held: usize) {
         self.shared.cache.set_heap_usage(used, held);
     }
 
-    /// Figures about what it has done and is doing.
+    /// Returns the metrics.
     #[must_use]
     pub fn stats(&self, load: &LoopStats) -> Stats {
         Stats::of(&self.shared.counters, &self.gauges(), load)
@@ -280,10 +288,10 @@ impl Worker {
         }
     }
 
-    /// Ends whatever is left, after a drain that took too long, and writes it down. Nobody is left
-    /// to take a part of something for the whole.
+    /// Cuts off and logs all exchanges that are left, after a drain that took too long. Incomplete
+    /// responses are reset, so that no client takes them for complete.
     pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
-        self.give_up_all("drain-timeout", reactor);
+        self.give_up_all(&Timeout::Drain.into(), reactor);
         self.admin.close(reactor, &mut self.shared);
         self.shared.names.close(reactor);
         self.shared.log.flush();
@@ -306,7 +314,8 @@ impl Worker {
 
     fn reload(&mut self, settings: Arc<Settings>, reactor: &mut Reactor<Mail>) {
         self.shared.reload(settings, self.client_capacity, reactor);
-        self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token())); // they judge themselves anew
+        // Each tunnel checks whether the new settings still allow it.
+        self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token()));
         self.resume(reactor);
     }
 
@@ -394,7 +403,7 @@ impl App for Worker {
                 self.shared.interfaces.set_addresses(addresses);
             }
             Event::Mail(Mail::Command(command)) => self.command(command, reactor),
-            // The program around it takes its mail, and turns signals into commands.
+            // For the embedder, which takes its mail and turns signals into commands before this.
             Event::Mail(Mail::Program(_)) | Event::Signal(_) => {}
             Event::Drive(token, _) => {
                 if let Some(id) = token.id::<Client>() {

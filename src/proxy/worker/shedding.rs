@@ -1,4 +1,4 @@
-//! Closing connections where places, descriptors or memory are short.
+//! Closing of connections when places, descriptors or memory are short.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -9,20 +9,21 @@ use crate::proxy::client::context::ClientCx;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::fetch::context::FetchCx;
 use crate::proxy::mail::Mail;
+use crate::proxy::observe::reason::Reason;
 use crate::proxy::tunnel::Tunnel;
 use crate::reactor::{Budget, Id, Reactor};
 use crate::work;
 
 use super::Worker;
 
-/// Connections looked at, at a time.
+/// Most connections examined in one scan.
 const LOOKED_AT: usize = 8192;
-/// Connections closed at a time.
+/// Most connections closed at a time.
 const SHED: usize = 64;
-/// A head that has taken so long may be cut off to make room.
+/// Age at which an incomplete request head may be cut off to make room.
 const HALF_HEAD: Duration = Duration::from_secs(3);
-/// The reason in the log.
-const OVERLOADED: &str = "overloaded";
+/// The reason for the log.
+const OVERLOADED: Reason = Reason::Error(ExchangeError::Overloaded);
 
 /// A connection that can be closed.
 #[derive(Clone, Copy, Debug)]
@@ -31,13 +32,13 @@ enum Sheddable {
     Tunnel(Id<Tunnel>),
 }
 
-/// A connection that can be closed, how many its client has, and since when it does nothing. Of a
-/// client that stalls, the time is when it would be given up, which says the same.
+/// A connection that can be closed, the number of connections of its client, and the time since
+/// which it is idle. For a stalled client, the time is its deadline, which gives the same order.
 type Candidate = (Reverse<usize>, Instant, Sheddable);
 
 impl Worker {
-    /// Closes some connections for want of descriptors: those of responses that nobody reads, or
-    /// else some that are idle.
+    /// Closes some connections to free descriptors: those of responses without readers, or else
+    /// idle ones.
     pub(super) fn shed(&mut self, reactor: &mut Reactor<Mail>) {
         if !self.shed_unread(reactor) {
             self.shared.pool.shed_some(reactor);
@@ -45,8 +46,9 @@ impl Worker {
         }
     }
 
-    /// Closes some connections that have been idle for so long at `least`, or for a while in the middle
-    /// of a head: of one client, or of those that have the most, those waited for longest first.
+    /// Closes some connections of client `only`, or of all clients, that have been idle for `least`
+    /// or longer, or have been sending a head for [`HALF_HEAD`]. Those of the clients with the most
+    /// connections are closed first, and among them the ones idle longest.
     pub(super) fn shed_idle(
         &mut self,
         only: Option<IpAddr>,
@@ -79,8 +81,9 @@ impl Worker {
         self.resume(reactor);
     }
 
-    /// Closes connections that hold memory and whose client does not go on, while all memory for
-    /// connections is used: of those that have the most, those waited for longest first.
+    /// Closes connections that hold memory and whose client makes no progress, until memory is no
+    /// longer exhausted. Those of the clients with the most connections are closed first, and among
+    /// them the ones stalled longest.
     pub(super) fn relieve_memory(&mut self, reactor: &mut Reactor<Mail>) {
         let stalled = self.candidates(
             Client::stalls_until,
@@ -92,7 +95,7 @@ impl Worker {
             if excess == 0 {
                 break;
             }
-            // What a fetch holds for the client is free once the fetch has noticed.
+            // Memory of the fetch is freed later, when the fetch finds that it has no reader.
             excess = excess.saturating_sub(self.frees(connection));
             self.shared.counters.relieved += 1;
             self.cut(connection, OVERLOADED, reactor);
@@ -100,7 +103,7 @@ impl Worker {
         self.resume(reactor);
     }
 
-    /// Returns the bytes that are free once a connection is closed.
+    /// Returns the bytes that closing a connection frees.
     fn frees(&self, connection: Sheddable) -> usize {
         match connection {
             Sheddable::Client(id) => {
@@ -110,9 +113,9 @@ impl Worker {
         }
     }
 
-    /// Connections that can be closed, in the order in which they are, each with the time that its
-    /// function gives. Of very many connections another part is looked at each time, and none if that
-    /// was done in this turn.
+    /// Returns the connections that can be closed, in the order of closing. The functions return
+    /// the time since which a connection is idle or stalled; `None` keeps it open. Each scan
+    /// examines another [`LOOKED_AT`] connections; a second scan in the same turn finds none.
     fn candidates(
         &mut self,
         client_since: impl Fn(&Client) -> Option<Instant>,
@@ -145,7 +148,7 @@ impl Worker {
         found
     }
 
-    /// Closes an idle connection, unless something has come on it; returns true if it is closed.
+    /// Closes an idle connection, unless it has unread input; returns true if it is closed.
     fn close_idle(&mut self, connection: Sheddable, reactor: &mut Reactor<Mail>) -> bool {
         let shared = &mut self.shared;
         match connection {
@@ -168,8 +171,8 @@ impl Worker {
         true
     }
 
-    /// Ends a connection whatever it is at, for this reason.
-    fn cut(&mut self, connection: Sheddable, reason: &'static str, reactor: &mut Reactor<Mail>) {
+    /// Cuts off a connection in any state, and logs the reason.
+    fn cut(&mut self, connection: Sheddable, reason: Reason, reactor: &mut Reactor<Mail>) {
         match connection {
             Sheddable::Client(id) => {
                 let Some(client) = self.clients.remove(id) else { return };
@@ -184,21 +187,21 @@ impl Worker {
             }
             Sheddable::Tunnel(id) => {
                 let Some(tunnel) = self.tunnels.remove(id) else { return };
-                tunnel.give_up(reason, reactor, &mut self.shared);
+                tunnel.abort(reason, reactor, &mut self.shared);
             }
         }
     }
 
-    /// Ends everything that is left, for this reason.
-    pub(super) fn give_up_all(&mut self, reason: &'static str, reactor: &mut Reactor<Mail>) {
+    /// Cuts off all connections, and logs the reason.
+    pub(super) fn give_up_all(&mut self, reason: &Reason, reactor: &mut Reactor<Mail>) {
         let clients = self.clients.iter().map(|(id, _)| Sheddable::Client(id));
         let tunnels = self.tunnels.iter().map(|(id, _)| Sheddable::Tunnel(id));
         for connection in clients.chain(tunnels).collect::<Vec<_>>() {
-            self.cut(connection, reason, reactor);
+            self.cut(connection, reason.clone(), reactor);
         }
     }
 
-    /// Ends the fetches whose responses nobody reads; whether there were some.
+    /// Ends the fetches whose responses have no reader; returns true if there were any.
     fn shed_unread(&mut self, reactor: &mut Reactor<Mail>) -> bool {
         let unread = self.fetches.iter().filter(|(_, fetch)| fetch.is_unread());
         let unread: Vec<_> = unread.map(|(id, _)| id).collect();

@@ -1,4 +1,4 @@
-//! What clients send, and is no request: framing and content.
+//! Refused client messages: framing and content.
 
 use tidegate::http::{HeadLimits, ParseError};
 
@@ -65,12 +65,12 @@ pub(super) const BAD_LENGTHS: [&[u8]; 17] = [
     b"Content-Length: five\r\n",
     b"Content-Length: \"5\"\r\n",
     b"Content-Length: 5;a\r\n",
-    b"Content-Length: \xd9\xa5\r\n", // a digit, but not of ASCII
+    b"Content-Length: \xd9\xa5\r\n", // an Arabic digit: only ASCII digits are accepted
     b"Content-Length: 9223372036854775808\r\n",
     b"Content-Length: 18446744073709551621\r\n",
 ];
 
-/// Refused in requests only (RFC 9112 §6.3, rule 5).
+/// Equal lengths, refused in requests only (RFC 9112 §6.3, rule 5).
 const EQUAL_LENGTHS: [&[u8]; 3] = [
     b"Content-Length: 5\r\nContent-Length: 5\r\n",
     b"Content-Length: 5, 5\r\n",
@@ -227,7 +227,7 @@ pub(super) fn bodies() -> Vec<Row> {
     ]
 }
 
-/// One or more of each kind that RFC 9110 §6.5.1 names.
+/// Forbidden trailer fields: one or more of each kind that RFC 9110 §6.5.1 names.
 const FORBIDDEN_IN_TRAILERS: [&str; 20] = [
     "Content-Length",
     "transfer-encoding",

@@ -1,4 +1,4 @@
-//! What clients send, and is no request: heads.
+//! Refused client messages: heads.
 
 use tidegate::http::{HeadLimits, ParseError};
 
@@ -13,7 +13,7 @@ pub(super) fn start_lines() -> Vec<Row> {
             ParseError::NotHttp,
             400,
             [
-                &b"\x05\x01\x00"[..], // the first bytes of SOCKS
+                &b"\x05\x01\x00"[..], // the first bytes of SOCKS 5
                 b"\0GET / HTTP/1.1\r\n",
                 b" GET / HTTP/1.1\r\n",
                 b"\tGET / HTTP/1.1\r\n",
@@ -92,7 +92,8 @@ pub(super) fn start_lines() -> Vec<Row> {
             ParseError::RequestLine,
             400,
             [
-                &b"G\xe4T / HTTP/1.1\r\nHost: h\r\n\r\n"[..], // a method, not a target, in another encoding
+                // The method is invalid; the target encoding is not at fault.
+                &b"G\xe4T / HTTP/1.1\r\nHost: h\r\n\r\n"[..],
                 b"GE\xff / HTTP/1.1\r\nHost: h\r\n\r\n",
             ],
         ),
@@ -100,7 +101,7 @@ pub(super) fn start_lines() -> Vec<Row> {
             ParseError::Version,
             505,
             [
-                &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], // how HTTP/2 begins
+                &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], // the HTTP/2 connection preface
                 b"GET / HTTP/0.9\r\n\r\n",
                 b"GET / HTTP/2.0\r\nHost: h\r\n\r\n",
                 b"GET / HTTP/3.0\r\nHost: h\r\n\r\n",

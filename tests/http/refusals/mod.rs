@@ -1,4 +1,4 @@
-//! Every refusal, and messages that provoke it.
+//! Refusals, each with messages that provoke it.
 
 mod framing;
 mod heads;
@@ -11,7 +11,7 @@ use tidegate::http::{HeadLimits, Method, ParseError};
 use super::rules::stream::Ending;
 use super::support::{chunked, from_client, from_origin, post};
 
-/// A refusal, the status that a client is answered with, and what provokes it.
+/// A refusal, the status that answers the client, and messages that provoke it.
 struct Row {
     refusal: ParseError,
     status: u16,
@@ -26,7 +26,7 @@ fn row<M: Into<Vec<u8>>>(
     Row { refusal, status, messages: messages.into_iter().map(Into::into).collect() }
 }
 
-/// Messages that differ in their further lines.
+/// Returns messages with different additional field lines.
 fn posts(lines: &[&[u8]]) -> Vec<Vec<u8>> {
     lines.iter().map(|line| post(line)).collect()
 }
@@ -35,7 +35,7 @@ fn chunks(bodies: &[&[u8]]) -> Vec<Vec<u8>> {
     bodies.iter().map(|body| chunked(body)).collect()
 }
 
-/// What clients send, and is no request.
+/// Returns the refused client messages.
 fn from_clients() -> Vec<Row> {
     use framing::{bodies, framing};
     use heads::{field_lines, start_lines, targets};
@@ -43,7 +43,7 @@ fn from_clients() -> Vec<Row> {
 }
 
 #[test]
-fn what_clients_send_is_refused_by_the_rule_it_breaks() {
+fn each_client_message_is_refused_by_the_rule_it_breaks() {
     for row in from_clients() {
         for message in row.messages {
             let run = from_client(&message, &HeadLimits::default());
@@ -54,7 +54,7 @@ fn what_clients_send_is_refused_by_the_rule_it_breaks() {
 }
 
 #[test]
-fn what_origins_send_is_refused_by_the_rule_it_breaks() {
+fn each_origin_message_is_refused_by_the_rule_it_breaks() {
     for row in origins::from_origins() {
         for message in row.messages {
             let run = from_origin(Method::Get, &message, &HeadLimits::default());
@@ -65,7 +65,7 @@ fn what_origins_send_is_refused_by_the_rule_it_breaks() {
 }
 
 #[test]
-fn no_refusal_is_without_an_example() {
+fn each_refusal_has_an_example() {
     let rows: Vec<Row> = from_clients().into_iter().chain(origins::from_origins()).collect();
     let shown: HashSet<ParseError> = rows.iter().map(|row| row.refusal).collect();
     for refusal in ParseError::ALL {
@@ -78,9 +78,9 @@ fn no_refusal_is_without_an_example() {
 }
 
 #[test]
-fn refusals_are_named_and_explained() {
+fn refusals_have_unique_names_and_a_text() {
     let names: HashSet<&str> = ParseError::ALL.iter().map(|refusal| refusal.name()).collect();
-    assert_eq!(names.len(), ParseError::ALL.len(), "each has a name of its own");
+    assert_eq!(names.len(), ParseError::ALL.len(), "names are unique");
     for refusal in ParseError::ALL {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
         assert!(refusal.name().bytes().all(plain), "{refusal}");

@@ -1,4 +1,4 @@
-//! What origins send in answer to GET, and is no response.
+//! Refused origin messages, in response to GET.
 
 use tidegate::http::{HeadLimits, ParseError};
 
@@ -53,7 +53,7 @@ pub(super) fn from_origins() -> Vec<Row> {
                 ]),
                 vec![
                     b"\r\nHTTP/1.1 200 OK\r\n\r\n".to_vec(),
-                    // Content after a response that has none.
+                    // Content after a response that cannot have content.
                     b"HTTP/1.1 204 No Content\r\n\r\nhello".to_vec(),
                     b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello".to_vec(),
                     b"HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nhello".to_vec(),

@@ -1,45 +1,46 @@
-//! Greedy dual, by size and frequency: the entry of the least worth goes first. An entry's worth is
-//! its value, which grows with its uses and falls with its size, above the worth of the last that
-//! went; so what is not used any more is overtaken.
+//! Greedy dual size frequency (GDSF): the entry of the least worth is evicted first. The worth of
+//! an entry is its value plus the worth of the entry evicted last (the floor). The value grows with
+//! the number of uses and falls with the size. As the floor rises, entries that are not used are
+//! overtaken.
 //!
-//! How much uses and sizes count is learnt, by comparing what was missed with what plain LRU would
-//! have missed.
+//! The weight of uses and sizes is learnt, by comparing the misses with those that plain LRU would
+//! have had.
 
 use crate::cache::store::paged::Paged;
 
-use super::EvictionPolicy;
+use super::eviction_policy::EvictionPolicy;
 use super::ghosts::{Ghost, Ghosts};
 use super::lru_bias::{LruBias, MOST, USE};
 use super::queue::Queue;
 use super::shadow_lru::ShadowLru;
 
-/// Ghosts have their credit in steps of this: it fits a byte.
+/// Unit of the credit that ghosts keep, so that it fits one byte.
 const STEP: u64 = MOST / 256;
 
-/// Slots by worth.
+/// Entries ordered by worth.
 #[derive(Debug, Default)]
 pub(super) struct Gdsf {
-    /// By slot.
+    /// Entries by slot.
     nodes: Paged<Node>,
     len: usize,
     /// Bytes of all entries.
     held: usize,
     queue: Queue,
-    /// The worth of the last that was evicted.
+    /// Worth of the entry evicted last.
     floor: u64,
     ghosts: Ghosts,
     rival: ShadowLru,
     lean: LruBias,
 }
 
-/// An entry; without weight, there is none.
+/// An entry. A node of weight 0 is free.
 #[derive(Clone, Debug, Default)]
 struct Node {
     hash: u64,
     weight: usize,
     worth: u64,
     credit: u64,
-    /// When it was used last.
+    /// Epoch of the last use.
     epoch: u16,
 }
 
@@ -48,7 +49,7 @@ impl Gdsf {
         self.nodes.get_mut(slot).filter(|node| node.weight > 0)
     }
 
-    /// Takes an entry out. Its place in the queue stays, until that is mostly such places.
+    /// Takes an entry out. Its place in the queue stays until most places there are stale.
     fn take(&mut self, slot: usize) -> Option<Node> {
         let node = std::mem::take(self.node(slot)?);
         self.len -= 1;
@@ -63,7 +64,8 @@ impl Gdsf {
         Some(node)
     }
 
-    /// An entry is used, or something that is or was none. The epoch of that.
+    /// Records a use of `weight` bytes for the comparison with LRU: a `hit`, or a miss. `last` is
+    /// the epoch of the last use, if known. Returns the epoch of this use.
     fn used(&mut self, last: Option<u16>, weight: usize, hit: bool) -> u16 {
         let epoch = self.rival.used(last, weight, hit);
         if let Some(ahead) = self.rival.judge(self.held) {
@@ -102,7 +104,8 @@ impl EvictionPolicy for Gdsf {
         let node = &mut self.nodes[slot];
         node.epoch = epoch;
         node.credit = (node.credit + USE).min(self.lean.most());
-        // A replacement may be larger, and worth less; in the queue it would come up too late.
+        // A replacement may be larger and worth less. The worth is not lowered, because the queue
+        // would bring the entry up too late.
         node.worth = node.worth.max(self.floor + self.lean.value(node.credit, weight));
     }
 
@@ -171,7 +174,7 @@ mod tests {
         order
     }
 
-    /// Slots in the order in which they are evicted.
+    /// Returns the slots in the order of eviction.
     fn evicted(mut order: Gdsf) -> Vec<usize> {
         std::iter::from_fn(|| {
             let first = order.first()?;
@@ -182,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn popular_entry_that_comes_back_is_worth_more_than_others_that_do() {
+    fn popular_entry_that_returns_is_worth_more_than_others() {
         let mut order = filled(8);
         (0..20).for_each(|_| order.hit(0, WEIGHT));
         order.hit(1, WEIGHT);
@@ -191,18 +194,18 @@ mod tests {
         (1..3).for_each(|slot| order.insert(slot, hash(slot), WEIGHT));
         order.insert(8, hash(8), WEIGHT);
         (3..8).for_each(|slot| order.remove(slot));
-        assert_eq!(evicted(order), [8, 2, 1, 0], "one that was never here goes first");
+        assert_eq!(evicted(order), [8, 2, 1, 0], "a new entry is evicted first");
     }
 
     #[test]
-    fn deferred_entry_goes_after_others_of_its_worth() {
+    fn deferred_entry_is_evicted_after_others_of_its_worth() {
         let mut order = filled(3);
         order.defer(0);
         assert_eq!(evicted(order), [1, 2, 0]);
     }
 
     #[test]
-    fn entry_that_lost_weight_goes_after_others_of_its_uses() {
+    fn shrunk_entry_is_evicted_after_others_with_the_same_uses() {
         let mut order = filled(3);
         order.reweigh(0, WEIGHT / 10);
         assert_eq!(order.held, 2 * WEIGHT + WEIGHT / 10);
@@ -212,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_evicted_after_most_others_were_removed() {
+    fn entries_are_evicted_in_order_after_most_were_removed() {
         let mut order = filled(64 * 64);
         let weight = order.queue.weight();
         (128..64 * 64).for_each(|slot| order.remove(slot));
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_entries_are_counted() {
+    fn held_bytes_follow_the_entries() {
         let mut order = filled(3);
         order.hit(0, 3 * WEIGHT);
         assert_eq!(order.held, 5 * WEIGHT);
@@ -231,8 +234,8 @@ mod tests {
         assert_eq!(order.held, WEIGHT);
     }
 
-    /// How many of the requests for `keys` miss, with room for so many entries; and how much like LRU
-    /// the order is then.
+    /// Returns the number of misses among the requests for `keys`, with room for this number of
+    /// entries, and the final bias towards LRU.
     fn missed(room: usize, keys: impl Iterator<Item = usize>) -> (usize, LruBias) {
         let (mut order, mut missed) = (Gdsf::default(), 0);
         for key in keys {
@@ -251,13 +254,13 @@ mod tests {
     }
 
     #[test]
-    fn order_leans_to_what_misses_less() {
-        // What is popular is not used often enough for LRU to hold it, beside a scan.
+    fn bias_follows_the_order_with_fewer_misses() {
+        // Beside a scan, the popular keys are not used often enough for LRU to keep them.
         let scan = (0..60_000).map(|at| if at % 4 == 0 { at / 4 % 100 } else { 100 + at });
         let (missed_of_scan, lean) = missed(200, scan);
         assert!(missed_of_scan < 50_000, "{missed_of_scan} of 60,000");
         assert_eq!(lean.newcomer(), USE / 32);
-        // What was popular never comes again: LRU hits it while it is.
+        // Keys are popular for a while and never used again: LRU hits them during that time.
         let popular = (0..60_000).map(|at| at / 300 * 50 + at % 100);
         let (_, lean) = missed(200, popular);
         assert!(lean.newcomer() > USE / 4, "{lean:?}");

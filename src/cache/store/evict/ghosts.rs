@@ -1,35 +1,37 @@
-//! What is remembered of evicted entries, so that one that comes back is known: a table of fixed
-//! places, where a newer one takes the place of an older.
+//! Ghosts: the memory of evicted entries, by which a returning entry is recognised. They stand in a
+//! table of fixed places, where a newer ghost replaces an older one.
 
 use crate::work;
 
-/// Shards; each has its keys by the first bits of their hash. One grows at a time, when it is used.
+/// Number of shards. The first bits of a key's hash select its shard. A shard grows when it is
+/// used, one at a time.
 const SHARDS: usize = 64;
 
-/// Those that were evicted, by the hash of their key.
+/// Ghosts by the hash of their key.
 #[derive(Debug, Default)]
 pub(super) struct Ghosts {
-    /// 40 bits of the hash, 16 of the epoch and 8 of credit; 0 for nobody.
+    /// Per place, 40 bits of the hash, 16 of the epoch and 8 of the credit; 0 if the place is
+    /// empty.
     shards: Vec<Vec<u64>>,
-    /// Places that each shard should have.
+    /// Wanted number of places per shard.
     wanted: usize,
-    /// Places that all shards have.
+    /// Number of places of all shards.
     places: usize,
 }
 
 /// An entry that was evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ghost {
-    /// When it was used last.
+    /// Epoch of the last use.
     pub(super) epoch: u16,
     pub(super) credit: u8,
 }
 
-/// Bits of a place that are not of the hash.
+/// Bits of a place that do not belong to the hash.
 const BITS: u32 = u16::BITS + u8::BITS;
 
 impl Ghosts {
-    /// Remembers a key.
+    /// Remembers an evicted key.
     pub(super) fn put(&mut self, hash: u64, ghost: Ghost) {
         if let Some(place) = self.place(hash) {
             let [high, low] = ghost.epoch.to_be_bytes();
@@ -38,7 +40,7 @@ impl Ghosts {
         }
     }
 
-    /// What is remembered of a key, and is not any more.
+    /// Returns and forgets the ghost of a key.
     pub(super) fn take(&mut self, hash: u64) -> Option<Ghost> {
         let place = self.place(hash)?;
         let found = *place;
@@ -50,8 +52,8 @@ impl Ghosts {
         Some(Ghost { epoch: u16::from_be_bytes([high, low]), credit })
     }
 
-    /// Has at least two places for each of `entries`: what was evicted is remembered for about as
-    /// long as it takes to replace everything twice.
+    /// Provides at least two places for each of `entries`. An evicted entry is then remembered for
+    /// about as long as it takes to replace all entries twice.
     pub(super) fn grow(&mut self, entries: usize) {
         let wanted = (2 * entries).div_ceil(SHARDS);
         if wanted > self.wanted {
@@ -59,12 +61,12 @@ impl Ghosts {
         }
     }
 
-    /// Bytes taken.
+    /// Returns the bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         self.places * size_of::<u64>() + self.shards.capacity() * size_of::<Vec<u64>>()
     }
 
-    /// The place of a key, in a shard that is as large as it should be.
+    /// Returns the place of a key, after growing its shard to the wanted size.
     fn place(&mut self, hash: u64) -> Option<&mut u64> {
         if self.wanted == 0 {
             return None;
@@ -85,8 +87,8 @@ impl Ghosts {
     }
 }
 
-/// The place of a key in its shard. Hashes and places have the same order, so that growing goes through
-/// memory once.
+/// Returns the place of a key in its shard. Places have the same order as hashes, so that growing
+/// passes through memory once.
 fn place_in(hash: u64, places: usize) -> usize {
     let place = (u128::from(hash << SHARDS.ilog2()) * places as u128) >> u64::BITS;
     usize::try_from(place).unwrap_or(0)
@@ -97,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ghost_is_found_once_and_as_it_was() {
+    fn ghost_is_found_once_with_its_values() {
         let mut ghosts = Ghosts::default();
         let (hash, ghost) = (0xFEDC_BA98_7654_3210, Ghost { epoch: 0xABCD, credit: 0xEF });
         ghosts.put(hash, ghost);
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn twice_as_many_are_remembered_as_there_are_entries() {
+    fn ghosts_have_two_places_per_entry() {
         let mut ghosts = Ghosts::default();
         let hash = |n: u64| (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let ghost = Ghost { epoch: 1, credit: 3 };
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_ghost_takes_the_place_of_an_older_one() {
+    fn newer_ghost_replaces_an_older_one() {
         let mut ghosts = Ghosts::default();
         ghosts.grow(1);
         let (old, new) = (Ghost { epoch: 3, credit: 255 }, Ghost { epoch: 5, credit: 1 });
@@ -137,7 +139,7 @@ mod tests {
         ghosts.put(1 << 40, new);
         assert_eq!(ghosts.take(1 << 40), Some(new));
         ghosts.put(1 << 40, old);
-        assert_eq!(ghosts.take(1 << 41), None, "that one was not evicted");
+        assert_eq!(ghosts.take(1 << 41), None, "this key was not evicted");
         assert_eq!(ghosts.take(1 << 40), Some(old), "and it is still known");
     }
 }

@@ -1,17 +1,17 @@
-//! The least recently used first: what other orders are measured against.
+//! Least recently used first: the order that others are compared with.
 
 use crate::cache::store::paged::Paged;
 
-use super::EvictionPolicy;
+use super::eviction_policy::EvictionPolicy;
 
-/// No slot.
+/// Mark for no slot.
 const NONE: usize = usize::MAX;
 
-/// Slots in the order of their last use: a list, whose links stand at the place of the slot.
+/// Slots in the order of their last use: a linked list whose links are stored by slot.
 #[derive(Debug)]
 pub(super) struct Lru {
     links: Paged<Link>,
-    /// The slot used first of all, and last.
+    /// Least recently used slot, and most recently used slot.
     first: usize,
     last: usize,
     len: usize,
@@ -47,7 +47,7 @@ impl Lru {
         self.len += 1;
     }
 
-    /// Takes a slot out of the list; returns true if it was there.
+    /// Takes a slot out of the list. Returns true if it was there.
     fn unlink(&mut self, slot: usize) -> bool {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.is_taken) else {
             return false;
@@ -116,13 +116,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_go_in_the_order_of_their_last_use() {
+    fn entries_are_evicted_in_the_order_of_their_last_use() {
         let mut order = Lru::default();
         (0..5).for_each(|slot| order.insert(slot, 0, 1));
         order.hit(0, 1);
         order.defer(1);
         order.reweigh(2, 1);
-        order.hit(9, 1); // which it does not know
+        order.hit(9, 1); // unknown to the order
         let gone = std::iter::from_fn(|| {
             let first = order.first()?;
             order.evict(first);

@@ -1,16 +1,17 @@
-//! How much the order is like plain LRU. From one end to the other, newcomers count for more, past
-//! uses for less, and so do sizes.
+//! Bias of GDSF towards plain LRU. The more it resembles LRU, the more a new entry counts, and the
+//! less past uses and sizes do.
 
-/// The credit of one use.
+/// Credit of one use.
 pub(super) const USE: u64 = 256;
-/// The most credit that an entry ever has: what was popular once has to go within a while.
+/// Maximum credit of an entry. It is bounded so that a formerly popular entry is evicted within a
+/// while.
 pub(super) const MOST: u64 = 16 * USE;
 
-/// 0 for the least like LRU.
+/// The bias, from 0 (least like LRU) to [`LRU`].
 #[derive(Debug)]
 pub(super) struct LruBias(u64);
 
-/// The most like LRU. Sizes count a little even then.
+/// Maximum bias. Sizes count a little even there.
 const LRU: u64 = 16;
 
 impl Default for LruBias {
@@ -20,44 +21,46 @@ impl Default for LruBias {
 }
 
 impl LruBias {
-    /// Leans away from LRU if that was the worse of both, else towards it, and that faster.
+    /// Shifts the bias: by one away from LRU if GDSF was `ahead`, otherwise by four towards it.
     pub(super) fn shift(&mut self, ahead: bool) {
         self.0 = if ahead { self.0.saturating_sub(1) } else { (self.0 + 4).min(LRU) };
     }
 
-    /// The credit of one that was never here: from a use in 32 to a whole one.
+    /// Returns the credit of a new entry: from 1/32 of a use to a whole one.
     pub(super) fn newcomer(&self) -> u64 {
         exp2(log2(USE / 32) + 5 * ONE * self.0 / LRU)
     }
 
-    /// The most credit there is: the more a newcomer counts, the less do past uses.
+    /// Returns the maximum credit of an entry. The more a new entry counts, the less past uses do.
     pub(super) fn most(&self) -> u64 {
         (USE * USE / self.newcomer()).clamp(3 * USE / 2, MOST)
     }
 
-    /// What `credit` is worth for an entry of `weight` bytes: the larger, the less, by a power from
-    /// 1/2 to 1/16. In proportion, the fewest requests would miss, and far too many bytes.
+    /// Returns the value of `credit` for an entry of `weight` bytes. The value falls with the
+    /// weight by a power from 1/2 to 1/16. In inverse proportion to the weight, the fewest requests
+    /// would miss, but far too many bytes.
     pub(super) fn value(&self, credit: u64, weight: usize) -> u64 {
-        /// The logarithm of the size whose credit is worth the same with any power.
+        /// Logarithm of the weight at which the power makes no difference.
         const MIDDLE: u64 = 13 * ONE;
-        /// That of what one of credit is worth then: there is room for the largest.
+        /// Logarithm of the value of one credit at that weight. It leaves room for the largest
+        /// weights.
         const SCALE: u64 = 26 * ONE;
         let power = 8 * LRU - 7 * self.0; // in 256ths
         credit * exp2(SCALE + power * MIDDLE / 256 - power * log2(weight as u64) / 256)
     }
 }
 
-/// 1, where logarithms are calculated.
+/// Fixed-point 1 of the logarithms.
 const ONE: u64 = 1 << 8;
 
-/// The logarithm of `number`, about: from one power of 2 to the next, along a straight line.
+/// Returns the logarithm to base 2 of `number`, with linear interpolation between powers of 2.
 fn log2(number: u64) -> u64 {
     let whole = number.max(1).ilog2();
     let fraction = (number << (63 - whole) << 1) >> 56;
     u64::from(whole) * ONE + fraction
 }
 
-/// What that is the logarithm of.
+/// Returns the inverse of [`log2`].
 const fn exp2(log: u64) -> u64 {
     ((ONE + log % ONE) << (log / ONE)) / ONE
 }
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logarithms_are_there_and_back_again() {
+    fn exp2_inverts_log2() {
         for number in (1..1000).chain([4097, 1 << 40]) {
             let found = exp2(log2(number));
             assert!(found <= number && number - found <= number / 256, "{number}: {found}");
@@ -77,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn from_one_end_to_the_other() {
+    fn values_are_ordered_over_the_whole_range() {
         let ends = [LruBias(0), LruBias(LRU)];
         assert_eq!(ends.each_ref().map(LruBias::newcomer), [USE / 32, USE]);
         assert_eq!(ends.each_ref().map(LruBias::most), [MOST, 3 * USE / 2]);
@@ -89,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn towards_lru_is_faster() {
+    fn shift_towards_lru_is_faster() {
         let mut lean = LruBias(2);
         lean.shift(false);
         assert_eq!(lean.0, 6);

@@ -1,5 +1,6 @@
-//! What goes first when memory is short. Entries are known by their slot, which the store gives.
+//! Eviction orders. They know entries by the slot that the store gives them.
 
+mod eviction_policy;
 mod gdsf;
 mod ghosts;
 mod lru;
@@ -8,26 +9,27 @@ mod orders;
 mod queue;
 mod shadow_lru;
 
-use std::fmt::{self, Debug};
+use std::fmt;
 use std::str::FromStr;
 
+use eviction_policy::EvictionPolicy;
 use gdsf::Gdsf;
 use lru::Lru;
 
 pub(super) use orders::Orders;
 
-/// Which order entries are evicted in.
+/// Order in which entries are evicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Eviction {
-    /// By worth: how often an entry was used, against its size, and how long ago.
+    /// By worth: the number of uses in relation to the size, and the time since then.
     #[default]
     Gdsf,
-    /// The least recently used first.
+    /// Least recently used first.
     Lru,
 }
 
 impl Eviction {
-    /// All of them.
+    /// All orders.
     pub const ALL: [Self; 2] = [Self::Gdsf, Self::Lru];
 
     const fn name(self) -> &'static str {
@@ -37,7 +39,7 @@ impl Eviction {
         }
     }
 
-    /// An empty order of this kind.
+    /// Creates an empty order of this kind.
     fn order(self) -> Box<dyn EvictionPolicy> {
         match self {
             Self::Gdsf => Box::new(Gdsf::default()),
@@ -61,39 +63,6 @@ impl FromStr for Eviction {
     }
 }
 
-/// An order of slots. It decides by what it is told alone: no time, no chance.
-trait EvictionPolicy: Debug {
-    /// `slot` is taken, by an entry of `weight` bytes whose key has `hash`.
-    fn insert(&mut self, slot: usize, hash: u64, weight: usize);
-
-    /// The entry in `slot` was used, or replaced; its weight now.
-    fn hit(&mut self, slot: usize, weight: usize);
-
-    /// The entry in `slot` has lost some of its weight; its weight now.
-    fn reweigh(&mut self, slot: usize, weight: usize);
-
-    /// Returns true if the order knows the entry in `slot`.
-    fn has(&self, slot: usize) -> bool;
-
-    /// The slot whose entry should go first.
-    fn first(&mut self) -> Option<usize>;
-
-    /// That one cannot go yet: another will be the first.
-    fn defer(&mut self, slot: usize);
-
-    /// The entry in `slot` has to go for want of room. An order may remember that it was there.
-    fn evict(&mut self, slot: usize);
-
-    /// The entry in `slot` is gone for another reason.
-    fn remove(&mut self, slot: usize);
-
-    /// Bytes that the order itself takes.
-    fn weight(&self) -> usize;
-
-    /// How many slots it knows.
-    fn len(&self) -> usize;
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -104,7 +73,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_order_knows_what_it_was_told(
+        fn orders_match_a_model(
             steps in proptest::collection::vec((0_u8..6, 0_usize..40, 1_usize..100_000), 0..400),
         ) {
             for eviction in Eviction::ALL {

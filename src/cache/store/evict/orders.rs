@@ -1,9 +1,11 @@
-//! The order in which entries are evicted, and the one before, from which they are moved little by
-//! little when another is chosen.
+//! The current eviction order, and the former one, from which entries are moved slice by slice
+//! after a change.
 
-use super::{Eviction, EvictionPolicy};
+use super::Eviction;
+use super::eviction_policy::EvictionPolicy;
 
-/// The order of all entries. Each is known to one of two: entries of the former order go first.
+/// The eviction order of all entries. Each entry is in one of two orders; those of the former order
+/// are evicted first.
 #[derive(Debug)]
 pub(crate) struct Orders {
     kind: Eviction,
@@ -16,8 +18,8 @@ impl Orders {
         Self { kind, current: kind.order(), former: None }
     }
 
-    /// Chooses another order, if it is another. Entries are moved there as they are used, and by
-    /// [`run_slice`](Self::run_slice); their uses until then are forgotten.
+    /// Changes to another order. Entries move to it as they are used, and by
+    /// [`run_slice`](Self::run_slice). Their use history is forgotten.
     pub(crate) fn choose(&mut self, kind: Eviction) {
         if self.kind == kind {
             return;
@@ -29,8 +31,8 @@ impl Orders {
         self.forget_empty();
     }
 
-    /// Moves an entry that still has its place in the former order; `entry` tells the hash of its key,
-    /// and its weight.
+    /// Moves one entry from the former order to the current one. `entry` returns the hash of its
+    /// key and its weight.
     pub(crate) fn run_slice(&mut self, entry: impl FnOnce(usize) -> (u64, usize)) {
         let Some((_, former)) = &mut self.former else { return };
         if let Some(slot) = former.first() {
@@ -49,7 +51,7 @@ impl Orders {
         self.former.take_if(|(_, former)| former.len() == 0);
     }
 
-    /// The order that knows `slot`.
+    /// Returns the order that has `slot`.
     fn of(&mut self, slot: usize) -> &mut Box<dyn EvictionPolicy> {
         match &mut self.former {
             Some((_, former)) if former.has(slot) => former,
@@ -57,12 +59,13 @@ impl Orders {
         }
     }
 
-    /// `slot` is taken, by an entry of `weight` bytes whose key has `hash`.
+    /// Adds the entry in `slot`, which has `weight` bytes and a key with `hash`.
     pub(crate) fn insert(&mut self, slot: usize, hash: u64, weight: usize) {
         self.current.insert(slot, hash, weight);
     }
 
-    /// The entry in `slot` was used, or replaced; the hash of its key, and its weight now.
+    /// Records that the entry in `slot` was used or replaced, and has `weight` bytes now. Moves it
+    /// to the current order.
     pub(crate) fn hit(&mut self, slot: usize, hash: u64, weight: usize) {
         match &mut self.former {
             Some((_, former)) if former.has(slot) => {
@@ -74,40 +77,41 @@ impl Orders {
         }
     }
 
-    /// The entry in `slot` has lost some of its weight; its weight now.
+    /// Records that the entry in `slot` has shrunk to `weight` bytes.
     pub(crate) fn reweigh(&mut self, slot: usize, weight: usize) {
         self.of(slot).reweigh(slot, weight);
     }
 
-    /// The slot whose entry should go first.
+    /// Returns the slot of the entry to evict first.
     pub(crate) fn first(&mut self) -> Option<usize> {
         let former = self.former.as_mut().and_then(|(_, former)| former.first());
         former.or_else(|| self.current.first())
     }
 
-    /// That one cannot go yet: another will be the first.
+    /// Postpones the entry in `slot`, which [`first`](Self::first) returned and which cannot be
+    /// evicted yet.
     pub(crate) fn defer(&mut self, slot: usize) {
         self.of(slot).defer(slot);
     }
 
-    /// The entry in `slot` has to go for want of room.
+    /// Removes the entry in `slot` because memory is short.
     pub(crate) fn evict(&mut self, slot: usize) {
         self.of(slot).evict(slot);
         self.forget_empty();
     }
 
-    /// The entry in `slot` is gone for another reason.
+    /// Removes the entry in `slot` for another reason.
     pub(crate) fn remove(&mut self, slot: usize) {
         self.of(slot).remove(slot);
         self.forget_empty();
     }
 
-    /// Bytes that the orders themselves take.
+    /// Returns the bytes that both orders take on the heap.
     pub(crate) fn weight(&self) -> usize {
         self.current.weight() + self.former.as_ref().map_or(0, |(_, former)| former.weight())
     }
 
-    /// Returns the number of slots they know.
+    /// Returns the number of entries.
     pub(crate) fn len(&self) -> usize {
         self.current.len() + self.former.as_ref().map_or(0, |(_, former)| former.len())
     }
@@ -118,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_are_moved_one_by_one_and_none_is_lost() {
+    fn entries_move_one_by_one_and_none_is_lost() {
         let mut orders = Orders::new(Eviction::Lru);
         (0..10).for_each(|slot| orders.insert(slot, slot as u64, 1));
         orders.choose(Eviction::Gdsf);
@@ -128,7 +132,7 @@ mod tests {
         assert_eq!(orders.first(), Some(0), "the former order goes first");
         orders.evict(0);
         orders.run_slice(|slot| (slot as u64, 1));
-        orders.choose(Eviction::Lru); // and back again
+        orders.choose(Eviction::Lru); // and back
         orders.choose(Eviction::Gdsf);
         assert_eq!(orders.len(), 10);
         while orders.is_moving() {
@@ -146,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_both_orders_are_used_and_spared() {
+    fn entries_of_both_orders_are_used_and_deferred() {
         let mut orders = Orders::new(Eviction::Lru);
         (0..4).for_each(|slot| orders.insert(slot, slot as u64, 1000));
         orders.choose(Eviction::Gdsf);
         (4..7).for_each(|slot| orders.insert(slot, slot as u64, 1000));
         orders.defer(0);
-        orders.hit(1, 1, 1000); // which moves it
+        orders.hit(1, 1, 1000); // moves it to the current order
         orders.defer(4);
         orders.hit(5, 5, 1000);
         orders.reweigh(6, 10);
@@ -165,7 +169,7 @@ mod tests {
         });
         let gone: Vec<usize> = gone.collect();
         assert_eq!(gone[..3], [2, 3, 0], "the former order goes first");
-        assert_eq!(gone[3..5], [1, 4], "one that was used is in the order now: {gone:?}");
+        assert_eq!(gone[3..5], [1, 4], "a used entry is in the current order: {gone:?}");
         assert_eq!(gone.len(), 6);
     }
 }

@@ -1,4 +1,5 @@
-//! Slots by their worth: heaps in shards, of which only one grows or is cleared up at a time.
+//! Priority queue of slots by worth: heaps in shards, of which only one grows or is compacted at a
+//! time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,22 +8,22 @@ use std::collections::binary_heap::PeekMut;
 use crate::alloc_size::rounded_up;
 use crate::work;
 
-/// Shards; each has its slots by their last bits.
+/// Number of shards. The last bits of a slot select its shard.
 const SHARDS: usize = 64;
 
-/// Every slot, with a worth that it has at least: it is put right when it comes up. And some that are
-/// free, or there twice.
+/// Queue of all slots, each with a lower bound of its worth, which is corrected when the slot comes
+/// up. It may also hold free slots, and slots twice.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     shards: Vec<Shard>,
-    /// Bytes that the shards take.
+    /// Bytes that the shards take on the heap.
     weight: usize,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Shard {
     heap: BinaryHeap<Reverse<(u64, usize)>>,
-    /// Slots that are not free.
+    /// Number of slots that are not free.
     taken: usize,
 }
 
@@ -31,7 +32,7 @@ impl Shard {
         rounded_up(self.heap.capacity() * size_of::<Reverse<(u64, usize)>>())
     }
 
-    /// Its least worth, and the slot of that.
+    /// Returns the least worth and its slot.
     fn least(&self) -> Option<(u64, usize)> {
         self.heap.peek().map(|Reverse(least)| *least)
     }
@@ -46,7 +47,7 @@ impl Queue {
         let shard = &mut self.shards[slot % SHARDS];
         self.weight -= shard.weight();
         if shard.heap.len() == shard.heap.capacity() {
-            // It grows by an eighth, since what is spare of it is taken from the entries.
+            // The heap grows by an eighth, because its spare room is taken from the entries.
             work::count(shard.heap.len());
             shard.heap.reserve_exact(1 + shard.heap.len() / 8);
         }
@@ -55,7 +56,8 @@ impl Queue {
         self.weight += shard.weight();
     }
 
-    /// The slot of the least worth; `worth` says what one has now, unless it is free.
+    /// Returns the slot of the least worth. `worth` returns the current worth of a slot, or `None`
+    /// if it is free.
     pub(super) fn first(&mut self, worth: impl Fn(usize) -> Option<u64>) -> Option<usize> {
         loop {
             work::count(self.shards.len());
@@ -71,7 +73,7 @@ impl Queue {
         }
     }
 
-    /// Takes a slot away, if it is the first of its shard.
+    /// Removes a slot, if it is the first of its shard.
     pub(super) fn pop(&mut self, slot: usize) {
         let Some(shard) = self.shards.get_mut(slot % SHARDS) else { return };
         if shard.least().is_some_and(|(_, first)| first == slot) {
@@ -79,8 +81,9 @@ impl Queue {
         }
     }
 
-    /// Says that a slot is free now. Its place stays, until the shard is mostly such places; `worth`
-    /// says what a slot has now, unless it is free.
+    /// Records that a slot is free. Its place stays until most places of the shard are stale; then
+    /// the shard is compacted. `worth` returns the current worth of a slot, or `None` if it is
+    /// free.
     pub(super) fn left(&mut self, slot: usize, worth: impl Fn(usize) -> Option<u64>) {
         const FEW: usize = 16;
         let Some(shard) = self.shards.get_mut(slot % SHARDS) else { return };
@@ -97,7 +100,7 @@ impl Queue {
         }
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         self.weight + rounded_up(self.shards.capacity() * size_of::<Shard>())
     }
@@ -107,7 +110,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    /// Bytes that the heaps take.
+    /// Returns the bytes that the heaps take.
     fn heaps(queue: &Queue) -> usize {
         queue.shards.iter().map(Shard::weight).sum()
     }
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_come_by_their_worth_now() {
+    fn slots_come_in_the_order_of_their_current_worth() {
         let mut queue = Queue::default();
         let mut worth: Vec<Option<u64>> = (0..300).map(|slot| Some((slot * 7 % 300) + 1)).collect();
         worth.iter().enumerate().for_each(|(slot, worth)| queue.push(slot, worth.unwrap()));
@@ -133,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn evicted_slot_leaves_no_place_behind() {
+    fn popped_slot_leaves_no_place() {
         let mut queue = Queue::default();
         (0..1000).for_each(|slot| queue.push(slot, slot as u64));
         (0..500).for_each(|slot| queue.pop(slot));
         assert_eq!(places(&queue), 500);
         queue.pop(999);
-        assert_eq!(places(&queue), 500, "it is not the first of its shard");
+        assert_eq!(places(&queue), 500, "this slot is not the first of its shard");
     }
 
     #[test]
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn heaps_grow_and_are_cleared_up_seldom() {
+    fn heaps_seldom_grow_and_compact() {
         let mut queue = Queue::default();
         let count = 1000 * SHARDS;
         let before = work::Mark::now();

@@ -1,42 +1,45 @@
-//! Plain LRU with the same memory, of which only the books are kept: would it miss less?
+//! Shadow of a plain LRU order with the same memory. Only its books are kept, to compare its misses
+//! with those of GDSF.
 //!
-//! Time is cut into epochs: each ends when LRU would have replaced a certain part of what it holds.
-//! Entries and ghosts know the epoch of their last use, and for each of the latest epochs it is known
-//! how many bytes were used in it last. LRU would hold the newest of these, up to the memory there is.
+//! Time is divided into epochs. An epoch ends when LRU would have replaced a certain part of its
+//! contents. Entries and ghosts know the epoch of their last use. For each recent epoch, the shadow
+//! knows the bytes that were last used in it. LRU would hold the most recent of these, up to the
+//! available memory.
 
 use std::collections::VecDeque;
 
-/// In so many epochs, LRU replaces all that it holds.
+/// Number of epochs in which LRU replaces all of its contents.
 const TURN: u16 = 32;
-/// After so many, what both would miss is compared. Until everything was replaced, they are alike.
+/// Number of epochs before misses are compared. Until everything was replaced once, both orders are
+/// alike.
 const ENOUGH: u16 = TURN * 5 / 4;
-/// How many epochs are known: what was used last before them, LRU has replaced for certain.
+/// Number of known epochs. LRU has certainly replaced everything that was last used before them.
 const KNOWN: usize = 2 * TURN as usize;
-/// While there is memory left, LRU would hold whatever there is.
+/// Reach of LRU while memory is not used up: it would hold everything.
 const EVERYTHING: u16 = u16::MAX;
 
-/// What plain LRU would hold, and what it would have missed lately.
+/// Contents that plain LRU would have, and its recent misses.
 #[derive(Debug)]
 pub(super) struct ShadowLru {
     epoch: u16,
-    /// Bytes used last in this epoch, in the one before it, and so on.
+    /// Bytes last used in this epoch, in the one before, and so on.
     latest: VecDeque<usize>,
-    /// LRU would hold what was used in so many of them.
+    /// Number of epochs whose bytes LRU would hold.
     reach: u16,
     /// Bytes that LRU would have fetched in this epoch.
     fetched: usize,
-    /// Epochs since memory was used up, until there are enough to judge by.
+    /// Epochs since memory was used up, at most [`ENOUGH`].
     seen: u16,
     objects: Score,
     bytes: Score,
 }
 
-/// Sums in which an epoch counts for less the longer it is over.
+/// Sums over epochs, in which older epochs count for less.
 #[derive(Debug, Default)]
 struct Score {
-    /// Missed by LRU.
+    /// Misses of LRU.
     missed: i64,
-    /// Missed by LRU and not by us, less what was missed by us and not by LRU.
+    /// Misses of LRU that GDSF hits, less misses of GDSF that LRU would hit.
     ahead: i64,
 }
 
@@ -55,8 +58,9 @@ impl Default for ShadowLru {
 }
 
 impl ShadowLru {
-    /// Something of `weight` bytes is used, and was last in that epoch, if it is known. Whether it
-    /// was a `hit`. The epoch of this use, to be noted with it.
+    /// Records a use of `weight` bytes, whose last use was in the epoch `last`, if known. `hit` is
+    /// true if GDSF held them. Returns the epoch of this use, which the caller keeps for the next
+    /// call.
     pub(super) fn used(&mut self, last: Option<u16>, weight: usize, hit: bool) -> u16 {
         let held = last.is_some_and(|last| self.age(last) < self.reach);
         if let Some(last) = last {
@@ -67,13 +71,13 @@ impl ShadowLru {
             self.fetched += weight;
         }
         if self.reach != EVERYTHING {
-            self.objects.count(1 << 8, hit, held); // with a fraction, so that few of them fade, too
+            self.objects.count(1 << 8, hit, held); // in 256ths, so that small sums fade, too
             self.bytes.count(weight as i64, hit, held);
         }
         self.epoch
     }
 
-    /// Something that was used last in that epoch is no more.
+    /// Records that `weight` bytes, last used in the epoch `last`, are gone.
     pub(super) fn gone(&mut self, last: u16, weight: usize) {
         let age = usize::from(self.age(last));
         if let Some(bytes) = self.latest.get_mut(age) {
@@ -81,8 +85,8 @@ impl ShadowLru {
         }
     }
 
-    /// At the end of an epoch: whether we are ahead of LRU with the same `memory`, by objects and by
-    /// bytes. Nothing before there is enough to judge by.
+    /// Returns true if GDSF is ahead of LRU with the same `memory`, both by objects and by bytes.
+    /// Returns `None` except at the end of an epoch, and until enough epochs have passed.
     pub(super) fn judge(&mut self, memory: usize) -> Option<bool> {
         if self.fetched <= memory / usize::from(TURN) {
             return None;
@@ -98,7 +102,7 @@ impl ShadowLru {
         (self.seen == ENOUGH).then_some(ahead)
     }
 
-    /// Bytes taken.
+    /// Returns the bytes on the heap.
     pub(super) fn weight(&self) -> usize {
         self.latest.capacity() * size_of::<usize>()
     }
@@ -122,13 +126,15 @@ impl ShadowLru {
 }
 
 impl Score {
-    /// A request that counts for `much`: whether we had a `hit`, and whether LRU would have `held` it.
+    /// Counts a request of this weight. `hit` is true if GDSF held the object, `held` if LRU would
+    /// have.
     fn count(&mut self, much: i64, hit: bool, held: bool) {
         self.missed += if held { 0 } else { much };
         self.ahead += (i64::from(hit) - i64::from(held)) * much;
     }
 
-    /// By a 64th at least, so that what is not known exactly does not decide.
+    /// Returns true if GDSF is ahead by at least 1/64 of the misses of LRU, so that inexact sums do
+    /// not decide.
     const fn is_ahead(&self) -> bool {
         64 * self.ahead >= self.missed
     }
@@ -145,7 +151,8 @@ mod tests {
 
     use super::*;
 
-    /// What is said of requests for `keys` with memory for 1,000 of them, some of which are hits.
+    /// Returns the verdicts on requests for `keys`, with memory for 1,000 of them. `hit` returns
+    /// true for keys that count as hits.
     fn verdicts(keys: impl Iterator<Item = usize>, hit: impl Fn(usize) -> bool) -> Vec<bool> {
         const WEIGHT: usize = 10;
         let (mut rival, mut last) = (ShadowLru::default(), HashMap::new());
@@ -159,26 +166,26 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_where_everything_fits() {
+    fn no_verdict_while_everything_fits() {
         assert!(verdicts((0..900).cycle().take(40_000), |_| false).is_empty());
     }
 
     #[test]
-    fn to_hold_a_part_of_a_scan_that_repeats_is_better() {
+    fn holding_part_of_a_repeated_scan_is_ahead() {
         let verdicts = verdicts((0..2_000).cycle().take(40_000), |key| key < 500);
         assert!(verdicts.len() > 100 && verdicts.iter().all(|ahead| *ahead));
     }
 
     #[test]
-    fn not_to_hold_what_is_used_all_the_time_is_worse() {
+    fn missing_popular_keys_is_behind() {
         let keys = (0..40_000).map(|at| if at % 2 == 0 { at % 100 } else { at });
         let verdicts = verdicts(keys, |_| false);
         assert!(verdicts.len() > 100 && !verdicts.iter().any(|ahead| *ahead));
     }
 
     #[test]
-    fn what_changed_counts_more_than_what_was_long_ago() {
-        // A long scan, of which a part was held, then what is used all the time and was not.
+    fn recent_requests_count_more_than_old_ones() {
+        // A long scan of which a part was held, then popular keys that were not held.
         let scan = (0..2_000).cycle().take(100_000);
         let then = (0..40_000).map(|at| if at % 2 == 0 { at % 100 } else { at });
         let verdicts = verdicts(scan.chain(then), |key| (100..600).contains(&key));
@@ -186,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_the_epochs_are_those_used_last_in_them() {
+    fn epochs_count_the_bytes_last_used_in_them() {
         let mut rival = ShadowLru::default();
         let epoch = rival.used(None, 100, false);
         assert_eq!((rival.latest[0], rival.fetched), (100, 100));
@@ -200,16 +207,20 @@ mod tests {
     }
 
     #[test]
-    fn lru_holds_the_newest_epochs_that_fit() {
+    fn lru_holds_the_latest_epochs_that_fit() {
         let mut rival = ShadowLru::default();
         let mut epochs: Vec<u16> = Vec::new();
         for _ in 0..4 {
             epochs.push(rival.used(None, 500, false));
             rival.begin_epoch(1000);
         }
-        // Of 500 bytes each, two fit beside an epoch with none; the third is one too many.
+        // Two epochs of 500 bytes fit beside an empty one; the third exceeds the memory.
         assert_eq!(rival.reach, 4);
-        assert_eq!((rival.objects.missed, rival.bytes.missed), (256, 500), "of the one since then");
+        assert_eq!(
+            (rival.objects.missed, rival.bytes.missed),
+            (256, 500),
+            "of the epoch since then"
+        );
         rival.used(Some(epochs[0]), 500, false);
         assert_eq!(rival.fetched, 500, "LRU has replaced it");
         rival.used(Some(epochs[3]), 500, false);
@@ -217,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn ahead_is_who_is_by_objects_and_by_bytes() {
+    fn ahead_means_by_objects_and_by_bytes() {
         for (objects, bytes) in [(1, 1), (1, -1), (-1, 1)] {
             let mut rival = ShadowLru { seen: ENOUGH, ..ShadowLru::default() };
             rival.used(None, 2000, false);

@@ -1,12 +1,13 @@
-//! One body, many cursors: content on its way from one writer to any number of readers.
+//! Bodies: content that one writer appends and any number of readers read.
 //!
-//! A fetch appends to a body; each client, and the cache, reads at its own offset. Collapsing,
-//! streaming while storing, backpressure and telling everybody of a failure all follow from that.
-//! The writer may run ahead of its readers by a window. What gates it is the *slowest* reader if
-//! what was read is let go, and the *fastest* if everything is kept anyway: then a slow reader
-//! costs nobody anything. With no reader left, content that is kept flows freely.
+//! A fetch appends to a body; each client reads at its own offset. Collapsing, streaming while
+//! storing, backpressure and the propagation of failures all follow from that. The writer may be a
+//! window ahead of its readers: of the *slowest* one if content is released once read, and of the
+//! *fastest* one if all content is retained anyway, since a slow reader then costs no other
+//! anything. Without readers, retained content is not limited.
 //!
-//! The same structure carries request bodies up, with the client as the writer.
+//! Request bodies use the same structure, with the client as the writer and the fetch as the
+//! reader.
 
 use std::io;
 use std::task::Poll;
@@ -21,23 +22,23 @@ use crate::work;
 use super::io_slices::Slices;
 use super::readers::{ReaderKey, Readers};
 
-/// How far content has come. It only rises.
+/// Progress of the content. `Streaming` is followed by one of the other states, which are final.
 #[derive(Clone, Debug)]
 pub(crate) enum State {
-    /// More may come.
+    /// The writer may append more.
     Streaming,
-    /// All has come; these are the trailers.
+    /// The content is complete; these are its trailers.
     Complete(Option<Fields>),
-    /// No more will come, and what came is not the whole.
+    /// The writer has failed: the content is incomplete.
     Failed(ExchangeError),
 }
 
-/// What becomes of content that every reader has read.
+/// Treatment of content that every reader has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retention {
-    /// It is kept: it may be stored, or sent again.
+    /// The content is retained, to be stored or sent again.
     Full,
-    /// It is let go.
+    /// The content is released.
     Window,
 }
 
@@ -51,22 +52,22 @@ pub(crate) struct Body {
     writer: Token,
     writer_parked: bool,
     readers: Readers,
-    /// What is sealed; the tail follows it.
+    /// Sealed buffers, which the cache may share; `tail` follows them.
     sealed: Content,
     tail: Vec<u8>,
-    /// How large the next buffer is, if the length is not known: it grows with what comes.
+    /// Size of the next buffer if the length is unknown. It grows with the content.
     capacity: usize,
-    /// How large the next buffer may be, while memory is scarce.
+    /// Bound of the next buffer's size, lower while memory is scarce.
     largest: usize,
 }
 
-/// The smallest and the largest buffer that content is received into, while more is to come.
+/// Smallest and largest buffer that content is received into, unless the length is known.
 const FIRST_CHUNK: usize = 4 * 1024;
 const LARGEST_CHUNK: usize = 64 * 1024;
 
 impl Body {
-    /// Content that `writer` will append, of this length if it is known. The writer may be `window`
-    /// bytes ahead of its readers.
+    /// Creates an empty body for `writer`, of this length if it is known. The writer may be
+    /// `window` bytes ahead of its readers.
     pub(crate) fn new(writer: Token, length: Option<u64>, retain: Retention, window: u64) -> Self {
         Self {
             state: State::Streaming,
@@ -99,18 +100,19 @@ impl Body {
         self.retain
     }
 
-    /// The offset one past the last byte that has come.
+    /// Returns the offset one past the last byte appended.
     pub(crate) const fn end(&self) -> u64 {
         self.sealed.end() + self.tail.len() as u64
     }
 
-    /// How many bytes are held in memory, with room not filled.
+    /// Returns the memory held, in bytes, unused capacity included.
     pub(crate) fn held(&self) -> u64 {
         (self.sealed.weight() + rounded_up(self.tail.capacity())) as u64
     }
 
-    /// Returns how many of them are for the cache to count, and the rest. The cache counts all, or what
-    /// is beyond the window that any content which is only passed on takes.
+    /// Returns the memory to charge to the cache, and the memory to charge to connections, in
+    /// bytes. All retained content is the cache's. Of content that is released, the cache is
+    /// charged only the excess over a window and its buffers, which any forwarded content takes.
     pub(super) fn holds(&self) -> (u64, u64) {
         let held = self.held();
         let passing = match self.retain {
@@ -120,17 +122,17 @@ impl Body {
         (held - passing, passing)
     }
 
-    /// Whether anybody gets what is appended.
+    /// Returns true if there is a reader that is not dropped.
     pub(crate) fn has_readers(&self) -> bool {
         self.readers.reading() > 0
     }
 
-    /// Whether several get what is appended.
+    /// Returns true if there are several readers that are not dropped.
     pub(crate) fn is_shared(&self) -> bool {
         self.readers.reading() > 1
     }
 
-    /// Whether nobody has anything to do with it any more.
+    /// Returns true if the writer has finished and no reader is attached.
     pub(crate) fn is_over(&self) -> bool {
         self.readers.is_empty() && !matches!(self.state, State::Streaming)
     }
@@ -138,8 +140,9 @@ impl Body {
 
 /// The writer's side.
 impl Body {
-    /// How many bytes may be appended now, within the window or what is left of memory, if that is
-    /// less. With none, the writer is woken when there are some.
+    /// Returns the number of bytes that may be appended: the rest of the window, or of `left`, the
+    /// window that scarce memory allows, if that is smaller. If it is 0, the writer is woken when
+    /// there is room.
     pub(crate) fn room(&mut self, left: u64) -> u64 {
         let window = self.window.min(left);
         self.largest = LARGEST_CHUNK.min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -151,7 +154,7 @@ impl Body {
         room
     }
 
-    /// The offset of the reader that the writer must not outrun.
+    /// Returns the offset that the writer may be a window ahead of.
     fn limiting_offset(&self) -> Option<u64> {
         match self.retain {
             Retention::Full => self.readers.fastest(),
@@ -159,8 +162,8 @@ impl Body {
         }
     }
 
-    /// A buffer to append to directly, with room for at least one byte;
-    /// [`appended`](Self::appended) is to be called then.
+    /// Returns a buffer with room for at least one byte. The caller appends to it and then calls
+    /// [`appended`](Self::appended).
     pub(super) fn tail(&mut self) -> &mut Vec<u8> {
         if self.tail.len() == self.tail.capacity() && !self.tail.is_empty() {
             self.sealed.push(std::mem::take(&mut self.tail));
@@ -169,14 +172,15 @@ impl Body {
             let left = self.length.map(|length| length.saturating_sub(self.end()));
             let left = left.map(|left| usize::try_from(left).unwrap_or(usize::MAX));
             let wanted = left.unwrap_or(self.capacity).clamp(1, self.largest);
-            // What would be lost by rounding up is a piece of its own, unless that is small.
+            // Rounded down to a size class, so that the allocator wastes nothing; the remainder
+            // gets a buffer of its own. Small sizes are not worth a second buffer.
             let wanted = if wanted > FIRST_CHUNK { rounded_down(wanted) } else { wanted };
             self.tail.reserve_exact(wanted);
         }
         &mut self.tail
     }
 
-    /// Says that bytes were appended to the tail.
+    /// Wakes readers after bytes were appended to [`tail`](Self::tail).
     pub(super) fn appended(&mut self, wake: &mut impl Wake) {
         if self.tail.len() == self.tail.capacity() {
             self.capacity = LARGEST_CHUNK.min(4 * self.capacity);
@@ -184,13 +188,13 @@ impl Body {
         self.wake_readers(wake);
     }
 
-    /// With nothing here yet, begins at `offset`: what comes before is nobody's wish.
+    /// Moves the start of an empty body to `offset`: no reader needs the content before it.
     pub(crate) fn begin_at(&mut self, offset: u64) {
         self.sealed.restart(offset);
         self.readers.advance_all(offset);
     }
 
-    /// Appends content that is sealed already, and shared.
+    /// Appends shared content, without copying it.
     pub(crate) fn append(&mut self, content: Content, wake: &mut impl Wake) {
         if content.is_empty() {
             return;
@@ -212,7 +216,7 @@ impl Body {
         }
     }
 
-    /// Ends it, well or badly. A second end changes nothing.
+    /// Ends the body, completely or with a failure. A second end has no effect.
     pub(crate) fn finish(&mut self, state: State, wake: &mut impl Wake) {
         if matches!(self.state, State::Streaming) {
             self.state = state;
@@ -220,39 +224,39 @@ impl Body {
         }
     }
 
-    /// Lets go of what was read, now and from now on.
+    /// Releases content once all readers have read it, now and from now on.
     pub(crate) fn stop_retaining(&mut self) {
         self.retain = Retention::Window;
         self.release();
     }
 
-    /// Leaves behind the readers that are more than a window behind the fastest, so that they hold
-    /// nobody up, nor much memory.
+    /// Drops readers more than one window behind the fastest, so that they neither block the writer
+    /// nor pin memory.
     pub(crate) fn drop_lagging(&mut self, wake: &mut impl Wake) {
         self.drop_behind(self.window, wake);
     }
 
-    /// Leaves behind those who hold up the others, by not reading on.
+    /// Drops readers more than half a window behind the fastest: they hold up the others.
     pub(crate) fn drop_stalled(&mut self, wake: &mut impl Wake) {
         self.drop_behind(self.window / 2, wake);
     }
 
     fn drop_behind(&mut self, lag: u64, wake: &mut impl Wake) {
         let Some(fastest) = self.readers.fastest() else { return };
-        let fastest = fastest.min(self.end()); // who waits for what is to come has read nothing of it
+        let fastest = fastest.min(self.end()); // a reader may have skipped ahead of the content
         self.readers.mark_dropped_before(fastest.saturating_sub(lag), wake);
         self.release();
         self.wake_writer(wake);
     }
 
-    /// How many bytes of content are here.
+    /// Returns the number of bytes buffered.
     pub(crate) const fn here(&self) -> u64 {
         self.end() - self.sealed.start()
     }
 
-    /// Everything that has come, from the first byte, to be kept elsewhere.
+    /// Returns all content so far, shared, to be stored. Legal only while content is retained.
     pub(crate) fn content(&mut self) -> Content {
-        debug_assert!(self.retain == Retention::Full, "all of it is still here");
+        debug_assert!(self.retain == Retention::Full, "all content is retained");
         self.sealed.push(std::mem::take(&mut self.tail));
         self.sealed.clone()
     }
@@ -264,20 +268,21 @@ impl Body {
 
 /// A reader's side.
 impl Body {
-    /// Adds a reader at the start, if the start is still here. It is woken as soon as something
-    /// comes, and after that when there is more than it has [`park`](Self::park)ed at.
+    /// Adds a reader at the start; returns `None` if the start was released. The reader is woken
+    /// for the first bytes, and later after each [`park`](Self::park).
     pub(crate) fn attach(&mut self, token: Token) -> Option<ReaderKey> {
         let at = self.sealed.start();
         let complete = self.retain == Retention::Full || at == 0;
         complete.then(|| self.readers.add(at, token))
     }
 
-    /// How many bytes are there that the reader has not read.
+    /// Returns the number of bytes that the reader has not read yet.
     pub(crate) fn available(&self, key: ReaderKey) -> u64 {
         self.readers.at(key).map_or(0, |at| self.end().saturating_sub(at))
     }
 
-    /// Has the reader go on at `offset`, which may be yet to come. There is no way back.
+    /// Moves the reader forward to `offset`, which may be beyond the content so far. Never moves it
+    /// back.
     pub(crate) fn skip_to(&mut self, key: ReaderKey, offset: u64, wake: &mut impl Wake) {
         let Some(at) = self.readers.at(key) else { return };
         self.readers.put(key, at.max(offset));
@@ -285,13 +290,12 @@ impl Body {
         self.wake_writer(wake);
     }
 
-    /// Whether a reader was left behind.
+    /// Returns true if the reader was dropped: its next bytes may be released.
     pub(crate) fn was_dropped(&self, key: ReaderKey) -> bool {
         self.readers.at(key).is_none()
     }
 
-    /// Adds the next bytes for the reader, at most `max` of them, to a gathered write; says how
-    /// many.
+    /// Adds the reader's next bytes, at most `max`, to a gathered write; returns their number.
     pub(super) fn peek<'a>(&'a self, key: ReaderKey, max: u64, into: &mut Slices<'a>) -> u64 {
         let Some(at) = self.readers.at(key).filter(|&at| at < self.end()) else { return 0 };
         let n = into.push_from(self.sealed.from(at), max);
@@ -302,7 +306,7 @@ impl Body {
         n + into.push_from(std::iter::once(&self.tail[skip..]), max - n)
     }
 
-    /// Says that the reader has read `n` more bytes.
+    /// Advances the reader by `n` bytes.
     pub(crate) fn advance(&mut self, key: ReaderKey, n: u64, wake: &mut impl Wake) {
         let Some(at) = self.readers.at(key) else { return };
         debug_assert!(n == 0 || at + n <= self.end());
@@ -311,27 +315,27 @@ impl Body {
         self.wake_writer(wake);
     }
 
-    /// Has the reader woken when there is more, or the end.
+    /// Parks the reader: it is woken when there are more bytes, or the end.
     pub(crate) fn park(&mut self, key: ReaderKey) {
         self.readers.park(key);
     }
 
-    /// Puts the reader back to the start, if that is still here.
+    /// Moves the reader back to the start; returns false if that was released.
     pub(crate) fn rewind(&mut self, key: ReaderKey) -> bool {
         self.sealed.start() == 0 && self.readers.put(key, 0)
     }
 
-    /// Takes the reader away.
+    /// Removes the reader.
     pub(crate) fn detach(&mut self, key: ReaderKey, wake: &mut impl Wake) {
         self.readers.remove(key);
         self.release();
         if !self.has_readers() {
-            self.writer_parked = true; // the writer decides whether to go on for nobody
+            self.writer_parked = true; // the writer decides whether to continue without readers
         }
         self.wake_writer(wake);
     }
 
-    /// Wakes a writer that waits for room, if there is some worth a read.
+    /// Wakes a writer that waits for room, once half of the window is free.
     fn wake_writer(&mut self, wake: &mut impl Wake) {
         if !matches!(self.state, State::Streaming) {
             return;
@@ -343,7 +347,7 @@ impl Body {
         }
     }
 
-    /// Lets go of what all readers have read, if it need not be kept.
+    /// Releases content that all readers have read, unless it is retained.
     fn release(&mut self) {
         if self.retain == Retention::Full {
             return;
@@ -361,7 +365,7 @@ impl Body {
         }
     }
 
-    /// Panics if its books do not agree.
+    /// Panics if offsets and lengths are inconsistent.
     pub(crate) fn check(&self) {
         self.readers.check();
         for at in self.readers.offsets() {
@@ -375,8 +379,9 @@ impl Body {
     }
 }
 
-/// Receives into a body directly, if the next `left` bytes of the stream are content and fill the
-/// room there is; `None` if they might not.
+/// Receives into a body directly, without copying, if the next `left` bytes of the stream are
+/// content and fill the current buffer. Otherwise returns `None`: bytes after the content could be
+/// received with it.
 pub(crate) fn receive_into<M>(
     body: &mut Body,
     left: u64,

@@ -1,4 +1,4 @@
-//! A body against the simplest model of one: a vector of all bytes, and an offset for each reader.
+//! Bodies compared with a simple model: a vector of all bytes, and an offset per reader.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ impl Driven for Thing {
     const KIND: u8 = 0;
 }
 
-/// Remembers who was woken.
+/// Records the tokens that were woken.
 #[derive(Default)]
 struct Woken(Vec<Token>);
 
@@ -25,10 +25,10 @@ impl Wake for Woken {
 enum Op {
     Push(usize),
     Attach,
-    /// This reader reads so much.
+    /// A reader reads up to a number of bytes.
     Read(usize, usize),
     Detach(usize),
-    LetGo,
+    Release,
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
@@ -37,7 +37,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => Just(Op::Attach),
         8 => (any::<usize>(), 1usize..20_000).prop_map(|(who, n)| Op::Read(who, n)),
         1 => any::<usize>().prop_map(Op::Detach),
-        1 => Just(Op::LetGo),
+        1 => Just(Op::Release),
     ];
     prop::collection::vec(op, 1..80)
 }
@@ -56,7 +56,7 @@ fn peeked(body: &Body, key: ReaderKey, max: u64) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn every_reader_gets_the_same_bytes_and_what_all_have_read_is_let_go(
+    fn readers_get_the_same_bytes_and_read_content_is_released(
         ops in ops(),
         all in any::<bool>(),
         window in 1u64..50_000,
@@ -77,7 +77,7 @@ proptest! {
                     if let Some(key) = body.attach(token) {
                         readers.push((key, 0));
                     } else {
-                        prop_assert_eq!(body.retain(), Retention::Window, "the start is kept if all is");
+                        prop_assert_eq!(body.retain(), Retention::Window, "retained content has its start");
                     }
                 }
                 Op::Read(who, n) if !readers.is_empty() => {
@@ -94,20 +94,20 @@ proptest! {
                     let (key, _) = readers.swap_remove(who % readers.len());
                     body.detach(key, &mut wake);
                 }
-                Op::LetGo => body.stop_retaining(),
+                Op::Release => body.stop_retaining(),
                 Op::Read(..) | Op::Detach(_) => {}
             }
             body.check();
             let slowest = readers.iter().map(|&(_, at)| at).min();
             if let (Retention::Window, Some(slowest)) = (body.retain(), slowest) {
                 let unread = body.end() - slowest;
-                prop_assert!(body.held() <= unread + 2 * LARGEST_CHUNK as u64, "what was read is gone");
+                prop_assert!(body.held() <= unread + 2 * LARGEST_CHUNK as u64, "content that was read is released");
             }
         }
     }
 
     #[test]
-    fn what_is_kept_is_what_was_written(pieces in prop::collection::vec(1usize..70_000, 0..6)) {
+    fn retained_content_equals_written_content(pieces in prop::collection::vec(1usize..70_000, 0..6)) {
         let token = Arena::new().insert(Thing).token();
         let mut body = Body::new(token, None, Retention::Full, u64::MAX);
         let mut written = Vec::new();
@@ -122,7 +122,7 @@ proptest! {
 }
 
 #[test]
-fn a_parked_reader_is_woken_once_for_more_and_for_the_end() {
+fn parked_reader_is_woken_once_for_more_bytes_and_for_the_end() {
     let mut arena = Arena::new();
     let (writer, reader) = (arena.insert(Thing).token(), arena.insert(Thing).token());
     let mut body = Body::new(writer, None, Retention::Window, 100);
@@ -131,14 +131,14 @@ fn a_parked_reader_is_woken_once_for_more_and_for_the_end() {
     body.park(key);
     body.push(b"a", &mut wake);
     body.push(b"b", &mut wake);
-    assert_eq!(wake.0, [reader], "awake already, it is not woken again");
+    assert_eq!(wake.0, [reader], "a reader that is awake is not woken again");
     body.park(key);
     body.finish(State::Complete(None), &mut wake);
     assert_eq!(wake.0, [reader, reader]);
 }
 
 #[test]
-fn a_writer_without_room_is_woken_when_half_of_the_window_is_read() {
+fn writer_without_room_is_woken_when_half_of_the_window_is_read() {
     let mut arena = Arena::new();
     let (writer, reader) = (arena.insert(Thing).token(), arena.insert(Thing).token());
     let mut body = Body::new(writer, None, Retention::Window, 100);
@@ -153,23 +153,23 @@ fn a_writer_without_room_is_woken_when_half_of_the_window_is_read() {
 }
 
 #[test]
-fn slow_readers_cost_nothing_while_everything_is_kept_and_gate_once_it_is_not() {
+fn slow_readers_limit_the_writer_only_once_content_is_released() {
     let token = Arena::new().insert(Thing).token();
     let mut body = Body::new(token, None, Retention::Full, 100);
     let (fast, slow) = (body.attach(token).unwrap(), body.attach(token).unwrap());
     let mut wake = Woken::default();
     body.push(&[0; 100], &mut wake);
     body.advance(fast, 100, &mut wake);
-    assert_eq!(body.room(u64::MAX), 100, "the fastest decides");
+    assert_eq!(body.room(u64::MAX), 100, "the fastest reader limits the writer");
     body.stop_retaining();
-    assert_eq!(body.room(u64::MAX), 0, "the slowest decides");
+    assert_eq!(body.room(u64::MAX), 0, "the slowest reader limits the writer");
     body.detach(slow, &mut wake);
     assert_eq!(body.room(u64::MAX), 100);
-    assert!(body.held() <= FIRST_CHUNK as u64, "what was read is gone");
+    assert!(body.held() <= FIRST_CHUNK as u64, "content that was read is released");
 }
 
 #[test]
-fn a_first_end_is_the_end() {
+fn second_end_has_no_effect() {
     let token = Arena::new().insert(Thing).token();
     let mut body = Body::new(token, None, Retention::Full, 100);
     body.finish(State::Failed(ExchangeError::OriginGone), &mut Woken::default());
@@ -178,7 +178,7 @@ fn a_first_end_is_the_end() {
     assert!(body.is_over());
 }
 
-/// Steps that it takes readers to read a few chunks as they come.
+/// Returns the steps that readers take to read a few chunks as they arrive.
 fn reading(readers: usize, retain: Retention) -> u64 {
     let mut arena = Arena::new();
     let token = arena.insert(Thing).token();
@@ -207,7 +207,7 @@ fn reader_among_many_costs_no_more_than_among_few() {
 }
 
 #[test]
-fn readers_that_come_and_go_are_forgotten() {
+fn detached_readers_are_forgotten() {
     let token = Arena::new().insert(Thing).token();
     let mut body = Body::new(token, None, Retention::Full, 100);
     let stays = body.attach(token).unwrap();
@@ -218,6 +218,6 @@ fn readers_that_come_and_go_are_forgotten() {
     body.check();
     let mut wake = Woken::default();
     body.push(b"a", &mut wake);
-    assert_eq!(wake.0, [token], "one is left to be woken");
+    assert_eq!(wake.0, [token], "only the remaining reader is woken");
     assert_eq!(body.available(stays), 1);
 }

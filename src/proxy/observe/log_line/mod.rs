@@ -1,63 +1,23 @@
 //! Lines of the access log, in each format.
 
-use std::fmt::{self, Display, Write};
-use std::str::FromStr;
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use crate::http::{Method, Name, RequestHead, Status};
 use crate::proxy::address_text::AddressText;
+use crate::proxy::error::{ExchangeError, Timeout};
 use crate::time::Now;
 
 use super::exchange_record::ExchangeRecord;
+use super::log_format::LogFormat;
 use super::log_text::{
     Dates, around_secret, fill, push_escaped, push_json, push_number, push_quoted, push_right,
     push_url,
 };
 use super::outcome::{Forwarded, Outcome};
+use super::reason::Reason;
 
-/// How access log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Aligned, for people.
-    Human,
-    /// Apache's combined format.
-    Combined,
-    /// Squid's native format.
-    Squid,
-    /// One JSON object a line.
-    Json,
-}
-
-impl LogFormat {
-    /// The names of all formats, as options have them.
-    pub const NAMES: &'static [(&'static str, Self)] = &[
-        ("human", Self::Human),
-        ("combined", Self::Combined),
-        ("squid", Self::Squid),
-        ("json", Self::Json),
-    ];
-}
-
-impl FromStr for LogFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::NAMES.iter().find(|(name, _)| *name == text);
-        known.map(|&(_, format)| format).ok_or_else(|| {
-            let names: Vec<&str> = Self::NAMES.iter().map(|&(name, _)| name).collect();
-            format!("'{text}' is none of {}", names.join(", "))
-        })
-    }
-}
-
-impl Display for LogFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = Self::NAMES.iter().find(|(_, format)| format == self);
-        f.write_str(known.map_or("", |&(name, _)| name))
-    }
-}
-
-/// Adds the line of an exchange that is over `now`, with its line end.
+/// Adds the line of an exchange that ends `now`, with its line end.
 pub(super) fn write(
     record: &ExchangeRecord,
     format: LogFormat,
@@ -80,7 +40,7 @@ struct LogLine<'a> {
     now: Now,
 }
 
-/// Adds bytes of a peer, escaped for their place.
+/// Adds bytes of a peer, escaped for the column.
 type Push = fn(&mut String, &[u8]);
 
 impl LogLine<'_> {
@@ -106,7 +66,7 @@ impl LogLine<'_> {
         push_filled(out, self.method(), 7);
         out.push(' ');
         if record.unread.is_some() {
-            // What stands behind it would not be told from what is in it.
+            // Quoted, since the line may contain text that looks like the columns after it.
             out.push('"');
             self.push_target(out, push_escaped);
             out.push('"');
@@ -115,7 +75,7 @@ impl LogLine<'_> {
         }
         if let Some(reason) = &record.reason {
             out.push_str("  [");
-            push_escaped(out, reason.as_bytes());
+            push_escaped(out, reason.word().as_bytes());
             if let Some(failures) = record.failures {
                 out.push(' ');
                 push_number(out, failures.into(), 1);
@@ -153,7 +113,8 @@ impl LogLine<'_> {
         out.push('"');
     }
 
-    /// As `logformat squid` has it: `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt`.
+    /// Writes Squid's `logformat squid`: `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a
+    /// %mt`.
     fn squid(&self, out: &mut String) {
         let record = self.record;
         push_seconds(out, record.started.since_epoch() + self.elapsed());
@@ -218,7 +179,7 @@ impl LogLine<'_> {
         }
         if let Some(reason) = &record.reason {
             out.push_str(",\"reason\":");
-            push_quoted(out, reason);
+            push_quoted(out, &reason.word());
         }
         if let Some(rule) = &record.reported {
             out.push_str(",\"would_deny\":");
@@ -239,7 +200,7 @@ impl LogLine<'_> {
         out.push_str(AddressText::of(self.record.behind).as_str());
     }
 
-    /// Adds the user in a column of its own, in which no space may stand.
+    /// Adds the user as a column without spaces.
     fn push_user(&self, out: &mut String) {
         let user = self.record.user.as_deref().filter(|user| !user.is_empty());
         push_url(out, user.unwrap_or("-").as_bytes());
@@ -249,20 +210,21 @@ impl LogLine<'_> {
         self.record.request.as_ref().map_or("-", |head| head.method_name())
     }
 
-    /// Adds the URL as one word. Formats without a column for the reason have it here, if nothing came that
-    /// could be a URL.
+    /// Adds the URL as one word. Without a request line, the formats that have no column for the
+    /// reason show the reason here.
     fn push_url(&self, out: &mut String) {
         let record = self.record;
         match (&record.reason, record.request.is_none() && record.unread.is_none()) {
             (Some(reason), true) => {
                 out.push_str("error:");
-                push_url(out, reason.as_bytes());
+                push_url(out, reason.word().as_bytes());
             }
             _ => self.push_target(out, push_url),
         }
     }
 
-    /// Adds the URL, or what came in place of a head, without the user and password that may be in that.
+    /// Adds the URL, or the line received instead of a head, with any user and password in it
+    /// masked.
     fn push_target(&self, out: &mut String, push: Push) {
         let Some(unread) = &self.record.unread else {
             return push(out, self.record.url().as_bytes());
@@ -283,10 +245,10 @@ impl LogLine<'_> {
     }
 }
 
-/// What stands for a user and a password.
+/// Replacement for a user and password.
 const MASK: &str = "***";
 
-/// Returns Squid's result code for an exchange, and the ending that says how it was cut off.
+/// Returns Squid's result code for an exchange, and the suffix for the way it was cut off.
 fn squid_code(record: &ExchangeRecord) -> (&'static str, &'static str) {
     let request = record.request.as_deref();
     let connect = request.is_some_and(|request| request.method() == Method::Connect);
@@ -306,11 +268,12 @@ fn squid_code(record: &ExchangeRecord) -> (&'static str, &'static str) {
         (Outcome::Own | Outcome::Error, _) => "NONE_NONE",
     };
     let answered = matches!(record.outcome, Outcome::Error | Outcome::Denied | Outcome::Own);
-    let end = match record.reason.as_deref() {
-        Some("header-timeout" | "upload-timeout" | "send-timeout" | "tunnel-timeout") => {
+    let of_client = [Timeout::Header, Timeout::Upload, Timeout::Send, Timeout::Tunnel];
+    let end = match &record.reason {
+        Some(reason) if reason.timeout().is_some_and(|timeout| of_client.contains(&timeout)) => {
             "_TIMEDOUT"
         }
-        Some("client-gone") => "_ABORTED",
+        Some(Reason::Error(ExchangeError::ClientGone)) => "_ABORTED",
         Some(_) if !answered => "_ABORTED",
         _ => "",
     };
@@ -336,7 +299,7 @@ fn push_filled(out: &mut String, text: &str, width: usize) {
     fill(out, begin, width);
 }
 
-/// Seconds with three decimals.
+/// Adds seconds with three decimals.
 fn push_seconds(out: &mut String, time: Duration) {
     push_number(out, time.as_secs(), 1);
     out.push('.');

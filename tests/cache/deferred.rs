@@ -1,4 +1,4 @@
-//! Long work is put off: it takes effect at once, and goes on in slices.
+//! Deferred work: long operations take effect at once and are carried out in slices.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use tidegate::work;
 
 use super::model::{at, keys, present, stored};
 
-/// Steps that one slice may take.
+/// The maximum number of steps of one slice.
 const SLICE: u64 = 1_000_000;
-/// Steps that may be taken at once.
+/// The maximum number of steps of a call that is not sliced.
 const AT_ONCE: u64 = 50_000;
 
 const LIMITS: CacheLimits = CacheLimits {
@@ -26,7 +26,7 @@ struct Full {
 }
 
 impl Full {
-    /// A cache with so many responses of an origin, in a group.
+    /// Returns a cache with this many responses of one origin, all in the same groups.
     fn new(count: usize) -> Self {
         let mut full = Self { cache: Cache::new(LIMITS, keys()) };
         (0..count).for_each(|n| full.store(n));
@@ -41,7 +41,7 @@ impl Full {
         self.store_as(&format!("http://h.test/{n}"), "GET", "Cache-Groups: \"g\", \"h\"");
     }
 
-    /// Stores a response with these field lines to a request.
+    /// Stores a response with these field lines for the request.
     fn store_as(&mut self, uri: &str, request: &str, lines: &str) {
         let response = format!("200 | Cache-Control: max-age=60 | {lines}");
         let object = stored(&mut present(request), &response, 0).unwrap();
@@ -53,7 +53,7 @@ impl Full {
         matches!(self.cache.look_up(&key, &mut present("GET"), at(1).mono), Lookup::Hit(..))
     }
 
-    /// Says that a request has invalidated a group of an origin.
+    /// Invalidates groups of an origin as a request would.
     fn invalidate(&mut self, root: &str, group: &str) {
         let mut fields = Fields::default();
         fields.push(b"Cache-Group-Invalidation", group.as_bytes());
@@ -64,7 +64,7 @@ impl Full {
         self.cache.abandon(ticket);
     }
 
-    /// Does all that was put off, slice by slice; returns how many there were.
+    /// Runs all deferred work, slice by slice, and returns the number of slices.
     fn keep_house(&mut self) -> usize {
         let mut slices = 0;
         while self.cache.has_work() {
@@ -73,7 +73,7 @@ impl Full {
             let steps = work::counted() - before;
             assert!(steps < SLICE, "{steps} steps in a slice");
             slices += 1;
-            assert!(slices < 10_000, "there is an end to it");
+            assert!(slices < 10_000, "the deferred work ends");
         }
         self.cache.check();
         slices
@@ -91,20 +91,20 @@ fn at_once(of: impl FnOnce()) {
 fn group_is_invalidated_at_once_and_removed_in_slices() {
     let mut full = Full::new(20_000);
     at_once(|| full.invalidate("http://h.test", "\"g\""));
-    assert!((0..20_000).step_by(999).all(|n| !full.has(n)), "no response is used any more");
+    assert!((0..20_000).step_by(999).all(|n| !full.has(n)), "no invalidated response is used");
     full.store(7);
-    assert!(full.has(7), "what is stored from then on is");
+    assert!(full.has(7), "responses stored after the invalidation are used");
     assert!(full.keep_house() > 10);
     assert!(full.has(7));
     assert_eq!(full.cache.stats().entries, 1);
 }
 
 #[test]
-fn group_that_is_invalidated_again_is_removed_once_more() {
+fn second_invalidation_removes_responses_behind_the_sweep() {
     let mut full = Full::new(5000);
     full.invalidate("http://h.test", "\"g\"");
     full.cache.run_deferred();
-    full.store(0); // which has been passed already
+    full.store(0); // behind the position of the sweep
     full.invalidate("http://h.test", "\"g\"");
     assert!(!full.has(0));
     full.keep_house();
@@ -112,7 +112,7 @@ fn group_that_is_invalidated_again_is_removed_once_more() {
 }
 
 #[test]
-fn groups_of_other_origins_and_unknown_ones_cost_nothing() {
+fn invalidating_unknown_groups_removes_nothing_at_little_cost() {
     let mut full = Full::new(100);
     full.invalidate("http://other.test", "\"g\"");
     full.invalidate("http://h.test", "\"other\", \"G\"");
@@ -124,7 +124,7 @@ fn groups_of_other_origins_and_unknown_ones_cost_nothing() {
 }
 
 #[test]
-fn cleared_cache_is_empty_at_once_and_drops_its_responses_in_slices() {
+fn cleared_cache_is_empty_at_once_and_freed_in_slices() {
     let mut full = Full::new(20_000);
     at_once(|| full.cache.clear());
     assert!((0..20_000).step_by(999).all(|n| !full.has(n)));
@@ -137,7 +137,7 @@ fn cleared_cache_is_empty_at_once_and_drops_its_responses_in_slices() {
 }
 
 #[test]
-fn responses_stored_between_two_clears_leave_with_the_second() {
+fn responses_stored_between_two_clears_are_removed_by_the_second() {
     let mut full = Full::new(100);
     full.cache.clear();
     (0..50).for_each(|n| full.store(n));
@@ -169,7 +169,7 @@ fn entries_of_any_size_are_removed_in_slices() {
 }
 
 #[test]
-fn cache_with_less_memory_shrinks_in_slices() {
+fn cache_shrinks_to_a_lower_limit_in_slices() {
     let mut full = Full::new(20_000);
     let memory = LIMITS.memory / 64;
     let before = work::counted();
@@ -183,7 +183,7 @@ fn cache_with_less_memory_shrinks_in_slices() {
 }
 
 #[test]
-fn other_order_of_eviction_takes_over_in_slices() {
+fn eviction_policy_changes_in_slices() {
     let mut full = Full::new(20_000);
     at_once(|| full.cache.set_limits(CacheLimits { eviction: Eviction::Lru, ..LIMITS }));
     assert!(full.has(1) && full.cache.has_work());
@@ -193,10 +193,10 @@ fn other_order_of_eviction_takes_over_in_slices() {
 }
 
 #[test]
-fn storing_one_more_costs_no_more_however_many_there_are() {
+fn storing_costs_the_same_however_full_the_cache_is() {
     for eviction in Eviction::ALL {
         let mut full = Full::new(0);
-        // As many at a time that a table of all of them could not grow at once.
+        // So many entries that a table of all of them could not grow within one step limit.
         full.cache.set_limits(CacheLimits { eviction, memory: 2 * LIMITS.memory, ..LIMITS });
         for n in 0..200_000 {
             at_once(|| full.store(n));

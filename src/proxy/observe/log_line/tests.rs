@@ -1,15 +1,16 @@
-//! No bytes of a peer make another line, another column, or what a terminal obeys.
+//! Bytes of a peer never forge a line, a column, or a control sequence of a terminal.
 
 use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use crate::http::{HeadLimits, ServerCodec, ServerEvent};
+use crate::http::{HeadLimits, ParseError, ServerCodec, ServerEvent};
 use crate::reactor::{Clock, VirtualClock};
 
 use super::*;
 
-/// A request whose target, `Referer` and `User-Agent` hold these bytes, as far as it is one.
+/// Parses a request with these bytes in target, `Referer` and `User-Agent`; `None` if it is
+/// invalid.
 fn request(target: &str, referer: &[u8], agent: &[u8]) -> Option<RequestHead> {
     let head = [
         b"GET http://h.test/",
@@ -36,8 +37,8 @@ fn written(record: &ExchangeRecord, format: LogFormat) -> String {
     line
 }
 
-/// What follows a string in quotes.
-fn behind_quoted(text: &str) -> &str {
+/// Returns the text after a quoted string.
+fn after_quoted(text: &str) -> &str {
     let mut escaped = false;
     let end = text.strip_prefix('"').expect("a quote").find(|c| {
         let ends = c == '"' && !escaped;
@@ -51,10 +52,10 @@ fn check_human(line: &str, record: &ExchangeRecord) {
     let begin = line.find(" 192.0.2.1 ").expect("the client") + " 192.0.2.1       ".len();
     let target = line[begin..].split_once(' ').expect("the method").1.trim_start();
     let rest = match record.unread {
-        Some(_) => behind_quoted(target),
+        Some(_) => after_quoted(target),
         None => target.find(' ').map_or("", |end| &target[end..]),
     };
-    let reason = record.reason.as_ref().map(|reason| format!("  [{reason}]"));
+    let reason = record.reason.as_ref().map(|reason| format!("  [{}]", reason.word()));
     assert_eq!(rest, reason.unwrap_or_default(), "{line}");
 }
 
@@ -62,12 +63,12 @@ fn check_combined(line: &str) {
     let columns: Vec<&str> = line.splitn(4, ' ').collect();
     assert_eq!((columns[0], columns[1]), ("192.0.2.1", "-"));
     let rest = columns[3].split_once("] ").expect("the date").1;
-    let rest = behind_quoted(rest);
+    let rest = after_quoted(rest);
     let (status, rest) = rest[1..].split_once(' ').expect("the status");
     let (size, rest) = rest.split_once(' ').expect("the size");
     assert!([status, size].iter().all(|n| n.bytes().all(|b| b.is_ascii_digit())), "{line}");
-    let rest = behind_quoted(rest).strip_prefix(' ').expect("the agent");
-    assert_eq!(behind_quoted(rest), "", "{line}");
+    let rest = after_quoted(rest).strip_prefix(' ').expect("the agent");
+    assert_eq!(after_quoted(rest), "", "{line}");
 }
 
 fn check_squid(line: &str) {
@@ -75,19 +76,19 @@ fn check_squid(line: &str) {
     assert_eq!(columns, 10, "{line}");
 }
 
-/// An object of one level: names that are known, each once, and what stands for their values.
+/// Checks that the line is a flat JSON object with known names, each at most once.
 fn check_json(line: &str) {
     let known = "time client user method url status result ms bytes reason";
     let mut known: Vec<&str> = known.split(' ').collect();
     let mut rest = line.strip_prefix('{').expect("an object");
     loop {
-        let behind = behind_quoted(rest);
+        let behind = after_quoted(rest);
         let name = &rest[1..rest.len() - behind.len() - 1];
         let place = known.iter().position(|known| *known == name);
         known.remove(place.unwrap_or_else(|| panic!("{name} in {line}")));
         let value = behind.strip_prefix(':').expect("a value");
         let behind = match value.starts_with('"') {
-            true => behind_quoted(value),
+            true => after_quoted(value),
             false => &value[value.find([',', '}']).expect("an end")..],
         };
         match behind.strip_prefix(',') {
@@ -104,15 +105,15 @@ fn check(record: &ExchangeRecord) {
     check_json(&written(record, LogFormat::Json));
 }
 
-fn journal() -> ExchangeRecord {
+fn record() -> ExchangeRecord {
     let [client, listener] = ["192.0.2.1:4711", "192.0.2.2:80"].map(|text| text.parse().unwrap());
     let mut record = ExchangeRecord::new(VirtualClock::default().now(), client, listener);
     record.status = Status::new(400);
     record
 }
 
-/// Bytes, most of which mean something in some format.
-fn telling() -> impl Strategy<Value = Vec<u8>> {
+/// Generates bytes that are special in some format.
+fn special_bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop::sample::select(vec![
         &b"\""[..],
         b"\\",
@@ -144,31 +145,31 @@ fn telling() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn what_came_in_place_of_a_request_forges_nothing(unread in telling()) {
-        let mut record = journal();
+    fn invalid_request_line_forges_nothing(unread in special_bytes()) {
+        let mut record = record();
         record.unread = (!unread.is_empty()).then(|| unread.into());
-        record.reason = Some("request-line".into());
+        record.reason = Some(ExchangeError::BadRequest(ParseError::RequestLine).into());
         check(&record);
     }
 
     #[test]
-    fn what_a_request_holds_forges_nothing(
-        target in telling(),
-        referer in telling(),
-        agent in telling(),
-        user in telling(),
-        media_type in telling(),
+    fn fields_of_a_request_forge_nothing(
+        target in special_bytes(),
+        referer in special_bytes(),
+        agent in special_bytes(),
+        user in special_bytes(),
+        media_type in special_bytes(),
     ) {
         let target = String::from_utf8_lossy(&target).replace(|c: char| c.is_control() || " \"<>".contains(c), "");
         let field = |bytes: &[u8]| bytes.iter().copied().filter(|b| !b.is_ascii_control()).collect::<Vec<u8>>();
-        let mut record = journal();
+        let mut record = record();
         let request = request(&target, &field(&referer), &field(&agent)).expect("a request");
         record.request = Some(Rc::new(request));
         record.user = Some(String::from_utf8_lossy(&user).into());
         let media_type: Vec<u8> = media_type.into_iter().filter(|byte| !b"; \t".contains(byte)).collect();
         record.media_type = (!media_type.is_empty()).then(|| media_type.into());
         if target.len() % 2 == 0 {
-            record.reason = Some("origin-gone".into());
+            record.reason = Some(ExchangeError::OriginGone.into());
         }
         check(&record);
     }

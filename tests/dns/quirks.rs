@@ -1,4 +1,5 @@
-//! Name servers as they are: what the resolver learns of them, and how it asks them then.
+//! Quirks of name servers: what the resolver learns of a server, and how it queries that server
+//! afterwards.
 
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use crate::scene::{Scene, server_address};
 use crate::server::Manner;
 use crate::write::{A, question_of};
 
-/// Time for which it is remembered that a server lacks something.
+/// Time for which a server's missing feature is remembered.
 const LEARNED: Duration = Duration::from_secs(15 * 60);
-/// Time that one server has for an answer.
+/// Time limit of one attempt at one server.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
 fn scene(manner: Manner) -> Scene {
@@ -22,7 +23,7 @@ fn scene(manner: Manner) -> Scene {
     scene
 }
 
-/// Returns how many queries for addresses of the name there were as datagrams and over TCP.
+/// Returns the numbers of queries for addresses of the name, sent as datagrams and over TCP.
 fn asked(scene: &Scene, name: &str) -> [usize; 2] {
     let heard = &scene.servers[0].zone.heard;
     [false, true].map(|tcp| heard.iter().filter(|query| query.0 == name && query.2 == tcp).count())
@@ -40,33 +41,33 @@ fn has_edns(scene: &Scene) -> bool {
 }
 
 #[test]
-fn server_that_loses_the_case_is_asked_in_lower_case_from_then_on() {
+fn server_that_folds_case_is_queried_in_lower_case_afterwards() {
     let mut scene = scene(Manner::LowerCase);
     assert_eq!(scene.resolve("four.test"), "198.51.100.4");
-    assert_eq!(asked(&scene, "four.test"), [2, 2], "each question once over TCP");
+    assert_eq!(asked(&scene, "four.test"), [2, 2], "each query is repeated once over TCP");
     assert_eq!(scene.resolve("other.test"), "198.51.100.9");
     assert_eq!(asked(&scene, "other.test"), [2, 0]);
     assert!(is_lower_case(&scene));
     assert_eq!(scene.took(), Duration::ZERO);
     scene.run(LEARNED);
     assert_eq!(scene.resolve("four.test"), "198.51.100.4");
-    assert_eq!(asked(&scene, "four.test"), [4, 4], "it may have learned");
+    assert_eq!(asked(&scene, "four.test"), [4, 4], "the server may have been fixed");
     scene.expect_closed();
 }
 
 #[test]
-fn server_that_loses_the_case_and_has_no_tcp_answers_all_the_same() {
+fn server_that_folds_case_and_has_no_tcp_is_still_usable() {
     let mut scene = scene(Manner::LowerCase);
     scene.servers[0].refuse_connections();
     assert_eq!(scene.resolve("four.test"), "198.51.100.4");
-    assert_eq!(asked(&scene, "four.test"), [6, 0], "three times for each question");
+    assert_eq!(asked(&scene, "four.test"), [6, 0], "each query is sent three times");
     assert_eq!(scene.resolve("other.test"), "198.51.100.9");
     assert_eq!(asked(&scene, "other.test"), [2, 0]);
     scene.expect_closed();
 }
 
 #[test]
-fn names_are_spelled_as_they_are_if_that_is_asked_for() {
+fn disabled_random_case_queries_in_lower_case() {
     let mut scene = scene(Manner::LowerCase);
     let sources = NameSources {
         hosts: NameSource::Text(String::new()),
@@ -82,21 +83,21 @@ fn names_are_spelled_as_they_are_if_that_is_asked_for() {
 }
 
 #[test]
-fn server_that_drops_edns_is_asked_without_from_then_on() {
+fn server_that_drops_edns_is_queried_without_it_afterwards() {
     let mut scene = scene(Manner::NoEdns(None));
     assert_eq!(scene.resolve("four.test"), "198.51.100.4");
-    assert_eq!(scene.took(), ATTEMPT, "that takes its time once");
+    assert_eq!(scene.took(), ATTEMPT, "one attempt times out");
     assert_eq!(scene.resolve("other.test"), "198.51.100.9");
     assert_eq!(scene.took(), ATTEMPT);
     assert!(!has_edns(&scene));
     scene.run(LEARNED);
     scene.servers[0].zone.manner = Manner::Right;
     assert_eq!(scene.resolve("four.test"), "198.51.100.4");
-    assert!(has_edns(&scene), "it may have learned");
+    assert!(has_edns(&scene), "the server may have been fixed");
 }
 
 #[test]
-fn server_that_answers_edns_by_an_error_is_asked_without_from_then_on() {
+fn server_that_rejects_edns_is_queried_without_it_afterwards() {
     for code in [1, 2, 4] {
         let mut scene = scene(Manner::NoEdns(Some(code)));
         assert_eq!(scene.resolve("four.test"), "198.51.100.4");
@@ -109,7 +110,7 @@ fn server_that_answers_edns_by_an_error_is_asked_without_from_then_on() {
 }
 
 #[test]
-fn server_that_denies_names_without_ipv6_addresses_gives_their_ipv4_addresses() {
+fn nxdomain_for_aaaa_does_not_hide_the_ipv4_address() {
     let mut scene = scene(Manner::NoIpv6);
     assert_eq!(scene.resolve("four.test"), "198.51.100.4");
     assert_eq!(scene.resolve("a.test"), "2001:db8::1 198.51.100.1");
@@ -128,7 +129,7 @@ fn chain_of_sixteen_aliases_is_followed() {
 }
 
 #[test]
-fn question_repeats_the_name_that_an_alias_leads_to() {
+fn last_query_asks_for_the_target_of_an_alias() {
     let mut scene = scene(Manner::LowerCase);
     scene.resolve("four.test");
     scene.resolve("alias.test");
@@ -137,7 +138,7 @@ fn question_repeats_the_name_that_an_alias_leads_to() {
 }
 
 #[test]
-fn servers_are_asked_in_their_order_and_those_that_were_silent_last() {
+fn servers_are_queried_in_order_with_silent_ones_last() {
     let [a, b, c] = [1, 2, 3].map(server_address);
     let (mut servers, now) = (Servers::default(), VirtualClock::default().now().mono);
     let silent = Duration::from_secs(30);
@@ -158,7 +159,7 @@ fn servers_are_asked_in_their_order_and_those_that_were_silent_last() {
 }
 
 #[test]
-fn one_lost_datagram_does_not_say_that_a_server_lacks_edns() {
+fn one_lost_datagram_does_not_disable_edns() {
     let (mut servers, now) = (Servers::default(), VirtualClock::default().now().mono);
     let at = server_address(1);
     let mut server = |notices: &[ServerObservation], now| {
@@ -169,7 +170,7 @@ fn one_lost_datagram_does_not_say_that_a_server_lacks_edns() {
     assert!(server(&[ServerObservation::NoEdns], now).edns);
     assert!(
         server(&[ServerObservation::Edns, ServerObservation::NoEdns], now).edns,
-        "it has answered in between"
+        "the server answered with EDNS in between"
     );
     assert!(!server(&[ServerObservation::NoEdns], now).edns);
     assert!(!server(&[], now + LEARNED - Duration::from_secs(1)).edns);
@@ -180,7 +181,7 @@ fn one_lost_datagram_does_not_say_that_a_server_lacks_edns() {
 }
 
 #[test]
-fn what_was_learned_of_servers_can_be_forgotten() {
+fn forget_discards_observations_of_servers() {
     let [a, b] = [1, 2].map(server_address);
     let (mut servers, now) = (Servers::default(), VirtualClock::default().now().mono);
     for notice in [
@@ -198,7 +199,7 @@ fn what_was_learned_of_servers_can_be_forgotten() {
 }
 
 #[test]
-fn servers_of_any_manner_lead_to_right_addresses_or_an_error() {
+fn servers_with_any_quirk_yield_correct_addresses_or_an_error() {
     let seeds = std::env::var("TIDEGATE_SEEDS").map_or(200, |seeds| seeds.parse().unwrap());
     let (mut right, mut failed) = (0, 0);
     explore(0..seeds, |seed| {
@@ -229,7 +230,7 @@ fn servers_of_any_manner_lead_to_right_addresses_or_an_error() {
                 "gone.test" => "no such name",
                 _ => "198.51.100.4",
             };
-            let error = ["no answer", "SERVFAIL", "TCP", "cannot be asked"];
+            let error = ["no answer", "SERVFAIL", "TCP", "cannot be queried"];
             if shown == expected || expected.split(' ').any(|address| address == shown) {
                 right += 1;
             } else {

@@ -1,4 +1,4 @@
-//! What a response says of a name: only what belongs to it.
+//! The resolution that a response yields: only records that belong to the name count.
 
 use tidegate::dns::{Kind, LONGEST_CHAIN, MOST_ADDRESSES, Name, Resolution, Response};
 
@@ -26,7 +26,7 @@ fn about() -> Written {
 }
 
 #[test]
-fn addresses_of_the_name_and_of_what_it_stands_for_are_taken() {
+fn addresses_of_the_name_and_of_its_aliases_are_accepted() {
     let plain = about().answers(&["a.test 60 A 192.0.2.1", "A.TEST 50 A 192.0.2.2"]);
     assert_eq!(verdict(&plain), addresses(&["192.0.2.1", "192.0.2.2"], 50));
     let chain = about().answers(&[
@@ -41,7 +41,7 @@ fn addresses_of_the_name_and_of_what_it_stands_for_are_taken() {
 }
 
 #[test]
-fn what_belongs_to_other_names_says_nothing() {
+fn records_of_other_names_are_ignored() {
     let other = about().answers(&["victim.test 9 A 192.0.2.9", "b.test 9 CNAME a.test"]);
     assert_eq!(verdict(&other), Resolution::NoData(None));
     let aside = about().answers(&[
@@ -54,7 +54,7 @@ fn what_belongs_to_other_names_says_nothing() {
 }
 
 #[test]
-fn chains_are_bounded_and_loops_are_seen() {
+fn alias_chains_are_bounded_and_loops_are_detected() {
     let chain = |links: usize| {
         let mut lines: Vec<String> =
             (1..links).map(|i| format!("n{i}.test 60 CNAME n{}.test", i + 1)).collect();
@@ -68,7 +68,7 @@ fn chains_are_bounded_and_loops_are_seen() {
     assert_eq!(
         verdict_after(&chain(2), LONGEST_CHAIN - 1),
         Resolution::Chain,
-        "in several responses"
+        "links of earlier responses count"
     );
     let circle = about().answers(&["a.test 60 CNAME b.test", "b.test 60 CNAME a.test"]);
     assert_eq!(verdict(&circle), Resolution::Chain);
@@ -76,7 +76,7 @@ fn chains_are_bounded_and_loops_are_seen() {
 }
 
 #[test]
-fn that_there_is_nothing_holds_for_the_time_the_zone_says() {
+fn negative_answer_is_valid_for_the_ttl_of_its_soa() {
     let no_data = about().authority(&["test 60 SOA 30"]);
     assert_eq!(verdict(&no_data), Resolution::NoData(Some(30)));
     let gone = about().authority(&["test 20 SOA 30"]).code(NXDOMAIN);
@@ -89,11 +89,15 @@ fn that_there_is_nothing_holds_for_the_time_the_zone_says() {
         .answers(&["a.test 60 CNAME b.other", "b.other 60 A 192.0.2.1"])
         .authority(&["other 60 SOA 30"])
         .code(NXDOMAIN);
-    assert_eq!(verdict(&behind_gone), Resolution::NoSuchName(Some(30)), "the code counts");
+    assert_eq!(
+        verdict(&behind_gone),
+        Resolution::NoSuchName(Some(30)),
+        "the code overrides the records"
+    );
 }
 
 #[test]
-fn a_server_that_only_points_elsewhere_is_told_from_one_that_knows() {
+fn alias_without_address_and_lame_server_are_distinguished() {
     let elsewhere = about().answers(&["a.test 10 CNAME b.test"]);
     let name = Name::parse("b.test").unwrap();
     assert_eq!(verdict(&elsewhere), Resolution::Elsewhere { name, ttl: 10, links: 1 });
@@ -104,16 +108,16 @@ fn a_server_that_only_points_elsewhere_is_told_from_one_that_knows() {
 }
 
 #[test]
-fn huge_answers_are_taken_in_part() {
+fn number_of_addresses_is_bounded() {
     let lines: Vec<String> =
         (0..2000).map(|i| format!("a.test 60 A 192.0.{}.{}", i / 250, i % 250)).collect();
     let huge = about().answers(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-    let Resolution::Addresses { addresses, .. } = verdict(&huge) else { panic!("there are many") };
+    let Resolution::Addresses { addresses, .. } = verdict(&huge) else { panic!("no addresses") };
     assert_eq!(addresses.len(), MOST_ADDRESSES);
 }
 
 #[test]
-fn doubled_records_hide_no_others() {
+fn duplicate_records_hide_no_others() {
     let twice = |lines: Vec<String>| {
         let lines: Vec<&str> = lines.iter().flat_map(|line| [line.as_str(); 2]).collect();
         about().answers(&lines)

@@ -1,0 +1,54 @@
+//! Opening of listeners for clients.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use crate::proxy::mail::Mail;
+use crate::reactor::{Endpoint, Listener, Reactor};
+
+use super::Worker;
+use super::listener::ClientListener;
+
+impl Worker {
+    /// Listens at an endpoint, such as an address. Returns the address, whose port the system has
+    /// chosen if it was 0.
+    ///
+    /// # Errors
+    /// As `bind(2)`.
+    pub fn listen(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        endpoint: impl Into<Endpoint>,
+    ) -> io::Result<SocketAddr> {
+        let endpoint = endpoint.into();
+        let id = self.listeners.try_insert_with(|id| {
+            Listener::bind(reactor, endpoint, id.token()).map(ClientListener::new)
+        })?;
+        let gate = self.listeners.get(id);
+        let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
+        self.shared.interfaces.add_listener(address);
+        Ok(address)
+    }
+
+    /// Serves a listener that the embedder has opened. Returns its address.
+    ///
+    /// # Errors
+    /// Fails if the listener cannot be registered with the reactor.
+    pub fn listen_on(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        listener: TcpListener,
+    ) -> io::Result<SocketAddr> {
+        let address = listener.local_addr()?;
+        self.listeners.try_insert_with(|id| {
+            Listener::adopt(reactor, listener, id.token()).map(ClientListener::new)
+        })?;
+        self.shared.interfaces.add_listener(address);
+        Ok(address)
+    }
+
+    /// Treats `address` as one of this proxy's listeners, which are denied as destinations.
+    pub fn add_local_listener(&mut self, address: SocketAddr) {
+        self.shared.interfaces.add_listener(address);
+    }
+}
