@@ -66,7 +66,7 @@ pub struct DestinationPolicy {
 }
 
 impl Default for DestinationPolicy {
-    /// Returns a policy with [`DEFAULT_PORTS`], [`DEFAULT_CONNECT_PORTS`] and no exceptions.
+    /// Returns a policy with the default ports and no exceptions.
     fn default() -> Self {
         Self {
             rules: Vec::new(),

@@ -1,6 +1,7 @@
 //! State shared by clients, fetches and tunnels.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,10 +13,12 @@ use crate::proxy::auth::{Authentication, Secrets};
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::origin::Origins;
 use crate::proxy::origin::pool::Pool;
 use crate::proxy::origin::resolver::NameService;
 use crate::proxy::routing::interface_cache::InterfaceCache;
 use crate::proxy::routing::origin_key::OriginKey;
+use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::limits::Limits;
 use crate::proxy::transfer::body::{Body, State};
@@ -49,10 +52,7 @@ pub(crate) struct Shared {
     pub(super) uploads: Arena<Body>,
     pub(super) admission: Admission,
     pub(super) memory: ConnectionMemory,
-    pub(super) pool: Pool,
-    pub(super) names: NameService,
-    pub(super) failed: FailedAddresses,
-    pub(super) interfaces: InterfaceCache,
+    pub(super) origins: Origins,
     /// Origins whose last response was in HTTP/1.0 (RFC 9112 §6.1).
     pub(super) old_origins: Remembered<OriginKey>,
     pub(super) authentication: Option<Authentication>,
@@ -87,10 +87,12 @@ impl Shared {
             uploads: Arena::new(),
             admission: Admission::new(places(limits, bearable), limits.client_share),
             memory: ConnectionMemory::new(limits.connection_memory.whole()),
-            pool: Pool::new(pool_bound(limits, bearable)),
-            names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
-            failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
-            interfaces: InterfaceCache::new(surroundings.addresses),
+            origins: Origins {
+                pool: Pool::new(pool_bound(limits, bearable)),
+                names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
+                failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
+                interfaces: InterfaceCache::new(surroundings.addresses),
+            },
             old_origins: Remembered::new(limits.old_origins),
             authentication: settings
                 .auth
@@ -119,7 +121,7 @@ impl Shared {
         bearable: usize,
         reactor: &mut Reactor<Mail>,
     ) {
-        self.pool.clear(reactor); // its connections were allowed by the old rules
+        self.origins.pool.clear(reactor); // its connections were allowed by the old rules
         self.heads = settings.limits.of_heads();
         if settings.reverse != self.settings.reverse {
             self.cache.clear(); // responses of another origin
@@ -127,11 +129,11 @@ impl Shared {
         self.cache.set_limits(cache_limits(&settings));
         self.cache.set_key_rules(settings.key_rules.clone());
         self.cache.set_request_rules(settings.request_rules);
-        self.names.reload(&settings, reactor);
+        self.origins.names.reload(&settings, reactor);
         let limits = &settings.limits;
-        self.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
+        self.origins.failed.set_limits(limits.failed_addresses, limits.failed_address_ttl);
         self.old_origins.set_bound(limits.old_origins);
-        self.pool.set_bound(pool_bound(limits, bearable));
+        self.origins.pool.set_bound(pool_bound(limits, bearable));
         self.admission.set_bounds(places(limits, bearable), limits.client_share);
         self.memory.set_bound(limits.connection_memory.whole());
         self.reload_authentication(&settings, reactor);
@@ -181,10 +183,19 @@ impl Shared {
         self.cache.keys().present(request)
     }
 
+    /// Returns true if a response fetched from `address` for another client may be served to a client
+    /// with this route. The name may have resolved for the other client to an address that this
+    /// client may not reach.
+    pub(super) fn may_reuse(&self, route: &Route, address: Option<IpAddr>) -> bool {
+        let interfaces = &self.origins.interfaces;
+        address
+            .is_none_or(|address| route.check_address(address, &self.settings, interfaces).is_ok())
+    }
+
     /// Removes stored responses that were followed by stray bytes of their origin: each may be the
     /// response to another request, or incomplete.
     pub(super) fn forget_doubtful(&mut self) {
-        for key in self.pool.take_doubtful() {
+        for key in self.origins.pool.take_doubtful() {
             self.cache.forget(&key);
         }
     }

@@ -1,6 +1,5 @@
 //! Timers of client connections and fetches: a table with one deadline per kind, so that no wait
 //! cancels or extends another.
-#![allow(dead_code, reason = "connections and fetches move to the table one after the other")]
 
 use std::marker::PhantomData;
 use std::time::Instant;
@@ -116,30 +115,6 @@ impl<K: TimerKind<N>, const N: usize> Timers<K, N> {
     pub(super) fn next(&self) -> Option<Instant> {
         self.deadlines.iter().flatten().min().copied()
     }
-}
-
-/// What a fetch waits for, beside a connection: a dial has deadlines of its own.
-#[derive(Debug, Default)]
-pub(super) struct FetchDeadlines {
-    /// The origin: that it takes some of the request.
-    pub(super) sending: Option<Instant>,
-    /// The origin: the first or the next bytes of its answer.
-    pub(super) answer: Option<Instant>,
-    /// The slowest of several readers.
-    pub(super) slowest: Option<Instant>,
-    /// The end of a response that nobody reads any more.
-    pub(super) unread: Option<Instant>,
-}
-
-impl FetchDeadlines {
-    pub(super) fn next(&self) -> Option<Instant> {
-        [self.sending, self.answer, self.slowest, self.unread].into_iter().flatten().min()
-    }
-}
-
-/// Whether a deadline has passed.
-pub(super) fn is_past(deadline: Option<Instant>, now: Instant) -> bool {
-    deadline.is_some_and(|deadline| now >= deadline)
 }
 
 #[cfg(test)]

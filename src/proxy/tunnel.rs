@@ -125,7 +125,7 @@ impl Tunnel {
         }
         let asker = self.record.asker(request);
         let (host, rules) = (&self.route.host, &settings.destinations);
-        let interfaces = shared.interfaces.known()?;
+        let interfaces = shared.origins.interfaces.known()?;
         let judged =
             rules.check_request(&asker, host, self.route.port, interfaces).and_then(|judgement| {
                 let origin = self.record.origin.map(|origin| origin.ip());

@@ -49,7 +49,7 @@ fn the_options_are_those_of_the_command() {
 
 #[test]
 fn the_limits_are_those_of_the_proxy() {
-    let mut table = "| limit | default | why |\n|---|---|---|\n".to_owned();
+    let mut table = "| limit | default | meaning |\n|---|---|---|\n".to_owned();
     for (name, value, reason) in Limits::default().table() {
         writeln!(table, "| `{name}` | `{value}` | {} |", cell(reason)).unwrap();
     }

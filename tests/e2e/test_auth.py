@@ -155,12 +155,12 @@ class Start(Users):
         self.assertIn("Digest cannot be offered", self.refused("--users", htpasswd, "--auth", "digest"))
         bad = self.file(f"{BCRYPT}\ncarol:plain\n")
         self.assertIn(f"{bad}:2: ", self.refused("--users", bad))
-        self.assertIn("nobody", self.refused("--users", self.file("")))
-        self.assertIn("nobody", self.refused("--users", self.file(digest_lines()), "--realm", "elsewhere"))
+        self.assertIn("no user in", self.refused("--users", self.file("")))
+        self.assertIn("no user in", self.refused("--users", self.file(digest_lines()), "--realm", "elsewhere"))
         self.assertIn("No such file", self.refused("--users", "/nowhere/users"))
         self.assertIn("--users", self.refused("--auth", "basic"))
         self.assertIn("--to", self.refused("--protect", f"/a users={htpasswd}"))
-        self.assertIn("for nobody", self.refused("--to", "http://127.0.0.1:1", "--protect", "/a"))
+        self.assertIn("has no users", self.refused("--to", "http://127.0.0.1:1", "--protect", "/a"))
 
     def test_users_without_an_entry_for_the_offered_scheme_are_named(self):
         warning = "warning: bob has no line for Digest, which clients prefer to Basic;"

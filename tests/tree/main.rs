@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod imports;
+mod rooms;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

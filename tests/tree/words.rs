@@ -1,7 +1,18 @@
-//! Plain technical English in documents, as far as a test can tell ("Words" in CONTRIBUTING.md).
+//! Plain technical English in comments and documents, as far as a test can tell ("Words" in
+//! CONTRIBUTING.md).
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use super::sources;
+
+/// Words that are no subject, with which a doc comment does not open.
+const OPENERS: &[&str] = &[
+    "How", "It", "Nobody", "Of", "One", "Somebody", "There", "Those", "What", "When", "Where",
+    "Whether", "Which", "Who", "Whoever", "Whom", "Whose", "Why",
+];
+/// Largest percentage of doc comments that open with such a word.
+const MAX_PERCENT: usize = 3;
 
 /// Phrases that hide an actor or a standard term, each list with its remedy.
 const PHRASES: &[(&str, &[&str])] = &[
@@ -40,7 +51,7 @@ const FOLDERS: &[&str] = &[
     "access", "auth", "cache", "cli", "config", "dns", "http", "proxy", "reactor",
 ];
 
-/// A paragraph of a document.
+/// A paragraph of a document, or a comment of a source.
 struct Passage {
     line: usize,
     text: String,
@@ -174,16 +185,66 @@ fn is_path(code: &str) -> bool {
     is_literal && (code.ends_with(".rs") || folder.is_some_and(|f| FOLDERS.contains(&f)))
 }
 
+/// The text of the comment in a line of code, without its slashes.
+fn comment(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let text = line.strip_prefix("//").or_else(|| Some(line.split_once(" // ")?.1))?;
+    Some(text.trim_start_matches(['/', '!']))
+}
+
+/// The first lines of the doc comments in a source, each with its line number.
+fn doc_openings(source: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut before = None;
+    for (number, line) in (1..).zip(source.lines()) {
+        let line = line.trim_start();
+        let kind = ["///", "//!"].into_iter().find(|kind| line.starts_with(kind));
+        if kind.is_some() && kind != before {
+            found.push((number, line[3..].trim_start()));
+        }
+        before = kind;
+    }
+    found
+}
+
+/// Returns true if the first word of a doc comment is no subject.
+fn lacks_subject(text: &str) -> bool {
+    let text = text.trim_start_matches(['`', '*', '[']);
+    let word = text.split(|c: char| !c.is_alphanumeric()).next();
+    word.is_some_and(|word| OPENERS.contains(&word))
+}
+
+#[test]
+fn doc_comments_open_with_their_subject() {
+    let (mut count, mut wrong) = (0, Vec::new());
+    for (path, text) in sources("src") {
+        let path = path.strip_prefix(root()).unwrap().display();
+        let openings = doc_openings(&text);
+        count += openings.len();
+        let openings = openings.into_iter().filter(|(_, text)| lacks_subject(text));
+        wrong.extend(openings.map(|(line, text)| format!("{path}:{line}: {text}")));
+    }
+    let (tenths, wrong_count) = (wrong.len() * 1000 / count, wrong.len());
+    assert!(
+        100 * wrong_count <= MAX_PERCENT * count,
+        "{wrong_count} of {count} doc comments ({}.{} %) do not open with their subject; {MAX_PERCENT} % may. \
+         Begin a type or field with a noun phrase, a function with 'Returns' or another verb, a \
+         bool with 'True if' or 'Returns true if' (\"Words\" in CONTRIBUTING.md):\n{}",
+        tenths / 10,
+        tenths % 10,
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn comments_use_actors_and_standard_terms() {
+    let comments = |text: String| passages(text.lines().map(comment));
+    check_phrases(sources("src").into_iter().map(|(path, text)| (path, comments(text))));
+}
+
 #[test]
 fn documents_use_actors_and_standard_terms() {
-    let documents = documents().into_iter();
-    // These two have texts that are not plain yet: the architecture, and tables from the code.
-    let documents = documents.filter(|(path, _)| !path.ends_with("ARCHITECTURE.md"));
-    check_phrases(documents.map(|(path, text)| {
-        let mut paragraphs = paragraphs(&text);
-        paragraphs.retain(|paragraph| !paragraph.text.starts_with("<!-- "));
-        (path, paragraphs)
-    }));
+    check_phrases(documents().into_iter().map(|(path, text)| (path, paragraphs(&text))));
 }
 
 #[test]

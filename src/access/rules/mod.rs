@@ -97,8 +97,9 @@ struct Group {
 #[derive(Clone, Debug)]
 struct Section {
     source: RuleSource,
-    /// Line of the first rule in its source, and among all rules.
+    /// Line of the first rule in its source.
     at: u32,
+    /// Line number of the first rule among all rules.
     first: LineNumber,
 }
 

@@ -22,7 +22,7 @@ pub(super) fn connect(
     if connection.is_reset(cx) {
         return Next::Gone(State::Connect(connecting));
     }
-    match connecting.dial.drive(cx.reactor, cx.shared) {
+    match connecting.dial.drive(cx.reactor, &mut cx.shared.origins, &cx.shared.settings) {
         Poll::Pending => Next::Park(State::Connect(connecting)),
         Poll::Ready(Err(error)) => Next::fail(State::Connect(connecting), error),
         Poll::Ready(Ok(origin)) => {

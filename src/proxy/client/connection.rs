@@ -124,7 +124,7 @@ impl Connection {
     /// taken its connection.
     pub(super) fn release_bound_origins(&self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         if self.binds_origins {
-            shared.pool.release(self.token, reactor);
+            shared.origins.pool.release(self.token, reactor);
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn lookup(
     };
     let (plan, forwarded) = match found {
         Found::Hit(object, _) | Found::Stale(object, _) | Found::Partial(object, _)
-            if !query.route.may_reuse_from(object.origin_address, cx.shared) =>
+            if !cx.shared.may_reuse(&query.route, object.origin_address) =>
         {
             (FetchPlan::default(), Forwarded::Missing(MissReason::Uri))
         }
@@ -143,7 +143,7 @@ fn fetch(
     connection.binds_origins |= hop::authenticates_connection(exchange.request.fields());
     let head = Rc::clone(&exchange.request);
     let mut request = plan.fetch_request(query, head, connection.address);
-    request.validate.retain(|object| route.may_reuse_from(object.origin_address, cx.shared));
+    request.validate.retain(|object| cx.shared.may_reuse(&route, object.origin_address));
     request.upload = exchange.upload.begin(&exchange.request, token, cx.shared);
     request.bound_to = connection.binds_origins.then_some(token);
     let response = Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);

@@ -21,7 +21,7 @@ pub(super) fn resolve(
     if connection.is_reset(cx) {
         return Next::Gone(State::Resolve(connecting));
     }
-    match connecting.dial.look_up(cx.reactor, cx.shared) {
+    match connecting.dial.look_up(cx.reactor, &mut cx.shared.origins, &cx.shared.settings) {
         Poll::Pending => Next::Park(State::Resolve(connecting)),
         Poll::Ready(Err(error)) => Next::fail(State::Resolve(connecting), error),
         Poll::Ready(Ok(_)) => {
@@ -29,7 +29,7 @@ pub(super) fn resolve(
             if let Some(rule) = dial.reported.take() {
                 exchange.record.add(TraceEvent::Reported(rule));
             }
-            dial.cancel(cx.reactor, cx.shared);
+            dial.cancel(cx.reactor, &mut cx.shared.origins);
             Next::Go(State::Lookup(Lookup { route, failed_join: None }))
         }
     }

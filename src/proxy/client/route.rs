@@ -32,8 +32,12 @@ pub(super) fn route(
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
         return Next::fail(State::Route, ExchangeError::UploadTooLarge);
     }
-    match routing::route(&exchange.request, &mut exchange.record, &settings, &cx.shared.interfaces)
-    {
+    match routing::route(
+        &exchange.request,
+        &mut exchange.record,
+        &settings,
+        &cx.shared.origins.interfaces,
+    ) {
         Err(error) => Next::fail(State::Route, error),
         Ok(Routed::Here) => {
             let forward = settings.reverse.is_none();

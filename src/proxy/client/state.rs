@@ -146,7 +146,7 @@ impl State {
         match self {
             Self::Auth(Auth::Verifying(id)) => cx.shared.leave_verification(&id, token),
             Self::Resolve(mut connecting) | Self::Connect(mut connecting) => {
-                connecting.dial.cancel(cx.reactor, cx.shared);
+                connecting.dial.cancel(cx.reactor, &mut cx.shared.origins);
             }
             Self::Wait(Wait { reading, .. }) | Self::Deliver(Delivery::Pending { reading, .. }) => {
                 reading.release(cx.reactor, cx.shared);

@@ -117,7 +117,7 @@ fn arrival(wait: &mut Wait, request: &RequestHead, cx: &ClientCx<'_>) -> Arrival
         None => own_arrival(pending, request),
         Some(join) => {
             let from = pending.result.as_ref().and_then(FetchResult::from);
-            let barred = !wait.route.may_reuse_from(from, cx.shared);
+            let barred = !cx.shared.may_reuse(&wait.route, from);
             if barred || pending.body.was_dropped(reader) {
                 return Arrival::Unusable;
             }

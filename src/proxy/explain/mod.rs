@@ -54,7 +54,8 @@ pub(super) struct Explainer {
 
 impl Explainer {
     pub(super) fn new(question: ExplainQuery, now: Now, shared: &Shared) -> Self {
-        let listener = question.listener.or_else(|| shared.interfaces.listeners().first().copied());
+        let listener =
+            question.listener.or_else(|| shared.origins.interfaces.listeners().first().copied());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let client = SocketAddr::new(question.client, 0);
         let mut record = ExchangeRecord::new(now, client, listener.unwrap_or(nowhere));
@@ -82,7 +83,7 @@ impl Explainer {
         };
         let addresses = match self.question.addresses.as_slice() {
             assumed @ [_, ..] if route.host.name().is_some() => Ok(assumed.into()),
-            _ => match dial.all_addresses(reactor, shared) {
+            _ => match dial.all_addresses(reactor, &mut shared.origins) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(addresses) => addresses,
             },
@@ -106,7 +107,7 @@ impl Explainer {
     /// Cancels the name lookup.
     pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         if let Some((_, _, dial)) = &mut self.asked {
-            dial.cancel(reactor, shared);
+            dial.cancel(reactor, &mut shared.origins);
         }
     }
 
@@ -126,8 +127,12 @@ impl Explainer {
         } else if let Some(authentication) = &shared.authentication {
             authentication.check_user(None, path_of(&request))?;
         }
-        let route = match routing::route(&request, &mut self.record, &settings, &shared.interfaces)?
-        {
+        let route = match routing::route(
+            &request,
+            &mut self.record,
+            &settings,
+            &shared.origins.interfaces,
+        )? {
             Routed::Fetch(route) | Routed::Tunnel(route) => Rc::new(route),
             Routed::Here => {
                 self.record.add(TraceEvent::Looked("answered by the proxy itself"));
@@ -182,7 +187,7 @@ impl Explainer {
         shared: &Shared,
     ) -> Result<Option<RuleRef>, ExchangeError> {
         let asker = self.record.asker(request);
-        let interfaces = shared.interfaces.known()?;
+        let interfaces = shared.origins.interfaces.known()?;
         let policy = &shared.settings.destinations;
         Ok(policy.rule_for(&asker, (&route.host, route.port), address, interfaces))
     }
@@ -203,7 +208,7 @@ impl Explainer {
         let depends = route.judgement.as_ref().is_some_and(RuleDecision::depends_on_address);
         let (mut allowed, mut denied) = (Vec::new(), None);
         for &address in addresses {
-            let judged = route.check_address(address, shared);
+            let judged = route.check_address(address, &shared.settings, &shared.origins.interfaces);
             let class = AddressClass::of(address);
             match judged {
                 Ok(reported) => {
@@ -249,7 +254,7 @@ impl Explainer {
         let found = shared.cache.peek(&key, &mut request, now.mono);
         let barred = match &found {
             Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Partial(object, _) => {
-                !route.may_reuse_from(object.origin_address, shared)
+                !shared.may_reuse(route, object.origin_address)
             }
             Lookup::InFlight { .. } | Lookup::Miss(_) => false,
         };

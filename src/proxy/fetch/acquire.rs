@@ -1,53 +1,59 @@
-//! Acquire: a connection to the origin, one that is idle or a new one.
+//! Acquire: gets a connection to the origin, an idle one or a new one.
 
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::proxy::origin::Origins;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::shared::Shared;
 
+use super::attempt::Attempt;
 use super::context::FetchCx;
 use super::request::FetchRequest;
-use super::state::Fetch;
-use super::step::{Next, Step};
+use super::state::{Fetch, Retry, State};
+use super::step::Next;
 
-/// Gets a connection. A request that was lost on an idle one gets a new one.
-pub(super) fn acquire(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    let token = fetch.token();
-    if fetch.dial.is_none()
-        && !fetch.tried_again
-        && let Some(connection) = idle(&fetch.request, cx)
+/// Takes an idle connection, or dials. A request that was lost on an idle connection is dialled for.
+pub(super) fn acquire(fetch: &mut Fetch, dial: Option<Box<Dial>>, cx: &mut FetchCx<'_>) -> Next {
+    if dial.is_none()
+        && fetch.retry == Retry::Available
+        && let Some(connection) = take_idle(&fetch.request, cx)
     {
-        cx.reactor.set_owner(connection.io, token);
-        fetch.connection = Some(connection);
+        cx.reactor.set_owner(connection.io, fetch.token());
         cx.shared.counters.reused += 1;
-        return Next::Go(Step::Send);
+        return connected(fetch, connection, cx);
     }
-    let (settings, now) = (&cx.shared.settings, cx.reactor.now().mono);
-    let FetchRequest { route, client, .. } = &fetch.request;
-    let dial = fetch
-        .dial
-        .get_or_insert_with(|| Dial::new(token, Rc::clone(route), Some(*client), settings, now));
-    match dial.drive(cx.reactor, cx.shared) {
-        Poll::Pending => Next::Park,
-        Poll::Ready(Err(error)) => Next::Failed(error),
+    let mut dial = dial.unwrap_or_else(|| Box::new(new_dial(fetch, cx)));
+    match dial.drive(cx.reactor, &mut cx.shared.origins, &cx.shared.settings) {
+        Poll::Pending => Next::Park(State::Acquire(Some(dial))),
+        Poll::Ready(Err(error)) => Next::Fail(State::Acquire(Some(dial)), error),
         Poll::Ready(Ok(connection)) => {
             cx.shared.counters.dialled += 1;
-            fetch.dial = None;
-            fetch.connection = Some(connection);
-            Next::Go(Step::Send)
+            connected(fetch, connection, cx)
         }
     }
 }
 
-/// Takes an idle connection to an address that this client may reach: it may have been opened for
-/// another client.
-fn idle(request: &FetchRequest, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
+fn new_dial(fetch: &Fetch, cx: &FetchCx<'_>) -> Dial {
+    let FetchRequest { route, client, .. } = &fetch.request;
+    let (settings, now) = (&cx.shared.settings, cx.reactor.now().mono);
+    Dial::new(fetch.token(), Rc::clone(route), Some(*client), settings, now)
+}
+
+fn connected(fetch: &Fetch, connection: OriginConnection, cx: &FetchCx<'_>) -> Next {
+    let (method, now) = (fetch.request.head.method(), cx.reactor.now().mono);
+    Next::Go(State::Send(Box::new(Attempt::new(connection, method, fetch.upload, now))))
+}
+
+/// Takes an idle connection to an address that this client may reach: the connection may have been
+/// opened for another client.
+fn take_idle(request: &FetchRequest, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
     let route = &request.route;
-    let Shared { pool, interfaces, settings, .. } = &mut *cx.shared;
-    let allowed = |address: IpAddr| route.check_address_by(address, settings, interfaces).is_ok();
+    let Shared { origins, settings, .. } = &mut *cx.shared;
+    let Origins { pool, interfaces, .. } = origins;
+    let allowed = |address: IpAddr| route.check_address(address, settings, interfaces).is_ok();
     let taken = pool.take(&route.origin, request.bound_to, allowed, &settings.limits, cx.reactor);
     cx.shared.forget_doubtful();
     taken

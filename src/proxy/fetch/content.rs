@@ -1,129 +1,159 @@
-//! Content: it goes into the reply's body as fast as that has room.
+//! Content: receives the response's content into its body, as fast as the body has room.
 
+use std::io;
 use std::task::Poll;
 
 use crate::http::{ClientEvent, Fields, ParseError};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::timers::is_past;
-use crate::proxy::transfer::body::{Retention, State, receive_into};
+use crate::proxy::timers::FetchTimer;
+use crate::proxy::transfer::body::{self, Retention, receive_into};
 use crate::proxy::transfer::pending_response::FetchResult;
 
+use super::attempt::{Attempt, Sending};
 use super::context::FetchCx;
-use super::state::Fetch;
-use super::step::Next;
-use super::{fill, finish, push_request};
+use super::send::push_request;
+use super::state::{Fetch, State};
+use super::step::{AfterContent, Next};
+use super::{fill, finish};
 
-/// Moves content until all has come, nobody has room, or there is no more yet.
-pub(super) fn content(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    if let Err(error) = push_request(fetch, cx) {
-        return Next::Failed(error);
+/// Sends more of the request, and receives content until the response is complete, the body has no
+/// room, or the origin has sent no more.
+pub(super) fn content(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<'_>) -> Next {
+    if let Err(error) = push_request(fetch, &mut attempt, cx) {
+        return Next::Fail(State::Content(attempt), error);
     }
-    if fetch.sending_failed {
+    if matches!(attempt.sending, Sending::Stopped) {
         fetch.leave_upload(cx);
     }
-    fetch.deadlines.sending = None; // it answers; whether it takes the rest is not waited for
-    let next = bring(fetch, cx);
+    // The origin has responded: it may take the rest of the request or not.
+    fetch.timers.stop(FetchTimer::Sending);
+    let received = receive(fetch, &mut attempt, cx);
     account(fetch, cx);
-    next
+    match received {
+        Poll::Pending => Next::Park(State::Content(attempt)),
+        Poll::Ready(Ok(AfterContent::Done)) => Next::Done(State::Content(attempt)),
+        Poll::Ready(Ok(AfterContent::AskAgain)) => Next::Go(fetch.ask_again(attempt, cx)),
+        Poll::Ready(Err(error)) => Next::Fail(State::Content(attempt), error),
+    }
 }
 
-fn bring(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    let Some(connection) = fetch.connection else { return Next::Failed(ExchangeError::OriginGone) };
-    let timeout = cx.shared.settings.limits.origin_timeout;
+fn receive(
+    fetch: &mut Fetch,
+    attempt: &mut Attempt,
+    cx: &mut FetchCx<'_>,
+) -> Poll<Result<AfterContent, ExchangeError>> {
     loop {
-        let Some(response) = cx.shared.responses.get_mut(fetch.response) else {
-            return Next::Failed(ExchangeError::ClientGone);
-        };
-        let body = &mut response.body;
-        let ended = fetch.codec.content_left() == 0 && fetch.input.is_empty();
-        if is_past(fetch.deadlines.slowest, cx.reactor.now().mono) {
-            body.drop_stalled(cx.reactor);
-            fetch.deadlines.slowest = None;
+        let is_read = attempt.codec.content_left() == 0 && attempt.input.is_empty();
+        if !has_room(fetch, is_read, cx) {
+            return Poll::Pending;
         }
-        if !ended && body.room(cx.shared.memory.window()) == 0 {
-            fetch.deadlines.answer = None; // the readers are what is waited for
-            if body.is_shared() {
-                let timeout = cx.shared.settings.limits.lag_timeout;
-                fetch.deadlines.slowest.get_or_insert(cx.reactor.now().mono + timeout);
-            }
-            return Next::Park;
+        let (used, event) = attempt
+            .codec
+            .decode(attempt.input.unread(), &cx.shared.heads)
+            .map_err(ExchangeError::BadResponse)?;
+        if let Some(ClientEvent::Content(range)) = event {
+            let body = &mut fetch.response(&mut cx.shared.responses).body;
+            body.push(&attempt.input.unread()[range], cx.reactor);
+            attempt.input.consume(used);
+            continue;
         }
-        fetch.deadlines.slowest = None;
-        match fetch.codec.decode(fetch.input.unread(), &cx.shared.heads) {
-            Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
-            Ok((used, Some(ClientEvent::Content(range)))) => {
-                body.push(&fetch.input.unread()[range], cx.reactor);
-                fetch.input.consume(used);
-                continue;
-            }
-            Ok((used, Some(ClientEvent::End(trailers)))) => {
-                fetch.input.consume(used);
-                return complete(fetch, trailers, cx);
-            }
-            Ok((used, _)) => fetch.input.consume(used),
+        attempt.input.consume(used);
+        if let Some(ClientEvent::End(trailers)) = event {
+            return Poll::Ready(complete(fetch, trailers, cx));
         }
         if cx.budget.is_spent() {
-            return Next::Park;
+            return Poll::Pending;
         }
-        let left = fetch.codec.content_left();
-        let received = match receive_into(body, left, connection.io, cx.reactor) {
-            Some(received) => {
-                if let Poll::Ready(Ok(n)) = received {
-                    fetch.codec.skip_content(n as u64);
-                }
-                received
-            }
-            None => fetch.input.receive(cx.reactor, connection.io, &mut cx.shared.buffers),
-        };
-        match received {
+        match receive_bytes(fetch, attempt, cx) {
             Poll::Pending => {
-                fetch.input.release(&mut cx.shared.buffers);
-                fetch.deadlines.answer.get_or_insert(cx.reactor.now().mono + timeout);
-                return Next::Park;
+                attempt.input.release(&mut cx.shared.buffers);
+                let timeout = cx.shared.settings.limits.origin_timeout;
+                fetch.timers.start(FetchTimer::Response, cx.reactor.now().mono + timeout);
+                return Poll::Pending;
             }
-            Poll::Ready(Ok(0)) => return end_of_stream(fetch, cx),
+            Poll::Ready(Ok(0)) => {
+                // The end of the stream completes a response without a length, and truncates others.
+                let truncated = |_| ExchangeError::BadResponse(ParseError::Truncated);
+                attempt.codec.end_of_stream().map_err(truncated)?;
+                return Poll::Ready(complete(fetch, None, cx));
+            }
             Poll::Ready(Ok(n)) => {
                 cx.budget.spend_in(n);
-                fetch.deadlines.answer = None;
+                fetch.timers.stop(FetchTimer::Response);
             }
-            Poll::Ready(Err(_)) => return Next::Failed(ExchangeError::OriginGone),
+            Poll::Ready(Err(_)) => return Poll::Ready(Err(ExchangeError::OriginGone)),
         }
     }
 }
 
-/// All has come that was asked for.
-fn complete(fetch: &mut Fetch, trailers: Option<Fields>, cx: &mut FetchCx<'_>) -> Next {
-    if let Some(next) = fill::next_gap_request(fetch, cx) {
-        return next;
+/// Receives bytes: into the body if they are content and fill its room, otherwise into the receive
+/// buffer.
+fn receive_bytes(
+    fetch: &Fetch,
+    attempt: &mut Attempt,
+    cx: &mut FetchCx<'_>,
+) -> Poll<io::Result<usize>> {
+    let Attempt { connection, codec, input, .. } = attempt;
+    let body = &mut fetch.response(&mut cx.shared.responses).body;
+    match receive_into(body, codec.content_left(), connection.io, cx.reactor) {
+        Some(received) => {
+            if let Poll::Ready(Ok(n)) = received {
+                codec.skip_content(n as u64);
+            }
+            received
+        }
+        None => input.receive(cx.reactor, connection.io, &mut cx.shared.buffers),
     }
-    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
-        response.body.finish(State::Complete(trailers), cx.reactor);
-    }
-    Next::Done
 }
 
-/// The origin has closed: that ends a response without a length, and cuts any other short.
-fn end_of_stream(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    match fetch.codec.end_of_stream() {
-        Ok(_) => complete(fetch, None, cx),
-        Err(_) => Next::Failed(ExchangeError::BadResponse(ParseError::Truncated)),
+/// Returns true if the body has room, or needs none because all content `is_read`. Otherwise the
+/// readers are waited for. If there are several, those that hold up the others for too long are
+/// dropped.
+fn has_room(fetch: &mut Fetch, is_read: bool, cx: &mut FetchCx<'_>) -> bool {
+    let body = &mut fetch.response(&mut cx.shared.responses).body;
+    let now = cx.reactor.now().mono;
+    if fetch.timers.expires(FetchTimer::Slowest, now) {
+        body.drop_stalled(cx.reactor);
     }
+    if is_read || body.room(cx.shared.memory.window()) > 0 {
+        fetch.timers.stop(FetchTimer::Slowest);
+        return true;
+    }
+    fetch.timers.stop(FetchTimer::Response);
+    if body.is_shared() {
+        fetch.timers.start(FetchTimer::Slowest, now + cx.shared.settings.limits.lag_timeout);
+    }
+    false
 }
 
-/// Counts what is kept for the cache; once that is too much, the content is only passed on, to those
-/// who keep up, and of a part is stored what has come.
+/// Finishes the body, unless another gap is to be filled first.
+fn complete(
+    fetch: &mut Fetch,
+    trailers: Option<Fields>,
+    cx: &mut FetchCx<'_>,
+) -> Result<AfterContent, ExchangeError> {
+    if fill::next_gap(fetch, cx)? {
+        return Ok(AfterContent::AskAgain);
+    }
+    let body = &mut fetch.response(&mut cx.shared.responses).body;
+    body.finish(body::State::Complete(trailers), cx.reactor);
+    Ok(AfterContent::Done)
+}
+
+/// Accounts the content that is kept for the cache. Once the content is too large for the cache, it
+/// is only passed on, to the readers that keep up. A part is stored as far as it was received.
 fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let fits = cx.shared.account(fetch.response);
-    let Some(response) = cx.shared.responses.get_mut(fetch.response) else { return };
+    let response = fetch.response(&mut cx.shared.responses);
     let small = cx.shared.cache.accepts_length(response.body.here());
     if response.body.retain() == Retention::Window || (fits && small) {
         return;
     }
-    if matches!(&response.result, Some(FetchResult::Response(answer)) if answer.part.is_some()) {
+    if matches!(&response.result, Some(FetchResult::Response(meta)) if meta.part.is_some()) {
         finish::store_part(fetch, cx);
     }
-    let Some(response) = cx.shared.responses.get_mut(fetch.response) else { return };
-    response.object = None; // what is still read of it is its own from here on
+    let response = fetch.response(&mut cx.shared.responses);
+    response.object = None; // the cache no longer counts what readers still read
     response.body.stop_retaining();
     response.body.drop_lagging(cx.reactor);
     cx.shared.account(fetch.response);

@@ -1,13 +1,14 @@
-//! The parts of a proxy that a fetch can reach while it is driven.
+//! Access to the rest of the proxy for a fetch that is driven.
 
 use crate::proxy::mail::Mail;
 use crate::proxy::shared::Shared;
 use crate::reactor::{Budget, Reactor};
 
-/// What a fetch may use while it is driven.
+/// Parts of the proxy that a fetch may use while it is driven.
 #[derive(Debug)]
 pub(crate) struct FetchCx<'a> {
     pub(crate) reactor: &'a mut Reactor<Mail>,
     pub(crate) shared: &'a mut Shared,
+    /// Work that this drive may still do.
     pub(crate) budget: Budget,
 }

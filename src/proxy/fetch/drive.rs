@@ -1,58 +1,55 @@
-//! The loop that drives a fetch through its steps, and the second attempt.
+//! The loop that drives a fetch from state to state, and its failure.
 
 use crate::cache::OriginFailure;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::timers::is_past;
-use crate::proxy::transfer::body::{Retention, State};
+use crate::proxy::timers::FetchTimer;
+use crate::proxy::transfer::body::{self, Retention};
 use crate::reactor::Wake;
 
 use super::RangeFill;
+use super::acquire::acquire;
+use super::content::content;
 use super::context::FetchCx;
-use super::state::Fetch;
-use super::step::{Next, Step};
+use super::finish::{end, store_part};
+use super::gather::gather;
+use super::head::head;
+use super::send::send;
+use super::state::{Fetch, State};
+use super::step::Next;
 
 impl Fetch {
-    /// Goes from step to step until something has to happen first; false once it is over.
+    /// Runs steps until the fetch has to wait, or the budget is spent. Returns false once the fetch
+    /// has ended.
     pub(crate) fn drive(&mut self, cx: &mut FetchCx<'_>) -> bool {
+        let mut state = std::mem::take(&mut self.state);
         if !self.is_wanted(cx) {
-            self.fail(&ExchangeError::ClientGone, cx);
+            self.fail(state, &ExchangeError::ClientGone, cx);
             return false;
         }
         loop {
-            let next = match self.step {
-                Step::Gather => super::gather(self, cx),
-                Step::Acquire => super::acquire(self, cx),
-                Step::Send => super::send(self, cx),
-                Step::Head => super::head(self, cx),
-                Step::Content => super::content(self, cx),
-            };
-            let next = match next {
-                Next::Park if self.is_late(cx) => Next::Failed(ExchangeError::OriginTimeout),
-                next => next,
-            };
-            match next {
-                Next::Go(step) => self.step = step,
-                Next::Park => break,
-                Next::Done => {
-                    super::end(self, cx);
+            match self.step(state, cx) {
+                Next::Go(next) => state = next,
+                Next::Park(parked) => {
+                    state = parked;
+                    break;
+                }
+                Next::Done(ended) => {
+                    end(self, ended, cx);
                     return false;
                 }
-                Next::Failed(error) => {
-                    let stray = self.has_read_stray(&error);
-                    if stray {
-                        super::suspect_origin(self, None, cx);
-                    }
-                    if !(stray || self.is_lost(&error)) || !self.may_send_again(cx) {
-                        self.fail(&error, cx);
+                Next::Fail(failed, error) => match self.retry(failed, &error, cx) {
+                    Ok(again) => state = again,
+                    Err(failed) => {
+                        self.fail(failed, &error, cx);
                         return false;
                     }
-                    self.try_again(cx);
-                }
+                },
             }
             if cx.budget.is_spent() {
                 break;
             }
         }
+        self.state = state;
         if cx.budget.is_spent() {
             cx.reactor.wake(self.token());
         }
@@ -60,10 +57,63 @@ impl Fetch {
         true
     }
 
-    /// Ends it badly: every reader sees that. Nothing of it is stored unless only the readers failed.
-    pub(crate) fn fail(&mut self, error: &ExchangeError, cx: &mut FetchCx<'_>) {
+    /// Runs the step of `state`.
+    fn step(&mut self, state: State, cx: &mut FetchCx<'_>) -> Next {
+        let next = match state {
+            State::Gather(upload, attempt) => gather(self, upload, attempt, cx),
+            State::Acquire(dial) => acquire(self, dial, cx),
+            State::Send(attempt) => send(self, attempt, cx),
+            State::Head(attempt) => head(self, attempt, cx),
+            State::Content(attempt) => content(self, attempt, cx),
+            State::Finished => unreachable!("a fetch that has ended is not driven"),
+        };
+        match next {
+            Next::Park(state) => self.park(state, cx),
+            next => next,
+        }
+    }
+
+    /// Parks in `state`, unless the origin is late. The origin's timers count only here: bytes that
+    /// were received in time are processed first, however late the loop is.
+    fn park(&mut self, state: State, cx: &FetchCx<'_>) -> Next {
+        let now = cx.reactor.now().mono;
+        let timers = &mut self.timers;
+        if timers.expires(FetchTimer::Sending, now) || timers.expires(FetchTimer::Response, now) {
+            return Next::Fail(state, ExchangeError::OriginTimeout);
+        }
+        Next::Park(state)
+    }
+
+    /// Returns true if a client reads the response. Without a reader the fetch continues for the
+    /// cache: if the fetch was begun for it, or if the rest of the response is short and is
+    /// received soon.
+    fn is_wanted(&mut self, cx: &mut FetchCx<'_>) -> bool {
+        let response = self.response(&mut cx.shared.responses);
+        let is_kept = response.body.retain() == Retention::Full;
+        if response.body.has_readers() || (self.request.background && is_kept) {
+            self.timers.stop(FetchTimer::Unread);
+            return true;
+        }
+        let (limits, now) = (&cx.shared.settings.limits, cx.reactor.now().mono);
+        self.timers.start(FetchTimer::Unread, now + limits.finish_timeout);
+        let rest = response.body.length().map(|length| length - response.body.end());
+        !self.timers.expires(FetchTimer::Unread, now)
+            && response.result.is_some()
+            && is_kept
+            && rest.is_some_and(|rest| rest <= limits.finish.0)
+    }
+
+    /// Ends a fetch whose response no client reads, to free its connection.
+    pub(crate) fn abort(&mut self, cx: &mut FetchCx<'_>) {
+        let state = std::mem::take(&mut self.state);
+        self.fail(state, &ExchangeError::ClientGone, cx);
+    }
+
+    /// Ends the fetch in failure, which every reader of the response learns. The cache stores
+    /// nothing of the response, unless only the readers have left.
+    fn fail(&mut self, state: State, error: &ExchangeError, cx: &mut FetchCx<'_>) {
         match error {
-            ExchangeError::ClientGone => super::store_part(self, cx),
+            ExchangeError::ClientGone => store_part(self, cx),
             _ => cx.shared.cache.abandon(self.ticket),
         }
         if error.is_response_failure() {
@@ -71,65 +121,20 @@ impl Fetch {
         }
         let unreachable = error.is_origin_failure() || matches!(error, ExchangeError::Overloaded);
         if unreachable && !self.has_result(cx) {
-            self.falls_back(OriginFailure::Unreachable, cx);
+            self.publish_fallback(OriginFailure::Unreachable, cx);
         }
-        if let Some(response) = cx.shared.responses.get_mut(self.response) {
-            response.body.finish(State::Failed(error.clone()), cx.reactor);
-            response.body.stop_retaining(); // who reads yet gets what came before
-        }
+        let body = &mut self.response(&mut cx.shared.responses).body;
+        body.finish(body::State::Failed(error.clone()), cx.reactor);
+        body.stop_retaining(); // readers still get the content received before
         cx.shared.account(self.response);
-        self.let_go(cx);
+        self.release(state, cx);
     }
 
-    /// Whether somebody reads, or what is left is little enough to be stored for those to come, and
-    /// comes soon.
-    fn is_wanted(&mut self, cx: &FetchCx<'_>) -> bool {
-        let Some(response) = cx.shared.responses.get(self.response) else { return false };
-        let for_the_cache = self.request.background && response.body.retain() == Retention::Full;
-        if for_the_cache || response.body.has_readers() {
-            self.deadlines.unread = None;
-            return true;
-        }
-        let limits = &cx.shared.settings.limits;
-        let now = cx.reactor.now().mono;
-        self.deadlines.unread.get_or_insert(now + limits.finish_timeout);
-        let left = response.body.length().map(|length| length - response.body.end());
-        !is_past(self.deadlines.unread, now)
-            && response.result.is_some()
-            && response.body.retain() == Retention::Full
-            && left.is_some_and(|left| left <= limits.finish.0)
-    }
-
-    /// Returns true if the request has gone out on a connection that was used before, was not answered,
-    /// and does no harm if it is sent twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1). Its content goes back
-    /// to its beginning then.
-    pub(super) fn may_send_again(&self, cx: &mut FetchCx<'_>) -> bool {
-        self.is_reused()
-            && matches!(self.step, Step::Send | Step::Head)
-            && self.interims == 0
-            && !self.has_result(cx)
-            && !self.tried_again
-            && self.request.head.method().is_idempotent()
-            && self.rewind_upload(cx)
-    }
-
-    fn rewind_upload(&self, cx: &mut FetchCx<'_>) -> bool {
-        match (self.request.upload, self.reader) {
-            (Some(upload), Some(reader)) => {
-                cx.shared.uploads.get_mut(upload).is_some_and(|body| body.rewind(reader))
-            }
-            (None, _) => true,
-            (Some(_), None) => false,
-        }
-    }
-
-    /// Begins again on a new connection.
-    pub(super) fn try_again(&mut self, cx: &mut FetchCx<'_>) {
-        self.drop_connection(cx);
-        let unread = self.input.unread().len();
-        self.input.consume(unread);
-        self.tried_again = true;
-        self.restart();
-        self.step = Step::Acquire;
+    /// Releases all that the fetch owns or is attached to.
+    pub(super) fn release(&mut self, state: State, cx: &mut FetchCx<'_>) {
+        state.release(cx);
+        cx.shared.memory.count(&mut self.held, 0);
+        self.leave_upload(cx);
+        cx.shared.release_response(self.response, cx.reactor);
     }
 }

@@ -1,8 +1,7 @@
-//! Filling: what is missing of a stored response is fetched, hole by hole, into one body in which
-//! what is here already stands in its place.
+//! Filling: completes a stored response by fetching its gaps one by one. The stored parts are put in
+//! their places in the body.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use crate::access::AddressClass;
 use crate::cache::Object;
@@ -11,83 +10,101 @@ use crate::http::{Framing, ParseError, ResponseHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::transfer::pending_response::ResponseMeta;
 
+use super::attempt::Attempt;
 use super::context::FetchCx;
-use super::range_fill::{MAX_ASKED, is_gap_response, next_range};
+use super::publish::publish;
+use super::range_fill::{MAX_REQUESTS, RangeFill, is_gap_response, next_range};
+use super::revalidate;
 use super::state::Fetch;
-use super::step::{Next, Step};
-use super::{publish, revalidate};
+use super::step::AfterHead;
 
-/// Takes the head of what was asked for to fill a hole. `None` if it is an answer of its own.
+/// Takes the head of a response to the request for a gap. Returns `None` if there was no such
+/// request, or if the origin answers the client's own request instead.
+///
+/// # Errors
+/// A truncated response, if an earlier gap was filled and this one is not.
 pub(super) fn take_head(
     fetch: &mut Fetch,
+    attempt: &Attempt,
     head: &ResponseHead,
     cx: &mut FetchCx<'_>,
-) -> Option<Next> {
-    let fill = fetch.request.fill.as_ref()?;
-    let object = Arc::clone(fill.object.as_ref()?);
-    let begun = fill.asked > 1;
-    let here = fetch.connection.map(|connection| connection.address.ip());
-    if let Some(part) = fill.brought_by(head, &object).filter(|_| fits_beside(&object, here)) {
-        if begun {
-            return Some(Next::Go(Step::Content));
+) -> Result<Option<AfterHead>, ExchangeError> {
+    let Some(fill) = fetch.request.fill.clone() else { return Ok(None) };
+    let Some(object) = &fill.object else { return Ok(None) };
+    let is_published = fill.requests > 1;
+    let address = attempt.connection.address.ip();
+    if let Some(part) = fill.part_of(head, object).filter(|_| may_merge(object, address)) {
+        if is_published {
+            return Ok(Some(AfterHead::Content));
         }
         if fill.is_feasible_with(part) {
-            return Some(begin(fetch, &object, head, cx));
+            begin(fetch, attempt, &fill, object, head, cx);
+            return Ok(Some(AfterHead::Content));
         }
     }
-    if begun {
+    if is_published {
         cx.shared.cache.forget(&fetch.request.key);
-        return Some(Next::Failed(ExchangeError::BadResponse(ParseError::Truncated)));
+        return Err(ExchangeError::BadResponse(ParseError::Truncated));
     }
     fetch.request.fill = None;
-    is_gap_response(head.status()).then(|| revalidate::ask_for_the_whole(fetch, cx))
+    if is_gap_response(head.status()) {
+        cx.shared.cache.forget(&fetch.request.key);
+        return Ok(Some(AfterHead::AskAgain));
+    }
+    Ok(None)
 }
 
-/// Whether bytes from an address may be put beside those that are stored.
-fn fits_beside(object: &Object, here: Option<IpAddr>) -> bool {
-    let apart =
-        object.no_merge || here.is_some_and(|address| AddressClass::of(address).is_internal());
-    object.origin_address.is_none() || object.origin_address == here || !apart
+/// Returns true if bytes from `address` may be stored beside those of `object`.
+fn may_merge(object: &Object, address: IpAddr) -> bool {
+    let alone = object.no_merge || AddressClass::of(address).is_internal();
+    object.origin_address.is_none() || object.origin_address == Some(address) || !alone
 }
 
-/// The first hole is being filled: that makes an answer of what is stored and what comes.
-fn begin(fetch: &mut Fetch, object: &Object, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    let Some(fill) = fetch.request.fill.clone() else { return Next::Go(Step::Acquire) };
-    let (object, storable) = revalidate::updated(fetch, object, head, cx);
+/// Publishes the response that the stored parts and the gaps make together. The first gap is being
+/// received.
+fn begin(
+    fetch: &mut Fetch,
+    attempt: &Attempt,
+    fill: &RangeFill,
+    object: &Object,
+    head: &ResponseHead,
+    cx: &mut FetchCx<'_>,
+) {
+    let (object, storable) = revalidate::updated(fetch, attempt, object, head, cx);
     if storable.is_err() {
         cx.shared.cache.forget(&fetch.request.key);
     }
     let length = object.length();
-    let answer = ResponseMeta {
+    let meta = ResponseMeta {
         status: Status::OK,
         head: object.head.clone(),
         framing: Framing::Length(length),
         storing: storable,
         part: Some(Part { first: fill.first, end: fill.end, length }),
-        origin: fetch.connection.map(|connection| connection.address),
+        origin: Some(attempt.connection.address),
     };
-    let next = publish::publish(fetch, answer, cx);
-    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
-        let before = object.content.part(fill.first, fill.gap.0);
-        response.body.append(before, cx.reactor);
-    }
-    next
+    publish(fetch, meta, cx);
+    let stored = object.content.part(fill.first, fill.gap.0);
+    fetch.response(&mut cx.shared.responses).body.append(stored, cx.reactor);
 }
 
-/// A hole is filled: what is stored behind it follows, and the next one is asked for. `None` if none
-/// is left.
-pub(super) fn next_gap_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Option<Next> {
-    let fill = fetch.request.fill.as_mut()?;
-    let body = &mut cx.shared.responses.get_mut(fetch.response)?.body;
-    let object = fill.object.as_ref()?;
+/// Appends the stored part that follows a filled gap. Returns true if another gap is to be requested.
+///
+/// # Errors
+/// A truncated response, if the origin needs too many requests.
+pub(super) fn next_gap(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<bool, ExchangeError> {
+    let body = &mut fetch.response(&mut cx.shared.responses).body;
+    let Some(fill) = &mut fetch.request.fill else { return Ok(false) };
+    let Some(object) = &fill.object else { return Ok(false) };
     let next = next_range(object, body.end(), fill.end);
-    let here = next.map_or(fill.end, |(first, _)| first);
-    body.append(object.content.part(body.end(), here), cx.reactor);
-    fill.gap = next?;
-    fill.asked += 1;
-    if fill.asked > MAX_ASKED {
+    let stored_to = next.map_or(fill.end, |(first, _)| first);
+    body.append(object.content.part(body.end(), stored_to), cx.reactor);
+    let Some(gap) = next else { return Ok(false) };
+    fill.gap = gap;
+    fill.requests += 1;
+    if fill.requests > MAX_REQUESTS {
         cx.shared.cache.forget(&fetch.request.key);
-        return Some(Next::Failed(ExchangeError::BadResponse(ParseError::Truncated)));
+        return Err(ExchangeError::BadResponse(ParseError::Truncated));
     }
-    Some(revalidate::ask_again(fetch, cx))
+    Ok(true)
 }

@@ -1,45 +1,50 @@
-//! Gather: an upload without a length is received whole before it goes to an origin that has no chunks.
+//! Gather: receives an upload of unknown length completely, for an origin that does not understand
+//! chunks.
 
 use crate::http::{Fields, Name, RequestHead, Version};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::transfer::body::State;
+use crate::proxy::transfer::body;
 
+use super::attempt::Attempt;
 use super::context::FetchCx;
-use super::state::Fetch;
-use super::step::{Next, Step};
+use super::state::{Fetch, State};
+use super::step::Next;
+use super::upload::Upload;
 
-/// Waits for the end of the upload, which then has a length. One that outgrows its window is refused.
-pub(super) fn gather(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    encourage(fetch, cx);
+/// Waits for the end of the upload, which tells its length. An upload that exceeds its window is
+/// refused.
+pub(super) fn gather(
+    fetch: &mut Fetch,
+    upload: Upload,
+    attempt: Option<Box<Attempt>>,
+    cx: &mut FetchCx<'_>,
+) -> Next {
+    send_continue(fetch, cx);
     let window = cx.shared.memory.window();
-    let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get_mut(upload));
-    let (Some(body), Some(reader)) = (body, fetch.reader) else {
-        return Next::Failed(ExchangeError::ClientGone);
-    };
+    let body = upload.body(&mut cx.shared.uploads);
     let is_full = body.room(window) == 0;
-    match body.state() {
-        State::Complete(_) => {
+    let error = match body.state() {
+        body::State::Complete(_) => {
             fetch.request.gathered = Some(body.end());
-            Next::Go(if fetch.connection.is_some() { Step::Send } else { Step::Acquire })
+            return Next::Go(attempt.map_or(State::Acquire(None), State::Send));
         }
-        State::Failed(error) => Next::Failed(error.clone()),
-        State::Streaming if is_full => Next::Failed(ExchangeError::LengthRequired),
-        State::Streaming => {
-            body.park(reader);
-            Next::Park
+        body::State::Failed(error) => error.clone(),
+        body::State::Streaming if is_full => ExchangeError::LengthRequired,
+        body::State::Streaming => {
+            body.park(upload.reader);
+            return Next::Park(State::Gather(upload, attempt));
         }
-    }
+    };
+    Next::Fail(State::Gather(upload, attempt), error)
 }
 
-/// Has a client that waits for a 100 go on: an origin of HTTP/1.0 will never send one (RFC 9110
+/// Sends a 100 to a client that waits for one, once: an origin of HTTP/1.0 never does (RFC 9110
 /// §10.1.1).
-pub(super) fn encourage(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    let asks = fetch.request.old_origin && expects_continue(&fetch.request.head);
-    if asks && !std::mem::replace(&mut fetch.encouraged, true) {
-        let go_on = Fields::after(b"HTTP/1.1 100 Continue\r\n".to_vec(), 0);
-        if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
-            response.publish_interim(go_on, cx.reactor);
-        }
+pub(super) fn send_continue(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
+    let expected = fetch.request.old_origin && expects_continue(&fetch.request.head);
+    if expected && !std::mem::replace(&mut fetch.continue_sent, true) {
+        let head = Fields::after(b"HTTP/1.1 100 Continue\r\n".to_vec(), 0);
+        fetch.response(&mut cx.shared.responses).publish_interim(head, cx.reactor);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Head: the response's head comes, and what becomes of the response is decided, once.
+//! Head: receives the response's head, and decides once how the response is used.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,169 +8,211 @@ use crate::cache::{self, NotStored, OriginFailure, Response, Storable};
 use crate::http::hop::ConnectionOptions;
 use crate::http::{ClientEvent, ResponseHead, Status, Version, hop};
 use crate::proxy::error::ExchangeError;
+use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
 
+use super::attempt::{Attempt, Sending};
 use super::context::FetchCx;
 use super::publish::publish;
-use super::state::Fetch;
-use super::step::{Next, Step};
-use super::{fill, partial, push_request, revalidate, rewrite_request, rewrite_response};
+use super::send::push_request;
+use super::state::{Fetch, State};
+use super::step::{AfterHead, Next};
+use super::{fill, partial, revalidate, rewrite_request, rewrite_response};
 
-/// Sends on, and takes what comes until there is a final head.
-pub(super) fn head(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    if let Err(error) = push_request(fetch, cx) {
-        return Next::Failed(error);
+/// Sends more of the request, and receives until there is a final head.
+pub(super) fn head(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<'_>) -> Next {
+    let head = match receive(fetch, &mut attempt, cx) {
+        Poll::Pending => return Next::Park(State::Head(attempt)),
+        Poll::Ready(Err(error)) => return Next::Fail(State::Head(attempt), error),
+        Poll::Ready(Ok(head)) => head,
+    };
+    remember_version(fetch, &head, cx);
+    if head.status() == Status::SWITCHING_PROTOCOLS {
+        return switch(fetch, attempt, &head, cx);
     }
-    let Some(connection) = fetch.connection else { return Next::Go(Step::Acquire) };
+    // The origin has closed an idle connection (RFC 9110 §15.5.9).
+    if head.status() == Status::REQUEST_TIMEOUT && fetch.may_retry(&attempt, cx) {
+        return Next::Go(fetch.send_again(attempt, cx));
+    }
+    match take_head(fetch, &mut attempt, &head, cx) {
+        Ok(AfterHead::Content) => Next::Go(State::Content(attempt)),
+        Ok(AfterHead::AskAgain) => Next::Go(fetch.ask_again(attempt, cx)),
+        Err(error) => Next::Fail(State::Head(attempt), error),
+    }
+}
+
+fn receive(
+    fetch: &mut Fetch,
+    attempt: &mut Attempt,
+    cx: &mut FetchCx<'_>,
+) -> Poll<Result<Box<ResponseHead>, ExchangeError>> {
+    push_request(fetch, attempt, cx)?;
     loop {
-        match fetch.codec.decode(fetch.input.unread(), &cx.shared.heads) {
-            Err(refusal) => return Next::Failed(ExchangeError::BadResponse(refusal)),
-            Ok((used, event)) => {
-                fetch.input.consume(used);
-                match event {
-                    Some(ClientEvent::Interim(head)) => {
-                        if let Err(error) = take_interim(fetch, &head, cx) {
-                            return Next::Failed(error);
-                        }
-                        continue;
-                    }
-                    Some(ClientEvent::Response(head)) => return take_head(fetch, &head, cx),
-                    Some(ClientEvent::Content(_) | ClientEvent::End(_)) | None => {}
-                }
+        let (used, event) = attempt
+            .codec
+            .decode(attempt.input.unread(), &cx.shared.heads)
+            .map_err(ExchangeError::BadResponse)?;
+        attempt.input.consume(used);
+        match event {
+            Some(ClientEvent::Interim(head)) => {
+                take_interim(fetch, &head, cx)?;
+                continue;
             }
+            Some(ClientEvent::Response(head)) => return Poll::Ready(Ok(head)),
+            Some(ClientEvent::Content(_) | ClientEvent::End(_)) | None => {}
         }
         if cx.budget.is_spent() {
-            return Next::Park;
+            return Poll::Pending;
         }
-        match fetch.input.receive(cx.reactor, connection.io, &mut cx.shared.buffers) {
+        let io = attempt.connection.io;
+        match attempt.input.receive(cx.reactor, io, &mut cx.shared.buffers) {
             Poll::Pending => {
-                fetch.input.release(&mut cx.shared.buffers);
-                fetch.await_answer(cx);
-                return Next::Park;
+                attempt.input.release(&mut cx.shared.buffers);
+                await_response(fetch, attempt, cx);
+                return Poll::Pending;
             }
             Poll::Ready(Ok(n)) if n > 0 => {
                 cx.budget.spend_in(n);
-                fetch.deadlines.answer = None;
+                fetch.timers.stop(FetchTimer::Response);
             }
-            Poll::Ready(_) => return Next::Failed(ExchangeError::OriginGone),
+            Poll::Ready(_) => return Poll::Ready(Err(ExchangeError::OriginGone)),
         }
     }
 }
 
-/// 102 and 103 and others are for whoever waits now (RFC 9110 §15.2).
+/// Starts the timer of the response if the response is due: while a client writes content and the
+/// origin takes it, no response is.
+fn await_response(fetch: &mut Fetch, attempt: &Attempt, cx: &FetchCx<'_>) {
+    if matches!(attempt.sending, Sending::Stopped) || attempt.has_sent_request() {
+        let timeout = cx.shared.settings.limits.origin_timeout;
+        fetch.timers.start(FetchTimer::Response, cx.reactor.now().mono + timeout);
+    } else {
+        fetch.timers.stop(FetchTimer::Response);
+    }
+}
+
+/// Publishes an interim response to the client that waits for the response (RFC 9110 §15.2).
 fn take_interim(
     fetch: &mut Fetch,
     head: &ResponseHead,
     cx: &mut FetchCx<'_>,
 ) -> Result<(), ExchangeError> {
-    fetch.interims += 1;
-    fetch.interim_bytes += head.fields().wire().len();
+    fetch.interims.count += 1;
+    fetch.interims.bytes += head.fields().wire().len();
     let limits = &cx.shared.settings.limits;
-    if fetch.interims > limits.interims || fetch.interim_bytes as u64 > limits.head.0 {
+    if fetch.interims.count > limits.interims || fetch.interims.bytes as u64 > limits.head.0 {
         return Err(ExchangeError::TooManyInterims);
     }
     let now = cx.reactor.now();
     let fields = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
-    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
-        response.publish_interim(fields, cx.reactor);
-    }
+    fetch.response(&mut cx.shared.responses).publish_interim(fields, cx.reactor);
     Ok(())
 }
 
-fn take_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
-    let (status, now) = (head.status(), cx.reactor.now().mono);
-    let (origin, ttl) = (&fetch.request.route.origin, cx.shared.settings.limits.old_origin_ttl);
+/// Remembers whether the origin speaks HTTP/1.0.
+fn remember_version(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
+    let (origin, now) = (&fetch.request.route.origin, cx.reactor.now().mono);
+    let ttl = cx.shared.settings.limits.old_origin_ttl;
     match head.version() {
         Version::Http10 => cx.shared.old_origins.insert(origin, ttl, now),
         Version::Http11 => cx.shared.old_origins.remove(origin),
     }
-    if status == Status::SWITCHING_PROTOCOLS {
-        return switch(fetch, head, cx);
+}
+
+/// Decides how a response is used, from its final head.
+fn take_head(
+    fetch: &mut Fetch,
+    attempt: &mut Attempt,
+    head: &ResponseHead,
+    cx: &mut FetchCx<'_>,
+) -> Result<AfterHead, ExchangeError> {
+    let status = head.status();
+    let validated = std::mem::take(&mut fetch.request.validate);
+    if status == Status::NOT_MODIFIED && !validated.is_empty() {
+        return Ok(revalidate::confirm(fetch, attempt, &validated, head, cx));
     }
-    if status == Status::REQUEST_TIMEOUT && fetch.may_send_again(cx) {
-        fetch.try_again(cx); // the origin has closed an idle connection (RFC 9110 §15.5.9)
-        return Next::Go(Step::Acquire);
-    }
-    let asked_about = std::mem::take(&mut fetch.request.validate);
-    if status == Status::NOT_MODIFIED && !asked_about.is_empty() {
-        return revalidate::still_valid(fetch, &asked_about, head, cx);
-    }
-    if let Some(next) = fill::take_head(fetch, head, cx) {
-        return next;
+    if let Some(next) = fill::take_head(fetch, attempt, head, cx)? {
+        return Ok(next);
     }
     if matches!(status.code(), 500 | 502 | 503 | 504)
-        && fetch.falls_back(OriginFailure::ServerError, cx)
+        && fetch.publish_fallback(OriginFailure::ServerError, cx)
     {
-        return Next::Failed(ExchangeError::OriginGone);
+        return Err(ExchangeError::OriginGone);
     }
-    // The origin does not wish to have the rest of the request (RFC 9112 §9.5).
+    // The origin does not want the rest of the request (RFC 9112 §9.5).
     let closes = !ConnectionOptions::of(head.version(), head.fields()).persistent;
-    fetch.sending_failed |= closes && status.code() >= 400;
+    if closes && status.code() >= 400 {
+        attempt.sending = Sending::Stopped;
+    }
     revalidate::invalidate(fetch, head, cx);
-    revalidate::freshen_by_head(fetch, head, cx);
+    revalidate::freshen_by_head(fetch, attempt, head, cx);
     let now = cx.reactor.now();
     let fields = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
-    let answer = ResponseMeta {
+    let meta = ResponseMeta {
         status,
         head: fields,
         framing: head.framing(),
-        storing: storable(fetch, head, cx),
+        storing: storable(fetch, attempt, head, cx),
         part: None,
-        origin: fetch.connection.map(|connection| connection.address),
+        origin: Some(attempt.connection.address),
     };
-    match partial::of_the_whole(answer, fetch) {
-        Some(answer) => publish(fetch, answer, cx),
-        None => revalidate::ask_again(fetch, cx),
+    match partial::of_the_whole(meta, fetch) {
+        Some(meta) => {
+            publish(fetch, meta, cx);
+            Ok(AfterHead::Content)
+        }
+        None => Ok(AfterHead::AskAgain),
     }
 }
 
-pub(super) fn storable(
+fn storable(
     fetch: &mut Fetch,
+    attempt: &Attempt,
     head: &ResponseHead,
     cx: &FetchCx<'_>,
 ) -> Result<Storable, NotStored> {
     if !cx.shared.cache.is_on() {
         return Err(NotStored::Off);
     }
-    if fetch.connection.is_some_and(|connection| connection.bound_to.is_some()) {
+    if attempt.connection.bound_to.is_some() {
         return Err(NotStored::Authorization);
     }
-    let is_part = head.status() == Status::PARTIAL_CONTENT; // kept as far as there is room
+    // Of a part, as much is kept as there is room for.
+    let is_part = head.status() == Status::PARTIAL_CONTENT;
     if !is_part && !cx.shared.cache.accepts_length(head.framing().length().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
     if rewrite_request::varies_by_hop(head.fields(), &cx.shared.settings) {
         return Err(NotStored::VaryAll);
     }
-    fetch.judge(head.status(), head.fields(), cx, |request, response| {
+    fetch.judge(head.status(), head.fields(), attempt.sent_at, cx, |request, response| {
         cache::storable(request, &Response { is_coded: head.is_coded(), ..response })
     })
 }
 
-/// Hands the connection over to the client that asked to switch protocols, if the origin has switched to
-/// that protocol, after all of the request.
-fn switch(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) -> Next {
+/// Hands the connection over to the client that asked to switch protocols, if the origin has
+/// switched to that protocol after the whole request.
+fn switch(
+    fetch: &mut Fetch,
+    attempt: Box<Attempt>,
+    head: &ResponseHead,
+    cx: &mut FetchCx<'_>,
+) -> Next {
     let settings = Arc::clone(&cx.shared.settings);
     let switched = hop::upgrade(head.version(), head.fields()).unwrap_or_default();
     let asked = rewrite_request::upgrade_of(&fetch.request.head, &settings);
-    let sent = fetch.request_ended && fetch.output.is_empty();
+    let sent = attempt.has_sent_request();
     let agreed = |asked: &&str| sent && switched.eq_ignore_ascii_case(asked.as_bytes());
     let Some(protocol) = asked.filter(agreed) else {
-        return Next::Failed(ExchangeError::UnaskedUpgrade);
+        return Next::Fail(State::Head(attempt), ExchangeError::UnaskedUpgrade);
     };
     let now = cx.reactor.now();
     let mut fields = rewrite_response::response_fields(head, &fetch.request, &settings, now);
     fields.push(b"Connection", b"Upgrade");
     fields.push(b"Upgrade", protocol.as_bytes());
-    let Some(connection) = fetch.connection.take() else {
-        return Next::Failed(ExchangeError::OriginGone);
-    };
-    let rest = std::mem::take(&mut fetch.input).into_rest();
-    let Some(response) = cx.shared.responses.get_mut(fetch.response) else {
-        cx.reactor.close(connection.io);
-        return Next::Failed(ExchangeError::ClientGone);
-    };
-    response.switched = Some((connection, rest));
+    let Attempt { connection, input, .. } = *attempt;
+    let response = fetch.response(&mut cx.shared.responses);
+    response.switched = Some((connection, input.into_rest()));
     response.publish(FetchResult::Switched(Rc::new(fields)), cx.reactor);
-    Next::Done
+    Next::Done(State::Finished)
 }

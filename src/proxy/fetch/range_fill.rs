@@ -1,4 +1,4 @@
-//! Ranges of bytes that are missing of a stored response.
+//! Ranges of bytes that a stored response lacks.
 
 use std::sync::Arc;
 
@@ -7,29 +7,32 @@ use crate::http::cond::Validators;
 use crate::http::range::{self, ByteRange, Part};
 use crate::http::{Fields, Framing, ResponseHead, Status};
 
-/// Holes that are filled one by one. With more, one range is asked for that covers all of them: each
-/// takes a round trip, and clients choose where they are.
-const MAX_HOLES: usize = 8;
+/// Gaps that are filled one by one. If there are more, a single range that covers all of them is
+/// requested: each request takes a round trip, and clients choose where the gaps are.
+const MAX_GAPS: usize = 8;
 
-/// Requests of one fill: an origin that brings less than it is asked for is asked again.
-pub(super) const MAX_ASKED: u64 = 64;
+/// Requests of one fill. An origin that sends less than the range requested is sent another request.
+pub(super) const MAX_REQUESTS: u64 = 64;
 
-/// What is to be completed.
+/// A range of a representation that is completed by requests for its gaps.
 #[derive(Clone, Debug)]
 pub(crate) struct RangeFill {
-    /// What is stored, as soon as something is.
+    /// The stored response. `None` while nothing of the representation is stored.
     pub(super) object: Option<Arc<Object>>,
-    /// The bytes that are wanted: the first, and one past the last.
+    /// Offset of the first byte wanted.
     pub(super) first: u64,
+    /// Offset one past the last byte wanted.
     pub(super) end: u64,
-    /// The range that is asked for: a hole, or all holes that are left, with the bytes between them.
+    /// The range requested, from its first byte to one past its last: a gap, or all gaps left with
+    /// the bytes between them.
     pub(super) gap: (u64, u64),
-    pub(super) asked: u64,
+    /// Requests made, with the current one.
+    pub(super) requests: u64,
 }
 
 impl RangeFill {
-    /// The bytes that are missing of `object` from `first` up to `end`, if there are any, and of the
-    /// slices that they lie in.
+    /// Returns the fill of all gaps of `object` from `first` up to `end`, widened to whole slices.
+    /// Returns `None` if there is no gap.
     pub(crate) fn of(
         object: Arc<Object>,
         (first, end): (u64, u64),
@@ -38,19 +41,20 @@ impl RangeFill {
         object.content.next_gap(first, end)?;
         let (first, end) = widened(first, end, slice);
         let end = end.min(object.length());
-        let hole = next_range(&object, first, end)?;
-        Some(Self { object: Some(object), first, end, gap: hole, asked: 1 })
+        let gap = next_range(&object, first, end)?;
+        Some(Self { object: Some(object), first, end, gap, requests: 1 })
     }
 
-    /// The slices that a request's range lies in, of something of which nothing is stored.
+    /// Returns the fill of the slices that contain a request's range, of a representation of which
+    /// nothing is stored.
     pub(crate) fn of_slices(request: &Fields, slice: u64) -> Option<Self> {
         let [ByteRange::From(first, last)] = range::parse(request)?[..] else { return None };
         let (first, end) =
             widened(first, last.map_or(u64::MAX, |last| last.saturating_add(1)), Some(slice));
-        Some(Self { object: None, first, end, gap: (first, end), asked: 1 })
+        Some(Self { object: None, first, end, gap: (first, end), requests: 1 })
     }
 
-    /// The `Range` that asks for the hole.
+    /// Returns the value of the `Range` field that requests the gap.
     pub(super) fn range(&self) -> String {
         let length = self.object.as_ref().map_or(u64::MAX, |object| object.length());
         match self.gap {
@@ -59,42 +63,42 @@ impl RangeFill {
         }
     }
 
-    /// What the bytes have to be of, if anything is stored.
+    /// Returns the stored response to which the gap belongs, if anything is stored.
     pub(super) const fn object(&self) -> Option<&Arc<Object>> {
         self.object.as_ref()
     }
 
-    /// Whether a part begins where the hole does, and brings no more.
+    /// Returns true if a part starts where the gap does, and does not exceed it.
     pub(super) const fn fits(&self, part: Part) -> bool {
         part.first == self.gap.0 && part.end <= self.gap.1
     }
 
-    /// All that is wanted, of which the first part has come.
+    /// Returns the whole range wanted, whose first part was received.
     pub(super) fn wanted(&self, part: Part) -> Part {
         Part { end: self.end.min(part.length), ..part }
     }
 
-    /// Goes on as for a stored response, of which nothing is here yet.
+    /// Returns the fill of `object`, of which nothing is stored yet.
     pub(super) fn begun(self, object: Object) -> Self {
         let end = self.end.min(object.length());
         Self { object: Some(Arc::new(object)), end, ..self }
     }
 
-    /// Returns true if no more requests are needed than are made, should the origin bring as much with
-    /// each as with this part.
+    /// Returns true if [`MAX_REQUESTS`] suffice, should each bring as much as this part.
     pub(super) fn is_feasible_with(&self, part: Part) -> bool {
         let left = self.end.min(part.length).saturating_sub(part.end);
-        part.end == self.gap.1 || left.div_ceil(part.end - part.first) < MAX_ASKED
+        part.end == self.gap.1 || left.div_ceil(part.end - part.first) < MAX_REQUESTS
     }
 
-    /// Notes that the origin does not bring what is missing: what is stored is not completed any more.
+    /// Marks the stored response as one that is not completed any more, because the origin does not
+    /// send the gap.
     pub(super) fn fail(&self) {
         self.object.iter().for_each(|object| object.give_up_completing());
     }
 
-    /// The part that a response brings, if it is of the same representation, and what was asked for or
-    /// some of it.
-    pub(super) fn brought_by(&self, head: &ResponseHead, object: &Object) -> Option<Part> {
+    /// Returns the part that a response carries, if the part is of the same representation as
+    /// `object`, and is the range requested or the start of it.
+    pub(super) fn part_of(&self, head: &ResponseHead, object: &Object) -> Option<Part> {
         let fields = head.fields();
         let fits = |part: &Part| {
             self.fits(*part)
@@ -107,22 +111,22 @@ impl RangeFill {
     }
 }
 
-/// The range to ask for next, of what is missing from `first` up to `end`.
+/// Returns the next range to request, of the gaps from `first` up to `end`.
 pub(super) fn next_range(object: &Object, first: u64, end: u64) -> Option<(u64, u64)> {
-    let mut holes = object.content.gaps_in(first, end);
-    let hole = holes.next()?;
-    let others: Vec<_> = holes.collect();
-    let last = others.last().filter(|_| others.len() >= MAX_HOLES);
-    Some((hole.0, last.map_or(hole.1, |last| last.1)))
+    let mut gaps = object.content.gaps_in(first, end);
+    let gap = gaps.next()?;
+    let others: Vec<_> = gaps.collect();
+    let last = others.last().filter(|_| others.len() >= MAX_GAPS);
+    Some((gap.0, last.map_or(gap.1, |last| last.1)))
 }
 
-/// Bytes from the first of a slice up to the last of one.
+/// Returns a range widened to whole slices.
 fn widened(first: u64, end: u64, slice: Option<u64>) -> (u64, u64) {
     let Some(slice) = slice else { return (first, end) };
     (first - first % slice, end.checked_next_multiple_of(slice).unwrap_or(u64::MAX))
 }
 
-/// Whether a status answers the question for a hole, and not the client's own.
+/// Returns true if a status answers the request for a gap, and not the client's own request.
 pub(super) const fn is_gap_response(status: Status) -> bool {
     matches!(status, Status::PARTIAL_CONTENT | Status::RANGE_NOT_SATISFIABLE | Status::NOT_MODIFIED)
 }

@@ -1,4 +1,4 @@
-//! Requests that a client wants fetched.
+//! Requests as clients hand them to a fetch.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::reactor::{Id, Token};
 
 use super::RangeFill;
 
-/// What a client wants fetched.
+/// A request to be fetched.
 #[derive(Debug)]
 pub(crate) struct FetchRequest {
     pub(crate) head: Rc<RequestHead>,
@@ -21,28 +21,28 @@ pub(crate) struct FetchRequest {
     pub(crate) route: Rc<Route>,
     pub(crate) key: CacheKey,
     pub(crate) client: SocketAddr,
-    /// Stored responses to be validated, of which the origin may say that one still holds.
+    /// Stored responses to be validated: the origin may confirm one of them (304).
     pub(crate) validate: Vec<Arc<Object>>,
     /// A stale response to be served if the origin fails.
     pub(crate) fallback: Option<Arc<Object>>,
-    /// What is missing of a stored response.
+    /// The range that completes a stored response.
     pub(crate) fill: Option<RangeFill>,
-    /// Whether it is for the cache, while clients are served a stale response.
+    /// True if the response is for the cache, while clients are served a stale one.
     pub(crate) background: bool,
-    /// The body in which the request's content comes.
+    /// The body into which the client writes the request's content.
     pub(crate) upload: Option<Id<Body>>,
     /// Set once the origin is known to speak HTTP/1.0.
     pub(crate) old_origin: bool,
-    /// Length of an upload that was received whole, so that it goes without chunks.
+    /// Length of an upload that was received completely, so that it is sent without chunks.
     pub(crate) gathered: Option<u64>,
-    /// The client for whom alone the connection is used that this request authenticates, or that an
-    /// earlier one of the same client has (RFC 4559).
+    /// The only client that may use the connection, which this request or an earlier one of the
+    /// same client authenticates (RFC 4559).
     pub(crate) bound_to: Option<Token>,
 }
 
 impl FetchRequest {
-    /// Returns true if the request's content has to be received whole before it is sent: the origin has
-    /// no chunks (RFC 9112 §6.1).
+    /// Returns true if the request's content is received completely before it is sent, because the
+    /// origin does not understand chunks (RFC 9112 §6.1).
     pub(super) fn needs_gathering(&self) -> bool {
         self.old_origin
             && self.upload.is_some()

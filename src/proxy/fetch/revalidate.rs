@@ -1,4 +1,4 @@
-//! What a response means for those that are stored: they still hold, are changed, or are outdated.
+//! Effects of a response on stored responses: the origin confirms, updates or invalidates them.
 
 use std::sync::Arc;
 
@@ -7,25 +7,29 @@ use crate::http::cond::Validators;
 use crate::http::{Method, Name, ResponseHead, Status, reference};
 use crate::proxy::transfer::pending_response::FetchResult;
 
+use super::attempt::Attempt;
 use super::context::FetchCx;
 use super::rewrite_response;
 use super::state::Fetch;
-use super::step::{Next, Step};
+use super::step::AfterHead;
 
-/// A stored response holds, the one that the origin names: what it said about that is taken over
-/// (RFC 9111 §4.3.4). With that it may no longer be for everybody.
-pub(super) fn still_valid(
+/// Takes a 304: publishes the stored response that the 304 names, updated by its fields (RFC 9111
+/// §4.3.4). Updated, that response may not be shared any more. A 304 that names no stored response
+/// says nothing about them: they are forgotten, and the client's own request is sent.
+pub(super) fn confirm(
     fetch: &mut Fetch,
+    attempt: &Attempt,
     stored: &[Arc<Object>],
     head: &ResponseHead,
     cx: &mut FetchCx<'_>,
-) -> Next {
-    let named = stored.len() == 1 || head.fields().has(Name::ETag);
-    let holds = |object: &&Arc<Object>| Validators::of(&object.head).are_those_of(head.fields());
-    let Some(object) = stored.iter().find(holds).filter(|_| named) else {
-        return ask_for_the_whole(fetch, cx);
+) -> AfterHead {
+    let names_one = stored.len() == 1 || head.fields().has(Name::ETag);
+    let matches = |object: &&Arc<Object>| Validators::of(&object.head).are_those_of(head.fields());
+    let Some(object) = stored.iter().find(matches).filter(|_| names_one) else {
+        cx.shared.cache.forget(&fetch.request.key);
+        return AfterHead::AskAgain;
     };
-    let (object, storable) = updated(fetch, object, head, cx);
+    let (object, storable) = updated(fetch, attempt, object, head, cx);
     let shared = storable.as_ref().is_ok_and(|storable| !storable.withholds);
     let object = if storable.is_ok() {
         cx.shared.cache.complete(fetch.ticket, object)
@@ -34,43 +38,25 @@ pub(super) fn still_valid(
         cx.shared.cache.forget(&fetch.request.key);
         object
     };
-    if let Some(response) = cx.shared.responses.get_mut(fetch.response) {
-        response.publish(FetchResult::Stored { object, shared }, cx.reactor);
-    }
-    Next::Go(Step::Content)
+    let response = fetch.response(&mut cx.shared.responses);
+    response.publish(FetchResult::Stored { object, shared }, cx.reactor);
+    AfterHead::Content
 }
 
-/// A 304 about another representation than the one that is stored says nothing of that: it is asked
-/// for anew, as the client did.
-pub(super) fn ask_for_the_whole(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    cx.shared.cache.forget(&fetch.request.key);
-    ask_again(fetch, cx)
-}
-
-/// Sends another request, on the same connection if nothing is left there of the answer.
-pub(super) fn ask_again(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
-    let ended = fetch.codec.decode(fetch.input.unread(), &cx.shared.heads); // it has no content
-    let kept = ended.is_ok() && fetch.codec.is_reusable() && fetch.input.is_empty();
-    if !kept {
-        fetch.drop_connection(cx);
-        let unread = fetch.input.unread().len();
-        fetch.input.consume(unread); // it belongs to the answer that is left there
-    }
-    fetch.restart();
-    Next::Go(if kept { Step::Send } else { Step::Acquire })
-}
-
-/// What is stored, with the fields of a newer head; and how it may be stored as such, or why not.
+/// Returns a stored response with the fields of a newer head, and how the updated response may be
+/// stored, or why it may not.
 pub(super) fn updated(
     fetch: &mut Fetch,
+    attempt: &Attempt,
     object: &Object,
     head: &ResponseHead,
     cx: &FetchCx<'_>,
 ) -> (Arc<Object>, Result<Storable, NotStored>) {
     let now = cx.reactor.now();
-    let brought = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
-    let updated = rewrite_response::updated_fields(&object.head, &brought);
-    let storable = fetch.judge(object.status, &updated, cx, |request, response| {
+    let newer = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
+    let updated = rewrite_response::updated_fields(&object.head, &newer);
+    let (status, sent) = (object.status, attempt.sent_at);
+    let storable = fetch.judge(status, &updated, sent, cx, |request, response| {
         let storable = cache::still_storable(request, &response)?;
         let selection = object.selection.kept_for(storable.selection, request);
         Ok(Storable { selection, ..storable })
@@ -78,9 +64,14 @@ pub(super) fn updated(
     (Arc::new(object.updated(updated, storable.clone().ok())), storable)
 }
 
-/// RFC 9111 §4.3.5: a HEAD tells what a GET would bring. If that is what is stored, its fields are
-/// updated, and if not, it is of no use any more.
-pub(super) fn freshen_by_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
+/// Updates the stored response from the response to a HEAD, which has the fields that the response
+/// to a GET would have (RFC 9111 §4.3.5). A stored response that differs is forgotten.
+pub(super) fn freshen_by_head(
+    fetch: &mut Fetch,
+    attempt: &Attempt,
+    head: &ResponseHead,
+    cx: &mut FetchCx<'_>,
+) {
     let request = &mut fetch.request;
     let asks = request.head.method() == Method::Head && !request.head.framing().has_content();
     if !asks || head.status() != Status::OK {
@@ -91,7 +82,7 @@ pub(super) fn freshen_by_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut F
     let lengths = [&object.head, head.fields()].map(|fields| fields.only(Name::ContentLength));
     let same_length = lengths[1].is_none() || lengths[0] == lengths[1];
     if same_length && Validators::of(&object.head).are_those_of(head.fields()) {
-        let (object, storable) = updated(fetch, &object, head, cx);
+        let (object, storable) = updated(fetch, attempt, &object, head, cx);
         if storable.is_ok() {
             cx.shared.cache.update(&fetch.request.key, &object);
             return;
@@ -100,9 +91,9 @@ pub(super) fn freshen_by_head(fetch: &mut Fetch, head: &ResponseHead, cx: &mut F
     cx.shared.cache.forget(&fetch.request.key);
 }
 
-/// RFC 9111 §4.4: an unsafe request that has succeeded changes its URI's resource, and those its
-/// response names by `Location` and `Content-Location`, if they are of the same origin; and its
-/// groups (RFC 9875 §3).
+/// Invalidates stored responses after an unsafe request has succeeded (RFC 9111 §4.4): those of its
+/// URI, those of the URIs that the response names by `Location` and `Content-Location`, if they are
+/// of the same origin, and those of the groups that the response names (RFC 9875 §3).
 pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
     let status = head.status();
     if fetch.request.head.method().is_safe() || !(status.is_success() || status.is_redirection()) {
@@ -114,9 +105,9 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
     for name in [Name::Location, Name::ContentLocation] {
         let value = head.fields().only(name).and_then(|value| std::str::from_utf8(value).ok());
         let named = value.and_then(|value| reference::resolve(base, value));
-        let is_ours =
+        let is_same_origin =
             |uri: &String| uri.strip_prefix(origin).is_some_and(|path| path.starts_with('/'));
-        if let Some(uri) = named.filter(is_ours) {
+        if let Some(uri) = named.filter(is_same_origin) {
             let key = cache.keys().key(&uri.into());
             cache.invalidate(&key, fetch.ticket);
         }

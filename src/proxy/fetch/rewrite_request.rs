@@ -1,4 +1,4 @@
-//! Request heads as they are forwarded, with the fields that this hop adds.
+//! Request heads as they are forwarded, with the fields that this proxy adds.
 
 use std::sync::Arc;
 
@@ -10,54 +10,23 @@ use crate::proxy::settings::Settings;
 
 use super::request::FetchRequest;
 
-/// Writes the head of a request to an origin. What the cache wants to know of the whole is asked
-/// without the client's own conditions and ranges.
+/// Writes the head of a request to an origin.
 pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &Settings) {
     let FetchRequest { head: request, route, validate, fill, .. } = fetch;
-    let ours = fetch.background || !validate.is_empty() || fill.is_some();
-    // A part is asked for again as such: the whole may be large.
-    let whole = ours && validate.first().is_none_or(|object| object.content.is_whole());
     let fields = request.fields();
-    let hop = ConnectionOptions::of(request.version(), fields);
-    let reverse = settings.reverse.is_some();
     let behind = Behind::of(fetch.client.ip(), fields, settings);
     out.reserve(request.wire_length() + 256);
     let mut head = HeadWriter::request(out, request.method_name(), route.target());
     if !fields.has(Name::Host) {
         head.field("Host", route.host_field().as_bytes());
     }
-    for field in fields.iter() {
-        match field.id {
-            Name::Host => {
-                head.field("Host", route.host_field().as_bytes());
-            }
-            Name::ContentLength => {
-                head.number("Content-Length", request.framing().length().unwrap_or_default());
-            }
-            Name::MaxForwards => forward_limit(&mut head, request, &field),
-            // HTTP/1.0 knows no expectations; one is ignored, not passed on.
-            Name::Expect if request.version() == Version::Http10 || fetch.old_origin => {}
-            Name::Trailer if fetch.gathered.is_some() => {}
-            Name::IfNoneMatch | Name::IfModifiedSince if ours => {}
-            Name::Range | Name::IfRange if whole => {}
-            // A reverse proxy writes them anew, from what is believed of them.
-            Name::XForwardedFor
-            | Name::XForwardedHost
-            | Name::XForwardedProto
-            | Name::Forwarded => {}
-            Name::Other if !may_say(&field, request.method(), &behind, settings) => {}
-            _ if hop.is_hop_by_hop(&field) => {}
-            _ => {
-                head.copy(&field);
-            }
-        }
-    }
+    forward_fields(&mut head, fetch, &behind, settings);
     if let Some(fill) = fill {
         head.field("Range", fill.range().as_bytes());
         fill.object().into_iter().for_each(|object| only_of_the_same(&mut head, object));
     }
     ask_whether_still_valid(&mut head, validate);
-    if reverse {
+    if settings.reverse.is_some() {
         behind.write_to(&mut head, fields, route.host_field());
     }
     head.via(request.version(), &settings.via);
@@ -76,15 +45,56 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
     head.end();
 }
 
-/// Returns true if a field of a request reaches the origin as far as what it claims is concerned.
-/// Applications believe such fields, and caches do not know by which of them a response was selected, so
-/// that only those of trusted proxies pass.
+/// Writes the fields of the client's request that are forwarded. A request for the cache, which
+/// needs the whole representation, is sent without the client's own conditions and ranges.
+fn forward_fields(
+    head: &mut HeadWriter<'_>,
+    fetch: &FetchRequest,
+    behind: &Behind<'_>,
+    settings: &Settings,
+) {
+    let FetchRequest { head: request, route, validate, fill, .. } = fetch;
+    let ours = fetch.background || !validate.is_empty() || fill.is_some();
+    // If a stored part is validated, the client's range is kept: the whole may be large.
+    let whole = ours && validate.first().is_none_or(|object| object.content.is_whole());
+    let hop = ConnectionOptions::of(request.version(), request.fields());
+    for field in request.fields().iter() {
+        match field.id {
+            Name::Host => {
+                head.field("Host", route.host_field().as_bytes());
+            }
+            Name::ContentLength => {
+                head.number("Content-Length", request.framing().length().unwrap_or_default());
+            }
+            Name::MaxForwards => forward_limit(head, request, &field),
+            // HTTP/1.0 does not define expectations: the field is ignored and not forwarded.
+            Name::Expect if request.version() == Version::Http10 || fetch.old_origin => {}
+            Name::Trailer if fetch.gathered.is_some() => {}
+            Name::IfNoneMatch | Name::IfModifiedSince if ours => {}
+            Name::Range | Name::IfRange if whole => {}
+            // A reverse proxy writes these fields anew, from the values that it trusts.
+            Name::XForwardedFor
+            | Name::XForwardedHost
+            | Name::XForwardedProto
+            | Name::Forwarded => {}
+            Name::Other if !may_say(&field, request.method(), behind, settings) => {}
+            _ if hop.is_hop_by_hop(&field) => {}
+            _ => {
+                head.copy(&field);
+            }
+        }
+    }
+}
+
+/// Returns true if a field may be forwarded, whatever it claims about the client or the request.
+/// Applications trust such claims, and caches cannot tell which of them selected a response: only
+/// those of trusted proxies are forwarded.
 fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Settings) -> bool {
     let name = field.name;
     if claims::is_httpoxy(name) || claims::is_lookalike(name) {
         return false;
     }
-    // A path that no rule has judged.
+    // Applications may serve the path in such a field, which no rule has checked.
     if settings.protects_paths() && claims::is_other_target(name) {
         return false;
     }
@@ -93,8 +103,8 @@ fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Se
     behind.is_trusted() || !claims
 }
 
-/// Returns the protocol that `request` asks to switch to, if that is passed on: WebSocket, which is asked
-/// for with GET and without content (RFC 6455 §4.1), or one that the operator allows.
+/// Returns the protocol of an upgrade that is forwarded: WebSocket, which is requested by a GET
+/// without content (RFC 6455 §4.1), or a protocol that the operator allows.
 pub(crate) fn upgrade_of<'a>(request: &RequestHead, settings: &'a Settings) -> Option<&'a str> {
     let asked = hop::upgrade(request.version(), request.fields())?;
     let plain = request.method() == Method::Get && !request.framing().has_content();
@@ -105,7 +115,8 @@ pub(crate) fn upgrade_of<'a>(request: &RequestHead, settings: &'a Settings) -> O
     allowed.map(Protocol::as_str)
 }
 
-/// RFC 9110 §7.6.2: one less on TRACE and OPTIONS; on other methods it is passed on as it came.
+/// Writes `Max-Forwards`, decremented on TRACE and OPTIONS and unchanged on other methods (RFC 9110
+/// §7.6.2).
 fn forward_limit(head: &mut HeadWriter<'_>, request: &RequestHead, field: &Field<'_>) {
     let limited = matches!(request.method(), Method::Options | Method::Trace);
     match max_forwards(request) {
@@ -118,7 +129,8 @@ fn forward_limit(head: &mut HeadWriter<'_>, request: &RequestHead, field: &Field
     }
 }
 
-/// RFC 9111 §4.3.1: by the validators that were stored. A date could be that of any of several.
+/// Writes conditions with the validators of stored responses (RFC 9111 §4.3.1). A date is sent only
+/// for a single response, because it cannot tell several apart.
 fn ask_whether_still_valid(head: &mut HeadWriter<'_>, stored: &[Arc<Object>]) {
     let mut tags: Vec<&[u8]> = Vec::new();
     for tag in stored.iter().filter_map(|object| object.head.only(Name::ETag)) {
@@ -136,7 +148,8 @@ fn ask_whether_still_valid(head: &mut HeadWriter<'_>, stored: &[Arc<Object>]) {
     }
 }
 
-/// RFC 9110 §13.1.5: a part of what is stored already, and of nothing else.
+/// Writes `If-Range`, so that the origin sends a part only of the stored representation (RFC 9110
+/// §13.1.5).
 fn only_of_the_same(head: &mut HeadWriter<'_>, object: &Object) {
     let validator = [Name::ETag, Name::LastModified].map(|name| object.head.only(name));
     if let Some(validator) = validator.into_iter().flatten().next() {
@@ -144,8 +157,8 @@ fn only_of_the_same(head: &mut HeadWriter<'_>, object: &Object) {
     }
 }
 
-/// Returns true if a response was selected by what this hop writes of its own: `TE`, and on the way to
-/// the origin of a reverse proxy what is said of its clients.
+/// Returns true if a response was selected by fields that this proxy writes itself: `TE`, and in a
+/// reverse proxy the fields that describe the client.
 pub(super) fn varies_by_hop(fields: &Fields, settings: &Settings) -> bool {
     let reverse = settings.reverse.is_some();
     fields.elements(Name::Vary).any(|name| {

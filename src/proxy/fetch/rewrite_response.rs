@@ -1,4 +1,5 @@
-//! Heads as they are passed on: without what concerned the last connection, with what this hop adds.
+//! Response heads as they are forwarded and stored: without hop-by-hop fields, with the fields that
+//! this proxy adds.
 
 use crate::cache;
 use crate::http::hop::{self, ConnectionOptions};
@@ -9,8 +10,8 @@ use crate::time::Now;
 
 use super::request::FetchRequest;
 
-/// A response's head as it is passed on and stored, without the empty line and without what each
-/// answer has of its own: `Age` is kept as it came, for the answers that it came with.
+/// Returns the head of a response as it is forwarded, without the empty line and without fields that
+/// are computed for each client. `Age` is kept as received, for the clients of this fetch.
 pub(super) fn response_fields(
     response: &ResponseHead,
     request: &FetchRequest,
@@ -18,7 +19,8 @@ pub(super) fn response_fields(
     now: Now,
 ) -> Fields {
     let route = &request.route;
-    // Of credentials that have ended here, an origin that was shown none has nothing to say.
+    // An origin that received no credentials, because this proxy verified them, cannot comment on
+    // them.
     let own_users = settings.reverse.is_some() && settings.auth.is_some();
     let without_info = own_users && !request.head.fields().has(Name::Authorization);
     let (fields, status) = (response.fields(), response.status());
@@ -41,7 +43,8 @@ pub(super) fn response_fields(
         }
     }
     if response.is_coded() {
-        // A coding that this proxy cannot undo ends with the connection, here as there.
+        // Content in a coding that this proxy cannot decode ends with the connection, for the
+        // client as for the proxy.
         fields
             .all(Name::TransferEncoding)
             .for_each(|coding| out.push(b"Transfer-Encoding", coding));
@@ -53,14 +56,14 @@ pub(super) fn response_fields(
     push_via(&mut via, response.version(), &settings.via);
     out.push(b"Via", &via);
     if settings.reverse.is_none() && hop::asks_to_authenticate_connection(fields) {
-        // Without, clients do not use such schemes through a proxy (RFC 4559 §6).
+        // Clients use such schemes through a proxy only if the proxy declares support (RFC 4559 §6).
         out.push(b"Proxy-Support", b"Session-Based-Authentication");
         out.push(b"Connection", b"Proxy-Support");
     }
     out
 }
 
-/// The head that the whole would have had, from that of a part of it (RFC 9111 §3.4).
+/// Returns the head of the whole representation, from the head of a part of it (RFC 9111 §3.4).
 pub(super) fn whole_fields(part: &Fields, length: u64) -> Fields {
     let mut start_line = Vec::new();
     HeadWriter::response(&mut start_line, Status::OK, Status::OK.reason().as_bytes());
@@ -73,8 +76,8 @@ pub(super) fn whole_fields(part: &Fields, length: u64) -> Fields {
     out
 }
 
-/// The same head to be stored: an `Age` that came with it is part of its age from then on, and its
-/// length is known.
+/// Returns a forwarded head as it is stored: without `Age`, which is included in the computed age
+/// from then on, and with the length of the content.
 pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> Fields {
     let mut out = Fields::after(passed_on.start_line().to_vec(), passed_on.len() + 1);
     let withheld = cache::withheld(passed_on);
@@ -90,7 +93,8 @@ pub(super) fn stored_fields(passed_on: &Fields, status: Status, length: u64) -> 
     out
 }
 
-/// The stored head after a 304: what it brought replaces what was there (RFC 9111 §3.2).
+/// Returns a stored head with the fields of a 304, which replace stored fields of the same names
+/// (RFC 9111 §3.2).
 pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
     let mut out = Fields::after(stored.start_line().to_vec(), stored.len());
     let withheld = cache::withheld(not_modified);
@@ -110,9 +114,9 @@ pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
     out
 }
 
-/// The location that a client knows for one that the origin named: a URL of the origin, or a path,
-/// below the prefix; the origin may also use a name that it is `known_as` to the client. `None` if
-/// it is to be left as it is.
+/// Returns the path below the reverse proxy that corresponds to a location: a URL of the origin, or
+/// a path, below the origin's prefix. The URL may also use a name of the origin that clients know,
+/// one of `known_as`. Returns `None` if the location is forwarded unchanged.
 fn map_back(location: &[u8], origin: &ReverseOrigin, known_as: [&str; 2]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(location).ok()?;
     let path = match text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")) {
@@ -128,11 +132,12 @@ fn map_back(location: &[u8], origin: &ReverseOrigin, known_as: [&str; 2]) -> Opt
     let below = path.strip_prefix(origin.prefix.as_str())?;
     match below.as_bytes() {
         [] => Some(b"/".to_vec()),
-        // What begins with two of them names a host (RFC 3986 §4.2), also with a backslash for one.
+        // A path that starts with two slashes would name a host (RFC 3986 §4.2). Browsers take a
+        // backslash for a slash.
         [b'/', b'/' | b'\\', ..] => Some(["/.", below].concat().into_bytes()),
         [b'/', ..] => Some(below.as_bytes().to_vec()),
         [b'?' | b'#', ..] => Some(["/", below].concat().into_bytes()),
-        _ => None, // another path that only begins like the prefix
+        _ => None, // the prefix ends within a segment of the path
     }
 }
 
@@ -141,7 +146,7 @@ mod tests {
     use super::*;
     use crate::work;
 
-    /// A head at the limits: `Cache-Control` that names as many fields as fit into so many lines, and
+    /// Returns a head at the limits: `Cache-Control` lines that name as many fields as fit, and
     /// fields with long names that differ in their last letters.
     fn hostile(directive: &str, lines: usize, name: &str) -> Fields {
         let mut fields = Fields::default();
@@ -157,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_stored_and_updated_in_few_steps() {
+    fn storing_and_updating_heads_takes_few_steps() {
         for directive in ["private", "no-cache", "other"] {
             for other in ["a", "A", "b"] {
                 let (stored, newer) = (hostile(directive, 1, "a"), hostile(directive, 4, other));
@@ -171,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_fields_replace_older_ones_in_any_case() {
+    fn newer_fields_replace_older_ones_in_any_case_of_letters() {
         let fields = |lines: &[(&str, &str)]| {
             let mut fields = Fields::default();
             lines.iter().for_each(|(name, value)| fields.push(name.as_bytes(), value.as_bytes()));
@@ -190,11 +195,11 @@ mod tests {
         ]);
         assert_eq!(updated_fields(&stored, &newer).wire(), expected.wire());
         let newer = fields(&[("Cache-Control", "private=\"set-cookie\""), ("Set-Cookie", "a=b")]);
-        assert_eq!(updated_fields(&stored, &newer).len(), 5, "what is withheld is not stored");
+        assert_eq!(updated_fields(&stored, &newer).len(), 5, "withheld fields are not stored");
     }
 
     #[test]
-    fn locations_below_the_prefix_are_mapped_back() {
+    fn locations_below_the_prefix_become_paths_of_the_proxy() {
         let origin = ReverseOrigin::parse("http://app.test:81/base").unwrap();
         let mapped = |location: &str| {
             let mapped = map_back(location.as_bytes(), &origin, ["www.test", "www.test:80"]);

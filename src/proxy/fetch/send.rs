@@ -1,111 +1,109 @@
-//! Send: the request goes out, its content as it comes from the client.
+//! Send: writes the request, whose content is sent as the client writes it.
 
 use std::task::Poll;
 
 use crate::http::hop;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::shared::Shared;
-use crate::proxy::transfer::body::State;
+use crate::proxy::timers::FetchTimer;
+use crate::proxy::transfer::body;
 use crate::proxy::transfer::send_buffer::ContentSource;
 
+use super::attempt::{Attempt, Sending};
 use super::context::FetchCx;
-use super::gather::encourage;
+use super::gather::send_continue;
 use super::rewrite_request;
-use super::state::Fetch;
-use super::step::{Next, Step};
+use super::state::{Fetch, State};
+use super::step::Next;
+use super::upload::Upload;
 
-/// Writes the head, and sends what there is.
-pub(super) fn send(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Next {
+/// Writes the request's head, which the next state sends.
+pub(super) fn send(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<'_>) -> Next {
     let now = cx.reactor.now().mono;
     fetch.request.old_origin |= cx.shared.old_origins.contains(&fetch.request.route.origin, now);
-    if fetch.request.needs_gathering() {
-        return Next::Go(Step::Gather);
+    if let Some(upload) = fetch.upload.filter(|_| fetch.request.needs_gathering()) {
+        return Next::Go(State::Gather(upload, Some(attempt)));
     }
-    encourage(fetch, cx);
-    if let Some(connection) = &mut fetch.connection
-        && hop::authenticates_connection(fetch.request.head.fields())
-    {
-        connection.bound_to = fetch.request.bound_to;
+    send_continue(fetch, cx);
+    if hop::authenticates_connection(fetch.request.head.fields()) {
+        attempt.connection.bound_to = fetch.request.bound_to;
     }
-    fetch.write_head(cx.shared);
+    let settings = &cx.shared.settings;
+    rewrite_request::request_head(attempt.output.bytes(), &fetch.request, settings);
     cx.shared.cache.sent(fetch.ticket);
-    fetch.request_ended = fetch.request.upload.is_none();
-    fetch.sent_at = now;
-    Next::Go(Step::Head)
+    attempt.sent_at = now;
+    Next::Go(State::Head(attempt))
 }
 
-/// Sends as much of the request as there is and the origin takes. An origin that takes no more may
-/// still have answered.
+/// Sends as much of the request as is there and the origin takes. An origin that takes no more may
+/// have sent a response.
 ///
 /// # Errors
-/// If the client does not bring all of the content.
-pub(super) fn push_request(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<(), ExchangeError> {
-    let Some(connection) = fetch.connection else { return Ok(()) };
-    while !fetch.sending_failed && !cx.budget.is_spent() {
-        if fetch.output.is_between_frames() && !fetch.request_ended {
-            plan(fetch, cx)?;
+/// The error of a client that does not send all of the content.
+pub(super) fn push_request(
+    fetch: &mut Fetch,
+    attempt: &mut Attempt,
+    cx: &mut FetchCx<'_>,
+) -> Result<(), ExchangeError> {
+    while !matches!(attempt.sending, Sending::Stopped) && !cx.budget.is_spent() {
+        if let Sending::InProgress(upload) = attempt.sending
+            && attempt.output.is_between_frames()
+        {
+            plan(fetch, attempt, upload, cx)?;
         }
-        if fetch.output.is_empty() {
-            park(fetch, cx);
+        if attempt.output.is_empty() {
+            wait_for_content(attempt, cx);
             return Ok(());
         }
-        let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get(upload));
-        let supply = match (body, fetch.reader) {
-            (Some(body), Some(reader)) => ContentSource::Body(body, reader),
-            _ => ContentSource::Nothing,
+        let source = match fetch.upload {
+            Some(upload) => ContentSource::Body(upload.body(&mut cx.shared.uploads), upload.reader),
+            None => ContentSource::Nothing,
         };
-        let sent = match fetch.output.send(cx.reactor, connection.io, supply) {
+        let sent = match attempt.output.send(cx.reactor, attempt.connection.io, source) {
             Poll::Pending => {
                 let timeout = cx.shared.settings.limits.origin_timeout;
-                fetch.deadlines.sending.get_or_insert(cx.reactor.now().mono + timeout);
+                fetch.timers.start(FetchTimer::Sending, cx.reactor.now().mono + timeout);
                 return Ok(());
             }
             Poll::Ready(Err(_)) => {
-                fetch.sending_failed = true;
-                fetch.deadlines.sending = None;
+                attempt.sending = Sending::Stopped;
+                fetch.timers.stop(FetchTimer::Sending);
                 return Ok(());
             }
             Poll::Ready(Ok(sent)) => sent,
         };
         cx.budget.spend_out(sent.bytes);
-        fetch.deadlines.sending = None;
-        let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get_mut(upload));
-        if let (Some(body), Some(reader)) = (body, fetch.reader) {
-            body.advance(reader, sent.content, cx.reactor);
+        fetch.timers.stop(FetchTimer::Sending);
+        if let Some(upload) = fetch.upload {
+            let body = upload.body(&mut cx.shared.uploads);
+            body.advance(upload.reader, sent.content, cx.reactor);
         }
     }
     Ok(())
 }
 
 /// Plans the next frame of content.
-fn plan(fetch: &mut Fetch, cx: &mut FetchCx<'_>) -> Result<(), ExchangeError> {
-    let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get(upload));
-    let (Some(body), Some(reader)) = (body, fetch.reader) else {
-        return Err(ExchangeError::ClientGone);
-    };
+fn plan(
+    fetch: &Fetch,
+    attempt: &mut Attempt,
+    upload: Upload,
+    cx: &mut FetchCx<'_>,
+) -> Result<(), ExchangeError> {
+    let body = upload.body(&mut cx.shared.uploads);
     let end = match body.state() {
-        State::Streaming => None,
-        State::Complete(trailers) => Some(trailers.as_ref()),
-        State::Failed(error) => return Err(error.clone()),
+        body::State::Streaming => None,
+        body::State::Complete(trailers) => Some(trailers.as_ref()),
+        body::State::Failed(error) => return Err(error.clone()),
     };
-    fetch.request_ended = fetch.output.plan(fetch.request_coding(), body.available(reader), end);
+    if attempt.output.plan(fetch.request_coding(), body.available(upload.reader), end) {
+        attempt.sending = Sending::Complete;
+    }
     Ok(())
 }
 
-/// All there is has left. If more is to come, the client is what is waited for.
-fn park(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    fetch.output.release();
-    if fetch.request_ended {
-        return;
-    }
-    let body = fetch.request.upload.and_then(|upload| cx.shared.uploads.get_mut(upload));
-    if let (Some(body), Some(reader)) = (body, fetch.reader) {
-        body.park(reader);
-    }
-}
-
-impl Fetch {
-    pub(super) fn write_head(&mut self, shared: &Shared) {
-        rewrite_request::request_head(self.output.bytes(), &self.request, &shared.settings);
+/// Releases the empty buffer. The client is waited for if it has more content to write.
+fn wait_for_content(attempt: &mut Attempt, cx: &mut FetchCx<'_>) {
+    attempt.output.release();
+    if let Sending::InProgress(upload) = attempt.sending {
+        upload.body(&mut cx.shared.uploads).park(upload.reader);
     }
 }

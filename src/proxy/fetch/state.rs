@@ -1,66 +1,80 @@
-//! The side of an exchange that faces an origin.
-//!
-//! A fetch is driven through named steps, one function each, in [`fetch`](super):
-//!
-//! ```text
-//! [gather] ── acquire ── send ── head ── content ── end
-//!                └──────── once more, on a new connection, if a reused one was dead
-//! ```
-//!
-//! It is begun by a client and outlives it if somebody else reads, or if what it brings is worth
-//! storing. It knows no client: it fills a [`PendingResponse`].
+//! The fetch: what it keeps through all of its states, and the states.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::{Object, OriginFailure, Presented, Response, Ticket};
-use crate::http::{ClientCodec, Fields, Framing, Method, Status};
-use crate::proxy::error::ExchangeError;
+use crate::http::{Fields, Framing, Method, Status};
 use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
-use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::shared::Shared;
-use crate::proxy::timers::{FetchDeadlines, is_past};
+use crate::proxy::timers::{FetchTimer, FetchTimers};
 use crate::proxy::transfer::body::Retention;
 use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
-use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::recv_buffer::RecvBuffer;
-use crate::proxy::transfer::send_buffer::{SendBuffer, TransferCoding};
+use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::reactor::{Arena, Driven, Id, Reactor, Token, Wake};
 
+use super::attempt::Attempt;
 use super::context::FetchCx;
 use super::request::FetchRequest;
-use super::step::Step;
+use super::upload::Upload;
 
 /// A request to an origin, and its response.
 #[derive(Debug)]
 pub(crate) struct Fetch {
     pub(super) id: Id<Self>,
+    /// The state between two drives. While the fetch is driven, the drive loop owns the state.
+    pub(super) state: State,
     pub(super) request: FetchRequest,
+    /// The request's content, until the fetch needs no more of it.
+    pub(super) upload: Option<Upload>,
+    /// The fetch in the cache's table of fetches in flight.
     pub(super) ticket: Ticket,
+    /// The response that the fetch fills.
     pub(super) response: Id<PendingResponse>,
-    pub(super) step: Step,
-    pub(crate) dial: Option<Dial>,
-    pub(super) connection: Option<OriginConnection>,
-    pub(super) output: SendBuffer,
-    pub(super) reader: Option<ReaderKey>,
-    /// Whether the whole request is in the output, or has left.
-    pub(super) request_ended: bool,
-    /// True if the origin takes no more of the request, or shall get no more; its answer may still come.
-    pub(super) sending_failed: bool,
-    pub(super) codec: ClientCodec,
-    pub(super) input: RecvBuffer,
-    pub(super) interims: usize,
-    /// Bytes of their heads.
-    pub(super) interim_bytes: usize,
-    /// When the request was sent.
-    pub(super) sent_at: Instant,
-    pub(super) tried_again: bool,
-    /// Set once the client was told to go on with its content, in place of the origin.
-    pub(super) encouraged: bool,
-    pub(super) deadlines: FetchDeadlines,
+    /// Interim responses received, of all attempts.
+    pub(super) interims: Interims,
+    pub(super) retry: Retry,
+    /// Set once the client was sent a 100 in place of the origin.
+    pub(super) continue_sent: bool,
+    pub(super) timers: FetchTimers,
     /// Bytes counted as memory of connections.
     pub(crate) held: usize,
+}
+
+/// State of a fetch, with what it owns only in that state. The chart is in [`fetch`](super).
+#[derive(Debug, Default)]
+pub(super) enum State {
+    /// Receives the request's content completely, to send it with a length.
+    Gather(Upload, Option<Box<Attempt>>),
+    /// Gets a connection: from the pool, or by the dial.
+    Acquire(Option<Box<Dial>>),
+    /// Writes the request's head.
+    Send(Box<Attempt>),
+    /// Receives the response's head, and sends the request's content meanwhile.
+    Head(Box<Attempt>),
+    /// Receives the response's content.
+    Content(Box<Attempt>),
+    /// Owns nothing: the fetch has ended.
+    #[default]
+    Finished,
+}
+
+/// A state is moved into every step and back, so that what is large is in a box.
+const _: () = assert!(size_of::<State>() <= 64);
+
+/// Second attempt at a request that was lost on a reused connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retry {
+    Available,
+    Spent,
+}
+
+/// Interim responses received, and the bytes of their heads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Interims {
+    pub(super) count: usize,
+    pub(super) bytes: usize,
 }
 
 impl Driven for Fetch {
@@ -68,7 +82,7 @@ impl Driven for Fetch {
 }
 
 impl Fetch {
-    /// Begins a fetch; its reply is there at once, for whoever wants to read it.
+    /// Begins a fetch, and returns its response, to which readers can be attached at once.
     pub(crate) fn begin(
         mut request: FetchRequest,
         reactor: &mut Reactor<Mail>,
@@ -77,162 +91,108 @@ impl Fetch {
     ) -> Id<PendingResponse> {
         shared.counters.fetches += 1;
         let now = reactor.now().mono;
-        let method = request.head.method();
         request.old_origin = shared.old_origins.contains(&request.route.origin, now);
-        let step = if request.needs_gathering() { Step::Gather } else { Step::Acquire };
-        let may_store = shared.cache.is_on() && matches!(method, Method::Get | Method::Post);
-        let retain = if may_store { Retention::Full } else { Retention::Window };
-        let window = shared.settings.limits.window.0;
-        let mut response = None;
         let id = fetches.insert_with(|id| {
-            let new = shared.responses.insert(PendingResponse::new(id.token(), retain, window));
-            response = Some(new);
-            let ticket = shared.cache.begin(&request.key, &mut request.presented, new, now);
+            let response = pending_response(&request, id.token(), shared);
+            let ticket = shared.cache.begin(&request.key, &mut request.presented, response, now);
             if request.bound_to.is_some() {
                 shared.cache.forbid_joining(ticket);
             }
             if request.background {
                 shared.cache.refresh(ticket);
             }
-            let upload = request.upload.and_then(|upload| shared.uploads.get_mut(upload));
+            let uploads = &mut shared.uploads;
+            let upload = request.upload.map(|body| Upload::attach(body, id.token(), uploads));
             Self {
                 id,
-                ticket,
-                response: new,
-                step,
-                dial: None,
-                connection: None,
-                output: SendBuffer::new(),
-                reader: upload.and_then(|body| body.attach(id.token())),
-                request_ended: false,
-                sending_failed: false,
-                codec: ClientCodec::new(request.head.method()),
-                input: RecvBuffer::new(),
-                interims: 0,
-                interim_bytes: 0,
-                sent_at: now,
-                tried_again: false,
-                encouraged: false,
-                deadlines: FetchDeadlines::default(),
-                held: 0,
+                state: match upload.filter(|_| request.needs_gathering()) {
+                    Some(upload) => State::Gather(upload, None),
+                    None => State::Acquire(None),
+                },
                 request,
+                upload,
+                ticket,
+                response,
+                interims: Interims::default(),
+                retry: Retry::Available,
+                continue_sent: false,
+                timers: FetchTimers::default(),
+                held: 0,
             }
         });
         reactor.wake(id.token());
-        response.expect("made with the fetch")
+        fetches.get(id).expect("just inserted").response
     }
 
     pub(super) const fn token(&self) -> Token {
         self.id.token()
     }
 
-    /// One line about what it is at.
+    /// Returns the response, which exists until the fetch has finished its body.
+    pub(super) fn response<'a>(
+        &self,
+        responses: &'a mut Arena<PendingResponse>,
+    ) -> &'a mut PendingResponse {
+        responses.get_mut(self.response).expect("a response exists until its body is finished")
+    }
+
+    /// Returns a line that names the request and the state.
     pub(crate) fn describe(&self) -> String {
-        format!("fetch {} in {:?}", self.request.route.uri, self.step)
+        format!("fetch {} in {}", self.request.route.uri, self.state.name())
     }
 
-    /// When it is to be driven again at the latest.
+    /// Returns the time at which the fetch is driven at the latest.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let dial = self.dial.as_ref().map(Dial::next_deadline);
-        self.deadlines.next().into_iter().chain(dial).min()
+        let dial = match &self.state {
+            State::Acquire(dial) => dial.as_ref().map(|dial| dial.next_deadline()),
+            _ => None,
+        };
+        self.timers.next().into_iter().chain(dial).min()
     }
 
-    /// Whether it goes on for nobody.
-    pub(crate) const fn is_unread(&self) -> bool {
-        self.deadlines.unread.is_some()
+    /// Returns true if no client reads the response.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.timers.get(FetchTimer::Unread).is_some()
     }
 
-    /// Returns true if the origin was waited for too long. Asked when a step parks: what has come in
-    /// time counts, however late the loop is.
-    pub(super) fn is_late(&self, cx: &FetchCx<'_>) -> bool {
-        let now = cx.reactor.now().mono;
-        is_past(self.deadlines.sending, now) || is_past(self.deadlines.answer, now)
+    /// Returns true if the fetch may wait for the addresses of `name`.
+    pub(crate) fn looks_up(&self, name: &str) -> bool {
+        matches!(&self.state, State::Acquire(Some(dial)) if dial.looks_up(name))
     }
 
-    /// Returns true if the whole request has left.
-    pub(super) const fn has_sent_request(&self) -> bool {
-        self.request_ended && self.output.is_empty()
+    /// Returns the bytes of memory that its buffers take.
+    pub(crate) fn holds(&self) -> usize {
+        self.state.attempt().map_or(0, Attempt::held)
     }
 
-    /// More of the answer is waited for, if it is the origin's turn: while a client still brings
-    /// content, and the origin takes it, an answer is not due.
-    pub(super) fn await_answer(&mut self, cx: &FetchCx<'_>) {
-        let is_due = self.sending_failed || self.has_sent_request();
-        let until = cx.reactor.now().mono + cx.shared.settings.limits.origin_timeout;
-        self.deadlines.answer = is_due.then(|| self.deadlines.answer.unwrap_or(until));
+    /// Returns true if readers know what follows: the response, or a stored one in its place.
+    pub(super) fn has_result(&self, cx: &mut FetchCx<'_>) -> bool {
+        self.response(&mut cx.shared.responses).result.is_some()
     }
 
-    /// Returns true if the origin has closed the connection without a word.
-    pub(super) fn is_lost(&self, error: &ExchangeError) -> bool {
-        matches!(error, ExchangeError::OriginGone) && self.input.is_empty()
-    }
-
-    /// Returns true if what came is no HTTP, on a connection that was used before: bytes behind an
-    /// earlier response.
-    pub(super) fn has_read_stray(&self, error: &ExchangeError) -> bool {
-        let at_start = self.step == Step::Head && self.interims == 0;
-        at_start && self.is_reused() && matches!(error, ExchangeError::BadResponse(_))
-    }
-
-    pub(super) fn is_reused(&self) -> bool {
-        self.connection.is_some_and(|connection| connection.reused)
-    }
-
-    /// Forgets what was sent and received of it.
-    pub(super) fn restart(&mut self) {
-        self.request_ended = false;
-        self.sending_failed = false;
-        self.output = SendBuffer::new();
-        self.codec = ClientCodec::new(self.request.head.method());
-        self.deadlines = FetchDeadlines::default();
-    }
-
-    pub(super) fn drop_connection(&mut self, cx: &mut FetchCx<'_>) {
-        if let Some(connection) = self.connection.take() {
-            cx.reactor.close(connection.io);
-        }
-        if let Some(mut dial) = self.dial.take() {
-            dial.cancel(cx.reactor, cx.shared);
-        }
-    }
-
-    pub(super) fn has_result(&self, cx: &FetchCx<'_>) -> bool {
-        cx.shared.responses.get(self.response).is_some_and(|response| response.result.is_some())
-    }
-
-    /// Has its readers served a stale response instead, if there is one that survives `failure`.
-    pub(super) fn falls_back(&mut self, failure: OriginFailure, cx: &mut FetchCx<'_>) -> bool {
+    /// Publishes the stale response that stands in for the origin's, if it may be served after
+    /// `failure`. Returns true if it was published.
+    pub(super) fn publish_fallback(
+        &mut self,
+        failure: OriginFailure,
+        cx: &mut FetchCx<'_>,
+    ) -> bool {
         let (now, unsaid) = (cx.reactor.now().mono, cx.shared.settings.limits.stale_if_unreachable);
         let survives = |object: &Arc<Object>| object.freshness().survives(failure, unsaid, now);
         let Some(object) = self.request.fallback.take().filter(survives) else { return false };
-        if let Some(response) = cx.shared.responses.get_mut(self.response) {
-            response.publish(FetchResult::Stale { object, failure }, cx.reactor);
-        }
+        let response = self.response(&mut cx.shared.responses);
+        response.publish(FetchResult::Stale { object, failure }, cx.reactor);
         true
     }
 
-    /// Lets go of what it holds.
-    pub(super) fn let_go(&mut self, cx: &mut FetchCx<'_>) {
-        self.drop_connection(cx);
-        self.input.release(&mut cx.shared.buffers);
-        cx.shared.memory.count(&mut self.held, 0);
-        self.leave_upload(cx);
-        cx.shared.release_response(self.response, cx.reactor);
-    }
-
-    /// Returns the bytes of memory it holds in buffers.
-    pub(crate) const fn holds(&self) -> usize {
-        self.input.held() + self.output.held()
-    }
-
-    /// Reads no more of the request's content.
+    /// Detaches from the request's content.
     pub(super) fn leave_upload(&mut self, cx: &mut FetchCx<'_>) {
-        if let (Some(upload), Some(reader)) = (self.request.upload, self.reader.take()) {
-            cx.shared.leave_upload(upload, reader, cx.reactor);
+        if let Some(upload) = self.upload.take() {
+            cx.shared.leave_upload(upload.id, upload.reader, cx.reactor);
         }
     }
 
-    /// How the request's content is framed.
+    /// Returns the coding in which the request's content is sent.
     pub(super) fn request_coding(&self) -> TransferCoding {
         match self.request.head.framing() {
             Framing::Chunked if self.request.gathered.is_none() => TransferCoding::Chunked,
@@ -240,25 +200,76 @@ impl Fetch {
         }
     }
 
-    /// Has the cache judge the response, or a stored one that it has updated.
+    /// Calls `judge` with the request and a response to it: the response received, or a stored one
+    /// with updated `fields`. The request was sent at `sent`.
     pub(super) fn judge<R>(
         &mut self,
         status: Status,
         fields: &Fields,
+        sent: Instant,
         cx: &FetchCx<'_>,
         judge: impl FnOnce(&mut Presented, Response<'_>) -> R,
     ) -> R {
+        let settings = &cx.shared.settings;
         let response = Response {
             uri: &self.request.route.uri,
             status,
             fields,
             is_coded: false,
-            targets: cx.shared.settings.targets(),
-            rules: &cx.shared.settings.freshness_rules,
-            store_cookies: cx.shared.settings.store_cookies,
-            sent: self.sent_at,
+            targets: settings.targets(),
+            rules: &settings.freshness_rules,
+            store_cookies: settings.store_cookies,
+            sent,
             now: cx.reactor.now(),
         };
         judge(&mut self.request.presented, response)
     }
+}
+
+impl State {
+    /// Returns the name of the state, for people.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Gather(..) => "Gather",
+            Self::Acquire(_) => "Acquire",
+            Self::Send(_) => "Send",
+            Self::Head(_) => "Head",
+            Self::Content(_) => "Content",
+            Self::Finished => "Finished",
+        }
+    }
+
+    fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Gather(_, attempt) => attempt.as_deref(),
+            Self::Send(attempt) | Self::Head(attempt) | Self::Content(attempt) => Some(attempt),
+            Self::Acquire(_) | Self::Finished => None,
+        }
+    }
+
+    /// Releases what the state owns: closes its connection or cancels its dial, and returns its
+    /// buffers.
+    pub(super) fn release(self, cx: &mut FetchCx<'_>) {
+        match self {
+            Self::Acquire(Some(mut dial)) => dial.cancel(cx.reactor, &mut cx.shared.origins),
+            Self::Gather(_, Some(attempt))
+            | Self::Send(attempt)
+            | Self::Head(attempt)
+            | Self::Content(attempt) => attempt.release(cx),
+            Self::Gather(_, None) | Self::Acquire(None) | Self::Finished => {}
+        }
+    }
+}
+
+/// Creates the response that `fetch` fills. All of its content is kept if the cache may store it.
+fn pending_response(
+    request: &FetchRequest,
+    fetch: Token,
+    shared: &mut Shared,
+) -> Id<PendingResponse> {
+    let method = request.head.method();
+    let may_store = shared.cache.is_on() && matches!(method, Method::Get | Method::Post);
+    let retain = if may_store { Retention::Full } else { Retention::Window };
+    let window = shared.settings.limits.window.0;
+    shared.responses.insert(PendingResponse::new(fetch, retain, window))
 }

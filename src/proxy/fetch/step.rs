@@ -1,29 +1,36 @@
-//! Steps of a fetch, and the results that they return.
+//! Results of the steps of a fetch.
 
 use crate::proxy::error::ExchangeError;
 
-/// Where a fetch stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The request's content is received whole first.
-    Gather,
-    /// Gets a connection, from the pool or a new one.
-    Acquire,
-    /// The head of the request is written.
-    Send,
-    /// The response's head is waited for, while the request's content goes out.
-    Head,
-    /// Content comes in.
-    Content,
-}
+use super::state::State;
 
-/// What a step has led to.
+/// Result of a step: the state of the fetch, and what the drive loop does with it.
 #[derive(Debug)]
 pub(super) enum Next {
-    Go(Step),
-    /// Something has to happen first.
-    Park,
+    /// The step of this state follows.
+    Go(State),
+    /// The fetch waits in this state until it is driven again.
+    Park(State),
     /// The response is complete.
+    Done(State),
+    /// The fetch has failed in this state.
+    Fail(State, ExchangeError),
+}
+
+/// Use of a response, which its head decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AfterHead {
+    /// The content follows, for the readers or for the cache.
+    Content,
+    /// The response is discarded, and another request is sent.
+    AskAgain,
+}
+
+/// Result of receiving content to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AfterContent {
+    /// The readers have the whole response.
     Done,
-    Failed(ExchangeError),
+    /// Another gap is to be filled by another request.
+    AskAgain,
 }

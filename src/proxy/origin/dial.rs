@@ -16,9 +16,9 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
-use crate::proxy::shared::Shared;
 use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};
 
+use super::Origins;
 use super::pool::OriginConnection;
 
 /// A connection being established. Its owner drives it.
@@ -65,25 +65,26 @@ impl Dial {
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        shared: &mut Shared,
+        origins: &mut Origins,
+        settings: &Settings,
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
         if !self.complete {
-            ready!(self.take_addresses(reactor, shared))?;
+            ready!(self.take_addresses(reactor, origins, settings))?;
         }
         let now = reactor.now().mono;
         let Some(connector) = &mut self.connector else { return Poll::Pending };
         let connected = connector.drive(reactor);
-        shared.failed.note(connector, now);
+        origins.failed.note(connector, now);
         let connected = ready!(connected);
-        self.leave_name(shared);
+        self.leave_name(origins);
         Poll::Ready(match connected {
             Ok((io, address)) => Ok(OriginConnection::new(io, address, now)),
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
             Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
-                if !self.made_room && shared.pool.shed_some(reactor) {
+                if !self.made_room && origins.pool.shed_some(reactor) {
                     self.made_room = true;
                     (self.connector, self.judged, self.complete) = (None, None, false);
-                    return self.drive(reactor, shared);
+                    return self.drive(reactor, origins, settings);
                 }
                 Err(ExchangeError::Overloaded)
             }
@@ -102,14 +103,15 @@ impl Dial {
     fn take_addresses(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        shared: &mut Shared,
+        origins: &mut Origins,
+        settings: &Settings,
     ) -> Poll<Result<(), ExchangeError>> {
-        let found = self.look_up(reactor, shared);
+        let found = self.look_up(reactor, origins, settings);
         match (&mut self.connector, found) {
             (None, Poll::Pending) => return Poll::Pending,
             (None, Poll::Ready(Err(error))) => return Poll::Ready(Err(error)),
             (None, Poll::Ready(Ok(allowed))) => {
-                self.connector = Some(self.connect_to(allowed, reactor.now().mono, shared));
+                self.connector = Some(self.connect_to(allowed, reactor.now().mono, settings));
             }
             (Some(_), Poll::Pending) => {}
             (Some(connector), Poll::Ready(Ok(allowed))) => connector.update(allowed),
@@ -125,8 +127,13 @@ impl Dial {
     /// Begins to try addresses, in the time that is left. If none is left, the loop stood still
     /// during the lookup, which is no fault of an address: the attempts then get the whole time
     /// from now on.
-    fn connect_to(&self, addresses: Vec<SocketAddr>, now: Instant, shared: &Shared) -> Connector {
-        let limits = &shared.settings.limits;
+    fn connect_to(
+        &self,
+        addresses: Vec<SocketAddr>,
+        now: Instant,
+        settings: &Settings,
+    ) -> Connector {
+        let limits = &settings.limits;
         let left = self.deadline.saturating_duration_since(now);
         let time = if left.is_zero() { limits.connect_timeout } else { left };
         Connector::new(self.owner, addresses, now, limits.connect_stagger, time)
@@ -138,23 +145,24 @@ impl Dial {
     pub(crate) fn look_up(
         &mut self,
         reactor: &mut Reactor<Mail>,
-        shared: &mut Shared,
+        origins: &mut Origins,
+        settings: &Settings,
     ) -> Poll<Result<Vec<SocketAddr>, ExchangeError>> {
-        let Addresses { list, complete } = ready!(self.addresses(reactor, shared)?);
+        let Addresses { list, complete } = ready!(self.addresses(reactor, origins)?);
         let now = reactor.now().mono;
         let known = self.judged.as_ref().is_some_and(|judged| Arc::ptr_eq(judged, &list));
         self.complete = complete;
         if known && !complete && now < self.deadline {
             return Poll::Pending;
         }
-        let allowed = self.allowed(&list, shared);
+        let allowed = self.allowed(&list, origins, settings);
         self.judged = Some(list);
         match allowed {
             Err(_) if !complete && now < self.deadline => Poll::Pending,
             Err(denial) => Poll::Ready(Err(denial)),
             Ok(mut allowed) => {
                 interleave_families(&mut allowed);
-                shared.failed.put_last(&mut allowed, now);
+                origins.failed.put_last(&mut allowed, now);
                 Poll::Ready(Ok(allowed))
             }
         }
@@ -164,13 +172,13 @@ impl Dial {
     pub(crate) fn all_addresses(
         &self,
         reactor: &mut Reactor<Mail>,
-        shared: &mut Shared,
+        origins: &mut Origins,
     ) -> Poll<Result<Arc<[IpAddr]>, ExchangeError>> {
-        let found = ready!(self.addresses(reactor, shared)?);
+        let found = ready!(self.addresses(reactor, origins)?);
         if !found.complete && reactor.now().mono < self.deadline {
             return Poll::Pending;
         }
-        self.leave_name(shared);
+        self.leave_name(origins);
         Poll::Ready(Ok(found.list))
     }
 
@@ -178,7 +186,7 @@ impl Dial {
     fn addresses(
         &self,
         reactor: &mut Reactor<Mail>,
-        shared: &mut Shared,
+        origins: &mut Origins,
     ) -> Poll<Result<Addresses, ExchangeError>> {
         let name = match &self.route.host {
             Host::Address(address) => {
@@ -187,7 +195,7 @@ impl Dial {
             }
             Host::Name(name) => name,
         };
-        let Poll::Ready(answer) = shared.names.look_up(name, self.owner, self.share, reactor)
+        let Poll::Ready(answer) = origins.names.look_up(name, self.owner, self.share, reactor)
         else {
             let late = reactor.now().mono >= self.deadline;
             let timeout = ExchangeError::DnsTimeout(None);
@@ -214,17 +222,17 @@ impl Dial {
     }
 
     /// Cancels the lookup and all connection attempts.
-    pub(crate) fn cancel(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
-        self.leave_name(shared);
+    pub(crate) fn cancel(&mut self, reactor: &mut Reactor<Mail>, origins: &mut Origins) {
+        self.leave_name(origins);
         if let Some(mut connector) = self.connector.take() {
             connector.cancel(reactor);
         }
     }
 
     /// Stops waiting for addresses.
-    fn leave_name(&self, shared: &mut Shared) {
+    fn leave_name(&self, origins: &mut Origins) {
         if let Host::Name(name) = &self.route.host {
-            shared.names.leave(name, self.owner);
+            origins.names.leave(name, self.owner);
         }
     }
 
@@ -236,12 +244,13 @@ impl Dial {
     fn allowed(
         &mut self,
         addresses: &[IpAddr],
-        shared: &Shared,
+        origins: &Origins,
+        settings: &Settings,
     ) -> Result<Vec<SocketAddr>, ExchangeError> {
         let mut denial = None;
         let mut allowed = Vec::with_capacity(addresses.len());
         for &address in addresses {
-            match self.route.check_address(address, shared) {
+            match self.route.check_address(address, settings, &origins.interfaces) {
                 Ok(rule) => {
                     allowed.push(SocketAddr::new(address, self.route.port));
                     self.reported = self.reported.take().or(rule);

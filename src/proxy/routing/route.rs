@@ -47,12 +47,12 @@ impl Route {
         self.target.as_deref().unwrap_or_else(|| &self.uri[self.authority.end..])
     }
 
-    /// Checks an address of the host against the rules of `settings` and the addresses of this
-    /// machine. Returns the rule that would deny it if it did not only report.
+    /// Checks that an address of the host may be dialled by the rules of `settings`, given the
+    /// addresses of this machine. Returns the report rule that would have denied the address.
     ///
     /// # Errors
     /// Returns the denial.
-    pub(crate) fn check_address_by(
+    pub(crate) fn check_address(
         &self,
         address: IpAddr,
         settings: &Settings,

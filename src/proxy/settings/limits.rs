@@ -141,10 +141,11 @@ limits! {
     /// Most time for which addresses are kept, even if their TTL is longer, so that an origin that
     /// moves is found in the end.
     name_ttl_max "name-ttl-max": Duration = seconds(60 * 60), from Duration::ZERO, up to LONGEST_TTL;
-    /// Most time for which it is kept that a name does not exist, or has no address (RFC 2308 §5).
+    /// Most time for which it is remembered that a name does not exist, or has no address (RFC 2308
+    /// §5).
     name_negative_ttl "name-negative-ttl": Duration = seconds(5 * 60), from Duration::ZERO, up to LONGEST_TTL;
-    /// Time for which it is kept that a lookup has failed, or that a name has no address if the
-    /// answer gives no TTL.
+    /// Time for which it is remembered that a lookup has failed, or that a name has no address if
+    /// the answer gives no TTL.
     name_failure_ttl "name-failure-ttl": Duration = seconds(5), from Duration::ZERO, up to LONGEST_TTL;
     /// Time for which expired addresses are used while no name server answers (RFC 8767): not so
     /// long that they belong to another host.
@@ -189,7 +190,7 @@ limits! {
     fields "fields": usize = 128, from 16, up to MAX_FIELDS;
     /// Size of a whole head, or of a trailer section. Beyond, the message is refused.
     head "head": Bytes = kib(64), from kib(1);
-    /// Size of all chunk extensions of one message, beyond as much as it has content. A message
+    /// Size of all chunk extensions of one message, in excess of the size of its content. A message
     /// with more is refused.
     chunk_extensions "chunk-extensions": Bytes = kib(4), from Bytes(0);
     /// Accepts `"<>` in targets: no URL may contain them, and some programs send them.
@@ -228,16 +229,16 @@ limits! {
     /// is dropped.
     variants "variants": usize = 1024, from 1, up to 4096;
     /// Time for which a stale response is served while its origin cannot be reached, unless the
-    /// response itself says (`stale-if-error`).
+    /// response has its own (`stale-if-error`).
     stale_if_unreachable "stale-if-unreachable": Duration = seconds(24 * 60 * 60), from Duration::ZERO;
-    /// Bytes ahead of those received at which a range may begin to be served from a fetch in
-    /// flight. Beyond, the range is fetched on its own.
+    /// Distance from the bytes received to the start of a range, up to which the range is served
+    /// from a fetch in flight. Beyond, it is fetched on its own.
     range_ahead "range-ahead": Bytes = kib(1024), from Bytes(0);
     /// Size to whose multiples a range is widened when it is fetched to be stored, so that
     /// neighbouring ranges are stored, too. `off`: ranges are not widened.
     range_slice "range-slice": Option<Bytes> = None, from Some(kib(4));
-    /// Content up to which the rest of a response is still fetched to be stored when no client
-    /// reads it any more.
+    /// Missing content up to which a response is still fetched to be stored when no client reads it
+    /// any more.
     finish "finish": Bytes = kib(64), from Bytes(0);
     /// Time to fetch the rest of a response that no client reads any more, of `finish` bytes at
     /// most: the fetch holds a connection.

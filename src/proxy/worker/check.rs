@@ -11,8 +11,8 @@ impl Worker {
     /// Panics if the state of any part is inconsistent. For simulations.
     pub fn check(&self) {
         self.shared.cache.check();
-        self.shared.pool.check();
-        self.shared.names.check();
+        self.shared.origins.pool.check();
+        self.shared.origins.names.check();
         self.shared.responses.iter().for_each(|(_, response)| response.body.check());
         self.shared.uploads.iter().for_each(|(_, body)| body.check());
         self.check_places();
@@ -56,12 +56,11 @@ impl Worker {
     }
 
     fn check_address_waiters(&self) {
-        for (name, token) in self.shared.names.waiters() {
+        for (name, token) in self.shared.origins.names.waiters() {
             let client = token.id().and_then(|id| self.clients.get(id));
             let fetch = token.id().and_then(|id| self.fetches.get(id));
-            let dial = fetch.and_then(|fetch| fetch.dial.as_ref());
             let waits = client.is_some_and(|client| client.looks_up(name))
-                || dial.is_some_and(|dial| dial.looks_up(name))
+                || fetch.is_some_and(|fetch| fetch.looks_up(name))
                 || token.id::<AdminConnection>().is_some()
                 || token.id::<ExplainTask>().is_some();
             assert!(waits, "a waiter for the addresses of {name} waits for them: {token:?}");

@@ -26,7 +26,7 @@ impl Worker {
         })?;
         let gate = self.listeners.get(id);
         let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
-        self.shared.interfaces.add_listener(address);
+        self.shared.origins.interfaces.add_listener(address);
         Ok(address)
     }
 
@@ -43,12 +43,12 @@ impl Worker {
         self.listeners.try_insert_with(|id| {
             Listener::adopt(reactor, listener, id.token()).map(ClientListener::new)
         })?;
-        self.shared.interfaces.add_listener(address);
+        self.shared.origins.interfaces.add_listener(address);
         Ok(address)
     }
 
     /// Treats `address` as one of this proxy's listeners, which are denied as destinations.
     pub fn add_local_listener(&mut self, address: SocketAddr) {
-        self.shared.interfaces.add_listener(address);
+        self.shared.origins.interfaces.add_listener(address);
     }
 }

@@ -178,7 +178,7 @@ impl Worker {
         endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
         let address = self.admin.listen(reactor, endpoint.into())?;
-        self.shared.interfaces.add_listener(address);
+        self.shared.origins.interfaces.add_listener(address);
         Ok(address)
     }
 
@@ -219,7 +219,7 @@ impl Worker {
     /// content applies.
     #[must_use]
     pub fn lost_file(&self) -> Option<&Path> {
-        self.shared.names.lost_file()
+        self.shared.origins.names.lost_file()
     }
 
     /// Returns a line for each exchange in progress, to report a drain that takes too long.
@@ -244,7 +244,7 @@ impl Worker {
     /// Returns the number of idle connections to origins.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
-        self.shared.pool.len()
+        self.shared.origins.pool.len()
     }
 
     /// Returns the size of the cache.
@@ -279,10 +279,10 @@ impl Worker {
             clients: self.clients.len(),
             tunnels: self.tunnels.len(),
             fetching: self.fetches.len(),
-            pooled: self.shared.pool.len(),
+            pooled: self.shared.origins.pool.len(),
             passwords: self.shared.authentication.as_ref().map_or(0, Authentication::pending),
             lost_log_lines: self.shared.log.lost(),
-            strays: self.shared.pool.strays(),
+            strays: self.shared.origins.pool.strays(),
             refused: self.shared.admission.refused(),
             memory: self.shared.memory.held(),
         }
@@ -293,7 +293,7 @@ impl Worker {
     pub fn give_up(&mut self, reactor: &mut Reactor<Mail>) {
         self.give_up_all(&Timeout::Drain.into(), reactor);
         self.admin.close(reactor, &mut self.shared);
-        self.shared.names.close(reactor);
+        self.shared.origins.names.close(reactor);
         self.shared.log.flush();
     }
 
@@ -308,7 +308,7 @@ impl Worker {
             gate.drain();
             reactor.wake(id.token());
         }
-        self.shared.pool.clear(reactor);
+        self.shared.origins.pool.clear(reactor);
         self.clients.iter().for_each(|(id, _)| reactor.wake(id.token()));
     }
 
@@ -372,7 +372,7 @@ impl Worker {
     }
 
     fn drive_idle(&mut self, id: Id<Idle>, reactor: &mut Reactor<Mail>) {
-        self.shared.pool.drive(id, &self.shared.settings.limits, reactor);
+        self.shared.origins.pool.drive(id, &self.shared.settings.limits, reactor);
         self.shared.forget_doubtful();
     }
 
@@ -391,7 +391,7 @@ impl App for Worker {
     fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
         match event {
             Event::Mail(Mail::Resolved(name, addresses)) => {
-                self.shared.names.answered(&name, addresses, reactor.now().mono, reactor);
+                self.shared.origins.names.answered(&name, addresses, reactor.now().mono, reactor);
             }
             Event::Mail(Mail::Verified(done)) => {
                 let now = reactor.now();
@@ -400,7 +400,7 @@ impl App for Worker {
                 }
             }
             Event::Mail(Mail::Addresses(addresses)) => {
-                self.shared.interfaces.set_addresses(addresses);
+                self.shared.origins.interfaces.set_addresses(addresses);
             }
             Event::Mail(Mail::Command(command)) => self.command(command, reactor),
             // For the embedder, which takes its mail and turns signals into commands before this.
@@ -415,7 +415,7 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
                 } else if token.id::<ResolverTask>().is_some() {
-                    self.shared.names.drive(token, reactor);
+                    self.shared.origins.names.drive(token, reactor);
                 } else if let Some(id) = token.id::<ClientListener>() {
                     self.accept(id, reactor);
                 } else if let Some(id) = token.id::<AdminConnection>() {

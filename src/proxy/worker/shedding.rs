@@ -41,7 +41,7 @@ impl Worker {
     /// idle ones.
     pub(super) fn shed(&mut self, reactor: &mut Reactor<Mail>) {
         if !self.shed_unread(reactor) {
-            self.shared.pool.shed_some(reactor);
+            self.shared.origins.pool.shed_some(reactor);
             self.shed_idle(None, Duration::ZERO, reactor);
         }
     }
@@ -209,7 +209,7 @@ impl Worker {
             if let Some(mut fetch) = self.fetches.remove(id) {
                 let shared = &mut self.shared;
                 let mut cx = FetchCx { reactor, shared, budget: Budget::default() };
-                fetch.fail(&ExchangeError::ClientGone, &mut cx);
+                fetch.abort(&mut cx);
             }
         }
         !unread.is_empty()
