@@ -134,7 +134,6 @@
 mod arena;
 mod budget;
 mod clock;
-mod event;
 mod interfaces;
 mod loop_stats;
 mod mailbox;
@@ -161,7 +160,6 @@ use crate::work;
 pub use arena::{Arena, Driven, Id, Token};
 pub use budget::Budget;
 pub use clock::{Clock, Now, SystemClock, VirtualClock};
-pub use event::{Event, Turn};
 pub use interfaces::InterfaceWatch;
 pub use loop_stats::{Histogram, LoopStats};
 pub use mailbox::Mailbox;
@@ -176,7 +174,7 @@ pub use resolver::system::SystemResolver;
 pub use resolver::{NameSource, NameSources, Resolver, ResolverLimits};
 pub use run_queue::WakeReason;
 pub use thread_pool::ThreadPool;
-pub use waker::{Wake, Waker};
+pub use waker::Waker;
 
 use net::sockets::Sockets;
 use run_queue::RunQueue;
@@ -205,6 +203,55 @@ pub trait App {
     /// A fatal error has no way out of here: store it in the program, call [`Reactor::stop`], and
     /// look for it after [`Reactor::run`].
     fn handle(&mut self, reactor: &mut Reactor<Self::Mail>, event: Event<Self::Mail>);
+}
+
+/// An event of a turn, passed to [`App::handle`].
+#[derive(Debug)]
+pub enum Event<M> {
+    /// The object named by the token must be driven; nothing needs to be done if it no longer
+    /// exists.
+    ///
+    /// A socket that became ready is reported once, not for as long as it is ready. Operate on it
+    /// until the operation is `Pending`; another report follows then. An object that stops earlier
+    /// because its [`Budget`] is spent must wake itself. An object that stops because it waits for
+    /// something else, such as room in a buffer, continues in the drive that the other event
+    /// causes.
+    ///
+    /// Several reasons may be set. `reason == WakeReason::TIMER` means that the deadline has passed
+    /// and nothing else has happened: act on a timeout then. `reason.contains(WakeReason::TIMER)`
+    /// is also true if a socket became readable in time while the thread was held up.
+    Drive(Token, WakeReason),
+    /// A message that another thread sent to the [`Mailbox`].
+    Mail(M),
+    /// A signal registered with [`Reactor::watch_signals`] was delivered; the number is that of
+    /// `signal(7)`.
+    Signal(i32),
+}
+
+/// Access to [`Reactor::wake`](Wake::wake) alone. A passive object that several driven objects
+/// share takes `&mut impl Wake` instead of the reactor, whose type depends on the program's mail.
+/// Import the trait to call `reactor.wake(token)`.
+pub trait Wake {
+    /// Queues the object for a drive with [`WakeReason::WAKE`]: in this turn, or in the next one if
+    /// the object was driven in this turn already. Wakes of an object that is queued are merged.
+    fn wake(&mut self, token: Token);
+}
+
+/// Numbers of events and drives in one turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Sockets reported ready, signals, mail, and wakes by other threads.
+    pub events: usize,
+    /// Drives, including those of objects that no longer exist.
+    pub driven: usize,
+}
+
+impl Turn {
+    /// Returns true if nothing happened.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.events == 0 && self.driven == 0
+    }
 }
 
 impl<M> Drop for Reactor<M> {

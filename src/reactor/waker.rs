@@ -1,4 +1,4 @@
-//! Wakes of objects, on the reactor's own thread and by other threads.
+//! Wakes of objects by other threads.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,16 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::arena::Token;
 use super::mailbox::Mailbox;
-
-/// Access to [`Reactor::wake`](Wake::wake) alone. A passive object that several driven objects
-/// share takes `&mut impl Wake` instead of the reactor, whose type depends on the program's mail.
-/// Import the trait to call `reactor.wake(token)`.
-pub trait Wake {
-    /// Queues the object for a drive with [`WakeReason::WAKE`](super::WakeReason::WAKE): in this
-    /// turn, or in the next one if the object was driven in this turn already. Wakes of an object
-    /// that is queued are merged.
-    fn wake(&mut self, token: Token);
-}
 
 /// Handle that wakes one object of a reactor from any thread; see
 /// [`Reactor::waker`](super::Reactor::waker).
