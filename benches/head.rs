@@ -29,5 +29,5 @@ fn httparse_alone(bencher: Bencher<'_, '_>, name: &str) {
 }
 
 fn find(name: &str) -> &'static [u8] {
-    HEADS.iter().find(|head| head.0 == name).expect("one of them").1
+    HEADS.iter().find(|head| head.0 == name).expect("a head of the list").1
 }

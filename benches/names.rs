@@ -80,7 +80,7 @@ fn resolver() -> (Reactor<()>, Resolver, Token) {
     let mut there = network.reactor(server.ip(), Faults::NONE);
     let mut here: Reactor<()> = network.reactor([192, 0, 2, 1].into(), Faults::NONE);
     let [owner, waiter] = tokens();
-    let mut program = Server(there.bind_datagrams(server, owner).expect("it is free"));
+    let mut program = Server(there.bind_datagrams(server, owner).expect("a free address"));
     let sources = NameSources {
         hosts: NameSource::Text("192.0.2.7 printer.test".into()),
         resolv_conf: NameSource::Text(String::new()),
@@ -91,8 +91,8 @@ fn resolver() -> (Reactor<()>, Resolver, Token) {
     let mut asking = Asking(resolver);
     for _ in 0..10 {
         let _ = asking.0.look_up(&mut here, KNOWN, waiter, None);
-        here.turn(&mut asking, Some(std::time::Duration::ZERO)).expect("it turns");
-        there.turn(&mut program, Some(std::time::Duration::ZERO)).expect("it turns");
+        here.turn(&mut asking, Some(std::time::Duration::ZERO)).expect("a simulated network");
+        there.turn(&mut program, Some(std::time::Duration::ZERO)).expect("a simulated network");
     }
     (here, asking.0, waiter)
 }
@@ -120,7 +120,7 @@ fn read_a_response(bencher: Bencher<'_, '_>) {
     let name = Name::parse(KNOWN).expect("a name");
     let message = response(&query(7, &name, Kind::A, true));
     bencher.bench(|| {
-        let response = Response::read(black_box(&message)).expect("it is one");
+        let response = Response::read(black_box(&message)).expect("a response");
         Resolution::of(&response, &name, Kind::A, 0)
     });
 }

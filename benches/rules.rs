@@ -23,17 +23,17 @@ fn list() -> String {
     for number in 0..NAMES as u64 {
         let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (host, domain) = (mixed >> 48, mixed & 0x00ff_ffff);
-        writeln!(list, "ads-{host:x}.tracker-{domain:x}.example").expect("a String takes it");
+        writeln!(list, "ads-{host:x}.tracker-{domain:x}.example")
+            .expect("writing to a String succeeds");
     }
     list
 }
 
 fn policy(rules: &[&str], list: &str) -> DestinationPolicy {
-    let given: Vec<GivenRule> =
-        rules.iter().map(|rule| rule.parse().expect("it is a rule")).collect();
+    let given: Vec<GivenRule> = rules.iter().map(|rule| rule.parse().expect("a rule")).collect();
     let mut set = RuleSet::default();
     let mut read = |_: &str| Ok(list.as_bytes().to_vec());
-    read_rules(&mut set, &given, &mut read).expect("the list is good");
+    read_rules(&mut set, &given, &mut read).expect("a valid list");
     DestinationPolicy { egress: Arc::new(set), ..DestinationPolicy::default() }
 }
 
@@ -58,7 +58,7 @@ fn ask(bencher: Bencher<'_, '_>, policy: &DestinationPolicy) {
     let (hosts, asker, own) = (hosts(), asker(), LocalAddresses::default());
     let mut next = hosts.iter().cycle();
     bencher.bench_local(|| {
-        let host = next.next().expect("it goes round");
+        let host = next.next().expect("a cycle never ends");
         black_box(policy.check_request(black_box(&asker), host, 80, &own).is_ok())
     });
 }

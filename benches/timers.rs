@@ -30,7 +30,7 @@ impl App for Idle {
 }
 
 fn reactor(clock: &VirtualClock) -> Reactor<()> {
-    let transport = TcpTransport::new().expect("an epoll of our own");
+    let transport = TcpTransport::new().expect("an epoll instance");
     Reactor::with(Box::new(transport), Box::new(clock.clone()))
 }
 

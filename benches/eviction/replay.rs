@@ -73,7 +73,7 @@ impl Samples {
             sent: self.now.mono,
             now: self.now,
         };
-        let storable = storable(&mut self.request.clone(), &response).expect("it may be stored");
+        let storable = storable(&mut self.request.clone(), &response).expect("a storable response");
         let content = Extents::of(self.contents[class].clone(), self.contents[class].end());
         let (status, head) = (self.response.status(), self.response.fields().clone());
         Object::new(status, head, content, storable)

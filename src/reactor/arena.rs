@@ -184,7 +184,7 @@ impl<T> Arena<T> {
     ) -> Result<Id<T>, E> {
         let entry = self.slots.vacant_entry();
         let index = u32::try_from(entry.key()).ok().filter(|&i| u64::from(i) < Token::INDEX_MASK);
-        let index = index.expect("an arena has a bound");
+        let index = index.expect("an arena holds fewer than 2^28 objects");
         if self.uses.len() <= entry.key() {
             self.uses.resize(entry.key() + 1, 0);
         }

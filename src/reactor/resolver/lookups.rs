@@ -77,7 +77,8 @@ impl Lookups {
     ) {
         let (kind, wires) = (self.kind, [const { None }; QUESTIONS]);
         let id = self.open.insert_with(|id: Id<Open>| {
-            let place = u32::try_from(id.index() + 1).expect("an arena has a bound");
+            let place =
+                u32::try_from(id.index() + 1).expect("an arena holds fewer than 2^28 objects");
             let token = Token::new(kind, place, id.generation());
             Open { token, name: Arc::clone(&name), lookup, wires, expired_at }
         });
