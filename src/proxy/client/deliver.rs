@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use crate::cache::Object;
 use crate::http::{HeadWriter, Method, Name, RequestHead, Status};
-use crate::proxy::error::ExchangeError;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::State as BodyState;
-use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
+use crate::proxy::transfer::pending_response::ResponseMeta;
 use crate::proxy::transfer::representation::{Representation, StreamedRepresentation};
 use crate::proxy::transfer::send_buffer::TransferCoding;
 
@@ -38,19 +37,16 @@ pub(super) fn deliver(
         Delivery::Stored { object, route } => {
             deliver_stored(object, &route, exchange, connection, cx)
         }
-        Delivery::Pending { reading, form } => {
-            let pending = &cx.shared.responses[reading.response];
-            let state =
-                |error| Next::fail(State::Deliver(Delivery::Pending { reading, form }), error);
-            // A failure can still be told, since nothing else was.
-            if let BodyState::Failed(error) = pending.body.state() {
-                return state(error.clone());
+        Delivery::Pending { reading, meta, form } => {
+            // The client can still be told of a failure, since nothing was sent yet.
+            if let BodyState::Failed(error) = cx.shared.responses[reading.response].body.state() {
+                let error = error.clone();
+                return Next::fail(
+                    State::Deliver(Delivery::Pending { reading, meta, form }),
+                    error,
+                );
             }
-            let Some(FetchResult::Response(meta)) = &pending.result else {
-                return state(ExchangeError::OriginGone);
-            };
-            let meta = Arc::clone(meta);
-            deliver_pending(reading, form, &meta, exchange, connection, cx)
+            deliver_pending(reading, form, meta, exchange, connection, cx)
         }
     }
 }
@@ -59,7 +55,7 @@ pub(super) fn deliver(
 fn deliver_pending(
     reading: Reading,
     form: StreamedRepresentation,
-    meta: &ResponseMeta,
+    meta: Arc<ResponseMeta>,
     exchange: &mut Exchange,
     connection: &mut Connection,
     cx: &mut ClientCx<'_>,
@@ -71,13 +67,13 @@ fn deliver_pending(
     exchange.cache_status.stored = meta.storing.is_ok();
     exchange.cache_status.detail = meta.storing.as_ref().err().map(|reason| reason.name());
     if !matches!(form, StreamedRepresentation::Whole) {
-        return deliver_part(reading, form, meta, exchange, connection, cx);
+        return deliver_part(reading, form, &meta, exchange, connection, cx);
     }
     let version = exchange.request.version();
-    let coding = match http1::frame(meta, version, &mut exchange.persistence) {
+    let coding = match http1::frame(&meta, version, &mut exchange.persistence) {
         Ok(coding) => coding,
         Err(error) => {
-            return Next::fail(State::Deliver(Delivery::Pending { reading, form }), error);
+            return Next::fail(State::Deliver(Delivery::Pending { reading, meta, form }), error);
         }
     };
     let out = connection.output.bytes();

@@ -8,6 +8,7 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
+use crate::proxy::transfer::pending_response::ResponseMeta;
 use crate::proxy::transfer::representation::StreamedRepresentation;
 use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::reactor::Token;
@@ -91,7 +92,7 @@ pub(super) enum Delivery {
     /// A stored response for the URI of the route.
     Stored { object: Arc<Object>, route: Arc<Route> },
     /// A pending response, in the form that answers the request.
-    Pending { reading: Reading, form: StreamedRepresentation },
+    Pending { reading: Reading, meta: Arc<ResponseMeta>, form: StreamedRepresentation },
 }
 
 /// Content that is sent.

@@ -30,7 +30,7 @@ enum Arrival {
     /// A response that the request does not select, or that the client may not get.
     Unusable,
     Failure(ExchangeError),
-    Response(StreamedRepresentation),
+    Response(Arc<ResponseMeta>, StreamedRepresentation),
     /// A stored response that the origin has validated.
     Stored(Arc<Object>),
     /// A stored response that is stale, because the origin has failed.
@@ -67,8 +67,8 @@ pub(super) fn wait(
         }
         Arrival::Unusable => leave_joined_fetch(wait, |failed| failed + 1, cx),
         Arrival::Failure(error) => Next::fail(State::Wait(wait), error),
-        Arrival::Response(form) => {
-            Next::Go(State::Deliver(Delivery::Pending { reading: wait.reading, form }))
+        Arrival::Response(meta, form) => {
+            Next::Go(State::Deliver(Delivery::Pending { reading: wait.reading, meta, form }))
         }
         Arrival::Stored(object) => {
             exchange.record.outcome = Outcome::Revalidated;
@@ -134,7 +134,7 @@ fn own_arrival(pending: &PendingResponse, request: &RequestHead) -> Arrival {
         (None, _) => Arrival::Nothing,
         (Some(FetchResult::Response(meta)), _) => {
             let form = StreamedRepresentation::of(request, meta);
-            Arrival::Response(form.unwrap_or(StreamedRepresentation::Whole))
+            Arrival::Response(Arc::clone(meta), form.unwrap_or(StreamedRepresentation::Whole))
         }
         (Some(FetchResult::Stored { object, .. }), _) => Arrival::Stored(Arc::clone(object)),
         (Some(FetchResult::Stale { object, failure }), _) => {
@@ -163,11 +163,10 @@ fn joined_arrival(
         (Some(FetchResult::Response(meta)), _) => {
             let answers = |storable: &Storable| storable.answers(presented, *early, now);
             let soon = pending.body.end().saturating_add(ahead);
-            match meta.storing.as_ref().is_ok_and(answers) {
-                true => {
-                    form_within(request, meta, soon).map_or(Arrival::Unusable, Arrival::Response)
-                }
-                false => Arrival::Unusable,
+            let usable = meta.storing.as_ref().is_ok_and(answers);
+            match usable.then(|| form_within(request, meta, soon)).flatten() {
+                Some(form) => Arrival::Response(Arc::clone(meta), form),
+                None => Arrival::Unusable,
             }
         }
         (Some(FetchResult::Stored { object, shared }), _)
