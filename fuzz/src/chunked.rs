@@ -141,8 +141,8 @@ fn size_line(line: &[u8], padding: bool) -> Option<(u64, usize)> {
 }
 
 /// Returns the length of the trailers: `Some(None)` if they are incomplete, `None` if they are
-/// invalid. Trailers of a response may be folded; the limit of a line applies to the unfolded
-/// field.
+/// invalid. Trailers of a response may be folded; the limits of fields apply to the unfolded
+/// fields.
 fn trailers(input: &[u8], limits: &HeadLimits, may_fold: bool) -> Option<Option<usize>> {
     let mut rest = input;
     let (mut lines, mut field) = (0, 0);
@@ -157,7 +157,7 @@ fn trailers(input: &[u8], limits: &HeadLimits, may_fold: bool) -> Option<Option<
         }
         let folded = lines > 0 && may_fold && matches!(line[0], b' ' | b'\t');
         field = if folded { field + 2 + line.len() } else { line.len() };
-        lines += 1;
+        lines += usize::from(!folded);
         if lines > limits.fields
             || field > limits.field
             || (matches!(line[0], b' ' | b'\t' | b'\r') && !folded)
