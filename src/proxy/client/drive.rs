@@ -30,7 +30,7 @@ use super::wait::{join_timed_out, wait};
 
 /// Result of driving a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy) enum Drive {
+pub(crate) enum Drive {
     /// The client waits to be driven again.
     Park,
     /// The connection is over.
