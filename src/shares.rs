@@ -8,7 +8,7 @@
 //!   whatever order places are taken and released.
 //! * A client that holds nothing is refused only if no place is free at all.
 //! * A client that holds more than are free gets no other until enough are released. So if several
-//!   clients want more than there is, all end up with equal shares, and as many places stay free.
+//!   clients want more than there is, all end up with equal shares, and one share of the places stays free.
 //!
 //! Places may also be taken for no particular client. They count, and are refused only if no place
 //! is free.

@@ -1,9 +1,10 @@
 //! Admission: places for client connections, shared fairly when they are scarce.
 //!
 //! A client is an IPv4 address or a /64 of IPv6, since a user can easily have all addresses of a
-//! /64. No client gets more than its share of the places ([`Shares`]). Of the last quarter of the
-//! places, a client that was not served recently gets one, and of the last eighth none: a flood
-//! from a few addresses then excludes no new client, and a flood from many addresses no known one.
+//! /64. No client gets more than its share of the places ([`Shares`]). Once three
+//! quarters of the places are taken, a client that was not served recently gets at most one; in the
+//! last eighth it gets none. So a flood from a few addresses excludes no new client, and a flood
+//! from many addresses excludes no known one.
 //! Trusted proxies, and this machine unless `share-loopback` is set, bring many users: they have no
 //! share, and count as known.
 

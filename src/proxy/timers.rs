@@ -16,30 +16,30 @@ pub(super) trait TimerKind<const N: usize>: Copy {
 /// Timers of a client connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientTimer {
-    /// The client closes the connection, after the end of the last response.
+    /// Wait for the client to close the connection, after the last response.
     Linger,
-    /// The client receives some of its response.
+    /// Wait for the client to receive some of its response.
     Send,
-    /// The client sends a request, or the rest of its head.
+    /// Wait for the client to send a request, or the rest of its head.
     Request,
-    /// The client sends more content of its request.
+    /// Wait for the client to send more content of its request.
     Upload,
-    /// The password is verified, or a rejection that is held back is sent.
+    /// Wait for a password to be verified, or delay of a rejection.
     Auth,
-    /// The fetch of another client, which this one has joined, publishes a head.
+    /// Wait for the joined fetch of another client to publish a head.
     Join,
 }
 
 /// Timers of a fetch. A dial has deadlines of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchTimer {
-    /// The origin receives some of the request.
+    /// Wait for the origin to receive some of the request.
     Sending,
-    /// The origin sends the first or the next bytes of its response.
+    /// Wait for the first or the next bytes of the origin's response.
     Response,
-    /// The slowest of several readers catches up.
+    /// Wait for the slowest of several readers to catch up.
     Slowest,
-    /// The response ends, although no client reads it any more.
+    /// Wait for the end of a response that no client reads any more.
     Unread,
 }
 

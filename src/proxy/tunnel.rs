@@ -67,7 +67,7 @@ impl Tunnel {
     /// Relays bytes in both directions. Returns false if the tunnel is over.
     pub(super) fn drive(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> bool {
         let now = reactor.now().mono;
-        if let Err(error) = self.check_address(shared) {
+        if let Err(error) = self.check_allowed(shared) {
             self.record.add(TraceEvent::Failed(error));
             self.broken = true;
             return false;
@@ -107,7 +107,7 @@ impl Tunnel {
     ///
     /// # Errors
     /// The denial.
-    fn check_address(&mut self, shared: &Shared) -> Result<(), ExchangeError> {
+    fn check_allowed(&mut self, shared: &Shared) -> Result<(), ExchangeError> {
         if self.checked_at_reload.replace(shared.reloads) == Some(shared.reloads) {
             return Ok(());
         }

@@ -59,7 +59,8 @@ class Dumps(Rights):
         self.fetch(proxy)
         proxy.stop()
         self.assertEqual(len(log.read_text().splitlines()), 1, proxy.said)
-        self.assertEqual(proxy.said, ["draining 0 open connections\n"])
+        # The signal may arrive before the end of curl's connection.
+        self.assertRegex("".join(proxy.said), r"\Adraining [01] open connections\n\Z")
 
     def test_core_dumps_can_be_allowed(self):
         proxy = self.start_forward("--control", "off", "--allow-core-dumps", wrap=AS_NOBODY)

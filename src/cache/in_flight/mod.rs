@@ -28,8 +28,8 @@ pub struct Ticket(u64);
 /// Bytes that a fetch takes in these tables, without its key and its selecting fields.
 const ENTRY_WEIGHT: usize = 1024;
 
-/// Fetches in flight. A request finds one to join by the hash of its selecting fields, so no two
-/// fetches are ever compared.
+/// Fetches in flight. A request finds one to join by the hash of its selecting fields, so the
+/// cost does not depend on the number of fetches.
 #[derive(Debug)]
 pub(super) struct InFlightTable<F> {
     tickets: HashMap<u64, InFlight<F>, BuildPrehashed>,

@@ -71,8 +71,7 @@ struct Entry {
     key: CacheKey,
     variants: Variants,
     weight: usize,
-    /// Number of the last response covered by an invalidation of everything that this entry has
-    /// been cleared of.
+    /// Highest number of a response up to which a clear of the whole cache was applied to this entry.
     cleared: u64,
 }
 

@@ -53,6 +53,7 @@ pub(super) fn auth(
     let side = authentication.side();
     match outcome {
         AuthOutcome::NotRequired { ours } => {
+            connection.timers.stop(ClientTimer::Auth);
             if ours {
                 remove_credentials(exchange, side);
             }

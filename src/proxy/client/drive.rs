@@ -194,10 +194,11 @@ impl Exchange {
             (State::Wait(state), ClientTimer::Upload) => {
                 Next::fail(State::Wait(state), ExchangeError::UploadTimeout)
             }
-            (state, _) => {
+            (state, ClientTimer::Upload) => {
                 self.upload.end(&ExchangeError::UploadTimeout, connection, cx);
                 Next::Go(state)
             }
+            (state, _) => Next::Go(state),
         };
         self.apply(next, connection, cx)
     }

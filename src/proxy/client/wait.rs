@@ -116,7 +116,7 @@ fn arrival(wait: &mut Wait, request: &RequestHead, cx: &ClientCx<'_>) -> Arrival
     match &mut wait.join {
         None => own_arrival(pending, request),
         Some(join) => {
-            let from = pending.result.as_ref().and_then(FetchResult::from);
+            let from = pending.result.as_ref().and_then(FetchResult::origin_address);
             let barred = !cx.shared.may_reuse(&wait.route, from);
             if barred || pending.body.was_dropped(reader) {
                 return Arrival::Unusable;

@@ -144,8 +144,8 @@ fn complete(
 fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let fits = cx.shared.account(fetch.response);
     let response = fetch.response(&mut cx.shared.responses);
-    let small = cx.shared.cache.accepts_length(response.body.here());
-    if response.body.retain() == Retention::Window || (fits && small) {
+    let small = cx.shared.cache.accepts_length(response.body.buffered());
+    if response.body.retention() == Retention::Window || (fits && small) {
         return;
     }
     if matches!(&response.result, Some(FetchResult::Response(meta)) if meta.part.is_some()) {

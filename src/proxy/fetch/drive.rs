@@ -89,7 +89,7 @@ impl Fetch {
     /// received soon.
     fn is_wanted(&mut self, cx: &mut FetchCx<'_>) -> bool {
         let response = self.response(&mut cx.shared.responses);
-        let is_kept = response.body.retain() == Retention::Full;
+        let is_kept = response.body.retention() == Retention::Full;
         if response.body.has_readers() || (self.request.background && is_kept) {
             self.timers.stop(FetchTimer::Unread);
             return true;
@@ -109,8 +109,8 @@ impl Fetch {
         self.fail(state, &ExchangeError::ClientGone, cx);
     }
 
-    /// Ends the fetch in failure, which every reader of the response learns. The cache stores
-    /// nothing of the response, unless only the readers have left.
+    /// Ends the fetch in failure, which every reader of the response learns. If
+    /// the fetch ends because its readers have left, the part received may be stored.
     fn fail(&mut self, state: State, error: &ExchangeError, cx: &mut FetchCx<'_>) {
         match error {
             ExchangeError::ClientGone => store_part(self, cx),

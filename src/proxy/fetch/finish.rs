@@ -87,7 +87,7 @@ fn store(fetch: &Fetch, wanted: impl FnOnce(&Object) -> bool, cx: &mut FetchCx<'
 fn to_store(response: &mut PendingResponse) -> Option<Object> {
     let Some(FetchResult::Response(meta)) = response.result.clone() else { return None };
     let storable = meta.storing.clone().ok()?;
-    if response.body.retain() == Retention::Window {
+    if response.body.retention() == Retention::Window {
         return None;
     }
     let complete = matches!(response.body.state(), body::State::Complete(_));

@@ -49,7 +49,7 @@ pub(crate) enum FetchResult {
 impl FetchResult {
     /// Returns the address that the response was fetched from; `None` for a switch, which is never
     /// shared.
-    pub(crate) fn from(&self) -> Option<IpAddr> {
+    pub(crate) fn origin_address(&self) -> Option<IpAddr> {
         match self {
             Self::Response(answer) => answer.origin.map(|origin| origin.ip()),
             Self::Stored { object, .. } | Self::Stale { object, .. } => object.origin_address,

@@ -96,7 +96,7 @@ impl Body {
         self.length = length;
     }
 
-    pub(crate) const fn retain(&self) -> Retention {
+    pub(crate) const fn retention(&self) -> Retention {
         self.retain
     }
 
@@ -140,9 +140,9 @@ impl Body {
 
 /// The writer's side.
 impl Body {
-    /// Returns the number of bytes that may be appended: the rest of the window, or of `left`, the
-    /// window that scarce memory allows, if that is smaller. If it is 0, the writer is woken when
-    /// there is room.
+    /// Returns the number of bytes that are free in the window, or in `left` if that is smaller: the
+    /// window that scarce memory allows. A result of 0 parks the writer, which is woken when there is
+    /// room.
     pub(crate) fn room(&mut self, left: u64) -> u64 {
         let window = self.window.min(left);
         self.largest = LARGEST_CHUNK.min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -250,7 +250,7 @@ impl Body {
     }
 
     /// Returns the number of bytes buffered.
-    pub(crate) const fn here(&self) -> u64 {
+    pub(crate) const fn buffered(&self) -> u64 {
         self.end() - self.sealed.start()
     }
 

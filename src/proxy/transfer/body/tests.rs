@@ -77,7 +77,7 @@ proptest! {
                     if let Some(key) = body.attach(token) {
                         readers.push((key, 0));
                     } else {
-                        prop_assert_eq!(body.retain(), Retention::Window, "retained content has its start");
+                        prop_assert_eq!(body.retention(), Retention::Window, "retained content has its start");
                     }
                 }
                 Op::Read(who, n) if !readers.is_empty() => {
@@ -99,7 +99,7 @@ proptest! {
             }
             body.check();
             let slowest = readers.iter().map(|&(_, at)| at).min();
-            if let (Retention::Window, Some(slowest)) = (body.retain(), slowest) {
+            if let (Retention::Window, Some(slowest)) = (body.retention(), slowest) {
                 let unread = body.end() - slowest;
                 prop_assert!(body.held() <= unread + 2 * LARGEST_CHUNK as u64, "content that was read is released");
             }
