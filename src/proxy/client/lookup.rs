@@ -79,13 +79,14 @@ fn serve(
     let fresh = decision == ServeDecision::Fresh;
     exchange.record.outcome = if fresh { Outcome::Hit } else { Outcome::Stale };
     exchange.cache_status.hit = true;
-    let route = Arc::clone(&query.route);
-    if decision == ServeDecision::WhileRevalidating {
-        let plan = FetchPlan::served(&object);
-        let request = plan.fetch_request(query, Arc::clone(&exchange.request), connection.address);
-        let request = FetchRequest { background: true, ..request };
-        Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);
+    if decision != ServeDecision::WhileRevalidating {
+        return Next::Go(State::Deliver(Delivery::Stored { object, route: query.route }));
     }
+    let route = Arc::clone(&query.route);
+    let plan = FetchPlan::served(&object);
+    let request = plan.fetch_request(query, Arc::clone(&exchange.request), connection.address);
+    let request = FetchRequest { background: true, ..request };
+    Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);
     Next::Go(State::Deliver(Delivery::Stored { object, route }))
 }
 

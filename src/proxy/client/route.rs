@@ -27,7 +27,7 @@ pub(super) fn route(
     if let Some(next) = ask_hook(exchange, connection, cx) {
         return next;
     }
-    let settings = Arc::clone(&cx.shared.settings);
+    let settings = &cx.shared.settings;
     let limit = settings.limits.upload.map(|bytes| bytes.0);
     let declared = exchange.request.body_length().known();
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
@@ -36,7 +36,7 @@ pub(super) fn route(
     match routing::route(
         &exchange.request,
         &mut exchange.record,
-        &settings,
+        settings,
         &cx.shared.origins.interfaces,
     ) {
         Err(error) => Next::fail(State::Route, error),
