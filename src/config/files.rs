@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// device might never end, and all files are read again on reload.
 ///
 /// # Errors
-/// Those of `open(2)`, or an error if the file is not a regular one.
+/// Errors of `open(2)`, or an error if the file is not a regular one.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if file.metadata()?.is_file() {
@@ -25,7 +25,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 /// content is wiped on drop, and no copy is left behind if the buffer has to grow.
 ///
 /// # Errors
-/// Those of [`read`].
+/// Errors of [`read`].
 pub fn read_secret(path: impl AsRef<Path>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = open(path.as_ref())?;
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
@@ -49,7 +49,7 @@ pub fn read_secret(path: impl AsRef<Path>) -> io::Result<Zeroizing<Vec<u8>>> {
 /// Returns the content of a file.
 ///
 /// # Errors
-/// Those of `open(2)` and `read(2)`, or an error if the file is not a regular one.
+/// Errors of `open(2)` and `read(2)`, or an error if the file is not a regular one.
 pub fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     open(path.as_ref())?.read_to_end(&mut content)?;

@@ -2,6 +2,8 @@
 
 use crate::work;
 
+use super::method::Method;
+
 /// Fields that origins, or their libraries, are known to trust for the client's address, the host,
 /// the scheme or the target of the request. All names that begin with `X-Forwarded` belong to them,
 /// too.
@@ -77,9 +79,22 @@ pub fn is_claim(name: &[u8]) -> bool {
     is_claim_as(name, |a, b| a.eq_ignore_ascii_case(&b))
 }
 
-/// Returns true if a field of this name overrides the method of the request.
+/// Returns true if a field of this name makes a claim in a request with `method`: who the client is,
+/// what it requested or, where content is retrieved, by which other method.
 #[must_use]
-pub fn overrides_method(name: &[u8]) -> bool {
+pub fn is_request_claim(name: &[u8], method: Method) -> bool {
+    let retrieves = matches!(method, Method::Get | Method::Head);
+    is_claim(name) || (retrieves && overrides_method(name))
+}
+
+/// Returns true if a program behind the origin would mistake a field of this name for another one.
+#[must_use]
+pub fn is_deceptive(name: &[u8]) -> bool {
+    is_httpoxy(name) || is_lookalike(name)
+}
+
+/// Returns true if a field of this name overrides the method of the request.
+fn overrides_method(name: &[u8]) -> bool {
     is_among(METHODS, name, |a, b| a.eq_ignore_ascii_case(&b))
 }
 
@@ -104,8 +119,7 @@ pub fn is_lookalike(name: &[u8]) -> bool {
 
 /// Returns true if a field of this name becomes the CGI variable that libraries use as the
 /// operator's proxy (httpoxy).
-#[must_use]
-pub const fn is_httpoxy(name: &[u8]) -> bool {
+const fn is_httpoxy(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"proxy")
 }
 

@@ -7,6 +7,7 @@ mod dialling;
 mod lookup;
 mod message;
 mod names;
+mod names_bounds;
 mod names_model;
 #[cfg(feature = "proxy")]
 mod proxy;

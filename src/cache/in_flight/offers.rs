@@ -71,8 +71,8 @@ enum Kind {
     Suffix,
 }
 
-/// Offered fetches, by their tickets. Of the range fetches of one stage, none lies within another.
-/// One look-up therefore decides for any requested range.
+/// Offered fetches, by their tickets. No range fetch lies within another one of its
+/// stage, so a single look-up decides for any requested range.
 #[derive(Debug, Default)]
 pub(super) struct Offers {
     /// Offers in order, each with the last byte of its range.

@@ -104,8 +104,9 @@ impl Scanner {
     /// Returns the length of the section at the start of `input`, including its empty line, once it
     /// is complete. Each call must pass the same bytes again, with more after them.
     ///
-    /// Of several broken rules, the rule that shows after the fewest bytes is reported, so that the
-    /// result does not depend on how many bytes are received at once. The checks are in that order.
+    /// The reported rule, of several that are broken, is the one that shows after the fewest bytes, so
+    /// that the result does not depend on how many bytes are received at once. The checks are in that
+    /// order.
     pub(super) fn scan(
         &mut self,
         input: &[u8],
@@ -427,7 +428,7 @@ fn lines(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Lines {
 }
 
 /// Checks `Host` (RFC 9112 §3.2): exactly one with HTTP/1.1, at most one with HTTP/1.0, and valid.
-/// It may be empty, for targets without an authority.
+/// `Host` may be empty, for targets without an authority.
 fn check_host(version: Version, fields: &Fields) -> Result<(), ParseError> {
     let mut hosts = fields.all(Name::Host);
     match (hosts.next(), hosts.next()) {

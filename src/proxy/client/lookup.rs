@@ -16,7 +16,7 @@ use super::exchange::Exchange;
 use super::fetch_plan::FetchPlan;
 use super::query::{MAX_FAILED_JOINS, Query};
 use super::source::Reading;
-use super::state::{Delivery, Join, Lookup, Next, State, Wait};
+use super::state::{Delivery, FetchOf, Lookup, Next, State, Wait};
 
 /// Serves a stored response, joins a fetch in flight, or begins one.
 pub(super) fn lookup(
@@ -25,7 +25,10 @@ pub(super) fn lookup(
     connection: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) -> Next {
-    let mut query = Query::new(lookup, exchange, cx);
+    let mut query = match lookup {
+        Lookup::First(route) => Query::new(route, &exchange.request, cx),
+        Lookup::Again(query) => *query,
+    };
     if cx.shared.settings.status_key {
         exchange.cache_status.key = Some(Arc::clone(query.key.shared_uri()));
     }
@@ -43,13 +46,10 @@ pub(super) fn lookup(
             return serve(object, decision, query, exchange, connection, cx);
         }
         Found::InFlight { fetch, unsent } => {
-            match join(fetch, unsent, query, exchange, connection, cx) {
-                Ok(next) => return next,
-                Err(unjoined) => {
-                    query = *unjoined;
-                    (FetchPlan::default(), Forwarded::Missing(MissReason::Uri))
-                }
+            if let Some(reading) = attach(fetch, &query, connection, cx) {
+                return join(reading, unsent, query, exchange);
             }
+            (FetchPlan::default(), Forwarded::Missing(MissReason::Uri))
         }
         Found::Stale(object, decision) => {
             let asked = decision == ServeDecision::ValidateForRequest;
@@ -90,31 +90,28 @@ fn serve(
     Next::Go(State::Deliver(Delivery::Stored { object, route }))
 }
 
-/// Joins the fetch of another request.
-///
-/// # Errors
-/// The query, if the client cannot read that fetch's response from its start, or has left too many
-/// fetches.
-fn join(
+/// Attaches the client to the response of another request's fetch, if the client can read it from its
+/// start and has not left too many fetches.
+fn attach(
     response: Id<PendingResponse>,
-    unsent: bool,
-    query: Query,
-    exchange: &mut Exchange,
+    query: &Query,
     connection: &Connection,
     cx: &mut ClientCx<'_>,
-) -> Result<Next, Box<Query>> {
+) -> Option<Reading> {
     let may_join = query.failed_joins < MAX_FAILED_JOINS;
-    let pending = cx.shared.responses.get_mut(response).filter(|_| may_join);
-    let Some(reader) = pending.and_then(|pending| pending.body.attach(connection.token)) else {
-        return Err(Box::new(query));
-    };
+    let pending = cx.shared.responses.get_mut(response).filter(|_| may_join)?;
+    let reader = pending.body.attach(connection.token)?;
+    Some(Reading { response, reader })
+}
+
+/// Joins the fetch of another request, which was sent unless it is `unsent`.
+fn join(reading: Reading, unsent: bool, query: Query, exchange: &mut Exchange) -> Next {
     exchange.record.outcome = Outcome::Miss;
     exchange.cache_status.collapsed = true;
     exchange.cache_status.forwarded = Some(Forwarded::Missing(MissReason::Uri));
     exchange.record.forwarded = exchange.cache_status.forwarded;
-    let Query { route, facts, key, presented, failed_joins: failed } = query;
-    let join = Some(Box::new(Join { facts, key, presented, early: unsent, failed }));
-    Ok(Next::Go(State::Wait(Wait { route, reading: Reading { response, reader }, join })))
+    let fetch = FetchOf::Joined { query: Box::new(query), early: unsent };
+    Next::Go(State::Wait(Wait { reading, fetch }))
 }
 
 /// Begins a fetch for the request.
@@ -130,8 +127,7 @@ fn fetch(
     exchange.record.forwarded = Some(forwarded);
     let route = Arc::clone(&query.route);
     if query.presented.control().only_if_cached {
-        let state = State::Lookup(Lookup { route, failed_join: None });
-        return Next::fail(state, ExchangeError::OnlyIfCached);
+        return Next::fail(State::Lookup(Lookup::First(route)), ExchangeError::OnlyIfCached);
     }
     let passes = matches!(forwarded, Forwarded::Missing(MissReason::Method | MissReason::Bypass));
     exchange.record.outcome = if passes { Outcome::Pass } else { Outcome::Miss };
@@ -146,5 +142,6 @@ fn fetch(
     let response = Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);
     let reader = cx.shared.responses[response].body.attach(token);
     let reader = reader.expect("a new response is read from its start");
-    Next::Go(State::Wait(Wait { route, reading: Reading { response, reader }, join: None }))
+    let reading = Reading { response, reader };
+    Next::Go(State::Wait(Wait { reading, fetch: FetchOf::Own(route) }))
 }

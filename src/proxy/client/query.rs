@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use crate::cache::{CacheKey, Presented};
+use crate::http::RequestHead;
 use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
 
 use super::context::ClientCx;
-use super::exchange::Exchange;
-use super::state::{Join, Lookup};
 
 /// Joined fetches that may fail to answer a request before it gets a fetch of its own.
 pub(super) const MAX_FAILED_JOINS: u32 = 2;
 
 /// A request as the cache is asked about it.
+#[derive(Debug)]
 pub(super) struct Query {
     pub(super) route: Arc<Route>,
     pub(super) facts: RequestFacts,
@@ -24,20 +24,14 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Returns the query for an exchange, with the work that an earlier lookup has done.
-    pub(super) fn new(lookup: Lookup, exchange: &Exchange, cx: &ClientCx<'_>) -> Self {
-        let Lookup { route, failed_join } = lookup;
-        match failed_join {
-            Some(join) => {
-                let Join { facts, key, presented, failed, .. } = *join;
-                Self { route, facts, key, presented, failed_joins: failed }
-            }
-            None => {
-                let facts = RequestFacts::of(&exchange.request, &cx.shared.settings);
-                let key = cx.shared.cache.keys().key(&route.uri);
-                let presented = cx.shared.present(&exchange.request);
-                Self { route, facts, key, presented, failed_joins: 0 }
-            }
+    /// Returns the first query for a request that has a `route`.
+    pub(super) fn new(route: Arc<Route>, request: &Arc<RequestHead>, cx: &ClientCx<'_>) -> Self {
+        Self {
+            facts: RequestFacts::of(request, &cx.shared.settings),
+            key: cx.shared.cache.keys().key(&route.uri),
+            presented: cx.shared.present(request),
+            route,
+            failed_joins: 0,
         }
     }
 }

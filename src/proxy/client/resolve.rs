@@ -30,7 +30,7 @@ pub(super) fn resolve(
                 exchange.record.add(TraceEvent::Reported(rule));
             }
             dial.cancel(cx.reactor, &mut cx.shared.origins);
-            Next::Go(State::Lookup(Lookup { route, failed_join: None }))
+            Next::Go(State::Lookup(Lookup::First(route)))
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn route(
             let route = Arc::new(route);
             Next::Go(match depends {
                 true => State::Resolve(connecting(route, connection, cx)),
-                false => State::Lookup(Lookup { route, failed_join: None }),
+                false => State::Lookup(Lookup::First(route)),
             })
         }
         Ok(Routed::Tunnel(route)) => {

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use crate::auth::VerifyId;
-use crate::cache::{CacheKey, Object, Presented};
+use crate::cache::Object;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::origin::dial::Dial;
-use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::pending_response::ResponseMeta;
 use crate::proxy::transfer::representation::StreamedRepresentation;
@@ -14,6 +13,7 @@ use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::reactor::Token;
 
 use super::context::ClientCx;
+use super::query::Query;
 use super::source::{Reading, Source};
 
 /// State of an exchange, with the values that its step needs.
@@ -59,31 +59,41 @@ pub(super) struct Connecting {
 
 /// A request that the cache is to be asked about.
 #[derive(Debug)]
-pub(super) struct Lookup {
-    pub(super) route: Arc<Route>,
-    /// Set if the client has left a fetch that it had joined.
-    pub(super) failed_join: Option<Box<Join>>,
-}
-
-/// A request that has joined the fetch of another one.
-#[derive(Debug)]
-pub(super) struct Join {
-    pub(super) facts: RequestFacts,
-    pub(super) key: CacheKey,
-    pub(super) presented: Presented,
-    /// True if the client has joined before the request was sent to the origin.
-    pub(super) early: bool,
-    /// Number of joined fetches that could not answer the request.
-    pub(super) failed: u32,
+pub(super) enum Lookup {
+    /// The cache was not asked yet.
+    First(Arc<Route>),
+    /// A joined fetch could not answer the query.
+    Again(Box<Query>),
 }
 
 /// A pending response that the client waits for.
 #[derive(Debug)]
 pub(super) struct Wait {
-    pub(super) route: Arc<Route>,
     pub(super) reading: Reading,
-    /// The join, unless the fetch is the request's own.
-    pub(super) join: Option<Box<Join>>,
+    pub(super) fetch: FetchOf,
+}
+
+/// The request that a fetch was begun for.
+#[derive(Debug)]
+pub(super) enum FetchOf {
+    /// This request, with its route.
+    Own(Arc<Route>),
+    /// Another request, whose fetch this one has joined.
+    Joined {
+        query: Box<Query>,
+        /// True if the client has joined before the request was sent to the origin.
+        early: bool,
+    },
+}
+
+impl FetchOf {
+    /// Returns the route of the request that waits.
+    pub(super) fn into_route(self) -> Arc<Route> {
+        match self {
+            Self::Own(route) => route,
+            Self::Joined { query, .. } => query.route,
+        }
+    }
 }
 
 /// A response whose head is to be written.

@@ -83,6 +83,13 @@ pub(super) fn switch_protocols(
     exchange.cache_status.write_to(&mut head, &cx.shared.settings.name);
     exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
     head.end();
-    open_tunnel(wait.route, OriginSide { connection, received }, greeting, exchange, client, cx);
+    open_tunnel(
+        wait.fetch.into_route(),
+        OriginSide { connection, received },
+        greeting,
+        exchange,
+        client,
+        cx,
+    );
     Next::HandedOver
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::cache::{Object, OriginFailure, Storable};
+use crate::cache::{Object, OriginFailure, Presented, Storable};
 use crate::http::{RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
@@ -20,7 +20,7 @@ use super::exchange::Exchange;
 use super::http1;
 use super::query::MAX_FAILED_JOINS;
 use super::source::Reading;
-use super::state::{Delivery, Join, Lookup, Next, State, Wait};
+use super::state::{Delivery, FetchOf, Lookup, Next, State, Wait};
 use super::upgrade::switch_protocols;
 use super::upload::pump;
 
@@ -59,7 +59,7 @@ pub(super) fn wait(
         Arrival::Nothing => {
             let Reading { response, reader } = wait.reading;
             cx.shared.responses[response].body.park(reader);
-            if wait.join.is_some() {
+            if matches!(wait.fetch, FetchOf::Joined { .. }) {
                 let timeout = cx.shared.settings.limits.join_timeout;
                 connection.timers.start(ClientTimer::Join, cx.now() + timeout);
             }
@@ -91,7 +91,8 @@ pub(super) fn wait(
 /// Delivers a stored response in place of the pending one.
 fn deliver_stored(wait: Wait, object: Arc<Object>, cx: &mut ClientCx<'_>) -> Next {
     wait.reading.release(cx.reactor, cx.shared);
-    Next::Go(State::Deliver(Delivery::Stored { object, route: wait.route }))
+    let route = wait.fetch.into_route();
+    Next::Go(State::Deliver(Delivery::Stored { object, route }))
 }
 
 /// The joined fetch takes too long to publish a head: the request gets a fetch of its own.
@@ -101,28 +102,30 @@ pub(super) fn join_timed_out(wait: Wait, cx: &mut ClientCx<'_>) -> Next {
 
 /// Leaves the joined fetch, with another number of joins that have failed.
 fn leave_joined_fetch(wait: Wait, count: impl FnOnce(u32) -> u32, cx: &mut ClientCx<'_>) -> Next {
-    let Wait { route, reading, mut join } = wait;
-    reading.release(cx.reactor, cx.shared);
-    if let Some(join) = &mut join {
-        join.failed = count(join.failed);
-    }
-    Next::Go(State::Lookup(Lookup { route, failed_join: join }))
+    wait.reading.release(cx.reactor, cx.shared);
+    Next::Go(State::Lookup(match wait.fetch {
+        FetchOf::Own(route) => Lookup::First(route),
+        FetchOf::Joined { mut query, .. } => {
+            query.failed_joins = count(query.failed_joins);
+            Lookup::Again(query)
+        }
+    }))
 }
 
 /// Returns the result of the fetch for this request.
 fn arrival(wait: &mut Wait, request: &RequestHead, cx: &ClientCx<'_>) -> Arrival {
     let Reading { response, reader } = wait.reading;
     let pending = &cx.shared.responses[response];
-    match &mut wait.join {
-        None => own_arrival(pending, request),
-        Some(join) => {
+    match &mut wait.fetch {
+        FetchOf::Own(_) => own_arrival(pending, request),
+        FetchOf::Joined { query, early } => {
             let from = pending.result.as_ref().and_then(FetchResult::origin_address);
-            let barred = !cx.shared.may_reuse(&wait.route, from);
+            let barred = !cx.shared.may_reuse(&query.route, from);
             if barred || pending.body.was_dropped(reader) {
                 return Arrival::Unusable;
             }
             let ahead = cx.shared.settings.limits.range_ahead.0;
-            joined_arrival(pending, request, join, ahead, cx.now())
+            joined_arrival(pending, request, &mut query.presented, *early, ahead, cx.now())
         }
     }
 }
@@ -149,11 +152,11 @@ fn own_arrival(pending: &PendingResponse, request: &RequestHead) -> Arrival {
 fn joined_arrival(
     pending: &PendingResponse,
     request: &RequestHead,
-    join: &mut Join,
+    presented: &mut Presented,
+    early: bool,
     ahead: u64,
     now: Instant,
 ) -> Arrival {
-    let Join { presented, early, .. } = join;
     match (&pending.result, pending.body.state()) {
         (None, BodyState::Failed(error)) if !error.is_retryable() => {
             Arrival::Failure(error.clone())
@@ -161,7 +164,7 @@ fn joined_arrival(
         (None, BodyState::Failed(_)) => Arrival::Unusable,
         (None, _) => Arrival::Nothing,
         (Some(FetchResult::Response(meta)), _) => {
-            let answers = |storable: &Storable| storable.answers(presented, *early, now);
+            let answers = |storable: &Storable| storable.answers(presented, early, now);
             let soon = pending.body.end().saturating_add(ahead);
             let usable = meta.storing.as_ref().is_ok_and(answers);
             match usable.then(|| form_within(request, meta, soon)).flatten() {
@@ -170,7 +173,7 @@ fn joined_arrival(
             }
         }
         (Some(FetchResult::Stored { object, shared }), _)
-            if *shared && object.answers(presented, *early, now) =>
+            if *shared && object.answers(presented, early, now) =>
         {
             Arrival::Stored(Arc::clone(object))
         }
@@ -202,7 +205,7 @@ fn relay_interims(
     connection: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) -> io::Result<()> {
-    if wait.join.is_none() {
+    if matches!(wait.fetch, FetchOf::Own(_)) {
         let pending = &mut cx.shared.responses[wait.reading.response];
         let interims = std::mem::take(&mut pending.interims);
         http1::write_interims(connection.output.bytes(), &interims, exchange.request.version());

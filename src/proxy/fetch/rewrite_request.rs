@@ -93,16 +93,14 @@ fn forward_fields(
 /// those of trusted proxies are forwarded.
 fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Settings) -> bool {
     let name = field.name;
-    if claims::is_httpoxy(name) || claims::is_lookalike(name) {
+    if claims::is_deceptive(name) {
         return false;
     }
     // Applications may serve the path in such a field, which no rule has checked.
     if settings.protects_paths() && claims::is_other_target(name) {
         return false;
     }
-    let retrieves = matches!(method, Method::Get | Method::Head);
-    let claims = claims::is_claim(name) || (retrieves && claims::overrides_method(name));
-    behind.is_trusted() || !claims
+    behind.is_trusted() || !claims::is_request_claim(name, method)
 }
 
 /// Writes `Max-Forwards`, decremented on TRACE and OPTIONS and unchanged on other methods (RFC 9110

@@ -74,11 +74,7 @@ fn field_of<'a>(name: &'a str, value: &'a [u8]) -> Result<Field<'a>, HookError> 
 
 /// Returns true if the field is removed from requests that clients send with `method`.
 fn is_claim(field: &Field<'_>, method: Method) -> bool {
-    let retrieves = matches!(method, Method::Get | Method::Head);
-    claims::is_claim(field.name)
-        || claims::is_lookalike(field.name)
-        || claims::is_httpoxy(field.name)
-        || (retrieves && claims::overrides_method(field.name))
+    claims::is_deceptive(field.name) || claims::is_request_claim(field.name, method)
 }
 
 fn refuse(name: &str, rule: Option<FieldRule>) -> Result<(), HookError> {
