@@ -62,7 +62,11 @@ impl World {
         if short {
             n = shorten(n, cut);
         }
-        into.extend(stream.inbox.drain(..n));
+        let (front, back) = stream.inbox.as_slices();
+        let in_front = n.min(front.len());
+        into.extend_from_slice(&front[..in_front]);
+        into.extend_from_slice(&back[..n - in_front]);
+        stream.inbox.drain(..n);
         stream.held -= n;
         if n < room && (!stream.inbox.is_empty() || stream.end_arrived) {
             stream.owed = stream.owed.union(Ready::READABLE);
