@@ -18,7 +18,17 @@ pub(crate) struct ClientCx<'a> {
     pub(crate) budget: Budget,
 }
 
-impl ClientCx<'_> {
+impl<'a> ClientCx<'a> {
+    /// Returns the context of one drive, with its budget.
+    pub(crate) fn new(
+        reactor: &'a mut Reactor<Mail>,
+        shared: &'a mut Shared,
+        fetches: &'a mut Arena<Fetch>,
+        tunnels: &'a mut Arena<Tunnel>,
+    ) -> Self {
+        Self { reactor, shared, fetches, tunnels, budget: Budget::default() }
+    }
+
     /// Returns the monotonic time of this turn.
     pub(crate) fn now(&self) -> Instant {
         self.reactor.now().mono

@@ -184,5 +184,5 @@ fn copy_content(out: &mut Vec<u8>, object: &Object, at: u64, end: u64) {
 fn end_head(mut head: HeadWriter<'_>, coding: TransferCoding, exchange: &Exchange, name: &str) {
     exchange.cache_status.write_to(&mut head, name);
     exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
-    http1::end_head(head, coding, exchange.request.version(), exchange.persistence);
+    http1::end_head(&mut head, coding, exchange.request.version(), exchange.persistence);
 }

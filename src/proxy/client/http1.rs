@@ -42,7 +42,7 @@ pub(super) fn frame(
 
 /// Ends a response head with the fields that frame the content and manage the connection.
 pub(super) fn end_head(
-    mut head: HeadWriter<'_>,
+    head: &mut HeadWriter<'_>,
     coding: TransferCoding,
     version: Version,
     persistence: Persistence,

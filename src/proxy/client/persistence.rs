@@ -33,6 +33,11 @@ impl Persistence {
         Self { client_closes: !options.persistent, after }
     }
 
+    /// Returns the persistence of a connection that is closed after the response.
+    pub(super) const fn closed() -> Self {
+        Self { client_closes: false, after: After::Close }
+    }
+
     /// Returns true if the connection is kept.
     pub(super) const fn is_kept(self) -> bool {
         matches!(self.after, After::Keep)

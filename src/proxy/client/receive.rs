@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::http::{ParseError, RequestHead, ServerEvent};
+use crate::http::{ParseError, RequestHead, ServerEvent, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::reason::Reason;
@@ -124,7 +124,8 @@ fn refuse(error: &ExchangeError, connection: &mut Connection, cx: &mut ClientCx<
         name: &cx.shared.settings.name,
         now: cx.reactor.now(),
         head_only: false,
-        close: true,
+        version: Version::Http11,
+        persistence: Persistence::closed(),
         cache_status: &cache_status,
         info: None,
         explain: None,

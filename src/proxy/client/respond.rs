@@ -3,8 +3,11 @@
 use crate::http::{HeadWriter, Method, Name, RequestHead, Status, Version, date};
 use crate::proxy::error::{ErrorStatus, ExchangeError};
 use crate::proxy::hook::Response;
+use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::time::Now;
 
+use super::http1;
+use super::persistence::Persistence;
 use super::status_fields::{AuthInfo, CacheStatus, ProxyStatus};
 
 /// Methods that a forward proxy forwards, for `Allow`.
@@ -23,8 +26,9 @@ pub(super) struct ResponseContext<'a> {
     pub(super) now: Now,
     /// True if the request was HEAD: the response has no content.
     pub(super) head_only: bool,
-    /// True if the connection is closed after the response.
-    pub(super) close: bool,
+    /// Version of the request.
+    pub(super) version: Version,
+    pub(super) persistence: Persistence,
     pub(super) cache_status: &'a CacheStatus,
     /// `Authentication-Info` for an authenticated user.
     pub(super) info: Option<&'a AuthInfo>,
@@ -122,10 +126,8 @@ fn end(mut head: HeadWriter<'_>, kind: &[u8], content: &[u8], context: ResponseC
 }
 
 fn end_head(mut head: HeadWriter<'_>, content: &[u8], context: ResponseContext<'_>) -> u64 {
-    if context.close {
-        head.field("Connection", b"close");
-    }
-    head.end();
+    let ResponseContext { version, persistence, .. } = context;
+    http1::end_head(&mut head, TransferCoding::Identity, version, persistence);
     if context.head_only {
         return 0;
     }

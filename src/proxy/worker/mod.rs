@@ -329,13 +329,8 @@ impl Worker {
 
     fn drive_client(&mut self, id: Id<Client>, reactor: &mut Reactor<Mail>) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let mut cx = ClientCx {
-            reactor,
-            shared: &mut self.shared,
-            fetches: &mut self.fetches,
-            tunnels: &mut self.tunnels,
-            budget: Budget::default(),
-        };
+        let Self { shared, fetches, tunnels, .. } = self;
+        let mut cx = ClientCx::new(reactor, shared, fetches, tunnels);
         match client.drive(&mut cx) {
             Drive::Gone => {
                 if let Some(client) = self.clients.remove(id) {

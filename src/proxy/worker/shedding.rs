@@ -176,13 +176,8 @@ impl Worker {
         match connection {
             Sheddable::Client(id) => {
                 let Some(client) = self.clients.remove(id) else { return };
-                let mut cx = ClientCx {
-                    reactor,
-                    shared: &mut self.shared,
-                    fetches: &mut self.fetches,
-                    tunnels: &mut self.tunnels,
-                    budget: Budget::default(),
-                };
+                let Self { shared, fetches, tunnels, .. } = self;
+                let mut cx = ClientCx::new(reactor, shared, fetches, tunnels);
                 client.abort(reason, &mut cx);
             }
             Sheddable::Tunnel(id) => {
