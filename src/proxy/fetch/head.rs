@@ -184,7 +184,7 @@ fn storable(
     if rewrite_request::varies_by_hop(head.fields(), &cx.shared.settings) {
         return Err(NotStored::VaryAll);
     }
-    fetch.judge(head.status(), head.fields(), attempt.sent_at, cx, |request, response| {
+    fetch.ask_cache(head.status(), head.fields(), attempt.sent_at, cx, |request, response| {
         cache::storable(request, &Response { is_coded: head.is_coded(), ..response })
     })
 }

@@ -56,7 +56,7 @@ pub(super) fn updated(
     let newer = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
     let updated = rewrite_response::updated_fields(&object.head, &newer);
     let (status, sent) = (object.status, attempt.sent_at);
-    let storable = fetch.judge(status, &updated, sent, cx, |request, response| {
+    let storable = fetch.ask_cache(status, &updated, sent, cx, |request, response| {
         let storable = cache::still_storable(request, &response)?;
         let selection = object.selection.kept_for(storable.selection, request);
         Ok(Storable { selection, ..storable })

@@ -200,15 +200,15 @@ impl Fetch {
         }
     }
 
-    /// Calls `judge` with the request and a response to it: the response received, or a stored one
+    /// Calls `ask` with the request and a response to it: the response received, or a stored one
     /// with updated `fields`. The request was sent at `sent`.
-    pub(super) fn judge<R>(
+    pub(super) fn ask_cache<R>(
         &mut self,
         status: Status,
         fields: &Fields,
         sent: Instant,
         cx: &FetchCx<'_>,
-        judge: impl FnOnce(&mut Presented, Response<'_>) -> R,
+        ask: impl FnOnce(&mut Presented, Response<'_>) -> R,
     ) -> R {
         let settings = &cx.shared.settings;
         let response = Response {
@@ -222,7 +222,7 @@ impl Fetch {
             sent,
             now: cx.reactor.now(),
         };
-        judge(&mut self.request.presented, response)
+        ask(&mut self.request.presented, response)
     }
 }
 
