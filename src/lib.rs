@@ -27,6 +27,8 @@ pub mod time;
 #[cfg(feature = "proxy")]
 pub mod units;
 pub mod work;
+#[cfg(feature = "proxy")]
+pub mod x509;
 
 /// Program of the README, which is compiled and run with the other examples of the documentation.
 #[cfg(all(doctest, feature = "proxy"))]
