@@ -16,12 +16,13 @@ pub mod reused;
 pub mod spelling;
 pub mod stream;
 pub mod target;
+pub mod x509;
 
 /// A function that panics unless its rules hold for the input.
 pub type Rule = fn(&[u8]);
 
 /// Targets, with the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 19] = [
+pub const TARGETS: [(&str, Rule); 20] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -41,4 +42,5 @@ pub const TARGETS: [(&str, Rule); 19] = [
     ("parts", parts::rules),
     ("busy_table", busy_table::rules),
     ("reused_connection", reused::rules),
+    ("x509", x509::rules),
 ];

@@ -108,3 +108,8 @@ fn each_fuzz_target_has_a_program_and_a_corpus() {
 fn reused_connections_keep_the_rules() {
     replay("reused_connection");
 }
+
+#[test]
+fn certificates_keep_the_rules() {
+    replay("x509");
+}
