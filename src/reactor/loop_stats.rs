@@ -32,7 +32,8 @@ impl Histogram {
         Duration::from_secs(1),
     ];
 
-    pub(super) fn record(&mut self, duration: Duration) {
+    /// Counts a duration.
+    pub fn record(&mut self, duration: Duration) {
         if let Some(at) = Self::BOUNDS.iter().position(|&bound| duration <= bound) {
             self.counts[at] += 1;
         }

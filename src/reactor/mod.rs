@@ -164,6 +164,7 @@ pub use loop_stats::{Histogram, LoopStats};
 pub use mailbox::Mailbox;
 pub use net::address_order::{FailedAddresses, interleave_families};
 pub use net::connector::{ConnectError, Connector};
+pub use net::layer::{Layer, Wire};
 pub use net::listener::{Accepted, Listener, is_exhaustion};
 pub use net::tcp::TcpTransport;
 pub use net::transport::{Endpoint, Socket, SocketId, Transport, TransportEvent};

@@ -8,9 +8,12 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use socket2::SockRef;
 
-/// Receives into the spare capacity of `into`, without clearing that memory first.
-pub(super) fn recv(socket: &impl AsFd, into: &mut Vec<u8>) -> io::Result<usize> {
-    let received = SockRef::from(socket).recv(into.spare_capacity_mut())?;
+/// Receives at most `most` bytes into the spare capacity of `into`, without clearing that memory
+/// first.
+pub(super) fn recv(socket: &impl AsFd, into: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+    let room = into.spare_capacity_mut();
+    let most = most.min(room.len());
+    let received = SockRef::from(socket).recv(&mut room[..most])?;
     let length = into.len() + received;
     // SAFETY: `recv` has initialised the first `received` bytes of the spare capacity, which begins
     // at `into.len()`, and cannot have received more than that capacity.

@@ -58,6 +58,7 @@ impl<M> Reactor<M> {
         let polled = self.transport.poll(&mut reports, timeout);
         self.now = self.clock.now();
         self.polls += 1;
+        self.sockets.begin_turn();
         if timeout == Some(Duration::ZERO) {
             self.turn_ended(self.now.mono);
         }

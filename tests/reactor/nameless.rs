@@ -49,8 +49,8 @@ impl Transport for Nameless {
         self.0.connected(io)
     }
 
-    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> Result<usize> {
-        self.0.recv(io, into)
+    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>, most: usize) -> Result<usize> {
+        self.0.recv(io, into, most)
     }
 
     fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> Result<usize> {

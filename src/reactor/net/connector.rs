@@ -170,6 +170,13 @@ impl Connector {
         self.results.extend(silent.map(|attempt| (attempt.1, false)));
     }
 
+    /// Rejects a connected address: what was to follow on the connection has failed. Returns true if
+    /// there are further addresses, which the next [`drive`](Self::drive) tries.
+    pub fn reject(&mut self, address: SocketAddr) -> bool {
+        self.results.push((address, false));
+        !self.waiting.is_empty()
+    }
+
     /// Closes all attempts under way.
     pub fn cancel<M>(&mut self, reactor: &mut Reactor<M>) {
         for (io, ..) in self.attempts.drain(..) {

@@ -2,6 +2,7 @@
 
 pub(super) mod address_order;
 pub(super) mod connector;
+pub(super) mod layer;
 pub(super) mod listener;
 mod local;
 mod operations;

@@ -1,5 +1,6 @@
 //! Operations on sockets, none of which waits.
 
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -10,6 +11,8 @@ use crate::reactor::arena::Token;
 use crate::reactor::ready::Ready;
 use crate::reactor::run_queue::WakeReason;
 
+use super::layer::Layer;
+use super::sockets::{Parts, SocketState};
 use super::transport::{Endpoint, SocketId, Transport, TransportEvent};
 
 /// Sockets. No operation waits: one that would block returns `Pending`, and the owner of the socket
@@ -95,16 +98,15 @@ impl<M> Reactor<M> {
     pub fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         let room = into.capacity() - into.len();
         assert!(room > 0, "a read without room would look like the end of the stream");
-        let received = self.attempt(io, Ready::READABLE, |net| net.recv(io, into));
-        if let Poll::Ready(Ok(n)) = received
-            && n < room
-            && let Some(state) = self.sockets.get_mut(io)
-            && !state.ready.intersects(Ready::CLOSED.union(Ready::URGENT))
-        {
-            // The socket is drained: the kernel reports further bytes. The end of a stream that
-            // arrived together with these bytes, or bytes behind an urgent mark, are not reported
-            // again, but then the event had the flag.
-            state.ready = state.ready.without(Ready::READABLE);
+        let Some(Parts { mut wire, layer, owner }) = self.sockets.parts(io, &mut *self.transport)
+        else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let Some(layer) = layer else { return poll_of(wire.recv(into, room)) };
+        let received = poll_of(layer.recv(&mut wire, into));
+        if received.is_pending() && wire.is_readable() {
+            // The layer has done its share of work for one drive.
+            owner.into_iter().for_each(|owner| self.run.wake(owner, WakeReason::READY));
         }
         received
     }
@@ -126,14 +128,14 @@ impl<M> Reactor<M> {
     ///
     /// Never raises SIGPIPE: if the peer is gone, the operation fails.
     pub fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let sent = self.attempt(io, Ready::WRITABLE, |net| net.send(io, from));
-        if let Poll::Ready(Ok(n)) = sent
-            && n < from.iter().map(|slice| slice.len()).sum()
-            && let Some(state) = self.sockets.get_mut(io)
-        {
-            state.ready = state.ready.without(Ready::WRITABLE); // full: the kernel reports room
-        }
-        sent
+        let Some(Parts { mut wire, layer, .. }) = self.sockets.parts(io, &mut *self.transport)
+        else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        poll_of(match layer {
+            Some(layer) => layer.send(&mut wire, from),
+            None => wire.send(from),
+        })
     }
 
     /// Opens a UDP socket at `address`. `owner` is driven when datagrams have arrived.
@@ -185,13 +187,24 @@ impl<M> Reactor<M> {
     /// # Errors
     /// The errors of `shutdown(2)`.
     pub fn shutdown(&mut self, io: SocketId) -> io::Result<()> {
-        self.transport.shutdown(io)
+        match self.sockets.parts(io, &mut *self.transport) {
+            Some(Parts { mut wire, layer: Some(layer), .. }) => {
+                layer.shutdown(&mut wire);
+                Ok(())
+            }
+            _ => self.transport.shutdown(io),
+        }
     }
 
     /// Closes the socket. Bytes sent before are still delivered, unless received bytes were not
     /// read: the peer sees a reset then and may lose them (RFC 9293 §3.6.1). Closing a socket twice
     /// does nothing.
     pub fn close(&mut self, io: SocketId) {
+        if let Some(Parts { mut wire, layer: Some(layer), .. }) =
+            self.sockets.parts(io, &mut *self.transport)
+        {
+            layer.close(&mut wire);
+        }
         self.sockets.remove(io);
         self.transport.close(io);
     }
@@ -203,13 +216,53 @@ impl<M> Reactor<M> {
         self.transport.reset(io);
     }
 
+    /// Puts a layer, such as TLS, between a connection and its owner, from now on. The layer replaces
+    /// one that is there.
+    pub fn secure(&mut self, io: SocketId, layer: Box<dyn Layer>) {
+        if let Some(state) = self.sockets.get_mut(io) {
+            state.layer = Some(layer);
+        }
+    }
+
+    /// Removes the layer of a connection, which is a plain one from now on.
+    pub fn strip(&mut self, io: SocketId) {
+        if let Some(state) = self.sockets.get_mut(io) {
+            state.layer = None;
+        }
+    }
+
+    /// Returns the layer of a connection, if that has one of the type `L`.
+    #[must_use]
+    pub fn layer<L: Layer>(&self, io: SocketId) -> Option<&L> {
+        let layer: &dyn Any = self.sockets.get(io)?.layer.as_deref()?;
+        layer.downcast_ref()
+    }
+
+    /// Continues the handshake of a connection's layer. Returns `Ok` once it is complete; a
+    /// connection without a layer has none to complete. A turn takes 16 steps of handshakes: the
+    /// owners of further connections are driven again in the next turn.
+    pub fn handshake(&mut self, io: SocketId) -> Poll<io::Result<()>> {
+        let Some(state) = self.sockets.get(io) else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let owner = state.owner;
+        if state.is_handshaking() && !self.sockets.take_handshake() {
+            owner.into_iter().for_each(|owner| self.run.wake(owner, WakeReason::READY));
+            return Poll::Pending;
+        }
+        match self.sockets.parts(io, &mut *self.transport) {
+            Some(Parts { mut wire, layer: Some(layer), .. }) => poll_of(layer.handshake(&mut wire)),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
     /// Changes the owner of a socket. The new owner is driven if the socket has something that it
     /// could miss: bytes to read, or a failure. Room to write is no reason, since nearly every
     /// socket has it: the owner sends when it has something to send, or is woken.
     pub fn set_owner(&mut self, io: SocketId, owner: Token) {
         if let Some(state) = self.sockets.get_mut(io) {
             state.owner = Some(owner);
-            if state.ready.without(Ready::WRITABLE) != Ready::NONE {
+            if state.ready().without(Ready::WRITABLE) != Ready::NONE {
                 self.run.wake(owner, WakeReason::READY);
             }
         }
@@ -218,7 +271,7 @@ impl<M> Reactor<M> {
     /// Returns the readiness known of the socket; no flag for a closed socket.
     #[must_use]
     pub fn ready(&self, io: SocketId) -> Ready {
-        self.sockets.get(io).map_or(Ready::NONE, |state| state.ready)
+        self.sockets.get(io).map_or(Ready::NONE, SocketState::ready)
     }
 
     /// Returns the local address of a socket.
@@ -279,6 +332,26 @@ impl<M> Reactor<M> {
             if let Some(owner) = state.owner.filter(|_| fresh != Ready::NONE) {
                 self.run.wake(owner, WakeReason::READY);
             }
+            if fresh.contains(Ready::WRITABLE) && state.layer.is_some() {
+                self.flush(io);
+            }
         }
+    }
+
+    /// Sends what waits in the layer of a connection.
+    fn flush(&mut self, io: SocketId) {
+        if let Some(Parts { mut wire, layer: Some(layer), .. }) =
+            self.sockets.parts(io, &mut *self.transport)
+        {
+            layer.flush(&mut wire);
+        }
+    }
+}
+
+/// Returns `Pending` for an operation that would block.
+fn poll_of<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
     }
 }

@@ -235,10 +235,10 @@ impl Transport for TcpTransport {
         }
     }
 
-    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> io::Result<usize> {
+    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>, most: usize) -> io::Result<usize> {
         match self.sockets.get(io.retyped()) {
-            Some(Open::Stream(stream)) => uninterrupted(|| os::recv(stream, into)),
-            Some(Open::LocalStream(stream)) => uninterrupted(|| os::recv(stream, into)),
+            Some(Open::Stream(stream)) => uninterrupted(|| os::recv(stream, into, most)),
+            Some(Open::LocalStream(stream)) => uninterrupted(|| os::recv(stream, into, most)),
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
     }

@@ -127,12 +127,12 @@ pub trait Transport: fmt::Debug {
     /// Returns `WouldBlock` while the connect is under way, or the error with which it failed.
     fn connected(&mut self, io: SocketId) -> io::Result<()>;
 
-    /// Appends received bytes to `into`, up to its spare capacity, and returns their number. 0 is
-    /// the end of the stream.
+    /// Appends at most `most` received bytes to `into`, up to its spare capacity, and returns their
+    /// number. 0 is the end of the stream.
     ///
     /// # Errors
     /// The errors of `recv(2)`.
-    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> io::Result<usize>;
+    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>, most: usize) -> io::Result<usize>;
 
     /// Sends from the slices in their order, as much as there is room for, and returns the number
     /// of bytes. Never raises SIGPIPE.

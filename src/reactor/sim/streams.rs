@@ -42,6 +42,7 @@ impl World {
         host: usize,
         io: SocketId,
         into: &mut Vec<u8>,
+        most: usize,
     ) -> io::Result<usize> {
         let (hesitates, short) = (self.hesitates(host), self.falls_short(host));
         let cut = self.rng.next();
@@ -57,7 +58,7 @@ impl World {
                 _ => Err(io::ErrorKind::WouldBlock.into()),
             };
         }
-        let room = into.capacity() - into.len();
+        let room = most.min(into.capacity() - into.len());
         let mut n = stream.inbox.len().min(room);
         if short {
             n = shorten(n, cut);

@@ -89,8 +89,8 @@ impl Transport for SimTransport {
         self.network.world().connected(io)
     }
 
-    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>) -> io::Result<usize> {
-        self.network.world().recv(self.host, io, into)
+    fn recv(&mut self, io: SocketId, into: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        self.network.world().recv(self.host, io, into, most)
     }
 
     fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -1,0 +1,329 @@
+//! A TLS connection as a layer: contents of records in, records out.
+
+use std::io::{self, BufRead, IoSlice, Read, Write};
+
+use rustls::Connection;
+
+use crate::reactor::{Layer, Wire};
+use crate::work::count;
+
+use super::in_flight::InFlight;
+
+/// Largest content of a record (RFC 8446 §5.1).
+const RECORD: usize = 16 * 1024;
+/// Content encrypted at once: what a connection takes beyond it would only wait in memory.
+const BATCH: usize = 4 * RECORD;
+/// Bytes received without content after which other connections get their turn.
+const SHARE: usize = 64 * 1024;
+/// Most slices of one record.
+const SLICES: usize = 8;
+/// Counted steps of a flight of handshake messages: about a tenth of a millisecond.
+const FLIGHT: usize = 100_000;
+
+/// A TLS connection whose role is known: the client's towards an origin, or the server's once a client
+/// has begun.
+#[derive(Debug)]
+pub struct Session {
+    tls: Connection,
+    in_flight: InFlight,
+    end: End,
+    /// The error that has ended the connection.
+    failed: Option<rustls::Error>,
+    /// True if content, or the end of it, waits to be received.
+    has_input: bool,
+}
+
+/// Progress of ending the content that is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    /// The alert `close_notify` is queued. The wire is shut down once it has left, if `shuts`.
+    Queued { shuts: bool },
+    Done,
+}
+
+impl Session {
+    /// Wraps a connection. `unread` was received already.
+    pub(super) fn new(mut tls: Connection) -> Self {
+        tls.set_buffer_limit(None); // `send` limits what is queued
+        let mut session = Self {
+            tls,
+            in_flight: InFlight::default(),
+            end: End::Open,
+            failed: None,
+            has_input: false,
+        };
+        session.note_queued(&[]);
+        session
+    }
+
+    /// Returns the connection.
+    pub(super) const fn tls(&self) -> &Connection {
+        &self.tls
+    }
+
+    /// Processes `received` bytes, and moves content into `into` as far as that has room.
+    pub(super) fn feed(&mut self, mut received: &[u8], into: &mut Vec<u8>) -> io::Result<()> {
+        while !received.is_empty() {
+            if self.tls.read_tls(&mut received)? == 0 {
+                return Ok(()); // nothing counts after `close_notify`
+            }
+            self.process()?;
+            self.take_content(into);
+        }
+        Ok(())
+    }
+
+    /// Processes what was read. A failure is reported to the peer by an alert.
+    fn process(&mut self) -> io::Result<()> {
+        let processed = self.tls.process_new_packets();
+        if let Ok(state) = &processed
+            && self.in_flight.queued(state.tls_bytes_to_write(), &[])
+        {
+            count(FLIGHT);
+        }
+        processed.map(|_| ()).map_err(|error| self.fail(error))
+    }
+
+    fn fail(&mut self, error: rustls::Error) -> io::Error {
+        self.has_input = true;
+        self.failed = Some(error.clone());
+        io::Error::new(io::ErrorKind::InvalidData, error)
+    }
+
+    fn failure(&self) -> io::Result<()> {
+        match &self.failed {
+            Some(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Receives at most `most` bytes and processes them; returns their number, which is 0 at the end of
+    /// the stream.
+    fn receive(
+        &mut self,
+        wire: &mut Wire<'_>,
+        most: usize,
+        into: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        let chunk = wire.recv_chunk(most)?;
+        let received = chunk.len();
+        count(received);
+        if received == 0 {
+            self.tls.read_tls(&mut io::empty())?;
+            self.process()?;
+        }
+        self.feed(chunk, into)?;
+        Ok(received)
+    }
+
+    /// Moves content into `into` as far as that has room, and notes whether there is more.
+    fn take_content(&mut self, into: &mut Vec<u8>) {
+        let mut reader = self.tls.reader();
+        loop {
+            let room = into.capacity() - into.len();
+            match reader.fill_buf() {
+                Ok(chunk) if !chunk.is_empty() && room > 0 => {
+                    let part = chunk.len().min(room);
+                    into.extend_from_slice(&chunk[..part]);
+                    reader.consume(part);
+                }
+                state => {
+                    let waits = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+                    self.has_input = !state.is_err_and(|error| waits(&error)) || self.failed.is_some();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Returns the result of a receive that moved no content: the end, or the reason.
+    fn end_of_content(&mut self) -> io::Result<usize> {
+        self.failure()?;
+        match self.tls.reader().fill_buf() {
+            Ok(_) => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(error.kind().into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives back memory that a burst of input took.
+    fn shrink(&mut self) {
+        struct Nothing;
+        impl Read for Nothing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        }
+        // The session fits its buffer to its content before each read.
+        let _ = self.tls.read_tls(&mut Nothing);
+    }
+
+    /// Sends what is queued. `Ok(true)` if nothing waits any more.
+    fn push(&mut self, wire: &mut Wire<'_>) -> io::Result<bool> {
+        while self.tls.wants_write() {
+            match self.tls.write_tls(wire) {
+                Ok(n) => self.in_flight.sent(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        if self.end == (End::Queued { shuts: true }) {
+            self.end = End::Done;
+            wire.shutdown()?;
+        }
+        Ok(true)
+    }
+
+    /// Encrypts what follows the first `skip` bytes of the slices, at most a batch.
+    fn encrypt(&mut self, from: &[IoSlice<'_>], skip: usize) -> io::Result<()> {
+        let mut offer = Offer { slices: from, skip };
+        for _ in 0..BATCH / RECORD {
+            let (record, slices) = offer.next_record();
+            if slices == 0 {
+                break;
+            }
+            let record = &record[..slices];
+            count(record.iter().map(|slice| slice.len()).sum::<usize>());
+            let written = self.tls.writer().write_vectored(record)?;
+            debug_assert_eq!(written, record.iter().map(|slice| slice.len()).sum::<usize>());
+            self.note_queued(record);
+        }
+        Ok(())
+    }
+
+    /// Notes how much waits to leave, after a record with this `content` or messages of the protocol.
+    fn note_queued(&mut self, content: &[IoSlice<'_>]) {
+        if let Ok(state) = self.tls.process_new_packets() {
+            self.in_flight.queued(state.tls_bytes_to_write(), content);
+        }
+    }
+
+    /// Queues the alert that ends the content.
+    fn declare_end(&mut self, shuts: bool) {
+        if self.end == End::Open {
+            self.tls.send_close_notify();
+            self.note_queued(&[]);
+            self.end = End::Queued { shuts };
+        }
+    }
+}
+
+/// Content that is offered, from which records are taken.
+struct Offer<'a> {
+    slices: &'a [IoSlice<'a>],
+    /// Bytes of the first slices that were taken.
+    skip: usize,
+}
+
+impl<'a> Offer<'a> {
+    /// Takes the content of the next record, and the number of its slices.
+    fn next_record(&mut self) -> ([IoSlice<'a>; SLICES], usize) {
+        let mut record = [IoSlice::new(&[]); SLICES];
+        let (mut count, mut room) = (0, RECORD);
+        while let [first, rest @ ..] = self.slices {
+            if self.skip >= first.len() {
+                self.skip -= first.len();
+                self.slices = rest;
+                continue;
+            }
+            if room == 0 || count == SLICES {
+                break;
+            }
+            let part = &first[self.skip..];
+            let part = &part[..part.len().min(room)];
+            record[count] = IoSlice::new(part);
+            (count, room, self.skip) = (count + 1, room - part.len(), self.skip + part.len());
+        }
+        (record, count)
+    }
+}
+
+impl Layer for Session {
+    fn handshake(&mut self, wire: &mut Wire<'_>) -> io::Result<()> {
+        loop {
+            let pushed = self.push(wire);
+            self.failure()?;
+            pushed?;
+            if !self.tls.is_handshaking() {
+                return Ok(());
+            }
+            let mut none = Vec::new();
+            match self.receive(wire, RECORD, &mut none) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) => {
+                    let _ = self.push(wire); // the alert
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn recv(&mut self, wire: &mut Wire<'_>, into: &mut Vec<u8>) -> io::Result<usize> {
+        let (before, mut received) = (into.len(), 0);
+        self.take_content(into);
+        // No more is received than there is room for, so that little content waits in the session.
+        while into.len() < into.capacity() && !self.has_input && received < SHARE {
+            let room = into.capacity() - into.len();
+            match self.receive(wire, room, into) {
+                Ok(0) => break,
+                Ok(n) => received += n,
+                Err(_) if self.failed.is_some() => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if received > 0 {
+                        self.shrink();
+                    }
+                    break;
+                }
+                Err(error) if into.len() == before => return Err(error),
+                Err(_) => break, // the next call finds the error again
+            }
+        }
+        let _ = self.push(wire); // a failure shows when content is sent, or received
+        match into.len() - before {
+            0 => self.end_of_content(),
+            n => Ok(n),
+        }
+    }
+
+    fn send(&mut self, wire: &mut Wire<'_>, from: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.failure()?;
+        self.in_flight.check_offer(from);
+        if self.tls.is_handshaking() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if self.push(wire)? && wire.is_writable() {
+            self.encrypt(from, self.in_flight.unreported())?;
+            self.push(wire)?;
+        }
+        match self.in_flight.report() {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            n => Ok(n),
+        }
+    }
+
+    fn flush(&mut self, wire: &mut Wire<'_>) {
+        let _ = self.push(wire); // a failure shows when content is sent, or received
+    }
+
+    fn shutdown(&mut self, wire: &mut Wire<'_>) {
+        self.declare_end(true);
+        self.flush(wire);
+    }
+
+    fn close(&mut self, wire: &mut Wire<'_>) {
+        if !self.tls.is_handshaking() && self.failed.is_none() && self.in_flight.unreported() == 0 {
+            self.declare_end(false);
+        }
+        self.flush(wire);
+    }
+
+    fn has_input(&self) -> bool {
+        self.has_input
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.tls.is_handshaking()
+    }
+}
