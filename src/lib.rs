@@ -25,6 +25,8 @@ pub mod reactor;
 pub mod shares;
 pub mod time;
 #[cfg(feature = "proxy")]
+pub mod tls;
+#[cfg(feature = "proxy")]
 pub mod units;
 pub mod work;
 #[cfg(feature = "proxy")]

@@ -22,7 +22,7 @@ pub(super) fn run(options: &Options, question: ExplainQuery, json: bool) -> Exit
         let surroundings =
             surroundings(options, &reactor, Box::new(NoLog), addresses, &Secret::draw()?);
         let mut worker = Worker::new(settings, surroundings, 1);
-        options.listeners().into_iter().for_each(|address| worker.add_local_listener(address));
+        options.addresses().into_iter().for_each(|address| worker.add_local_listener(address));
         worker.explain(question, &mut reactor);
         loop {
             reactor.turn(&mut worker, None)?;

@@ -60,6 +60,8 @@ const fn fixed(name: &'static str, keep: fn(&mut Options, &Options)) -> Fixed {
 /// All options and limits that are fixed, because they are opened or started once.
 const FIXED: &[Fixed] = &[
     fixed("listen", |new, old| new.listen.clone_from(&old.listen)),
+    fixed("listen-tls", |new, old| new.tls.listen.clone_from(&old.tls.listen)),
+    fixed("http-redirect", |new, old| new.tls.redirect.clone_from(&old.tls.redirect)),
     fixed("control", |new, old| new.control.clone_from(&old.control)),
     fixed("admin", |new, old| new.admin = old.admin),
     fixed("user", |new, old| new.user.clone_from(&old.user)),
@@ -216,7 +218,7 @@ mod tests {
         let old = options("");
         let mut new = options(
             "listen = '127.0.0.1:1'\ncontrol = 'off'\nadmin = '127.0.0.1:2'\nvia = 'x'\n\
-             resolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
+             listen-tls = '127.0.0.1:3'\nhttp-redirect = '127.0.0.1:4'\nresolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
              [limits]\n\
              log-buffer = '3MiB'\nresolver-threads = 3\npassword-threads = 3",
         );

@@ -13,6 +13,7 @@ mod protect;
 mod rules;
 mod schemes;
 mod table;
+mod tls;
 
 pub use auth::AuthOptions;
 pub use changes::{Change, ChangeKind, takes_restart};
@@ -23,3 +24,4 @@ pub use options::{ControlTarget, LogTarget, Options, ResolverKind};
 pub use protect::Protect;
 pub use rules::RuleOptions;
 pub use table::{OPTIONS, OptionSpec};
+pub use tls::TlsOptions;

@@ -4,18 +4,20 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::access::{Cidr, DestinationPolicy};
 use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules, RequestRules};
 use crate::http::hop::Protocol;
-use crate::proxy::{Eviction, Limits, LogFormat, ReverseOrigin, Settings};
+use crate::proxy::{Eviction, Limits, ListenerKind, LogFormat, ReverseOrigin, Settings};
 use crate::reactor::{NameSource, NameSources};
 use crate::units::Bytes;
 
 use super::auth::AuthOptions;
 use super::files;
 use super::rules::RuleOptions;
+use super::tls::TlsOptions;
 
 /// Target of the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,8 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// URL of the origin to serve, as it was written and parsed.
     pub to: Option<(String, ReverseOrigin)>,
+    /// Options for TLS.
+    pub tls: TlsOptions,
     /// Size of the cache in bytes; `None` means no cache.
     pub cache_memory: Option<Bytes>,
     /// Size of the largest object to store, in bytes.
@@ -155,6 +159,7 @@ impl Default for Options {
         Self {
             listen: Vec::new(),
             to: None,
+            tls: TlsOptions::default(),
             cache_memory: Some(Bytes(256 << 20)),
             cache_object_max: None,
             freshness_rules: Vec::new(),
@@ -190,15 +195,35 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns the addresses to listen on. An IPv4-mapped IPv6 address is returned as IPv4.
+    /// Returns the addresses to listen on, with what is spoken there. An IPv4-mapped IPv6 address is
+    /// returned as IPv4.
     #[must_use]
-    pub fn listeners(&self) -> Vec<SocketAddr> {
-        if self.listen.is_empty() {
-            return vec![SocketAddr::from(([127, 0, 0, 1], 3128))];
+    pub fn listeners(&self) -> Vec<(ListenerKind, SocketAddr)> {
+        let of = |kind, list: &[SocketAddr]| {
+            let canonical = |address: &SocketAddr| {
+                (kind, SocketAddr::new(address.ip().to_canonical(), address.port()))
+            };
+            list.iter().map(canonical).collect::<Vec<_>>()
+        };
+        let mut all = of(ListenerKind::Plain, &self.listen);
+        all.extend(of(ListenerKind::Tls, &self.tls.listen));
+        if all.is_empty() {
+            all.push((ListenerKind::Plain, SocketAddr::from(([127, 0, 0, 1], 3128))));
         }
-        let canonical =
-            |address: &SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
-        self.listen.iter().map(canonical).collect()
+        all.extend(of(ListenerKind::Redirect, &self.tls.redirect));
+        all
+    }
+
+    /// Returns the addresses to listen on for plain HTTP.
+    pub(super) fn plain_listeners(&self) -> Vec<SocketAddr> {
+        let plain = |&(kind, _): &(ListenerKind, SocketAddr)| kind == ListenerKind::Plain;
+        self.listeners().into_iter().filter(plain).map(|(_, address)| address).collect()
+    }
+
+    /// Returns the addresses to listen on.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners().into_iter().map(|(_, address)| address).collect()
     }
 
     /// Returns the settings of a proxy, after reading the user and rule files. `pseudonym` is the
@@ -217,7 +242,7 @@ impl Options {
             name_sources: self.name_sources()?,
             destinations: {
                 let users = !self.auth.files.is_empty();
-                self.rules.apply(&self.destinations, users, &self.listeners())?
+                self.rules.apply(&self.destinations, users, &self.addresses())?
             },
             clients: self.clients.clone(),
             auth: self.auth.rules(side)?,
@@ -225,6 +250,9 @@ impl Options {
             trusted_proxies: self.trusted_proxies.clone(),
             upgrades: self.upgrades.clone(),
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
+            origin_tls: Some(Arc::new(self.tls.origin()?)),
+            server_tls: self.tls.server()?.map(Arc::new),
+            hsts: self.tls.hsts,
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
             cache_object_max: self.cache_object_max.map(|size| size.0),
             freshness_rules: self.freshness_rules.clone(),
@@ -275,7 +303,7 @@ impl Options {
                     .into(),
             );
         }
-        let beyond = self.listeners().into_iter().find(|address| !address.ip().is_loopback());
+        let beyond = self.addresses().into_iter().find(|address| !address.ip().is_loopback());
         if let (None, true, Some(address)) = (&self.to, self.clients.is_empty(), beyond) {
             return Err(format!(
                 "{address} can be reached by other machines, and no option says which of them may \

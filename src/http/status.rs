@@ -33,6 +33,7 @@ statuses! {
     NO_CONTENT 204 "No Content";
     PARTIAL_CONTENT 206 "Partial Content";
     NOT_MODIFIED 304 "Not Modified";
+    PERMANENT_REDIRECT 308 "Permanent Redirect";
     BAD_REQUEST 400 "Bad Request";
     UNAUTHORIZED 401 "Unauthorized";
     FORBIDDEN 403 "Forbidden";

@@ -42,5 +42,6 @@ pub use observe::stats::Stats;
 pub use settings::Settings;
 pub use settings::auth::{AuthRules, ProtectionSpace};
 pub use settings::limits::Limits;
+pub use settings::listener::ListenerKind;
 pub use settings::origin::ReverseOrigin;
 pub use worker::Worker;

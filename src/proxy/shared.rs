@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(super) settings: Arc<Settings>,
     /// Number of reloads, which identifies the current settings.
     pub(super) reloads: u64,
+    /// Port of the first listener for TLS, to which plain requests are redirected.
+    pub(super) tls_port: Option<u16>,
     pub(super) heads: HeadLimits,
     pub(super) cache: Cache<Id<PendingResponse>>,
     pub(super) responses: Arena<PendingResponse>,
@@ -117,6 +119,7 @@ impl Shared {
             draining: false,
             settings: Arc::new(settings),
             reloads: 0,
+            tls_port: None,
         }
     }
 

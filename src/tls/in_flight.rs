@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-/// Records on their way, and the content that has left but was not reported as sent.
+/// Records in flight, and the content that has left but was not reported as sent.
 ///
 /// The owner of a connection offers content until it is reported as sent. Content of a record is
 /// reported once the whole record has left: what a part of a record contains is of no use to the peer,

@@ -1,10 +1,10 @@
 //! The server side of TLS as a layer: a client's first message decides how it is served.
 
 use std::fmt;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
-use rustls::server::{Accepted, Acceptor};
+use rustls::server::{Accepted, AcceptedAlert, Acceptor};
 use rustls::{AlertDescription, Connection};
 
 use crate::reactor::{Layer, Wire};
@@ -12,47 +12,58 @@ use crate::work::count;
 
 use super::facts::Facts;
 use super::server::ServerTls;
-use super::session::Session;
+use super::session::{FLIGHT, Session};
 
 /// First byte of a handshake record (RFC 8446 §5.1).
 const HANDSHAKE: u8 = 22;
+/// First byte of a record with an alert.
+const ALERT: u8 = 21;
 /// Bytes received at once before the first message is complete.
 const CHUNK: usize = 4096;
-/// Counted steps of reading a part of the first message.
-const READ: usize = 2_000;
 
 /// A connection of a client that is to speak TLS.
 #[derive(Debug)]
 pub struct ServerLayer {
     tls: Arc<ServerTls>,
     state: State,
-    /// Name of the server that the client asked for, if it named one.
+    /// Name of the server that the client asked for, in lower case.
     name: Option<String>,
 }
 
 enum State {
-    /// The client's first message is incomplete.
-    Hello(Acceptor),
+    /// The client's first message is incomplete; `has_begun` once bytes of it were received.
+    Hello {
+        acceptor: Box<Acceptor>,
+        has_begun: bool,
+    },
     Session(Box<Session>),
-    /// The client was refused: a fatal alert was sent.
+    /// The client was refused by a fatal alert.
     Refused(rustls::Error),
 }
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Hello(_) => f.write_str("Hello"),
+            Self::Hello { .. } => f.write_str("Hello"),
             Self::Session(session) => session.fmt(f),
             Self::Refused(error) => write!(f, "Refused({error})"),
         }
     }
 }
 
-/// A client has begun with bytes of another protocol than TLS, such as plain HTTP.
+/// Error of a client that has begun with another protocol than TLS, such as plain HTTP.
 #[derive(Debug)]
 pub struct NotTls {
-    /// The first bytes.
+    /// The first bytes that were received.
     pub received: Vec<u8>,
+}
+
+impl NotTls {
+    /// Returns true if the bytes may be the begin of a request in plain HTTP.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.received.first().is_some_and(u8::is_ascii_alphabetic)
+    }
 }
 
 impl fmt::Display for NotTls {
@@ -64,10 +75,10 @@ impl fmt::Display for NotTls {
 impl std::error::Error for NotTls {}
 
 impl ServerLayer {
-    /// Serves a client that has connected, by the certificates of `tls`.
+    /// Serves a client that has connected, by the settings `tls`.
     #[must_use]
     pub fn new(tls: Arc<ServerTls>) -> Self {
-        Self { tls, state: State::Hello(Acceptor::default()), name: None }
+        Self { tls, state: State::Hello { acceptor: Box::default(), has_begun: false }, name: None }
     }
 
     /// Returns what was negotiated, once the handshake is complete.
@@ -75,7 +86,7 @@ impl ServerLayer {
     pub fn facts(&self) -> Option<Facts> {
         match &self.state {
             State::Session(session) => Some(Facts::of(session.tls(), self.name.as_deref())),
-            State::Hello(_) | State::Refused(_) => None,
+            State::Hello { .. } | State::Refused(_) => None,
         }
     }
 
@@ -85,36 +96,128 @@ impl ServerLayer {
         self.name.as_deref()
     }
 
-    /// Receives the first message. `Ok` once the connection has a session or was refused.
-    fn greet(&mut self, wire: &mut Wire<'_>) -> io::Result<()> {
-        let mut is_first = true;
-        while let State::Hello(acceptor) = &mut self.state {
+    /// Returns the session, once the client's first message was received and the client is served.
+    fn session(&mut self, wire: &mut Wire<'_>) -> io::Result<&mut Session> {
+        while let State::Hello { acceptor, has_begun } = &mut self.state {
             let mut received = wire.recv_chunk(CHUNK)?;
             match received {
                 [] => return Err(io::ErrorKind::UnexpectedEof.into()),
-                [HANDSHAKE, ..] => {}
-                _ if !is_first || self.name.is_some() => {}
-                _ => {}
-            }
-            is_first = false;
-            count(READ);
-            acceptor.read_tls(&mut received)?;
-            let rest = received.to_vec();
-            match acceptor.accept() {
-                Ok(None) => {}
-                Ok(Some(accepted)) => self.accept(accepted, &rest, wire)?,
-                Err((error, mut alert)) => {
-                    let _ = alert.write_all(wire);
-                    self.state = State::Refused(error);
+                [first, ..] if !*has_begun && *first != HANDSHAKE => {
+                    let received = received.to_vec();
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, NotTls { received }));
                 }
+                _ => *has_begun = true,
             }
+            let read = acceptor.read_tls(&mut received);
+            let rest = received.to_vec();
+            let accepted = match read.map(|_| acceptor.accept()) {
+                Ok(Ok(None)) => continue,
+                Ok(Ok(Some(accepted))) => self.serve(accepted, &rest),
+                Ok(Err(refused)) => Err(Refusal::of(refused)),
+                Err(_) => Err(Refusal::with(
+                    AlertDescription::DecodeError,
+                    "the first message is too large",
+                )),
+            };
+            self.state = match accepted {
+                Ok(session) => State::Session(Box::new(session)),
+                Err(Refusal { error, alert }) => {
+                    let _ = wire.write(&alert); // the connection ends in any case
+                    State::Refused(error)
+                }
+            };
         }
-        Ok(())
+        match &mut self.state {
+            State::Session(session) => Ok(session),
+            State::Refused(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error.clone())),
+            State::Hello { .. } => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 
-    fn accept(&mut self, accepted: Accepted, rest: &[u8], wire: &mut Wire<'_>) -> io::Result<()> {
+    /// Begins the session of a client whose first message is complete. `rest` was received behind it.
+    fn serve(&mut self, accepted: Accepted, rest: &[u8]) -> Result<Session, Refusal> {
         let hello = accepted.client_hello();
         self.name = hello.server_name().map(str::to_ascii_lowercase);
-        todo!()
+        let config = self.tls.choose(&hello, self.name.as_deref()).map_err(|alert| {
+            Refusal::with(alert, "no certificate of this server is for the name")
+        })?;
+        count(FLIGHT);
+        let tls = accepted.into_connection(config).map_err(Refusal::of)?;
+        let mut session = Session::new(Connection::Server(tls));
+        // An error shows again when the session is used, and its alert is sent then.
+        let _ = session.feed(rest, &mut Vec::new());
+        Ok(session)
+    }
+}
+
+/// Reason for which a client is not served, and the alert that tells the client.
+struct Refusal {
+    error: rustls::Error,
+    /// A record with the alert.
+    alert: Vec<u8>,
+}
+
+impl Refusal {
+    fn of((error, mut alert): (rustls::Error, AcceptedAlert)) -> Self {
+        let mut bytes = Vec::new();
+        let _ = alert.write_all(&mut bytes); // a vector takes everything
+        Self { error, alert: bytes }
+    }
+
+    /// Refuses by a fatal alert (RFC 8446 §6).
+    fn with(alert: AlertDescription, why: &str) -> Self {
+        const FATAL: u8 = 2;
+        let alert = vec![ALERT, 3, 3, 0, 2, FATAL, u8::from(alert)];
+        Self { error: rustls::Error::General(why.to_owned()), alert }
+    }
+}
+
+impl Layer for ServerLayer {
+    fn handshake(&mut self, wire: &mut Wire<'_>) -> io::Result<()> {
+        self.session(wire)?.handshake(wire)
+    }
+
+    fn recv(&mut self, wire: &mut Wire<'_>, into: &mut Vec<u8>) -> io::Result<usize> {
+        self.session(wire)?.recv(wire, into)
+    }
+
+    fn send(&mut self, wire: &mut Wire<'_>, from: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.session(wire)?.send(wire, from)
+    }
+
+    fn flush(&mut self, wire: &mut Wire<'_>) {
+        if let State::Session(session) = &mut self.state {
+            session.flush(wire);
+        }
+    }
+
+    fn shutdown(&mut self, wire: &mut Wire<'_>) {
+        match &mut self.state {
+            State::Session(session) => session.shutdown(wire),
+            State::Hello { .. } | State::Refused(_) => {
+                let _ = wire.shutdown(); // the connection ends in any case
+            }
+        }
+    }
+
+    fn close(&mut self, wire: &mut Wire<'_>) {
+        if let State::Session(session) = &mut self.state {
+            session.close(wire);
+        }
+    }
+
+    fn has_input(&self) -> bool {
+        match &self.state {
+            State::Session(session) => session.has_input(),
+            State::Hello { .. } => false,
+            State::Refused(_) => true,
+        }
+    }
+
+    fn is_handshaking(&self) -> bool {
+        match &self.state {
+            State::Session(session) => session.is_handshaking(),
+            State::Hello { .. } | State::Refused(_) => true,
+        }
     }
 }

@@ -18,7 +18,7 @@ const SHARE: usize = 64 * 1024;
 /// Most slices of one record.
 const SLICES: usize = 8;
 /// Counted steps of a flight of handshake messages: about a tenth of a millisecond.
-const FLIGHT: usize = 100_000;
+pub(super) const FLIGHT: usize = 100_000;
 
 /// A TLS connection whose role is known: the client's towards an origin, or the server's once a client
 /// has begun.
@@ -38,7 +38,9 @@ pub struct Session {
 enum End {
     Open,
     /// The alert `close_notify` is queued. The wire is shut down once it has left, if `shuts`.
-    Queued { shuts: bool },
+    Queued {
+        shuts: bool,
+    },
     Done,
 }
 
@@ -130,7 +132,8 @@ impl Session {
                 }
                 state => {
                     let waits = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
-                    self.has_input = !state.is_err_and(|error| waits(&error)) || self.failed.is_some();
+                    self.has_input =
+                        !state.is_err_and(|error| waits(&error)) || self.failed.is_some();
                     return;
                 }
             }

@@ -1,6 +1,6 @@
 //! Responses and refusals of a hook.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tidegate::http::Status;
 use tidegate::proxy::{Action, Refusal, RequestEdit, Response, Settings};
@@ -134,7 +134,7 @@ fn refused_client_is_told_the_reason() {
     let [line] = &stage.log()[..] else { panic!("one line is logged") };
     assert!(line.contains("\"result\":\"DENIED\""), "{line}");
     assert!(line.contains("\"reason\":\"hook\""), "{line}");
-    let metrics = stage.worker.stats(&LoopStats::default()).prometheus();
+    let metrics = stage.worker.stats(&LoopStats::default(), UNIX_EPOCH).prometheus();
     assert!(metrics.contains("\ntidegate_denials_total{rule=\"hook\"} 1\n"), "{metrics}");
     assert_eq!(status_of(&stage.get("/busy", "")), "503 Service Unavailable");
     assert_eq!(stage.requests(), [""; 0], "the origin is not asked");

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
@@ -277,7 +277,7 @@ impl Stage {
 
     /// Returns the value of a metric of the proxy.
     pub(crate) fn metric(&self, name: &str) -> Option<String> {
-        let metrics = self.worker.stats(&LoopStats::default()).prometheus();
+        let metrics = self.worker.stats(&LoopStats::default(), UNIX_EPOCH).prometheus();
         let line =
             metrics.lines().find_map(|line| line.strip_prefix("tidegate_")?.strip_prefix(name));
         line.map(|value| value.trim().to_owned())

@@ -4,7 +4,7 @@
 use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidegate::proxy::{Environment, Mail, NoLog, ReclaimAtOnce, Settings, Worker};
 use tidegate::reactor::sim::{self, Faults, Metered, Network, Rng};
@@ -276,7 +276,7 @@ fn serve_beside(size: usize, seed: u64) -> (usize, Duration) {
 }
 
 fn metric(worker: &Worker, name: &str) -> u64 {
-    let metrics = worker.stats(&LoopStats::default()).prometheus();
+    let metrics = worker.stats(&LoopStats::default(), UNIX_EPOCH).prometheus();
     let name = format!("tidegate_{name} ");
     metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
 }

@@ -27,9 +27,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cache", &["http"]),
     ("auth", &["http"]),
     ("access", &["http"]),
-    ("proxy", &["access", "auth", "cache", "dns", "http", "reactor"]),
-    ("config", &["access", "auth", "cache", "dns", "http", "proxy", "reactor"]),
-    ("cli", &["auth", "config", "proxy", "reactor"]),
+    ("tls", &["http", "reactor", "x509"]),
+    ("proxy", &["access", "auth", "cache", "dns", "http", "reactor", "tls", "x509"]),
+    ("config", &["access", "auth", "cache", "dns", "http", "proxy", "reactor", "tls", "x509"]),
+    ("cli", &["auth", "config", "http", "proxy", "reactor", "tls"]),
 ];
 
 /// Modules that see no socket, clock, thread or file.

@@ -1,7 +1,9 @@
 //! Banner that a proxy prints when it starts.
 
 use crate::config::{Options, RuleOptions};
+use crate::http::date;
 use crate::proxy::{AuthRules, ProtectionSpace};
+use crate::tls::{Certificate, ServerTls};
 use crate::units::Unit;
 
 use super::listening::Listening;
@@ -11,6 +13,7 @@ use super::listening::Listening;
 pub(super) fn banner(
     options: &Options,
     auth: Option<&AuthRules>,
+    tls: Option<&ServerTls>,
     listening: &[Listening],
     explain: Option<&str>,
 ) -> String {
@@ -22,6 +25,7 @@ pub(super) fn banner(
     if let Some((url, _)) = &options.to {
         lines.push(format!("  origin   {url}"));
     }
+    lines.extend(tls.into_iter().flat_map(|tls| tls.certificates().list()).map(certificate));
     lines.push(match options.cache_memory {
         Some(size) => format!("  cache    memory {}", spaced(&size.write())),
         None => "  cache    off".into(),
@@ -46,12 +50,21 @@ pub(super) fn banner(
     }
     let everything = auth.iter().flat_map(|rules| &rules.spaces).find(|s| s.path.is_everything());
     let schemes = everything.map(ProtectionSpace::schemes);
-    let nearby = listening.first().map(|first| first.nearby().to_string()).unwrap_or_default();
+    let nearby = |first: &Listening| format!("{}://{}", first.scheme(), first.nearby());
+    let nearby = listening.first().map(nearby).unwrap_or_default();
     lines.push(first_command(options, schemes.as_deref(), &nearby, explain));
     lines.join("\n")
 }
 
-/// Returns the line with a first command: a request to the address `nearby`, by a user who
+/// Returns the line about a certificate: its names, its key, and the day on which it expires.
+fn certificate(certificate: &Certificate) -> String {
+    let facts = &certificate.facts;
+    let until = date::format(facts.not_after);
+    let names = certificate.names().join(", ");
+    format!("  tls      {names} ({}, valid until {})", facts.key_algorithm, until.as_str())
+}
+
+/// Returns the line with a first command: a request to the URL `nearby`, by a user who
 /// authenticates with one of `schemes`. If the rules deny by default, it is the command that
 /// explains what they allow.
 fn first_command(
@@ -73,10 +86,10 @@ fn first_command(
     };
     if options.to.is_some() {
         let user = user(" -u NAME", " --digest -u NAME");
-        return format!("  try      curl{user} http://{nearby}/ -I");
+        return format!("  try      curl{user} {nearby}/ -I");
     }
     let user = user(" -U NAME", " --proxy-digest -U NAME");
-    format!("  try      curl -x http://{nearby}{user} http://example.com/ -I")
+    format!("  try      curl -x {nearby}{user} http://example.com/ -I")
 }
 
 /// Returns the line that summarizes the rules, if there are any.
@@ -122,7 +135,7 @@ mod tests {
         for (name, text) in given {
             (OptionSpec::find(name).unwrap().set)(&mut options, text).unwrap();
         }
-        let command = first_command(&options, schemes, "127.0.0.1:3128", explain);
+        let command = first_command(&options, schemes, "http://127.0.0.1:3128", explain);
         command.trim_start().to_owned()
     }
 

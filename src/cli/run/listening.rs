@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::proxy::ListenerKind;
 use crate::reactor::Endpoint;
 
 /// A listener of the proxy.
@@ -12,12 +13,21 @@ pub(super) struct Listening {
     pub(super) address: SocketAddr,
     /// True if the listener accepts connections of both address families.
     everywhere: bool,
+    kind: ListenerKind,
 }
 
 impl Listening {
-    /// Describes a listener that was opened at `endpoint` and has the address `address`.
-    pub(super) const fn at(endpoint: Endpoint, address: SocketAddr) -> Self {
-        Self { address, everywhere: matches!(endpoint, Endpoint::Everywhere(_)) }
+    /// Describes a listener of a `kind` that was opened at `endpoint` and has the address `address`.
+    pub(super) const fn at(endpoint: Endpoint, address: SocketAddr, kind: ListenerKind) -> Self {
+        Self { address, everywhere: matches!(endpoint, Endpoint::Everywhere(_)), kind }
+    }
+
+    /// Returns the scheme of URLs that lead to the listener.
+    pub(super) const fn scheme(self) -> &'static str {
+        match self.kind {
+            ListenerKind::Tls => "https",
+            ListenerKind::Plain | ListenerKind::Redirect => "http",
+        }
     }
 
     /// Returns in words which addresses an unspecified one stands for, or nothing.
@@ -55,7 +65,9 @@ pub(super) fn endpoint(address: SocketAddr, all: &[SocketAddr]) -> Endpoint {
 /// Writes the address, and which addresses it stands for if it is unspecified.
 impl fmt::Display for Listening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.address, self.reached())
+        let to =
+            if self.kind == ListenerKind::Redirect { ", which redirects to https" } else { "" };
+        write!(f, "{}://{}{}{to}", self.scheme(), self.address, self.reached())
     }
 }
 
@@ -81,7 +93,7 @@ mod tests {
             let address: SocketAddr = address.parse().unwrap();
             let others = others.iter().map(|text| text.parse().unwrap());
             let all: Vec<SocketAddr> = [address].into_iter().chain(others).collect();
-            let listening = Listening::at(endpoint(address, &all), address);
+            let listening = Listening::at(endpoint(address, &all), address, ListenerKind::Plain);
             assert_eq!(listening.to_string(), shown);
             assert_eq!(listening.nearby().to_string(), nearby, "{shown}");
         }

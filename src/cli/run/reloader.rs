@@ -86,7 +86,8 @@ impl Held {
         let mut restarts: Vec<_> = changes.iter().filter(|change| change.takes_restart).collect();
         restarts.dedup_by_key(|change| change.name);
         let restarts = restarts.iter().map(|change| change.name).collect();
-        let warnings = options.auth.warnings(settings.auth.as_ref(), &self.addresses);
+        let mut warnings = options.auth.warnings(settings.auth.as_ref(), &self.addresses);
+        warnings.extend(options.tls.warnings(settings.server_tls.as_deref()));
         let moved = self.options.access_log != options.access_log;
         let access_log = moved.then(|| options.access_log.clone());
         options.keep_fixed(&self.options);

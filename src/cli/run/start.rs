@@ -73,8 +73,15 @@ impl Program {
             InterfaceWatch::start(known, INTERFACES, reactor.mailbox(), Mail::Addresses)
         });
         let mut said = few_clients(descriptors, clients);
-        said.push(banner(&options, auth.as_ref(), &listening, operating.explain.as_deref()));
+        said.push(banner(
+            &options,
+            auth.as_ref(),
+            worker.settings().server_tls.as_deref(),
+            &listening,
+            operating.explain.as_deref(),
+        ));
         said.extend(options.auth.warnings(auth.as_ref(), &addresses));
+        said.extend(options.tls.warnings(worker.settings().server_tls.as_deref()));
         said.extend(operating.lines);
         said.extend(given_up);
         said.extend(addresses.iter().map(|address| format!("listening {address}")));
@@ -105,12 +112,13 @@ fn listen(
     options: &Options,
 ) -> io::Result<Vec<Listening>> {
     let all = options.listeners();
-    let mut open = |&address| {
-        let endpoint = endpoint(address, &all);
-        let bound = worker.listen(reactor, endpoint);
+    let addresses: Vec<SocketAddr> = all.iter().map(|&(_, address)| address).collect();
+    let mut open = |&(kind, address)| {
+        let endpoint = endpoint(address, &addresses);
+        let bound = worker.listen_as(kind, reactor, endpoint);
         let bound =
             bound.map_err(|error| io::Error::other(format!("cannot listen on {address}: {error}")));
-        Ok(Listening::at(endpoint, bound?))
+        Ok(Listening::at(endpoint, bound?, kind))
     };
     all.iter().map(&mut open).collect()
 }

@@ -10,6 +10,7 @@ mod operation;
 mod permissions;
 mod process;
 mod spec;
+mod tls;
 mod value;
 
 pub use spec::OptionSpec;
@@ -18,8 +19,9 @@ pub use spec::OptionSpec;
 pub const OPTIONS: &[OptionSpec] = &joined();
 
 /// Groups of options, in the order of `--help`.
-const GROUPS: [&[OptionSpec]; 9] = [
+const GROUPS: [&[OptionSpec]; 10] = [
     listen::LISTEN,
+    tls::TLS,
     cache::CACHE,
     access::ACCESS,
     auth::AUTH,
@@ -73,7 +75,18 @@ mod tests {
         let mut options = Options::default();
         for (name, text) in [
             ("listen", "[::1]:0"),
-            ("to", "http://h.test/base"),
+            ("to", "https://h.test/base"),
+            ("listen-tls", "127.0.0.1:8443"),
+            ("http-redirect", "127.0.0.1:8080"),
+            ("tls-cert", "/etc/tidegate/a.pem"),
+            ("tls-key", "/etc/tidegate/a.key"),
+            ("client-ca", "/etc/tidegate/clients.pem"),
+            ("hsts", "8760h"),
+            ("origin-ca", "/etc/tidegate/origins.pem"),
+            ("origin-cert", "/etc/tidegate/own.pem"),
+            ("origin-key", "/etc/tidegate/own.key"),
+            ("origin-insecure", "h.test"),
+            ("origin-sni", "app.test"),
             ("cache-object-max", "1MiB"),
             ("targeted-cache-control", "off"),
             ("vary-language", "preferred"),

@@ -7,7 +7,6 @@ use crate::http::{Method, Version};
 use crate::proxy::auth::{AuthOutcome, path_of};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::trace_event::TraceEvent;
-use crate::proxy::routing::client_address::Behind;
 use crate::proxy::timers::ClientTimer;
 
 use super::connection::Connection;
@@ -41,7 +40,7 @@ pub(super) fn auth(
         return Next::Go(State::Route);
     };
     let (now, limits) = (cx.reactor.now(), &shared.settings.limits);
-    let address = Behind::of(peer, exchange.request.fields(), &shared.settings).client;
+    let address = exchange.record.behind;
     let outcome = authentication.authenticate(
         &Request::from(&*exchange.request),
         path_of(&exchange.request),

@@ -2,16 +2,19 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::auth::client_network;
 use crate::http::ServerCodec;
 use crate::proxy::mail::Mail;
+use crate::proxy::settings::listener::ListenerKind;
 use crate::proxy::shared::Shared;
 use crate::proxy::timers::{ClientTimer, ClientTimers};
 use crate::proxy::transfer::recv_buffer::RecvBuffer;
 use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
 use crate::reactor::{Reactor, Ready, SocketId, Token, Wake};
+use crate::tls::Facts;
 
 use super::context::ClientCx;
 
@@ -24,6 +27,10 @@ pub(crate) struct Connection {
     pub(super) address: SocketAddr,
     /// The listener that accepted the connection.
     pub(super) listener: SocketAddr,
+    /// The kind of that listener.
+    pub(super) kind: ListenerKind,
+    /// The TLS session, once its handshake is complete.
+    pub(super) tls: Option<Arc<Facts>>,
     pub(super) codec: ServerCodec,
     pub(super) input: RecvBuffer,
     pub(super) output: SendBuffer,
@@ -36,17 +43,20 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Returns a connection from the client at `address` that `listener` has accepted.
+    /// Returns a connection from the client at `address` that `listener`, of a `kind`, has accepted.
     pub(super) fn new(
         token: Token,
         io: SocketId,
         (address, listener): (SocketAddr, SocketAddr),
+        kind: ListenerKind,
     ) -> Self {
         Self {
             token,
             io,
             address,
             listener,
+            kind,
+            tls: None,
             codec: ServerCodec::new(),
             input: RecvBuffer::new(),
             output: SendBuffer::new(),

@@ -14,6 +14,7 @@ use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
 use super::http1;
+use super::respond;
 use super::source::{Reading, Source};
 use super::state::{Delivery, Next, State, Transmission};
 use super::upload::Upload;
@@ -184,5 +185,6 @@ fn copy_content(out: &mut Vec<u8>, object: &Object, at: u64, end: u64) {
 fn end_head(mut head: HeadWriter<'_>, coding: TransferCoding, exchange: &Exchange, name: &str) {
     exchange.cache_status.write_to(&mut head, name);
     exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
+    respond::write_hsts(&mut head, exchange.hsts);
     http1::end_head(&mut head, coding, exchange.request.version(), exchange.persistence);
 }

@@ -19,9 +19,11 @@ use super::context::ClientCx;
 use super::deliver::deliver;
 use super::exchange::Exchange;
 use super::finish::finish;
+use super::greet::{greet, greet_timed_out};
 use super::lookup::lookup;
 use super::phase::{Flow, Phase};
 use super::receive::{receive, record_unanswered, request_timed_out};
+use super::redirect::redirect;
 use super::resolve::resolve;
 use super::route::route;
 use super::state::{Next, State};
@@ -45,6 +47,7 @@ impl Client {
     pub(crate) fn drive(&mut self, cx: &mut ClientCx<'_>) -> Drive {
         loop {
             let mut flow = match &mut self.phase {
+                Phase::Greet(phase) => greet(phase, &mut self.connection, cx),
                 Phase::Receive(phase) => receive(phase, &mut self.connection, cx),
                 Phase::Exchange(exchange) => exchange.step(&mut self.connection, cx),
                 Phase::Close(phase) => close(phase, &mut self.connection, cx),
@@ -92,6 +95,7 @@ impl Client {
             (Phase::Receive(phase), ClientTimer::Request) => {
                 request_timed_out(phase, connection, cx)
             }
+            (Phase::Greet(_), _) => greet_timed_out(connection, cx),
             (Phase::Receive(_) | Phase::Close(_), _) => Flow::Gone,
         }
     }
@@ -126,7 +130,7 @@ impl Client {
             Phase::Receive(phase) if phase.head_began.is_some() => {
                 record_unanswered(reason, &connection, cx);
             }
-            Phase::Receive(_) | Phase::Close(_) => {}
+            Phase::Greet(_) | Phase::Receive(_) | Phase::Close(_) => {}
         }
         connection.input.release(&mut cx.shared.buffers);
         connection.close(held, reset, cx.reactor, cx.shared);
@@ -149,6 +153,7 @@ impl Exchange {
     fn step(&mut self, connection: &mut Connection, cx: &mut ClientCx<'_>) -> Flow {
         let state = std::mem::replace(&mut self.state, State::Finish);
         let next = match state {
+            State::Redirect => redirect(self, connection, cx),
             State::Auth(state) => auth(state, self, connection, cx),
             State::Route => route(self, connection, cx),
             State::Resolve(state) => resolve(state, self, connection, cx),

@@ -1,6 +1,7 @@
 //! Exchanges: a request of a client and its response.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::http::{Method, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
@@ -30,6 +31,8 @@ pub(crate) struct Exchange {
     pub(super) cache_status: CacheStatus,
     /// `Authentication-Info` for the user whose credentials were verified.
     pub(super) auth_info: Option<AuthInfo>,
+    /// Time for `Strict-Transport-Security`, if the response gets that field.
+    pub(super) hsts: Option<Duration>,
     /// State of the exchange; [`State::Finish`] while a step has it.
     pub(super) state: State,
 }
@@ -97,6 +100,7 @@ impl Exchange {
             persistence: self.persistence,
             cache_status: &self.cache_status,
             info: self.auth_info.as_ref(),
+            hsts: self.hsts,
             explain: None,
         }
     }

@@ -26,7 +26,7 @@ pub(super) fn lookup(
     cx: &mut ClientCx<'_>,
 ) -> Next {
     let mut query = match lookup {
-        Lookup::First(route) => Query::new(route, &exchange.request, cx),
+        Lookup::First(route) => Query::new(route, &exchange.request, connection.tls.as_ref(), cx),
         Lookup::Again(query) => *query,
     };
     if cx.shared.settings.status_key {

@@ -5,6 +5,8 @@
 //! own, which takes the state and returns the next:
 //!
 //! ```text
+//! [greet]
+//!    │
 //! receive ── auth ── route ──┬── [resolve] ── lookup ──┬── wait ──┬── deliver ── transmit ── finish
 //!    ↑                       │                  ↑      └──────────┘                            │
 //!    │                       │                  └─ a joined fetch does not answer the request  │
@@ -27,6 +29,7 @@ mod drive;
 mod exchange;
 mod fetch_plan;
 mod finish;
+mod greet;
 mod hook;
 mod http1;
 mod lookup;
@@ -34,6 +37,7 @@ mod persistence;
 mod phase;
 mod query;
 mod receive;
+mod redirect;
 mod resolve;
 mod respond;
 mod route;
@@ -49,13 +53,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::proxy::mail::Mail;
+use crate::proxy::settings::listener::ListenerKind;
 use crate::proxy::shared::Shared;
 use crate::proxy::timers::ClientTimer;
 use crate::reactor::{Driven, Id, Reactor, SocketId};
 
 use connection::Connection;
 use exchange::Exchange;
-use phase::{Phase, Receive};
+use phase::{Greet, Phase, Receive};
 use state::{Auth, State};
 
 pub(super) use drive::Drive;
@@ -74,19 +79,22 @@ impl Driven for Client {
 }
 
 impl Client {
-    /// Returns a connection from an address to a listener that was accepted `now`. The client has until
-    /// `idle_until` to send a request.
+    /// Returns a connection from an address to a listener of a `kind` that was accepted at `began`. The
+    /// client has time `until` then to send a request.
     pub(crate) fn new(
         id: Id<Self>,
         io: SocketId,
         addresses: (SocketAddr, SocketAddr),
-        now: Instant,
-        idle_until: Instant,
+        kind: ListenerKind,
+        (began, until): (Instant, Instant),
     ) -> Self {
-        let receive = Receive { head_began: None, idle_since: now, idle_until: Some(idle_until) };
+        let receive = Receive { head_began: None, idle_since: began, idle_until: Some(until) };
         Self {
-            connection: Connection::new(id.token(), io, addresses),
-            phase: Phase::Receive(receive),
+            connection: Connection::new(id.token(), io, addresses, kind),
+            phase: match kind {
+                ListenerKind::Tls => Phase::Greet(Greet { began, until }),
+                ListenerKind::Plain | ListenerKind::Redirect => Phase::Receive(receive),
+            },
             held: 0,
         }
     }
@@ -108,8 +116,13 @@ impl Client {
     /// Returns the time at which an incomplete head began, if all earlier requests have got their
     /// responses.
     pub(crate) fn half_head_since(&self) -> Option<Instant> {
-        let Phase::Receive(receive) = &self.phase else { return None };
-        receive.head_began.filter(|_| self.connection.output.is_empty())
+        match &self.phase {
+            Phase::Greet(greet) => Some(greet.began),
+            Phase::Receive(receive) => {
+                receive.head_began.filter(|_| self.connection.output.is_empty())
+            }
+            Phase::Exchange(_) | Phase::Close(_) => None,
+        }
     }
 
     /// Returns true if no bytes have arrived since the last drive. Wakes the client if some have.
@@ -120,6 +133,7 @@ impl Client {
     /// Returns one line about the connection and its exchange.
     pub(crate) fn dump(&self) -> String {
         let (phase, url) = match &self.phase {
+            Phase::Greet(_) => ("Greet", ""),
             Phase::Receive(_) => ("Receive", ""),
             Phase::Exchange(exchange) => (exchange.state.name(), exchange.record.url()),
             Phase::Close(_) => ("Close", ""),
@@ -168,7 +182,7 @@ impl Client {
     const fn exchange(&self) -> Option<&Exchange> {
         match &self.phase {
             Phase::Exchange(exchange) => Some(exchange),
-            Phase::Receive(_) | Phase::Close(_) => None,
+            Phase::Greet(_) | Phase::Receive(_) | Phase::Close(_) => None,
         }
     }
 }

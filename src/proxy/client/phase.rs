@@ -8,12 +8,23 @@ use super::exchange::Exchange;
 /// before each.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// The TLS handshake is under way.
+    Greet(Greet),
     /// The next request is received.
     Receive(Receive),
     /// A request is served.
     Exchange(Box<Exchange>),
     /// The connection is closed (RFC 9112 §9.6).
     Close(Close),
+}
+
+/// A TLS handshake with a client.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Greet {
+    /// Time at which the connection was accepted.
+    pub(super) began: Instant,
+    /// Time until which the handshake, and then the first request, may take.
+    pub(super) until: Instant,
 }
 
 /// Waiting for a request, or for the rest of its head.

@@ -7,6 +7,8 @@ use crate::http::RequestHead;
 use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
 
+use crate::tls::Facts;
+
 use super::context::ClientCx;
 
 /// Joined fetches that may fail to answer a request before it gets a fetch of its own.
@@ -24,10 +26,15 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Returns the first query for a request that has a `route`.
-    pub(super) fn new(route: Arc<Route>, request: &Arc<RequestHead>, cx: &ClientCx<'_>) -> Self {
+    /// Returns the first query for a request that has a `route`, of a client with the session `tls`.
+    pub(super) fn new(
+        route: Arc<Route>,
+        request: &Arc<RequestHead>,
+        tls: Option<&Arc<Facts>>,
+        cx: &ClientCx<'_>,
+    ) -> Self {
         Self {
-            facts: RequestFacts::of(request, &cx.shared.settings),
+            facts: RequestFacts::of(request, tls, &cx.shared.settings),
             key: cx.shared.cache.keys().key(&route.uri),
             presented: cx.shared.present(request),
             route,

@@ -8,6 +8,7 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::reason::Reason;
 use crate::proxy::routing::client_address::Behind;
+use crate::proxy::settings::listener::ListenerKind;
 use crate::proxy::timers::ClientTimer;
 use crate::time::Now;
 
@@ -97,7 +98,8 @@ pub(super) fn request_timed_out(
 fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) -> Box<Exchange> {
     let (peer, settings) = (connection.address, &cx.shared.settings);
     let mut record = ExchangeRecord::new(cx.reactor.now(), peer, connection.listener);
-    record.behind = Behind::of(peer.ip(), head.fields(), settings).client;
+    record.tls.clone_from(&connection.tls);
+    record.behind = Behind::of(record.peer(), head.fields(), settings).client;
     let mut persistence = Persistence::of(&head, settings.reverse.is_some());
     persistence.keep_only_if(!cx.shared.draining);
     let upload = if head.body_length().has_content() { Upload::Unread } else { Upload::Done };
@@ -113,12 +115,20 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
         upload,
         cache_status: CacheStatus::default(),
         auth_info: None,
-        state: State::Auth(Auth::Check),
+        hsts: settings.hsts.filter(|_| settings.reverse.is_some() && connection.tls.is_some()),
+        state: match connection.kind {
+            ListenerKind::Redirect => State::Redirect,
+            ListenerKind::Plain | ListenerKind::Tls => State::Auth(Auth::Check),
+        },
     })
 }
 
 /// Responds to bytes that are no request, records them and closes: what follows them has no meaning.
-fn refuse(error: &ExchangeError, connection: &mut Connection, cx: &mut ClientCx<'_>) -> Flow {
+pub(super) fn refuse(
+    error: &ExchangeError,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Flow {
     let cache_status = CacheStatus { detail: Some("error"), ..Default::default() };
     let context = ResponseContext {
         name: &cx.shared.settings.name,
@@ -128,6 +138,7 @@ fn refuse(error: &ExchangeError, connection: &mut Connection, cx: &mut ClientCx<
         persistence: Persistence::closed(),
         cache_status: &cache_status,
         info: None,
+        hsts: None,
         explain: None,
     };
     let before = connection.output.total();
@@ -153,6 +164,7 @@ pub(super) fn record_unanswered(reason: Reason, connection: &Connection, cx: &mu
 fn record_of(error: &ExchangeError, connection: &Connection, now: Now) -> ExchangeRecord {
     const SHOWN: usize = 200;
     let mut record = ExchangeRecord::new(now, connection.address, connection.listener);
+    record.tls.clone_from(&connection.tls);
     record.reason = Some(error.clone().into());
     let first_line = connection.input.unread().split(|&b| b == b'\r' || b == b'\n').next();
     let first_line = first_line.unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Responses that the proxy generates: errors, and responses to requests for the proxy itself.
 
+use std::time::Duration;
+
 use crate::http::{HeadWriter, Method, Name, RequestHead, Status, Version, date};
 use crate::proxy::error::{ErrorStatus, ExchangeError};
 use crate::proxy::hook::Response;
@@ -32,6 +34,8 @@ pub(super) struct ResponseContext<'a> {
     pub(super) cache_status: &'a CacheStatus,
     /// `Authentication-Info` for an authenticated user.
     pub(super) info: Option<&'a AuthInfo>,
+    /// Time for `Strict-Transport-Security`.
+    pub(super) hsts: Option<Duration>,
     /// Command that explains denials, if the operator offers one.
     pub(super) explain: Option<&'a str>,
 }
@@ -93,6 +97,19 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str, context: ResponseContext<'_>) 
     (Status::OK, end(head, TEXT, text.as_bytes(), context))
 }
 
+/// Writes a redirection to `location`, which keeps the method (RFC 9110 §15.4.9).
+pub(super) fn redirect(
+    out: &mut Vec<u8>,
+    location: &str,
+    context: ResponseContext<'_>,
+) -> (Status, u64) {
+    let status = Status::PERMANENT_REDIRECT;
+    let mut head = begin(out, status, context);
+    head.field("Location", location.as_bytes());
+    let text = format!("{} {}\n\n{location}\n", status, status.reason());
+    (status, end(head, TEXT, text.as_bytes(), context))
+}
+
 /// Writes a response of the hook. A response without content by its status has no `Content-Length`
 /// either: with 204 it is forbidden, and with 304 it would be that of another response (RFC 9110 §8.6).
 pub(super) fn of_hook(
@@ -109,11 +126,19 @@ pub(super) fn of_hook(
     (status, end_head(head, response.content(), context))
 }
 
+/// Writes `Strict-Transport-Security` (RFC 6797 §6.1), if it is wanted.
+pub(super) fn write_hsts(head: &mut HeadWriter<'_>, time: Option<Duration>) {
+    if let Some(time) = time {
+        head.field("Strict-Transport-Security", format!("max-age={}", time.as_secs()).as_bytes());
+    }
+}
+
 fn begin<'a>(out: &'a mut Vec<u8>, status: Status, context: ResponseContext<'_>) -> HeadWriter<'a> {
     let mut head = HeadWriter::response(out, status, status.reason().as_bytes());
     head.field("Date", date::format(context.now.wall).as_bytes());
     context.cache_status.write_to(&mut head, context.name);
     context.info.into_iter().for_each(|info| info.write_to(&mut head));
+    write_hsts(&mut head, context.hsts);
     head
 }
 

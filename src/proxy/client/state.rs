@@ -19,6 +19,8 @@ use super::source::{Reading, Source};
 /// State of an exchange, with the values that its step needs.
 #[derive(Debug)]
 pub(super) enum State {
+    /// The request is sent to `https`.
+    Redirect,
     /// The client is authenticated.
     Auth(Auth),
     /// The destination is decided.
@@ -140,6 +142,7 @@ impl State {
     /// Returns the word for the state in the list of connections that are open.
     pub(super) const fn name(&self) -> &'static str {
         match self {
+            Self::Redirect => "Redirect",
             Self::Auth(_) => "Auth",
             Self::Route => "Route",
             Self::Resolve(_) => "Resolve",
@@ -165,6 +168,7 @@ impl State {
             }
             Self::Transmit(Transmission { source, .. }) => source.release(cx.reactor, cx.shared),
             Self::Auth(Auth::Check | Auth::Delayed(_))
+            | Self::Redirect
             | Self::Route
             | Self::Lookup(_)
             | Self::Deliver(Delivery::Stored { .. })

@@ -5,11 +5,13 @@ mod text;
 use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Denial;
 use crate::auth::{ChallengeReason, Side};
 use crate::http::{ParseError, Status};
+use crate::tls::{Problem, ProblemKind};
 
 /// The error with which an exchange failed or was refused.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ pub(crate) enum ExchangeError {
     Connect { to: SocketAddr, disclosed: bool, kind: io::ErrorKind },
     /// No connection was established in time.
     ConnectTimeout,
+    /// No TLS connection to the origin was established.
+    Tls(Arc<Problem>),
     /// The origin closed or reset the connection before its response was complete.
     OriginGone,
     /// The origin sent or took no bytes for too long.
@@ -98,6 +102,8 @@ pub(crate) enum NotSupported {
     Connect,
     /// A host that is neither address nor name.
     Host,
+    /// Plain HTTP on a listener for TLS.
+    PlainOnTls,
     /// An absolute target on a reverse listener, whose scheme is not that of the connection.
     Misdirected,
     /// A path with `..` segments on a reverse listener that serves only a prefix of the origin.
@@ -115,7 +121,7 @@ pub(super) struct ErrorStatus {
 }
 
 impl ExchangeError {
-    pub(super) const fn error_status(&self) -> ErrorStatus {
+    pub(super) fn error_status(&self) -> ErrorStatus {
         let (status, kind) = match self {
             Self::BadRequest(refusal) => (refusal.status(), "http_request_error"),
             Self::NotSupported(unserved) => (unserved.status(), "http_request_error"),
@@ -150,6 +156,7 @@ impl ExchangeError {
             }
             Self::Connect { .. } => (Status::BAD_GATEWAY, "destination_ip_unroutable"),
             Self::ConnectTimeout => (Status::GATEWAY_TIMEOUT, "connection_timeout"),
+            Self::Tls(problem) => (Status::BAD_GATEWAY, tls_kind(problem)),
             Self::OriginGone => (Status::BAD_GATEWAY, "connection_terminated"),
             Self::OriginTimeout => (Status::GATEWAY_TIMEOUT, "http_response_timeout"),
             Self::BadResponse(ParseError::UnknownTransferEncoding) => {
@@ -206,6 +213,7 @@ impl ExchangeError {
             Self::DnsTimeout(_) => Timeout::Name.word(),
             Self::Connect { .. } => "connect".into(),
             Self::ConnectTimeout => Timeout::Connect.word(),
+            Self::Tls(problem) => problem.word.into(),
             Self::OriginGone => "origin-gone".into(),
             Self::OriginTimeout => Timeout::Origin.word(),
             Self::TooManyInterims => "interims".into(),
@@ -267,6 +275,7 @@ impl ExchangeError {
                 | Self::DnsTimeout(_)
                 | Self::Connect { .. }
                 | Self::ConnectTimeout
+                | Self::Tls(_)
                 | Self::OriginGone
                 | Self::OriginTimeout
                 | Self::BadResponse(_)
@@ -285,6 +294,16 @@ impl ExchangeError {
     /// Returns true if a client that had joined the fetch may succeed with a fetch of its own.
     pub(super) const fn is_retryable(&self) -> bool {
         matches!(self, Self::OriginGone | Self::ClientGone | Self::UploadTimeout)
+    }
+}
+
+/// Returns the error type of RFC 9209 §2.3.
+const fn tls_kind(problem: &Problem) -> &'static str {
+    match problem.kind {
+        ProblemKind::Certificate => "tls_certificate_error",
+        ProblemKind::Alert(_) => "tls_alert_received",
+        ProblemKind::Protocol | ProblemKind::NotTls => "tls_protocol_error",
+        ProblemKind::Ended => "connection_terminated",
     }
 }
 
@@ -312,6 +331,7 @@ impl Timeout {
 impl NotSupported {
     const fn status(self) -> Status {
         match self {
+            Self::PlainOnTls => Status::BAD_REQUEST,
             Self::OriginForm | Self::Host | Self::DotSegments | Self::AmbiguousPath => {
                 Status::BAD_REQUEST
             }
@@ -328,6 +348,7 @@ impl NotSupported {
             Self::Scheme => "scheme",
             Self::Connect => "connect",
             Self::Host => "host",
+            Self::PlainOnTls => "http-on-tls-port",
             Self::Misdirected => "misdirected",
             Self::DotSegments => "dot-segments",
             Self::AmbiguousPath => "ambiguous-path",

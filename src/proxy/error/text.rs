@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::access::Denial;
 use crate::auth::ChallengeReason;
+use crate::tls::Problem;
 
 use super::{ExchangeError, NotSupported};
 
@@ -28,6 +29,7 @@ impl fmt::Display for ExchangeError {
             Self::Connect { to, disclosed, kind } => {
                 return write_connect_failure(f, disclosed.then_some(*to), *kind);
             }
+            Self::Tls(problem) => return write_tls_problem(f, problem),
             Self::BadResponse(refusal) => {
                 return write!(f, "the origin's response is malformed: {}.", refusal.text());
             }
@@ -97,6 +99,11 @@ fn write_connect_failure(
     }
 }
 
+fn write_tls_problem(f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
+    write!(f, "no TLS connection to the origin: {}.", problem.text)?;
+    problem.remedy.map_or(Ok(()), |remedy| write!(f, " To answer it: {remedy}"))
+}
+
 fn write_denial(f: &mut fmt::Formatter<'_>, denial: &Denial) -> fmt::Result {
     if let Denial::Rule { .. } = denial {
         return write!(f, "{denial}.");
@@ -130,14 +137,17 @@ const fn not_supported(unserved: NotSupported) -> &'static str {
              proxy (curl -x), or start tidegate with --to URL to serve one origin."
         }
         NotSupported::Https => {
-            "https:// URLs are not fetched on behalf of clients. Request a tunnel with \
-             CONNECT, as clients do when this proxy is set for https, too."
+            "this proxy was started without TLS towards origins. Request a tunnel with CONNECT, as \
+             clients do when this proxy is set for https, too."
         }
         NotSupported::Scheme => {
-            "URLs of this scheme are not supported; only http:// URLs are fetched."
+            "URLs of this scheme are not supported; only http:// and https:// URLs are fetched."
         }
         NotSupported::Connect => "CONNECT is not supported by a reverse proxy.",
         NotSupported::Host => "the host is neither a valid name nor an address.",
+        NotSupported::PlainOnTls => {
+            "this is plain HTTP, and this port speaks TLS; use an https:// URL for it."
+        }
         NotSupported::Misdirected => {
             "URLs of this scheme are not served on this connection (RFC 9110 §7.4)."
         }

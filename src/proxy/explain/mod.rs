@@ -258,7 +258,7 @@ impl Explainer {
             }
             Lookup::InFlight { .. } | Lookup::Miss(_) => false,
         };
-        let upgrades = RequestFacts::of(request.head(), &shared.settings).upgrade.is_some();
+        let upgrades = RequestFacts::of(request.head(), None, &shared.settings).upgrade.is_some();
         self.record.add(TraceEvent::Looked(match upgrades {
             true => would(&Lookup::<()>::Miss(MissReason::Method)),
             false if barred => {

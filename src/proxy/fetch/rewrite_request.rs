@@ -7,6 +7,7 @@ use crate::http::hop::{self, ConnectionOptions, max_forwards};
 use crate::http::{
     BodyLength, Field, Fields, HeadWriter, Method, Name, RequestHead, Version, claims,
 };
+use crate::proxy::observe::peer::Peer;
 use crate::proxy::routing::client_address::Behind;
 use crate::proxy::settings::Settings;
 
@@ -16,7 +17,8 @@ use super::request::FetchRequest;
 pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &Settings) {
     let FetchRequest { head: request, route, validate, fill, .. } = fetch;
     let fields = request.fields();
-    let behind = Behind::of(fetch.client.ip(), fields, settings);
+    let peer = Peer { address: fetch.client.ip(), is_secure: fetch.facts.tls.is_some() };
+    let behind = Behind::of(peer, fields, settings);
     out.reserve(request.wire_length() + 256);
     let mut head = HeadWriter::request(out, request.method_name(), route.target());
     if !fields.has(Name::Host) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::exchange_record::ExchangeRecord;
+use super::handshakes::Handshakes;
 use super::outcome::Outcome;
 
 /// Counters of events since the start.
@@ -29,6 +30,10 @@ pub(crate) struct Counters {
     pub(crate) purged: u64,
     /// Requests with wrong credentials.
     pub(crate) failures: u64,
+    /// TLS handshakes of clients.
+    pub(crate) handshakes: Handshakes,
+    /// TLS handshakes with origins.
+    pub(crate) origin_handshakes: Handshakes,
     /// Clients banned after repeated authentication failures.
     pub(crate) bans: u64,
 }

@@ -8,9 +8,11 @@ use crate::access::RequestContext;
 use crate::http::{Method, RequestHead, Scheme, Status};
 use crate::proxy::error::ExchangeError;
 use crate::time::Now;
+use crate::tls::Facts;
 
 use super::log_format::LogFormat;
 use super::outcome::{Forwarded, Outcome};
+use super::peer::Peer;
 use super::reason::Reason;
 use super::trace_event::TraceEvent;
 
@@ -23,6 +25,8 @@ pub(crate) struct ExchangeRecord {
     pub(crate) behind: IpAddr,
     /// The address at which the client connected.
     pub(crate) listener: SocketAddr,
+    /// The client's TLS session, if it has one.
+    pub(crate) tls: Option<Arc<Facts>>,
     /// The authenticated user.
     pub(crate) user: Option<Arc<str>>,
     /// The request head, once it is complete.
@@ -62,6 +66,7 @@ impl ExchangeRecord {
             client,
             behind: client.ip(),
             listener,
+            tls: None,
             user: None,
             request: None,
             unread: None,
@@ -117,11 +122,20 @@ impl ExchangeRecord {
         now.mono.saturating_duration_since(self.started.mono)
     }
 
+    /// Returns the peer that has sent the request.
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { address: self.client.ip(), is_secure: self.tls.is_some() }
+    }
+
     /// Returns the facts of the request that rules are matched against.
     pub(crate) fn request_context<'a>(&'a self, request: &'a RequestHead) -> RequestContext<'a> {
         // A tunnel to port 80 is for a URL with ws:// or http://.
         let port = request.authority().and_then(|authority| authority.port);
-        let secure = request.method() == Method::Connect && port != Some(80);
+        let secure = match request.method() {
+            Method::Connect => port != Some(80),
+            _ if request.scheme().is_empty() => self.tls.is_some(),
+            _ => Scheme::named(request.scheme()) == Some(Scheme::Https),
+        };
         RequestContext {
             client: self.client.ip(),
             user: self.user.as_deref(),

@@ -69,6 +69,16 @@ pub(super) fn labelled(
     Metric { name, kind: "counter", help, samples: samples.collect() }
 }
 
+/// Returns a gauge with a value for each text of the label.
+pub(super) fn gauges_of(
+    name: &'static str,
+    help: &'static str,
+    label: &'static str,
+    values: impl IntoIterator<Item = (String, u64)>,
+) -> Metric {
+    Metric { kind: "gauge", ..labelled(name, help, label, values) }
+}
+
 pub(super) fn histogram(name: &'static str, help: &'static str, spread: &Histogram) -> Metric {
     let bucket = |(bound, count): (String, u64)| Sample {
         suffix: "_bucket",

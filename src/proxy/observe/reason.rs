@@ -11,6 +11,8 @@ pub(crate) enum Reason {
     Error(ExchangeError),
     /// A timeout that the client cannot be told of.
     Timeout(Timeout),
+    /// The TLS handshake of the client has failed, for the cause with this word.
+    Handshake(&'static str),
     /// The client fell behind the other readers of its response, and content that it had not read
     /// was dropped.
     Outpaced,
@@ -22,6 +24,7 @@ impl Reason {
         match self {
             Self::Error(error) => error.reason().into(),
             Self::Timeout(timeout) => timeout.word().into(),
+            Self::Handshake(cause) => (*cause).into(),
             Self::Outpaced => "outpaced".into(),
         }
     }
@@ -31,7 +34,7 @@ impl Reason {
         match self {
             Self::Error(error) => error.timeout(),
             Self::Timeout(timeout) => Some(*timeout),
-            Self::Outpaced => None,
+            Self::Handshake(_) | Self::Outpaced => None,
         }
     }
 

@@ -6,7 +6,9 @@ use crate::cache::CacheStats;
 use crate::reactor::LoopStats;
 
 use super::counters::Counters;
-use super::metric::{Metric, Sample, counter, gauge, histogram, labelled, longest, ratio, whole};
+use super::metric::{
+    Metric, Sample, counter, gauge, gauges_of, histogram, labelled, longest, ratio, whole,
+};
 use super::outcome::Outcome;
 
 /// The metrics at one moment.
@@ -14,7 +16,7 @@ use super::outcome::Outcome;
 pub struct Stats(Vec<Metric>);
 
 /// Current values that are not counted but read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Gauges {
     pub(crate) cache: CacheStats,
     pub(crate) clients: usize,
@@ -30,6 +32,8 @@ pub(crate) struct Gauges {
     pub(crate) refused: u64,
     /// Bytes of memory held for connections.
     pub(crate) memory: usize,
+    /// Days until each certificate of this server expires, by its first name.
+    pub(crate) certificates: Vec<(String, u64)>,
 }
 
 impl Stats {
@@ -39,6 +43,7 @@ impl Stats {
             cache(counters, gauges),
             origins(counters, gauges),
             clients(counters, gauges),
+            tls(counters, gauges),
             authentication(counters, gauges),
             failures(counters),
             internals(gauges, load),
@@ -200,6 +205,53 @@ fn clients(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
     ]
 }
 
+/// Returns the metrics of TLS.
+fn tls(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
+    let (clients, origins) = (&counters.handshakes, &counters.origin_handshakes);
+    vec![
+        labelled(
+            "tls_handshakes_total",
+            "TLS handshakes of clients that completed, by version and resumption.",
+            "version",
+            clients.completed(),
+        ),
+        labelled(
+            "tls_handshake_failures_total",
+            "TLS handshakes of clients that failed, by cause.",
+            "cause",
+            clients.failed(),
+        ),
+        histogram(
+            "tls_handshake_seconds",
+            "Time from accepting a client until its TLS handshake completed, in seconds.",
+            &clients.durations,
+        ),
+        labelled(
+            "origin_tls_handshakes_total",
+            "TLS handshakes with origins that completed, by version and resumption.",
+            "version",
+            origins.completed(),
+        ),
+        labelled(
+            "origin_tls_handshake_failures_total",
+            "TLS handshakes with origins that failed, by cause.",
+            "cause",
+            origins.failed(),
+        ),
+        histogram(
+            "origin_tls_handshake_seconds",
+            "Time from connecting to an origin until the TLS handshake completed, in seconds.",
+            &origins.durations,
+        ),
+        gauges_of(
+            "certificate_days_left",
+            "Days until a certificate of this server expires, by its first name.",
+            "name",
+            gauges.certificates.iter().cloned(),
+        ),
+    ]
+}
+
 /// Returns the metrics of authentication.
 fn authentication(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
     vec![
@@ -287,6 +339,7 @@ mod tests {
             strays: 0,
             refused: 0,
             memory: 0,
+            certificates: vec![("h.test".into(), 41)],
         };
         let stats = Stats::of(&counters, &gauges, &LoopStats::default());
         let (people, json, prometheus) = (stats.to_string(), stats.json(), stats.prometheus());
@@ -301,6 +354,7 @@ mod tests {
             "\ntidegate_denials_total{rule=\"client\"} 2\n",
             "\ntidegate_hit_ratio 0.000000\n",
             "\ntidegate_passwords 3\n",
+            "\ntidegate_certificate_days_left{name=\"h.test\"} 41\n",
             "\ntidegate_turn_seconds_bucket{le=\"0.0001\"} 0\n",
             "\ntidegate_turn_seconds_bucket{le=\"+Inf\"} 0\ntidegate_turn_seconds_sum 0.000000\n",
         ] {

@@ -18,6 +18,7 @@ use crate::proxy::settings::Settings;
 use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};
 
 use super::Origins;
+use super::handshake::Handshake;
 use super::pool::OriginConnection;
 
 /// A connection being established. Its owner drives it.
@@ -29,6 +30,8 @@ pub(crate) struct Dial {
     share: Option<IpAddr>,
     deadline: Instant,
     connector: Option<Connector>,
+    /// The TLS handshake on a connection that was established.
+    handshake: Option<Handshake>,
     /// The addresses checked last, to recognize an incomplete list that has not grown.
     checked: Option<Arc<[IpAddr]>>,
     complete: bool,
@@ -53,6 +56,7 @@ impl Dial {
             share: client.and_then(|client| settings.share_of(client.ip())),
             deadline: now + settings.limits.connect_timeout,
             connector: None,
+            handshake: None,
             checked: None,
             complete: false,
             reported: None,
@@ -62,6 +66,46 @@ impl Dial {
 
     /// Continues as far as possible; `Pending` until the owner is woken.
     pub(crate) fn drive(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        origins: &mut Origins,
+        settings: &Settings,
+    ) -> Poll<Result<OriginConnection, ExchangeError>> {
+        loop {
+            if self.handshake.is_none() {
+                let connection = ready!(self.connect(reactor, origins, settings)?);
+                let until = self.handshake_deadline(reactor.now().mono, settings);
+                self.handshake =
+                    Handshake::begin(connection, &self.route, until, settings, reactor)?;
+                if self.handshake.is_none() {
+                    return Poll::Ready(Ok(connection));
+                }
+            }
+            let Some(handshake) = &self.handshake else { continue };
+            let address = handshake.connection.address;
+            let done = ready!(handshake.drive(reactor));
+            self.handshake = None;
+            match done {
+                Ok(connection) => return Poll::Ready(Ok(connection)),
+                Err(failure) if failure.is_of_address && self.rejects(address) => {}
+                Err(failure) => return Poll::Ready(Err(failure.error)),
+            }
+        }
+    }
+
+    /// Rejects an address that has connected. Returns true if there are others to try.
+    fn rejects(&mut self, address: SocketAddr) -> bool {
+        self.connector.as_mut().is_some_and(|connector| connector.reject(address))
+    }
+
+    /// Returns the time until which a handshake may last that begins `now`: the whole time if none is
+    /// left, as for [connection attempts](Self::connect_to).
+    fn handshake_deadline(&self, now: Instant, settings: &Settings) -> Instant {
+        if now < self.deadline { self.deadline } else { now + settings.limits.connect_timeout }
+    }
+
+    /// Continues until a connection is established.
+    fn connect(
         &mut self,
         reactor: &mut Reactor<Mail>,
         origins: &mut Origins,
@@ -77,13 +121,16 @@ impl Dial {
         let connected = ready!(connected);
         self.leave_name(origins);
         Poll::Ready(match connected {
-            Ok((io, address)) => Ok(OriginConnection::new(io, address, now)),
+            Ok((io, address)) => {
+                self.complete = true; // no further addresses are waited for
+                Ok(OriginConnection::new(io, address, now))
+            }
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
             Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
                 if !self.made_room && origins.pool.shed_some(reactor) {
                     self.made_room = true;
                     (self.connector, self.checked, self.complete) = (None, None, false);
-                    return self.drive(reactor, origins, settings);
+                    return self.connect(reactor, origins, settings);
                 }
                 Err(ExchangeError::Overloaded)
             }
@@ -212,7 +259,9 @@ impl Dial {
 
     /// Returns the time at which the owner must drive the dial again.
     pub(crate) fn next_deadline(&self) -> Instant {
-        self.connector.as_ref().map_or(self.deadline, Connector::next_deadline)
+        let connector = || self.connector.as_ref().map(Connector::next_deadline);
+        let handshake = self.handshake.as_ref().map(Handshake::deadline);
+        handshake.or_else(connector).unwrap_or(self.deadline)
     }
 
     /// Returns true if the owner may wait for the addresses of `name`.
@@ -225,6 +274,9 @@ impl Dial {
         self.leave_name(origins);
         if let Some(mut connector) = self.connector.take() {
             connector.cancel(reactor);
+        }
+        if let Some(handshake) = self.handshake.take() {
+            reactor.close(handshake.connection.io);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Connections to origins: name lookup, dialling, and the pool of idle connections.
 
 pub(super) mod dial;
+mod handshake;
 pub(super) mod pool;
 pub(super) mod resolver;
 

@@ -312,10 +312,13 @@ fn heard(io: SocketId, reactor: &mut Reactor<Mail>) -> Heard {
 /// send it when they close an idle connection (RFC 9110 §15.5.9).
 fn heard_now(io: SocketId, reactor: &mut Reactor<Mail>) -> Heard {
     const TIMEOUTS: [&[u8]; 2] = [b"HTTP/1.1 408", b"HTTP/1.0 408"];
-    let mut bytes = Vec::with_capacity(TIMEOUTS[0].len());
+    // Room for the messages that follow a TLS handshake, which are no answer.
+    let mut bytes = Vec::with_capacity(512);
     match reactor.recv_now(io, &mut bytes) {
         Poll::Pending => Heard::Nothing,
-        Poll::Ready(Ok(1..)) if !TIMEOUTS.contains(&bytes.as_slice()) => Heard::Stray,
+        Poll::Ready(Ok(1..)) if !TIMEOUTS.iter().any(|text| bytes.starts_with(text)) => {
+            Heard::Stray
+        }
         Poll::Ready(_) => Heard::End,
     }
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::http::{Authority, Fields, HeadWriter, Name, list};
+use crate::http::{Authority, Fields, HeadWriter, Name, Scheme, list};
 use crate::proxy::address_text::AddressText;
+use crate::proxy::observe::peer::Peer;
 use crate::proxy::settings::Settings;
 
 /// The client that a request is from, and the URL that it requested, as far as trusted proxies
@@ -21,7 +22,7 @@ pub(crate) struct Behind<'a> {
     pub(super) https: bool,
     /// The host that the client requested, if a trusted proxy names it.
     pub(super) host: Option<Authority<'a>>,
-    peer: IpAddr,
+    peer: Peer,
     trusted: bool,
     /// The client's address and those of the trusted proxies after it, without the peer's.
     nodes: Vec<IpAddr>,
@@ -31,11 +32,11 @@ pub(crate) struct Behind<'a> {
 
 impl<'a> Behind<'a> {
     /// Determines the client of a request with `fields` that `peer` has sent.
-    pub(crate) fn of(peer: IpAddr, fields: &'a Fields, settings: &Settings) -> Self {
-        let trusted = settings.reverse.is_some() && settings.trusts(peer);
+    pub(crate) fn of(peer: Peer, fields: &'a Fields, settings: &Settings) -> Self {
+        let trusted = settings.reverse.is_some() && settings.trusts(peer.address);
         let alone = Self {
-            client: peer,
-            https: false,
+            client: peer.address,
+            https: peer.is_secure,
             host: None,
             peer,
             trusted,
@@ -57,9 +58,9 @@ impl<'a> Behind<'a> {
             }
             false => said.clone(),
         };
-        let client = nodes.first().copied().unwrap_or(self.peer);
+        let client = nodes.first().copied().unwrap_or(self.peer.address);
 
-        let same_client = said.first().copied().unwrap_or(self.peer) == client;
+        let same_client = said.first().copied().unwrap_or(self.peer.address) == client;
         let element = said_by.filter(|_| same_client).unwrap_or_default();
         let first = |name| fields.elements(name).next();
         let proto = first(Name::XForwardedProto).and_then(is_https);
@@ -69,8 +70,13 @@ impl<'a> Behind<'a> {
             && (is_whole && same_client)
             && (proto.is_none() || proto == element.https)
             && (host.is_none() || host == element.host);
-        let https = proto.or(element.https).unwrap_or(false);
+        let https = proto.or(element.https).unwrap_or(self.https);
         Self { client, https, host: host.or(element.host), nodes, agrees, ..self }
+    }
+
+    /// Returns the scheme by which the peer has requested this proxy.
+    pub(super) const fn scheme_here(&self) -> Scheme {
+        if self.peer.is_secure { Scheme::Https } else { Scheme::Http }
     }
 
     /// Returns true if the peer is a trusted proxy.
@@ -82,7 +88,7 @@ impl<'a> Behind<'a> {
     /// `host`. A list that the request has is extended; one that it lacks begins with the client.
     pub(crate) fn write_to(&self, head: &mut HeadWriter<'_>, fields: &Fields, host: &str) {
         let lines = |id| fields.all(id).filter(|value| self.trusted && !value.is_empty());
-        let peer = AddressText::of(self.peer);
+        let peer = AddressText::of(self.peer.address);
         let push_peer = |out: &mut Vec<u8>| push(out, peer.as_str());
         if fields.has(Name::XForwardedFor) {
             head.list("X-Forwarded-For", lines(Name::XForwardedFor), push_peer);
@@ -98,8 +104,11 @@ impl<'a> Behind<'a> {
 
         let of_client = |node| Said { node, asked: Some((&public, scheme)) };
         let element = match self.nodes.is_empty() {
-            true => of_client(self.peer),
-            false => Said { node: self.peer, asked: Some((host, "http")) },
+            true => of_client(self.peer.address),
+            false => {
+                let asked = Some((host, self.scheme_here().name()));
+                Said { node: self.peer.address, asked }
+            }
         };
         if self.agrees {
             head.list("Forwarded", lines(Name::Forwarded), |out| element.push_to(out));
@@ -245,15 +254,19 @@ mod tests {
 
     const PEER: &str = "10.0.0.1";
 
+    fn peer() -> Peer {
+        Peer { address: PEER.parse().unwrap(), is_secure: false }
+    }
+
     fn behind(trusted: &[&str], lines: &[(&str, &str)]) -> String {
         let fields = fields(lines);
-        Behind::of(PEER.parse().unwrap(), &fields, &settings(trusted)).client.to_string()
+        Behind::of(peer(), &fields, &settings(trusted)).client.to_string()
     }
 
     /// Returns the fields that the origin gets if a trusted peer sends `lines`.
     fn told(lines: &[(&str, &str)]) -> Vec<String> {
         let (fields, mut out) = (fields(lines), Vec::new());
-        let behind = Behind::of(PEER.parse().unwrap(), &fields, &settings(&["10.0.0.0/24"]));
+        let behind = Behind::of(peer(), &fields, &settings(&["10.0.0.0/24"]));
         behind.write_to(&mut HeadWriter::resume(&mut out), &fields, "h.test");
         let text = String::from_utf8(out).unwrap();
         let value = |line: &str| line.split_once(": ").unwrap().1.to_owned();

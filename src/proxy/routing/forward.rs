@@ -28,32 +28,37 @@ pub(super) fn forward(
         (Form::Authority | Form::Absolute, Some(authority)) => authority,
         _ => return unserved(NotSupported::OriginForm),
     };
-    match Scheme::named(request.scheme()) {
-        _ if connect => {}
-        Some(Scheme::Http) => {}
-        Some(Scheme::Https) => return unserved(NotSupported::Https),
-        None => return unserved(NotSupported::Scheme),
+    // What a tunnel carries is between client and origin.
+    let scheme = if connect { Some(Scheme::Http) } else { Scheme::named(request.scheme()) };
+    let Some(scheme) = scheme else { return unserved(NotSupported::Scheme) };
+    let origin_tls = settings.origin_tls.as_ref().filter(|_| scheme == Scheme::Https);
+    if scheme == Scheme::Https && origin_tls.is_none() {
+        return unserved(NotSupported::Https);
     }
     let Ok(host) = Host::parse(authority.host) else { return unserved(NotSupported::Host) };
     record.trace(|| TraceEvent::Read(authority.host.to_owned(), host.clone()));
-    let port = authority.port.unwrap_or(Scheme::Http.default_port());
+    let port = authority.port.unwrap_or(scheme.default_port());
     let context = record.request_context(request);
     let checked = settings.destinations.check_request(&context, &host, port, interfaces.known()?);
     let decision = checked.map_err(ExchangeError::Denied)?;
     if let Some(rule) = decision.reported() {
         record.add(TraceEvent::Reported(rule.clone()));
     }
-    let text = authority_text(&host, port, (!connect).then_some(Scheme::Http.default_port()));
+    let text = authority_text(&host, port, (!connect).then_some(scheme.default_port()));
     let (uri, span) = if connect {
         (Arc::from(text.as_str()), 0..text.len())
     } else {
-        target_uri(Scheme::Http, &text, request.path_and_query())
+        target_uri(scheme, &text, request.path_and_query())
     };
     record.add(TraceEvent::Routed(Arc::clone(&uri)));
     let route = Route {
         target: asks_about_all(request).then(|| "*".to_owned()),
         host_field: None,
-        origin: OriginKey { scheme: Scheme::Http, authority: text.into() },
+        origin: OriginKey {
+            scheme,
+            profile: origin_tls.map(|tls| tls.profile(&host.to_string())),
+            authority: text.into(),
+        },
         host,
         port,
         uri,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::http::{Method, RequestHead, hop};
 use crate::proxy::settings::Settings;
+use crate::tls::Facts;
 
 /// Facts that are read from a request's head once, before the cache is asked.
 #[derive(Clone, Debug)]
@@ -12,14 +13,17 @@ pub(crate) struct RequestFacts {
     pub(crate) upgrade: Option<Arc<str>>,
     /// True if credentials of the request authenticate its connection to the origin (RFC 4559 §6).
     pub(crate) authenticates_connection: bool,
+    /// The client's TLS session, if it has one.
+    pub(crate) tls: Option<Arc<Facts>>,
 }
 
 impl RequestFacts {
     /// Returns the facts about `request`.
-    pub(crate) fn of(request: &RequestHead, settings: &Settings) -> Self {
+    pub(crate) fn of(request: &RequestHead, tls: Option<&Arc<Facts>>, settings: &Settings) -> Self {
         Self {
             upgrade: upgrade(request, settings),
             authenticates_connection: hop::authenticates_connection(request.fields()),
+            tls: tls.cloned(),
         }
     }
 }

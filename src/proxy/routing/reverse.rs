@@ -11,6 +11,7 @@ use crate::proxy::settings::origin::ReverseOrigin;
 use super::client_address::Behind;
 use super::origin_key::OriginKey;
 use super::route::{Route, target_uri};
+use crate::tls::OriginTls;
 
 /// Routes a request to the origin of a reverse proxy. The client's `Host` is kept, and the origin's
 /// prefix put before the path. The target URI has the scheme and host that a trusted proxy reports,
@@ -18,14 +19,19 @@ use super::route::{Route, target_uri};
 pub(super) fn to_origin(
     request: &RequestHead,
     origin: &ReverseOrigin,
+    origin_tls: Option<&OriginTls>,
     behind: &Behind<'_>,
 ) -> Result<Route, ExchangeError> {
     if request.method() == Method::Connect {
         return Err(ExchangeError::NotSupported(NotSupported::Connect));
     }
+    let origin_tls = origin_tls.filter(|_| origin.scheme == Scheme::Https);
+    if origin.scheme == Scheme::Https && origin_tls.is_none() {
+        return Err(ExchangeError::NotSupported(NotSupported::Https));
+    }
     if request.form() == Form::Absolute {
         let used = match Scheme::named(request.scheme()) {
-            Some(Scheme::Http) => true,
+            Some(Scheme::Http) => behind.scheme_here() == Scheme::Http,
             Some(Scheme::Https) => behind.https,
             None => false,
         };
@@ -41,7 +47,7 @@ pub(super) fn to_origin(
         request.authority().or_else(|| request.fields().get(Name::Host).and_then(authority));
     let host = asked.map_or_else(
         || origin.authority.to_string(),
-        |asked| normalized(&asked, Scheme::Http.default_port()),
+        |asked| normalized(&asked, behind.scheme_here().default_port()),
     );
     let scheme = if behind.https { Scheme::Https } else { Scheme::Http };
     let public = behind.host.map(|public| normalized(&public, scheme.default_port()));
@@ -53,7 +59,11 @@ pub(super) fn to_origin(
         _ => Some([origin.prefix.as_str(), &uri[span.end..]].concat()),
     };
     Ok(Route {
-        origin: OriginKey { scheme: origin.scheme, authority: Arc::clone(&origin.authority) },
+        origin: OriginKey {
+            scheme: origin.scheme,
+            profile: origin_tls.map(|tls| tls.profile(&origin.host.to_string())),
+            authority: Arc::clone(&origin.authority),
+        },
         host: origin.host.clone(),
         port: origin.port,
         target,

@@ -2,10 +2,13 @@
 
 pub(super) mod auth;
 pub(super) mod limits;
+pub(crate) mod listener;
 pub(crate) mod origin;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access::{Cidr, DestinationPolicy};
 use crate::auth::client_network;
@@ -15,6 +18,7 @@ use crate::http::Name;
 use crate::http::hop::Protocol;
 use crate::proxy::observe::log_format::LogFormat;
 use crate::reactor::NameSources;
+use crate::tls::{OriginTls, ServerTls};
 
 use auth::AuthRules;
 use limits::Limits;
@@ -46,6 +50,12 @@ pub struct Settings {
     pub upgrades: Vec<Protocol>,
     /// The origin of a reverse proxy; `None` for a forward proxy.
     pub reverse: Option<ReverseOrigin>,
+    /// TLS towards origins; `None` if `https` URLs are not fetched.
+    pub origin_tls: Option<Arc<OriginTls>>,
+    /// TLS towards clients of TLS listeners; those are refused without it.
+    pub server_tls: Option<Arc<ServerTls>>,
+    /// Time for which browsers are to use `https` alone (RFC 6797), if they are told so.
+    pub hsts: Option<Duration>,
     /// Memory of the cache, in bytes; 0 switches the cache off.
     pub cache_memory: usize,
     /// Size of the largest object stored, in bytes; `None` for an eighth of the cache.
@@ -84,6 +94,9 @@ impl Settings {
             trusted_proxies: Vec::new(),
             upgrades: Vec::new(),
             reverse: None,
+            origin_tls: None,
+            server_tls: None,
+            hsts: None,
             cache_memory: 256 << 20,
             cache_object_max: None,
             freshness_rules: Vec::new(),
@@ -162,6 +175,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Scheme;
 
     #[test]
     fn peers_that_bring_many_users_have_no_share() {
@@ -197,7 +211,12 @@ mod tests {
         {
             assert!(ReverseOrigin::parse(url).is_err(), "{url}");
         }
-        for url in ["https://h/", "h:80", "http://", "http://h/?q", "http://u@h/", "ftp://h/"] {
+        let origin = ReverseOrigin::parse("HTTPS://App.Example/base").unwrap();
+        assert_eq!(
+            (origin.scheme, origin.port, &*origin.authority),
+            (Scheme::Https, 443, "app.example")
+        );
+        for url in ["h:80", "http://", "http://h/?q", "http://u@h/", "ftp://h/"] {
             assert!(ReverseOrigin::parse(url).is_err(), "{url}");
         }
     }

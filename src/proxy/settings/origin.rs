@@ -7,10 +7,10 @@ use crate::access::Host;
 use crate::http::{Authority, Scheme};
 use crate::proxy::address_text::AddressText;
 
-/// The origin of a reverse proxy: `--to http://host:port/prefix`.
+/// The origin of a reverse proxy: `--to https://host:port/prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReverseOrigin {
-    /// The scheme, which is `http`.
+    /// The scheme: connections to the origin use TLS if it is `https`.
     pub scheme: Scheme,
     /// The host to resolve or connect to.
     pub host: Host,
@@ -29,13 +29,10 @@ impl ReverseOrigin {
     /// # Errors
     /// Returns the reason, for the operator, if the URL is not that of an origin.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let scheme = Scheme::Http;
-        let lower = url.to_ascii_lowercase();
-        if lower.starts_with("https://") {
-            return Err("origins behind TLS are not supported by this version; use http://".into());
-        }
-        let rest = lower.strip_prefix("http://").map(|rest| &url[url.len() - rest.len()..]);
-        let rest = rest.ok_or_else(|| format!("'{url}' does not begin with http://"))?;
+        let named = url.split_once("://");
+        let named = named.and_then(|(name, rest)| Some((Scheme::named(name)?, rest)));
+        let (scheme, rest) =
+            named.ok_or_else(|| format!("'{url}' does not begin with http:// or https://"))?;
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if !is_path(path.as_bytes()) {
             return Err(format!(

@@ -1,13 +1,16 @@
 //! Admission of clients: accepting connections as far as there are places.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::client_network;
 use crate::proxy::admission::Newcomer;
 use crate::proxy::client::Client;
 use crate::proxy::mail::Mail;
+use crate::proxy::settings::listener::ListenerKind;
 use crate::reactor::{Accepted, Id, Reactor, SocketId, Wake};
+use crate::tls::ServerLayer;
 
 use super::Worker;
 use super::listener::ClientListener;
@@ -23,11 +26,11 @@ impl Worker {
     pub(super) fn accept(&mut self, id: Id<ClientListener>, reactor: &mut Reactor<Mail>) {
         let room = self.shared.admission.room();
         let Some(gate) = self.listeners.get_mut(id) else { return };
-        let address = gate.listener.address();
+        let (address, kind) = (gate.listener.address(), gate.kind);
         let (newcomers, ended) = gate.take(room, reactor);
         let (accepted, mut retry) = (newcomers.len(), gate.listener.next_deadline());
         let waiting = newcomers.into_iter().find(|&(io, peer)| {
-            let admitted = self.admit(io, (peer, address), reactor);
+            let admitted = self.admit(io, (peer, address), kind, reactor);
             !admitted // only the last one can be beyond all places
         });
         if waiting.is_some() {
@@ -55,6 +58,7 @@ impl Worker {
         &mut self,
         io: SocketId,
         between: (SocketAddr, SocketAddr),
+        kind: ListenerKind,
         reactor: &mut Reactor<Mail>,
     ) -> bool {
         // A listener for both families reports IPv4 clients by mapped addresses.
@@ -83,8 +87,12 @@ impl Worker {
             }
         }
         self.shared.admission.enter(client);
-        let until = now + self.shared.settings.limits.header_timeout;
-        let id = self.clients.insert_with(|id| Client::new(id, io, between, now, until));
+        let settings = &self.shared.settings;
+        if let Some(tls) = settings.server_tls.as_ref().filter(|_| kind == ListenerKind::Tls) {
+            reactor.secure(io, Box::new(ServerLayer::new(Arc::clone(tls))));
+        }
+        let until = now + settings.limits.header_timeout;
+        let id = self.clients.insert_with(|id| Client::new(id, io, between, kind, (now, until)));
         reactor.set_owner(io, id.token());
         true
     }

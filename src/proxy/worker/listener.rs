@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::proxy::mail::Mail;
+use crate::proxy::settings::listener::ListenerKind;
 use crate::reactor::{Accepted, Driven, Listener, Reactor, SocketId};
 
 /// Most connections that a listener accepts after a drain has begun: the longest queue of
@@ -13,6 +14,7 @@ const MOST_WAITING: usize = 4096;
 #[derive(Debug)]
 pub(super) struct ClientListener {
     pub(super) listener: Listener,
+    pub(super) kind: ListenerKind,
     /// An accepted connection for which there is no place yet.
     pub(super) waiting: Option<(SocketId, SocketAddr)>,
     /// During a drain, the number of connections to accept yet: those that waited before it.
@@ -20,8 +22,8 @@ pub(super) struct ClientListener {
 }
 
 impl ClientListener {
-    pub(super) const fn new(listener: Listener) -> Self {
-        Self { listener, waiting: None, left: None }
+    pub(super) const fn new(listener: Listener, kind: ListenerKind) -> Self {
+        Self { listener, kind, waiting: None, left: None }
     }
 
     /// Returns the waiting connection and accepts further ones, up to `room` and one more.

@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::proxy::admin::AdminServer;
 use crate::proxy::admin::connection::AdminConnection;
@@ -275,13 +275,25 @@ impl Worker {
         self.shared.cache.set_heap_usage(used, held);
     }
 
-    /// Returns the metrics.
+    /// Returns the metrics at the time `now`; `load` is that of the reactor.
     #[must_use]
-    pub fn stats(&self, load: &LoopStats) -> Stats {
-        Stats::of(&self.shared.counters, &self.gauges(), load)
+    pub fn stats(&self, load: &LoopStats, now: SystemTime) -> Stats {
+        Stats::of(&self.shared.counters, &self.gauges(now), load)
     }
 
-    fn gauges(&self) -> Gauges {
+    /// Returns the days that are left to each certificate of this server, by its first name.
+    fn certificates(&self, now: SystemTime) -> Vec<(String, u64)> {
+        const DAY: u64 = 24 * 60 * 60;
+        let tls = self.shared.settings.server_tls.as_ref();
+        let list = tls.map_or(&[][..], |tls| tls.certificates().list());
+        let days = list.iter().map(|certificate| {
+            let left = certificate.facts.not_after.duration_since(now).unwrap_or_default();
+            (certificate.names().swap_remove(0), left.as_secs() / DAY)
+        });
+        days.collect()
+    }
+
+    fn gauges(&self, now: SystemTime) -> Gauges {
         Gauges {
             cache: self.shared.cache.stats(),
             clients: self.clients.len(),
@@ -293,6 +305,7 @@ impl Worker {
             strays: self.shared.origins.pool.strays(),
             refused: self.shared.admission.refused(),
             memory: self.shared.memory.held(),
+            certificates: self.certificates(now),
         }
     }
 
@@ -422,7 +435,7 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<ClientListener>() {
                     self.accept(id, reactor);
                 } else if let Some(id) = token.id::<AdminConnection>() {
-                    let gauges = self.gauges();
+                    let gauges = self.gauges(reactor.now().wall);
                     self.admin.drive(id, reactor, &mut self.shared, &gauges);
                 } else if let Some(id) = token.id::<ExplainTask>() {
                     if let Some(inquiry) = self.explain_tasks.get_mut(id) {

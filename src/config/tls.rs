@@ -1,0 +1,219 @@
+//! Options for TLS, and the settings made from them and the files that they name.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::access::Host;
+use crate::reactor::{Clock, SystemClock};
+use crate::tls::{
+    Certificate, CertificateDer, Certificates, ClientAuth, MaterialError, OriginTls,
+    OriginTlsOptions, PrivateKeyDer, ServerTls, ServerTlsOptions, TimeProvider, WallTime,
+    certificates_of, key_of,
+};
+
+use super::files;
+
+/// Remaining part of a certificate's life below which a warning is printed.
+const LITTLE_LIFE: f64 = 0.2;
+
+/// Options for TLS.
+#[derive(Clone, Debug, Default)]
+pub struct TlsOptions {
+    /// Addresses to listen on for TLS.
+    pub listen: Vec<SocketAddr>,
+    /// Addresses to listen on for plain requests, which are redirected.
+    pub redirect: Vec<SocketAddr>,
+    /// Files with certificates of this server.
+    pub certificates: Vec<PathBuf>,
+    /// Files with their keys, in the same order; empty if the keys are in the same files.
+    pub keys: Vec<PathBuf>,
+    /// True if clients that ask for an unknown name are refused.
+    pub strict_sni: bool,
+    /// Files with authorities that issue certificates of clients.
+    pub client_authorities: Vec<PathBuf>,
+    /// Whether clients need a certificate.
+    pub client_auth: ClientAuth,
+    /// Time for `Strict-Transport-Security`, if responses have the field.
+    pub hsts: Option<Duration>,
+    /// Files with authorities that issue certificates of origins.
+    pub origin_authorities: Vec<PathBuf>,
+    /// File with the certificate for origins that ask for one.
+    pub origin_certificate: Option<PathBuf>,
+    /// File with the key of that certificate, if it is another file.
+    pub origin_key: Option<PathBuf>,
+    /// Hosts whose certificates are not verified.
+    pub unverified: BTreeSet<String>,
+    /// Name to ask origins for, in place of the URL's host.
+    pub origin_name: Option<String>,
+}
+
+type Chain = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+impl TlsOptions {
+    /// Adds a host whose certificate is not verified.
+    ///
+    /// # Errors
+    /// Returns the reason if `text` is neither a host name nor an address.
+    pub(super) fn exempt(&mut self, text: &str) -> Result<(), String> {
+        let host = Host::parse(text).map_err(|error| format!("'{text}': {error}"))?;
+        self.unverified.insert(host.to_string());
+        Ok(())
+    }
+
+    /// Returns the settings towards origins, after reading the files. Authorities of the system are
+    /// those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or else those at its usual places.
+    ///
+    /// # Errors
+    /// A message that names the option or file, and the reason.
+    pub(super) fn origin(&self) -> Result<OriginTls, String> {
+        let mut authorities = rustls_native_certs::load_native_certs().certs;
+        for path in &self.origin_authorities {
+            authorities.extend(certificates_in(path)?);
+        }
+        if self.origin_key.is_some() && self.origin_certificate.is_none() {
+            return Err("origin-key works with --origin-cert only".into());
+        }
+        let certificate = self.origin_certificate.as_deref();
+        let client = certificate.map(|path| chain(path, self.origin_key.as_deref())).transpose()?;
+        let options = OriginTlsOptions {
+            authorities,
+            client,
+            unverified: self.unverified.clone(),
+            server_name: self.origin_name.clone(),
+        };
+        OriginTls::new(options, &time()).map_err(|error| format!("TLS to origins: {error}"))
+    }
+
+    /// Returns the settings towards clients, after reading the files; `None` if no listener needs
+    /// any.
+    ///
+    /// # Errors
+    /// A message that names the option or file, and the reason.
+    pub fn server(&self) -> Result<Option<ServerTls>, String> {
+        self.check()?;
+        if self.certificates.is_empty() {
+            return Ok(None);
+        }
+        let now = SystemClock.now().wall;
+        let places = self.certificates.iter().enumerate();
+        let list = places.map(|(place, path)| {
+            let key = self.keys.get(place);
+            let (chain, key) = chain(path, key.map(PathBuf::as_path))?;
+            Certificate::new(chain, key, now).map_err(|error| in_file(path, &error))
+        });
+        let certificates = Certificates::new(list.collect::<Result<_, _>>()?, self.strict_sni);
+        let mut client_authorities = Vec::new();
+        for path in &self.client_authorities {
+            client_authorities.extend(certificates_in(path)?);
+        }
+        let client_auth = self.client_auth;
+        let options = ServerTlsOptions { certificates, client_authorities, client_auth };
+        let tls = ServerTls::new(options, &time());
+        tls.map(Some).map_err(|error| format!("TLS to clients: {error}"))
+    }
+
+    /// Rejects options that miss their counterpart.
+    fn check(&self) -> Result<(), String> {
+        if !self.listen.is_empty() && self.certificates.is_empty() {
+            return Err("listen-tls needs a certificate: add --tls-cert FILE --tls-key FILE".into());
+        }
+        if self.listen.is_empty() && !self.certificates.is_empty() {
+            return Err("tls-cert works with --listen-tls only".into());
+        }
+        if !self.keys.is_empty() && self.keys.len() != self.certificates.len() {
+            return Err(format!(
+                "there are {} tls-cert and {} tls-key: give each certificate its key, in the same \
+                 order, or no tls-key if the keys are in the files of the certificates",
+                self.certificates.len(),
+                self.keys.len()
+            ));
+        }
+        if self.listen.is_empty() && !self.client_authorities.is_empty() {
+            return Err("client-ca works with --listen-tls only".into());
+        }
+        if self.listen.is_empty() && !self.redirect.is_empty() {
+            return Err("http-redirect works with --listen-tls only".into());
+        }
+        Ok(())
+    }
+
+    /// Returns the files of this server's certificates and keys.
+    pub fn server_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.certificates.iter().chain(&self.keys).chain(&self.client_authorities)
+    }
+
+    /// Returns the files of TLS towards origins.
+    pub fn origin_files(&self) -> impl Iterator<Item = &PathBuf> {
+        let own = self.origin_certificate.iter().chain(&self.origin_key);
+        self.origin_authorities.iter().chain(own)
+    }
+
+    /// Returns warnings for the operator, a line each.
+    #[must_use]
+    pub fn warnings(&self, server: Option<&ServerTls>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for host in &self.unverified {
+            warnings.push(format!(
+                "warning: the certificate of {host} is not verified: an attacker on the path can read \
+                 and change what is exchanged with it (--origin-insecure)"
+            ));
+        }
+        let own = if self.keys.is_empty() { &self.certificates } else { &self.keys };
+        let of_origin = self.origin_key.as_ref().or(self.origin_certificate.as_ref());
+        for path in own.iter().chain(of_origin).filter(|path| is_open_to_others(path)) {
+            let path = path.display();
+            warnings
+                .push(format!("warning: other users can read the key in {path}; chmod 600 {path}"));
+        }
+        let now = SystemClock.now().wall;
+        let certificates = server.map_or(&[][..], |server| server.certificates().list());
+        for (certificate, path) in certificates.iter().zip(&self.certificates) {
+            let about = certificate.advice().into_iter().chain(expiry(certificate, now));
+            warnings.extend(about.map(|text| format!("warning: {}: {text}", path.display())));
+        }
+        warnings
+    }
+}
+
+/// Returns a warning if a certificate has little of its life left.
+fn expiry(certificate: &Certificate, now: SystemTime) -> Option<String> {
+    let left = certificate.facts.not_after.duration_since(now).unwrap_or_default();
+    let days = left.as_secs() / (24 * 60 * 60);
+    let ends = certificate.facts.life_left(now) < LITTLE_LIFE;
+    ends.then(|| format!("the certificate expires in {days} days; renew it"))
+}
+
+/// Returns true if users other than the owner may read or write a file.
+fn is_open_to_others(path: &Path) -> bool {
+    let mode = std::fs::metadata(path).map_or(0, |file| file.permissions().mode());
+    mode & 0o077 != 0
+}
+
+fn time() -> Arc<dyn TimeProvider> {
+    Arc::new(WallTime(SystemClock))
+}
+
+/// Reads a certificate with its chain, and the key from its own file or from that of the certificate.
+fn chain(certificate: &Path, key: Option<&Path>) -> Result<Chain, String> {
+    let key_file = key.unwrap_or(certificate);
+    let text = files::read_secret(key_file).map_err(|error| unreadable(key_file, &error))?;
+    let key = key_of(&text).map_err(|error| in_file(key_file, &error))?;
+    Ok((certificates_in(certificate)?, key))
+}
+
+fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = files::read(path).map_err(|error| unreadable(path, &error))?;
+    certificates_of(&text).map_err(|error| in_file(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot read {}: {error}", path.display())
+}
+
+fn in_file(path: &Path, error: &MaterialError) -> String {
+    format!("{}: {error}", path.display())
+}

@@ -1,0 +1,82 @@
+//! TLS handshakes with origins.
+
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::http::Scheme;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::mail::Mail;
+use crate::proxy::routing::route::Route;
+use crate::proxy::settings::Settings;
+use crate::reactor::Reactor;
+use crate::tls::Problem;
+
+use super::pool::OriginConnection;
+
+/// A connection on which the handshake is under way.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    pub(super) connection: OriginConnection,
+    until: Instant,
+}
+
+/// A handshake that has failed.
+#[derive(Debug)]
+pub(super) struct HandshakeFailure {
+    pub(super) error: ExchangeError,
+    /// True if another address of the origin may do better: this one has closed the connection.
+    pub(super) is_of_address: bool,
+}
+
+impl Handshake {
+    /// Begins the handshake that `route` wants on a new connection; `None` if it wants none.
+    ///
+    /// # Errors
+    /// Returns the problem if the host is no name that a certificate can have.
+    pub(super) fn begin(
+        connection: OriginConnection,
+        route: &Route,
+        until: Instant,
+        settings: &Settings,
+        reactor: &mut Reactor<Mail>,
+    ) -> Result<Option<Self>, ExchangeError> {
+        let tls = settings.origin_tls.as_ref().filter(|_| route.origin.scheme == Scheme::Https);
+        let Some(tls) = tls else { return Ok(None) };
+        match tls.layer(&route.host.to_string()) {
+            Ok(layer) => reactor.secure(connection.io, Box::new(layer)),
+            Err(error) => {
+                reactor.close(connection.io);
+                return Err(ExchangeError::Tls(Arc::new(Problem::of_name(&error))));
+            }
+        }
+        Ok(Some(Self { connection, until }))
+    }
+
+    /// Continues as far as possible. The connection of a handshake that has failed is closed.
+    pub(super) fn drive(
+        &self,
+        reactor: &mut Reactor<Mail>,
+    ) -> Poll<Result<OriginConnection, HandshakeFailure>> {
+        let error = match reactor.handshake(self.connection.io) {
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(self.connection)),
+            Poll::Pending if reactor.now().mono < self.until => return Poll::Pending,
+            Poll::Pending => None,
+            Poll::Ready(Err(error)) => Some(error),
+        };
+        reactor.close(self.connection.io);
+        Poll::Ready(Err(match error {
+            None => HandshakeFailure { error: ExchangeError::ConnectTimeout, is_of_address: false },
+            Some(error) => HandshakeFailure {
+                is_of_address: error.kind() != io::ErrorKind::InvalidData,
+                error: ExchangeError::Tls(Arc::new(Problem::of(&error))),
+            },
+        }))
+    }
+
+    /// Returns the time at which the handshake is given up.
+    pub(super) const fn deadline(&self) -> Instant {
+        self.until
+    }
+}

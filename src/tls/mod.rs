@@ -1,0 +1,31 @@
+//! TLS (RFC 8446, RFC 5246) over connections of the reactor, by rustls: certificates and settings on
+//! both sides, and the [`Layer`](crate::reactor::Layer)s that speak it.
+//!
+//! Nothing here touches a socket, a file or a clock: layers get the wire from the reactor, files are
+//! read by the caller, and the time comes from a [`TimeProvider`](rustls::time_provider::TimeProvider).
+
+mod certificates;
+mod facts;
+mod in_flight;
+mod material;
+mod origin;
+mod problem;
+mod provider;
+mod server;
+mod server_layer;
+mod session;
+mod time;
+mod verifier;
+
+pub use certificates::{Certificate, Certificates};
+pub use facts::Facts;
+pub use material::{MaterialError, certificates_of, key_of};
+pub use origin::{OriginTls, OriginTlsOptions, Profile};
+pub use problem::{Problem, ProblemKind};
+pub use server::{ClientAuth, ServerTls, ServerTlsOptions};
+pub use server_layer::{NotTls, ServerLayer};
+pub use session::Session;
+pub use time::WallTime;
+
+pub use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+pub use rustls::time_provider::TimeProvider;
