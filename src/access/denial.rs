@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::http::Scheme;
+
 use super::ports::{DEFAULT_CONNECT_PORTS, DEFAULT_PORTS, Ports};
 use super::rules::RuleRef;
 use super::special::AddressClass;
@@ -37,6 +39,8 @@ pub enum Denial {
         port: u16,
         /// True for CONNECT.
         connect: bool,
+        /// Scheme of the URL that is fetched; for CONNECT, the one that clients use it for.
+        scheme: Scheme,
         /// Rule that denies it.
         rule: RuleRef,
     },
@@ -83,12 +87,17 @@ impl Denial {
     /// denies it.
     #[must_use]
     pub fn question(&self) -> Option<String> {
-        let Self::Rule { host, port, connect, .. } = self else { return None };
-        Some(match (connect, port) {
-            (true, port) => format!("{host}:{port}"),
-            (false, 80) => format!("http://{host}/"),
-            (false, port) => format!("http://{host}:{port}/"),
-        })
+        let Self::Rule { host, port, connect, scheme, .. } = self else { return None };
+        if *connect {
+            return Some(format!("{host}:{port}"));
+        }
+        // Without the method, a URL with https stands for CONNECT.
+        let method = if *scheme == Scheme::Https { "--method GET " } else { "" };
+        let port = match *port == scheme.default_port() {
+            true => String::new(),
+            false => format!(":{port}"),
+        };
+        Some(format!("{method}{scheme}://{host}{port}/"))
     }
 }
 

@@ -20,6 +20,7 @@ pub struct RuleDecision {
     answer: NameDecision,
     port: u16,
     connect: bool,
+    scheme: Scheme,
 }
 
 impl RuleDecision {
@@ -46,8 +47,8 @@ impl RuleDecision {
     }
 
     fn denied(&self, host: &Host, rule: RuleRef) -> Denial {
-        let Self { port, connect, .. } = *self;
-        Denial::Rule { host: host.clone(), port, connect, rule }
+        let Self { port, connect, scheme, .. } = *self;
+        Denial::Rule { host: host.clone(), port, connect, scheme, rule }
     }
 }
 
@@ -65,9 +66,9 @@ impl DestinationPolicy {
         local: &LocalAddresses,
     ) -> Result<RuleDecision, Denial> {
         let answer = self.egress.check_request(context, host, port, local);
-        let connect = context.scheme == Scheme::Https;
+        let connect = context.method == "CONNECT";
         let rules = Arc::clone(&self.egress);
-        let decision = RuleDecision { rules, answer, port, connect };
+        let decision = RuleDecision { rules, answer, port, connect, scheme: context.scheme };
         if let Some(Decision::Deny(rule)) = decision.answer.decided() {
             return Err(decision.denied(host, rule.clone()));
         }

@@ -185,8 +185,9 @@ impl Tunnel {
     }
 
     /// Returns the bytes of memory that the tunnel holds: received and not sent yet.
-    pub(super) const fn holds(&self) -> usize {
-        self.up.bytes.capacity() + self.down.bytes.capacity()
+    pub(super) fn holds(&self, reactor: &Reactor<Mail>) -> usize {
+        let of_layers = reactor.held(self.client) + reactor.held(self.origin);
+        self.up.bytes.capacity() + self.down.bytes.capacity() + of_layers
     }
 
     /// Returns the client's address, or the network that stands for it.

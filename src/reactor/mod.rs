@@ -311,7 +311,7 @@ impl<M> Reactor<M> {
     /// a lower bound of the next deadline.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        if self.has_work() { Some(self.now.mono) } else { self.timers.next() }
+        if self.has_work() { Some(self.now.mono) } else { self.next_due() }
     }
 
     /// Returns a descriptor that becomes readable when a turn has events to handle, for embedding

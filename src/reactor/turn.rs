@@ -58,7 +58,7 @@ impl<M> Reactor<M> {
         let polled = self.transport.poll(&mut reports, timeout);
         self.now = self.clock.now();
         self.polls += 1;
-        self.sockets.begin_turn();
+        self.sockets.begin_turn(self.now.mono, &mut *self.transport);
         if timeout == Some(Duration::ZERO) {
             self.turn_ended(self.now.mono);
         }
@@ -129,11 +129,16 @@ impl<M> Reactor<M> {
         !self.run.is_empty() || self.mailbox.is_waiting() || self.wakes.is_waiting()
     }
 
+    /// Returns the time at which a turn has something to do without an event, if that is later.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.timers.next().into_iter().chain(self.sockets.next_deadline()).min()
+    }
+
     fn poll_timeout(&mut self, limit: Option<Duration>) -> Option<Duration> {
         if limit == Some(Duration::ZERO) || self.has_work() {
             return Some(Duration::ZERO);
         }
-        let Some(deadline) = self.timers.next() else { return limit };
+        let Some(deadline) = self.next_due() else { return limit };
         let now = self.clock.now().mono;
         self.turn_ended(now);
         let until = deadline.saturating_duration_since(now);

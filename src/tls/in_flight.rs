@@ -62,6 +62,11 @@ impl InFlight {
         }
     }
 
+    /// Returns the number of bytes that have not left.
+    pub(super) const fn wire(&self) -> usize {
+        self.wire
+    }
+
     /// Returns the number of bytes of content that were encrypted and not reported as sent: those with
     /// which the owner begins its next offer.
     pub(super) const fn unreported(&self) -> usize {

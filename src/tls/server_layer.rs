@@ -185,9 +185,10 @@ impl Layer for ServerLayer {
         self.session(wire)?.send(wire, from)
     }
 
-    fn flush(&mut self, wire: &mut Wire<'_>) {
-        if let State::Session(session) = &mut self.state {
-            session.flush(wire);
+    fn flush(&mut self, wire: &mut Wire<'_>) -> bool {
+        match &mut self.state {
+            State::Session(session) => session.flush(wire),
+            State::Hello { .. } | State::Refused(_) => true,
         }
     }
 
@@ -200,9 +201,10 @@ impl Layer for ServerLayer {
         }
     }
 
-    fn close(&mut self, wire: &mut Wire<'_>) {
-        if let State::Session(session) = &mut self.state {
-            session.close(wire);
+    fn close(&mut self, wire: &mut Wire<'_>) -> bool {
+        match &mut self.state {
+            State::Session(session) => session.close(wire),
+            State::Hello { .. } | State::Refused(_) => true,
         }
     }
 
@@ -211,6 +213,13 @@ impl Layer for ServerLayer {
             State::Session(session) => session.has_input(),
             State::Hello { .. } => false,
             State::Refused(_) => true,
+        }
+    }
+
+    fn held(&self) -> usize {
+        match &self.state {
+            State::Session(session) => session.held(),
+            State::Hello { .. } | State::Refused(_) => 0,
         }
     }
 

@@ -11,8 +11,8 @@ use super::in_flight::InFlight;
 
 /// Largest content of a record (RFC 8446 §5.1).
 const RECORD: usize = 16 * 1024;
-/// Content encrypted at once: what a connection takes beyond it would only wait in memory.
-const BATCH: usize = 4 * RECORD;
+/// Most records encrypted at once.
+const BATCH: usize = 4;
 /// Bytes received without content after which other connections get their turn.
 const SHARE: usize = 64 * 1024;
 /// Most slices of one record.
@@ -27,6 +27,9 @@ pub struct Session {
     tls: Connection,
     in_flight: InFlight,
     end: End,
+    /// Number of records to encrypt at once: more as long as the peer takes them, and one for a slow
+    /// peer, for which they would only wait in memory.
+    batch: usize,
     /// The error that has ended the connection.
     failed: Option<rustls::Error>,
     /// True if content, or the end of it, waits to be received.
@@ -52,6 +55,7 @@ impl Session {
             tls,
             in_flight: InFlight::default(),
             end: End::Open,
+            batch: 1,
             failed: None,
             has_input: false,
         };
@@ -181,7 +185,7 @@ impl Session {
     /// Encrypts what follows the first `skip` bytes of the slices, at most a batch.
     fn encrypt(&mut self, from: &[IoSlice<'_>], skip: usize) -> io::Result<()> {
         let mut offer = Offer { slices: from, skip };
-        for _ in 0..BATCH / RECORD {
+        for _ in 0..self.batch {
             let (record, slices) = offer.next_record();
             if slices == 0 {
                 break;
@@ -298,7 +302,7 @@ impl Layer for Session {
         }
         if self.push(wire)? && wire.is_writable() {
             self.encrypt(from, self.in_flight.unreported())?;
-            self.push(wire)?;
+            self.batch = if self.push(wire)? { (2 * self.batch).min(BATCH) } else { 1 };
         }
         match self.in_flight.report() {
             0 => Err(io::ErrorKind::WouldBlock.into()),
@@ -306,8 +310,8 @@ impl Layer for Session {
         }
     }
 
-    fn flush(&mut self, wire: &mut Wire<'_>) {
-        let _ = self.push(wire); // a failure shows when content is sent, or received
+    fn flush(&mut self, wire: &mut Wire<'_>) -> bool {
+        self.push(wire).unwrap_or(true) // a failure shows when content is sent, or received
     }
 
     fn shutdown(&mut self, wire: &mut Wire<'_>) {
@@ -315,15 +319,22 @@ impl Layer for Session {
         self.flush(wire);
     }
 
-    fn close(&mut self, wire: &mut Wire<'_>) {
-        if !self.tls.is_handshaking() && self.failed.is_none() && self.in_flight.unreported() == 0 {
+    fn close(&mut self, wire: &mut Wire<'_>) -> bool {
+        if self.in_flight.unreported() > 0 {
+            return true; // the peer is to see that the content is cut off
+        }
+        if !self.tls.is_handshaking() && self.failed.is_none() {
             self.declare_end(false);
         }
-        self.flush(wire);
+        self.flush(wire)
     }
 
     fn has_input(&self) -> bool {
         self.has_input
+    }
+
+    fn held(&self) -> usize {
+        self.in_flight.wire()
     }
 
     fn is_handshaking(&self) -> bool {

@@ -8,10 +8,14 @@ use std::time::Duration;
 use tidegate::reactor::sim::Fate;
 use tidegate::units::{Bytes, Unit};
 
+use super::security::Security;
+
 /// A parsed scenario file.
 #[derive(Debug)]
 pub(crate) struct Scenario {
     pub(crate) name: String,
+    /// The sides on which TLS is spoken: fewer than asked for if the file needs plain ones.
+    pub(crate) security: Security,
     pub(crate) simulation_only: bool,
     pub(crate) no_faults: bool,
     pub(crate) setup: Vec<At<Setup>>,
@@ -157,15 +161,16 @@ pub(crate) type Wrong = (usize, String);
 
 impl Scenario {
     /// Reads the scenario file at `path`.
-    pub(crate) fn read(path: &Path) -> Result<Self, Wrong> {
+    pub(crate) fn read(path: &Path, security: Security) -> Result<Self, Wrong> {
         let text = std::fs::read_to_string(path).map_err(|error| (0, error.to_string()))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Self::parse(&name, &text)
+        Self::parse(&name, &security.adapt(&text), security)
     }
 
-    pub(crate) fn parse(name: &str, text: &str) -> Result<Self, Wrong> {
+    pub(crate) fn parse(name: &str, text: &str, security: Security) -> Result<Self, Wrong> {
         let mut scenario = Self {
             name: name.to_owned(),
+            security,
             simulation_only: false,
             no_faults: false,
             setup: Vec::new(),
@@ -196,6 +201,8 @@ impl Scenario {
         match (words, setup(words)?, self.steps.is_empty()) {
             ("simulation only", _, true) => self.simulation_only = true,
             ("no faults", _, true) => self.no_faults = true,
+            ("plain clients", _, true) => self.security.clients = false,
+            ("plain origins", _, true) => self.security.origins = false,
             (_, Some(what), true) => self.setup.push(At { line, what }),
             (_, Some(_), false) => return Err("a setting must come before the first step".into()),
             _ => self.steps.push(At { line, what: step(words)? }),
@@ -458,13 +465,13 @@ mod tests {
     use super::*;
 
     fn wrong(text: &str) -> Wrong {
-        Scenario::parse("test", text).unwrap_err()
+        Scenario::parse("test", text, Security::default()).unwrap_err()
     }
 
     #[test]
     fn messages_continue_and_content_follows_the_empty_line() {
         let text = "c1 c3-c4 > PUT / HTTP/1.1\n   > A: 1\n   >\n   > ab\n   > cd\nc1 <. x\n";
-        let scenario = Scenario::parse("test", text).unwrap();
+        let scenario = Scenario::parse("test", text, Security::default()).unwrap();
         let [send, expect] = scenario.steps.as_slice() else { panic!("two steps") };
         let Step::Send(who, written) = &send.what else { panic!("a send") };
         assert_eq!(who.iter().map(|peer| peer.number).collect::<Vec<_>>(), [1, 3, 4]);
@@ -477,7 +484,8 @@ mod tests {
 
     #[test]
     fn blocks_are_repeated_with_their_number() {
-        let scenario = Scenario::parse("test", "repeat 3\nc{#} connects\nend\n").unwrap();
+        let scenario =
+            Scenario::parse("test", "repeat 3\nc{#} connects\nend\n", Security::default()).unwrap();
         let numbers = scenario.steps.iter().map(|step| match &step.what {
             Step::Do(who, Action::Connect) => who[0].number,
             _ => 0,

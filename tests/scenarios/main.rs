@@ -4,7 +4,10 @@
 mod form;
 mod incoming;
 mod peers;
+#[path = "../pki/mod.rs"]
+mod pki;
 mod play;
+mod security;
 mod settings;
 mod stage;
 mod text;
@@ -13,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use form::Scenario;
 use play::{Failure, play};
+use security::Security;
 use stage::Medium;
 
 /// Number of seeds with which each scenario is played over the simulated network.
@@ -20,34 +24,63 @@ const SEEDS: u64 = 6;
 
 #[test]
 fn scenarios_pass_over_the_simulated_network() {
+    simulate(Security::ALL[0]);
+}
+
+#[test]
+fn scenarios_pass_over_the_simulated_network_with_tls_to_clients() {
+    simulate(Security::ALL[1]);
+}
+
+#[test]
+fn scenarios_pass_over_the_simulated_network_with_tls_to_origins() {
+    simulate(Security::ALL[2]);
+}
+
+#[test]
+fn scenarios_pass_over_the_simulated_network_with_tls_on_both_sides() {
+    simulate(Security::ALL[3]);
+}
+
+#[test]
+fn scenarios_pass_over_loopback() {
+    for security in Security::ALL {
+        let media = |scenario: &Scenario| match scenario.simulation_only {
+            true => vec![],
+            false => vec![Medium::Loopback],
+        };
+        play_all(security, media);
+    }
+}
+
+fn simulate(security: Security) {
     let only = number("TIDEGATE_SEED");
     let seeds = only.map_or(0..number("TIDEGATE_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
     let media = seeds.map(|seed| Medium::Simulation { seed, faults: seed > 0 });
     let media: Vec<Medium> = media.collect();
-    play_all(|scenario| match scenario.no_faults {
+    play_all(security, |scenario| match scenario.no_faults {
         true => vec![Medium::Simulation { seed: 0, faults: false }],
         false => media.clone(),
     });
 }
 
-#[test]
-fn scenarios_pass_over_loopback() {
-    play_all(|scenario| if scenario.simulation_only { vec![] } else { vec![Medium::Loopback] });
-}
-
 /// Plays every scenario over its media, and reports the failures.
-fn play_all(media: impl Fn(&Scenario) -> Vec<Medium>) {
+fn play_all(security: Security, media: impl Fn(&Scenario) -> Vec<Medium>) {
     let only = std::env::var("TIDEGATE_SCENARIO").ok();
+    if number("TIDEGATE_TLS").is_some_and(|only| only != security.number() as u64) {
+        return;
+    }
     let mut failures = Vec::new();
     for path in files() {
-        let scenario = match Scenario::read(&path) {
+        let scenario = match Scenario::read(&path, security) {
             Ok(scenario) => scenario,
             Err((line, what)) => {
                 failures.push(format!("{}:{line}: {what}", path.display()));
                 continue;
             }
         };
-        if only.as_ref().is_some_and(|only| *only != scenario.name) {
+        let is_played = scenario.security == security;
+        if !is_played || only.as_ref().is_some_and(|only| *only != scenario.name) {
             continue;
         }
         let failed = media(&scenario).into_iter().find_map(|medium| {
@@ -69,11 +102,12 @@ fn files() -> Vec<PathBuf> {
 fn report(path: &Path, scenario: &Scenario, medium: Medium, failure: &Failure) -> String {
     let path = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display();
     let name = &scenario.name;
+    let tls = scenario.security.number();
     let how = match medium {
-        Medium::Loopback => format!("over loopback: TIDEGATE_SCENARIO={name}"),
-        Medium::Simulation { seed, .. } => {
-            format!("over the simulated network: TIDEGATE_SCENARIO={name} TIDEGATE_SEED={seed}")
-        }
+        Medium::Loopback => format!("over loopback: TIDEGATE_SCENARIO={name} TIDEGATE_TLS={tls}"),
+        Medium::Simulation { seed, .. } => format!(
+            "over the simulated network: TIDEGATE_SCENARIO={name} TIDEGATE_TLS={tls} TIDEGATE_SEED={seed}"
+        ),
     };
     format!("{path}:{}: {}\n({how})", failure.line, failure.what)
 }

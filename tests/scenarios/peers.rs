@@ -3,16 +3,24 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::Poll;
 
-use tidegate::reactor::{App, Arena, Driven, Event, Id, Listener, Reactor, SocketId, Token, Wake};
+use tidegate::reactor::{
+    App, Arena, Driven, Event, Id, Layer, Listener, Reactor, SocketId, Token, VirtualClock, Wake,
+};
+use tidegate::tls::{NotTls, OriginTls, ServerLayer, ServerTls};
 
 use super::form::{Action, Peer};
 use super::incoming::{End, Incoming};
+use super::pki;
+use super::security::Security;
 
 /// The clients and origins of a scenario.
-#[derive(Default)]
 pub(crate) struct Peers {
+    /// TLS of clients, and that of origins.
+    client_tls: Option<Arc<OriginTls>>,
+    origin_tls: Option<Arc<ServerTls>>,
     gates: Arena<Gate>,
     streams: Arena<Stream>,
     names: BTreeMap<Peer, Id<Stream>>,
@@ -29,6 +37,8 @@ struct Gate {
 struct Stream {
     io: Option<SocketId>,
     connected: bool,
+    /// The TLS layer for when the connection is established.
+    layer: Option<Box<dyn Layer>>,
     unsent: VecDeque<u8>,
     /// Half-closes once all bytes are sent.
     ends: bool,
@@ -58,6 +68,17 @@ impl App for Peers {
 }
 
 impl Peers {
+    pub(crate) fn new(security: Security, clock: &VirtualClock) -> Self {
+        Self {
+            client_tls: security.clients.then(|| pki::origin_tls(clock)),
+            origin_tls: security.origins.then(|| pki::server_tls(clock)),
+            gates: Arena::new(),
+            streams: Arena::new(),
+            names: BTreeMap::new(),
+            accepted: HashMap::new(),
+        }
+    }
+
     /// Makes the origin `name` listen on `address`; returns the address with its port.
     pub(crate) fn listen(
         &mut self,
@@ -81,7 +102,9 @@ impl Peers {
             let number = self.accepted.entry(gate.origin.clone()).or_default();
             *number += 1;
             let peer = Peer { name: gate.origin.clone(), number: *number };
-            let stream = self.streams.insert(Stream::new(io, true));
+            let tls = self.origin_tls.as_ref();
+            let layer = tls.map(|tls| Box::new(ServerLayer::new(Arc::clone(tls))) as _);
+            let stream = self.streams.insert(Stream::new(io, layer));
             reactor.set_owner(io, stream.token());
             self.names.insert(peer, stream);
         }
@@ -97,8 +120,10 @@ impl Peers {
         if self.names.contains_key(client) {
             return Ok(());
         }
+        let tls = self.client_tls.as_ref();
+        let layer = tls.map(|tls| Box::new(tls.layer("proxy.test").unwrap()) as _);
         let connect =
-            |id: Id<Stream>| reactor.connect(address, id.token()).map(|io| Stream::new(io, false));
+            |id: Id<Stream>| reactor.connect(address, id.token()).map(|io| Stream::new(io, layer));
         let stream = self.streams.try_insert_with(connect)?;
         self.names.insert(client.clone(), stream);
         Ok(())
@@ -165,10 +190,11 @@ impl Peers {
 }
 
 impl Stream {
-    fn new(io: SocketId, connected: bool) -> Self {
+    fn new(io: SocketId, layer: Option<Box<dyn Layer>>) -> Self {
         Self {
             io: Some(io),
-            connected,
+            connected: false,
+            layer,
             unsent: VecDeque::new(),
             ends: false,
             appetite: usize::MAX,
@@ -185,6 +211,22 @@ impl Stream {
                 Poll::Ready(Ok(())) => self.connected = true,
                 Poll::Ready(Err(_)) => return self.incoming.end = Some(End::Reset),
             }
+            self.layer.take().into_iter().for_each(|layer| reactor.secure(io, layer));
+        }
+        match reactor.handshake(io) {
+            Poll::Pending => return,
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => match error.get_ref().and_then(|e| e.downcast_ref()) {
+                // A tunnel carries what the client sends.
+                Some(NotTls { received }) => {
+                    self.incoming.receive(received);
+                    reactor.strip(io);
+                }
+                None => {
+                    eprintln!("DBG {error:?}");
+                    return self.incoming.end = Some(End::Reset);
+                }
+            },
         }
         self.write(reactor, io);
         self.read(reactor, io);

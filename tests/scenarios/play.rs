@@ -72,9 +72,12 @@ type Outcome = Result<(), String>;
 impl Player {
     fn prepare(scenario: &Scenario, medium: Medium, line: &mut usize) -> Result<Self, String> {
         let failed = |error: std::io::Error| error.to_string();
-        let mut ground = Ground::new(medium, &terrain(scenario)).map_err(failed)?;
+        let mut ground =
+            Ground::new(medium, scenario.security, &terrain(scenario)).map_err(failed)?;
         let mut names = Names::default();
         let mut settings = Settings::forward(PSEUDONYM);
+        settings.origin_tls = ground.origin_tls();
+        settings.server_tls = ground.server_tls();
         let (mut hosts, mut origins, mut reserved) = (Vec::new(), Vec::new(), Vec::new());
         for At { line: at, what } in &scenario.setup {
             *line = *at;

@@ -4,19 +4,23 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
-    Command, Environment, LogSink, Mail, NameResolver, PasswordVerifier, Reclaimer, Settings,
-    Worker,
+    Command, Environment, ListenerKind, LogSink, Mail, NameResolver, PasswordVerifier, Reclaimer,
+    Settings, Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network};
 use tidegate::reactor::{Clock, LoopStats, Reactor, TcpTransport, VirtualClock};
+use tidegate::tls::{OriginTls, ServerTls};
 
 use super::peers::Peers;
+use super::pki;
+use super::security::Security;
 
 /// The network that a scenario is played over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,7 @@ pub(crate) struct Ground {
     proxy: Reactor<Mail>,
     pub(crate) peer_reactor: Reactor<()>,
     pub(crate) peers: Peers,
+    security: Security,
 }
 
 /// The network that a scenario specifies.
@@ -109,7 +114,7 @@ fn perfect(terrain: &Terrain) -> Faults {
 }
 
 impl Ground {
-    pub(crate) fn new(medium: Medium, terrain: &Terrain) -> io::Result<Self> {
+    pub(crate) fn new(medium: Medium, security: Security, terrain: &Terrain) -> io::Result<Self> {
         match medium {
             Medium::Simulation { seed, faults } => {
                 let faults = if faults { mild(terrain) } else { perfect(terrain) };
@@ -120,8 +125,9 @@ impl Ground {
                     clock: network.clock(),
                     proxy: network.reactor(HERE, of_proxy),
                     peer_reactor: network.reactor(terrain.clients, faults),
-                    peers: Peers::default(),
+                    peers: Peers::new(security, &network.clock()),
                     network: Some(network),
+                    security,
                 })
             }
             Medium::Loopback => {
@@ -131,11 +137,22 @@ impl Ground {
                     network: None,
                     proxy: Reactor::with(transport()?, Box::new(clock.clone())),
                     peer_reactor: Reactor::with(transport()?, Box::new(clock.clone())),
-                    peers: Peers::default(),
+                    peers: Peers::new(security, &clock),
                     clock,
+                    security,
                 })
             }
         }
+    }
+
+    /// Returns the settings towards origins, whichever side speaks TLS.
+    pub(crate) fn origin_tls(&self) -> Option<Arc<OriginTls>> {
+        Some(pki::origin_tls(&self.clock))
+    }
+
+    /// Returns the settings towards clients, if clients speak TLS.
+    pub(crate) fn server_tls(&self) -> Option<Arc<ServerTls>> {
+        self.security.clients.then(|| pki::server_tls(&self.clock))
     }
 
     /// Sets the outcome of connects to `address` on a simulated network.
@@ -161,7 +178,8 @@ impl Ground {
         let mut worker = Worker::new(settings, surroundings, 1000);
         worker.offer_explanations("tidegate explain --live".to_owned());
         let port = if self.network.is_some() { PORT } else { 0 };
-        let address = worker.listen(&mut self.proxy, SocketAddr::new(HERE, port))?;
+        let kind = if self.security.clients { ListenerKind::Tls } else { ListenerKind::Plain };
+        let address = worker.listen_as(kind, &mut self.proxy, SocketAddr::new(HERE, port))?;
         let stage = Stage {
             network: self.network,
             clock: self.clock,

@@ -155,11 +155,12 @@ impl Client {
     }
 
     /// Returns the bytes of memory that the client holds: buffers, its request, and content of it.
-    pub(crate) fn holds(&self, shared: &Shared) -> usize {
+    pub(crate) fn holds(&self, reactor: &Reactor<Mail>, shared: &Shared) -> usize {
         let exchange = self
             .exchange()
             .map_or(0, |exchange| exchange.request.wire_length() + exchange.upload.held(shared));
-        self.connection.input.held() + self.connection.output.held() + exchange
+        let Connection { input, output, io, .. } = &self.connection;
+        input.held() + output.held() + reactor.held(*io) + exchange
     }
 
     /// Returns the bytes of the client's pending response that count as memory of connections.

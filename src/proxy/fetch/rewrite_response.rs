@@ -3,7 +3,9 @@
 
 use crate::cache;
 use crate::http::hop::{self, ConnectionOptions};
-use crate::http::{FieldNames, Fields, HeadWriter, Name, ResponseHead, Status, date, push_via};
+use crate::http::{
+    FieldNames, Fields, HeadWriter, Name, ResponseHead, Scheme, Status, date, push_via,
+};
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::origin::ReverseOrigin;
 use crate::time::Now;
@@ -34,7 +36,8 @@ pub(super) fn response_fields(
             Name::Location | Name::ContentLocation if settings.reverse.is_some() => {
                 let known_as = [route.authority(), route.host_field()];
                 let origin = settings.reverse.as_ref();
-                let value = origin.and_then(|origin| map_back(field.value, origin, known_as));
+                let value = origin
+                    .and_then(|origin| map_back(field.value, origin, known_as, route.scheme()));
                 out.push(field.name, value.as_deref().unwrap_or(field.value));
             }
             Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
@@ -116,18 +119,27 @@ pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
 
 /// Returns the path below the reverse proxy that corresponds to a location: a URL of the origin, or
 /// a path, below the origin's prefix. The URL may also use a name of the origin that clients know,
-/// one of `known_as`. Returns `None` if the location is forwarded unchanged.
-fn map_back(location: &[u8], origin: &ReverseOrigin, known_as: [&str; 2]) -> Option<Vec<u8>> {
+/// one of `known_as`, and the scheme that the client has `asked` for. Returns `None` if the location is
+/// forwarded unchanged.
+fn map_back(
+    location: &[u8],
+    origin: &ReverseOrigin,
+    known_as: [&str; 2],
+    asked: Scheme,
+) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(location).ok()?;
-    let path = match text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")) {
-        Some(_) => {
-            let rest = &text[7..];
+    let path = match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let scheme = Scheme::named(scheme)?;
             let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-            let ours = |ours: &str| ours.eq_ignore_ascii_case(authority);
-            (ours(&origin.authority) || known_as.into_iter().any(ours)).then_some(path)?
+            let is = |name: &str| name.eq_ignore_ascii_case(authority);
+            let is_origin = scheme == origin.scheme && is(&origin.authority);
+            // A client with http is left the way to https, but not the other way round.
+            let is_public = scheme == asked || scheme == Scheme::Http;
+            (is_origin || is_public && known_as.into_iter().any(is)).then_some(path)?
         }
-        None if text.starts_with('/') && !text.starts_with("//") => text,
-        None => return None,
+        _ if text.starts_with('/') && !text.starts_with("//") => text,
+        _ => return None,
     };
     let below = path.strip_prefix(origin.prefix.as_str())?;
     match below.as_bytes() {
@@ -202,7 +214,8 @@ mod tests {
     fn locations_below_the_prefix_become_paths_of_the_proxy() {
         let origin = ReverseOrigin::parse("http://app.test:81/base").unwrap();
         let mapped = |location: &str| {
-            let mapped = map_back(location.as_bytes(), &origin, ["www.test", "www.test:80"]);
+            let mapped =
+                map_back(location.as_bytes(), &origin, ["www.test", "www.test:80"], Scheme::Http);
             mapped.map(|value| String::from_utf8(value).unwrap())
         };
         assert_eq!(mapped("http://app.test:81/base/y?z").as_deref(), Some("/y?z"));
@@ -211,6 +224,19 @@ mod tests {
         assert_eq!(mapped("/base?q").as_deref(), Some("/?q"));
         assert_eq!(mapped("/base//other.test/").as_deref(), Some("/.//other.test/"));
         assert_eq!(mapped("/base/\\other.test/").as_deref(), Some("/./\\other.test/"));
+        let secure = ReverseOrigin::parse("https://app.test/").unwrap();
+        let mapped_to = |location: &str, asked| {
+            map_back(location.as_bytes(), &secure, ["www.test"; 2], asked).is_some()
+        };
+        for (location, by_http, by_https) in [
+            ("HTTPS://app.test/y", true, true),
+            ("http://app.test/y", false, false),
+            ("https://www.test/y", false, true),
+            ("http://www.test/y", true, true),
+        ] {
+            assert_eq!(mapped_to(location, Scheme::Http), by_http, "{location}");
+            assert_eq!(mapped_to(location, Scheme::Https), by_https, "{location}");
+        }
         for left in [
             "/based",
             "http://other.test/base/y",

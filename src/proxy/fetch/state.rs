@@ -161,8 +161,9 @@ impl Fetch {
     }
 
     /// Returns the bytes of memory that its buffers take.
-    pub(crate) fn holds(&self) -> usize {
-        self.state.attempt().map_or(0, Attempt::held)
+    pub(crate) fn holds(&self, reactor: &Reactor<Mail>) -> usize {
+        let attempt = self.state.attempt();
+        attempt.map_or(0, |attempt| attempt.held() + reactor.held(attempt.connection.io))
     }
 
     /// Returns true if readers know what follows: the response, or a stored one in its place.

@@ -357,7 +357,7 @@ impl Worker {
                 }
             }
             Drive::Park => {
-                let held = client.holds(&self.shared);
+                let held = client.holds(reactor, &self.shared);
                 self.shared.memory.count(&mut client.held, held);
             }
         }
@@ -367,7 +367,7 @@ impl Worker {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let mut cx = FetchCx { reactor, shared: &mut self.shared, budget: Budget::default() };
         if fetch.drive(&mut cx) {
-            let held = fetch.holds();
+            let held = fetch.holds(reactor);
             self.shared.memory.count(&mut fetch.held, held);
         } else {
             self.fetches.remove(id);
@@ -377,7 +377,7 @@ impl Worker {
     fn drive_tunnel(&mut self, id: Id<Tunnel>, reactor: &mut Reactor<Mail>) {
         let Some(tunnel) = self.tunnels.get_mut(id) else { return };
         if tunnel.drive(reactor, &mut self.shared) {
-            let held = tunnel.holds();
+            let held = tunnel.holds(reactor);
             self.shared.memory.count(&mut tunnel.held, held);
         } else {
             if let Some(tunnel) = self.tunnels.remove(id) {

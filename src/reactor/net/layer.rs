@@ -47,19 +47,23 @@ pub trait Layer: Any + fmt::Debug {
     /// Returns `WouldBlock` if nothing has left.
     fn send(&mut self, wire: &mut Wire<'_>, from: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Sends what waits in the layer: the wire has become writable.
-    fn flush(&mut self, wire: &mut Wire<'_>);
+    /// Sends what waits in the layer: the wire has become writable. Returns true if nothing waits any
+    /// more, or never will be sent.
+    fn flush(&mut self, wire: &mut Wire<'_>) -> bool;
 
     /// Declares the end of the content that is sent, then shuts the wire down for writing once
     /// everything has left.
     fn shutdown(&mut self, wire: &mut Wire<'_>);
 
     /// Declares the end of the content that is sent, before the wire is closed, unless content is in
-    /// flight that was not reported as sent.
-    fn close(&mut self, wire: &mut Wire<'_>);
+    /// flight that was not reported as sent. Returns as [`flush`](Self::flush).
+    fn close(&mut self, wire: &mut Wire<'_>) -> bool;
 
     /// Returns true if `recv` has a result without the wire: content, the end or an error.
     fn has_input(&self) -> bool;
+
+    /// Returns the bytes that wait in the layer to be sent.
+    fn held(&self) -> usize;
 
     /// Returns true until the handshake is complete.
     fn is_handshaking(&self) -> bool;

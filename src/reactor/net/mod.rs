@@ -1,6 +1,7 @@
 //! Sockets of a reactor: the transport below them, operations, listeners and connectors.
 
 pub(super) mod address_order;
+mod closing;
 pub(super) mod connector;
 pub(super) mod layer;
 pub(super) mod listener;

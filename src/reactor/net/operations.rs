@@ -200,13 +200,7 @@ impl<M> Reactor<M> {
     /// read: the peer sees a reset then and may lose them (RFC 9293 §3.6.1). Closing a socket twice
     /// does nothing.
     pub fn close(&mut self, io: SocketId) {
-        if let Some(Parts { mut wire, layer: Some(layer), .. }) =
-            self.sockets.parts(io, &mut *self.transport)
-        {
-            layer.close(&mut wire);
-        }
-        self.sockets.remove(io);
-        self.transport.close(io);
+        self.sockets.close(io, self.now.mono, &mut *self.transport);
     }
 
     /// Closes a connection with a reset, so that the peer cannot mistake the bytes it has received
@@ -236,6 +230,13 @@ impl<M> Reactor<M> {
     pub fn layer<L: Layer>(&self, io: SocketId) -> Option<&L> {
         let layer: &dyn Any = self.sockets.get(io)?.layer.as_deref()?;
         layer.downcast_ref()
+    }
+
+    /// Returns the bytes that wait in the layer of a connection to be sent; 0 without a layer.
+    #[must_use]
+    pub fn held(&self, io: SocketId) -> usize {
+        let layer = self.sockets.get(io).and_then(|state| state.layer.as_deref());
+        layer.map_or(0, Layer::held)
     }
 
     /// Continues the handshake of a connection's layer. Returns `Ok` once it is complete; a
@@ -335,6 +336,8 @@ impl<M> Reactor<M> {
             if fresh.contains(Ready::WRITABLE) && state.layer.is_some() {
                 self.flush(io);
             }
+        } else {
+            self.sockets.note_closing(io, ready, &mut *self.transport);
         }
     }
 

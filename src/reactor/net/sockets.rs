@@ -1,8 +1,11 @@
 //! State of each open socket, as the reactor knows it.
 
+use std::time::Instant;
+
 use crate::reactor::arena::Token;
 use crate::reactor::ready::Ready;
 
+use super::closing::Closing;
 use super::layer::{Layer, Wire};
 use super::transport::{SocketId, Transport};
 
@@ -19,6 +22,7 @@ pub(crate) struct Sockets {
     chunk: Vec<u8>,
     /// Steps of handshakes that this turn has taken.
     handshakes: u32,
+    closing: Closing,
 }
 
 #[derive(Debug)]
@@ -61,11 +65,37 @@ impl Sockets {
         self.open += 1;
     }
 
-    pub(super) fn remove(&mut self, io: SocketId) {
-        if self.get(io).is_some() {
-            self.places[io.index()] = None;
-            self.open -= 1;
+    pub(super) fn remove(&mut self, io: SocketId) -> Option<SocketState> {
+        self.get(io)?;
+        self.open -= 1;
+        self.places[io.index()].take()
+    }
+
+    /// Closes a socket, or keeps it until its layer has sent what is left.
+    pub(super) fn close(&mut self, io: SocketId, now: Instant, transport: &mut dyn Transport) {
+        let Some(SocketState { mut ready, layer, .. }) = self.remove(io) else { return };
+        if let Some(mut layer) = layer {
+            let mut wire = Wire { io, ready: &mut ready, transport, chunk: &mut self.chunk };
+            if !layer.close(&mut wire) && self.closing.keep((io, ready), layer, now) {
+                return;
+            }
         }
+        transport.close(io);
+    }
+
+    /// Applies a report of a socket that has no owner any more.
+    pub(super) fn note_closing(
+        &mut self,
+        io: SocketId,
+        ready: Ready,
+        transport: &mut dyn Transport,
+    ) {
+        self.closing.note_ready((io, ready), transport, &mut self.chunk);
+    }
+
+    /// Returns the time at which [`begin_turn`](Self::begin_turn) has something to close.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.closing.next_deadline()
     }
 
     pub(super) fn get(&self, io: SocketId) -> Option<&SocketState> {
@@ -77,8 +107,9 @@ impl Sockets {
     }
 
     /// Begins a turn, which has its own number of steps of handshakes.
-    pub(crate) const fn begin_turn(&mut self) {
+    pub(crate) fn begin_turn(&mut self, now: Instant, transport: &mut dyn Transport) {
         self.handshakes = 0;
+        self.closing.expire(now, transport);
     }
 
     /// Counts a step of a handshake. Returns false if the turn has taken all of its steps.
