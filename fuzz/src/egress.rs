@@ -89,6 +89,7 @@ fn asker() -> RequestContext<'static> {
     RequestContext {
         client: IpAddr::from([127, 0, 0, 1]),
         user: Some("ann"),
+        certificate: None,
         listener: None,
         method: "GET",
         scheme: Scheme::Http,

@@ -1,4 +1,4 @@
-//! Conditions of a rule: client, user, listener, port, address class, method, scheme.
+//! Conditions of a rule: client, user, certificate, listener, port, address class, method, scheme.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +17,9 @@ pub struct RequestContext<'a> {
     pub client: IpAddr,
     /// Name of the authenticated user.
     pub user: Option<&'a str>,
+    /// Names in the client's verified certificate: those of its subject alternative name, and the
+    /// common name. `None` without such a certificate.
+    pub certificate: Option<&'a [String]>,
     /// Listener that accepted the connection; `None` if unknown.
     pub listener: Option<SocketAddr>,
     /// Method of the request.
@@ -30,6 +33,7 @@ pub struct RequestContext<'a> {
 pub(super) enum Condition {
     Client,
     User,
+    Certificate,
     Listener,
     Port,
     Class,
@@ -38,9 +42,10 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("client", Self::Client),
         ("user", Self::User),
+        ("cert", Self::Certificate),
         ("listener", Self::Listener),
         ("port", Self::Port),
         ("class", Self::Class),
@@ -69,6 +74,8 @@ enum ListenerName {
 pub struct Conditions {
     clients: Vec<Cidr>,
     users: Vec<String>,
+    /// Names in certificates of clients; `*` stands for any.
+    certificates: Vec<String>,
     listeners: Vec<ListenerName>,
     ports: Option<Ports>,
     classes: Vec<AddressClass>,
@@ -87,6 +94,7 @@ impl Conditions {
         match condition {
             Condition::Client => set(&mut self.clients, name, values, str::parse),
             Condition::User => set(&mut self.users, name, values, user),
+            Condition::Certificate => set(&mut self.certificates, name, values, user),
             Condition::Listener => set(&mut self.listeners, name, values, listener),
             Condition::Class => set(&mut self.classes, name, values, class),
             Condition::Method => set(&mut self.methods, name, values, method),
@@ -102,6 +110,7 @@ impl Conditions {
     pub(super) fn hold(&self, context: &RequestContext<'_>, port: u16) -> bool {
         any(&self.clients, |range| range.contains(context.client))
             && any(&self.users, |user| context.user == Some(user.as_str()))
+            && any(&self.certificates, |name| has_name(context.certificate, name))
             && any(&self.listeners, |name| context.listener.is_some_and(|at| name.means(at)))
             && self.ports.as_ref().is_none_or(|ports| ports.contains(port))
             && any(&self.methods, |method| context.method.eq_ignore_ascii_case(method))
@@ -126,9 +135,11 @@ impl Conditions {
 
     /// Returns the number of values of all conditions.
     pub(super) fn len(&self) -> usize {
-        let Self { clients, users, listeners, ports, classes, methods, schemes } = self;
+        let Self { clients, users, certificates, listeners, ports, classes, methods, schemes } =
+            self;
         let ports = ports.as_ref().map_or(0, Ports::len);
-        let lists = [clients.len(), users.len(), listeners.len(), classes.len()];
+        let lists =
+            [clients.len(), users.len(), certificates.len(), listeners.len(), classes.len()];
         lists.iter().sum::<usize>() + methods.len() + schemes.len() + ports
     }
 
@@ -136,6 +147,11 @@ impl Conditions {
     pub(super) const fn names_users(&self) -> bool {
         !self.users.is_empty()
     }
+}
+
+/// Returns true if a certificate is valid for a name of a rule.
+fn has_name(certificate: Option<&[String]>, wanted: &str) -> bool {
+    certificate.is_some_and(|names| wanted == "*" || names.iter().any(|name| name == wanted))
 }
 
 /// Returns true if one of `values` matches, or if there are none: a condition that is not given
@@ -191,10 +207,10 @@ fn set<T>(
     Ok(())
 }
 
-/// Parses a user name. Spaces, commas and percent signs, which would end it, are percent-encoded.
+/// Parses the name of a user or in a certificate. Spaces, commas and percent signs, which would end it, are percent-encoded.
 fn user(text: &str) -> Result<String, String> {
     let error =
-        || format!("'{text}' is not a user name; write a space as %20, a comma as %2C, % as %25");
+        || format!("'{text}' is not a name; write a space as %20, a comma as %2C, % as %25");
     let mut parts = text.split('%');
     let mut name = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
@@ -233,9 +249,10 @@ fn scheme(text: &str) -> Result<Scheme, String> {
 /// Writes each condition with a space before it.
 impl fmt::Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let users: Vec<String> = self.users.iter().map(|user| escaped(user)).collect();
+        let names = |list: &[String]| list.iter().map(|name| escaped(name)).collect::<Vec<_>>();
         write_list(f, "client", &self.clients)?;
-        write_list(f, "user", &users)?;
+        write_list(f, "user", &names(&self.users))?;
+        write_list(f, "cert", &names(&self.certificates))?;
         write_list(f, "listener", &self.listeners)?;
         if let Some(ports) = &self.ports {
             write!(f, " port={ports}")?;
@@ -291,6 +308,7 @@ mod tests {
         RequestContext {
             client: IpAddr::from([192, 0, 2, 1]),
             user: Some("J Doe, jr"),
+            certificate: None,
             listener: Some(SocketAddr::from(([127, 0, 0, 1], 3128))),
             method: "GET",
             scheme: Scheme::Http,
@@ -329,6 +347,23 @@ mod tests {
             "client=192.0.2.1 port=81",
         ] {
             assert!(!holds(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn certificate_holds_by_any_of_its_names() {
+        let names = ["build.test".to_owned(), "J Doe".to_owned()];
+        for (text, with, without) in [
+            ("cert=*", true, false),
+            ("cert=build.test", true, false),
+            ("cert=other.test,J%20Doe", true, false),
+            ("cert=other.test", false, false),
+            ("method=GET", true, true),
+        ] {
+            let conditions: Conditions = text.parse().unwrap();
+            let certified = RequestContext { certificate: Some(&names), ..context() };
+            assert_eq!(conditions.hold(&certified, 80), with, "{text}");
+            assert_eq!(conditions.hold(&context(), 80), without, "{text}");
         }
     }
 

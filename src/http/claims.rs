@@ -12,6 +12,8 @@ const CLAIMS: &[&[u8]] = &[
     b"cdn-src-ip",
     b"cf-connecting-ip",
     b"cf-connecting-ipv6",
+    b"client-cert",
+    b"client-cert-chain",
     b"client-ip",
     b"cluster-client-ip",
     b"do-connecting-ip",
@@ -24,10 +26,17 @@ const CLAIMS: &[&[u8]] = &[
     b"http-client-ip",
     b"proxy-client-ip",
     b"true-client-ip",
+    b"ssl-client-cert",
+    b"ssl-client-s-dn",
+    b"ssl-client-subject-dn",
+    b"ssl-client-verify",
+    b"wl-proxy-client-cert",
     b"wl-proxy-client-ip",
     b"x-appengine-user-ip",
     b"x-arr-ssl",
     b"x-azure-clientip",
+    b"x-client-cert",
+    b"x-client-cert-subject",
     b"x-client-ip",
     b"x-cluster-client-ip",
     b"x-envoy-external-address",
@@ -48,8 +57,17 @@ const CLAIMS: &[&[u8]] = &[
     b"x-rewrite-url",
     b"x-scheme",
     b"x-script-name",
+    b"x-ssl-cert",
+    b"x-ssl-client-cert",
+    b"x-ssl-client-dn",
+    b"x-ssl-client-s-dn",
+    b"x-ssl-client-subject-dn",
+    b"x-ssl-client-verify",
     b"x-url-scheme",
 ];
+
+/// Fields with the certificate of the client (RFC 9440) or its subject, as this proxy writes them.
+const CERTIFICATE: &[&[u8]] = &[b"client-cert", b"client-cert-chain", b"x-client-cert-subject"];
 
 /// Claims that hold a target of the request, or a part of it.
 const TARGETS: &[&[u8]] = &[
@@ -77,6 +95,12 @@ const FRAMING: &[&[u8]] = &[
 #[must_use]
 pub fn is_claim(name: &[u8]) -> bool {
     is_claim_as(name, |a, b| a.eq_ignore_ascii_case(&b))
+}
+
+/// Returns true if a field of this name tells the certificate of the client.
+#[must_use]
+pub fn is_of_certificate(name: &[u8]) -> bool {
+    CERTIFICATE.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Returns true if a field of this name makes a claim in a request with `method`: who the client is,

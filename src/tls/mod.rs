@@ -18,7 +18,7 @@ mod time;
 mod verifier;
 
 pub use certificates::{Certificate, Certificates};
-pub use facts::Facts;
+pub use facts::{Facts, PeerCertificate};
 pub use material::{MaterialError, certificates_of, key_of};
 pub use origin::{OriginTls, OriginTlsOptions, Profile};
 pub use problem::{Problem, ProblemKind};

@@ -31,6 +31,8 @@ pub struct CertificateFacts {
     pub subject: String,
     /// Issuer as text, in the same form.
     pub issuer: String,
+    /// Common name of the subject, if it has exactly one.
+    pub common_name: Option<String>,
     /// True if subject and issuer are the same name.
     pub is_self_issued: bool,
     /// DNS names of the subject alternative name, in lower case, wildcards as they stand. Names
@@ -70,6 +72,7 @@ impl CertificateFacts {
         Ok(Self {
             subject: text::of_name(facts.subject()),
             issuer: text::of_name(facts.issuer()),
+            common_name: text::common_name(facts.subject()),
             is_self_issued: facts.subject() == facts.issuer(),
             dns_names: names.dns,
             addresses: names.addresses,

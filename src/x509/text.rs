@@ -2,7 +2,11 @@
 
 use std::fmt::{self, Write};
 
+use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::name::Name;
+
+/// Type of an attribute that holds a common name (RFC 5280 appendix A).
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// Longest text in bytes, so that a name fits into a log line.
 const MOST_BYTES: usize = 256;
@@ -15,6 +19,15 @@ pub(super) fn of_name(name: &Name) -> String {
         text.0.push_str("...");
     }
     text.0
+}
+
+/// Returns the common name, if there is one and no more. A name that would have to be shortened is none.
+pub(super) fn common_name(name: &Name) -> Option<String> {
+    let mut found = name.iter().filter(|attribute| attribute.oid == COMMON_NAME);
+    let value = found.next().filter(|_| found.next().is_none())?.value.value();
+    let text = std::str::from_utf8(value).ok()?;
+    let is_plain = text.len() <= MOST_BYTES && !text.chars().any(char::is_control);
+    is_plain.then(|| text.to_owned())
 }
 
 /// Text without control characters.

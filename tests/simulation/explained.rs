@@ -80,6 +80,7 @@ fn explain(
         client: CLIENT.parse().unwrap(),
         listener,
         user: None,
+        certificate: None,
         fields: Vec::new(),
         addresses: Vec::new(),
     };

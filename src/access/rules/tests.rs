@@ -11,7 +11,14 @@ use crate::http::Scheme;
 
 fn context(method: &str) -> RequestContext<'_> {
     let client = IpAddr::from([127, 0, 0, 1]);
-    RequestContext { client, user: None, listener: None, method, scheme: Scheme::Http }
+    RequestContext {
+        client,
+        user: None,
+        certificate: None,
+        listener: None,
+        method,
+        scheme: Scheme::Http,
+    }
 }
 
 fn policy(set: RuleSet) -> DestinationPolicy {

@@ -27,6 +27,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(SocketAddr)),
         )
         .arg(one("user", "NAME", "Authenticated user of the request"))
+        .arg(one("cert", "NAME", "Name in the verified certificate of the client"))
         .arg(one("method", "M", "Method [default: GET; CONNECT for https and HOST:PORT]"))
         .arg(many("header", "FIELD: VALUE", "Header field of the request").short('H'))
         .arg(
@@ -63,10 +64,14 @@ pub(crate) fn question(matches: &ArgMatches) -> Result<ExplainQuery, String> {
         client: matches.get_one("client").copied().unwrap_or(Ipv4Addr::LOCALHOST.into()),
         listener: matches.get_one("listener").copied(),
         user: text("user"),
+        certificate: text("cert"),
         fields: all("header").collect(),
         addresses: matches.get_many("address").into_iter().flatten().copied().collect(),
     };
-    let parts = [&question.method, &question.url].into_iter().chain(&question.user);
+    let parts = [&question.method, &question.url]
+        .into_iter()
+        .chain(&question.user)
+        .chain(&question.certificate);
     for part in parts.chain(&question.fields) {
         if part.contains(char::is_control) {
             return Err(format!("{part:?} contains a control character"));

@@ -122,6 +122,7 @@ mod tests {
             client: [127, 0, 0, 1].into(),
             listener: Some(([127, 0, 0, 1], 3129).into()),
             user: Some("J Doe".into()),
+            certificate: None,
             fields: vec!["Accept: a, b".into()],
             addresses: vec![[192, 0, 2, 1].into()],
         };

@@ -25,6 +25,7 @@ use crate::proxy::routing::route::Route;
 use crate::proxy::shared::Shared;
 use crate::reactor::{Driven, Reactor, Token};
 use crate::time::Now;
+use crate::tls::Facts;
 
 use query::ExplainQuery;
 
@@ -58,7 +59,8 @@ impl Explainer {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let client = SocketAddr::new(question.client, 0);
         let mut record = ExchangeRecord::new(now, client, listener.unwrap_or(nowhere));
-        let ExplainQuery { method, url, client, .. } = &question;
+        let ExplainQuery { method, url, client, certificate, .. } = &question;
+        record.tls = certificate.as_deref().map(|name| Arc::new(Facts::assumed(name)));
         record.trace = Some(vec![TraceEvent::Asked(method.clone(), url.clone(), *client)]);
         Self { question, record, asked: None }
     }

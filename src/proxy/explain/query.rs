@@ -17,6 +17,8 @@ pub struct ExplainQuery {
     pub listener: Option<SocketAddr>,
     /// The user as whom the client is authenticated.
     pub user: Option<String>,
+    /// A name in the verified certificate of the client.
+    pub certificate: Option<String>,
     /// Further field lines of the request.
     pub fields: Vec<String>,
     /// Addresses assumed for the host name. If empty, name servers are asked.
@@ -26,10 +28,11 @@ pub struct ExplainQuery {
 /// A line, with tabs between the parts. No part may contain a tab.
 impl Display for ExplainQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { method, url, client, listener, user, fields, addresses } = self;
+        let Self { method, url, client, listener, user, certificate, fields, addresses } = self;
         write!(f, "{method}\t{url}\t{client}")?;
         listener.iter().try_for_each(|listener| write!(f, "\tlistener {listener}"))?;
         user.iter().try_for_each(|user| write!(f, "\tuser {user}"))?;
+        certificate.iter().try_for_each(|name| write!(f, "\tcert {name}"))?;
         fields.iter().try_for_each(|field| write!(f, "\tfield {field}"))?;
         addresses.iter().try_for_each(|address| write!(f, "\taddress {address}"))
     }
@@ -44,14 +47,17 @@ impl FromStr for ExplainQuery {
         let mut next = || parts.next().ok_or_else(wrong);
         let (method, url) = (next()?.to_owned(), next()?.to_owned());
         let client = next()?.parse().map_err(|_| wrong())?;
-        let (listener, user, fields, addresses) = (None, None, Vec::new(), Vec::new());
-        let mut question = Self { method, url, client, listener, user, fields, addresses };
+        let (fields, addresses) = (Vec::new(), Vec::new());
+        let (listener, user, certificate) = (None, None, None);
+        let mut question =
+            Self { method, url, client, listener, user, certificate, fields, addresses };
         for part in parts {
             match part.split_once(' ') {
                 Some(("listener", text)) => {
                     question.listener = Some(text.parse().map_err(|_| wrong())?);
                 }
                 Some(("user", user)) => question.user = Some(user.to_owned()),
+                Some(("cert", name)) => question.certificate = Some(name.to_owned()),
                 Some(("field", field)) => question.fields.push(field.to_owned()),
                 Some(("address", text)) => {
                     question.addresses.push(text.parse().map_err(|_| wrong())?);

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
 use crate::cache::Object;
 use crate::http::hop::{self, ConnectionOptions, max_forwards};
 use crate::http::{
@@ -10,6 +13,7 @@ use crate::http::{
 use crate::proxy::observe::peer::Peer;
 use crate::proxy::routing::client_address::Behind;
 use crate::proxy::settings::Settings;
+use crate::tls::PeerCertificate;
 
 use super::request::FetchRequest;
 
@@ -32,6 +36,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
     ask_whether_still_valid(&mut head, validate);
     if settings.reverse.is_some() {
         behind.write_to(&mut head, fields, route.host_field());
+        certificate_of(fetch).into_iter().for_each(|certificate| tell(certificate, &mut head));
     }
     head.via(request.version(), &settings.via);
     match fetch.gathered {
@@ -81,6 +86,8 @@ fn forward_fields(
             | Name::XForwardedHost
             | Name::XForwardedProto
             | Name::Forwarded => {}
+            Name::Other
+                if certificate_of(fetch).is_some() && claims::is_of_certificate(field.name) => {}
             Name::Other if !may_say(&field, request.method(), behind, settings) => {}
             _ if hop.is_hop_by_hop(&field) => {}
             _ => {
@@ -88,6 +95,19 @@ fn forward_fields(
             }
         }
     }
+}
+
+/// Returns the verified certificate of the client.
+fn certificate_of(fetch: &FetchRequest) -> Option<&PeerCertificate> {
+    fetch.facts.tls.as_ref()?.certificate.as_ref()
+}
+
+/// Tells the origin of a reverse proxy who the client is: the certificate (RFC 9440 §2.2), and its
+/// subject as text.
+fn tell(certificate: &PeerCertificate, head: &mut HeadWriter<'_>) {
+    let encoded = BASE64_STANDARD.encode(&certificate.der);
+    head.field("Client-Cert", format!(":{encoded}:").as_bytes());
+    head.field("X-Client-Cert-Subject", certificate.subject.as_bytes());
 }
 
 /// Returns true if a field may be forwarded, whatever it claims about the client or the request.

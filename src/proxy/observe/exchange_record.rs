@@ -8,7 +8,7 @@ use crate::access::RequestContext;
 use crate::http::{Method, RequestHead, Scheme, Status};
 use crate::proxy::error::ExchangeError;
 use crate::time::Now;
-use crate::tls::Facts;
+use crate::tls::{Facts, PeerCertificate};
 
 use super::log_format::LogFormat;
 use super::outcome::{Forwarded, Outcome};
@@ -122,6 +122,18 @@ impl ExchangeRecord {
         now.mono.saturating_duration_since(self.started.mono)
     }
 
+    /// Returns true if the client has asked for an `https` URL over a connection without TLS, on which
+    /// others can read the request and the response.
+    pub(crate) fn came_in_clear(&self) -> bool {
+        let asks = |head: &Arc<RequestHead>| Scheme::named(head.scheme()) == Some(Scheme::Https);
+        self.tls.is_none() && self.request.as_ref().is_some_and(asks)
+    }
+
+    /// Returns the verified certificate of the client.
+    pub(crate) fn client_certificate(&self) -> Option<&PeerCertificate> {
+        self.tls.as_ref()?.certificate.as_ref()
+    }
+
     /// Returns the peer that has sent the request.
     pub(crate) fn peer(&self) -> Peer {
         Peer { address: self.client.ip(), is_secure: self.tls.is_some() }
@@ -139,6 +151,7 @@ impl ExchangeRecord {
         RequestContext {
             client: self.client.ip(),
             user: self.user.as_deref(),
+            certificate: self.client_certificate().map(|certificate| certificate.names.as_slice()),
             listener: Some(self.listener),
             method: request.method_name(),
             scheme: if secure { Scheme::Https } else { Scheme::Http },

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::http::ParseError;
 use crate::proxy::error::{ExchangeError, Timeout};
 
 /// The reason for which an exchange was refused, failed or was cut off.
@@ -27,6 +28,11 @@ impl Reason {
             Self::Handshake(cause) => (*cause).into(),
             Self::Outpaced => "outpaced".into(),
         }
+    }
+
+    /// Returns true if the client has begun TLS on a listener for plain HTTP.
+    pub(super) const fn is_tls_in_clear(&self) -> bool {
+        matches!(self, Self::Error(ExchangeError::BadRequest(ParseError::Tls)))
     }
 
     /// Returns the timeout that ended the exchange, if one did.

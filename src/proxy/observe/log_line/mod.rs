@@ -7,6 +7,7 @@ use crate::http::{Method, Name, RequestHead, Status};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::error::{ExchangeError, Timeout};
 use crate::time::Now;
+use crate::tls::Facts;
 
 use super::exchange_record::ExchangeRecord;
 use super::log_format::LogFormat;
@@ -33,6 +34,26 @@ pub(super) fn write(
         LogFormat::Json => line.json(out),
     }
     out.push('\n');
+}
+
+/// Adds the TLS session of a client as a member of a JSON object.
+fn push_tls(out: &mut String, facts: &Facts) {
+    out.extend([
+        ",\"tls\":{\"version\":\"",
+        facts.version,
+        "\",\"cipher\":\"",
+        &facts.cipher,
+        "\"",
+    ]);
+    if let Some(name) = &facts.server_name {
+        out.push_str(",\"sni\":");
+        push_quoted(out, name);
+    }
+    if let Some(certificate) = &facts.certificate {
+        out.push_str(",\"cert\":");
+        push_quoted(out, &certificate.subject);
+    }
+    out.extend([",\"resumed\":", if facts.is_resumed { "true" } else { "false" }, "}"]);
 }
 
 struct LogLine<'a> {
@@ -81,6 +102,14 @@ impl LogLine<'_> {
                 push_number(out, failures.into(), 1);
             }
             out.push(']');
+        }
+        if let Some(certificate) = record.client_certificate() {
+            out.push_str("  [cert ");
+            push_escaped(out, certificate.subject.as_bytes());
+            out.push(']');
+        }
+        if record.came_in_clear() {
+            out.push_str("  [clear]");
         }
         if let Some(rule) = &record.reported {
             out.push_str("  [would-deny ");
@@ -157,6 +186,7 @@ impl LogLine<'_> {
             out.push_str(",\"user\":");
             push_quoted(out, user);
         }
+        record.tls.iter().for_each(|facts| push_tls(out, facts));
         out.push_str(",\"method\":");
         push_quoted(out, self.method());
         out.push_str(",\"url\":\"");
@@ -180,6 +210,9 @@ impl LogLine<'_> {
         if let Some(reason) = &record.reason {
             out.push_str(",\"reason\":");
             push_quoted(out, &reason.word());
+        }
+        if record.came_in_clear() {
+            out.push_str(",\"clear\":true");
         }
         if let Some(rule) = &record.reported {
             out.push_str(",\"would_deny\":");
@@ -227,7 +260,9 @@ impl LogLine<'_> {
     /// masked.
     fn push_target(&self, out: &mut String, push: Push) {
         let Some(unread) = &self.record.unread else {
-            return push(out, self.record.url().as_bytes());
+            let is_tls = self.record.reason.as_ref().is_some_and(Reason::is_tls_in_clear);
+            let url = if is_tls { "(TLS)" } else { self.record.url() };
+            return push(out, url.as_bytes());
         };
         match around_secret(unread) {
             Some((before, after)) => {
