@@ -7,6 +7,8 @@
 #[cfg(feature = "proxy")]
 pub mod access;
 #[cfg(feature = "proxy")]
+pub mod acme;
+#[cfg(feature = "proxy")]
 pub mod alloc_size;
 #[cfg(feature = "proxy")]
 pub mod auth;

@@ -1,6 +1,7 @@
 //! Rules that hold for any input of the parsers. Each fuzz target is one of these functions. The
 //! tests of the proxy call them on the corpora, too, with a stable compiler.
 
+pub mod acme_messages;
 pub mod authorization;
 pub mod busy_table;
 pub mod chunked;
@@ -22,7 +23,7 @@ pub mod x509;
 pub type Rule = fn(&[u8]);
 
 /// Targets, with the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 20] = [
+pub const TARGETS: [(&str, Rule); 21] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -43,4 +44,5 @@ pub const TARGETS: [(&str, Rule); 20] = [
     ("busy_table", busy_table::rules),
     ("reused_connection", reused::rules),
     ("x509", x509::rules),
+    ("acme_messages", acme_messages::rules),
 ];

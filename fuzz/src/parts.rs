@@ -89,7 +89,7 @@ fn check(extents: &Extents, naive: &Naive) {
     let parts: Vec<_> = extents.parts().iter().map(|part| (part.start(), part.end())).collect();
     assert_eq!(parts, naive.0);
     assert_eq!(extents.is_whole(), naive.0 == [(0, LENGTH)]);
-    assert_eq!(extents.stored_bytes(), naive.0.iter().map(|(first, end)| end - first).sum());
+    assert_eq!(extents.stored_bytes(), naive.0.iter().map(|(first, end)| end - first).sum::<u64>());
     for (first, end) in [(0, LENGTH), (LENGTH / 3, LENGTH / 2), (5, 5)] {
         let holes = naive.holes(first, end);
         assert_eq!(extents.gaps_in(first, end).collect::<Vec<_>>(), holes);

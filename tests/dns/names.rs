@@ -270,7 +270,7 @@ fn expired_answer_is_served_while_no_server_answers() {
     assert_eq!(look_up(&mut names, "a", 1, at(50)), ASK);
     assert_eq!(names.expired_serves_at("a"), Some(at(51)));
     names.tell_expired("a", at(50));
-    assert_eq!(notified(&mut names), [], "a server may still answer");
+    assert!(notified(&mut names).is_empty(), "a server may still answer");
     names.tell_expired("a", at(51));
     assert_eq!(notified(&mut names), [1]);
     assert_eq!(look_up(&mut names, "a", 1, at(51)), known_in_part(address()));

@@ -171,7 +171,7 @@ fn lookup_without_waiters_continues_until_its_slot_is_needed() {
     assert_eq!(names.count(), (2, 2));
     assert!(answer(&mut names, "a", address(), None, now).is_empty(), "the lookup was cancelled");
     assert!(names.leave("c", &3));
-    assert_eq!(answer(&mut names, "c", address(), None, now), []);
+    assert!(answer(&mut names, "c", address(), None, now).is_empty());
     assert_eq!(look_up(&mut names, "c", 3, now), known(address()), "the answer was cached");
 }
 

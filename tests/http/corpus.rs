@@ -110,6 +110,6 @@ fn reused_connections_keep_the_rules() {
 }
 
 #[test]
-fn certificates_keep_the_rules() {
-    replay("x509");
+fn certificates_and_their_authorities_keep_the_rules() {
+    ["x509", "acme_messages"].into_iter().for_each(replay);
 }
