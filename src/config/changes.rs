@@ -62,6 +62,14 @@ const FIXED: &[Fixed] = &[
     fixed("listen", |new, old| new.listen.clone_from(&old.listen)),
     fixed("listen-tls", |new, old| new.tls.listen.clone_from(&old.tls.listen)),
     fixed("http-redirect", |new, old| new.tls.redirect.clone_from(&old.tls.redirect)),
+    fixed("acme", |new, old| new.acme.certificates.clone_from(&old.acme.certificates)),
+    fixed("acme-directory", |new, old| new.acme.directories.clone_from(&old.acme.directories)),
+    fixed("acme-staging", |new, old| new.acme.staging.clone_from(&old.acme.staging)),
+    fixed("acme-email", |new, old| new.acme.emails.clone_from(&old.acme.emails)),
+    fixed("acme-dir", |new, old| new.acme.folder.clone_from(&old.acme.folder)),
+    fixed("acme-challenge", |new, old| new.acme.challenge = old.acme.challenge),
+    fixed("acme-profile", |new, old| new.acme.profile.clone_from(&old.acme.profile)),
+    fixed("acme-eab", |new, old| new.acme.external.clone_from(&old.acme.external)),
     fixed("control", |new, old| new.control.clone_from(&old.control)),
     fixed("admin", |new, old| new.admin = old.admin),
     fixed("user", |new, old| new.user.clone_from(&old.user)),
@@ -218,7 +226,10 @@ mod tests {
         let old = options("");
         let mut new = options(
             "listen = '127.0.0.1:1'\ncontrol = 'off'\nadmin = '127.0.0.1:2'\nvia = 'x'\n\
-             listen-tls = '127.0.0.1:3'\nhttp-redirect = '127.0.0.1:4'\nresolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
+             listen-tls = '127.0.0.1:3'\nhttp-redirect = '127.0.0.1:4'\n\
+             acme = 'h.test'\nacme-directory = 'https://ca.test/'\nacme-staging = 'https://s.test/'\n\
+             acme-email = 'a@h.test'\nacme-dir = '/d'\nacme-challenge = 'http-01'\n\
+             acme-profile = 'p'\nacme-eab = '/e'\nresolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
              [limits]\n\
              log-buffer = '3MiB'\nresolver-threads = 3\npassword-threads = 3",
         );

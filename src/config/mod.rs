@@ -1,5 +1,6 @@
 //! Configuration: one table of options, which both the command line and the file use.
 
+mod acme;
 mod auth;
 mod auth_warnings;
 mod changes;
@@ -15,6 +16,7 @@ mod schemes;
 mod table;
 mod tls;
 
+pub use acme::AcmeOptions;
 pub use auth::AuthOptions;
 pub use changes::{Change, ChangeKind, takes_restart};
 pub use diagnose::ConfigError;

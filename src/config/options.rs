@@ -14,6 +14,7 @@ use crate::proxy::{Eviction, Limits, ListenerKind, LogFormat, ReverseOrigin, Set
 use crate::reactor::{NameSource, NameSources};
 use crate::units::Bytes;
 
+use super::acme::AcmeOptions;
 use super::auth::AuthOptions;
 use super::files;
 use super::rules::RuleOptions;
@@ -92,6 +93,8 @@ pub struct Options {
     pub to: Option<(String, ReverseOrigin)>,
     /// Options for TLS.
     pub tls: TlsOptions,
+    /// Options for certificates that the proxy obtains itself.
+    pub acme: AcmeOptions,
     /// Size of the cache in bytes; `None` means no cache.
     pub cache_memory: Option<Bytes>,
     /// Size of the largest object to store, in bytes.
@@ -160,6 +163,7 @@ impl Default for Options {
             listen: Vec::new(),
             to: None,
             tls: TlsOptions::default(),
+            acme: AcmeOptions::default(),
             cache_memory: Some(Bytes(256 << 20)),
             cache_object_max: None,
             freshness_rules: Vec::new(),
@@ -214,6 +218,11 @@ impl Options {
         all
     }
 
+    /// Returns the kinds of the listeners.
+    fn kinds(&self) -> Vec<ListenerKind> {
+        self.listeners().into_iter().map(|(kind, _)| kind).collect()
+    }
+
     /// Returns the addresses to listen on for plain HTTP.
     pub(super) fn plain_listeners(&self) -> Vec<SocketAddr> {
         let plain = |&(kind, _): &(ListenerKind, SocketAddr)| kind == ListenerKind::Plain;
@@ -251,7 +260,8 @@ impl Options {
             upgrades: self.upgrades.clone(),
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
             origin_tls: Some(Arc::new(self.tls.origin()?)),
-            server_tls: self.tls.server()?.map(Arc::new),
+            server_tls: self.tls.server(!self.acme.certificates.is_empty())?.map(Arc::new),
+            acme: self.acme.settings(&self.kinds())?.map(Arc::new),
             hsts: self.tls.hsts,
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
             cache_object_max: self.cache_object_max.map(|size| size.0),

@@ -88,14 +88,14 @@ impl TlsOptions {
         OriginTls::new(options, &time()).map_err(|error| format!("TLS to origins: {error}"))
     }
 
-    /// Returns the settings towards clients, after reading the files; `None` if no listener needs
-    /// any.
+    /// Returns the settings towards clients, after reading the files; `None` if no listener needs any.
+    /// Certificates may be missing if the proxy `obtains` some.
     ///
     /// # Errors
     /// A message that names the option or file, and the reason.
-    pub fn server(&self) -> Result<Option<ServerTls>, String> {
-        self.check()?;
-        if self.certificates.is_empty() {
+    pub fn server(&self, obtains: bool) -> Result<Option<ServerTls>, String> {
+        self.check(obtains)?;
+        if self.listen.is_empty() {
             return Ok(None);
         }
         let now = SystemClock.now().wall;
@@ -117,9 +117,11 @@ impl TlsOptions {
     }
 
     /// Rejects options that miss their counterpart.
-    fn check(&self) -> Result<(), String> {
-        if !self.listen.is_empty() && self.certificates.is_empty() {
-            return Err("listen-tls needs a certificate: add --tls-cert FILE --tls-key FILE".into());
+    fn check(&self, obtains: bool) -> Result<(), String> {
+        if !self.listen.is_empty() && self.certificates.is_empty() && !obtains {
+            return Err("listen-tls needs a certificate: add --tls-cert FILE --tls-key FILE, or \
+                        --acme HOST to obtain one"
+                .into());
         }
         if self.listen.is_empty() && !self.certificates.is_empty() {
             return Err("tls-cert works with --listen-tls only".into());

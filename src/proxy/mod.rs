@@ -5,12 +5,14 @@ mod address_text;
 mod admin;
 mod admission;
 pub(super) mod auth;
+mod certify;
 mod client;
 mod environment;
 pub(super) mod error;
 mod explain;
 mod fetch;
 mod hook;
+mod identity;
 mod mail;
 pub(super) mod observe;
 mod origin;
@@ -27,6 +29,7 @@ pub use crate::cache::Eviction;
 pub use admin::control::ControlRequest;
 pub use admin::purge_target::PurgeTarget;
 pub use admin::reload::ReloadRequest;
+pub use certify::{AcmeStore, Certifier, Saved, StoredAccount};
 pub use environment::{
     Environment, NameResolver, PasswordVerifier, ReclaimAtOnce, Reclaimer, ThreadedResolver,
     ThreadedVerifier,
@@ -40,6 +43,7 @@ pub use observe::log_format::LogFormat;
 pub use observe::outcome::Outcome;
 pub use observe::stats::Stats;
 pub use settings::Settings;
+pub use settings::acme::AcmeSettings;
 pub use settings::auth::{AuthRules, ProtectionSpace};
 pub use settings::limits::Limits;
 pub use settings::listener::ListenerKind;

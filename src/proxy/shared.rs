@@ -32,6 +32,7 @@ use super::admission::Admission;
 use super::environment::{Environment, PasswordVerifier, Reclaimer};
 use super::error::ExchangeError;
 use super::hook::{Finished, Hook};
+use super::identity::Identity;
 use super::mail::Mail;
 use super::remembered::Remembered;
 
@@ -46,6 +47,10 @@ pub(crate) struct Shared {
     pub(super) settings: Arc<Settings>,
     /// Number of reloads, which identifies the current settings.
     pub(super) reloads: u64,
+    /// Certificates of this server.
+    pub(super) identity: Identity,
+    /// Events that the operator is told.
+    pub(super) notices: Vec<String>,
     /// Port of the first listener for TLS, to which plain requests are redirected.
     pub(super) tls_port: Option<u16>,
     pub(super) heads: HeadLimits,
@@ -117,6 +122,8 @@ impl Shared {
             buffers: BufferPool::of(RECEIVED),
             tunnel_buffers: BufferPool::of(TUNNELLED),
             draining: false,
+            identity: Identity::new(settings.server_tls.clone()),
+            notices: Vec::new(),
             settings: Arc::new(settings),
             reloads: 0,
             tls_port: None,
@@ -147,6 +154,7 @@ impl Shared {
         self.admission.set_bounds(places(limits, client_capacity), limits.client_share);
         self.memory.set_bound(limits.connection_memory.whole());
         self.reload_authentication(&settings, reactor);
+        self.identity.configure(settings.server_tls.clone());
         self.reloads += 1;
         let replaced = std::mem::replace(&mut self.settings, settings);
         self.retired.push_back(Arc::clone(&replaced.destinations.egress));

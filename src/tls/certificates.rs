@@ -47,12 +47,13 @@ impl Certificate {
                 Ok(key) => CertifiedKey::new(chain, key),
                 Err(error) => return fail(format!("the key cannot be used: {error}")),
             };
-            if key.keys_match().is_err() {
-                return fail("the key does not belong to the certificate".into());
-            }
             let Some(first) = facts.into_iter().next() else {
                 return fail("the chain is empty".into());
             };
+            let public_key = key.key.public_key();
+            if public_key.is_some_and(|public_key| *public_key != *first.public_key) {
+                return fail("the key does not belong to the certificate".into());
+            }
             return Ok(Self { key: Arc::new(key), facts: Arc::new(first) });
         };
         let of_one = &facts[expired];
@@ -62,6 +63,12 @@ impl Certificate {
             expired + 1,
             of_one.subject
         ))
+    }
+
+    /// Returns the certificate itself in DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        self.key.cert.first().map_or(&[], |der| der)
     }
 
     /// Returns the names and addresses that the certificate is for; its subject if it names none.
@@ -113,6 +120,13 @@ impl Certificates {
             };
         }
         self.list.push(certificate);
+    }
+
+    /// Returns these certificates and further ones.
+    pub(super) fn and(&self, further: Vec<Certificate>) -> Self {
+        let mut all = self.clone();
+        further.into_iter().for_each(|certificate| all.add(certificate));
+        all
     }
 
     /// Returns the certificates in their order.

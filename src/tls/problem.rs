@@ -11,7 +11,7 @@ use crate::http::date;
 use crate::x509::CertificateFacts;
 
 use super::material::MaterialError;
-use super::server_layer::NotTls;
+use super::not_tls::NotTls;
 
 /// Kind of a problem, after the error types of RFC 9209 §2.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,19 @@ impl Problem {
             .answered_by(ADD_AUTHORITY)
     }
 
+    /// Returns the problem of a client that asks for a `name` for which this server has no certificate.
+    pub(super) fn of_unknown_name(name: Option<&str>) -> Self {
+        let asked = name.map_or("no name".to_owned(), |name| format!("'{name}'"));
+        let text =
+            format!("the client asks for {asked}, and no certificate of this server is for it");
+        Self::new(ProblemKind::Protocol, "tls-unknown-name", text)
+    }
+
+    /// Returns the problem of a client whose first message is too large.
+    pub(super) fn of_large_message() -> Self {
+        Self::new(ProblemKind::Protocol, "tls-protocol", "the client's first message is too large")
+    }
+
     fn of_other_name(text: String) -> Self {
         Self::new(ProblemKind::Certificate, "certificate-other-name", text).answered_by(OTHER_NAME)
     }
@@ -135,6 +148,10 @@ impl Problem {
                 "certificate-missing",
                 "the peer has presented no certificate",
             ),
+            Error::Other(other) => match other.0.downcast_ref::<Self>() {
+                Some(problem) => problem.clone(),
+                None => protocol("tls-protocol", other.to_string()),
+            },
             Error::PeerIncompatible(why) => protocol(
                 "tls-incompatible",
                 format!("no version or algorithm of TLS is common to both sides ({why:?})"),

@@ -8,14 +8,14 @@ use rustls::server::{ClientHello, WebPkiClientVerifier};
 use rustls::time_provider::TimeProvider;
 use rustls::{AlertDescription, RootCertStore, ServerConfig};
 
-use super::certificates::Certificates;
+use super::certificates::{Certificate, Certificates};
 use super::material::MaterialError;
 use super::provider::{provider, ticketer};
 
 /// Protocol that is spoken inside (RFC 7301).
 const HTTP: &[u8] = b"http/1.1";
 /// Protocol of a certificate authority that checks who serves a name (RFC 8737 §4).
-const ACME: &[u8] = b"acme-tls/1";
+const ACME_TLS_1: &[u8] = b"acme-tls/1";
 
 /// Certificates that clients present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub struct ServerTls {
     certificates: Arc<Certificates>,
     /// Answers to challenges of a certificate authority, by name.
     challenges: HashMap<String, Arc<ServerConfig>>,
+    time: Arc<dyn TimeProvider>,
 }
 
 impl ServerTls {
@@ -86,7 +87,37 @@ impl ServerTls {
         if let Some(ticketer) = ticketer() {
             config.ticketer = ticketer;
         }
-        Ok(Self { config: Arc::new(config), certificates, challenges: HashMap::new() })
+        let (config, time) = (Arc::new(config), Arc::clone(time));
+        Ok(Self { config, certificates, challenges: HashMap::new(), time })
+    }
+
+    /// Returns the same settings with further certificates, and with `answers` to clients that ask for
+    /// a name by the protocol of challenges (RFC 8737).
+    #[must_use]
+    pub fn with<'a>(
+        &self,
+        further: Vec<Certificate>,
+        answers: impl Iterator<Item = &'a (String, Certificate)>,
+    ) -> Self {
+        let certificates = Arc::new(self.certificates.and(further));
+        let resolver: Arc<Certificates> = Arc::clone(&certificates);
+        let mut config = (*self.config).clone();
+        config.cert_resolver = resolver;
+        let challenge = |(name, certificate): &(String, Certificate)| {
+            Some((name.clone(), self.challenge(certificate)?))
+        };
+        let challenges = answers.filter_map(challenge).collect();
+        Self { config: Arc::new(config), certificates, challenges, time: Arc::clone(&self.time) }
+    }
+
+    /// Returns the settings with which a challenge is answered: no client has to present a certificate.
+    fn challenge(&self, certificate: &Certificate) -> Option<Arc<ServerConfig>> {
+        let builder = ServerConfig::builder_with_details(provider(), Arc::clone(&self.time));
+        let builder = builder.with_safe_default_protocol_versions().ok()?.with_no_client_auth();
+        let only = Certificates::new(vec![certificate.clone()], false);
+        let mut config = builder.with_cert_resolver(Arc::new(only));
+        config.alpn_protocols = vec![ACME_TLS_1.to_vec()];
+        Some(Arc::new(config))
     }
 
     /// Returns the certificates of this server.
@@ -101,7 +132,8 @@ impl ServerTls {
         hello: &ClientHello<'_>,
         name: Option<&str>,
     ) -> Result<Arc<ServerConfig>, AlertDescription> {
-        let asks_acme = hello.alpn().is_some_and(|mut alpn| alpn.any(|protocol| protocol == ACME));
+        let asks_acme =
+            hello.alpn().is_some_and(|mut alpn| alpn.any(|protocol| protocol == ACME_TLS_1));
         if asks_acme {
             let challenge = name.and_then(|name| self.challenges.get(name));
             return challenge.cloned().ok_or(AlertDescription::UnrecognisedName);

@@ -29,9 +29,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auth", &["http"]),
     ("access", &["http"]),
     ("tls", &["http", "reactor", "x509"]),
-    ("proxy", &["access", "auth", "cache", "dns", "http", "reactor", "tls", "x509"]),
-    ("config", &["access", "auth", "cache", "dns", "http", "proxy", "reactor", "tls", "x509"]),
-    ("cli", &["auth", "config", "http", "proxy", "reactor", "tls"]),
+    ("proxy", &["access", "acme", "auth", "cache", "dns", "http", "reactor", "tls", "x509"]),
+    (
+        "config",
+        &["access", "acme", "auth", "cache", "dns", "http", "proxy", "reactor", "tls", "x509"],
+    ),
+    ("cli", &["acme", "auth", "config", "http", "proxy", "reactor", "tls"]),
 ];
 
 /// Modules that see no socket, clock, thread or file.

@@ -2,8 +2,9 @@
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
+use crate::acme::RevocationReason;
 use crate::cli::control_socket::{DEFAULT_PORT, Socket};
-use crate::proxy::PurgeTarget;
+use crate::proxy::{ControlRequest, PurgeTarget};
 
 pub(super) fn purge_target(matches: &ArgMatches) -> PurgeTarget {
     type Kind = fn(String) -> PurgeTarget;
@@ -67,6 +68,36 @@ pub(super) fn reload_command() -> Command {
         .about("Make a running proxy reload its configuration, users and rules, all or nothing")
         .arg(plan.help("Print the changes without applying them"))
         .args(socket_args())
+}
+
+pub(super) fn renew_command() -> Command {
+    let reasons = RevocationReason::ALL.map(RevocationReason::name);
+    Command::new("renew")
+        .about("Make a running proxy replace a certificate that it has obtained (--acme)")
+        .arg(
+            Arg::new("name")
+                .value_name("NAME")
+                .required(true)
+                .value_parser(one_line)
+                .help("First name of the certificate"),
+        )
+        .arg(
+            Arg::new("revoke")
+                .long("revoke")
+                .value_name("REASON")
+                .value_parser(reasons)
+                .help("Then revoke the replaced certificate"),
+        )
+        .args(socket_args())
+}
+
+/// Returns the request to renew a certificate.
+pub(super) fn renewal(matches: &ArgMatches) -> ControlRequest {
+    let revoke = matches.get_one::<String>("revoke");
+    ControlRequest::Renew {
+        name: matches.get_one::<String>("name").cloned().unwrap_or_default(),
+        revoke: revoke.and_then(|reason| RevocationReason::named(reason)),
+    }
 }
 
 fn socket_args() -> [Arg; 2] {

@@ -17,7 +17,9 @@ use crate::cli::control_socket::Socket;
 use crate::config::{OPTIONS, Options};
 use crate::proxy::{ControlRequest, ExplainQuery};
 
-use control::{purge_command, purge_target, reload_command, socket, stats_command};
+use control::{
+    purge_command, purge_target, reload_command, renew_command, renewal, socket, stats_command,
+};
 use options::{OptionValues, RunArgs};
 use run::{print_config, run_args};
 use users::UsersRequest;
@@ -80,6 +82,9 @@ pub(super) fn parse() -> Invocation {
             socket: socket(matches),
             request: ControlRequest::Reload { plan: matches.get_flag("plan") },
         },
+        Some(("renew", matches)) => {
+            Invocation::Operate { socket: socket(matches), request: renewal(matches) }
+        }
         Some(("stats", matches)) => Invocation::Operate {
             socket: socket(matches),
             request: ControlRequest::Stats { json: matches.get_flag("json") },
@@ -172,6 +177,7 @@ fn command() -> Command {
         .subcommand(purge_command())
         .subcommand(stats_command())
         .subcommand(reload_command())
+        .subcommand(renew_command())
         .subcommand(users::command())
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Needs {
     pub(super) library: bool,
     /// The file of the access log, which is reopened.
     pub(super) log: Option<PathBuf>,
+    /// The folder of certificates that the process obtains.
+    pub(super) state: Option<PathBuf>,
     /// The control socket, which is removed at the end.
     pub(super) control: Option<PathBuf>,
     /// The only ports to which the process connects over TCP; `None` if they are not known.
@@ -93,6 +95,10 @@ fn grants(needs: &Needs) -> Vec<Grant> {
         grants.extend(library);
     }
     grants.extend(needs.log.iter().map(|log| grant(log, AccessFs::WriteFile | AccessFs::MakeReg)));
+    grants.extend(needs.state.iter().map(|path| Grant {
+        path: path.clone(),
+        rights: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile,
+    }));
     grants.extend(needs.control.iter().map(|path| grant(path, AccessFs::RemoveFile.into())));
     grants.retain(|grant| !grant.rights.is_empty());
     grants

@@ -1,6 +1,7 @@
 //! Files that the proxy needs while it runs, to reload its configuration and to reopen its log.
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::cli::args::options::RunArgs;
 use crate::config::{LogTarget, Options, ResolverKind};
@@ -33,4 +34,11 @@ pub(super) fn access_log(options: &Options) -> Option<&Path> {
         LogTarget::File(path) => Some(Path::new(path)),
         LogTarget::Stdout | LogTarget::Off => None,
     }
+}
+
+/// Returns the folder of certificates that the process obtains, and the files in it.
+pub(super) fn of_acme(options: &Options) -> io::Result<Vec<PathBuf>> {
+    let Some(folder) = &options.acme.folder else { return Ok(Vec::new()) };
+    let inside = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    [Ok(folder.clone())].into_iter().chain(inside).collect()
 }

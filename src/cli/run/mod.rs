@@ -1,5 +1,6 @@
 //! `tidegate run`: the proxy process with its signals, notices and access log.
 
+mod acme_store;
 mod allocator;
 mod banner;
 mod confine;

@@ -81,7 +81,9 @@ impl Program {
             self.take_reloads(reactor);
             self.heap.report_heap(&mut self.worker);
             self.report_lost_file();
-            self.worker.take_notice().iter().for_each(|notice| self.notices.say(notice));
+            while let Some(notice) = self.worker.take_notice() {
+                self.notices.say(notice);
+            }
         }
         Ok(())
     }

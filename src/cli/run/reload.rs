@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::proxy::{Command, Mail};
 use crate::reactor::Reactor;
 
+use super::acme_store::Unsaved;
 use super::program::Program;
 use super::reloader::{Held, NOT_RELOADED, ReadResult, Reading, ReloadSource, answer};
 
@@ -75,7 +76,10 @@ impl Program {
                     self.read(reactor);
                 }
             }
-            Err(_) => self.heap.purged(),
+            Err(other) => match other.downcast::<Unsaved>() {
+                Ok(unsaved) => unsaved.0.iter().for_each(|reason| self.notices.complain(reason)),
+                Err(_) => self.heap.purged(),
+            },
         }
     }
 

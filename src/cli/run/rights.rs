@@ -44,6 +44,7 @@ impl Rights {
         let user = identity.as_ref().map(|identity| identity.name().to_owned());
         if let Some(identity) = identity {
             hand_over(&identity, log, operating)?;
+            files::of_acme(options)?.iter().try_for_each(|path| identity.own_at(path))?;
             let failed = |error| format!("cannot become '{}': {error}", identity.name());
             identity.assume().map_err(|error| io::Error::other(failed(error)))?;
             dumps::set(options.core_dumps)?; // the change of users has reset it
@@ -59,6 +60,7 @@ impl Rights {
                 read: reads,
                 library: options.resolver == ResolverKind::System,
                 log: files::access_log(options).map(PathBuf::from),
+                state: options.acme.folder.clone(),
                 control: operating.control.clone(),
                 ports: ports.clone(),
             };

@@ -10,6 +10,7 @@ use crate::config::Options;
 use crate::proxy::{Mail, Settings, Worker};
 use crate::reactor::{InterfaceWatch, Reactor, raise_descriptor_limit};
 
+use super::acme_store::certifier;
 use super::allocator::Heap;
 use super::banner::banner;
 use super::environment::{Secret, addresses_of_this_machine, surroundings};
@@ -62,6 +63,11 @@ impl Program {
         let addresses: Vec<SocketAddr> =
             listening.iter().map(|listening| listening.address).collect();
         worker.offer_reloads();
+        if let Some(acme) = worker.settings().acme.clone() {
+            let now = reactor.now().wall;
+            let certifier = certifier(&acme, &options, reactor.mailbox(), now)?;
+            worker.certify(certifier, &mut reactor);
+        }
         let port = addresses.first().map_or(0, SocketAddr::port);
         let operating = Operating::open(&mut worker, &mut reactor, &options, port)?;
         let asked = (&args, &options, &**worker.settings());

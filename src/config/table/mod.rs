@@ -1,6 +1,7 @@
 //! Table of options. Each row is an option of the command line and a key of the file.
 
 mod access;
+mod acme;
 mod auth;
 mod cache;
 mod dns;
@@ -19,9 +20,10 @@ pub use spec::OptionSpec;
 pub const OPTIONS: &[OptionSpec] = &joined();
 
 /// Groups of options, in the order of `--help`.
-const GROUPS: [&[OptionSpec]; 10] = [
+const GROUPS: [&[OptionSpec]; 11] = [
     listen::LISTEN,
     tls::TLS,
+    acme::ACME,
     cache::CACHE,
     access::ACCESS,
     auth::AUTH,
@@ -82,6 +84,14 @@ mod tests {
             ("tls-key", "/etc/tidegate/a.key"),
             ("client-ca", "/etc/tidegate/clients.pem"),
             ("hsts", "8760h"),
+            ("acme", "www.h.test,192.0.2.1"),
+            ("acme-directory", "https://ca.test/directory"),
+            ("acme-staging", "https://staging.ca.test/directory"),
+            ("acme-email", "ops@h.test"),
+            ("acme-dir", "/var/lib/tidegate"),
+            ("acme-challenge", "tls-alpn-01"),
+            ("acme-profile", "shortlived"),
+            ("acme-eab", "/etc/tidegate/eab"),
             ("origin-ca", "/etc/tidegate/origins.pem"),
             ("origin-cert", "/etc/tidegate/own.pem"),
             ("origin-key", "/etc/tidegate/own.key"),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::acme::RevocationReason;
 use crate::auth::client_network;
 use crate::cache::{Purge, PurgeScope};
 use crate::http::{HeadWriter, Method, RequestHead, ServerCodec, ServerEvent, Status};
@@ -199,6 +200,7 @@ impl AdminConnection {
                 target.meant(reverse).map(|what| Asked::Purge { what, soft })
             }
             ControlRequest::Explain { question, json } => Ok(Asked::Explain { question, json }),
+            ControlRequest::Renew { name, revoke } => Ok(Asked::Renew { name, revoke }),
             ControlRequest::Reload { plan } if cx.reloads.offered => Ok(Asked::Reload { plan }),
             ControlRequest::Reload { .. } => {
                 Err("reloads are not supported by this program".to_owned())
@@ -223,6 +225,12 @@ impl AdminConnection {
                 let explaining = Explainer::new(question, now, shared);
                 self.state = State::Explaining(Box::new(explaining), json);
                 self.until = now.mono + PATIENCE + shared.settings.limits.connect_timeout;
+            }
+            Ok(Asked::Renew { name, revoke }) => {
+                self.answer(&match shared.identity.replace(&name, revoke) {
+                    Ok(()) => format!("ok\nthe certificate for {name} is being replaced\n"),
+                    Err(reason) => format!("error {reason}\n"),
+                });
             }
             Ok(Asked::Reload { plan }) => {
                 cx.reloads.asked.push_back(ReloadRequest { operator: self.token(), plan });
@@ -361,6 +369,7 @@ enum Asked {
     Purge { what: PurgeScope, soft: bool },
     Explain { question: ExplainQuery, json: bool },
     Reload { plan: bool },
+    Renew { name: String, revoke: Option<RevocationReason> },
 }
 
 /// Returns the status of the refusal unless a request is for the metrics.

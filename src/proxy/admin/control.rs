@@ -4,6 +4,7 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
+use crate::acme::RevocationReason;
 use crate::proxy::explain::query::ExplainQuery;
 
 use super::purge_target::PurgeTarget;
@@ -33,6 +34,13 @@ pub enum ControlRequest {
         /// True for JSON, false for text.
         json: bool,
     },
+    /// Replaces a certificate that the proxy has obtained.
+    Renew {
+        /// First name of the certificate.
+        name: String,
+        /// Reason for which the replaced certificate is revoked.
+        revoke: Option<RevocationReason>,
+    },
     /// Reads the configuration again.
     Reload {
         /// True to report what would change, and change nothing.
@@ -46,6 +54,9 @@ impl Display for ControlRequest {
         match self {
             Self::Stats { json } => write!(f, "stats {}", if *json { "json" } else { "text" }),
             Self::Reload { plan } => write!(f, "reload {}", if *plan { "plan" } else { "now" }),
+            Self::Renew { name, revoke } => {
+                write!(f, "renew {} {name}", revoke.map_or("keep", RevocationReason::name))
+            }
             Self::Explain { question, json } => {
                 write!(f, "explain {} {question}", if *json { "json" } else { "text" })
             }
@@ -81,6 +92,11 @@ impl FromStr for ControlRequest {
             ("stats", "text") => Ok(Self::Stats { json: false }),
             ("reload", "plan") => Ok(Self::Reload { plan: true }),
             ("reload", "now") => Ok(Self::Reload { plan: false }),
+            ("renew", "keep") => Ok(Self::Renew { name: next().to_owned(), revoke: None }),
+            ("renew", reason) => {
+                let revoke = RevocationReason::named(reason).ok_or_else(unknown)?;
+                Ok(Self::Renew { name: next().to_owned(), revoke: Some(revoke) })
+            }
             ("purge", how @ ("soft" | "hard")) => {
                 let (kind, what) = (next(), next().to_owned());
                 let target = match kind {

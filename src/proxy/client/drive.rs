@@ -25,6 +25,7 @@ use super::phase::{Flow, Phase};
 use super::receive::{receive, record_unanswered, request_timed_out};
 use super::redirect::redirect;
 use super::resolve::resolve;
+use super::respond;
 use super::route::route;
 use super::state::{Next, State};
 use super::transmit::transmit;
@@ -153,6 +154,9 @@ impl Exchange {
     fn step(&mut self, connection: &mut Connection, cx: &mut ClientCx<'_>) -> Flow {
         let state = std::mem::replace(&mut self.state, State::Finish);
         let next = match state {
+            State::Challenge(answer) => self.respond(connection, cx, |out, _, context| {
+                respond::challenge(out, &answer, context)
+            }),
             State::Redirect => redirect(self, connection, cx),
             State::Auth(state) => auth(state, self, connection, cx),
             State::Route => route(self, connection, cx),

@@ -70,6 +70,7 @@ impl FetchPlan {
             route: query.route,
             key: query.key,
             client,
+            is_own: false,
             validate: self.validate,
             fallback: self.fallback,
             fill: self.fill,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::http::{ParseError, RequestHead, ServerEvent, Version};
+use crate::http::{Method, ParseError, RequestHead, ServerEvent, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::reason::Reason;
@@ -102,6 +102,11 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
     record.behind = Behind::of(record.peer(), head.fields(), settings).client;
     let mut persistence = Persistence::of(&head, settings.reverse.is_some());
     persistence.keep_only_if(!cx.shared.draining);
+    let challenge = match head.method() {
+        Method::Get | Method::Head => cx.shared.identity.http_answer(head.path_and_query()),
+        _ => None,
+    };
+    let challenge = challenge.map(Box::from);
     let upload = if head.body_length().has_content() { Upload::Unread } else { Upload::Done };
     let request = Arc::new(head);
     record.request = Some(Arc::clone(&request));
@@ -116,11 +121,17 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
         cache_status: CacheStatus::default(),
         auth_info: None,
         hsts: settings.hsts.filter(|_| settings.reverse.is_some() && connection.tls.is_some()),
-        state: match connection.kind {
-            ListenerKind::Redirect => State::Redirect,
-            ListenerKind::Plain | ListenerKind::Tls => State::Auth(Auth::Check),
-        },
+        state: first_state(connection.kind, challenge),
     })
+}
+
+/// Returns the first state of an exchange, for which there may be the answer to a `challenge`.
+fn first_state(kind: ListenerKind, challenge: Option<Box<str>>) -> State {
+    match (kind, challenge) {
+        (ListenerKind::Plain | ListenerKind::Redirect, Some(answer)) => State::Challenge(answer),
+        (ListenerKind::Redirect, None) => State::Redirect,
+        (ListenerKind::Plain | ListenerKind::Tls, _) => State::Auth(Auth::Check),
+    }
 }
 
 /// Responds to bytes that are no request, records them and closes: what follows them has no meaning.

@@ -97,6 +97,16 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str, context: ResponseContext<'_>) 
     (Status::OK, end(head, TEXT, text.as_bytes(), context))
 }
 
+/// Writes the answer to a challenge of a CA (RFC 8555 §8.3).
+pub(super) fn challenge(
+    out: &mut Vec<u8>,
+    answer: &str,
+    context: ResponseContext<'_>,
+) -> (Status, u64) {
+    let head = begin(out, Status::OK, context);
+    (Status::OK, end(head, b"application/octet-stream", answer.as_bytes(), context))
+}
+
 /// Writes a redirection to `location`, which keeps the method (RFC 9110 §15.4.9).
 pub(super) fn redirect(
     out: &mut Vec<u8>,

@@ -19,6 +19,8 @@ use super::source::{Reading, Source};
 /// State of an exchange, with the values that its step needs.
 #[derive(Debug)]
 pub(super) enum State {
+    /// A CA has asked for the answer to a challenge (RFC 8555 §8.3).
+    Challenge(Box<str>),
     /// The request is sent to `https`.
     Redirect,
     /// The client is authenticated.
@@ -142,6 +144,7 @@ impl State {
     /// Returns the word for the state in the list of connections that are open.
     pub(super) const fn name(&self) -> &'static str {
         match self {
+            Self::Challenge(_) => "Challenge",
             Self::Redirect => "Redirect",
             Self::Auth(_) => "Auth",
             Self::Route => "Route",
@@ -168,6 +171,7 @@ impl State {
             }
             Self::Transmit(Transmission { source, .. }) => source.release(cx.reactor, cx.shared),
             Self::Auth(Auth::Check | Auth::Delayed(_))
+            | Self::Challenge(_)
             | Self::Redirect
             | Self::Route
             | Self::Lookup(_)

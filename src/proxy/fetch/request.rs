@@ -22,6 +22,8 @@ pub(crate) struct FetchRequest {
     pub(crate) route: Arc<Route>,
     pub(crate) key: CacheKey,
     pub(crate) client: SocketAddr,
+    /// True if the proxy itself asks: the request is about no client.
+    pub(crate) is_own: bool,
     /// Stored responses to be validated: the origin may confirm one of them (304).
     pub(crate) validate: Vec<Arc<Object>>,
     /// A stale response to be served if the origin fails.

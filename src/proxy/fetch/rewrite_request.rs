@@ -34,7 +34,7 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
         fill.object().into_iter().for_each(|object| only_of_the_same(&mut head, object));
     }
     ask_whether_still_valid(&mut head, validate);
-    if settings.reverse.is_some() {
+    if settings.reverse.is_some() && !fetch.is_own {
         behind.write_to(&mut head, fields, route.host_field());
         certificate_of(fetch).into_iter().for_each(|certificate| tell(certificate, &mut head));
     }

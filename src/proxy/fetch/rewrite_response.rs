@@ -33,7 +33,9 @@ pub(super) fn response_fields(
     for field in fields.iter() {
         match field.id {
             Name::ContentLength if status.code() == 204 || status.is_interim() => {}
-            Name::Location | Name::ContentLocation if settings.reverse.is_some() => {
+            Name::Location | Name::ContentLocation
+                if settings.reverse.is_some() && !request.is_own =>
+            {
                 let known_as = [route.authority(), route.host_field()];
                 let origin = settings.reverse.as_ref();
                 let value = origin

@@ -34,6 +34,12 @@ pub(crate) struct Counters {
     pub(crate) handshakes: Handshakes,
     /// TLS handshakes with origins.
     pub(crate) origin_handshakes: Handshakes,
+    /// Certificates obtained from a CA.
+    pub(crate) certificates_issued: u64,
+    /// Attempts to obtain one that have failed.
+    pub(crate) certificate_failures: u64,
+    /// Certificates whose last attempt has failed.
+    pub(crate) certificates_failing: usize,
     /// Clients banned after repeated authentication failures.
     pub(crate) bans: u64,
 }

@@ -243,6 +243,21 @@ fn tls(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
             "Time from connecting to an origin until the TLS handshake completed, in seconds.",
             &origins.durations,
         ),
+        counter(
+            "certificates_issued_total",
+            "Certificates obtained from a certificate authority.",
+            counters.certificates_issued,
+        ),
+        counter(
+            "certificate_failures_total",
+            "Attempts to obtain a certificate that failed.",
+            counters.certificate_failures,
+        ),
+        gauge(
+            "certificates_failing",
+            "Certificates that could not be obtained or renewed in the last attempt.",
+            whole(counters.certificates_failing),
+        ),
         gauges_of(
             "certificate_days_left",
             "Days until a certificate of this server expires, by its first name.",

@@ -8,6 +8,7 @@ use crate::access::{Host, RuleDecision, RuleRef};
 use crate::http::Scheme;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
+use crate::proxy::settings::origin::ReverseOrigin;
 
 use super::interface_cache::InterfaceCache;
 use super::origin_key::OriginKey;
@@ -33,6 +34,36 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Returns the route of a request of the proxy itself to a URL: scheme, authority, path and query.
+    /// No rule is asked, because the operator has chosen the URL.
+    ///
+    /// # Errors
+    /// Returns the reason if the URL is none, or if TLS is needed and there is none.
+    pub(crate) fn own(url: &str, settings: &Settings) -> Result<Self, String> {
+        let start = url.find("://").map_or(0, |at| at + "://".len());
+        let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
+        let origin = ReverseOrigin::parse(&url[..end])?;
+        let tls = settings.origin_tls.as_ref().filter(|_| origin.scheme == Scheme::Https);
+        if origin.scheme == Scheme::Https && tls.is_none() {
+            return Err(format!("{url} needs TLS, for which there are no settings"));
+        }
+        let (uri, authority) = target_uri(origin.scheme, &origin.authority, &url[end..]);
+        Ok(Self {
+            origin: OriginKey {
+                scheme: origin.scheme,
+                profile: tls.map(|tls| tls.profile(&origin.host.to_string())),
+                authority: origin.authority,
+            },
+            host: origin.host,
+            port: origin.port,
+            target: None,
+            host_field: None,
+            uri,
+            authority,
+            decision: None,
+        })
+    }
+
     /// Returns the scheme of the target URI, by which the client knows the resource.
     pub(crate) fn scheme(&self) -> Scheme {
         let name = self.uri.split_once("://").map_or("", |(name, _)| name);

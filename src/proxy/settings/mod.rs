@@ -1,5 +1,6 @@
 //! Settings of a proxy: immutable, replaced as a whole by a reload.
 
+pub(crate) mod acme;
 pub(super) mod auth;
 pub(super) mod limits;
 pub(crate) mod listener;
@@ -20,6 +21,7 @@ use crate::proxy::observe::log_format::LogFormat;
 use crate::reactor::NameSources;
 use crate::tls::{OriginTls, ServerTls};
 
+use acme::AcmeSettings;
 use auth::AuthRules;
 use limits::Limits;
 use origin::ReverseOrigin;
@@ -54,6 +56,9 @@ pub struct Settings {
     pub origin_tls: Option<Arc<OriginTls>>,
     /// TLS towards clients of TLS listeners; those are refused without it.
     pub server_tls: Option<Arc<ServerTls>>,
+    /// Certificates that the proxy obtains itself. The embedder begins that
+    /// ([`Worker::certify`](crate::proxy::Worker::certify)); a reload changes nothing about it.
+    pub acme: Option<Arc<AcmeSettings>>,
     /// Time for which browsers are to use `https` alone (RFC 6797), if they are told so.
     pub hsts: Option<Duration>,
     /// Memory of the cache, in bytes; 0 switches the cache off.
@@ -96,6 +101,7 @@ impl Settings {
             reverse: None,
             origin_tls: None,
             server_tls: None,
+            acme: None,
             hsts: None,
             cache_memory: 256 << 20,
             cache_object_max: None,
@@ -122,7 +128,8 @@ impl Settings {
     pub fn dialled_ports(&self) -> Option<BTreeSet<u16>> {
         let origin = self.reverse.as_ref()?.port;
         let servers = self.name_sources.servers.iter().map(SocketAddr::port);
-        Some(servers.chain([origin, dns::PORT]).collect())
+        let directories = self.acme.iter().flat_map(|acme| acme.ports());
+        Some(servers.chain([origin, dns::PORT]).chain(directories).collect())
     }
 
     /// Returns true if `client`, a peer, may use this proxy.

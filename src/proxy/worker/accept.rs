@@ -87,11 +87,10 @@ impl Worker {
             }
         }
         self.shared.admission.enter(client);
-        let settings = &self.shared.settings;
-        if let Some(tls) = settings.server_tls.as_ref().filter(|_| kind == ListenerKind::Tls) {
+        if let Some(tls) = self.shared.identity.tls().filter(|_| kind == ListenerKind::Tls) {
             reactor.secure(io, Box::new(ServerLayer::new(Arc::clone(tls))));
         }
-        let until = now + settings.limits.header_timeout;
+        let until = now + self.shared.settings.limits.header_timeout;
         let id = self.clients.insert_with(|id| Client::new(id, io, between, kind, (now, until)));
         reactor.set_owner(io, id.token());
         true

@@ -17,6 +17,7 @@ use crate::proxy::admin::connection::AdminConnection;
 use crate::proxy::admin::listener::AdminListener;
 use crate::proxy::admin::reload::ReloadRequest;
 use crate::proxy::auth::Authentication;
+use crate::proxy::certify::Certifier;
 use crate::proxy::client::context::ClientCx;
 use crate::proxy::client::{Client, Drive};
 use crate::proxy::environment::Environment;
@@ -47,6 +48,8 @@ pub struct Worker {
     shared: Shared,
     admin: AdminServer,
     explain_tasks: Arena<ExplainTask>,
+    /// The certifier, if certificates are obtained from a CA.
+    certifiers: Arena<Certifier>,
     housekeeping: Id<Housekeeping>,
     /// Clients that the machine can serve, used where the settings set no bound.
     client_capacity: usize,
@@ -80,6 +83,7 @@ const _: () = {
         AdminConnection::KIND,
         ResolverTask::KIND,
         ExplainTask::KIND,
+        Certifier::KIND,
     ];
     let (mut seen, mut at) = (0_u32, 0);
     while at < kinds.len() {
@@ -105,6 +109,7 @@ impl Worker {
             looked_through: 0,
             admin: AdminServer::new(),
             explain_tasks: Arena::new(),
+            certifiers: Arena::new(),
             drain_until: None,
             stopped: false,
             shared: Shared::new(settings, surroundings, client_capacity),
@@ -118,6 +123,12 @@ impl Worker {
     /// As [`Reactor::listen_local`].
     pub fn listen_control(&mut self, reactor: &mut Reactor<Mail>, path: &Path) -> io::Result<()> {
         self.admin.listen_local(reactor, path)
+    }
+
+    /// Obtains and renews certificates from now on.
+    pub fn certify(&mut self, certifier: Certifier, reactor: &mut Reactor<Mail>) {
+        certifier.begin(&mut self.shared);
+        reactor.wake(self.certifiers.insert(certifier).token());
     }
 
     /// Begins an explanation of how a request would be handled. Only name servers are contacted: the
@@ -220,6 +231,9 @@ impl Worker {
 
     /// Takes a line for the operator, if there is one.
     pub fn take_notice(&mut self) -> Option<String> {
+        if !self.shared.notices.is_empty() {
+            return Some(self.shared.notices.remove(0));
+        }
         self.shared.admission.take_notice()
     }
 
@@ -284,7 +298,7 @@ impl Worker {
     /// Returns the days that are left to each certificate of this server, by its first name.
     fn certificates(&self, now: SystemTime) -> Vec<(String, u64)> {
         const DAY: u64 = 24 * 60 * 60;
-        let tls = self.shared.settings.server_tls.as_ref();
+        let tls = self.shared.identity.tls();
         let list = tls.map_or(&[][..], |tls| tls.certificates().list());
         let days = list.iter().map(|certificate| {
             let left = certificate.facts.not_after.duration_since(now).unwrap_or_default();
@@ -437,9 +451,16 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<AdminConnection>() {
                     let gauges = self.gauges(reactor.now().wall);
                     self.admin.drive(id, reactor, &mut self.shared, &gauges);
+                    if self.shared.identity.has_wanted() {
+                        self.certifiers.iter().for_each(|(id, _)| reactor.wake(id.token()));
+                    }
                 } else if let Some(id) = token.id::<ExplainTask>() {
                     if let Some(inquiry) = self.explain_tasks.get_mut(id) {
                         inquiry.drive(token, reactor, &mut self.shared);
+                    }
+                } else if let Some(id) = token.id::<Certifier>() {
+                    if let Some(certifier) = self.certifiers.get_mut(id) {
+                        certifier.drive(id, reactor, &mut self.shared, &mut self.fetches);
                     }
                 } else if let Some(id) = token.id::<AdminListener>() {
                     self.admin.accept(id, reactor, &mut self.shared);
