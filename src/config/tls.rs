@@ -171,13 +171,25 @@ impl TlsOptions {
             warnings
                 .push(format!("warning: other users can read the key in {path}; chmod 600 {path}"));
         }
-        let now = SystemClock.now().wall;
         let certificates = server.map_or(&[][..], |server| server.certificates().list());
         for (certificate, path) in certificates.iter().zip(&self.certificates) {
-            let about = certificate.advice().into_iter().chain(expiry(certificate, now));
-            warnings.extend(about.map(|text| format!("warning: {}: {text}", path.display())));
+            let advice = certificate.advice().into_iter();
+            warnings.extend(advice.map(|text| format!("warning: {}: {text}", path.display())));
         }
+        warnings.extend(self.expiring(server));
         warnings
+    }
+
+    /// Returns a warning for each certificate of the files that expires soon.
+    #[must_use]
+    pub fn expiring(&self, server: Option<&ServerTls>) -> Vec<String> {
+        let now = SystemClock.now().wall;
+        let certificates = server.map_or(&[][..], |server| server.certificates().list());
+        let files = certificates.iter().zip(&self.certificates);
+        let warning = |(certificate, path): (&Certificate, &PathBuf)| {
+            Some(format!("warning: {}: {}", path.display(), expiry(certificate, now)?))
+        };
+        files.filter_map(warning).collect()
     }
 }
 

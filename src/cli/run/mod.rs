@@ -3,6 +3,7 @@
 mod acme_store;
 mod allocator;
 mod banner;
+mod certificate_watch;
 mod confine;
 mod dumps;
 pub(super) mod environment;

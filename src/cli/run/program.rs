@@ -14,6 +14,7 @@ use crate::proxy::{Command, Mail, Worker};
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
 use super::allocator::Heap;
+use super::certificate_watch::CertificateWatch;
 use super::notices::Notices;
 use super::outlet::Outlet;
 use super::reloader::Reloader;
@@ -38,6 +39,7 @@ pub(super) struct Program {
     pub(super) heap: Heap,
     pub(super) pseudonym: Arc<str>,
     pub(super) rights: Arc<Rights>,
+    pub(super) certificates: Option<CertificateWatch>,
     pub(super) interrupted: bool,
     /// A file of name resolution that is already reported as unreadable.
     pub(super) lost: Option<PathBuf>,
@@ -98,6 +100,19 @@ impl Program {
             self.notices.say(format_args!("{} {}", path.display(), self.rights.lost_file()));
         }
         self.lost = lost.map(Path::to_owned);
+    }
+
+    /// Watches the files of the certificates that the options name, in place of those before.
+    pub(super) fn watch_certificates(&mut self, reactor: &Reactor<Mail>) {
+        let obtains = !self.options.acme.certificates.is_empty();
+        let watch = CertificateWatch::start(self.options.tls.clone(), obtains, reactor.mailbox());
+        match watch {
+            Ok(watch) => self.certificates = watch,
+            Err(error) => self.notices.complain(&format!(
+                "the files of certificates are not watched, for want of a thread: {error}; after a \
+                 change, reload"
+            )),
+        }
     }
 
     fn signal(&mut self, signal: i32, reactor: &mut Reactor<Mail>) {

@@ -11,6 +11,7 @@ use crate::proxy::{Command, Mail};
 use crate::reactor::Reactor;
 
 use super::acme_store::Unsaved;
+use super::certificate_watch::Found;
 use super::program::Program;
 use super::reloader::{Held, NOT_RELOADED, ReadResult, Reading, ReloadSource, answer};
 
@@ -66,20 +67,30 @@ impl Program {
         }
     }
 
-    /// Handles mail for the program: the result of a reading, or the report that pages were
-    /// returned.
+    /// Handles mail for the program: the result of a reading, certificates that have changed, a file
+    /// that was not written, or the report that pages were returned.
     pub(super) fn on_mail(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
-        match what.downcast::<ReadResult>() {
+        let what = match what.downcast::<ReadResult>() {
             Ok(read) => {
                 self.conclude(*read, reactor);
                 if !self.reloading.waiting.is_empty() {
                     self.read(reactor);
                 }
+                return;
             }
-            Err(other) => match other.downcast::<Unsaved>() {
-                Ok(unsaved) => unsaved.0.iter().for_each(|reason| self.notices.complain(reason)),
-                Err(_) => self.heap.purged(),
-            },
+            Err(other) => other,
+        };
+        let what = match what.downcast::<Found>() {
+            Ok(found) => {
+                let Found { server, lines } = *found;
+                server.into_iter().for_each(|tls| self.worker.serve_tls(tls));
+                return lines.iter().for_each(|line| self.notices.say(line));
+            }
+            Err(other) => other,
+        };
+        match what.downcast::<Unsaved>() {
+            Ok(unsaved) => unsaved.0.iter().for_each(|reason| self.notices.complain(reason)),
+            Err(_) => self.heap.purged(),
         }
     }
 
@@ -112,6 +123,7 @@ impl Program {
         let replaced = std::mem::replace(&mut self.options, Arc::new(options));
         self.reloading.reader.discard(replaced);
         access_log.into_iter().for_each(|target| self.log.redirect(target));
+        self.watch_certificates(reactor);
         for name in restarts {
             self.notices.say(format_args!("{name} has changed; that takes a restart"));
         }

@@ -92,7 +92,7 @@ impl Program {
         said.extend(given_up);
         said.extend(addresses.iter().map(|address| format!("listening {address}")));
         said.iter().for_each(|line| notices.say(line));
-        let program = Self {
+        let mut program = Self {
             worker,
             args: Arc::new(args),
             options: Arc::new(options),
@@ -103,10 +103,12 @@ impl Program {
             heap: Heap::new(reactor.mailbox()),
             pseudonym: secret.pseudonym.into(),
             rights: Arc::new(rights),
+            certificates: None,
             interrupted: false,
             lost: None,
             _watch: watch.transpose()?,
         };
+        program.watch_certificates(&reactor);
         Ok((program, reactor))
     }
 }

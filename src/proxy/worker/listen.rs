@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use crate::proxy::mail::Mail;
 use crate::proxy::settings::listener::ListenerKind;
 use crate::reactor::{Endpoint, Listener, Reactor};
+use crate::tls::ServerTls;
 
 use super::Worker;
 use super::listener::ClientListener;
@@ -70,6 +72,12 @@ impl Worker {
         })?;
         self.shared.origins.interfaces.add_listener(address);
         Ok(address)
+    }
+
+    /// Serves new connections of TLS listeners by `tls`, in place of the settings' own. Connections that
+    /// are open stay as they are.
+    pub fn serve_tls(&mut self, tls: ServerTls) {
+        self.shared.identity.configure(Some(Arc::new(tls)));
     }
 
     /// Treats `address` as one of this proxy's listeners, which are denied as destinations.

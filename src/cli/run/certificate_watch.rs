@@ -1,0 +1,145 @@
+//! Files of certificates and keys, looked at regularly on a thread: what is new is served without a
+//! reload.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::config::TlsOptions;
+use crate::http::date;
+use crate::proxy::Mail;
+use crate::reactor::Mailbox;
+use crate::tls::ServerTls;
+
+/// Time between two looks at the files.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// Looks between two warnings about certificates that expire soon: a day.
+const LOOKS_A_DAY: u32 = 24 * 60 * 60 / 2;
+
+/// What the thread has found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// TLS with the content of changed files.
+    pub(super) server: Option<ServerTls>,
+    /// Lines for the operator.
+    pub(super) lines: Vec<String>,
+}
+
+/// A thread that looks at the files, until this value is dropped.
+#[derive(Debug)]
+pub(super) struct CertificateWatch {
+    /// Never sent to; dropping it ends the thread.
+    _ended: Sender<()>,
+}
+
+impl CertificateWatch {
+    /// Starts a thread that looks at the files of `options` and reports to `mailbox`; `None` if there
+    /// are no files. The proxy also obtains certificates if `obtains`.
+    ///
+    /// # Errors
+    /// Fails if no thread can be started.
+    pub(super) fn start(
+        options: TlsOptions,
+        obtains: bool,
+        mailbox: Mailbox<Mail>,
+    ) -> io::Result<Option<Self>> {
+        if options.server_files().next().is_none() {
+            return Ok(None);
+        }
+        let (sender, ended) = channel();
+        let watched = Watched::new(options, obtains);
+        let tell = move |found| mailbox.send_when_room(Mail::Program(Box::new(found))).is_ok();
+        thread::Builder::new()
+            .name("certificates".into())
+            .spawn(move || watch(watched, &ended, tell))?;
+        Ok(Some(Self { _ended: sender }))
+    }
+}
+
+/// Looks until `ended` is closed, or until `tell` returns false because the reactor is gone.
+fn watch(mut watched: Watched, ended: &Receiver<()>, mut tell: impl FnMut(Found) -> bool) {
+    while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        if watched.look().is_some_and(|found| !tell(found)) {
+            return;
+        }
+    }
+}
+
+/// The files, as they were at the last look.
+struct Watched {
+    options: TlsOptions,
+    obtains: bool,
+    stamps: Vec<Stamp>,
+    /// Reason why the present content cannot be used, and true once the operator was told.
+    failed: Option<(String, bool)>,
+    looks: u32,
+}
+
+/// What differs once a file was changed or replaced; `None` for a file that is not there.
+type Stamp = Option<(u64, u64, u64, i64, i64)>;
+
+impl Watched {
+    fn new(options: TlsOptions, obtains: bool) -> Self {
+        let stamps = options.server_files().map(|path| stamp(path)).collect();
+        Self { options, obtains, stamps, failed: None, looks: 0 }
+    }
+
+    /// Looks at the files, and reads them if one has changed. A certificate and its key change one
+    /// after the other: a failure counts once it has lasted until the next look.
+    fn look(&mut self) -> Option<Found> {
+        self.looks += 1;
+        let stamps: Vec<Stamp> = self.options.server_files().map(|path| stamp(path)).collect();
+        let is_changed = stamps != self.stamps;
+        self.stamps = stamps;
+        let is_retried = self.failed.as_ref().is_some_and(|(_, is_told)| !is_told);
+        if is_changed || is_retried {
+            return self.read();
+        }
+        let lines = match self.looks.is_multiple_of(LOOKS_A_DAY) {
+            true => self.expiring(),
+            false => Vec::new(),
+        };
+        (!lines.is_empty()).then_some(Found { server: None, lines })
+    }
+
+    fn read(&mut self) -> Option<Found> {
+        match self.options.server(self.obtains) {
+            Ok(server) => {
+                self.failed = None;
+                let server = server?;
+                let certificates = server.certificates().list().iter();
+                let mut lines: Vec<String> = certificates
+                    .map(|certificate| {
+                        let until = date::format(certificate.facts.not_after);
+                        let names = certificate.names().join(", ");
+                        format!("certificate for {names}, valid until {}", until.as_str())
+                    })
+                    .collect();
+                lines
+                    .insert(0, "files of certificates have changed and were read again".to_owned());
+                lines.extend(self.options.warnings(Some(&server)));
+                Some(Found { server: Some(server), lines })
+            }
+            Err(reason) => {
+                let lasts = self.failed.as_ref().is_some_and(|(before, _)| *before == reason);
+                let line = format!("{reason}; the certificates stay as they were");
+                self.failed = Some((reason, lasts));
+                lasts.then(|| Found { server: None, lines: vec![line] })
+            }
+        }
+    }
+
+    /// Returns warnings about certificates that expire soon.
+    fn expiring(&self) -> Vec<String> {
+        let server = self.options.server(self.obtains).ok().flatten();
+        self.options.expiring(server.as_ref())
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
+}
