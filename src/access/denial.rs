@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::http::Scheme;
+
 use super::ports::{DEFAULT_CONNECT_PORTS, DEFAULT_PORTS, Ports};
 use super::rules::RuleRef;
 use super::special::AddressClass;
@@ -31,6 +33,8 @@ pub enum Denial {
     },
     /// A rule denies the destination, or the default does because no rule matches.
     Rule {
+        /// Scheme of the requested URL.
+        scheme: Scheme,
         /// Requested host.
         host: Host,
         /// Requested port.
@@ -79,15 +83,20 @@ impl Denial {
         })
     }
 
-    /// Returns the denied request in the form that `tidegate explain` takes; `None` unless a rule
-    /// denies it.
+    /// Returns the denied request as arguments of `tidegate explain`, which takes `https://` alone for
+    /// CONNECT; `None` unless a rule denies it.
     #[must_use]
     pub fn question(&self) -> Option<String> {
-        let Self::Rule { host, port, connect, .. } = self else { return None };
-        Some(match (connect, port) {
-            (true, port) => format!("{host}:{port}"),
-            (false, 80) => format!("http://{host}/"),
-            (false, port) => format!("http://{host}:{port}/"),
+        let Self::Rule { scheme, host, port, connect, .. } = self else { return None };
+        if *connect {
+            return Some(format!("{host}:{port}"));
+        }
+        let method = if *scheme == Scheme::Https { "--method GET " } else { "" };
+        let scheme_name = scheme.name();
+        Some(if *port == scheme.default_port() {
+            format!("{method}{scheme_name}://{host}/")
+        } else {
+            format!("{method}{scheme_name}://{host}:{port}/")
         })
     }
 }

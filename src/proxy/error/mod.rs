@@ -244,7 +244,7 @@ impl ExchangeError {
         }
     }
 
-    /// Returns the request that rules deny, as an argument of `tidegate explain`.
+    /// Returns the request that rules deny, as arguments of `tidegate explain`.
     pub(super) fn question(&self) -> Option<String> {
         match self {
             Self::Denied(denial) => denial.question(),
