@@ -33,6 +33,12 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Returns the scheme of the target URI; `Http` for CONNECT.
+    pub(crate) fn scheme(&self) -> Scheme {
+        let name = self.uri[..self.authority.start].trim_end_matches("://");
+        Scheme::named(name).unwrap_or(Scheme::Http)
+    }
+
     /// Returns host and port of the target URI.
     pub(crate) fn authority(&self) -> &str {
         &self.uri[self.authority.clone()]
