@@ -11,8 +11,7 @@ use crate::access::Host;
 use crate::reactor::{Clock, SystemClock};
 use crate::tls::{
     Certificate, CertificateDer, Certificates, ClientAuth, MaterialError, OriginTls,
-    OriginTlsOptions, PrivateKeyDer, ServerTls, ServerTlsOptions, TimeProvider, WallTime,
-    certificates_of, key_of,
+    OriginTlsOptions, ServerTls, ServerTlsOptions, TimeProvider, WallTime, certificates_of, key_of,
 };
 
 use super::files;
@@ -51,8 +50,6 @@ pub struct TlsOptions {
     pub origin_name: Option<String>,
 }
 
-type Chain = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
 impl TlsOptions {
     /// Adds a host whose certificate is not verified.
     ///
@@ -78,7 +75,9 @@ impl TlsOptions {
             return Err("origin-key works with --origin-cert only".into());
         }
         let certificate = self.origin_certificate.as_deref();
-        let client = certificate.map(|path| chain(path, self.origin_key.as_deref())).transpose()?;
+        let now = SystemClock.now().wall;
+        let client = certificate.map(|path| read(path, self.origin_key.as_deref(), now));
+        let client = client.transpose()?;
         let options = OriginTlsOptions {
             authorities,
             client,
@@ -100,11 +99,8 @@ impl TlsOptions {
         }
         let now = SystemClock.now().wall;
         let places = self.certificates.iter().enumerate();
-        let list = places.map(|(place, path)| {
-            let key = self.keys.get(place);
-            let (chain, key) = chain(path, key.map(PathBuf::as_path))?;
-            Certificate::new(chain, key, now).map_err(|error| in_file(path, &error))
-        });
+        let list =
+            places.map(|(place, path)| read(path, self.keys.get(place).map(PathBuf::as_path), now));
         let certificates = Certificates::new(list.collect::<Result<_, _>>()?, self.strict_sni);
         let mut client_authorities = Vec::new();
         for path in &self.client_authorities {
@@ -198,11 +194,12 @@ fn time() -> Arc<dyn TimeProvider> {
 }
 
 /// Reads a certificate with its chain, and the key from its own file or from that of the certificate.
-fn chain(certificate: &Path, key: Option<&Path>) -> Result<Chain, String> {
+fn read(certificate: &Path, key: Option<&Path>, now: SystemTime) -> Result<Certificate, String> {
     let key_file = key.unwrap_or(certificate);
     let text = files::read_secret(key_file).map_err(|error| unreadable(key_file, &error))?;
     let key = key_of(&text).map_err(|error| in_file(key_file, &error))?;
-    Ok((certificates_in(certificate)?, key))
+    let chain = certificates_in(certificate)?;
+    Certificate::new(chain, key, now).map_err(|error| in_file(certificate, &error))
 }
 
 fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -37,10 +37,12 @@ pub fn certificates_of(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Mate
 /// # Errors
 /// Returns the reason if the file has no such key or is malformed.
 pub fn key_of(text: &[u8]) -> Result<PrivateKeyDer<'static>, MaterialError> {
-    let encrypted = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+    // PKCS #8, and the older form of OpenSSL (RFC 1421 §4.6.1.1).
+    let encrypted: [&[u8]; 2] =
+        [b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"\nProc-Type: 4,ENCRYPTED"];
     match PrivateKeyDer::from_pem_slice(text) {
         Ok(key) => Ok(key),
-        Err(pem::Error::NoItemsFound) if contains(text, encrypted) => Err(MaterialError(
+        Err(_) if encrypted.iter().any(|mark| contains(text, mark)) => Err(MaterialError(
             "the key is encrypted; decrypt it with 'openssl pkey -in KEY -out NEW'".into(),
         )),
         Err(pem::Error::NoItemsFound) => {
