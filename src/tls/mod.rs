@@ -5,9 +5,11 @@
 //! read by the caller, and the time comes from a [`TimeProvider`](rustls::time_provider::TimeProvider).
 
 mod certificates;
+mod chain_problem;
 mod facts;
 mod in_flight;
 mod material;
+mod not_tls;
 mod origin;
 mod problem;
 mod provider;
@@ -20,10 +22,11 @@ mod verifier;
 pub use certificates::{Certificate, Certificates};
 pub use facts::Facts;
 pub use material::{MaterialError, certificates_of, key_of};
+pub use not_tls::NotTls;
 pub use origin::{OriginTls, OriginTlsOptions, Profile};
 pub use problem::{Problem, ProblemKind};
 pub use server::{ClientAuth, ServerTls, ServerTlsOptions};
-pub use server_layer::{NotTls, ServerLayer};
+pub use server_layer::ServerLayer;
 pub use session::Session;
 pub use time::WallTime;
 

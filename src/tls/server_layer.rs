@@ -5,12 +5,14 @@ use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
 use rustls::server::{Accepted, AcceptedAlert, Acceptor};
-use rustls::{AlertDescription, Connection};
+use rustls::{AlertDescription, Connection, OtherError, PeerIncompatible};
 
 use crate::reactor::{Layer, Wire};
 use crate::work::count;
 
 use super::facts::Facts;
+use super::not_tls::NotTls;
+use super::problem::Problem;
 use super::server::ServerTls;
 use super::session::{FLIGHT, Session};
 
@@ -50,29 +52,6 @@ impl fmt::Debug for State {
         }
     }
 }
-
-/// Error of a client that has begun with another protocol than TLS, such as plain HTTP.
-#[derive(Debug)]
-pub struct NotTls {
-    /// The first bytes that were received.
-    pub received: Vec<u8>,
-}
-
-impl NotTls {
-    /// Returns true if the bytes may be the begin of a request in plain HTTP.
-    #[must_use]
-    pub fn is_text(&self) -> bool {
-        self.received.first().is_some_and(u8::is_ascii_alphabetic)
-    }
-}
-
-impl fmt::Display for NotTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client does not speak TLS")
-    }
-}
-
-impl std::error::Error for NotTls {}
 
 impl ServerLayer {
     /// Serves a client that has connected, by the settings `tls`.
@@ -114,10 +93,10 @@ impl ServerLayer {
                 Ok(Ok(None)) => continue,
                 Ok(Ok(Some(accepted))) => self.serve(accepted, &rest),
                 Ok(Err(refused)) => Err(Refusal::of(refused)),
-                Err(_) => Err(Refusal::with(
-                    AlertDescription::DecodeError,
-                    "the first message is too large",
-                )),
+                Err(_) => {
+                    let error = rustls::Error::General("the first message is too large".to_owned());
+                    Err(Refusal::with(AlertDescription::DecodeError, error))
+                }
             };
             self.state = match accepted {
                 Ok(session) => State::Session(Box::new(session)),
@@ -139,7 +118,8 @@ impl ServerLayer {
         let hello = accepted.client_hello();
         self.name = hello.server_name().map(str::to_ascii_lowercase);
         let config = self.tls.choose(&hello, self.name.as_deref()).map_err(|alert| {
-            Refusal::with(alert, "no certificate of this server is for the name")
+            let problem = Problem::of_unknown_name(self.name.as_deref());
+            Refusal::with(alert, rustls::Error::Other(OtherError(Arc::new(problem))))
         })?;
         count(FLIGHT);
         let tls = accepted.into_connection(config).map_err(Refusal::of)?;
@@ -159,16 +139,24 @@ struct Refusal {
 
 impl Refusal {
     fn of((error, mut alert): (rustls::Error, AcceptedAlert)) -> Self {
+        // Clients of TLS 1.1 and older name no signature algorithms, which is noticed first.
+        let why = PeerIncompatible::SignatureAlgorithmsExtensionRequired;
+        if error == rustls::Error::PeerIncompatible(why) {
+            return Self::with(AlertDescription::ProtocolVersion, error);
+        }
         let mut bytes = Vec::new();
         let _ = alert.write_all(&mut bytes); // a vector takes everything
+        if bytes.is_empty() {
+            return Self::with(AlertDescription::DecodeError, error);
+        }
         Self { error, alert: bytes }
     }
 
     /// Refuses by a fatal alert (RFC 8446 §6).
-    fn with(alert: AlertDescription, why: &str) -> Self {
+    fn with(alert: AlertDescription, error: rustls::Error) -> Self {
         const FATAL: u8 = 2;
         let alert = vec![ALERT, 3, 3, 0, 2, FATAL, u8::from(alert)];
-        Self { error: rustls::Error::General(why.to_owned()), alert }
+        Self { error, alert }
     }
 }
 
