@@ -73,6 +73,15 @@ impl Problem {
         Self::new(ProblemKind::Ended, "tls-ended", "the connection ended during the handshake")
     }
 
+    /// Returns the number of the alert that the peer has sent.
+    #[must_use]
+    pub const fn alert(&self) -> Option<u8> {
+        match self.kind {
+            ProblemKind::Alert(number) => Some(number),
+            _ => None,
+        }
+    }
+
     /// Returns the problem of a connection that has failed with `error` after its handshake; `None` if
     /// TLS is not the reason.
     #[must_use]

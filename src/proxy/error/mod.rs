@@ -244,6 +244,14 @@ impl ExchangeError {
         }
     }
 
+    /// Returns the number of the alert by which the origin has refused TLS.
+    pub(super) fn alert(&self) -> Option<u8> {
+        match self {
+            Self::Tls(problem) => problem.alert(),
+            _ => None,
+        }
+    }
+
     /// Returns the request that rules deny, as arguments of `tidegate explain`.
     pub(super) fn question(&self) -> Option<String> {
         match self {
