@@ -1,5 +1,7 @@
 """Real clients of TLS listeners: curl, openssl, wget, Python, Node; and bytes that are no TLS."""
 
+import ctypes
+import ctypes.util
 import hashlib
 import http.client
 import json
@@ -134,13 +136,13 @@ class Tls(Case):
 
 def received(connection):
     """Returns all bytes until the peer has closed."""
-    whole = b""
+    parts = []
     try:
         while part := connection.recv(65536):
-            whole += part
+            parts.append(part)
     except ConnectionResetError:
         pass
-    return whole
+    return b"".join(parts)
 
 
 def hello(**how):
@@ -300,6 +302,73 @@ class Openssl(Tls):
             talk.say(b"GET /bytes/10 HTTP/1.1\r\nHost: site.test\r\n\r\n")
             self.wait_until(lambda: talk.output.count(b"HTTP/1.1 200 OK") == turn, talk.output)
         self.assertEqual(self.stats()["tls_handshakes_total"], {"TLSv1.3": 1})
+
+
+LIBSSL = ctypes.util.find_library("ssl")
+
+
+class Library:
+    """A client of TLS 1.3 by libssl itself, which can do what neither openssl nor Python offers."""
+
+    def __init__(self, connection):
+        self.ssl = ctypes.CDLL(LIBSSL)
+        for name in ["TLS_client_method", "SSL_CTX_new", "SSL_new"]:
+            getattr(self.ssl, name).restype = ctypes.c_void_p
+        self.context = ctypes.c_void_p(self.ssl.SSL_CTX_new(ctypes.c_void_p(self.ssl.TLS_client_method())))
+        self.session = ctypes.c_void_p(self.ssl.SSL_new(self.context))
+        connection.setblocking(True)
+        self.ssl.SSL_set_fd(self.session, connection.fileno())
+        if self.ssl.SSL_connect(self.session) != 1:
+            raise AssertionError("the handshake has failed")
+
+    def update(self):
+        """Updates the keys, and asks for an update in return. Returns true unless the connection has ended."""
+        return self.ssl.SSL_key_update(self.session, 1) == 1 and self.ssl.SSL_do_handshake(self.session) == 1
+
+    def write(self, data):
+        return self.ssl.SSL_write(self.session, data, len(data))
+
+    def read(self):
+        buffer = ctypes.create_string_buffer(65536)
+        count = self.ssl.SSL_read(self.session, buffer, len(buffer))
+        return buffer.raw[: max(0, count)]
+
+    def close(self):
+        self.ssl.SSL_free(self.session)
+        self.ssl.SSL_CTX_free(self.context)
+
+
+@unittest.skipUnless(LIBSSL, "needs libssl")
+class KeyUpdates(Tls):
+    def open(self):
+        client = Library(self.raw())
+        self.addCleanup(client.close)
+        return client
+
+    def test_some_are_answered(self):
+        self.serve()
+        client = self.open()
+        for _ in range(5):
+            for _ in range(10):
+                self.assertTrue(client.update())
+            client.write(b"GET /bytes/10 HTTP/1.1\r\nHost: site.test\r\n\r\n")
+            answer = b""
+            while not answer.endswith(content(10)):
+                self.assertTrue(part := client.read())
+                answer += part
+
+    def test_flood_ends_the_connection(self):
+        self.serve()
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        clients = [self.open() for _ in range(10)]
+        for client in clients:
+            for _ in range(2000):
+                if not client.update():
+                    break
+            client.write(b"GET /bytes/10 HTTP/1.1\r\nHost: site.test\r\n\r\n")
+            self.assertEqual(client.read(), b"")
+        self.assertEqual(self.ask("/bytes/10"), content(10))
+        self.assertLess(self.proxy.memory(), 100 << 20)
 
 
 class Names(Tls):
@@ -549,6 +618,35 @@ class OtherBytes(Tls):
         self.assert_served()
         self.assertEqual(self.stats()["tls_handshake_failures_total"], {"timeout": len(stalled)})
 
+    def test_request_that_is_refused_early(self):
+        """The response arrives although the client still sends."""
+        file = self.folder() / "tidegate.toml"
+        file.write_text('[limits]\nupload = "1KiB"\n')
+        self.serve("-c", str(file))
+        for options in [["--tls-max", "1.2"], ["--tlsv1.3"]]:
+            for upload in ["-T", "--data-binary"]:
+                data = "@-" if upload == "--data-binary" else "-"
+                answer = self.ask("/echo", "-i", upload, data, "-H", "Expect:", *options, input=bytes(20_000_000))
+                self.assertEqual(self.head_of(answer)[0], 413)
+
+    def test_proxy_that_drains(self):
+        """Idle connections end by close_notify, those in use when their response is complete."""
+        context = ssl.create_default_context(cafile=made.ca)
+        idle, busy = [context.wrap_socket(self.raw(), server_hostname="site.test", suppress_ragged_eofs=False)
+                      for _ in range(2)]
+        for client, size in [(idle, 10), (busy, 50_000_000)]:
+            self.addCleanup(client.close)
+            client.sendall(f"GET /raw/{size} HTTP/1.1\r\nHost: site.test\r\n\r\n".encode())
+        answer = b""
+        while not answer.endswith(content(10)):
+            answer += idle.recv(65536)
+        whole = busy.recv(100)
+        self.proxy.signal(signal.SIGTERM)
+        self.assertEqual(received(idle), b"")
+        whole += received(busy)
+        self.assertEqual(len(whole.partition(b"\r\n\r\n")[2]), 50_000_000)
+        self.assertEqual(self.proxy.stop(), 0)
+
     def test_client_that_disappears(self):
         for data in [b"", hello()[:50], hello()]:
             client = self.raw()
@@ -742,8 +840,11 @@ class Reload(Tls):
         kept = self.secure()
         self.get(kept)
         self.put("new", key=made.pki.key(use="new"))
-        said = self.reload_at(self.control)
-        self.assertIn("reloaded", said)
+        plan = self.reload_at(self.control, "--plan")
+        self.assertRegex(plan, r"^certificate added: site.test \(ECDSA P-256, valid until .*\)\n"
+                               r"certificate removed: site.test \(ECDSA P-256, valid until .*\)\n$")
+        self.assertEqual(self.subject(), "old", "a plan changes nothing")
+        self.assertEqual(self.reload_at(self.control), plan + "reloaded\n")
         self.assertEqual(self.subject(), "new")
         self.get(kept)
         self.put("newer")

@@ -501,6 +501,20 @@ class Forward(Origins):
         answer = client.getresponse()
         self.assertEqual((answer.status, answer.read()), (200, content(10)))
         self.curl("-x", self.proxy.url, "--cacert", made.ca, other.url, code=56)
+        explain = [BINARY, "explain", "--live", "--control", self.control]
+        self.run_command(*explain, "--method", "GET", other.url)
+        self.assertIn(b"connect-port", self.run_command(*explain, other.url, code=3))
+
+    def test_denial_quotes_the_request_to_explain(self):
+        proxy = self.start_forward("--rule", "deny 127.0.0.1 scheme=https method=GET", "--control", self.control + "2")
+        with connect(proxy.address, proxy.port) as client:
+            client.sendall(f"GET {self.origin.url}/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: client.recv(65536), b"")).decode()
+        self.assertIn(" 403 ", answer)
+        command = answer.partition("To see why: ")[2].strip()
+        self.assertIn(f"--method GET {self.origin.url}/", command)
+        arguments = command.removeprefix("tidegate ").split()
+        self.assertIn(b"denied", self.run_command(BINARY, *arguments, code=3))
 
 
 class Stream(Pages):

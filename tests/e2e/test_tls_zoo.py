@@ -85,6 +85,7 @@ class Zoo(Case):
         status, fields, content = self.fetch(port, host)
         self.assertEqual(status, 502, content)
         self.assertIn(f"error={kind}", fields["Proxy-Status"])
+        self.assertEqual("alert-id=" in fields["Proxy-Status"], kind == "tls_alert_received")
         self.assertIn("no TLS connection to the origin", content)
         for text in [*texts, *([remedy] if remedy else [])]:
             self.assertIn(text, content)
