@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use crate::access::Host;
@@ -56,18 +56,20 @@ impl TlsOptions {
     /// # Errors
     /// Returns the reason if `text` is neither a host name nor an address.
     pub(super) fn exempt(&mut self, text: &str) -> Result<(), String> {
-        let host = Host::parse(text).map_err(|error| format!("'{text}': {error}"))?;
+        let host = match text.parse() {
+            Ok(address) => Host::Address(address), // of IPv6, with or without brackets
+            Err(_) => Host::parse(text).map_err(|error| format!("'{text}': {error}"))?,
+        };
         self.unverified.insert(host.to_string());
         Ok(())
     }
 
-    /// Returns the settings towards origins, after reading the files. Authorities of the system are
-    /// those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or else those at its usual places.
+    /// Returns the settings towards origins, after reading the files.
     ///
     /// # Errors
     /// A message that names the option or file, and the reason.
     pub(super) fn origin(&self) -> Result<OriginTls, String> {
-        let mut authorities = rustls_native_certs::load_native_certs().certs;
+        let mut authorities = system_authorities().to_vec();
         for path in &self.origin_authorities {
             authorities.extend(certificates_in(path)?);
         }
@@ -173,6 +175,14 @@ impl TlsOptions {
         }
         warnings
     }
+}
+
+/// Returns the authorities of the system: those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or else
+/// those at its usual places. They are read once, since a process that has confined itself, or has
+/// become another user, may not be able to read them again.
+fn system_authorities() -> &'static [CertificateDer<'static>] {
+    static READ: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
+    READ.get_or_init(|| rustls_native_certs::load_native_certs().certs)
 }
 
 /// Returns a warning if a certificate has little of its life left.

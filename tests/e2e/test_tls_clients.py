@@ -230,7 +230,8 @@ class Openssl(Tls):
         self.serve(certificates=[made.site, made.two, made.wild])
         for name, subject in [("site.test", "site.test"), ("two.test", "two.test"), ("TWO.test", "two.test"),
                               ("a.wild.test", "wild"), ("deep.wild.test", "two.test"), ("a.b.wild.test", "site.test"),
-                              ("wild.test", "site.test"), ("unknown.test", "site.test")]:
+                              ("wild.test", "site.test"), ("unknown.test", "site.test"), ("two.test.", "two.test"),
+                              ("127.0.0.1", "site.test")]:
             with self.subTest(name):
                 said = self.s_client("-servername", name)
                 self.assertIn(f"\nsubject=CN = {subject}\n", said)
@@ -451,6 +452,12 @@ class Programs(Tls):
             with context.wrap_socket(self.raw(), server_hostname="site.test", **options) as client:
                 client.sendall(b"GET /raw/70000 HTTP/1.0\r\nHost: site.test\r\n\r\n")
                 self.assertTrue(received(client).endswith(content(70000)))
+
+    def test_requests_are_pipelined(self):
+        client = self.secure()
+        request = b"GET /bytes/10 HTTP/1.1\r\nHost: site.test\r\n"
+        client.sendall(50 * (request + b"\r\n") + request + b"Connection: close\r\n\r\n")
+        self.assertEqual(received(client).count(b"HTTP/1.1 200"), 51)
 
     def test_client_that_has_declared_its_end_gets_its_response(self):
         """close_notify ends one direction only (RFC 8446 §6.1)."""

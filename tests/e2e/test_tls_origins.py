@@ -13,6 +13,8 @@ import subprocess
 import threading
 import time
 import unittest
+from pathlib import Path
+from unittest import mock
 
 import pki
 from harness import BINARY, DEADLINE, Case, Pages, connect, content
@@ -428,6 +430,34 @@ class Ends(Origins):
                 status, fields = self.head_of(self.ask(f"/nothing-{how}", "-i"))
                 self.assertEqual(status, 502)
                 self.assertIn("error=connection_terminated", fields["Proxy-Status"])
+
+
+class Authorities(Origins):
+    def test_authorities_of_the_system_outlive_a_reload(self):
+        """A confined process cannot read them again."""
+        file = self.folder() / "system.pem"
+        file.write_bytes(Path(made.ca).read_bytes())
+        origin = self.start_tls_origin()
+        control = str(self.folder() / "c.sock")
+        with mock.patch.dict(os.environ, {"SSL_CERT_FILE": str(file)}):
+            self.proxy = self.start_proxy("--to", origin.url, "--control", control, "--confine")
+        for _ in range(2):
+            self.assertEqual(self.ask("/raw/10"), content(10))
+            self.reload_at(control)
+
+    def test_authorities_of_files_are_read_again(self):
+        file = self.folder() / "authorities.pem"
+        file.write_text(made.pki.authority("Another Root").pem)
+        origin = self.start_tls_origin()
+        control = str(self.folder() / "c.sock")
+        self.proxy = self.start_proxy("--to", origin.url, "--control", control, "--confine", "--origin-ca", str(file))
+        self.assertIn(b"issuer is unknown", self.ask("/raw/10"))
+        file.write_bytes(Path(made.ca).read_bytes())
+        self.reload_at(control)
+        self.assertEqual(self.ask("/raw/10"), content(10))
+        file.write_text(made.pki.authority("A Third Root").pem)
+        self.reload_at(control)
+        self.assertIn(b"issuer is unknown", self.ask("/raw/10"), "no connection or session of before is used")
 
 
 class Public(Origins):

@@ -397,6 +397,9 @@ class GoodChains(Zoo):
     def test_name_in_upper_case(self):
         self.accept(made.leaf(dns=["ORIGIN.Test"]), host="Origin.TEST")
 
+    def test_name_with_a_final_dot(self):
+        self.assertEqual(self.accept(made.leaf(), host="origin.test.")[1], HOST, "no final dot (RFC 6066 §3)")
+
     def test_name_that_is_permitted(self):
         middle = made.pki.authority("Constrained", made.root, path_length=0, permitted=["test"], excluded=["other.test"])
         self.accept(made.leaf(middle), middle)
@@ -431,6 +434,17 @@ class Options(Zoo):
         for _ in range(2):  # no connection or session of the other host may be used
             self.assert_refused_other(port)
             self.assertEqual(self.fetch(port, path="/raw/10")[0], 200)
+
+    def test_spellings_of_a_host_that_is_not_verified(self):
+        leaf = made.pki.issue(None, "Lonely")
+        v4, v6 = self.present(leaf), self.present(leaf, address="::1")
+        for text, port, hosts in [
+            ("::1", v6, ["[::1]", "[0:0:0:0:0:0:0:1]"]), ("[0::1]", v6, ["[::1]"]), ("127.0.0.1", v4, ["127.0.0.1"]),
+            ("ORIGIN.test", v4, [HOST, "Origin.TEST", "origin.test."]), ("origin.test.", v4, [HOST]),
+        ]:
+            self.proxy = self.start("--origin-insecure", text)
+            for host in hosts:
+                self.assertEqual(self.fetch(port, host)[0], 200, (text, host))
 
     def assert_refused_other(self, port):
         for host in ["other.test", "www.origin.test", "127.0.0.1"]:
