@@ -2,7 +2,7 @@
 //! both sides, and the [`Layer`](crate::reactor::Layer)s that speak it.
 //!
 //! Nothing here touches a socket, a file or a clock: layers get the wire from the reactor, files are
-//! read by the caller, and the time comes from a [`TimeProvider`](rustls::time_provider::TimeProvider).
+//! read by the caller, and the time comes from a [`TimeProvider`].
 
 mod certificates;
 mod chain_problem;
