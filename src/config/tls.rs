@@ -11,7 +11,8 @@ use crate::access::Host;
 use crate::reactor::{Clock, SystemClock};
 use crate::tls::{
     Certificate, CertificateDer, Certificates, ClientAuth, MaterialError, OriginTls,
-    OriginTlsOptions, ServerTls, ServerTlsOptions, TimeProvider, WallTime, certificates_of, key_of,
+    OriginTlsOptions, ServerTls, ServerTlsOptions, TimeProvider, WallTime, authorities_of,
+    certificates_of, key_of,
 };
 
 use super::files;
@@ -71,7 +72,7 @@ impl TlsOptions {
     pub(super) fn origin(&self) -> Result<OriginTls, String> {
         let mut authorities = system_authorities().to_vec();
         for path in &self.origin_authorities {
-            authorities.extend(certificates_in(path)?);
+            authorities.extend(authorities_in(path)?);
         }
         if self.origin_key.is_some() && self.origin_certificate.is_none() {
             return Err("origin-key works with --origin-cert only".into());
@@ -106,7 +107,7 @@ impl TlsOptions {
         let certificates = Certificates::new(list.collect::<Result<_, _>>()?, self.strict_sni);
         let mut client_authorities = Vec::new();
         for path in &self.client_authorities {
-            client_authorities.extend(certificates_in(path)?);
+            client_authorities.extend(authorities_in(path)?);
         }
         let client_auth = self.client_auth;
         let options = ServerTlsOptions { certificates, client_authorities, client_auth };
@@ -215,6 +216,11 @@ fn read(certificate: &Path, key: Option<&Path>, now: SystemTime) -> Result<Certi
 fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = files::read(path).map_err(|error| unreadable(path, &error))?;
     certificates_of(&text).map_err(|error| in_file(path, &error))
+}
+
+fn authorities_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = files::read(path).map_err(|error| unreadable(path, &error))?;
+    authorities_of(&text).map_err(|error| in_file(path, &error))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -30,6 +31,20 @@ pub fn certificates_of(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Mate
         }
         Err(error) => Err(malformed(&error)),
     }
+}
+
+/// Returns the authorities of a PEM file in their order, at least one.
+///
+/// # Errors
+/// Returns the reason if the file has no certificate, or one that cannot be that of an authority.
+pub fn authorities_of(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
+    let authorities = certificates_of(text)?;
+    for (place, authority) in (1..).zip(&authorities) {
+        RootCertStore::empty().add(authority.clone()).map_err(|error| {
+            MaterialError(format!("certificate {place} cannot be that of an authority: {error}"))
+        })?;
+    }
+    Ok(authorities)
 }
 
 /// Returns the first private key of a PEM file: PKCS #8, PKCS #1 or SEC 1, not encrypted.

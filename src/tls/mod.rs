@@ -21,7 +21,7 @@ mod verifier;
 
 pub use certificates::{Certificate, Certificates};
 pub use facts::Facts;
-pub use material::{MaterialError, certificates_of, key_of};
+pub use material::{MaterialError, authorities_of, certificates_of, key_of};
 pub use not_tls::NotTls;
 pub use origin::{OriginTls, OriginTlsOptions, Profile};
 pub use problem::{Problem, ProblemKind};

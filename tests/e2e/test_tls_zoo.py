@@ -10,7 +10,7 @@ import unittest
 import warnings
 
 import pki
-from harness import BINARY, DEADLINE, Case, Pages, connect
+from harness import BINARY, Case, Pages, connect
 from pki import DAY
 from tls_origin import RawOrigin, TlsOrigin, context
 
