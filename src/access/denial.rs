@@ -33,14 +33,14 @@ pub enum Denial {
     },
     /// A rule denies the destination, or the default does because no rule matches.
     Rule {
+        /// Scheme of the requested URL.
+        scheme: Scheme,
         /// Requested host.
         host: Host,
         /// Requested port.
         port: u16,
         /// True for CONNECT.
         connect: bool,
-        /// Scheme of the URL that is fetched; for CONNECT, the one that clients use it for.
-        scheme: Scheme,
         /// Rule that denies it.
         rule: RuleRef,
     },
@@ -83,21 +83,21 @@ impl Denial {
         })
     }
 
-    /// Returns the denied request in the form that `tidegate explain` takes; `None` unless a rule
-    /// denies it.
+    /// Returns the denied request as arguments of `tidegate explain`, which takes `https://` alone for
+    /// CONNECT; `None` unless a rule denies it.
     #[must_use]
     pub fn question(&self) -> Option<String> {
-        let Self::Rule { host, port, connect, scheme, .. } = self else { return None };
+        let Self::Rule { scheme, host, port, connect, .. } = self else { return None };
         if *connect {
             return Some(format!("{host}:{port}"));
         }
-        // Without the method, a URL with https stands for CONNECT.
         let method = if *scheme == Scheme::Https { "--method GET " } else { "" };
-        let port = match *port == scheme.default_port() {
-            true => String::new(),
-            false => format!(":{port}"),
-        };
-        Some(format!("{method}{scheme}://{host}{port}/"))
+        let scheme_name = scheme.name();
+        Some(if *port == scheme.default_port() {
+            format!("{method}{scheme_name}://{host}/")
+        } else {
+            format!("{method}{scheme_name}://{host}:{port}/")
+        })
     }
 }
 

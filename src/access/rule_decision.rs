@@ -18,9 +18,9 @@ use super::spelling::Host;
 pub struct RuleDecision {
     rules: Arc<RuleSet>,
     answer: NameDecision,
+    scheme: Scheme,
     port: u16,
     connect: bool,
-    scheme: Scheme,
 }
 
 impl RuleDecision {
@@ -47,8 +47,8 @@ impl RuleDecision {
     }
 
     fn denied(&self, host: &Host, rule: RuleRef) -> Denial {
-        let Self { port, connect, scheme, .. } = *self;
-        Denial::Rule { host: host.clone(), port, connect, scheme, rule }
+        let Self { scheme, port, connect, .. } = *self;
+        Denial::Rule { scheme, host: host.clone(), port, connect, rule }
     }
 }
 
@@ -66,9 +66,11 @@ impl DestinationPolicy {
         local: &LocalAddresses,
     ) -> Result<RuleDecision, Denial> {
         let answer = self.egress.check_request(context, host, port, local);
-        let connect = context.method == "CONNECT";
+        let scheme = context.scheme;
+        // A tunnel to port 80 is for http:// or ws://, and counts as a request for that.
+        let connect = context.method == "CONNECT" && scheme == Scheme::Https;
         let rules = Arc::clone(&self.egress);
-        let decision = RuleDecision { rules, answer, port, connect, scheme: context.scheme };
+        let decision = RuleDecision { rules, answer, scheme, port, connect };
         if let Some(Decision::Deny(rule)) = decision.answer.decided() {
             return Err(decision.denied(host, rule.clone()));
         }

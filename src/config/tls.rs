@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use crate::access::Host;
 use crate::reactor::{Clock, SystemClock};
 use crate::tls::{
     Certificate, CertificateDer, Certificates, ClientAuth, MaterialError, OriginTls,
-    OriginTlsOptions, PrivateKeyDer, ServerTls, ServerTlsOptions, TimeProvider, WallTime,
+    OriginTlsOptions, ServerTls, ServerTlsOptions, TimeProvider, WallTime, authorities_of,
     certificates_of, key_of,
 };
 
@@ -51,34 +51,36 @@ pub struct TlsOptions {
     pub origin_name: Option<String>,
 }
 
-type Chain = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
 impl TlsOptions {
     /// Adds a host whose certificate is not verified.
     ///
     /// # Errors
     /// Returns the reason if `text` is neither a host name nor an address.
     pub(super) fn exempt(&mut self, text: &str) -> Result<(), String> {
-        let host = Host::parse(text).map_err(|error| format!("'{text}': {error}"))?;
+        let host = match text.parse() {
+            Ok(address) => Host::Address(address), // of IPv6, with or without brackets
+            Err(_) => Host::parse(text).map_err(|error| format!("'{text}': {error}"))?,
+        };
         self.unverified.insert(host.to_string());
         Ok(())
     }
 
-    /// Returns the settings towards origins, after reading the files. Authorities of the system are
-    /// those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or else those at its usual places.
+    /// Returns the settings towards origins, after reading the files.
     ///
     /// # Errors
     /// A message that names the option or file, and the reason.
     pub(super) fn origin(&self) -> Result<OriginTls, String> {
-        let mut authorities = rustls_native_certs::load_native_certs().certs;
+        let mut authorities = system_authorities().to_vec();
         for path in &self.origin_authorities {
-            authorities.extend(certificates_in(path)?);
+            authorities.extend(authorities_in(path)?);
         }
         if self.origin_key.is_some() && self.origin_certificate.is_none() {
             return Err("origin-key works with --origin-cert only".into());
         }
         let certificate = self.origin_certificate.as_deref();
-        let client = certificate.map(|path| chain(path, self.origin_key.as_deref())).transpose()?;
+        let now = SystemClock.now().wall;
+        let client = certificate.map(|path| read(path, self.origin_key.as_deref(), now));
+        let client = client.transpose()?;
         let options = OriginTlsOptions {
             authorities,
             client,
@@ -100,15 +102,12 @@ impl TlsOptions {
         }
         let now = SystemClock.now().wall;
         let places = self.certificates.iter().enumerate();
-        let list = places.map(|(place, path)| {
-            let key = self.keys.get(place);
-            let (chain, key) = chain(path, key.map(PathBuf::as_path))?;
-            Certificate::new(chain, key, now).map_err(|error| in_file(path, &error))
-        });
+        let list =
+            places.map(|(place, path)| read(path, self.keys.get(place).map(PathBuf::as_path), now));
         let certificates = Certificates::new(list.collect::<Result<_, _>>()?, self.strict_sni);
         let mut client_authorities = Vec::new();
         for path in &self.client_authorities {
-            client_authorities.extend(certificates_in(path)?);
+            client_authorities.extend(authorities_in(path)?);
         }
         let client_auth = self.client_auth;
         let options = ServerTlsOptions { certificates, client_authorities, client_auth };
@@ -193,6 +192,14 @@ impl TlsOptions {
     }
 }
 
+/// Returns the authorities of the system: those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or else
+/// those at its usual places. They are read once, since a process that has confined itself, or has
+/// become another user, may not be able to read them again.
+fn system_authorities() -> &'static [CertificateDer<'static>] {
+    static READ: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
+    READ.get_or_init(|| rustls_native_certs::load_native_certs().certs)
+}
+
 /// Returns a warning if a certificate has little of its life left.
 fn expiry(certificate: &Certificate, now: SystemTime) -> Option<String> {
     let left = certificate.facts.not_after.duration_since(now).unwrap_or_default();
@@ -212,16 +219,22 @@ fn time() -> Arc<dyn TimeProvider> {
 }
 
 /// Reads a certificate with its chain, and the key from its own file or from that of the certificate.
-fn chain(certificate: &Path, key: Option<&Path>) -> Result<Chain, String> {
+fn read(certificate: &Path, key: Option<&Path>, now: SystemTime) -> Result<Certificate, String> {
     let key_file = key.unwrap_or(certificate);
     let text = files::read_secret(key_file).map_err(|error| unreadable(key_file, &error))?;
     let key = key_of(&text).map_err(|error| in_file(key_file, &error))?;
-    Ok((certificates_in(certificate)?, key))
+    let chain = certificates_in(certificate)?;
+    Certificate::new(chain, key, now).map_err(|error| in_file(certificate, &error))
 }
 
 fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = files::read(path).map_err(|error| unreadable(path, &error))?;
     certificates_of(&text).map_err(|error| in_file(path, &error))
+}
+
+fn authorities_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = files::read(path).map_err(|error| unreadable(path, &error))?;
+    authorities_of(&text).map_err(|error| in_file(path, &error))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> String {

@@ -1,6 +1,7 @@
 //! Certificates of this server, chosen by the name that a client asks for.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::http::date;
 use crate::x509::{CertificateFacts, KeyAlgorithm};
 
 use super::material::MaterialError;
@@ -57,7 +59,7 @@ impl Certificate {
             return Ok(Self { key: Arc::new(key), facts: Arc::new(first) });
         };
         let of_one = &facts[expired];
-        let until = crate::http::date::format(of_one.not_after);
+        let until = date::format(of_one.not_after);
         fail(format!(
             "certificate {} of the chain ({}) has expired: it was valid until {until}",
             expired + 1,
@@ -87,6 +89,15 @@ impl Certificate {
             "the key is RSA ({bits} bits): each handshake costs about five times as much as with \
              ECDSA P-256"
         ))
+    }
+}
+
+/// The names, the key, and the time until which the certificate is valid.
+impl fmt::Display for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (names, key) = (self.names().join(", "), &self.facts.key_algorithm);
+        let until = date::format(self.facts.not_after);
+        write!(f, "{names} ({key}, valid until {})", until.as_str())
     }
 }
 

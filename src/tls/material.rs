@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -32,15 +33,31 @@ pub fn certificates_of(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Mate
     }
 }
 
+/// Returns the authorities of a PEM file in their order, at least one.
+///
+/// # Errors
+/// Returns the reason if the file has no certificate, or one that cannot be that of an authority.
+pub fn authorities_of(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
+    let authorities = certificates_of(text)?;
+    for (place, authority) in (1..).zip(&authorities) {
+        RootCertStore::empty().add(authority.clone()).map_err(|error| {
+            MaterialError(format!("certificate {place} cannot be that of an authority: {error}"))
+        })?;
+    }
+    Ok(authorities)
+}
+
 /// Returns the first private key of a PEM file: PKCS #8, PKCS #1 or SEC 1, not encrypted.
 ///
 /// # Errors
 /// Returns the reason if the file has no such key or is malformed.
 pub fn key_of(text: &[u8]) -> Result<PrivateKeyDer<'static>, MaterialError> {
-    let encrypted = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+    // PKCS #8, and the older form of OpenSSL (RFC 1421 §4.6.1.1).
+    let encrypted: [&[u8]; 2] =
+        [b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"\nProc-Type: 4,ENCRYPTED"];
     match PrivateKeyDer::from_pem_slice(text) {
         Ok(key) => Ok(key),
-        Err(pem::Error::NoItemsFound) if contains(text, encrypted) => Err(MaterialError(
+        Err(_) if encrypted.iter().any(|mark| contains(text, mark)) => Err(MaterialError(
             "the key is encrypted; decrypt it with 'openssl pkey -in KEY -out NEW'".into(),
         )),
         Err(pem::Error::NoItemsFound) => {

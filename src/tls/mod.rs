@@ -2,9 +2,10 @@
 //! both sides, and the [`Layer`](crate::reactor::Layer)s that speak it.
 //!
 //! Nothing here touches a socket, a file or a clock: layers get the wire from the reactor, files are
-//! read by the caller, and the time comes from a [`TimeProvider`](rustls::time_provider::TimeProvider).
+//! read by the caller, and the time comes from a [`TimeProvider`].
 
 mod certificates;
+mod chain_problem;
 mod facts;
 mod in_flight;
 mod material;
@@ -20,7 +21,7 @@ mod verifier;
 
 pub use certificates::{Certificate, Certificates};
 pub use facts::{Facts, PeerCertificate};
-pub use material::{MaterialError, certificates_of, key_of};
+pub use material::{MaterialError, authorities_of, certificates_of, key_of};
 pub use not_tls::NotTls;
 pub use origin::{OriginTls, OriginTlsOptions, Profile};
 pub use problem::{Problem, ProblemKind};

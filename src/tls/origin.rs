@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::{ClientConnection, Resumption, WebPkiServerVerifier};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, Connection, RootCertStore};
 use sha2::{Digest, Sha256};
 
+use super::certificates::Certificate;
 use super::material::MaterialError;
 use super::provider::provider;
 use super::session::Session;
@@ -34,8 +36,8 @@ pub struct OriginTlsOptions {
     /// Authorities that may issue certificates of origins. Without any, those of the Mozilla root
     /// program that this build contains.
     pub authorities: Vec<CertificateDer<'static>>,
-    /// Certificate chain and key that are presented to origins that ask.
-    pub client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    /// Certificate that is presented to origins that ask.
+    pub client: Option<Certificate>,
     /// Hosts whose certificates are not verified, in lower case.
     pub unverified: BTreeSet<String>,
     /// Name to ask for and to verify in place of the URI's host.
@@ -119,7 +121,7 @@ impl OriginTlsOptions {
     fn fingerprint(&self) -> u64 {
         let mut hash = Sha256::new();
         let parts = self.authorities.iter().map(AsRef::as_ref);
-        let chain = self.client.iter().flat_map(|(chain, _)| chain).map(AsRef::as_ref);
+        let chain = self.client.iter().flat_map(|client| &client.key.cert).map(AsRef::as_ref);
         let name = self.server_name.iter().map(String::as_bytes);
         for part in parts.chain([&b"client"[..]]).chain(chain).chain([&b"name"[..]]).chain(name) {
             hash.update((part.len() as u64).to_be_bytes());
@@ -132,7 +134,7 @@ impl OriginTlsOptions {
 
 fn config(
     verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
-    client: Option<&(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    client: Option<&Certificate>,
     time: &Arc<dyn TimeProvider>,
 ) -> Result<Arc<ClientConfig>, MaterialError> {
     let builder = ClientConfig::builder_with_details(provider(), Arc::clone(time))
@@ -142,9 +144,10 @@ fn config(
         .with_custom_certificate_verifier(verifier);
     let mut config = match client {
         None => builder.with_no_client_auth(),
-        Some((chain, key)) => builder
-            .with_client_auth_cert(chain.clone(), key.clone_key())
-            .map_err(|error| MaterialError(format!("the certificate for origins: {error}")))?,
+        Some(client) => {
+            let single = SingleCertAndKey::from(Arc::clone(&client.key));
+            builder.with_client_cert_resolver(Arc::new(single))
+        }
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::in_memory_sessions(SESSIONS);

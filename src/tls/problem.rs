@@ -4,11 +4,10 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error};
 
 use crate::http::date;
-use crate::x509::CertificateFacts;
 
 use super::material::MaterialError;
 use super::not_tls::NotTls;
@@ -51,13 +50,14 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 /// Option that adds an authority.
-const ADD_AUTHORITY: Option<&str> = Some("--origin-ca FILE");
+pub(super) const ADD_AUTHORITY: Option<&str> = Some("--origin-ca FILE");
 /// Option that skips verification.
-const SKIP: Option<&str> = Some("--origin-insecure HOST");
+pub(super) const SKIP: Option<&str> = Some("--origin-insecure HOST");
 /// Option that sets the name to ask for and to verify.
 const OTHER_NAME: Option<&str> = Some("--origin-sni NAME");
 /// Options that present a certificate.
-const PRESENT: Option<&str> = Some("--origin-cert FILE --origin-key FILE");
+const PRESENT: Option<&str> = Some(CERTIFICATE);
+const CERTIFICATE: &str = "--origin-cert FILE --origin-key FILE";
 
 impl Problem {
     /// Returns the problem of a handshake or a connection that has failed with `error`.
@@ -73,64 +73,46 @@ impl Problem {
         Self::new(ProblemKind::Ended, "tls-ended", "the connection ended during the handshake")
     }
 
+    /// Returns the number of the alert that the peer has sent.
+    #[must_use]
+    pub const fn alert(&self) -> Option<u8> {
+        match self.kind {
+            ProblemKind::Alert(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Returns the problem of a connection that has failed with `error` after its handshake; `None` if
+    /// TLS is not the reason.
+    #[must_use]
+    pub fn of_session(error: &io::Error) -> Option<Self> {
+        error.get_ref().and_then(|inner| inner.downcast_ref()).map(Self::of_tls)
+    }
+
     /// Returns the problem of a host for which no certificate can be verified.
     #[must_use]
     pub fn of_name(error: &MaterialError) -> Self {
         Self::of_other_name(error.to_string())
     }
 
-    /// Returns the problem of a certificate that is not for the host `expected`.
-    pub(super) fn of_names(certificate: &CertificateDer<'_>, expected: &str) -> Self {
-        let facts = CertificateFacts::of(certificate);
-        let names = facts.map_or_else(
-            |_| Vec::new(),
-            |facts| {
-                let addresses = facts.addresses.iter().map(ToString::to_string);
-                facts.dns_names.iter().cloned().chain(addresses).collect()
-            },
-        );
-        Self::of_other_name(format!(
-            "the certificate is not for {expected}, but for {}",
-            listed(&names)
-        ))
-    }
-
-    /// Returns the problem of a chain that ends with a certificate whose issuer is unknown. The
-    /// certificate is the origin's own if `is_alone`.
-    pub(super) fn of_issuer(last: &CertificateDer<'_>, is_alone: bool) -> Self {
-        let text = match CertificateFacts::of(last) {
-            Ok(facts) if is_alone && facts.is_self_issued => {
-                format!("the certificate is self-signed, by {}", facts.issuer)
-            }
-            Ok(facts) => format!("the certificate's issuer is unknown: {}", facts.issuer),
-            Err(_) => "the certificate's issuer is unknown".to_owned(),
-        };
-        Self::new(ProblemKind::Certificate, "certificate-unknown-issuer", text)
-            .answered_by(ADD_AUTHORITY)
-    }
-
-    /// Returns the problem of a client that asks for a `name` for which this server has no certificate.
-    pub(super) fn of_unknown_name(name: Option<&str>) -> Self {
-        let asked = name.map_or("no name".to_owned(), |name| format!("'{name}'"));
-        let text =
-            format!("the client asks for {asked}, and no certificate of this server is for it");
-        Self::new(ProblemKind::Protocol, "tls-unknown-name", text)
-    }
-
-    /// Returns the problem of a client whose first message is too large.
-    pub(super) fn of_large_message() -> Self {
-        Self::new(ProblemKind::Protocol, "tls-protocol", "the client's first message is too large")
-    }
-
-    fn of_other_name(text: String) -> Self {
+    pub(super) fn of_other_name(text: String) -> Self {
         Self::new(ProblemKind::Certificate, "certificate-other-name", text).answered_by(OTHER_NAME)
     }
 
-    fn new(kind: ProblemKind, word: &'static str, text: impl Into<String>) -> Self {
+    /// Returns the problem of a client that asks for a name for which this server has no certificate.
+    pub(super) fn of_unknown_name(name: Option<&str>) -> Self {
+        let text = match name {
+            Some(name) => format!("no certificate of this server is for {name}"),
+            None => "the client asks for no name".to_owned(),
+        };
+        Self::new(ProblemKind::Protocol, "tls-unknown-name", text)
+    }
+
+    pub(super) fn new(kind: ProblemKind, word: &'static str, text: impl Into<String>) -> Self {
         Self { kind, word, text: text.into(), remedy: None }
     }
 
-    const fn answered_by(mut self, remedy: Option<&'static str>) -> Self {
+    pub(super) const fn answered_by(mut self, remedy: Option<&'static str>) -> Self {
         self.remedy = remedy;
         self
     }
@@ -148,10 +130,13 @@ impl Problem {
                 "certificate-missing",
                 "the peer has presented no certificate",
             ),
-            Error::Other(other) => match other.0.downcast_ref::<Self>() {
-                Some(problem) => problem.clone(),
-                None => protocol("tls-protocol", other.to_string()),
-            },
+            Error::Other(other) if let Some(problem) = other.0.downcast_ref::<Self>() => {
+                problem.clone()
+            }
+            Error::NoApplicationProtocol => protocol(
+                "tls-incompatible",
+                "the application protocol, http/1.1, is not common to both sides".to_owned(),
+            ),
             Error::PeerIncompatible(why) => protocol(
                 "tls-incompatible",
                 format!("no version or algorithm of TLS is common to both sides ({why:?})"),
@@ -160,48 +145,112 @@ impl Problem {
         }
     }
 
-    fn of_certificate(error: &CertificateError) -> Self {
-        let problem =
-            |word, text: String| Self::new(ProblemKind::Certificate, word, text).answered_by(SKIP);
+    /// Returns the problem of a certificate that was not accepted for `error`.
+    pub(super) fn of_certificate(error: &CertificateError) -> Self {
+        let problem = |word, text: String| Self::new(ProblemKind::Certificate, word, text);
+        let algorithm = "a certificate of the chain is signed by an algorithm that is too weak or not \
+                         supported";
         match error {
-            CertificateError::ExpiredContext { not_after, .. } => problem(
-                "certificate-expired",
-                format!("the certificate has expired: it was valid until {}", day(*not_after)),
-            ),
-            CertificateError::NotValidYetContext { not_before, .. } => problem(
-                "certificate-not-yet-valid",
-                format!("the certificate is not valid before {}", day(*not_before)),
-            ),
             CertificateError::Other(other) => match other.0.downcast_ref::<Self>() {
                 Some(problem) => problem.clone(),
-                None => problem("certificate-invalid", other.to_string()),
+                None => Self::of_rule(&other.to_string()),
             },
-            CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => {
-                problem("certificate-purpose", "the certificate is not for servers (extended key usage)".into())
-            }
-            CertificateError::BadSignature => {
-                problem("certificate-signature", "a signature in the chain is wrong".into())
-            }
-            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => problem(
-                "certificate-algorithm",
-                "a certificate of the chain is signed by an algorithm that is too weak or not supported".into(),
-            ),
+            // The issuer is named where the chain is known.
+            CertificateError::UnknownIssuer => problem(
+                "certificate-unknown-issuer",
+                "the certificate's issuer is unknown".to_owned(),
+            )
+            .answered_by(ADD_AUTHORITY),
             CertificateError::BadEncoding => {
                 problem("certificate-malformed", "a certificate of the chain is malformed".into())
             }
-            CertificateError::UnhandledCriticalExtension => problem(
-                "certificate-extension",
-                "a certificate of the chain has a critical extension that is not supported".into(),
+            CertificateError::ExpiredContext { not_after, .. } => problem(
+                "certificate-expired",
+                format!("the certificate has expired: it was valid until {}", day(*not_after)),
+            )
+            .answered_by(SKIP),
+            // The only case without a time.
+            CertificateError::Expired => problem(
+                "certificate-expired",
+                "a certificate of the chain is never valid: it ends before it begins".into(),
+            )
+            .answered_by(SKIP),
+            CertificateError::NotValidYetContext { not_before, .. } => problem(
+                "certificate-not-yet-valid",
+                format!("the certificate is not valid before {}", day(*not_before)),
+            )
+            .answered_by(SKIP),
+            CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => {
+                problem(
+                    "certificate-purpose",
+                    "the certificate is not for this side of TLS (extended key usage)".into(),
+                )
+                .answered_by(SKIP)
+            }
+            CertificateError::BadSignature => {
+                problem("certificate-signature", "a signature in the chain is wrong".into())
+                    .answered_by(SKIP)
+            }
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                problem("certificate-algorithm", algorithm.into()).answered_by(SKIP)
+            }
+            other => {
+                problem("certificate-invalid", format!("the certificate is not valid: {other}"))
+                    .answered_by(SKIP)
+            }
+        }
+    }
+
+    /// Returns the problem of a chain that breaks a rule of RFC 5280, by the name that the verifier has
+    /// for the rule. A certificate that the verifier cannot read is not accepted unverified, either.
+    fn of_rule(name: &str) -> Self {
+        let problem = |word, text: &str| Self::new(ProblemKind::Certificate, word, text);
+        let constraint = |text| problem("certificate-constraint", text).answered_by(SKIP);
+        match name {
+            "CaUsedAsEndEntity" => constraint(
+                "the certificate is that of an authority (basic constraints), and not of a server",
             ),
-            other => problem("certificate-invalid", format!("the certificate is not valid: {other}")),
+            "EndEntityUsedAsCa" => constraint(
+                "a certificate of the chain has issued another, but is not that of an authority (basic \
+                 constraints)",
+            ),
+            "PathLenConstraintViolated" => constraint(
+                "the chain is longer than one of its authorities permits (path length constraint)",
+            ),
+            "NameConstraintViolation" => constraint(
+                "an authority of the chain may not issue certificates for these names (name \
+                 constraints)",
+            ),
+            "UnsupportedCriticalExtension" => problem(
+                "certificate-extension",
+                "a certificate of the chain has a critical extension that is not supported",
+            ),
+            "UnsupportedCertVersion" => problem(
+                "certificate-malformed",
+                "a certificate of the chain is not of version 3 of X.509",
+            ),
+            name => {
+                let text = format!("a certificate of the chain is not valid: {name}");
+                Self::new(ProblemKind::Certificate, "certificate-invalid", text).answered_by(SKIP)
+            }
         }
     }
 
     fn of_alert(alert: AlertDescription) -> Self {
-        let text = format!("the peer has ended the handshake by the alert '{alert:?}'");
+        let name = alert_name(alert);
+        let text = format!("the peer has ended the connection by the alert '{name}'");
         let problem = Self::new(ProblemKind::Alert(u8::from(alert)), "tls-alert", text);
         match alert {
+            // In TLS 1.2, the alert also refuses a client without a certificate.
+            AlertDescription::HandshakeFailure => Self {
+                text: format!(
+                    "{}: it supports no algorithm of this side, or asks for a certificate \
+                     ({CERTIFICATE})",
+                    problem.text
+                ),
+                ..problem
+            },
             AlertDescription::CertificateRequired
             | AlertDescription::BadCertificate
             | AlertDescription::UnknownCA => problem.answered_by(PRESENT),
@@ -211,17 +260,25 @@ impl Problem {
     }
 }
 
-fn day(time: UnixTime) -> String {
-    let time: SystemTime = UNIX_EPOCH + Duration::from_secs(time.as_secs());
-    date::format(time).as_str().to_owned()
+/// Returns the name of an alert in RFC 8446 §6.
+fn alert_name(alert: AlertDescription) -> String {
+    if alert == AlertDescription::UnrecognisedName {
+        return "unrecognized_name".to_owned();
+    }
+    let camel = format!("{alert:?}");
+    let mut name = String::with_capacity(camel.len() + 4);
+    let mut is_capital = true; // no underscore stands before the first word, or within UnknownCA
+    for character in camel.chars() {
+        if character.is_ascii_uppercase() && !is_capital {
+            name.push('_');
+        }
+        is_capital = character.is_ascii_uppercase();
+        name.push(character.to_ascii_lowercase());
+    }
+    name
 }
 
-/// Lists the first names of a certificate.
-fn listed(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    match names.len() {
-        0 => "no name".to_owned(),
-        n if n > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
-        _ => names.join(", "),
-    }
+pub(super) fn day(time: UnixTime) -> String {
+    let time: SystemTime = UNIX_EPOCH + Duration::from_secs(time.as_secs());
+    date::format(time).as_str().to_owned()
 }

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
 use rustls::server::{Accepted, AcceptedAlert, Acceptor};
-use rustls::{AlertDescription, Connection, OtherError};
+use rustls::{AlertDescription, Connection, OtherError, PeerIncompatible};
 
 use crate::reactor::{Layer, Wire};
 use crate::work::count;
@@ -94,7 +94,8 @@ impl ServerLayer {
                 Ok(Ok(Some(accepted))) => self.serve(accepted, &rest),
                 Ok(Err(refused)) => Err(Refusal::of(refused)),
                 Err(_) => {
-                    Err(Refusal::with(AlertDescription::DecodeError, Problem::of_large_message()))
+                    let error = rustls::Error::General("the first message is too large".to_owned());
+                    Err(Refusal::with(AlertDescription::DecodeError, error))
                 }
             };
             self.state = match accepted {
@@ -117,7 +118,8 @@ impl ServerLayer {
         let hello = accepted.client_hello();
         self.name = hello.server_name().map(str::to_ascii_lowercase);
         let config = self.tls.choose(&hello, self.name.as_deref()).map_err(|alert| {
-            Refusal::with(alert, Problem::of_unknown_name(self.name.as_deref()))
+            let problem = Problem::of_unknown_name(self.name.as_deref());
+            Refusal::with(alert, rustls::Error::Other(OtherError(Arc::new(problem))))
         })?;
         count(FLIGHT);
         let tls = accepted.into_connection(config).map_err(Refusal::of)?;
@@ -137,16 +139,24 @@ struct Refusal {
 
 impl Refusal {
     fn of((error, mut alert): (rustls::Error, AcceptedAlert)) -> Self {
+        // Clients of TLS 1.1 and older name no signature algorithms, which is noticed first.
+        let why = PeerIncompatible::SignatureAlgorithmsExtensionRequired;
+        if error == rustls::Error::PeerIncompatible(why) {
+            return Self::with(AlertDescription::ProtocolVersion, error);
+        }
         let mut bytes = Vec::new();
         let _ = alert.write_all(&mut bytes); // a vector takes everything
+        if bytes.is_empty() {
+            return Self::with(AlertDescription::DecodeError, error);
+        }
         Self { error, alert: bytes }
     }
 
     /// Refuses by a fatal alert (RFC 8446 §6).
-    fn with(alert: AlertDescription, why: Problem) -> Self {
+    fn with(alert: AlertDescription, error: rustls::Error) -> Self {
         const FATAL: u8 = 2;
         let alert = vec![ALERT, 3, 3, 0, 2, FATAL, u8::from(alert)];
-        Self { error: rustls::Error::Other(OtherError(Arc::new(why))), alert }
+        Self { error, alert }
     }
 }
 

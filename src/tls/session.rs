@@ -7,6 +7,7 @@ use rustls::Connection;
 use crate::reactor::{Layer, Wire};
 use crate::work::count;
 
+use super::facts::Facts;
 use super::in_flight::InFlight;
 
 /// Largest content of a record (RFC 8446 §5.1).
@@ -61,6 +62,13 @@ impl Session {
         };
         session.note_queued(&[]);
         session
+    }
+
+    /// Returns what was negotiated, once the handshake is complete. The server's name is left out: a
+    /// client knows which it has asked for.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        Facts::of(&self.tls, None)
     }
 
     /// Returns the connection.

@@ -9,8 +9,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, Signatu
 
 use super::problem::Problem;
 
-/// Verifies as webpki does (RFC 5280, RFC 9525). Errors about an unknown issuer and about another name
-/// say which those are.
+/// Verifies as webpki does (RFC 5280, RFC 9525), with errors that name what is wrong. Revocation is not
+/// checked.
 #[derive(Debug)]
 pub(super) struct NamingVerifier(pub(super) Arc<WebPkiServerVerifier>);
 
@@ -25,12 +25,10 @@ impl ServerCertVerifier for NamingVerifier {
     ) -> Result<ServerCertVerified, Error> {
         let verified = self.0.verify_server_cert(leaf, chain, name, ocsp, now);
         verified.map_err(|error| match error {
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-                blame(Problem::of_issuer(chain.last().unwrap_or(leaf), chain.is_empty()))
+            Error::InvalidCertificate(error) => {
+                let presented: Vec<_> = [leaf].into_iter().chain(chain).collect();
+                blame(Problem::of_chain(&error, &presented, &name.to_str()))
             }
-            Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            ) => blame(Problem::of_names(leaf, &name.to_str())),
             error => error,
         })
     }
@@ -41,7 +39,8 @@ impl ServerCertVerifier for NamingVerifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, leaf, signature)
+        let verified = self.0.verify_tls12_signature(message, leaf, signature);
+        verified.map_err(|error| of_handshake(error, leaf))
     }
 
     fn verify_tls13_signature(
@@ -50,7 +49,8 @@ impl ServerCertVerifier for NamingVerifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, leaf, signature)
+        let verified = self.0.verify_tls13_signature(message, leaf, signature);
+        verified.map_err(|error| of_handshake(error, leaf))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -82,7 +82,8 @@ impl ServerCertVerifier for Unverified {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let schemes = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, leaf, signature, schemes)
+        let verified = rustls::crypto::verify_tls12_signature(message, leaf, signature, schemes);
+        verified.map_err(|error| of_handshake(error, leaf))
     }
 
     fn verify_tls13_signature(
@@ -92,11 +93,20 @@ impl ServerCertVerifier for Unverified {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let schemes = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, leaf, signature, schemes)
+        let verified = rustls::crypto::verify_tls13_signature(message, leaf, signature, schemes);
+        verified.map_err(|error| of_handshake(error, leaf))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Says what is wrong if the origin's signature of the handshake cannot be verified.
+fn of_handshake(error: Error, leaf: &CertificateDer<'_>) -> Error {
+    match error {
+        Error::InvalidCertificate(error) => blame(Problem::of_handshake_signature(&error, leaf)),
+        error => error,
     }
 }
 

@@ -24,11 +24,11 @@ AS_NOBODY = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"] 
 
 
 class Proxy:
-    """A running tidegate."""
+    """A running tidegate. With `listen=None`, the arguments say where it listens."""
 
     def __init__(self, *args, listen="127.0.0.1:0", wrap=(), read_on=True, subcommand="run"):
         self.log = tempfile.TemporaryFile("w+")
-        argv = [*wrap, BINARY, subcommand, "--listen", listen, *args]
+        argv = [*wrap, BINARY, subcommand, *(["--listen", listen] if listen else []), *args]
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=subprocess.PIPE, text=True)
         self.banner = []
         for line in self.process.stderr:
@@ -49,6 +49,16 @@ class Proxy:
     @property
     def url(self):
         return f"http://{self.address}:{self.port}"
+
+    def ports(self, count):
+        """Returns the ports of all `count` listeners: for plain requests, for TLS, for redirects."""
+        lines = lambda: [line for line in self.banner + self.said if line.startswith("listening ")]
+        end = time.monotonic() + DEADLINE
+        while len(lines()) < count:
+            if time.monotonic() > end:
+                raise AssertionError(lines())
+            time.sleep(0.01)
+        return [int(line.rsplit(":", 1)[1]) for line in lines()]
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -14,7 +14,7 @@ class Usage(Case):
         self.assertIn(b"--allow-destination", self.run_command(BINARY, "--help"))
         self.assertIn(b"--allow-destination", self.run_command(BINARY, "run", "--help"))
         self.assertRegex(self.run_command(BINARY, "--version"), rb"^tidegate \d+\.\d+\.\d+\n$")
-        for argv in [["--nonsense"], ["--cache-memory", "lots"], ["--to", "https://127.0.0.1/"],
+        for argv in [["--nonsense"], ["--cache-memory", "lots"], ["--to", "ftp://127.0.0.1/"],
                      ["check"], ["check", "-c", "/nowhere"], ["-c", "/nowhere"], ["--log-format", "x"],
                      ["--listen", "0.0.0.0:0"], ["--listen", "[::]:0"]]:
             self.run_command(BINARY, *argv, code=2)

@@ -57,10 +57,8 @@ fn claimed(line: &str) -> String {
 
 /// Replaces the scheme by which clients of a reverse proxy have asked, in lines that show it.
 fn seen_by_clients(line: &str) -> String {
-    let line = match line.starts_with("log ") {
-        true => line.replace("http://", "https://"),
-        false => line.to_owned(),
-    };
+    let shows = line.starts_with("log ") || line.contains("Location: http://www.example");
+    let line = if shows { line.replace("http://", "https://") } else { line.to_owned() };
     match line.trim_start().starts_with('<') {
         true => claimed(&line),
         false => line,

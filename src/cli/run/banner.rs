@@ -1,9 +1,8 @@
 //! Banner that a proxy prints when it starts.
 
 use crate::config::{Options, RuleOptions};
-use crate::http::date;
 use crate::proxy::{AuthRules, ProtectionSpace};
-use crate::tls::{Certificate, ServerTls};
+use crate::tls::ServerTls;
 use crate::units::Unit;
 
 use super::listening::Listening;
@@ -25,7 +24,8 @@ pub(super) fn banner(
     if let Some((url, _)) = &options.to {
         lines.push(format!("  origin   {url}"));
     }
-    lines.extend(tls.into_iter().flat_map(|tls| tls.certificates().list()).map(certificate));
+    let certificates = tls.into_iter().flat_map(|tls| tls.certificates().list());
+    lines.extend(certificates.map(|certificate| format!("  tls      {certificate}")));
     lines.push(match options.cache_memory {
         Some(size) => format!("  cache    memory {}", spaced(&size.write())),
         None => "  cache    off".into(),
@@ -54,14 +54,6 @@ pub(super) fn banner(
     let nearby = listening.first().map(nearby).unwrap_or_default();
     lines.push(first_command(options, schemes.as_deref(), &nearby, explain));
     lines.join("\n")
-}
-
-/// Returns the line about a certificate: its names, its key, and the day on which it expires.
-fn certificate(certificate: &Certificate) -> String {
-    let facts = &certificate.facts;
-    let until = date::format(facts.not_after);
-    let names = certificate.names().join(", ");
-    format!("  tls      {names} ({}, valid until {})", facts.key_algorithm, until.as_str())
 }
 
 /// Returns the line with a first command: a request to the URL `nearby`, by a user who

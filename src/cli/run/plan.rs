@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::auth::Users;
 use crate::config::Change;
 use crate::proxy::{AuthRules, Settings};
+use crate::tls::{Certificate, ServerTls};
 
 /// Users named in one line.
 const NAMED: usize = 20;
@@ -17,8 +18,23 @@ pub(super) fn text(changes: &[Change], old: &Settings, new: &Settings) -> String
     let of_users = users_changes(old.auth.as_ref(), new.auth.as_ref());
     let of_rules = old.destinations.egress.changed_files(&new.destinations.egress);
     let of_rules = of_rules.map(|file| format!("rules changed: {file}"));
+    let of_tls = certificate_changes(old.server_tls.as_deref(), new.server_tls.as_deref());
     let changes = changes.iter().map(ToString::to_string);
-    joined(changes.chain(of_users).chain(of_rules))
+    joined(changes.chain(of_users).chain(of_rules).chain(of_tls))
+}
+
+/// Returns lines for certificates of this server that were added or removed, such as one that was
+/// renewed and the one before.
+fn certificate_changes(old: Option<&ServerTls>, new: Option<&ServerTls>) -> Vec<String> {
+    let list =
+        |tls: Option<&ServerTls>| tls.map_or(Vec::new(), |tls| tls.certificates().list().to_vec());
+    let (old, new) = (list(old), list(new));
+    let only = |these: &[Certificate], others: &[Certificate], what: &str| -> Vec<String> {
+        let has = |one: &&Certificate| others.iter().any(|other| other.facts == one.facts);
+        let only = these.iter().filter(|one| !has(one));
+        only.map(|one| format!("certificate {what}: {one}")).collect()
+    };
+    [only(&new, &old, "added"), only(&old, &new, "removed")].concat()
 }
 
 fn joined(lines: impl Iterator<Item = String>) -> String {

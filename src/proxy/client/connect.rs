@@ -4,6 +4,7 @@ use std::task::Poll;
 
 use crate::http::{HeadWriter, Status};
 use crate::proxy::observe::trace_event::TraceEvent;
+use crate::proxy::shared::Shared;
 
 use super::connection::Connection;
 use super::context::ClientCx;
@@ -22,7 +23,8 @@ pub(super) fn connect(
     if connection.is_reset(cx) {
         return Next::Gone(State::Connect(connecting));
     }
-    match connecting.dial.drive(cx.reactor, &mut cx.shared.origins, &cx.shared.settings) {
+    let Shared { origins, settings, counters, .. } = &mut *cx.shared;
+    match connecting.dial.drive(cx.reactor, origins, settings, &mut counters.origin_handshakes) {
         Poll::Pending => Next::Park(State::Connect(connecting)),
         Poll::Ready(Err(error)) => Next::fail(State::Connect(connecting), error),
         Poll::Ready(Ok(origin)) => {

@@ -52,7 +52,7 @@ pub(super) fn error(
     let explain = explain.unwrap_or_default();
     let text = format!("{} {}\n\n{}: {error}{explain}\n", status, status.reason(), context.name);
     let mut head = begin(out, status, context);
-    let details = ProxyStatus { error: kind, details: &error.details() };
+    let details = ProxyStatus { error: kind, details: &error.details(), alert: error.alert() };
     details.write_to(&mut head, context.name);
     head.field("Cache-Control", b"no-store");
     match error {

@@ -91,6 +91,8 @@ pub(super) struct ProxyStatus<'a> {
     /// Error type of the IANA registry.
     pub(super) error: &'a str,
     pub(super) details: &'a str,
+    /// Number of the alert that the origin has sent (RFC 9209 §2.3.15).
+    pub(super) alert: Option<u8>,
 }
 
 impl ProxyStatus<'_> {
@@ -100,6 +102,10 @@ impl ProxyStatus<'_> {
             push_item(out, name);
             push(out, "; error=");
             push(out, self.error);
+            if let Some(alert) = self.alert {
+                push(out, "; alert-id=");
+                push(out, &alert.to_string());
+            }
             push(out, "; details=");
             push_quoted(out, self.details);
         });
@@ -171,8 +177,14 @@ mod tests {
         let parameters =
             "; fwd=uri-miss; stored; collapsed; key=\"http://h.test/%C3%A4\\\"\\\\\"\r\n";
         assert_eq!(line, format!("Cache-Status: \"1st\"{parameters}"));
-        let error = ProxyStatus { error: "dns_error", details: "a \"b\"\n\u{e4}" };
+        let error = ProxyStatus { error: "dns_error", details: "a \"b\"\n\u{e4}", alert: None };
         let line = written(|head| error.write_to(head, "t"));
         assert_eq!(line, "Proxy-Status: t; error=dns_error; details=\"a \\\"b\\\"\"\r\n");
+        let error = ProxyStatus { error: "tls_alert_received", details: "x", alert: Some(40) };
+        let line = written(|head| error.write_to(head, "t"));
+        assert_eq!(
+            line,
+            "Proxy-Status: t; error=tls_alert_received; alert-id=40; details=\"x\"\r\n"
+        );
     }
 }

@@ -244,7 +244,15 @@ impl ExchangeError {
         }
     }
 
-    /// Returns the request that rules deny, as an argument of `tidegate explain`.
+    /// Returns the number of the alert by which the origin has refused TLS.
+    pub(super) fn alert(&self) -> Option<u8> {
+        match self {
+            Self::Tls(problem) => problem.alert(),
+            _ => None,
+        }
+    }
+
+    /// Returns the request that rules deny, as arguments of `tidegate explain`.
     pub(super) fn question(&self) -> Option<String> {
         match self {
             Self::Denied(denial) => denial.question(),

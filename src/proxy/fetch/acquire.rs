@@ -26,7 +26,8 @@ pub(super) fn acquire(fetch: &mut Fetch, dial: Option<Box<Dial>>, cx: &mut Fetch
         return connected(fetch, connection, cx);
     }
     let mut dial = dial.unwrap_or_else(|| Box::new(new_dial(fetch, cx)));
-    match dial.drive(cx.reactor, &mut cx.shared.origins, &cx.shared.settings) {
+    let Shared { origins, settings, counters, .. } = &mut *cx.shared;
+    match dial.drive(cx.reactor, origins, settings, &mut counters.origin_handshakes) {
         Poll::Pending => Next::Park(State::Acquire(Some(dial))),
         Poll::Ready(Err(error)) => Next::Fail(State::Acquire(Some(dial)), error),
         Poll::Ready(Ok(connection)) => {

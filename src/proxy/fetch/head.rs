@@ -1,5 +1,6 @@
 //! Head: receives the response's head, and decides once how the response is used.
 
+use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -9,6 +10,7 @@ use crate::http::{ClientEvent, ResponseHead, Status, Version, hop};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
+use crate::tls::Problem;
 
 use super::attempt::{Attempt, Sending};
 use super::context::FetchCx;
@@ -74,8 +76,18 @@ fn receive(
                 cx.budget.spend_in(n);
                 fetch.timers.stop(FetchTimer::Response);
             }
-            Poll::Ready(_) => return Poll::Ready(Err(ExchangeError::OriginGone)),
+            Poll::Ready(Ok(_)) => return Poll::Ready(Err(ExchangeError::OriginGone)),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(lost(&error))),
         }
+    }
+}
+
+/// Returns the error of a connection that was lost. In TLS 1.3, an origin refuses a client's certificate
+/// by an alert after the handshake.
+fn lost(error: &io::Error) -> ExchangeError {
+    match Problem::of_session(error) {
+        Some(problem) => ExchangeError::Tls(Arc::new(problem)),
+        None => ExchangeError::OriginGone,
     }
 }
 

@@ -18,8 +18,9 @@ impl Fetch {
         cx: &mut FetchCx<'_>,
     ) -> Result<State, State> {
         let State::Head(attempt) = state else { return Err(state) };
-        // The origin closed the idle connection.
-        let is_lost = matches!(error, ExchangeError::OriginGone) && attempt.input.is_empty();
+        // The origin closed the idle connection, perhaps by an alert of TLS.
+        let is_lost = matches!(error, ExchangeError::OriginGone | ExchangeError::Tls(_))
+            && attempt.input.is_empty();
         // Bytes that followed an earlier response stand before the response's head.
         let is_stray = matches!(error, ExchangeError::BadResponse(_))
             && attempt.connection.reused

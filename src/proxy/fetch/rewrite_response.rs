@@ -36,10 +36,12 @@ pub(super) fn response_fields(
             Name::Location | Name::ContentLocation
                 if settings.reverse.is_some() && !request.is_own =>
             {
-                let known_as = [route.authority(), route.host_field()];
+                let known_as = Names {
+                    scheme: route.scheme(),
+                    authorities: [route.authority(), route.host_field()],
+                };
                 let origin = settings.reverse.as_ref();
-                let value = origin
-                    .and_then(|origin| map_back(field.value, origin, known_as, route.scheme()));
+                let value = origin.and_then(|origin| map_back(field.value, origin, &known_as));
                 out.push(field.name, value.as_deref().unwrap_or(field.value));
             }
             Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
@@ -119,26 +121,45 @@ pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
     out
 }
 
+/// Names of the origin that clients know.
+struct Names<'a> {
+    /// Scheme by which the client has asked.
+    scheme: Scheme,
+    authorities: [&'a str; 2],
+}
+
+impl Names<'_> {
+    /// Returns true if a URL with `scheme` and `authority` leads to what the client has asked. An origin
+    /// that is asked without TLS may not know that clients use it. One that names `https` to a client
+    /// without TLS wants the client to use it.
+    fn include(&self, scheme: Scheme, authority: &str, origin: &ReverseOrigin) -> bool {
+        let is_known =
+            scheme == self.scheme || (scheme, origin.scheme) == (Scheme::Http, Scheme::Http);
+        is_known && self.authorities.iter().any(|name| is_authority(authority, name, scheme))
+    }
+}
+
+/// Returns true if an authority in a URL with `scheme` is `known`, in any case and with or without the
+/// default port.
+fn is_authority(authority: &str, known: &str, scheme: Scheme) -> bool {
+    let port = format!(":{}", scheme.default_port());
+    let bare = |text: &'_ str| text.strip_suffix(&*port).unwrap_or(text).to_ascii_lowercase();
+    bare(authority) == bare(known)
+}
+
 /// Returns the path below the reverse proxy that corresponds to a location: a URL of the origin, or
-/// a path, below the origin's prefix. The URL may also use a name of the origin that clients know,
-/// one of `known_as`, and the scheme that the client has `asked` for. Returns `None` if the location is
-/// forwarded unchanged.
-fn map_back(
-    location: &[u8],
-    origin: &ReverseOrigin,
-    known_as: [&str; 2],
-    asked: Scheme,
-) -> Option<Vec<u8>> {
+/// a path, below the origin's prefix. The URL may also use a name of the origin that clients know.
+/// Returns `None` if the location is forwarded unchanged.
+fn map_back(location: &[u8], origin: &ReverseOrigin, known_as: &Names<'_>) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(location).ok()?;
-    let path = match text.split_once("://") {
+    let absolute = text.split_once("://");
+    let absolute = absolute.and_then(|(name, rest)| Some((Scheme::named(name)?, rest)));
+    let path = match absolute {
         Some((scheme, rest)) => {
-            let scheme = Scheme::named(scheme)?;
             let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-            let is = |name: &str| name.eq_ignore_ascii_case(authority);
-            let is_origin = scheme == origin.scheme && is(&origin.authority);
-            // A client with http is left the way to https, but not the other way round.
-            let is_public = scheme == asked || scheme == Scheme::Http;
-            (is_origin || is_public && known_as.into_iter().any(is)).then_some(path)?
+            let is_origin =
+                scheme == origin.scheme && is_authority(authority, &origin.authority, scheme);
+            (is_origin || known_as.include(scheme, authority, origin)).then_some(path)?
         }
         _ if text.starts_with('/') && !text.starts_with("//") => text,
         _ => return None,
@@ -215,38 +236,50 @@ mod tests {
     #[test]
     fn locations_below_the_prefix_become_paths_of_the_proxy() {
         let origin = ReverseOrigin::parse("http://app.test:81/base").unwrap();
-        let mapped = |location: &str| {
-            let mapped =
-                map_back(location.as_bytes(), &origin, ["www.test", "www.test:80"], Scheme::Http);
-            mapped.map(|value| String::from_utf8(value).unwrap())
-        };
+        let mapped = |location| mapped(location, &origin, Scheme::Http);
         assert_eq!(mapped("http://app.test:81/base/y?z").as_deref(), Some("/y?z"));
         assert_eq!(mapped("http://WWW.test/base").as_deref(), Some("/"));
         assert_eq!(mapped("/base/y").as_deref(), Some("/y"));
         assert_eq!(mapped("/base?q").as_deref(), Some("/?q"));
         assert_eq!(mapped("/base//other.test/").as_deref(), Some("/.//other.test/"));
         assert_eq!(mapped("/base/\\other.test/").as_deref(), Some("/./\\other.test/"));
-        let secure = ReverseOrigin::parse("https://app.test/").unwrap();
-        let mapped_to = |location: &str, asked| {
-            map_back(location.as_bytes(), &secure, ["www.test"; 2], asked).is_some()
-        };
-        for (location, by_http, by_https) in [
-            ("HTTPS://app.test/y", true, true),
-            ("http://app.test/y", false, false),
-            ("https://www.test/y", false, true),
-            ("http://www.test/y", true, true),
-        ] {
-            assert_eq!(mapped_to(location, Scheme::Http), by_http, "{location}");
-            assert_eq!(mapped_to(location, Scheme::Https), by_https, "{location}");
-        }
         for left in [
             "/based",
             "http://other.test/base/y",
             "y",
             "//app.test:81/base/",
             "https://app.test:81/base/",
+            "/base-http://app.test:81/base/",
         ] {
             assert_eq!(mapped(left), None, "{left}");
+        }
+    }
+
+    fn mapped(location: &str, origin: &ReverseOrigin, scheme: Scheme) -> Option<String> {
+        let known_as = Names { scheme, authorities: ["www.test", "www.test:80"] };
+        let mapped = map_back(location.as_bytes(), origin, &known_as);
+        mapped.map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn locations_with_tls_are_those_of_the_origin_or_of_the_client() {
+        let secure = ReverseOrigin::parse("https://app.test/base").unwrap();
+        let plain = ReverseOrigin::parse("http://app.test/base").unwrap();
+        for (location, origin, client, expected) in [
+            ("https://app.test/base/y", &secure, Scheme::Http, true),
+            ("https://app.test:443/base/y", &secure, Scheme::Https, true),
+            ("http://app.test/base/y", &secure, Scheme::Https, false),
+            ("https://www.test/base/y", &secure, Scheme::Https, true),
+            ("https://www.test/base/y", &plain, Scheme::Https, true),
+            ("http://www.test/base/y", &plain, Scheme::Https, true),
+            // Mapped, a redirection to https would lead to itself.
+            ("https://www.test/base/y", &secure, Scheme::Http, false),
+            ("https://www.test/base/y", &plain, Scheme::Http, false),
+            // The origin sends the client away from TLS.
+            ("http://www.test/base/y", &secure, Scheme::Https, false),
+        ] {
+            let found = mapped(location, origin, client);
+            assert_eq!(found.as_deref(), expected.then_some("/y"), "{location} for {client:?}");
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::access::{Host, RuleRef};
 use crate::dns::{Addresses, NameError};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
+use crate::proxy::observe::handshakes::Handshakes;
 use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
 use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};
@@ -64,12 +65,14 @@ impl Dial {
         }
     }
 
-    /// Continues as far as possible; `Pending` until the owner is woken.
+    /// Continues as far as possible, and counts TLS handshakes in `handshakes`; `Pending` until the
+    /// owner is woken.
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor<Mail>,
         origins: &mut Origins,
         settings: &Settings,
+        handshakes: &mut Handshakes,
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
         loop {
             if self.handshake.is_none() {
@@ -83,7 +86,7 @@ impl Dial {
             }
             let Some(handshake) = &self.handshake else { continue };
             let address = handshake.connection.address;
-            let done = ready!(handshake.drive(reactor));
+            let done = ready!(handshake.drive(reactor, handshakes));
             self.handshake = None;
             match done {
                 Ok(connection) => return Poll::Ready(Ok(connection)),

@@ -8,10 +8,11 @@ use std::time::Instant;
 use crate::http::Scheme;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
+use crate::proxy::observe::handshakes::Handshakes;
 use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
 use crate::reactor::Reactor;
-use crate::tls::Problem;
+use crate::tls::{Problem, Session};
 
 use super::pool::OriginConnection;
 
@@ -19,6 +20,7 @@ use super::pool::OriginConnection;
 #[derive(Debug)]
 pub(super) struct Handshake {
     pub(super) connection: OriginConnection,
+    began: Instant,
     until: Instant,
 }
 
@@ -51,27 +53,39 @@ impl Handshake {
                 return Err(ExchangeError::Tls(Arc::new(Problem::of_name(&error))));
             }
         }
-        Ok(Some(Self { connection, until }))
+        Ok(Some(Self { connection, began: reactor.now().mono, until }))
     }
 
-    /// Continues as far as possible. The connection of a handshake that has failed is closed.
+    /// Continues as far as possible, and counts the handshake once it is complete or has failed. The
+    /// connection of a handshake that has failed is closed.
     pub(super) fn drive(
         &self,
         reactor: &mut Reactor<Mail>,
+        counted: &mut Handshakes,
     ) -> Poll<Result<OriginConnection, HandshakeFailure>> {
+        let now = reactor.now().mono;
         let error = match reactor.handshake(self.connection.io) {
-            Poll::Ready(Ok(())) => return Poll::Ready(Ok(self.connection)),
-            Poll::Pending if reactor.now().mono < self.until => return Poll::Pending,
+            Poll::Ready(Ok(())) => {
+                if let Some(session) = reactor.layer::<Session>(self.connection.io) {
+                    counted.complete(&session.facts(), now.saturating_duration_since(self.began));
+                }
+                return Poll::Ready(Ok(self.connection));
+            }
+            Poll::Pending if now < self.until => return Poll::Pending,
             Poll::Pending => None,
             Poll::Ready(Err(error)) => Some(error),
         };
         reactor.close(self.connection.io);
-        Poll::Ready(Err(match error {
-            None => HandshakeFailure { error: ExchangeError::ConnectTimeout, is_of_address: false },
-            Some(error) => HandshakeFailure {
-                is_of_address: error.kind() != io::ErrorKind::InvalidData,
-                error: ExchangeError::Tls(Arc::new(Problem::of(&error))),
-            },
+        let Some(error) = error else {
+            counted.fail("timeout");
+            let error = ExchangeError::ConnectTimeout;
+            return Poll::Ready(Err(HandshakeFailure { error, is_of_address: false }));
+        };
+        let problem = Problem::of(&error);
+        counted.fail(problem.word);
+        Poll::Ready(Err(HandshakeFailure {
+            is_of_address: error.kind() != io::ErrorKind::InvalidData,
+            error: ExchangeError::Tls(Arc::new(problem)),
         }))
     }
 

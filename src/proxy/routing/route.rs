@@ -64,9 +64,9 @@ impl Route {
         })
     }
 
-    /// Returns the scheme of the target URI, by which the client knows the resource.
+    /// Returns the scheme of the target URI; `Http` for CONNECT.
     pub(crate) fn scheme(&self) -> Scheme {
-        let name = self.uri.split_once("://").map_or("", |(name, _)| name);
+        let name = self.uri[..self.authority.start].trim_end_matches("://");
         Scheme::named(name).unwrap_or(Scheme::Http)
     }
 
