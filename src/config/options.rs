@@ -223,8 +223,9 @@ impl Options {
         self.listeners().into_iter().map(|(kind, _)| kind).collect()
     }
 
-    /// Returns the addresses to listen on for plain HTTP.
-    pub(super) fn plain_listeners(&self) -> Vec<SocketAddr> {
+    /// Returns the addresses at which requests are served without TLS.
+    #[must_use]
+    pub fn in_clear(&self) -> Vec<SocketAddr> {
         let plain = |&(kind, _): &(ListenerKind, SocketAddr)| kind == ListenerKind::Plain;
         self.listeners().into_iter().filter(plain).map(|(_, address)| address).collect()
     }

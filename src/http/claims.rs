@@ -173,6 +173,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fields_about_certificates_are_claims() {
+        for name in CERTIFICATE {
+            assert!(is_claim(name) && is_of_certificate(&name.to_ascii_uppercase()));
+        }
+        for name in [&b"client_cert"[..], b"X-SSL.Client-Verify"] {
+            assert!(is_lookalike(name), "{name:?}");
+        }
+        assert!(!is_of_certificate(b"client-ip"));
+    }
+
+    #[test]
     fn claims_match_in_any_case() {
         for name in [
             "X-Forwarded-For",

@@ -70,6 +70,22 @@ fn what_takes_a_restart_is_what_the_operator_reads() {
 }
 
 #[test]
+fn problems_of_tls_are_explained() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/tls.md")).unwrap();
+    let sources = ["src/tls/problem.rs", "src/tls/chain_problem.rs"];
+    let code: String = sources.map(|path| fs::read_to_string(root.join(path)).unwrap()).concat();
+    let is_word = |word: &&str| {
+        word.starts_with("certificate-") || word.starts_with("tls-") || *word == "not-tls"
+    };
+    let words: BTreeSet<&str> = code.split('"').filter(is_word).collect();
+    assert!(words.len() > 10);
+    for word in words {
+        assert!(text.contains(&format!("`{word}`")), "docs/tls.md does not explain {word}");
+    }
+}
+
+#[test]
 fn the_refusals_are_those_of_the_parser() {
     let mut table = "| name | status | what is wrong |\n|---|---|---|\n".to_owned();
     for refusal in ParseError::ALL {

@@ -22,6 +22,11 @@ impl Listening {
         Self { address, everywhere: matches!(endpoint, Endpoint::Everywhere(_)), kind }
     }
 
+    /// Returns the address if requests are served there without TLS.
+    pub(super) fn in_clear(&self) -> Option<SocketAddr> {
+        (self.kind == ListenerKind::Plain).then_some(self.address)
+    }
+
     /// Returns the scheme of URLs that lead to the listener.
     pub(super) const fn scheme(self) -> &'static str {
         match self.kind {

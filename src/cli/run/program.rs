@@ -31,8 +31,8 @@ pub(super) struct Program {
     pub(super) args: Arc<RunArgs>,
     /// Options in force; of those that need a restart, the values at the start.
     pub(super) options: Arc<Options>,
-    /// Addresses of the listeners.
-    pub(super) addresses: Arc<[SocketAddr]>,
+    /// Addresses at which requests are served without TLS.
+    pub(super) in_clear: Arc<[SocketAddr]>,
     pub(super) notices: Notices,
     pub(super) log: Outlet,
     pub(super) reloading: Reloader,

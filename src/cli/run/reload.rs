@@ -62,7 +62,7 @@ impl Program {
             pseudonym: Arc::clone(&self.pseudonym),
             options: Arc::clone(&self.options),
             settings: Arc::clone(self.worker.settings()),
-            addresses: Arc::clone(&self.addresses),
+            in_clear: Arc::clone(&self.in_clear),
             rights: Arc::clone(&self.rights),
         }
     }

@@ -33,7 +33,7 @@ pub(super) struct Held {
     pub(super) pseudonym: Arc<str>,
     pub(super) options: Arc<Options>,
     pub(super) settings: Arc<Settings>,
-    pub(super) addresses: Arc<[SocketAddr]>,
+    pub(super) in_clear: Arc<[SocketAddr]>,
     pub(super) rights: Arc<Rights>,
 }
 
@@ -86,7 +86,7 @@ impl Held {
         let mut restarts: Vec<_> = changes.iter().filter(|change| change.takes_restart).collect();
         restarts.dedup_by_key(|change| change.name);
         let restarts = restarts.iter().map(|change| change.name).collect();
-        let mut warnings = options.auth.warnings(settings.auth.as_ref(), &self.addresses);
+        let mut warnings = options.auth.warnings(settings.auth.as_ref(), &self.in_clear);
         warnings.extend(options.tls.warnings(settings.server_tls.as_deref()));
         let moved = self.options.access_log != options.access_log;
         let access_log = moved.then(|| options.access_log.clone());

@@ -86,7 +86,8 @@ impl Program {
             &listening,
             operating.explain.as_deref(),
         ));
-        said.extend(options.auth.warnings(auth.as_ref(), &addresses));
+        let in_clear: Vec<SocketAddr> = listening.iter().filter_map(Listening::in_clear).collect();
+        said.extend(options.auth.warnings(auth.as_ref(), &in_clear));
         said.extend(options.tls.warnings(worker.settings().server_tls.as_deref()));
         said.extend(operating.lines);
         said.extend(given_up);
@@ -96,7 +97,7 @@ impl Program {
             worker,
             args: Arc::new(args),
             options: Arc::new(options),
-            addresses: addresses.into(),
+            in_clear: in_clear.into(),
             notices,
             log,
             reloading: Reloader::new(reactor.mailbox()),

@@ -14,7 +14,7 @@ pub(super) const LISTEN: &[OptionSpec] = &[
             "Address to listen on; [::] means all addresses, also those of IPv4; port 0 means any free \
              port [default: 127.0.0.1:3128]",
             |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
-            |o| texts(&o.plain_listeners()),
+            |o| texts(&o.in_clear()),
         ))
     },
     one(
