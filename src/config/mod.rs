@@ -26,4 +26,4 @@ pub use options::{ControlTarget, LogTarget, Options, ResolverKind};
 pub use protect::Protect;
 pub use rules::RuleOptions;
 pub use table::{OPTIONS, OptionSpec};
-pub use tls::TlsOptions;
+pub use tls::{TlsOptions, places_of_authorities};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::access::Host;
@@ -70,7 +70,8 @@ impl TlsOptions {
     /// # Errors
     /// A message that names the option or file, and the reason.
     pub(super) fn origin(&self) -> Result<OriginTls, String> {
-        let mut authorities = system_authorities().to_vec();
+        let mut authorities = system_authorities()?;
+        let built_in = authorities.is_empty();
         for path in &self.origin_authorities {
             authorities.extend(authorities_in(path)?);
         }
@@ -83,6 +84,7 @@ impl TlsOptions {
         let client = client.transpose()?;
         let options = OriginTlsOptions {
             authorities,
+            built_in,
             client,
             unverified: self.unverified.clone(),
             server_name: self.origin_name.clone(),
@@ -193,11 +195,26 @@ impl TlsOptions {
 }
 
 /// Returns the authorities of the system: those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or else
-/// those at its usual places. They are read once, since a process that has confined itself, or has
-/// become another user, may not be able to read them again.
-fn system_authorities() -> &'static [CertificateDer<'static>] {
-    static READ: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
-    READ.get_or_init(|| rustls_native_certs::load_native_certs().certs)
+/// those at its usual places. A system may have none.
+///
+/// # Errors
+/// Returns the reason if the variables name some and none can be read.
+fn system_authorities() -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = rustls_native_certs::load_native_certs();
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
+    match read.errors.first() {
+        Some(error) if read.certs.is_empty() && named.iter().any(Option::is_some) => {
+            Err(format!("authorities of the system (SSL_CERT_FILE, SSL_CERT_DIR): {error}"))
+        }
+        _ => Ok(read.certs),
+    }
+}
+
+/// Returns the files and folders that [`system_authorities`] reads.
+#[must_use]
+pub fn places_of_authorities() -> Vec<PathBuf> {
+    let places = openssl_probe::probe();
+    places.cert_file.into_iter().chain(places.cert_dir).collect()
 }
 
 /// Returns a warning if a certificate has little of its life left.

@@ -105,10 +105,9 @@ impl fmt::Display for Certificate {
 #[derive(Clone, Debug, Default)]
 pub struct Certificates {
     list: Vec<Certificate>,
-    /// Positions in `list` by DNS name, and by the part after `*.` of a wildcard. The first
-    /// certificate for a name counts.
-    exact: HashMap<String, usize>,
-    wildcard: HashMap<String, usize>,
+    /// Positions in `list` by DNS name, and by the part after `*.` of a wildcard.
+    exact: HashMap<String, Vec<usize>>,
+    wildcard: HashMap<String, Vec<usize>>,
     /// True if the first certificate does not serve clients that ask for another name, or for none.
     is_strict: bool,
 }
@@ -126,9 +125,9 @@ impl Certificates {
         let place = self.list.len();
         for name in &certificate.facts.dns_names {
             match name.strip_prefix("*.") {
-                Some(parent) => self.wildcard.entry(parent.to_owned()).or_insert(place),
-                None => self.exact.entry(name.clone()).or_insert(place),
-            };
+                Some(parent) => self.wildcard.entry(parent.to_owned()).or_default().push(place),
+                None => self.exact.entry(name.clone()).or_default().push(place),
+            }
         }
         self.list.push(certificate);
     }
@@ -146,23 +145,26 @@ impl Certificates {
         &self.list
     }
 
-    /// Returns the certificate for a client that asks for `name`, in lower case, if it names one. An
-    /// exact name precedes a wildcard, which stands for one label (RFC 9525 §6.3).
-    #[must_use]
-    pub fn choose(&self, name: Option<&str>) -> Option<&Certificate> {
+    /// Returns the certificates for a client that asks for `name`, in lower case, if it names one: those
+    /// for the exact name, or else those for a wildcard, which stands for one label (RFC 9525 §6.3), or
+    /// else the default. Several differ in their keys.
+    pub fn choose(&self, name: Option<&str>) -> impl Iterator<Item = &Certificate> {
         let parent =
             |name: &str| name.split_once('.').and_then(|(_, rest)| self.wildcard.get(rest));
         let named = name.and_then(|name| self.exact.get(name).or_else(|| parent(name)));
-        match named {
-            Some(&place) => self.list.get(place),
-            None => self.list.first().filter(|_| !self.is_strict),
-        }
+        let default = self.list.first().filter(|_| named.is_none() && !self.is_strict);
+        named.into_iter().flatten().filter_map(|&place| self.list.get(place)).chain(default)
     }
 }
 
+/// The first certificate with a key that the client supports, or else the first one.
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().map(str::to_ascii_lowercase);
-        self.choose(name.as_deref()).map(|certificate| Arc::clone(&certificate.key))
+        let schemes = hello.signature_schemes();
+        let is_usable = |it: &&Certificate| it.key.key.choose_scheme(schemes).is_some();
+        let usable = self.choose(name.as_deref()).find(is_usable);
+        let chosen = usable.or_else(|| self.choose(name.as_deref()).next());
+        chosen.map(|certificate| Arc::clone(&certificate.key))
     }
 }

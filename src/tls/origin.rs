@@ -33,9 +33,10 @@ pub struct Profile {
 /// Options of [`OriginTls`].
 #[derive(Debug, Default)]
 pub struct OriginTlsOptions {
-    /// Authorities that may issue certificates of origins. Without any, those of the Mozilla root
-    /// program that this build contains.
+    /// Authorities that may issue certificates of origins.
     pub authorities: Vec<CertificateDer<'static>>,
+    /// True if the authorities of the Mozilla root program, which this build contains, are trusted.
+    pub built_in: bool,
     /// Certificate that is presented to origins that ask.
     pub client: Option<Certificate>,
     /// Hosts whose certificates are not verified, in lower case.
@@ -65,7 +66,7 @@ impl OriginTls {
     ) -> Result<Self, MaterialError> {
         let fingerprint = options.fingerprint();
         let mut roots = RootCertStore::empty();
-        if options.authorities.is_empty() {
+        if options.built_in {
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         // Bundles of systems contain certificates that are no valid authorities; others count.
@@ -120,7 +121,8 @@ impl OriginTlsOptions {
     /// Returns a number that differs between options under which connections differ.
     fn fingerprint(&self) -> u64 {
         let mut hash = Sha256::new();
-        let parts = self.authorities.iter().map(AsRef::as_ref);
+        let built_in: &[u8] = if self.built_in { b"built in" } else { b"" };
+        let parts = [built_in].into_iter().chain(self.authorities.iter().map(AsRef::as_ref));
         let chain = self.client.iter().flat_map(|client| &client.key.cert).map(AsRef::as_ref);
         let name = self.server_name.iter().map(String::as_bytes);
         for part in parts.chain([&b"client"[..]]).chain(chain).chain([&b"name"[..]]).chain(name) {

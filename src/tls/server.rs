@@ -138,7 +138,7 @@ impl ServerTls {
             let challenge = name.and_then(|name| self.challenges.get(name));
             return challenge.cloned().ok_or(AlertDescription::UnrecognisedName);
         }
-        match self.certificates.choose(name) {
+        match self.certificates.choose(name).next() {
             Some(_) => Ok(Arc::clone(&self.config)),
             None => Err(AlertDescription::UnrecognisedName),
         }

@@ -434,7 +434,6 @@ class Ends(Origins):
 
 class Authorities(Origins):
     def test_authorities_of_the_system_outlive_a_reload(self):
-        """A confined process cannot read them again."""
         file = self.folder() / "system.pem"
         file.write_bytes(Path(made.ca).read_bytes())
         origin = self.start_tls_origin()

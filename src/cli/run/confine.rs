@@ -24,6 +24,8 @@ const OF_LIBRARY: &[&str] =
 pub(super) struct Needs {
     /// Files that are read again.
     pub(super) read: Vec<PathBuf>,
+    /// Files and folders with authorities of the system.
+    pub(super) authorities: Vec<PathBuf>,
     /// True if the C library resolves names.
     pub(super) library: bool,
     /// The file of the access log, which is reopened.
@@ -87,6 +89,7 @@ fn grants(needs: &Needs) -> Vec<Grant> {
     let mut grants = Vec::new();
     let reads = needs.read.iter().map(|file| grant(file, AccessFs::ReadFile.into()));
     grants.extend(reads);
+    grants.extend(needs.authorities.iter().map(|path| authorities(path)));
     if needs.library {
         let library = OF_LIBRARY.iter().map(|path| Grant {
             path: path.into(),
@@ -102,6 +105,15 @@ fn grants(needs: &Needs) -> Vec<Grant> {
     grants.extend(needs.control.iter().map(|path| grant(path, AccessFs::RemoveFile.into())));
     grants.retain(|grant| !grant.rights.is_empty());
     grants
+}
+
+/// Returns a grant of a file or folder with authorities. The folder of a file may be replaced as a
+/// whole, with the links in it.
+fn authorities(path: &Path) -> Grant {
+    match path.is_dir() {
+        true => Grant { path: path.to_owned(), rights: AccessFs::ReadFile | AccessFs::ReadDir },
+        false => grant(path, AccessFs::ReadFile.into()),
+    }
 }
 
 /// Returns a grant of the file's folder, because a replaced file is a different one. If the folder

@@ -8,7 +8,7 @@ use rustix::fs::{Access, access};
 
 use crate::cli::args::options::RunArgs;
 use crate::cli::folders::folder_of;
-use crate::config::{Options, ResolverKind};
+use crate::config::{Options, ResolverKind, places_of_authorities};
 use crate::proxy::Settings;
 
 use super::confine::{self, Needs};
@@ -58,6 +58,7 @@ impl Rights {
             let ports = settings.dialled_ports();
             let needs = Needs {
                 read: reads,
+                authorities: places_of_authorities(),
                 library: options.resolver == ResolverKind::System,
                 log: files::access_log(options).map(PathBuf::from),
                 state: options.acme.folder.clone(),
