@@ -227,9 +227,10 @@ impl Ask {
 
     /// Returns the plan of a response whose content is whole only if `close_notify` has ended it.
     fn plan_ended_by_alert<'a>(&self, plans: &'a [Plan]) -> Option<&'a Plan> {
-        let plan = match self.expected {
-            Expected::Content { plan, head_only: false, .. } | Expected::Part { plan, .. } => plan,
-            _ => return None,
+        let (Expected::Content { plan, head_only: false, .. } | Expected::Part { plan, .. }) =
+            self.expected
+        else {
+            return None;
         };
         Some(&plans[plan]).filter(|plan| plan.ends_by_alert())
     }
