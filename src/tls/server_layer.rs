@@ -108,16 +108,12 @@ impl ServerLayer {
                 }
                 _ => *has_begun = true,
             }
-            let read = acceptor.read_tls(&mut received);
+            let accepted = accept(acceptor, &mut received);
             let rest = received.to_vec();
-            let accepted = match read.map(|_| acceptor.accept()) {
-                Ok(Ok(None)) => continue,
-                Ok(Ok(Some(accepted))) => self.serve(accepted, &rest),
-                Ok(Err(refused)) => Err(Refusal::of(refused)),
-                Err(_) => Err(Refusal::with(
-                    AlertDescription::DecodeError,
-                    "the first message is too large",
-                )),
+            let accepted = match accepted {
+                Ok(None) => continue,
+                Ok(Some(accepted)) => self.serve(accepted, &rest),
+                Err(refusal) => Err(refusal),
             };
             self.state = match accepted {
                 Ok(session) => State::Session(Box::new(session)),
@@ -150,6 +146,27 @@ impl ServerLayer {
     }
 }
 
+/// Reads `received` bytes until the client's first message is complete, or none are left.
+fn accept(acceptor: &mut Acceptor, received: &mut &[u8]) -> Result<Option<Accepted>, Refusal> {
+    while !received.is_empty() {
+        match acceptor.read_tls(received) {
+            Ok(1..) => {}
+            Ok(0) => {
+                let why = "the client has ended the connection before its first message";
+                return Err(Refusal::with(AlertDescription::UnexpectedMessage, why));
+            }
+            Err(_) => {
+                let why = "the first message is too large";
+                return Err(Refusal::with(AlertDescription::DecodeError, why));
+            }
+        }
+        if let Some(accepted) = acceptor.accept().map_err(Refusal::of)? {
+            return Ok(Some(accepted));
+        }
+    }
+    Ok(None)
+}
+
 /// Reason for which a client is not served, and the alert that tells the client.
 struct Refusal {
     error: rustls::Error,
@@ -166,10 +183,14 @@ impl Refusal {
 
     /// Refuses by a fatal alert (RFC 8446 §6).
     fn with(alert: AlertDescription, why: &str) -> Self {
-        const FATAL: u8 = 2;
-        let alert = vec![ALERT, 3, 3, 0, 2, FATAL, u8::from(alert)];
-        Self { error: rustls::Error::General(why.to_owned()), alert }
+        Self { error: rustls::Error::General(why.to_owned()), alert: fatal(alert) }
     }
+}
+
+/// Returns a record with a fatal alert.
+fn fatal(alert: AlertDescription) -> Vec<u8> {
+    const FATAL: u8 = 2;
+    vec![ALERT, 3, 3, 0, 2, FATAL, u8::from(alert)]
 }
 
 impl Layer for ServerLayer {
