@@ -178,6 +178,9 @@ impl Refusal {
     fn of((error, mut alert): (rustls::Error, AcceptedAlert)) -> Self {
         let mut bytes = Vec::new();
         let _ = alert.write_all(&mut bytes); // a vector takes everything
+        if bytes.is_empty() {
+            bytes = fatal(AlertDescription::DecodeError);
+        }
         Self { error, alert: bytes }
     }
 
