@@ -76,7 +76,10 @@ impl InFlight {
     /// Returns the number of bytes of content that have left, and counts them as reported.
     pub(super) fn report(&mut self) -> usize {
         #[cfg(debug_assertions)]
-        self.offered.drain(..self.left);
+        {
+            self.offered.drain(..self.left);
+            self.offered.shrink_to_fit();
+        }
         std::mem::take(&mut self.left)
     }
 
