@@ -113,3 +113,8 @@ fn reused_connections_keep_the_rules() {
 fn certificates_keep_the_rules() {
     replay("x509");
 }
+
+#[test]
+fn tls_streams_keep_the_rules() {
+    ["tls_server", "tls_client", "tls_pair"].into_iter().for_each(replay);
+}
