@@ -127,15 +127,15 @@ fn reported_content_has_left_for_a_receiver_that_reads_all() {
                     flow.send(if is_up { &mut pair.client } else { &mut pair.server }, &mut rng);
                 }
                 2 => {
-                    flow.receive(if is_up { &mut pair.server } else { &mut pair.client }, &mut rng)
+                    flow.receive(if is_up { &mut pair.server } else { &mut pair.client }, &mut rng);
                 }
                 _ => _ = pair.client.turn() & pair.server.turn(),
             }
         }
         if is_up {
-            pair.client.die()
+            pair.client.die();
         } else {
-            pair.server.die()
+            pair.server.die();
         }
         let rest = if is_up { pair.drain_server(70_000) } else { pair.drain_client(70_000) };
         flow.received.extend(&rest.content);

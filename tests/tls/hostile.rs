@@ -100,9 +100,9 @@ fn garbage_never_completes_a_handshake() {
         let mut pair = Pair::plain(seed, Faults::NONE, faults);
         let is_server = rng.percent(50);
         if is_server {
-            pair.secure_server()
+            pair.secure_server();
         } else {
-            pair.secure_client()
+            pair.secure_client();
         }
         let mut garbage = content(1 + rng.below(5000), rng.next());
         if rng.percent(70) {

@@ -90,7 +90,7 @@ fn update_keys(mut pair: Pair, mut raw: Raw, sides: fn(&mut Pair) -> (&mut Side,
         raw.flush(sides(&mut pair).1);
         pair.settle();
         assert_idle(sides(&mut pair).0);
-        assert_eq!(sides(&mut pair).0.recv(100).is_pending(), true);
+        assert!(sides(&mut pair).0.recv(100).is_pending());
         if round % 2 == 0 {
             sides(&mut pair).0.send_all(b"up");
             pair.settle();

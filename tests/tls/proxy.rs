@@ -244,9 +244,9 @@ fn idle_connection_that_receives_content_or_its_end_is_not_reused() {
         assert_eq!(stage.worker.idle_connections(), 1);
         let origin = stage.origin.as_mut().unwrap();
         if end {
-            origin.raw.end()
+            origin.raw.end();
         } else {
-            origin.raw.write(b"stray")
+            origin.raw.write(b"stray");
         }
         origin.go_on(&mut stage.outside, WITH_LENGTH);
         stage.settle();
