@@ -100,6 +100,7 @@ impl ServerLayer {
     fn session(&mut self, wire: &mut Wire<'_>) -> io::Result<&mut Session> {
         while let State::Hello { acceptor, has_begun } = &mut self.state {
             let mut received = wire.recv_chunk(CHUNK)?;
+            count(received.len());
             match received {
                 [] => return Err(io::ErrorKind::UnexpectedEof.into()),
                 [first, ..] if !*has_begun && *first != HANDSHAKE => {
