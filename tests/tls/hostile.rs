@@ -8,7 +8,7 @@ use tidegate::reactor::sim::{self, Faults, Rng};
 use tidegate::tls::{NotTls, Problem, ProblemKind};
 use tidegate::work;
 
-use crate::pair::{Pair, Side, content};
+use crate::pair::{Pair, Side, content, window};
 use crate::raw::{Forge, Raw, VERSIONS};
 
 /// Most steps of one operation: a batch of records, or a flight of messages and what was received.
@@ -280,6 +280,44 @@ fn key_updates_of_a_peer_that_reads_nothing_are_bounded() {
         assert!(held <= MOST_HELD, "{held} bytes wait");
     }
     assert!(!ends, "each key update is regular");
+}
+
+#[test]
+fn flood_of_session_tickets_takes_turns() {
+    let mut pair = Pair::plain(0, window(1 << 20), Faults::NONE);
+    pair.secure_client();
+    let mut raw = Raw::server(VERSIONS[0]);
+    for _ in 0..3 {
+        let _ = pair.client.handshake();
+        pair.settle();
+        raw.receive(&mut pair.server);
+        raw.flush(&mut pair.server);
+        pair.settle();
+    }
+    let mut forge = raw.forge();
+    let ticket = [
+        &[4, 0, 0x03, 0xf5][..], // NewSessionTicket of 1013 bytes
+        &[0, 0, 0x1c, 0x20, 1, 2, 3, 4, 0],
+        &[0x03, 0xe8],
+        &[7; 1000],
+        &[0, 0],
+    ];
+    for _ in 0..400 {
+        pair.server.send_all(&forge.record(ContentType::Handshake, &ticket.concat()));
+    }
+    pair.server.send_all(&forge.record(ContentType::ApplicationData, b"content"));
+    pair.settle();
+    let mut turns = 0;
+    let content = loop {
+        match metered(|| pair.client.recv(100)) {
+            Poll::Ready(content) => break content.unwrap(),
+            // The owner is driven again, although nothing more arrives.
+            Poll::Pending => assert!(!pair.client.turn(), "the owner is not driven"),
+        }
+        turns += 1;
+    };
+    assert_eq!(content, b"content");
+    assert!((4..20).contains(&turns), "{turns} turns");
 }
 
 #[test]
