@@ -249,6 +249,12 @@ impl Ask {
         }
     }
 
+    /// Returns true if `close_notify` has ended a content of this length before its last byte.
+    pub(crate) fn is_ended_early(&self, length: usize, plans: &[Plan]) -> bool {
+        let is_content = matches!(self.expected, Expected::Content { .. });
+        is_content && self.plan_ended_by_alert(plans).is_some_and(|plan| length < plan.length)
+    }
+
     /// Returns true if the whole response was fetched over TLS.
     pub(crate) fn is_secure(&self, plans: &[Plan]) -> bool {
         match self.expected {

@@ -30,6 +30,8 @@ pub(crate) struct Tally {
     /// Whole responses to clients that speak TLS, and those fetched over TLS.
     pub(crate) secure_clients: usize,
     pub(crate) secure_origins: usize,
+    /// Whole responses that the origin has ended early, by `close_notify`.
+    pub(crate) ended_early: usize,
 }
 
 impl Tally {
@@ -45,6 +47,7 @@ impl Tally {
         self.challenged += other.challenged;
         self.secure_clients += other.secure_clients;
         self.secure_origins += other.secure_origins;
+        self.ended_early += other.ended_early;
     }
 }
 
@@ -266,6 +269,8 @@ impl SimClient {
         tally.challenged += usize::from(head.status().code() == 407);
         tally.tunnels += usize::from(ask.method == Method::Connect);
         tally.secure_clients += usize::from(served && self.is_secure);
+        let ended_early = ask.is_ended_early(self.content.len(), &resources.plans);
+        tally.ended_early += usize::from(served && ended_early);
         tally.secure_origins += usize::from(served && ask.is_secure(&resources.plans));
     }
 

@@ -35,6 +35,7 @@ fn every_response_is_correct_or_visibly_incomplete_and_nothing_leaks() {
         assert!(all.hits > 0 && all.collapsed > 0 && all.tunnels > 0 && all.refused > 0, "{all:?}");
         assert!(all.challenged > 0, "{all:?}");
         assert!(all.secure_clients > 0 && all.secure_origins > 0, "{all:?}");
+        assert!(all.ended_early > 0, "{all:?}");
     }
 }
 

@@ -190,6 +190,9 @@ impl OriginConnection {
             if self.close_after && plan.ends_by_alert() {
                 let is_truncated = plan.is_truncated || rng.percent(20);
                 self.ending = if is_truncated { Ending::Truncate } else { Ending::Close };
+                if !is_truncated && rng.percent(20) {
+                    self.output.truncate(head + rng.below(self.output.len() - head + 1));
+                }
                 ended_by_alert = Some((plan.path.clone(), head)).filter(|_| !is_truncated);
             }
         }
