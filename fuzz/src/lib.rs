@@ -17,13 +17,14 @@ pub mod reused;
 pub mod spelling;
 pub mod stream;
 pub mod target;
+pub mod tls;
 pub mod x509;
 
 /// A function that panics unless its rules hold for the input.
 pub type Rule = fn(&[u8]);
 
 /// Targets, with the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 21] = [
+pub const TARGETS: [(&str, Rule); 24] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -45,4 +46,7 @@ pub const TARGETS: [(&str, Rule); 21] = [
     ("reused_connection", reused::rules),
     ("x509", x509::rules),
     ("acme_messages", acme_messages::rules),
+    ("tls_server", tls::server),
+    ("tls_client", tls::client),
+    ("tls_pair", tls::pair),
 ];

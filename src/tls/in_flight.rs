@@ -19,7 +19,7 @@ pub(super) struct InFlight {
     left: usize,
     /// The content that was not reported, to check that the owner offers it again.
     #[cfg(debug_assertions)]
-    offered: VecDeque<u8>,
+    offered: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl InFlight {
             self.content += length;
         }
         #[cfg(debug_assertions)]
-        content.iter().for_each(|slice| self.offered.extend(slice.iter()));
+        content.iter().for_each(|slice| self.offered.extend_from_slice(slice));
         grown
     }
 
@@ -76,7 +76,10 @@ impl InFlight {
     /// Returns the number of bytes of content that have left, and counts them as reported.
     pub(super) fn report(&mut self) -> usize {
         #[cfg(debug_assertions)]
-        self.offered.drain(..self.left);
+        {
+            self.offered.drain(..self.left);
+            self.offered.shrink_to_fit();
+        }
         std::mem::take(&mut self.left)
     }
 
@@ -86,8 +89,13 @@ impl InFlight {
     pub(super) fn check_offer(&self, offer: &[IoSlice<'_>]) {
         #[cfg(debug_assertions)]
         {
-            let again = offer.iter().flat_map(|slice| slice.iter()).take(self.offered.len());
-            debug_assert!(self.offered.iter().eq(again), "what was not sent is offered again");
+            let mut rest = &self.offered[..];
+            for slice in offer {
+                let (again, after) = rest.split_at(rest.len().min(slice.len()));
+                debug_assert!(slice.starts_with(again), "what was not sent is offered again");
+                rest = after;
+            }
+            debug_assert!(rest.is_empty(), "all that was not sent is offered again");
         }
     }
 }

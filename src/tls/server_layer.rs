@@ -79,6 +79,7 @@ impl ServerLayer {
     fn session(&mut self, wire: &mut Wire<'_>) -> io::Result<&mut Session> {
         while let State::Hello { acceptor, has_begun } = &mut self.state {
             let mut received = wire.recv_chunk(CHUNK)?;
+            count(received.len());
             match received {
                 [] => return Err(io::ErrorKind::UnexpectedEof.into()),
                 [first, ..] if !*has_begun && *first != HANDSHAKE => {
@@ -87,16 +88,12 @@ impl ServerLayer {
                 }
                 _ => *has_begun = true,
             }
-            let read = acceptor.read_tls(&mut received);
+            let accepted = accept(acceptor, &mut received);
             let rest = received.to_vec();
-            let accepted = match read.map(|_| acceptor.accept()) {
-                Ok(Ok(None)) => continue,
-                Ok(Ok(Some(accepted))) => self.serve(accepted, &rest),
-                Ok(Err(refused)) => Err(Refusal::of(refused)),
-                Err(_) => {
-                    let error = rustls::Error::General("the first message is too large".to_owned());
-                    Err(Refusal::with(AlertDescription::DecodeError, error))
-                }
+            let accepted = match accepted {
+                Ok(None) => continue,
+                Ok(Some(accepted)) => self.serve(accepted, &rest),
+                Err(refusal) => Err(refusal),
             };
             self.state = match accepted {
                 Ok(session) => State::Session(Box::new(session)),
@@ -130,6 +127,28 @@ impl ServerLayer {
     }
 }
 
+/// Reads `received` bytes until the client's first message is complete, or none are left.
+fn accept(acceptor: &mut Acceptor, received: &mut &[u8]) -> Result<Option<Accepted>, Refusal> {
+    let general = |why: &str| rustls::Error::General(why.to_owned());
+    while !received.is_empty() {
+        match acceptor.read_tls(received) {
+            Ok(1..) => {}
+            Ok(0) => {
+                let why = "the client has ended the connection before its first message";
+                return Err(Refusal::with(AlertDescription::UnexpectedMessage, general(why)));
+            }
+            Err(_) => {
+                let why = "the first message is too large";
+                return Err(Refusal::with(AlertDescription::DecodeError, general(why)));
+            }
+        }
+        if let Some(accepted) = acceptor.accept().map_err(Refusal::of)? {
+            return Ok(Some(accepted));
+        }
+    }
+    Ok(None)
+}
+
 /// Reason for which a client is not served, and the alert that tells the client.
 struct Refusal {
     error: rustls::Error,
@@ -147,17 +166,21 @@ impl Refusal {
         let mut bytes = Vec::new();
         let _ = alert.write_all(&mut bytes); // a vector takes everything
         if bytes.is_empty() {
-            return Self::with(AlertDescription::DecodeError, error);
+            bytes = fatal(AlertDescription::DecodeError);
         }
         Self { error, alert: bytes }
     }
 
     /// Refuses by a fatal alert (RFC 8446 §6).
     fn with(alert: AlertDescription, error: rustls::Error) -> Self {
-        const FATAL: u8 = 2;
-        let alert = vec![ALERT, 3, 3, 0, 2, FATAL, u8::from(alert)];
-        Self { error, alert }
+        Self { error, alert: fatal(alert) }
     }
+}
+
+/// Returns a record with a fatal alert.
+fn fatal(alert: AlertDescription) -> Vec<u8> {
+    const FATAL: u8 = 2;
+    vec![ALERT, 3, 3, 0, 2, FATAL, u8::from(alert)]
 }
 
 impl Layer for ServerLayer {

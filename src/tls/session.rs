@@ -285,15 +285,13 @@ impl Layer for Session {
                 Ok(0) => break,
                 Ok(n) => received += n,
                 Err(_) if self.failed.is_some() => break,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if received > 0 {
-                        self.shrink();
-                    }
-                    break;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if into.len() == before => return Err(error),
                 Err(_) => break, // the next call finds the error again
             }
+        }
+        if received > 0 {
+            self.shrink(); // the owner may receive no more before the peer sends again
         }
         let _ = self.push(wire); // a failure shows when content is sent, or received
         match into.len() - before {

@@ -113,3 +113,8 @@ fn reused_connections_keep_the_rules() {
 fn certificates_and_their_authorities_keep_the_rules() {
     ["x509", "acme_messages"].into_iter().for_each(replay);
 }
+
+#[test]
+fn tls_streams_keep_the_rules() {
+    ["tls_server", "tls_client", "tls_pair"].into_iter().for_each(replay);
+}

@@ -222,10 +222,7 @@ impl Stream {
                     self.incoming.receive(received);
                     reactor.strip(io);
                 }
-                None => {
-                    eprintln!("DBG {error:?}");
-                    return self.incoming.end = Some(End::Reset);
-                }
+                None => return self.incoming.end = Some(End::Reset),
             },
         }
         self.write(reactor, io);

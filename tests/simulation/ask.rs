@@ -4,7 +4,7 @@ use tidegate::http::{Method, Name, ResponseHead, write_chunk_size, write_last_ch
 use tidegate::reactor::sim::Rng;
 
 use crate::origin::sum;
-use crate::plan::{ACCEPTS, KINDS, Plan};
+use crate::plan::{ACCEPTS, KINDS, Plan, Resources, authority};
 
 pub(crate) struct Ask {
     pub(crate) method: Method,
@@ -63,10 +63,11 @@ enum Expected {
 }
 
 impl Ask {
-    pub(crate) fn draw(plans: &[Plan], rng: &mut Rng) -> Self {
+    /// Draws a request; `secure` percent of the uploads go to the origin with TLS.
+    pub(crate) fn draw(plans: &[Plan], secure: u32, rng: &mut Rng) -> Self {
         let plan = rng.below(plans.len());
         let kind = *rng.pick(&KINDS);
-        let (path, length) = (&plans[plan].path, plans[plan].length);
+        let ((uri, host), length) = (plans[plan].uri(), plans[plan].length);
         let accept = *rng.pick(&ACCEPTS);
         let mut kind_line = String::new();
         if !kind.is_empty() {
@@ -76,11 +77,9 @@ impl Ask {
             kind_line += &format!("Accept-Encoding: {accept}\r\n");
         }
         let head = |method: &str, more: &str| {
-            format!(
-                "{method} http://o.test{path} HTTP/1.1\r\nHost: o.test\r\n{kind_line}{more}\r\n"
-            )
+            format!("{method} {uri} HTTP/1.1\r\nHost: {host}\r\n{kind_line}{more}\r\n")
         };
-        let ask = match rng.below(20) {
+        let ask = match rng.below(21) {
             0 => Self::new(
                 Method::Head,
                 head("HEAD", ""),
@@ -96,7 +95,7 @@ impl Ask {
                     Expected::Part { plan, kind, first, last },
                 )
             }
-            4 | 5 => Self::upload(rng),
+            4 | 5 => Self::upload(rng.percent(secure), rng),
             6 => {
                 let denied =
                     "GET http://denied.test/ HTTP/1.1\r\nHost: denied.test\r\n\r\n".to_owned();
@@ -109,6 +108,10 @@ impl Ask {
             8 => {
                 let reload = head("GET", "Cache-Control: no-cache\r\n");
                 Self::new(Method::Get, reload, Expected::Content { plan, kind, head_only: false })
+            }
+            9 => {
+                let other = "GET https://other.test:8443/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
+                Self::new(Method::Get, other, Expected::Refusal(502))
             }
             _ => Self::new(
                 Method::Get,
@@ -134,11 +137,12 @@ impl Ask {
         self
     }
 
-    fn upload(rng: &mut Rng) -> Self {
+    fn upload(is_secure: bool, rng: &mut Rng) -> Self {
         let length = *rng.pick(&[0, 10, 5000, 100_000]);
         let content: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
         let (method, name) = *rng.pick(&[(Method::Post, "POST"), (Method::Put, "PUT")]);
-        let head = format!("{name} http://o.test/up HTTP/1.1\r\nHost: o.test\r\n");
+        let (scheme, host) = authority(is_secure);
+        let head = format!("{name} {scheme}://{host}/up HTTP/1.1\r\nHost: {host}\r\n");
         let text = format!("{} {}", content.len(), sum(&content));
         let mut bytes = head.into_bytes();
         if rng.percent(50) {
@@ -188,7 +192,12 @@ impl Ask {
 
     /// Checks a complete response. Returns true if it is the expected one, false if it is an error
     /// of the proxy.
-    pub(crate) fn judge_whole(&self, head: &ResponseHead, content: &[u8], plans: &[Plan]) -> bool {
+    pub(crate) fn judge_whole(
+        &self,
+        head: &ResponseHead,
+        content: &[u8],
+        resources: &Resources,
+    ) -> bool {
         if self.hashed && is_own_error(head) && head.status().code() == 503 {
             return false;
         }
@@ -200,7 +209,13 @@ impl Ask {
             assert!(matches!(head.status().code(), 502 | 504), "{head:?}");
             return false;
         }
-        let whole = self.whole(head, plans);
+        if let Some(plan) = self.plan_ended_by_alert(&resources.plans) {
+            let mut lengths = resources.lengths(plan).into_iter();
+            let is_whole = lengths.any(|length| self.is_whole_of(head, content, length, plan));
+            assert!(is_whole, "a truncated response looks complete: {} {head:?}", content.len());
+            return true;
+        }
+        let whole = self.whole(head, &resources.plans);
         assert_eq!(
             content.len(),
             whole.len(),
@@ -208,6 +223,44 @@ impl Ask {
         );
         assert_eq!(content, whole);
         true
+    }
+
+    /// Returns the plan of a response whose content is whole only if `close_notify` has ended it.
+    fn plan_ended_by_alert<'a>(&self, plans: &'a [Plan]) -> Option<&'a Plan> {
+        let (Expected::Content { plan, head_only: false, .. } | Expected::Part { plan, .. }) =
+            self.expected
+        else {
+            return None;
+        };
+        Some(&plans[plan]).filter(|plan| plan.ends_by_alert())
+    }
+
+    /// Returns true if the response is what this request selects of a content that ends at `length`.
+    fn is_whole_of(&self, head: &ResponseHead, content: &[u8], length: usize, plan: &Plan) -> bool {
+        let all = |kind| &self.content(head, plan, kind)[..length];
+        match (&self.expected, head.status().code()) {
+            (Expected::Content { kind, .. }, 200) => content == all(kind),
+            (Expected::Part { kind, .. }, 200) => content == all(kind),
+            (Expected::Part { kind, first, last, .. }, 206) => {
+                all(kind).get(*first..length.min(*last + 1)) == Some(content)
+            }
+            (Expected::Part { first, .. }, 416) => *first >= length,
+            _ => false,
+        }
+    }
+
+    /// Returns true if `close_notify` has ended a content of this length before its last byte.
+    pub(crate) fn is_ended_early(&self, length: usize, plans: &[Plan]) -> bool {
+        let is_content = matches!(self.expected, Expected::Content { .. });
+        is_content && self.plan_ended_by_alert(plans).is_some_and(|plan| length < plan.length)
+    }
+
+    /// Returns true if the whole response was fetched over TLS.
+    pub(crate) fn is_secure(&self, plans: &[Plan]) -> bool {
+        match self.expected {
+            Expected::Content { plan, .. } | Expected::Part { plan, .. } => plans[plan].is_secure,
+            _ => false,
+        }
     }
 
     fn whole<'a>(&'a self, head: &ResponseHead, plans: &'a [Plan]) -> &'a [u8] {

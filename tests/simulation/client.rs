@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use tidegate::http::{ClientCodec, ClientEvent, HeadLimits, Method, Name, ResponseHead};
 use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Driven, Id, Reactor, SocketId};
+use tidegate::tls::Session;
 
 use crate::ask::{Ask, User};
-use crate::plan::Plan;
+use crate::plan::{Plan, Resources};
 
 /// Outcomes of the requests of all clients.
 #[derive(Debug, Default)]
@@ -26,6 +27,11 @@ pub(crate) struct Tally {
     pub(crate) tunnels: usize,
     /// Responses that demand authentication.
     pub(crate) challenged: usize,
+    /// Whole responses to clients that speak TLS, and those fetched over TLS.
+    pub(crate) secure_clients: usize,
+    pub(crate) secure_origins: usize,
+    /// Whole responses that the origin has ended early, by `close_notify`.
+    pub(crate) ended_early: usize,
 }
 
 impl Tally {
@@ -39,6 +45,9 @@ impl Tally {
         self.collapsed += other.collapsed;
         self.tunnels += other.tunnels;
         self.challenged += other.challenged;
+        self.secure_clients += other.secure_clients;
+        self.secure_origins += other.secure_origins;
+        self.ended_early += other.ended_early;
     }
 }
 
@@ -59,6 +68,10 @@ pub(crate) struct SimClient {
     /// Reads nothing before this time.
     reads_from: Instant,
     half_closes: bool,
+    /// The TLS layer for when the connection is established.
+    layer: Option<Box<Session>>,
+    is_secure: bool,
+    is_connected: bool,
 }
 
 impl Driven for SimClient {
@@ -72,12 +85,13 @@ enum Flow {
 }
 
 impl SimClient {
-    /// Creates a client of a proxy, which requires authentication if `users` is true.
+    /// Creates a client of a proxy, which requires authentication if `users` is true. `layer` is for a
+    /// client that speaks TLS; `secure` percent of the uploads go to the origin with TLS.
     pub(crate) fn new(
         id: Id<Self>,
-        io: SocketId,
+        (io, layer): (SocketId, Option<Box<Session>>),
         plans: &[Plan],
-        users: bool,
+        (users, secure): (bool, u32),
         rng: &mut Rng,
         now: Instant,
     ) -> Self {
@@ -85,7 +99,10 @@ impl SimClient {
         let tunnel = rng.percent(10);
         let count = if tunnel { 1 } else { 1 + rng.below(4) };
         let mut asks: Vec<Ask> = (0..count)
-            .map(|_| if tunnel { Ask::tunnel(rng) } else { Ask::draw(plans, rng) }.of(user, rng))
+            .map(|_| match tunnel {
+                true => Ask::tunnel(rng).of(user, rng),
+                false => Ask::draw(plans, secure, rng).of(user, rng),
+            })
             .collect();
         let pipelined = rng.percent(30);
         let mut output = std::mem::take(&mut asks[0].bytes);
@@ -107,6 +124,9 @@ impl SimClient {
             patience: if rng.percent(15) { rng.below(100_000) } else { usize::MAX },
             resets: rng.percent(50),
             reads_from: now + Duration::from_millis(slow),
+            is_secure: layer.is_some(),
+            is_connected: false,
+            layer,
         }
     }
 
@@ -114,11 +134,11 @@ impl SimClient {
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor<()>,
-        plans: &[Plan],
+        resources: &Resources,
         tally: &mut Tally,
     ) -> bool {
         loop {
-            match self.go_on(reactor, plans, tally) {
+            match self.go_on(reactor, resources, tally) {
                 Flow::Again => {}
                 Flow::Wait => return true,
                 Flow::Done => break,
@@ -132,11 +152,27 @@ impl SimClient {
         false
     }
 
-    fn go_on(&mut self, reactor: &mut Reactor<()>, plans: &[Plan], tally: &mut Tally) -> Flow {
-        match reactor.connected(self.io) {
+    fn go_on(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        resources: &Resources,
+        tally: &mut Tally,
+    ) -> Flow {
+        if !self.is_connected {
+            match reactor.connected(self.io) {
+                Poll::Ready(Ok(())) => self.is_connected = true,
+                Poll::Ready(Err(_)) => return Flow::Done,
+                Poll::Pending => return Flow::Wait,
+            }
+        }
+        self.layer.take().into_iter().for_each(|layer| reactor.secure(self.io, layer));
+        match reactor.handshake(self.io) {
             Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => return Flow::Done,
-            Poll::Pending => {}
+            Poll::Ready(Err(_)) => {
+                tally.unanswered += 1;
+                return Flow::Done;
+            }
+            Poll::Pending => return Flow::Wait,
         }
         self.send(reactor);
         if reactor.now().mono < self.reads_from {
@@ -147,8 +183,8 @@ impl SimClient {
             tally.left += 1;
             return Flow::Done;
         }
-        match self.understand(plans, tally) {
-            Flow::Wait => self.receive(reactor, plans, tally),
+        match self.understand(resources, tally) {
+            Flow::Wait => self.receive(reactor, resources, tally),
             flow => flow,
         }
     }
@@ -167,13 +203,18 @@ impl SimClient {
         }
     }
 
-    fn receive(&mut self, reactor: &mut Reactor<()>, plans: &[Plan], tally: &mut Tally) -> Flow {
+    fn receive(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        resources: &Resources,
+        tally: &mut Tally,
+    ) -> Flow {
         self.input.reserve(8192);
         match reactor.recv(self.io, &mut self.input) {
             Poll::Pending => return Flow::Wait,
             Poll::Ready(Ok(n)) if n > 0 => return Flow::Again,
             Poll::Ready(Ok(_)) if self.in_tunnel() || self.codec.end_of_stream().is_ok() => {
-                self.judge_whole(plans, tally);
+                self.judge_whole(resources, tally);
             }
             Poll::Ready(_) if self.head.is_some() => tally.cut += 1,
             Poll::Ready(_) => tally.unanswered += 1,
@@ -182,7 +223,7 @@ impl SimClient {
     }
 
     /// Handles the next event of the input.
-    fn understand(&mut self, plans: &[Plan], tally: &mut Tally) -> Flow {
+    fn understand(&mut self, resources: &Resources, tally: &mut Tally) -> Flow {
         if self.in_tunnel() {
             self.content.append(&mut self.input);
             return Flow::Wait;
@@ -197,13 +238,13 @@ impl SimClient {
             Some(ClientEvent::Content(range)) => {
                 self.content.extend_from_slice(&self.input[range]);
                 let head = self.head.as_ref().expect("content without a head");
-                self.asks[self.current].judge_prefix(head, &self.content, plans);
+                self.asks[self.current].judge_prefix(head, &self.content, &resources.plans);
             }
             Some(ClientEvent::End(_)) | None => {}
         }
         self.input.drain(..used);
         if ended {
-            self.judge_whole(plans, tally);
+            self.judge_whole(resources, tally);
             return self.next_ask();
         }
         if progress { Flow::Again } else { Flow::Wait }
@@ -215,9 +256,10 @@ impl SimClient {
         connected && self.asks[self.current].method == Method::Connect
     }
 
-    fn judge_whole(&self, plans: &[Plan], tally: &mut Tally) {
+    fn judge_whole(&self, resources: &Resources, tally: &mut Tally) {
         let head = self.head.as_ref().expect("an end without a head");
-        let served = self.asks[self.current].judge_whole(head, &self.content, plans);
+        let ask = &self.asks[self.current];
+        let served = ask.judge_whole(head, &self.content, resources);
         let status = head.fields().all(Name::CacheStatus).last().unwrap_or_default();
         let says = |word: &[u8]| status.windows(word.len()).any(|window| window == word);
         tally.whole += usize::from(served);
@@ -225,7 +267,11 @@ impl SimClient {
         tally.hits += usize::from(says(b"; hit"));
         tally.collapsed += usize::from(says(b"; collapsed"));
         tally.challenged += usize::from(head.status().code() == 407);
-        tally.tunnels += usize::from(self.asks[self.current].method == Method::Connect);
+        tally.tunnels += usize::from(ask.method == Method::Connect);
+        tally.secure_clients += usize::from(served && self.is_secure);
+        let ended_early = ask.is_ended_early(self.content.len(), &resources.plans);
+        tally.ended_early += usize::from(served && ended_early);
+        tally.secure_origins += usize::from(served && ask.is_secure(&resources.plans));
     }
 
     fn next_ask(&mut self) -> Flow {

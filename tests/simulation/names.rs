@@ -1,4 +1,5 @@
-//! A name server with three names: one is allowed, one is denied, one does not exist.
+//! A name server with four names: one is allowed, one is denied, one does not exist, and no certificate
+//! is for one.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::task::Poll;
@@ -19,7 +20,7 @@ const IPV4: u16 = 1;
 /// Returns the IPv4 address of a name.
 pub(crate) fn address_of(name: &str) -> Option<[u8; 4]> {
     match name {
-        "o.test" => Some([198, 51, 100, 1]),
+        "o.test" | "other.test" => Some([198, 51, 100, 1]),
         "denied.test" => Some([10, 0, 0, 1]),
         _ => None,
     }

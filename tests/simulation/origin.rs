@@ -9,7 +9,7 @@ use tidegate::http::{HeadLimits, Method, Name, RequestHead, ServerCodec, ServerE
 use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Driven, Id, Reactor, SocketId};
 
-use crate::plan::{Framing, Plan};
+use crate::plan::{Framing, Plan, Resources};
 
 /// Percentage of responses that are cut short.
 const CUT: u32 = 5;
@@ -31,9 +31,27 @@ pub(crate) struct OriginConnection {
     /// Time at which unrequested bytes are sent, between two responses.
     stray_at: Option<Instant>,
     close_after: bool,
-    reset_after: bool,
+    ending: Ending,
+    service: Service,
+}
+
+/// What a connection of the origin is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Plain,
+    Tls,
     /// A tunnel: received bytes are sent back.
-    echoes: bool,
+    Echo,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// Regularly: with TLS, by `close_notify`.
+    Close,
+    /// By the end of the stream alone, which truncates the content of TLS.
+    Truncate,
+    Reset,
 }
 
 impl Driven for OriginConnection {
@@ -41,7 +59,7 @@ impl Driven for OriginConnection {
 }
 
 impl OriginConnection {
-    pub(crate) fn new(id: Id<Self>, io: SocketId, echoes: bool) -> Self {
+    pub(crate) fn new(id: Id<Self>, io: SocketId, service: Service) -> Self {
         Self {
             id,
             io,
@@ -53,8 +71,8 @@ impl OriginConnection {
             not_before: None,
             stray_at: None,
             close_after: false,
-            reset_after: false,
-            echoes,
+            ending: Ending::Close,
+            service,
         }
     }
 
@@ -62,9 +80,14 @@ impl OriginConnection {
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor<()>,
-        plans: &[Plan],
+        resources: &mut Resources,
         rng: &mut Rng,
     ) -> bool {
+        match reactor.handshake(self.io) {
+            Poll::Pending => return true,
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return self.end(reactor),
+        }
         loop {
             if let Some(at) = self.not_before {
                 if reactor.now().mono < at {
@@ -94,31 +117,39 @@ impl OriginConnection {
                 }
                 reactor.set_deadline(self.id.token(), Some(at));
             }
-            if self.understand(reactor, plans, rng) {
+            if self.understand(reactor, resources, rng) {
                 continue;
             }
             self.input.reserve(4096);
             match reactor.recv(self.io, &mut self.input) {
                 Poll::Pending => return true,
                 Poll::Ready(Ok(n)) if n > 0 => {}
-                Poll::Ready(_) if self.echoes => self.close_after = true,
+                Poll::Ready(_) if self.service == Service::Echo => self.close_after = true,
                 Poll::Ready(_) => return self.end(reactor),
             }
         }
     }
 
     fn end(&self, reactor: &mut Reactor<()>) -> bool {
-        if self.reset_after {
-            reactor.reset(self.io);
-        } else {
-            reactor.close(self.io);
+        match self.ending {
+            Ending::Reset => reactor.reset(self.io),
+            Ending::Truncate => {
+                reactor.strip(self.io);
+                reactor.close(self.io);
+            }
+            Ending::Close => reactor.close(self.io),
         }
         false
     }
 
     /// Handles the next event of the input; returns false if more input is needed.
-    fn understand(&mut self, reactor: &Reactor<()>, plans: &[Plan], rng: &mut Rng) -> bool {
-        if self.echoes {
+    fn understand(
+        &mut self,
+        reactor: &Reactor<()>,
+        resources: &mut Resources,
+        rng: &mut Rng,
+    ) -> bool {
+        if self.service == Service::Echo {
             self.output = std::mem::take(&mut self.input);
             return !self.output.is_empty();
         }
@@ -129,13 +160,13 @@ impl OriginConnection {
                 let complete = !head.body_length().has_content();
                 self.request = Some(head);
                 if complete {
-                    self.answer(reactor, plans, rng);
+                    self.answer(reactor, resources, rng);
                 }
             }
             Some(ServerEvent::Content(range)) => {
                 self.received.extend_from_slice(&self.input[range]);
             }
-            Some(ServerEvent::End(_)) => self.answer(reactor, plans, rng),
+            Some(ServerEvent::End(_)) => self.answer(reactor, resources, rng),
             None if used == 0 => return false,
             None => {}
         }
@@ -143,22 +174,48 @@ impl OriginConnection {
         true
     }
 
-    fn answer(&mut self, reactor: &Reactor<()>, plans: &[Plan], rng: &mut Rng) {
+    fn answer(&mut self, reactor: &Reactor<()>, resources: &mut Resources, rng: &mut Rng) {
         let request = self.request.take().expect("a response without a request");
         let received = std::mem::take(&mut self.received);
+        let mut ended_by_alert = None;
         if !request.method().is_safe() {
             let text = format!("{} {}", received.len(), sum(&received));
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
             self.output.extend_from_slice(head.as_bytes());
         } else {
-            let plan = plans.iter().find(|plan| plan.path == request.path_and_query());
-            self.answer_with(plan.expect("a request for an unknown path"), &request);
+            let plan = resources.plans.iter().find(|plan| plan.path == request.path_and_query());
+            let plan = plan.expect("a request for an unknown path");
+            assert_eq!(plan.is_secure, self.service == Service::Tls);
+            let head = self.answer_with(plan, &request);
+            if self.close_after && plan.ends_by_alert() {
+                let is_truncated = plan.is_truncated || rng.percent(20);
+                self.ending = if is_truncated { Ending::Truncate } else { Ending::Close };
+                if !is_truncated && rng.percent(20) {
+                    self.output.truncate(head + rng.below(self.output.len() - head + 1));
+                }
+                ended_by_alert = Some((plan.path.clone(), head)).filter(|_| !is_truncated);
+            }
         }
         if rng.percent(CUT) {
             self.output.truncate(rng.below(self.output.len()));
-            // A close is the regular end of some responses; a reset never is.
-            self.reset_after = self.close_after || rng.percent(50);
+            // A close is the regular end of some responses; a reset never is, and with TLS neither
+            // is the end of the stream alone.
+            let others = match (self.service, self.close_after) {
+                (Service::Tls, true) if self.ending == Ending::Truncate => {
+                    &[Ending::Truncate, Ending::Reset][..]
+                }
+                (Service::Tls, _) => &[Ending::Close, Ending::Truncate, Ending::Reset],
+                (_, true) => &[Ending::Reset],
+                (_, false) => &[Ending::Close, Ending::Reset],
+            };
+            self.ending = *rng.pick(others);
             self.close_after = true;
+        }
+        if let Some((path, head)) = ended_by_alert
+            && self.ending == Ending::Close
+            && let Some(length) = self.output.len().checked_sub(head)
+        {
+            resources.declare(&path, length);
         }
         if rng.percent(STRAY) {
             let late = std::time::Duration::from_millis(*rng.pick(&[0, 0, 10, 1000]));
@@ -174,7 +231,8 @@ impl OriginConnection {
         }
     }
 
-    fn answer_with(&mut self, plan: &Plan, request: &RequestHead) {
+    /// Appends the response of `plan`; returns the length of its head.
+    fn answer_with(&mut self, plan: &Plan, request: &RequestHead) -> usize {
         let kind = request.fields().all_named(b"X-Kind").next().unwrap_or_default();
         let kind = std::str::from_utf8(kind).unwrap_or_default();
         let accept = request.fields().get(Name::AcceptEncoding).unwrap_or_default();
@@ -184,7 +242,7 @@ impl OriginConnection {
         if named.any(|named| named == tag.as_bytes()) {
             let head = format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n");
             self.output.extend_from_slice(head.as_bytes());
-            return;
+            return head.len();
         }
         let content = plan.content(kind, coding);
         if plan.framing == Framing::Length
@@ -197,7 +255,7 @@ impl OriginConnection {
             );
             self.output.extend_from_slice(head.as_bytes());
             self.output.extend_from_slice(&content[part]);
-            return;
+            return head.len();
         }
         let framing = match plan.framing {
             Framing::Length => format!("Content-Length: {}\r\n", content.len()),
@@ -208,7 +266,7 @@ impl OriginConnection {
         self.output.extend_from_slice(head.as_bytes());
         if request.method() == Method::Head {
             self.close_after = plan.framing == Framing::Close;
-            return;
+            return head.len();
         }
         match plan.framing {
             Framing::Length => self.output.extend_from_slice(content),
@@ -225,6 +283,7 @@ impl OriginConnection {
                 tidegate::http::write_last_chunk(&mut self.output, None);
             }
         }
+        head.len()
     }
 }
 

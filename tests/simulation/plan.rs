@@ -1,6 +1,38 @@
 //! The origin's responses: they follow from seed and path, so that client and origin agree.
 
+use std::collections::BTreeSet;
+
 use tidegate::reactor::sim::Rng;
+
+/// The resources of the origin, and the contents that it has ended itself.
+#[derive(Debug, Default)]
+pub(crate) struct Resources {
+    pub(crate) plans: Vec<Plan>,
+    /// Paths with the lengths at which a `close_notify` has ended a response without a length.
+    declared: BTreeSet<(String, usize)>,
+}
+
+impl Resources {
+    /// Draws resources, of which `secure` percent are fetched over TLS.
+    pub(crate) fn draw(secure: u32, rng: &mut Rng) -> Self {
+        let plans = (0..6).map(|number| Plan::draw(number, secure, rng)).collect();
+        Self { plans, ..Self::default() }
+    }
+
+    /// Records that `close_notify` ends a response of `plan` after this much content.
+    pub(crate) fn declare(&mut self, path: &str, length: usize) {
+        self.declared.insert((path.to_owned(), length));
+    }
+
+    /// Returns the lengths of whole contents of `plan`.
+    pub(crate) fn lengths(&self, plan: &Plan) -> Vec<usize> {
+        if !plan.ends_by_alert() {
+            return vec![plan.length];
+        }
+        let declared = self.declared.iter().filter(|(path, _)| *path == plan.path);
+        declared.map(|&(_, length)| length).collect()
+    }
+}
 
 /// A resource of the simulated origin.
 #[derive(Clone, Debug)]
@@ -9,6 +41,10 @@ pub(crate) struct Plan {
     pub(crate) length: usize,
     pub(crate) framing: Framing,
     pub(crate) caching: Caching,
+    /// The resource is fetched over TLS.
+    pub(crate) is_secure: bool,
+    /// All contents without a length end without `close_notify`, which makes them truncated.
+    pub(crate) is_truncated: bool,
     /// The content depends on the request's X-Kind.
     pub(crate) varies: bool,
     /// The entity tags differ by kind. An origin whose tags differ by coding but not by kind
@@ -39,6 +75,11 @@ pub(crate) fn weight(accept: &str, coding: &str) -> u32 {
     of(coding).or(of("*")).unwrap_or(u32::from(coding == "identity"))
 }
 
+/// Returns the scheme and the authority of the origin, with or without TLS.
+pub(crate) const fn authority(is_secure: bool) -> (&'static str, &'static str) {
+    if is_secure { ("https", "o.test:8443") } else { ("http", "o.test") }
+}
+
 /// Values of X-Kind.
 pub(crate) const KINDS: [&str; 3] = ["", "b", "cc"];
 
@@ -62,7 +103,7 @@ pub(crate) enum Caching {
 }
 
 impl Plan {
-    pub(crate) fn draw(number: usize, rng: &mut Rng) -> Self {
+    fn draw(number: usize, secure: u32, rng: &mut Rng) -> Self {
         let lengths = [0, 1, 100, 1024, 5000, 20_000, 70_000, 200_000];
         let cachings = [
             Caching::Fresh,
@@ -87,6 +128,8 @@ impl Plan {
                 Framing::Close,
             ]),
             caching: *rng.pick(&cachings),
+            is_secure: rng.percent(secure),
+            is_truncated: rng.percent(25),
             varies,
             tells_apart: varies && (rng.percent(50) || !codings.is_empty()),
             salt,
@@ -95,6 +138,17 @@ impl Plan {
                 .map(|kind| coded(if varies { salt ^ (kind + 1) } else { salt }))
                 .collect(),
         }
+    }
+
+    /// Returns true if the content is whole only once its end is declared by `close_notify`.
+    pub(crate) fn ends_by_alert(&self) -> bool {
+        self.is_secure && self.framing == Framing::Close
+    }
+
+    /// Returns the URI, and the value of Host.
+    pub(crate) fn uri(&self) -> (String, &'static str) {
+        let (scheme, authority) = authority(self.is_secure);
+        (format!("{scheme}://{authority}{}", self.path), authority)
     }
 
     /// Returns the coding of the response to a request with `accept`: among its favourites, the

@@ -1,26 +1,31 @@
 //! A proxy, its clients and its origins on one simulated network, turned by one thread.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use tidegate::auth::{self, PathPrefix, Side, Users, VerifyJob};
 use tidegate::proxy::{
-    AuthRules, Command, Environment, LogFormat, LogSink, Mail, NameResolver, PasswordVerifier,
-    ProtectionSpace, ReclaimAtOnce, Settings, Worker,
+    AuthRules, Command, Environment, ListenerKind, LogFormat, LogSink, Mail, NameResolver,
+    PasswordVerifier, ProtectionSpace, ReclaimAtOnce, Settings, Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network, Rng};
 use tidegate::reactor::{
-    App, Arena, Clock, Driven, Event, Listener, Mailbox, NameSource, NameSources, Reactor,
-    SocketId, Token, Wake,
+    App, Arena, Clock, Driven, Event, Listener, Mailbox, NameSource, NameSources, Reactor, Token,
+    VirtualClock, Wake,
 };
+use tidegate::tls::{OriginTls, ServerLayer, ServerTls};
 
 use crate::client::{SimClient, Tally};
 use crate::names::{Manner, NAMES, NameServer, ORIGIN_IPV6, address_of};
-use crate::origin::OriginConnection;
-use crate::plan::Plan;
+use crate::origin::{OriginConnection, Service};
+use crate::pki;
+use crate::plan::Resources;
 
 const PROXY: &str = "203.0.113.1:3128";
+/// Where the proxy listens for clients that speak TLS.
+const PROXY_TLS: &str = "203.0.113.1:3129";
 const ORIGIN: &str = "198.51.100.1";
 
 /// A resolver that answers like the name server, by mail.
@@ -35,16 +40,18 @@ impl NameResolver for Hosts {
     }
 }
 
-/// A log whose reader stops and resumes: it drops half of the lines.
+/// A log whose reader stops and resumes: it drops half of the lines. All of them are passed on.
 #[derive(Debug)]
 struct BlockedLog {
     rng: Rng,
     lost: u64,
+    all: Sender<String>,
 }
 
 impl LogSink for BlockedLog {
     fn write(&mut self, lines: &mut String) {
         assert!(lines.ends_with('\n'), "a line is incomplete: {lines:?}");
+        let _ = self.all.send(lines.clone());
         if self.rng.percent(50) {
             self.lost += lines.lines().count() as u64;
         }
@@ -91,13 +98,33 @@ impl Verifier {
     }
 }
 
+/// TLS of a run: settings of both roles, and the percentage of clients and of resources with TLS.
+struct Tls {
+    server: Arc<ServerTls>,
+    client: Arc<OriginTls>,
+    clients: u32,
+    origins: u32,
+}
+
+impl Tls {
+    fn draw(clock: &VirtualClock, rng: &mut Rng) -> Self {
+        Self {
+            server: pki::server_tls(clock),
+            client: pki::origin_tls(clock),
+            clients: *rng.pick(&[0, 0, 0, 50, 100]),
+            origins: *rng.pick(&[0, 0, 50, 100]),
+        }
+    }
+}
+
 /// All parties other than the proxy.
 struct Peers {
+    tls: Tls,
     names: NameServer,
     gates: Arena<Gate>,
     origins: Arena<OriginConnection>,
     clients: Arena<SimClient>,
-    plans: Vec<Plan>,
+    resources: Resources,
     /// The proxy requires authentication.
     users: bool,
     rng: Rng,
@@ -106,7 +133,7 @@ struct Peers {
 
 struct Gate {
     listener: Listener,
-    echoes: bool,
+    service: Service,
 }
 
 impl Driven for Gate {
@@ -132,13 +159,13 @@ impl App for Peers {
             self.names.drive(reactor);
         } else if let Some(id) = token.id::<OriginConnection>() {
             if let Some(origin) = self.origins.get_mut(id)
-                && !origin.drive(reactor, &self.plans, &mut self.rng)
+                && !origin.drive(reactor, &mut self.resources, &mut self.rng)
             {
                 self.origins.remove(id);
             }
         } else if let Some(id) = token.id::<SimClient>()
             && let Some(client) = self.clients.get_mut(id)
-            && !client.drive(reactor, &self.plans, &mut self.tally)
+            && !client.drive(reactor, &self.resources, &mut self.tally)
         {
             self.clients.remove(id);
         }
@@ -151,35 +178,41 @@ impl Peers {
         let mut accepted = Vec::new();
         gate.listener.accept(reactor, usize::MAX, &mut accepted);
         for (io, _) in accepted {
-            let echoes = gate.echoes;
-            let id = self.origins.insert_with(|id| OriginConnection::new(id, io, echoes));
+            let service = gate.service;
+            if service == Service::Tls {
+                reactor.secure(io, Box::new(ServerLayer::new(Arc::clone(&self.tls.server))));
+            }
+            let id = self.origins.insert_with(|id| OriginConnection::new(id, io, service));
             reactor.set_owner(io, id.token());
         }
     }
 
-    fn listen(&mut self, reactor: &mut Reactor<()>, address: SocketAddr, echoes: bool) {
+    fn listen(&mut self, reactor: &mut Reactor<()>, address: SocketAddr, service: Service) {
         self.gates
             .try_insert_with(|id| {
                 let listener = Listener::bind(reactor, address, id.token())?;
-                Ok::<_, std::io::Error>(Gate { listener, echoes })
+                Ok::<_, std::io::Error>(Gate { listener, service })
             })
             .unwrap();
     }
 
     fn add_client(&mut self, reactor: &mut Reactor<()>) {
         let now = reactor.now().mono;
-        let (plans, users, rng) = (&self.plans, self.users, &mut self.rng);
-        let mut connect =
-            |token| -> SocketId { reactor.connect(PROXY.parse().unwrap(), token).unwrap() };
-        let id = self
-            .clients
-            .insert_with(|id| SimClient::new(id, connect(id.token()), plans, users, rng, now));
+        let (plans, rng) = (&self.resources.plans, &mut self.rng);
+        let is_secure = rng.percent(self.tls.clients);
+        let proxy = if is_secure { PROXY_TLS } else { PROXY }.parse().unwrap();
+        let layer = is_secure.then(|| Box::new(self.tls.client.layer("proxy.test").unwrap()));
+        let drawn = (self.users, self.tls.origins);
+        let id = self.clients.insert_with(|id| {
+            let io = reactor.connect(proxy, id.token()).unwrap();
+            SimClient::new(id, (io, layer), plans, drawn, rng, now)
+        });
         reactor.wake(id.token());
     }
 }
 
-/// Runs one simulation, from the first client until the proxy is empty.
-pub(crate) fn simulate(seed: u64) -> Tally {
+/// Runs one simulation, from the first client until the proxy is empty. Returns its access log, too.
+pub(crate) fn simulate(seed: u64) -> (Tally, String) {
     let network = Network::new(seed);
     let mut rng = network.fork_rng();
     let mut proxy: Reactor<Mail> =
@@ -189,29 +222,35 @@ pub(crate) fn simulate(seed: u64) -> Tally {
     let users = rng.percent(30);
     let (hasher, asked) = channel();
     let mut verifier = Verifier { asked, due: Vec::new(), mailbox: proxy.mailbox() };
-    let mut worker = worker(&proxy, users, hasher, &mut rng);
-    worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
+    let (logger, log) = channel();
+    let tls = Tls::draw(&network.clock(), &mut rng);
+    let mut worker = worker(&proxy, users, &tls, (hasher, logger), &mut rng);
+    for (kind, address) in [(ListenerKind::Plain, PROXY), (ListenerKind::Tls, PROXY_TLS)] {
+        worker.listen_as(kind, &mut proxy, address.parse::<SocketAddr>().unwrap()).unwrap();
+    }
 
     let manner = Manner::draw(&mut rng);
     let fates = [Fate::default(), Fate::default(), Fate::Refuse, Fate::Silence];
-    for port in [80, 443] {
+    for port in [80, 443, 8443] {
         network.set_fate(SocketAddr::new(ORIGIN_IPV6.into(), port), *rng.pick(&fates));
     }
-    let plans = (0..6).map(|number| Plan::draw(number, &mut rng)).collect();
+    let resources = Resources::draw(tls.origins, &mut rng);
     let asked = Arena::new().insert(Asked).token();
     let mut peers = Peers {
         names: NameServer::bind(&mut outside, asked, manner),
         gates: Arena::new(),
         origins: Arena::new(),
         clients: Arena::new(),
-        plans,
+        resources,
+        tls,
         users,
         rng: rng.clone(),
         tally: Tally::default(),
     };
     for address in [ORIGIN.parse().unwrap(), IpAddr::from(ORIGIN_IPV6)] {
-        peers.listen(&mut outside, SocketAddr::new(address, 80), false);
-        peers.listen(&mut outside, SocketAddr::new(address, 443), true);
+        for (port, service) in [(80, Service::Plain), (443, Service::Echo), (8443, Service::Tls)] {
+            peers.listen(&mut outside, SocketAddr::new(address, port), service);
+        }
     }
 
     let mut coming = 5 + rng.below(25);
@@ -240,7 +279,8 @@ pub(crate) fn simulate(seed: u64) -> Tally {
     assert!(worker.is_finished() && worker.is_empty(), "{worker:#?}");
     worker.abort(&mut proxy); // a lookup without waiters may still be in flight
     assert_eq!(proxy.open_sockets(), 0, "sockets are left open");
-    peers.tally
+    drop(worker);
+    (peers.tally, log.iter().collect())
 }
 
 fn turn(
@@ -287,10 +327,13 @@ fn auth_rules(rng: &mut Rng) -> AuthRules {
 fn worker(
     reactor: &Reactor<Mail>,
     users: bool,
-    hasher: Sender<VerifyJob>,
+    tls: &Tls,
+    (hasher, logger): (Sender<VerifyJob>, Sender<String>),
     rng: &mut Rng,
 ) -> Worker {
     let mut settings = Settings::forward("sim");
+    settings.server_tls = Some(Arc::clone(&tls.server));
+    settings.origin_tls = Some(Arc::clone(&tls.client));
     settings.destinations.rules =
         ["198.51.100.0/24", "2001:db8::/32"].map(|rule| rule.parse().unwrap()).to_vec();
     settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
@@ -317,7 +360,7 @@ fn worker(
         verifier: Box::new(Hashing(hasher)),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
-        log: Box::new(BlockedLog { rng: rng.clone(), lost: 0 }),
+        log: Box::new(BlockedLog { rng: rng.clone(), lost: 0, all: logger }),
         secret: [rng.next(), rng.next()],
     };
     Worker::new(settings, surroundings, 1000)

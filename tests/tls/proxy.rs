@@ -1,0 +1,258 @@
+//! The whole proxy between a client without TLS and an origin whose TLS the test speaks.
+
+use std::io::IoSlice;
+use std::net::{IpAddr, SocketAddr};
+use std::task::Poll;
+use std::time::Duration;
+
+use rustls::SupportedProtocolVersion;
+use tidegate::auth::VerifyJob;
+use tidegate::proxy::{
+    Environment, Mail, NoLog, PasswordVerifier, ReclaimAtOnce, Settings, Worker,
+};
+use tidegate::reactor::sim::{Faults, Metered, Network};
+use tidegate::reactor::{Arena, Driven, NameSource, NameSources, Reactor, SocketId, Token};
+
+use crate::pair::Quiet;
+use crate::pki;
+use crate::raw::{Raw, VERSIONS};
+
+const PROXY: &str = "203.0.113.1:3128";
+const ORIGIN: &str = "198.51.100.1:443";
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+const REQUEST: &str = "GET https://o.test/ HTTP/1.1\r\nHost: o.test\r\n\r\n";
+/// A request that only the cache answers.
+const STORED: &str =
+    "GET https://o.test/ HTTP/1.1\r\nHost: o.test\r\nCache-Control: only-if-cached\r\n\r\n";
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\n";
+const CONTENT: &[u8] = b"the content ends with the stream";
+const WITH_LENGTH: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// Verifies no passwords.
+#[derive(Debug)]
+struct NoPasswords;
+
+impl PasswordVerifier for NoPasswords {
+    fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
+        false
+    }
+}
+
+struct Owner;
+
+impl Driven for Owner {
+    const KIND: u8 = 0;
+}
+
+struct Stage {
+    network: Network,
+    proxy: Reactor<Mail>,
+    worker: Worker,
+    outside: Reactor<()>,
+    owner: Token,
+    listener: SocketId,
+    origin: Option<Origin>,
+}
+
+/// A connection of the origin.
+struct Origin {
+    io: SocketId,
+    raw: Raw,
+    /// Bytes sent, and the number after which the stream ends.
+    sent: usize,
+    most: usize,
+    /// Bytes sent before the response.
+    before: usize,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let network = Network::new(0);
+        let mut proxy: Reactor<Mail> =
+            network.reactor("203.0.113.1".parse().unwrap(), Faults::NONE);
+        let mut outside: Reactor<()> =
+            network.reactor("198.51.100.1".parse().unwrap(), Faults::NONE);
+        let owner = Arena::new().insert(Owner).token();
+        let listener = outside.listen(ORIGIN.parse::<SocketAddr>().unwrap(), owner).unwrap();
+        let mut settings = Settings::forward("test");
+        settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
+        settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
+        settings.origin_tls = Some(pki::origin_tls(&network.clock()));
+        settings.name_sources = NameSources {
+            hosts: NameSource::Text("198.51.100.1 o.test\n".into()),
+            resolv_conf: NameSource::Text(String::new()),
+            ..NameSources::default()
+        };
+        let environment = Environment {
+            resolver: None,
+            verifier: Box::new(NoPasswords),
+            reclaimer: Box::new(ReclaimAtOnce),
+            addresses: Some(vec![IpAddr::from([203, 0, 113, 1])]),
+            log: Box::new(NoLog),
+            secret: [1, 2],
+        };
+        let mut worker = Worker::new(settings, environment, 100);
+        worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
+        Self { network, proxy, worker, outside, owner, listener, origin: None }
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..10_000 {
+            let mut metered = Metered::new(&mut self.worker);
+            let here = self.proxy.turn(&mut metered, NOW).unwrap();
+            metered.end();
+            self.worker.check();
+            if here.is_idle() & self.outside.turn(&mut Quiet, NOW).unwrap().is_idle() {
+                let Some(next) = self.network.next_arrival() else { return };
+                self.network.clock().advance_to(next);
+            }
+        }
+        panic!("the proxy is never idle");
+    }
+
+    /// Sends a request on a new connection.
+    fn ask(&mut self, request: &str) -> SocketId {
+        let io = self.outside.connect(PROXY.parse().unwrap(), self.owner).unwrap();
+        self.settle();
+        assert!(self.outside.connected(io).is_ready());
+        assert!(self.outside.send(io, &[IoSlice::new(request.as_bytes())]).is_ready());
+        self.settle();
+        io
+    }
+
+    /// Answers connections of the proxy with `response`, then the end, and cuts off all but `most`
+    /// bytes.
+    fn serve(&mut self, version: &'static SupportedProtocolVersion, response: &[u8], most: usize) {
+        for _ in 0..10 {
+            if let Poll::Ready(accepted) = self.outside.accept(self.listener) {
+                let raw = Raw::server(version);
+                let io = accepted.unwrap().0;
+                self.origin = Some(Origin { io, raw, sent: 0, most, before: 0 });
+            }
+            if let Some(origin) = &mut self.origin {
+                origin.go_on(&mut self.outside, response);
+            }
+            self.settle();
+        }
+    }
+
+    /// Returns what a client has received, and true if its stream has ended.
+    fn received(&mut self, io: SocketId) -> (String, bool) {
+        let mut bytes = Vec::with_capacity(10_000);
+        let mut ended = false;
+        while let Poll::Ready(received) = self.outside.recv(io, &mut bytes) {
+            ended = !matches!(received, Ok(1..));
+            if ended {
+                break;
+            }
+        }
+        (String::from_utf8(bytes).unwrap(), ended)
+    }
+}
+
+impl Origin {
+    fn go_on(&mut self, reactor: &mut Reactor<()>, response: &[u8]) {
+        let mut bytes = Vec::with_capacity(10_000);
+        let mut request = Vec::new();
+        if let Poll::Ready(Ok(1..)) = reactor.recv(self.io, &mut bytes) {
+            self.raw.read(&bytes, &mut request);
+        }
+        self.raw.queue();
+        if !request.is_empty() {
+            self.before = self.sent + self.raw.out.len();
+            self.raw.write(response);
+            if !response.starts_with(WITH_LENGTH) {
+                self.raw.end();
+            }
+        }
+        let more = self.raw.out.len().min(self.most - self.sent);
+        if more > 0 {
+            assert!(reactor.send(self.io, &[IoSlice::new(&self.raw.out[..more])]).is_ready());
+            self.raw.out.clear();
+            self.sent += more;
+        }
+        if self.sent == self.most {
+            let _ = reactor.shutdown(self.io);
+        }
+    }
+}
+
+/// Fetches a response that ends with the stream, of which `most` bytes arrive. Returns the stage, the
+/// client's part, and the answer of the cache alone.
+fn fetch(version: &'static SupportedProtocolVersion, most: usize) -> (Stage, String, String) {
+    let mut stage = Stage::new();
+    let client = stage.ask(REQUEST);
+    stage.serve(version, &[HEAD, CONTENT].concat(), most);
+    let (received, _) = stage.received(client);
+    let other = stage.ask(STORED);
+    let (stored, _) = stage.received(other);
+    (stage, received, stored)
+}
+
+/// Returns true if the chunked content is whole.
+fn is_whole(response: &str) -> bool {
+    response.starts_with("HTTP/1.1 200 ") && response.ends_with("\r\n0\r\n\r\n")
+}
+
+#[test]
+fn response_that_is_cut_at_any_byte_is_neither_whole_nor_stored() {
+    for version in VERSIONS {
+        let (stage, received, stored) = fetch(version, usize::MAX);
+        assert!(is_whole(&received), "{received}");
+        assert!(stored.starts_with("HTTP/1.1 200 ") && stored.contains("; hit"), "{stored}");
+        let Origin { before, sent: all, .. } = stage.origin.unwrap();
+        assert!(all - before > HEAD.len() + CONTENT.len());
+        let handshake = (0..before).step_by(50);
+        for most in handshake.chain(before..all) {
+            let (_, received, stored) = fetch(version, most);
+            assert!(!is_whole(&received), "{version:?} at {most} of {all}: {received}");
+            assert!(stored.starts_with("HTTP/1.1 504 "), "{version:?} at {most}: {stored}");
+            assert!(received.starts_with("HTTP/1.1 "), "{most}: {received}");
+        }
+        let (_, received, stored) = fetch(version, all);
+        assert!(is_whole(&received) && stored.contains("; hit"), "{received} {stored}");
+    }
+}
+
+#[test]
+fn idle_connection_is_reused_after_a_key_update() {
+    let mut stage = Stage::new();
+    let here: IpAddr = "203.0.113.1".parse().unwrap();
+    for round in 0..3 {
+        let client = stage.ask(REQUEST);
+        stage.serve(VERSIONS[0], WITH_LENGTH, usize::MAX);
+        let (received, _) = stage.received(client);
+        assert!(received.ends_with("ok"), "{received}");
+        assert_eq!((stage.network.connects(here), stage.worker.idle_connections()), (1, 1));
+        let origin = stage.origin.as_mut().unwrap();
+        if round == 0 {
+            origin.raw.tls.refresh_traffic_keys().unwrap();
+        }
+        origin.go_on(&mut stage.outside, WITH_LENGTH);
+        stage.settle();
+    }
+}
+
+#[test]
+fn idle_connection_that_receives_content_or_its_end_is_not_reused() {
+    for end in [true, false] {
+        let mut stage = Stage::new();
+        let client = stage.ask(REQUEST);
+        stage.serve(VERSIONS[0], WITH_LENGTH, usize::MAX);
+        assert!(stage.received(client).0.ends_with("ok"));
+        assert_eq!(stage.worker.idle_connections(), 1);
+        let origin = stage.origin.as_mut().unwrap();
+        if end {
+            origin.raw.end();
+        } else {
+            origin.raw.write(b"stray");
+        }
+        origin.go_on(&mut stage.outside, WITH_LENGTH);
+        stage.settle();
+        assert_eq!(stage.worker.idle_connections(), 0);
+        let client = stage.ask(REQUEST);
+        stage.serve(VERSIONS[0], WITH_LENGTH, usize::MAX);
+        assert!(stage.received(client).0.ends_with("ok"));
+    }
+}
