@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::acme::{Challenge, RevocationReason, http_answer};
+use crate::http::{Method, RequestHead};
 use crate::tls::{Certificate, ServerTls};
 
 /// What the proxy shows to clients that speak TLS, and to a CA.
@@ -73,9 +74,14 @@ impl Identity {
         }
     }
 
-    /// Returns the content that answers a request for `path`, if that is one of a CA (RFC 8555 §8.3).
-    pub(super) fn http_answer(&self, path: &str) -> Option<&str> {
-        http_answer(path, self.challenges.iter().map(|(_, challenge)| challenge))
+    /// Returns the content that answers a request, if that is one of a CA (RFC 8555 §8.3).
+    pub(super) fn http_answer(&self, request: &RequestHead) -> Option<&str> {
+        let retrieves = matches!(request.method(), Method::Get | Method::Head);
+        if self.challenges.is_empty() || !retrieves {
+            return None;
+        }
+        let challenges = self.challenges.iter().map(|(_, challenge)| challenge);
+        http_answer(request.path_and_query(), challenges)
     }
 
     /// Names the certificates that the proxy obtains, in their order.

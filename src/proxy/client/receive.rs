@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::http::{Method, ParseError, RequestHead, ServerEvent, Version};
+use crate::http::{ParseError, RequestHead, ServerEvent, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::reason::Reason;
@@ -102,11 +102,7 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
     record.behind = Behind::of(record.peer(), head.fields(), settings).client;
     let mut persistence = Persistence::of(&head, settings.reverse.is_some());
     persistence.keep_only_if(!cx.shared.draining);
-    let challenge = match head.method() {
-        Method::Get | Method::Head => cx.shared.identity.http_answer(head.path_and_query()),
-        _ => None,
-    };
-    let challenge = challenge.map(Box::from);
+    let challenge = cx.shared.identity.http_answer(&head).map(Box::from);
     let upload = if head.body_length().has_content() { Upload::Unread } else { Upload::Done };
     let request = Arc::new(head);
     record.request = Some(Arc::clone(&request));
