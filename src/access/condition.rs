@@ -151,7 +151,9 @@ impl Conditions {
 
 /// Returns true if a certificate is valid for a name of a rule.
 fn has_name(certificate: Option<&[String]>, wanted: &str) -> bool {
-    certificate.is_some_and(|names| wanted == "*" || names.iter().any(|name| name == wanted))
+    certificate.is_some_and(|names| {
+        wanted == "*" || names.iter().any(|name| name.eq_ignore_ascii_case(wanted))
+    })
 }
 
 /// Returns true if one of `values` matches, or if there are none: a condition that is not given

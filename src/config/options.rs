@@ -245,6 +245,8 @@ impl Options {
         self.check()?;
         let side = if self.to.is_some() { Side::Origin } else { Side::Proxy };
         let memory = self.cache_memory.map_or(0, |size| size.0);
+        let origin_tls = Arc::new(self.tls.origin()?);
+        let acme = self.acme.settings(&self.kinds())?.map(Arc::new);
         Ok(Settings {
             limits: self.limits.clone(),
             via: self.via.clone().unwrap_or_else(|| pseudonym.to_owned()),
@@ -260,9 +262,10 @@ impl Options {
             trusted_proxies: self.trusted_proxies.clone(),
             upgrades: self.upgrades.clone(),
             reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
-            origin_tls: Some(Arc::new(self.tls.origin()?)),
+            own_tls: acme.is_some().then(|| self.tls.own(&origin_tls)).transpose()?,
+            origin_tls: Some(origin_tls),
             server_tls: self.tls.server(!self.acme.certificates.is_empty())?.map(Arc::new),
-            acme: self.acme.settings(&self.kinds())?.map(Arc::new),
+            acme,
             hsts: self.tls.hsts,
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
             cache_object_max: self.cache_object_max.map(|size| size.0),

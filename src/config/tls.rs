@@ -70,25 +70,40 @@ impl TlsOptions {
     /// # Errors
     /// A message that names the option or file, and the reason.
     pub(super) fn origin(&self) -> Result<OriginTls, String> {
-        let mut authorities = system_authorities()?;
-        let built_in = authorities.is_empty();
-        for path in &self.origin_authorities {
-            authorities.extend(authorities_in(path)?);
-        }
         if self.origin_key.is_some() && self.origin_certificate.is_none() {
             return Err("origin-key works with --origin-cert only".into());
         }
         let certificate = self.origin_certificate.as_deref();
         let now = SystemClock.now().wall;
         let client = certificate.map(|path| read(path, self.origin_key.as_deref(), now));
-        let client = client.transpose()?;
-        let options = OriginTlsOptions {
-            authorities,
-            built_in,
-            client,
-            unverified: self.unverified.clone(),
-            server_name: self.origin_name.clone(),
-        };
+        self.towards(client.transpose()?, self.origin_name.clone())
+    }
+
+    /// Returns the settings for requests of the proxy itself, given those towards `origins`: the name
+    /// and the certificate for origins are not meant for others.
+    ///
+    /// # Errors
+    /// A message that names the file, and the reason.
+    pub(super) fn own(&self, origins: &Arc<OriginTls>) -> Result<Arc<OriginTls>, String> {
+        if self.origin_certificate.is_none() && self.origin_name.is_none() {
+            return Ok(Arc::clone(origins));
+        }
+        self.towards(None, None).map(Arc::new)
+    }
+
+    /// Returns settings towards servers that are verified as origins are.
+    fn towards(
+        &self,
+        client: Option<Certificate>,
+        server_name: Option<String>,
+    ) -> Result<OriginTls, String> {
+        let mut authorities = system_authorities()?;
+        let built_in = authorities.is_empty();
+        for path in &self.origin_authorities {
+            authorities.extend(authorities_in(path)?);
+        }
+        let unverified = self.unverified.clone();
+        let options = OriginTlsOptions { authorities, built_in, client, unverified, server_name };
         OriginTls::new(options, &time()).map_err(|error| format!("TLS to origins: {error}"))
     }
 

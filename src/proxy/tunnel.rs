@@ -230,10 +230,15 @@ impl Pipe {
                 if self.bytes.capacity() == 0 {
                     self.bytes = buffers.take();
                 }
-                match reactor.recv(source, &mut self.bytes)? {
+                match reactor.recv(source, &mut self.bytes) {
                     Poll::Pending => break,
-                    Poll::Ready(0) => self.ended = true,
-                    Poll::Ready(n) => budget.spend_in(n),
+                    Poll::Ready(Ok(0)) => self.ended = true,
+                    Poll::Ready(Ok(n)) => budget.spend_in(n),
+                    // Many peers end TLS without `close_notify`; what is inside has its own end.
+                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        self.ended = true;
+                    }
+                    Poll::Ready(Err(error)) => return Err(error),
                 }
             }
         }

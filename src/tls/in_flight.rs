@@ -32,17 +32,17 @@ struct Record {
 
 impl InFlight {
     /// Records that what waits to leave has grown to `wire` bytes by a record with this `content`, or
-    /// by messages of the protocol, which have none. Returns true if it has grown.
-    pub(super) fn queued(&mut self, wire: usize, content: &[IoSlice<'_>]) -> bool {
-        let length = content.iter().map(|slice| slice.len()).sum();
-        let grown = wire > self.wire;
-        if grown {
-            self.records.push_back(Record { content: length, wire: wire - self.wire });
+    /// by messages of the protocol, which have none. Returns by how many bytes it has grown.
+    pub(super) fn queued(&mut self, wire: usize, content: &[IoSlice<'_>]) -> usize {
+        let grown = wire.saturating_sub(self.wire);
+        if grown > 0 {
+            let length = content.iter().map(|slice| slice.len()).sum();
+            self.records.push_back(Record { content: length, wire: grown });
             self.wire = wire;
             self.content += length;
+            #[cfg(debug_assertions)]
+            content.iter().for_each(|slice| self.offered.extend_from_slice(slice));
         }
-        #[cfg(debug_assertions)]
-        content.iter().for_each(|slice| self.offered.extend_from_slice(slice));
         grown
     }
 

@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, WebPkiClientVerifier};
 use rustls::time_provider::TimeProvider;
 use rustls::{AlertDescription, RootCertStore, ServerConfig};
+use sha2::{Digest, Sha256};
 
 use super::certificates::{Certificate, Certificates};
 use super::material::MaterialError;
@@ -15,7 +16,7 @@ use super::provider::{provider, ticketer};
 /// Protocol that is spoken inside (RFC 7301).
 const HTTP: &[u8] = b"http/1.1";
 /// Protocol of a certificate authority that checks who serves a name (RFC 8737 §4).
-const ACME_TLS_1: &[u8] = b"acme-tls/1";
+pub(super) const ACME_TLS_1: &[u8] = b"acme-tls/1";
 
 /// Certificates that clients present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,24 @@ pub struct ServerTls {
     /// Answers to challenges of a certificate authority, by name.
     challenges: HashMap<String, Arc<ServerConfig>>,
     time: Arc<dyn TimeProvider>,
+    fingerprint: [u8; 32],
+}
+
+impl ServerTlsOptions {
+    /// Returns the hash of all that is served and asked for. A key has its public part in the
+    /// certificate.
+    fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let chains = self.certificates.list().iter().map(|certificate| &certificate.key.cert);
+        for list in chains.chain([&self.client_authorities]) {
+            hash.update((list.len() as u64).to_be_bytes());
+            for der in list {
+                hash.update((der.len() as u64).to_be_bytes());
+                hash.update(der);
+            }
+        }
+        hash.finalize().into()
+    }
 }
 
 impl ServerTls {
@@ -57,6 +76,7 @@ impl ServerTls {
         options: ServerTlsOptions,
         time: &Arc<dyn TimeProvider>,
     ) -> Result<Self, MaterialError> {
+        let fingerprint = options.fingerprint();
         let certificates = Arc::new(options.certificates);
         let versions = ServerConfig::builder_with_details(provider(), Arc::clone(time))
             .with_safe_default_protocol_versions();
@@ -88,7 +108,7 @@ impl ServerTls {
             config.ticketer = ticketer;
         }
         let (config, time) = (Arc::new(config), Arc::clone(time));
-        Ok(Self { config, certificates, challenges: HashMap::new(), time })
+        Ok(Self { config, certificates, challenges: HashMap::new(), time, fingerprint })
     }
 
     /// Returns the same settings with further certificates, and with `answers` to clients that ask for
@@ -107,7 +127,7 @@ impl ServerTls {
             Some((name.clone(), self.challenge(certificate)?))
         };
         let challenges = answers.filter_map(challenge).collect();
-        Self { config: Arc::new(config), certificates, challenges, time: Arc::clone(&self.time) }
+        Self { config: Arc::new(config), certificates, challenges, ..self.clone() }
     }
 
     /// Returns the settings with which a challenge is answered: no client has to present a certificate.
@@ -118,6 +138,13 @@ impl ServerTls {
         let mut config = builder.with_cert_resolver(Arc::new(only));
         config.alpn_protocols = vec![ACME_TLS_1.to_vec()];
         Some(Arc::new(config))
+    }
+
+    /// Returns a number that differs between settings with other certificates or authorities, before
+    /// others are [added](Self::with).
+    #[must_use]
+    pub const fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
     }
 
     /// Returns the certificates of this server.

@@ -13,7 +13,7 @@ use crate::work::count;
 use super::facts::Facts;
 use super::not_tls::NotTls;
 use super::problem::Problem;
-use super::server::ServerTls;
+use super::server::{ACME_TLS_1, ServerTls};
 use super::session::{FLIGHT, Session};
 
 /// First byte of a handshake record (RFC 8446 §5.1).
@@ -66,6 +66,16 @@ impl ServerLayer {
         match &self.state {
             State::Session(session) => Some(Facts::of(session.tls(), self.name.as_deref())),
             State::Hello { .. } | State::Refused(_) => None,
+        }
+    }
+
+    /// Returns true if the connection only shows a certificate authority who serves a name: no request
+    /// is served on it (RFC 8737 §4).
+    #[must_use]
+    pub fn is_challenge(&self) -> bool {
+        match &self.state {
+            State::Session(session) => session.tls().alpn_protocol() == Some(ACME_TLS_1),
+            State::Hello { .. } | State::Refused(_) => false,
         }
     }
 

@@ -12,12 +12,16 @@ use super::in_flight::InFlight;
 
 /// Largest content of a record (RFC 8446 §5.1).
 const RECORD: usize = 16 * 1024;
+/// Least number of bytes to receive at once: a record takes few calls however little room there is.
+const CHUNK: usize = 1024;
 /// Most records encrypted at once.
 const BATCH: usize = 4;
 /// Bytes received without content after which other connections get their turn.
 const SHARE: usize = 64 * 1024;
 /// Most slices of one record.
 const SLICES: usize = 8;
+/// Counted steps of a call into the session.
+const CALL: usize = 100;
 /// Counted steps of a flight of handshake messages: about a tenth of a millisecond.
 pub(super) const FLIGHT: usize = 100_000;
 
@@ -82,8 +86,9 @@ impl Session {
             if self.tls.read_tls(&mut received)? == 0 {
                 return Ok(()); // nothing counts after `close_notify`
             }
-            self.process()?;
-            self.take_content(into);
+            let processed = self.process();
+            self.take_content(into); // content before a failure counts
+            processed?;
         }
         Ok(())
     }
@@ -92,7 +97,7 @@ impl Session {
     fn process(&mut self) -> io::Result<()> {
         let processed = self.tls.process_new_packets();
         if let Ok(state) = &processed
-            && self.in_flight.queued(state.tls_bytes_to_write(), &[])
+            && self.in_flight.queued(state.tls_bytes_to_write(), &[]) > 0
         {
             count(FLIGHT);
         }
@@ -122,10 +127,12 @@ impl Session {
     ) -> io::Result<usize> {
         let chunk = wire.recv_chunk(most)?;
         let received = chunk.len();
-        count(received);
+        count(CALL + received);
         if received == 0 {
             self.tls.read_tls(&mut io::empty())?;
-            self.process()?;
+            let processed = self.process();
+            self.take_content(into);
+            processed?;
         }
         self.feed(chunk, into)?;
         Ok(received)
@@ -199,19 +206,23 @@ impl Session {
                 break;
             }
             let record = &record[..slices];
-            count(record.iter().map(|slice| slice.len()).sum::<usize>());
+            let length = record.iter().map(|slice| slice.len()).sum::<usize>();
+            count(length);
             let written = self.tls.writer().write_vectored(record)?;
-            debug_assert_eq!(written, record.iter().map(|slice| slice.len()).sum::<usize>());
-            self.note_queued(record);
+            debug_assert_eq!(written, length);
+            if self.note_queued(record) < length {
+                // A key encrypts a limited number of records (RFC 5246 §6.1).
+                return Err(self.fail(rustls::Error::EncryptError));
+            }
         }
         Ok(())
     }
 
     /// Notes how much waits to leave, after a record with this `content` or messages of the protocol.
-    fn note_queued(&mut self, content: &[IoSlice<'_>]) {
-        if let Ok(state) = self.tls.process_new_packets() {
-            self.in_flight.queued(state.tls_bytes_to_write(), content);
-        }
+    /// Returns the number of bytes that were added.
+    fn note_queued(&mut self, content: &[IoSlice<'_>]) -> usize {
+        let state = self.tls.process_new_packets();
+        state.map_or(0, |state| self.in_flight.queued(state.tls_bytes_to_write(), content))
     }
 
     /// Queues the alert that ends the content.
@@ -278,10 +289,10 @@ impl Layer for Session {
     fn recv(&mut self, wire: &mut Wire<'_>, into: &mut Vec<u8>) -> io::Result<usize> {
         let (before, mut received) = (into.len(), 0);
         self.take_content(into);
-        // No more is received than there is room for, so that little content waits in the session.
+        // Little more is received than there is room for, so that little content waits in the session.
         while into.len() < into.capacity() && !self.has_input && received < SHARE {
             let room = into.capacity() - into.len();
-            match self.receive(wire, room, into) {
+            match self.receive(wire, room.max(CHUNK), into) {
                 Ok(0) => break,
                 Ok(n) => received += n,
                 Err(_) if self.failed.is_some() => break,

@@ -14,7 +14,7 @@ const AUTHORITY: &[u8] = include_bytes!("ca.pem");
 const SERVER: (&[u8], &[u8]) = (include_bytes!("server.pem"), include_bytes!("server.key"));
 
 /// Returns the certificates of the authority.
-fn authority() -> Vec<CertificateDer<'static>> {
+pub(crate) fn authority() -> Vec<CertificateDer<'static>> {
     certificates_of(AUTHORITY).unwrap()
 }
 
@@ -26,9 +26,13 @@ fn server(clock: &impl Clock) -> Certificate {
 
 /// Returns the settings of a server with that certificate.
 pub(crate) fn server_tls(clock: &(impl Clock + Clone + Send + Sync + 'static)) -> Arc<ServerTls> {
+    Arc::new(ServerTls::new(server_options(clock), &time(clock)).unwrap())
+}
+
+/// Returns the options of a server with that certificate.
+pub(crate) fn server_options(clock: &impl Clock) -> ServerTlsOptions {
     let certificates = Certificates::new(vec![server(clock)], false);
-    let options = ServerTlsOptions { certificates, ..ServerTlsOptions::default() };
-    Arc::new(ServerTls::new(options, &time(clock)).unwrap())
+    ServerTlsOptions { certificates, ..ServerTlsOptions::default() }
 }
 
 /// Returns the settings of a client that trusts the authority.
@@ -37,6 +41,6 @@ pub(crate) fn origin_tls(clock: &(impl Clock + Clone + Send + Sync + 'static)) -
     Arc::new(OriginTls::new(options, &time(clock)).unwrap())
 }
 
-fn time(clock: &(impl Clock + Clone + Send + Sync + 'static)) -> Arc<dyn TimeProvider> {
+pub(crate) fn time(clock: &(impl Clock + Clone + Send + Sync + 'static)) -> Arc<dyn TimeProvider> {
     Arc::new(WallTime(clock.clone()))
 }

@@ -1,23 +1,30 @@
-//! The whole proxy between a client without TLS and an origin whose TLS the test speaks.
+//! The whole proxy between a client without TLS and an origin whose TLS the test speaks, and before a
+//! client whose TLS the test speaks.
 
 use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use rustls::SupportedProtocolVersion;
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
-    Environment, Mail, NoLog, PasswordVerifier, ReclaimAtOnce, Settings, Worker,
+    Command, Environment, ListenerKind, Mail, NoLog, PasswordVerifier, ReclaimAtOnce, Settings,
+    Worker,
 };
 use tidegate::reactor::sim::{Faults, Metered, Network};
-use tidegate::reactor::{Arena, Driven, NameSource, NameSources, Reactor, SocketId, Token};
+use tidegate::reactor::{
+    Arena, Driven, NameSource, NameSources, Reactor, SocketId, Token, VirtualClock,
+};
+use tidegate::tls::{ServerTls, ServerTlsOptions};
 
 use crate::pair::Quiet;
 use crate::pki;
 use crate::raw::{Raw, VERSIONS};
 
 const PROXY: &str = "203.0.113.1:3128";
+const TLS: &str = "203.0.113.1:3129";
 const ORIGIN: &str = "198.51.100.1:443";
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
@@ -43,6 +50,16 @@ struct Owner;
 
 impl Driven for Owner {
     const KIND: u8 = 0;
+}
+
+/// Returns the settings of a server that serves clients with a certificate alone, and that answers the
+/// challenge of an authority for `o.test`.
+fn challenged(clock: &VirtualClock) -> Arc<ServerTls> {
+    let options =
+        ServerTlsOptions { client_authorities: pki::authority(), ..pki::server_options(clock) };
+    let answer = ("o.test".to_owned(), options.certificates.list()[0].clone());
+    let tls = ServerTls::new(options, &pki::time(clock)).unwrap();
+    Arc::new(tls.with(Vec::new(), [answer].iter()))
 }
 
 struct Stage {
@@ -79,6 +96,7 @@ impl Stage {
         settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
         settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
         settings.origin_tls = Some(pki::origin_tls(&network.clock()));
+        settings.server_tls = Some(challenged(&network.clock()));
         settings.name_sources = NameSources {
             hosts: NameSource::Text("198.51.100.1 o.test\n".into()),
             resolv_conf: NameSource::Text(String::new()),
@@ -94,6 +112,8 @@ impl Stage {
         };
         let mut worker = Worker::new(settings, environment, 100);
         worker.listen(&mut proxy, PROXY.parse::<SocketAddr>().unwrap()).unwrap();
+        let tls = TLS.parse::<SocketAddr>().unwrap();
+        worker.listen_as(ListenerKind::Tls, &mut proxy, tls).unwrap();
         Self { network, proxy, worker, outside, owner, listener, origin: None }
     }
 
@@ -135,6 +155,33 @@ impl Stage {
             }
             self.settle();
         }
+    }
+
+    /// Sends a request within TLS, by a client that offers a protocol. Returns the client, the content
+    /// that it has received, and true if the stream has ended.
+    fn converse(&mut self, protocol: &[u8]) -> (Raw, String, bool) {
+        let io = self.outside.connect(TLS.parse().unwrap(), self.owner).unwrap();
+        let (mut client, mut content, mut has_asked) =
+            (Raw::client_of(protocol), Vec::new(), false);
+        for _ in 0..10 {
+            if !client.tls.is_handshaking() && !std::mem::replace(&mut has_asked, true) {
+                client.write(STORED.as_bytes());
+            }
+            client.queue();
+            self.settle();
+            if !client.out.is_empty() {
+                let _ = self.outside.send(io, &[IoSlice::new(&client.out)]);
+                client.out.clear();
+            }
+            self.settle();
+            let mut bytes = Vec::with_capacity(10_000);
+            match self.outside.recv(io, &mut bytes) {
+                Poll::Ready(Ok(1..)) => client.read(&bytes, &mut content),
+                Poll::Ready(_) => return (client, String::from_utf8(content).unwrap(), true),
+                Poll::Pending => {}
+            }
+        }
+        (client, String::from_utf8(content).unwrap(), false)
     }
 
     /// Returns what a client has received, and true if its stream has ended.
@@ -255,4 +302,29 @@ fn idle_connection_that_receives_content_or_its_end_is_not_reused() {
         stage.serve(VERSIONS[0], WITH_LENGTH, usize::MAX);
         assert!(stage.received(client).0.ends_with("ok"));
     }
+}
+
+#[test]
+fn client_without_certificate_is_served_by_no_protocol() {
+    let mut stage = Stage::new();
+    let (client, content, has_ended) = stage.converse(b"http/1.1");
+    assert!(content.is_empty() && has_ended);
+    assert_eq!(client.tls.alpn_protocol(), Some(&b"http/1.1"[..]));
+    // An authority that checks a name completes its handshake, and its connection ends (RFC 8737).
+    let (client, content, has_ended) = stage.converse(b"acme-tls/1");
+    assert!(!client.tls.is_handshaking());
+    assert_eq!(client.tls.alpn_protocol(), Some(&b"acme-tls/1"[..]));
+    assert!(content.is_empty() && has_ended, "{content}");
+}
+
+#[test]
+fn listener_for_tls_never_serves_in_the_clear() {
+    let mut stage = Stage::new();
+    let settings = Settings { server_tls: None, ..stage.worker.settings().as_ref().clone() };
+    stage.worker.command(Command::Reload(settings.into()), &mut stage.proxy);
+    let io = stage.outside.connect(TLS.parse().unwrap(), stage.owner).unwrap();
+    stage.settle();
+    let _ = stage.outside.send(io, &[IoSlice::new(STORED.as_bytes())]);
+    stage.settle();
+    assert_eq!(stage.received(io), (String::new(), true));
 }

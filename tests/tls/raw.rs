@@ -54,6 +54,11 @@ impl Raw {
         Self::new_client(VERSIONS[0], others.chain([b"http/1.1".to_vec()]).collect())
     }
 
+    /// Creates a client that offers one protocol.
+    pub(crate) fn client_of(protocol: &[u8]) -> Self {
+        Self::new_client(VERSIONS[0], vec![protocol.to_vec()])
+    }
+
     fn new_client(version: &'static SupportedProtocolVersion, protocols: Vec<Vec<u8>>) -> Self {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_slice(include_bytes!("../pki/ca.pem")).unwrap();

@@ -22,6 +22,8 @@ const LOOKS_A_DAY: u32 = 24 * 60 * 60 / 2;
 /// What the thread has found.
 #[derive(Debug)]
 pub(super) struct Found {
+    /// Number of the watch.
+    pub(super) watch: u64,
     /// TLS with the content of changed files.
     pub(super) server: Option<ServerTls>,
     /// Lines for the operator.
@@ -31,38 +33,45 @@ pub(super) struct Found {
 /// A thread that looks at the files, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct CertificateWatch {
+    /// Number of the watch: what an earlier one has found is of no use any more.
+    pub(super) number: u64,
     /// Never sent to; dropping it ends the thread.
     _ended: Sender<()>,
 }
 
 impl CertificateWatch {
     /// Starts a thread that looks at the files of `options` and reports to `mailbox`; `None` if there
-    /// are no files. The proxy also obtains certificates if `obtains`.
+    /// are no files. `served` is what the files have had, as far as it is known. The proxy also obtains
+    /// certificates if `obtains`.
     ///
     /// # Errors
     /// Fails if no thread can be started.
     pub(super) fn start(
-        options: TlsOptions,
-        obtains: bool,
+        number: u64,
+        (options, obtains): (TlsOptions, bool),
+        served: Option<&ServerTls>,
         mailbox: Mailbox<Mail>,
     ) -> io::Result<Option<Self>> {
         if options.server_files().next().is_none() {
             return Ok(None);
         }
         let (sender, ended) = channel();
-        let watched = Watched::new(options, obtains);
-        let tell = move |found| mailbox.send_when_room(Mail::Program(Box::new(found))).is_ok();
+        let watched = Watched::new(options, obtains, served.map(ServerTls::fingerprint).copied());
+        let tell = move |(server, lines)| {
+            let found = Found { watch: number, server, lines };
+            mailbox.send_when_room(Mail::Program(Box::new(found))).is_ok()
+        };
         thread::Builder::new()
             .name("certificates".into())
             .spawn(move || watch(watched, &ended, tell))?;
-        Ok(Some(Self { _ended: sender }))
+        Ok(Some(Self { number, _ended: sender }))
     }
 }
 
 /// Looks until `ended` is closed, or until `tell` returns false because the reactor is gone.
-fn watch(mut watched: Watched, ended: &Receiver<()>, mut tell: impl FnMut(Found) -> bool) {
+fn watch(mut watched: Watched, ended: &Receiver<()>, tell: impl Fn(News) -> bool) {
     while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-        if watched.look().is_some_and(|found| !tell(found)) {
+        if watched.look().is_some_and(|news| !tell(news)) {
             return;
         }
     }
@@ -72,7 +81,10 @@ fn watch(mut watched: Watched, ended: &Receiver<()>, mut tell: impl FnMut(Found)
 struct Watched {
     options: TlsOptions,
     obtains: bool,
+    /// None before the first look: files may have changed since the settings were read.
     stamps: Vec<Stamp>,
+    /// Fingerprint of what the files have had at last.
+    served: Option<[u8; 32]>,
     /// Reason why the present content cannot be used, and true once the operator was told.
     failed: Option<(String, bool)>,
     looks: u32,
@@ -80,16 +92,17 @@ struct Watched {
 
 /// What differs once a file was changed or replaced; `None` for a file that is not there.
 type Stamp = Option<(u64, u64, u64, i64, i64)>;
+/// TLS with the content of changed files, and lines for the operator.
+type News = (Option<ServerTls>, Vec<String>);
 
 impl Watched {
-    fn new(options: TlsOptions, obtains: bool) -> Self {
-        let stamps = options.server_files().map(|path| stamp(path)).collect();
-        Self { options, obtains, stamps, failed: None, looks: 0 }
+    fn new(options: TlsOptions, obtains: bool, served: Option<[u8; 32]>) -> Self {
+        Self { options, obtains, stamps: Vec::new(), served, failed: None, looks: 0 }
     }
 
     /// Looks at the files, and reads them if one has changed. A certificate and its key change one
     /// after the other: a failure counts once it has lasted until the next look.
-    fn look(&mut self) -> Option<Found> {
+    fn look(&mut self) -> Option<News> {
         self.looks += 1;
         let stamps: Vec<Stamp> = self.options.server_files().map(|path| stamp(path)).collect();
         let is_changed = stamps != self.stamps;
@@ -102,14 +115,18 @@ impl Watched {
             true => self.expiring(),
             false => Vec::new(),
         };
-        (!lines.is_empty()).then_some(Found { server: None, lines })
+        (!lines.is_empty()).then_some((None, lines))
     }
 
-    fn read(&mut self) -> Option<Found> {
+    fn read(&mut self) -> Option<News> {
         match self.options.server(self.obtains) {
             Ok(server) => {
                 self.failed = None;
                 let server = server?;
+                let fingerprint = Some(*server.fingerprint());
+                if std::mem::replace(&mut self.served, fingerprint) == fingerprint {
+                    return None;
+                }
                 let certificates = server.certificates().list().iter();
                 let mut lines: Vec<String> = certificates
                     .map(|certificate| {
@@ -121,13 +138,13 @@ impl Watched {
                 lines
                     .insert(0, "files of certificates have changed and were read again".to_owned());
                 lines.extend(self.options.warnings(Some(&server)));
-                Some(Found { server: Some(server), lines })
+                Some((Some(server), lines))
             }
             Err(reason) => {
                 let lasts = self.failed.as_ref().is_some_and(|(before, _)| *before == reason);
                 let line = format!("{reason}; the certificates stay as they were");
                 self.failed = Some((reason, lasts));
-                lasts.then(|| Found { server: None, lines: vec![line] })
+                lasts.then(|| (None, vec![line]))
             }
         }
     }

@@ -105,7 +105,10 @@ impl Program {
     /// Watches the files of the certificates that the options name, in place of those before.
     pub(super) fn watch_certificates(&mut self, reactor: &Reactor<Mail>) {
         let obtains = !self.options.acme.certificates.is_empty();
-        let watch = CertificateWatch::start(self.options.tls.clone(), obtains, reactor.mailbox());
+        let number = self.certificates.as_ref().map_or(0, |earlier| earlier.number + 1);
+        let watched = (self.options.tls.clone(), obtains);
+        let served = self.worker.settings().server_tls.as_deref();
+        let watch = CertificateWatch::start(number, watched, served, reactor.mailbox());
         match watch {
             Ok(watch) => self.certificates = watch,
             Err(error) => self.notices.complain(&format!(

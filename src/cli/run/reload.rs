@@ -82,7 +82,10 @@ impl Program {
         };
         let what = match what.downcast::<Found>() {
             Ok(found) => {
-                let Found { server, lines } = *found;
+                let Found { watch, server, lines } = *found;
+                if self.certificates.as_ref().is_none_or(|present| present.number != watch) {
+                    return; // the files were read by a reload since
+                }
                 server.into_iter().for_each(|tls| self.worker.serve_tls(tls));
                 return lines.iter().for_each(|line| self.notices.say(line));
             }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::cli::args::options::RunArgs;
-use crate::config::{LogTarget, Options};
+use crate::config::{Change, LogTarget, Options};
 use crate::proxy::{Mail, ReloadRequest, Settings};
 use crate::reactor::{Mailbox, ThreadPool};
 
@@ -75,33 +75,48 @@ impl Reloader {
 impl Held {
     /// Reads and compares all files. Consumes `self`, so that the thread and not the loop frees it.
     pub(super) fn read(self, wanted: bool) -> ReadResult {
-        let read = self.options_and_settings();
+        let read = self.compared();
         let read = read.map_err(|message| plan::shortened(&self.rights.explained(message)));
-        let (mut options, settings) = read?;
-        let changes = self.options.changes(&options);
+        let (options, settings, changes) = read?;
         let text = plan::text(&changes, &self.settings, &settings);
         if !wanted {
             return Ok((text, None));
         }
-        let mut restarts: Vec<_> = changes.iter().filter(|change| change.takes_restart).collect();
-        restarts.dedup_by_key(|change| change.name);
-        let restarts = restarts.iter().map(|change| change.name).collect();
+        let restarts = restarts(&changes);
         let mut warnings = options.auth.warnings(settings.auth.as_ref(), &self.in_clear);
         warnings.extend(options.tls.warnings(settings.server_tls.as_deref()));
         let moved = self.options.access_log != options.access_log;
         let access_log = moved.then(|| options.access_log.clone());
-        options.keep_fixed(&self.options);
         let settings = Arc::new(settings);
         Ok((text, Some(Reading { options, settings, warnings, restarts, access_log })))
     }
 
-    fn options_and_settings(&self) -> Result<(Options, Settings), String> {
-        let options = self.args.options()?;
-        let settings = options.settings(&self.pseudonym)?;
+    /// Returns the new configuration, in which options that take a restart are as they were, and the
+    /// changes.
+    fn compared(&self) -> Result<(Options, Settings, Vec<Change>), String> {
+        let mut options = self.args.options()?;
+        let changes = self.options.changes(&options);
+        // Settings fit the sockets that are open: those of a changed `listen-tls` are not.
+        options.keep_fixed(&self.options);
+        let settings =
+            options.settings(&self.pseudonym).map_err(|message| match restarts(&changes)[..] {
+                [] => message,
+                ref names => {
+                    format!("{message} (a restart is needed to change {})", names.join(", "))
+                }
+            })?;
         addresses_of_this_machine(&settings).map_err(|error| error.to_string())?;
         self.rights.permit(&settings)?;
-        Ok((options, settings))
+        Ok((options, settings, changes))
     }
+}
+
+/// Returns the names of changed options that take a restart.
+fn restarts(changes: &[Change]) -> Vec<&'static str> {
+    let names = changes.iter().filter(|change| change.takes_restart).map(|change| change.name);
+    let mut names: Vec<_> = names.collect();
+    names.dedup();
+    names
 }
 
 /// Returns the answer to an operator.

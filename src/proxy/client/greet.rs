@@ -26,11 +26,11 @@ pub(super) fn greet(greet: &Greet, connection: &mut Connection, cx: &mut ClientC
         Poll::Ready(Err(error)) => error,
         Poll::Ready(Ok(())) => {
             let layer = cx.reactor.layer::<ServerLayer>(connection.io);
-            connection.tls = layer.and_then(ServerLayer::facts).map(Arc::new);
+            let served = layer.filter(|layer| !layer.is_challenge()).and_then(ServerLayer::facts);
+            let Some(facts) = served else { return Flow::Gone };
             let took = cx.now().saturating_duration_since(greet.began);
-            connection.tls.iter().for_each(|facts| {
-                cx.shared.counters.handshakes.complete(facts, took);
-            });
+            cx.shared.counters.handshakes.complete(&facts, took);
+            connection.tls = Some(Arc::new(facts));
             return Flow::Enter(Phase::Receive(Receive {
                 head_began: None,
                 idle_since: cx.now(),

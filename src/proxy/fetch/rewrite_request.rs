@@ -107,7 +107,9 @@ fn certificate_of(fetch: &FetchRequest) -> Option<&PeerCertificate> {
 fn tell(certificate: &PeerCertificate, head: &mut HeadWriter<'_>) {
     let encoded = BASE64_STANDARD.encode(&certificate.der);
     head.field("Client-Cert", format!(":{encoded}:").as_bytes());
-    head.field("X-Client-Cert-Subject", certificate.subject.as_bytes());
+    if !certificate.subject.ends_with("...") {
+        head.field("X-Client-Cert-Subject", certificate.subject.as_bytes()); // whole, or not at all
+    }
 }
 
 /// Returns true if a field may be forwarded, whatever it claims about the client or the request.

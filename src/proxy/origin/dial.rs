@@ -78,8 +78,7 @@ impl Dial {
             if self.handshake.is_none() {
                 let connection = ready!(self.connect(reactor, origins, settings)?);
                 let until = self.handshake_deadline(reactor.now().mono, settings);
-                self.handshake =
-                    Handshake::begin(connection, &self.route, until, settings, reactor)?;
+                self.handshake = Handshake::begin(connection, &self.route, until, reactor)?;
                 if self.handshake.is_none() {
                     return Poll::Ready(Ok(connection));
                 }

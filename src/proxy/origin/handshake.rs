@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::http::Scheme;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::handshakes::Handshakes;
 use crate::proxy::routing::route::Route;
-use crate::proxy::settings::Settings;
 use crate::reactor::Reactor;
 use crate::tls::{Problem, Session};
 
@@ -41,11 +39,9 @@ impl Handshake {
         connection: OriginConnection,
         route: &Route,
         until: Instant,
-        settings: &Settings,
         reactor: &mut Reactor<Mail>,
     ) -> Result<Option<Self>, ExchangeError> {
-        let tls = settings.origin_tls.as_ref().filter(|_| route.origin.scheme == Scheme::Https);
-        let Some(tls) = tls else { return Ok(None) };
+        let Some(tls) = &route.tls else { return Ok(None) };
         match tls.layer(&route.host.to_string()) {
             Ok(layer) => reactor.secure(connection.io, Box::new(layer)),
             Err(error) => {

@@ -31,7 +31,7 @@ pub(super) fn forward(
     // What a tunnel carries is between client and origin.
     let scheme = if connect { Some(Scheme::Http) } else { Scheme::named(request.scheme()) };
     let Some(scheme) = scheme else { return unserved(NotSupported::Scheme) };
-    let origin_tls = settings.origin_tls.as_ref().filter(|_| scheme == Scheme::Https);
+    let origin_tls = settings.origin_tls.clone().filter(|_| scheme == Scheme::Https);
     if scheme == Scheme::Https && origin_tls.is_none() {
         return unserved(NotSupported::Https);
     }
@@ -56,9 +56,10 @@ pub(super) fn forward(
         host_field: None,
         origin: OriginKey {
             scheme,
-            profile: origin_tls.map(|tls| tls.profile(&host.to_string())),
+            profile: origin_tls.as_ref().map(|tls| tls.profile(&host.to_string())),
             authority: text.into(),
         },
+        tls: origin_tls,
         host,
         port,
         uri,

@@ -48,7 +48,7 @@ pub(super) fn route(
     match &settings.reverse {
         Some(origin) => {
             let behind = Behind::of(record.peer(), request.fields(), settings);
-            let route = to_origin(request, origin, settings.origin_tls.as_deref(), &behind)?;
+            let route = to_origin(request, origin, settings.origin_tls.clone(), &behind)?;
             record.add(TraceEvent::Routed(Arc::clone(&route.uri)));
             Ok(Routed::Fetch(route))
         }

@@ -19,7 +19,7 @@ use crate::tls::OriginTls;
 pub(super) fn to_origin(
     request: &RequestHead,
     origin: &ReverseOrigin,
-    origin_tls: Option<&OriginTls>,
+    origin_tls: Option<Arc<OriginTls>>,
     behind: &Behind<'_>,
 ) -> Result<Route, ExchangeError> {
     if request.method() == Method::Connect {
@@ -61,9 +61,10 @@ pub(super) fn to_origin(
     Ok(Route {
         origin: OriginKey {
             scheme: origin.scheme,
-            profile: origin_tls.map(|tls| tls.profile(&origin.host.to_string())),
+            profile: origin_tls.as_ref().map(|tls| tls.profile(&origin.host.to_string())),
             authority: Arc::clone(&origin.authority),
         },
+        tls: origin_tls,
         host: origin.host.clone(),
         port: origin.port,
         target,

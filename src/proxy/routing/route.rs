@@ -9,6 +9,7 @@ use crate::http::Scheme;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::origin::ReverseOrigin;
+use crate::tls::OriginTls;
 
 use super::interface_cache::InterfaceCache;
 use super::origin_key::OriginKey;
@@ -20,6 +21,9 @@ pub(crate) struct Route {
     pub(crate) host: Host,
     pub(crate) port: u16,
     pub(crate) origin: OriginKey,
+    /// TLS towards the origin, of the settings that have made the profile in `origin`: a reload changes
+    /// nothing about a request that is under way.
+    pub(crate) tls: Option<Arc<OriginTls>>,
     /// The normalized target URI, for the cache key and the log; for CONNECT, host and port.
     pub(crate) uri: Arc<str>,
     /// Range of the authority in `uri`; path and query follow it.
@@ -35,7 +39,8 @@ pub(crate) struct Route {
 
 impl Route {
     /// Returns the route of a request of the proxy itself to a URL: scheme, authority, path and query.
-    /// No rule is asked, because the operator has chosen the URL.
+    /// No rule is asked, because the operator has chosen the URL. The proxy does not identify itself to
+    /// the server as it does to origins.
     ///
     /// # Errors
     /// Returns the reason if the URL is none, or if TLS is needed and there is none.
@@ -43,7 +48,7 @@ impl Route {
         let start = url.find("://").map_or(0, |at| at + "://".len());
         let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
         let origin = ReverseOrigin::parse(&url[..end])?;
-        let tls = settings.origin_tls.as_ref().filter(|_| origin.scheme == Scheme::Https);
+        let tls = settings.own_tls.clone().filter(|_| origin.scheme == Scheme::Https);
         if origin.scheme == Scheme::Https && tls.is_none() {
             return Err(format!("{url} needs TLS, for which there are no settings"));
         }
@@ -51,9 +56,10 @@ impl Route {
         Ok(Self {
             origin: OriginKey {
                 scheme: origin.scheme,
-                profile: tls.map(|tls| tls.profile(&origin.host.to_string())),
+                profile: tls.as_ref().map(|tls| tls.profile(&origin.host.to_string())),
                 authority: origin.authority,
             },
+            tls,
             host: origin.host,
             port: origin.port,
             target: None,

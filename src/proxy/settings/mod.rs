@@ -54,6 +54,8 @@ pub struct Settings {
     pub reverse: Option<ReverseOrigin>,
     /// TLS towards origins; `None` if `https` URLs are not fetched.
     pub origin_tls: Option<Arc<OriginTls>>,
+    /// TLS of the proxy's own requests, to a CA; `None` if it makes none.
+    pub own_tls: Option<Arc<OriginTls>>,
     /// TLS towards clients of TLS listeners; those are refused without it.
     pub server_tls: Option<Arc<ServerTls>>,
     /// Certificates that the proxy obtains itself. The embedder begins that
@@ -100,6 +102,7 @@ impl Settings {
             upgrades: Vec::new(),
             reverse: None,
             origin_tls: None,
+            own_tls: None,
             server_tls: None,
             acme: None,
             hsts: None,

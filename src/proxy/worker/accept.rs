@@ -86,10 +86,14 @@ impl Worker {
                 return true;
             }
         }
-        self.shared.admission.enter(client);
-        if let Some(tls) = self.shared.identity.tls().filter(|_| kind == ListenerKind::Tls) {
+        if kind == ListenerKind::Tls {
+            let Some(tls) = self.shared.identity.tls() else {
+                reactor.close(io); // settings without TLS never serve clients in the clear here
+                return true;
+            };
             reactor.secure(io, Box::new(ServerLayer::new(Arc::clone(tls))));
         }
+        self.shared.admission.enter(client);
         let until = now + self.shared.settings.limits.header_timeout;
         let id = self.clients.insert_with(|id| Client::new(id, io, between, kind, (now, until)));
         reactor.set_owner(io, id.token());
