@@ -53,7 +53,7 @@ impl AcmeOptions {
             certificates: self.certificates.clone(),
             directories: self.directories.clone(),
             staging: self.staging.clone(),
-            contacts: self.emails.iter().map(|email| format!("mailto:{email}")).collect(),
+            contacts: self.emails.clone(),
             challenges: self.challenges(kinds),
             profile: self.profile.clone(),
             external: self.external()?,

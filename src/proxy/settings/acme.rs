@@ -13,7 +13,7 @@ pub struct AcmeSettings {
     pub directories: Vec<String>,
     /// Directory at which a first certificate is tried out.
     pub staging: Option<String>,
-    /// Contacts for the CA, such as `mailto:` URLs.
+    /// Email addresses at which the CA may reach the operator.
     pub contacts: Vec<String>,
     /// Kinds of challenges that the listeners can answer, the preferred one first.
     pub challenges: Vec<ChallengeKind>,
