@@ -237,8 +237,7 @@ impl Certifier {
         let certificate = match certificate {
             Ok(certificate) => certificate,
             Err(error) => {
-                let name = self.managed[place].name();
-                return cx.shared.notices.push(format!("the new certificate for {name}: {error}"));
+                return self.failed(place, &AcmeError::unusable(&error.to_string()), cx);
             }
         };
         let places = self.managed.len();
