@@ -91,6 +91,9 @@ impl Certifier {
         shared: &mut Shared,
         fetches: &mut Arena<Fetch>,
     ) {
+        if shared.draining {
+            return self.end(id, reactor, shared);
+        }
         for (place, reason) in shared.identity.take_wanted() {
             self.managed[place].replace(reason);
         }
@@ -113,6 +116,19 @@ impl Certifier {
         reactor.set_deadline(id.token(), next.map(|at| now.mono + until(at).min(LONGEST)));
         shared.counters.certificates_failing =
             self.managed.iter().filter(|managed| managed.failures > 0).count();
+    }
+
+    /// Ends all operations: no listener answers a challenge any more, and a drain does not wait for a CA.
+    fn end(&mut self, id: Id<Self>, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
+        for managed in &mut self.managed {
+            match std::mem::replace(&mut managed.doing, Doing::Wait) {
+                Doing::Wait => {}
+                Doing::Issue(mut operation, _)
+                | Doing::Revoke(mut operation, _)
+                | Doing::Ask(mut operation) => operation.leave(reactor, shared),
+            }
+        }
+        reactor.set_deadline(id.token(), None);
     }
 
     /// Continues what is done about one certificate. Returns the time at which to continue.
