@@ -141,6 +141,11 @@ impl Managed {
         self.ask_at = poll_at(error.retry_after, now);
     }
 
+    /// Records that a first certificate was tried out. Failures to do so are none of the CA's.
+    pub(super) fn tried_out(&mut self) {
+        (self.is_tried_out, self.failures, self.retry_at) = (true, 0, None);
+    }
+
     /// Replaces the certificate by one that was obtained at one of so many `directories`. Returns the
     /// one before, if it is to be revoked.
     pub(super) fn obtained(

@@ -240,7 +240,7 @@ impl Certifier {
             Ok(Outcome::Issued(issued)) => match directory {
                 Some(number) => self.issued(place, &issued, number, cx),
                 None => {
-                    self.managed[place].is_tried_out = true;
+                    self.managed[place].tried_out();
                     let name = self.managed[place].name();
                     cx.shared.notices.push(format!("the certificate for {name} can be obtained"));
                 }
