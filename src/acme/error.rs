@@ -40,6 +40,13 @@ impl AcmeError {
         Self { kind, retry_after: None, message: message.into() }
     }
 
+    /// Returns the failure that a certificate is which cannot be used, for the reason `why`.
+    #[must_use]
+    pub fn unusable(why: &str) -> Self {
+        let message = format!("the new certificate cannot be used: {}", clean(why));
+        Self::new(AcmeErrorKind::Certificate, message)
+    }
+
     pub(super) fn settings(message: impl Into<String>) -> Self {
         Self::new(AcmeErrorKind::Settings, message)
     }

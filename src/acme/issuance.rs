@@ -192,8 +192,9 @@ impl Issuance {
         now: SystemTime,
     ) -> Result<(), AcmeError> {
         match (&self.step, problem.kind.as_str()) {
-            // The CA has replaced the certificate already (RFC 9773 §5).
-            (Step::NewOrder, "alreadyReplaced") if self.order.replaces.take().is_some() => Ok(()),
+            // The CA has replaced the certificate already (RFC 9773 §5), or does not know it, because
+            // another CA has issued it. Without the certificate, the CA judges the order alone.
+            (Step::NewOrder, _) if self.order.replaces.take().is_some() => Ok(()),
             // The CA has not yet seen that all authorizations are valid, or has finalized the order
             // already.
             (Step::Finalize, "orderNotReady") => {

@@ -35,7 +35,7 @@ pub use challenge::{
 pub use error::{AcmeError, AcmeErrorKind};
 pub use identifier::Identifier;
 pub use issuance::Issuance;
-pub use object::Directory;
+pub use object::{Directory, check_directory};
 pub use order::CertificateOrder;
 pub use problem::Problem;
 pub use query::RenewalQuery;

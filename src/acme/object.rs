@@ -149,7 +149,10 @@ pub(super) fn check_url(url: &str, directory: &str) -> Result<(), AcmeError> {
 }
 
 /// Checks the URL of a directory, which the operator gives.
-pub(super) fn check_directory(url: &str) -> Result<(), AcmeError> {
+///
+/// # Errors
+/// [`AcmeError`] if the text is no `http` or `https` URL.
+pub fn check_directory(url: &str) -> Result<(), AcmeError> {
     let wrong = || format!("the directory '{}' is no http or https URL", clean(url));
     check_url(url, url).map_err(|_| AcmeError::settings(wrong()))
 }

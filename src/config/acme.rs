@@ -1,5 +1,6 @@
 //! Options for certificates that the proxy obtains itself, and the settings made from them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::acme::{ChallengeKind, ExternalAccount, Identifier};
@@ -46,6 +47,11 @@ impl AcmeOptions {
         if self.folder.is_none() {
             return Err("acme needs a folder for keys and certificates: add --acme-dir PATH".into());
         }
+        if let Some(name) = self.twice() {
+            return Err(format!(
+                "acme: two certificates have the first name {name}, by which they are stored"
+            ));
+        }
         if !kinds.contains(&ListenerKind::Tls) {
             return Err("acme works with --listen-tls only".into());
         }
@@ -53,11 +59,17 @@ impl AcmeOptions {
             certificates: self.certificates.clone(),
             directories: self.directories.clone(),
             staging: self.staging.clone(),
-            contacts: self.emails.iter().map(|email| format!("mailto:{email}")).collect(),
+            contacts: self.emails.clone(),
             challenges: self.challenges(kinds),
             profile: self.profile.clone(),
             external: self.external()?,
         }))
+    }
+
+    /// Returns the first name of a certificate that an earlier certificate has, too.
+    fn twice(&self) -> Option<&Identifier> {
+        let mut known = BTreeSet::new();
+        self.certificates.iter().filter_map(|names| names.first()).find(|name| !known.insert(*name))
     }
 
     /// Returns the kinds of challenges that the listeners can answer, the preferred one first.

@@ -215,9 +215,12 @@ fn order_names_profile_and_replaced_certificate() {
         (&ca.orders[0]["profile"], &ca.orders[0]["replaces"]),
         (&"shortlived".into(), &"AAAA.BBBB".into())
     );
-    ca.fail("order", Reply::problem(409, "alreadyReplaced", "replaced"));
-    run(&mut Issuance::new(account(), order).unwrap(), &mut ca).result.unwrap();
-    assert_eq!(ca.orders[1].get("replaces"), None);
+    for (status, kind) in [(409, "alreadyReplaced"), (400, "malformed"), (403, "unauthorized")] {
+        let placed = ca.orders.len();
+        ca.fail("order", Reply::problem(status, kind, "not to be replaced"));
+        run(&mut Issuance::new(account(), order.clone()).unwrap(), &mut ca).result.unwrap();
+        assert_eq!(ca.orders[placed].get("replaces"), None);
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use ring::rand::SystemRandom;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::acme::Identifier;
+use crate::acme::{AccountKey, Identifier};
 use crate::config::{Options, read_secret};
 use crate::proxy::{AcmeSettings, AcmeStore, Certifier, Mail, Saved, StoredAccount};
 use crate::reactor::{Mailbox, ThreadPool};
@@ -36,7 +36,8 @@ struct Folder {
     _lock: File,
 }
 
-/// Returns the certifier for the settings, with what the folder has.
+/// Returns the certifier for the settings, with what the folder has, and a warning for each file that
+/// cannot be used.
 ///
 /// # Errors
 /// Fails if the folder cannot be created or read, or if another process has it.
@@ -45,17 +46,20 @@ pub(super) fn certifier(
     options: &Options,
     mailbox: Mailbox<Mail>,
     now: SystemTime,
-) -> io::Result<Certifier> {
+) -> io::Result<(Certifier, Vec<String>)> {
     let path = options.acme.folder.clone().unwrap_or_default();
     let at = |error: io::Error| io::Error::other(format!("--acme-dir {}: {error}", path.display()));
     DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(at)?;
     let lock = lock(&path).map_err(at)?;
-    let accounts = accounts(&path).map_err(at)?;
-    let certificates =
-        settings.certificates.iter().map(|names| certificate(&path, names, now)).collect();
+    let random = Arc::new(SystemRandom::new());
+    let mut warnings = Vec::new();
+    let accounts = accounts(&path, &random, &mut warnings).map_err(at)?;
+    let names = settings.certificates.iter();
+    let certificates = names.map(|names| certificate(&path, names, now, &mut warnings)).collect();
     let folder = Folder { path: path.into(), writer: ThreadPool::new(1, mailbox), _lock: lock };
-    let (store, random) = (Box::new(folder), Arc::new(SystemRandom::new()));
-    Ok(Certifier::new(settings.clone(), accounts, certificates, store, random))
+    let certifier =
+        Certifier::new(settings.clone(), accounts, certificates, Box::new(folder), random);
+    Ok((certifier, warnings))
 }
 
 /// Takes the folder for this process.
@@ -76,17 +80,34 @@ fn private(path: &Path) -> io::Result<File> {
 }
 
 /// Reads the accounts.
-fn accounts(folder: &Path) -> io::Result<Vec<StoredAccount>> {
+fn accounts(
+    folder: &Path,
+    random: &SystemRandom,
+    warnings: &mut Vec<String>,
+) -> io::Result<Vec<StoredAccount>> {
     let mut accounts = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with("account-") && name.ends_with(".pem") {
-            let content = read_secret(&path)?;
-            accounts.extend(std::str::from_utf8(&content).ok().and_then(account));
+            match account_in(&path, random) {
+                Ok(account) => accounts.push(account),
+                Err(reason) => warnings.push(format!("warning: {}: {reason}", path.display())),
+            }
         }
     }
     Ok(accounts)
+}
+
+/// Reads the account in a file.
+fn account_in(path: &Path, random: &SystemRandom) -> Result<StoredAccount, String> {
+    let content = read_secret(path).map_err(|error| error.to_string())?;
+    let text = std::str::from_utf8(&content).ok();
+    let account = text.and_then(account).ok_or("the file holds no account")?;
+    match AccountKey::from_pem(&account.key_pem, random) {
+        Ok(_) => Ok(account),
+        Err(error) => Err(format!("the account cannot be used: {error}")),
+    }
 }
 
 /// Reads the file of an account: lines with URLs, then the key.
@@ -101,13 +122,41 @@ fn account(text: &str) -> Option<StoredAccount> {
 }
 
 /// Reads the certificate for `identifiers`, if there is one that still serves all of them.
-fn certificate(folder: &Path, identifiers: &[Identifier], now: SystemTime) -> Option<Certificate> {
-    let name = identifiers.first()?.to_string();
-    let content = read_secret(folder.join(certificate_file(&name))).ok()?;
-    let certificate =
-        Certificate::new(certificates_of(&content).ok()?, key_of(&content).ok()?, now).ok()?;
-    let covers = |identifier: &Identifier| certificate.facts.covers(&identifier.to_string());
-    identifiers.iter().all(covers).then_some(certificate)
+fn certificate(
+    folder: &Path,
+    identifiers: &[Identifier],
+    now: SystemTime,
+    warnings: &mut Vec<String>,
+) -> Option<Certificate> {
+    let path = folder.join(certificate_file(&identifiers.first()?.to_string()));
+    let content = match read_secret(&path) {
+        Ok(content) => Ok(content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => Err(error.to_string()),
+    };
+    let certificate = content.and_then(|content| usable(&content, identifiers, now));
+    certificate
+        .map_err(|reason| {
+            let path = path.display();
+            warnings.push(format!("warning: {path}: {reason}; a new certificate takes its place"));
+        })
+        .ok()
+}
+
+/// Returns the certificate in a file, if it serves all of `identifiers`.
+fn usable(
+    content: &[u8],
+    identifiers: &[Identifier],
+    now: SystemTime,
+) -> Result<Certificate, String> {
+    let certificate = certificates_of(content)
+        .and_then(|chain| Certificate::new(chain, key_of(content)?, now))
+        .map_err(|error| error.to_string())?;
+    let lacks = |name: &Identifier| !certificate.facts.covers(&name.to_string());
+    match identifiers.iter().find(|name| lacks(name)) {
+        Some(name) => Err(format!("the certificate does not name {name}")),
+        None => Ok(certificate),
+    }
 }
 
 /// Returns the name of the file of a certificate. Colons of IPv6 addresses are no part of it.

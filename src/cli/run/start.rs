@@ -63,10 +63,12 @@ impl Program {
         let addresses: Vec<SocketAddr> =
             listening.iter().map(|listening| listening.address).collect();
         worker.offer_reloads();
+        let mut warnings = Vec::new();
         if let Some(acme) = worker.settings().acme.clone() {
             let now = reactor.now().wall;
-            let certifier = certifier(&acme, &options, reactor.mailbox(), now)?;
+            let (certifier, unusable) = certifier(&acme, &options, reactor.mailbox(), now)?;
             worker.certify(certifier, &mut reactor);
+            warnings = unusable;
         }
         let port = addresses.first().map_or(0, SocketAddr::port);
         let operating = Operating::open(&mut worker, &mut reactor, &options, port)?;
@@ -89,6 +91,7 @@ impl Program {
         let in_clear: Vec<SocketAddr> = listening.iter().filter_map(Listening::in_clear).collect();
         said.extend(options.auth.warnings(auth.as_ref(), &in_clear));
         said.extend(options.tls.warnings(worker.settings().server_tls.as_deref()));
+        said.extend(warnings);
         said.extend(operating.lines);
         said.extend(given_up);
         said.extend(addresses.iter().map(|address| format!("listening {address}")));

@@ -1,6 +1,7 @@
 //! Options for certificates that the proxy obtains itself.
 
-use crate::acme::{ChallengeKind, Identifier};
+use crate::acme::{ChallengeKind, Identifier, MOST_IDENTIFIERS};
+use crate::proxy::AcmeSettings;
 
 use super::spec::{OptionSpec, many, one};
 use super::value::named;
@@ -13,7 +14,12 @@ pub(super) const ACME: &[OptionSpec] = &[
          TLS listeners; agrees to the CA's terms of service [default: none]",
         |o, text| {
             let hosts: Result<Vec<_>, _> = text.split(',').map(Identifier::parse).collect();
-            hosts.map(|hosts| o.acme.certificates.push(hosts)).map_err(|error| error.to_string())
+            let hosts = hosts.map_err(|error| error.to_string())?;
+            if hosts.len() > MOST_IDENTIFIERS {
+                return Err(format!("a certificate has at most {MOST_IDENTIFIERS} names"));
+            }
+            o.acme.certificates.push(hosts);
+            Ok(())
         },
         |o| {
             let joined = |hosts: &Vec<Identifier>| {
@@ -28,7 +34,7 @@ pub(super) const ACME: &[OptionSpec] = &[
         "Directory of the CA (RFC 8555); later ones are asked when those before have failed twice \
          [default: none]",
         |o, text| {
-            named(&mut None, text, "a URL").map(|()| o.acme.directories.push(text.to_owned()))
+            AcmeSettings::check_directory(text).map(|()| o.acme.directories.push(text.to_owned()))
         },
         |o| o.acme.directories.clone(),
     )),
@@ -36,7 +42,9 @@ pub(super) const ACME: &[OptionSpec] = &[
         "acme-staging",
         "URL",
         "Directory at which a first certificate is tried out before the CA is asked [default: none]",
-        |o, text| named(&mut o.acme.staging, text, "a URL"),
+        |o, text| {
+            AcmeSettings::check_directory(text).map(|()| o.acme.staging = Some(text.to_owned()))
+        },
         |o| o.acme.staging.iter().cloned().collect(),
     ),
     many(one(

@@ -15,6 +15,9 @@ use super::operation::Operation;
 pub(super) struct Managed {
     pub(super) identifiers: Vec<Identifier>,
     pub(super) current: Option<Certificate>,
+    /// Place of the directory at which the certificate was obtained; `None` if an earlier process has
+    /// obtained it.
+    issuer: Option<usize>,
     pub(super) doing: Doing,
     /// Window in which the CA suggests to renew the certificate, and the time to ask again.
     window: Option<Window>,
@@ -39,10 +42,21 @@ pub(super) enum Doing {
     Wait,
     /// A certificate is obtained, at this one of the directories; only to try it out if `None`.
     Issue(Operation, Option<usize>),
-    /// The certificate is revoked, because it was replaced for this reason.
-    Revoke(Operation),
+    /// A certificate that was replaced is revoked.
+    Revoke(Operation, Replaced),
     /// The CA is asked when to renew.
     Ask(Operation),
+}
+
+/// A certificate that was replaced, to be revoked.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    pub(super) certificate: Certificate,
+    pub(super) reason: RevocationReason,
+    /// Places of the directories that are still to be asked, the next one last.
+    pub(super) directories: Vec<usize>,
+    /// Failure at the first directory.
+    pub(super) failed: Option<AcmeError>,
 }
 
 /// What is due for a certificate.
@@ -65,6 +79,7 @@ impl Managed {
         Self {
             identifiers,
             current,
+            issuer: None,
             doing: Doing::Wait,
             window: None,
             ask_at: now,
@@ -84,6 +99,11 @@ impl Managed {
 
     pub(super) fn facts(&self) -> Option<&Arc<CertificateFacts>> {
         self.current.as_ref().map(|certificate| &certificate.facts)
+    }
+
+    /// Returns the place of the directory that most likely has issued the certificate.
+    pub(super) fn likely_issuer(&self) -> usize {
+        self.issuer.unwrap_or(0)
     }
 
     /// Returns what is due `now`.
@@ -121,17 +141,31 @@ impl Managed {
         self.ask_at = poll_at(error.retry_after, now);
     }
 
-    /// Replaces the certificate. Returns the one before.
+    /// Records that a first certificate was tried out. Failures to do so are none of the CA's.
+    pub(super) fn tried_out(&mut self) {
+        (self.is_tried_out, self.failures, self.retry_at) = (true, 0, None);
+    }
+
+    /// Replaces the certificate by one that was obtained at one of so many `directories`. Returns the
+    /// one before, if it is to be revoked.
     pub(super) fn obtained(
         &mut self,
         certificate: Certificate,
+        (issuer, directories): (usize, usize),
         fraction: f64,
         now: SystemTime,
-    ) -> Option<Certificate> {
+    ) -> Option<Replaced> {
         (self.failures, self.retry_at, self.window) = (0, None, None);
         (self.replaces_at_once, self.fraction) = (false, fraction);
         self.ask_at = now + Duration::from_secs(60);
-        self.current.replace(certificate)
+        let before = self.current.replace(certificate).zip(self.revokes.take());
+        let known = self.issuer.replace(issuer).map(|known| vec![known]);
+        before.map(|(certificate, reason)| Replaced {
+            certificate,
+            reason,
+            directories: known.unwrap_or_else(|| (0..directories).rev().collect()),
+            failed: None,
+        })
     }
 
     /// Records a failure. Returns the time of the next attempt.

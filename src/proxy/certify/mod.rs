@@ -15,9 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use ring::rand::SecureRandom;
 
-use crate::acme::{
-    AcmeError, CertificateOrder, Issuance, Issued, RenewalQuery, Revocation, RevocationReason,
-};
+use crate::acme::{AcmeError, CertificateOrder, Issuance, Issued, RenewalQuery, Revocation};
 use crate::http::date;
 use crate::reactor::{Arena, Driven, Id, Reactor};
 use crate::tls::{Certificate, certificates_of, key_of};
@@ -28,7 +26,7 @@ use super::settings::acme::AcmeSettings;
 use super::shared::Shared;
 
 use account::Accounts;
-use managed::{Doing, Due, Managed};
+use managed::{Doing, Due, Managed, Replaced};
 use operation::{Machine, Operation, OperationCx, Outcome};
 
 pub use store::{AcmeStore, Saved, StoredAccount};
@@ -93,6 +91,9 @@ impl Certifier {
         shared: &mut Shared,
         fetches: &mut Arena<Fetch>,
     ) {
+        if shared.draining {
+            return self.end(id, reactor, shared);
+        }
         for (place, reason) in shared.identity.take_wanted() {
             self.managed[place].replace(reason);
         }
@@ -117,6 +118,19 @@ impl Certifier {
             self.managed.iter().filter(|managed| managed.failures > 0).count();
     }
 
+    /// Ends all operations: no listener answers a challenge any more, and a drain does not wait for a CA.
+    fn end(&mut self, id: Id<Self>, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
+        for managed in &mut self.managed {
+            match std::mem::replace(&mut managed.doing, Doing::Wait) {
+                Doing::Wait => {}
+                Doing::Issue(mut operation, _)
+                | Doing::Revoke(mut operation, _)
+                | Doing::Ask(mut operation) => operation.leave(reactor, shared),
+            }
+        }
+        reactor.set_deadline(id.token(), None);
+    }
+
     /// Continues what is done about one certificate. Returns the time at which to continue.
     fn advance(&mut self, place: usize, cx: &mut OperationCx<'_>) -> SystemTime {
         loop {
@@ -139,12 +153,16 @@ impl Certifier {
                     Ok(Ok(_)) => managed.suggested(None, now + NEVER),
                     Ok(Err(error)) => managed.could_not_ask(&error, now),
                 },
-                Doing::Revoke(mut operation) => match operation.drive(cx) {
+                Doing::Revoke(mut operation, mut replaced) => match operation.drive(cx) {
                     Err(until) => {
-                        managed.doing = Doing::Revoke(operation);
+                        managed.doing = Doing::Revoke(operation, replaced);
                         return until;
                     }
-                    Ok(revoked) => self.revoked(place, revoked.err(), cx),
+                    Ok(Ok(_)) => self.revoked(place, None, cx),
+                    Ok(Err(error)) => {
+                        replaced.failed.get_or_insert(error);
+                        self.revoke(place, replaced, cx);
+                    }
                 },
                 Doing::Issue(mut operation, directory) => match operation.drive(cx) {
                     Err(until) => {
@@ -161,7 +179,8 @@ impl Certifier {
     fn ask(&mut self, place: usize, cx: &OperationCx<'_>) {
         let managed = &mut self.managed[place];
         let id = managed.facts().and_then(|facts| facts.ari_id()).unwrap_or_default();
-        let directory = self.settings.directories.first().map_or("", String::as_str);
+        let directory = self.settings.directories.get(managed.likely_issuer());
+        let directory = directory.map_or("", String::as_str);
         match RenewalQuery::new(directory, &id) {
             Ok(query) => managed.doing = Doing::Ask(Operation::new(Machine::Ask(Box::new(query)))),
             Err(error) => managed.could_not_ask(&error, cx.reactor.now().wall),
@@ -183,7 +202,7 @@ impl Certifier {
             identifiers: managed.identifiers.clone(),
             challenges: self.settings.challenges.clone(),
             profile: self.settings.profile.clone(),
-            replaces: replaces.filter(|_| number == Some(0)),
+            replaces: replaces.filter(|_| number == Some(managed.likely_issuer())),
         };
         let account = self.accounts.get(&directory, &self.settings, cx.random, &mut *self.store);
         let issuance = account.and_then(|account| Issuance::new(account, order));
@@ -218,27 +237,34 @@ impl Certifier {
             self.accounts.registered(url, account, &mut *self.store);
         }
         match result {
-            Ok(Outcome::Issued(_)) if directory.is_none() => {
-                self.managed[place].is_tried_out = true;
-                let name = self.managed[place].name();
-                cx.shared.notices.push(format!("the certificate for {name} can be obtained"));
-            }
-            Ok(Outcome::Issued(issued)) => self.issued(place, &issued, cx),
+            Ok(Outcome::Issued(issued)) => match directory {
+                Some(number) => self.issued(place, &issued, number, cx),
+                None => {
+                    self.managed[place].tried_out();
+                    let name = self.managed[place].name();
+                    cx.shared.notices.push(format!("the certificate for {name} can be obtained"));
+                }
+            },
             Ok(Outcome::Revoked | Outcome::Info(_)) => {}
             Err(error) => self.failed(place, &error, cx),
         }
     }
 
-    /// Puts a certificate in place, stores it, and revokes the one before if that was asked for.
-    fn issued(&mut self, place: usize, issued: &Issued, cx: &mut OperationCx<'_>) {
+    /// Puts a certificate of this directory in place, stores it, and revokes the one before if that was asked for.
+    fn issued(
+        &mut self,
+        place: usize,
+        issued: &Issued,
+        directory: usize,
+        cx: &mut OperationCx<'_>,
+    ) {
         let now = cx.reactor.now().wall;
         let certificate = certificates_of(issued.chain_pem.as_bytes())
             .and_then(|chain| Certificate::new(chain, key_of(issued.key_pem.as_bytes())?, now));
         let certificate = match certificate {
             Ok(certificate) => certificate,
             Err(error) => {
-                let name = self.managed[place].name();
-                return cx.shared.notices.push(format!("the new certificate for {name}: {error}"));
+                return self.failed(place, &AcmeError::unusable(&error.to_string()), cx);
             }
         };
         let places = self.managed.len();
@@ -246,34 +272,37 @@ impl Certifier {
         cx.shared.identity.obtain(place, places, certificate.clone());
         cx.shared.counters.certificates_issued += 1;
         let until = date::format(certificate.facts.not_after);
-        let before = managed.obtained(certificate, fraction(cx.random), now);
+        let from = (directory, self.settings.directories.len());
+        let replaced = managed.obtained(certificate, from, fraction(cx.random), now);
         let name = managed.name();
         cx.shared
             .notices
             .push(format!("new certificate for {name}, valid until {}", until.as_str()));
         let (chain_pem, key_pem) = (issued.chain_pem.clone(), issued.key_pem.clone());
         self.store.save(Saved::Certificate { name, chain_pem, key_pem });
-        if let Some((before, reason)) = before.zip(self.managed[place].revokes.take()) {
-            self.revoke(place, before.der(), reason, cx);
+        if let Some(replaced) = replaced {
+            self.revoke(place, replaced, cx);
         }
     }
 
-    fn revoke(
-        &mut self,
-        place: usize,
-        der: &[u8],
-        reason: RevocationReason,
-        cx: &mut OperationCx<'_>,
-    ) {
-        let directory = self.settings.directories[0].clone();
-        let account = self.accounts.get(&directory, &self.settings, cx.random, &mut *self.store);
-        match account.and_then(|account| Revocation::new(account, der, reason)) {
-            Ok(revocation) => {
-                let operation = Operation::new(Machine::Revoke(Box::new(revocation)));
-                self.managed[place].doing = Doing::Revoke(operation);
+    /// Begins to revoke a certificate at the next directory that may have issued it.
+    fn revoke(&mut self, place: usize, mut replaced: Replaced, cx: &mut OperationCx<'_>) {
+        while let Some(number) = replaced.directories.pop() {
+            let directory = &self.settings.directories[number];
+            let account = self.accounts.get(directory, &self.settings, cx.random, &mut *self.store);
+            let der = replaced.certificate.der();
+            match account.and_then(|account| Revocation::new(account, der, replaced.reason)) {
+                Ok(revocation) => {
+                    let operation = Operation::new(Machine::Revoke(Box::new(revocation)));
+                    self.managed[place].doing = Doing::Revoke(operation, replaced);
+                    return;
+                }
+                Err(error) => {
+                    replaced.failed.get_or_insert(error);
+                }
             }
-            Err(error) => self.revoked(place, Some(error), cx),
         }
+        self.revoked(place, replaced.failed, cx);
     }
 
     fn revoked(&self, place: usize, error: Option<AcmeError>, cx: &mut OperationCx<'_>) {

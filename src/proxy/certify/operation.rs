@@ -118,8 +118,13 @@ impl Operation {
         cx: &mut OperationCx<'_>,
     ) -> Result<Result<Outcome, AcmeError>, SystemTime> {
         cx.shared.identity.answer(cx.place, Vec::new(), Vec::new());
-        self.request.take().iter().for_each(|request| request.leave(cx.reactor, cx.shared));
+        self.leave(cx.reactor, cx.shared);
         Ok(result)
+    }
+
+    /// Ends the request in flight, whose response is not wanted any more.
+    pub(super) fn leave(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
+        self.request.take().iter().for_each(|request| request.leave(reactor, shared));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Settings of certificates that the proxy obtains itself.
 
-use crate::acme::{ChallengeKind, ExternalAccount, Identifier};
+use crate::acme::{ChallengeKind, ExternalAccount, Identifier, check_directory};
 
 use super::origin::ReverseOrigin;
 
@@ -13,7 +13,7 @@ pub struct AcmeSettings {
     pub directories: Vec<String>,
     /// Directory at which a first certificate is tried out.
     pub staging: Option<String>,
-    /// Contacts for the CA, such as `mailto:` URLs.
+    /// Email addresses at which the CA may reach the operator.
     pub contacts: Vec<String>,
     /// Kinds of challenges that the listeners can answer, the preferred one first.
     pub challenges: Vec<ChallengeKind>,
@@ -26,11 +26,26 @@ pub struct AcmeSettings {
 impl AcmeSettings {
     /// Returns the ports of the directories.
     pub(super) fn ports(&self) -> impl Iterator<Item = u16> {
-        let of = |url: &String| {
-            let start = url.find("://").map_or(0, |at| at + "://".len());
-            let end = url[start..].find('/').map_or(url.len(), |at| start + at);
-            ReverseOrigin::parse(&url[..end]).ok().map(|origin| origin.port)
-        };
-        self.directories.iter().chain(&self.staging).filter_map(of)
+        let urls = self.directories.iter().chain(&self.staging);
+        urls.filter_map(|url| origin_of(url).ok()).map(|origin| origin.port)
     }
+
+    /// Checks the URL of a directory.
+    ///
+    /// # Errors
+    /// A message that says what is wrong with the URL.
+    pub fn check_directory(url: &str) -> Result<(), String> {
+        check_directory(url).map_err(|error| error.to_string())?;
+        origin_of(url).map(drop)
+    }
+}
+
+/// Returns the origin of an absolute URL.
+///
+/// # Errors
+/// Returns the reason if the URL has none.
+fn origin_of(url: &str) -> Result<ReverseOrigin, String> {
+    let start = url.find("://").map_or(0, |at| at + "://".len());
+    let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
+    ReverseOrigin::parse(&url[..end])
 }

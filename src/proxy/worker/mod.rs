@@ -345,6 +345,7 @@ impl Worker {
         }
         self.shared.origins.pool.clear(reactor);
         self.clients.iter().for_each(|(id, _)| reactor.wake(id.token()));
+        self.certifiers.iter().for_each(|(id, _)| reactor.wake(id.token()));
     }
 
     fn reload(&mut self, settings: Arc<Settings>, reactor: &mut Reactor<Mail>) {
