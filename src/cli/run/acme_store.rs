@@ -64,7 +64,7 @@ pub(super) fn certifier(
 
 /// Takes the folder for this process.
 fn lock(folder: &Path) -> io::Result<File> {
-    let file = private(&folder.join("lock"))?;
+    let file = private(OpenOptions::new().create(true), &folder.join("lock"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
@@ -74,9 +74,9 @@ fn lock(folder: &Path) -> io::Result<File> {
     }
 }
 
-/// Opens a file that only its owner can read.
-fn private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+/// Opens a file that only its owner can read, without following a link.
+fn private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
 /// Reads the accounts.
@@ -203,7 +203,12 @@ fn write(folder: &Path, saved: &Saved) -> io::Result<()> {
 /// Replaces a file as a whole: a reader sees the old or the new content.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let beside = PathBuf::from(format!("{}.new", path.display()));
-    let mut file = private(&beside)?;
+    if let Err(error) = fs::remove_file(&beside)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error); // a file that an earlier process has left
+    }
+    let mut file = private(OpenOptions::new().create_new(true), &beside)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&beside, path)

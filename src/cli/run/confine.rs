@@ -100,12 +100,7 @@ fn grants(needs: &Needs) -> Vec<Grant> {
     grants.extend(needs.log.iter().map(|log| grant(log, AccessFs::WriteFile | AccessFs::MakeReg)));
     grants.extend(needs.state.iter().map(|path| Grant {
         path: path.clone(),
-        rights: AccessFs::ReadFile
-            | AccessFs::WriteFile
-            | AccessFs::MakeReg
-            | AccessFs::RemoveFile
-            // A process that has crashed may have left a file beside the one that it replaced.
-            | AccessFs::Truncate,
+        rights: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile,
     }));
     grants.extend(needs.control.iter().map(|path| grant(path, AccessFs::RemoveFile.into())));
     grants.retain(|grant| !grant.rights.is_empty());

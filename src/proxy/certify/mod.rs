@@ -9,6 +9,7 @@ mod managed;
 mod operation;
 mod own_request;
 mod store;
+mod turn;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -30,9 +31,6 @@ use managed::{Doing, Due, Managed, Replaced};
 use operation::{Machine, Operation, OperationCx, Outcome};
 
 pub use store::{AcmeStore, Saved, StoredAccount};
-
-/// Failures in a row after which the next directory is asked.
-const TRIES_EACH: u32 = 2;
 
 /// Obtains the certificates of the settings, and renews them.
 #[derive(Debug)]
@@ -62,7 +60,7 @@ impl Certifier {
         let fraction = || fraction(&*random);
         let stored = certificates.into_iter().chain(std::iter::repeat(None));
         let managed = settings.certificates.iter().zip(stored).map(|(identifiers, current)| {
-            Managed::new(identifiers.clone(), current, fraction(), SystemTime::UNIX_EPOCH)
+            Managed::new(identifiers.clone(), current, fraction(), settings.directories.len())
         });
         Self {
             managed: managed.collect(),
@@ -148,9 +146,9 @@ impl Certifier {
                         return until;
                     }
                     Ok(Ok(Outcome::Info(Some(info)))) => {
-                        managed.suggested(Some(info.window), info.poll_at);
+                        managed.suggested(Some((info.window, info.poll_at)));
                     }
-                    Ok(Ok(_)) => managed.suggested(None, now + NEVER),
+                    Ok(Ok(_)) => managed.suggested(None),
                     Ok(Err(error)) => managed.could_not_ask(&error, now),
                 },
                 Doing::Revoke(mut operation, mut replaced) => match operation.drive(cx) {
@@ -192,7 +190,7 @@ impl Certifier {
         let managed = &self.managed[place];
         let is_first = managed.current.is_none() && !managed.is_tried_out;
         let staging = self.settings.staging.clone().filter(|_| is_first);
-        let number = self.directory(managed.failures);
+        let number = managed.turn.place();
         let (directory, number) = match staging {
             Some(staging) => (staging, None),
             None => (self.settings.directories[number].clone(), Some(number)),
@@ -211,14 +209,8 @@ impl Certifier {
                 let operation = Operation::new(Machine::Issue(Box::new(issuance)));
                 self.managed[place].doing = Doing::Issue(operation, number);
             }
-            Err(error) => self.failed(place, &error, cx),
+            Err(error) => self.failed(place, &error, number.is_none(), cx),
         }
-    }
-
-    /// Returns the directory to ask after this number of failures in a row.
-    fn directory(&self, failures: u32) -> usize {
-        let round = usize::try_from(failures / TRIES_EACH).unwrap_or(0);
-        round % self.settings.directories.len().max(1)
     }
 
     /// Takes the result of an issuance.
@@ -246,11 +238,12 @@ impl Certifier {
                 }
             },
             Ok(Outcome::Revoked | Outcome::Info(_)) => {}
-            Err(error) => self.failed(place, &error, cx),
+            Err(error) => self.failed(place, &error, directory.is_none(), cx),
         }
     }
 
-    /// Puts a certificate of this directory in place, stores it, and revokes the one before if that was asked for.
+    /// Puts a certificate of this directory in place, stores it, and revokes the one before if that was
+    /// asked for.
     fn issued(
         &mut self,
         place: usize,
@@ -264,7 +257,7 @@ impl Certifier {
         let certificate = match certificate {
             Ok(certificate) => certificate,
             Err(error) => {
-                return self.failed(place, &AcmeError::unusable(&error.to_string()), cx);
+                return self.failed(place, &AcmeError::unusable(&error.to_string()), false, cx);
             }
         };
         let places = self.managed.len();
@@ -314,10 +307,17 @@ impl Certifier {
     }
 
     /// Records a failure, and tells the operator what it means for clients.
-    fn failed(&mut self, place: usize, error: &AcmeError, cx: &mut OperationCx<'_>) {
+    fn failed(
+        &mut self,
+        place: usize,
+        error: &AcmeError,
+        in_trial: bool,
+        cx: &mut OperationCx<'_>,
+    ) {
         let now = cx.reactor.now().wall;
         let managed = &mut self.managed[place];
-        let at = managed.failed(error, fraction(cx.random), now);
+        let attempt = managed.failures + 1;
+        let at = managed.failed(error, in_trial, fraction(cx.random), now);
         cx.shared.counters.certificate_failures += 1;
         let meanwhile = match managed.facts() {
             None => "there is none yet".to_owned(),
@@ -329,7 +329,7 @@ impl Certifier {
         cx.shared.notices.push(format!(
             "no new certificate for {}, attempt {}: {error}; {meanwhile}; next attempt at {}",
             managed.name(),
-            managed.failures,
+            attempt,
             date::format(at).as_str()
         ));
     }
@@ -337,8 +337,6 @@ impl Certifier {
 
 /// Time after which the certifier looks at its certificates in any case: the wall clock may be set.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
-/// Time that no certificate lasts, for a CA that never says when to renew.
-const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// Returns a random number from 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "a random time needs no more digits")]

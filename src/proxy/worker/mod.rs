@@ -125,7 +125,7 @@ impl Worker {
         self.admin.listen_local(reactor, path)
     }
 
-    /// Obtains and renews certificates from now on.
+    /// Obtains and renews certificates from now on. A worker has one certifier: this is called once.
     pub fn certify(&mut self, certifier: Certifier, reactor: &mut Reactor<Mail>) {
         certifier.begin(&mut self.shared);
         reactor.wake(self.certifiers.insert(certifier).token());
