@@ -117,7 +117,7 @@ fn remedy(kind: &str) -> Option<&'static str> {
         "rateLimited" => "wait, and order fewer certificates of this CA",
         "userActionRequired" => "act on the page of the CA",
         "externalAccountRequired" => {
-            "configure the external account: key identifier and MAC key that the CA hands out"
+            "store key identifier and MAC key of your account at the CA in a file (--acme-eab FILE)"
         }
         "accountDoesNotExist" | "unauthorized" => {
             "remove the stored account and its key, so that a new one is registered"

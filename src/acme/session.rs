@@ -202,7 +202,11 @@ impl Session {
     pub(super) fn failed(&mut self, why: &str, now: SystemTime) -> Result<Outcome, AcmeError> {
         let Some(awaited) = self.awaited.take() else { return Ok(Outcome::Nothing) };
         let message = format!("{}: no response: {}", self.step_name(awaited), clean(why));
-        self.postpone(awaited, None, now, AcmeError::new(AcmeErrorKind::Transport, message))
+        let error = AcmeError::new(AcmeErrorKind::Transport, message);
+        match awaited {
+            Awaited::Directory => Err(error), // nothing has begun: the caller may ask another CA
+            _ => self.postpone(awaited, None, now, error),
+        }
     }
 
     /// Handles a response that is no success.

@@ -169,10 +169,11 @@ fn overload_is_waited_for() {
     }
 }
 
-/// The request that has no response may have been handled, or not.
+/// The request that has no response may have been handled, or not. Without a directory, nothing has
+/// begun.
 #[test]
 fn lost_responses_do_no_harm() {
-    for lost in 0..9 {
+    for lost in 1..9 {
         for is_handled in [false, true] {
             let (mut ca, mut at) = (Ca::new(), 0);
             let run = run_with(&mut issuance(&["a.example"]), |request, answers| {

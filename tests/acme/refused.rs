@@ -142,7 +142,7 @@ fn failures_are_bounded() {
         AcmeErrorKind::Transport,
         &["directory of the CA: no response: connection refused"],
     );
-    assert_eq!(run.paths.len(), 9);
+    assert_eq!(run.paths.len(), 1, "another CA may be asked at once");
 }
 
 #[test]

@@ -123,16 +123,19 @@ def content(size):
     return (block * (size // len(block) + 1))[:size]
 
 
+PAGE = b"<!doctype html><title>page</title><p>shown</p>"
+
+
 class Pages(http.server.BaseHTTPRequestHandler):
     """/bytes/N: N cacheable bytes with ranges; /raw/N: the same, not cacheable; /cut/N: ends after
-    half; /echo: the request's content."""
+    half; /echo: the request's content; /page: a page for browsers."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         self.server.count(self.path)
         kind, _, size = self.path.strip("/").partition("/")
-        body = content(int(size or 10))
+        body = PAGE if kind == "page" else content(int(size or 10))
         if kind == "cut":
             self.head(200, len(body))
             self.wfile.write(body[: len(body) // 2])

@@ -118,7 +118,7 @@ impl OwnRequest {
         response.body.read(self.reader, &mut self.received, reactor);
         let is_enough = self.received.len() > self.most;
         let done = match (&response.result, response.body.state()) {
-            (_, State::Failed(error)) => Err(error.to_string()),
+            (_, State::Failed(error)) => Err(error.to_string().trim_end_matches('.').to_owned()),
             (Some(FetchResult::Response(meta)), state)
                 if is_enough || matches!(state, State::Complete(_)) =>
             {
