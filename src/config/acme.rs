@@ -55,12 +55,20 @@ impl AcmeOptions {
         if !kinds.contains(&ListenerKind::Tls) {
             return Err("acme works with --listen-tls only".into());
         }
+        let has_plain = kinds.iter().any(|kind| *kind != ListenerKind::Tls);
+        if self.challenge == Some(ChallengeKind::Http01) && !has_plain {
+            return Err(
+                "acme-challenge http-01 needs a listener for plain HTTP: add --http-redirect \
+                        ADDR:80"
+                    .into(),
+            );
+        }
         Ok(Some(AcmeSettings {
             certificates: self.certificates.clone(),
             directories: self.directories.clone(),
             staging: self.staging.clone(),
             contacts: self.emails.clone(),
-            challenges: self.challenges(kinds),
+            challenges: self.challenges(has_plain),
             profile: self.profile.clone(),
             external: self.external()?,
         }))
@@ -73,10 +81,9 @@ impl AcmeOptions {
     }
 
     /// Returns the kinds of challenges that the listeners can answer, the preferred one first.
-    fn challenges(&self, kinds: &[ListenerKind]) -> Vec<ChallengeKind> {
-        let is_plain = |kind: &ListenerKind| *kind != ListenerKind::Tls;
+    fn challenges(&self, has_plain: bool) -> Vec<ChallengeKind> {
         let mut challenges = Vec::from_iter(self.challenge);
-        let http = kinds.iter().any(is_plain).then_some(ChallengeKind::Http01);
+        let http = has_plain.then_some(ChallengeKind::Http01);
         challenges.extend(http.into_iter().chain([ChallengeKind::TlsAlpn01]));
         challenges
     }

@@ -881,6 +881,7 @@ class Options(Acme):
             ({"acme-directory": "https://127.0.0.1:99999/dir"}, "acme-directory"),
             ({"acme-staging": "nonsense"}, "acme-staging"),
             ({"acme-challenge": "dns-01"}, "acme-challenge"),
+            ({"acme-challenge": "http-01"}, "--http-redirect"),
             ({"acme-eab": str(eab)}, str(eab)),
             ({"acme-eab": "/none"}, "/none"),
         ]:

@@ -6,6 +6,7 @@ mod listen;
 mod listener;
 mod shedding;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -295,16 +296,20 @@ impl Worker {
         Stats::of(&self.shared.counters, &self.gauges(now), load)
     }
 
-    /// Returns the days that are left to each certificate of this server, by its first name.
+    /// Returns the days that are left to the certificates of this server, by their first name; of those
+    /// with the same one, to the first that expires.
     fn certificates(&self, now: SystemTime) -> Vec<(String, u64)> {
         const DAY: u64 = 24 * 60 * 60;
         let tls = self.shared.identity.tls();
         let list = tls.map_or(&[][..], |tls| tls.certificates().list());
-        let days = list.iter().map(|certificate| {
+        let mut days = BTreeMap::new();
+        for certificate in list {
             let left = certificate.facts.not_after.duration_since(now).unwrap_or_default();
-            (certificate.names().swap_remove(0), left.as_secs() / DAY)
-        });
-        days.collect()
+            let name = certificate.names().into_iter().next().unwrap_or_default();
+            let least = days.entry(name).or_insert(u64::MAX);
+            *least = (left.as_secs() / DAY).min(*least);
+        }
+        days.into_iter().collect()
     }
 
     fn gauges(&self, now: SystemTime) -> Gauges {
