@@ -39,6 +39,7 @@ fn policy(rules: &[&str], list: &str) -> DestinationPolicy {
 
 fn asker() -> RequestContext<'static> {
     RequestContext {
+        certificate: None,
         client: IpAddr::from([127, 0, 0, 1]),
         user: None,
         listener: None,
