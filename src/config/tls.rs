@@ -225,7 +225,7 @@ fn system_authorities() -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-/// Returns the files and folders that [`system_authorities`] reads.
+/// Returns the files and folders in which authorities of the system are looked for.
 #[must_use]
 pub fn places_of_authorities() -> Vec<PathBuf> {
     let places = openssl_probe::probe();
