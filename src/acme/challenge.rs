@@ -14,9 +14,6 @@ use super::key::{P256Key, Signer};
 /// Path below which HTTP-01 asks for tokens.
 const WELL_KNOWN: &str = "/.well-known/acme-challenge/";
 
-/// Protocol that a CA offers in the TLS handshake of TLS-ALPN-01.
-pub const ACME_TLS_1: &[u8] = b"acme-tls/1";
-
 /// Kind of a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChallengeKind {
@@ -65,7 +62,7 @@ pub struct Challenge {
 
 impl Challenge {
     /// Returns the certificate that answers TLS-ALPN-01, for handshakes that ask for
-    /// [`Identifier::server_name`] and offer [`ACME_TLS_1`].
+    /// [`Identifier::server_name`] and offer the protocol `acme-tls/1`.
     ///
     /// # Errors
     /// [`AcmeError`] if no key can be generated.

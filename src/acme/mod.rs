@@ -29,9 +29,7 @@ mod transport;
 pub use account::{Account, AccountKey, ExternalAccount};
 pub use bounds::{MOST_CHAIN, MOST_IDENTIFIERS, MOST_JSON, MOST_REQUESTS, OPERATION_TIME};
 pub use certificate::Issued;
-pub use challenge::{
-    ACME_TLS_1, Challenge, ChallengeCertificate, ChallengeKind, http_answer, http_token,
-};
+pub use challenge::{Challenge, ChallengeCertificate, ChallengeKind, http_answer, http_token};
 pub use error::{AcmeError, AcmeErrorKind};
 pub use identifier::Identifier;
 pub use issuance::Issuance;

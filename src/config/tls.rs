@@ -35,7 +35,7 @@ pub struct TlsOptions {
     pub strict_sni: bool,
     /// Files with authorities that issue certificates of clients.
     pub client_authorities: Vec<PathBuf>,
-    /// Whether clients need a certificate.
+    /// Need of clients for a certificate.
     pub client_auth: ClientAuth,
     /// Time for `Strict-Transport-Security`, if responses have the field.
     pub hsts: Option<Duration>,

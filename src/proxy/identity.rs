@@ -7,7 +7,7 @@ use crate::acme::{Challenge, RevocationReason, http_answer};
 use crate::http::{Method, RequestHead};
 use crate::tls::{Certificate, ServerTls};
 
-/// What the proxy shows to clients that speak TLS, and to a CA.
+/// Certificates and answers that the proxy shows to clients that speak TLS, and to a CA.
 #[derive(Debug, Default)]
 pub(crate) struct Identity {
     /// TLS of the settings.

@@ -10,6 +10,7 @@ mod facts;
 mod in_flight;
 mod material;
 mod not_tls;
+mod offer;
 mod origin;
 mod problem;
 mod provider;

@@ -15,7 +15,7 @@ use super::certificates::Certificate;
 use super::material::MaterialError;
 use super::provider::provider;
 use super::session::Session;
-use super::verifier::{NamingVerifier, Unverified};
+use super::verifier::OriginVerifier;
 
 /// Sessions that are remembered for resumption, for each way of verification.
 const SESSIONS: usize = 256;
@@ -82,10 +82,13 @@ impl OriginTls {
             None => None,
         };
         let client = options.client.as_ref();
-        let config = |verifier| config(verifier, client, time);
+        let config = |accepts_any| {
+            let webpki = Arc::clone(&verifier);
+            config(Arc::new(OriginVerifier { webpki, accepts_any }), client, time)
+        };
         Ok(Self {
-            verified: config(Arc::new(NamingVerifier(verifier)))?,
-            unverified: config(Arc::new(Unverified(provider())))?,
+            verified: config(false)?,
+            unverified: config(true)?,
             exempt: options.unverified,
             fingerprint,
             server_name,
@@ -135,7 +138,7 @@ impl OriginTlsOptions {
 }
 
 fn config(
-    verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
+    verifier: Arc<OriginVerifier>,
     client: Option<&Certificate>,
     time: &Arc<dyn TimeProvider>,
 ) -> Result<Arc<ClientConfig>, MaterialError> {

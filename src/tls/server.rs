@@ -35,7 +35,7 @@ pub struct ServerTlsOptions {
     pub certificates: Certificates,
     /// Authorities that issue certificates of clients; without any, clients are not asked.
     pub client_authorities: Vec<CertificateDer<'static>>,
-    /// Whether clients have to present a certificate, if there are authorities.
+    /// Need of clients for a certificate, if there are authorities.
     pub client_auth: ClientAuth,
 }
 

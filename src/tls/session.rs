@@ -9,17 +9,14 @@ use crate::work::count;
 
 use super::facts::Facts;
 use super::in_flight::InFlight;
+use super::offer::{Offer, RECORD};
 
-/// Largest content of a record (RFC 8446 §5.1).
-const RECORD: usize = 16 * 1024;
 /// Least number of bytes to receive at once: a record takes few calls however little room there is.
 const CHUNK: usize = 1024;
 /// Most records encrypted at once.
 const BATCH: usize = 4;
 /// Bytes received without content after which other connections get their turn.
 const SHARE: usize = 64 * 1024;
-/// Most slices of one record.
-const SLICES: usize = 8;
 /// Counted steps of a call into the session.
 const CALL: usize = 100;
 /// Counted steps of a flight of handshake messages: about a tenth of a millisecond.
@@ -199,7 +196,7 @@ impl Session {
 
     /// Encrypts what follows the first `skip` bytes of the slices, at most a batch.
     fn encrypt(&mut self, from: &[IoSlice<'_>], skip: usize) -> io::Result<()> {
-        let mut offer = Offer { slices: from, skip };
+        let mut offer = Offer::new(from, skip);
         for _ in 0..self.batch {
             let (record, slices) = offer.next_record();
             if slices == 0 {
@@ -232,36 +229,6 @@ impl Session {
             self.note_queued(&[]);
             self.end = End::Queued { shuts };
         }
-    }
-}
-
-/// Content that is offered, from which records are taken.
-struct Offer<'a> {
-    slices: &'a [IoSlice<'a>],
-    /// Bytes of the first slices that were taken.
-    skip: usize,
-}
-
-impl<'a> Offer<'a> {
-    /// Takes the content of the next record, and the number of its slices.
-    fn next_record(&mut self) -> ([IoSlice<'a>; SLICES], usize) {
-        let mut record = [IoSlice::new(&[]); SLICES];
-        let (mut count, mut room) = (0, RECORD);
-        while let [first, rest @ ..] = self.slices {
-            if self.skip >= first.len() {
-                self.skip -= first.len();
-                self.slices = rest;
-                continue;
-            }
-            if room == 0 || count == SLICES {
-                break;
-            }
-            let part = &first[self.skip..];
-            let part = &part[..part.len().min(room)];
-            record[count] = IoSlice::new(part);
-            (count, room, self.skip) = (count + 1, room - part.len(), self.skip + part.len());
-        }
-        (record, count)
     }
 }
 

@@ -9,12 +9,17 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, Signatu
 
 use super::problem::Problem;
 
-/// Verifies as webpki does (RFC 5280, RFC 9525), with errors that name what is wrong. Revocation is not
-/// checked.
+/// Verifier that follows webpki (RFC 5280, RFC 9525), with errors that name what is wrong. Revocation is
+/// not checked.
 #[derive(Debug)]
-pub(super) struct NamingVerifier(pub(super) Arc<WebPkiServerVerifier>);
+pub(super) struct OriginVerifier {
+    pub(super) webpki: Arc<WebPkiServerVerifier>,
+    /// True if any certificate is accepted, as long as the origin has its key: for origins that the
+    /// operator has exempted by name.
+    pub(super) accepts_any: bool,
+}
 
-impl ServerCertVerifier for NamingVerifier {
+impl ServerCertVerifier for OriginVerifier {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
@@ -23,7 +28,10 @@ impl ServerCertVerifier for NamingVerifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self.0.verify_server_cert(leaf, chain, name, ocsp, now);
+        if self.accepts_any {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let verified = self.webpki.verify_server_cert(leaf, chain, name, ocsp, now);
         verified.map_err(|error| match error {
             Error::InvalidCertificate(error) => {
                 let presented: Vec<_> = [leaf].into_iter().chain(chain).collect();
@@ -39,7 +47,7 @@ impl ServerCertVerifier for NamingVerifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let verified = self.0.verify_tls12_signature(message, leaf, signature);
+        let verified = self.webpki.verify_tls12_signature(message, leaf, signature);
         verified.map_err(|error| of_handshake(error, leaf))
     }
 
@@ -49,56 +57,12 @@ impl ServerCertVerifier for NamingVerifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let verified = self.0.verify_tls13_signature(message, leaf, signature);
+        let verified = self.webpki.verify_tls13_signature(message, leaf, signature);
         verified.map_err(|error| of_handshake(error, leaf))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
-/// Verifies nothing about the certificate, only that the origin has its key. For origins that the
-/// operator has exempted by name.
-#[derive(Debug)]
-pub(super) struct Unverified(pub(super) Arc<rustls::crypto::CryptoProvider>);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _leaf: &CertificateDer<'_>,
-        _chain: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let schemes = &self.0.signature_verification_algorithms;
-        let verified = rustls::crypto::verify_tls12_signature(message, leaf, signature, schemes);
-        verified.map_err(|error| of_handshake(error, leaf))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let schemes = &self.0.signature_verification_algorithms;
-        let verified = rustls::crypto::verify_tls13_signature(message, leaf, signature, schemes);
-        verified.map_err(|error| of_handshake(error, leaf))
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.webpki.supported_verify_schemes()
     }
 }
 

@@ -191,6 +191,33 @@ class Pages(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Stream(Pages):
+    """/N: N bytes, sent in blocks; PUT: counts the content."""
+
+    def do_GET(self):
+        left = int(self.path.strip("/"))
+        self.send_response(200)
+        self.send_header("Content-Length", str(left))
+        self.end_headers()
+        block = b"." * (1 << 20)
+        while left:
+            left -= self.wfile.write(block[: min(left, len(block))])
+
+    def do_PUT(self):
+        count = 0
+        while size := int(self.rfile.readline(), 16):
+            while size:
+                size -= (n := len(self.rfile.read(min(size, 1 << 20))))
+                count += n
+            self.rfile.readline()
+        self.rfile.readline()
+        body = str(count).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 class Case(unittest.TestCase):
     """A test case with its own proxies and origins."""
 

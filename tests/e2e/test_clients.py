@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from harness import BINARY, DEADLINE, Case, Pages, connect, content
+from harness import BINARY, DEADLINE, Case, Pages, Stream, connect, content
 
 
 class Forward(Case):
@@ -237,33 +237,6 @@ class Reverse(Case):
         self.assertEqual(fields["X-Saw"], f"/base/moved 127.0.0.1:{proxy.port} 127.0.0.1")
         page = self.curl("-L", proxy.url + "/moved")
         self.assertEqual(page, b"you are /base/there")
-
-
-class Stream(Pages):
-    """/N: N bytes, sent in blocks; PUT: counts the content."""
-
-    def do_GET(self):
-        left = int(self.path.strip("/"))
-        self.send_response(200)
-        self.send_header("Content-Length", str(left))
-        self.end_headers()
-        block = b"." * (1 << 20)
-        while left:
-            left -= self.wfile.write(block[: min(left, len(block))])
-
-    def do_PUT(self):
-        count = 0
-        while size := int(self.rfile.readline(), 16):
-            while size:
-                size -= (n := len(self.rfile.read(min(size, 1 << 20))))
-                count += n
-            self.rfile.readline()
-        self.rfile.readline()
-        body = str(count).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
 
 class Held(Pages):

@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 import pki
-from harness import BINARY, DEADLINE, Case, Pages, connect, content
+from harness import BINARY, DEADLINE, Case, Pages, Stream, connect, content
 from tls_origin import TlsOrigin, context
 
 
@@ -544,19 +544,6 @@ class Forward(Origins):
         self.assertIn(f"--method GET {self.origin.url}/", command)
         arguments = command.removeprefix("tidegate ").split()
         self.assertIn(b"denied", self.run_command(BINARY, *arguments, code=3))
-
-
-class Stream(Pages):
-    """/N: N bytes, sent in blocks."""
-
-    def do_GET(self):
-        left = int(self.path.strip("/"))
-        self.send_response(200)
-        self.send_header("Content-Length", str(left))
-        self.end_headers()
-        block = b"." * (1 << 20)
-        while left:
-            left -= self.wfile.write(block[: min(left, len(block))])
 
 
 class Closing(Pages):

@@ -9,7 +9,7 @@ use tidegate::tls::{NotTls, Problem, ProblemKind};
 use tidegate::work;
 
 use crate::pair::{Pair, Side, content, window};
-use crate::raw::{Forge, Raw, VERSIONS};
+use crate::raw::{Forge, Raw, VERSIONS, with_raw_client, with_raw_server};
 
 /// Most steps of one operation: a batch of records, or a flight of messages and what was received.
 const MOST_STEPS: u64 = 500_000;
@@ -34,15 +34,7 @@ fn server() -> Pair {
 
 /// Returns a server with a handshake, and the maker of its client's records.
 fn server_with_forge() -> (Pair, Forge) {
-    let (mut pair, mut raw) = (server(), Raw::client(VERSIONS[0]));
-    for _ in 0..3 {
-        raw.receive(&mut pair.client);
-        raw.flush(&mut pair.client);
-        pair.settle();
-        let _ = pair.server.handshake();
-        pair.settle();
-    }
-    assert!(pair.server.handshake().is_ready());
+    let (pair, raw) = with_raw_client();
     (pair, raw.forge())
 }
 
@@ -255,14 +247,7 @@ fn floods_of_records_without_content_end_the_connection() {
 
 #[test]
 fn key_updates_of_a_peer_that_reads_nothing_are_bounded() {
-    let (mut pair, mut raw) = (server(), Raw::client(VERSIONS[0]));
-    for _ in 0..3 {
-        raw.receive(&mut pair.client);
-        raw.flush(&mut pair.client);
-        pair.settle();
-        let _ = pair.server.handshake();
-        pair.settle();
-    }
+    let (mut pair, mut raw) = with_raw_client();
     let mut ends = false;
     for _ in 0..20_000 {
         raw.tls.refresh_traffic_keys().unwrap();
@@ -284,16 +269,7 @@ fn key_updates_of_a_peer_that_reads_nothing_are_bounded() {
 
 #[test]
 fn flood_of_session_tickets_takes_turns() {
-    let mut pair = Pair::plain(0, window(1 << 20), Faults::NONE);
-    pair.secure_client();
-    let mut raw = Raw::server(VERSIONS[0]);
-    for _ in 0..3 {
-        let _ = pair.client.handshake();
-        pair.settle();
-        raw.receive(&mut pair.server);
-        raw.flush(&mut pair.server);
-        pair.settle();
-    }
+    let (mut pair, raw) = with_raw_server(window(1 << 20));
     let mut forge = raw.forge();
     let ticket = [
         &[4, 0, 0x03, 0xf5][..], // NewSessionTicket of 1013 bytes

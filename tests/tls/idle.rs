@@ -6,10 +6,10 @@ use tidegate::reactor::Ready;
 use tidegate::reactor::sim::Faults;
 
 use crate::pair::{Pair, Side};
-use crate::raw::{Raw, VERSIONS};
+use crate::raw::{Raw, VERSIONS, with_raw_client};
 
 /// Returns a client with a server in the test, which has made a session ticket and not sent it.
-fn with_raw_server() -> (Pair, Raw) {
+fn with_ticket() -> (Pair, Raw) {
     let mut pair = Pair::plain(0, Faults::NONE, Faults::NONE);
     pair.secure_client();
     let mut raw = Raw::server(VERSIONS[0]);
@@ -25,21 +25,6 @@ fn with_raw_server() -> (Pair, Raw) {
     (pair, raw)
 }
 
-fn with_raw_client() -> (Pair, Raw) {
-    let mut pair = Pair::plain(0, Faults::NONE, Faults::NONE);
-    pair.secure_server();
-    let mut raw = Raw::client(VERSIONS[0]);
-    for _ in 0..3 {
-        raw.receive(&mut pair.client);
-        raw.flush(&mut pair.client);
-        pair.settle();
-        let _ = pair.server.handshake();
-        pair.settle();
-    }
-    assert!(!raw.tls.is_handshaking() && pair.server.handshake().is_ready());
-    (pair, raw)
-}
-
 /// Asserts that a receive has no result, and that the reactor knows.
 fn assert_idle(side: &mut Side) {
     assert!(side.recv(100).is_pending());
@@ -48,7 +33,7 @@ fn assert_idle(side: &mut Side) {
 
 #[test]
 fn late_session_ticket_is_no_result() {
-    let (mut pair, mut raw) = with_raw_server();
+    let (mut pair, mut raw) = with_ticket();
     assert_idle(&mut pair.client);
     pair.wait(Duration::from_secs(60));
     raw.flush(&mut pair.server);
@@ -63,7 +48,7 @@ fn late_session_ticket_is_no_result() {
 
 #[test]
 fn part_of_a_record_is_no_result() {
-    let (mut pair, mut raw) = with_raw_server();
+    let (mut pair, mut raw) = with_ticket();
     raw.write(b"content");
     while let [first, ..] = raw.out[..] {
         assert_idle(&mut pair.client);
@@ -76,7 +61,7 @@ fn part_of_a_record_is_no_result() {
 
 #[test]
 fn key_update_is_answered_and_no_result() {
-    let (pair, raw) = with_raw_server();
+    let (pair, raw) = with_ticket();
     update_keys(pair, raw, |pair| (&mut pair.client, &mut pair.server));
     let (pair, raw) = with_raw_client();
     update_keys(pair, raw, |pair| (&mut pair.server, &mut pair.client));

@@ -7,7 +7,7 @@ use tikv_jemalloc_ctl::thread::{allocatedp, deallocatedp};
 use tikv_jemallocator::Jemalloc;
 
 use crate::pair::{Pair, content, window};
-use crate::raw::{Raw, VERSIONS};
+use crate::raw::with_raw_server;
 
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
@@ -85,16 +85,7 @@ fn idle_session_holds_little_before_and_after_a_burst() {
 
 #[test]
 fn session_of_a_peer_that_stops_in_a_record_holds_its_part_only() {
-    let mut pair = Pair::plain(0, Faults::NONE, Faults::NONE);
-    pair.secure_client();
-    let mut raw = Raw::server(VERSIONS[0]);
-    for _ in 0..3 {
-        let _ = pair.client.handshake();
-        pair.settle();
-        raw.receive(&mut pair.server);
-        raw.flush(&mut pair.server);
-        pair.settle();
-    }
+    let (mut pair, mut raw) = with_raw_server(Faults::NONE);
     assert!(pair.client.recv(100).is_pending());
     raw.write(&content(RECORD, 1));
     let record = std::mem::take(&mut raw.out);

@@ -12,9 +12,10 @@ use rustls::{
     ProtocolVersion, RootCertStore, ServerConfig, ServerConnection, SupportedCipherSuite,
     SupportedProtocolVersion,
 };
+use tidegate::reactor::sim::Faults;
 use tidegate::tls::{CertificateDer, PrivateKeyDer};
 
-use crate::pair::Side;
+use crate::pair::{Pair, Side};
 
 /// Versions of TLS.
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] =
@@ -142,6 +143,39 @@ impl Raw {
         };
         Forge { encrypter: suite.aead_alg.encrypter(key, iv), next }
     }
+}
+
+/// Returns a pair whose server has completed its handshake with a peer that the test speaks for.
+pub(crate) fn with_raw_client() -> (Pair, Raw) {
+    let mut pair = Pair::plain(0, Faults::NONE, Faults::NONE);
+    pair.secure_server();
+    let mut raw = Raw::client(VERSIONS[0]);
+    for _ in 0..3 {
+        raw.receive(&mut pair.client);
+        raw.flush(&mut pair.client);
+        pair.settle();
+        let _ = pair.server.handshake();
+        pair.settle();
+    }
+    assert!(!raw.tls.is_handshaking() && pair.server.handshake().is_ready());
+    (pair, raw)
+}
+
+/// Returns a pair whose client, with these faults, has completed its handshake with a peer that the test
+/// speaks for.
+pub(crate) fn with_raw_server(faults: Faults) -> (Pair, Raw) {
+    let mut pair = Pair::plain(0, faults, Faults::NONE);
+    pair.secure_client();
+    let mut raw = Raw::server(VERSIONS[0]);
+    for _ in 0..3 {
+        let _ = pair.client.handshake();
+        pair.settle();
+        raw.receive(&mut pair.server);
+        raw.flush(&mut pair.server);
+        pair.settle();
+    }
+    assert!(!raw.tls.is_handshaking() && pair.client.handshake().is_ready());
+    (pair, raw)
 }
 
 /// A maker of encrypted records of any type and content.

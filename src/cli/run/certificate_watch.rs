@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Looks between two warnings about certificates that expire soon: a day.
 const LOOKS_A_DAY: u32 = 24 * 60 * 60 / 2;
 
-/// What the thread has found.
+/// News from the thread that looks at the files.
 #[derive(Debug)]
 pub(super) struct Found {
     /// Number of the watch.
@@ -90,7 +90,7 @@ struct Watched {
     looks: u32,
 }
 
-/// What differs once a file was changed or replaced; `None` for a file that is not there.
+/// Attributes of which some differ once a file was changed or replaced; `None` for a missing file.
 type Stamp = Option<(u64, u64, u64, i64, i64)>;
 /// TLS with the content of changed files, and lines for the operator.
 type News = (Option<ServerTls>, Vec<String>);

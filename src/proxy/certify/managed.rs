@@ -47,7 +47,7 @@ pub(super) struct Managed {
     pub(super) is_tried_out: bool,
 }
 
-/// What is done about a certificate.
+/// Operation that is under way for a certificate.
 #[derive(Debug)]
 pub(super) enum Doing {
     /// Nothing is, until the next time.
@@ -71,7 +71,7 @@ pub(super) struct Replaced {
     pub(super) failed: Option<AcmeError>,
 }
 
-/// What is due for a certificate.
+/// Operation that is due for a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     Issue,

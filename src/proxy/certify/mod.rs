@@ -5,9 +5,11 @@
 //! new certificates in place without touching a connection.
 
 mod account;
+mod issue;
 mod managed;
 mod operation;
 mod own_request;
+mod revoke;
 mod store;
 mod turn;
 
@@ -16,10 +18,9 @@ use std::time::{Duration, SystemTime};
 
 use ring::rand::SecureRandom;
 
-use crate::acme::{AcmeError, CertificateOrder, Issuance, Issued, RenewalQuery, Revocation};
-use crate::http::date;
+use crate::acme::RenewalQuery;
 use crate::reactor::{Arena, Driven, Id, Reactor};
-use crate::tls::{Certificate, certificates_of, key_of};
+use crate::tls::Certificate;
 
 use super::fetch::state::Fetch;
 use super::mail::Mail;
@@ -27,7 +28,7 @@ use super::settings::acme::AcmeSettings;
 use super::shared::Shared;
 
 use account::Accounts;
-use managed::{Doing, Due, Managed, Replaced};
+use managed::{Doing, Due, Managed};
 use operation::{Machine, Operation, OperationCx, Outcome};
 
 pub use store::{AcmeStore, Saved, StoredAccount};
@@ -183,155 +184,6 @@ impl Certifier {
             Ok(query) => managed.doing = Doing::Ask(Operation::new(Machine::Ask(Box::new(query)))),
             Err(error) => managed.could_not_ask(&error, cx.reactor.now().wall),
         }
-    }
-
-    /// Begins to obtain a certificate: a first one is tried out where that was asked for.
-    fn issue(&mut self, place: usize, cx: &mut OperationCx<'_>) {
-        let managed = &self.managed[place];
-        let is_first = managed.current.is_none() && !managed.is_tried_out;
-        let staging = self.settings.staging.clone().filter(|_| is_first);
-        let number = managed.turn.place();
-        let (directory, number) = match staging {
-            Some(staging) => (staging, None),
-            None => (self.settings.directories[number].clone(), Some(number)),
-        };
-        let replaces = managed.facts().and_then(|facts| facts.ari_id());
-        let order = CertificateOrder {
-            identifiers: managed.identifiers.clone(),
-            challenges: self.settings.challenges.clone(),
-            profile: self.settings.profile.clone(),
-            replaces: replaces.filter(|_| number == Some(managed.likely_issuer())),
-        };
-        let account = self.accounts.get(&directory, &self.settings, cx.random, &mut *self.store);
-        let issuance = account.and_then(|account| Issuance::new(account, order));
-        match issuance {
-            Ok(issuance) => {
-                let operation = Operation::new(Machine::Issue(Box::new(issuance)));
-                self.managed[place].doing = Doing::Issue(operation, number);
-            }
-            Err(error) => self.failed(place, &error, number.is_none(), cx),
-        }
-    }
-
-    /// Takes the result of an issuance.
-    fn concluded(
-        &mut self,
-        place: usize,
-        result: Result<Outcome, AcmeError>,
-        (operation, directory): (&Operation, Option<usize>),
-        cx: &mut OperationCx<'_>,
-    ) {
-        let url = match directory {
-            Some(number) => self.settings.directories.get(number),
-            None => self.settings.staging.as_ref(),
-        };
-        if let (Some(url), Some(account)) = (url, operation.account_url()) {
-            self.accounts.registered(url, account, &mut *self.store);
-        }
-        match result {
-            Ok(Outcome::Issued(issued)) => match directory {
-                Some(number) => self.issued(place, &issued, number, cx),
-                None => {
-                    self.managed[place].tried_out();
-                    let name = self.managed[place].name();
-                    cx.shared.notices.push(format!("the certificate for {name} can be obtained"));
-                }
-            },
-            Ok(Outcome::Revoked | Outcome::Info(_)) => {}
-            Err(error) => self.failed(place, &error, directory.is_none(), cx),
-        }
-    }
-
-    /// Puts a certificate of this directory in place, stores it, and revokes the one before if that was
-    /// asked for.
-    fn issued(
-        &mut self,
-        place: usize,
-        issued: &Issued,
-        directory: usize,
-        cx: &mut OperationCx<'_>,
-    ) {
-        let now = cx.reactor.now().wall;
-        let certificate = certificates_of(issued.chain_pem.as_bytes())
-            .and_then(|chain| Certificate::new(chain, key_of(issued.key_pem.as_bytes())?, now));
-        let certificate = match certificate {
-            Ok(certificate) => certificate,
-            Err(error) => {
-                return self.failed(place, &AcmeError::unusable(&error.to_string()), false, cx);
-            }
-        };
-        let places = self.managed.len();
-        let managed = &mut self.managed[place];
-        cx.shared.identity.obtain(place, places, certificate.clone());
-        cx.shared.counters.certificates_issued += 1;
-        let until = date::format(certificate.facts.not_after);
-        let from = (directory, self.settings.directories.len());
-        let replaced = managed.obtained(certificate, from, fraction(cx.random), now);
-        let name = managed.name();
-        cx.shared
-            .notices
-            .push(format!("new certificate for {name}, valid until {}", until.as_str()));
-        let (chain_pem, key_pem) = (issued.chain_pem.clone(), issued.key_pem.clone());
-        self.store.save(Saved::Certificate { name, chain_pem, key_pem });
-        if let Some(replaced) = replaced {
-            self.revoke(place, replaced, cx);
-        }
-    }
-
-    /// Begins to revoke a certificate at the next directory that may have issued it.
-    fn revoke(&mut self, place: usize, mut replaced: Replaced, cx: &mut OperationCx<'_>) {
-        while let Some(number) = replaced.directories.pop() {
-            let directory = &self.settings.directories[number];
-            let account = self.accounts.get(directory, &self.settings, cx.random, &mut *self.store);
-            let der = replaced.certificate.der();
-            match account.and_then(|account| Revocation::new(account, der, replaced.reason)) {
-                Ok(revocation) => {
-                    let operation = Operation::new(Machine::Revoke(Box::new(revocation)));
-                    self.managed[place].doing = Doing::Revoke(operation, replaced);
-                    return;
-                }
-                Err(error) => {
-                    replaced.failed.get_or_insert(error);
-                }
-            }
-        }
-        self.revoked(place, replaced.failed, cx);
-    }
-
-    fn revoked(&self, place: usize, error: Option<AcmeError>, cx: &mut OperationCx<'_>) {
-        let name = self.managed[place].name();
-        cx.shared.notices.push(match error {
-            None => format!("the replaced certificate for {name} was revoked"),
-            Some(error) => format!("the replaced certificate for {name} was not revoked: {error}"),
-        });
-    }
-
-    /// Records a failure, and tells the operator what it means for clients.
-    fn failed(
-        &mut self,
-        place: usize,
-        error: &AcmeError,
-        in_trial: bool,
-        cx: &mut OperationCx<'_>,
-    ) {
-        let now = cx.reactor.now().wall;
-        let managed = &mut self.managed[place];
-        let attempt = managed.failures + 1;
-        let at = managed.failed(error, in_trial, fraction(cx.random), now);
-        cx.shared.counters.certificate_failures += 1;
-        let meanwhile = match managed.facts() {
-            None => "there is none yet".to_owned(),
-            Some(facts) if facts.not_after < now => "the one in use has EXPIRED".to_owned(),
-            Some(facts) => {
-                format!("the one in use is valid until {}", date::format(facts.not_after).as_str())
-            }
-        };
-        cx.shared.notices.push(format!(
-            "no new certificate for {}, attempt {}: {error}; {meanwhile}; next attempt at {}",
-            managed.name(),
-            attempt,
-            date::format(at).as_str()
-        ));
     }
 }
 

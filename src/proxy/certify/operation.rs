@@ -18,7 +18,7 @@ use crate::tls::{Certificate, CertificateDer, PrivateKeyDer};
 
 use super::own_request::OwnRequest;
 
-/// What an operation has to work with.
+/// Context in which an operation is driven.
 pub(super) struct OperationCx<'a> {
     pub(super) owner: Token,
     /// Place of the certificate among those that are managed.
