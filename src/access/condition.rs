@@ -209,7 +209,8 @@ fn set<T>(
     Ok(())
 }
 
-/// Parses the name of a user or in a certificate. Spaces, commas and percent signs, which would end it, are percent-encoded.
+/// Parses the name of a user, or one in a certificate. Spaces, commas and percent signs, which would end
+/// the name, are percent-encoded.
 fn user(text: &str) -> Result<String, String> {
     let error =
         || format!("'{text}' is not a name; write a space as %20, a comma as %2C, % as %25");

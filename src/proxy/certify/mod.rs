@@ -117,7 +117,7 @@ impl Certifier {
             self.managed.iter().filter(|managed| managed.failures > 0).count();
     }
 
-    /// Ends all operations: no listener answers a challenge any more, and a drain does not wait for a CA.
+    /// Ends all operations: no listener answers a challenge any more, and a drain waits for no CA.
     fn end(&mut self, id: Id<Self>, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         for managed in &mut self.managed {
             match std::mem::replace(&mut managed.doing, Doing::Wait) {

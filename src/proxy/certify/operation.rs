@@ -101,7 +101,7 @@ impl Operation {
         }
     }
 
-    /// Makes the challenges of this moment answerable: the CA may ask as soon as it has the next request.
+    /// Makes the challenges of this moment answerable: the CA may ask once it has the next request.
     fn answer_challenges(&self, cx: &mut OperationCx<'_>) {
         let Machine::Issue(issuance) = &self.machine else { return };
         let challenges: Vec<Challenge> = issuance.challenges().cloned().collect();
