@@ -9,6 +9,7 @@ pub mod dns;
 pub mod egress;
 pub mod fields;
 pub mod heads;
+pub mod mapping;
 pub mod parts;
 pub mod protected_path;
 pub mod range;
@@ -24,12 +25,13 @@ pub mod x509;
 pub type Rule = fn(&[u8]);
 
 /// Targets, with the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 24] = [
+pub const TARGETS: [(&str, Rule); 25] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
     ("target", target::rules),
     ("range", range::rules),
+    ("mapping", mapping::rules),
     ("server_codec", stream::server_rules),
     ("client_codec", stream::client_rules),
     ("cache_control", fields::cache_control),

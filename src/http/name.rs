@@ -32,6 +32,7 @@ names! {
     Authorization "Authorization";
     CacheControl "Cache-Control";
     CdnCacheControl "CDN-Cache-Control";
+    CdnLoop "CDN-Loop";
     CacheStatus "Cache-Status";
     Connection "Connection";
     ContentEncoding "Content-Encoding";
@@ -54,6 +55,7 @@ names! {
     IfUnmodifiedSince "If-Unmodified-Since";
     KeepAlive "Keep-Alive";
     LastModified "Last-Modified";
+    Link "Link";
     Location "Location";
     MaxForwards "Max-Forwards";
     Pragma "Pragma";
@@ -64,6 +66,7 @@ names! {
     ProxyStatus "Proxy-Status";
     Range "Range";
     Referer "Referer";
+    Refresh "Refresh";
     SetCookie "Set-Cookie";
     Te "TE";
     TidegateCacheControl "Tidegate-Cache-Control";
@@ -84,8 +87,8 @@ names! {
 const fn place(name: &[u8]) -> usize {
     let [first, ..] = name else { return 0 };
     let last = name[name.len() - 1];
-    let letters = first.to_ascii_lowercase() as usize * 48 + last.to_ascii_lowercase() as usize;
-    (name.len() * 10 + letters) % PLACES
+    let letters = first.to_ascii_lowercase() as usize * 2 + last.to_ascii_lowercase() as usize;
+    (name.len() * 70 + letters) % PLACES
 }
 
 const PLACES: usize = 256;

@@ -52,6 +52,11 @@ fn ranges_keep_the_rules() {
 }
 
 #[test]
+fn mapped_fields_keep_the_rules() {
+    replay("mapping");
+}
+
+#[test]
 fn client_streams_keep_the_rules() {
     replay("server_codec");
 }

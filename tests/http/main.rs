@@ -9,6 +9,7 @@ mod fields;
 mod generate;
 mod hops;
 mod limits;
+mod mapping;
 mod preconditions;
 mod ranges;
 mod reference;
