@@ -4,10 +4,10 @@
 use crate::cache;
 use crate::http::hop::{self, ConnectionOptions};
 use crate::http::{
-    FieldNames, Fields, HeadWriter, Name, ResponseHead, Scheme, Status, date, push_via,
+    Field, FieldNames, Fields, HeadWriter, Mapping, Name, ResponseHead, Status, date, push_via,
 };
+use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
-use crate::proxy::settings::origin::ReverseOrigin;
 use crate::time::Now;
 
 use super::request::FetchRequest;
@@ -20,7 +20,7 @@ pub(super) fn response_fields(
     settings: &Settings,
     now: Now,
 ) -> Fields {
-    let route = &request.route;
+    let mapping = mapping_of(&request.route, request, settings);
     // An origin that received no credentials, because this proxy verified them, cannot comment on
     // them.
     let own_users = settings.reverse.is_some() && settings.auth.is_some();
@@ -33,20 +33,12 @@ pub(super) fn response_fields(
     for field in fields.iter() {
         match field.id {
             Name::ContentLength if status.code() == 204 || status.is_interim() => {}
-            Name::Location | Name::ContentLocation
-                if settings.reverse.is_some() && !request.is_own =>
-            {
-                let known_as = Names {
-                    scheme: route.scheme(),
-                    authorities: [route.authority(), route.host_field()],
-                };
-                let origin = settings.reverse.as_ref();
-                let value = origin.and_then(|origin| map_back(field.value, origin, &known_as));
-                out.push(field.name, value.as_deref().unwrap_or(field.value));
-            }
             Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
             _ if hop.is_hop_by_hop(&field) => {}
-            _ => out.copy(field),
+            _ => match mapping.as_ref().and_then(|mapping| mapped(&field, mapping)) {
+                Some(value) => out.copy(Field { value: &value, ..field }),
+                None => out.copy(field),
+            },
         }
     }
     if response.is_coded() {
@@ -121,58 +113,33 @@ pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
     out
 }
 
-/// Names of the origin that clients know.
-struct Names<'a> {
-    /// Scheme by which the client has asked.
-    scheme: Scheme,
-    authorities: [&'a str; 2],
+/// Returns the mapping of the fields in which the origin names itself. `None` in a forward proxy, and
+/// for a request of the proxy itself.
+fn mapping_of<'a>(
+    route: &'a Route,
+    request: &FetchRequest,
+    settings: &'a Settings,
+) -> Option<Mapping<'a>> {
+    let origin = settings.reverse.as_ref().filter(|_| !request.is_own)?;
+    Some(Mapping {
+        origin_scheme: origin.scheme,
+        origin_authority: &origin.authority,
+        origin_prefix: &origin.prefix,
+        public_scheme: route.scheme(),
+        public_authority: route.authority(),
+        host_field: route.host_field(),
+        public_prefix: "",
+    })
 }
 
-impl Names<'_> {
-    /// Returns true if a URL with `scheme` and `authority` leads to what the client has asked. An origin
-    /// that is asked without TLS may not know that clients use it. One that names `https` to a client
-    /// without TLS wants the client to use it.
-    fn include(&self, scheme: Scheme, authority: &str, origin: &ReverseOrigin) -> bool {
-        let is_known =
-            scheme == self.scheme || (scheme, origin.scheme) == (Scheme::Http, Scheme::Http);
-        is_known && self.authorities.iter().any(|name| is_authority(authority, name, scheme))
-    }
-}
-
-/// Returns true if an authority in a URL with `scheme` is `known`, in any case and with or without the
-/// default port.
-fn is_authority(authority: &str, known: &str, scheme: Scheme) -> bool {
-    let port = format!(":{}", scheme.default_port());
-    let bare = |text: &'_ str| text.strip_suffix(&*port).unwrap_or(text).to_ascii_lowercase();
-    bare(authority) == bare(known)
-}
-
-/// Returns the path below the reverse proxy that corresponds to a location: a URL of the origin, or
-/// a path, below the origin's prefix. The URL may also use a name of the origin that clients know.
-/// Returns `None` if the location is forwarded unchanged.
-fn map_back(location: &[u8], origin: &ReverseOrigin, known_as: &Names<'_>) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(location).ok()?;
-    let absolute = text.split_once("://");
-    let absolute = absolute.and_then(|(name, rest)| Some((Scheme::named(name)?, rest)));
-    let path = match absolute {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-            let is_origin =
-                scheme == origin.scheme && is_authority(authority, &origin.authority, scheme);
-            (is_origin || known_as.include(scheme, authority, origin)).then_some(path)?
-        }
-        _ if text.starts_with('/') && !text.starts_with("//") => text,
-        _ => return None,
-    };
-    let below = path.strip_prefix(origin.prefix.as_str())?;
-    match below.as_bytes() {
-        [] => Some(b"/".to_vec()),
-        // A path that starts with two slashes would name a host (RFC 3986 §4.2). Browsers take a
-        // backslash for a slash.
-        [b'/', b'/' | b'\\', ..] => Some(["/.", below].concat().into_bytes()),
-        [b'/', ..] => Some(below.as_bytes().to_vec()),
-        [b'?' | b'#', ..] => Some(["/", below].concat().into_bytes()),
-        _ => None, // the prefix ends within a segment of the path
+/// Returns the value of a field as clients of a reverse proxy see it, if it differs from the origin's.
+fn mapped(field: &Field<'_>, mapping: &Mapping<'_>) -> Option<Vec<u8>> {
+    match field.id {
+        Name::Location | Name::ContentLocation => mapping.location(field.value),
+        Name::Link => mapping.link(field.value),
+        Name::Refresh => mapping.refresh(field.value),
+        Name::SetCookie => mapping.set_cookie(field.value),
+        _ => None,
     }
 }
 
@@ -231,55 +198,5 @@ mod tests {
         assert_eq!(updated_fields(&stored, &newer).wire(), expected.wire());
         let newer = fields(&[("Cache-Control", "private=\"set-cookie\""), ("Set-Cookie", "a=b")]);
         assert_eq!(updated_fields(&stored, &newer).len(), 5, "withheld fields are not stored");
-    }
-
-    #[test]
-    fn locations_below_the_prefix_become_paths_of_the_proxy() {
-        let origin = ReverseOrigin::parse("http://app.test:81/base").unwrap();
-        let mapped = |location| mapped(location, &origin, Scheme::Http);
-        assert_eq!(mapped("http://app.test:81/base/y?z").as_deref(), Some("/y?z"));
-        assert_eq!(mapped("http://WWW.test/base").as_deref(), Some("/"));
-        assert_eq!(mapped("/base/y").as_deref(), Some("/y"));
-        assert_eq!(mapped("/base?q").as_deref(), Some("/?q"));
-        assert_eq!(mapped("/base//other.test/").as_deref(), Some("/.//other.test/"));
-        assert_eq!(mapped("/base/\\other.test/").as_deref(), Some("/./\\other.test/"));
-        for left in [
-            "/based",
-            "http://other.test/base/y",
-            "y",
-            "//app.test:81/base/",
-            "https://app.test:81/base/",
-            "/base-http://app.test:81/base/",
-        ] {
-            assert_eq!(mapped(left), None, "{left}");
-        }
-    }
-
-    fn mapped(location: &str, origin: &ReverseOrigin, scheme: Scheme) -> Option<String> {
-        let known_as = Names { scheme, authorities: ["www.test", "www.test:80"] };
-        let mapped = map_back(location.as_bytes(), origin, &known_as);
-        mapped.map(|value| String::from_utf8(value).unwrap())
-    }
-
-    #[test]
-    fn locations_with_tls_are_those_of_the_origin_or_of_the_client() {
-        let secure = ReverseOrigin::parse("https://app.test/base").unwrap();
-        let plain = ReverseOrigin::parse("http://app.test/base").unwrap();
-        for (location, origin, client, expected) in [
-            ("https://app.test/base/y", &secure, Scheme::Http, true),
-            ("https://app.test:443/base/y", &secure, Scheme::Https, true),
-            ("http://app.test/base/y", &secure, Scheme::Https, false),
-            ("https://www.test/base/y", &secure, Scheme::Https, true),
-            ("https://www.test/base/y", &plain, Scheme::Https, true),
-            ("http://www.test/base/y", &plain, Scheme::Https, true),
-            // Mapped, a redirection to https would lead to itself.
-            ("https://www.test/base/y", &secure, Scheme::Http, false),
-            ("https://www.test/base/y", &plain, Scheme::Http, false),
-            // The origin sends the client away from TLS.
-            ("http://www.test/base/y", &secure, Scheme::Https, false),
-        ] {
-            let found = mapped(location, origin, client);
-            assert_eq!(found.as_deref(), expected.then_some("/y"), "{location} for {client:?}");
-        }
     }
 }
