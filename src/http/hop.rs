@@ -44,7 +44,7 @@ impl<'a> ConnectionOptions<'a> {
     /// Returns true if `field` is hop-by-hop, by its name or because `Connection` names it.
     ///
     /// `Host` and `Content-Length` are not removed by naming them, because each side writes its
-    /// own.
+    /// own; nor is `CDN-Loop`, which all intermediaries keep (RFC 8586 §2).
     #[must_use]
     pub fn is_hop_by_hop(&self, field: &Field<'_>) -> bool {
         match field.id {
@@ -57,7 +57,7 @@ impl<'a> ConnectionOptions<'a> {
             | Name::ProxyAuthenticate
             | Name::ProxyAuthenticationInfo
             | Name::ProxyAuthorization => true,
-            Name::Host | Name::ContentLength => false,
+            Name::Host | Name::ContentLength | Name::CdnLoop => false,
             _ => self.nominated.contains(field.name),
         }
     }
@@ -161,7 +161,23 @@ pub fn is_loop(fields: &Fields, pseudonym: &str) -> bool {
     })
 }
 
-/// Returns true if `name` is valid as a pseudonym in `Via`.
+/// Returns true if `CDN-Loop` shows that the request passed `pseudonym` before (RFC 8586 §2).
+/// Elements that are malformed name no proxy. A quoted string without an end hides none: the commas
+/// within it separate.
+#[must_use]
+pub fn is_cdn_loop(fields: &Fields, pseudonym: &str) -> bool {
+    let names_it = |info: &[u8]| {
+        let end = memchr::memchr(b';', info).unwrap_or(info.len());
+        work::count(info.len());
+        info[..end].trim_ascii().eq_ignore_ascii_case(pseudonym.as_bytes())
+    };
+    fields.all(Name::CdnLoop).any(|list| match list::is_terminated(list) {
+        true => list::Elements::of(list).any(names_it),
+        false => list.split(|&byte| byte == b',').any(names_it),
+    })
+}
+
+/// Returns true if `name` is valid as a pseudonym in `Via` and `CDN-Loop`.
 #[must_use]
 pub fn is_pseudonym(name: &str) -> bool {
     list::is_token(name.as_bytes())
@@ -221,6 +237,29 @@ mod tests {
         assert!(is_loop(&via, "alpha"));
         assert!(!is_loop(&via, "gamma"));
         assert!(!is_loop(&via, "comment"));
+    }
+
+    #[test]
+    fn pseudonym_matches_a_whole_cdn_id() {
+        let names = |lists: &[&str], pseudonym| {
+            let lines: Vec<_> = lists.iter().map(|&list| ("CDN-Loop", list)).collect();
+            is_cdn_loop(&fields(&lines), pseudonym)
+        };
+        let lists = ["foo.cdn.test:80, beta; trace=\"a, gamma\"", "Alpha ;b=1;c , alpha2"];
+        assert!(["alpha", "BETA", "alpha2"].iter().all(|name| names(&lists, name)));
+        assert!(!["foo.cdn.test", "gamma", "b", "a"].iter().any(|name| names(&lists, name)));
+        // Malformed elements.
+        for list in ["", ",;", ";alpha", "alpha beta", "\"alpha\"", "alpha=1", "(alpha)"] {
+            assert!(!names(&[list], "alpha"), "{list}");
+        }
+        for list in ["x; a=\"b, alpha", "\", alpha", "x; a=\"b\\\", alpha;c=\""] {
+            assert_eq!(names(&[list], "alpha"), !list.ends_with("c=\""), "{list}");
+        }
+        let removed = fields(&[("Connection", "cdn-loop"), ("CDN-Loop", "x")]);
+        let hop = ConnectionOptions::of(Version::Http11, &removed);
+        assert!(
+            removed.iter().all(|field| hop.is_hop_by_hop(&field) != field.is_named(b"cdn-loop"))
+        );
     }
 
     #[test]

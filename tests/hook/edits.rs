@@ -184,6 +184,8 @@ fn try_all(request: &mut RequestEdit<'_>) -> Action {
         (FieldRule::Own, "Via"),
         (FieldRule::Own, "Forwarded"),
         (FieldRule::Own, "X-Forwarded-For"),
+        (FieldRule::Own, "x-forwarded-port"),
+        (FieldRule::Own, "CDN-Loop"),
         (FieldRule::Name, "two words"),
         (FieldRule::Name, ""),
     ];

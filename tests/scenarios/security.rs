@@ -47,11 +47,13 @@ fn secured(line: &str) -> String {
     adapted
 }
 
-/// Replaces the scheme in a claim about the client of this proxy.
+/// Replaces the scheme, or its port, in a claim about the client of this proxy.
 fn claimed(line: &str) -> String {
     let ends = |end| line.strip_suffix(end).map(|start| start.to_owned() + end + "s");
+    let port = line.strip_suffix("X-Forwarded-Port: 80");
     ends("X-Forwarded-Proto: http")
         .or_else(|| ends("proto=http"))
+        .or_else(|| port.map(|start| start.to_owned() + "X-Forwarded-Port: 443"))
         .unwrap_or_else(|| line.to_owned())
 }
 

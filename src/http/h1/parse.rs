@@ -340,6 +340,7 @@ const fn is_of_heads(id: Name) -> bool {
             | Name::Trailer
             | Name::Host
             | Name::Via
+            | Name::CdnLoop
             | Name::Connection
             | Name::KeepAlive
             | Name::ProxyConnection

@@ -41,7 +41,7 @@ impl fmt::Display for ExchangeError {
                 "the client is banned for wrong credentials; try again later (--auth-ban)."
             }
             Self::Refused { reason, .. } => reason,
-            Self::Loop => "the request has passed this proxy before (see Via).",
+            Self::Loop => "the request has passed this proxy before (see Via or CDN-Loop).",
             Self::HeadTimeout => {
                 "the request head was not received in time (limits.header-timeout)."
             }

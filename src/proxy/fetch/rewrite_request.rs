@@ -37,6 +37,8 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
     if settings.reverse.is_some() && !fetch.is_own {
         behind.write_to(&mut head, fields, route.host_field());
         certificate_of(fetch).into_iter().for_each(|certificate| tell(certificate, &mut head));
+        // The name of this hop is in a line of its own, which a malformed list before it cannot hide.
+        head.field("CDN-Loop", settings.via.as_bytes());
     }
     head.via(request.version(), &settings.via);
     match fetch.gathered {
@@ -86,6 +88,7 @@ fn forward_fields(
             | Name::XForwardedHost
             | Name::XForwardedProto
             | Name::Forwarded => {}
+            Name::Other if field.is_named(b"X-Forwarded-Port") => {}
             Name::Other
                 if certificate_of(fetch).is_some() && claims::is_of_certificate(field.name) => {}
             Name::Other if !may_say(&field, request.method(), behind, settings) => {}
@@ -170,11 +173,12 @@ fn only_of_the_same(head: &mut HeadWriter<'_>, object: &Object) {
 }
 
 /// Returns true if a response was selected by fields that this proxy writes itself: `TE`, and in a
-/// reverse proxy the fields that describe the client.
+/// reverse proxy the fields that describe the client, and `CDN-Loop`.
 pub(super) fn varies_by_hop(fields: &Fields, settings: &Settings) -> bool {
     let reverse = settings.reverse.is_some();
-    fields.elements(Name::Vary).any(|name| {
-        Name::from_bytes(name) == Name::Te
-            || (reverse && (claims::is_claim(name) || claims::is_lookalike(name)))
+    fields.elements(Name::Vary).any(|name| match Name::from_bytes(name) {
+        Name::Te => true,
+        Name::CdnLoop => reverse,
+        _ => reverse && (claims::is_claim(name) || claims::is_lookalike(name)),
     })
 }

@@ -20,10 +20,12 @@ pub(super) fn check_edit(name: &str, request: &RequestHead) -> Result<(), HookEr
         }
         // A hook cannot hide a loop, nor contradict the address that the exchange is recorded with.
         Name::Via
+        | Name::CdnLoop
         | Name::Forwarded
         | Name::XForwardedFor
         | Name::XForwardedHost
         | Name::XForwardedProto => Some(FieldRule::Own),
+        Name::Other if field.is_named(b"X-Forwarded-Port") => Some(FieldRule::Own),
         _ => {
             let hop = ConnectionOptions::of(request.version(), request.fields());
             hop.is_hop_by_hop(&field).then_some(FieldRule::HopByHop)

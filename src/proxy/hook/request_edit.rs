@@ -15,7 +15,8 @@ use super::field_rules::{check_edit, check_line};
 /// `Cache-Control` of the request), for the origin and for the access log. A field that an edit cannot
 /// change is an error, never ignored: `Host`, fields of framing (`Content-Length`, `Transfer-Encoding`,
 /// `Trailer`, `Expect`), fields of the connection (RFC 9110 §7.6.1), and fields that the proxy writes
-/// itself (`Via`, `Forwarded`, `X-Forwarded-For`, `X-Forwarded-Host`, `X-Forwarded-Proto`).
+/// itself (`Via`, `CDN-Loop`, `Forwarded`, `X-Forwarded-For`, `X-Forwarded-Host`, `X-Forwarded-Port`,
+/// `X-Forwarded-Proto`).
 #[derive(Debug)]
 pub struct RequestEdit<'a> {
     head: &'a mut Arc<RequestHead>,

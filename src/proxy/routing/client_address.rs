@@ -97,12 +97,15 @@ impl<'a> Behind<'a> {
             let nodes = nodes.iter().map(|node| node.as_str().as_bytes());
             head.list("X-Forwarded-For", nodes, push_peer);
         }
-        let scheme = if self.https { "https" } else { "http" };
+        let scheme = if self.https { Scheme::Https } else { Scheme::Http };
         let public = self.host.map_or(Cow::Borrowed(host), |host| Cow::Owned(text_of(&host)));
-        head.field("X-Forwarded-Proto", scheme.as_bytes());
+        let port = Authority::parse(public.as_bytes()).ok().and_then(|public| public.port);
+        let port = port.unwrap_or(scheme.default_port());
+        head.field("X-Forwarded-Proto", scheme.name().as_bytes());
         head.field("X-Forwarded-Host", public.as_bytes());
+        head.number("X-Forwarded-Port", port.into());
 
-        let of_client = |node| Said { node, asked: Some((&public, scheme)) };
+        let of_client = |node| Said { node, asked: Some((&public, scheme.name())) };
         let element = match self.nodes.is_empty() {
             true => of_client(self.peer.address),
             false => {
@@ -303,13 +306,14 @@ mod tests {
     #[test]
     fn both_forms_name_the_same_client_scheme_and_host() {
         for (lines, expected) in [
-            (&[][..], [PEER, "http", "h.test", "for=10.0.0.1;host=\"h.test\";proto=http"]),
+            (&[][..], [PEER, "http", "h.test", "80", "for=10.0.0.1;host=\"h.test\";proto=http"]),
             (
                 &[("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https")],
                 [
                     "192.0.2.1, 10.0.0.1",
                     "https",
                     "h.test",
+                    "443",
                     "for=192.0.2.1;host=\"h.test\";proto=https, for=10.0.0.1;host=\"h.test\";proto=http",
                 ],
             ),
@@ -317,11 +321,13 @@ mod tests {
                 &[
                     ("X-Forwarded-For", "bad, 2001:db8::1, 10.0.0.2"),
                     ("X-Forwarded-Host", "W.test:81, x"),
+                    ("X-Forwarded-Port", "443"),
                 ],
                 [
                     "bad, 2001:db8::1, 10.0.0.2, 10.0.0.1",
                     "http",
                     "W.test:81",
+                    "81",
                     "for=\"[2001:db8::1]\";host=\"W.test:81\";proto=http, for=10.0.0.2, \
                      for=10.0.0.1;host=\"h.test\";proto=http",
                 ],
@@ -332,16 +338,54 @@ mod tests {
                     "192.0.2.1, 10.0.0.2, 10.0.0.1",
                     "https",
                     "w.test",
+                    "443",
                     "for=192.0.2.1;proto=HTTPS;host=\"w.test\";by=_a, for=10.0.0.2, \
                      for=10.0.0.1;host=\"h.test\";proto=http",
                 ],
             ),
             (
                 &[("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "w.test")],
-                [PEER, "https", "w.test", "for=10.0.0.1;host=\"w.test\";proto=https"],
+                [PEER, "https", "w.test", "443", "for=10.0.0.1;host=\"w.test\";proto=https"],
             ),
         ] {
             assert_eq!(told(lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn port_is_that_of_the_public_host_or_of_its_scheme() {
+        for (secure, host, lines, expected) in [
+            (true, "h.test", &[][..], ["https", "h.test", "443"]),
+            (true, "h.test:80", &[], ["https", "h.test:80", "80"]),
+            (false, "[2001:db8::1]:8080", &[], ["http", "[2001:db8::1]:8080", "8080"]),
+            (false, "[2001:db8::1]", &[], ["http", "[2001:db8::1]", "80"]),
+            (false, "h.test", &[("X-Forwarded-Proto", "https")], ["https", "h.test", "443"]),
+            (true, "h.test", &[("X-Forwarded-Proto", "http")], ["http", "h.test", "80"]),
+            (false, "h.test", &[("X-Forwarded-Port", "8443")], ["http", "h.test", "80"]),
+            (
+                false,
+                "h.test",
+                &[("Forwarded", "for=192.0.2.1;proto=https;host=\"w.test:8443\"")],
+                ["https", "w.test:8443", "8443"],
+            ),
+        ] {
+            let (fields, mut out) = (fields(lines), Vec::new());
+            let front = Peer { is_secure: secure, ..peer() };
+            let behind = Behind::of(front, &fields, &settings(&["10.0.0.0/24"]));
+            behind.write_to(&mut HeadWriter::resume(&mut out), &fields, host);
+            let text = String::from_utf8(out).unwrap();
+            let [scheme, public, port] = expected;
+            for line in [
+                format!("X-Forwarded-Proto: {scheme}\r\n"),
+                format!("X-Forwarded-Host: {public}\r\n"),
+                format!("X-Forwarded-Port: {port}\r\n"),
+            ] {
+                assert!(text.contains(&line), "{line} is missing in {text}");
+            }
+            let forwarded = text.lines().find(|line| line.starts_with("Forwarded: ")).unwrap();
+            let client = forwarded.split(", ").next().unwrap();
+            let asked = [format!("host=\"{public}\""), format!("proto={scheme}")];
+            assert!(asked.iter().all(|part| client.contains(part)), "{client}");
         }
     }
 
@@ -362,10 +406,10 @@ mod tests {
                 true => format!("for=192.0.2.1;host=\"h.test\";proto=http, {element}"),
                 false => format!("{forwarded}, {element}"),
             };
-            assert_eq!(told(&[list, ("Forwarded", forwarded)])[3], expected, "{forwarded}");
+            assert_eq!(told(&[list, ("Forwarded", forwarded)])[4], expected, "{forwarded}");
         }
         let https = [list, ("X-Forwarded-Proto", "https"), ("Forwarded", "for=192.0.2.1")];
         let expected = format!("for=192.0.2.1;host=\"h.test\";proto=https, {element}");
-        assert_eq!(told(&https)[3], expected, "proto is missing");
+        assert_eq!(told(&https)[4], expected, "proto is missing");
     }
 }

@@ -39,7 +39,10 @@ pub(super) fn route(
     if !settings.admits(client) {
         return Err(ExchangeError::ClientDenied(client.to_canonical()));
     }
-    if hop::is_loop(request.fields(), &settings.via) {
+    let fields = request.fields();
+    if hop::is_loop(fields, &settings.via)
+        || (settings.reverse.is_some() && hop::is_cdn_loop(fields, &settings.via))
+    {
         return Err(ExchangeError::Loop);
     }
     if has_arrived(request) {

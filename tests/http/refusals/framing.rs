@@ -228,12 +228,13 @@ pub(super) fn bodies() -> Vec<Row> {
 }
 
 /// Forbidden trailer fields: one or more of each kind that RFC 9110 §6.5.1 names.
-const FORBIDDEN_IN_TRAILERS: [&str; 20] = [
+const FORBIDDEN_IN_TRAILERS: [&str; 21] = [
     "Content-Length",
     "transfer-encoding",
     "Trailer",
     "Host",
     "Via",
+    "CDN-Loop",
     "X-Forwarded-For",
     "Forwarded",
     "Connection",
