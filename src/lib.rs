@@ -25,6 +25,8 @@ pub mod http;
 pub mod proxy;
 pub mod reactor;
 pub mod shares;
+#[cfg(feature = "proxy")]
+pub mod throttle;
 pub mod time;
 #[cfg(feature = "proxy")]
 pub mod tls;

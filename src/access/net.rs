@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// Range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or a single address.
 ///
 /// An IPv4-mapped IPv6 range or address is stored as the IPv4 one that it maps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cidr {
     address: IpAddr,
     prefix: u8,
@@ -31,7 +31,8 @@ impl Cidr {
 
     /// Returns the range of `prefix` bits that contains `address`, or `None` if the address has
     /// fewer bits. An IPv4-mapped address counts as the IPv4 address.
-    pub(super) fn around(address: IpAddr, prefix: u8) -> Option<Self> {
+    #[must_use]
+    pub fn around(address: IpAddr, prefix: u8) -> Option<Self> {
         let address = address.to_canonical();
         let kept = masked(address, prefix);
         let first = match address {
@@ -41,8 +42,15 @@ impl Cidr {
         (prefix <= width(address)).then_some(Self { address: first, prefix })
     }
 
+    /// Returns the first address of the range.
+    #[must_use]
+    pub const fn first(&self) -> IpAddr {
+        self.address
+    }
+
     /// Returns the prefix length in bits.
-    pub(super) const fn prefix(&self) -> u8 {
+    #[must_use]
+    pub const fn prefix(&self) -> u8 {
         self.prefix
     }
 
@@ -53,6 +61,12 @@ impl Cidr {
         let address = address.to_canonical();
         address.is_ipv4() == self.address.is_ipv4()
             && masked(address, self.prefix) == bits(self.address)
+    }
+
+    /// Returns true if the range contains all addresses of `other`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.prefix <= other.prefix && self.contains(other.address)
     }
 }
 
@@ -121,6 +135,14 @@ mod tests {
         assert!(contains("127.0.0.1", "::ffff:127.0.0.1"), "a mapped address counts as IPv4");
         assert!(contains("::ffff:10.0.0.0/104", "10.1.2.3"));
         assert!(contains("fe80::/10", "febf::1") && !contains("fe80::/10", "fec0::1"));
+    }
+
+    #[test]
+    fn range_covers_itself_and_ranges_inside() {
+        let covers = |a: &str, b: &str| a.parse::<Cidr>().unwrap().covers(&b.parse().unwrap());
+        assert!(covers("10.0.0.0/8", "10.0.0.0/8") && covers("10.0.0.0/8", "10.1.0.0/16"));
+        assert!(!covers("10.1.0.0/16", "10.0.0.0/8") && !covers("10.0.0.0/8", "11.0.0.0/16"));
+        assert!(!covers("0.0.0.0/0", "::1") && covers("::/0", "2001:db8::/32"));
     }
 
     #[test]
