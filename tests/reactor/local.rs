@@ -10,7 +10,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tidegate::reactor::sim::{Faults, Network};
-use tidegate::reactor::{App, Arena, Driven, Event, Listener, Reactor, SocketId, Token};
+use tidegate::reactor::{
+    App, Arena, Driven, Event, Listener, LocalOptions, Reactor, SocketId, Token,
+};
 
 use crate::support::Folder;
 
@@ -82,6 +84,21 @@ fn local_socket_admits_only_its_owner() {
     fs::write(&path, "of another program").unwrap();
     reactor.close(io);
     assert!(path.exists(), "another program's file of that name stays");
+}
+
+#[test]
+fn local_listener_has_the_permissions_that_it_is_given() {
+    let folder = Folder::new("mode");
+    let mut reactor: Reactor<()> = Reactor::new().unwrap();
+    for mode in [0o600, 0o660, 0o666, 0o620, 0o777, LocalOptions::default().mode] {
+        let path = folder.0.join(format!("{mode:o}"));
+        let options = LocalOptions { mode, ..LocalOptions::default() };
+        let listener = Listener::bind_local_with(&mut reactor, &path, options, token()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
+        listener.close(&mut reactor);
+        assert!(!path.exists());
+    }
+    assert_eq!(LocalOptions::default(), LocalOptions { mode: 0o600, backlog: 4096 });
 }
 
 #[test]

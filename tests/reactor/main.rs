@@ -8,6 +8,7 @@ mod embed;
 mod interfaces;
 mod listener;
 mod local;
+mod local_connector;
 mod loopback;
 mod mailbox;
 mod nameless;

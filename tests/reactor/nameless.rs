@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::reactor::{Endpoint, SocketId, TcpTransport, Transport, TransportEvent};
+use tidegate::reactor::{
+    Endpoint, LocalOptions, SocketId, TcpTransport, Transport, TransportEvent,
+};
 
 #[derive(Debug)]
 pub(crate) struct Nameless(pub(crate) TcpTransport);
@@ -29,8 +31,8 @@ impl Transport for Nameless {
         self.0.adopt(listener)
     }
 
-    fn listen_local(&mut self, path: &Path) -> Result<SocketId> {
-        self.0.listen_local(path)
+    fn listen_local(&mut self, path: &Path, options: LocalOptions) -> Result<SocketId> {
+        self.0.listen_local(path, options)
     }
 
     fn connect_local(&mut self, path: &Path) -> Result<SocketId> {

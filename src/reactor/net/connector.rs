@@ -242,7 +242,7 @@ impl Connector {
 
 /// Returns `now + time`. A sum beyond the range of [`Instant`] stands for 'never', and a century is
 /// long enough.
-fn after(now: Instant, time: Duration) -> Instant {
+pub(super) fn after(now: Instant, time: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     now.checked_add(time).unwrap_or_else(|| now + CENTURY)
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::reactor::arena::Token;
 use crate::reactor::{Reactor, Wake};
 
-use super::transport::{Endpoint, SocketId};
+use super::transport::{Endpoint, LocalOptions, SocketId};
 
 /// Connections accepted in one call; the rest waits for the next turn.
 const BATCH: usize = 64;
@@ -77,6 +77,20 @@ impl Listener {
     /// The errors of [`Reactor::listen_local`].
     pub fn bind_local<M>(reactor: &mut Reactor<M>, path: &Path, owner: Token) -> io::Result<Self> {
         let io = reactor.listen_local(path, owner)?;
+        Self::on(reactor, io, owner)
+    }
+
+    /// Listens at `path` with these options; see [`Reactor::listen_local_with`].
+    ///
+    /// # Errors
+    /// The errors of [`Reactor::listen_local_with`].
+    pub fn bind_local_with<M>(
+        reactor: &mut Reactor<M>,
+        path: &Path,
+        options: LocalOptions,
+        owner: Token,
+    ) -> io::Result<Self> {
+        let io = reactor.listen_local_with(path, options, owner)?;
         Self::on(reactor, io, owner)
     }
 

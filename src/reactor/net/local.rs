@@ -1,4 +1,4 @@
-//! Listeners in the file system, to which only the owner of the process can connect.
+//! Listeners in the file system.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
@@ -8,10 +8,12 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 
 use mio::net::{UnixListener, UnixStream};
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
-/// Limit of connections that wait to be accepted.
-const BACKLOG: i32 = 16;
+use super::transport::LocalOptions;
+
+/// Bits of a mode that are permissions.
+const PERMISSIONS: u32 = 0o777;
 
 /// A listener that removes its file when it is dropped.
 #[derive(Debug)]
@@ -28,13 +30,13 @@ impl LocalListener {
     /// # Errors
     /// The errors of `bind(2)`; `AddrInUse` if another process listens at `path`, or if the file is
     /// not a socket.
-    pub(super) fn bind(path: &Path) -> io::Result<Self> {
+    pub(super) fn bind(path: &Path, options: LocalOptions) -> io::Result<Self> {
         let address = SockAddr::unix(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-        // The file gets these permissions when it is created, so that no other user can ever open
-        // it.
+        // The file gets these permissions, except those of the umask, when it is created, so that no
+        // other user can ever open it.
         let socket = File::from(OwnedFd::from(socket));
-        socket.set_permissions(Permissions::from_mode(0o600))?;
+        socket.set_permissions(Permissions::from_mode(options.mode & PERMISSIONS))?;
         let socket = Socket::from(OwnedFd::from(socket));
         match socket.bind(&address) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
@@ -43,10 +45,15 @@ impl LocalListener {
             }
             bound => bound?,
         }
-        socket.listen(BACKLOG)?;
-        let file = identity(&fs::symlink_metadata(path)?);
+        let created = fs::symlink_metadata(path)?;
         let listener = UnixListener::from_std(StdListener::from(OwnedFd::from(socket)));
-        Ok(Self { listener, path: path.to_owned(), file })
+        // From here on, an error removes the file.
+        let local = Self { listener, path: path.to_owned(), file: identity(&created) };
+        if created.mode() & PERMISSIONS != options.mode & PERMISSIONS {
+            fs::set_permissions(path, Permissions::from_mode(options.mode & PERMISSIONS))?;
+        }
+        SockRef::from(&local.listener).listen(options.backlog)?;
+        Ok(local)
     }
 }
 

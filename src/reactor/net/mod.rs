@@ -6,6 +6,7 @@ pub(super) mod connector;
 pub(super) mod layer;
 pub(super) mod listener;
 mod local;
+pub(super) mod local_connector;
 mod operations;
 pub(super) mod sockets;
 pub(super) mod tcp;

@@ -13,7 +13,7 @@ use crate::reactor::run_queue::WakeReason;
 
 use super::layer::Layer;
 use super::sockets::{Parts, SocketState};
-use super::transport::{Endpoint, SocketId, Transport, TransportEvent};
+use super::transport::{Endpoint, LocalOptions, SocketId, Transport, TransportEvent};
 
 /// Sockets. No operation waits: one that would block returns `Pending`, and the owner of the socket
 /// is driven once it is possible. A socket that was closed returns [`io::ErrorKind::NotConnected`].
@@ -40,23 +40,42 @@ impl<M> Reactor<M> {
         Ok(io)
     }
 
-    /// Opens a Unix socket that listens at `path`. Only the owner of this process can connect. A
-    /// socket left behind by a dead process is replaced, and the file is removed when the listener
-    /// is closed. The peers of its connections have no addresses; `0.0.0.0:0` is reported instead.
+    /// Opens a Unix socket that listens at `path`, with a backlog of 16. Only the owner of this
+    /// process can connect. A socket left behind by a dead process is replaced, and the file is
+    /// removed when the listener is closed. The peers of its connections have no addresses;
+    /// `0.0.0.0:0` is reported instead.
     ///
     /// # Errors
     /// The errors of `bind(2)`; `AddrInUse` if another process listens at `path`, or if the file is
     /// not a socket.
     pub fn listen_local(&mut self, path: &Path, owner: Token) -> io::Result<SocketId> {
-        let io = self.transport.listen_local(path)?;
+        self.listen_local_with(path, LocalOptions::CONTROL, owner)
+    }
+
+    /// Opens a Unix socket that listens at `path` with these options, as
+    /// [`listen_local`](Self::listen_local) does otherwise. The folder of `path` has to be one that
+    /// other users cannot write to, or has to be sticky.
+    ///
+    /// # Errors
+    /// The errors of [`listen_local`](Self::listen_local) and `chmod(2)`.
+    pub fn listen_local_with(
+        &mut self,
+        path: &Path,
+        options: LocalOptions,
+        owner: Token,
+    ) -> io::Result<SocketId> {
+        let io = self.transport.listen_local(path, options)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }
 
-    /// Connects to the Unix socket at `path`, as [`connect`](Self::connect) does to an address.
+    /// Begins to connect to the Unix socket at `path`, as [`connect`](Self::connect) does to an
+    /// address. [`LocalConnector`](crate::reactor::LocalConnector) also handles full backlogs and
+    /// deadlines.
     ///
     /// # Errors
-    /// The errors of `connect(2)`.
+    /// The errors of `connect(2)`; [`io::ErrorKind::WouldBlock`] if the backlog of the listener is
+    /// full, after which `owner` is not driven.
     pub fn connect_local(&mut self, path: &Path, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.connect_local(path)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
@@ -204,7 +223,7 @@ impl<M> Reactor<M> {
     }
 
     /// Closes a connection with a reset, so that the peer cannot mistake the bytes it has received
-    /// for the whole.
+    /// for the whole. Unix sockets have no reset: the peer sees the end of the stream.
     pub fn reset(&mut self, io: SocketId) {
         self.sockets.remove(io);
         self.transport.reset(io);

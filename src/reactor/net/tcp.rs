@@ -19,10 +19,10 @@ use crate::reactor::os;
 use crate::reactor::ready::Ready;
 
 use super::local::{self, LocalListener};
-use super::transport::{Endpoint, NO_ADDRESS, SocketId, Transport, TransportEvent};
+use super::transport::{
+    BACKLOG, Endpoint, LocalOptions, NO_ADDRESS, SocketId, Transport, TransportEvent,
+};
 
-/// Connections that the kernel keeps for a listener until they are accepted.
-const BACKLOG: i32 = 4096;
 /// Unsent bytes in the kernel's buffer of a connection above which the connection is not writable.
 /// Without this limit, one stalled reader holds megabytes of kernel memory.
 const UNSENT_LOW_WATER: u32 = 128 * 1024;
@@ -210,8 +210,8 @@ impl Transport for TcpTransport {
         self.open(Open::Stream(TcpStream::from_std(socket.into())))
     }
 
-    fn listen_local(&mut self, path: &Path) -> io::Result<SocketId> {
-        self.open(Open::LocalListener(LocalListener::bind(path)?))
+    fn listen_local(&mut self, path: &Path, options: LocalOptions) -> io::Result<SocketId> {
+        self.open(Open::LocalListener(LocalListener::bind(path, options)?))
     }
 
     fn connect_local(&mut self, path: &Path) -> io::Result<SocketId> {

@@ -21,6 +21,9 @@ pub enum Socket {}
 /// [`io::ErrorKind::NotConnected`].
 pub type SocketId = Id<Socket>;
 
+/// Connections that the kernel keeps for a listener until they are accepted.
+pub(super) const BACKLOG: i32 = 4096;
+
 /// Placeholder for the address of a Unix socket, which has none.
 pub(crate) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
@@ -42,6 +45,29 @@ impl Endpoint {
             Self::Address(address) => address,
             Self::Everywhere(port) => (Ipv6Addr::UNSPECIFIED, port).into(),
         }
+    }
+}
+
+/// Options of a listener at a path in the file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalOptions {
+    /// Permissions of the file, such as `0o660`: a client needs the permission to write. The file
+    /// has exactly these permissions, whatever the umask of the process is.
+    pub mode: u32,
+    /// Limit of connections that wait to be accepted. The kernel reduces it to
+    /// `net.core.somaxconn`.
+    pub backlog: i32,
+}
+
+impl LocalOptions {
+    /// Options for a socket with few clients, which belong to the owner of the process.
+    pub(crate) const CONTROL: Self = Self { mode: 0o600, backlog: 16 };
+}
+
+impl Default for LocalOptions {
+    /// Returns options that admit only the owner of the process, with the backlog of TCP listeners.
+    fn default() -> Self {
+        Self { mode: 0o600, backlog: BACKLOG }
     }
 }
 
@@ -94,18 +120,19 @@ pub trait Transport: fmt::Debug {
     /// Fails if the listener cannot be registered, or if the transport has no such sockets.
     fn adopt(&mut self, listener: std::net::TcpListener) -> io::Result<SocketId>;
 
-    /// Opens a Unix socket that listens at `path`, for the owner of this process only. Replaces a
-    /// socket left behind by a dead process.
+    /// Opens a Unix socket that listens at `path`. Replaces a socket left behind by a dead process.
     ///
     /// # Errors
     /// The errors of `bind(2)`; `AddrInUse` if another process listens at `path`, or if the file is
     /// not a socket.
-    fn listen_local(&mut self, path: &Path) -> io::Result<SocketId>;
+    fn listen_local(&mut self, path: &Path, options: LocalOptions) -> io::Result<SocketId>;
 
-    /// Connects to the Unix socket at `path`.
+    /// Begins to connect to the Unix socket at `path`, as [`connect`](Self::connect) does to an
+    /// address.
     ///
     /// # Errors
-    /// The errors of `connect(2)`.
+    /// The errors of `connect(2)`; [`io::ErrorKind::WouldBlock`] if the backlog of the listener is
+    /// full, after which no report follows.
     fn connect_local(&mut self, path: &Path) -> io::Result<SocketId>;
 
     /// Takes one connection from a listener's backlog. The connection counts as readable and
@@ -183,7 +210,8 @@ pub trait Transport: fmt::Debug {
     /// read: the peer sees a reset then.
     fn close(&mut self, io: SocketId);
 
-    /// Closes a connection with a reset, and drops bytes that were not sent yet.
+    /// Closes a connection with a reset, and drops bytes that were not sent yet. Unix sockets have
+    /// no reset: they are closed.
     fn reset(&mut self, io: SocketId);
 
     /// Returns the local address of a socket.

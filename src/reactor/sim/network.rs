@@ -1,6 +1,7 @@
 //! The handle of a simulated network that tests hold.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,13 @@ impl Network {
     /// Sets the outcome of connects and datagrams to `address` from now on.
     pub fn set_fate(&self, address: SocketAddr, fate: Fate) {
         self.world().fates.insert(address, fate);
+    }
+
+    /// Sets the outcome of connects to the Unix socket at `path` from now on.
+    pub fn set_local_fate(&self, path: &Path, fate: Fate) {
+        let mut world = self.world();
+        let address = world.place(path);
+        world.fates.insert(address, fate);
     }
 
     /// Returns the number of connects that hosts at `address` have begun, whatever their outcome.

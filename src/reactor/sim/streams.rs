@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::reactor::arena::Id;
 use crate::reactor::net::transport::{NO_ADDRESS, SocketId};
@@ -27,6 +28,21 @@ impl World {
             Fate::Silence => {}
         }
         Ok(io)
+    }
+
+    /// Begins to connect to a path. As in the kernel, a path without a listener and a full backlog
+    /// are errors at once.
+    pub(super) fn connect_local(&mut self, host: usize, path: &Path) -> io::Result<SocketId> {
+        let address = self.place(path);
+        if let Fate::Answer(_) = self.fates.get(&address).copied().unwrap_or_default() {
+            let listener = self.listener_at(address).and_then(|id| self.sockets.get(id));
+            match listener {
+                Some(SimSocket::Listener { backlog, limit, .. }) if backlog.len() <= *limit => {}
+                Some(_) => return Err(io::ErrorKind::WouldBlock.into()),
+                None => return Err(io::ErrorKind::NotFound.into()),
+            }
+        }
+        self.connect(host, address)
     }
 
     pub(super) fn connected(&mut self, io: SocketId) -> io::Result<()> {

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use crate::reactor::Reactor;
 use crate::reactor::arena::Token;
 use crate::reactor::clock::Clock;
-use crate::reactor::net::transport::{Endpoint, SocketId, Transport, TransportEvent};
+use crate::reactor::net::transport::{Endpoint, LocalOptions, SocketId, Transport, TransportEvent};
 
 use super::{Faults, Network};
 
@@ -58,23 +58,22 @@ impl Transport for SimTransport {
             Endpoint::Address(address) => address,
             Endpoint::Everywhere(port) => SocketAddr::new(world.hosts[self.host].address, port),
         };
-        world.listen(self.host, address)
+        world.listen(self.host, address, usize::MAX)
     }
 
     fn adopt(&mut self, _listener: TcpListener) -> io::Result<SocketId> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn listen_local(&mut self, path: &Path) -> io::Result<SocketId> {
+    /// Listens at a path that all hosts of the network share. Permissions have no effect.
+    fn listen_local(&mut self, path: &Path, options: LocalOptions) -> io::Result<SocketId> {
         let mut world = self.network.world();
         let address = world.place(path);
-        world.listen(self.host, address)
+        world.listen(self.host, address, usize::try_from(options.backlog).unwrap_or(0))
     }
 
     fn connect_local(&mut self, path: &Path) -> io::Result<SocketId> {
-        let mut world = self.network.world();
-        let address = world.place(path);
-        world.connect(self.host, address)
+        self.network.world().connect_local(self.host, path)
     }
 
     fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, SocketAddr)> {

@@ -44,6 +44,8 @@ pub(super) enum SimSocket {
         host: usize,
         address: SocketAddr,
         backlog: VecDeque<(SocketId, SocketAddr)>,
+        /// Connections in the backlog above which connects to a path fail.
+        limit: usize,
         owed: Ready,
     },
     Stream(Stream),
@@ -127,7 +129,12 @@ impl World {
         }
     }
 
-    pub(super) fn listen(&mut self, host: usize, address: SocketAddr) -> io::Result<SocketId> {
+    pub(super) fn listen(
+        &mut self,
+        host: usize,
+        address: SocketAddr,
+        limit: usize,
+    ) -> io::Result<SocketId> {
         let address = match address.port() {
             0 => SocketAddr::new(address.ip(), self.free_port(host)),
             _ => address,
@@ -136,7 +143,7 @@ impl World {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         let backlog = VecDeque::new();
-        self.open(SimSocket::Listener { host, address, backlog, owed: Ready::NONE })
+        self.open(SimSocket::Listener { host, address, backlog, limit, owed: Ready::NONE })
     }
 
     pub(super) fn accept(
@@ -184,6 +191,7 @@ impl World {
                 Ok(NO_ADDRESS)
             }
             Some(SimSocket::Listener { address, .. }) => Ok(*address),
+            Some(SimSocket::Stream(stream)) if stream.local.ip().is_unspecified() => Ok(NO_ADDRESS),
             Some(SimSocket::Stream(stream)) => Ok(stream.local),
             Some(SimSocket::Datagrams(socket)) => Ok(socket.local),
             None => Err(io::ErrorKind::NotConnected.into()),
