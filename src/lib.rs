@@ -23,6 +23,8 @@ pub mod dns;
 pub mod http;
 #[cfg(feature = "proxy")]
 pub mod proxy;
+#[cfg(feature = "proxy")]
+pub mod proxy_protocol;
 pub mod reactor;
 pub mod shares;
 #[cfg(feature = "proxy")]

@@ -12,6 +12,7 @@ pub mod heads;
 pub mod mapping;
 pub mod parts;
 pub mod protected_path;
+pub mod proxy_header;
 pub mod range;
 pub mod reference;
 pub mod reused;
@@ -43,6 +44,7 @@ pub const TARGETS: [(&str, Rule); 25] = [
     ("spelling", spelling::rules),
     ("dns_message", dns::rules),
     ("protected_path", protected_path::rules),
+    ("proxy_header", proxy_header::rules),
     ("parts", parts::rules),
     ("busy_table", busy_table::rules),
     ("reused_connection", reused::rules),

@@ -92,6 +92,11 @@ fn dns_messages_keep_the_rules() {
 }
 
 #[test]
+fn proxy_headers_keep_the_rules() {
+    replay("proxy_header");
+}
+
+#[test]
 fn protected_paths_keep_the_rules() {
     replay("protected_path");
 }

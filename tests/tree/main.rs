@@ -22,6 +22,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("work", &[]),
     ("x509", &[]),
     ("dns", &[]),
+    ("balance", &[]),
+    ("proxy_protocol", &[]),
     ("acme", &["x509"]),
     ("http", &[]),
     ("reactor", &["dns"]),
@@ -32,21 +34,56 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tls", &["http", "reactor", "x509"]),
     (
         "proxy",
-        &["access", "acme", "auth", "cache", "dns", "http", "reactor", "throttle", "tls", "x509"],
+        &[
+            "access",
+            "acme",
+            "auth",
+            "balance",
+            "cache",
+            "dns",
+            "http",
+            "proxy_protocol",
+            "reactor",
+            "throttle",
+            "tls",
+            "x509",
+        ],
     ),
     (
         "config",
         &[
-            "access", "acme", "auth", "cache", "dns", "http", "proxy", "reactor", "throttle",
-            "tls", "x509",
+            "access",
+            "acme",
+            "auth",
+            "balance",
+            "cache",
+            "dns",
+            "http",
+            "proxy",
+            "proxy_protocol",
+            "reactor",
+            "throttle",
+            "tls",
+            "x509",
         ],
     ),
     ("cli", &["acme", "auth", "config", "http", "proxy", "reactor", "tls"]),
 ];
 
 /// Modules that see no socket, clock, thread or file.
-const SANS_IO: &[&str] =
-    &["http", "cache", "access", "auth", "throttle", "dns", "shares", "x509", "acme"];
+const SANS_IO: &[&str] = &[
+    "http",
+    "cache",
+    "access",
+    "auth",
+    "balance",
+    "throttle",
+    "dns",
+    "shares",
+    "x509",
+    "acme",
+    "proxy_protocol",
+];
 
 /// All Rust files below `folder`, with their text.
 fn sources(folder: &str) -> BTreeMap<PathBuf, String> {
@@ -154,8 +191,19 @@ const WAITS: &[&str] = &[
 ];
 
 /// Modules whose code runs while the proxy does.
-const RUNNING: &[&str] =
-    &["dns", "http", "cache", "access", "auth", "throttle", "reactor", "proxy", "cli"];
+const RUNNING: &[&str] = &[
+    "dns",
+    "http",
+    "cache",
+    "access",
+    "auth",
+    "balance",
+    "throttle",
+    "proxy_protocol",
+    "reactor",
+    "proxy",
+    "cli",
+];
 
 /// Commands that ask for one thing and end; the simulation; tests.
 const NOT_RUNNING: &[&str] = &[
