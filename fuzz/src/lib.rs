@@ -3,6 +3,7 @@
 
 pub mod acme_messages;
 pub mod authorization;
+pub mod ban_rule;
 pub mod busy_table;
 pub mod chunked;
 pub mod dns;
@@ -53,4 +54,5 @@ pub const TARGETS: [(&str, Rule); 25] = [
     ("tls_server", tls::server),
     ("tls_client", tls::client),
     ("tls_pair", tls::pair),
+    ("ban_rule", ban_rule::rules),
 ];

@@ -6,8 +6,8 @@ use super::bandwidth_limit::BandwidthLimit;
 use super::client::ClientKey;
 use super::recent::Recent;
 
-/// Bytes by client, limited by token buckets. A bucket holds `burst` bytes at most, is full at first,
-/// and is filled with `bytes` a second.
+/// Bytes by client, limited by token buckets. A bucket holds `burst` bytes at most, is full at
+/// first, and is filled with `bytes` a second.
 ///
 /// The client seen least recently is forgotten if there are too many, and has a full bucket again.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ struct Bucket {
 /// Units of a bucket in a byte.
 const UNITS: u128 = 1_000_000_000;
 
-/// Parts of a second in which a client gets bytes: a grant has at least the bytes of one part, if so
-/// many are wanted. Otherwise a connection would wake for each byte.
+/// Parts of a second in which a client gets bytes: a grant has at least the bytes of one part, if
+/// so many are wanted. Otherwise a connection would wake for each byte.
 const PARTS: u64 = 20;
 
 impl Bandwidth {
@@ -61,8 +61,8 @@ impl Bandwidth {
         self.limit = limit;
     }
 
-    /// Takes up to `wanted` bytes at `now`. A grant of fewer bytes has at least those of a twentieth
-    /// of a second, or none.
+    /// Takes up to `wanted` bytes at `now`. A grant of fewer bytes has at least those of a
+    /// twentieth of a second, or none.
     pub fn take(&mut self, key: &ClientKey, wanted: u64, now: Instant) -> Grant {
         let (rate, most) = (u128::from(self.limit.bytes.max(1)), self.most());
         let bucket = self.buckets.touch(key, || Bucket { level: most, at: now });
@@ -85,8 +85,8 @@ impl Bandwidth {
         Grant { bytes, wait }
     }
 
-    /// Returns bytes that were granted and not used. Bytes of a client that was forgotten are dropped:
-    /// its bucket is full.
+    /// Returns bytes that were granted and not used. Bytes of a client that was forgotten are
+    /// dropped: its bucket is full.
     pub fn give_back(&mut self, key: &ClientKey, bytes: u64) {
         let most = self.most();
         if let Some(bucket) = self.buckets.peek_mut(key) {
@@ -205,8 +205,8 @@ mod tests {
     }
 
     proptest! {
-        /// No sequence of requests gets more than a burst and the bytes of the time that has passed;
-        /// a client that waits as told is granted bytes.
+        /// No sequence of requests gets more than a burst and the bytes of the time that has
+        /// passed; a client that waits as told is granted bytes.
         #[test]
         fn grants_stay_within_the_limit(
             bytes in 1u64..5000,

@@ -34,8 +34,8 @@ impl FromStr for RateLimit {
         let rate = rate.and_then(|(requests, per)| Some((number(requests)?, time(per)?)));
         let (requests, per) = rate.ok_or_else(|| {
             format!(
-                "'{}' is not a rate of requests; write REQUESTS/TIME, such as 100/s or 600/5m, with \
-                 at least one request and at most 24h",
+                "'{}' is not a rate of requests; write REQUESTS/TIME, such as 100/s or 600/5m, \
+                 with at least one request and at most 24h",
                 parts.rate
             )
         })?;
@@ -148,9 +148,10 @@ mod tests {
             requests in 1u32..,
             millis in 1u64..=24 * 3_600_000,
             burst in 1u32..,
-            by in prop::sample::select(vec![ClientUnit::Address, ClientUnit::Network, ClientUnit::User]),
+            by in "address|network|user",
         ) {
-            let limit = RateLimit { requests, per: Duration::from_millis(millis), burst, by };
+            let (per, by) = (Duration::from_millis(millis), by.parse().unwrap());
+            let limit = RateLimit { requests, per, burst, by };
             prop_assert_eq!(limit.to_string().parse(), Ok(limit));
         }
 

@@ -10,10 +10,11 @@ use super::recent::Recent;
 /// the client's theoretical arrival time by the interval between two requests, and a request is
 /// allowed while that time is at most a burst ahead.
 ///
-/// A client may send `burst` requests at once. Further requests are allowed at the interval, which is
-/// rounded up to a nanosecond. Refused requests cost nothing.
+/// A client may send `burst` requests at once. Further requests are allowed at the interval, which
+/// is rounded up to a nanosecond. Refused requests cost nothing.
 ///
-/// The client seen least recently is forgotten if there are too many, and may then send a burst again.
+/// The client seen least recently is forgotten if there are too many, and may then send a burst
+/// again.
 #[derive(Debug)]
 pub struct RateLimiter {
     limit: RateLimit,
@@ -34,8 +35,8 @@ impl RateLimiter {
         &self.limit
     }
 
-    /// Changes the limit. Clients keep what they have used of a burst, unless clients are counted by
-    /// another unit from now on: no client waits longer than the new limit makes it wait.
+    /// Changes the limit. Clients keep what they have used of a burst, unless clients are counted
+    /// by another unit from now on: no client waits longer than the new limit makes it wait.
     pub fn set_limit(&mut self, limit: RateLimit) {
         if limit.by != self.limit.by {
             self.arrivals.clear();

@@ -5,8 +5,8 @@ use std::hash::Hash;
 
 use crate::work::{LOOK_UP, count};
 
-/// Map of at most `bound` keys, in order of use. Peers choose the keys: the hash is a keyed one, and
-/// no operation but [`retain`](Self::retain) takes longer in a large map than in a small one.
+/// Map of at most `bound` keys, in order of use. Peers choose the keys: the hash is a keyed one,
+/// and no operation but [`retain`](Self::retain) takes longer in a large map than in a small one.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
     places: HashMap<K, usize>,

@@ -128,3 +128,8 @@ fn certificates_and_their_authorities_keep_the_rules() {
 fn tls_streams_keep_the_rules() {
     ["tls_server", "tls_client", "tls_pair"].into_iter().for_each(replay);
 }
+
+#[test]
+fn texts_of_limits_and_bans_keep_the_rules() {
+    replay("ban_rule");
+}

@@ -30,12 +30,12 @@ pub use rule::BanRule;
 
 /// Offences by client, and the bans that follow.
 ///
-/// An IPv4-mapped IPv6 address counts as the IPv4 address. Loopback and the allowed networks are never
-/// banned, not even by the ban of a network around them.
+/// An IPv4-mapped IPv6 address counts as the IPv4 address. Loopback and the allowed networks are
+/// never banned, not even by the ban of a network around them.
 ///
 /// There is room for `bound` counters and for as many bans. The counter used least recently is
-/// forgotten first; counters take no room from bans. Of bans, the ban by a rule that ends first makes
-/// room. A ban by the operator makes room only for another one by the operator.
+/// forgotten first; counters take no room from bans. Of bans, the ban by a rule that ends first
+/// makes room. A ban by the operator makes room only for another one by the operator.
 #[derive(Debug)]
 pub struct Bans {
     rules: Vec<Numbered>,
@@ -70,8 +70,9 @@ impl Bans {
         bans
     }
 
-    /// Replaces rules and allowed networks. Rules that stay keep their counters. Bans stay, also those
-    /// of former rules, unless all their addresses are allowed now; returns the bans that are lifted.
+    /// Replaces rules and allowed networks. Rules that stay keep their counters. Bans stay, also
+    /// those of former rules, unless all their addresses are allowed now; returns the bans that are
+    /// lifted.
     pub fn reconfigure(&mut self, rules: Vec<BanRule>, allowed: Vec<Cidr>) -> Vec<Entry> {
         self.set_rules(rules);
         self.exempt = Exempt::new(allowed);
@@ -96,8 +97,8 @@ impl Bans {
             .collect();
     }
 
-    /// Counts an offence of `client` under each rule that has its kind. Returns the bans that begin,
-    /// or that last longer now. After that, the rule counts from zero.
+    /// Counts an offence of `client` under each rule that has its kind. Returns the bans that
+    /// begin, or that last longer now. After that, the rule counts from zero.
     pub fn note(&mut self, client: IpAddr, offence: Offence, now: Now) -> Vec<Begun> {
         let Self { rules, exempt, counters, in_force, has_changed, .. } = self;
         let mut rules = rules.iter().filter(|known| known.rule.kinds.contain(offence)).peekable();
@@ -118,8 +119,8 @@ impl Bans {
         begun
     }
 
-    /// Returns the strongest ban in force on `client`; of equal ones, the one that ends last. Costs one
-    /// look-up for each prefix length among the banned networks, and nothing without bans.
+    /// Returns the strongest ban in force on `client`; of equal ones, the one that ends last. Costs
+    /// one look-up for each prefix length among the banned networks, and nothing without bans.
     #[must_use]
     pub fn check(&self, client: IpAddr, now: Instant) -> Option<Ban<'_>> {
         if self.in_force.is_empty() {
@@ -131,8 +132,9 @@ impl Bans {
         (!self.exempt.contains(client)).then_some(ban)
     }
 
-    /// Bans `network` for the operator, for `time` but ten years at most. Replaces a ban with the same
-    /// action, even if that would last longer. `why` is shortened to one line of 250 characters.
+    /// Bans `network` for the operator, for `time` but ten years at most. Replaces a ban with the
+    /// same action, even if that would last longer. `why` is shortened to one line of 250
+    /// characters.
     ///
     /// # Errors
     /// A message if no address of the network may be banned.
@@ -149,7 +151,8 @@ impl Bans {
                 format!("{network} is loopback, which is never banned")
             } else {
                 format!(
-                    "{network} is not banned, since {exempt} is allowed; remove it from the allowed networks first"
+                    "{network} is not banned, since {exempt} is allowed; remove it from the \
+                     allowed networks first"
                 )
             });
         }
@@ -159,9 +162,9 @@ impl Bans {
         begun.ok_or_else(|| format!("no room for a ban of {network}"))
     }
 
-    /// Lifts the bans of `network` and of networks inside it, and forgets the offences counted there.
-    /// A single IPv6 address stands for its /64, too. Returns the bans that are lifted. Takes a step
-    /// for each ban and counter.
+    /// Lifts the bans of `network` and of networks inside it, and forgets the offences counted
+    /// there. A single IPv6 address stands for its /64, too. Returns the bans that are lifted.
+    /// Takes a step for each ban and counter.
     pub fn lift(&mut self, network: Cidr) -> Vec<Entry> {
         let is_single_v6 = network.prefix() == 128;
         let client = is_single_v6.then(|| Cidr::around(network.first(), 64)).flatten();
@@ -219,8 +222,8 @@ impl Bans {
         text::write(&self.in_force.all())
     }
 
-    /// Adds the bans of a text, and returns their number. Bans that have ended and networks that are
-    /// allowed now are left out. A ban lasts ten years at most.
+    /// Adds the bans of a text, and returns their number. Bans that have ended and networks that
+    /// are allowed now are left out. A ban lasts ten years at most.
     ///
     /// # Errors
     /// A message that names the line, if a line is malformed; then no ban is added.
@@ -250,8 +253,8 @@ fn held(time: Duration, offences: u32, by_operator: bool, why: &Arc<str>, now: N
     Held { since: now.wall, until, ends, offences, by_operator, why: why.clone() }
 }
 
-/// Stores a ban. Returns `None` if a ban with the same action lasts longer, or if there is no room. A
-/// ban that is renewed keeps its beginning and its offences.
+/// Stores a ban. Returns `None` if a ban with the same action lasts longer, or if there is no room.
+/// A ban that is renewed keeps its beginning and its offences.
 fn begin(
     in_force: &mut InForce,
     network: Cidr,

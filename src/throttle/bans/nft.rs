@@ -6,14 +6,17 @@ use super::entry::Entry;
 
 /// Pair of nftables sets in a table of family `inet`: `SET4` for IPv4 and `SET6` for IPv6.
 ///
-/// The kernel removes an element by itself when its time is over. Elements of a set may not overlap:
-/// adding one inside another, or around another, fails with a message of `nft`; the proxy enforces
-/// the ban by itself. The functions return text and run nothing.
+/// The kernel removes an element by itself when its time is over. Elements of a set may not
+/// overlap: adding one inside another, or around another, fails with a message of `nft`; the proxy
+/// enforces the ban by itself. The functions return text and run nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NftSets {
     table: String,
     set: String,
 }
+
+/// Seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
 
 impl NftSets {
     /// Returns the sets whose names begin with `set`, in `table`.
@@ -48,20 +51,21 @@ impl NftSets {
     }
 
     /// Returns the command that adds a ban for the time that it has left, in whole seconds from 1:
-    /// `add element inet TABLE SET4 { 192.0.2.0/24 timeout 600s }`.
+    /// `add element inet TABLE SET4 { 192.0.2.0/24 timeout 600s }`. A time of more than a thousand
+    /// days is given in days, rounded up, since `nft` takes numbers of eight digits.
     #[must_use]
     pub fn add(&self, ban: &Entry) -> String {
-        let seconds = ban.left.as_secs() + u64::from(ban.left.subsec_nanos() > 0);
-        format!(
-            "add {} {{ {} timeout {}s }}\n",
-            self.element(&ban.network),
-            ban.network,
-            seconds.max(1)
-        )
+        let seconds = (ban.left.as_secs() + u64::from(ban.left.subsec_nanos() > 0)).max(1);
+        let timeout = if seconds > 1000 * DAY {
+            format!("{}d", seconds.div_ceil(DAY))
+        } else {
+            format!("{seconds}s")
+        };
+        format!("add {} {{ {} timeout {timeout} }}\n", self.element(&ban.network), ban.network)
     }
 
-    /// Returns the command that deletes a network: `delete element inet TABLE SET4 { 192.0.2.0/24 }`.
-    /// The command fails if the kernel has removed the element.
+    /// Returns the command that deletes a network, which fails if the kernel has removed it:
+    /// `delete element inet TABLE SET4 { 192.0.2.0/24 }`.
     #[must_use]
     pub fn delete(&self, network: &Cidr) -> String {
         format!("delete {} {{ {network} }}\n", self.element(network))
@@ -99,6 +103,13 @@ mod tests {
         let second = Duration::from_secs(1);
         for (network, left, add, delete) in [
             ("192.0.2.0/24", 600 * second, "4 { 192.0.2.0/24 timeout 600s }", "4 { 192.0.2.0/24 }"),
+            (
+                "192.0.2.2",
+                86_400_000 * second,
+                "4 { 192.0.2.2 timeout 86400000s }",
+                "4 { 192.0.2.2 }",
+            ),
+            ("192.0.2.3", 86_400_001 * second, "4 { 192.0.2.3 timeout 1001d }", "4 { 192.0.2.3 }"),
             ("192.0.2.1", second / 2, "4 { 192.0.2.1 timeout 1s }", "4 { 192.0.2.1 }"),
             (
                 "2001:db8::/64",

@@ -18,9 +18,9 @@ use super::unit::BanUnit;
 ///
 /// * `KINDS` are statuses (`404`), classes of statuses (`4xx`), `refused`, `handshake` and
 ///   `malformed`, separated by commas.
-/// * `UNIT` is `address`, which is the default, or a prefix length for IPv4 (`/8` to `/32`), for IPv6
-///   (`/33` to `/128`), or for both (`/24,/48`). The family without a length is counted by address:
-///   an IPv4 address, or the /64 of an IPv6 address.
+/// * `UNIT` is `address`, which is the default, or a prefix length for IPv4 (`/8` to `/32`), for
+///   IPv6 (`/33` to `/128`), or for both (`/24,/48`). The family without a length is counted by
+///   address: an IPv4 address, or the /64 of an IPv6 address.
 /// * `ACTION` is `delay`, `429` or `drop`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BanRule {
@@ -253,8 +253,8 @@ mod tests {
             action in "delay|429|drop",
             time in 1u64..100_000_000_000,
         ) {
-            let text =
-                format!("after {most} of {kinds} within {within}ms by {by} -> {action} for {time}ms");
+            let offences = format!("{most} of {kinds} within {within}ms by {by}");
+            let text = format!("after {offences} -> {action} for {time}ms");
             let rule: BanRule = text.parse().unwrap();
             prop_assert_eq!(rule.to_string().parse(), Ok(rule));
         }

@@ -10,8 +10,8 @@ use super::super::client::{self, ADDRESS};
 
 /// Prefix lengths of the networks that a rule counts: `address`, `/24`, `/48` or `/24,/48`.
 ///
-/// A length up to 32 is one of IPv4, a longer one of IPv6. The family without a length keeps that of
-/// an address: 32 for IPv4, 64 for IPv6.
+/// A length up to 32 is one of IPv4, a longer one of IPv6. The family without a length keeps that
+/// of an address: 32 for IPv4, 64 for IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BanUnit {
     v4: u8,
