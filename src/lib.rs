@@ -13,6 +13,8 @@ pub mod alloc_size;
 #[cfg(feature = "proxy")]
 pub mod auth;
 #[cfg(feature = "proxy")]
+pub mod balance;
+#[cfg(feature = "proxy")]
 pub mod cache;
 #[cfg(feature = "cli")]
 pub mod cli;

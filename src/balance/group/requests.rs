@@ -1,0 +1,120 @@
+//! Requests: their begin and end, their queue, and their retries.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::ask::Outcome;
+use super::super::endpoint::EndpointId;
+use super::super::queue::QueueFull;
+use super::Group;
+
+impl<W: Copy + Ord> Group<W> {
+    /// Counts a request that is under way at an endpoint from now on.
+    pub fn begin(&mut self, id: EndpointId) {
+        if let Some(index) = self.index(id) {
+            self.begin_at(index);
+        }
+    }
+
+    /// Ends a request at an endpoint. An `outcome` of `None` says nothing about the endpoint,
+    /// because the client has left. The place may be granted to a waiter.
+    pub fn end(&mut self, id: EndpointId, outcome: Option<Outcome>, now: Instant) {
+        self.advance(now);
+        let Some(index) = self.index(id) else { return };
+        self.leave(index);
+        match outcome {
+            Some(Outcome::Success) => self.endpoints[index].passive.succeeded(),
+            Some(Outcome::Failure(why)) => self.failed(index, why, now),
+            None => {}
+        }
+        self.settle(now);
+    }
+
+    /// Puts `waiter` into the queue, unless it is there already. If a place is free, it is granted
+    /// at once. Grants go by the policy without hash and sticky value, and do not know which
+    /// endpoints the request has tried.
+    ///
+    /// # Errors
+    /// [`QueueFull`] if as many waiters as [`queue`](super::super::GroupSettings::queue) are there.
+    pub fn enqueue(&mut self, waiter: W) -> Result<(), QueueFull> {
+        self.queue.push(waiter, self.settings.queue)?;
+        self.grant();
+        Ok(())
+    }
+
+    /// Removes `waiter` from the queue. A place that was granted to it goes to the next waiter.
+    pub fn leave_queue(&mut self, waiter: &W) {
+        let granted = self.queue.remove(waiter).and_then(|id| self.index(id));
+        if let Some(index) = granted {
+            self.leave(index);
+            self.grant();
+        }
+    }
+
+    /// Returns the endpoint granted to `waiter`, once. The request counts as begun there. A waiter
+    /// that was woken without a grant, because no endpoint is usable or its endpoint was removed,
+    /// is no longer in the queue: it selects again.
+    pub fn take_grant(&mut self, waiter: &W) -> Option<EndpointId> {
+        let granted = self.queue.take(waiter)?;
+        self.index(granted).map(|_| granted)
+    }
+
+    /// Returns the waiters to wake. Each has a grant to take, or is to select again.
+    pub fn take_woken(&mut self) -> Vec<W> {
+        self.queue.take_woken()
+    }
+
+    /// Returns the number of waiters without a grant.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// Counts a request that is no retry; retries are a share of them.
+    pub fn note_request(&mut self, now: Instant) {
+        self.retries.note_request(now);
+    }
+
+    /// Returns true if the budget allows a retry, which counts then.
+    pub fn may_retry(&mut self, now: Instant) -> bool {
+        self.retries.may_retry(self.settings.retry_budget, now)
+    }
+
+    /// Grants free places to waiters. If no endpoint is usable, all waiters are woken without one.
+    pub(super) fn grant(&mut self) {
+        if self.queue.waiting() > 0 && !self.has_usable() {
+            self.queue.dismiss();
+        }
+        while self.queue.waiting() > 0
+            && let Some(index) = self.pick_for_waiter()
+        {
+            self.begin_at(index);
+            self.queue.grant(self.id(index));
+        }
+    }
+
+    fn begin_at(&mut self, index: usize) {
+        let endpoint = &mut self.endpoints[index];
+        endpoint.in_flight = endpoint.in_flight.saturating_add(1);
+        endpoint.requests = endpoint.requests.saturating_add(1);
+        let member = &mut self.members[endpoint.member];
+        member.requests = member.requests.saturating_add(1);
+        self.place(index);
+    }
+
+    fn leave(&mut self, index: usize) {
+        let endpoint = &mut self.endpoints[index];
+        endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
+        self.place(index);
+    }
+
+    fn failed(&mut self, index: usize, why: Arc<str>, now: Instant) {
+        let endpoint = &mut self.endpoints[index];
+        endpoint.failures = endpoint.failures.saturating_add(1);
+        let member = &mut self.members[endpoint.member];
+        member.failures = member.failures.saturating_add(1);
+        if endpoint.passive.failed(&self.settings.passive) && self.may_eject(index) {
+            self.eject(index, why, now);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Selection of an endpoint for a request.
+
+use std::time::Instant;
+
+use crate::work::{LOOK_UP, count};
+
+use super::super::ask::{Ask, Selection};
+use super::super::endpoint::EndpointId;
+use super::super::order::Use;
+use super::super::ring::Ring;
+use super::super::settings::Policy;
+use super::super::tier::load;
+use super::Group;
+
+impl<W: Copy + Ord> Group<W> {
+    /// Selects the endpoint for a request. The request does not count until [`begin`](Self::begin).
+    ///
+    /// A request does not overtake those in the queue: while one waits there, the answer is
+    /// [`Selection::Full`] or [`Selection::None`].
+    pub fn select(&mut self, request: &Ask<'_>, now: Instant) -> Selection {
+        self.advance(now);
+        let tried = self.tried(request.tried);
+        let has_waiters = self.queue.waiting() > 0;
+        if let Some(index) = self.sticky_endpoint(request.sticky, &tried)
+            && !has_waiters
+        {
+            return Selection::Endpoint(self.id(index));
+        }
+        for tier in 0..self.tiers.len() {
+            let tried = self.tried_in(tier, &tried);
+            let free = tried.iter().filter(|&&index| self.is_free(&self.endpoints[index])).count();
+            if self.tiers[tier].usable() == tried.len() {
+                continue;
+            }
+            if has_waiters || self.tiers[tier].free() == free {
+                return Selection::Full;
+            }
+            let picked = self.pick(tier, request.hash, &tried);
+            return picked.map_or(Selection::None, |index| Selection::Endpoint(self.id(index)));
+        }
+        Selection::None
+    }
+
+    /// Returns the value that names an endpoint to clients, for [`Ask::sticky`]. It depends on the
+    /// name of the member, the address and the key in the [`Seed`](super::Seed).
+    #[must_use]
+    pub fn sticky_of(&self, id: EndpointId) -> Option<u64> {
+        self.index(id).map(|index| self.endpoints[index].sticky)
+    }
+
+    /// Selects the endpoint for the first waiter; `None` if none is free.
+    pub(super) fn pick_for_waiter(&mut self) -> Option<usize> {
+        let tier = self.tiers.iter().position(|tier| tier.usable() > 0)?;
+        self.pick(tier, None, &[])
+    }
+
+    /// Returns the indexes of endpoints, each once.
+    fn tried(&self, ids: &[EndpointId]) -> Vec<usize> {
+        let mut tried: Vec<usize> = Vec::with_capacity(ids.len());
+        for index in ids.iter().filter_map(|&id| self.index(id)) {
+            count(1);
+            if !tried.contains(&index) {
+                tried.push(index);
+            }
+        }
+        tried
+    }
+
+    /// Returns those of the `tried` endpoints that are usable and of a tier.
+    fn tried_in(&self, tier: usize, tried: &[usize]) -> Vec<usize> {
+        let is_in = |&index: &usize| {
+            let endpoint = &self.endpoints[index];
+            endpoint.standing.is_some() && self.tier_of(endpoint.member) == tier
+        };
+        tried.iter().copied().filter(is_in).collect()
+    }
+
+    fn sticky_endpoint(&self, sticky: Option<u64>, tried: &[usize]) -> Option<usize> {
+        count(LOOK_UP);
+        let &index = self.sticky.get(&sticky?)?;
+        let endpoint = &self.endpoints[index];
+        let is_disabled = self.members[endpoint.member].orders.used == Use::Disable;
+        let may = endpoint.is_good() && !is_disabled && self.is_free(endpoint);
+        (may && !tried.contains(&index)).then_some(index)
+    }
+
+    /// Returns a free endpoint of a tier by the policy.
+    fn pick(&mut self, tier: usize, hash: Option<u64>, tried: &[usize]) -> Option<usize> {
+        match (self.settings.policy, hash) {
+            (Policy::RoundRobin | Policy::LeastRequests, _) | (Policy::Hash, None) => {
+                self.pick_first(tier, tried)
+            }
+            (Policy::TwoChoices, _) => self.pick_of_two(tier, tried),
+            (Policy::Hash, Some(key)) => {
+                if self.tiers[tier].lacks_ring() {
+                    let ring = self.ring(tier);
+                    self.tiers[tier].set_ring(Some(ring));
+                }
+                let endpoints = &self.endpoints;
+                let standing = |index: usize| endpoints[index].standing;
+                self.tiers[tier].hashed(key, tried, self.settings.hash_balance, standing)
+            }
+        }
+    }
+
+    fn pick_first(&mut self, tier: usize, tried: &[usize]) -> Option<usize> {
+        let index = self.tiers[tier].first(tried)?;
+        let endpoint = &mut self.endpoints[index];
+        if let Some(standing) = endpoint.standing {
+            self.tiers[tier].advance(index, standing, &mut endpoint.turn);
+        }
+        Some(index)
+    }
+
+    fn pick_of_two(&mut self, tier: usize, tried: &[usize]) -> Option<usize> {
+        let (first, second) = self.tiers[tier].draw_two(tried, &mut self.random)?;
+        let load_of = |index: usize| {
+            let standing = self.endpoints[index].standing;
+            standing.map(|standing| load(standing.in_flight, standing.weight))
+        };
+        let second = second.filter(|&second| load_of(second) < load_of(first));
+        Some(second.unwrap_or(first))
+    }
+
+    /// Builds the ring of all endpoints of a tier, whatever their state.
+    fn ring(&self, tier: usize) -> Ring {
+        let members = (0..self.members.len()).filter(|&member| self.tier_of(member) == tier);
+        let points = members.flat_map(|member| {
+            let weight = u64::from(self.weight_of(member));
+            let endpoints = self.members[member].endpoints.iter();
+            endpoints.map(move |&index| (index, self.endpoints[index].identity, weight))
+        });
+        Ring::new(&points.collect::<Vec<_>>())
+    }
+}
