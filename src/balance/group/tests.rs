@@ -571,6 +571,50 @@ fn selection_among_1000_endpoints_takes_few_steps() {
     }
 }
 
+#[test]
+fn hash_finds_the_last_endpoint_among_many() {
+    for hash_balance in [0, 125] {
+        let settings = GroupSettings { hash_balance, ..with_policy(Policy::Hash, &[1; 200]) };
+        let mut fixture = Fixture::new(settings);
+        (1..200).for_each(|member| fixture.group.order(member, Order::Disable, fixture.now));
+        let last = fixture.id(0);
+        for hash in 0..500 {
+            assert_eq!(fixture.pick_with(&Ask { hash: Some(hash), ..Ask::default() }), last);
+        }
+    }
+}
+
+#[test]
+fn ordered_weight_replaces_that_of_the_settings() {
+    let mut fixture = Fixture::new(settings(&[1, 1]));
+    for (ordered, weight) in [(3, 3), (0, 1), (5000, 1000)] {
+        fixture.group.order(0, Order::Weight(ordered), fixture.now);
+        let total = 10 * (usize::try_from(weight).unwrap() + 1);
+        assert!(are_near(&fixture.shares(total), &[total - 10, 10]), "{ordered}");
+        assert_eq!(fixture.group.members(fixture.now).next().unwrap().weight, weight);
+    }
+}
+
+#[test]
+fn retries_are_bounded_by_the_budget() {
+    let retry_budget = RetryBudget { percent: 50, least_per_second: 1 };
+    let mut fixture = Fixture::new(GroupSettings { retry_budget, ..settings(&[1]) });
+    (0..20).for_each(|_| fixture.group.note_request(fixture.now));
+    let retries = (0..100).filter(|_| fixture.group.may_retry(fixture.now)).count();
+    assert_eq!(retries, 10 + 10);
+}
+
+#[test]
+fn changes_that_are_not_taken_are_bounded() {
+    let mut fixture = Fixture::new(settings(&[1, 1]));
+    let id = fixture.id(0);
+    for _ in 0..MOST_CHANGES {
+        fixture.fail(id, 3);
+        fixture.seconds(300);
+    }
+    assert_eq!(fixture.group.take_changes().len(), MOST_CHANGES);
+}
+
 /// Operation of the property test.
 #[derive(Clone, Debug)]
 enum Step {
